@@ -1,0 +1,43 @@
+# Everything is installed into .venv, in the versions of constraints.txt. On a machine with pip's defaults,
+# CPU users get PyTorch's small CPU build with:
+#   make serve PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
+export PIP_EXTRA_INDEX_URL
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+.PHONY: serve test lint format bench-swap bench-index bench-sample clean
+
+serve: $(INSTALLED)  ## start the service with the sample corpus on http://127.0.0.1:8080
+	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m service
+
+test: $(INSTALLED)  ## run the tests
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)  ## format check, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(INSTALLED)  ## format and sort imports
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench-swap: $(INSTALLED)  ## search latency and failures before, during and after a reload of 10,000 documents
+	$(BIN)/python -m benchmarks.swap
+
+bench-index: $(INSTALLED)  ## exact search against HNSW by size
+	$(BIN)/python -m benchmarks.index
+
+bench-sample: $(INSTALLED)  ## how hard the sample corpus is for the base model
+	$(BIN)/python -m benchmarks.sample
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Instar needs Python 3.11 or newer: set PYTHON=..."'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:  ## remove what is not in the repository, except data and checkpoints
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

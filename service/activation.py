@@ -1,0 +1,230 @@
+"""What reload, rollback and start have in common: making a generation complete, and making it the active one."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from service.catalogue import Catalogue
+from service.corpus.documents import Documents
+from service.corpus.filters import Seqs
+from service.corpus.records import Records
+from service.encoder.encoder import Encoder
+from service.encoding import Encoding
+from service.generation import Generation, Generations
+from service.index import vectors as vector_files
+from service.index.index import Index, VectorsMissing
+from service.index.vectors import VectorStore
+from service.writing import WritingThread
+
+log = logging.getLogger(__name__)
+
+# Documents embedded and stored at a time: what a crash costs, and what the progress moves by.
+_PORTION = 128
+# Portions under way at a time, so that the bulk lane never runs dry while one is stored.
+_PORTIONS = 2
+
+Progress = Callable[[int], None]
+
+
+class Activation:
+    """Embeds what an index lacks, and replaces the active generation."""
+
+    def __init__(
+        self,
+        *,
+        documents: Documents,
+        records: Records,
+        generations: Generations,
+        encoding: Encoding,
+        catalogue: Catalogue,
+        thread: WritingThread,
+        vectors_folder: Path,
+        retain: int,
+        keep_vectors: int,
+        graph_from: int,
+        min_recall: float,
+    ) -> None:
+        self._documents = documents
+        self._records = records
+        self._generations = generations
+        self._encoding = encoding
+        self._catalogue = catalogue
+        self._thread = thread
+        self._folder = vectors_folder
+        self._retain = retain
+        self._keep_vectors = keep_vectors
+        self._graph_from = graph_from
+        self._min_recall = min_recall
+
+    def open_index(self, fingerprint: str, dimensions: int) -> Index:
+        """The index of that document fingerprint: the one in memory, else one that is still to be loaded."""
+        shared = self._generations.shared_index(fingerprint)
+        if shared is not None:
+            return shared
+        store = VectorStore(self._folder / f"{fingerprint}.db", dimensions)
+        return Index(fingerprint, store, graph_from=self._graph_from, min_recall=self._min_recall)
+
+    def missing(self, index: Index) -> Seqs:
+        """Documents whose vectors are not on the disk yet, ascending."""
+        return index.store.missing(_all(self._documents.live_by_collection()))
+
+    async def embed_missing(
+        self, encoder: Encoder, index: Index, seqs: Seqs, progress: Progress = lambda _: None
+    ) -> None:
+        """Embed the documents `seqs` and store their vectors; `progress` is told the number of each portion."""
+        room = asyncio.Semaphore(_PORTIONS)
+
+        async def embed(part: list[int]) -> None:
+            try:
+                found = await asyncio.to_thread(self._documents.versions, part)
+                present = [seq for seq in part if seq in found]
+                vectors = await self._encoding.embed(encoder, [found[seq].text for seq in present], "document", "bulk")
+                await asyncio.to_thread(index.store.put, present, vectors)
+                progress(len(part))
+            finally:
+                room.release()
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for start in range(0, len(seqs), _PORTION):
+                    await room.acquire()
+                    group.create_task(embed(seqs[start : start + _PORTION].tolist()))
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+
+    async def load(self, encoder: Encoder, index: Index) -> None:
+        """Make the index searchable with every document there was when it began.
+
+        The documents' vectors are expected in the store; the few that came or changed meanwhile are embedded.
+        """
+        while True:
+            died = await self._thread.run(index.record_deaths)
+            try:
+                high = await asyncio.to_thread(self._documents.last_seq)
+                live = await asyncio.to_thread(self._documents.live_by_collection)
+                live = {collection: own for collection, seqs in live.items() if len(own := seqs[seqs <= high])}
+                missing = await asyncio.to_thread(index.store.missing, _all(live))
+                await self.embed_missing(encoder, index, missing)
+                partitions = await asyncio.to_thread(index.load, live)
+            except VectorsMissing:
+                index.forget_deaths(died)
+                continue
+            await self._thread.run(partial(index.publish, partitions, died, high))
+            return
+
+    async def load_stored(self, index: Index) -> None:
+        """Make the index searchable as far as its vectors are stored without a gap; nothing is embedded."""
+        died = await self._thread.run(index.record_deaths)
+        live = await asyncio.to_thread(self._documents.live_by_collection)
+        missing = await asyncio.to_thread(index.store.missing, _all(live))
+        high = int(missing[0]) - 1 if len(missing) else await asyncio.to_thread(self._documents.last_seq)
+        stored = {collection: own for collection, seqs in live.items() if len(own := seqs[seqs <= high])}
+        partitions = await asyncio.to_thread(index.load, stored)
+        await self._thread.run(lambda: index.publish(partitions, died, high))
+
+    async def rollback(self, number: int | None) -> Generation:
+        """Make a retained generation (default: the one active last) the active one again."""
+        former = self._generations.former(number)
+        async with self.follow(former):
+            return await self.activate(former)
+
+    @asynccontextmanager
+    async def follow(self, generation: Generation) -> AsyncIterator[None]:
+        """Meanwhile every write reaches `generation`, too: added documents are embedded for it, deletes taken over."""
+        await self._thread.run(lambda: self._follow(generation))
+        try:
+            yield
+        finally:
+            await self._thread.run(lambda: self._unfollow(generation))
+
+    async def activate(
+        self,
+        generation: Generation,
+        switched: Callable[[Generation], None] = lambda _: None,
+        progress: Progress = lambda _: None,
+    ) -> Generation:
+        """Catch up with what was written meanwhile, then make `generation`, which must follow, the active one.
+
+        As it follows, the gap can only shrink. The check that it is closed and the activation are one
+        step of the writing thread, so nothing can be written between them. `switched` is called in that step,
+        with what is active from then on: a caller that is cancelled in that moment learns so that it was too late.
+        """
+        index = generation.index
+        while True:
+            gap = _all(await asyncio.to_thread(self._documents.live_after, index.high))
+            missing = await asyncio.to_thread(index.store.missing, gap)
+            await self.embed_missing(generation.encoder, index, missing, progress)
+            activated = await self._thread.run(lambda: self._switch(generation, switched))
+            if activated is not None:
+                return activated
+
+    async def seal(self) -> None:
+        """Seal the fresh parts that have grown large."""
+        for index in list(self._generations.indexes()):
+            for collection in index.unsealed():
+                died = await self._thread.run(index.record_deaths)
+                before = index.view(collection)
+                built = await asyncio.to_thread(index.build, before.live_seqs(), before.live_vectors())
+                await self._thread.run(partial(index.seal, collection, built, before, died))
+
+    async def purge(self) -> None:
+        """Remove dead versions from the corpus, and their vectors."""
+        gone = await self._thread.run(self._documents.purge)
+        for index in list(self._generations.indexes()):
+            await asyncio.to_thread(index.store.drop, gone)
+
+    def _follow(self, generation: Generation) -> None:
+        self._generations.following = (*self._generations.following, generation)
+
+    def _unfollow(self, generation: Generation) -> None:
+        self._generations.following = tuple(other for other in self._generations.following if other is not generation)
+
+    def _switch(self, generation: Generation, switched: Callable[[Generation], None]) -> Generation | None:
+        """Runs on the writing thread; None if a document is still missing."""
+        index = generation.index
+        high = self._documents.last_seq()
+        if index.high < high and not index.close_gap(self._documents.live_after(index.high), high):
+            return None
+        former = self._generations.active
+        documents = sum(count for _, count in self._documents.collections())
+        record = generation.record.model_copy(update={"documents": documents, "recall": index.recall})
+        record = self._records.activate(record, self._retain)
+        activated = Generation(record, generation.encoder, index)
+        others = (*([former] if former else []), *self._generations.retained)
+        kept = tuple(other for other in others if other.number != record.number)[: self._retain]
+        self._generations.active = activated
+        self._generations.retained = kept
+        self._release(others)
+        switched(activated)
+        log.info("generation %d of %s is active with %d documents", record.number, activated.model, documents)
+        return activated
+
+    def _release(self, candidates: tuple[Generation, ...]) -> None:
+        """Let go of the indexes that no loaded generation uses any more."""
+        used = set(map(id, self._generations.indexes()))
+        for index in {id(generation.index): generation.index for generation in candidates}.values():
+            if id(index) not in used:
+                index.store.close()
+
+    def forget_unused(self, models: set[str], fingerprints: set[str]) -> None:
+        """Delete the checkpoints that no kept generation needs, and the vectors but for some recently used.
+
+        `models` and `fingerprints` are needed besides, by a job that will be resumed.
+        """
+        kept = [record for record in self._records.generations() if record.state != "released"]
+        self._catalogue.forget({record.model for record in kept} | models)
+        needed = {record.fingerprint for record in kept} | fingerprints
+        spare = [path for path in self._folder.glob("*.db") if path.stem not in needed]
+        spare.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        for path in spare[self._keep_vectors :]:
+            vector_files.remove(path)
+
+
+def _all(by_collection: dict[str, Seqs]) -> Seqs:
+    """The sequence numbers of all collections, ascending."""
+    return np.sort(np.concatenate([np.empty(0, np.int64), *by_collection.values()]))

@@ -1,0 +1,254 @@
+"""`/documents`: write, read, list and delete."""
+
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated, Any, cast
+from uuid import uuid4
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.api.answers import answer, headers
+from service.api.body import StrictRequest, StrictRoute, lines, parse
+from service.api.keys import Keys
+from service.api.texts import check_text, refuse_nul
+from service.core import Core
+from service.corpus import filters
+from service.corpus.documents import DEFAULT_COLLECTION, Document, Version
+from service.errors import InstarError, InvalidRequest, NotFound, TooLarge
+from service.generation import Generation
+from service.settings import Settings
+
+NDJSON = "application/x-ndjson"
+MAX_ID = 512
+_MAX_DEPTH = 32
+# Documents of a stream that are embedded and committed together.
+_PORTION = 128
+_PORTION_CHARACTERS = 1_000_000
+_PAGE = 100
+_MAX_PAGE = 1000
+
+Collection = Annotated[str, Query(min_length=1, max_length=128, description="the documents' collection")]
+
+
+class NewDocument(BaseModel):
+    """A document to write; without an id it gets a new one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str | None = Field(None, min_length=1)
+    text: str
+    metadata: dict[str, Any] = {}
+
+
+class DocumentsRequest(BaseModel):
+    """Documents to write, all into one collection."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    documents: list[NewDocument]
+    collection: str = Field(DEFAULT_COLLECTION, min_length=1, max_length=128)
+
+
+class DeleteRequest(BaseModel):
+    """Either ids or a filter."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ids: list[str] | None = None
+    filter: dict[str, Any] | None = None
+    collection: str = Field(DEFAULT_COLLECTION, min_length=1, max_length=128)
+
+
+def routes(core: Core, keys: Keys) -> APIRouter:
+    """The routes of documents."""
+    router = APIRouter(route_class=StrictRoute, dependencies=[Depends(keys.data)], tags=["documents"])
+    settings = core.settings
+
+    @router.post(
+        "/documents",
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "application/json": {"schema": DocumentsRequest.model_json_schema()},
+                    NDJSON: {"schema": {"type": "string", "description": "one document a line"}},
+                },
+            }
+        },
+    )
+    async def write(request: Request, collection: Collection = DEFAULT_COLLECTION) -> Response:
+        """Upsert documents by id; answered when they are durable and the next search finds them.
+
+        JSON is written whole or not at all. NDJSON is streamed and written in portions; an error in a line
+        names it, and what stood in earlier portions stays written.
+        """
+        core.require_ready()
+        kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if kind == NDJSON:
+            refuse_nul(collection, "collection")
+            return await _stream(core, request, collection)
+        if kind != "application/json":
+            raise InvalidRequest(f"send documents with Content-Type: application/json, or {NDJSON} one a line")
+        body = parse(DocumentsRequest, await request.body())
+        refuse_nul(body.collection, "collection")
+        if not body.documents:
+            raise InvalidRequest("documents is empty: send at least one", "documents")
+        if len(body.documents) > settings.max_inputs:
+            raise TooLarge(
+                f"documents has {len(body.documents)} entries, more than {settings.max_inputs}: send parts, or"
+                f" {NDJSON}, which has no limit",
+                "documents",
+            )
+        documents = [_checked(new, f"documents.{place}", settings) for place, new in enumerate(body.documents)]
+        generation = await core.writing.put(body.collection, documents)
+        return answer({"ids": [document.id for document in documents]}, generation)
+
+    @router.get("/documents")
+    async def page(
+        collection: Collection = DEFAULT_COLLECTION,
+        cursor: Annotated[str | None, Query(description="`next` of the page before")] = None,
+        limit: Annotated[int, Query(ge=1, le=_MAX_PAGE)] = _PAGE,
+    ) -> dict[str, Any]:
+        """Documents in the order of their last write, a page at a time; `next` is null on the last page."""
+        core.require_ready()
+        after = _after(cursor)
+        found = await core.encoding.apart(core.documents.page, collection, after, limit + 1)
+        last = str(found[limit - 1].seq) if len(found) > limit else None
+        return {"documents": [_shown(version.document) for version in found[:limit]], "next": last}
+
+    @router.get("/documents/{identity:path}")
+    async def read(identity: str, collection: Collection = DEFAULT_COLLECTION) -> dict[str, Any]:
+        """One document."""
+        core.require_ready()
+        found: Version | None = await core.encoding.apart(core.documents.get, collection, identity)
+        if found is None:
+            raise NotFound(_absent(identity, collection), "id")
+        return _shown(found.document)
+
+    @router.delete("/documents/{identity:path}")
+    async def delete(identity: str, collection: Collection = DEFAULT_COLLECTION) -> dict[str, Any]:
+        """Delete one document; the next search does not find it."""
+        core.require_ready()
+        if not await core.writing.delete(collection, [identity]):
+            raise NotFound(_absent(identity, collection), "id")
+        return {"deleted": 1}
+
+    @router.post("/documents/delete")
+    async def delete_many(request: DeleteRequest) -> dict[str, Any]:
+        """Delete by ids or by a filter; answers how many there were."""
+        core.require_ready()
+        if (request.ids is None) == (request.filter is None):
+            raise InvalidRequest("send either ids or filter", "ids")
+        if request.ids is not None:
+            return {"deleted": await core.writing.delete(request.collection, request.ids)}
+        tree = filters.parse(request.filter)
+        return {"deleted": await core.writing.delete_matching(request.collection, tree)}
+
+    return router
+
+
+async def _stream(core: Core, request: Request, collection: str) -> Response:
+    """Write an NDJSON stream in portions. Its ids wait in a file, so that memory does not grow with the stream."""
+    settings = core.settings
+    ids = tempfile.SpooledTemporaryFile(max_size=1 << 20)  # noqa: SIM115  (closed when the answer is sent)
+    stored = 0
+    generation: Generation | None = None
+    try:
+        async for portion in _portions(cast(StrictRequest, request), settings):
+            generation = await core.writing.put(collection, portion)
+            for document in portion:
+                ids.write((b"," if stored else b"") + orjson.dumps(document.id))
+                stored += 1
+        if generation is None:
+            raise InvalidRequest("the stream has no documents: send at least one line")
+    except InstarError as error:
+        ids.close()
+        error.message += f"; the {stored} documents before that portion are stored"
+        error.details["stored"] = stored
+        raise
+    return StreamingResponse(_ids(ids), media_type="application/json", headers=headers(generation))
+
+
+async def _portions(request: StrictRequest, settings: Settings) -> AsyncIterator[list[Document]]:
+    portion: list[Document] = []
+    characters = 0
+    async for number, line in lines(request.stream(), settings.max_body):
+        document = _checked(parse(NewDocument, line, f"line {number}"), f"line {number}", settings)
+        portion.append(document)
+        characters += len(document.text)
+        if len(portion) == _PORTION or characters > _PORTION_CHARACTERS:
+            yield portion
+            portion, characters = [], 0
+    if portion:
+        yield portion
+
+
+async def _ids(file: "tempfile.SpooledTemporaryFile[bytes]") -> AsyncIterator[bytes]:
+    with file:
+        file.seek(0)
+        yield b'{"ids":['
+        while part := file.read(1 << 16):
+            yield part
+        yield b"]}"
+
+
+def _checked(new: NewDocument, place: str, settings: Settings) -> Document:
+    """The document to store; raises InvalidRequest or TooLarge, naming `place`, if it cannot be."""
+    identity = new.id if new.id is not None else uuid4().hex
+    refuse_nul(identity, f"{place}.id")
+    if len(identity.encode()) > MAX_ID:
+        raise InvalidRequest(
+            f"{place}.id has more than {MAX_ID} bytes: use a shorter one, a hash for example", f"{place}.id"
+        )
+    check_text(new.text, f"{place}.text", settings)
+    refuse_nul(new.text, f"{place}.text")
+    if _depth(new.metadata) > _MAX_DEPTH:
+        raise InvalidRequest(f"{place}.metadata is nested deeper than {_MAX_DEPTH}: flatten it", f"{place}.metadata")
+    try:
+        packed = orjson.dumps(new.metadata)
+    except TypeError as error:
+        raise InvalidRequest(
+            f"{place}.metadata cannot be stored ({error}): use smaller numbers", f"{place}.metadata"
+        ) from error
+    if len(packed) > settings.max_metadata:
+        raise TooLarge(
+            f"{place}.metadata has {len(packed)} bytes, more than {settings.max_metadata}: keep less there, or raise"
+            " INSTAR_MAX_METADATA",
+            f"{place}.metadata",
+        )
+    if b"\\u0000" in packed:
+        raise InvalidRequest(f"{place}.metadata contains the character U+0000: remove it", f"{place}.metadata")
+    return Document(identity, new.text, new.metadata)
+
+
+def _depth(value: Any) -> int:
+    level: Sequence[Any] = [value]
+    depth = 0
+    while level:
+        depth += 1
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return depth
+
+
+def _after(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 18:
+        raise InvalidRequest("cursor is not one of ours: take it from `next` of the page before", "cursor")
+    return int(cursor)
+
+
+def _shown(document: Document) -> dict[str, Any]:
+    return {"id": document.id, "text": document.text, "metadata": document.metadata}
+
+
+def _absent(identity: str, collection: str) -> str:
+    return f"there is no document {identity[:80]!r} in the collection {collection[:80]!r}: GET /documents lists them"

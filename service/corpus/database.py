@@ -1,0 +1,87 @@
+"""The SQLite database: one connection that writes, several that read, and the lock on the data folder."""
+
+import fcntl
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from service.errors import InstarError, InsufficientResources
+
+
+class DataFolderInUse(InstarError):
+    """Another process works on the data folder."""
+
+
+class Database:
+    """Transactions that are on the disk when they return, and reads that never wait for them (SQLite's WAL)."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open or create the database in `folder`; raises DataFolderInUse if another process has it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = (folder / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._lock.close()
+            raise DataFolderInUse(
+                f"another Instar uses {folder}: stop it, or give this one its own folder with INSTAR_DATA_DIR"
+            ) from error
+        self._path = folder / "corpus.db"
+        self._readers: SimpleQueue[sqlite3.Connection] = SimpleQueue()
+        self._writing = threading.Lock()
+        self._writer = self._connect()
+        self._writer.execute("PRAGMA journal_mode = WAL")
+        # An answered write must outlive a power cut: WAL alone syncs at checkpoints only.
+        self._writer.execute("PRAGMA synchronous = FULL")
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: committed and on the disk at the end, rolled back on an error.
+
+        Raises InsufficientResources when the disk is full.
+        """
+        with self._writing:
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._writer
+                except BaseException:
+                    self._writer.rollback()
+                    raise
+                self._writer.commit()
+            except sqlite3.OperationalError as error:
+                if self._writer.in_transaction:
+                    self._writer.rollback()
+                if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                    raise InsufficientResources(
+                        "the disk of the corpus is full: free some room, then write again"
+                    ) from error
+                raise
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A connection for reading; each statement sees the last transaction that was committed before it."""
+        try:
+            connection = self._readers.get_nowait()
+        except Empty:
+            connection = self._connect()
+            connection.execute("PRAGMA query_only = ON")
+        try:
+            yield connection
+        finally:
+            self._readers.put(connection)
+
+    def close(self) -> None:
+        """Close every connection and give up the folder."""
+        while not self._readers.empty():
+            self._readers.get_nowait().close()
+        self._writer.close()
+        self._lock.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
+        connection.execute("PRAGMA busy_timeout = 10000")
+        return connection

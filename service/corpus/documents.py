@@ -1,0 +1,233 @@
+"""Documents, stored in SQLite: the durable truth that vectors and indexes are derived from.
+
+Every version of a document has a sequence number of its own, which grows with each write. An upsert
+adds a version and marks the former one dead; a delete marks it dead. Dead versions stay readable for a
+while (`purge`), so that a search which began before the write can still fetch what it found.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from service.corpus.database import Database
+from service.corpus.filters import Condition, Filter, Seqs, attributes, evaluate
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS documents (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    collection TEXT NOT NULL,
+    id TEXT NOT NULL,
+    text TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    dead INTEGER NOT NULL DEFAULT 0
+);
+CREATE UNIQUE INDEX IF NOT EXISTS live_documents ON documents (collection, id) WHERE dead = 0;
+CREATE INDEX IF NOT EXISTS live_order ON documents (collection, seq) WHERE dead = 0;
+CREATE INDEX IF NOT EXISTS dead_documents ON documents (seq) WHERE dead = 1;
+CREATE TABLE IF NOT EXISTS attributes (
+    collection TEXT NOT NULL,
+    key TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    value NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (collection, key, kind, value, seq)
+) WITHOUT ROWID;
+"""
+
+DEFAULT_COLLECTION = "default"
+_HAVING = "SELECT seq FROM attributes WHERE collection = ? AND key = ? AND kind = ? AND value "
+_LISTED = {
+    "in": _HAVING + "= ?",
+    "gt": _HAVING + "> ?",
+    "gte": _HAVING + ">= ?",
+    "lt": _HAVING + "< ?",
+    "lte": _HAVING + "<= ?",
+}
+# Dead versions removed at a time: a purge is a step between writes, which should not wait long.
+_PURGED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One chunk of text with an id, metadata and a collection."""
+
+    id: str
+    text: str
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A document as one write left it."""
+
+    seq: int
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one write did to a collection: versions added and versions that died of it, ascending."""
+
+    collection: str
+    added: tuple[int, ...]
+    died: tuple[int, ...]
+
+
+class Documents:
+    """The documents of all collections. Writes come from one thread at a time; reads from any."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._purgeable: list[int] = []
+        with database.write() as connection:
+            connection.executescript(SCHEMA)
+
+    def put(self, collection: str, documents: Sequence[Document]) -> Change:
+        """Upsert by id in one transaction; of documents with the same id the last one stays.
+
+        On return the write survives a power cut.
+        """
+        added: list[int] = []
+        died: list[int] = []
+        latest = {document.id: document for document in documents}
+        with self._database.write() as connection:
+            for document in latest.values():
+                died += self._bury(connection, collection, document.id)
+                metadata = json.dumps(document.metadata, ensure_ascii=False)
+                row = connection.execute(
+                    "INSERT INTO documents (collection, id, text, metadata) VALUES (?, ?, ?, ?) RETURNING seq",
+                    (collection, document.id, document.text, metadata),
+                ).fetchone()
+                added.append(row[0])
+                connection.executemany(
+                    "INSERT INTO attributes VALUES (?, ?, ?, ?, ?)",
+                    _attribute_rows(collection, row[0], document.metadata),
+                )
+        return Change(collection, tuple(added), tuple(sorted(died)))
+
+    def delete(self, collection: str, ids: Sequence[str]) -> Change:
+        """Delete by id in one transaction; ids that are not there are passed over."""
+        with self._database.write() as connection:
+            died = [seq for identity in ids for seq in self._bury(connection, collection, identity)]
+        return Change(collection, (), tuple(sorted(died)))
+
+    def delete_matching(self, collection: str, tree: Filter) -> Change:
+        """Delete what passes the filter, in one transaction."""
+        live = self.live(collection)
+        died = np.intersect1d(evaluate(tree, lambda leaf: self.having(collection, leaf), lambda: live), live).tolist()
+        with self._database.write() as connection:
+            connection.executemany("UPDATE documents SET dead = 1 WHERE seq = ?", ((seq,) for seq in died))
+        return Change(collection, (), tuple(died))
+
+    def get(self, collection: str, identity: str) -> Version | None:
+        rows = self._read(
+            "SELECT seq, id, text, metadata FROM documents WHERE collection = ? AND id = ? AND dead = 0",
+            (collection, identity),
+        )
+        return _version(rows[0]) if rows else None
+
+    def page(self, collection: str, after: int, limit: int) -> list[Version]:
+        """Up to `limit` documents with a sequence number above `after`, in the order of their last write."""
+        rows = self._read(
+            "SELECT seq, id, text, metadata FROM documents WHERE collection = ? AND dead = 0 AND seq > ?"
+            " ORDER BY seq LIMIT ?",
+            (collection, after, limit),
+        )
+        return [_version(row) for row in rows]
+
+    def versions(self, seqs: Sequence[int]) -> dict[int, Document]:
+        """The documents with these sequence numbers, dead ones included as long as they are kept."""
+        rows = self._read(
+            "SELECT seq, id, text, metadata FROM documents WHERE seq IN (SELECT value FROM json_each(?))",
+            (json.dumps(seqs),),
+        )
+        return {row[0]: _version(row).document for row in rows}
+
+    def having(self, collection: str, condition: Condition) -> Seqs:
+        """Ascending sequence numbers of the versions in the collection that meet the condition, dead ones included."""
+        found: list[tuple[int]] = []
+        for value in condition.values:
+            found += self._read(_LISTED[condition.operator], (collection, condition.key, value.kind, value.value))
+        return np.unique(np.fromiter((row[0] for row in found), dtype=np.int64, count=len(found)))
+
+    def live(self, collection: str) -> Seqs:
+        """Ascending sequence numbers of the documents in the collection."""
+        rows = self._read("SELECT seq FROM documents WHERE collection = ? AND dead = 0 ORDER BY seq", (collection,))
+        return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
+
+    def live_by_collection(self) -> dict[str, Seqs]:
+        """Ascending sequence numbers of all documents, by collection, as of one moment."""
+        found: dict[str, list[int]] = {}
+        for collection, seq in self._read(
+            "SELECT collection, seq FROM documents WHERE dead = 0 ORDER BY collection, seq"
+        ):
+            found.setdefault(collection, []).append(seq)
+        return {collection: np.array(seqs, dtype=np.int64) for collection, seqs in found.items()}
+
+    def live_after(self, seq: int) -> dict[str, Seqs]:
+        """Like `live_by_collection`, of documents written after `seq`."""
+        found: dict[str, list[int]] = {}
+        for collection, own in self._read(
+            "SELECT collection, seq FROM documents WHERE dead = 0 AND seq > ? ORDER BY seq", (seq,)
+        ):
+            found.setdefault(collection, []).append(own)
+        return {collection: np.array(seqs, dtype=np.int64) for collection, seqs in found.items()}
+
+    def last_seq(self) -> int:
+        """The highest sequence number given so far, 0 before the first."""
+        rows = self._read("SELECT seq FROM sqlite_sequence WHERE name = 'documents'")
+        return int(rows[0][0]) if rows else 0
+
+    def collections(self) -> list[tuple[str, int]]:
+        """Collections that have documents, and how many, by name."""
+        rows = self._read(
+            "SELECT collection, count(*) FROM documents WHERE dead = 0 GROUP BY collection ORDER BY collection"
+        )
+        return [(name, count) for name, count in rows]
+
+    def exists(self, collection: str) -> bool:
+        """True for the default collection, and for each that has a document."""
+        return collection == DEFAULT_COLLECTION or bool(
+            self._read("SELECT 1 FROM documents WHERE collection = ? AND dead = 0 LIMIT 1", (collection,))
+        )
+
+    def purge(self) -> list[int]:
+        """Remove the dead versions that the call before saw already, and return which.
+
+        Called now and then, it leaves each dead version at least one interval for the searches that found it.
+        """
+        removed = self._purgeable
+        with self._database.write() as connection:
+            for seq in removed:
+                row = connection.execute("DELETE FROM documents WHERE seq = ? RETURNING collection, metadata", (seq,))
+                collection, metadata = row.fetchone()
+                connection.executemany(
+                    "DELETE FROM attributes WHERE collection = ? AND key = ? AND kind = ? AND value = ? AND seq = ?",
+                    _attribute_rows(collection, seq, json.loads(metadata)),
+                )
+        rows = self._read("SELECT seq FROM documents WHERE dead = 1 ORDER BY seq LIMIT ?", (_PURGED,))
+        self._purgeable = [row[0] for row in rows]
+        return removed
+
+    def _bury(self, connection: sqlite3.Connection, collection: str, identity: str) -> list[int]:
+        rows = connection.execute(
+            "UPDATE documents SET dead = 1 WHERE collection = ? AND id = ? AND dead = 0 RETURNING seq",
+            (collection, identity),
+        ).fetchall()
+        return [row[0] for row in rows]
+
+    def _read(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+        with self._database.read() as connection:
+            return connection.execute(statement, values).fetchall()
+
+
+def _attribute_rows(collection: str, seq: int, metadata: dict[str, Any]) -> Iterator[tuple[str | int | float, ...]]:
+    return ((collection, key, value.kind, value.value, seq) for key, value in attributes(metadata))
+
+
+def _version(row: tuple[int, str, str, str]) -> Version:
+    return Version(row[0], Document(row[1], row[2], json.loads(row[3])))

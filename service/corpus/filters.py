@@ -1,0 +1,189 @@
+"""The language in which callers filter by metadata, parsed into a tree of conditions.
+
+    {"source": "a.md"}                                   equal; of a list, any element
+    {"year": {"gte": 2024, "lt": 2026}}                  eq, ne, gt, gte, lt, lte, in
+    {"and": [f, ...]}  {"or": [f, ...]}  {"not": f}      several keys in one object: and
+
+Nested metadata is reached by a dotted path. Numbers compare with numbers and strings with strings,
+by code point, so ISO dates order as dates; a document without the key fails every condition but ne.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.errors import InvalidRequest
+
+Seqs = NDArray[np.int64]
+Scalar = str | int | float | bool | None
+Operator = Literal["in", "gt", "gte", "lt", "lte"]
+
+MAX_DEPTH = 16
+MAX_CONDITIONS = 256
+MAX_VALUES = 1000
+# Longer strings are compared by their hash: an index entry must stay small.
+_LONGEST_INDEXED = 512
+_INT64 = range(-(2**63), 2**63)
+_RANGES: tuple[Operator, ...] = ("gt", "gte", "lt", "lte")
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """A metadata value as it is indexed: `kind` keeps true, 1 and "1" apart."""
+
+    kind: Literal["null", "bool", "number", "string", "hash"]
+    value: str | int | float
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`key` `operator` `values`, of which a store can list the documents. Ranges have one value."""
+
+    key: str
+    operator: Operator
+    values: tuple[Indexed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """All of the parts."""
+
+    parts: "tuple[Filter, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """Any of the parts."""
+
+    parts: "tuple[Filter, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """All documents but those of the part."""
+
+    part: "Filter"
+
+
+Filter = Condition | And | Or | Not
+
+
+def parse(source: Any) -> Filter:
+    """Parse the JSON value of a `filter` field; raises InvalidRequest where it is not in the language."""
+    budget = iter(range(MAX_CONDITIONS))
+    return _parse(source, MAX_DEPTH, budget)
+
+
+def evaluate(tree: Filter, having: Callable[[Condition], Seqs], universe: Callable[[], Seqs]) -> Seqs:
+    """The ascending sequence numbers that pass `tree`.
+
+    `having` lists those of one condition, ascending; `universe` all that there are, which `not` needs.
+    """
+    match tree:
+        case Condition():
+            return having(tree)
+        case And(parts):
+            return reduce(np.intersect1d, (evaluate(part, having, universe) for part in parts))
+        case Or(parts):
+            return reduce(np.union1d, (evaluate(part, having, universe) for part in parts))
+        case Not(part):
+            return np.setdiff1d(universe(), evaluate(part, having, universe), assume_unique=True)
+
+
+def attributes(metadata: dict[str, Any]) -> set[tuple[str, Indexed]]:
+    """What of a document's metadata can be filtered by: scalars, elements of lists, nested ones by dotted path."""
+    return set(_flatten("", metadata))
+
+
+def _flatten(prefix: str, value: Any) -> Iterator[tuple[str, Indexed]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _flatten(f"{prefix}.{key}" if prefix else key, inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _flatten(prefix, inner)
+    else:
+        yield prefix, index_value(value)
+
+
+def index_value(value: Scalar) -> Indexed:
+    """The form in which a metadata value is indexed and compared."""
+    match value:
+        case None:
+            return Indexed("null", 0)
+        case bool():
+            return Indexed("bool", int(value))
+        case int():
+            return Indexed("number", value if value in _INT64 else float(value))
+        case float():
+            return Indexed("number", value)
+        case str() if len(value) > _LONGEST_INDEXED:
+            return Indexed("hash", hashlib.sha256(value.encode()).hexdigest())
+        case str():
+            return Indexed("string", value)
+
+
+def _parse(source: Any, depth: int, budget: Iterator[int]) -> Filter:
+    if depth == 0:
+        raise InvalidRequest(f"the filter is nested deeper than {MAX_DEPTH}: flatten it", "filter")
+    if not isinstance(source, dict) or not source:
+        raise InvalidRequest('a filter is an object such as {"source": "a.md"} or {"year": {"gte": 2024}}', "filter")
+    parts = [part for key, value in source.items() for part in _parse_entry(key, value, depth, budget)]
+    return parts[0] if len(parts) == 1 else And(tuple(parts))
+
+
+def _parse_entry(key: str, value: Any, depth: int, budget: Iterator[int]) -> Iterator[Filter]:
+    if key in ("and", "or"):
+        if not isinstance(value, list) or not value:
+            raise InvalidRequest(f'"{key}" takes a list of one or more filters', "filter")
+        parts = tuple(_parse(part, depth - 1, budget) for part in value)
+        yield And(parts) if key == "and" else Or(parts)
+    elif key == "not":
+        yield Not(_parse(value, depth - 1, budget))
+    elif isinstance(value, dict):
+        if not value:
+            raise InvalidRequest(f"{key[:80]!r} has no operator: use eq, ne, gt, gte, lt, lte or in", "filter")
+        for operator, operand in value.items():
+            yield _parse_operation(key, operator, operand, budget)
+    elif isinstance(value, list):
+        raise InvalidRequest(f'to match one of several values write {{"{key[:80]}": {{"in": [...]}}}}', "filter")
+    else:
+        yield _condition(key, "in", [value], budget)
+
+
+def _parse_operation(key: str, operator: str, operand: Any, budget: Iterator[int]) -> Filter:
+    if operator == "in":
+        if not isinstance(operand, list) or not 0 < len(operand) <= MAX_VALUES:
+            raise InvalidRequest(f'"in" takes a list of 1 to {MAX_VALUES} values', "filter")
+        return _condition(key, "in", operand, budget)
+    if operator == "eq":
+        return _condition(key, "in", [operand], budget)
+    if operator == "ne":
+        return Not(_condition(key, "in", [operand], budget))
+    for known in _RANGES:
+        if operator == known:
+            if (
+                isinstance(operand, bool)
+                or not isinstance(operand, int | float | str)
+                or len(str(operand)) > _LONGEST_INDEXED
+            ):
+                raise InvalidRequest(
+                    f'"{operator}" compares numbers or strings of up to {_LONGEST_INDEXED} characters', "filter"
+                )
+            return _condition(key, known, [operand], budget)
+    raise InvalidRequest(f"there is no operator {operator[:80]!r}: use eq, ne, gt, gte, lt, lte or in", "filter")
+
+
+def _condition(key: str, operator: Operator, values: Sequence[Any], budget: Iterator[int]) -> Condition:
+    if next(budget, None) is None:
+        raise InvalidRequest(f"the filter has more than {MAX_CONDITIONS} conditions: use in, or fewer", "filter")
+    if any(isinstance(value, dict | list) for value in values):
+        raise InvalidRequest(
+            f"{key[:80]!r} is compared with an object or a list: use a string, number, boolean or null", "filter"
+        )
+    return Condition(key, operator, tuple(index_value(value) for value in values))

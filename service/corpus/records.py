@@ -1,0 +1,111 @@
+"""The durable records of generations and jobs, beside the documents."""
+
+from datetime import UTC, datetime
+from typing import Literal
+
+from pydantic import BaseModel
+
+from service.corpus.database import Database
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS generations (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    state TEXT NOT NULL,
+    activation INTEGER NOT NULL,
+    record TEXT NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS one_active ON generations (state) WHERE state = 'active';
+CREATE TABLE IF NOT EXISTS jobs (id TEXT PRIMARY KEY, state TEXT NOT NULL, record TEXT NOT NULL);
+"""
+
+State = Literal["active", "retained", "released"]
+
+
+class GenerationRecord(BaseModel):
+    """What is written down of a generation.
+
+    `recall` is recall@10 against exact search, by collection, measured when the index was built;
+    `activation` grows with every activation and orders them.
+    """
+
+    number: int = 0
+    model: str
+    fingerprint: str
+    dimensions: int
+    documents: int = 0
+    recall: dict[str, float] = {}
+    built: datetime
+    activated: datetime | None = None
+    state: State = "retained"
+    activation: int = 0
+
+
+class Records:
+    """Generations and jobs in the database. Changes are on the disk when a method returns."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        with database.write() as connection:
+            connection.executescript(SCHEMA)
+
+    def activate(self, record: GenerationRecord, retain: int) -> GenerationRecord:
+        """Make `record` (new if its number is 0) the active generation, in one transaction.
+
+        The former one is retained with up to `retain - 1` before it; older ones become released.
+        """
+        with self._database.write() as connection:
+            (last,) = connection.execute("SELECT coalesce(max(activation), 0) FROM generations").fetchone()
+            connection.execute("UPDATE generations SET state = 'retained' WHERE state = 'active'")
+            record = record.model_copy(
+                update={"state": "active", "activation": last + 1, "activated": datetime.now(UTC)}
+            )
+            if record.number == 0:
+                row = connection.execute(
+                    "INSERT INTO generations (state, activation, record) VALUES ('retained', 0, '') RETURNING number"
+                ).fetchone()
+                record = record.model_copy(update={"number": row[0]})
+            connection.execute(
+                "UPDATE generations SET state = 'active', activation = ?, record = ? WHERE number = ?",
+                (record.activation, record.model_dump_json(), record.number),
+            )
+            connection.execute(
+                "UPDATE generations SET state = 'released' WHERE state = 'retained' AND number NOT IN"
+                " (SELECT number FROM generations WHERE state = 'retained' ORDER BY activation DESC LIMIT ?)",
+                (retain,),
+            )
+        return record
+
+    def release(self, number: int) -> None:
+        """Mark a retained generation as released."""
+        with self._database.write() as connection:
+            connection.execute(
+                "UPDATE generations SET state = 'released' WHERE number = ? AND state = 'retained'", (number,)
+            )
+
+    def generations(self) -> list[GenerationRecord]:
+        """All generations ever, the latest activation first."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT number, state, activation, record FROM generations ORDER BY activation DESC"
+            ).fetchall()
+        return [
+            GenerationRecord.model_validate_json(record).model_copy(
+                update={"number": number, "state": state, "activation": activation}
+            )
+            for number, state, activation, record in rows
+        ]
+
+    def save_job(self, identity: str, state: str, record: str) -> None:
+        with self._database.write() as connection:
+            connection.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?)", (identity, state, record))
+
+    def job(self, identity: str) -> str | None:
+        with self._database.read() as connection:
+            row = connection.execute("SELECT record FROM jobs WHERE id = ?", (identity,)).fetchone()
+        return row[0] if row else None
+
+    def unfinished_jobs(self) -> list[str]:
+        with self._database.read() as connection:
+            return [
+                row[0] for row in connection.execute("SELECT record FROM jobs WHERE state IN ('queued', 'running')")
+            ]

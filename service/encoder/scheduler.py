@@ -1,0 +1,195 @@
+"""One processor, two lanes: every text of the service is encoded through here.
+
+Requests that arrive together are batched together, whoever sent them. The interactive lane goes
+first: it is served between bulk batches and between the layers of a bulk batch, so that a query waits
+behind a part of one bulk batch at most. The bulk lane takes turns between its requests.
+
+A batch holds texts of one encoder and one kind, and at most as many tokens (padding counted) as its
+lane allows; a text longer than that is a batch of its own.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from service.encoder.encoder import Encoder, Prepared, Vectors
+from service.errors import NotReady, Overloaded
+
+Lane = Literal["interactive", "bulk"]
+_LANES: tuple[Lane, Lane] = ("interactive", "bulk")
+
+# Interactive batches run between two layers of a bulk batch: enough that queries rarely wait, few
+# enough that a reload makes progress however many queries there are.
+_BATCHES_PER_PAUSE = 4
+
+
+@dataclass(slots=True, eq=False)
+class _Request:
+    """The texts of one submission; `order` holds the places that are not in a batch yet, longest text first."""
+
+    encoder: Encoder
+    items: Sequence[Prepared]
+    future: "Future[Vectors]"
+    order: deque[int]
+    rows: list[Vectors | None]
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    encoder: Encoder
+    places: list[tuple[_Request, int]]
+
+
+@dataclass(slots=True)
+class LaneState:
+    """What a lane has done and what waits in it, for metrics."""
+
+    waiting_tokens: int = 0
+    batches: int = 0
+    texts: int = 0
+    tokens: int = 0
+    padded_tokens: int = 0
+    requests: "deque[_Request]" = field(default_factory=deque, repr=False)
+
+
+class Scheduler:
+    """Runs encoders on one thread of its own. `submit` is safe from any thread."""
+
+    def __init__(self, *, batch_tokens: int, bulk_batch_tokens: int, queue_tokens: int) -> None:
+        self._budget: dict[Lane, int] = {"interactive": batch_tokens, "bulk": bulk_batch_tokens}
+        self._queue_tokens = queue_tokens
+        self._changed = threading.Condition()
+        self._stopping = False
+        self.lanes: dict[Lane, LaneState] = {lane: LaneState() for lane in _LANES}
+        self._thread = threading.Thread(target=self._run, name="instar-encoder", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """End after the batch in progress; what still waits fails with NotReady."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        self._thread.join()
+        for lane in self.lanes.values():
+            for request in lane.requests:
+                with suppress(InvalidStateError):
+                    request.future.set_exception(NotReady("the service is stopping: try again in a moment"))
+
+    def lane_for(self, items: Sequence[Prepared]) -> Lane:
+        """Bulk for more than one interactive batch can hold, so that no request fills that lane alone."""
+        return "interactive" if sum(item.tokens for item in items) <= self._budget["interactive"] else "bulk"
+
+    def submit(self, encoder: Encoder, items: Sequence[Prepared], lane: Lane) -> "Future[Vectors]":
+        """Queue `items`; the result holds their raw vectors (n, native dimensions) in order.
+
+        Cancelling the future takes out what is not in a batch yet. Raises Overloaded when too much
+        waits in the lane already, NotReady when stopping.
+        """
+        future: Future[Vectors] = Future()
+        if not items:
+            future.set_result(np.empty((0, encoder.dimensions), dtype=np.float32))
+            return future
+        order = deque(sorted(range(len(items)), key=lambda place: -items[place].tokens))
+        request = _Request(encoder, items, future, order, [None] * len(items), len(items))
+        state = self.lanes[lane]
+        with self._changed:
+            if self._stopping:
+                raise NotReady("the service is stopping: try again in a moment")
+            if state.waiting_tokens >= self._queue_tokens:
+                raise Overloaded("too many texts wait to be embedded: try again in a second, or send fewer at a time")
+            state.requests.append(request)
+            state.waiting_tokens += sum(item.tokens for item in items)
+            self._changed.notify()
+        return future
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._stopping and not any(state.requests for state in self.lanes.values()):
+                    self._changed.wait()
+                if self._stopping:
+                    return
+            if not self._serve("interactive"):
+                self._serve("bulk")
+
+    def _serve(self, lane: Lane) -> bool:
+        """Run one batch of the lane; false if nothing waits there."""
+        batch = self._take(lane)
+        if batch is None:
+            return False
+        items = [request.items[place] for request, place in batch.places]
+        try:
+            vectors = batch.encoder.forward(items, self._pause if lane == "bulk" else None)
+        # Whatever a model raises belongs to the callers of this batch, and not to those after them.
+        except Exception as error:
+            for request, _ in batch.places:
+                with suppress(InvalidStateError):
+                    request.future.set_exception(error)
+            return True
+        for (request, place), vector in zip(batch.places, vectors, strict=True):
+            request.rows[place] = vector
+            request.missing -= 1
+            if request.missing == 0:
+                # Its caller may give up at any moment, also between a check and this line.
+                with suppress(InvalidStateError):
+                    request.future.set_result(np.stack([row for row in request.rows if row is not None]))
+        return True
+
+    def _pause(self) -> None:
+        """Called between the layers of a bulk batch."""
+        for _ in range(_BATCHES_PER_PAUSE):
+            if not self.lanes["interactive"].requests or not self._serve("interactive"):
+                return
+
+    def _take(self, lane: Lane) -> _Batch | None:
+        """Form the next batch: the first request's texts, filled up with those of others that fit."""
+        state = self.lanes[lane]
+        budget = self._budget[lane]
+        with self._changed:
+            self._drop_abandoned(state)
+            if not state.requests:
+                return None
+            head = state.requests[0]
+            kind = head.items[head.order[0]].kind
+            places: list[tuple[_Request, int]] = []
+            width = 0
+            for request in state.requests:
+                if request.encoder is not head.encoder:
+                    continue
+                while request.order:
+                    item = request.items[request.order[0]]
+                    wider = max(width, item.tokens)
+                    if item.kind != kind or (places and wider * (len(places) + 1) > budget):
+                        break
+                    places.append((request, request.order.popleft()))
+                    width = wider
+                if width * (len(places) + 1) > budget:
+                    break
+            if lane == "bulk":
+                state.requests.rotate(-1)
+            tokens = sum(request.items[place].tokens for request, place in places)
+            state.waiting_tokens -= tokens
+            state.batches += 1
+            state.texts += len(places)
+            state.tokens += tokens
+            state.padded_tokens += width * len(places)
+            return _Batch(head.encoder, places)
+
+    def _drop_abandoned(self, state: LaneState) -> None:
+        """Take out requests that have nothing left to run: complete, failed, or given up by their caller."""
+        for request in [request for request in state.requests if not request.order or request.future.done()]:
+            state.waiting_tokens -= sum(request.items[place].tokens for place in request.order)
+            state.requests.remove(request)

@@ -1,0 +1,47 @@
+"""Texts to vectors for everyone who needs them: tokenizing off the event loop, then the scheduler."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import numpy as np
+
+from service.encoder.encoder import Encoder, Prepared, Side, Vectors
+from service.encoder.scheduler import Lane, Scheduler
+
+_T = TypeVar("_T")
+_TOKENIZING_THREADS = 2
+
+
+class Encoding:
+    """Awaitable encoding. A caller that is cancelled costs no inference from then on."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._threads = ThreadPoolExecutor(_TOKENIZING_THREADS, thread_name_prefix="instar-tokenizer")
+
+    def close(self) -> None:
+        self._threads.shutdown(cancel_futures=True)
+
+    async def prepare(
+        self, encoder: Encoder, texts: Sequence[str], side: Side | None, prompt_name: str | None = None
+    ) -> list[Prepared]:
+        """Tokenize on a thread of its own, so that a long text holds nobody up."""
+        return await self.apart(encoder.prepare, texts, side, prompt_name)
+
+    async def apart(self, function: Callable[..., _T], *arguments: Any) -> _T:
+        """Run `function` on a tokenizing thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+
+    async def raw(self, encoder: Encoder, items: Sequence[Prepared], lane: Lane | None = None) -> Vectors:
+        """Raw vectors of prepared texts; the lane is chosen by their number of tokens unless given."""
+        chosen = lane or self._scheduler.lane_for(items)
+        return await asyncio.wrap_future(self._scheduler.submit(encoder, items, chosen))
+
+    async def embed(self, encoder: Encoder, texts: Sequence[str], side: Side, lane: Lane | None = None) -> Vectors:
+        """Unit vectors (n, dimensions) of `texts`, as they are indexed and searched."""
+        if not texts:
+            return np.empty((0, encoder.dimensions), dtype=np.float32)
+        items = await self.prepare(encoder, texts, side)
+        return encoder.finish(await self.raw(encoder, items, lane))

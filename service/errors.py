@@ -1,0 +1,95 @@
+"""What can go wrong, one class per kind, each with the HTTP status that says it.
+
+Every message tells the reader what to do next. The form in which an error is answered (ours,
+OpenAI's, text-embeddings-inference's) is decided in `service.api.failures`.
+"""
+
+
+class InstarError(Exception):
+    """Base of all errors that are answered to a caller.
+
+    `param` names the field of the request that is at fault, where one is. `details` are further
+    fields for the error object of the answer.
+    """
+
+    status = 500
+    type = "internal"
+    retry_after: int | None = None
+
+    def __init__(self, message: str, param: str | None = None, **details: str | int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.details = details
+
+
+class InvalidRequest(InstarError):
+    """The request is not in the contract."""
+
+    status = 422
+    type = "invalid_request"
+
+
+class Unauthorized(InstarError):
+    """No key, or not the right one."""
+
+    status = 401
+    type = "unauthorized"
+
+
+class NotFound(InstarError):
+    """What the request names is not there."""
+
+    status = 404
+    type = "not_found"
+
+
+class Conflict(InstarError):
+    """The request does not fit what is going on."""
+
+    status = 409
+    type = "conflict"
+
+
+class TooLarge(InstarError):
+    """The request is larger than a limit."""
+
+    status = 413
+    type = "too_large"
+
+
+class CheckpointRefused(InstarError):
+    """A checkpoint is not fit to answer; the running state is as it was."""
+
+    status = 422
+    type = "checkpoint_refused"
+
+
+class EncodingFailed(InstarError):
+    """The model gave no usable vector."""
+
+    status = 424
+    type = "encoding_failed"
+
+
+class Overloaded(InstarError):
+    """More is queued than can be served in a bearable time."""
+
+    status = 429
+    type = "overloaded"
+    retry_after = 1
+
+
+class NotReady(InstarError):
+    """The service is starting or stopping."""
+
+    status = 503
+    type = "not_ready"
+    retry_after = 1
+
+
+class InsufficientResources(InstarError):
+    """Memory or disk will not do."""
+
+    status = 507
+    type = "insufficient_resources"

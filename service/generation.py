@@ -1,0 +1,95 @@
+"""Generations: an encoder and the index built with it, as one; and which of them answers.
+
+A request takes a reference to its generation once, at its start, and uses nothing else. Activation
+replaces the reference; a generation that is let go stays whole until the last request that holds it ends,
+and then its memory is freed with it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from service.corpus.records import GenerationRecord
+from service.encoder.encoder import Encoder
+from service.errors import InvalidRequest, NotFound, NotReady
+from service.index.index import Index
+
+ACTIVE = "active"
+
+
+@dataclass(frozen=True, eq=False)
+class Generation:
+    """One encoder and the index of its document fingerprint.
+
+    Two generations with the same document fingerprint share the index.
+    """
+
+    record: GenerationRecord
+    encoder: Encoder
+    index: Index
+
+    @property
+    def number(self) -> int:
+        return self.record.number
+
+    @property
+    def model(self) -> str:
+        """The checkpoint's id."""
+        return self.encoder.checkpoint.id
+
+
+@dataclass
+class Generations:
+    """The active generation, the retained ones (the latest first), and those that follow the writes.
+
+    Every write is embedded for the active generation and for those that follow. Changes are for
+    the writing thread; reading is for any.
+    """
+
+    active: Generation | None = None
+    retained: tuple[Generation, ...] = ()
+    following: tuple[Generation, ...] = field(default=())
+
+    def acquire(self, model: str | None = None) -> Generation:
+        """The generation that answers a request for `model`: none or "active", or the id of a loaded checkpoint.
+
+        Raises NotReady before there is one, NotFound with what there is for anything else.
+        """
+        active = self.active
+        if active is None:
+            raise NotReady("the service is starting: wait until /ready answers 200")
+        if model is None or model == ACTIVE:
+            return active
+        loaded = (active, *self.retained)
+        for generation in loaded:
+            if generation.model == model:
+                return generation
+        known = ", ".join(dict.fromkeys(generation.model for generation in loaded))
+        raise NotFound(
+            f"no generation of {model[:120]!r} answers here: leave model out, or use active or one of {known}", "model"
+        )
+
+    def former(self, number: int | None) -> Generation:
+        """The retained generation with that number, or the one that was active last."""
+        if not self.retained:
+            raise InvalidRequest("no former generation is retained: reload the checkpoint that you want", "generation")
+        if number is None:
+            return self.retained[0]
+        for generation in self.retained:
+            if generation.number == number:
+                return generation
+        known = ", ".join(str(generation.number) for generation in self.retained)
+        raise NotFound(f"generation {number} is not retained: there are {known}", "generation")
+
+    def written(self) -> tuple[Generation, ...]:
+        """Those for which a write has to be embedded, one for each document fingerprint."""
+        loaded = (*([self.active] if self.active else []), *self.following)
+        return tuple({generation.index.fingerprint: generation for generation in reversed(loaded)}.values())[::-1]
+
+    def indexes(self) -> Iterable[Index]:
+        """Every index in memory, once."""
+        loaded = (*([self.active] if self.active else []), *self.retained, *self.following)
+        return {id(generation.index): generation.index for generation in loaded}.values()
+
+    def shared_index(self, fingerprint: str) -> Index | None:
+        """The index of that document fingerprint, if one is in memory."""
+        return next((index for index in self.indexes() if index.fingerprint == fingerprint), None)

@@ -1,0 +1,133 @@
+"""The index of one document fingerprint: its vectors on disk, and one partition for each collection in memory.
+
+`high` is the sequence number up to which it is complete: every live document at or below it is in. An
+index that follows the writes stays complete; one that is retained falls behind in additions alone,
+for deletes reach every index at once.
+"""
+
+import logging
+import sqlite3
+
+from service.corpus.documents import Change
+from service.corpus.filters import Seqs
+from service.encoder.encoder import Vectors
+from service.index import sealed
+from service.index.partition import SEAL_FROM, Partition, View
+from service.index.sealed import Sealed
+from service.index.vectors import VectorStore
+
+log = logging.getLogger(__name__)
+
+
+class VectorsMissing(Exception):
+    """Documents to be indexed have no vector yet."""
+
+
+class Index:
+    """Search it through `view` from any thread; all that changes it is for the writing thread."""
+
+    def __init__(self, fingerprint: str, store: VectorStore, *, graph_from: int, min_recall: float) -> None:
+        self.fingerprint = fingerprint
+        self.store = store
+        self.high = 0
+        self.loaded = False
+        self._graph_from = graph_from
+        self._min_recall = min_recall
+        self._partitions: dict[str, Partition] = {}
+        self._deaths: list[list[int]] = []
+
+    def view(self, collection: str) -> View:
+        """What is searchable in the collection at this moment."""
+        partition = self._partitions.get(collection)
+        return (partition or Partition(self.store.dimensions)).view
+
+    @property
+    def recall(self) -> dict[str, float]:
+        """Recall@10 against exact search by collection, as measured at the build of its sealed part."""
+        return {
+            name: part.view.sealed.recall for name, part in self._partitions.items() if part.view.sealed is not None
+        }
+
+    def apply(self, change: Change, vectors: Vectors | None, before: int) -> None:
+        """Take over one write; `before` is the highest sequence number before it.
+
+        Without `vectors`, or when the index is not complete anyway, only the deletes are taken over.
+        """
+        for record in self._deaths:
+            record.extend(change.died)
+        complete = self.loaded and vectors is not None and self.high == before and len(change.added) > 0
+        if vectors is not None and len(change.added):
+            try:
+                self.store.put(change.added, vectors)
+            except sqlite3.Error as error:
+                # The corpus has the documents, so nothing is lost: the next start embeds them again.
+                log.warning("the vectors of %d documents could not be stored: %s", len(change.added), error)
+        added, own = (change.added, vectors) if complete and vectors is not None else ((), None)
+        partition = self._partitions.get(change.collection)
+        if partition is None and added:
+            partition = Partition(self.store.dimensions)
+        if partition is not None:
+            partition.apply(added, partition.view.fresh_vectors[:0] if own is None else own, change.died)
+            self._partitions[change.collection] = partition
+        if complete:
+            self.high = change.added[-1]
+
+    def close_gap(self, gap: dict[str, Seqs], high: int) -> bool:
+        """Add the documents of `gap`, all those written after `self.high`; false if one has no vector yet."""
+        found = {collection: self.store.get(seqs) for collection, seqs in gap.items()}
+        if any(vectors is None for vectors in found.values()):
+            return False
+        for collection, vectors in found.items():
+            if vectors is not None:
+                partition = self._partitions.setdefault(collection, Partition(self.store.dimensions))
+                partition.apply(gap[collection].tolist(), vectors, ())
+        self.high = high
+        return True
+
+    def record_deaths(self) -> list[int]:
+        """Begin a list to which every delete from now on is added, until `publish` or `seal` takes it."""
+        record: list[int] = []
+        self._deaths.append(record)
+        return record
+
+    def forget_deaths(self, record: list[int]) -> None:
+        self._deaths = [other for other in self._deaths if other is not record]
+
+    def load(self, live: dict[str, Seqs]) -> dict[str, Partition]:
+        """Build partitions of the documents in `live` from their stored vectors; for any thread.
+
+        Raises VectorsMissing.
+        """
+        partitions = {}
+        for collection, seqs in live.items():
+            vectors = self.store.get(seqs)
+            if vectors is None:
+                raise VectorsMissing
+            if len(seqs) < SEAL_FROM:
+                partitions[collection] = Partition(self.store.dimensions)
+                partitions[collection].apply(seqs.tolist(), vectors, ())
+            else:
+                partitions[collection] = Partition(self.store.dimensions, self.build(seqs, vectors))
+        return partitions
+
+    def publish(self, partitions: dict[str, Partition], died: list[int], high: int) -> None:
+        """Make what `load` built searchable; `died` are the deletes recorded since before its snapshot."""
+        for partition in partitions.values():
+            partition.apply((), partition.view.fresh_vectors[:0], died)
+        self._partitions = partitions
+        self.high = high
+        self.loaded = True
+        self.forget_deaths(died)
+
+    def unsealed(self) -> list[str]:
+        """Collections whose fresh part has grown so large that it should be sealed."""
+        return [name for name, partition in self._partitions.items() if partition.view.wants_sealing]
+
+    def build(self, seqs: Seqs, vectors: Vectors) -> Sealed:
+        """Build a sealed part; for any thread."""
+        return sealed.build(seqs, vectors, graph_from=self._graph_from, min_recall=self._min_recall)
+
+    def seal(self, collection: str, built: Sealed, before: View, died: list[int]) -> None:
+        """Put `built`, made of the live documents of the view `before`, into place."""
+        self._partitions[collection].replace_sealed(built, before, died)
+        self.forget_deaths(died)

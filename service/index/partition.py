@@ -1,0 +1,168 @@
+"""The index of one collection: a sealed part that is never changed, and a fresh part that takes writes.
+
+A search takes the present `View` and works on that alone. A write makes the next view and puts it in
+place of the former in one assignment, so no search waits for a write, and none sees half of one. Writes
+come from one thread.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.corpus.filters import Seqs
+from service.encoder.encoder import Vectors
+from service.index.sealed import Places, Sealed
+
+Mask = NDArray[np.bool_]
+
+_FIRST_CAPACITY = 16
+# The fresh part is compared exactly and in full: below this it costs next to nothing.
+SEAL_FROM = 4096
+_SEAL_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class View:
+    """One moment of a collection's index.
+
+    The fresh arrays are longer than `fresh`, the number of rows that belong to this view: later
+    writes append behind it. Masks are true for what is live.
+    """
+
+    sealed: Sealed | None
+    sealed_live: Mask | None
+    fresh_seqs: Seqs
+    fresh_vectors: Vectors
+    fresh_live: Mask
+    fresh: int
+
+    def search(self, query: Vectors, k: int, allowed: Seqs | None) -> tuple[Seqs, Vectors]:
+        """Sequence numbers and cosines of the `k` best for a unit vector (dimensions,), best first.
+
+        `allowed`, ascending, narrows it to those documents. Equal scores keep the order of writing.
+        """
+        seqs: list[Seqs] = []
+        scores: list[Vectors] = []
+        if self.sealed is not None:
+            places = self._sealed_places(self.sealed, allowed)
+            found_scores, found = self.sealed.search(query[None, :], k, places)
+            hit = found[0] >= 0
+            seqs.append(self.sealed.seqs[found[0][hit]])
+            scores.append(found_scores[0][hit])
+        live = self.fresh_live[: self.fresh]
+        if allowed is not None:
+            live = live & np.isin(self.fresh_seqs[: self.fresh], allowed, assume_unique=True)
+        rows = np.flatnonzero(live)
+        if len(rows):
+            fresh_scores = (self.fresh_vectors[: self.fresh] @ query)[rows]
+            if len(rows) > k:
+                best = np.argpartition(-fresh_scores, k - 1)[:k]
+                rows, fresh_scores = rows[best], fresh_scores[best]
+            seqs.append(self.fresh_seqs[rows])
+            scores.append(fresh_scores)
+        all_seqs = np.concatenate(seqs) if seqs else np.empty(0, np.int64)
+        all_scores = np.concatenate(scores) if scores else np.empty(0, np.float32)
+        order = np.lexsort((all_seqs, -all_scores))[:k]
+        return all_seqs[order], all_scores[order]
+
+    def live_seqs(self) -> Seqs:
+        """Ascending sequence numbers of all documents in the view."""
+        fresh = self.fresh_seqs[: self.fresh][self.fresh_live[: self.fresh]]
+        if self.sealed is None:
+            return fresh
+        sealed = self.sealed.seqs if self.sealed_live is None else self.sealed.seqs[self.sealed_live]
+        return np.concatenate((sealed, fresh))
+
+    def live_vectors(self) -> Vectors:
+        """Their vectors (n, dimensions), in the same order."""
+        fresh = self.fresh_vectors[: self.fresh][self.fresh_live[: self.fresh]]
+        if self.sealed is None:
+            return np.ascontiguousarray(fresh)
+        sealed = self.sealed.vectors if self.sealed_live is None else self.sealed.vectors[self.sealed_live]
+        return np.concatenate((sealed, fresh))
+
+    @property
+    def wants_sealing(self) -> bool:
+        """True when the fresh part has grown large, or much of the sealed part is dead."""
+        if self.sealed is None:
+            return self.fresh >= SEAL_FROM
+        size = len(self.sealed.seqs)
+        dead = 0 if self.sealed_live is None else size - int(np.count_nonzero(self.sealed_live))
+        return self.fresh >= max(SEAL_FROM, int(_SEAL_SHARE * size)) or dead > max(SEAL_FROM, size // 4)
+
+    def _sealed_places(self, sealed: Sealed, allowed: Seqs | None) -> Places | None:
+        if allowed is None:
+            return None if self.sealed_live is None else np.flatnonzero(self.sealed_live)
+        places = _find(sealed.seqs, allowed)
+        return places if self.sealed_live is None else places[self.sealed_live[places]]
+
+
+class Partition:
+    """One collection's index. Every method but reading `view` is for the writing thread."""
+
+    def __init__(self, dimensions: int, sealed: Sealed | None = None) -> None:
+        self.view = View(
+            sealed,
+            None,
+            np.empty(_FIRST_CAPACITY, dtype=np.int64),
+            np.empty((_FIRST_CAPACITY, dimensions), dtype=np.float32),
+            np.ones(_FIRST_CAPACITY, dtype=bool),
+            0,
+        )
+
+    def apply(self, added: Sequence[int], vectors: Vectors, died: Sequence[int]) -> None:
+        """Add documents (ascending, above all that are there) and take others out, in one step."""
+        view = self._without(self.view, died)
+        if len(added):
+            view = self._with(view, added, vectors)
+        self.view = view
+
+    def replace_sealed(self, sealed: Sealed, before: View, died_since: Sequence[int]) -> None:
+        """Put `sealed`, built of the live documents of `before`, in place of both parts as they were then."""
+        now = self.view
+        rest = slice(before.fresh, now.fresh)
+        fresh = Partition(now.fresh_vectors.shape[1], sealed)
+        fresh.apply(now.fresh_seqs[rest].tolist(), now.fresh_vectors[rest], ())
+        fresh.apply((), now.fresh_vectors[:0], died_since)
+        self.view = fresh.view
+
+    def _without(self, view: View, died: Sequence[int]) -> View:
+        gone = np.asarray(died, dtype=np.int64)
+        if view.sealed is not None:
+            places = _find(view.sealed.seqs, gone)
+            if len(places):
+                live = (
+                    np.ones(len(view.sealed.seqs), dtype=bool) if view.sealed_live is None else view.sealed_live.copy()
+                )
+                live[places] = False
+                view = replace(view, sealed_live=live)
+        places = _find(view.fresh_seqs[: view.fresh], gone)
+        if len(places):
+            live = view.fresh_live.copy()
+            live[places] = False
+            view = replace(view, fresh_live=live)
+        return view
+
+    def _with(self, view: View, added: Sequence[int], vectors: Vectors) -> View:
+        end = view.fresh + len(added)
+        seqs, matrix, live = view.fresh_seqs, view.fresh_vectors, view.fresh_live
+        if end > len(seqs):
+            # Readers of earlier views keep the arrays that they have.
+            more = max(end, 2 * len(seqs)) - len(seqs)
+            seqs = np.concatenate((seqs, np.empty(more, dtype=np.int64)))
+            matrix = np.concatenate((matrix, np.empty((more, matrix.shape[1]), dtype=np.float32)))
+            live = np.concatenate((live, np.ones(more, dtype=bool)))
+        seqs[view.fresh : end] = added
+        matrix[view.fresh : end] = vectors
+        return replace(view, fresh_seqs=seqs, fresh_vectors=matrix, fresh_live=live, fresh=end)
+
+
+def _find(ascending: Seqs, wanted: Seqs) -> Places:
+    """Places of those `wanted` that are in `ascending`."""
+    places = np.searchsorted(ascending, wanted)
+    inside = places < len(ascending)
+    places, wanted = places[inside], wanted[inside]
+    found: Places = places[ascending[places] == wanted]
+    return found

@@ -1,0 +1,223 @@
+"""The reload: from the name of a checkpoint to the generation that answers, while the former one does.
+
+Stages, in order: install (copy and verify), load, probe, resources (is there room?), embed, index, and
+activate, which begins with catching up with what was written meanwhile. Up to the activation nothing
+that answers is touched, so a refusal, a failure, a cancellation or a crash leaves the running state as it
+was; embedded vectors stay on the disk, and a resumed or repeated reload goes on from there.
+"""
+
+import asyncio
+import gc
+import logging
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from service import resources
+from service.activation import Activation
+from service.catalogue import Catalogue
+from service.checkpoint import Checkpoint
+from service.corpus.documents import Documents
+from service.corpus.records import GenerationRecord, Records
+from service.encoder import probe
+from service.encoder.encoder import Encoder
+from service.encoding import Encoding
+from service.errors import Conflict, InstarError, NotFound
+from service.generation import Generation, Generations
+from service.job import Job, JobState, Stage
+
+log = logging.getLogger(__name__)
+
+# A job that takes the process down with it must not do so forever.
+_MAX_ATTEMPTS = 3
+
+
+class Reloads:
+    """Runs one reload at a time, as a task of the event loop."""
+
+    def __init__(
+        self,
+        *,
+        activation: Activation,
+        catalogue: Catalogue,
+        documents: Documents,
+        records: Records,
+        generations: Generations,
+        encoding: Encoding,
+        data_folder: Path,
+        memory_reserve: int,
+        disk_reserve: int,
+    ) -> None:
+        self._activation = activation
+        self._catalogue = catalogue
+        self._documents = documents
+        self._records = records
+        self._generations = generations
+        self._encoding = encoding
+        self._folder = data_folder
+        self._memory_reserve = memory_reserve
+        self._disk_reserve = disk_reserve
+        self._current: Job | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    async def start(self, model: str, *, force: bool = False) -> Job:
+        """Begin a reload; raises Conflict with the id of the one that runs, NotFound if there is no such checkpoint."""
+        self._generations.acquire()
+        self._catalogue.require(model)
+        if self._current is not None and not self._current.over:
+            raise Conflict(
+                f"the reload {self._current.id} of {self._current.model} is running: wait for it, or cancel it with"
+                f" DELETE /admin/jobs/{self._current.id}",
+                job=self._current.id,
+            )
+        job = Job(model=model, force=force)
+        await self._launch(job)
+        return job
+
+    async def resume(self) -> None:
+        """Go on with the job that a crash or a stop interrupted, if there is one."""
+        for record in self._records.unfinished_jobs():
+            job = Job.model_validate_json(record)
+            if job.attempts >= _MAX_ATTEMPTS or self._current is not None:
+                await self._end(
+                    job, "failed", f"it was interrupted {job.attempts} times: see the log, then reload again"
+                )
+            else:
+                log.info("resuming the reload %s of %s", job.id, job.model)
+                await self._launch(job)
+
+    def unfinished(self) -> tuple[set[str], set[str]]:
+        """Checkpoint ids and document fingerprints that a job to be resumed needs."""
+        jobs = [Job.model_validate_json(record) for record in self._records.unfinished_jobs()]
+        return {job.checkpoint for job in jobs if job.checkpoint}, {job.fingerprint for job in jobs if job.fingerprint}
+
+    def job(self, identity: str) -> Job:
+        """The job with that id; raises NotFound."""
+        if self._current is not None and self._current.id == identity:
+            return self._current
+        record = self._records.job(identity)
+        if record is None:
+            raise NotFound(f"there is no job {identity[:80]!r}: ids come from POST /admin/reload", "id")
+        return Job.model_validate_json(record)
+
+    async def cancel(self, identity: str) -> Job:
+        """Cancel the job and return when it has ended; one that is over stays as it is."""
+        job = self.job(identity)
+        if job is self._current and self._task is not None and not job.over:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        return job
+
+    async def stop(self) -> None:
+        """Interrupt the job, to be resumed at the next start."""
+        self._stopping = True
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _launch(self, job: Job) -> None:
+        self._current = job
+        job.attempts += 1
+        await self._save(job)
+        self._task = asyncio.get_running_loop().create_task(self._run(job), name=f"reload-{job.id}")
+
+    async def _run(self, job: Job) -> None:
+        try:
+            job.state = "running"
+            await self._reload(job)
+        except asyncio.CancelledError:
+            await self._interrupted(job)
+        except InstarError as error:
+            await self._end(job, "refused", error.message)
+        # Whoever asked for the job has no other place to learn what went wrong; nothing goes on from here.
+        except Exception as error:
+            log.exception("the reload %s of %s failed", job.id, job.model)
+            await self._end(job, "failed", f"{type(error).__name__}: {error}; see the log of the service")
+        finally:
+            # Encoders hold reference cycles; their memory should be back before the next reload.
+            gc.collect()
+
+    async def _interrupted(self, job: Job) -> None:
+        if job.generation is not None:
+            await self._end(job, "done")
+        elif self._stopping:
+            # Stays unfinished in the records. Only crashes count as attempts.
+            job.attempts -= 1
+            await self._save(job)
+        else:
+            await self._end(job, "cancelled", "it was cancelled")
+
+    async def _reload(self, job: Job) -> None:
+        await self._enter(job, "install")
+        checkpoint = await asyncio.to_thread(self._catalogue.install, job.checkpoint or job.model)
+        job.checkpoint, job.fingerprint = checkpoint.id, checkpoint.fingerprint
+        active = self._generations.acquire()
+        if checkpoint.id == active.model:
+            job.generation = active.number
+            await self._end(job, "done", f"{checkpoint.id} is active already")
+            return
+        try:
+            await self._build(job, checkpoint)
+        finally:
+            needed = {checkpoint.id} if self._stopping else set[str]()
+            await asyncio.to_thread(self._activation.forget_unused, needed, {checkpoint.fingerprint})
+
+    async def _build(self, job: Job, checkpoint: Checkpoint) -> None:
+        await self._enter(job, "load")
+        resources.require_memory(resources.loading(checkpoint.size), self._memory_reserve)
+        encoder = await asyncio.to_thread(Encoder, checkpoint)
+        await self._enter(job, "probe")
+        await probe.check(encoder, self._encoding)
+        index = self._activation.open_index(checkpoint.fingerprint, encoder.dimensions)
+        record = GenerationRecord(
+            model=checkpoint.id,
+            fingerprint=checkpoint.fingerprint,
+            dimensions=encoder.dimensions,
+            built=datetime.now(UTC),
+        )
+        generation = Generation(record, encoder, index)
+        try:
+            await self._embed(job, generation)
+            async with self._activation.follow(generation):
+                await self._enter(job, "index")
+                if not index.loaded:
+                    await self._activation.load(encoder, index)
+                await self._enter(job, "activate")
+                await self._activation.activate(generation, partial(_note, job), job.advance)
+        finally:
+            if not any(index is other for other in self._generations.indexes()):
+                index.store.close()
+        await self._end(job, "done")
+
+    async def _embed(self, job: Job, generation: Generation) -> None:
+        """Embed the corpus, but for what has a vector of that fingerprint already, in memory or on the disk."""
+        await self._enter(job, "resources")
+        index, encoder = generation.index, generation.encoder
+        live = await asyncio.to_thread(self._documents.live_by_collection)
+        documents = sum(map(len, live.values()))
+        missing = await asyncio.to_thread(self._activation.missing, index)
+        indexing = 0 if index.loaded else resources.indexing(documents, encoder.dimensions)
+        resources.require_memory(indexing, self._memory_reserve)
+        resources.require_disk(resources.storing(len(missing), encoder.dimensions), self._folder, self._disk_reserve)
+        job.reused = documents - len(missing)
+        job.expect(len(missing))
+        await self._enter(job, "embed")
+        await self._activation.embed_missing(encoder, index, missing, job.advance)
+
+    async def _enter(self, job: Job, stage: Stage) -> None:
+        job.stage = stage
+        await self._save(job)
+        log.info("reload %s of %s: %s", job.id, job.checkpoint or job.model, stage)
+
+    async def _end(self, job: Job, state: JobState, reason: str | None = None) -> None:
+        job.state, job.stage, job.reason, job.ended, job.eta_s = state, "ended", reason, datetime.now(UTC), None
+        await self._save(job)
+        log.log(logging.INFO if state == "done" else logging.WARNING, "reload %s: %s %s", job.id, state, reason or "")
+
+    async def _save(self, job: Job) -> None:
+        await asyncio.to_thread(self._records.save_job, job.id, job.state, job.model_dump_json())
+
+
+def _note(job: Job, activated: Generation) -> None:
+    job.generation = activated.number

@@ -1,0 +1,72 @@
+"""How much memory and disk there is, so that a reload that cannot end is refused before it begins."""
+
+import os
+import shutil
+from pathlib import Path
+
+import psutil
+
+from service.errors import InsufficientResources
+
+_CGROUP = Path("/sys/fs/cgroup")
+# Of the weights in the file: loading holds them once more for a moment.
+_LOAD_FACTOR = 2.0
+# Vectors in the index, once more while it is built, and HNSW's links.
+_INDEX_FACTOR = 2.5
+# SQLite's pages and write-ahead log around the vectors.
+_STORE_FACTOR = 1.5
+
+
+def available_memory() -> int:
+    """Bytes that this process may still take: of the machine, or of its control group (version 2) if that is less."""
+    machine = psutil.virtual_memory().available
+    try:
+        limit = int((_CGROUP / "memory.max").read_text())
+        used = int((_CGROUP / "memory.current").read_text())
+    except (OSError, ValueError):
+        return machine
+    return min(machine, limit - used)
+
+
+def loading(checkpoint_size: int) -> int:
+    """Bytes of memory that loading a checkpoint of that size takes."""
+    return int(checkpoint_size * _LOAD_FACTOR)
+
+
+def indexing(documents: int, dimensions: int) -> int:
+    """Bytes of memory that building an index takes."""
+    return int(documents * dimensions * 4 * _INDEX_FACTOR)
+
+
+def storing(documents: int, dimensions: int) -> int:
+    """Bytes of disk that the vectors of so many documents take."""
+    return int(documents * dimensions * 4 * _STORE_FACTOR)
+
+
+def require_memory(size: int, reserve: int) -> None:
+    """Raise InsufficientResources unless `size` more bytes fit into the memory, with `reserve` to spare."""
+    free = available_memory()
+    if size + reserve > free:
+        raise InsufficientResources(
+            f"{_mib(size + reserve)} of memory are needed (with INSTAR_MEMORY_RESERVE) and {_mib(free)} are free: free"
+            " some, use a smaller checkpoint, or restart with INSTAR_RETAIN=0 to drop the former generations"
+        )
+
+
+def require_disk(size: int, folder: Path, disk_reserve: int) -> None:
+    """Raise InsufficientResources unless `size` more bytes fit into `folder`."""
+    free = shutil.disk_usage(folder).free
+    if size + disk_reserve > free:
+        raise InsufficientResources(
+            f"{_mib(size + disk_reserve)} of disk are needed (with INSTAR_DISK_RESERVE) and {_mib(free)} are free in"
+            f" {folder}: free some"
+        )
+
+
+def process_memory() -> int:
+    """Resident bytes of this process."""
+    return int(psutil.Process(os.getpid()).memory_info().rss)
+
+
+def _mib(size: int) -> str:
+    return f"{size / (1 << 20):,.0f} MiB"

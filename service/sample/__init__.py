@@ -1,0 +1,37 @@
+"""The demonstration: the help centre of an invented product with judged questions, and a checkpoint to reload."""
+
+import json
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from service import checkpoint
+from service.corpus.documents import Document
+
+SHORT = "all-MiniLM-L6-v2-256"
+
+
+def load() -> dict[str, Any]:
+    """`queries` {id: text}, `corpus` {id: text} and `relevant_docs` {query id: [good id, bad id]}."""
+    found: dict[str, Any] = json.loads(files(__package__).joinpath("brindle.json").read_text(encoding="utf-8"))
+    return found
+
+
+def documents() -> list[Document]:
+    """Its passages, as they are indexed for the demonstration."""
+    return [Document(identity, text, {"source": "brindle"}) for identity, text in load()["corpus"].items()]
+
+
+def write_checkpoint(base: Path, folder: Path) -> None:
+    """Put the checkpoint `SHORT` into `folder`, unless it is there: `base`, cut to 256 of its 384 dimensions."""
+    target = folder / SHORT
+    if target.exists():
+        return
+    with tempfile.TemporaryDirectory(prefix=".incoming-", dir=folder) as temporary:
+        made = Path(temporary) / SHORT
+        checkpoint.copy(base, made)
+        config = made / "config_sentence_transformers.json"
+        settings = json.loads(config.read_text(encoding="utf-8")) | {"truncate_dim": 256}
+        config.write_text(json.dumps(settings, indent=2), encoding="utf-8")
+        made.rename(target)

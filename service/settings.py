@@ -1,0 +1,74 @@
+"""Every setting of the service, read from the environment with the prefix `INSTAR_`."""
+
+import ipaddress
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """The settings, their defaults and what they mean. Sizes are bytes, texts are characters."""
+
+    model_config = SettingsConfigDict(env_prefix="INSTAR_", frozen=True)
+
+    host: str = Field("127.0.0.1", description="address to listen on; only loopback without an `ADMIN_KEY`")
+    port: int = Field(8080, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    data_dir: Path = Field(Path("data"), description="folder of the corpus, vectors and kept checkpoints")
+    checkpoints_dir: Path = Field(Path("checkpoints"), description="folder in which checkpoints are looked up by name")
+    model: str = Field("all-MiniLM-L6-v2", description="checkpoint of the very first start; later ones come by reload")
+    api_key: SecretStr | None = Field(None, description="key that callers must send; none: open")
+    admin_key: SecretStr | None = Field(None, description="key for `/admin`; none: open, and loopback only")
+    retain: int = Field(1, ge=0, description="former generations kept loaded for rollback and pinned clients")
+    keep_vectors: int = Field(2, ge=0, description="released generations whose vectors stay on disk for a cheap return")
+    sample: bool = Field(
+        False, description="at start, index the sample corpus into an empty corpus and add a checkpoint to try"
+    )
+    allow_hub: bool = Field(
+        False, description="let Hugging Face names download; otherwise only its local cache is read"
+    )
+
+    batch_tokens: int = Field(2048, ge=1, description="most tokens in one interactive batch; more in a request is bulk")
+    bulk_batch_tokens: int = Field(
+        512, ge=1, description="most tokens in one bulk batch, which bounds what others wait"
+    )
+    queue_tokens: int = Field(262_144, ge=1, description="tokens that may wait in a lane before callers get 429")
+    graph_from: int = Field(50_000, ge=1, description="documents of a collection from which HNSW replaces exact search")
+    min_recall: float = Field(
+        0.99, gt=0, le=1, description="recall@10 that an HNSW index is tuned to reach at its build"
+    )
+
+    max_body: int = Field(32 << 20, ge=1, description="largest JSON body, and largest line of NDJSON")
+    max_inputs: int = Field(4096, ge=1, description="most texts or documents in one JSON request")
+    max_text: int = Field(200_000, ge=1, description="longest single text")
+    max_metadata: int = Field(65_536, ge=2, description="largest metadata of one document, as JSON")
+    max_k: int = Field(1000, ge=1, description="largest `k` of a search")
+    max_checkpoint: int = Field(8 << 30, ge=1, description="largest checkpoint, unpacked")
+
+    memory_reserve: int = Field(256 << 20, ge=0, description="memory that a reload must leave free")
+    disk_reserve: int = Field(256 << 20, ge=0, description="disk that a reload must leave free")
+    drain_seconds: int = Field(8, ge=1, description="time that requests in flight have to end after SIGTERM")
+    log_level: str = Field("info", description="debug, info, warning or error")
+
+    @model_validator(mode="after")
+    def _loopback_without_admin_key(self) -> Self:
+        if self.admin_key is None and not _is_loopback(self.host):
+            raise ValueError(
+                f"INSTAR_HOST={self.host} would let anyone on the network replace the model, because there is no"
+                " admin key: set INSTAR_ADMIN_KEY, or listen on 127.0.0.1"
+            )
+        for name in ("api_key", "admin_key"):
+            key = getattr(self, name)
+            if key is not None and not key.get_secret_value().strip():
+                raise ValueError(f"INSTAR_{name.upper()} is empty: set a key, or unset the variable")
+        return self
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,106 @@
+"""The way of a write: embed, then corpus and indexes in one step of the writing thread.
+
+Everything that changes the corpus, an index or the set of generations runs on one thread, so none of
+it needs a lock, and what one step does is seen whole or not at all. Embedding comes first and holds
+no one up: when it fails, nothing has changed. The corpus is first in the step: what is in an index is
+in the corpus, and what the corpus has and an index lacks is embedded at the next start.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from service.corpus.documents import Change, Document, Documents
+from service.corpus.filters import Filter
+from service.encoder.encoder import Vectors
+from service.encoding import Encoding
+from service.errors import EncodingFailed
+from service.generation import Generation, Generations
+
+_T = TypeVar("_T")
+
+
+class WritingThread:
+    """The one thread that changes things: steps run one after the other, each to its end."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="instar-writer")
+
+    async def run(self, step: Callable[[], _T]) -> _T:
+        """Run `step`; one that is cancelled meanwhile returns when the step has ended, and then is cancelled."""
+        future = asyncio.get_running_loop().run_in_executor(self._executor, step)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            await asyncio.wait([future])
+            raise
+
+    def close(self) -> None:
+        """Return when every step that was asked for has ended."""
+        self._executor.shutdown()
+
+
+class Writing:
+    """Upserts and deletes, each answered when it is durable and visible to the next search."""
+
+    def __init__(
+        self, documents: Documents, generations: Generations, encoding: Encoding, thread: WritingThread
+    ) -> None:
+        self._documents = documents
+        self._generations = generations
+        self._encoding = encoding
+        self._thread = thread
+
+    async def put(self, collection: str, documents: Sequence[Document]) -> Generation:
+        """Upsert by id, all or none; returns the generation that was active then."""
+        self._generations.acquire()
+        texts = [document.text for document in documents]
+        vectors: dict[str, Vectors] = {}
+        while True:
+            for generation in self._generations.written():
+                if generation.index.fingerprint not in vectors:
+                    await self._embed(generation, texts, vectors)
+            # A generation may have begun to follow the writes meanwhile, and needs its vectors, too.
+            committed = await self._thread.run(lambda: self._commit(collection, documents, vectors))
+            if committed is not None:
+                return committed
+
+    async def delete(self, collection: str, ids: Sequence[str]) -> int:
+        """Delete by id; returns how many there were."""
+        return await self._thread.run(lambda: self._spread(self._documents.delete(collection, ids)))
+
+    async def delete_matching(self, collection: str, tree: Filter) -> int:
+        """Delete what passes the filter; returns how many that were."""
+        return await self._thread.run(lambda: self._spread(self._documents.delete_matching(collection, tree)))
+
+    async def _embed(self, generation: Generation, texts: Sequence[str], vectors: dict[str, Vectors]) -> None:
+        try:
+            vectors[generation.index.fingerprint] = await self._encoding.embed(generation.encoder, texts, "document")
+        except EncodingFailed:
+            if generation is self._generations.active:
+                raise
+            # A generation that is being built must not fail a write; its job meets the same text and ends refused.
+            await self._thread.run(lambda: self._unfollow(generation))
+
+    def _unfollow(self, generation: Generation) -> None:
+        self._generations.following = tuple(other for other in self._generations.following if other is not generation)
+
+    def _commit(self, collection: str, documents: Sequence[Document], vectors: dict[str, Vectors]) -> Generation | None:
+        if any(generation.index.fingerprint not in vectors for generation in self._generations.written()):
+            return None
+        before = self._documents.last_seq()
+        # Of documents with the same id the last one stays, here as in the corpus.
+        latest = {document.id: row for row, document in enumerate(documents)}
+        order = list(latest.values())
+        change = self._documents.put(collection, [documents[row] for row in order])
+        for index in self._generations.indexes():
+            own = vectors.get(index.fingerprint)
+            index.apply(change, None if own is None else own[order], before)
+        return self._generations.acquire()
+
+    def _spread(self, change: Change) -> int:
+        before = self._documents.last_seq()
+        for index in self._generations.indexes():
+            index.apply(change, None, before)
+        return len(change.died)
