@@ -1,46 +1,10 @@
 """`python -m service`: run the service with the settings of the environment."""
 
-import logging
 import sys
-from types import FrameType
 
-import uvicorn
 from pydantic import ValidationError
-from transformers.utils import logging as transformers_logging
 
-from service import sample
-from service.app import build
-from service.core import Core
-from service.corpus.database import DataFolderInUse
 from service.settings import Settings
-
-log = logging.getLogger("service")
-
-_TRY = """
-ready on {base}
-
-  curl {base}/search -H 'Content-Type: application/json' -d '{{"query": "{question}", "k": 3}}'
-  curl {base}/embed -H 'Content-Type: application/json' -d '{{"inputs": "{question}"}}'
-  curl {base}/admin/reload -H 'Content-Type: application/json' -d '{{"model": "{model}"}}'
-"""
-
-
-class Server(uvicorn.Server):
-    """uvicorn's server, which also tells long-lived answers that it is about to stop."""
-
-    def __init__(self, config: uvicorn.Config, core: Core) -> None:
-        super().__init__(config)
-        self._core = core
-        self.failure: str | None = None
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._core.stopping.set()
-        super().handle_exit(sig, frame)
-
-    def fail(self, reason: str) -> None:
-        """Stop because the service cannot answer."""
-        self.failure = reason
-        self.should_exit = True
 
 
 def main() -> int:
@@ -52,45 +16,10 @@ def main() -> int:
             name = "_".join(["INSTAR", *map(str, problem["loc"])]).upper() if problem["loc"] else "settings"
             print(f"{name}: {problem['msg']}", file=sys.stderr)
         return 2
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
-    for noisy in ("httpx", "sentence_transformers", "transformers", "filelock"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        core = Core(settings)
-    except DataFolderInUse as error:
-        print(error.message, file=sys.stderr)
-        return 1
-    server: Server
+    # After the settings, because it brings torch along: a wrong setting is said at once.
+    from service.server import serve  # noqa: PLC0415
 
-    def ready() -> None:
-        sockets = [socket.getsockname() for asgi in server.servers for socket in asgi.sockets]
-        host, port = sockets[0][:2]
-        base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        model = sample.SHORT if settings.sample else settings.model
-        print(_TRY.format(base=base, question="How do I count my stock again?", model=model), flush=True)
-
-    def failed(reason: str) -> None:
-        server.fail(reason)
-
-    app = build(core, ready, failed)
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=settings.drain_seconds,
-    )
-    server = Server(config, core)
-    server.run()
-    if server.failure is not None:
-        print(f"the service cannot start: {server.failure}", file=sys.stderr)
-        return 1
-    return 0
+    return serve(settings)
 
 
 if __name__ == "__main__":

@@ -218,7 +218,7 @@ def _refuse_escape(path: str) -> None:
 def _refuse_foreign_type(name: str) -> None:
     if not re.fullmatch(r"sentence_transformers(\.\w+)+", name):
         raise CheckpointRefused(
-            f"the checkpoint needs custom code ({name}), which is never run here: use sentence-transformers modules only"
+            f"the checkpoint needs custom code ({name}), which never runs here: use sentence-transformers modules only"
         )
 
 

@@ -34,7 +34,11 @@ class StrictRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def strict(request: Request) -> Response:
-            return await handle(StrictRequest(request.scope, request.receive))
+            own = StrictRequest(request.scope, request.receive)
+            # Here, because FastAPI turns whatever goes wrong while it reads the body into a plain 400.
+            if request.headers.get("Content-Type", "").startswith("application/json"):
+                await own.body()
+            return await handle(own)
 
         return strict
 

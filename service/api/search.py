@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.answers import answer
 from service.api.body import StrictRoute
@@ -17,6 +17,8 @@ from service.errors import InvalidRequest
 
 class SearchRequest(BaseModel):
     """What to search, and where."""
+
+    model_config = ConfigDict(extra="forbid")
 
     query: str
     k: int = Field(10, ge=1, description="most results")

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Normalize, Router, Transformer
 from transformers import PreTrainedTokenizerFast
@@ -21,6 +22,9 @@ from service.checkpoint import Checkpoint, document_prompt
 from service.errors import CheckpointRefused, EncodingFailed, InvalidRequest
 
 Vectors = NDArray[np.float32]
+
+# What sentence-transformers and transformers raise at files that do not fit together.
+_LOAD_ERRORS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError, SafetensorError)
 Side = Literal["query", "document"]
 
 
@@ -53,7 +57,7 @@ class Encoder:
                 trust_remote_code=False,
                 model_kwargs={"use_safetensors": True},
             ).eval()
-        except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError) as error:
+        except _LOAD_ERRORS as error:
             reason = str(error).strip().replace(str(checkpoint.folder), checkpoint.name).splitlines()
             raise CheckpointRefused(
                 f"{checkpoint.name} cannot be loaded ({type(error).__name__}: {reason[0] if reason else ''}): check"

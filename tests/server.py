@@ -1,0 +1,131 @@
+"""A service in a process of its own, as its users run it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+START_SECONDS = 120
+
+
+class Server:
+    """`python -m service` on a free port, on the folders below `folder`, which outlive it."""
+
+    def __init__(self, folder: Path, **settings: object) -> None:
+        self.folder = folder
+        self.checkpoints = folder / "checkpoints"
+        self.data = folder / "data"
+        self.settings = {
+            "PORT": 0,
+            "DATA_DIR": self.data,
+            "CHECKPOINTS_DIR": self.checkpoints,
+            "MEMORY_RESERVE": 0,
+            "DISK_RESERVE": 0,
+            **settings,
+        }
+        self.output: list[str] = []
+        self.process: subprocess.Popen[str]
+        self.client: httpx.Client
+
+    def launch(self) -> None:
+        """Start the process without waiting for it."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("INSTAR_")}
+        own = {f"INSTAR_{name}": str(value) for name, value in self.settings.items()}
+        self.output = []
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "service"],
+            env=inherited | own,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        threading.Thread(target=self._collect, args=(self.process,), daemon=True).start()
+
+    def start(self) -> Self:
+        """Start the process and return when it is ready."""
+        self.launch()
+        self.client = httpx.Client(base_url=self.wait_for(r"ready on (\S+)"), timeout=60)
+        return self
+
+    def wait_for(self, pattern: str) -> str:
+        """Wait until a line of the output matches, and return its first group."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            for line in list(self.output):
+                if found := re.search(pattern, line):
+                    return found[1] if found.groups() else found[0]
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.02)
+        raise AssertionError(f"no {pattern!r} in the output:\n{''.join(self.output)}")
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(30)
+        self.client.close()
+        return code
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.process.kill()
+        self.process.wait(30)
+        self.client.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.stop()
+
+    def get(self, path: str, **options: Any) -> Any:
+        """GET that must succeed, as JSON."""
+        return self._json(self.client.get(path, **options))
+
+    def post(self, path: str, body: object = None, **options: Any) -> Any:
+        """POST that must succeed, as JSON."""
+        return self._json(self.client.post(path, json=body, **options))
+
+    def put_documents(self, texts: dict[str, str], **options: Any) -> None:
+        """Write documents by id."""
+        documents = [{"id": identity, "text": text} for identity, text in texts.items()]
+        self.post("/documents", {"documents": documents, **options})
+
+    def search(self, query: str, **options: Any) -> list[dict[str, Any]]:
+        """The results of a search."""
+        results: list[dict[str, Any]] = self.post("/search", {"query": query, **options})["results"]
+        return results
+
+    def reload(self, model: str) -> dict[str, Any]:
+        """Reload and return the job as it ended."""
+        return self.wait_for_job(self.post("/admin/reload", {"model": model})["id"])
+
+    def wait_for_job(self, identity: str) -> dict[str, Any]:
+        """The job when it is over."""
+        while True:
+            job: dict[str, Any] = self.get(f"/admin/jobs/{identity}")
+            if job["state"] not in ("queued", "running"):
+                return job
+            time.sleep(0.02)
+
+    def state(self) -> dict[str, Any]:
+        """What must not change when something is refused."""
+        return {"info": self.get("/info"), "generations": self.get("/admin/generations")}
+
+    def _json(self, response: httpx.Response) -> Any:
+        assert response.is_success, f"{response.request.method} {response.url}: {response.status_code} {response.text}"
+        return response.json()
+
+    def _collect(self, process: "subprocess.Popen[str]") -> None:
+        lines: Iterable[str] = process.stdout or ()
+        for line in lines:
+            self.output.append(line)
