@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +27,10 @@ log = logging.getLogger(__name__)
 _PORTION = 128
 # Portions under way at a time, so that the bulk lane never runs dry while one is stored.
 _PORTIONS = 2
+
+# Dead versions remembered between two purges, and removed in one step, which holds up the writes.
+_DOOMED = 100_000
+_PURGED = 1000
 
 Progress = Callable[[int], None]
 
@@ -60,6 +64,7 @@ class Activation:
         self._keep_vectors = keep_vectors
         self._graph_from = graph_from
         self._min_recall = min_recall
+        self._doomed: list[int] = []
 
     def open_index(self, fingerprint: str, dimensions: int) -> Index:
         """The index of that document fingerprint: the one in memory, else one that is still to be loaded."""
@@ -98,34 +103,31 @@ class Activation:
             raise failures.exceptions[0] from None
 
     async def load(self, encoder: Encoder, index: Index) -> None:
-        """Make the index searchable with every document there was when it began.
+        """Make the index searchable with every document there was when it began, unless it is already.
 
         The documents' vectors are expected in the store; the few that came or changed meanwhile are embedded.
         """
-        while True:
-            died = await self._thread.run(index.record_deaths)
-            try:
+        while not index.loaded:
+            async with self._recorded_deaths(index) as died:
                 high = await asyncio.to_thread(self._documents.last_seq)
                 live = await asyncio.to_thread(self._documents.live_by_collection)
                 live = {collection: own for collection, seqs in live.items() if len(own := seqs[seqs <= high])}
                 missing = await asyncio.to_thread(index.store.missing, _all(live))
                 await self.embed_missing(encoder, index, missing)
-                partitions = await asyncio.to_thread(index.load, live)
-            except VectorsMissing:
-                index.forget_deaths(died)
-                continue
-            await self._thread.run(partial(index.publish, partitions, died, high))
-            return
+                # A document may have changed in between, and its new version has no vector yet.
+                with suppress(VectorsMissing):
+                    partitions = await asyncio.to_thread(index.load, live)
+                    await self._thread.run(partial(index.publish, partitions, died, high))
 
     async def load_stored(self, index: Index) -> None:
         """Make the index searchable as far as its vectors are stored without a gap; nothing is embedded."""
-        died = await self._thread.run(index.record_deaths)
-        live = await asyncio.to_thread(self._documents.live_by_collection)
-        missing = await asyncio.to_thread(index.store.missing, _all(live))
-        high = int(missing[0]) - 1 if len(missing) else await asyncio.to_thread(self._documents.last_seq)
-        stored = {collection: own for collection, seqs in live.items() if len(own := seqs[seqs <= high])}
-        partitions = await asyncio.to_thread(index.load, stored)
-        await self._thread.run(lambda: index.publish(partitions, died, high))
+        async with self._recorded_deaths(index) as died:
+            live = await asyncio.to_thread(self._documents.live_by_collection)
+            missing = await asyncio.to_thread(index.store.missing, _all(live))
+            high = int(missing[0]) - 1 if len(missing) else await asyncio.to_thread(self._documents.last_seq)
+            stored = {collection: own for collection, seqs in live.items() if len(own := seqs[seqs <= high])}
+            partitions = await asyncio.to_thread(index.load, stored)
+            await self._thread.run(partial(index.publish, partitions, died, high))
 
     async def rollback(self, number: int | None) -> Generation:
         """Make a retained generation (default: the one active last) the active one again."""
@@ -167,16 +169,31 @@ class Activation:
         """Seal the fresh parts that have grown large."""
         for index in list(self._generations.indexes()):
             for collection in index.unsealed():
-                died = await self._thread.run(index.record_deaths)
-                before = index.view(collection)
-                built = await asyncio.to_thread(index.build, before.live_seqs(), before.live_vectors())
-                await self._thread.run(partial(index.seal, collection, built, before, died))
+                async with self._recorded_deaths(index) as died:
+                    before = index.view(collection)
+                    built = await asyncio.to_thread(index.build, before.live_seqs(), before.live_vectors())
+                    await self._thread.run(partial(index.seal, collection, built, before, died))
 
     async def purge(self) -> None:
-        """Remove dead versions from the corpus, and their vectors."""
-        gone = await self._thread.run(self._documents.purge)
-        for index in list(self._generations.indexes()):
-            await asyncio.to_thread(index.store.drop, gone)
+        """Remove the dead versions that the call before saw, from the corpus and the stored vectors.
+
+        Called now and then, it leaves each at least one interval for the searches that have found it.
+        """
+        due, self._doomed = self._doomed, await asyncio.to_thread(self._documents.dead, _DOOMED)
+        for start in range(0, len(due), _PURGED):
+            part = due[start : start + _PURGED]
+            await self._thread.run(partial(self._documents.purge, part))
+            for index in list(self._generations.indexes()):
+                await asyncio.to_thread(index.store.drop, part)
+
+    @asynccontextmanager
+    async def _recorded_deaths(self, index: Index) -> AsyncIterator[list[int]]:
+        """What is deleted meanwhile, as a list that grows."""
+        died = await self._thread.run(index.record_deaths)
+        try:
+            yield died
+        finally:
+            await self._thread.run(partial(index.forget_deaths, died))
 
     def _follow(self, generation: Generation) -> None:
         self._generations.following = (*self._generations.following, generation)

@@ -203,10 +203,21 @@ def _files(folder: Path, modules: list[_Module]) -> Iterator[str]:
     for path in folder.iterdir():
         if path.is_file() and path.suffix in FILE_KINDS:
             yield path.name
-    for top in {PurePosixPath(module.path).parts[0] for module in modules if module.path}:
+    for top in {PurePosixPath(path).parts[0] for path in _module_paths(folder, modules) if path}:
         for path in (folder / top).rglob("*"):
             if path.is_file() and path.suffix in FILE_KINDS:
                 yield path.relative_to(folder).as_posix()
+
+
+def _module_paths(folder: Path, modules: list[_Module]) -> Iterator[str]:
+    """The folders of the modules, and of those behind a Router, whose own folder may be the root."""
+    for module in modules:
+        yield module.path
+        router = folder / module.path / "router_config.json"
+        if router.is_file():
+            for part in _load(router, _Router).types:
+                _refuse_escape(part)
+                yield f"{module.path}/{part}".lstrip("/")
 
 
 def _refuse_escape(path: str) -> None:
@@ -243,8 +254,8 @@ def _refuse_code(folder: Path, paths: list[str]) -> None:
 
 
 def _refuse_pickles(folder: Path, modules: list[_Module]) -> None:
-    for module in modules:
-        place = folder / module.path
+    for path in _module_paths(folder, modules):
+        place = folder / path
         if not place.is_dir() or any(place.glob("*.safetensors")):
             continue
         pickled = next((path.name for path in sorted(place.iterdir()) if PICKLED_WEIGHTS.fullmatch(path.name)), None)
@@ -316,6 +327,8 @@ def _document_parts(folder: Path, kind: str, path: str, files: Mapping[str, str]
         and not file.endswith(".md")
         and (path or ("/" not in file and file not in _NOT_A_MODULE))
     }
+    if class_name == "Transformer" and not any(file.endswith(".safetensors") for file in own):
+        raise CheckpointRefused(f"the weights of {path or 'the model'} are missing: save it with save_pretrained")
     yield [class_name, own]
 
 

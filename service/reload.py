@@ -181,8 +181,7 @@ class Reloads:
             await self._embed(job, generation)
             async with self._activation.follow(generation):
                 await self._enter(job, "index")
-                if not index.loaded:
-                    await self._activation.load(encoder, index)
+                await self._activation.load(encoder, index)
                 await self._enter(job, "activate")
                 await self._activation.activate(generation, partial(_note, job), job.advance)
         finally:

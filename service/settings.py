@@ -29,7 +29,7 @@ class Settings(BaseSettings):
         False, description="let Hugging Face names download; otherwise only its local cache is read"
     )
 
-    batch_tokens: int = Field(2048, ge=1, description="most tokens in one interactive batch; more in a request is bulk")
+    batch_tokens: int = Field(1024, ge=1, description="most tokens in one interactive batch; more in a request is bulk")
     bulk_batch_tokens: int = Field(
         512, ge=1, description="most tokens in one bulk batch, which bounds what others wait"
     )

@@ -76,7 +76,9 @@ class Writing:
 
     async def _embed(self, generation: Generation, texts: Sequence[str], vectors: dict[str, Vectors]) -> None:
         try:
-            vectors[generation.index.fingerprint] = await self._encoding.embed(generation.encoder, texts, "document")
+            vectors[generation.index.fingerprint] = await self._encoding.embed(
+                generation.encoder, texts, "document", "bulk"
+            )
         except EncodingFailed:
             if generation is self._generations.active:
                 raise

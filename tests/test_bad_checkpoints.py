@@ -133,7 +133,7 @@ def other_format(folder: Path) -> None:
         (vanish, False, "length zero"),
         (collapse, False, "collapsed"),
         (truncate, False, "cannot be loaded"),
-        (no_weights, False, "cannot be loaded"),
+        (no_weights, False, "weights of the model are missing"),
         (no_weights, True, "lacks model.safetensors"),
         (not_json, False, "malformed"),
         (no_modules, False, "not a sentence-transformers model"),

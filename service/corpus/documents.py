@@ -1,8 +1,8 @@
 """Documents, stored in SQLite: the durable truth that vectors and indexes are derived from.
 
 Every version of a document has a sequence number of its own, which grows with each write. An upsert
-adds a version and marks the former one dead; a delete marks it dead. Dead versions stay readable for a
-while (`purge`), so that a search which began before the write can still fetch what it found.
+adds a version and marks the former one dead; a delete marks it dead. Dead versions stay readable until
+they are purged, so that a search which began before the write can still fetch what it found.
 """
 
 import json
@@ -47,8 +47,6 @@ _LISTED = {
     "lt": _HAVING + "< ?",
     "lte": _HAVING + "<= ?",
 }
-# Dead versions removed at a time: a purge is a step between writes, which should not wait long.
-_PURGED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,6 @@ class Documents:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._purgeable: list[int] = []
         with database.write() as connection:
             connection.executescript(SCHEMA)
 
@@ -195,23 +192,23 @@ class Documents:
             self._read("SELECT 1 FROM documents WHERE collection = ? AND dead = 0 LIMIT 1", (collection,))
         )
 
-    def purge(self) -> list[int]:
-        """Remove the dead versions that the call before saw already, and return which.
+    def dead(self, limit: int) -> list[int]:
+        """Up to `limit` versions that are dead, the oldest first."""
+        rows = self._read("SELECT seq FROM documents WHERE dead = 1 ORDER BY seq LIMIT ?", (limit,))
+        return [row[0] for row in rows]
 
-        Called now and then, it leaves each dead version at least one interval for the searches that found it.
-        """
-        removed = self._purgeable
+    def purge(self, seqs: Sequence[int]) -> None:
+        """Remove dead versions for good, in one transaction."""
         with self._database.write() as connection:
-            for seq in removed:
-                row = connection.execute("DELETE FROM documents WHERE seq = ? RETURNING collection, metadata", (seq,))
-                collection, metadata = row.fetchone()
-                connection.executemany(
-                    "DELETE FROM attributes WHERE collection = ? AND key = ? AND kind = ? AND value = ? AND seq = ?",
-                    _attribute_rows(collection, seq, json.loads(metadata)),
-                )
-        rows = self._read("SELECT seq FROM documents WHERE dead = 1 ORDER BY seq LIMIT ?", (_PURGED,))
-        self._purgeable = [row[0] for row in rows]
-        return removed
+            for seq in seqs:
+                rows = connection.execute(
+                    "DELETE FROM documents WHERE seq = ? AND dead = 1 RETURNING collection, metadata", (seq,)
+                ).fetchall()
+                for collection, metadata in rows:
+                    connection.executemany(
+                        "DELETE FROM attributes WHERE (collection, key, kind, value, seq) = (?, ?, ?, ?, ?)",
+                        _attribute_rows(collection, seq, json.loads(metadata)),
+                    )
 
     def _bury(self, connection: sqlite3.Connection, collection: str, identity: str) -> list[int]:
         rows = connection.execute(

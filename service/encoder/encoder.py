@@ -16,12 +16,15 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Normalize, Router, Transformer
+from torch.utils.hooks import RemovableHandle
 from transformers import PreTrainedTokenizerFast
 
 from service.checkpoint import Checkpoint, document_prompt
 from service.errors import CheckpointRefused, EncodingFailed, InvalidRequest
 
 Vectors = NDArray[np.float32]
+
+_UNLIMITED = 1_000_000
 
 # What sentence-transformers and transformers raise at files that do not fit together.
 _LOAD_ERRORS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError, SafetensorError)
@@ -85,7 +88,8 @@ class Encoder:
     @property
     def max_length(self) -> int:
         """Tokens of a text that the model reads, special ones included."""
-        return int(self._model.max_seq_length or 512)
+        length = self._model.max_seq_length
+        return int(length) if length and length < _UNLIMITED else _UNLIMITED
 
     def prompt(self, side: Side | None, name: str | None = None) -> str:
         """The text put before an input: by name, else the side's own, else the checkpoint's default."""
@@ -143,7 +147,7 @@ class Encoder:
         another encoder. Raises EncodingFailed if a vector is not finite.
         """
         side, prompt = batch[0].kind
-        hooks = [layer.register_forward_pre_hook(lambda *_: pause()) for layer in self._layers] if pause else []
+        hooks = self._rest_before_layers(pause) if pause else []
         try:
             with torch.inference_mode():
                 features = self._features(batch, side, prompt)
@@ -172,6 +176,21 @@ class Encoder:
         if normalize:
             cut /= np.maximum(np.linalg.norm(cut, axis=1, keepdims=True), 1e-12)
         return cut
+
+    def _rest_before_layers(self, pause: Callable[[], None]) -> list[RemovableHandle]:
+        resting = False
+
+        def rest(*_: object) -> None:
+            nonlocal resting
+            # What runs in a pause may pass the same layers.
+            if not resting:
+                resting = True
+                try:
+                    pause()
+                finally:
+                    resting = False
+
+        return [layer.register_forward_pre_hook(rest) for layer in self._layers]
 
     def _features(self, batch: Sequence[Prepared], side: Side | None, prompt: str) -> dict[str, Any]:
         padding = self._padding[side]

@@ -45,7 +45,9 @@ class Index:
     def recall(self) -> dict[str, float]:
         """Recall@10 against exact search by collection, as measured at the build of its sealed part."""
         return {
-            name: part.view.sealed.recall for name, part in self._partitions.items() if part.view.sealed is not None
+            name: part.view.sealed.recall
+            for name, part in list(self._partitions.items())
+            if part.view.sealed is not None
         }
 
     def apply(self, change: Change, vectors: Vectors | None, before: int) -> None:
@@ -85,7 +87,7 @@ class Index:
         return True
 
     def record_deaths(self) -> list[int]:
-        """Begin a list to which every delete from now on is added, until `publish` or `seal` takes it."""
+        """Begin a list to which every delete from now on is added, until `forget_deaths`."""
         record: list[int] = []
         self._deaths.append(record)
         return record
@@ -111,17 +113,16 @@ class Index:
         return partitions
 
     def publish(self, partitions: dict[str, Partition], died: list[int], high: int) -> None:
-        """Make what `load` built searchable; `died` are the deletes recorded since before its snapshot."""
+        """Make what `load` built searchable; `died` are the deletes recorded since before it was told what lives."""
         for partition in partitions.values():
             partition.apply((), partition.view.fresh_vectors[:0], died)
         self._partitions = partitions
         self.high = high
         self.loaded = True
-        self.forget_deaths(died)
 
     def unsealed(self) -> list[str]:
         """Collections whose fresh part has grown so large that it should be sealed."""
-        return [name for name, partition in self._partitions.items() if partition.view.wants_sealing]
+        return [name for name, partition in list(self._partitions.items()) if partition.view.wants_sealing]
 
     def build(self, seqs: Seqs, vectors: Vectors) -> Sealed:
         """Build a sealed part; for any thread."""
@@ -130,4 +131,3 @@ class Index:
     def seal(self, collection: str, built: Sealed, before: View, died: list[int]) -> None:
         """Put `built`, made of the live documents of the view `before`, into place."""
         self._partitions[collection].replace_sealed(built, before, died)
-        self.forget_deaths(died)

@@ -1,0 +1,146 @@
+"""The filter language, as SQLite answers it, against a reading of its definition in plain Python."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.corpus import filters
+from service.corpus.database import Database
+from service.corpus.documents import Document, Documents
+from service.errors import InvalidRequest
+
+KEYS = st.sampled_from(["a", "b", "c"])
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 3)
+    | st.sampled_from([0.5, 2.0, -1.5])
+    | st.sampled_from(["", "x", "y", "2024-01-01", "2024-06-30", "é", "x" * 600])
+)
+METADATA = st.dictionaries(
+    KEYS,
+    SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(KEYS, SCALARS, max_size=2),
+    max_size=3,
+)
+PATHS = st.sampled_from(["a", "b", "c", "a.b", "b.c"])
+COMPARABLE = st.integers(-3, 3) | st.sampled_from([0.5, "x", "2024-03-01"])
+LEAVES = (
+    st.builds(lambda key, value: {key: value}, PATHS, SCALARS)
+    | st.builds(lambda key, operator, value: {key: {operator: value}}, PATHS, st.sampled_from(["eq", "ne"]), SCALARS)
+    | st.builds(
+        lambda key, operator, value: {key: {operator: value}},
+        PATHS,
+        st.sampled_from(["gt", "gte", "lt", "lte"]),
+        COMPARABLE,
+    )
+    | st.builds(lambda key, values: {key: {"in": values}}, PATHS, st.lists(SCALARS, min_size=1, max_size=3))
+)
+FILTERS = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.builds(lambda parts: {"and": parts}, st.lists(inner, min_size=1, max_size=3))
+        | st.builds(lambda parts: {"or": parts}, st.lists(inner, min_size=1, max_size=3))
+        | st.builds(lambda part: {"not": part}, inner)
+    ),
+    max_leaves=6,
+)
+
+
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Documents]:
+    database = Database(tmp_path_factory.mktemp("filters"))
+    yield Documents(database)
+    database.close()
+
+
+@settings(max_examples=150, deadline=None)
+@given(corpus=st.lists(METADATA, min_size=1, max_size=8), source=FILTERS)
+def test_a_filter_finds_what_its_definition_says(
+    documents: Documents, corpus: list[dict[str, Any]], source: dict[str, Any]
+) -> None:
+    collection = uuid4().hex
+    change = documents.put(collection, [Document(str(n), "text", metadata) for n, metadata in enumerate(corpus)])
+    universe = np.array(change.added, dtype=np.int64)
+    found = filters.evaluate(filters.parse(source), lambda leaf: documents.having(collection, leaf), lambda: universe)
+    expected = [seq for seq, metadata in zip(change.added, corpus, strict=True) if passes(metadata, source)]
+    assert found.tolist() == expected
+
+
+def passes(metadata: dict[str, Any], source: dict[str, Any]) -> bool:
+    return all(passes_entry(metadata, key, value) for key, value in source.items())
+
+
+def passes_entry(metadata: dict[str, Any], key: str, value: Any) -> bool:
+    if key == "and":
+        return all(passes(metadata, part) for part in value)
+    if key == "or":
+        return any(passes(metadata, part) for part in value)
+    if key == "not":
+        return not passes(metadata, value)
+    own = list(reach(metadata, key.split(".")))
+    if not isinstance(value, dict):
+        value = {"eq": value}
+    return all(compare(own, operator, operand) for operator, operand in value.items())
+
+
+def reach(value: Any, path: list[str]) -> Iterator[Any]:
+    if isinstance(value, list):
+        for inner in value:
+            yield from reach(inner, path)
+    elif path and isinstance(value, dict):
+        if path[0] in value:
+            yield from reach(value[path[0]], path[1:])
+    elif not path and not isinstance(value, dict):
+        yield value
+
+
+def compare(own: list[Any], operator: str, operand: Any) -> bool:
+    if operator == "ne":
+        return not compare(own, "eq", operand)
+    if operator == "in":
+        return any(compare(own, "eq", value) for value in operand)
+    return any(compare_one(value, operator, operand) for value in own)
+
+
+def compare_one(value: Any, operator: str, operand: Any) -> bool:
+    if kind(value) != kind(operand):
+        return False
+    if operator == "eq":
+        return bool(value == operand)
+    if isinstance(value, str) and len(value) > 512:
+        return False
+    outcomes = {"gt": value > operand, "gte": value >= operand, "lt": value < operand, "lte": value <= operand}
+    return bool(outcomes[operator])
+
+
+def kind(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return type(value).__name__
+    return "number" if isinstance(value, int | float) else "string"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ({}, "a filter is an object"),
+        ({"a": []}, '"in"'),
+        ({"a": {}}, "no operator"),
+        ({"a": {"like": "x"}}, "no operator 'like'"),
+        ({"a": {"in": []}}, "1 to 1000"),
+        ({"a": {"in": list(range(1001))}}, "1 to 1000"),
+        ({"a": {"gt": True}}, "numbers or strings"),
+        ({"a": {"eq": {"b": 1}}}, "object or a list"),
+        ({"and": []}, "one or more filters"),
+        ({"not": []}, "a filter is an object"),
+        ({"or": [{"a": n} for n in range(257)]}, "more than 256"),
+    ],
+)
+def test_what_is_not_in_the_language_is_refused(source: Any, words: str) -> None:
+    with pytest.raises(InvalidRequest, match=words) as caught:
+        filters.parse(source)
+    assert caught.value.param == "filter"

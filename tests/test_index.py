@@ -1,0 +1,198 @@
+"""The index against a plain dictionary and exact search."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from service.index import partition, sealed
+from service.index.partition import Partition
+from service.index.vectors import VectorStore
+
+DIMENSIONS = 8
+
+
+def unit(seed: int, count: int, dimensions: int = DIMENSIONS) -> Any:
+    vectors = np.random.default_rng(seed).normal(size=(count, dimensions)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def clustered(seed: int, count: int) -> Any:
+    """Vectors with the structure of embeddings: clusters in few of their dimensions."""
+    pick = np.random.default_rng(seed)
+    space = np.random.default_rng(0)
+    centres, directions = space.normal(size=(30, 16)), space.normal(size=(16, 64))
+    inner = centres[pick.integers(30, size=count)] + 0.7 * pick.normal(size=(count, 16))
+    vectors = (inner @ directions + pick.normal(size=(count, 64))).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+class PartitionMachine(RuleBasedStateMachine):
+    """Adds, deletes, seals in the background and searches; a dictionary says what must be found."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.partition = Partition(DIMENSIONS)
+        self.model: dict[int, Any] = {}
+        self.next = 1
+        self.sealing: tuple[Any, Any, list[int]] | None = None
+
+    @rule(count=st.integers(1, 40), gap=st.integers(0, 3), seed=st.integers(0, 1 << 20))
+    def add(self, count: int, gap: int, seed: int) -> None:
+        seqs = [self.next + gap + n for n in range(count)]
+        vectors = unit(seed, count)
+        self.partition.apply(seqs, vectors, [])
+        self.model.update(zip(seqs, vectors, strict=True))
+        self.next = seqs[-1] + 1
+
+    @rule(data=st.data())
+    @precondition(lambda self: self.model)
+    def delete(self, data: st.DataObject) -> None:
+        gone = data.draw(st.lists(st.sampled_from(sorted(self.model)), max_size=10, unique=True))
+        self.partition.apply([], unit(0, 0), [*gone, 10**9])
+        for seq in gone:
+            del self.model[seq]
+        if self.sealing:
+            self.sealing[2].extend(gone)
+
+    @rule(data=st.data())
+    @precondition(lambda self: self.model)
+    def replace(self, data: st.DataObject) -> None:
+        gone = data.draw(st.sampled_from(sorted(self.model)))
+        vector = unit(self.next, 1)
+        self.partition.apply([self.next], vector, [gone])
+        del self.model[gone]
+        self.model[self.next] = vector[0]
+        self.next += 1
+        if self.sealing:
+            self.sealing[2].append(gone)
+
+    @rule(graph=st.booleans())
+    @precondition(lambda self: self.model and not self.sealing)
+    def begin_sealing(self, graph: bool) -> None:
+        before = self.partition.view
+        seqs, vectors = before.live_seqs(), before.live_vectors()
+        built = sealed.build(seqs, vectors, graph_from=1 if graph else 10**9, min_recall=0.99)
+        self.sealing = (built, before, [])
+
+    @rule()
+    @precondition(lambda self: self.sealing)
+    def end_sealing(self) -> None:
+        assert self.sealing
+        self.partition.replace_sealed(*self.sealing)
+        self.sealing = None
+
+    @rule(seed=st.integers(0, 1 << 20), k=st.integers(1, 60), share=st.floats(0, 1) | st.none())
+    def search(self, seed: int, k: int, share: float | None) -> None:
+        query = unit(seed, 1)[0]
+        pick = np.random.default_rng(seed)
+        allowed = None
+        if share is not None:
+            allowed = np.array([seq for seq in range(1, self.next + 5) if pick.random() < share], dtype=np.int64)
+        seqs, scores = self.partition.view.search(query, k, allowed)
+        possible = [seq for seq in self.model if allowed is None or seq in allowed]
+        assert len(seqs) == len(set(seqs.tolist())) == min(k, len(possible))
+        assert set(seqs.tolist()) <= set(possible)
+        assert (np.diff(scores) <= 0).all()
+        for seq, score in zip(seqs.tolist(), scores, strict=True):
+            assert abs(score - float(self.model[seq] @ query)) < 1e-5
+        # With so few vectors an HNSW graph is exact, too.
+        exact = sorted((float(self.model[seq] @ query) for seq in possible), reverse=True)[:k]
+        np.testing.assert_allclose(scores, exact, atol=1e-5)
+
+    @invariant()
+    def holds_what_is_live(self) -> None:
+        if hasattr(self, "model"):
+            view = self.partition.view
+            assert view.live_seqs().tolist() == sorted(self.model)
+            if self.model:
+                np.testing.assert_array_equal(
+                    view.live_vectors(), np.stack([self.model[seq] for seq in sorted(self.model)])
+                )
+
+
+PartitionMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestPartition = PartitionMachine.TestCase
+
+
+def test_a_view_does_not_change_while_the_partition_does() -> None:
+    written = Partition(DIMENSIONS)
+    vectors = unit(1, 200)
+    written.apply(range(1, 101), vectors[:100], [])
+    before = written.view
+    expected = before.search(vectors[0], 100, None)
+    written.apply(range(101, 201), vectors[100:], list(range(1, 51)))
+    written.replace_sealed(
+        sealed.build(written.view.live_seqs(), written.view.live_vectors(), graph_from=10**9, min_recall=1),
+        written.view,
+        [],
+    )
+    for found, known in zip(before.search(vectors[0], 100, None), expected, strict=True):
+        np.testing.assert_array_equal(found, known)
+    assert len(written.view.search(vectors[0], 1000, None)[0]) == 150
+
+
+def test_sealing_is_wanted_when_much_is_fresh_or_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(partition, "SEAL_FROM", 100)
+    written = Partition(DIMENSIONS)
+    written.apply(range(1, 100), unit(1, 99), [])
+    assert not written.view.wants_sealing
+    written.apply([100], unit(2, 1), [])
+    assert written.view.wants_sealing
+    built = sealed.build(written.view.live_seqs(), written.view.live_vectors(), graph_from=10**9, min_recall=1)
+    written.replace_sealed(built, written.view, [])
+    assert not written.view.wants_sealing
+    written.apply([], unit(1, 0), list(range(1, 101)))
+    assert not written.view.wants_sealing
+
+
+def test_a_graph_reaches_the_recall_that_was_asked() -> None:
+    vectors = clustered(3, 3000)
+    built = sealed.build(np.arange(3000), vectors, graph_from=1, min_recall=0.99)
+    assert built.recall >= 0.99
+    queries = clustered(4, 100)
+    exact = np.argsort(-(queries @ vectors.T), axis=1)[:, :10]
+    _, found = built.search(queries, 10, None)
+    recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact.tolist(), found.tolist(), strict=True)])
+    assert recall >= 0.98
+
+
+@pytest.mark.parametrize("share", [0.0, 0.0005, 0.01, 0.15, 0.3, 0.9])
+def test_a_filtered_graph_search_is_right_at_any_selectivity(share: float) -> None:
+    vectors = clustered(5, 4000)
+    built = sealed.build(np.arange(4000), vectors, graph_from=1, min_recall=0.99)
+    allowed = np.flatnonzero(np.random.default_rng(6).random(4000) < share)
+    queries = clustered(7, 50)
+    scores, places = built.search(queries, 10, allowed)
+    hits = []
+    for query, row, values in zip(queries, places, scores, strict=True):
+        exact = np.sort(vectors[allowed] @ query)[::-1][:10]
+        found = row[row >= 0]
+        assert set(found.tolist()) <= set(allowed.tolist())
+        assert len(found) == min(10, len(allowed))
+        hits += [float(np.isclose(values[n], exact[n], atol=1e-5)) for n in range(len(found))]
+    assert not hits or np.mean(hits) >= 0.98
+
+
+def test_the_vector_store_knows_what_it_lacks(tmp_path: Path) -> None:
+    store = VectorStore(tmp_path / "v.db", DIMENSIONS)
+    vectors = unit(1, 5)
+    store.put([2, 4, 6, 8, 10], vectors)
+    assert store.missing(np.array([1, 2, 3, 4])).tolist() == [1, 3]
+    found = store.get(np.array([4, 8]))
+    assert found is not None
+    np.testing.assert_array_equal(found, vectors[[1, 3]])
+    assert store.get(np.array([4, 5])) is None
+    store.drop([4])
+    assert store.get(np.array([4])) is None
+    store.close()
+    again = VectorStore(tmp_path / "v.db", DIMENSIONS)
+    assert again.missing(np.array([2, 4, 6])).tolist() == [4]
+    again.close()
+    other = VectorStore(tmp_path / "v.db", 2 * DIMENSIONS)
+    assert other.missing(np.array([2, 6])).tolist() == [2, 6]
+    other.close()

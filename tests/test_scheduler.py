@@ -1,0 +1,194 @@
+"""The two lanes: batches are full and bounded, interactive goes first, bulk takes turns."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.encoder.encoder import Encoder, Prepared, Vectors
+from service.encoder.scheduler import Scheduler
+from service.errors import EncodingFailed, NotReady, Overloaded
+
+
+class Recorder:
+    """Stands for an encoder: a text's vector is its number of tokens; notes each batch, and can be held."""
+
+    dimensions = 1
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.began = threading.Semaphore(0)
+        self.layers = 1
+
+    def forward(self, batch: Sequence[Prepared], pause: Callable[[], None] | None = None) -> Vectors:
+        self.batches.append([item.text for item in batch])
+        self.began.release()
+        self.gate.wait(10)
+        for _ in range(self.layers):
+            if pause:
+                pause()
+        if any(item.text == "bad" for item in batch):
+            raise EncodingFailed("no vector")
+        return np.array([[item.tokens] for item in batch], dtype=np.float32)
+
+
+def text(name: str, tokens: int = 10, side: Any = "query") -> Prepared:
+    return Prepared((side, ""), name, None, tokens)
+
+
+@pytest.fixture
+def scheduler() -> Iterator[Scheduler]:
+    made = Scheduler(batch_tokens=100, bulk_batch_tokens=50, queue_tokens=10_000)
+    made.start()
+    yield made
+    if made.alive:
+        made.stop()
+
+
+def hold(scheduler: Scheduler) -> tuple[Recorder, Encoder]:
+    """An encoder whose first batch is under way and waits for its gate."""
+    recorder = Recorder()
+    recorder.gate.clear()
+    encoder = cast(Encoder, recorder)
+    scheduler.submit(encoder, [text("first")], "interactive")
+    recorder.began.acquire(timeout=10)
+    return recorder, encoder
+
+
+def test_requests_that_wait_are_batched_together(scheduler: Scheduler) -> None:
+    recorder, encoder = hold(scheduler)
+    futures = [scheduler.submit(encoder, [text(f"t{n}")], "interactive") for n in range(8)]
+    recorder.gate.set()
+    for future in futures:
+        assert future.result(10).tolist() == [[10.0]]
+    assert recorder.batches[1] == [f"t{n}" for n in range(8)]
+
+
+def test_interactive_goes_before_bulk(scheduler: Scheduler) -> None:
+    recorder, encoder = hold(scheduler)
+    bulk = scheduler.submit(encoder, [text(f"b{n}") for n in range(20)], "bulk")
+    query = scheduler.submit(encoder, [text("query")], "interactive")
+    recorder.gate.set()
+    query.result(10)
+    bulk.result(10)
+    assert recorder.batches[1] == ["query"]
+
+
+def test_interactive_is_served_between_the_layers_of_a_bulk_batch(scheduler: Scheduler) -> None:
+    recorder = Recorder()
+    recorder.gate.clear()
+    recorder.layers = 3
+    encoder = cast(Encoder, recorder)
+    bulk = scheduler.submit(encoder, [text(f"b{n}") for n in range(10)], "bulk")
+    recorder.began.acquire(timeout=10)
+    query = scheduler.submit(encoder, [text("query")], "interactive")
+    recorder.gate.set()
+    query.result(10)
+    bulk.result(10)
+    assert recorder.batches == [[f"b{n}" for n in range(5)], ["query"], [f"b{n}" for n in range(5, 10)]]
+
+
+def test_bulk_requests_take_turns(scheduler: Scheduler) -> None:
+    recorder, encoder = hold(scheduler)
+    scheduler.submit(encoder, [text(f"a{n}", 50) for n in range(3)], "bulk")
+    last = scheduler.submit(encoder, [text(f"b{n}", 50) for n in range(3)], "bulk")
+    recorder.gate.set()
+    last.result(10)
+    assert [batch[0] for batch in recorder.batches[1:]] == ["a0", "b0", "a1", "b1", "a2", "b2"]
+
+
+def test_a_batch_holds_one_encoder_and_one_kind(scheduler: Scheduler) -> None:
+    recorder, encoder = hold(scheduler)
+    other = Recorder()
+    futures = [
+        scheduler.submit(encoder, [text("q", side="query")], "interactive"),
+        scheduler.submit(encoder, [text("d", side="document")], "interactive"),
+        scheduler.submit(cast(Encoder, other), [text("o", side="query")], "interactive"),
+        scheduler.submit(encoder, [text("q2", side="query")], "interactive"),
+    ]
+    recorder.gate.set()
+    for future in futures:
+        future.result(10)
+    assert recorder.batches[1:] == [["q", "q2"], ["d"]]
+    assert other.batches == [["o"]]
+
+
+def test_what_its_caller_gave_up_is_not_run(scheduler: Scheduler) -> None:
+    recorder, encoder = hold(scheduler)
+    given_up = scheduler.submit(encoder, [text("unwanted")], "interactive")
+    wanted = scheduler.submit(encoder, [text("wanted")], "interactive")
+    assert given_up.cancel()
+    recorder.gate.set()
+    wanted.result(10)
+    assert ["unwanted"] not in recorder.batches
+    assert scheduler.lanes["interactive"].waiting_tokens == 0
+
+
+def test_a_failing_batch_fails_its_callers_alone(scheduler: Scheduler) -> None:
+    recorder, encoder = hold(scheduler)
+    bad = scheduler.submit(encoder, [text("bad", 100)], "interactive")
+    good = scheduler.submit(encoder, [text("good", 100)], "interactive")
+    recorder.gate.set()
+    with pytest.raises(EncodingFailed):
+        bad.result(10)
+    assert good.result(10).tolist() == [[100.0]]
+
+
+def test_a_full_lane_is_overloaded_and_recovers(scheduler: Scheduler) -> None:
+    recorder, encoder = hold(scheduler)
+    waiting = scheduler.submit(encoder, [text("t", 100)] * 100, "interactive")
+    with pytest.raises(Overloaded):
+        scheduler.submit(encoder, [text("one too many")], "interactive")
+    scheduler.submit(encoder, [text("the other lane has room")], "bulk")
+    recorder.gate.set()
+    waiting.result(10)
+    assert scheduler.submit(encoder, [text("again")], "interactive").result(10).shape == (1, 1)
+
+
+def test_what_waits_at_the_stop_is_told_so(scheduler: Scheduler) -> None:
+    recorder, encoder = hold(scheduler)
+    waiting = scheduler.submit(encoder, [text("late", 100)] * 5, "bulk")
+    stopping = threading.Thread(target=scheduler.stop)
+    stopping.start()
+    recorder.gate.set()
+    stopping.join()
+    with pytest.raises(NotReady):
+        waiting.result(10)
+    with pytest.raises(NotReady):
+        scheduler.submit(encoder, [text("later")], "interactive")
+
+
+@given(
+    requests=st.lists(
+        st.tuples(st.sampled_from(["interactive", "bulk"]), st.lists(st.integers(1, 150), min_size=1, max_size=12)),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_every_text_gets_its_own_vector_in_bounded_batches(requests: list[tuple[Any, list[int]]]) -> None:
+    scheduler = Scheduler(batch_tokens=100, bulk_batch_tokens=50, queue_tokens=1_000_000)
+    recorder = Recorder()
+    encoder = cast(Encoder, recorder)
+    futures = [
+        scheduler.submit(encoder, [text(f"{number}/{place}", tokens) for place, tokens in enumerate(sizes)], lane)
+        for number, (lane, sizes) in enumerate(requests)
+    ]
+    scheduler.start()
+    for future, (_, sizes) in zip(futures, requests, strict=True):
+        assert future.result(10)[:, 0].tolist() == sizes
+    scheduler.stop()
+    assert all(state.waiting_tokens == 0 for state in scheduler.lanes.values())
+    names = [name for batch in recorder.batches for name in batch]
+    assert len(names) == len(set(names)) == sum(len(sizes) for _, sizes in requests)
+    for batch in recorder.batches:
+        lanes = {requests[int(name.split("/")[0])][0] for name in batch}
+        widths = [requests[int(number)][1][int(place)] for number, place in (name.split("/") for name in batch)]
+        assert len(lanes) == 1
+        budget = 100 if lanes == {"interactive"} else 50
+        assert len(batch) == 1 or max(widths) * len(batch) <= budget
