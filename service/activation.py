@@ -114,6 +114,7 @@ class Activation:
                 live = {collection: own for collection, seqs in live.items() if len(own := seqs[seqs <= high])}
                 missing = await asyncio.to_thread(index.store.missing, _all(live))
                 await self.embed_missing(encoder, index, missing)
+                await asyncio.to_thread(index.store.prune, _all(live), high)
                 # A document may have changed in between, and its new version has no vector yet.
                 with suppress(VectorsMissing):
                     partitions = await asyncio.to_thread(index.load, live)
@@ -126,6 +127,7 @@ class Activation:
             missing = await asyncio.to_thread(index.store.missing, _all(live))
             high = int(missing[0]) - 1 if len(missing) else await asyncio.to_thread(self._documents.last_seq)
             stored = {collection: own for collection, seqs in live.items() if len(own := seqs[seqs <= high])}
+            await asyncio.to_thread(index.store.prune, _all(stored), high)
             partitions = await asyncio.to_thread(index.load, stored)
             await self._thread.run(partial(index.publish, partitions, died, high))
 

@@ -32,10 +32,19 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
         on_ready()
         await core.maintain()
 
+    def report(task: "asyncio.Task[None]") -> None:
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        log.error("the background task ended", exc_info=error)
+        # What answers already goes on answering; /health asks for a restart.
+        core.ailment = f"{type(error).__name__}: {error}"
+        if not core.ready:
+            on_failure(core.ailment)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         task = asyncio.create_task(start(), name="instar-start")
-        task.add_done_callback(lambda done: _report(done, on_failure))
+        task.add_done_callback(report)
         yield
         core.stopping.set()
         task.cancel()
@@ -52,9 +61,3 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
         app.include_router(module.routes(core, keys))
     app.include_router(health.routes(core, keys, metrics))
     return app
-
-
-def _report(task: "asyncio.Task[None]", on_failure: Callable[[str], None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("the background task ended", exc_info=error)
-        on_failure(f"{type(error).__name__}: {error}")

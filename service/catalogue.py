@@ -77,8 +77,7 @@ class Catalogue:
         checkpoint.check_name(name)
         with self._incoming(self._kept) as target:
             if found.suffix == ".zip":
-                resources.require_disk(archive.unpacked_size(found), self._kept, self._disk_reserve)
-                archive.unpack(found, target, self._max_size)
+                self._unpack(found, target)
                 checkpoint.flush(target)
                 fresh = checkpoint.read(target, name)
             else:
@@ -124,7 +123,7 @@ class Catalogue:
                 f"{name} is a folder in {self._folder}: upload under another name, or remove the folder", "name"
             )
         with self._incoming(self._kept) as trial:
-            archive.unpack(upload, trial, self._max_size)
+            self._unpack(upload, trial)
             found = checkpoint.read(trial, name)
         checkpoint.flush(upload)
         place = self._folder / f"{name}.zip"
@@ -175,8 +174,12 @@ class Catalogue:
         if path.is_dir():
             return self._read_source(path, name)
         with self._incoming(self._kept) as trial:
-            archive.unpack(path, trial, self._max_size)
+            self._unpack(path, trial)
             return checkpoint.read(trial, name)
+
+    def _unpack(self, found: Path, target: Path) -> None:
+        resources.require_disk(min(archive.unpacked_size(found), self._max_size), target, self._disk_reserve)
+        archive.unpack(found, target, self._max_size)
 
     def _read_source(self, folder: Path, name: str) -> Checkpoint:
         found = checkpoint.read(folder, name)

@@ -33,6 +33,7 @@ class Core:
         """Open the data folder; raises DataFolderInUse if another process has it. Nothing is loaded yet."""
         self.settings = settings
         self.ready = False
+        self.ailment: str | None = None
         self.stopping = asyncio.Event()
         self._database = Database(settings.data_dir)
         self._thread = WritingThread()

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from service import checkpoint
+from service import checkpoint, resources
 from service.api.body import StrictRoute, bounded
 from service.api.keys import Keys
 from service.catalogue import Listing
@@ -93,13 +93,15 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     async def upload(name: str, request: Request) -> dict[str, Any]:
         """Take a checkpoint as a zip; it is verified before it is there, and not loaded."""
         checkpoint.check_name(name, "name")
-        length = request.headers.get("Content-Length", "")
-        if length == "0":
+        length = int(request.headers.get("Content-Length", "1"))
+        if length == 0:
             raise InvalidRequest("the body is empty: send the zip of a checkpoint")
+        settings = core.settings
+        resources.require_disk(length, settings.checkpoints_dir, settings.disk_reserve)
         path = core.catalogue.upload_file()
         try:
             with path.open("wb") as file:
-                async for part in bounded(request.stream(), core.settings.max_checkpoint, "INSTAR_MAX_CHECKPOINT"):
+                async for part in bounded(request.stream(), settings.max_checkpoint, "INSTAR_MAX_CHECKPOINT"):
                     await asyncio.to_thread(file.write, part)
             found = await asyncio.to_thread(core.catalogue.accept, name, path)
         finally:

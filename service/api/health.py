@@ -18,9 +18,11 @@ def routes(core: Core, keys: Keys, metrics: Metrics) -> APIRouter:
 
     @router.get("/health")
     async def health() -> dict[str, str]:
-        """200 while the process does its work; 503 if what encodes has died, and only a restart helps."""
+        """200 while the process does its work; 503 when a part of it has ended, and only a restart helps."""
         if core.ready and not core.scheduler.alive:
             raise NotReady("the encoder's thread has ended: restart the service, and report its log")
+        if core.ailment is not None:
+            raise NotReady(f"maintenance has ended ({core.ailment}): restart the service, and report its log")
         return {"status": "alive"}
 
     @router.get("/ready")

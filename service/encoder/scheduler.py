@@ -1,9 +1,9 @@
 """One processor, two lanes: every text of the service is encoded through here.
 
 Requests that arrive together are batched together, whoever sent them. The interactive lane, where
-somebody waits for an answer to a question, goes first: it is served between bulk batches and between the layers of a bulk batch, so that a query waits
-behind a part of one bulk batch at most. The bulk lane, which holds documents to be written or embedded
-again and large requests, takes turns between its requests.
+somebody waits for an answer to a question, goes first: it is served between bulk batches and between the
+layers of a bulk batch, so that a query waits behind a part of one bulk batch at most. The bulk lane, which
+holds documents to be written or embedded again and large requests, takes turns between its requests.
 
 A batch holds texts of one encoder and one kind, and at most as many tokens (padding counted) as its
 lane allows; a text longer than that is a batch of its own.

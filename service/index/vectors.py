@@ -26,6 +26,7 @@ class VectorStore:
         self.dimensions = dimensions
         self._path = path
         self._lock = threading.Lock()
+        self._closed = False
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._connection = self._open()
@@ -67,20 +68,24 @@ class VectorStore:
             filled += len(part)
         return found
 
-    def prune(self, live: Seqs) -> None:
-        """Forget all vectors but those of `live` (ascending)."""
+    def prune(self, live: Seqs, high: int) -> None:
+        """Forget all vectors up to the sequence number `high` but those of `live` (ascending)."""
         with self._lock:
-            rows = self._connection.execute("SELECT seq FROM vectors ORDER BY seq").fetchall()
+            rows = self._connection.execute("SELECT seq FROM vectors WHERE seq <= ? ORDER BY seq", (high,)).fetchall()
         have = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
         self.drop(np.setdiff1d(have, live, assume_unique=True).tolist())
 
     def drop(self, seqs: Sequence[int]) -> None:
-        """Forget the vectors of documents that are gone."""
-        with self._lock, self._connection:
-            self._connection.executemany("DELETE FROM vectors WHERE seq = ?", ((int(seq),) for seq in seqs))
+        """Forget the vectors of documents that are gone; nothing once it is closed."""
+        with self._lock:
+            if self._closed:
+                return
+            with self._connection:
+                self._connection.executemany("DELETE FROM vectors WHERE seq = ?", ((int(seq),) for seq in seqs))
 
     def close(self) -> None:
         with self._lock:
+            self._closed = True
             self._connection.close()
 
     def _open(self) -> sqlite3.Connection:
