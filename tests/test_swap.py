@@ -21,8 +21,8 @@ CLIENTS = 8
 TOLERANCE = 1e-4
 
 
-@dataclass
-class Client(threading.Thread):
+@dataclass(eq=False)
+class Client:
     """Searches, writes and deletes until told to stop, and notes every answer."""
 
     base_url: str
@@ -34,12 +34,6 @@ class Client(threading.Thread):
     failures: list[str] = field(default_factory=list)
     written: dict[str, str] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        super().__init__()
-
-    def __hash__(self) -> int:
-        return self.number
 
     def run(self) -> None:
         pick = random.Random(self.number)
@@ -110,14 +104,15 @@ def swapped(tmp_path_factory: pytest.TempPathFactory, real_checkpoints: Path) ->
     with server:
         stop = threading.Event()
         clients = [Client(str(server.client.base_url), n, stop, queries, texts) for n in range(CLIENTS)]
-        for client in clients:
-            client.start()
+        threads = [threading.Thread(target=client.run) for client in clients]
+        for thread in threads:
+            thread.start()
         time.sleep(1)
         job = server.reload("green")
         time.sleep(1)
         stop.set()
-        for client in clients:
-            client.join()
+        for thread in threads:
+            thread.join()
         yield Swapped(server, job, clients)
 
 

@@ -25,10 +25,6 @@ from service.errors import NotReady, Overloaded
 Lane = Literal["interactive", "bulk"]
 _LANES: tuple[Lane, Lane] = ("interactive", "bulk")
 
-# Interactive batches run between two layers of a bulk batch: enough that queries rarely wait, few
-# enough that a reload makes progress however many queries there are.
-_BATCHES_PER_PAUSE = 4
-
 
 @dataclass(slots=True, eq=False)
 class _Request:
@@ -150,10 +146,12 @@ class Scheduler:
         return True
 
     def _pause(self) -> None:
-        """Called between the layers of a bulk batch."""
-        for _ in range(_BATCHES_PER_PAUSE):
-            if not self.lanes["interactive"].requests or not self._serve("interactive"):
-                return
+        """Called between the layers of a bulk batch.
+
+        One batch a time: it takes along whatever waits, and the bulk lane goes on however many queries there are.
+        """
+        if self.lanes["interactive"].requests:
+            self._serve("interactive")
 
     def _take(self, lane: Lane) -> _Batch | None:
         """Form the next batch: the first request's texts, filled up with those of others that fit."""
