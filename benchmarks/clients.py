@@ -1,0 +1,100 @@
+"""Searching clients in processes of their own, so that they take nothing from the service but processor time."""
+
+import http.client
+import json
+import multiprocessing
+import random
+import threading
+import time
+from dataclasses import dataclass
+from multiprocessing.synchronize import Event
+from urllib.parse import urlsplit
+
+_CLIENTS_PER_PROCESS = 4
+
+
+@dataclass(frozen=True)
+class Search:
+    """One search: when it began (seconds on the machine's monotonic clock), how long it took, and what answered."""
+
+    began: float
+    seconds: float
+    generation: int
+    failure: str
+
+
+class Clients:
+    """`count` clients that search one after the other with a pause of `think` seconds, until stopped."""
+
+    def __init__(self, base_url: str, questions: list[str], count: int, think: float) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._stop = context.Event()
+        self._found: multiprocessing.Queue[list[Search]] = context.Queue()
+        self._processes = [
+            context.Process(
+                target=_search_in_threads,
+                args=(
+                    base_url,
+                    questions,
+                    min(_CLIENTS_PER_PROCESS, count - start),
+                    think,
+                    start,
+                    self._stop,
+                    self._found,
+                ),
+            )
+            for start in range(0, count, _CLIENTS_PER_PROCESS)
+        ]
+        for process in self._processes:
+            process.start()
+
+    def stop(self) -> list[Search]:
+        """Stop all and return what they saw, in order."""
+        self._stop.set()
+        found = [search for _ in self._processes for search in self._found.get()]
+        for process in self._processes:
+            process.join()
+        return sorted(found, key=lambda search: search.began)
+
+
+def _search_in_threads(
+    base_url: str,
+    questions: list[str],
+    count: int,
+    think: float,
+    seed: int,
+    stop: Event,
+    found: "multiprocessing.Queue[list[Search]]",
+) -> None:
+    searches: list[Search] = []
+    threads = [
+        threading.Thread(target=_search, args=(base_url, questions, think, seed + n, stop, searches))
+        for n in range(count)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found.put(searches)
+
+
+def _search(base_url: str, questions: list[str], think: float, seed: int, stop: Event, searches: list[Search]) -> None:
+    pick = random.Random(seed)
+    address = urlsplit(base_url).netloc
+    connection = http.client.HTTPConnection(address, timeout=60)
+    while not stop.is_set():
+        body = json.dumps({"query": pick.choice(questions), "k": 10})
+        began = time.monotonic()
+        generation, failure = 0, ""
+        try:
+            connection.request("POST", "/search", body, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            response.read()
+            generation = int(response.headers.get("X-Instar-Generation", "0"))
+            if response.status != http.client.OK:
+                failure = f"status {response.status}"
+        except (OSError, http.client.HTTPException) as error:
+            failure = repr(error)
+            connection = http.client.HTTPConnection(address, timeout=60)
+        searches.append(Search(began, time.monotonic() - began, generation, failure))
+        time.sleep(think * pick.uniform(0.5, 1.5))

@@ -1,0 +1,88 @@
+"""`make bench-index`: exact search against HNSW by size, which is where `INSTAR_GRAPH_FROM` comes from.
+
+The vectors have the structure of text embeddings: a few hundred topics in a space of 48 inner dimensions, spread by
+a random map over 384, with noise on top. Uniform noise would be much harder than any text.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+
+from benchmarks import machine
+from service.encoder.encoder import Vectors
+from service.index import sealed
+from service.index.sealed import Sealed
+
+RESULTS = Path(__file__).parent / "results" / "index.json"
+_DIMENSIONS = 384
+_INNER = 48
+_QUERIES = 200
+
+
+def main() -> None:
+    """Measure, print the table and write the results."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[5_000, 20_000, 50_000, 100_000])
+    given = parser.parse_args()
+    rows = [measure(size) for size in given.sizes]
+    print(
+        "| vectors | exact ms | HNSW ms | HNSW to exact | build s | recall@10 | effort |\n|---|---|---|---|---|---|---|"
+    )
+    for row in rows:
+        ratio = row["hnsw_ms"] / row["exact_ms"]
+        print(
+            f"| {row['vectors']:,} | {row['exact_ms']:.2f} | {row['hnsw_ms']:.2f} | {ratio:.2f}x |"
+            f" {row['build_s']:.1f} | {row['recall']:.3f} | {row['effort']} |"
+        )
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    RESULTS.write_text(json.dumps({"machine": machine.describe(), "sizes": rows}, indent=1) + "\n")
+
+
+def measure(size: int) -> dict[str, Any]:
+    """One search by one query among `size` vectors, exact and by HNSW, and the recall@10 of HNSW."""
+    everything = _vectors(size + _QUERIES)
+    vectors, queries = np.ascontiguousarray(everything[:size]), everything[size:]
+    seqs = np.arange(size, dtype=np.int64)
+    exact = sealed.build(seqs, vectors, graph_from=size + 1, min_recall=0.99)
+    began = time.perf_counter()
+    graph = sealed.build(seqs, vectors, graph_from=1, min_recall=0.99)
+    build = time.perf_counter() - began
+    _, right = faiss.knn(queries, vectors, 10, metric=faiss.METRIC_INNER_PRODUCT)
+    _, found = graph.search(queries, 10, None)
+    recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(right.tolist(), found.tolist(), strict=True)])
+    return {
+        "vectors": size,
+        "exact_ms": _median_ms(exact, queries),
+        "hnsw_ms": _median_ms(graph, queries),
+        "build_s": build,
+        "recall": float(recall),
+        "effort": graph.effort,
+    }
+
+
+def _median_ms(built: Sealed, queries: Vectors) -> float:
+    times = []
+    for query in queries:
+        began = time.perf_counter()
+        built.search(query[None, :], 10, None)
+        times.append(time.perf_counter() - began)
+    return float(np.median(times)) * 1000
+
+
+def _vectors(count: int) -> Vectors:
+    pick = np.random.default_rng(0)
+    topics = pick.normal(size=(max(50, count // 100), _INNER))
+    inner = topics[pick.integers(len(topics), size=count)] + 0.7 * pick.normal(size=(count, _INNER))
+    spread = inner @ pick.normal(size=(_INNER, _DIMENSIONS))
+    noisy = spread + 0.4 * np.sqrt(_INNER) * pick.normal(size=spread.shape)
+    vectors: Vectors = (noisy / np.linalg.norm(noisy, axis=1, keepdims=True)).astype(np.float32)
+    return vectors
+
+
+if __name__ == "__main__":
+    main()

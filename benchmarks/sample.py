@@ -1,0 +1,83 @@
+"""`make bench-sample`: how hard the sample corpus, or any BEIR folder, is for the base model."""
+
+import argparse
+import csv
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sentence_transformers import SentenceTransformer
+
+from service import ranking, sample
+from service.catalogue import base_folder
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Texts by id, good documents by query, and bad ones where there are any."""
+
+    queries: dict[str, str]
+    corpus: dict[str, str]
+    good: dict[str, set[str]]
+    bad: dict[str, str]
+
+
+def main() -> None:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--beir", type=Path, help="a folder with corpus.jsonl, queries.jsonl and qrels/test.tsv")
+    given = parser.parse_args()
+    judged = _beir(given.beir) if given.beir else load_sample()
+    rankings = rank(judged)
+    print(f"{len(judged.corpus)} documents, {len(judged.good)} judged queries, exact cosine over the whole corpus\n")
+    print("| nDCG@10 | recall@1 | recall@10 | MRR@10 |\n|---|---|---|---|")
+    figures = [
+        np.mean([ranking.ndcg(found, judged.good[query]) for query, found in rankings.items()]),
+        np.mean([ranking.recall(found, judged.good[query], 1) for query, found in rankings.items()]),
+        np.mean([ranking.recall(found, judged.good[query], 10) for query, found in rankings.items()]),
+        np.mean([ranking.reciprocal_rank(found, judged.good[query]) for query, found in rankings.items()]),
+    ]
+    print("| " + " | ".join(f"{figure:.3f}" for figure in figures) + " |")
+    if judged.bad:
+        worse = [
+            found.index(judged.bad[query]) < min(map(found.index, judged.good[query]))
+            for query, found in rankings.items()
+        ]
+        print(f"\nthe bad passage is above the good one for {np.mean(worse):.0%} of the queries")
+
+
+def rank(judged: Judged) -> dict[str, list[str]]:
+    """All documents for each judged query, best first."""
+    model = SentenceTransformer(str(base_folder()), device="cpu")
+    documents = model.encode_document(list(judged.corpus.values()), normalize_embeddings=True)
+    queries = model.encode_query([judged.queries[query] for query in judged.good], normalize_embeddings=True)
+    ids = list(judged.corpus)
+    order = np.argsort(-(queries @ documents.T), axis=1, kind="stable")
+    return {query: [ids[place] for place in row] for query, row in zip(judged.good, order, strict=True)}
+
+
+def load_sample() -> Judged:
+    found = sample.load()
+    good = {query: {pair[0]} for query, pair in found["relevant_docs"].items()}
+    bad = {query: pair[1] for query, pair in found["relevant_docs"].items()}
+    return Judged(found["queries"], found["corpus"], good, bad)
+
+
+def _beir(folder: Path) -> Judged:
+    def texts(name: str) -> dict[str, str]:
+        rows = map(json.loads, (folder / name).read_text(encoding="utf-8").splitlines())
+        return {row["_id"]: f"{row.get('title', '')} {row['text']}".strip() for row in rows}
+
+    corpus = texts("corpus.jsonl")
+    good = defaultdict[str, set[str]](set)
+    with (folder / "qrels" / "test.tsv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file, delimiter="\t"):
+            if float(row["score"]) > 0 and row["corpus-id"] in corpus:
+                good[row["query-id"]].add(row["corpus-id"])
+    return Judged(texts("queries.jsonl"), corpus, dict(good), {})
+
+
+if __name__ == "__main__":
+    main()

