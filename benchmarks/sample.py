@@ -59,6 +59,7 @@ def rank(judged: Judged) -> dict[str, list[str]]:
 
 
 def load_sample() -> Judged:
+    """The sample corpus of the service."""
     found = sample.load()
     good = {query: {pair[0]} for query, pair in found["relevant_docs"].items()}
     bad = {query: pair[1] for query, pair in found["relevant_docs"].items()}

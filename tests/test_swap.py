@@ -48,7 +48,10 @@ class Client:
                     self._write(client, f"client{self.number}-{turn % 50}", f"{pick.choice(self.texts)} Note {turn}.")
                 else:
                     self._delete(client, pick.choice(sorted(self.written)))
-                time.sleep(pick.random() * 0.05)
+                time.sleep(pick.random() * 0.1)
+
+    def has_seen(self, generation: int) -> bool:
+        return any(answer["generation"] == generation for answer in self.answers[-20:])
 
     def _search(self, client: httpx.Client, query: str) -> None:
         response = self._send(client, "POST", "/search", {"query": query, "k": 5})
@@ -109,7 +112,9 @@ def swapped(tmp_path_factory: pytest.TempPathFactory, real_checkpoints: Path) ->
             thread.start()
         time.sleep(1)
         job = server.reload("green")
-        time.sleep(1)
+        deadline = time.monotonic() + 30
+        while not all(client.has_seen(job["generation"]) for client in clients) and time.monotonic() < deadline:
+            time.sleep(0.05)
         stop.set()
         for thread in threads:
             thread.join()
