@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: serve test lint format bench-swap bench-index bench-sample clean
+.PHONY: serve test lint format bench-swap bench-index bench-contention bench-sample clean
 
 serve: $(INSTALLED)  ## start the service with the sample corpus on http://127.0.0.1:8080
 	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m service
@@ -29,6 +29,9 @@ bench-swap: $(INSTALLED)  ## search latency and failures before, during and afte
 
 bench-index: $(INSTALLED)  ## exact search against HNSW by size
 	$(BIN)/python -m benchmarks.index
+
+bench-contention: $(INSTALLED)  ## encoding beside a busy neighbour, by the wait policy of OpenMP
+	$(BIN)/python -m benchmarks.contention
 
 bench-sample: $(INSTALLED)  ## how hard the sample corpus is for the base model
 	$(BIN)/python -m benchmarks.sample
