@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from dataclasses import dataclass
-from multiprocessing.synchronize import Event
+from multiprocessing.synchronize import Barrier, Event
 from urllib.parse import urlsplit
 
 _CLIENTS_PER_PROCESS = 4
@@ -29,11 +29,14 @@ class Clients:
     def __init__(self, base_url: str, questions: list[str], count: int, think: float) -> None:
         context = multiprocessing.get_context("spawn")
         self._stop = context.Event()
+        processes = range(0, count, _CLIENTS_PER_PROCESS)
+        begin = context.Barrier(len(processes) + 1)
         self._found: multiprocessing.Queue[list[Search]] = context.Queue()
         self._processes = [
             context.Process(
                 target=_search_in_threads,
                 args=(
+                    begin,
                     base_url,
                     questions,
                     min(_CLIENTS_PER_PROCESS, count - start),
@@ -43,10 +46,12 @@ class Clients:
                     self._found,
                 ),
             )
-            for start in range(0, count, _CLIENTS_PER_PROCESS)
+            for start in processes
         ]
         for process in self._processes:
             process.start()
+        # Their imports would take processor time from the first searches.
+        begin.wait()
 
     def stop(self) -> list[Search]:
         """Stop all and return what they saw, in order."""
@@ -58,6 +63,7 @@ class Clients:
 
 
 def _search_in_threads(
+    begin: Barrier,
     base_url: str,
     questions: list[str],
     count: int,
@@ -66,6 +72,7 @@ def _search_in_threads(
     stop: Event,
     found: "multiprocessing.Queue[list[Search]]",
 ) -> None:
+    begin.wait()
     searches: list[Search] = []
     threads = [
         threading.Thread(target=_search, args=(base_url, questions, think, seed + n, stop, searches))

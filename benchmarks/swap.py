@@ -1,11 +1,14 @@
 """`make bench-swap`: search latency and failures before, during and after a reload, and what the reload gets.
 
-Before the load comes, the encoder is measured alone in this process with the service's own batches, and one
-reload is made while nobody searches: the shares are of figures of the same run.
+Before the load comes, the encoder is measured alone with the service's own batches, and one reload is made while
+nobody searches: the shares are of figures of the same run.
 """
 
 import argparse
 import json
+import os
+import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import asdict
@@ -19,11 +22,7 @@ from sentence_transformers import SentenceTransformer
 
 from benchmarks import machine, service, swap_plot, texts
 from benchmarks.clients import Clients, Search
-from service import checkpoint
 from service.catalogue import base_folder
-from service.encoder.encoder import Encoder
-from service.encoder.scheduler import Scheduler
-from service.settings import Settings
 
 RESULTS = Path(__file__).parent / "results" / "swap.json"
 _MODELS = ("first", "second", "third")
@@ -53,7 +52,7 @@ def measure(folder: Path, documents: int, clients: int, think: float, seconds: f
     for seed, name in enumerate(_MODELS):
         _make_checkpoint(folder / name, seed)
     passages = texts.passages(documents)
-    alone = _alone(folder / _MODELS[0], passages[:512])
+    alone = _alone(folder / _MODELS[0], min(documents, 512))
     with service.running(folder, _MODELS[0]) as base_url:
         lines = "".join(json.dumps({"id": str(number), "text": text}) + "\n" for number, text in enumerate(passages))
         httpx.post(
@@ -67,8 +66,6 @@ def measure(folder: Path, documents: int, clients: int, think: float, seconds: f
         ended = time.monotonic()
         time.sleep(seconds)
         searches = searching.stop()
-    # The processes of the clients need a moment to start.
-    searches = [search for search in searches if search.began > searches[0].began + 1]
     activated = next(search.began for search in searches if search.generation == searches[-1].generation)
     phases = {
         "before": [search for search in searches if search.began < began],
@@ -90,7 +87,11 @@ def measure(folder: Path, documents: int, clients: int, think: float, seconds: f
         },
         "reload": [began - zero, ended - zero],
         "activated": activated - zero,
-        "searches": [asdict(search) | {"began": search.began - zero} for search in searches[::step]],
+        "searches": [
+            asdict(search) | {"began": search.began - zero}
+            for place, search in enumerate(searches)
+            if place % step == 0 or search.failure
+        ],
     }
 
 
@@ -116,7 +117,7 @@ def table(measured: dict[str, Any]) -> str:
 
 
 def _summary(searches: list[Search]) -> dict[str, float]:
-    milliseconds = [search.seconds * 1000 for search in searches]
+    milliseconds = [search.seconds * 1000 for search in searches if not search.failure]
     p50, p95, p99 = np.percentile(milliseconds, [50, 95, 99]).tolist()
     span = searches[-1].began - searches[0].began
     failures = sum(bool(search.failure) for search in searches)
@@ -145,23 +146,16 @@ def _make_checkpoint(folder: Path, seed: int) -> None:
     model.save_pretrained(str(folder), create_model_card=False)
 
 
-def _alone(folder: Path, passages: list[str]) -> float:
-    """Documents per second of the encoder with the service's bulk batches and nothing else."""
-    settings = Settings()
-    scheduler = Scheduler(
-        batch_tokens=settings.batch_tokens,
-        bulk_batch_tokens=settings.bulk_batch_tokens,
-        queue_tokens=settings.queue_tokens,
+def _alone(folder: Path, documents: int) -> float:
+    """Documents per second of the encoder in a process of its own, with the service's own settings of OpenMP."""
+    run = subprocess.run(
+        [sys.executable, "-m", "benchmarks.alone", str(folder), str(documents)],
+        env=os.environ | {"GOMP_SPINCOUNT": "1000"},
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    encoder = Encoder(checkpoint.read(folder, folder.name))
-    items = encoder.prepare(passages, "document")
-    scheduler.start()
-    scheduler.submit(encoder, items[:64], "bulk").result()
-    began = time.perf_counter()
-    scheduler.submit(encoder, items, "bulk").result()
-    seconds = time.perf_counter() - began
-    scheduler.stop()
-    return len(passages) / seconds
+    return float(run.stdout)
 
 
 if __name__ == "__main__":
