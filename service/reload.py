@@ -133,7 +133,8 @@ class Reloads:
         # Whoever asked for the job has no other place to learn what went wrong; nothing goes on from here.
         except Exception as error:
             log.exception("the reload %s of %s failed", job.id, job.model)
-            await self._end(job, "failed", f"{type(error).__name__}: {error}; see the log of the service")
+            if job.generation is None:
+                await self._end(job, "failed", f"{type(error).__name__}: {error}; see the log of the service")
         finally:
             # Encoders hold reference cycles; their memory should be back before the next reload.
             gc.collect()

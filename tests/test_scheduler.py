@@ -21,6 +21,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
+        self.finished: list[str] = []
         self.gate = threading.Event()
         self.gate.set()
         self.began = threading.Semaphore(0)
@@ -35,6 +36,7 @@ class Recorder:
                 pause()
         if any(item.text == "bad" for item in batch):
             raise EncodingFailed("no vector")
+        self.finished.append(batch[0].text)
         return np.array([[item.tokens] for item in batch], dtype=np.float32)
 
 
@@ -77,7 +79,7 @@ def test_interactive_goes_before_bulk(scheduler: Scheduler) -> None:
     recorder.gate.set()
     query.result(10)
     bulk.result(10)
-    assert recorder.batches[1] == ["query"]
+    assert recorder.finished[:2] == ["first", "query"]
 
 
 def test_interactive_is_served_between_the_layers_of_a_bulk_batch(scheduler: Scheduler) -> None:
@@ -92,6 +94,18 @@ def test_interactive_is_served_between_the_layers_of_a_bulk_batch(scheduler: Sch
     query.result(10)
     bulk.result(10)
     assert recorder.batches == [[f"b{n}" for n in range(5)], ["query"], [f"b{n}" for n in range(5, 10)]]
+
+
+def test_bulk_makes_progress_while_the_interactive_lane_never_empties(scheduler: Scheduler) -> None:
+    recorder, encoder = hold(scheduler)
+    queries = [scheduler.submit(encoder, [text(f"q{n}", 100)], "interactive") for n in range(50)]
+    bulk = scheduler.submit(encoder, [text(f"b{n}", 50) for n in range(5)], "bulk")
+    recorder.gate.set()
+    bulk.result(10)
+    for query in queries:
+        query.result(10)
+    # A bulk batch of one layer lets one interactive batch pass before it and one within it.
+    assert [name[0] for name in recorder.finished[1:15]] == list("qbqqbqqbqqbqqb")
 
 
 def test_bulk_requests_take_turns(scheduler: Scheduler) -> None:

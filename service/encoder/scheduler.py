@@ -119,14 +119,14 @@ class Scheduler:
                     self._changed.wait()
                 if self._stopping:
                     return
-            if not self._serve("interactive"):
-                self._serve("bulk")
+            self._serve("interactive")
+            self._serve("bulk")
 
-    def _serve(self, lane: Lane) -> bool:
-        """Run one batch of the lane; false if nothing waits there."""
+    def _serve(self, lane: Lane) -> None:
+        """Run one batch of the lane, if anything waits there."""
         batch = self._take(lane)
         if batch is None:
-            return False
+            return
         items = [request.items[place] for request, place in batch.places]
         try:
             vectors = batch.encoder.forward(items, self._pause if lane == "bulk" else None)
@@ -135,7 +135,7 @@ class Scheduler:
             for request, _ in batch.places:
                 with suppress(InvalidStateError):
                     request.future.set_exception(error)
-            return True
+            return
         for (request, place), vector in zip(batch.places, vectors, strict=True):
             request.rows[place] = vector
             request.missing -= 1
@@ -143,7 +143,6 @@ class Scheduler:
                 # Its caller may give up at any moment, also between a check and this line.
                 with suppress(InvalidStateError):
                     request.future.set_result(np.stack([row for row in request.rows if row is not None]))
-        return True
 
     def _pause(self) -> None:
         """Called between the layers of a bulk batch.
