@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: serve test lint format bench-swap bench-index bench-contention bench-sample clean
+.PHONY: serve test lint format bench-swap bench-index bench-contention bench-sample report clean
 
 serve: $(INSTALLED)  ## start the service with the sample corpus on http://127.0.0.1:8080
 	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m service
@@ -41,6 +41,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
+
+report: $(INSTALLED)  ## docs/measurements.md out of the results of the benchmarks
+	$(BIN)/python -m benchmarks.report
 
 clean:  ## remove what is not in the repository, except data and checkpoints
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -6,12 +6,15 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sentence_transformers import SentenceTransformer
 
 from service import ranking, sample
 from service.catalogue import base_folder
+
+RESULTS = Path(__file__).parent / "results" / "sample.json"
 
 
 @dataclass(frozen=True)
@@ -30,22 +33,38 @@ def main() -> None:
     parser.add_argument("--beir", type=Path, help="a folder with corpus.jsonl, queries.jsonl and qrels/test.tsv")
     given = parser.parse_args()
     judged = _beir(given.beir) if given.beir else load_sample()
+    found = measure(judged)
+    print(table(found))
+    if not given.beir:
+        RESULTS.parent.mkdir(parents=True, exist_ok=True)
+        RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def measure(judged: Judged) -> dict[str, Any]:
+    """The figures of the base model."""
     rankings = rank(judged)
-    print(f"{len(judged.corpus)} documents, {len(judged.good)} judged queries, exact cosine over the whole corpus\n")
-    print("| nDCG@10 | recall@1 | recall@10 | MRR@10 |\n|---|---|---|---|")
-    figures = [
-        np.mean([ranking.ndcg(found, judged.good[query]) for query, found in rankings.items()]),
-        np.mean([ranking.recall(found, judged.good[query], 1) for query, found in rankings.items()]),
-        np.mean([ranking.recall(found, judged.good[query], 10) for query, found in rankings.items()]),
-        np.mean([ranking.reciprocal_rank(found, judged.good[query]) for query, found in rankings.items()]),
-    ]
-    print("| " + " | ".join(f"{figure:.3f}" for figure in figures) + " |")
+    pairs = [(found, judged.good[query]) for query, found in rankings.items()]
+    figures: dict[str, Any] = {
+        "documents": len(judged.corpus),
+        "queries": len(judged.good),
+        "nDCG@10": float(np.mean([ranking.ndcg(found, good) for found, good in pairs])),
+        "recall@1": float(np.mean([ranking.recall(found, good, 1) for found, good in pairs])),
+        "recall@10": float(np.mean([ranking.recall(found, good, 10) for found, good in pairs])),
+        "MRR@10": float(np.mean([ranking.reciprocal_rank(found, good) for found, good in pairs])),
+    }
     if judged.bad:
-        worse = [
-            found.index(judged.bad[query]) < min(map(found.index, judged.good[query]))
-            for query, found in rankings.items()
+        above = [
+            rankings[query].index(bad) < min(map(rankings[query].index, judged.good[query]))
+            for query, bad in judged.bad.items()
         ]
-        print(f"\nthe bad passage is above the good one for {np.mean(worse):.0%} of the queries")
+        figures["bad above good"] = float(np.mean(above))
+    return figures
+
+
+def table(found: dict[str, Any]) -> str:
+    """The figures as a reader wants them."""
+    cells = [f"{value:,}" if isinstance(value, int) else f"{value:.3f}" for value in found.values()]
+    return "\n".join(["| " + " | ".join(found) + " |", "|---" * len(found) + "|", "| " + " | ".join(cells) + " |"])
 
 
 def rank(judged: Judged) -> dict[str, list[str]]:

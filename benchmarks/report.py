@@ -1,0 +1,73 @@
+"""`make report`: docs/measurements.md out of the results that the benchmarks wrote. No figure there is typed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks import contention, index, sample, swap
+
+REPORT = Path(__file__).parent.parent / "docs" / "measurements.md"
+
+_TEXT = """# Measurements
+
+Written by `make report` out of `benchmarks/results/`. All on one machine ({machine}); only the ratios
+within a table mean anything on another.
+
+## The swap
+
+`make bench-swap`. The clients run in processes of their own on the same cores as the service. "Alone" is the
+encoder with the service's bulk batches and nothing else, in the same run.
+
+{swap}
+
+![The same searches over time](swap.png)
+
+## Exact search and HNSW
+
+`make bench-index`. Encoding one question takes 5 to 10 ms with all-MiniLM-L6-v2 on this machine. Up to
+`INSTAR_GRAPH_FROM` = 50,000 documents exact search is a fraction of that and needs no building; above, HNSW
+keeps it so.
+
+{index}
+
+## A busy neighbour
+
+`make bench-contention`. GNU's OpenMP lets threads that wait for each other spin. When another process takes part
+of a core, they spin while the thread that they wait for cannot run. The service therefore sets
+`GOMP_SPINCOUNT=1000` unless the environment sets it.
+
+{contention}
+
+## The sample corpus
+
+`make bench-sample`. all-MiniLM-L6-v2, exact cosine over all passages; it does not know the product's words.
+
+{sample}
+"""
+
+
+def main() -> None:
+    """Write the report."""
+    REPORT.write_text(build())
+
+
+def build() -> str:
+    """The report as the results have it."""
+    measured = _results(swap.RESULTS)
+    machine = ", ".join(f"{name} {value}" for name, value in measured["machine"].items())
+    return _TEXT.format(
+        machine=machine,
+        swap=swap.table(measured),
+        index=index.table(_results(index.RESULTS)),
+        contention=contention.table(_results(contention.RESULTS)),
+        sample=sample.table(_results(sample.RESULTS)),
+    )
+
+
+def _results(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+if __name__ == "__main__":
+    main()

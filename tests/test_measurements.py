@@ -1,0 +1,7 @@
+"""The published figures are those that the benchmarks wrote."""
+
+from benchmarks import report
+
+
+def test_the_report_is_made_of_the_results() -> None:
+    assert report.REPORT.read_text() == report.build()
