@@ -45,15 +45,18 @@ def check_searches(server: Server) -> None:
             for start in range(0, DOCUMENTS, 2500)
         ]
     )
+    recalls = []
     for query, vector in zip(queries, vectors, strict=True):
         scores = documents @ vector
         found = [hit["score"] for hit in server.search(query, k=10)]
         exact = np.sort(scores)[::-1][:10]
-        assert np.isclose(found, exact, atol=1e-4).mean() >= 0.8
+        recalls.append(np.mean(np.array(found) >= exact[-1] - 1e-4))
         one_ward = [hit["score"] for hit in server.search(query, k=10, filter={"ward": 5})]
         np.testing.assert_allclose(one_ward, np.sort(scores[5::37])[::-1][:10], atol=1e-4)
         last = server.search(query, k=10, filter={"n": {"gte": DOCUMENTS - 3}})
         assert {hit["id"] for hit in last} == {str(n) for n in range(DOCUMENTS - 3, DOCUMENTS)}
+    # The texts of a random model lie close together, which is harder for a graph than real ones.
+    assert np.mean(recalls) >= 0.9
 
 
 def test_what_grew_is_sealed_in_the_background(large: Server) -> None:
