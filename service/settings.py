@@ -31,7 +31,7 @@ class Settings(BaseSettings):
 
     batch_tokens: int = Field(1024, ge=1, description="most tokens in one interactive batch; more in a request is bulk")
     bulk_batch_tokens: int = Field(
-        512, ge=1, description="most tokens in one bulk batch, which bounds what others wait"
+        512, ge=1, description="most tokens in one bulk batch, for which a write waits during a reload"
     )
     queue_tokens: int = Field(262_144, ge=1, description="tokens that may wait in a lane before callers get 429")
     graph_from: int = Field(50_000, ge=1, description="documents of a collection from which HNSW replaces exact search")

@@ -1,7 +1,9 @@
-"""The two lanes: batches are full and bounded, interactive goes first, bulk takes turns."""
+"""The two lanes: batches are full and bounded, a query waits behind no bulk batch, bulk takes turns."""
 
+import os
+import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.encoder.encoder import Encoder, Prepared, Vectors
-from service.encoder.scheduler import Scheduler
+from service.encoder.scheduler import Lane, Scheduler
 from service.errors import EncodingFailed, NotReady, Overloaded
 
 
@@ -21,22 +23,18 @@ class Recorder:
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
-        self.finished: list[str] = []
         self.gate = threading.Event()
         self.gate.set()
         self.began = threading.Semaphore(0)
-        self.layers = 1
+        self.priority = 0
 
-    def forward(self, batch: Sequence[Prepared], pause: Callable[[], None] | None = None) -> Vectors:
+    def forward(self, batch: Sequence[Prepared]) -> Vectors:
         self.batches.append([item.text for item in batch])
         self.began.release()
         self.gate.wait(10)
-        for _ in range(self.layers):
-            if pause:
-                pause()
+        self.priority = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
         if any(item.text == "bad" for item in batch):
             raise EncodingFailed("no vector")
-        self.finished.append(batch[0].text)
         return np.array([[item.tokens] for item in batch], dtype=np.float32)
 
 
@@ -53,18 +51,18 @@ def scheduler() -> Iterator[Scheduler]:
         made.stop()
 
 
-def hold(scheduler: Scheduler) -> tuple[Recorder, Encoder]:
-    """An encoder whose first batch is under way and waits for its gate."""
+def hold(scheduler: Scheduler, lane: Lane) -> tuple[Recorder, Encoder]:
+    """An encoder whose first batch is under way in the lane and waits for its gate."""
     recorder = Recorder()
     recorder.gate.clear()
     encoder = cast(Encoder, recorder)
-    scheduler.submit(encoder, [text("first")], "interactive")
+    scheduler.submit(encoder, [text("first")], lane)
     recorder.began.acquire(timeout=10)
     return recorder, encoder
 
 
 def test_requests_that_wait_are_batched_together(scheduler: Scheduler) -> None:
-    recorder, encoder = hold(scheduler)
+    recorder, encoder = hold(scheduler, "interactive")
     futures = [scheduler.submit(encoder, [text(f"t{n}")], "interactive") for n in range(8)]
     recorder.gate.set()
     for future in futures:
@@ -72,44 +70,24 @@ def test_requests_that_wait_are_batched_together(scheduler: Scheduler) -> None:
     assert recorder.batches[1] == [f"t{n}" for n in range(8)]
 
 
-def test_interactive_goes_before_bulk(scheduler: Scheduler) -> None:
-    recorder, encoder = hold(scheduler)
-    bulk = scheduler.submit(encoder, [text(f"b{n}") for n in range(20)], "bulk")
-    query = scheduler.submit(encoder, [text("query")], "interactive")
+@pytest.mark.parametrize(("held", "free"), [("bulk", "interactive"), ("interactive", "bulk")])
+def test_no_lane_waits_for_the_other(scheduler: Scheduler, held: Lane, free: Lane) -> None:
+    recorder, _ = hold(scheduler, held)
+    other = Recorder()
+    assert scheduler.submit(cast(Encoder, other), [text("t")], free).result(10).tolist() == [[10.0]]
     recorder.gate.set()
-    query.result(10)
-    bulk.result(10)
-    assert recorder.finished[:2] == ["first", "query"]
 
 
-def test_interactive_is_served_between_the_layers_of_a_bulk_batch(scheduler: Scheduler) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux only")
+def test_bulk_runs_at_the_lowest_priority_and_interactive_at_that_of_the_process(scheduler: Scheduler) -> None:
     recorder = Recorder()
-    recorder.gate.clear()
-    recorder.layers = 3
-    encoder = cast(Encoder, recorder)
-    bulk = scheduler.submit(encoder, [text(f"b{n}") for n in range(10)], "bulk")
-    recorder.began.acquire(timeout=10)
-    query = scheduler.submit(encoder, [text("query")], "interactive")
-    recorder.gate.set()
-    query.result(10)
-    bulk.result(10)
-    assert recorder.batches == [[f"b{n}" for n in range(5)], ["query"], [f"b{n}" for n in range(5, 10)]]
-
-
-def test_bulk_makes_progress_while_the_interactive_lane_never_empties(scheduler: Scheduler) -> None:
-    recorder, encoder = hold(scheduler)
-    queries = [scheduler.submit(encoder, [text(f"q{n}", 100)], "interactive") for n in range(50)]
-    bulk = scheduler.submit(encoder, [text(f"b{n}", 50) for n in range(5)], "bulk")
-    recorder.gate.set()
-    bulk.result(10)
-    for query in queries:
-        query.result(10)
-    # A bulk batch of one layer lets one interactive batch pass before it and one within it.
-    assert [name[0] for name in recorder.finished[1:15]] == list("qbqqbqqbqqbqqb")
+    for lane, priority in (("bulk", 19), ("interactive", os.getpriority(os.PRIO_PROCESS, 0))):
+        scheduler.submit(cast(Encoder, recorder), [text("t")], cast(Lane, lane)).result(10)
+        assert recorder.priority == priority
 
 
 def test_bulk_requests_take_turns(scheduler: Scheduler) -> None:
-    recorder, encoder = hold(scheduler)
+    recorder, encoder = hold(scheduler, "bulk")
     scheduler.submit(encoder, [text(f"a{n}", 50) for n in range(3)], "bulk")
     last = scheduler.submit(encoder, [text(f"b{n}", 50) for n in range(3)], "bulk")
     recorder.gate.set()
@@ -118,7 +96,7 @@ def test_bulk_requests_take_turns(scheduler: Scheduler) -> None:
 
 
 def test_a_batch_holds_one_encoder_and_one_kind(scheduler: Scheduler) -> None:
-    recorder, encoder = hold(scheduler)
+    recorder, encoder = hold(scheduler, "interactive")
     other = Recorder()
     futures = [
         scheduler.submit(encoder, [text("q", side="query")], "interactive"),
@@ -134,7 +112,7 @@ def test_a_batch_holds_one_encoder_and_one_kind(scheduler: Scheduler) -> None:
 
 
 def test_what_its_caller_gave_up_is_not_run(scheduler: Scheduler) -> None:
-    recorder, encoder = hold(scheduler)
+    recorder, encoder = hold(scheduler, "interactive")
     given_up = scheduler.submit(encoder, [text("unwanted")], "interactive")
     wanted = scheduler.submit(encoder, [text("wanted")], "interactive")
     assert given_up.cancel()
@@ -145,7 +123,7 @@ def test_what_its_caller_gave_up_is_not_run(scheduler: Scheduler) -> None:
 
 
 def test_a_failing_batch_fails_its_callers_alone(scheduler: Scheduler) -> None:
-    recorder, encoder = hold(scheduler)
+    recorder, encoder = hold(scheduler, "interactive")
     bad = scheduler.submit(encoder, [text("bad", 100)], "interactive")
     good = scheduler.submit(encoder, [text("good", 100)], "interactive")
     recorder.gate.set()
@@ -155,7 +133,7 @@ def test_a_failing_batch_fails_its_callers_alone(scheduler: Scheduler) -> None:
 
 
 def test_a_full_lane_is_overloaded_and_recovers(scheduler: Scheduler) -> None:
-    recorder, encoder = hold(scheduler)
+    recorder, encoder = hold(scheduler, "interactive")
     waiting = scheduler.submit(encoder, [text("t", 100)] * 100, "interactive")
     with pytest.raises(Overloaded):
         scheduler.submit(encoder, [text("one too many")], "interactive")
@@ -166,7 +144,7 @@ def test_a_full_lane_is_overloaded_and_recovers(scheduler: Scheduler) -> None:
 
 
 def test_what_waits_at_the_stop_is_told_so(scheduler: Scheduler) -> None:
-    recorder, encoder = hold(scheduler)
+    recorder, encoder = hold(scheduler, "bulk")
     waiting = scheduler.submit(encoder, [text("late", 100)] * 5, "bulk")
     stopping = threading.Thread(target=scheduler.stop)
     stopping.start()

@@ -6,7 +6,7 @@ tokenized once, on arrival, so that batches can be formed by their true length.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Normalize, Router, Transformer
-from torch.utils.hooks import RemovableHandle
 from transformers import PreTrainedTokenizerFast
 
 from service.checkpoint import Checkpoint, document_prompt
@@ -45,7 +44,7 @@ class Prepared:
 
 
 class Encoder:
-    """One checkpoint in memory. Safe to use from many threads, except `forward`, which the scheduler alone calls."""
+    """One checkpoint in memory. Safe to use from many threads."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         """Load it; raises CheckpointRefused if sentence-transformers cannot.
@@ -83,7 +82,6 @@ class Encoder:
         self._padding: dict[Side | None, tuple[int, int, str] | None] = {
             side: _padding(self._first(side)) for side in ("query", "document", None)
         }
-        self._layers = _layers(model)
 
     @property
     def max_length(self) -> int:
@@ -140,27 +138,20 @@ class Encoder:
         with self._tokenizing:
             return str(self._model.tokenizer.decode(list(ids), skip_special_tokens=True))
 
-    def forward(self, batch: Sequence[Prepared], pause: Callable[[], None] | None = None) -> Vectors:
+    def forward(self, batch: Sequence[Prepared]) -> Vectors:
         """Raw vectors (n, native dimensions) of one batch of one kind, not normalised.
 
-        `pause` is called before each layer of the model and may run another batch there, on this or
-        another encoder. Raises EncodingFailed if a vector is not finite.
+        Raises EncodingFailed if a vector is not finite.
         """
         side, prompt = batch[0].kind
-        hooks = self._rest_before_layers(pause) if pause else []
-        try:
-            with torch.inference_mode():
-                features = self._features(batch, side, prompt)
-                device = self._model.device
-                on_device = {
-                    key: value.to(device) if isinstance(value, torch.Tensor) else value
-                    for key, value in features.items()
-                }
-                output = self._model(on_device, task=side)["sentence_embedding"]
-                vectors: Vectors = output.float().cpu().numpy()
-        finally:
-            for hook in hooks:
-                hook.remove()
+        with torch.inference_mode():
+            features = self._features(batch, side, prompt)
+            device = self._model.device
+            on_device = {
+                key: value.to(device) if isinstance(value, torch.Tensor) else value for key, value in features.items()
+            }
+            output = self._model(on_device, task=side)["sentence_embedding"]
+            vectors: Vectors = output.float().cpu().numpy()
         if not np.isfinite(vectors).all():
             raise EncodingFailed(
                 f"{self.checkpoint.id} gave a vector that is not finite: leave the text out, or reload another"
@@ -177,25 +168,11 @@ class Encoder:
             cut /= np.maximum(np.linalg.norm(cut, axis=1, keepdims=True), 1e-12)
         return cut
 
-    def _rest_before_layers(self, pause: Callable[[], None]) -> list[RemovableHandle]:
-        resting = False
-
-        def rest(*_: object) -> None:
-            nonlocal resting
-            # What runs in a pause may pass the same layers.
-            if not resting:
-                resting = True
-                try:
-                    pause()
-                finally:
-                    resting = False
-
-        return [layer.register_forward_pre_hook(rest) for layer in self._layers]
-
     def _features(self, batch: Sequence[Prepared], side: Side | None, prompt: str) -> dict[str, Any]:
         padding = self._padding[side]
         if padding is None:
-            return dict(self._model.preprocess([item.text for item in batch], prompt=prompt or None, task=side))
+            with self._tokenizing:
+                return dict(self._model.preprocess([item.text for item in batch], prompt=prompt or None, task=side))
         pad, pad_type, padding_side = padding
         width = max(item.tokens for item in batch)
         ids = torch.full((len(batch), width), pad, dtype=torch.long)
@@ -244,9 +221,3 @@ def _padding(first: Any) -> tuple[int, int, str] | None:
     if not plain:
         return None
     return first.tokenizer.pad_token_id, first.tokenizer.pad_token_type_id, first.tokenizer.padding_side
-
-
-def _layers(model: torch.nn.Module) -> list[torch.nn.Module]:
-    """The blocks that a batch passes one after the other: the longest list of modules in the model."""
-    lists = [module for module in model.modules() if isinstance(module, torch.nn.ModuleList)]
-    return max((list(blocks) for blocks in lists), key=len, default=[])

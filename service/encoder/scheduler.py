@@ -1,14 +1,17 @@
 """One processor, two lanes: every text of the service is encoded through here.
 
 Requests that arrive together are batched together, whoever sent them. The interactive lane, where
-somebody waits for an answer to a question, goes first: it is served between bulk batches and between the
-layers of a bulk batch, so that a query waits behind a part of one bulk batch at most. The bulk lane, which
-holds documents to be written or embedded again and large requests, takes turns between its requests.
+somebody waits for an answer to a question, and the bulk lane, which holds documents to be written or embedded
+again and large requests, run beside each other, each on a thread of its own. A query waits behind no bulk batch:
+the bulk thread has the lowest priority there is, so that the kernel gives the cores at once to whoever serves
+a query. Bulk requests take turns.
 
 A batch holds texts of one encoder and one kind, and at most as many tokens (padding counted) as its
 lane allows; a text longer than that is a batch of its own.
 """
 
+import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -24,6 +27,8 @@ from service.errors import NotReady, Overloaded
 
 Lane = Literal["interactive", "bulk"]
 _LANES: tuple[Lane, Lane] = ("interactive", "bulk")
+
+_LOWEST_PRIORITY = 19
 
 
 @dataclass(slots=True, eq=False)
@@ -57,7 +62,7 @@ class LaneState:
 
 
 class Scheduler:
-    """Runs encoders on one thread of its own. `submit` is safe from any thread."""
+    """Runs encoders on one thread for each lane. `submit` is safe from any thread."""
 
     def __init__(self, *, batch_tokens: int, bulk_batch_tokens: int, queue_tokens: int) -> None:
         self._budget: dict[Lane, int] = {"interactive": batch_tokens, "bulk": bulk_batch_tokens}
@@ -65,21 +70,26 @@ class Scheduler:
         self._changed = threading.Condition()
         self._stopping = False
         self.lanes: dict[Lane, LaneState] = {lane: LaneState() for lane in _LANES}
-        self._thread = threading.Thread(target=self._run, name="instar-encoder", daemon=True)
+        self._threads = {
+            lane: threading.Thread(target=self._run, args=(lane,), name=f"instar-{lane}", daemon=True)
+            for lane in _LANES
+        }
 
     def start(self) -> None:
-        self._thread.start()
+        for thread in self._threads.values():
+            thread.start()
 
     @property
     def alive(self) -> bool:
-        return self._thread.is_alive()
+        return all(thread.is_alive() for thread in self._threads.values())
 
     def stop(self) -> None:
-        """End after the batch in progress; what still waits fails with NotReady."""
+        """End after the batches in progress; what still waits fails with NotReady."""
         with self._changed:
             self._stopping = True
-            self._changed.notify()
-        self._thread.join()
+            self._changed.notify_all()
+        for thread in self._threads.values():
+            thread.join()
         for lane in self.lanes.values():
             for request in lane.requests:
                 with suppress(InvalidStateError):
@@ -109,18 +119,19 @@ class Scheduler:
                 raise Overloaded("too many texts wait to be embedded: try again in a second, or send fewer at a time")
             state.requests.append(request)
             state.waiting_tokens += sum(item.tokens for item in items)
-            self._changed.notify()
+            self._changed.notify_all()
         return future
 
-    def _run(self) -> None:
+    def _run(self, lane: Lane) -> None:
+        if lane == "bulk":
+            _lower_priority()
         while True:
             with self._changed:
-                while not self._stopping and not any(state.requests for state in self.lanes.values()):
+                while not self._stopping and not self.lanes[lane].requests:
                     self._changed.wait()
                 if self._stopping:
                     return
-            self._serve("interactive")
-            self._serve("bulk")
+            self._serve(lane)
 
     def _serve(self, lane: Lane) -> None:
         """Run one batch of the lane, if anything waits there."""
@@ -129,7 +140,7 @@ class Scheduler:
             return
         items = [request.items[place] for request, place in batch.places]
         try:
-            vectors = batch.encoder.forward(items, self._pause if lane == "bulk" else None)
+            vectors = batch.encoder.forward(items)
         # Whatever a model raises belongs to the callers of this batch, and not to those after them.
         except Exception as error:
             for request, _ in batch.places:
@@ -143,14 +154,6 @@ class Scheduler:
                 # Its caller may give up at any moment, also between a check and this line.
                 with suppress(InvalidStateError):
                     request.future.set_result(np.stack([row for row in request.rows if row is not None]))
-
-    def _pause(self) -> None:
-        """Called between the layers of a bulk batch.
-
-        One batch a time: it takes along whatever waits, and the bulk lane goes on however many queries there are.
-        """
-        if self.lanes["interactive"].requests:
-            self._serve("interactive")
 
     def _take(self, lane: Lane) -> _Batch | None:
         """Form the next batch: the first request's texts, filled up with those of others that fit."""
@@ -191,3 +194,10 @@ class Scheduler:
         for request in [request for request in state.requests if not request.order or request.future.done()]:
             state.waiting_tokens -= sum(request.items[place].tokens for place in request.order)
             state.requests.remove(request)
+
+
+def _lower_priority() -> None:
+    """Let the kernel prefer every other thread to this one; the threads that torch starts from it inherit that."""
+    # Only Linux has priorities of threads in this call (setpriority(2), "C library/kernel differences").
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST_PRIORITY)
