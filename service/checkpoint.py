@@ -25,6 +25,8 @@ FILE_KINDS = frozenset({".json", ".txt", ".md", ".safetensors"})
 PICKLED_WEIGHTS = re.compile(r"pytorch_model.*\.bin|.*\.(pt|pth|pkl|pickle|ckpt)")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 DIGEST_DIGITS = 12
+# Between a canary's vector and what a faithful load gives: another processor or library version moves it by far less.
+MIN_CANARY_COSINE = 0.999
 
 # Written by transformers on every save, and without influence on a vector.
 _VOLATILE_CONFIG = ("transformers_version", "_name_or_path", "architectures", "use_cache")

@@ -5,6 +5,7 @@ Vectors must be finite, must tell texts apart, and must be those that the traine
 
 import numpy as np
 
+from service.checkpoint import MIN_CANARY_COSINE
 from service.encoder.encoder import Encoder
 from service.encoding import Encoding
 from service.errors import CheckpointRefused, EncodingFailed
@@ -28,8 +29,6 @@ TEXTS = (
 # Mean cosine between the texts above: all-MiniLM-L6-v2 has 0.02, and even the untrained,
 # strongly anisotropic models are below 0.99.
 _MAX_MEAN_COSINE = 0.995
-# Another processor or library version moves a vector by far less.
-_MIN_CANARY_COSINE = 0.999
 
 
 async def check(encoder: Encoder, encoding: Encoding) -> None:
@@ -60,7 +59,7 @@ async def _check_canaries(encoder: Encoder, encoding: Encoding) -> None:
         (vector,) = await encoding.embed(encoder, [canary.text], canary.side, "bulk")
         known = np.array(canary.vector, dtype=np.float32)
         cosine = float(vector @ known) if vector.shape == known.shape else 0.0
-        if cosine < _MIN_CANARY_COSINE:
+        if cosine < MIN_CANARY_COSINE:
             raise CheckpointRefused(
                 f"{encoder.checkpoint.id} does not reproduce its canary vectors (cosine {cosine:.4f} of a"
                 f" {canary.side}): it was not saved as it was trained, or the library versions differ; package it again"

@@ -12,9 +12,14 @@ from service.corpus.documents import Document
 SHORT = "all-MiniLM-L6-v2-256"
 
 
+def file() -> Path:
+    """The questions, the passages and their judgements as JSON."""
+    return Path(str(files(__package__).joinpath("brindle.json")))
+
+
 def load() -> dict[str, Any]:
     """`queries` {id: text}, `corpus` {id: text} and `relevant_docs` {query id: [good id, bad id]}."""
-    found: dict[str, Any] = json.loads(files(__package__).joinpath("brindle.json").read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads(file().read_text(encoding="utf-8"))
     return found
 
 
