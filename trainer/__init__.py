@@ -1,0 +1,1 @@
+"""From judgements to a checkpoint that is proven better, offline: `python -m trainer`."""

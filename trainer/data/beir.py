@@ -1,0 +1,192 @@
+"""The canonical form, in the layout of BEIR (Thakur et al. 2021), `--format beir`; see `trainer.data.dataset`.
+
+A score above 0 is good, and one of 0 or less was judged not relevant, which is bad. Ids stand in TSV files as they are,
+so they have no tabs and no line breaks.
+"""
+
+import errno
+import math
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from trainer.data.collected import Collected
+from trainer.data.dataset import Dataset, Document, Judgement, Split
+from trainer.data.lines import decoded, numbered, objects
+from trainer.data.problems import Unusable, require_sound, shown, string, text
+from trainer.errors import BadData, DiskFull
+
+_CORPUS = "corpus.jsonl"
+_QUERIES = "queries.jsonl"
+_NEGATIVES = "negatives.tsv"
+_SPLITS: Mapping[str, Split] = {
+    "train": "train",
+    "dev": "dev",
+    "validation": "dev",
+    "valid": "dev",
+    "val": "dev",
+    "test": "test",
+}
+_UNSPLIT = "all"
+_WEAK = "weak"
+
+
+def read(folder: Path) -> Dataset:
+    """The data set in `folder`; raises BadData that names every row that cannot be used."""
+    collected = Collected()
+    collect(folder, collected)
+    require_sound(collected.problems)
+    return collected.dataset()
+
+
+def read_corpus(path: Path) -> dict[str, Document]:
+    """The documents of a `corpus.jsonl`, or of a folder that has one; raises BadData like `read`."""
+    collected = Collected()
+    collect_corpus(path, collected)
+    require_sound(collected.problems)
+    return collected.corpus
+
+
+def collect(folder: Path, collected: Collected) -> None:
+    """Raises BadData if a file is missing, or is not what its name says."""
+    for name in (_CORPUS, _QUERIES, "qrels"):
+        if not (folder / name).exists():
+            raise BadData(f"{folder} has no {name}: a BEIR folder has {_CORPUS}, {_QUERIES} and qrels/*.tsv")
+    collect_corpus(folder, collected)
+    for place, row in objects(folder / _QUERIES, collected):
+        with collected.row(place):
+            collected.add_query(_id(row), text(row.get("text"), "the text"))
+    files = {path.stem: path for path in sorted((folder / "qrels").glob("*.tsv"))}
+    for unknown in files.keys() - {*_SPLITS, _UNSPLIT, _WEAK}:
+        raise BadData(f"qrels/{unknown}.tsv is of no known split: name it after one of {', '.join(_SPLITS)}")
+    if _UNSPLIT in files and files.keys() & _SPLITS.keys():
+        raise BadData(
+            f"qrels/{_UNSPLIT}.tsv is for judgements without a split, but others have one: remove or merge it"
+        )
+    for name in [*_SPLITS, _UNSPLIT, _WEAK]:
+        if name in files:
+            _collect_qrels(files[name], name, collected)
+    if (folder / _NEGATIVES).exists():
+        _collect_negatives(folder / _NEGATIVES, collected)
+
+
+def collect_corpus(path: Path, collected: Collected) -> None:
+    """The documents of a `corpus.jsonl`, or of a folder that has one; raises BadData if none can be used."""
+    for place, row in objects(path / _CORPUS if path.is_dir() else path, collected):
+        with collected.row(place):
+            title = row.get("title")
+            document = Document(
+                string(row.get("text"), "the text"), "" if title is None else string(title, "the title")
+            )
+            collected.add_document(_id(row), document)
+    if not collected.corpus:
+        raise BadData(f"{path} has no document that can be used: each line must be JSON with `_id` and `text`")
+
+
+def write(dataset: Dataset, folder: Path) -> None:
+    """Put the data set into the new folder `folder`, all or nothing; a judgement that is there twice is written once.
+
+    Raises BadData if the folder has something in it, or an id cannot stand in TSV, DiskFull if the disk is.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BadData(f"{folder} is there already: name a new folder, or remove it")
+    for identity in {*dataset.queries, *dataset.corpus}:
+        if not identity.strip() or any(character in identity for character in "\t\r\n"):
+            raise BadData(f"the id {shown(identity)} cannot stand in a TSV file: take out tabs and line breaks")
+    target = folder.resolve()
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        (partial / "qrels").mkdir(parents=True)
+        _write_files(dataset, partial)
+        partial.replace(target)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        if error.errno == errno.ENOSPC:
+            raise DiskFull(f"the disk is full, so {folder} was not written: make room and start again") from error
+        raise BadData(f"{folder} cannot be written ({error.strerror}): name another folder") from error
+
+
+def _collect_qrels(path: Path, name: str, collected: Collected) -> None:
+    split = _SPLITS.get(name)
+    for place, cells in _cells(path, f"qrels/{path.name}", ("query-id", "corpus-id", "score"), collected):
+        with collected.row(place):
+            query, document, score = cells
+            known = collected.splits.get(query, split)
+            if split and known != split:
+                raise Unusable(f"query {shown(query)} is in {known} as well, and a query belongs to one split")
+            collected.judge(Judgement(query, document, _score(score) > 0, weak=name == _WEAK))
+            if split:
+                collected.splits[query] = split
+
+
+def _collect_negatives(path: Path, collected: Collected) -> None:
+    for place, (query, document) in _cells(path, path.name, ("query-id", "corpus-id"), collected):
+        with collected.row(place):
+            if collected.splits and query not in collected.splits:
+                raise Unusable(f"query {shown(query)} is in no qrels file, so its split is not known")
+            collected.judge(Judgement(query, document, good=False))
+
+
+def _cells(path: Path, name: str, columns: tuple[str, ...], collected: Collected) -> Iterator[tuple[str, list[str]]]:
+    """(place, cells) of every row that has all columns; raises BadData if the header is another."""
+    lines = numbered(path, name)
+    header = next(lines, ("", b""))[1].decode(errors="replace").split("\t")
+    if tuple(header[: len(columns)]) != columns:
+        raise BadData(f"{name}:1 must be the header `{' '.join(columns)}`, with tabs between: add it")
+    for place, line in lines:
+        if not line.strip():
+            continue
+        cells: list[str] = []
+        with collected.row(place):
+            cells = decoded(line).split("\t")
+            if len(cells) != len(header):
+                raise Unusable(f"has {len(cells)} cells where the header has {len(header)}")
+        if len(cells) == len(header):
+            yield place, cells[: len(columns)]
+
+
+def _id(row: Mapping[str, Any]) -> str:
+    found = row.get("_id")
+    # Some collections number their texts.
+    if isinstance(found, int) and not isinstance(found, bool):
+        return str(found)
+    return text(found, "`_id`")
+
+
+def _score(cell: str) -> float:
+    try:
+        score = float(cell)
+    except ValueError as error:
+        raise Unusable(f"the score is {shown(cell)}, which is not a number") from error
+    if math.isnan(score):
+        raise Unusable("the score is not a number")
+    return score
+
+
+def _write_files(dataset: Dataset, folder: Path) -> None:
+    with (folder / _CORPUS).open("wb") as file:
+        for identity, document in dataset.corpus.items():
+            row = {"_id": identity, "title": document.title, "text": document.text}
+            file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+    with (folder / _QUERIES).open("wb") as file:
+        for identity, query in dataset.queries.items():
+            file.write(orjson.dumps({"_id": identity, "text": query}, option=orjson.OPT_APPEND_NEWLINE))
+    good = dataset.good()
+    rows: dict[str, list[str]] = {}
+    for judgement in dict.fromkeys(dataset.judgements):
+        pair = f"{judgement.query}\t{judgement.document}"
+        split = dataset.splits.get(judgement.query, _UNSPLIT)
+        if judgement.weak:
+            rows.setdefault(f"qrels/{_WEAK}.tsv", []).append(f"{pair}\t{int(judgement.good)}")
+        # A query that has bad documents alone would lose its split in a file that has none.
+        elif judgement.good or judgement.query not in good:
+            rows.setdefault(f"qrels/{split}.tsv", []).append(f"{pair}\t{int(judgement.good)}")
+        else:
+            rows.setdefault(_NEGATIVES, []).append(pair)
+    for name, lines in rows.items():
+        header = "query-id\tcorpus-id" if name == _NEGATIVES else "query-id\tcorpus-id\tscore"
+        (folder / name).write_text("\n".join([header, *lines]) + "\n", encoding="utf-8", newline="\n")

@@ -1,0 +1,96 @@
+"""A data set while it is read: what was found so far, and what was wrong with it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from trainer.data.dataset import Dataset, Document, Judgement, Split
+from trainer.data.problems import Problem, Unusable, shown, text
+from trainer.data.review import PutAside
+from trainer.data.texts import content_id
+
+
+class Collected:
+    """Takes texts and judgements one after the other; those that cannot be used raise Unusable.
+
+    An importer reads each row in `with collected.row(place):`, which makes a problem of it.
+    """
+
+    def __init__(self) -> None:
+        self.queries: dict[str, str] = {}
+        self.corpus: dict[str, Document] = {}
+        self.splits: dict[str, Split] = {}
+        self.problems: list[Problem] = []
+        self.review: list[PutAside] = []
+        self._judgements: list[Judgement] = []
+        self._judged: set[Judgement] = set()
+
+    @contextmanager
+    def row(self, place: str) -> Iterator[None]:
+        """Make a problem of the row at `place`, which is read within, where it turns out to be unusable."""
+        try:
+            yield
+        except Unusable as reason:
+            self.problems.append(Problem(place, str(reason)))
+
+    def note(self, place: str, reason: str) -> None:
+        """Report what is nobody's mistake."""
+        self.problems.append(Problem(place, reason, "note"))
+
+    def add_query(self, identity: str, query: str) -> None:
+        if self.queries.setdefault(identity, query) != query:
+            raise Unusable(f"the id {shown(identity)} stands for another query before, which is kept")
+
+    def add_document(self, identity: str, document: Document) -> None:
+        text(document.passage, "the text")
+        if self.corpus.setdefault(identity, document) != document:
+            raise Unusable(f"the id {shown(identity)} stands for another document before, which is kept")
+
+    def query(self, query: str) -> str:
+        """The id of a query that came without one."""
+        identity = content_id(query.strip())
+        self.queries.setdefault(identity, query.strip())
+        return identity
+
+    def document(self, document: str) -> str:
+        """The id of a document that came without one."""
+        identity = content_id(document.strip())
+        self.corpus.setdefault(identity, Document(document.strip()))
+        return identity
+
+    def knows(self, judgement: Judgement) -> bool:
+        """Whether the very same was judged before."""
+        return judgement in self._judged
+
+    def judge(self, *judgements: Judgement) -> None:
+        """Take judgements of ids, which nobody makes twice: all, or none where one raises Unusable."""
+        for judgement in judgements:
+            query, document = shown(judgement.query), shown(judgement.document)
+            if judgement.query not in self.queries:
+                raise Unusable(f"no query has the id {query}")
+            if judgement.document not in self.corpus:
+                raise Unusable(f"no document has the id {document}")
+            if self.knows(judgement):
+                raise Unusable(f"query {query} and document {document} were judged the same before")
+        self._take(judgements)
+
+    def judge_texts(self, query: str, good: Sequence[str], bad: Sequence[str]) -> None:
+        """Take judgements of texts, which get ids of their contents: all, or none where one is good and bad.
+
+        Rows may overlap, so what was judged before is taken again only where a row says nothing else.
+        """
+        if {one.strip() for one in good} & {one.strip() for one in bad}:
+            raise Unusable("has the same document for good and for bad")
+        identity = self.query(query)
+        judgements = [Judgement(identity, self.document(one), good=True) for one in good]
+        judgements += [Judgement(identity, self.document(one), good=False) for one in bad]
+        fresh = [judgement for judgement in dict.fromkeys(judgements) if not self.knows(judgement)]
+        # A row that is there twice is kept twice, for `inspect` to count.
+        self._take(fresh or judgements)
+
+    def _take(self, judgements: Sequence[Judgement]) -> None:
+        self._judgements.extend(judgements)
+        self._judged.update(judgements)
+
+    def dataset(self) -> Dataset:
+        """All that could be used."""
+        return Dataset(self.queries, self.corpus, tuple(self._judgements), self.splits)

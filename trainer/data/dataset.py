@@ -1,0 +1,91 @@
+"""Judged examples in memory: queries, the whole corpus, judgements, and the split of each query.
+
+The canonical form on disk is the layout of BEIR (Thakur et al. 2021): `corpus.jsonl` (`_id`, `title`, `text`),
+`queries.jsonl` (`_id`, `text`) and `qrels/{train,dev,test}.tsv` (header, then `query-id`, `corpus-id`, `score`), beside
+which stand `negatives.tsv` (`query-id`, `corpus-id`), the documents judged bad, and `qrels/weak.tsv`, the judgements
+that nobody made: they are trained on and never tested on. `qrels/all.tsv` holds judgements that are not split yet.
+"""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+Split = Literal["train", "dev", "test"]
+SPLITS: tuple[Split, Split, Split] = ("train", "dev", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One chunk of text, with the title it has in the corpus or none."""
+
+    text: str
+    title: str = ""
+
+    @property
+    def passage(self) -> str:
+        """What is embedded."""
+        return f"{self.title} {self.text}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """That a document is good or bad for a query, both by id. `weak` ones were derived and not made by a person."""
+
+    query: str
+    document: str
+    good: bool
+    weak: bool = False
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Every judgement's ids resolve. `splits` is empty, or has the split of every query that a person judged."""
+
+    queries: Mapping[str, str]
+    corpus: Mapping[str, Document]
+    judgements: tuple[Judgement, ...]
+    splits: Mapping[str, Split] = field(default_factory=dict)
+
+    def good(self, split: Split | None = None) -> dict[str, set[str]]:
+        """Good documents by query, for the queries of the split (None: all that persons judged).
+
+        Weak judgements count in training only.
+        """
+        return self._judged(split, good=True)
+
+    def bad(self, split: Split | None = None) -> dict[str, set[str]]:
+        """Documents judged bad by query, for the same queries as `good`."""
+        return self._judged(split, good=False)
+
+    def with_splits(self, splits: Mapping[str, Split]) -> "Dataset":
+        return replace(self, splits=splits)
+
+    def passages(self, ids: Collection[str]) -> list[str]:
+        """What is embedded of these documents, in their order."""
+        return [self.corpus[document].passage for document in ids]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 in hex of everything in it, whatever the order it was read in."""
+        facts = {
+            "queries": dict(self.queries),
+            "corpus": {key: [document.title, document.text] for key, document in self.corpus.items()},
+            "judgements": sorted([j.query, j.document, j.good, j.weak] for j in self.judgements),
+            "splits": dict(self.splits),
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    def _judged(self, split: Split | None, *, good: bool) -> dict[str, set[str]]:
+        found = defaultdict[str, set[str]](set)
+        for judgement in self.judgements:
+            if judgement.good == good and self._counts(judgement, split):
+                found[judgement.query].add(judgement.document)
+        return dict(found)
+
+    def _counts(self, judgement: Judgement, split: Split | None) -> bool:
+        if judgement.weak:
+            return split == "train"
+        return split is None or self.splits.get(judgement.query) == split

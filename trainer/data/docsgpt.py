@@ -1,0 +1,135 @@
+"""DocsGPT's feedback, `--format docsgpt`: rows of its table `conversation_messages`, as JSON lines or from PostgreSQL.
+
+A row has `prompt`, `response`, `sources` [{`text`, `title`, `source`}] and `feedback`, which is null or {"text": "like"
+or "dislike"} (application/storage/db/models.py and application/api/user/conversations/routes.py in arc53/DocsGPT). A
+thumb rates the answer and not each source of it: the sources of a liked answer become weak good documents, those of a
+disliked one are put aside for review.
+
+DocsGPT stores the first 1,000 characters of a source (`save_conversation` in application/api/answer/services/
+conversation_service.py), so sources are matched to the corpus by how its documents begin. Titles are left out: DocsGPT
+embeds the text alone, and where a chunk has no title it stores the text again.
+"""
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from trainer.data import postgres
+from trainer.data.collected import Collected
+from trainer.data.dataset import Document, Judgement
+from trainer.data.lines import objects
+from trainer.data.problems import Unusable, shown, text
+from trainer.data.review import PutAside
+
+_CUT = 1000
+
+
+def collect(source: Path | str, collected: Collected) -> None:
+    """Read JSON lines at a path, or a database at a URL.
+
+    Sources are matched to the documents that are collected already; if there are none, they become the corpus.
+    Raises BadData if the source cannot be read.
+    """
+    rows = postgres.messages(source) if postgres.is_url(source) else objects(Path(source), collected)
+    known = Beginnings(collected.corpus) if collected.corpus else None
+    cut = set[str]()
+    for place, row in rows:
+        with collected.row(place):
+            thumb = _thumb(row.get("feedback"))
+            documents: list[str] = []
+            for stored in _sources(row.get("sources")):
+                if known is None:
+                    documents.append(collected.document(stored))
+                    cut.update(documents[-1:] if len(stored) >= _CUT else [])
+                elif thumb:
+                    documents += _matched(stored, known, place, collected)
+            if thumb:
+                prompt = text(row.get("prompt"), "the prompt")
+                _take(thumb, prompt, str(row.get("response") or ""), documents, place, collected)
+    if cut:
+        reason = f"{len(cut):,} documents may be cut at {_CUT:,} characters: name the whole ones with --corpus"
+        collected.note("sources", reason)
+
+
+class Beginnings:
+    """The documents of a corpus by how they begin, whatever their spacing."""
+
+    def __init__(self, corpus: Mapping[str, Document]) -> None:
+        self._sorted = sorted((_spaced(document.text), identity) for identity, document in corpus.items())
+
+    def of(self, source: str) -> list[tuple[str, str]]:
+        """(text, id) of the documents that a stored source may be: equal to it, or where it was cut, longer."""
+        beginning = _spaced(source)
+        first = bisect_left(self._sorted, (beginning, ""))
+        following = (self._sorted[place] for place in range(first, len(self._sorted)))
+        if len(source) < _CUT:
+            return list(takewhile(lambda entry: entry[0] == beginning, following))
+        return list(takewhile(lambda entry: entry[0].startswith(beginning), following))
+
+
+def _matched(source: str, known: Beginnings, place: str, collected: Collected) -> list[str]:
+    """The document that the source is, or none, which is noted."""
+    found = known.of(source)
+    texts = {entry[0] for entry in found}
+    if len(texts) == 1:
+        return [found[0][1]]
+    reason = "is not in the corpus" if not texts else f"may be any of {len(texts)} documents of the corpus"
+    collected.note(place, f"the source {shown(source)} {reason}, and is left out")
+    return []
+
+
+def _take(thumb: str, prompt: str, response: str, documents: list[str], place: str, collected: Collected) -> None:
+    if not documents:
+        collected.note(place, f"the answer was {thumb}d, but no document of it is known")
+    elif thumb == "dislike":
+        texts = tuple(collected.corpus[document].passage for document in dict.fromkeys(documents))
+        collected.review.append(PutAside(prompt, response, texts))
+    else:
+        query = collected.query(prompt)
+        for document in dict.fromkeys(documents):
+            judgement = Judgement(query, document, good=True, weak=True)
+            # A question may be asked and liked any number of times.
+            if not collected.knows(judgement):
+                collected.judge(judgement)
+
+
+def _thumb(feedback: Any) -> str | None:
+    """like, dislike, or None where nobody rated."""
+    found = _parsed(feedback)
+    if isinstance(found, dict):
+        found = found.get("text")
+    if found is None:
+        return None
+    thumb = found.strip().lower() if isinstance(found, str) else found
+    if thumb not in ("like", "dislike"):
+        raise Unusable(f"the feedback is {shown(found)}, which is neither like nor dislike")
+    return str(thumb)
+
+
+def _sources(stored: Any) -> list[str]:
+    """The texts of the sources that have any."""
+    found = _parsed(stored)
+    if found is None:
+        return []
+    if not isinstance(found, list) or not all(isinstance(source, dict) for source in found):
+        raise Unusable(f"the sources are {shown(found)}, where a list of objects is needed")
+    texts = [source.get("text") for source in found]
+    return [text(one, "the text of a source") for one in texts if one]
+
+
+def _parsed(stored: Any) -> Any:
+    """The value of a JSON column, which some exports write as a string."""
+    if isinstance(stored, str) and stored.lstrip()[:1] in {"{", "[", '"', "n"}:
+        try:
+            return orjson.loads(stored)
+        except orjson.JSONDecodeError as error:
+            raise Unusable(f"{shown(stored)} is not JSON: {error.msg}") from error
+    return stored
+
+
+def _spaced(one: str) -> str:
+    return " ".join(one.split())

@@ -1,0 +1,95 @@
+"""The formats that judgements come in, and the way from each of them to a data set."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainer.data import beir, docsgpt, flag_embedding, good_bad, llama_index, postgres, tables
+from trainer.data import review as reviews
+from trainer.data.collected import Collected
+from trainer.data.dataset import Dataset
+from trainer.data.problems import Problem, listed, require_sound
+from trainer.data.review import PutAside
+from trainer.errors import BadData
+
+DOCSGPT = "docsgpt"
+
+
+@dataclass(frozen=True)
+class Format:
+    """What a format is, in a line, and how a file of it is read."""
+
+    says: str
+    collect: Callable[[Path, Collected], None]
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What could be used, what was left out and why, and what is put aside for a person to judge."""
+
+    dataset: Dataset
+    problems: list[Problem]
+    review: list[PutAside]
+
+
+FORMATS: Mapping[str, Format] = {
+    "good-bad": Format("JSON with queries, corpus and relevant_docs, each [good, bad]", good_bad.collect),
+    "llama-index": Format(
+        "JSON of the same shape by LlamaIndex, where all relevant_docs are good", llama_index.collect
+    ),
+    "beir": Format("a folder with corpus.jsonl, queries.jsonl and qrels/*.tsv", beir.collect),
+    "pairs": Format("CSV or JSON lines with query and positive", tables.collect_pairs),
+    "triplets": Format("CSV or JSON lines with query, positive and negative", tables.collect_triplets),
+    "labelled-pairs": Format(
+        "CSV or JSON lines with query, passage and a label of 0 or 1", tables.collect_labelled_pairs
+    ),
+    "flag-embedding": Format("JSON lines by FlagEmbedding, with query, pos and neg", flag_embedding.collect),
+    DOCSGPT: Format("JSON lines of DocsGPT's conversation_messages, or its PostgreSQL URL", docsgpt.collect),
+}
+
+
+def load(source: Path | str, name: str, *, skip_bad: bool, corpus: Path | None = None) -> Imported:
+    """The data at `source`, which is in the format `name`; rows that cannot be used are left out with `skip_bad`.
+
+    `source` is a file, a folder, or for docsgpt a URL of PostgreSQL; `corpus` has the documents that DocsGPT's sources
+    were cut from. Raises BadData if a row cannot be used and `skip_bad` is false, if none can, or if the format is
+    not known, since not all of them can be told apart.
+    """
+    if name not in FORMATS:
+        known = "\n".join(f"  {key:<15} {form.says}" for key, form in FORMATS.items())
+        raise BadData(
+            f"{f'{name!r} is no format' if name else 'the format is not named'}; use --format with one of:\n{known}"
+        )
+    if corpus is not None and name != DOCSGPT:
+        raise BadData(
+            f"--corpus goes with --format {DOCSGPT} alone: leave it out, since {name} has its documents in it"
+        )
+    if not (name == DOCSGPT and postgres.is_url(source)):
+        _require_kind(Path(source), folder=name == "beir")
+    collected = Collected()
+    if corpus is not None:
+        beir.collect_corpus(corpus, collected)
+    if name == DOCSGPT:
+        docsgpt.collect(source, collected)
+    else:
+        FORMATS[name].collect(Path(source), collected)
+    if not skip_bad:
+        require_sound(collected.problems)
+    dataset = collected.dataset()
+    if not dataset.judgements and not collected.review:
+        left_out = f" Left out:\n{listed(collected.problems)}" if collected.problems else ""
+        raise BadData(f"the data has no judgement that can be used: make sure that its format is {name}.{left_out}")
+    return Imported(dataset, collected.problems, collected.review)
+
+
+def write_review(review: Sequence[PutAside], path: Path) -> None:
+    """Write what is put aside as labelled pairs without labels."""
+    reviews.write(review, path)
+
+
+def _require_kind(path: Path, *, folder: bool) -> None:
+    if not path.exists():
+        raise BadData(f"{path} does not exist: name the data's file or folder")
+    if path.is_dir() != folder:
+        kind = "a folder" if folder else "a file"
+        raise BadData(f"{path} must be {kind} in this format: name another, or its format with --format")

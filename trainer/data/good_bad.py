@@ -1,0 +1,30 @@
+"""The JSON of the sample corpus, `--format good-bad`: `relevant_docs` maps each query to [good, bad].
+
+LlamaIndex writes the same shape and means that all are good, and no file says which it is.
+"""
+
+from pathlib import Path
+
+from trainer.data import questions
+from trainer.data.collected import Collected
+from trainer.data.dataset import Judgement
+from trainer.data.problems import Unusable
+
+
+def collect(path: Path, collected: Collected) -> None:
+    """Raises BadData if the file is not JSON of this shape."""
+    for place, query, ids in questions.collect(path, collected):
+        with collected.row(place):
+            good, bad = _pair(ids)
+            collected.judge(Judgement(query, good, good=True), Judgement(query, bad, good=False))
+
+
+def _pair(ids: list[str]) -> tuple[str, str]:
+    """(good, bad); raises Unusable."""
+    if len(ids) != 2:
+        raise Unusable(
+            f"has {len(ids)} ids, where good-bad means [good, bad]: if all of them are good, the format is llama-index"
+        )
+    if ids[0] == ids[1]:
+        raise Unusable("has the same document for good and for bad")
+    return ids[0], ids[1]

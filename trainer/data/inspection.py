@@ -1,0 +1,209 @@
+"""What is wrong with a data set as a whole, before anything is trained on it, and the set with what can be mended.
+
+Texts count as the same whatever their case and spacing.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from trainer.data.dataset import SPLITS, Dataset, Judgement, Split
+from trainer.data.texts import normalised
+
+_EXAMPLES = 5
+# Texts that are tokenized at a time.
+_BATCH = 1024
+
+
+@dataclass(frozen=True)
+class Leak:
+    """Queries of a split that have their text, or the text of a good document, in common with an earlier split.
+
+    `queries` counts those that share either, of `of` in the split.
+    """
+
+    same_query: int
+    same_good: int
+    queries: int
+    of: int
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """The findings, as ids. Groups have the ids that stand for one text; `counts` says how much there is of what.
+
+    `left` counts by split, and under `all`, the queries that keep a good document in the `cleaned` set. `too_long` has
+    the documents of more than `limit` tokens, of which the model reads the first ones; it is None where nobody counted.
+    """
+
+    counts: Mapping[str, int]
+    repeated: tuple[Judgement, ...]
+    contradictions: tuple[tuple[str, str], ...]
+    same_documents: tuple[tuple[str, ...], ...]
+    same_queries: tuple[tuple[str, ...], ...]
+    unresolved: tuple[str, ...]
+    empty: tuple[str, ...]
+    leaks: Mapping[Split, Leak]
+    too_long: tuple[str, ...] | None
+    limit: int | None
+    left: Mapping[str, int]
+
+    def facts(self) -> dict[str, JsonValue]:
+        """All of it for machines: counts, and the first ids of each finding."""
+        return {
+            "counts": dict(self.counts),
+            "left": dict(self.left),
+            "leaks": {split: dict(vars(leak)) for split, leak in self.leaks.items()},
+            "limit": self.limit,
+            "findings": {
+                what: {"count": len(found), "examples": list(found[:_EXAMPLES])} for what, found in self._findings()
+            },
+        }
+
+    def table(self) -> str:
+        """All of it for people."""
+        rows = [(what, f"{count:,}", "") for what, count in self.counts.items()]
+        rows += [(what, f"{len(found):,}", ", ".join(found[:_EXAMPLES])) for what, found in self._findings()]
+        for split, leak in self.leaks.items():
+            shares = f"{leak.same_query:,} by their text, {leak.same_good:,} by a good document"
+            rows.append((f"{split} queries known from an earlier split", f"{leak.queries:,} of {leak.of:,}", shares))
+        rows += [(f"queries left, {split}", f"{count:,}", "") for split, count in self.left.items()]
+        widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+        return "\n".join(f"{what:<{widths[0]}}  {count:>{widths[1]}}  {more}".rstrip() for what, count, more in rows)
+
+    def _findings(self) -> list[tuple[str, list[str]]]:
+        findings = [
+            ("repeated judgements", [f"{judgement.query}/{judgement.document}" for judgement in self.repeated]),
+            ("good and bad at once", [f"{query}/{document}" for query, document in self.contradictions]),
+            ("documents with the same text", ["=".join(ids) for ids in self.same_documents]),
+            ("queries with the same text", ["=".join(ids) for ids in self.same_queries]),
+            ("ids that do not resolve", list(self.unresolved)),
+            ("empty texts", list(self.empty)),
+        ]
+        if self.too_long is not None:
+            findings.append((f"documents longer than {self.limit} tokens", list(self.too_long)))
+        return findings
+
+
+def inspect(
+    dataset: Dataset, *, tokens: Callable[[list[str]], list[int]] | None = None, limit: int | None = None
+) -> Inspection:
+    """Look at everything. `tokens` counts those of each text as the model does, and `limit` is how many it reads."""
+    resolved = _resolved(dataset)
+    kept = cleaned(dataset)
+    left: dict[str, int] = {split: len(kept.good(split)) for split in SPLITS if kept.splits}
+    too_long = None
+    if tokens is not None and limit is not None:
+        too_long = tuple(_longer(dataset, tokens, limit))
+    return Inspection(
+        counts={
+            "documents": len(dataset.corpus),
+            "queries": len(dataset.queries),
+            "good judgements": sum(judgement.good and not judgement.weak for judgement in dataset.judgements),
+            "bad judgements": sum(not judgement.good and not judgement.weak for judgement in dataset.judgements),
+            "weak judgements": sum(judgement.weak for judgement in dataset.judgements),
+        },
+        repeated=tuple(judgement for judgement, times in Counter(dataset.judgements).items() if times > 1),
+        contradictions=tuple(dict.fromkeys((one.query, one.document) for one in _contradicting(dataset, resolved))),
+        same_documents=_groups((key, document.passage) for key, document in dataset.corpus.items()),
+        same_queries=_groups(dataset.queries.items()),
+        unresolved=tuple(_unresolved(dataset)),
+        empty=tuple(
+            [key for key, query in dataset.queries.items() if not query.strip()]
+            + [key for key, document in dataset.corpus.items() if not document.passage]
+        ),
+        leaks={split: leak(dataset, split) for split in SPLITS[1:] if dataset.splits},
+        too_long=too_long,
+        limit=limit,
+        left={**left, "all": len(kept.good())},
+    )
+
+
+def leak(dataset: Dataset, split: Split) -> Leak:
+    """What the queries of `split` have in common with the splits before it: dev with train, test with both."""
+    before: Sequence[Split] = SPLITS[: SPLITS.index(split)]
+    queries, passages = set[str](), set[str]()
+    for earlier in before:
+        for query, documents in dataset.good(earlier).items():
+            queries.add(normalised(dataset.queries[query]))
+            passages.update(normalised(dataset.corpus[document].passage) for document in documents)
+    good = dataset.good(split)
+    by_text = {query for query in good if normalised(dataset.queries[query]) in queries}
+    by_good = {
+        query
+        for query, documents in good.items()
+        if any(normalised(dataset.corpus[document].passage) in passages for document in documents)
+    }
+    return Leak(len(by_text), len(by_good), len(by_text | by_good), len(good))
+
+
+def cleaned(dataset: Dataset) -> Dataset:
+    """The same data with judgements that can be relied on.
+
+    Left out are judgements of ids that do not resolve, repeated ones, and every one that another contradicts: nobody
+    knows which of the two is right (a person's word stands against a weak one, though). What is good for a query is
+    good under every id that its text has: the corpus stays as it is, because the one that is served has the copies
+    too, and a copy of a good document that counted as wrong would be mined as a hard negative.
+    """
+    resolved = _resolved(dataset)
+    contradicting = set(_contradicting(dataset, resolved))
+    copies = {key: group for group in _groups((k, d.passage) for k, d in dataset.corpus.items()) for key in group}
+    kept: dict[Judgement, None] = {}
+    for judgement in resolved:
+        if judgement not in contradicting:
+            kept[judgement] = None
+    for judgement in list(kept):
+        if judgement.good:
+            for copy in copies.get(judgement.document, ()):
+                kept[Judgement(judgement.query, copy, True, judgement.weak)] = None
+    judged = {judgement.query for judgement in kept if not judgement.weak}
+    splits = {query: split for query, split in dataset.splits.items() if query in judged}
+    return Dataset(dataset.queries, dataset.corpus, tuple(kept), splits)
+
+
+def _resolved(dataset: Dataset) -> list[Judgement]:
+    return [one for one in dataset.judgements if one.query in dataset.queries and one.document in dataset.corpus]
+
+
+def _unresolved(dataset: Dataset) -> Iterable[str]:
+    queries = dict.fromkeys(one.query for one in dataset.judgements)
+    documents = dict.fromkeys(one.document for one in dataset.judgements)
+    yield from (query for query in queries if query not in dataset.queries)
+    yield from (document for document in documents if document not in dataset.corpus)
+
+
+def _contradicting(dataset: Dataset, judgements: Collection[Judgement]) -> list[Judgement]:
+    """Those that say good where another says bad of the same texts; persons are held against persons alone."""
+    said = defaultdict[tuple[str, str], set[tuple[bool, bool]]](set)
+    texts = {}
+    for judgement in judgements:
+        query, document = dataset.queries[judgement.query], dataset.corpus[judgement.document].passage
+        texts[judgement] = (normalised(query), normalised(document))
+        said[texts[judgement]].add((judgement.good, judgement.weak))
+
+    def contradicted(judgement: Judgement) -> bool:
+        others = said[texts[judgement]]
+        by_person = (not judgement.good, False) in others
+        by_weak = (not judgement.good, True) in others
+        settled = any(not weak for _, weak in others)
+        return by_person or (judgement.weak and by_weak and not settled)
+
+    return [judgement for judgement in texts if contradicted(judgement)]
+
+
+def _groups(texts: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], ...]:
+    """The ids of each text that has several."""
+    ids = defaultdict[str, list[str]](list)
+    for identity, text in texts:
+        ids[normalised(text)].append(identity)
+    return tuple(tuple(group) for text, group in ids.items() if text and len(group) > 1)
+
+
+def _longer(dataset: Dataset, tokens: Callable[[list[str]], list[int]], limit: int) -> Iterable[str]:
+    ids = list(dataset.corpus)
+    for first in range(0, len(ids), _BATCH):
+        some = ids[first : first + _BATCH]
+        counts = tokens(dataset.passages(some))
+        yield from (identity for identity, count in zip(some, counts, strict=True) if count > limit)

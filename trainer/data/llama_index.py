@@ -1,0 +1,19 @@
+"""LlamaIndex's `EmbeddingQAFinetuneDataset.save_json`, `--format llama-index`: all of `relevant_docs` are good."""
+
+from pathlib import Path
+
+from trainer.data import questions
+from trainer.data.collected import Collected
+from trainer.data.dataset import Judgement
+from trainer.data.problems import Unusable
+
+
+def collect(path: Path, collected: Collected) -> None:
+    """Raises BadData if the file is not JSON of this shape."""
+    for place, query, ids in questions.collect(path, collected):
+        if not ids:
+            with collected.row(place):
+                raise Unusable("has no document")
+        for document in ids:
+            with collected.row(place):
+                collected.judge(Judgement(query, document, good=True))

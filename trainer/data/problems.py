@@ -1,0 +1,75 @@
+"""What is wrong with a single row of the data, and the refusal of data that has such rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from trainer.errors import BadData
+
+_LISTED = 20
+_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why what stands at `place` (`feedback.jsonl:17`, `relevant_docs.q3`) was left out.
+
+    A `note` is about a sound row that is of no use here, and stops nothing.
+    """
+
+    place: str
+    reason: str
+    severity: Literal["bad", "note"] = "bad"
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.reason}"
+
+
+class Unusable(Exception):
+    """The row at hand cannot be used; the message is the reason. Caught where rows are read, never shown by itself."""
+
+
+def require_sound(problems: Sequence[Problem]) -> None:
+    """Raise BadData if a problem is more than a note, with the first ones listed."""
+    bad = [problem for problem in problems if problem.severity == "bad"]
+    if bad:
+        rows = "row" if len(bad) == 1 else "rows"
+        raise BadData(
+            f"{len(bad):,} {rows} of the data cannot be used:\n{listed(bad)}\n"
+            "Correct them, or leave them out with --skip-bad."
+        )
+
+
+def listed(problems: Sequence[Problem]) -> str:
+    """The first problems, one a line, and how many more there are."""
+    lines = [f"  {problem}" for problem in problems[:_LISTED]]
+    if len(problems) > _LISTED:
+        lines.append(f"  and {len(problems) - _LISTED:,} more")
+    return "\n".join(lines)
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it, whatever it is and however long."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def string(value: Any, what: str) -> str:
+    """`value`, if it is a string that can be written down; raises Unusable."""
+    if value is None:
+        raise Unusable(f"{what} is missing")
+    if not isinstance(value, str):
+        raise Unusable(f"{what} is {shown(value)}, which is not text")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise Unusable(f"{what} holds half of a character (a lone surrogate)") from error
+    return value
+
+
+def text(value: Any, what: str) -> str:
+    """`value`, if it is a string that says something; raises Unusable."""
+    found = string(value, what)
+    if not found.strip():
+        raise Unusable(f"{what} is empty")
+    return found

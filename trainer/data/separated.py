@@ -1,0 +1,86 @@
+"""The rows of a CSV or TSV file, whose quoted cells may run over several lines.
+
+A stray quote would swallow all that follows up to the next one, so a row that does not come out right costs only its
+first line: reading goes on with the second.
+"""
+
+import csv
+from collections import deque
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from trainer.data.collected import Collected
+from trainer.data.lines import decoded, numbered
+from trainer.data.problems import Problem, Unusable
+from trainer.errors import BadData
+
+_DELIMITERS = ",;\t"
+# The most lines that one row can have. Without a bound a stray quote would be searched for to the end of the file.
+_LINES = 1000
+
+
+def rows(path: Path, collected: Collected) -> Iterator[tuple[str, dict[str, str]]]:
+    """(place, cells by column name) for every row that has a cell for each column; others become problems.
+
+    Names are in lower case. The delimiter is the comma, semicolon or tab that the header has most of.
+    Raises BadData if the first line cannot be a header.
+    """
+    lines = numbered(path)
+    header, delimiter = _header(path, next(lines, ("", b""))[1])
+    ahead: deque[tuple[str, bytes]] = deque()
+    while True:
+        if not ahead:
+            ahead.extend(islice(lines, 1))
+        if not ahead:
+            return
+        place, line = ahead[0]
+        if not line.strip():
+            ahead.popleft()
+            continue
+        try:
+            cells, taken = _record(ahead, lines, delimiter, len(header))
+        except Unusable as reason:
+            collected.problems.append(Problem(place, str(reason)))
+            ahead.popleft()
+            continue
+        for _ in range(taken):
+            ahead.popleft()
+        yield place, dict(zip(header, cells, strict=True))
+
+
+def _header(path: Path, line: bytes) -> tuple[list[str], str]:
+    try:
+        found = decoded(line)
+        delimiter = max(_DELIMITERS, key=found.count)
+        names = [name.strip().lower() for name in next(csv.reader([found], delimiter=delimiter, strict=True), [])]
+    except (Unusable, csv.Error) as error:
+        raise BadData(f"{path.name}:1: the column names cannot be read ({error}): save it as CSV in UTF-8") from error
+    named = [name for name in names if name]
+    if not named or len(set(named)) < len(named):
+        raise BadData(f"{path.name}:1: the first line must name the columns, each by a name of its own")
+    return names, delimiter
+
+
+def _record(
+    ahead: deque[tuple[str, bytes]], lines: Iterator[tuple[str, bytes]], delimiter: str, width: int
+) -> tuple[Sequence[str], int]:
+    """The cells of the row that begins with the first line of `ahead`, and how many lines it takes."""
+    reader = csv.reader(_texts(ahead, lines), delimiter=delimiter, strict=True)
+    try:
+        cells = next(reader)
+    except csv.Error as error:
+        raise Unusable(f"is not CSV: {error}") from error
+    if len(cells) != width:
+        raise Unusable(f"has {len(cells)} cells where the header has {width}")
+    return cells, reader.line_num
+
+
+def _texts(ahead: deque[tuple[str, bytes]], lines: Iterator[tuple[str, bytes]]) -> Iterator[str]:
+    """The lines of `ahead`, which is filled as they are used up."""
+    for number in range(_LINES):
+        if number == len(ahead):
+            ahead.extend(islice(lines, 1))
+        if number == len(ahead):
+            return
+        yield decoded(ahead[number][1]) + "\n"

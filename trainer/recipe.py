@@ -1,0 +1,72 @@
+"""How a model is trained: every setting that decides the result, and nothing about where files lie.
+
+Two runs with equal recipe and equal data give the same checkpoint.
+"""
+
+import hashlib
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+LossName = Literal[
+    "auto",
+    "multiple-negatives",
+    "cached-multiple-negatives",
+    "gist",
+    "triplet",
+    "online-contrastive",
+    "contrastive",
+    "cosine",
+]
+Mode = Literal["full", "query-adapter", "lora"]
+Precision = Literal["auto", "bf16", "fp32"]
+SplitMode = Literal["auto", "given", "by-component", "by-query"]
+
+ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+class Recipe(BaseModel):
+    """Settings of a run; a field's description is the help of its flag."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base: str = Field("all-MiniLM-L6-v2", description="model to start from: a folder, a zip or a Hugging Face name")
+    seed: int = Field(13, ge=0, description="repeats a run")
+    split: SplitMode = Field("auto", description="how queries are divided into train, dev and test")
+
+    loss: LossName = Field("auto", description="auto picks by what the data has, and says why")
+    matryoshka: list[Annotated[int, Field(ge=1)]] = Field(
+        [], description="dimensions that must work on their own, e.g. [256, 128]; wraps the loss"
+    )
+    mode: Mode = Field("full", description="what learns: all weights, a query adapter, or LoRA matrices")
+    query_prompt: str | None = Field(None, description="put before queries, saved with the model; none: the base's own")
+    document_prompt: str | None = Field(None, description="put before documents, saved with the model")
+    max_length: int | None = Field(
+        None, ge=8, description="tokens of a text that the model reads; none: the base's own"
+    )
+
+    mine: bool = Field(True, description="add mined hard negatives to those that were judged")
+    negatives: int = Field(3, ge=0, le=32, description="hard negatives beside each good document")
+    margin: float = Field(
+        0.05, ge=0, lt=1, description="a mined negative scores below the good document by this share, or is left out"
+    )
+
+    epochs: int | None = Field(None, ge=1, description="none: 3 to 10, the more the less data there is")
+    patience: int = Field(2, ge=1, description="evaluations on dev without a gain before training stops")
+    batch_size: int | None = Field(None, ge=2, description="rows in a batch; none: by the number of rows")
+    learning_rate: float | None = Field(None, gt=0, description="none: 2e-5, with lora 2e-4, with query-adapter 1e-3")
+    warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the learning rate rises")
+    dropout: float | None = Field(
+        0.0, ge=0, lt=1, description="while training; none: the base's own, which takes a third of the time on a CPU"
+    )
+    precision: Precision = Field("auto", description="auto: bf16 where the processor has it")
+    lora_rank: int = Field(16, ge=1, description="rank of the LoRA matrices")
+
+    alphas: list[Annotated[float, Field(ge=0, le=1)]] = Field(
+        list(ALPHAS), min_length=1, description="shares of the tuned weights to try on dev; 0 is the base itself"
+    )
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 in hex of all settings."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
