@@ -1,0 +1,125 @@
+"""`make bench-train`: rows trained in a second, and the quality they come to, against sentence-transformers' defaults.
+
+Both train the same rows of the sample corpus with the same loss for the same number of epochs, one after the other in
+one process. Only time within steps counts. The defaults are those of SentenceTransformerTrainingArguments: fp32,
+batches of 8 rows in random order, learning rate 5e-5; ours are those of the recipe.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from datasets.arrow_dataset import Dataset as Table
+from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+from sentence_transformers.sentence_transformer import losses as theirs
+from transformers import TrainerCallback
+
+from benchmarks import machine
+from service import sample
+from trainer import base as bases
+from trainer import losses, rows, splits, training
+from trainer.data import formats, inspection
+from trainer.data.dataset import Dataset
+from trainer.recipe import Recipe
+from trainer.rows import Rows
+
+RESULTS = Path(__file__).parent / "results" / "training.json"
+
+
+class Watch(TrainerCallback):
+    """Adds up the seconds between the beginnings and ends of steps."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.steps = 0
+        self._began = 0.0
+
+    def on_step_begin(self, *_: Any, **__: Any) -> None:
+        self._began = time.perf_counter()
+
+    def on_step_end(self, *_: Any, **__: Any) -> None:
+        self.seconds += time.perf_counter() - self._began
+        self.steps += 1
+
+
+def main() -> None:
+    """Measure both and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--epochs", type=int, default=3)
+    given = parser.parse_args()
+    data = inspection.cleaned(formats.load(sample.file(), "good-bad", skip_bad=False).dataset)
+    divided, _ = splits.split(data, "auto", Recipe().seed)
+    recipe = Recipe(epochs=given.epochs, negatives=1, mine=False, patience=given.epochs)
+    made = rows.tuples(divided, splits.components(divided), {}, negatives=1, seed=recipe.seed)
+    untrained = _model()
+    measured: dict[str, Any] = {"machine": machine.describe(), "rows": len(made), "epochs": given.epochs}
+    measured["base"] = _quality(untrained, divided)
+    for name, train in (("sentence-transformers' defaults", _defaults), ("Instar", _ours)):
+        model, watch = _model(), Watch()
+        with tempfile.TemporaryDirectory() as folder:
+            train(model, made, divided, recipe, Path(folder) / "states", watch)
+        measured[name] = {
+            "rows_per_second": given.epochs * len(made) / watch.seconds,
+            "ndcg": _quality(model, divided),
+            "batch": -(-given.epochs * len(made) // watch.steps),
+        }
+    print(table(measured))
+    RESULTS.write_text(json.dumps(measured, indent=1) + "\n")
+
+
+def table(measured: dict[str, Any]) -> str:
+    """The figures as a reader wants them."""
+    names = ("sentence-transformers' defaults", "Instar")
+    slow = measured[names[0]]["rows_per_second"]
+    lines = [
+        f"{measured['rows']} rows of question, good and bad document, {measured['epochs']} epochs; nDCG@10 of the test"
+        f" questions, {measured['base']:.3f} before",
+        "",
+        "| trainer | rows in a batch | rows/s | | nDCG@10 |",
+        "|---|---|---|---|---|",
+    ]
+    for name in names:
+        found = measured[name]
+        rate = found["rows_per_second"]
+        lines.append(f"| {name} | {found['batch']} | {rate:.1f} | {rate / slow:.2f}x | {found['ndcg']:.3f} |")
+    return "\n".join(lines)
+
+
+def _model() -> SentenceTransformer:
+    with bases.found(Recipe().base) as source:
+        return bases.load(source, "cpu")
+
+
+def _quality(model: SentenceTransformer, data: Dataset) -> float:
+    as_dev = data.with_splits({query: "dev" if split == "test" else "train" for query, split in data.splits.items()})
+    return training.DevEvaluator(as_dev, "fp32").ndcg(model)
+
+
+def _defaults(model: SentenceTransformer, made: Rows, _: Dataset, recipe: Recipe, folder: Path, watch: Watch) -> None:
+    arguments = SentenceTransformerTrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=recipe.epochs or 1,
+        use_cpu=True,
+        save_strategy="no",
+        report_to="none",
+        seed=recipe.seed,
+    )
+    SentenceTransformerTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=Table.from_dict(dict(made.columns)),
+        loss=theirs.MultipleNegativesRankingLoss(model),
+        callbacks=[watch],
+    ).train()
+
+
+def _ours(model: SentenceTransformer, made: Rows, data: Dataset, recipe: Recipe, folder: Path, watch: Watch) -> None:
+    loss = losses.build("multiple-negatives", model, None, [])
+    training.train(model, loss, made, data, recipe, folder, resume=False, quiet=True, callbacks=[watch])
+
+
+if __name__ == "__main__":
+    main()
