@@ -1,0 +1,92 @@
+"""The gate: every rule at its edge, and what each failure leads to."""
+
+from typing import Any
+
+import pytest
+
+from trainer.evaluation import NDCG, Difference, Drift, Estimate, General, Report
+from trainer.gate import Thresholds, judge
+
+
+def report(**changed: Any) -> Report:
+    """One that passes every rule."""
+    gain = {"value": 0.05, "low": 0.01, "high": 0.09, "p": 0.01, "detectable": 0.03} | changed.pop("gain", {})
+    facts: dict[str, Any] = {
+        "base": "base",
+        "tuned": "tuned",
+        "split": "given",
+        "seed": 1,
+        "test_queries": 80,
+        "clusters": 60,
+        "documents": 500,
+        "scores": {name: {NDCG: Estimate(value=0.5, low=0.4, high=0.6)} for name in ("base", "tuned", "bm25")},
+        "differences": {NDCG: Difference(**gain)},
+        "wins": 20,
+        "losses": 10,
+        "ties": 50,
+        "reductions": [],
+        "recall_by_k": {"base": [0.5] * 20, "tuned": [0.6] * 20, "bm25": [0.4] * 20},
+        "drift": Drift(cosine_mean=0.9, cosine_5th=0.8, overlap_at_10=0.7),
+        "collapse": {"base": 0.1, "tuned": 0.1},
+        "general": General(queries=50, documents=100, base=0.5, tuned=0.5),
+        "package_faithful": True,
+        "queries": [],
+        "examples": [],
+    }
+    return Report(**(facts | changed))
+
+
+def general(tuned: float) -> General:
+    return General(queries=50, documents=100, base=0.5, tuned=tuned)
+
+
+def recall(tuned: float) -> dict[str, list[float]]:
+    return {"base": [0.5] * 20, "tuned": [0.9] * 9 + [tuned] + [0.9] * 10, "bm25": [0.4] * 20}
+
+
+@pytest.mark.parametrize(
+    ("rule", "passes", "fails", "outcome"),
+    [
+        ("queries", {"test_queries": 50}, {"test_queries": 49}, "INSUFFICIENT"),
+        ("gain", {"gain": {"value": 0.01}}, {"gain": {"value": 0.0099}}, "HOLD"),
+        ("interval", {"gain": {"low": 0.0001}}, {"gain": {"low": 0.0}}, "HOLD"),
+        ("recall", {"recall_by_k": recall(0.5)}, {"recall_by_k": recall(0.4999)}, "HOLD"),
+        ("general", {"general": general(0.4801)}, {"general": general(0.4799)}, "REJECT"),
+        ("wins", {"wins": 11}, {"wins": 10}, "HOLD"),
+        ("package", {"package_faithful": True}, {"package_faithful": False}, "REJECT"),
+        ("package", {"package_faithful": True}, {"package_faithful": None}, "HOLD"),
+    ],
+)
+def test_each_rule_at_its_edge(rule: str, passes: dict[str, Any], fails: dict[str, Any], outcome: str) -> None:
+    assert judge(report(**passes), Thresholds()).outcome == "PROMOTE"
+    verdict = judge(report(**fails), Thresholds())
+    assert verdict.outcome == outcome
+    assert [one.name for one in verdict.rules if one.passed is not True] == [rule]
+
+
+def test_a_model_that_is_worse_beyond_doubt_is_rejected() -> None:
+    assert judge(report(gain={"value": -0.05, "low": -0.09, "high": -0.01}), Thresholds()).outcome == "REJECT"
+    assert judge(report(gain={"value": -0.05, "low": -0.09, "high": 0.01}), Thresholds()).outcome == "HOLD"
+
+
+def test_too_few_queries_say_nothing_however_good_they_look() -> None:
+    assert judge(report(test_queries=10, gain={"value": 0.5, "low": 0.4}), Thresholds()).outcome == "INSUFFICIENT"
+
+
+def test_without_a_general_set_that_is_said_and_not_held_against_it() -> None:
+    verdict = judge(report(general=None), Thresholds())
+    assert verdict.outcome == "PROMOTE"
+    assert "forgetting is not known" in verdict.text()
+
+
+def test_thresholds_can_be_set() -> None:
+    strict = Thresholds(min_queries=100)
+    assert judge(report(), strict).outcome == "INSUFFICIENT"
+    assert judge(report(gain={"value": 0.001}), Thresholds(min_gain=0)).outcome == "PROMOTE"
+    assert judge(report(recall_by_k=recall(0.4)), Thresholds(serving_k=5)).outcome == "PROMOTE"
+
+
+def test_every_reason_is_told() -> None:
+    verdict = judge(report(), Thresholds())
+    assert all(rule.reason in verdict.text() for rule in verdict.rules)
+    assert len(verdict.rules) == 7

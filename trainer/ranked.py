@@ -1,0 +1,80 @@
+"""What a model finds for the queries of a split, out of the whole corpus.
+
+Among the documents of the split alone every model looks good, so nothing here can be asked for less than the corpus.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+
+from trainer.data.dataset import Dataset
+
+Vectors = NDArray[np.float32]
+
+# Documents kept of a ranking.
+DEPTH = 100
+# Queries whose scores are in memory at a time.
+_CHUNK = 64
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """`found` has the first `DEPTH` documents of each query, best first; `ranks` that of each judged one, from 1."""
+
+    found: Mapping[str, Sequence[str]]
+    ranks: Mapping[str, Mapping[str, int]]
+
+    def best(self, query: str, documents: set[str]) -> int:
+        """Rank of the first of `documents`, which were judged for the query."""
+        return min(self.ranks[query][document] for document in documents)
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Unit vectors (n, dimensions) of queries and of all documents, in the order of their ids."""
+
+    queries: Vectors
+    documents: Vectors
+
+
+def embed(model: SentenceTransformer, dataset: Dataset, queries: Sequence[str], *, quiet: bool) -> Embedded:
+    """Embed as the service does: with the model's own prompts, routes and length."""
+    bar = not quiet
+    asked = [dataset.queries[query] for query in queries]
+    corpus = dataset.passages(sorted(dataset.corpus))
+    return Embedded(
+        np.asarray(model.encode_query(asked, normalize_embeddings=True, show_progress_bar=bar), np.float32),
+        np.asarray(model.encode_document(corpus, normalize_embeddings=True, show_progress_bar=bar), np.float32),
+    )
+
+
+def by_cosine(embedded: Embedded, dataset: Dataset, queries: Sequence[str]) -> Ranked:
+    """Rank the whole corpus for each of `queries`, whose vectors are in their order."""
+    found: dict[str, Sequence[str]] = {}
+    ranks: dict[str, Mapping[str, int]] = {}
+    for start in range(0, len(queries), _CHUNK):
+        scores = embedded.queries[start : start + _CHUNK] @ embedded.documents.T
+        part = by_scores(scores, dataset, queries[start : start + _CHUNK])
+        found |= part.found
+        ranks |= part.ranks
+    return Ranked(found, ranks)
+
+
+def by_scores(scores: NDArray[np.floating], dataset: Dataset, queries: Sequence[str]) -> Ranked:
+    """Rank by `scores` (queries, all documents by id): the highest first, equals in the order of their ids."""
+    ids = sorted(dataset.corpus)
+    places = {document: place for place, document in enumerate(ids)}
+    good, bad = dataset.good(), dataset.bad()
+    found: dict[str, list[str]] = {}
+    ranks: dict[str, dict[str, int]] = {}
+    for query, row in zip(queries, scores, strict=True):
+        order = np.argsort(-row, kind="stable")
+        rank = np.empty(len(ids), np.int64)
+        rank[order] = np.arange(1, len(ids) + 1)
+        found[query] = [ids[place] for place in order[:DEPTH]]
+        judged = good.get(query, set()) | bad.get(query, set())
+        ranks[query] = {document: int(rank[places[document]]) for document in sorted(judged)}
+    return Ranked(found, ranks)
