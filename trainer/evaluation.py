@@ -1,6 +1,7 @@
 """Two models on the same queries over the whole corpus: the figures, how sure they are, what became of each query."""
 
 from collections.abc import Callable, Mapping, Sequence
+from textwrap import shorten
 from typing import Literal
 
 import numpy as np
@@ -369,7 +370,7 @@ def _examples(
         return [
             Line(
                 document=document,
-                text=dataset.corpus[document].passage[:_SHOWN_CHARACTERS],
+                text=shorten(dataset.corpus[document].passage, _SHOWN_CHARACTERS, placeholder=" …"),
                 judged="good" if document in good[query] else "bad" if document in bad.get(query, ()) else "",
             )
             for document in found[name].found[query][:_SHOWN_DEPTH]
