@@ -1,0 +1,53 @@
+"""`python -m trainer`: parse, run the command, print its answer, and exit with a code that says how it went."""
+
+import json
+import logging
+import os
+import sys
+from contextlib import redirect_stdout
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command. 0 done, 2 data or flags that cannot be used, 3 not better, 130 stopped and resumable."""
+    # Beside a busy neighbour, threads that spin at a barrier make training many times slower.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    from pydantic import ValidationError  # noqa: PLC0415
+    from pydantic_settings import get_subcommand  # noqa: PLC0415
+
+    from trainer.commands import Command, Trainer  # noqa: PLC0415
+    from trainer.errors import BadData, Interrupted, TrainerError  # noqa: PLC0415
+
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+    as_json = "--json" in arguments
+    try:
+        try:
+            # The libraries print progress to standard output, which is the answer's alone.
+            with redirect_stdout(sys.stderr if arguments and "--help" not in arguments else sys.stdout):
+                command = get_subcommand(Trainer(_cli_parse_args=arguments), cli_exit_on_error=True)
+                assert isinstance(command, Command)  # noqa: S101
+                answer = command.answer()
+        except ValidationError as error:
+            wrong = "\n".join(
+                f"  --{'-'.join(str(part) for part in problem['loc'][1:]) or 'flags'}: {problem['msg']}".replace(
+                    "_", "-"
+                )
+                for problem in error.errors()
+            )
+            raise BadData(f"these settings cannot be used:\n{wrong}\nsee --help") from error
+    except KeyboardInterrupt:
+        print("stopped: go on with --resume", file=sys.stderr)
+        return Interrupted.exit_code
+    except TrainerError as error:
+        print(
+            json.dumps({"error": str(error)}) if as_json else f"error: {error}",
+            file=sys.stdout if as_json else sys.stderr,
+        )
+        return error.exit_code
+    print(json.dumps(answer.facts, indent=1) if as_json else answer.text)
+    return answer.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

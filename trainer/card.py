@@ -1,0 +1,42 @@
+"""The model card of a package: what it is, what it was made of in numbers, how it did. No row of anybody's data."""
+
+from service.checkpoint import MANIFEST, Checkpoint
+from trainer.data.dataset import SPLITS, Dataset
+from trainer.evaluation import Report
+from trainer.gate import Verdict
+
+
+def write(
+    name: str,
+    base: Checkpoint,
+    dataset: Dataset,
+    report: Report,
+    verdict: Verdict,
+    *,
+    loss: str,
+    alpha: float,
+    anew: bool,
+) -> str:
+    """The card as Markdown, with the front matter that Hugging Face reads.
+
+    `anew` says that a service has to embed its documents again when it goes over from the base to this.
+    """
+    queries = {split: len(dataset.good(split)) for split in SPLITS}
+    reload = "embeds all documents again" if anew else "keeps its documents' vectors"
+    return f"""---
+library_name: sentence-transformers
+pipeline_tag: sentence-similarity
+tags: [sentence-transformers, sentence-similarity, feature-extraction]
+---
+
+# {name}
+
+{base.id}, tuned on {queries["train"]} queries with {len(dataset.judgements)} judgements over
+{len(dataset.corpus)} documents. Loss {loss}, {alpha:.0%} of the tuned weights. Verdict: **{verdict.outcome}**.
+
+{report.table()}
+
+The figures are of {queries["test"]} test queries that were not trained on, searched over all documents; in brackets
+the 95% interval. `{MANIFEST}` has the recipe, the hashes of data and files, and vectors by which a load can be
+checked. A service that reloads this in the place of its base {reload}.
+"""

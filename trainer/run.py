@@ -1,0 +1,123 @@
+"""The whole way from judgements to a checkpoint that is proven better, in stages that can be resumed.
+
+Everything that a run leaves behind lies in one folder: what training needs to resume, `package/`, and the report. Only
+a promoted package leaves it, for the folder of checkpoints.
+"""
+
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import JsonValue
+from sentence_transformers import SentenceTransformer
+
+from service.checkpoint import Checkpoint
+from trainer import base as bases
+from trainer import card, evaluation, gate, merging, package, report, splits, training, tuning
+from trainer.data.dataset import SPLITS, Dataset
+from trainer.errors import BadData
+from trainer.evaluation import Report
+from trainer.gate import Thresholds, Verdict
+from trainer.recipe import Recipe
+from trainer.training import DevEvaluator
+
+# Texts of the corpus on which a package is compared with the model it was made of.
+_COMPARED = 64
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to; `checkpoint` is the package, wherever it lies now."""
+
+    verdict: Verdict
+    report: Report
+    checkpoint: Checkpoint
+    folder: Path
+
+
+def run(
+    dataset: Dataset,
+    recipe: Recipe,
+    thresholds: Thresholds,
+    folder: Path,
+    name: str,
+    *,
+    general: Dataset | None,
+    allow_hub: bool,
+    resume: bool,
+    quiet: bool,
+) -> Outcome:
+    """Split, train, merge, package, evaluate and judge; the outcome's package lies in `folder`.
+
+    Raises BadData if the data or the base cannot be used, Interrupted after Ctrl-C, DiskFull.
+    """
+    divided, how = splits.split(dataset, recipe.split, recipe.seed)
+    if not divided.good("test"):
+        raise BadData("no query with a good document is left for test: judge more queries, or split otherwise")
+    _say(quiet, how)
+    with bases.found(recipe.base, allow_hub=allow_hub) as base:
+        tuned = tuning.tune(base, divided, recipe, folder, resume=resume, quiet=quiet)
+        model = tuned.model
+        evaluator = DevEvaluator(divided, training.precision(recipe))
+        alpha, scores = merging.choose(model, tuned.base, tuned.tuned, evaluator, recipe.alphas)
+        _say(quiet, f"nDCG@10 on dev by share of the tuned weights: {_listed(scores)}; {alpha} is taken")
+        packaged = folder / "package"
+        shutil.rmtree(packaged, ignore_errors=True)
+        saved = package.save(model, packaged, base, same_documents=recipe.mode == "query-adapter")
+        texts = [divided.corpus[document].passage for document in sorted(divided.corpus)[:_COMPARED]]
+        found = evaluation.compare(
+            bases.load(base),
+            SentenceTransformer(str(packaged), local_files_only=True, model_kwargs={"use_safetensors": True}),
+            divided,
+            "test",
+            components=splits.components(divided),
+            general=general,
+            seed=recipe.seed,
+            base_name=base.id,
+            tuned_name=name,
+            split_note=how,
+            package_faithful=package.faithful(model, packaged, texts),
+            quiet=quiet,
+        )
+        verdict = gate.judge(found, thresholds)
+        report.write(found, verdict, folder)
+        anew = saved.fingerprint != base.fingerprint
+        decisions = tuned.decisions | {"alpha": alpha, "dev_ndcg10_by_alpha": dict(scores), "split": how}
+        lineage = _lineage(base, divided, recipe, decisions, found, verdict) | {"embeds_documents_anew": anew}
+        text = card.write(name, base, divided, found, verdict, loss=str(decisions["loss"]), alpha=alpha, anew=anew)
+        checkpoint = package.complete(packaged, name, lineage, text)
+    return Outcome(verdict, found, checkpoint, packaged)
+
+
+def _lineage(
+    base: Checkpoint,
+    dataset: Dataset,
+    recipe: Recipe,
+    decisions: dict[str, JsonValue],
+    found: Report,
+    verdict: Verdict,
+) -> dict[str, JsonValue]:
+    return {
+        "base": {"id": base.id, "digest": base.digest, "document_fingerprint": base.fingerprint},
+        "data": {
+            "digest": dataset.digest,
+            "documents": len(dataset.corpus),
+            "queries": {split: len(dataset.good(split)) for split in SPLITS},
+            "judgements": len(dataset.judgements),
+        },
+        "recipe": recipe.model_dump(mode="json"),
+        "decisions": decisions,
+        "metrics": found.summary(),
+        "verdict": verdict.model_dump(mode="json"),
+    }
+
+
+def _listed(scores: Mapping[str, float]) -> str:
+    return ", ".join(f"{alpha}: {score:.3f}" for alpha, score in scores.items())
+
+
+def _say(quiet: bool, text: str) -> None:
+    if not quiet:
+        print(text, file=sys.stderr, flush=True)
