@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: serve test lint format bench-swap bench-index bench-contention bench-sample report clean
+.PHONY: serve test lint format tune bench-swap bench-index bench-contention bench-sample bench-train report clean
 
 serve: $(INSTALLED)  ## start the service with the sample corpus on http://127.0.0.1:8080
 	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m service
@@ -23,6 +23,12 @@ lint: $(INSTALLED)  ## format check, lint and types
 format: $(INSTALLED)  ## format and sort imports
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+tune: $(INSTALLED)  ## beside `make serve`: tune on the sample corpus, judge, package, reload, show before and after
+	$(BIN)/python -m benchmarks.tune
+
+bench-train: $(INSTALLED)  ## rows trained in a second, against sentence-transformers' defaults
+	$(BIN)/python -m benchmarks.training
 
 bench-swap: $(INSTALLED)  ## search latency and failures before, during and after a reload of 10,000 documents
 	$(BIN)/python -m benchmarks.swap

@@ -1,16 +1,19 @@
 """The README is true: its examples run, and its settings are the settings."""
 
+import inspect
 import json
 import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from service.settings import Settings
 from tests.server import Server
+from trainer.commands import Trainer
+from trainer.data.formats import FORMATS
 
 README = Path(__file__).parent.parent / "README.md"
 EXAMPLE = re.compile(r"^```bash\n(.*?)^```\n(?:^```json\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
@@ -101,3 +104,12 @@ def test_the_three_lines_that_the_start_prints_work(tmp_path: Path) -> None:
             assert run.returncode == 0, (line, run.stdout, run.stderr)
         assert server.wait_for_job(json.loads(run.stdout)["id"])["state"] == "done"
         assert server.get("/info")["dimensions"] == 256
+
+
+def test_every_format_and_command_of_the_trainer_is_listed_as_it_says_itself() -> None:
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \| (.*) \|$", README.read_text(encoding="utf-8"), re.MULTILINE))
+    says = {name: found.says for name, found in FORMATS.items()}
+    for name, field in Trainer.model_fields.items():
+        command = get_args(field.annotation)[0]
+        says[field.alias or name] = inspect.getdoc(command) or ""
+    assert rows == says

@@ -1,0 +1,86 @@
+"""`make tune`: the loop, closed once, against a running service that serves the sample corpus.
+
+Asks the service the judged test questions, has the trainer tune, judge, package and reload, and asks again.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+
+from service import ranking, sample
+from trainer import splits
+from trainer.data import formats, inspection
+from trainer.data.dataset import Dataset
+from trainer.recipe import Recipe
+
+_DEPTH = 20
+
+
+def main() -> None:
+    """Ask, tune, ask again, and print the table; exits with the trainer's code if there was no promotion."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--url", default="http://127.0.0.1:8080")
+    parser.add_argument("--out", type=Path, default=Path("checkpoints"))
+    given, others = parser.parse_known_args()
+    data = inspection.cleaned(formats.load(sample.file(), "good-bad", skip_bad=False).dataset)
+    divided, _ = splits.split(data, "auto", Recipe().seed)
+    try:
+        before = ask(given.url, divided)
+    except httpx.HTTPError as error:
+        sys.exit(f"no service answers at {given.url} ({error}): run `make serve` in another terminal")
+    began = time.monotonic()
+    run = [sys.executable, "-m", "trainer", "run", "--data", str(sample.file()), "--format", "good-bad"]
+    code = subprocess.call([*run, "--out", str(given.out), "--reload", given.url, *others])
+    if code:
+        sys.exit(code)
+    print(f"\nThe same test questions, asked of {given.url} before and {time.monotonic() - began:.0f} s later:\n")
+    print(table(before, ask(given.url, divided), divided))
+
+
+def ask(url: str, data: Dataset) -> dict[str, list[str]]:
+    """The ids that the service finds for each test question, best first."""
+    with httpx.Client(base_url=url, timeout=60) as client:
+        found = {}
+        for query in sorted(data.good("test")):
+            answer = client.post("/search", json={"query": data.queries[query], "k": _DEPTH}).raise_for_status().json()
+            found[query] = [result["id"] for result in answer["results"]]
+    return found
+
+
+def table(before: dict[str, list[str]], after: dict[str, list[str]], data: Dataset) -> str:
+    """The figures as a reader wants them, and how many questions changed for the better."""
+    good, bad = data.good("test"), data.bad("test")
+    lines = ["| | before | after |", "|---|---|---|"]
+    for k in (1, 3, 5, 10):
+        shares = [_mean([ranking.recall(found[query], good[query], k) for query in good]) for found in (before, after)]
+        lines.append(f"| recall@{k} | {shares[0]:.3f} | {shares[1]:.3f} |")
+    gains = [_mean([ranking.ndcg(found[query], good[query]) for query in good]) for found in (before, after)]
+    lines.append(f"| nDCG@10 | {gains[0]:.3f} | {gains[1]:.3f} |")
+    judged = [query for query in good if bad.get(query)]
+    ahead = [{query for query in judged if _ahead(found[query], good[query], bad[query])} for found in (before, after)]
+    lines += [
+        f"| good above bad | {len(ahead[0]) / len(judged):.3f} | {len(ahead[1]) / len(judged):.3f} |",
+        "",
+        f"Of {len(judged)} questions, {len(ahead[1] - ahead[0])} have the good passage above the bad one now and had"
+        f" not before; {len(ahead[0] - ahead[1])} the other way round.",
+    ]
+    return "\n".join(lines)
+
+
+def _ahead(found: list[str], good: set[str], bad: set[str]) -> bool:
+    def best(ids: set[str]) -> int:
+        return min((found.index(identity) for identity in ids if identity in found), default=len(found))
+
+    return best(good) < best(bad)
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+if __name__ == "__main__":
+    main()
