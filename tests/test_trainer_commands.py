@@ -80,6 +80,9 @@ def test_no_text_of_the_data_is_in_the_package(trainer: Trainer) -> None:
 def test_the_same_run_gives_the_same_checkpoint_and_another_seed_another(trainer: Trainer) -> None:
     command = f"{RUN} {LENIENT} --name tuned"
     first = trainer.facts(f"{command} --work a")["checkpoint"]
+    (trainer.folder / "elsewhere").mkdir()
+    (trainer.folder / "base").rename(trainer.folder / "elsewhere" / "base")
+    command = command.replace("--base base", "--base elsewhere/base")
     assert trainer.facts(f"{command} --work b")["checkpoint"] == first
     assert trainer.facts(f"{command} --work c --seed 5")["checkpoint"] != first
 

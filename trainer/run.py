@@ -107,7 +107,8 @@ def _lineage(
             "queries": {split: len(dataset.good(split)) for split in SPLITS},
             "judgements": len(dataset.judgements),
         },
-        "recipe": recipe.model_dump(mode="json"),
+        # The base is named by its id above; where it lay must not change the package's.
+        "recipe": recipe.model_dump(mode="json", exclude={"base"}),
         "decisions": decisions,
         "metrics": found.summary(),
         "verdict": verdict.model_dump(mode="json"),
