@@ -37,9 +37,14 @@ def found(name: str, *, allow_hub: bool = False) -> Iterator[Checkpoint]:
 
 
 def load(source: Checkpoint, device: str | None = None) -> SentenceTransformer:
-    """The model in memory, on `device` (default: the best there is); pickles and code never run."""
+    """The model in memory, on `device` (default: the best there is)."""
+    return load_folder(source.folder, device)
+
+
+def load_folder(folder: Path, device: str | None = None) -> SentenceTransformer:
+    """The same of a folder that was just saved; pickles and code never run."""
     return SentenceTransformer(
-        str(source.folder),
+        str(folder),
         device=device,
         local_files_only=True,
         trust_remote_code=False,

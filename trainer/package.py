@@ -55,9 +55,7 @@ def save(model: SentenceTransformer, folder: Path, base: Checkpoint, *, same_doc
 
 def faithful(model: SentenceTransformer, folder: Path, texts: Sequence[str]) -> bool:
     """Whether the model in `folder` gives `texts` the vectors of `model`, as queries and as documents."""
-    loaded = SentenceTransformer(
-        str(folder), device=str(model.device), local_files_only=True, model_kwargs={"use_safetensors": True}
-    )
+    loaded = bases.load_folder(folder, str(model.device))
     return all(
         np.allclose(encode(texts), same(texts), atol=_TOLERANCE)
         for encode, same in (
@@ -70,9 +68,7 @@ def faithful(model: SentenceTransformer, folder: Path, texts: Sequence[str]) -> 
 def complete(folder: Path, name: str, lineage: Mapping[str, JsonValue], card: str) -> Checkpoint:
     """Add the model card and the manifest, and return the checkpoint that `folder` now is."""
     (folder / "README.md").write_text(card, encoding="utf-8")
-    model = SentenceTransformer(
-        str(folder), device="cpu", local_files_only=True, model_kwargs={"use_safetensors": True}
-    )
+    model = bases.load_folder(folder, "cpu")
     canaries = [
         Canary(text=text, side=side, vector=encode(text, normalize_embeddings=True).tolist())
         for text in _CANARIES

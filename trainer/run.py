@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import JsonValue
-from sentence_transformers import SentenceTransformer
 
 from service.checkpoint import Checkpoint
 from trainer import base as bases
@@ -69,7 +68,7 @@ def run(
         texts = [divided.corpus[document].passage for document in sorted(divided.corpus)[:_COMPARED]]
         found = evaluation.compare(
             bases.load(base),
-            SentenceTransformer(str(packaged), local_files_only=True, model_kwargs={"use_safetensors": True}),
+            bases.load_folder(packaged),
             divided,
             "test",
             components=splits.components(divided),
