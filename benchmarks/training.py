@@ -94,8 +94,7 @@ def _model() -> SentenceTransformer:
 
 
 def _quality(model: SentenceTransformer, data: Dataset) -> float:
-    as_dev = data.with_splits({query: "dev" if split == "test" else "train" for query, split in data.splits.items()})
-    return training.DevEvaluator(as_dev, "fp32").ndcg(model)
+    return training.RankingEvaluator(data, data.good("test"), "fp32").ndcg(model)
 
 
 def _defaults(model: SentenceTransformer, made: Rows, _: Dataset, recipe: Recipe, folder: Path, watch: Watch) -> None:

@@ -14,7 +14,7 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 
 from tests import checkpoints, judged
-from trainer import losses, merging, rows, training
+from trainer import losses, rows, training
 from trainer.data.dataset import Dataset
 from trainer.errors import DiskFull, Interrupted
 from trainer.recipe import Recipe
@@ -45,7 +45,9 @@ def test_it_learns_and_repeats_with_its_seed(tmp_path: Path) -> None:
     first, scores = trained(tmp_path / "a", RECIPE.model_copy(update={"epochs": 8}))
     again, _ = trained(tmp_path / "b", RECIPE.model_copy(update={"epochs": 8}))
     other, _ = trained(tmp_path / "c", RECIPE.model_copy(update={"epochs": 8, "seed": 14}))
-    untrained = training.DevEvaluator(judged.dataset(), "fp32").ndcg(checkpoints.tiny_model(tmp_path / "parts"))
+    untrained = training.RankingEvaluator(judged.dataset(), judged.dataset().good("dev"), "fp32").ndcg(
+        checkpoints.tiny_model(tmp_path / "parts")
+    )
     assert max(scores.values()) > untrained
     assert same(first, again)
     assert not same(first, other)
@@ -77,7 +79,9 @@ def test_the_best_weights_are_kept_and_not_the_last(tmp_path: Path) -> None:
     recipe = RECIPE.model_copy(update={"epochs": 3, "learning_rate": 3e-3})
     model, scores = trained(tmp_path / "states", recipe, loss=Spoils)
     assert max(scores.values()) > list(scores.values())[-1]
-    assert training.DevEvaluator(judged.dataset(), "fp32").ndcg(model) == max(scores.values())
+    assert training.RankingEvaluator(judged.dataset(), judged.dataset().good("dev"), "fp32").ndcg(model) == max(
+        scores.values()
+    )
 
 
 class Interrupts(nn.Module):
@@ -176,7 +180,7 @@ def test_prompts_of_the_model_are_trained_with(tmp_path: Path) -> None:
 
 def test_dev_is_ranked_among_the_whole_corpus() -> None:
     data = judged.dataset()
-    evaluator = training.DevEvaluator(data, "fp32")
+    evaluator = training.RankingEvaluator(data, data.good("dev"), "fp32")
     assert sorted(evaluator.corpus_ids) == sorted(data.corpus)
     assert set(evaluator.queries_ids) == set(data.good("dev"))
 
@@ -217,26 +221,6 @@ def test_labelled_batches_are_full(tmp_path: Path) -> None:
     recipe = RECIPE.model_copy(update={"epochs": 1, "batch_size": 8})
     training.train(model, Counts(model), made, data, recipe, tmp_path / "states", resume=False, quiet=True)
     assert sizes == [8, 8, 8, 8]
-
-
-def test_half_way_weights_lie_half_way(tmp_path: Path) -> None:
-    model = checkpoints.tiny_model(tmp_path / "parts", seed=1)
-    base, tuned = merging.weights(model), merging.weights(checkpoints.tiny_model(tmp_path / "parts", seed=2))
-    merging.interpolate(model, base, tuned, 0.5)
-    for name, tensor in model.state_dict().items():
-        np.testing.assert_allclose(tensor, (base[name] + tuned[name]) / 2, atol=1e-6)
-
-
-def test_the_base_is_a_candidate_and_wins_where_tuning_did_harm(tmp_path: Path) -> None:
-    data = judged.dataset()
-    evaluator = training.DevEvaluator(data, "fp32")
-    model, _ = trained(tmp_path / "states", RECIPE.model_copy(update={"epochs": 8}))
-    good = merging.weights(model)
-    harmed = {name: torch.zeros_like(tensor) for name, tensor in good.items()}
-    alpha, scores = merging.choose(model, good, harmed, evaluator, [0, 0.5, 1])
-    assert alpha == 0
-    assert scores["0"] >= scores["1"]
-    assert same(model, trained(tmp_path / "states", RECIPE.model_copy(update={"epochs": 8}))[0])
 
 
 def test_states_hold_all_weights_by_name(tmp_path: Path) -> None:

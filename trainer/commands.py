@@ -27,10 +27,11 @@ from trainer.errors import BadData, NotBetter
 from trainer.evaluation import Report
 from trainer.gate import Thresholds
 from trainer.recipe import Recipe, SplitMode
-from trainer.training import DevEvaluator
+from trainer.training import RankingEvaluator
 
 _BASE = Recipe.model_fields["base"].default
 _SEED = Recipe.model_fields["seed"].default
+_FORGOTTEN = Thresholds.model_fields["max_general_loss"]
 _WORK = Path("runs")
 _T = TypeVar("_T", bound=BaseModel)
 
@@ -79,6 +80,21 @@ class _Splitting(_Reading):
     def divided(self, source: str) -> tuple[Dataset, str]:
         """The data at `source`, cleaned and with splits, and a sentence about these."""
         return splits.split(inspection.cleaned(self.load(source).dataset), self.split, self.seed)
+
+
+class _Remembering(Command):
+    """Flag of a command that asks what was forgotten."""
+
+    general: Path | None = Field(
+        None, description="BEIR folder on which nothing may be forgotten; none: the sample corpus"
+    )
+
+    def general_set(self, dataset: Dataset) -> Dataset | None:
+        """The set that is asked for, or the sample corpus unless that is what `dataset` is made of."""
+        if self.general is not None:
+            return beir.read(self.general)
+        own = formats.load(sample.file(), "good-bad", skip_bad=False).dataset
+        return None if own.corpus.keys() == dataset.corpus.keys() else own
 
 
 class Inspect(_Reading):
@@ -171,15 +187,12 @@ class Train(_Reading, Recipe):
         return Answer(f"{how}\n{rows}; in {self.out}", tuned.decisions)
 
 
-class Evaluate(_Splitting):
+class Evaluate(_Splitting, _Remembering):
     """Compare two models on the test queries, over the whole corpus."""
 
     model: CliPositionalArg[str] = Field(description="the model after")
     data: CliPositionalArg[str] = Field(description="file or folder")
     baseline: str = Field(_BASE, description="the model before")
-    general: Path | None = Field(
-        None, description="BEIR folder on which nothing may be forgotten; none: the sample corpus"
-    )
     out: Path = Field(Path("report"), description="folder for report.json and report.html")
 
     def answer(self) -> Answer:
@@ -194,7 +207,7 @@ class Evaluate(_Splitting):
                 dataset,
                 "test",
                 components=splits.components(dataset),
-                general=_general(self.general, dataset),
+                general=self.general_set(dataset),
                 seed=self.seed,
                 base_name=before.id,
                 tuned_name=after.id,
@@ -206,13 +219,14 @@ class Evaluate(_Splitting):
         return Answer(f"{found.table()}\n\n{self.out / 'report.html'}", found.model_dump(mode="json"))
 
 
-class Merge(_Splitting):
+class Merge(_Splitting, _Remembering):
     """Mix the weights of a base and a tuned model; the share is chosen on dev, or given."""
 
     base: CliPositionalArg[str] = Field(description="the model before")
     tuned: CliPositionalArg[str] = Field(description="the model that was trained from it")
     alpha: str = Field("auto", description="share of the tuned weights, 0 to 1, or auto")
     data: str = Field("", description="file or folder with the dev queries, for auto")
+    max_general_loss: float = Field(_FORGOTTEN.default, ge=0, description=_FORGOTTEN.description)
     out: Path = Field(description="new folder of the model")
 
     def answer(self) -> Answer:
@@ -226,14 +240,22 @@ class Merge(_Splitting):
                 if not self.data:
                     raise BadData("the share is chosen on dev queries: name --data, or give --alpha 0.5")
                 dataset, _ = self.divided(self.data)
-                alphas = Recipe.model_fields["alphas"].default
-                alpha, scores = merging.choose(model, base, tuned, DevEvaluator(dataset, "fp32"), alphas)
+                general = self.general_set(dataset)
+                share = merging.choose(
+                    model,
+                    base,
+                    tuned,
+                    RankingEvaluator(dataset, dataset.good("dev"), "fp32"),
+                    Recipe.model_fields["alphas"].default,
+                    general=RankingEvaluator(general, general.held_out, "fp32") if general else None,
+                    max_general_loss=self.max_general_loss,
+                )
             else:
-                alpha, scores = _share(self.alpha), {}
-                merging.interpolate(model, base, tuned, alpha)
+                share = merging.Share(_share(self.alpha), {}, {})
+                merging.interpolate(model, base, tuned, share.alpha)
             _require_new(self.out)
             package.save(model, self.out, before, same_documents=False)
-        return Answer(f"{alpha} of the tuned weights; in {self.out}", {"alpha": alpha, "dev_ndcg10": dict(scores)})
+        return Answer(f"{share.alpha:g} of the tuned weights; in {self.out}", share.facts())
 
 
 class Gate(Thresholds, Command):
@@ -278,14 +300,11 @@ class Verify(Command):
         )
 
 
-class Run(_Reading, Recipe, Thresholds):
+class Run(_Reading, _Remembering, Recipe, Thresholds):
     """All of it: read, split, mine, train, merge, package, evaluate, judge. Flags win over the TOML file."""
 
     config: Path | None = Field(None, description="TOML file with the names of these flags")
     data: str = Field(description="file or folder, or the URL of DocsGPT's PostgreSQL")
-    general: Path | None = Field(
-        None, description="BEIR folder on which nothing may be forgotten; none: the sample corpus"
-    )
     out: Path = Field(Path("checkpoints"), description="folder of checkpoints, for a promoted package")
     name: str | None = Field(None, description="name to reload it by; none: the data's", pattern=f"^{NAME.pattern}$")
     zip: bool = Field(False, description="also as a zip")
@@ -315,7 +334,7 @@ class Run(_Reading, Recipe, Thresholds):
             _part(self, Thresholds),
             self.work or _WORK / name,
             name,
-            general=_general(self.general, dataset),
+            general=self.general_set(dataset),
             allow_hub=self.allow_hub,
             resume=self.resume,
             quiet=self.as_json,
@@ -384,14 +403,6 @@ def _published(identity: str, folder: Path, name: str, zipped: bool) -> Answer:
         f"  curl -d '{reload}' -H 'Content-Type: application/json' http://127.0.0.1:8080/admin/reload",
         {"checkpoint": identity, "folder": str(folder / name)},
     )
-
-
-def _general(folder: Path | None, dataset: Dataset) -> Dataset | None:
-    """The set against forgetting: the sample corpus unless that is what is trained on."""
-    if folder is not None:
-        return beir.read(folder)
-    own = formats.load(sample.file(), "good-bad", skip_bad=False).dataset
-    return None if own.corpus.keys() == dataset.corpus.keys() else own
 
 
 def _name(data: str) -> str:

@@ -319,7 +319,7 @@ def _collapse(embedded: Embedded, seed: int) -> float:
 
 
 def _general(base: SentenceTransformer, tuned: SentenceTransformer, general: Dataset, *, quiet: bool) -> General:
-    good = general.good("test") or general.good()
+    good = general.held_out
     queries = sorted(good)
     means = [
         float(np.mean([ranking.ndcg(one.found[query], good[query]) for query in queries]))

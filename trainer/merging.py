@@ -1,17 +1,19 @@
-"""Weights between the base and the tuned model: the share of tuned ones is chosen on dev.
+"""Weights between the base and the tuned model: the share of tuned ones is chosen on dev, within what may be forgotten.
 
 Interpolation keeps more of what the base knew than tuning alone does (WiSE-FT, Wortsman et al. 2022; LM-Cocktail, Xiao
 et al. 2023), and because share 0 is the base itself, tuning that did harm is found out here.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
+from pydantic import JsonValue
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from trainer.errors import BadData
-from trainer.training import DevEvaluator
+from trainer.training import RankingEvaluator
 
 
 def interpolate(
@@ -31,26 +33,68 @@ def interpolate(
     )
 
 
+@dataclass(frozen=True)
+class Share:
+    """The share of the tuned weights that was chosen, and nDCG@10 of those that were tried, on dev and on the general
+    set; of the latter as many as were needed."""
+
+    alpha: float
+    dev: Mapping[float, float]
+    general: Mapping[float, float]
+
+    def __str__(self) -> str:
+        told = f"nDCG@10 on dev by share of the tuned weights: {_listed(self.dev)}; "
+        if self.general:
+            told += f"on the general set: {_listed(self.general)}; "
+        return f"{told}{self.alpha:g} is taken"
+
+    def facts(self) -> dict[str, JsonValue]:
+        """For a manifest."""
+        facts: dict[str, JsonValue] = {"alpha": self.alpha}
+        for name, scores in (("dev", self.dev), ("general", self.general)):
+            facts[f"{name}_ndcg10_by_alpha"] = {f"{alpha:g}": score for alpha, score in scores.items()}
+        return facts
+
+
 def choose(
     model: SentenceTransformer,
     base: Mapping[str, Tensor],
     tuned: Mapping[str, Tensor],
-    evaluator: DevEvaluator,
+    dev: RankingEvaluator,
     alphas: Sequence[float],
-) -> tuple[float, dict[str, float]]:
-    """Leave in `model` the mix that ranks best on dev; return its share and nDCG@10 on dev of every share.
+    *,
+    general: RankingEvaluator | None,
+    max_general_loss: float,
+) -> Share:
+    """Leave in `model` the mix that ranks best on dev, of those that lose at most `max_general_loss` on the general
+    set; of equals the one nearest to the base.
 
-    Of equals the one nearest to the base.
+    If all lose more, the best on dev is taken, and the gate will reject it.
     """
     scores: dict[float, float] = {}
     for alpha in sorted(set(alphas)):
         interpolate(model, base, tuned, alpha)
-        scores[alpha] = evaluator.ndcg(model)
-    best = max(scores, key=lambda alpha: (scores[alpha], -alpha))
+        scores[alpha] = dev.ndcg(model)
+    order = sorted(scores, key=lambda alpha: (-scores[alpha], alpha))
+    best, kept = order[0], dict[float, float]()
+    if general is not None:
+        interpolate(model, base, tuned, 0)
+        kept[0] = general.ndcg(model)
+        for alpha in order:
+            if alpha not in kept:
+                interpolate(model, base, tuned, alpha)
+                kept[alpha] = general.ndcg(model)
+            if kept[0] - kept[alpha] <= max_general_loss:
+                best = alpha
+                break
     interpolate(model, base, tuned, best)
-    return best, {str(alpha): score for alpha, score in scores.items()}
+    return Share(best, scores, dict(sorted(kept.items())))
 
 
 def weights(model: SentenceTransformer) -> dict[str, Tensor]:
     """A copy of all weights, by name."""
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def _listed(scores: Mapping[float, float]) -> str:
+    return ", ".join(f"{alpha:g}: {score:.3f}" for alpha, score in scores.items())

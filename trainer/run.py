@@ -6,7 +6,6 @@ a promoted package leaves it, for the folder of checkpoints.
 
 import shutil
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from trainer.errors import BadData
 from trainer.evaluation import Report
 from trainer.gate import Thresholds, Verdict
 from trainer.recipe import Recipe
-from trainer.training import DevEvaluator
+from trainer.training import RankingEvaluator
 
 # Texts of the corpus on which a package is compared with the model it was made of.
 _COMPARED = 64
@@ -59,9 +58,16 @@ def run(
     with bases.found(recipe.base, allow_hub=allow_hub) as base:
         tuned = tuning.tune(base, divided, recipe, folder, resume=resume, quiet=quiet)
         model = tuned.model
-        evaluator = DevEvaluator(divided, training.precision(recipe))
-        alpha, scores = merging.choose(model, tuned.base, tuned.tuned, evaluator, recipe.alphas)
-        _say(quiet, f"nDCG@10 on dev by share of the tuned weights: {_listed(scores)}; {alpha} is taken")
+        share = merging.choose(
+            model,
+            tuned.base,
+            tuned.tuned,
+            RankingEvaluator(divided, divided.good("dev"), training.precision(recipe)),
+            recipe.alphas,
+            general=RankingEvaluator(general, general.held_out, "fp32") if general else None,
+            max_general_loss=thresholds.max_general_loss,
+        )
+        _say(quiet, str(share))
         packaged = folder / "package"
         shutil.rmtree(packaged, ignore_errors=True)
         saved = package.save(model, packaged, base, same_documents=recipe.mode == "query-adapter")
@@ -83,9 +89,11 @@ def run(
         verdict = gate.judge(found, thresholds)
         report.write(found, verdict, folder)
         anew = saved.fingerprint != base.fingerprint
-        decisions = tuned.decisions | {"alpha": alpha, "dev_ndcg10_by_alpha": dict(scores), "split": how}
+        decisions = tuned.decisions | share.facts() | {"split": how}
         lineage = _lineage(base, divided, recipe, decisions, found, verdict) | {"embeds_documents_anew": anew}
-        text = card.write(name, base, divided, found, verdict, loss=str(decisions["loss"]), alpha=alpha, anew=anew)
+        text = card.write(
+            name, base, divided, found, verdict, loss=str(decisions["loss"]), alpha=share.alpha, anew=anew
+        )
         checkpoint = package.complete(packaged, name, lineage, text)
     return Outcome(verdict, found, checkpoint, packaged)
 
@@ -112,10 +120,6 @@ def _lineage(
         "metrics": found.summary(),
         "verdict": verdict.model_dump(mode="json"),
     }
-
-
-def _listed(scores: Mapping[str, float]) -> str:
-    return ", ".join(f"{alpha}: {score:.3f}" for alpha, score in scores.items())
 
 
 def _say(quiet: bool, text: str) -> None:

@@ -2,7 +2,7 @@
 
 import shutil
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +37,7 @@ from trainer.rows import Rows
 
 WEIGHTS = "weights.safetensors"
 _STATE = "trainer_state.json"
-_METRIC = "eval_dev_cosine_ndcg@10"
+_METRIC = "eval_cosine_ndcg@10"
 _LEARNING_RATES: dict[Mode, float] = {"full": 2e-5, "lora": 2e-4, "query-adapter": 1e-3}
 _UNLIMITED = 1 << 20
 # Tokens from which attention's square of the length outgrows the memory that plain attention needs.
@@ -130,7 +130,7 @@ def train(
         args=arguments,
         train_dataset=_table(rows),
         loss=loss,
-        evaluator=DevEvaluator(dataset, decided.precision),
+        evaluator=RankingEvaluator(dataset, dataset.good("dev"), decided.precision),
         callbacks=[EarlyStoppingCallback(recipe.patience), *callbacks],
     )
     trainer.remove_callback(PrinterCallback)
@@ -144,24 +144,22 @@ def train(
     return {str(entry["step"]): entry[_METRIC] for entry in trainer.state.log_history if _METRIC in entry}
 
 
-class DevEvaluator(InformationRetrievalEvaluator):
-    """nDCG@10 of the dev queries over the whole corpus: among the dev passages alone, every model looks good.
+class RankingEvaluator(InformationRetrievalEvaluator):
+    """nDCG@10 of queries over the whole corpus: among the passages good for them alone, every model looks good.
 
-    In the precision of the training, because it only chooses; the test is in fp32.
+    Training and choosing do in the precision of the training; what is compared with a threshold needs fp32.
     """
 
-    def __init__(self, dataset: Dataset, precision: Literal["bf16", "fp32"]) -> None:
-        good = dataset.good("dev")
+    def __init__(self, dataset: Dataset, good: Mapping[str, set[str]], precision: Literal["bf16", "fp32"]) -> None:
         super().__init__(
             queries={query: dataset.queries[query] for query in good},
             corpus={key: document.passage for key, document in dataset.corpus.items()},
-            relevant_docs=good,
+            relevant_docs=dict(good),
             mrr_at_k=[10],
             ndcg_at_k=[10],
             accuracy_at_k=[1],
             precision_recall_at_k=[10],
             map_at_k=[10],
-            name="dev",
             write_csv=False,
         )
         self._bf16 = precision == "bf16"
@@ -176,7 +174,7 @@ class DevEvaluator(InformationRetrievalEvaluator):
 
     def ndcg(self, model: SentenceTransformer) -> float:
         """nDCG@10 of the model, in [0, 1]."""
-        return float(self(model)["dev_cosine_ndcg@10"])
+        return float(self(model)["cosine_ndcg@10"])
 
 
 class _Trainer(SentenceTransformerTrainer):

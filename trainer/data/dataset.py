@@ -60,6 +60,12 @@ class Dataset:
         """Documents judged bad by query, for the same queries as `good`."""
         return self._judged(split, good=False)
 
+    @property
+    def held_out(self) -> dict[str, set[str]]:
+        """Good documents by query of what a model is held against that was not trained on any of this: those of the
+        test split, or all where there is none."""
+        return self.good("test") or self.good()
+
     def with_splits(self, splits: Mapping[str, Split]) -> "Dataset":
         return replace(self, splits=splits)
 
