@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: serve test lint format tune bench-swap bench-index bench-contention bench-sample bench-train report clean
+.PHONY: serve test lint format tune bench-swap bench-index bench-contention bench-sample bench-train bench-losses report clean
 
 serve: $(INSTALLED)  ## start the service with the sample corpus on http://127.0.0.1:8080
 	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m service
@@ -29,6 +29,9 @@ tune: $(INSTALLED)  ## beside `make serve`: tune on the sample corpus, judge, pa
 
 bench-train: $(INSTALLED)  ## rows trained in a second, against sentence-transformers' defaults
 	$(BIN)/python -m benchmarks.training
+
+bench-losses: $(INSTALLED)  ## what each loss comes to; ARGS="--beir FOLDER" for more data than the sample corpus
+	$(BIN)/python -m benchmarks.losses $(ARGS)
 
 bench-swap: $(INSTALLED)  ## search latency and failures before, during and after a reload of 10,000 documents
 	$(BIN)/python -m benchmarks.swap

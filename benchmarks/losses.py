@@ -1,0 +1,111 @@
+"""`make bench-losses`: what each loss comes to on the sample corpus and on any BEIR folder, all else being equal.
+
+Each is trained from the same base on the same judgements with one mined negative for each good document, and takes
+the weights that ranked best on dev, unmixed. Written after each loss, so that an interrupted run goes on.
+"""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import Any, get_args
+
+from benchmarks import machine
+from service import sample
+from trainer import base as bases
+from trainer import evaluation, splits, tuning
+from trainer.data import formats, inspection
+from trainer.data.dataset import Dataset
+from trainer.evaluation import NDCG
+from trainer.recipe import LossName, Recipe
+
+RESULTS = Path(__file__).parent / "results" / "losses.json"
+LOSSES: list[LossName] = [name for name in get_args(LossName) if name != "auto"]
+# Rows of a query and a good document that a loss is trained on, in as many epochs as that takes.
+_ROWS_SEEN = 3_000
+
+
+def main() -> None:
+    """Measure what has not been measured yet, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--beir", type=Path, action="append", default=[], help="a folder in BEIR layout")
+    parser.add_argument("--again", action="store_true", help="forget what was measured")
+    given = parser.parse_args()
+    measured: dict[str, Any] = {"machine": machine.describe(), "sets": {}}
+    if RESULTS.is_file() and not given.again:
+        measured["sets"] = json.loads(RESULTS.read_text())["sets"]
+    own = formats.load(sample.file(), "good-bad", skip_bad=False).dataset
+    sets = {"sample corpus": own} | {
+        path.name: formats.load(path, "beir", skip_bad=False).dataset for path in given.beir
+    }
+    for name, judged in sets.items():
+        data, _ = splits.split(inspection.cleaned(judged), "auto", Recipe().seed)
+        pairs = sum(map(len, data.good("train").values()))
+        epochs = max(1, round(_ROWS_SEEN / pairs))
+        found = measured["sets"].setdefault(name, {"pairs": pairs, "epochs": epochs, "losses": {}})
+        for loss in LOSSES:
+            if loss not in found["losses"]:
+                found["losses"][loss] = measure(data, own if judged is not own else None, loss, epochs)
+                RESULTS.write_text(json.dumps(measured, indent=1) + "\n")
+    print(table(measured))
+
+
+def measure(data: Dataset, general: Dataset | None, loss: LossName, epochs: int) -> dict[str, Any]:
+    """Figures of the test queries after training with that loss."""
+    recipe = Recipe(loss=loss, epochs=epochs, negatives=1)
+    with bases.found(recipe.base) as base, tempfile.TemporaryDirectory() as folder:
+        tuned = tuning.tune(base, data, recipe, Path(folder), resume=False, quiet=False)
+        tuned.model.load_state_dict(dict(tuned.tuned))
+        report = evaluation.compare(
+            bases.load(base),
+            tuned.model,
+            data,
+            "test",
+            components=splits.components(data),
+            general=general,
+            seed=recipe.seed,
+            base_name=base.id,
+            tuned_name=loss,
+            split_note="",
+            package_faithful=None,
+            quiet=False,
+        )
+    return {
+        "base": report.scores["base"][NDCG].value,
+        "tuned": report.scores["tuned"][NDCG].value,
+        "difference": report.differences[NDCG].model_dump(),
+        "recall@10": report.scores["tuned"]["recall@10"].value,
+        "random_pairs": report.collapse["tuned"],
+        "general": report.general.tuned - report.general.base if report.general else None,
+    }
+
+
+def table(measured: dict[str, Any]) -> str:
+    """The figures as a reader wants them, best first."""
+    parts = []
+    for name, found in measured["sets"].items():
+        base = next(iter(found["losses"].values()))["base"]
+        lines = [
+            f"{name}: {found['pairs']:,} pairs of question and good document, {found['epochs']} epochs; {NDCG} of the"
+            f" test questions, {base:.3f} before",
+            "",
+            f"| loss | {NDCG} | difference | recall@10 | random pairs | general set |",
+            "|---|---|---|---|---|---|",
+        ]
+        for loss, one in sorted(found["losses"].items(), key=lambda item: -item[1]["tuned"]):
+            change = one["difference"]
+            cells = [
+                loss,
+                f"{one['tuned']:.3f}",
+                f"{change['value']:+.3f} [{change['low']:+.3f}, {change['high']:+.3f}]",
+                f"{one['recall@10']:.3f}",
+                f"{one['random_pairs']:.2f}",
+                "" if one["general"] is None else f"{one['general']:+.3f}",
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+if __name__ == "__main__":
+    main()
