@@ -311,7 +311,10 @@ class Run(_Reading, _Remembering, Recipe, Thresholds):
     work: Path | None = Field(None, description="folder of the run; none: one below runs/")
     resume: bool = Field(False, description="go on where the last run with these settings stopped")
     reload: str | None = Field(None, description="URL of a service that is to go over to a promoted package")
-    admin_key: str | None = Field(None, description="its key; none: INSTAR_ADMIN_KEY of the environment")
+    admin_key: str | None = Field(
+        None,
+        description="its key; none: INSTAR_ADMIN_KEY of the environment, which nobody else on this machine can see",
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -5,7 +5,6 @@ a promoted package leaves it, for the folder of checkpoints.
 """
 
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from trainer.data.dataset import SPLITS, Dataset
 from trainer.errors import BadData
 from trainer.evaluation import Report
 from trainer.gate import Thresholds, Verdict
+from trainer.progress import say
 from trainer.recipe import Recipe
 from trainer.training import RankingEvaluator
 
@@ -54,7 +54,7 @@ def run(
     divided, how = splits.split(dataset, recipe.split, recipe.seed)
     if not divided.good("test"):
         raise BadData("no query with a good document is left for test: judge more queries, or split otherwise")
-    _say(quiet, how)
+    say(how, quiet=quiet)
     with bases.found(recipe.base, allow_hub=allow_hub) as base:
         tuned = tuning.tune(base, divided, recipe, folder, resume=resume, quiet=quiet)
         model = tuned.model
@@ -67,7 +67,7 @@ def run(
             general=RankingEvaluator(general, general.held_out, "fp32") if general else None,
             max_general_loss=thresholds.max_general_loss,
         )
-        _say(quiet, str(share))
+        say(str(share), quiet=quiet)
         packaged = folder / "package"
         shutil.rmtree(packaged, ignore_errors=True)
         saved = package.save(model, packaged, base, same_documents=recipe.mode == "query-adapter")
@@ -120,8 +120,3 @@ def _lineage(
         "metrics": found.summary(),
         "verdict": verdict.model_dump(mode="json"),
     }
-
-
-def _say(quiet: bool, text: str) -> None:
-    if not quiet:
-        print(text, file=sys.stderr, flush=True)

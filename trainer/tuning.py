@@ -6,7 +6,6 @@ The folder holds `run.json`, which says of what it is the run, `states/` to resu
 
 import json
 import shutil
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from trainer import base as bases
 from trainer import losses, merging, mining, modes, rows, splits, training
 from trainer.data.dataset import SPLITS, Dataset
 from trainer.errors import BadData
+from trainer.progress import say
 from trainer.recipe import Recipe
 from trainer.rows import Rows
 
@@ -54,7 +54,7 @@ def tune(base: Checkpoint, dataset: Dataset, recipe: Recipe, folder: Path, *, re
     _claim(folder, {"recipe": recipe.digest, "data": dataset.digest, "base": base.id}, resume=resume)
     name, why = losses.choose(recipe.loss, dataset)
     made, mined = _rows(base, dataset, recipe, losses.rows_of(name))
-    _say(quiet, f"{len(made)} rows, {mined} hard negatives mined, loss {name}: {why}")
+    say(f"{len(made)} rows, {mined} hard negatives mined, loss {name}: {why}", quiet=quiet)
     model = _prepared(base, recipe)
     finished = folder / _TUNED
     if not (resume and finished.is_file()):
@@ -120,8 +120,3 @@ def _claim(folder: Path, identity: dict[str, str], *, resume: bool) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         note.write_text(json.dumps(identity), encoding="utf-8")
-
-
-def _say(quiet: bool, text: str) -> None:
-    if not quiet:
-        print(text, file=sys.stderr, flush=True)
