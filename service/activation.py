@@ -74,6 +74,10 @@ class Activation:
         store = VectorStore(self._folder / f"{fingerprint}.db", dimensions)
         return Index(fingerprint, store, graph_from=self._graph_from, min_recall=self._min_recall)
 
+    def highest_stored(self) -> int:
+        """The highest sequence number of a document that has a vector on the disk."""
+        return max(map(vector_files.highest, self._folder.glob("*.db")), default=0)
+
     def missing(self, index: Index) -> Seqs:
         """Documents whose vectors are not on the disk yet, ascending."""
         return index.store.missing(_all(self._documents.live_by_collection()))
@@ -122,14 +126,17 @@ class Activation:
 
     async def load_stored(self, index: Index) -> None:
         """Make the index searchable as far as its vectors are stored without a gap; nothing is embedded."""
-        async with self._recorded_deaths(index) as died:
-            live = await asyncio.to_thread(self._documents.live_by_collection)
-            missing = await asyncio.to_thread(index.store.missing, _all(live))
-            high = int(missing[0]) - 1 if len(missing) else await asyncio.to_thread(self._documents.last_seq)
-            stored = {collection: own for collection, seqs in live.items() if len(own := seqs[seqs <= high])}
-            await asyncio.to_thread(index.store.prune, _all(stored), high)
-            partitions = await asyncio.to_thread(index.load, stored)
-            await self._thread.run(partial(index.publish, partitions, died, high))
+        while not index.loaded:
+            async with self._recorded_deaths(index) as died:
+                live = await asyncio.to_thread(self._documents.live_by_collection)
+                missing = await asyncio.to_thread(index.store.missing, _all(live))
+                high = int(missing[0]) - 1 if len(missing) else await asyncio.to_thread(self._documents.last_seq)
+                stored = {collection: own for collection, seqs in live.items() if len(own := seqs[seqs <= high])}
+                await asyncio.to_thread(index.store.prune, _all(stored), high)
+                # Some may turn out to be damaged.
+                with suppress(VectorsMissing):
+                    partitions = await asyncio.to_thread(index.load, stored)
+                    await self._thread.run(partial(index.publish, partitions, died, high))
 
     async def rollback(self, number: int | None) -> Generation:
         """Make a retained generation (default: the one active last) the active one again."""

@@ -125,6 +125,8 @@ class Core:
             await asyncio.to_thread(self.scheduler.stop)
         self.encoding.close()
         await asyncio.to_thread(self._thread.close)
+        for index in self.generations.indexes():
+            await asyncio.to_thread(index.store.close)
         self._database.close()
 
     def require_ready(self) -> None:

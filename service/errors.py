@@ -91,5 +91,14 @@ class NotReady(InstarError):
 class InsufficientResources(InstarError):
     """Memory or disk will not do."""
 
-    status = 507
+    status = 503
     type = "insufficient_resources"
+    retry_after = 60
+
+
+class StorageFailed(InstarError):
+    """A disk does not do what it should."""
+
+    status = 503
+    type = "storage_failed"
+    retry_after = 60

@@ -12,7 +12,7 @@ from transformers.utils import logging as transformers_logging
 from service import sample
 from service.app import build
 from service.core import Core
-from service.corpus.database import DataFolderInUse
+from service.errors import InstarError
 from service.settings import Settings
 
 _TRY = """
@@ -62,7 +62,7 @@ def serve(settings: Settings) -> int:
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         core = Core(settings)
-    except DataFolderInUse as error:
+    except InstarError as error:
         print(error.message, file=sys.stderr)
         return 1
     server: Server

@@ -44,6 +44,7 @@ class Startup:
         `needed` are checkpoints and document fingerprints to keep for a job that will be resumed. Raises
         InstarError if there is nothing that could answer.
         """
+        await asyncio.to_thread(self._check_for_losses)
         # Twice, because the first only marks: no search of this process can have seen them.
         await self._activation.purge()
         await self._activation.purge()
@@ -64,6 +65,21 @@ class Startup:
                     await self._restore_retained(record)
         self._activation.forget_unused(*needed)
         self.stage = "ready"
+
+    def _check_for_losses(self) -> None:
+        """Vectors are stored after their documents, so they can be ahead only of a corpus that has lost writes.
+
+        Their numbers must not be given again: another document would be found by the vector of a lost one.
+        """
+        stored = self._activation.highest_stored()
+        given = self._documents.reserve(stored)
+        if given < stored:
+            log.error(
+                "the corpus ends with write %d, but there are vectors of writes up to %d: the disk has lost what was"
+                " written between; check it, and restore a backup if you have one",
+                given,
+                stored,
+            )
 
     async def _begin(self, model: str) -> None:
         self.stage = f"loading {model}"

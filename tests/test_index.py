@@ -1,6 +1,5 @@
 """The index against a plain dictionary and exact search."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from service.index import partition, sealed
 from service.index.partition import Partition
-from service.index.vectors import VectorStore
 
 DIMENSIONS = 8
 
@@ -176,23 +174,3 @@ def test_a_filtered_graph_search_is_right_at_any_selectivity(share: float) -> No
         assert len(found) == min(10, len(allowed))
         hits += [float(np.isclose(values[n], exact[n], atol=1e-5)) for n in range(len(found))]
     assert not hits or np.mean(hits) >= 0.98
-
-
-def test_the_vector_store_knows_what_it_lacks(tmp_path: Path) -> None:
-    store = VectorStore(tmp_path / "v.db", DIMENSIONS)
-    vectors = unit(1, 5)
-    store.put([2, 4, 6, 8, 10], vectors)
-    assert store.missing(np.array([1, 2, 3, 4])).tolist() == [1, 3]
-    found = store.get(np.array([4, 8]))
-    assert found is not None
-    np.testing.assert_array_equal(found, vectors[[1, 3]])
-    assert store.get(np.array([4, 5])) is None
-    store.drop([4])
-    assert store.get(np.array([4])) is None
-    store.close()
-    again = VectorStore(tmp_path / "v.db", DIMENSIONS)
-    assert again.missing(np.array([2, 4, 6])).tolist() == [4]
-    again.close()
-    other = VectorStore(tmp_path / "v.db", 2 * DIMENSIONS)
-    assert other.missing(np.array([2, 6])).tolist() == [2, 6]
-    other.close()

@@ -8,7 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from service.errors import InstarError, InsufficientResources
+from service.errors import InstarError
+from service.storage import translated
+
+_CORPUS = "the corpus"
 
 
 class DataFolderInUse(InstarError):
@@ -19,7 +22,8 @@ class Database:
     """Transactions that are on the disk when they return, and reads that never wait for them (SQLite's WAL)."""
 
     def __init__(self, folder: Path) -> None:
-        """Open or create the database in `folder`; raises DataFolderInUse if another process has it."""
+        """Open or create the database in `folder`; raises DataFolderInUse if another process has it, and
+        StorageFailed if it cannot be read."""
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = (folder / "lock").open("w")
         try:
@@ -32,47 +36,45 @@ class Database:
         self._path = folder / "corpus.db"
         self._readers: SimpleQueue[sqlite3.Connection] = SimpleQueue()
         self._writing = threading.Lock()
-        self._writer = self._connect()
-        self._writer.execute("PRAGMA journal_mode = WAL")
-        # An answered write must outlive a power cut: WAL alone syncs at checkpoints only.
-        self._writer.execute("PRAGMA synchronous = FULL")
+        with translated(_CORPUS):
+            self._writer = self._connect()
+            self._writer.execute("PRAGMA journal_mode = WAL")
+            # An answered write must outlive a power cut: WAL alone syncs at checkpoints only.
+            self._writer.execute("PRAGMA synchronous = FULL")
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """One transaction: committed and on the disk at the end, rolled back on an error.
 
-        Raises InsufficientResources when the disk is full.
+        Raises InsufficientResources when the disk is full, StorageFailed when it does not do what it should.
         """
-        with self._writing:
+        with self._writing, translated(_CORPUS):
+            # What a disk that failed in the middle of a rollback has left.
+            self._abandon()
+            self._writer.execute("BEGIN IMMEDIATE")
             try:
-                self._writer.execute("BEGIN IMMEDIATE")
-                try:
-                    yield self._writer
-                except BaseException:
-                    self._writer.rollback()
-                    raise
+                yield self._writer
                 self._writer.commit()
-            except sqlite3.OperationalError as error:
-                if self._writer.in_transaction:
-                    self._writer.rollback()
-                if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-                    raise InsufficientResources(
-                        "the disk of the corpus is full: free some room, then write again"
-                    ) from error
+            except BaseException:
+                self._abandon()
                 raise
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """A connection for reading; each statement sees the last transaction that was committed before it."""
-        try:
-            connection = self._readers.get_nowait()
-        except Empty:
-            connection = self._connect()
-            connection.execute("PRAGMA query_only = ON")
-        try:
-            yield connection
-        finally:
-            self._readers.put(connection)
+        """A connection for reading; each statement sees the last transaction that was committed before it.
+
+        Raises StorageFailed when the disk does not do what it should.
+        """
+        with translated(_CORPUS):
+            try:
+                connection = self._readers.get_nowait()
+            except Empty:
+                connection = self._connect()
+                connection.execute("PRAGMA query_only = ON")
+            try:
+                yield connection
+            finally:
+                self._readers.put(connection)
 
     def close(self) -> None:
         """Close every connection and give up the folder."""
@@ -80,6 +82,11 @@ class Database:
             self._readers.get_nowait().close()
         self._writer.close()
         self._lock.close()
+
+    def _abandon(self) -> None:
+        # Some failures end the transaction by themselves.
+        if self._writer.in_transaction:
+            self._writer.rollback()
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)

@@ -179,6 +179,16 @@ class Documents:
         rows = self._read("SELECT seq FROM sqlite_sequence WHERE name = 'documents'")
         return int(rows[0][0]) if rows else 0
 
+    def reserve(self, seq: int) -> int:
+        """Give no sequence number up to `seq` to a new version; returns the highest that had been given."""
+        with self._database.write() as connection:
+            rows = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'documents'").fetchall()
+            given = int(rows[0][0]) if rows else 0
+            if given < seq:
+                connection.execute("DELETE FROM sqlite_sequence WHERE name = 'documents'")
+                connection.execute("INSERT INTO sqlite_sequence VALUES ('documents', ?)", (seq,))
+        return given
+
     def collections(self) -> list[tuple[str, int]]:
         """Collections that have documents, and how many, by name."""
         rows = self._read(

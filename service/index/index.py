@@ -6,11 +6,11 @@ for deletes reach every index at once.
 """
 
 import logging
-import sqlite3
 
 from service.corpus.documents import Change
 from service.corpus.filters import Seqs
 from service.encoder.encoder import Vectors
+from service.errors import InsufficientResources, StorageFailed
 from service.index import sealed
 from service.index.partition import SEAL_FROM, Partition, View
 from service.index.sealed import Sealed
@@ -61,9 +61,9 @@ class Index:
         if vectors is not None and len(change.added):
             try:
                 self.store.put(change.added, vectors)
-            except sqlite3.Error as error:
+            except (StorageFailed, InsufficientResources) as error:
                 # The corpus has the documents, so nothing is lost: the next start embeds them again.
-                log.warning("the vectors of %d documents could not be stored: %s", len(change.added), error)
+                log.warning("the vectors of %d documents are in memory only: %s", len(change.added), error)
         added, own = (change.added, vectors) if complete and vectors is not None else ((), None)
         partition = self._partitions.get(change.collection)
         if partition is None and added:

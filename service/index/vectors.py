@@ -1,25 +1,43 @@
 """The vectors of one document fingerprint on disk, by the documents' sequence numbers.
 
 They outlive the process and the generation, so that a restart, a resumed reload and a return to a former
-checkpoint embed only what is missing. Losing some of them costs time and no data, so writes need not
-wait for the disk.
+checkpoint embed only what is missing. Losing some of them costs time and no data, so writes need not wait
+for the disk; and whatever is found to be damaged is forgotten, and so embedded again. Each vector has a checksum
+of its own, for SQLite has none.
 """
 
+import logging
 import sqlite3
 import threading
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from service.corpus.filters import Seqs
 from service.encoder.encoder import Vectors
+from service.storage import is_damage, translated
+
+log = logging.getLogger(__name__)
 
 _CHUNK = 10_000
+# Files of another version are begun anew.
+_VERSION = 1
+_SCHEMA = "CREATE TABLE vectors (seq INTEGER PRIMARY KEY, vector BLOB NOT NULL, checksum INTEGER NOT NULL)"
+
+
+class _Unfit(sqlite3.DatabaseError):
+    """SQLite can read the file, and it is not what was asked for: of other dimensions, or with rows out of place."""
 
 
 class VectorStore:
-    """Unit vectors of `dimensions` float32, by sequence number, in one SQLite file. Safe from any thread."""
+    """Unit vectors of `dimensions` float32, by sequence number, in one SQLite file. Safe from any thread.
+
+    Methods raise InsufficientResources when the disk is full and StorageFailed when it does not do what it should. A
+    damaged file is begun anew.
+    """
 
     def __init__(self, path: Path, dimensions: int) -> None:
         """Open or create the file; one that is damaged or of other dimensions is begun anew."""
@@ -28,78 +46,152 @@ class VectorStore:
         self._lock = threading.Lock()
         self._closed = False
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._connection = self._open()
-        except sqlite3.DatabaseError:
-            remove(path)
-            self._connection = self._open()
+        with translated(str(path)):
+            try:
+                self._connection = self._open()
+            except sqlite3.DatabaseError as error:
+                if not _is_unusable(error):
+                    raise
+                log.warning("%s is begun anew (%s): its vectors are embedded again", path.name, error)
+                remove(path)
+                self._connection = self._open()
 
     def put(self, seqs: Sequence[int], vectors: Vectors) -> None:
-        rows = ((int(seq), vector.tobytes()) for seq, vector in zip(seqs, vectors, strict=True))
-        with self._lock, self._connection:
-            self._connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)
+        packed = [vector.tobytes() for vector in vectors]
+        rows = [(int(seq), one, _checksum(int(seq), one)) for seq, one in zip(seqs, packed, strict=True)]
+        with self._using() as connection, connection:
+            connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
 
     def missing(self, seqs: Seqs) -> Seqs:
         """Those of `seqs` (ascending) that have no vector yet."""
-        with self._lock:
-            rows = self._connection.execute("SELECT seq FROM vectors ORDER BY seq").fetchall()
-        have = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
-        return np.setdiff1d(seqs, have, assume_unique=True)
+        return np.setdiff1d(seqs, self._stored("SELECT seq FROM vectors ORDER BY seq"))
 
     def get(self, seqs: Seqs) -> Vectors | None:
-        """The vectors (n, dimensions) of ascending `seqs`, or None if one of them is missing."""
+        """The vectors (n, dimensions) of ascending `seqs`, or None if one of them is missing or damaged."""
         found = np.empty((len(seqs), self.dimensions), dtype=np.float32)
         filled = 0
         for start in range(0, len(seqs), _CHUNK):
             part = seqs[start : start + _CHUNK]
-            with self._lock:
-                rows = self._connection.execute(
-                    "SELECT seq, vector FROM vectors WHERE seq BETWEEN ? AND ? ORDER BY seq",
-                    (int(part[0]), int(part[-1])),
-                ).fetchall()
-            own = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
-            wanted = np.flatnonzero(np.isin(own, part, assume_unique=True))
-            if len(wanted) < len(part):
+            own = self._read(part)
+            if own is None:
                 return None
-            packed = b"".join(rows[place][1] for place in wanted)
-            found[filled : filled + len(part)] = np.frombuffer(packed, dtype=np.float32).reshape(
-                len(part), self.dimensions
-            )
+            found[filled : filled + len(part)] = own
             filled += len(part)
         return found
 
     def prune(self, live: Seqs, high: int) -> None:
         """Forget all vectors up to the sequence number `high` but those of `live` (ascending)."""
-        with self._lock:
-            rows = self._connection.execute("SELECT seq FROM vectors WHERE seq <= ? ORDER BY seq", (high,)).fetchall()
-        have = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
-        self.drop(np.setdiff1d(have, live, assume_unique=True).tolist())
+        have = self._stored("SELECT seq FROM vectors WHERE seq <= ? ORDER BY seq", high)
+        self.drop(np.setdiff1d(have, live).tolist())
 
     def drop(self, seqs: Sequence[int]) -> None:
         """Forget the vectors of documents that are gone; nothing once it is closed."""
-        with self._lock:
-            if self._closed:
-                return
-            with self._connection:
-                self._connection.executemany("DELETE FROM vectors WHERE seq = ?", ((int(seq),) for seq in seqs))
+        with self._using() as connection:
+            if not self._closed:
+                with connection:
+                    connection.executemany("DELETE FROM vectors WHERE seq = ?", ((int(seq),) for seq in seqs))
 
     def close(self) -> None:
         with self._lock:
             self._closed = True
             self._connection.close()
 
+    def _read(self, part: Seqs) -> Vectors | None:
+        rows = []
+        with self._using() as connection:
+            rows = connection.execute(
+                "SELECT seq, vector, checksum FROM vectors WHERE seq BETWEEN ? AND ? ORDER BY seq",
+                (int(part[0]), int(part[-1])),
+            ).fetchall()
+        own = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
+        wanted = [rows[place] for place in np.flatnonzero(np.isin(own, part))]
+        damaged = [
+            seq
+            for seq, vector, checksum in wanted
+            if not isinstance(vector, bytes) or checksum != _checksum(seq, vector)
+        ]
+        if damaged:
+            self._mend(damaged)
+            return None
+        if len(wanted) != len(part):
+            # Rows that a scan finds and a search does not, or finds twice, are in the wrong place of the file.
+            if not len(self.missing(part)):
+                self._mend([])
+            return None
+        packed = b"".join(vector for _, vector, _ in wanted)
+        return np.frombuffer(packed, dtype=np.float32).reshape(len(part), self.dimensions)
+
+    def _mend(self, damaged: Sequence[int]) -> None:
+        """Forget the damaged vectors, or all if the file's structure is damaged, too."""
+        with self._using() as connection:
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if found != b"ok" or not damaged:
+                raise _Unfit(found.decode(errors="replace"))
+        log.warning("%d vectors in %s are damaged: they are embedded again", len(damaged), self._path.name)
+        self.drop(damaged)
+
+    def _stored(self, statement: str, *values: int) -> Seqs:
+        rows: list[tuple[int]] = []
+        with self._using() as connection:
+            rows = connection.execute(statement, values).fetchall()
+        return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
+
+    @contextmanager
+    def _using(self) -> Iterator[sqlite3.Connection]:
+        """The connection; where the file turns out to be damaged, what was asked of it is left undone, and it is begun
+        anew."""
+        with self._lock, translated(str(self._path)):
+            try:
+                yield self._connection
+            except sqlite3.DatabaseError as error:
+                if not _is_unusable(error):
+                    raise
+                log.warning("%s is damaged (%s): its vectors are embedded again", self._path.name, error)
+                self._connection.close()
+                remove(self._path)
+                self._connection = self._open()
+
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("CREATE TABLE IF NOT EXISTS vectors (seq INTEGER PRIMARY KEY, vector BLOB NOT NULL)")
-        odd = connection.execute(
-            "SELECT 1 FROM vectors WHERE length(vector) != ? LIMIT 1", (self.dimensions * 4,)
-        ).fetchone()
-        if odd is not None:
+        try:
+            # Damage can turn a blob into text, which need not be any.
+            connection.text_factory = bytes
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            version = self.dimensions << 8 | _VERSION
+            (found,) = connection.execute("PRAGMA user_version").fetchone()
+            if not connection.execute("SELECT 1 FROM sqlite_schema").fetchall():
+                connection.execute(_SCHEMA)
+                connection.execute(f"PRAGMA user_version = {version}")
+            elif found != version or connection.execute("SELECT sql FROM sqlite_schema").fetchall() != [
+                (_SCHEMA.encode(),)
+            ]:
+                raise _Unfit("it is of another version, or has other dimensions")
+        except sqlite3.DatabaseError:
             connection.close()
-            raise sqlite3.DatabaseError("vectors of other dimensions")
+            raise
         return connection
+
+
+def _is_unusable(error: sqlite3.DatabaseError) -> bool:
+    # The statements never change, so where SQLite finds fault with one, the file has made it wrong.
+    wrong = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR
+    return wrong or is_damage(error) or isinstance(error, _Unfit)
+
+
+def _checksum(seq: int, packed: bytes) -> int:
+    """Of the vector and of whose it is, because damage may also put a vector under another number."""
+    return zlib.crc32(packed, seq & 0xFFFFFFFF)
+
+
+def highest(path: Path) -> int:
+    """The highest sequence number that has a vector in the file of a store, 0 if it has none or cannot be read."""
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            (found,) = connection.execute("SELECT coalesce(max(seq), 0) FROM vectors").fetchone()
+    except sqlite3.DatabaseError:
+        return 0
+    return int(found)
 
 
 def remove(path: Path) -> None:

@@ -1,0 +1,36 @@
+"""What SQLite says when a disk fails, in the words of this service."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from service.errors import InsufficientResources, StorageFailed
+
+# https://sqlite.org/rescode.html
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_FAILED = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOMEM}
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Within it, SQLite's errors become InsufficientResources or StorageFailed, about the file or database `what`."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if _code(error) == sqlite3.SQLITE_FULL:
+            raise InsufficientResources(f"the disk of {what} is full: free some room, then try again") from error
+        if is_damage(error):
+            raise StorageFailed(f"{what} is damaged ({error}): restore a backup, and check the disk") from error
+        if _code(error) in _FAILED:
+            raise StorageFailed(f"{what} cannot be used ({error}): check the disk, then try again") from error
+        raise
+
+
+def is_damage(error: sqlite3.DatabaseError) -> bool:
+    """True if it says that a file is not what was written there."""
+    return _code(error) in _DAMAGED
+
+
+def _code(error: sqlite3.DatabaseError) -> int:
+    """The primary code; 0 for what the sqlite3 module raises by itself, which is a fault of this program."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF

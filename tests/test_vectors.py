@@ -1,0 +1,106 @@
+"""The stored vectors: what they lack, and that damage is never taken for a vector."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.errors import InsufficientResources
+from service.index import vectors as vector_files
+from service.index.vectors import VectorStore
+
+DIMENSIONS = 8
+
+
+def unit(seed: int, count: int) -> Any:
+    vectors = np.random.default_rng(seed).normal(size=(count, DIMENSIONS)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def test_the_vector_store_knows_what_it_lacks(tmp_path: Path) -> None:
+    store = VectorStore(tmp_path / "v.db", DIMENSIONS)
+    vectors = unit(1, 5)
+    store.put([2, 4, 6, 8, 10], vectors)
+    assert store.missing(np.array([1, 2, 3, 4])).tolist() == [1, 3]
+    found = store.get(np.array([4, 8]))
+    assert found is not None
+    np.testing.assert_array_equal(found, vectors[[1, 3]])
+    assert store.get(np.array([4, 5])) is None
+    store.drop([4])
+    assert store.get(np.array([4])) is None
+    store.close()
+    again = VectorStore(tmp_path / "v.db", DIMENSIONS)
+    assert again.missing(np.array([2, 4, 6])).tolist() == [4]
+    again.close()
+    other = VectorStore(tmp_path / "v.db", 2 * DIMENSIONS)
+    assert other.missing(np.array([2, 6])).tolist() == [2, 6]
+    other.close()
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a store of 400 vectors, closed."""
+    path = tmp_path_factory.mktemp("filled") / "v.db"
+    store = VectorStore(path, DIMENSIONS)
+    store.put(range(1, 401), unit(1, 400))
+    store.close()
+    return path
+
+
+@settings(max_examples=150, deadline=None)
+@given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+def test_a_flipped_bit_anywhere_costs_vectors_and_never_alters_one(
+    filled: Path, tmp_path_factory: pytest.TempPathFactory, place: float, bit: int
+) -> None:
+    path = Path(shutil.copy(filled, tmp_path_factory.mktemp("flipped") / "v.db"))
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] ^= 1 << bit
+    path.write_bytes(content)
+    everything, expected = np.arange(1, 401), unit(1, 400)
+    store = VectorStore(path, DIMENSIONS)
+    for _ in range(3):
+        missing = store.missing(everything)
+        store.put(missing.tolist(), expected[missing - 1])
+        found = store.get(everything)
+        if found is not None:
+            break
+    assert found is not None
+    np.testing.assert_array_equal(found, expected)
+    store.close()
+
+
+def test_what_damage_has_cost_is_said_in_the_log(
+    filled: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = Path(shutil.copy(filled, tmp_path / "v.db"))
+    content = path.read_bytes()
+    vector = unit(1, 400)[100].tobytes()
+    path.write_bytes(content.replace(vector, vector[:-1] + bytes([vector[-1] ^ 1])))
+    store = VectorStore(path, DIMENSIONS)
+    assert store.get(np.arange(90, 110)) is None
+    assert "1 vectors in v.db are damaged" in caplog.text
+    assert store.missing(np.arange(1, 401)).tolist() == [101]
+    store.close()
+
+
+def test_the_highest_number_is_known_without_opening_the_store(filled: Path, tmp_path: Path) -> None:
+    assert vector_files.highest(filled) == 400
+    assert vector_files.highest(tmp_path / "absent.db") == 0
+    (tmp_path / "rubbish.db").write_bytes(b"rubbish" * 1000)
+    assert vector_files.highest(tmp_path / "rubbish.db") == 0
+
+
+def test_a_full_disk_is_told_from_damage(tmp_path: Path) -> None:
+    store = VectorStore(tmp_path / "v.db", DIMENSIONS)
+    store.put([1], unit(1, 1))
+    store._connection.execute("PRAGMA max_page_count = 4")
+    with pytest.raises(InsufficientResources, match="free some room"):
+        store.put(range(2, 1000), unit(2, 998))
+    found = store.get(np.array([1]))
+    assert found is not None
+    np.testing.assert_array_equal(found, unit(1, 1))
+    store.close()
