@@ -19,6 +19,7 @@ from service.generation import Generation, Generations
 from service.index import vectors as vector_files
 from service.index.index import Index, VectorsMissing
 from service.index.vectors import VectorStore
+from service.steps import Reached
 from service.writing import WritingThread
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class Activation:
         keep_vectors: int,
         graph_from: int,
         min_recall: float,
+        reached: Reached,
     ) -> None:
         self._documents = documents
         self._records = records
@@ -64,6 +66,7 @@ class Activation:
         self._keep_vectors = keep_vectors
         self._graph_from = graph_from
         self._min_recall = min_recall
+        self._reached = reached
         self._doomed: list[int] = []
 
     def open_index(self, fingerprint: str, dimensions: int) -> Index:
@@ -94,6 +97,7 @@ class Activation:
                 present = [seq for seq in part if seq in found]
                 vectors = await self._encoding.embed(encoder, [found[seq].text for seq in present], "document", "bulk")
                 await asyncio.to_thread(index.store.put, present, vectors)
+                self._reached("reload.stored")
                 progress(len(part))
             finally:
                 room.release()
@@ -122,7 +126,9 @@ class Activation:
                 # A document may have changed in between, and its new version has no vector yet.
                 with suppress(VectorsMissing):
                     partitions = await asyncio.to_thread(index.load, live)
+                    self._reached("reload.built")
                     await self._thread.run(partial(index.publish, partitions, died, high))
+                    self._reached("reload.published")
 
     async def load_stored(self, index: Index) -> None:
         """Make the index searchable as far as its vectors are stored without a gap; nothing is embedded."""
@@ -148,6 +154,7 @@ class Activation:
     async def follow(self, generation: Generation) -> AsyncIterator[None]:
         """Meanwhile every write reaches `generation`, too: added documents are embedded for it, deletes taken over."""
         await self._thread.run(lambda: self._follow(generation))
+        self._reached("reload.following")
         try:
             yield
         finally:
@@ -170,6 +177,7 @@ class Activation:
             gap = _all(await asyncio.to_thread(self._documents.live_after, index.high))
             missing = await asyncio.to_thread(index.store.missing, gap)
             await self.embed_missing(generation.encoder, index, missing, progress)
+            self._reached("reload.caught-up")
             activated = await self._thread.run(lambda: self._switch(generation, switched))
             if activated is not None:
                 return activated
@@ -181,6 +189,7 @@ class Activation:
                 async with self._recorded_deaths(index) as died:
                     before = index.view(collection)
                     built = await asyncio.to_thread(index.build, before.live_seqs(), before.live_vectors())
+                    self._reached("seal.built")
                     await self._thread.run(partial(index.seal, collection, built, before, died))
 
     async def purge(self) -> None:
@@ -192,8 +201,10 @@ class Activation:
         for start in range(0, len(due), _PURGED):
             part = due[start : start + _PURGED]
             await self._thread.run(partial(self._documents.purge, part))
+            self._reached("purge.corpus")
             for index in list(self._generations.indexes()):
                 await asyncio.to_thread(index.store.drop, part)
+            self._reached("purge.vectors")
 
     @asynccontextmanager
     async def _recorded_deaths(self, index: Index) -> AsyncIterator[list[int]]:
@@ -220,6 +231,7 @@ class Activation:
         documents = sum(count for _, count in self._documents.collections())
         record = generation.record.model_copy(update={"documents": documents, "recall": index.recall})
         record = self._records.activate(record, self._retain)
+        self._reached("reload.recorded")
         activated = Generation(record, generation.encoder, index)
         others = (*([former] if former else []), *self._generations.retained)
         kept = tuple(other for other in others if other.number != record.number)[: self._retain]
@@ -227,6 +239,7 @@ class Activation:
         self._generations.retained = kept
         self._release(others)
         switched(activated)
+        self._reached("reload.switched")
         log.info("generation %d of %s is active with %d documents", record.number, activated.model, documents)
         return activated
 
@@ -249,6 +262,7 @@ class Activation:
         spare.sort(key=lambda path: path.stat().st_mtime, reverse=True)
         for path in spare[self._keep_vectors :]:
             vector_files.remove(path)
+        self._reached("reload.cleaned")
 
 
 def _all(by_collection: dict[str, Seqs]) -> Seqs:

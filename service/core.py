@@ -17,6 +17,7 @@ from service.reload import Reloads
 from service.search import Search
 from service.settings import Settings
 from service.startup import Startup
+from service.steps import Reached, unwatched
 from service.writing import Writing, WritingThread
 
 log = logging.getLogger(__name__)
@@ -29,8 +30,11 @@ _PURGE_EVERY = 60.0
 class Core:
     """What the routes call. One instance is one service on one data folder."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Open the data folder; raises DataFolderInUse if another process has it. Nothing is loaded yet."""
+    def __init__(self, settings: Settings, reached: Reached = unwatched) -> None:
+        """Open the data folder; raises DataFolderInUse if another process has it. Nothing is loaded yet.
+
+        `reached` is told of every step.
+        """
         self.settings = settings
         self.ready = False
         self.ailment: str | None = None
@@ -52,6 +56,7 @@ class Core:
             allow_hub=settings.allow_hub,
             max_size=settings.max_checkpoint,
             disk_reserve=settings.disk_reserve,
+            reached=reached,
         )
         self.activation = Activation(
             documents=self.documents,
@@ -65,6 +70,7 @@ class Core:
             keep_vectors=settings.keep_vectors,
             graph_from=settings.graph_from,
             min_recall=settings.min_recall,
+            reached=reached,
         )
         self.reloads = Reloads(
             activation=self.activation,
@@ -76,6 +82,7 @@ class Core:
             data_folder=settings.data_dir,
             memory_reserve=settings.memory_reserve,
             disk_reserve=settings.disk_reserve,
+            reached=reached,
         )
         self.startup = Startup(
             activation=self.activation,
@@ -84,9 +91,10 @@ class Core:
             records=self.records,
             generations=self.generations,
             encoding=self.encoding,
+            reached=reached,
         )
         self.search = Search(self.documents, self.encoding)
-        self.writing = Writing(self.documents, self.generations, self.encoding, self._thread)
+        self.writing = Writing(self.documents, self.generations, self.encoding, self._thread, reached)
 
     async def start(self) -> None:
         """Bring back what was active, and return when it answers."""

@@ -25,6 +25,7 @@ from service.encoding import Encoding
 from service.errors import Conflict, InstarError, NotFound
 from service.generation import Generation, Generations
 from service.job import Job, JobState, Stage
+from service.steps import Reached
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Reloads:
         data_folder: Path,
         memory_reserve: int,
         disk_reserve: int,
+        reached: Reached,
     ) -> None:
         self._activation = activation
         self._catalogue = catalogue
@@ -57,6 +59,7 @@ class Reloads:
         self._folder = data_folder
         self._memory_reserve = memory_reserve
         self._disk_reserve = disk_reserve
+        self._reached = reached
         self._current: Job | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
@@ -120,6 +123,7 @@ class Reloads:
         self._current = job
         job.attempts += 1
         await self._save(job)
+        self._reached("reload.queued")
         self._task = asyncio.get_running_loop().create_task(self._run(job), name=f"reload-{job.id}")
 
     async def _run(self, job: Job) -> None:
@@ -152,6 +156,7 @@ class Reloads:
     async def _reload(self, job: Job) -> None:
         await self._enter(job, "install")
         checkpoint = await asyncio.to_thread(self._catalogue.install, job.checkpoint or job.model)
+        self._reached("reload.installed")
         job.checkpoint, job.fingerprint = checkpoint.id, checkpoint.fingerprint
         active = self._generations.acquire()
         if checkpoint.id == active.model:
@@ -168,8 +173,10 @@ class Reloads:
         await self._enter(job, "load")
         resources.require_memory(resources.loading(checkpoint.size), self._memory_reserve)
         encoder = await asyncio.to_thread(Encoder, checkpoint)
+        self._reached("reload.loaded")
         await self._enter(job, "probe")
         await probe.check(encoder, self._encoding)
+        self._reached("reload.probed")
         index = self._activation.open_index(checkpoint.fingerprint, encoder.dimensions)
         record = GenerationRecord(
             model=checkpoint.id,
@@ -180,6 +187,7 @@ class Reloads:
         generation = Generation(record, encoder, index)
         try:
             await self._embed(job, generation)
+            self._reached("reload.embedded")
             async with self._activation.follow(generation):
                 await self._enter(job, "index")
                 await self._activation.load(encoder, index)

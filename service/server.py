@@ -14,6 +14,7 @@ from service.app import build
 from service.core import Core
 from service.errors import InstarError
 from service.settings import Settings
+from service.steps import Reached, unwatched
 
 _TRY = """
 ready on {base}
@@ -48,7 +49,7 @@ class Server(uvicorn.Server):
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(settings: Settings) -> int:
+def serve(settings: Settings, reached: Reached = unwatched) -> int:
     """Run until a signal; returns the exit code: 1 if the service cannot start."""
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
@@ -61,7 +62,7 @@ def serve(settings: Settings) -> int:
     gc.freeze()
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        core = Core(settings)
+        core = Core(settings, reached)
     except InstarError as error:
         print(error.message, file=sys.stderr)
         return 1

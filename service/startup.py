@@ -13,6 +13,7 @@ from service.encoder.encoder import Encoder
 from service.encoding import Encoding
 from service.errors import InstarError
 from service.generation import Generation, Generations
+from service.steps import Reached
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ class Startup:
         records: Records,
         generations: Generations,
         encoding: Encoding,
+        reached: Reached,
     ) -> None:
         self._activation = activation
         self._catalogue = catalogue
@@ -36,6 +38,7 @@ class Startup:
         self._records = records
         self._generations = generations
         self._encoding = encoding
+        self._reached = reached
         self.stage = "opening the corpus"
 
     async def run(self, model: str, needed: tuple[set[str], set[str]]) -> None:
@@ -103,6 +106,7 @@ class Startup:
         self.stage = f"loading {record.model}"
         checkpoint = await asyncio.to_thread(self._catalogue.open, record.model)
         encoder = await asyncio.to_thread(Encoder, checkpoint)
+        self._reached("start.loaded")
         index = self._activation.open_index(checkpoint.fingerprint, encoder.dimensions)
         self.stage = "indexing the corpus"
         missing = await asyncio.to_thread(self._activation.missing, index)
@@ -110,6 +114,7 @@ class Startup:
             log.info("embedding %d documents that the index lacks", len(missing))
         await self._activation.load(encoder, index)
         self._generations.active = Generation(record, encoder, index)
+        self._reached("start.restored")
         log.info("generation %d of %s is active again", record.number, record.model)
 
     async def _restore_retained(self, record: GenerationRecord) -> None:
@@ -128,3 +133,4 @@ class Startup:
         self._generations.retained = (*self._generations.retained, generation)
         if shared is None:
             await self._activation.load_stored(index)
+        self._reached("start.retained")

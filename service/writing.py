@@ -17,6 +17,7 @@ from service.encoder.encoder import Vectors
 from service.encoding import Encoding
 from service.errors import EncodingFailed
 from service.generation import Generation, Generations
+from service.steps import Reached
 
 _T = TypeVar("_T")
 
@@ -45,12 +46,18 @@ class Writing:
     """Upserts and deletes, each answered when it is durable and visible to the next search."""
 
     def __init__(
-        self, documents: Documents, generations: Generations, encoding: Encoding, thread: WritingThread
+        self,
+        documents: Documents,
+        generations: Generations,
+        encoding: Encoding,
+        thread: WritingThread,
+        reached: Reached,
     ) -> None:
         self._documents = documents
         self._generations = generations
         self._encoding = encoding
         self._thread = thread
+        self._reached = reached
 
     async def put(self, collection: str, documents: Sequence[Document]) -> Generation:
         """Upsert by id, all or none; returns the generation that was active then."""
@@ -61,6 +68,7 @@ class Writing:
             for generation in self._generations.written():
                 if generation.index.fingerprint not in vectors:
                     await self._embed(generation, texts, vectors)
+            self._reached("write.embedded")
             # A generation may have begun to follow the writes meanwhile, and needs its vectors, too.
             committed = await self._thread.run(lambda: self._commit(collection, documents, vectors))
             if committed is not None:
@@ -96,13 +104,17 @@ class Writing:
         latest = {document.id: row for row, document in enumerate(documents)}
         order = list(latest.values())
         change = self._documents.put(collection, [documents[row] for row in order])
+        self._reached("write.committed")
         for index in self._generations.indexes():
             own = vectors.get(index.fingerprint)
             index.apply(change, None if own is None else own[order], before)
+        self._reached("write.indexed")
         return self._generations.acquire()
 
     def _spread(self, change: Change) -> int:
         before = self._documents.last_seq()
+        self._reached("write.committed")
         for index in self._generations.indexes():
             index.apply(change, None, before)
+        self._reached("write.indexed")
         return len(change.died)

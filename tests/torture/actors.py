@@ -1,0 +1,262 @@
+"""Those who use the service: writers, searchers, an embedder with a pin, and an operator.
+
+Each does the actions of its plan one after the other and notes what was asked and answered. When the process is gone it
+ends; its plan goes on in the next life.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.torture.history import Event, History, Outcome
+from tests.torture.plan import Action
+
+# Longer than anything may take, and shorter than anyone waits.
+TIMEOUT_SECONDS = 30.0
+WORDS = [
+    "parcel", "invoice", "drawer", "ledger", "harbour", "lantern", "meadow", "gravel", "copper", "violin",
+    "saddle", "thimble", "orchard", "pebble", "walnut", "canvas", "anchor", "furnace", "pillow", "ribbon",
+    "button", "candle", "basket", "feather", "kettle", "hammer", "marble", "needle", "pepper", "quarry",
+    "rocket", "shovel", "tunnel", "urchin", "velvet", "window", "yonder", "zephyr", "bramble", "cobalt",
+]  # fmt: skip
+
+
+class Gone(Exception):
+    """The service no longer answers."""
+
+
+class Caller:
+    """Sends requests for one actor and notes them."""
+
+    def __init__(self, name: str, base_url: str, history: History) -> None:
+        self.name = name
+        self._client = httpx.Client(base_url=base_url, timeout=TIMEOUT_SECONDS)
+        self._history = history
+
+    def send(
+        self,
+        kind: str,
+        asked: dict[str, Any],
+        method: str,
+        path: str,
+        *,
+        accepted: Sequence[int] = (200,),
+        read: Callable[[httpx.Response], dict[str, Any]] = lambda answer: dict(answer.json()),
+        **request: Any,
+    ) -> Event:
+        """One request as an event; `accepted` statuses acknowledge it. Raises Gone when the connection breaks."""
+        start = time.monotonic()
+        try:
+            answer = self._client.request(method, path, **request)
+        except httpx.TransportError as error:
+            event = Event(kind, self.name, start, time.monotonic(), "unknown", 0, asked, {"error": repr(error)})
+            self._history.add(event)
+            raise Gone from error
+        end = time.monotonic()
+        outcome: Outcome = "acknowledged" if answer.status_code in accepted else "unknown"
+        if 400 <= answer.status_code < 500 and outcome == "unknown":
+            outcome = "refused"
+        try:
+            answered = read(answer) if outcome == "acknowledged" else dict(answer.json())
+        except ValueError:
+            answered = {"body": answer.text[:500]}
+        return self._history.add(Event(kind, self.name, start, end, outcome, answer.status_code, asked, answered))
+
+    def note(self, event: Event) -> Event:
+        """Note what no single request was."""
+        return self._history.add(event)
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class Actors:
+    """Runs the actions of one life, each actor on a thread of its own."""
+
+    def __init__(self, base_url: str, history: History, upload: Path, life: int) -> None:
+        self._base_url = base_url
+        self._history = history
+        self._upload = upload
+        self._life = life
+        self._threads: list[threading.Thread] = []
+        self._stop = threading.Event()
+
+    def begin(self, actions: dict[str, list[Action]], models: Callable[[str], str], pending: Sequence[Event]) -> None:
+        """Start them; `models` tells the id of a checkpoint by its name, `pending` are reloads of former lives."""
+        for name, own in actions.items():
+            caller = Caller(name, self._base_url, self._history)
+            thread = threading.Thread(target=self._act, args=(caller, own, models, pending), name=name)
+            thread.start()
+            self._threads.append(thread)
+
+    def join(self) -> None:
+        """Return when every actor has done its actions, or has found the service gone."""
+        for thread in self._threads:
+            thread.join()
+
+    def stop(self) -> None:
+        """Let them end after the request in progress."""
+        self._stop.set()
+
+    def _act(
+        self, caller: Caller, actions: list[Action], models: Callable[[str], str], pending: Sequence[Event]
+    ) -> None:
+        try:
+            for event in pending if caller.name == "operator" else ():
+                follow(caller, event)
+            for number, action in enumerate(actions):
+                time.sleep(action.wait)
+                if self._stop.is_set():
+                    break
+                self._do(caller, action, f"{caller.name}.{self._life}.{number}", models)
+        except Gone:
+            pass
+        finally:
+            caller.close()
+
+    def _do(self, caller: Caller, action: Action, mark: str, models: Callable[[str], str]) -> None:
+        match action.kind:
+            case "put":
+                put(caller, action.asked["ids"], mark)
+            case "bulk":
+                bulk(caller, action.asked["ids"], mark)
+            case "delete":
+                caller.send("delete", action.asked, "POST", "/documents/delete", json={"ids": action.asked["ids"]})
+            case "search":
+                search(caller, WORDS[action.asked["word"]], action.asked["k"])
+            case "embed":
+                embed(caller, WORDS[action.asked["word"]], models(action.asked["model"]))
+            case "reload":
+                reload(caller, action.asked["model"])
+            case "cancel":
+                cancel(caller, action.asked["model"], action.asked["after"])
+            case "rollback":
+                rollback(caller)
+            case "upload":
+                caller.send(
+                    "upload", {}, "PUT", "/admin/models/sent", accepted=(201,), content=self._upload.read_bytes()
+                )
+
+
+def put(caller: Caller, ids: Sequence[str], mark: str) -> Event:
+    """Write a new version of each, with a text that there is nowhere else."""
+    texts = {identity: text(identity, mark) for identity in ids}
+    documents = [{"id": identity, "text": own} for identity, own in texts.items()]
+    return caller.send("put", {"texts": texts}, "POST", "/documents", json={"documents": documents})
+
+
+def bulk(caller: Caller, ids: Sequence[str], mark: str) -> Event:
+    """The same as a stream of lines."""
+    texts = {identity: text(identity, mark) for identity in ids}
+    lines = "".join(f'{{"id": "{identity}", "text": "{own}"}}\n' for identity, own in texts.items())
+    return caller.send(
+        "bulk",
+        {"texts": texts},
+        "POST",
+        "/documents",
+        content=lines,
+        headers={"Content-Type": "application/x-ndjson"},
+        read=lambda answer: {"count": len(answer.json()["ids"])},
+    )
+
+
+def text(identity: str, mark: str) -> str:
+    """A text of a few words, the same for the same arguments."""
+    first, second = WORDS[hash_of(identity) % len(WORDS)], WORDS[hash_of(mark) % len(WORDS)]
+    return f"{first} {second} {identity} {mark}"
+
+
+def hash_of(words: str) -> int:
+    return sum(place * ord(letter) for place, letter in enumerate(words, 1))
+
+
+def search(caller: Caller, query: str, k: int) -> Event:
+    """The answer with what its headers say."""
+
+    def read(answer: httpx.Response) -> dict[str, Any]:
+        found = answer.json()
+        return {
+            "header": [answer.headers["X-Instar-Model"], int(answer.headers["X-Instar-Generation"])],
+            "body": [found["model"], found["generation"]],
+            "results": [[result["id"], result["text"], result["score"]] for result in found["results"]],
+        }
+
+    return caller.send("search", {"query": query, "k": k}, "POST", "/search", json={"query": query, "k": k}, read=read)
+
+
+def embed(caller: Caller, words: str, model: str) -> Event:
+    """The vector of a document, by a named checkpoint or, for an empty name, by the active one."""
+
+    def read(answer: httpx.Response) -> dict[str, Any]:
+        return {
+            "header": [answer.headers["X-Instar-Model"], int(answer.headers["X-Instar-Generation"])],
+            "vector": answer.json()[0],
+        }
+
+    body = {"inputs": words, "input_type": "document"} | ({"model": model} if model else {})
+    return caller.send("embed", {"text": words, "model": model}, "POST", "/embed", json=body, read=read)
+
+
+def reload(caller: Caller, model: str) -> None:
+    """Begin a reload and wait until it is over."""
+    event = caller.send("reload", {"model": model}, "POST", "/admin/reload", json={"model": model}, accepted=(202,))
+    if event.outcome == "acknowledged":
+        follow(caller, event)
+
+
+def cancel(caller: Caller, model: str, after: float) -> None:
+    """Begin a reload, and cancel it a little later."""
+    event = caller.send("reload", {"model": model}, "POST", "/admin/reload", json={"model": model}, accepted=(202,))
+    if event.outcome != "acknowledged":
+        return
+    time.sleep(after)
+    identity = event.answered["id"]
+    event.outcome = "unknown"
+    caller.send("cancel", {"id": identity}, "DELETE", f"/admin/jobs/{identity}")
+    follow(caller, event)
+
+
+def follow(caller: Caller, event: Event) -> None:
+    """Ask after the job of a reload until it is over, and note in its event what became of it, and when."""
+    event.outcome = "unknown"
+    identity = event.answered["id"]
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while time.monotonic() < deadline:
+        seen = caller.send("job", {"id": identity}, "GET", f"/admin/jobs/{identity}")
+        if seen.outcome == "acknowledged" and seen.answered["state"] not in ("queued", "running"):
+            event.end = seen.end
+            event.outcome = "acknowledged" if seen.answered["state"] == "done" else "refused"
+            event.answered = seen.answered
+            return
+        time.sleep(0.02)
+
+
+def rollback(caller: Caller) -> Event:
+    """Go back to the generation before."""
+    return caller.send("rollback", {}, "POST", "/admin/rollback", read=_active)
+
+
+def listing(caller: Caller, kind: str) -> Event:
+    """All documents, page by page, as one event; for a time when nobody writes."""
+    texts: dict[str, str] = {}
+    start = time.monotonic()
+    cursor: str | None = None
+    while True:
+        page = caller.send(
+            "page", {}, "GET", "/documents", params={"limit": 500} | ({"cursor": cursor} if cursor else {})
+        )
+        texts |= {document["id"]: document["text"] for document in page.answered["documents"]}
+        cursor = page.answered["next"]
+        page.answered = {}
+        if cursor is None:
+            break
+    return caller.note(Event(kind, caller.name, start, time.monotonic(), "acknowledged", 200, {}, texts))
+
+
+def _active(answer: httpx.Response) -> dict[str, Any]:
+    found = answer.json()
+    return {"model": found["model"], "generation": found["generation"]}

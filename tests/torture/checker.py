@@ -1,0 +1,362 @@
+"""What is wrong with a history. Knows the contract and nothing of the implementation.
+
+Each document is a register that one writer writes, one request after the other; what is active is a register that the
+operator writes. A read that overlaps with a write, or follows one whose outcome is unknown, may see either state; but
+once a state has been seen, no later read sees an earlier one (Herlihy and Wing 1990, for one writer).
+"""
+
+import math
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from tests.torture.history import Event, History
+from tests.torture.oracle import Oracle
+from tests.torture.world import RECOVERY_SECONDS
+
+# Batches differ between the service and the oracle, and with them the last bits.
+TOLERANCE = 1e-4
+_WRITES = ("put", "bulk", "delete")
+_STORAGE = ("storage_failed", "insufficient_resources")
+_FAULTY = ("disk-full", "failing-writes", "failing-syncs", "short-writes", "failing-reads", "memory")
+
+
+@dataclass
+class State:
+    """A value that a register has from some moment between `start` and `end` on, if it was written at all."""
+
+    value: Any
+    start: float
+    end: float
+    certain: bool
+
+
+@dataclass
+class Register:
+    """The states of one register, in the order in which its only writer wrote them."""
+
+    states: list[State]
+    seen: list[tuple[float, int]] = field(default_factory=list)
+
+    def possible(self, start: float, end: float) -> dict[int, Any]:
+        """The states that a read from `start` to `end` may see, by their place."""
+        floor = 0
+        for place, state in enumerate(self.states):
+            if state.certain and state.end <= start:
+                floor = place
+        ends = bisect_right(self.seen, (start, math.inf))
+        floor = max([floor, *(place for _, place in self.seen[:ends])])
+        return {
+            place: state.value
+            for place, state in enumerate(self.states)
+            if place == floor or (place > floor and state.start <= end)
+        }
+
+    def see(self, end: float, place: int) -> None:
+        """A read that ended then has seen this state."""
+        self.seen.append((end, place))
+        self.seen.sort()
+
+
+@dataclass
+class Activation:
+    """A generation that may be active: the checkpoint's id, its number, the checkpoint's name, as far as known."""
+
+    model: str | None = None
+    number: int | None = None
+    name: str | None = None
+
+    def fits(self, model: str, number: int) -> bool:
+        return (
+            self.model in (None, model)
+            and self.number in (None, number)
+            and self.name in (None, model.partition("@")[0])
+        )
+
+
+def _uncertain(event: Event, start: float) -> State:
+    return State(Activation(name=event.asked.get("model")), start, math.inf, False)
+
+
+def check(history: History, oracle: Oracle) -> list[str]:
+    """Every violation, in words."""
+    return Checker(history.events, oracle).run()
+
+
+class Checker:
+    """Looks through one history."""
+
+    def __init__(self, events: Sequence[Event], oracle: Oracle) -> None:
+        self._events = sorted(events, key=lambda event: event.end)
+        self._oracle = oracle
+        self._found: list[str] = []
+        self._numbers: dict[int, str] = {}
+        self._documents = self._registers()
+        self._active = self._activations()
+
+    def run(self) -> list[str]:
+        self._check_answers()
+        self._check_processes()
+        for event in self._events:
+            if event.outcome != "acknowledged":
+                continue
+            match event.kind:
+                case "list":
+                    self._check_listing(event)
+                case "list-after-loss":
+                    self._check_prefix(event)
+                case "search":
+                    self._check_search(event)
+                case "embed":
+                    self._check_embedding(event)
+        return self._found
+
+    def _violation(self, event: Event, words: str) -> None:
+        self._found.append(f"event {event.number} ({event.kind} by {event.actor} at {event.start:.3f}): {words}")
+
+    def _registers(self) -> dict[str, Register]:
+        """The registers of all documents."""
+        registers: dict[str, Register] = defaultdict(lambda: Register([State(None, -math.inf, -math.inf, True)]))
+        for event in sorted(self._events, key=lambda event: event.start):
+            if event.kind in _WRITES and event.outcome != "refused":
+                for identity, value in written(event).items():
+                    end = event.end if event.outcome == "acknowledged" else math.inf
+                    registers[identity].states.append(State(value, event.start, end, event.outcome == "acknowledged"))
+        return registers
+
+    def _activations(self) -> Register:
+        """The register of what is active."""
+        states = [State(Activation(None, 1), -math.inf, -math.inf, True)]
+        unheard: list[Event] = []
+        for event in sorted(self._events, key=lambda event: event.start):
+            if event.kind not in ("reload", "rollback"):
+                continue
+            if event.kind == "reload" and "id" in event.answered:
+                # It was accepted, so no other runs.
+                unheard = []
+            if event.outcome == "refused":
+                continue
+            if event.outcome == "acknowledged":
+                model = event.answered.get("checkpoint") or event.answered.get("model")
+                states.append(State(Activation(model, event.answered["generation"]), event.start, event.end, True))
+            else:
+                states.append(_uncertain(event, event.start))
+            if event.kind == "reload" and event.status == 0:
+                unheard.append(event)
+            # One that nobody heard of again may end at any time.
+            states += [_uncertain(other, event.start) for other in unheard if other is not event]
+        return Register(states)
+
+    def _check_answers(self) -> None:
+        """Statuses, forms of errors, and that connections break only when the process dies."""
+        deaths = [event for event in self._events if event.kind in ("ended", "terminated")]
+        faults = [event for event in self._events if event.kind == "fault" and event.answered["kind"] in _FAULTY]
+        for event in self._events:
+            if event.actor == "nemesis" or event.kind in ("list", "list-after-loss"):
+                continue
+            if event.status == 0:
+                if not any(death.start <= event.end + 5 and event.start <= death.end for death in deaths):
+                    self._violation(event, f"the connection broke while the process lived: {event.answered}")
+                continue
+            if event.outcome == "acknowledged" or 200 <= event.status < 300:
+                continue
+            error = event.answered.get("error")
+            if event.kind == "embed":
+                sound = isinstance(error, str) and "error_type" in event.answered
+                kind = ""
+            else:
+                sound = isinstance(error, dict) and {"type", "message", "param"} <= error.keys()
+                kind = error["type"] if sound and isinstance(error, dict) else ""
+            if not sound:
+                self._violation(event, f"status {event.status} without an error in the contract: {event.answered}")
+            if event.status >= 500:
+                faulty = any(fault.start <= event.end and event.start <= fault.end + 1 for fault in faults)
+                stopping = any(event.start <= death.end and event.end >= death.start - 1 for death in deaths)
+                stated = event.status == 503 and (
+                    event.kind == "embed" or (faulty and kind in _STORAGE) or (stopping and kind == "not_ready")
+                )
+                if not stated:
+                    self._violation(event, f"status {event.status}: {event.answered}")
+            elif event.status not in _EXPECTED.get(event.kind, ()):
+                self._violation(event, f"status {event.status} is not to be expected here: {event.answered}")
+
+    def _check_processes(self) -> None:
+        for event in self._events:
+            if event.kind == "ready" and event.end - event.start > RECOVERY_SECONDS:
+                self._violation(event, f"it was ready after {event.end - event.start:.1f} s")
+            if event.kind == "terminated" and event.answered["status"] != 0:
+                self._violation(event, f"it ended with {event.answered['status']} after SIGTERM")
+
+    def _check_listing(self, event: Event) -> None:
+        for identity in self._documents.keys() | event.answered.keys():
+            self._observe(event, identity, event.answered.get(identity))
+        self._check_batches(event)
+
+    def _observe(self, event: Event, identity: str, value: str | None) -> None:
+        """A read saw that value; note a violation unless it may have."""
+        if identity not in self._documents:
+            self._violation(event, f"{identity} was never written, and is there with {value!r}")
+            return
+        register = self._documents[identity]
+        possible = register.possible(event.start, event.end)
+        places = [place for place, known in possible.items() if known == value]
+        if not places:
+            self._violation(event, f"{identity} is {value!r} and may be {list(possible.values())}")
+        else:
+            register.see(event.end, places[0])
+
+    def _check_batches(self, listing: Event) -> None:
+        """Of each write whose outcome is unknown all documents are there or none; of a stream, the first ones."""
+        for event in self._events:
+            if event.kind not in _WRITES or event.outcome != "unknown" or event.end > listing.start:
+                continue
+            values = written(event)
+            last = {
+                identity: max(
+                    (state for state in self._documents[identity].states if state.start < listing.start),
+                    key=lambda state: state.start,
+                )
+                for identity in values
+            }
+            own = [identity for identity in values if last[identity].start == event.start]
+            if event.kind == "delete":
+                # Gone already, or never there: nothing can be told from those.
+                own = [identity for identity in own if self._was_there(identity, event)]
+            applied = [listing.answered.get(identity) == values[identity] for identity in own]
+            if event.kind == "bulk":
+                if applied != sorted(applied, reverse=True):
+                    self._violation(event, "of the stream later lines are there and earlier ones are not")
+            elif len(set(applied)) > 1:
+                self._violation(
+                    event, f"half applied, as event {listing.number} shows: {dict(zip(own, applied, strict=True))}"
+                )
+
+    def _was_there(self, identity: str, event: Event) -> bool:
+        before = self._documents[identity].possible(event.start, event.start)
+        return all(value is not None for value in list(before.values())[:1]) and len(before) <= 2
+
+    def _check_prefix(self, event: Event) -> None:
+        """The disk has lost the end of its log: what is left is what some earlier moment left, batch for batch."""
+        survived: list[Event] = []
+        lost: list[Event] = []
+        for write in self._events:
+            if write.kind not in _WRITES or write.outcome != "acknowledged":
+                continue
+            values = written(write)
+            own = [
+                identity
+                for identity in values
+                if self._documents[identity].states[-1].start == write.start and values[identity] is not None
+            ]
+            there = [event.answered.get(identity) == values[identity] for identity in own]
+            if write.kind != "bulk" and len(set(there)) > 1:
+                self._violation(write, "half of it survived the loss")
+            if own:
+                (survived if all(there) else lost).append(write)
+        for early in lost:
+            for late in survived:
+                if early.end < late.start and early.kind != "bulk":
+                    self._violation(early, f"was lost, and event {late.number}, which began after it, was not")
+        for identity, value in event.answered.items():
+            known = [state.value for state in self._documents[identity].states] if identity in self._documents else []
+            if value not in known:
+                self._violation(event, f"{identity} is {value!r}, which was never written")
+
+    def _check_search(self, event: Event) -> None:
+        header, body, results = event.answered["header"], event.answered["body"], event.answered["results"]
+        if header != body:
+            self._violation(event, f"headers say {header}, the body says {body}")
+        self._check_generation(event, body[0], body[1])
+        if body[0] not in self._oracle.checkpoints:
+            return
+        ids = [result[0] for result in results]
+        scores = [result[2] for result in results]
+        if len(set(ids)) < len(ids) or len(ids) > event.asked["k"]:
+            self._violation(event, f"{len(ids)} results, {len(set(ids))} different ones, for k {event.asked['k']}")
+        if any(later > earlier + TOLERANCE for earlier, later in pairwise(scores)):
+            self._violation(event, "results are not in the order of their scores")
+        self._check_scores(event, body[0], results)
+        # Before what is seen here is taken into account.
+        self._check_completeness(event, body[0], set(ids), scores)
+        for identity, text, _ in results:
+            self._observe(event, identity, text)
+
+    def _check_scores(self, event: Event, model: str, results: list[list[Any]]) -> None:
+        (query,) = self._oracle.queries(model, [event.asked["query"]])
+        documents = self._oracle.documents(model, [result[1] for result in results])
+        for (identity, text, score), vector in zip(results, documents, strict=True):
+            expected = float(np.dot(query, vector))
+            if abs(expected - score) > TOLERANCE:
+                self._violation(event, f"{identity} {text!r} has {score:.6f}, and {expected:.6f} with {model}")
+
+    def _check_completeness(self, event: Event, model: str, found: set[str], scores: list[float]) -> None:
+        """No document is left out that was there all the time and is nearer than the last one found."""
+        least = scores[-1] if len(scores) >= event.asked["k"] else -math.inf
+        there = {}
+        for identity, register in self._documents.items():
+            if identity not in found:
+                possible = list(register.possible(event.start, event.end).values())
+                if len(possible) == 1 and possible[0] is not None:
+                    there[identity] = possible[0]
+        (query,) = self._oracle.queries(model, [event.asked["query"]])
+        vectors = self._oracle.documents(model, list(there.values()))
+        for (identity, text), vector in zip(there.items(), vectors, strict=True):
+            if float(np.dot(query, vector)) > least + TOLERANCE:
+                self._violation(
+                    event, f"{identity} {text!r} is missing: {float(np.dot(query, vector)):.6f} above {least}"
+                )
+
+    def _check_embedding(self, event: Event) -> None:
+        model, number = event.answered["header"]
+        if event.asked["model"] and model != event.asked["model"]:
+            self._violation(event, f"{event.asked['model']} was asked for, {model} answered")
+        if not event.asked["model"]:
+            self._check_generation(event, model, number)
+        self._name(event, model, number)
+        if model in self._oracle.checkpoints:
+            (expected,) = self._oracle.documents(model, [event.asked["text"]])
+            vector = np.array(event.answered["vector"], dtype=np.float32)
+            if vector.shape != expected.shape or float(np.abs(vector - expected).max()) > TOLERANCE:
+                self._violation(event, f"the vector is not that of {model}")
+
+    def _check_generation(self, event: Event, model: str, number: int) -> None:
+        """The generation that answered may have been active, and is none before one that was seen."""
+        self._name(event, model, number)
+        possible = self._active.possible(event.start, event.end)
+        places = [place for place, known in possible.items() if known.fits(model, number)]
+        if not places:
+            self._violation(event, f"generation {number} of {model} answers; it may be {list(possible.values())}")
+            return
+        self._active.states[places[0]].value = Activation(model, number)
+        self._active.see(event.end, places[0])
+
+    def _name(self, event: Event, model: str, number: int) -> None:
+        if self._numbers.setdefault(number, model) != model:
+            self._violation(event, f"generation {number} was of {self._numbers[number]} and is of {model}")
+
+
+_EXPECTED: dict[str, Iterable[int]] = {
+    "put": (429,),
+    "bulk": (429,),
+    "delete": (),
+    "search": (429,),
+    "embed": (404, 429),
+    "reload": (409, 404),
+    "rollback": (422,),
+    "cancel": (),
+    "upload": (),
+    "job": (),
+    "page": (),
+}
+
+
+def written(event: Event) -> dict[str, str | None]:
+    """What a write makes of each document, in its order."""
+    if event.kind == "delete":
+        return dict.fromkeys(event.asked["ids"])
+    return dict(event.asked["texts"])

@@ -1,0 +1,49 @@
+"""Everything that was asked of the service and what it answered, with times."""
+
+import itertools
+import json
+import threading
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+# acknowledged: it was answered that it is done. refused: it was answered that it is not. unknown: it may be done.
+Outcome = Literal["acknowledged", "refused", "unknown"]
+
+
+@dataclass
+class Event:
+    """One request, from `start` to `end` in seconds of one clock, or a mark of what happened to the process.
+
+    `kind` is put, bulk, delete, search, list, embed, reload, rollback, upload, or launched, ready, fault, ended.
+    `asked` and `answered` are what was sent and what came back, as far as the checker needs it.
+    """
+
+    kind: str
+    actor: str
+    start: float
+    end: float
+    outcome: Outcome
+    status: int = 0
+    asked: dict[str, Any] = field(default_factory=dict)
+    answered: dict[str, Any] = field(default_factory=dict)
+    number: int = 0
+
+
+class History:
+    """Events in the order in which they ended. Safe from any thread."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+
+    def add(self, event: Event) -> Event:
+        with self._lock:
+            event.number = next(self._numbers)
+            self.events.append(event)
+        return event
+
+    def write(self, path: Path) -> None:
+        """As JSON lines."""
+        path.write_text("".join(json.dumps(asdict(event)) + "\n" for event in self.events))

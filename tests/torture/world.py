@@ -1,0 +1,360 @@
+"""One episode: a service on a data folder through all the lives of a plan, and the history of it."""
+
+import json
+import mmap
+import os
+import random
+import re
+import resource
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from tests.torture import actors
+from tests.torture.actors import Actors, Caller, Gone
+from tests.torture.history import Event, History
+from tests.torture.plan import Fault, FaultKind, Plan
+
+# How long a start may take at most, whatever came before, on a busy machine.
+RECOVERY_SECONDS = 30.0
+# And how long a service needs to be itself again after its disk is.
+MENDED_SECONDS = 5.0
+_FAULT_SECONDS = 0.4
+_CONTROL = struct.Struct("iiqq")
+_DISK: dict[FaultKind, int] = {
+    "disk-full": 1,
+    "failing-writes": 2,
+    "failing-syncs": 3,
+    "short-writes": 4,
+    "failing-reads": 5,
+}
+
+
+class Hangs(Exception):
+    """The service does not start, or does not end."""
+
+
+class Nursery:
+    """The process that forks service processes, and the control of their disk and clock."""
+
+    def __init__(self, folder: Path) -> None:
+        self._library = folder / "disk.so"
+        source = Path(__file__).with_name("disk.c")
+        subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", self._library, source, "-ldl"], check=True)
+        control = folder / "control"
+        control.write_bytes(bytes(_CONTROL.size))
+        with control.open("r+b") as file:
+            self._control = mmap.mmap(file.fileno(), _CONTROL.size)
+        environment = {
+            "LD_PRELOAD": str(self._library),
+            "TORTURE_CONTROL": str(control),
+            "GOMP_SPINCOUNT": "1000",
+            # A whole machine's worth of threads for two layers of 32 numbers only makes two processes slower.
+            "OMP_NUM_THREADS": "1",
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.torture.victim"],
+            env={name: value for name, value in os.environ.items() if not name.startswith("INSTAR_")} | environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self._born = threading.Condition()
+        self._last = 0
+        self._ended: dict[int, int] = {}
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def launch(self, environment: dict[str, str], log: Path, fault: Fault | None) -> int:
+        """Fork a service and return its process id."""
+        command = {
+            "environment": environment,
+            "log": str(log),
+            "step": fault.step if fault else None,
+            "pass": fault.passed if fault else 0,
+        }
+        assert self._process.stdin is not None
+        with self._born:
+            self._last = 0
+            self._process.stdin.write(json.dumps(command).encode() + b"\n")
+            self._process.stdin.flush()
+            if not self._born.wait_for(lambda: self._last, 60):
+                raise Hangs("the nursery does not answer")
+            return self._last
+
+    def status(self, pid: int) -> int | None:
+        """The exit status, negative for a signal; None while it lives."""
+        return self._ended.get(pid)
+
+    def wait(self, pid: int, seconds: float) -> int:
+        """The exit status when it has ended; raises Hangs."""
+        with self._born:
+            if not self._born.wait_for(lambda: pid in self._ended, seconds):
+                raise Hangs(f"process {pid} has not ended after {seconds} s")
+        return self._ended[pid]
+
+    def set_disk(self, kind: FaultKind | None, spared: int = 0) -> None:
+        """From now on the disk fails after `spared` more calls, or no longer."""
+        _, _, clock, hits = _CONTROL.unpack(self._control[:])
+        self._control[:] = _CONTROL.pack(_DISK[kind] if kind else 0, spared, clock, hits)
+
+    def set_clock(self, seconds: int) -> None:
+        """The clock of the day is ahead by so many seconds."""
+        mode, spared, _, hits = _CONTROL.unpack(self._control[:])
+        self._control[:] = _CONTROL.pack(mode, spared, seconds, hits)
+
+    @property
+    def hits(self) -> int:
+        """Calls that were made to fail so far."""
+        found: int = _CONTROL.unpack(self._control[:])[3]
+        return found
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(30)
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            answer = json.loads(line)
+            with self._born:
+                if "pid" in answer:
+                    self._last = answer["pid"]
+                else:
+                    self._ended[answer["ended"]] = answer["status"]
+                self._born.notify_all()
+
+
+@dataclass
+class World:
+    """What the episodes of a campaign have in common. `models` are checkpoint ids by name."""
+
+    nursery: Nursery
+    checkpoints: dict[str, Path]
+    models: dict[str, str]
+    upload: Path
+
+
+class Episode:
+    """Runs a plan in a folder of its own."""
+
+    def __init__(self, world: World, plan: Plan, folder: Path) -> None:
+        self._world = world
+        self._plan = plan
+        self._data = folder / "data"
+        self._log = folder / "log"
+        self.history = History()
+        self._pick = random.Random(f"nemesis {plan.seed}")
+        self._environment = {
+            "INSTAR_PORT": "0",
+            "INSTAR_DATA_DIR": str(self._data),
+            "INSTAR_CHECKPOINTS_DIR": str(folder / "checkpoints"),
+            "INSTAR_MODEL": "one",
+            "INSTAR_RETAIN": "2",
+            "INSTAR_MEMORY_RESERVE": "0",
+            "INSTAR_DISK_RESERVE": "0",
+            # A reload of 600 small documents then has several portions and batches.
+            "INSTAR_BULK_BATCH_TOKENS": "2048",
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "checkpoints").mkdir()
+        for name, path in world.checkpoints.items():
+            (folder / "checkpoints" / name).symlink_to(path)
+        self._pid = 0
+        self._url = ""
+
+    def run(self) -> History:
+        """Live every life, and look at what is left. Raises Hangs."""
+        try:
+            for number, life in enumerate(self._plan.lives):
+                self._live(number, life.fault, life.actions)
+            if not (self._plan.lives and self._plan.lives[-1].fault.kind == "truncate-wal"):
+                self._look_back()
+        finally:
+            self._world.nursery.set_disk(None)
+            self._world.nursery.set_clock(0)
+            if self._pid and self._world.nursery.status(self._pid) is None:
+                os.kill(self._pid, signal.SIGKILL)
+                self._world.nursery.wait(self._pid, 10)
+        return self.history
+
+    def _live(self, number: int, fault: Fault, actions: dict[str, list[Any]]) -> None:
+        if not self._start(fault if fault.kind == "kill-at" else None):
+            # It died of its fault before it was ready.
+            self._start(None)
+        try:
+            if number:
+                self._list("list")
+            cast = Actors(self._url, self.history, self._world.upload, number)
+            pending = [
+                event
+                for event in self.history.events
+                if event.kind == "reload" and event.outcome == "unknown" and "id" in event.answered
+            ]
+            cast.begin(actions, lambda name: self._world.models.get(name, ""), pending)
+        except Gone:
+            self._ended()
+            return
+        self._strike(fault)
+        if fault.kind in ("kill-at", "none"):
+            cast.join()
+        if fault.kind != "terminate" and self._world.nursery.status(self._pid) is None:
+            if fault.kind not in ("kill", "flip", "unlink", "truncate-wal"):
+                cast.join()
+            self._signal(signal.SIGKILL)
+        self._ended()
+        cast.join()
+        self._spoil(fault)
+
+    def _start(self, armed: Fault | None) -> bool:
+        """Launch a process and wait until it is ready; False if it was armed and died on the way."""
+        began = time.monotonic()
+        self._log.touch()
+        offset = self._log.stat().st_size
+        self._pid = self._world.nursery.launch(self._environment, self._log, armed)
+        self._mark("launched", began, {"armed": armed.step if armed else None})
+        while time.monotonic() - began < RECOVERY_SECONDS:
+            with self._log.open("rb") as log:
+                log.seek(offset)
+                found = re.search(rb"ready on (\S+)", log.read())
+            if found:
+                self._url = found[1].decode()
+                self._mark("ready", began, {})
+                return True
+            status = self._world.nursery.status(self._pid)
+            if status is not None:
+                self._ended()
+                if armed is None:
+                    raise Hangs(f"the service ended with {status} instead of starting; its log is {self._log}")
+                return False
+            time.sleep(0.01)
+        raise Hangs(f"the service is not ready after {RECOVERY_SECONDS} s; its log is {self._log}")
+
+    def _strike(self, fault: Fault) -> None:
+        """Do to the living process what the fault says."""
+        if fault.kind in ("kill-at", "none"):
+            return
+        time.sleep(fault.after)
+        began = time.monotonic()
+        nursery = self._world.nursery
+        if fault.kind in _DISK:
+            nursery.set_disk(fault.kind, self._pick.randrange(6))
+            time.sleep(_FAULT_SECONDS)
+            nursery.set_disk(None)
+            self._mark("fault", began, {"kind": fault.kind})
+            self._must_recover()
+        elif fault.kind == "clock":
+            nursery.set_clock(self._pick.choice((-1, 1)) * 86_400 * self._pick.randrange(1, 4000))
+            self._mark("fault", began, {"kind": fault.kind})
+        elif fault.kind == "pause":
+            self._signal(signal.SIGSTOP)
+            time.sleep(_FAULT_SECONDS)
+            self._signal(signal.SIGCONT)
+            self._mark("fault", began, {"kind": fault.kind})
+        elif fault.kind == "memory":
+            self._starve(began)
+        elif fault.kind == "terminate":
+            self._signal(signal.SIGTERM)
+            status = nursery.wait(self._pid, RECOVERY_SECONDS)
+            self._mark("terminated", began, {"status": status})
+        else:
+            self._signal(signal.SIGKILL)
+
+    def _starve(self, began: float) -> None:
+        """Let the process take no more address space for a while. It may die of that."""
+        size = int(Path(f"/proc/{self._pid}/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.prlimit(self._pid, resource.RLIMIT_AS, (size + (4 << 20), resource.RLIM_INFINITY))
+        time.sleep(_FAULT_SECONDS)
+        if self._world.nursery.status(self._pid) is None:
+            resource.prlimit(self._pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        self._mark("fault", began, {"kind": "memory"})
+        if self._world.nursery.status(self._pid) is None:
+            self._must_recover()
+
+    def _must_recover(self) -> None:
+        """Write until it is acknowledged."""
+        began = time.monotonic()
+        caller = Caller("prober", self._url, self.history)
+        number = 0
+        try:
+            while actors.put(caller, ["probe"], f"prober.{began}.{number}").outcome != "acknowledged":
+                number += 1
+                if time.monotonic() - began > MENDED_SECONDS:
+                    raise Hangs(f"no write succeeds {MENDED_SECONDS} s after the disk is well again")
+                time.sleep(0.05)
+        except Gone:
+            pass
+        finally:
+            caller.close()
+
+    def _spoil(self, fault: Fault) -> None:
+        """Do to the files of the dead process what the fault says."""
+        self._world.nursery.set_clock(0)
+        if fault.kind == "flip":
+            for path in (self._data / "vectors").glob("*.db*"):
+                content = bytearray(path.read_bytes())
+                for _ in range(3 if content and not path.name.endswith("-shm") else 0):
+                    content[self._pick.randrange(len(content))] ^= 1 << self._pick.randrange(8)
+                path.write_bytes(content)
+        elif fault.kind == "unlink":
+            stores = sorted((self._data / "vectors").glob("*.db"))
+            if stores:
+                chosen = self._pick.choice(stores)
+                for path in chosen.parent.glob(f"{chosen.name}*"):
+                    path.unlink()
+        elif fault.kind == "truncate-wal":
+            log = self._data / "corpus.db-wal"
+            if log.exists():
+                os.truncate(log, self._pick.randrange(log.stat().st_size + 1))
+            self._start(None)
+            self._list("list-after-loss")
+            self._signal(signal.SIGKILL)
+            self._ended()
+
+    def _look_back(self) -> None:
+        """Start once more, and ask for everything, of the active generation and of the retained ones."""
+        self._start(None)
+        listed = self._list("list")
+        caller = Caller("looker", self._url, self.history)
+        for _ in range(3):
+            for words in actors.WORDS[::8]:
+                actors.search(caller, words, 1000)
+            for words in list(listed.answered.values())[::40]:
+                actors.search(caller, words, 3)
+            actors.rollback(caller)
+        caller.close()
+        began = time.monotonic()
+        self._signal(signal.SIGTERM)
+        status = self._world.nursery.wait(self._pid, RECOVERY_SECONDS)
+        self._mark("terminated", began, {"status": status})
+        self._ended()
+
+    def _list(self, kind: str) -> Event:
+        caller = Caller("looker", self._url, self.history)
+        try:
+            return actors.listing(caller, kind)
+        finally:
+            caller.close()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._world.nursery.status(self._pid) is None:
+            os.kill(self._pid, number)
+
+    def _ended(self) -> None:
+        status = self._world.nursery.wait(self._pid, RECOVERY_SECONDS)
+        self._mark("ended", time.monotonic(), {"status": status})
+
+    def _mark(self, kind: str, start: float, answered: dict[str, Any]) -> None:
+        self.history.add(Event(kind, "nemesis", start, time.monotonic(), "acknowledged", 0, {}, answered))
+
+
+Runner = Callable[[Plan], History]
