@@ -237,8 +237,8 @@ class Activation:
         kept = tuple(other for other in others if other.number != record.number)[: self._retain]
         self._generations.active = activated
         self._generations.retained = kept
-        self._release(others)
         switched(activated)
+        self._release(others)
         self._reached("reload.switched")
         log.info("generation %d of %s is active with %d documents", record.number, activated.model, documents)
         return activated

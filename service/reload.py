@@ -22,7 +22,7 @@ from service.corpus.records import GenerationRecord, Records
 from service.encoder import probe
 from service.encoder.encoder import Encoder
 from service.encoding import Encoding
-from service.errors import Conflict, InstarError, NotFound
+from service.errors import Conflict, InstarError, InsufficientResources, NotFound, StorageFailed
 from service.generation import Generation, Generations
 from service.job import Job, JobState, Stage
 from service.steps import Reached
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 # A job that takes the process down with it must not do so forever.
 _MAX_ATTEMPTS = 3
+# Seconds between attempts to record how a job ended.
+_SAVE_AGAIN = 0.5
 
 
 class Reloads:
@@ -82,7 +84,12 @@ class Reloads:
         """Go on with the job that a crash or a stop interrupted, if there is one."""
         for record in self._records.unfinished_jobs():
             job = Job.model_validate_json(record)
-            if job.attempts >= _MAX_ATTEMPTS or self._current is not None:
+            active = self._generations.acquire()
+            if job.checkpoint == active.model:
+                # The crash came between the activation and this note of it.
+                job.generation = active.number
+                await self._end(job, "done")
+            elif job.attempts >= _MAX_ATTEMPTS or self._current is not None:
                 await self._end(
                     job, "failed", f"it was interrupted {job.attempts} times: see the log, then reload again"
                 )
@@ -120,9 +127,9 @@ class Reloads:
             await asyncio.wait([self._task])
 
     async def _launch(self, job: Job) -> None:
-        self._current = job
         job.attempts += 1
         await self._save(job)
+        self._current = job
         self._reached("reload.queued")
         self._task = asyncio.get_running_loop().create_task(self._run(job), name=f"reload-{job.id}")
 
@@ -219,8 +226,18 @@ class Reloads:
         log.info("reload %s of %s: %s", job.id, job.checkpoint or job.model, stage)
 
     async def _end(self, job: Job, state: JobState, reason: str | None = None) -> None:
-        job.state, job.stage, job.reason, job.ended, job.eta_s = state, "ended", reason, datetime.now(UTC), None
-        await self._save(job)
+        """Say how it ended when that is on the disk, and not before: else a restart would go on with it."""
+        end = {"state": state, "stage": "ended", "reason": reason, "ended": datetime.now(UTC), "eta_s": None}
+        ended = job.model_copy(update=end)
+        while True:
+            try:
+                await self._save(ended)
+                break
+            except (StorageFailed, InsufficientResources) as error:
+                log.error("the end of reload %s cannot be recorded: %s", job.id, error)
+                await asyncio.sleep(_SAVE_AGAIN)
+        for name, value in end.items():
+            setattr(job, name, value)
         log.log(logging.INFO if state == "done" else logging.WARNING, "reload %s: %s %s", job.id, state, reason or "")
 
     async def _save(self, job: Job) -> None:

@@ -2,16 +2,17 @@
 
 Everything that changes the corpus, an index or the set of generations runs on one thread, so none of
 it needs a lock, and what one step does is seen whole or not at all. Embedding comes first and holds
-no one up: when it fails, nothing has changed. The corpus is first in the step: what is in an index is
-in the corpus, and what the corpus has and an index lacks is embedded at the next start.
+no one up: when it fails, nothing has changed. In the step, the next views of the indexes are made ready, then
+the corpus commits, then the views are shown: what is in an index is in the corpus, and the other way round.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
-from service.corpus.documents import Change, Document, Documents
+from service.corpus.documents import Change, Document, Documents, Prepare
 from service.corpus.filters import Filter
 from service.encoder.encoder import Vectors
 from service.encoding import Encoding
@@ -76,11 +77,13 @@ class Writing:
 
     async def delete(self, collection: str, ids: Sequence[str]) -> int:
         """Delete by id; returns how many there were."""
-        return await self._thread.run(lambda: self._spread(self._documents.delete(collection, ids)))
+        return await self._thread.run(lambda: self._follow(partial(self._documents.delete, collection, ids), {}))
 
     async def delete_matching(self, collection: str, tree: Filter) -> int:
         """Delete what passes the filter; returns how many that were."""
-        return await self._thread.run(lambda: self._spread(self._documents.delete_matching(collection, tree)))
+        return await self._thread.run(
+            lambda: self._follow(partial(self._documents.delete_matching, collection, tree), {})
+        )
 
     async def _embed(self, generation: Generation, texts: Sequence[str], vectors: dict[str, Vectors]) -> None:
         try:
@@ -99,22 +102,29 @@ class Writing:
     def _commit(self, collection: str, documents: Sequence[Document], vectors: dict[str, Vectors]) -> Generation | None:
         if any(generation.index.fingerprint not in vectors for generation in self._generations.written()):
             return None
-        before = self._documents.last_seq()
         # Of documents with the same id the last one stays, here as in the corpus.
         latest = {document.id: row for row, document in enumerate(documents)}
         order = list(latest.values())
-        change = self._documents.put(collection, [documents[row] for row in order])
-        self._reached("write.committed")
-        for index in self._generations.indexes():
-            own = vectors.get(index.fingerprint)
-            index.apply(change, None if own is None else own[order], before)
-        self._reached("write.indexed")
+        own = {fingerprint: found[order] for fingerprint, found in vectors.items()}
+        self._follow(lambda prepare: self._documents.put(collection, [documents[row] for row in order], prepare), own)
         return self._generations.acquire()
 
-    def _spread(self, change: Change) -> int:
-        before = self._documents.last_seq()
+    def _follow(self, write: Callable[[Prepare], Change], vectors: dict[str, Vectors]) -> int:
+        """Write to the corpus and have every index take it over; returns how many documents died.
+
+        What the indexes will show is made ready before the corpus commits. So a failure undoes the write as a whole,
+        and after the commit nothing is left that could fail.
+        """
+        indexes = list(self._generations.indexes())
+        ready: list[Callable[[], None]] = []
+        change = write(
+            lambda coming: ready.extend(index.prepare(coming, vectors.get(index.fingerprint)) for index in indexes)
+        )
         self._reached("write.committed")
-        for index in self._generations.indexes():
-            index.apply(change, None, before)
+        for publish in ready:
+            publish()
+        for index in indexes:
+            if index.fingerprint in vectors:
+                index.keep(change.added, vectors[index.fingerprint])
         self._reached("write.indexed")
         return len(change.died)

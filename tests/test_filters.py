@@ -64,7 +64,8 @@ def test_a_filter_finds_what_its_definition_says(
     documents: Documents, corpus: list[dict[str, Any]], source: dict[str, Any]
 ) -> None:
     collection = uuid4().hex
-    change = documents.put(collection, [Document(str(n), "text", metadata) for n, metadata in enumerate(corpus)])
+    written = [Document(str(n), "text", metadata) for n, metadata in enumerate(corpus)]
+    change = documents.put(collection, written, lambda _: None)
     universe = np.array(change.added, dtype=np.int64)
     found = filters.evaluate(filters.parse(source), lambda leaf: documents.having(collection, leaf), lambda: universe)
     expected = [seq for seq, metadata in zip(change.added, corpus, strict=True) if passes(metadata, source)]

@@ -4,6 +4,7 @@ Ours is `{"error": {"type", "message", "param"}}`; `/v1` answers as OpenAI does,
 text-embeddings-inference does.
 """
 
+import errno
 import logging
 from typing import Any, cast
 
@@ -15,15 +16,21 @@ from starlette.exceptions import HTTPException
 from service.errors import (
     EncodingFailed,
     InstarError,
+    InsufficientResources,
     InvalidRequest,
     NotFound,
     NotReady,
     Overloaded,
+    StorageFailed,
     TooLarge,
     Unauthorized,
 )
 
 log = logging.getLogger(__name__)
+
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_DISK_FAILED = (errno.EIO, errno.EROFS, errno.ENODEV, errno.EBADF)
+_NO_MEMORY = ("can't start new thread", "can't allocate memory", "not enough memory")
 
 _TEI_TYPES: dict[type[InstarError], str] = {
     InvalidRequest: "Validation",
@@ -101,7 +108,23 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     return found
 
 
+def _circumstances(error: Exception) -> InstarError | None:
+    """What the machine lacks, if that is the error: then this program is not at fault."""
+    if isinstance(error, OSError):
+        if error.errno in _DISK_FULL:
+            return InsufficientResources("the disk is full: free some room, then try again")
+        if error.errno in _DISK_FAILED:
+            return StorageFailed(f"the disk cannot be used ({error.strerror}): check it, then try again")
+    # Python and torch have no class of their own for these.
+    if isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY):
+        return InsufficientResources("the memory is used up: try again in a while, or give the service more")
+    return None
+
+
 async def _unknown(request: Request, error: Exception) -> JSONResponse:
+    known = _circumstances(error)
+    if known is not None:
+        return answer(request, known)
     # The server logs the traceback; the caller learns nothing of the inside.
     log.error("%s %s failed: %s", request.method, request.url.path, type(error).__name__)
     return answer(

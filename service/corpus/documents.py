@@ -7,7 +7,7 @@ they are purged, so that a search which began before the write can still fetch w
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,22 +68,33 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one write did to a collection: versions added and versions that died of it, ascending."""
+    """What one write does to a collection: versions added and versions that die of it, ascending.
+
+    `before` is the highest sequence number there was.
+    """
 
     collection: str
+    before: int
     added: tuple[int, ...]
     died: tuple[int, ...]
 
 
+Prepare = Callable[[Change], None]
+
+
 class Documents:
-    """The documents of all collections. Writes come from one thread at a time; reads from any."""
+    """The documents of all collections. Writes come from one thread at a time; reads from any.
+
+    A write calls `prepare` before it is committed, and is undone if that raises: whoever has to follow it does there
+    all that can fail.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         with database.write() as connection:
             connection.executescript(SCHEMA)
 
-    def put(self, collection: str, documents: Sequence[Document]) -> Change:
+    def put(self, collection: str, documents: Sequence[Document], prepare: Prepare) -> Change:
         """Upsert by id in one transaction; of documents with the same id the last one stays.
 
         On return the write survives a power cut.
@@ -92,6 +103,7 @@ class Documents:
         died: list[int] = []
         latest = {document.id: document for document in documents}
         with self._database.write() as connection:
+            before = _given(connection)
             for document in latest.values():
                 died += self._bury(connection, collection, document.id)
                 metadata = json.dumps(document.metadata, ensure_ascii=False)
@@ -104,21 +116,27 @@ class Documents:
                     "INSERT INTO attributes VALUES (?, ?, ?, ?, ?)",
                     _attribute_rows(collection, row[0], document.metadata),
                 )
-        return Change(collection, tuple(added), tuple(sorted(died)))
+            change = Change(collection, before, tuple(added), tuple(sorted(died)))
+            prepare(change)
+        return change
 
-    def delete(self, collection: str, ids: Sequence[str]) -> Change:
+    def delete(self, collection: str, ids: Sequence[str], prepare: Prepare) -> Change:
         """Delete by id in one transaction; ids that are not there are passed over."""
         with self._database.write() as connection:
             died = [seq for identity in ids for seq in self._bury(connection, collection, identity)]
-        return Change(collection, (), tuple(sorted(died)))
+            change = Change(collection, _given(connection), (), tuple(sorted(died)))
+            prepare(change)
+        return change
 
-    def delete_matching(self, collection: str, tree: Filter) -> Change:
+    def delete_matching(self, collection: str, tree: Filter, prepare: Prepare) -> Change:
         """Delete what passes the filter, in one transaction."""
         live = self.live(collection)
         died = np.intersect1d(evaluate(tree, lambda leaf: self.having(collection, leaf), lambda: live), live).tolist()
         with self._database.write() as connection:
             connection.executemany("UPDATE documents SET dead = 1 WHERE seq = ?", ((seq,) for seq in died))
-        return Change(collection, (), tuple(died))
+            change = Change(collection, _given(connection), (), tuple(died))
+            prepare(change)
+        return change
 
     def get(self, collection: str, identity: str) -> Version | None:
         rows = self._read(
@@ -176,14 +194,13 @@ class Documents:
 
     def last_seq(self) -> int:
         """The highest sequence number given so far, 0 before the first."""
-        rows = self._read("SELECT seq FROM sqlite_sequence WHERE name = 'documents'")
-        return int(rows[0][0]) if rows else 0
+        with self._database.read() as connection:
+            return _given(connection)
 
     def reserve(self, seq: int) -> int:
         """Give no sequence number up to `seq` to a new version; returns the highest that had been given."""
         with self._database.write() as connection:
-            rows = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'documents'").fetchall()
-            given = int(rows[0][0]) if rows else 0
+            given = _given(connection)
             if given < seq:
                 connection.execute("DELETE FROM sqlite_sequence WHERE name = 'documents'")
                 connection.execute("INSERT INTO sqlite_sequence VALUES ('documents', ?)", (seq,))
@@ -230,6 +247,12 @@ class Documents:
     def _read(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._database.read() as connection:
             return connection.execute(statement, values).fetchall()
+
+
+def _given(connection: sqlite3.Connection) -> int:
+    """The highest sequence number given so far."""
+    rows = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'documents'").fetchall()
+    return int(rows[0][0]) if rows else 0
 
 
 def _attribute_rows(collection: str, seq: int, metadata: dict[str, Any]) -> Iterator[tuple[str | int | float, ...]]:

@@ -6,6 +6,7 @@ for deletes reach every index at once.
 """
 
 import logging
+from collections.abc import Callable, Sequence
 
 from service.corpus.documents import Change
 from service.corpus.filters import Seqs
@@ -50,39 +51,50 @@ class Index:
             if part.view.sealed is not None
         }
 
-    def apply(self, change: Change, vectors: Vectors | None, before: int) -> None:
-        """Take over one write; `before` is the highest sequence number before it.
+    def prepare(self, change: Change, vectors: Vectors | None) -> Callable[[], None]:
+        """Make ready what one write will change; calling the result makes it seen, and cannot fail.
 
         Without `vectors`, or when the index is not complete anyway, only the deletes are taken over.
         """
-        for record in self._deaths:
-            record.extend(change.died)
-        complete = self.loaded and vectors is not None and self.high == before and len(change.added) > 0
-        if vectors is not None and len(change.added):
-            try:
-                self.store.put(change.added, vectors)
-            except (StorageFailed, InsufficientResources) as error:
-                # The corpus has the documents, so nothing is lost: the next start embeds them again.
-                log.warning("the vectors of %d documents are in memory only: %s", len(change.added), error)
-        added, own = (change.added, vectors) if complete and vectors is not None else ((), None)
+        complete = self.loaded and vectors is not None and self.high == change.before and len(change.added) > 0
         partition = self._partitions.get(change.collection)
-        if partition is None and added:
+        if partition is None:
             partition = Partition(self.store.dimensions)
-        if partition is not None:
-            partition.apply(added, partition.view.fresh_vectors[:0] if own is None else own, change.died)
-            self._partitions[change.collection] = partition
-        if complete:
-            self.high = change.added[-1]
+        if complete and vectors is not None:
+            view = partition.after(change.added, vectors, change.died)
+        else:
+            view = partition.after((), partition.view.fresh_vectors[:0], change.died)
+
+        def publish() -> None:
+            for record in self._deaths:
+                record.extend(change.died)
+            partition.view = view
+            if complete:
+                self._partitions[change.collection] = partition
+                self.high = change.added[-1]
+
+        return publish
+
+    def keep(self, seqs: Sequence[int], vectors: Vectors) -> None:
+        """Store the vectors of documents that the corpus has."""
+        try:
+            self.store.put(seqs, vectors)
+        except (StorageFailed, InsufficientResources, MemoryError) as error:
+            # Nothing is lost: the next start embeds them again.
+            log.warning("the vectors of %d documents are in memory only: %s", len(seqs), error)
 
     def close_gap(self, gap: dict[str, Seqs], high: int) -> bool:
         """Add the documents of `gap`, all those written after `self.high`; false if one has no vector yet."""
-        found = {collection: self.store.get(seqs) for collection, seqs in gap.items()}
-        if any(vectors is None for vectors in found.values()):
-            return False
-        for collection, vectors in found.items():
-            if vectors is not None:
-                partition = self._partitions.setdefault(collection, Partition(self.store.dimensions))
-                partition.apply(gap[collection].tolist(), vectors, ())
+        ready: list[tuple[str, Partition, View]] = []
+        for collection, seqs in gap.items():
+            vectors = self.store.get(seqs)
+            if vectors is None:
+                return False
+            partition = self._partitions.get(collection, Partition(self.store.dimensions))
+            ready.append((collection, partition, partition.after(seqs.tolist(), vectors, ())))
+        for collection, partition, view in ready:
+            partition.view = view
+            self._partitions[collection] = partition
         self.high = high
         return True
 

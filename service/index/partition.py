@@ -114,10 +114,12 @@ class Partition:
 
     def apply(self, added: Sequence[int], vectors: Vectors, died: Sequence[int]) -> None:
         """Add documents (ascending, above all that are there) and take others out, in one step."""
+        self.view = self.after(added, vectors, died)
+
+    def after(self, added: Sequence[int], vectors: Vectors, died: Sequence[int]) -> View:
+        """The view with these documents added and the others taken out, which nobody sees yet."""
         view = self._without(self.view, died)
-        if len(added):
-            view = self._with(view, added, vectors)
-        self.view = view
+        return self._with(view, added, vectors) if len(added) else view
 
     def replace_sealed(self, sealed: Sealed, before: View, died_since: Sequence[int]) -> None:
         """Put `sealed`, built of the live documents of `before`, in place of both parts as they were then."""

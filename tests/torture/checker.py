@@ -146,7 +146,7 @@ class Checker:
                 states.append(State(Activation(model, event.answered["generation"]), event.start, event.end, True))
             else:
                 states.append(_uncertain(event, event.start))
-            if event.kind == "reload" and event.status == 0:
+            if event.kind == "reload" and event.outcome == "unknown" and "id" not in event.answered:
                 unheard.append(event)
             # One that nobody heard of again may end at any time.
             states += [_uncertain(other, event.start) for other in unheard if other is not event]

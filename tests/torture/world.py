@@ -195,12 +195,7 @@ class Episode:
             if number:
                 self._list("list")
             cast = Actors(self._url, self.history, self._world.upload, number)
-            pending = [
-                event
-                for event in self.history.events
-                if event.kind == "reload" and event.outcome == "unknown" and "id" in event.answered
-            ]
-            cast.begin(actions, lambda name: self._world.models.get(name, ""), pending)
+            cast.begin(actions, lambda name: self._world.models.get(name, ""), self._pending())
         except Gone:
             self._ended()
             return
@@ -325,6 +320,8 @@ class Episode:
         self._start(None)
         listed = self._list("list")
         caller = Caller("looker", self._url, self.history)
+        for event in self._pending():
+            actors.follow(caller, event)
         for _ in range(3):
             for words in actors.WORDS[::8]:
                 actors.search(caller, words, 1000)
@@ -337,6 +334,14 @@ class Episode:
         status = self._world.nursery.wait(self._pid, RECOVERY_SECONDS)
         self._mark("terminated", began, {"status": status})
         self._ended()
+
+    def _pending(self) -> list[Event]:
+        """Reloads that were begun and not seen to end."""
+        return [
+            event
+            for event in self.history.events
+            if event.kind == "reload" and event.outcome == "unknown" and "id" in event.answered
+        ]
 
     def _list(self, kind: str) -> Event:
         caller = Caller("looker", self._url, self.history)
