@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks import contention, index, sample, swap
+from benchmarks import contention, index, losses, sample, swap, training
 
 REPORT = Path(__file__).parent.parent / "docs" / "measurements.md"
 
@@ -43,6 +43,21 @@ of a core, they spin while the thread that they wait for cannot run. The service
 `make bench-sample`. all-MiniLM-L6-v2, exact cosine over all passages; it does not know the product's words.
 
 {sample}
+
+## Training
+
+`make bench-train`. The same rows, the same loss and as many epochs with the defaults of sentence-transformers' trainer
+and with those of `python -m trainer`, one after the other in one process.
+
+{training}
+
+## Losses
+
+`make bench-losses ARGS="--beir FOLDER"`. Each loss sees the same judgements and one mined negative for each good
+document. "Random pairs" is the mean cosine of random documents, "general set" the change on the sample corpus, which
+was not trained on. stackfaq: questions about the answers of 125 Stack Exchange threads (Karan and Šnajder 2018).
+
+{losses}
 """
 
 
@@ -61,6 +76,8 @@ def build() -> str:
         index=index.table(_results(index.RESULTS)),
         contention=contention.table(_results(contention.RESULTS)),
         sample=sample.table(_results(sample.RESULTS)),
+        training=training.table(_results(training.RESULTS)),
+        losses=losses.table(_results(losses.RESULTS)),
     )
 
 
