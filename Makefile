@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: serve test lint format tune bench-swap bench-index bench-contention bench-sample bench-train bench-losses report clean
+.PHONY: serve test lint format tune bench-swap bench-index bench-contention bench-sample bench-train bench-losses bench-proof report clean
 
 serve: $(INSTALLED)  ## start the service with the sample corpus on http://127.0.0.1:8080
 	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m service
@@ -32,6 +32,9 @@ bench-train: $(INSTALLED)  ## rows trained in a second, against sentence-transfo
 
 bench-losses: $(INSTALLED)  ## what each loss comes to; ARGS="--beir FOLDER" for more data than the sample corpus
 	$(BIN)/python -m benchmarks.losses $(ARGS)
+
+bench-proof: $(INSTALLED)  ## one whole run of the trainer on other data; ARGS="--beir FOLDER"
+	$(BIN)/python -m benchmarks.proof $(ARGS)
 
 bench-swap: $(INSTALLED)  ## search latency and failures before, during and after a reload of 10,000 documents
 	$(BIN)/python -m benchmarks.swap

@@ -72,6 +72,14 @@ class EncodingFailed(InstarError):
     type = "encoding_failed"
 
 
+class EncoderFailed(InstarError):
+    """The encoder fails on every text."""
+
+    status = 503
+    type = "encoder_failed"
+    retry_after = 10
+
+
 class Overloaded(InstarError):
     """More is queued than can be served in a bearable time."""
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from service.encoder.encoder import Encoder, Prepared, Vectors
 from service.encoder.scheduler import Lane, Scheduler
-from service.errors import EncodingFailed, NotReady, Overloaded
+from service.errors import EncoderFailed, EncodingFailed, NotReady, Overloaded
 
 
 class Recorder:
@@ -27,6 +27,10 @@ class Recorder:
         self.gate.set()
         self.began = threading.Semaphore(0)
         self.priority = 0
+        self.broken = False
+
+    def prepare(self, texts: Sequence[str], side: Any) -> list[Prepared]:
+        return [text(name, side=side) for name in texts]
 
     def forward(self, batch: Sequence[Prepared]) -> Vectors:
         self.batches.append([item.text for item in batch])
@@ -35,6 +39,8 @@ class Recorder:
         self.priority = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
         if any(item.text == "bad" for item in batch):
             raise EncodingFailed("no vector")
+        if self.broken or any(item.text == "poison" for item in batch):
+            raise RuntimeError("could not create a primitive")
         return np.array([[item.tokens] for item in batch], dtype=np.float32)
 
 
@@ -130,6 +136,21 @@ def test_a_failing_batch_fails_its_callers_alone(scheduler: Scheduler) -> None:
     with pytest.raises(EncodingFailed):
         bad.result(10)
     assert good.result(10).tolist() == [[100.0]]
+
+
+def test_texts_on_which_the_model_breaks_are_told_from_a_broken_encoder(scheduler: Scheduler) -> None:
+    recorder = Recorder()
+    encoder = cast(Encoder, recorder)
+    with pytest.raises(EncodingFailed, match="one by one"):
+        scheduler.submit(encoder, [text("poison")], "interactive").result(10)
+    assert scheduler.ailment is None
+    recorder.broken = True
+    with pytest.raises(EncoderFailed):
+        scheduler.submit(encoder, [text("good")], "interactive").result(10)
+    assert scheduler.ailment == "RuntimeError: could not create a primitive"
+    recorder.broken = False
+    scheduler.submit(encoder, [text("good")], "interactive").result(10)
+    assert scheduler.ailment is None
 
 
 def test_a_full_lane_is_overloaded_and_recovers(scheduler: Scheduler) -> None:

@@ -21,6 +21,8 @@ def routes(core: Core, keys: Keys, metrics: Metrics) -> APIRouter:
         """200 while the process does its work; 503 when a part of it has ended, and only a restart helps."""
         if core.ready and not core.scheduler.alive:
             raise NotReady("the encoder's thread has ended: restart the service, and report its log")
+        if core.scheduler.ailment is not None:
+            raise NotReady(f"nothing can be encoded ({core.scheduler.ailment}): restart the service")
         if core.ailment is not None:
             raise NotReady(f"maintenance has ended ({core.ailment}): restart the service, and report its log")
         return {"status": "alive"}

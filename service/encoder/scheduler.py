@@ -10,6 +10,7 @@ A batch holds texts of one encoder and one kind, and at most as many tokens (pad
 lane allows; a text longer than that is a batch of its own.
 """
 
+import logging
 import os
 import sys
 import threading
@@ -23,12 +24,15 @@ from typing import Literal
 import numpy as np
 
 from service.encoder.encoder import Encoder, Prepared, Vectors
-from service.errors import NotReady, Overloaded
+from service.errors import EncoderFailed, EncodingFailed, NotReady, Overloaded
+
+log = logging.getLogger(__name__)
 
 Lane = Literal["interactive", "bulk"]
 _LANES: tuple[Lane, Lane] = ("interactive", "bulk")
 
 _LOWEST_PRIORITY = 19
+_PLAIN_TEXT = "a text on which no encoder fails"
 
 
 @dataclass(slots=True, eq=False)
@@ -69,6 +73,8 @@ class Scheduler:
         self._queue_tokens = queue_tokens
         self._changed = threading.Condition()
         self._stopping = False
+        # Why nothing can be encoded, until something is again.
+        self.ailment: str | None = None
         self.lanes: dict[Lane, LaneState] = {lane: LaneState() for lane in _LANES}
         self._threads = {
             lane: threading.Thread(target=self._run, args=(lane,), name=f"instar-{lane}", daemon=True)
@@ -140,13 +146,14 @@ class Scheduler:
             return
         items = [request.items[place] for request, place in batch.places]
         try:
-            vectors = batch.encoder.forward(items)
+            vectors = self._forward(batch.encoder, items)
         # Whatever a model raises belongs to the callers of this batch, and not to those after them.
         except Exception as error:
             for request, _ in batch.places:
                 with suppress(InvalidStateError):
                     request.future.set_exception(error)
             return
+        self.ailment = None
         for (request, place), vector in zip(batch.places, vectors, strict=True):
             request.rows[place] = vector
             request.missing -= 1
@@ -154,6 +161,29 @@ class Scheduler:
                 # Its caller may give up at any moment, also between a check and this line.
                 with suppress(InvalidStateError):
                     request.future.set_result(np.stack([row for row in request.rows if row is not None]))
+
+    def _forward(self, encoder: Encoder, items: Sequence[Prepared]) -> Vectors:
+        """The vectors; raises EncodingFailed if the texts are at fault, EncoderFailed if any text would be.
+
+        torch does not always recover from a moment without memory: what it could not make then is missing for good.
+        """
+        try:
+            return encoder.forward(items)
+        except (RuntimeError, MemoryError) as error:
+            log.warning("a batch failed: %s", error)
+            try:
+                encoder.forward(encoder.prepare([_PLAIN_TEXT], "document"))
+            except (RuntimeError, MemoryError) as again:
+                self.ailment = f"{type(again).__name__}: {again}"
+                raise EncoderFailed(
+                    "the encoder fails: try again in a while; if it goes on, restart the service"
+                ) from again
+            try:
+                return encoder.forward(items)
+            except (RuntimeError, MemoryError) as again:
+                raise EncodingFailed(
+                    f"the model fails on these texts ({again}): try them one by one to find out which"
+                ) from again
 
     def _take(self, lane: Lane) -> _Batch | None:
         """Form the next batch: the first request's texts, filled up with those of others that fit."""

@@ -66,6 +66,10 @@ class Caller:
             answered = {"body": answer.text[:500]}
         return self._history.add(Event(kind, self.name, start, end, outcome, answer.status_code, asked, answered))
 
+    def is_healthy(self) -> bool:
+        """What the service says of itself to whoever would restart it."""
+        return self._client.get("/health").is_success
+
     def note(self, event: Event) -> Event:
         """Note what no single request was."""
         return self._history.add(event)

@@ -22,7 +22,7 @@ from tests.torture.world import RECOVERY_SECONDS
 # Batches differ between the service and the oracle, and with them the last bits.
 TOLERANCE = 1e-4
 _WRITES = ("put", "bulk", "delete")
-_STORAGE = ("storage_failed", "insufficient_resources")
+_LACKS = ("storage_failed", "insufficient_resources")
 _FAULTY = ("disk-full", "failing-writes", "failing-syncs", "short-writes", "failing-reads", "memory")
 
 
@@ -177,8 +177,13 @@ class Checker:
             if event.status >= 500:
                 faulty = any(fault.start <= event.end and event.start <= fault.end + 1 for fault in faults)
                 stopping = any(event.start <= death.end and event.end >= death.start - 1 for death in deaths)
+                # An encoder that memory has broken stays so until the restart that /health asks for.
+                starved = any(fault.start <= event.end and fault.answered["kind"] == "memory" for fault in faults)
                 stated = event.status == 503 and (
-                    event.kind == "embed" or (faulty and kind in _STORAGE) or (stopping and kind == "not_ready")
+                    event.kind == "embed"
+                    or (faulty and kind in _LACKS)
+                    or (starved and kind == "encoder_failed")
+                    or (stopping and kind == "not_ready")
                 )
                 if not stated:
                     self._violation(event, f"status {event.status}: {event.answered}")

@@ -284,6 +284,10 @@ class Episode:
             while actors.put(caller, ["probe"], f"prober.{began}.{number}").outcome != "acknowledged":
                 number += 1
                 if time.monotonic() - began > MENDED_SECONDS:
+                    if not caller.is_healthy():
+                        # Whoever watches it would restart it now.
+                        self._mark("unhealthy", began, {})
+                        return
                     raise Hangs(f"no write succeeds {MENDED_SECONDS} s after the disk is well again")
                 time.sleep(0.05)
         except Gone:
