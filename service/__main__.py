@@ -1,7 +1,9 @@
-"""`python -m service`: run the service with the settings of the environment."""
+"""`python -m service`: run the service with the settings of the environment, or restore a backup."""
 
+import argparse
 import os
 import sys
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -9,7 +11,9 @@ from service.settings import Settings
 
 
 def main() -> int:
-    """Run until a signal; returns the exit code: 1 if the service cannot start, 2 if a setting is wrong."""
+    """Do it; returns the exit code: 1 if the service cannot start or the backup cannot be used, 2 if a setting or an
+    argument is wrong."""
+    given = _parser().parse_args()
     try:
         settings = Settings()
     except ValidationError as error:
@@ -17,6 +21,8 @@ def main() -> int:
             name = "_".join(["INSTAR", *map(str, problem["loc"])]).upper() if problem["loc"] else "settings"
             print(f"{name}: {problem['msg']}", file=sys.stderr)
         return 2
+    if given.command == "restore":
+        return _restore(given.file, settings)
     # GNU's OpenMP, which torch computes with, lets threads that wait for each other spin for milliseconds. On a
     # machine with anything else to do, they spin while the one they wait for cannot run, and encoding takes
     # many times as long (docs/measurements.md). It reads this once, when torch loads it.
@@ -25,6 +31,36 @@ def main() -> int:
     from service.server import serve  # noqa: PLC0415
 
     return serve(settings)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m service", description="Run the service, with the settings INSTAR_* of the environment."
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    restoring = commands.add_parser("restore", help="make the data folder INSTAR_DATA_DIR out of a backup")
+    restoring.add_argument("file", help="what GET /admin/backup answered, or - for standard input")
+    return parser
+
+
+def _restore(file: str, settings: Settings) -> int:
+    from service import backup  # noqa: PLC0415
+    from service.errors import InstarError  # noqa: PLC0415
+
+    try:
+        if file == "-":
+            backup.restore(sys.stdin.buffer, settings.data_dir)
+        else:
+            with Path(file).open("rb") as archive:
+                backup.restore(archive, settings.data_dir)
+    except InstarError as error:
+        print(error.message, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"the backup cannot be restored ({error}): check the file and the disk", file=sys.stderr)
+        return 1
+    print(f"{settings.data_dir} is restored: start the service, which embeds its documents before it is ready")
+    return 0
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from service import sample
+from service import backup, sample
 from service.activation import Activation
 from service.catalogue import Catalogue, base_folder
 from service.corpus.database import Database
@@ -40,6 +40,7 @@ class Core:
         self.ailment: str | None = None
         self.stopping = asyncio.Event()
         self._database = Database(settings.data_dir)
+        backup.clear(settings.data_dir)
         self._thread = WritingThread()
         self.documents = Documents(self._database)
         self.records = Records(self._database)

@@ -24,6 +24,7 @@ ADMIN = [
     ("POST", "/admin/reload", {"model": "absent"}),
     ("POST", "/admin/rollback", None),
     ("GET", "/admin/generations", None),
+    ("GET", "/admin/backup", None),
     ("GET", "/admin/models", None),
     ("PUT", "/admin/models/x", None),
     ("GET", "/admin/jobs/x", None),

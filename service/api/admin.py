@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from service import checkpoint, resources
+from service import backup, checkpoint, resources
 from service.api.body import StrictRoute, bounded
 from service.api.keys import Keys
+from service.backup import Snapshot
 from service.catalogue import Listing
 from service.core import Core
 from service.corpus.records import GenerationRecord
@@ -77,6 +79,19 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         activated = await core.activation.rollback(request.generation if request else None)
         return _shown(activated.record)
 
+    @router.get("/backup", response_class=StreamingResponse)
+    async def take_backup() -> Response:
+        """One consistent archive, as a tar, of the corpus and the checkpoints that it needs; see restore."""
+        core.require_ready()
+        settings = core.settings
+        snapshot = await asyncio.to_thread(backup.take, settings.data_dir, settings.disk_reserve)
+        name = f"instar-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar"
+        return StreamingResponse(
+            _archive(snapshot),
+            media_type="application/x-tar",
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )
+
     @router.get("/generations")
     async def generations() -> dict[str, Any]:
         """Every generation, the latest activation first."""
@@ -109,6 +124,15 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         return {"name": found.name, "model": found.id, "fingerprint": found.fingerprint, "size": found.size}
 
     return router
+
+
+async def _archive(snapshot: Snapshot) -> AsyncIterator[bytes]:
+    parts = snapshot.stream()
+    try:
+        while (part := await asyncio.to_thread(next, parts, None)) is not None:
+            yield part
+    finally:
+        snapshot.remove()
 
 
 async def _events(core: Core, identity: str) -> AsyncIterator[str]:

@@ -4,18 +4,33 @@ import fcntl
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from service.errors import InstarError
 from service.storage import translated
 
+FILE = "corpus.db"
 _CORPUS = "the corpus"
 
 
 class DataFolderInUse(InstarError):
     """Another process works on the data folder."""
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Within it no other process works on the data folder, which is made; raises DataFolderInUse if one does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DataFolderInUse(
+                f"another Instar uses {folder}: stop it, or give this one its own folder with INSTAR_DATA_DIR"
+            ) from error
+        yield
 
 
 class Database:
@@ -24,16 +39,9 @@ class Database:
     def __init__(self, folder: Path) -> None:
         """Open or create the database in `folder`; raises DataFolderInUse if another process has it, and
         StorageFailed if it cannot be read."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self._lock = (folder / "lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self._lock.close()
-            raise DataFolderInUse(
-                f"another Instar uses {folder}: stop it, or give this one its own folder with INSTAR_DATA_DIR"
-            ) from error
-        self._path = folder / "corpus.db"
+        self._held = ExitStack()
+        self._held.enter_context(locked(folder))
+        self._path = folder / FILE
         self._readers: SimpleQueue[sqlite3.Connection] = SimpleQueue()
         self._writing = threading.Lock()
         with translated(_CORPUS):
@@ -81,7 +89,7 @@ class Database:
         while not self._readers.empty():
             self._readers.get_nowait().close()
         self._writer.close()
-        self._lock.close()
+        self._held.close()
 
     def _abandon(self) -> None:
         # Some failures end the transaction by themselves.
