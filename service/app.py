@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from service import __version__
 from service.api import admin, documents, embed, failures, health, openai, search
+from service.api.hangup import HangUp
 from service.api.keys import Keys
 from service.api.metrics import Measured, Metrics
 from service.core import Core
@@ -56,6 +57,8 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
     keys = Keys(core.settings)
     metrics = Metrics(core)
     app.add_middleware(Measured, metrics=metrics)
+    # A reload or an upload is for everyone, and goes on.
+    app.add_middleware(HangUp, paths=("/embed", "/v1/", "/search", "/documents"))
     failures.install(app)
     for module in (embed, openai, search, documents, admin):
         app.include_router(module.routes(core, keys))

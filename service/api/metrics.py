@@ -1,5 +1,6 @@
 """Prometheus metrics: requests by route as they are answered, and the state of the core at each scrape."""
 
+import asyncio
 import time
 from collections.abc import Iterable
 
@@ -48,6 +49,10 @@ class Measured:
 
         try:
             await self._app(scope, receive, noted)
+        except asyncio.CancelledError:
+            # No answer has this status; nginx logs it for a caller that has gone.
+            status = 499
+            raise
         finally:
             # The template, not the path: a label for every document id would have no end.
             route = getattr(scope.get("route"), "path", "unknown")

@@ -1,6 +1,7 @@
 """Episodes one after the other, each checked; a failing one is kept, shrunk and told with its seed."""
 
 import shutil
+import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -37,8 +38,8 @@ class Tally:
                 armed = event.answered["armed"]
             elif event.kind == "ready":
                 self.slowest_recovery = max(self.slowest_recovery, event.end - event.start)
-            elif event.kind == "ended" and event.answered["status"] == -9:
-                self.deaths[armed or "a random moment"] += 1
+            elif event.kind == "ended" and event.answered["status"] == -signal.SIGKILL:
+                self.deaths["a random moment" if event.answered["killed"] else armed] += 1
             elif event.kind == "ended":
                 self.deaths[f"exit status {event.answered['status']}"] += 1
             elif event.kind == "fault":

@@ -15,6 +15,8 @@ import sys
 from collections import Counter
 from typing import Any
 
+from service import core
+from service.index import index, partition
 from service.server import serve
 from service.settings import Settings
 from service.steps import Reached, Step
@@ -58,6 +60,9 @@ def live(command: dict[str, Any]) -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.environ.update(command["environment"])
+    # Housekeeping that takes minutes and thousands of documents otherwise happens within a life.
+    core._SEAL_EVERY, core._PURGE_EVERY = 0.3, 0.9
+    partition.SEAL_FROM = index.SEAL_FROM = 64
     code = serve(Settings(), killer(command["step"], command["pass"]))
     sys.stdout.flush()
     os._exit(code)

@@ -170,6 +170,7 @@ class Episode:
         for name, path in world.checkpoints.items():
             (folder / "checkpoints" / name).symlink_to(path)
         self._pid = 0
+        self._killed = False
         self._url = ""
 
     def run(self) -> History:
@@ -215,6 +216,7 @@ class Episode:
         began = time.monotonic()
         self._log.touch()
         offset = self._log.stat().st_size
+        self._killed = False
         self._pid = self._world.nursery.launch(self._environment, self._log, armed)
         self._mark("launched", began, {"armed": armed.step if armed else None})
         while time.monotonic() - began < RECOVERY_SECONDS:
@@ -356,11 +358,12 @@ class Episode:
 
     def _signal(self, number: signal.Signals) -> None:
         if self._world.nursery.status(self._pid) is None:
+            self._killed = number == signal.SIGKILL
             os.kill(self._pid, number)
 
     def _ended(self) -> None:
         status = self._world.nursery.wait(self._pid, RECOVERY_SECONDS)
-        self._mark("ended", time.monotonic(), {"status": status})
+        self._mark("ended", time.monotonic(), {"status": status, "killed": self._killed})
 
     def _mark(self, kind: str, start: float, answered: dict[str, Any]) -> None:
         self.history.add(Event(kind, "nemesis", start, time.monotonic(), "acknowledged", 0, {}, answered))
