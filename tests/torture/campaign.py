@@ -32,10 +32,10 @@ class Tally:
     slowest_recovery: float = 0.0
 
     def count(self, history: History) -> None:
-        armed = None
+        armed = ""
         for event in history.events:
             if event.kind == "launched":
-                armed = event.answered["armed"]
+                armed = event.answered["armed"] or ""
             elif event.kind == "ready":
                 self.slowest_recovery = max(self.slowest_recovery, event.end - event.start)
             elif event.kind == "ended" and event.answered["status"] == -signal.SIGKILL:
@@ -68,11 +68,11 @@ class Campaign:
     """Runs plans in folders below `folder`, which holds what is left of those that failed."""
 
     def __init__(self, world: World, folder: Path) -> None:
-        self._world = world
+        self.world = world
         self._folder = folder
         self._runs = 0
         self.tally = Tally()
-        self._oracle = Oracle(
+        self.oracle = Oracle(
             {world.models[name]: path for name, path in world.checkpoints.items()}
             | {world.models["sent"]: world.upload.with_suffix("")}
         )
@@ -81,9 +81,9 @@ class Campaign:
         """Run a plan and return its violations."""
         self._runs += 1
         folder = self._folder / f"run-{self._runs}"
-        episode = Episode(self._world, plan, folder)
+        episode = Episode(self.world, plan, folder)
         try:
-            found = check(episode.run(), self._oracle)
+            found = check(episode.run(), self.oracle)
         except Hangs as hang:
             found = [str(hang)]
         self.tally.count(episode.history)

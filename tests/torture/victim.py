@@ -62,7 +62,8 @@ def live(command: dict[str, Any]) -> None:
     os.environ.update(command["environment"])
     # Housekeeping that takes minutes and thousands of documents otherwise happens within a life.
     core._SEAL_EVERY, core._PURGE_EVERY = 0.3, 0.9
-    partition.SEAL_FROM = index.SEAL_FROM = 64
+    for module in (partition, index):
+        vars(module)["SEAL_FROM"] = 64
     code = serve(Settings(), killer(command["step"], command["pass"]))
     sys.stdout.flush()
     os._exit(code)
