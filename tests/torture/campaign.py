@@ -32,14 +32,11 @@ class Tally:
     slowest_recovery: float = 0.0
 
     def count(self, history: History) -> None:
-        armed = ""
         for event in history.events:
-            if event.kind == "launched":
-                armed = event.answered["armed"] or ""
-            elif event.kind == "ready":
+            if event.kind == "ready":
                 self.slowest_recovery = max(self.slowest_recovery, event.end - event.start)
             elif event.kind == "ended" and event.answered["status"] == -signal.SIGKILL:
-                self.deaths["a random moment" if event.answered["killed"] else armed] += 1
+                self.deaths[event.answered["step"] or "a random moment"] += 1
             elif event.kind == "ended":
                 self.deaths[f"exit status {event.answered['status']}"] += 1
             elif event.kind == "fault":

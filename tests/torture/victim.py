@@ -24,6 +24,8 @@ from service.steps import Reached, Step
 # What loading a model imports late.
 _LATE = ("transformers.models.bert.modeling_bert", "sentence_transformers.sentence_transformer.modules")
 _POLL_SECONDS = 0.01
+# The last line of the log of one that was killed at its step.
+KILLED = "torture: killed at"
 
 
 def main() -> None:
@@ -76,6 +78,7 @@ def killer(step: Step | None, passed: int) -> Reached:
     def reached(name: Step) -> None:
         seen[name] += 1
         if name == step and seen[name] > passed:
+            os.write(2, f"{KILLED} {name}\n".encode())
             os.kill(os.getpid(), signal.SIGKILL)
 
     return reached

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +22,7 @@ from tests.torture import actors
 from tests.torture.actors import Actors, Caller, Gone
 from tests.torture.history import Event, History
 from tests.torture.plan import Fault, FaultKind, Plan
+from tests.torture.victim import KILLED
 
 # How long a start may take at most, whatever came before, on a busy machine.
 RECOVERY_SECONDS = 30.0
@@ -170,7 +172,6 @@ class Episode:
         for name, path in world.checkpoints.items():
             (folder / "checkpoints" / name).symlink_to(path)
         self._pid = 0
-        self._killed = False
         self._url = ""
 
     def run(self) -> History:
@@ -183,8 +184,8 @@ class Episode:
         finally:
             self._world.nursery.set_disk(None)
             self._world.nursery.set_clock(0)
-            if self._pid and self._world.nursery.status(self._pid) is None:
-                os.kill(self._pid, signal.SIGKILL)
+            if self._pid:
+                self._signal(signal.SIGKILL)
                 self._world.nursery.wait(self._pid, 10)
         return self.history
 
@@ -216,7 +217,6 @@ class Episode:
         began = time.monotonic()
         self._log.touch()
         offset = self._log.stat().st_size
-        self._killed = False
         self._pid = self._world.nursery.launch(self._environment, self._log, armed)
         self._mark("launched", began, {"armed": armed.step if armed else None})
         while time.monotonic() - began < RECOVERY_SECONDS:
@@ -268,10 +268,10 @@ class Episode:
 
     def _starve(self, began: float) -> None:
         """Let the process take no more address space for a while. It may die of that."""
-        size = int(Path(f"/proc/{self._pid}/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.prlimit(self._pid, resource.RLIMIT_AS, (size + (4 << 20), resource.RLIM_INFINITY))
-        time.sleep(_FAULT_SECONDS)
-        if self._world.nursery.status(self._pid) is None:
+        with suppress(ProcessLookupError, FileNotFoundError):
+            size = int(Path(f"/proc/{self._pid}/statm").read_text().split()[0]) * resource.getpagesize()
+            resource.prlimit(self._pid, resource.RLIMIT_AS, (size + (4 << 20), resource.RLIM_INFINITY))
+            time.sleep(_FAULT_SECONDS)
             resource.prlimit(self._pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         self._mark("fault", began, {"kind": "memory"})
         if self._world.nursery.status(self._pid) is None:
@@ -357,13 +357,18 @@ class Episode:
             caller.close()
 
     def _signal(self, number: signal.Signals) -> None:
-        if self._world.nursery.status(self._pid) is None:
-            self._killed = number == signal.SIGKILL
+        # It may have died a moment ago, and the nursery not have said so yet.
+        with suppress(ProcessLookupError):
             os.kill(self._pid, number)
 
     def _ended(self) -> None:
         status = self._world.nursery.wait(self._pid, RECOVERY_SECONDS)
-        self._mark("ended", time.monotonic(), {"status": status, "killed": self._killed})
+        self._mark("ended", time.monotonic(), {"status": status, "step": self._step()})
+
+    def _step(self) -> str:
+        """The step at which the process died by itself, if it did."""
+        found = re.fullmatch(rf"{KILLED} (\S+)", self._log.read_text(errors="replace").rstrip().rpartition("\n")[2])
+        return found[1] if found else ""
 
     def _mark(self, kind: str, start: float, answered: dict[str, Any]) -> None:
         self.history.add(Event(kind, "nemesis", start, time.monotonic(), "acknowledged", 0, {}, answered))
