@@ -23,6 +23,7 @@ def main() -> None:
         batch_tokens=settings.batch_tokens,
         bulk_batch_tokens=settings.bulk_batch_tokens,
         queue_tokens=settings.queue_tokens,
+        queue_seconds=settings.queue_seconds,
     )
     encoder = Encoder(checkpoint.read(folder, folder.name))
     items = encoder.prepare(texts.passages(documents), "document")

@@ -95,7 +95,8 @@ class Activation:
             try:
                 found = await asyncio.to_thread(self._documents.versions, part)
                 present = [seq for seq in part if seq in found]
-                vectors = await self._encoding.embed(encoder, [found[seq].text for seq in present], "document", "bulk")
+                texts = [found[seq].text for seq in present]
+                vectors = await self._encoding.embed(encoder, texts, "document", "bulk", patient=True)
                 await asyncio.to_thread(index.store.put, present, vectors)
                 self._reached("reload.stored")
                 progress(len(part))

@@ -49,6 +49,7 @@ class Core:
             batch_tokens=settings.batch_tokens,
             bulk_batch_tokens=settings.bulk_batch_tokens,
             queue_tokens=settings.queue_tokens,
+            queue_seconds=settings.queue_seconds,
         )
         self.encoding = Encoding(self.scheduler)
         self.catalogue = Catalogue(
@@ -110,7 +111,7 @@ class Core:
         """Something to try: documents, unless there ever were any, and a second checkpoint."""
         self.startup.stage = "indexing the sample corpus"
         if self.documents.last_seq() == 0:
-            await self.writing.put(DEFAULT_COLLECTION, sample.documents())
+            await self.writing.put(DEFAULT_COLLECTION, sample.documents(), patient=True)
         base = base_folder()
         if base is not None:
             await asyncio.to_thread(sample.write_checkpoint, base, self.settings.checkpoints_dir)

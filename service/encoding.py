@@ -9,9 +9,12 @@ import numpy as np
 
 from service.encoder.encoder import Encoder, Prepared, Side, Vectors
 from service.encoder.scheduler import Lane, Scheduler
+from service.errors import Overloaded
 
 _T = TypeVar("_T")
 _TOKENIZING_THREADS = 2
+# Seconds between two attempts to find room.
+_PATIENCE = 0.1
 
 
 class Encoding:
@@ -30,6 +33,10 @@ class Encoding:
         """Tokenize on a thread of its own, so that a long text holds nobody up."""
         return await self.apart(encoder.prepare, texts, side, prompt_name)
 
+    def require_room(self) -> None:
+        """Raise Overloaded where somebody who waits for an answer would wait too long; before anything costs time."""
+        self._scheduler.require_room("interactive")
+
     async def apart(self, function: Callable[..., _T], *arguments: Any) -> _T:
         """Run `function` on a tokenizing thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
@@ -39,9 +46,22 @@ class Encoding:
         chosen = lane or self._scheduler.lane_for(items)
         return await asyncio.wrap_future(self._scheduler.submit(encoder, items, chosen))
 
-    async def embed(self, encoder: Encoder, texts: Sequence[str], side: Side, lane: Lane | None = None) -> Vectors:
-        """Unit vectors (n, dimensions) of `texts`, as they are indexed and searched."""
+    async def embed(
+        self, encoder: Encoder, texts: Sequence[str], side: Side, lane: Lane | None = None, *, patient: bool = False
+    ) -> Vectors:
+        """Unit vectors (n, dimensions) of `texts`, as they are indexed and searched.
+
+        Raises Overloaded if too much waits already; `patient` callers wait for room instead.
+        """
         if not texts:
             return np.empty((0, encoder.dimensions), dtype=np.float32)
+        if lane is None:
+            self.require_room()
         items = await self.prepare(encoder, texts, side)
-        return encoder.finish(await self.raw(encoder, items, lane))
+        while True:
+            try:
+                return encoder.finish(await self.raw(encoder, items, lane))
+            except Overloaded:
+                if not patient:
+                    raise
+                await asyncio.sleep(_PATIENCE)

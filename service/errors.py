@@ -81,11 +81,14 @@ class EncoderFailed(InstarError):
 
 
 class Overloaded(InstarError):
-    """More is queued than can be served in a bearable time."""
+    """More is queued than can be served in a bearable time; `retry_after` seconds later there should be room."""
 
     status = 429
     type = "overloaded"
-    retry_after = 1
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class NotReady(InstarError):

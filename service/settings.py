@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     bulk_batch_tokens: int = Field(
         512, ge=1, description="most tokens in one bulk batch, for which a write waits during a reload"
     )
+    queue_seconds: float = Field(
+        5, gt=0, description="time that what waits in a lane may take to encode before callers get 429"
+    )
     queue_tokens: int = Field(262_144, ge=1, description="tokens that may wait in a lane before callers get 429")
     graph_from: int = Field(50_000, ge=1, description="documents of a collection from which HNSW replaces exact search")
     min_recall: float = Field(

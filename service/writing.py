@@ -60,15 +60,18 @@ class Writing:
         self._thread = thread
         self._reached = reached
 
-    async def put(self, collection: str, documents: Sequence[Document]) -> Generation:
-        """Upsert by id, all or none; returns the generation that was active then."""
+    async def put(self, collection: str, documents: Sequence[Document], *, patient: bool = False) -> Generation:
+        """Upsert by id, all or none; returns the generation that was active then.
+
+        Raises Overloaded if too much waits to be embedded; `patient` callers wait for room instead.
+        """
         self._generations.acquire()
         texts = [document.text for document in documents]
         vectors: dict[str, Vectors] = {}
         while True:
             for generation in self._generations.written():
                 if generation.index.fingerprint not in vectors:
-                    await self._embed(generation, texts, vectors)
+                    await self._embed(generation, texts, vectors, patient=patient)
             self._reached("write.embedded")
             # A generation may have begun to follow the writes meanwhile, and needs its vectors, too.
             committed = await self._thread.run(lambda: self._commit(collection, documents, vectors))
@@ -85,10 +88,12 @@ class Writing:
             lambda: self._follow(partial(self._documents.delete_matching, collection, tree), {})
         )
 
-    async def _embed(self, generation: Generation, texts: Sequence[str], vectors: dict[str, Vectors]) -> None:
+    async def _embed(
+        self, generation: Generation, texts: Sequence[str], vectors: dict[str, Vectors], *, patient: bool
+    ) -> None:
         try:
             vectors[generation.index.fingerprint] = await self._encoding.embed(
-                generation.encoder, texts, "document", "bulk"
+                generation.encoder, texts, "document", "bulk", patient=patient
             )
         except EncodingFailed:
             if generation is self._generations.active:

@@ -50,7 +50,7 @@ def text(name: str, tokens: int = 10, side: Any = "query") -> Prepared:
 
 @pytest.fixture
 def scheduler() -> Iterator[Scheduler]:
-    made = Scheduler(batch_tokens=100, bulk_batch_tokens=50, queue_tokens=10_000)
+    made = Scheduler(batch_tokens=100, bulk_batch_tokens=50, queue_tokens=10_000, queue_seconds=1000)
     made.start()
     yield made
     if made.alive:
@@ -185,7 +185,7 @@ def test_what_waits_at_the_stop_is_told_so(scheduler: Scheduler) -> None:
     )
 )
 def test_every_text_gets_its_own_vector_in_bounded_batches(requests: list[tuple[Any, list[int]]]) -> None:
-    scheduler = Scheduler(batch_tokens=100, bulk_batch_tokens=50, queue_tokens=1_000_000)
+    scheduler = Scheduler(batch_tokens=100, bulk_batch_tokens=50, queue_tokens=1_000_000, queue_seconds=1000)
     recorder = Recorder()
     encoder = cast(Encoder, recorder)
     futures = [

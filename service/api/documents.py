@@ -158,7 +158,8 @@ async def _stream(core: Core, request: Request, collection: str) -> Response:
     generation: Generation | None = None
     try:
         async for portion in _portions(cast(StrictRequest, request), settings):
-            generation = await core.writing.put(collection, portion)
+            # While it waits, nothing more is read of the stream, and its sender waits, too.
+            generation = await core.writing.put(collection, portion, patient=True)
             for document in portion:
                 ids.write((b"," if stored else b"") + orjson.dumps(document.id))
                 stored += 1

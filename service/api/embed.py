@@ -34,6 +34,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     async def embed(request: Annotated[EmbedRequest, ...]) -> Response:
         """Embed texts: a list of vectors, also for one text."""
         core.require_ready()
+        core.encoding.require_room()
         texts = [request.inputs] if isinstance(request.inputs, str) else request.inputs
         check_texts(texts, "inputs", core.settings)
         generation = core.generations.acquire(request.model)

@@ -39,6 +39,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         texts = await core.encoding.apart(_texts, request.input, encoder)
         check_texts(texts, "input", core.settings)
         check_dimensions(request.dimensions, encoder)
+        core.encoding.require_room()
         items = await core.encoding.prepare(encoder, texts, None)
         vectors = encoder.finish(await core.encoding.raw(encoder, items), request.dimensions)
         tokens = sum(item.tokens for item in items)

@@ -35,8 +35,8 @@ async def check(encoder: Encoder, encoding: Encoding) -> None:
     """Raise CheckpointRefused, with the reason, unless `encoder` is sound."""
     name = encoder.checkpoint.id
     try:
-        vectors = await encoding.embed(encoder, TEXTS, "document", "bulk")
-        await encoding.embed(encoder, TEXTS[:1], "query", "bulk")
+        vectors = await encoding.embed(encoder, TEXTS, "document", "bulk", patient=True)
+        await encoding.embed(encoder, TEXTS[:1], "query", "bulk", patient=True)
     except EncodingFailed as error:
         raise CheckpointRefused(
             f"{name} gives vectors that are not finite (NaN or infinity in its weights?): train or copy it again"
@@ -56,7 +56,7 @@ async def check(encoder: Encoder, encoding: Encoding) -> None:
 async def _check_canaries(encoder: Encoder, encoding: Encoding) -> None:
     manifest = encoder.checkpoint.manifest
     for canary in manifest.canaries if manifest else ():
-        (vector,) = await encoding.embed(encoder, [canary.text], canary.side, "bulk")
+        (vector,) = await encoding.embed(encoder, [canary.text], canary.side, "bulk", patient=True)
         known = np.array(canary.vector, dtype=np.float32)
         cosine = float(vector @ known) if vector.shape == known.shape else 0.0
         if cosine < MIN_CANARY_COSINE:

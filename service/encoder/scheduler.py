@@ -11,9 +11,11 @@ lane allows; a text longer than that is a batch of its own.
 """
 
 import logging
+import math
 import os
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
@@ -55,9 +57,10 @@ class _Batch:
 
 @dataclass(slots=True)
 class LaneState:
-    """What a lane has done and what waits in it, for metrics."""
+    """What a lane has done and what waits in it, for metrics; `rate` is tokens per second, 0 before the first batch."""
 
     waiting_tokens: int = 0
+    rate: float = 0.0
     batches: int = 0
     texts: int = 0
     tokens: int = 0
@@ -68,9 +71,10 @@ class LaneState:
 class Scheduler:
     """Runs encoders on one thread for each lane. `submit` is safe from any thread."""
 
-    def __init__(self, *, batch_tokens: int, bulk_batch_tokens: int, queue_tokens: int) -> None:
+    def __init__(self, *, batch_tokens: int, bulk_batch_tokens: int, queue_tokens: int, queue_seconds: float) -> None:
         self._budget: dict[Lane, int] = {"interactive": batch_tokens, "bulk": bulk_batch_tokens}
         self._queue_tokens = queue_tokens
+        self._queue_seconds = queue_seconds
         self._changed = threading.Condition()
         self._stopping = False
         # Why nothing can be encoded, until something is again.
@@ -121,12 +125,24 @@ class Scheduler:
         with self._changed:
             if self._stopping:
                 raise NotReady("the service is stopping: try again in a moment")
-            if state.waiting_tokens >= self._queue_tokens:
-                raise Overloaded("too many texts wait to be embedded: try again in a second, or send fewer at a time")
+            self._require_room(state)
             state.requests.append(request)
             state.waiting_tokens += sum(item.tokens for item in items)
             self._changed.notify_all()
         return future
+
+    def require_room(self, lane: Lane) -> None:
+        """Raise Overloaded if a submission would; for those who have costly things to do before it."""
+        with self._changed:
+            self._require_room(self.lanes[lane])
+
+    def _require_room(self, state: LaneState) -> None:
+        wait = state.waiting_tokens / state.rate if state.rate else 0.0
+        if state.waiting_tokens >= self._queue_tokens or wait > self._queue_seconds:
+            seconds = max(1, math.ceil(wait))
+            raise Overloaded(
+                f"what waits to be embedded takes some {seconds} s: try again then, or send fewer at a time", seconds
+            )
 
     def _run(self, lane: Lane) -> None:
         if lane == "bulk":
@@ -145,6 +161,7 @@ class Scheduler:
         if batch is None:
             return
         items = [request.items[place] for request, place in batch.places]
+        began = time.perf_counter()
         try:
             vectors = self._forward(batch.encoder, items)
         # Whatever a model raises belongs to the callers of this batch, and not to those after them.
@@ -154,6 +171,7 @@ class Scheduler:
                     request.future.set_exception(error)
             return
         self.ailment = None
+        self._measure(self.lanes[lane], sum(item.tokens for item in items), time.perf_counter() - began)
         for (request, place), vector in zip(batch.places, vectors, strict=True):
             request.rows[place] = vector
             request.missing -= 1
@@ -161,6 +179,11 @@ class Scheduler:
                 # Its caller may give up at any moment, also between a check and this line.
                 with suppress(InvalidStateError):
                     request.future.set_result(np.stack([row for row in request.rows if row is not None]))
+
+    def _measure(self, state: LaneState, tokens: int, seconds: float) -> None:
+        """Let the batch count for a tenth of the rate, so that it follows the load within a second or two."""
+        rate = tokens / max(seconds, 1e-9)
+        state.rate = rate if not state.rate else 0.9 * state.rate + 0.1 * rate
 
     def _forward(self, encoder: Encoder, items: Sequence[Prepared]) -> Vectors:
         """The vectors; raises EncodingFailed if the texts are at fault, EncoderFailed if any text would be.
