@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: serve test lint format torture leaks tune bench-swap bench-index bench-contention bench-sample bench-train bench-losses bench-proof report clean
+.PHONY: serve test lint format torture model leaks tune bench-swap bench-index bench-contention bench-sample bench-train bench-losses bench-proof report clean
 
 serve: $(INSTALLED)  ## start the service with the sample corpus on http://127.0.0.1:8080
 	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m service
@@ -26,6 +26,9 @@ format: $(INSTALLED)  ## format and sort imports
 
 torture: $(INSTALLED)  ## kill, fill, starve and corrupt a service, and check all that it answered; needs a C compiler
 	$(BIN)/python -m tests.torture $(ARGS)
+
+model: $(INSTALLED)  ## hundreds of random orders of events against a dictionary
+	$(BIN)/python -m pytest tests/test_model.py --model-examples 300
 
 leaks: $(INSTALLED)  ## 200 reloads, and what they leave behind
 	LEAKS=long $(BIN)/python -m pytest -s tests/test_leaks.py

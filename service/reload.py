@@ -117,6 +117,9 @@ class Reloads:
         if job is self._current and self._task is not None and not job.over:
             self._task.cancel()
             await asyncio.wait([self._task])
+            if not job.over:
+                # The task was cancelled before its first step, and could not say so itself.
+                await self._interrupted(job)
         return job
 
     async def stop(self) -> None:

@@ -43,3 +43,7 @@ def tiny_server(tmp_path: Path, tiny_checkpoints: Path) -> Iterator[Server]:
         (server.checkpoints / name).symlink_to(tiny_checkpoints / name)
     with server:
         yield server
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--model-examples", type=int, default=5, help="runs of the model test, of 25 steps each")

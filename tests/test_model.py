@@ -1,0 +1,252 @@
+"""The whole service below HTTP against a dictionary and exact search, through any order of what can happen to it."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+from sentence_transformers import SentenceTransformer
+
+from service.core import Core
+from service.corpus import filters
+from service.corpus.documents import Document
+from service.errors import InvalidRequest, NotFound
+from service.index import index, partition
+from service.job import Job
+from service.settings import Settings
+
+_T = TypeVar("_T")
+NAMES = ("one", "two")
+COLLECTIONS = ("default", "other")
+TEXTS = [
+    f"{first} {second}" for first in ("red", "green", "blue", "grey") for second in ("parcel", "ledger", "harbour")
+]
+QUERIES = ("green harbour", "a red one")
+RETAIN = 1
+
+documents = st.lists(
+    st.builds(
+        Document,
+        st.sampled_from([f"d{number}" for number in range(9)]),
+        st.sampled_from(TEXTS),
+        st.fixed_dictionaries({}, optional={"n": st.integers(0, 3)}),
+    ),
+    min_size=1,
+    max_size=6,
+)
+collections = st.sampled_from(COLLECTIONS)
+names = st.sampled_from(NAMES)
+
+
+class Exact:
+    """Vectors of all texts by each checkpoint, made without the service."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.vectors: dict[str, dict[str, Any]] = {}
+        for name in NAMES:
+            model = SentenceTransformer(str(folder / name), device="cpu")
+            found = model.encode([*TEXTS, *QUERIES], normalize_embeddings=True)
+            self.vectors[name] = dict(zip([*TEXTS, *QUERIES], found, strict=True))
+
+    def scores(self, name: str, query: str, texts: dict[str, str]) -> dict[str, float]:
+        """The cosine of each document to the query."""
+        own = self.vectors[name]
+        return {identity: float(own[text] @ own[query]) for identity, text in texts.items()}
+
+
+class ServiceMachine(RuleBasedStateMachine):
+    """Writes, deletes, searches, reloads, rolls back, keeps house, restarts and crashes."""
+
+    exact: Exact
+
+    @initialize()
+    def begin(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.folders = Path(tempfile.mkdtemp(prefix="instar-model-"))
+        self.data = self.folders / "0"
+        self.known: dict[str, dict[str, Document]] = {collection: {} for collection in COLLECTIONS}
+        self.active = "one"
+        self.former: list[str] = []
+        self.launches = 0
+        self.launch()
+
+    def launch(self) -> None:
+        self.core = Core(
+            Settings(
+                data_dir=self.data,
+                checkpoints_dir=self.exact.folder,
+                model="one",
+                retain=RETAIN,
+                memory_reserve=0,
+                disk_reserve=0,
+            )
+        )
+        self.run(self.core.start())
+
+    def run(self, step: Coroutine[Any, Any, _T]) -> _T:
+        return self.loop.run_until_complete(step)
+
+    @rule(collection=collections, batch=documents)
+    def put(self, collection: str, batch: list[Document]) -> None:
+        self.run(self.core.writing.put(collection, batch))
+        self.known[collection] |= {document.id: document for document in batch}
+
+    @rule(collection=collections, ids=st.lists(st.sampled_from([f"d{number}" for number in range(9)]), max_size=5))
+    def delete(self, collection: str, ids: list[str]) -> None:
+        there = {identity for identity in ids if self.known[collection].pop(identity, None)}
+        assert self.run(self.core.writing.delete(collection, ids)) == len(there)
+
+    @rule(collection=collections, least=st.integers(0, 3))
+    def delete_matching(self, collection: str, least: int) -> None:
+        gone = [key for key, document in self.known[collection].items() if document.metadata.get("n", -1) >= least]
+        tree = filters.parse({"n": {"gte": least}})
+        assert self.run(self.core.writing.delete_matching(collection, tree)) == len(gone)
+        for key in gone:
+            del self.known[collection][key]
+
+    @rule(collection=collections, query=st.sampled_from(QUERIES), k=st.integers(1, 4), least=st.integers(0, 3))
+    def search_filtered(self, collection: str, query: str, k: int, least: int) -> None:
+        passing = {
+            key: document for key, document in self.known[collection].items() if document.metadata.get("n", -1) >= least
+        }
+        self.compare(collection, query, k, passing, {"n": {"gte": least}})
+
+    @rule(name=names, collection=collections, batch=documents, gone=st.integers(0, 8), waits=st.integers(0, 30))
+    def reload_under_writes(self, name: str, collection: str, batch: list[Document], gone: int, waits: int) -> None:
+        async def reload() -> Job:
+            job = await self.core.reloads.start(name)
+            for _ in range(waits):
+                await asyncio.sleep(0.001)
+            await self.core.writing.put(collection, batch)
+            await self.core.writing.delete(collection, [f"d{gone}"])
+            # As its callers do, it asks after it.
+            while not job.over:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+            return job
+
+        job = self.run(reload())
+        assert job.state == "done", job
+        self.known[collection] |= {document.id: document for document in batch}
+        self.known[collection].pop(f"d{gone}", None)
+        self.activated(name)
+
+    @rule(name=names, waits=st.integers(0, 30))
+    def cancel(self, name: str, waits: int) -> None:
+        async def begin_and_cancel() -> Job:
+            job = await self.core.reloads.start(name)
+            for _ in range(waits):
+                await asyncio.sleep(0.001)
+            return await self.core.reloads.cancel(job.id)
+
+        job = self.run(begin_and_cancel())
+        assert job.state in ("done", "cancelled")
+        if job.state == "done":
+            self.activated(name)
+
+    @rule()
+    def rollback(self) -> None:
+        if not self.former:
+            with pytest.raises(InvalidRequest):
+                self.run(self.core.activation.rollback(None))
+            return
+        self.run(self.core.activation.rollback(None))
+        self.activated(self.former[0])
+
+    @rule()
+    def keep_house(self) -> None:
+        self.run(self.core.activation.seal())
+        self.run(self.core.activation.purge())
+
+    @rule(lost=st.sampled_from(["nothing", "one file", "all files"]))
+    def restart(self, lost: str) -> None:
+        self.run(self.core.stop())
+        stores = sorted((self.data / "vectors").glob("*.db"))
+        for path in stores[: {"nothing": 0, "one file": 1, "all files": len(stores)}[lost]]:
+            path.unlink()
+        self.launch()
+
+    @rule()
+    def crash(self) -> None:
+        """What lies on the disk at this moment is what the next process finds."""
+        self.launches += 1
+        copied = self.folders / str(self.launches)
+        shutil.copytree(self.data, copied)
+        self.run(self.core.stop())
+        self.data = copied
+        self.launch()
+
+    @invariant()
+    def finds_exactly_what_is_there(self) -> None:
+        if not hasattr(self, "core"):
+            return
+        assert self.core.generations.acquire().model.startswith(f"{self.active}@")
+        assert [one.model.partition("@")[0] for one in self.core.generations.retained] == self.former
+        for collection, known in self.known.items():
+            listed = {version.document.id: version.document for version in self.core.documents.page(collection, 0, 100)}
+            assert listed == known
+            for query in QUERIES:
+                self.compare(collection, query, 100, known, None)
+
+    def compare(
+        self, collection: str, query: str, k: int, known: dict[str, Document], condition: dict[str, Any] | None
+    ) -> None:
+        tree = None if condition is None else filters.parse(condition)
+        generation = self.core.generations.acquire()
+        try:
+            hits = self.run(self.core.search.run(generation, query, k=k, collection=collection, tree=tree))
+        except NotFound:
+            assert not self.known[collection]
+            return
+        scores = self.exact.scores(self.active, query, {key: document.text for key, document in known.items()})
+        assert len(hits) == min(k, len(known))
+        for hit in hits:
+            assert known[hit.document.id] == hit.document
+            assert hit.score == pytest.approx(scores[hit.document.id], abs=1e-5)
+        best = sorted(scores.values(), reverse=True)[:k]
+        np.testing.assert_allclose([hit.score for hit in hits], best, atol=1e-5)
+
+    def activated(self, name: str) -> None:
+        if name != self.active:
+            self.former = [self.active, *(other for other in self.former if other != name)][:RETAIN]
+            self.active = name
+
+    def teardown(self) -> None:
+        if hasattr(self, "core"):
+            self.run(self.core.stop())
+            self.loop.close()
+            shutil.rmtree(self.folders)
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sealing after a handful of documents."""
+    for module in (partition, index):
+        monkeypatch.setattr(module, "SEAL_FROM", 4)
+
+
+@pytest.mark.usefixtures("often")
+def test_any_order_of_events_leaves_what_a_dictionary_says(tiny_checkpoints: Path, pytestconfig: pytest.Config) -> None:
+    class Machine(ServiceMachine):
+        exact = Exact(tiny_checkpoints)
+
+    examples = pytestconfig.getoption("--model-examples")
+    run_state_machine_as_test(
+        Machine,
+        settings=settings(
+            max_examples=examples, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
