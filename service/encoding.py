@@ -41,10 +41,21 @@ class Encoding:
         """Run `function` on a tokenizing thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
-    async def raw(self, encoder: Encoder, items: Sequence[Prepared], lane: Lane | None = None) -> Vectors:
-        """Raw vectors of prepared texts; the lane is chosen by their number of tokens unless given."""
+    async def raw(
+        self, encoder: Encoder, items: Sequence[Prepared], lane: Lane | None = None, *, patient: bool = False
+    ) -> Vectors:
+        """Raw vectors of prepared texts; the lane is chosen by their number of tokens unless given.
+
+        Raises Overloaded if too much waits already; `patient` callers wait for room instead.
+        """
         chosen = lane or self._scheduler.lane_for(items)
-        return await asyncio.wrap_future(self._scheduler.submit(encoder, items, chosen))
+        while True:
+            try:
+                return await asyncio.wrap_future(self._scheduler.submit(encoder, items, chosen, patient=patient))
+            except Overloaded:
+                if not patient:
+                    raise
+                await asyncio.sleep(_PATIENCE)
 
     async def embed(
         self, encoder: Encoder, texts: Sequence[str], side: Side, lane: Lane | None = None, *, patient: bool = False
@@ -58,10 +69,4 @@ class Encoding:
         if lane is None:
             self.require_room()
         items = await self.prepare(encoder, texts, side)
-        while True:
-            try:
-                return encoder.finish(await self.raw(encoder, items, lane))
-            except Overloaded:
-                if not patient:
-                    raise
-                await asyncio.sleep(_PATIENCE)
+        return encoder.finish(await self.raw(encoder, items, lane, patient=patient))

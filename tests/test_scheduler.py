@@ -164,6 +164,22 @@ def test_a_full_lane_is_overloaded_and_recovers(scheduler: Scheduler) -> None:
     assert scheduler.submit(encoder, [text("again")], "interactive").result(10).shape == (1, 1)
 
 
+def test_a_reload_is_no_reason_to_refuse_a_write_and_many_writes_are(scheduler: Scheduler) -> None:
+    recorder, encoder = hold(scheduler, "bulk")
+    scheduler.lanes["bulk"].rate = 0.2
+    reload = scheduler.submit(encoder, [text("t")] * 500, "bulk", patient=True)
+    large = [scheduler.submit(encoder, [text("large")] * 10, "bulk")]
+    # Of the 1000 s that may be waited for, the reload's turn takes 250 s, and each of these 500 s of such a writer.
+    large.append(scheduler.submit(encoder, [text("large")] * 10, "bulk"))
+    with pytest.raises(Overloaded) as refused:
+        scheduler.submit(encoder, [text("large")] * 10, "bulk")
+    assert refused.value.retry_after == 1250
+    small = scheduler.submit(encoder, [text("small")], "bulk")
+    recorder.gate.set()
+    for future in (reload, *large, small):
+        future.result(10)
+
+
 def test_what_waits_at_the_stop_is_told_so(scheduler: Scheduler) -> None:
     recorder, encoder = hold(scheduler, "bulk")
     waiting = scheduler.submit(encoder, [text("late", 100)] * 5, "bulk")

@@ -47,6 +47,8 @@ class _Request:
     order: deque[int]
     rows: list[Vectors | None]
     missing: int
+    waiting_tokens: int
+    patient: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,40 +111,54 @@ class Scheduler:
         """Bulk for more than one interactive batch can hold, so that no request fills that lane alone."""
         return "interactive" if sum(item.tokens for item in items) <= self._budget["interactive"] else "bulk"
 
-    def submit(self, encoder: Encoder, items: Sequence[Prepared], lane: Lane) -> "Future[Vectors]":
+    def submit(
+        self, encoder: Encoder, items: Sequence[Prepared], lane: Lane, *, patient: bool = False
+    ) -> "Future[Vectors]":
         """Queue `items`; the result holds their raw vectors (n, native dimensions) in order.
 
         Cancelling the future takes out what is not in a batch yet. Raises Overloaded when too much
-        waits in the lane already, NotReady when stopping.
+        waits in the lane already, NotReady when stopping. `patient` callers come again until there is room,
+        as a reload does, and are no reason to refuse others, who take turns with them.
         """
         future: Future[Vectors] = Future()
         if not items:
             future.set_result(np.empty((0, encoder.dimensions), dtype=np.float32))
             return future
         order = deque(sorted(range(len(items)), key=lambda place: -items[place].tokens))
-        request = _Request(encoder, items, future, order, [None] * len(items), len(items))
+        tokens = sum(item.tokens for item in items)
+        request = _Request(encoder, items, future, order, [None] * len(items), len(items), tokens, patient)
         state = self.lanes[lane]
         with self._changed:
             if self._stopping:
                 raise NotReady("the service is stopping: try again in a moment")
-            self._require_room(state)
+            self._require_room(lane, tokens)
             state.requests.append(request)
-            state.waiting_tokens += sum(item.tokens for item in items)
+            state.waiting_tokens += tokens
             self._changed.notify_all()
         return future
 
     def require_room(self, lane: Lane) -> None:
         """Raise Overloaded if a submission would; for those who have costly things to do before it."""
         with self._changed:
-            self._require_room(self.lanes[lane])
+            self._require_room(lane, 1)
 
-    def _require_room(self, state: LaneState) -> None:
-        wait = state.waiting_tokens / state.rate if state.rate else 0.0
+    def _require_room(self, lane: Lane, tokens: int) -> None:
+        state = self.lanes[lane]
+        wait = self._before(lane, tokens) / state.rate if state.rate else 0.0
         if state.waiting_tokens >= self._queue_tokens or wait > self._queue_seconds:
             seconds = max(1, math.ceil(wait))
             raise Overloaded(
                 f"what waits to be embedded takes some {seconds} s: try again then, or send fewer at a time", seconds
             )
+
+    def _before(self, lane: Lane, tokens: int) -> int:
+        """Waiting tokens that come before the last of a new request."""
+        state = self.lanes[lane]
+        if lane == "interactive":
+            return state.waiting_tokens
+        turn = self._budget[lane]
+        turns = -(-tokens // turn)
+        return sum(min(other.waiting_tokens, turn if other.patient else turns * turn) for other in state.requests)
 
     def _run(self, lane: Lane) -> None:
         if lane == "bulk":
@@ -234,6 +250,8 @@ class Scheduler:
                     break
             if lane == "bulk":
                 state.requests.rotate(-1)
+            for request, place in places:
+                request.waiting_tokens -= request.items[place].tokens
             tokens = sum(request.items[place].tokens for request, place in places)
             state.waiting_tokens -= tokens
             state.batches += 1
@@ -245,7 +263,7 @@ class Scheduler:
     def _drop_abandoned(self, state: LaneState) -> None:
         """Take out requests that have nothing left to run: complete, failed, or given up by their caller."""
         for request in [request for request in state.requests if not request.order or request.future.done()]:
-            state.waiting_tokens -= sum(request.items[place].tokens for place in request.order)
+            state.waiting_tokens -= request.waiting_tokens
             state.requests.remove(request)
 
 
