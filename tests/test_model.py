@@ -1,9 +1,11 @@
 """The whole service below HTTP against a dictionary and exact search, through any order of what can happen to it."""
 
 import asyncio
+import itertools
 import shutil
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,7 +37,6 @@ TEXTS = [
     f"{first} {second}" for first in ("red", "green", "blue", "grey") for second in ("parcel", "ledger", "harbour")
 ]
 QUERIES = ("green harbour", "a red one")
-RETAIN = 1
 
 documents = st.lists(
     st.builds(
@@ -73,8 +74,9 @@ class ServiceMachine(RuleBasedStateMachine):
 
     exact: Exact
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(retain=st.integers(0, 1))
+    def begin(self, retain: int) -> None:
+        self.retain = retain
         self.loop = asyncio.new_event_loop()
         self.folders = Path(tempfile.mkdtemp(prefix="instar-model-"))
         self.data = self.folders / "0"
@@ -85,12 +87,14 @@ class ServiceMachine(RuleBasedStateMachine):
         self.launch()
 
     def launch(self) -> None:
+        self.threads = ThreadPoolExecutor()
+        self.loop.set_default_executor(self.threads)
         self.core = Core(
             Settings(
                 data_dir=self.data,
                 checkpoints_dir=self.exact.folder,
                 model="one",
-                retain=RETAIN,
+                retain=self.retain,
                 memory_reserve=0,
                 disk_reserve=0,
             )
@@ -125,24 +129,28 @@ class ServiceMachine(RuleBasedStateMachine):
         }
         self.compare(collection, query, k, passing, {"n": {"gte": least}})
 
-    @rule(name=names, collection=collections, batch=documents, gone=st.integers(0, 8), waits=st.integers(0, 30))
-    def reload_under_writes(self, name: str, collection: str, batch: list[Document], gone: int, waits: int) -> None:
+    @rule(name=names, collection=collections, batch=documents)
+    def reload_under_writes(self, name: str, collection: str, batch: list[Document]) -> None:
         async def reload() -> Job:
             job = await self.core.reloads.start(name)
-            for _ in range(waits):
-                await asyncio.sleep(0.001)
-            await self.core.writing.put(collection, batch)
-            await self.core.writing.delete(collection, [f"d{gone}"])
-            # As its callers do, it asks after it.
-            while not job.over:  # noqa: ASYNC110
-                await asyncio.sleep(0.001)
+            await self.write_on(collection, batch, lambda: not job.over)
             return job
 
         job = self.run(reload())
         assert job.state == "done", job
-        self.known[collection] |= {document.id: document for document in batch}
-        self.known[collection].pop(f"d{gone}", None)
         self.activated(name)
+
+    async def write_on(self, collection: str, batch: list[Document], going: Callable[[], bool]) -> None:
+        """Delete and put the documents in turn, as long as something else is going on."""
+        for document in itertools.cycle(batch):
+            if not going():
+                break
+            self.known[collection].pop(document.id, None)
+            await self.core.writing.delete(collection, [document.id])
+            if not going():
+                break
+            self.known[collection][document.id] = document
+            await self.core.writing.put(collection, [document])
 
     @rule(name=names, waits=st.integers(0, 30))
     def cancel(self, name: str, waits: int) -> None:
@@ -166,10 +174,15 @@ class ServiceMachine(RuleBasedStateMachine):
         self.run(self.core.activation.rollback(None))
         self.activated(self.former[0])
 
-    @rule()
-    def keep_house(self) -> None:
-        self.run(self.core.activation.seal())
-        self.run(self.core.activation.purge())
+    @rule(collection=collections, batch=documents)
+    def keep_house_under_writes(self, collection: str, batch: list[Document]) -> None:
+        async def keep_house() -> None:
+            sealing = asyncio.create_task(self.core.activation.seal())
+            await self.write_on(collection, batch, lambda: not sealing.done())
+            await sealing
+            await self.core.activation.purge()
+
+        self.run(keep_house())
 
     @rule(lost=st.sampled_from(["nothing", "one file", "all files"]))
     def restart(self, lost: str) -> None:
@@ -184,7 +197,10 @@ class ServiceMachine(RuleBasedStateMachine):
         """What lies on the disk at this moment is what the next process finds."""
         self.launches += 1
         copied = self.folders / str(self.launches)
+        # A copy takes a while, and a crash does not: what a cancelled reload still does has to end before.
+        self.threads.shutdown()
         shutil.copytree(self.data, copied)
+        self.loop.set_default_executor(ThreadPoolExecutor())
         self.run(self.core.stop())
         self.data = copied
         self.launch()
@@ -221,12 +237,13 @@ class ServiceMachine(RuleBasedStateMachine):
 
     def activated(self, name: str) -> None:
         if name != self.active:
-            self.former = [self.active, *(other for other in self.former if other != name)][:RETAIN]
+            self.former = [self.active, *(other for other in self.former if other != name)][: self.retain]
             self.active = name
 
     def teardown(self) -> None:
         if hasattr(self, "core"):
             self.run(self.core.stop())
+            self.run(self.loop.shutdown_default_executor())
             self.loop.close()
             shutil.rmtree(self.folders)
 
