@@ -1,7 +1,6 @@
 """The whole service below HTTP against a dictionary and exact search, through any order of what can happen to it."""
 
 import asyncio
-import itertools
 import shutil
 import tempfile
 from collections.abc import Callable, Coroutine
@@ -141,16 +140,18 @@ class ServiceMachine(RuleBasedStateMachine):
         self.activated(name)
 
     async def write_on(self, collection: str, batch: list[Document], going: Callable[[], bool]) -> None:
-        """Delete and put the documents in turn, as long as something else is going on."""
-        for document in itertools.cycle(batch):
-            if not going():
-                break
-            self.known[collection].pop(document.id, None)
-            await self.core.writing.delete(collection, [document.id])
-            if not going():
-                break
-            self.known[collection][document.id] = document
-            await self.core.writing.put(collection, [document])
+        """Delete and put each document in turn, all at once, as long as something else is going on."""
+
+        async def write(document: Document) -> None:
+            while going():
+                self.known[collection].pop(document.id, None)
+                await self.core.writing.delete(collection, [document.id])
+                if not going():
+                    break
+                self.known[collection][document.id] = document
+                await self.core.writing.put(collection, [document])
+
+        await asyncio.gather(*map(write, {document.id: document for document in batch}.values()))
 
     @rule(name=names, waits=st.integers(0, 30))
     def cancel(self, name: str, waits: int) -> None:
