@@ -14,7 +14,7 @@ import faiss
 import numpy as np
 
 from benchmarks import machine
-from service.encoder.encoder import Vectors
+from service.encoder.engine import Vectors
 from service.index import sealed
 from service.index.sealed import Sealed
 

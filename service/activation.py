@@ -14,6 +14,7 @@ from service.corpus.documents import Documents
 from service.corpus.filters import Seqs
 from service.corpus.records import Records
 from service.encoder.encoder import Encoder
+from service.encoder.encoders import Encoders
 from service.encoding import Encoding
 from service.generation import Generation, Generations
 from service.index import vectors as vector_files
@@ -47,6 +48,7 @@ class Activation:
         generations: Generations,
         encoding: Encoding,
         catalogue: Catalogue,
+        encoders: Encoders,
         thread: WritingThread,
         vectors_folder: Path,
         retain: int,
@@ -60,6 +62,7 @@ class Activation:
         self._generations = generations
         self._encoding = encoding
         self._catalogue = catalogue
+        self._encoders = encoders
         self._thread = thread
         self._folder = vectors_folder
         self._retain = retain
@@ -257,7 +260,9 @@ class Activation:
         `models` and `fingerprints` are needed besides, by a job that will be resumed.
         """
         kept = [record for record in self._records.generations() if record.state != "released"]
-        self._catalogue.forget({record.model for record in kept} | models)
+        needed_models = {record.model for record in kept} | models
+        self._catalogue.forget(needed_models)
+        self._encoders.forget(needed_models)
         needed = {record.fingerprint for record in kept} | fingerprints
         spare = [path for path in self._folder.glob("*.db") if path.stem not in needed]
         spare.sort(key=lambda path: path.stat().st_mtime, reverse=True)

@@ -3,12 +3,13 @@
 import asyncio
 import logging
 
-from service import backup, sample
+from service import backup, resources, sample
 from service.activation import Activation
 from service.catalogue import Catalogue, base_folder
 from service.corpus.database import Database
 from service.corpus.documents import DEFAULT_COLLECTION, Documents
 from service.corpus.records import Records
+from service.encoder.encoders import Encoders
 from service.encoder.scheduler import Scheduler
 from service.encoding import Encoding
 from service.errors import NotReady
@@ -45,7 +46,9 @@ class Core:
         self.documents = Documents(self._database)
         self.records = Records(self._database)
         self.generations = Generations()
+        processors = settings.processors or resources.processors()
         self.scheduler = Scheduler(
+            processors=processors,
             batch_tokens=settings.batch_tokens,
             bulk_batch_tokens=settings.bulk_batch_tokens,
             queue_tokens=settings.queue_tokens,
@@ -60,12 +63,14 @@ class Core:
             disk_reserve=settings.disk_reserve,
             reached=reached,
         )
+        encoders = Encoders(settings.engine, settings.data_dir / "engines", processors)
         self.activation = Activation(
             documents=self.documents,
             records=self.records,
             generations=self.generations,
             encoding=self.encoding,
             catalogue=self.catalogue,
+            encoders=encoders,
             thread=self._thread,
             vectors_folder=settings.data_dir / "vectors",
             retain=settings.retain,
@@ -77,6 +82,7 @@ class Core:
         self.reloads = Reloads(
             activation=self.activation,
             catalogue=self.catalogue,
+            encoders=encoders,
             documents=self.documents,
             records=self.records,
             generations=self.generations,
@@ -89,6 +95,7 @@ class Core:
         self.startup = Startup(
             activation=self.activation,
             catalogue=self.catalogue,
+            encoders=encoders,
             documents=self.documents,
             records=self.records,
             generations=self.generations,

@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from service.encoder.encoder import Encoder, Prepared, Side, Vectors
-from service.encoder.scheduler import Lane, Scheduler
+from service.encoder.encoder import Encoder, Prepared, Side
+from service.encoder.engine import Lane, Vectors
+from service.encoder.scheduler import Scheduler
 from service.errors import Overloaded
 
 _T = TypeVar("_T")

@@ -20,7 +20,7 @@ from service.checkpoint import Checkpoint
 from service.corpus.documents import Documents
 from service.corpus.records import GenerationRecord, Records
 from service.encoder import probe
-from service.encoder.encoder import Encoder
+from service.encoder.encoders import Encoders
 from service.encoding import Encoding
 from service.errors import Conflict, InstarError, InsufficientResources, NotFound, StorageFailed
 from service.generation import Generation, Generations
@@ -43,6 +43,7 @@ class Reloads:
         *,
         activation: Activation,
         catalogue: Catalogue,
+        encoders: Encoders,
         documents: Documents,
         records: Records,
         generations: Generations,
@@ -54,6 +55,7 @@ class Reloads:
     ) -> None:
         self._activation = activation
         self._catalogue = catalogue
+        self._encoders = encoders
         self._documents = documents
         self._records = records
         self._generations = generations
@@ -182,7 +184,7 @@ class Reloads:
     async def _build(self, job: Job, checkpoint: Checkpoint) -> None:
         await self._enter(job, "load")
         resources.require_memory(resources.loading(checkpoint.size), self._memory_reserve)
-        encoder = await asyncio.to_thread(Encoder, checkpoint)
+        encoder = await asyncio.to_thread(self._encoders.load, checkpoint)
         self._reached("reload.loaded")
         await self._enter(job, "probe")
         await probe.check(encoder, self._encoding)

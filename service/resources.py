@@ -28,6 +28,16 @@ def available_memory() -> int:
     return min(machine, limit - used)
 
 
+def processors() -> int:
+    """Processors that this process may use: those of its affinity, or of its control group's quota if that is less."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = map(int, (_CGROUP / "cpu.max").read_text().split())
+    except (OSError, ValueError):
+        return allowed
+    return max(1, min(allowed, quota // period))
+
+
 def loading(checkpoint_size: int) -> int:
     """Bytes of memory that loading a checkpoint of that size takes."""
     return int(checkpoint_size * _LOAD_FACTOR)

@@ -7,7 +7,7 @@ from functools import partial
 
 from service.corpus.documents import Document, Documents
 from service.corpus.filters import Filter, Seqs, evaluate
-from service.encoder.encoder import Vectors
+from service.encoder.engine import Vectors
 from service.encoding import Encoding
 from service.errors import NotFound
 from service.generation import Generation

@@ -54,6 +54,8 @@ def serve(settings: Settings, reached: Reached = unwatched) -> int:
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
+    # A level of its own, because the conversion of a model silences the root logger for a moment.
+    logging.getLogger("service").setLevel(settings.log_level.upper())
     for noisy in ("httpx", "sentence_transformers", "transformers", "filelock"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # What the imports left, half a million objects, stays for good. Without them a full collection takes some

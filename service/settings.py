@@ -2,10 +2,12 @@
 
 import ipaddress
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+EngineChoice = Literal["auto", "torch"]
 
 
 class Settings(BaseSettings):
@@ -29,6 +31,10 @@ class Settings(BaseSettings):
         False, description="let Hugging Face names download; otherwise only its local cache is read"
     )
 
+    engine: EngineChoice = Field(
+        "auto", description="`auto`: OpenVINO on CPUs where it gives torch's vectors, else torch; `torch`: always torch"
+    )
+    processors: int = Field(0, ge=0, description="processors to compute on; 0: all that this process may use")
     batch_tokens: int = Field(1024, ge=1, description="most tokens in one interactive batch; more in a request is bulk")
     bulk_batch_tokens: int = Field(
         512, ge=1, description="most tokens in one bulk batch, for which a write waits during a reload"

@@ -9,7 +9,7 @@ from service.catalogue import Catalogue
 from service.corpus.documents import Documents
 from service.corpus.records import GenerationRecord, Records
 from service.encoder import probe
-from service.encoder.encoder import Encoder
+from service.encoder.encoders import Encoders
 from service.encoding import Encoding
 from service.errors import InstarError
 from service.generation import Generation, Generations
@@ -26,6 +26,7 @@ class Startup:
         *,
         activation: Activation,
         catalogue: Catalogue,
+        encoders: Encoders,
         documents: Documents,
         records: Records,
         generations: Generations,
@@ -34,6 +35,7 @@ class Startup:
     ) -> None:
         self._activation = activation
         self._catalogue = catalogue
+        self._encoders = encoders
         self._documents = documents
         self._records = records
         self._generations = generations
@@ -87,7 +89,7 @@ class Startup:
     async def _begin(self, model: str) -> None:
         self.stage = f"loading {model}"
         checkpoint = await asyncio.to_thread(self._catalogue.install, model)
-        encoder = await asyncio.to_thread(Encoder, checkpoint)
+        encoder = await asyncio.to_thread(self._encoders.load, checkpoint)
         await probe.check(encoder, self._encoding)
         index = self._activation.open_index(checkpoint.fingerprint, encoder.dimensions)
         record = GenerationRecord(
@@ -105,7 +107,7 @@ class Startup:
     async def _restore(self, record: GenerationRecord) -> None:
         self.stage = f"loading {record.model}"
         checkpoint = await asyncio.to_thread(self._catalogue.open, record.model)
-        encoder = await asyncio.to_thread(Encoder, checkpoint)
+        encoder = await asyncio.to_thread(self._encoders.load, checkpoint)
         self._reached("start.loaded")
         index = self._activation.open_index(checkpoint.fingerprint, encoder.dimensions)
         self.stage = "indexing the corpus"
@@ -121,7 +123,7 @@ class Startup:
         self.stage = f"loading the retained {record.model}"
         try:
             checkpoint = await asyncio.to_thread(self._catalogue.open, record.model)
-            encoder = await asyncio.to_thread(Encoder, checkpoint)
+            encoder = await asyncio.to_thread(self._encoders.load, checkpoint)
         except InstarError as error:
             log.warning("generation %d is released, it cannot be loaded: %s", record.number, error)
             self._records.release(record.number)

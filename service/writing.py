@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from service.corpus.documents import Change, Document, Documents, Prepare
 from service.corpus.filters import Filter
-from service.encoder.encoder import Vectors
+from service.encoder.engine import Vectors
 from service.encoding import Encoding
 from service.errors import EncodingFailed
 from service.generation import Generation, Generations

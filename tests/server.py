@@ -27,6 +27,8 @@ class Server:
             "PORT": 0,
             "DATA_DIR": self.data,
             "CHECKPOINTS_DIR": self.checkpoints,
+            # Its vectors are sentence-transformers' own, to the last digits that a test compares.
+            "ENGINE": "torch",
             "MEMORY_RESERVE": 0,
             "DISK_RESERVE": 0,
             **settings,

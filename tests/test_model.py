@@ -93,6 +93,7 @@ class ServiceMachine(RuleBasedStateMachine):
                 data_dir=self.data,
                 checkpoints_dir=self.exact.folder,
                 model="one",
+                engine="torch",
                 retain=self.retain,
                 memory_reserve=0,
                 disk_reserve=0,

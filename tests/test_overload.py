@@ -14,7 +14,7 @@ from tests.server import Server
 
 CALLERS = 40
 SECONDS = 4.0
-QUEUE_SECONDS = 0.1
+QUEUE_SECONDS = 0.02
 TEXTS = ["a text that fills the model up to its very end with plain words " * 5] * 15
 
 

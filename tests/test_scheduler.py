@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.encoder.encoder import Encoder, Prepared, Vectors
-from service.encoder.scheduler import Lane, Scheduler
+from service.encoder.encoder import Encoder, Prepared
+from service.encoder.engine import Lane, Vectors
+from service.encoder.scheduler import Scheduler
 from service.errors import EncoderFailed, EncodingFailed, NotReady, Overloaded
 
 
@@ -32,7 +33,7 @@ class Recorder:
     def prepare(self, texts: Sequence[str], side: Any) -> list[Prepared]:
         return [text(name, side=side) for name in texts]
 
-    def forward(self, batch: Sequence[Prepared]) -> Vectors:
+    def forward(self, batch: Sequence[Prepared], lane: Lane = "interactive") -> Vectors:  # noqa: ARG002
         self.batches.append([item.text for item in batch])
         self.began.release()
         self.gate.wait(10)
@@ -45,12 +46,12 @@ class Recorder:
 
 
 def text(name: str, tokens: int = 10, side: Any = "query") -> Prepared:
-    return Prepared((side, ""), name, None, tokens)
+    return Prepared((side, ""), name, [], tokens)
 
 
 @pytest.fixture
 def scheduler() -> Iterator[Scheduler]:
-    made = Scheduler(batch_tokens=100, bulk_batch_tokens=50, queue_tokens=10_000, queue_seconds=1000)
+    made = Scheduler(batch_tokens=100, bulk_batch_tokens=50, queue_tokens=10_000, queue_seconds=1000, processors=1)
     made.start()
     yield made
     if made.alive:
@@ -201,7 +202,9 @@ def test_what_waits_at_the_stop_is_told_so(scheduler: Scheduler) -> None:
     )
 )
 def test_every_text_gets_its_own_vector_in_bounded_batches(requests: list[tuple[Any, list[int]]]) -> None:
-    scheduler = Scheduler(batch_tokens=100, bulk_batch_tokens=50, queue_tokens=1_000_000, queue_seconds=1000)
+    scheduler = Scheduler(
+        batch_tokens=100, bulk_batch_tokens=50, queue_tokens=1_000_000, queue_seconds=1000, processors=3
+    )
     recorder = Recorder()
     encoder = cast(Encoder, recorder)
     futures = [

@@ -45,6 +45,7 @@ def routes(core: Core, keys: Keys, metrics: Metrics) -> APIRouter:
             "generation": generation.number,
             "fingerprint": generation.index.fingerprint,
             "dimensions": generation.encoder.dimensions,
+            "engine": generation.encoder.engine,
             "max_length": generation.encoder.max_length,
             "prompts": generation.encoder.prompts,
             "retained": [former.model for former in core.generations.retained],

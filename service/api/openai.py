@@ -12,7 +12,8 @@ from service.api.embed import check_dimensions
 from service.api.keys import Keys
 from service.api.texts import check_texts
 from service.core import Core
-from service.encoder.encoder import Encoder, Vectors
+from service.encoder.encoder import Encoder
+from service.encoder.engine import Vectors
 from service.errors import InvalidRequest
 
 

@@ -1,8 +1,9 @@
-"""A loaded checkpoint that turns texts into vectors, with torch.
+"""A loaded checkpoint that turns texts into vectors.
 
 The vectors equal those of `SentenceTransformer.encode_query`, `encode_document` and `encode`
 (sentence-transformers 6): same prompts, same routes, same truncation. What differs is that texts are
-tokenized once, on arrival, so that batches can be formed by their true length.
+tokenized once, on arrival, so that batches can be formed by their true length, and that an engine may
+compute what comes before the routes.
 """
 
 import threading
@@ -12,34 +13,34 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Normalize, Router, Transformer
+from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from service.checkpoint import Checkpoint, document_prompt
+from service.encoder.engine import Engine, Lane, Padded, Unsuitable, Vectors
 from service.errors import CheckpointRefused, EncodingFailed, InvalidRequest
-
-Vectors = NDArray[np.float32]
 
 _UNLIMITED = 1_000_000
 
 # What sentence-transformers and transformers raise at files that do not fit together.
 _LOAD_ERRORS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError, SafetensorError)
 Side = Literal["query", "document"]
+_SIDES: tuple[Side | None, ...] = ("query", "document", None)
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """One text, ready to be put into a batch: its ids with special tokens, or none where the model needs the text.
+    """One text, ready to be put into a batch: its ids with special tokens, empty where the model needs the text.
 
     `kind` is (side, prompt): only equal kinds share a batch.
     """
 
     kind: tuple[Side | None, str]
     text: str
-    ids: tuple[int, ...] | None
+    ids: list[int]
     tokens: int
 
 
@@ -69,19 +70,25 @@ class Encoder:
         self.prompts: dict[str, str] = {name: prompt or "" for name, prompt in model.prompts.items()}
         self._default_prompt = self.prompts.get(model.default_prompt_name or "", "")
         self._model = model
-        self._modules = list(model)
         # Vectors are normalised in `finish`, so that a caller can have them without.
-        self._normalizes = isinstance(self._modules[-1], Normalize)
-        if self._normalizes:
-            del model[len(self._modules) - 1]
+        if isinstance(model[-1], Normalize):
+            del model[len(model) - 1]
+        self._modules = list(model)
+        routers = (place for place, module in enumerate(self._modules) if isinstance(module, Router))
+        # Modules before the routes of queries and documents part.
+        self._shared = next(routers, len(self._modules))
         native = model.get_embedding_dimension()
         if not native:
             raise CheckpointRefused(f"{checkpoint.name} does not say how many dimensions it has: add a Pooling module")
         self.dimensions = min(native, model.truncate_dim or native)
         self._tokenizing = threading.Lock()
+        self._device = self._model.device
+        self._engine: Engine | None = None
         self._padding: dict[Side | None, tuple[int, int, str] | None] = {
-            side: _padding(self._first(side)) for side in ("query", "document", None)
+            side: _padding(self._first(side)) for side in _SIDES
         }
+        limits = {self._limit(side) for side in _SIDES if self._padding[side] is not None}
+        self._tokenizers = {limit: _truncating(model.tokenizer, limit) for limit in limits}
 
     @property
     def max_length(self) -> int:
@@ -108,20 +115,11 @@ class Encoder:
         """Tokenize `texts`, each cut to what the model reads."""
         prompt = self.prompt(side, prompt_name)
         kind = (side, prompt)
-        tokenizer = self._model.tokenizer
         if self._padding[side] is None:
             # Only an estimate is needed: forward gives the text to the model's own preprocessing.
-            return [Prepared(kind, text, None, min(len(text) // 4 + 2, self.max_length)) for text in texts]
-        # Setting truncation mutates the tokenizer, and it panics when that happens under another thread.
-        with self._tokenizing:
-            encoded = tokenizer(
-                [prompt + text for text in texts],
-                truncation="longest_first",
-                max_length=self._limit(side),
-                return_attention_mask=False,
-                return_token_type_ids=False,
-            )["input_ids"]
-        return [Prepared(kind, text, tuple(ids), len(ids)) for text, ids in zip(texts, encoded, strict=True)]
+            return [Prepared(kind, text, [], min(len(text) // 4 + 2, self.max_length)) for text in texts]
+        encoded = self._tokenizers[self._limit(side)].encode_batch_fast([prompt + text for text in texts])
+        return [Prepared(kind, text, ids := found.ids, len(ids)) for text, found in zip(texts, encoded, strict=True)]
 
     def count(self, text: str, side: Side | None, prompt_name: str | None = None) -> int:
         """Tokens of the whole text with its prompt, before it is cut."""
@@ -138,25 +136,65 @@ class Encoder:
         with self._tokenizing:
             return str(self._model.tokenizer.decode(list(ids), skip_special_tokens=True))
 
-    def forward(self, batch: Sequence[Prepared]) -> Vectors:
+    def forward(self, batch: Sequence[Prepared], lane: Lane = "interactive") -> Vectors:
         """Raw vectors (n, native dimensions) of one batch of one kind, not normalised.
 
         Raises EncodingFailed if a vector is not finite.
         """
         side, prompt = batch[0].kind
         with torch.inference_mode():
-            features = self._features(batch, side, prompt)
-            device = self._model.device
-            on_device = {
-                key: value.to(device) if isinstance(value, torch.Tensor) else value for key, value in features.items()
-            }
-            output = self._model(on_device, task=side)["sentence_embedding"]
-            vectors: Vectors = output.float().cpu().numpy()
+            if self._engine is None:
+                features = self._on_device(self._features(batch, side, prompt))
+                output = self._model(features, task=side)
+            else:
+                output = {"sentence_embedding": torch.from_numpy(self._engine.pooled(self.padded(batch), lane))}
+                for module in self._modules[self._shared :]:
+                    output = module(output, task=side) if isinstance(module, Router) else module(output)
+            vectors: Vectors = output["sentence_embedding"].float().cpu().numpy()
         if not np.isfinite(vectors).all():
             raise EncodingFailed(
                 f"{self.checkpoint.id} gave a vector that is not finite: leave the text out, or reload another"
             )
         return vectors
+
+    def padded(self, batch: Sequence[Prepared]) -> Padded:
+        """The tokens of a batch, padded to the longest; raises Unsuitable if the model takes more than tokens."""
+        padding = self._padding[batch[0].kind[0]]
+        if padding is None:
+            raise Unsuitable("its input is more than plain tokens")
+        pad, pad_type, padding_side = padding
+        shape = (len(batch), max(item.tokens for item in batch))
+        ids, mask = np.full(shape, pad, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+        for row, item in enumerate(batch):
+            place = slice(shape[1] - item.tokens, None) if padding_side == "left" else slice(item.tokens)
+            ids[row, place] = item.ids
+            mask[row, place] = 1
+        typed = "token_type_ids" in self._model.tokenizer.model_input_names
+        return Padded(ids, mask, np.where(mask == 0, pad_type, 0) if typed else None)
+
+    def convertible(self) -> Sequence[torch.nn.Module]:
+        """The modules that every text passes, up to its pooled vector; raises Unsuitable unless they are all alike."""
+        if self._device.type != "cpu":
+            raise Unsuitable(f"it is on {self._device.type}")
+        if self._shared == 0:
+            raise Unsuitable("queries and documents differ from the first module on")
+        if any(getattr(module, "include_prompt", True) is False for module in self._modules):
+            raise Unsuitable("its pooling leaves the prompt out")
+        return self._modules[: self._shared]
+
+    def use(self, engine: Engine | None) -> None:
+        """Let `engine` compute the convertible modules; none is torch."""
+        self._engine = engine
+
+    def drop_weights(self) -> None:
+        """Free what the engine has a copy of; from then on there is no way back to torch."""
+        for module in self._modules[: self._shared]:
+            module.to("meta")
+
+    @property
+    def engine(self) -> str:
+        """What computes, and its precision."""
+        return "torch fp32" if self._engine is None else self._engine.name
 
     def finish(self, raw: Vectors, dimensions: int | None = None, *, normalize: bool = True) -> Vectors:
         """Cut raw vectors to `dimensions` (default: the checkpoint's) and scale them to unit length.
@@ -169,24 +207,21 @@ class Encoder:
         return cut
 
     def _features(self, batch: Sequence[Prepared], side: Side | None, prompt: str) -> dict[str, Any]:
-        padding = self._padding[side]
-        if padding is None:
+        if self._padding[side] is None:
             with self._tokenizing:
                 return dict(self._model.preprocess([item.text for item in batch], prompt=prompt or None, task=side))
-        pad, pad_type, padding_side = padding
-        width = max(item.tokens for item in batch)
-        ids = torch.full((len(batch), width), pad, dtype=torch.long)
-        mask = torch.zeros((len(batch), width), dtype=torch.long)
-        for row, item in enumerate(batch):
-            place = slice(width - item.tokens, width) if padding_side == "left" else slice(0, item.tokens)
-            ids[row, place] = torch.tensor(item.ids, dtype=torch.long)
-            mask[row, place] = 1
-        features: dict[str, Any] = {"input_ids": ids, "attention_mask": mask, "modality": "text", "task": side}
-        if "token_type_ids" in self._model.tokenizer.model_input_names:
-            features["token_type_ids"] = torch.full_like(ids, 0).masked_fill_(mask == 0, pad_type)
+        features: dict[str, Any] = {
+            name: torch.from_numpy(array) for name, array in self.padded(batch).tensors().items()
+        }
+        features |= {"modality": "text", "task": side}
         if prompt:
             features["prompt_length"] = self._prompt_length(prompt)
         return features
+
+    def _on_device(self, features: dict[str, Any]) -> dict[str, Any]:
+        return {
+            key: value.to(self._device) if isinstance(value, torch.Tensor) else value for key, value in features.items()
+        }
 
     def _prompt_length(self, prompt: str) -> int:
         """Tokens of the prompt without the closing special token, which pooling may have to leave out."""
@@ -221,3 +256,11 @@ def _padding(first: Any) -> tuple[int, int, str] | None:
     if not plain:
         return None
     return first.tokenizer.pad_token_id, first.tokenizer.pad_token_type_id, first.tokenizer.padding_side
+
+
+def _truncating(tokenizer: Any, limit: int) -> Any:
+    """A copy of the fast tokenizer that cuts at `limit` tokens: never altered, it needs no lock."""
+    own = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    own.no_padding()
+    own.enable_truncation(limit, direction=tokenizer.truncation_side)
+    return own

@@ -1,9 +1,10 @@
-"""One processor, two lanes: every text of the service is encoded through here.
+"""Two lanes: every text of the service is encoded through here.
 
 Requests that arrive together are batched together, whoever sent them. The interactive lane, where
 somebody waits for an answer to a question, and the bulk lane, which holds documents to be written or embedded
-again and large requests, run beside each other, each on a thread of its own. A query waits behind no bulk batch:
-the bulk thread has the lowest priority there is, so that the kernel gives the cores at once to whoever serves
+again and large requests, run beside each other. The interactive lane has one thread, and a batch has all processors.
+The bulk lane has a thread for each processor, and each computes a batch of its own. A query waits behind no bulk batch:
+bulk threads have the lowest priority there is, so that the kernel gives the cores at once to whoever serves
 a query. Bulk requests take turns.
 
 A batch holds texts of one encoder and one kind, and at most as many tokens (padding counted) as its
@@ -12,8 +13,6 @@ lane allows; a text longer than that is a batch of its own.
 
 import logging
 import math
-import os
-import sys
 import threading
 import time
 from collections import deque
@@ -21,19 +20,17 @@ from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
+import torch
 
-from service.encoder.encoder import Encoder, Prepared, Vectors
+from service.encoder.encoder import Encoder, Prepared
+from service.encoder.engine import LANES, Lane, Vectors
+from service.encoder.priority import lower_priority
 from service.errors import EncoderFailed, EncodingFailed, NotReady, Overloaded
 
 log = logging.getLogger(__name__)
 
-Lane = Literal["interactive", "bulk"]
-_LANES: tuple[Lane, Lane] = ("interactive", "bulk")
-
-_LOWEST_PRIORITY = 19
 _PLAIN_TEXT = "a text on which no encoder fails"
 
 
@@ -71,9 +68,11 @@ class LaneState:
 
 
 class Scheduler:
-    """Runs encoders on one thread for each lane. `submit` is safe from any thread."""
+    """Runs encoders on the threads of the lanes. `submit` is safe from any thread."""
 
-    def __init__(self, *, batch_tokens: int, bulk_batch_tokens: int, queue_tokens: int, queue_seconds: float) -> None:
+    def __init__(
+        self, *, batch_tokens: int, bulk_batch_tokens: int, queue_tokens: int, queue_seconds: float, processors: int
+    ) -> None:
         self._budget: dict[Lane, int] = {"interactive": batch_tokens, "bulk": bulk_batch_tokens}
         self._queue_tokens = queue_tokens
         self._queue_seconds = queue_seconds
@@ -81,26 +80,27 @@ class Scheduler:
         self._stopping = False
         # Why nothing can be encoded, until something is again.
         self.ailment: str | None = None
-        self.lanes: dict[Lane, LaneState] = {lane: LaneState() for lane in _LANES}
-        self._threads = {
-            lane: threading.Thread(target=self._run, args=(lane,), name=f"instar-{lane}", daemon=True)
-            for lane in _LANES
-        }
+        self.lanes: dict[Lane, LaneState] = {lane: LaneState() for lane in LANES}
+        self._processors = processors
+        self._threads = [self._thread("interactive"), *(self._thread("bulk") for _ in range(processors))]
 
     def start(self) -> None:
-        for thread in self._threads.values():
+        for thread in self._threads:
             thread.start()
+
+    def _thread(self, lane: Lane) -> threading.Thread:
+        return threading.Thread(target=self._run, args=(lane,), name=f"instar-{lane}", daemon=True)
 
     @property
     def alive(self) -> bool:
-        return all(thread.is_alive() for thread in self._threads.values())
+        return all(thread.is_alive() for thread in self._threads)
 
     def stop(self) -> None:
         """End after the batches in progress; what still waits fails with NotReady."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-        for thread in self._threads.values():
+        for thread in self._threads:
             thread.join()
         for lane in self.lanes.values():
             for request in lane.requests:
@@ -162,7 +162,9 @@ class Scheduler:
 
     def _run(self, lane: Lane) -> None:
         if lane == "bulk":
-            _lower_priority()
+            lower_priority()
+        # For torch, which keeps this for each thread.
+        torch.set_num_threads(self._processors if lane == "interactive" else 1)
         while True:
             with self._changed:
                 while not self._stopping and not self.lanes[lane].requests:
@@ -179,7 +181,7 @@ class Scheduler:
         items = [request.items[place] for request, place in batch.places]
         began = time.perf_counter()
         try:
-            vectors = self._forward(batch.encoder, items)
+            vectors = self._forward(batch.encoder, items, lane)
         # Whatever a model raises belongs to the callers of this batch, and not to those after them.
         except Exception as error:
             for request, _ in batch.places:
@@ -187,38 +189,42 @@ class Scheduler:
                     request.future.set_exception(error)
             return
         self.ailment = None
-        self._measure(self.lanes[lane], sum(item.tokens for item in items), time.perf_counter() - began)
-        for (request, place), vector in zip(batch.places, vectors, strict=True):
-            request.rows[place] = vector
-            request.missing -= 1
+        with self._changed:
+            self._measure(lane, sum(item.tokens for item in items), time.perf_counter() - began)
+            for (request, place), vector in zip(batch.places, vectors, strict=True):
+                request.rows[place] = vector
+                request.missing -= 1
+        for request in {id(request): request for request, _ in batch.places}.values():
             if request.missing == 0:
-                # Its caller may give up at any moment, also between a check and this line.
+                # Its caller may give up at any moment, also between a check and this line, and another thread may
+                # have been the first to see that nothing is missing.
                 with suppress(InvalidStateError):
                     request.future.set_result(np.stack([row for row in request.rows if row is not None]))
 
-    def _measure(self, state: LaneState, tokens: int, seconds: float) -> None:
+    def _measure(self, lane: Lane, tokens: int, seconds: float) -> None:
         """Let the batch count for a tenth of the rate, so that it follows the load within a second or two."""
-        rate = tokens / max(seconds, 1e-9)
+        state = self.lanes[lane]
+        rate = tokens / max(seconds, 1e-9) * (1 if lane == "interactive" else self._processors)
         state.rate = rate if not state.rate else 0.9 * state.rate + 0.1 * rate
 
-    def _forward(self, encoder: Encoder, items: Sequence[Prepared]) -> Vectors:
+    def _forward(self, encoder: Encoder, items: Sequence[Prepared], lane: Lane) -> Vectors:
         """The vectors; raises EncodingFailed if the texts are at fault, EncoderFailed if any text would be.
 
         torch does not always recover from a moment without memory: what it could not make then is missing for good.
         """
         try:
-            return encoder.forward(items)
+            return encoder.forward(items, lane)
         except (RuntimeError, MemoryError) as error:
             log.warning("a batch failed: %s", error)
             try:
-                encoder.forward(encoder.prepare([_PLAIN_TEXT], "document"))
+                encoder.forward(encoder.prepare([_PLAIN_TEXT], "document"), lane)
             except (RuntimeError, MemoryError) as again:
                 self.ailment = f"{type(again).__name__}: {again}"
                 raise EncoderFailed(
                     "the encoder fails: try again in a while; if it goes on, restart the service"
                 ) from again
             try:
-                return encoder.forward(items)
+                return encoder.forward(items, lane)
             except (RuntimeError, MemoryError) as again:
                 raise EncodingFailed(
                     f"the model fails on these texts ({again}): try them one by one to find out which"
@@ -265,10 +271,3 @@ class Scheduler:
         for request in [request for request in state.requests if not request.order or request.future.done()]:
             state.waiting_tokens -= request.waiting_tokens
             state.requests.remove(request)
-
-
-def _lower_priority() -> None:
-    """Let the kernel prefer every other thread to this one; the threads that torch starts from it inherit that."""
-    # Only Linux has priorities of threads in this call (setpriority(2), "C library/kernel differences").
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST_PRIORITY)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from service.corpus.documents import Change
 from service.corpus.filters import Seqs
-from service.encoder.encoder import Vectors
+from service.encoder.engine import Vectors
 from service.errors import InsufficientResources, StorageFailed
 from service.index import sealed
 from service.index.partition import SEAL_FROM, Partition, View

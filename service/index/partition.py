@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.corpus.filters import Seqs
-from service.encoder.encoder import Vectors
+from service.encoder.engine import Vectors
 from service.index.sealed import Places, Sealed
 
 Mask = NDArray[np.bool_]

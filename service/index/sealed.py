@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.corpus.filters import Seqs
-from service.encoder.encoder import Vectors
+from service.encoder.engine import Vectors
 
 Bits = NDArray[np.uint8]
 Places = NDArray[np.int64]

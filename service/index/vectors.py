@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from service.corpus.filters import Seqs
-from service.encoder.encoder import Vectors
+from service.encoder.engine import Vectors
 from service.storage import is_damage, translated
 
 log = logging.getLogger(__name__)

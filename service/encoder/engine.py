@@ -1,0 +1,46 @@
+"""What computes: the seam between batches of tokens and whatever multiplies the matrices.
+
+torch computes whatever sentence-transformers can load. Another engine computes the modules of a checkpoint up to
+the pooled vector, and leaves the rest, which is small, to torch.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.errors import InstarError
+
+Vectors = NDArray[np.float32]
+Lane = Literal["interactive", "bulk"]
+LANES: tuple[Lane, Lane] = ("interactive", "bulk")
+
+
+@dataclass(frozen=True, slots=True)
+class Padded:
+    """A batch as a transformer reads it: int64 arrays (n, width); `types` only if the model has token types."""
+
+    ids: NDArray[np.int64]
+    mask: NDArray[np.int64]
+    types: NDArray[np.int64] | None
+
+    def tensors(self) -> dict[str, NDArray[np.int64]]:
+        """The arrays by the names that transformers has for them."""
+        named = {"input_ids": self.ids, "attention_mask": self.mask}
+        return named if self.types is None else named | {"token_type_ids": self.types}
+
+
+class Unsuitable(InstarError):
+    """An engine cannot compute this checkpoint, for the reason in the message; torch can."""
+
+
+class Engine(Protocol):
+    """Computes pooled vectors. Safe to use from many threads."""
+
+    @property
+    def name(self) -> str:
+        """What it is and the precision it computes in."""
+
+    def pooled(self, batch: Padded, lane: Lane) -> Vectors:
+        """Pooled vectors (n, width of the pooling). Raises RuntimeError if it cannot compute."""

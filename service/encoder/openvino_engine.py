@@ -1,0 +1,224 @@
+"""OpenVINO: the engine for CPUs, several times as fast as torch there.
+
+The torch modules are traced and converted once for a checkpoint; the converted model is kept on the disk, with
+checksums. It is compiled twice. For the interactive lane, all processors compute one batch together. For the bulk
+lane each computes a batch of its own, on threads that inherit the lowest priority from the one that compiles.
+"""
+
+import json
+import logging
+import shutil
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+import torch
+
+from service.encoder.engine import Lane, Padded, Unsuitable, Vectors
+from service.encoder.priority import lower_priority
+
+# Without that package, a requirement of OpenVINO's, nothing is reported to OpenVINO's makers at import and conversion.
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+import openvino  # noqa: E402
+from openvino.frontend import (  # noqa: E402
+    GeneralFailure,
+    NotImplementedFailure,
+    OpConversionFailure,
+    OpValidationFailure,
+)
+
+log = logging.getLogger(__name__)
+
+_INCOMING = ".incoming-"
+_MODEL = "model.xml"
+_SUMS = "checksums.json"
+# What tracing and conversion raise at models that are not made for them.
+_FAILURES = (
+    GeneralFailure,
+    NotImplementedFailure,
+    OpConversionFailure,
+    OpValidationFailure,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    KeyError,
+    AttributeError,
+    IndexError,
+)
+
+
+class OpenVino:
+    """One converted model, compiled for both lanes."""
+
+    def __init__(self, model: Any, processors: int) -> None:
+        """Compile; raises Unsuitable if OpenVINO cannot."""
+        core = openvino.Core()
+        bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        self.name = f"openvino {'bf16' if bf16 else 'fp32'}"
+        precision = {"INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32"}
+        together = precision | {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": processors, "ENABLE_CPU_PINNING": False}
+        apart = together | {"NUM_STREAMS": processors}
+        # The interactive model first: threads that both share must not get the priority of bulk.
+        self._requests: dict[Lane, SimpleQueue[Any]] = {
+            "interactive": _compiled(core, model, together, 1),
+            "bulk": _at_lowest_priority(core, model, apart, processors),
+        }
+
+    def pooled(self, batch: Padded, lane: Lane) -> Vectors:
+        """Pooled vectors of the batch; waits while as many batches are under way as the lane computes at a time."""
+        requests = self._requests[lane]
+        request = requests.get()
+        try:
+            found = request.infer(batch.tensors(), share_inputs=True)
+            return np.asarray(found[0], dtype=np.float32)
+        finally:
+            requests.put(request)
+
+
+class Conversions:
+    """Converted models on the disk, by checkpoint id. They are derived: whatever is missing or damaged is made anew."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        for rest in folder.glob(f"{_INCOMING}*"):
+            shutil.rmtree(rest)
+
+    def get(self, identity: str, modules: Sequence[torch.nn.Module], example: Padded) -> Any:
+        """The OpenVINO model of `modules`; raises Unsuitable if they cannot be converted."""
+        place = self._folder / identity
+        if not _intact(place):
+            converted = _convert(modules, example)
+            try:
+                self._keep(converted, place)
+            # OpenVINO raises RuntimeError when it cannot write.
+            except (OSError, RuntimeError) as error:
+                log.warning("the converted model of %s is not kept: %s", identity, error)
+                return converted
+        return openvino.Core().read_model(place / _MODEL)
+
+    def forget(self, keep: set[str]) -> None:
+        """Delete those of all checkpoints but the ones with the ids in `keep`."""
+        for path in self._folder.iterdir():
+            if path.name not in keep and not path.name.startswith(_INCOMING):
+                shutil.rmtree(path)
+
+    def _keep(self, converted: Any, place: Path) -> None:
+        incoming = Path(tempfile.mkdtemp(prefix=_INCOMING, dir=self._folder))
+        try:
+            openvino.save_model(converted, incoming / _MODEL, compress_to_fp16=False)
+            (incoming / _SUMS).write_text(json.dumps(_sums(incoming)), encoding="utf-8")
+            if place.exists():
+                shutil.rmtree(place)
+            incoming.rename(place)
+        finally:
+            if incoming.exists():
+                shutil.rmtree(incoming)
+
+
+class _Pooled(torch.nn.Module):
+    """The modules as a function of tensors alone, as a trace needs it."""
+
+    def __init__(self, modules: Sequence[torch.nn.Module]) -> None:
+        super().__init__()
+        self.parts = torch.nn.ModuleList(modules)
+
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        features: dict[str, Any] = {"input_ids": input_ids, "attention_mask": attention_mask, "modality": "text"}
+        if token_type_ids is not None:
+            features["token_type_ids"] = token_type_ids
+        for part in self.parts:
+            features = part(features)
+        vectors: torch.Tensor = features["sentence_embedding"]
+        return vectors
+
+
+def _convert(modules: Sequence[torch.nn.Module], example: Padded) -> Any:
+    tensors = {name: torch.from_numpy(array) for name, array in example.tensors().items()}
+    try:
+        # That a trace holds for other shapes is not to be believed or warned of, but measured by whoever uses it.
+        with torch.inference_mode(), warnings.catch_warnings(action="ignore"), _root_logger_kept():
+            return openvino.convert_model(
+                _Pooled(modules).eval(),
+                example_input=tensors,
+                input=[(name, [-1, -1], openvino.Type.i64) for name in tensors],
+            )
+    except _FAILURES as error:
+        raise Unsuitable(f"it does not convert to OpenVINO ({_first_line(error)})") from error
+
+
+@contextmanager
+def _root_logger_kept() -> Iterator[None]:
+    """convert_model silences the root logger, and leaves it so when it fails."""
+    root = logging.getLogger()
+    level, filters, handlers = root.level, root.filters.copy(), root.handlers.copy()
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.filters, root.handlers = filters, handlers
+
+
+def _compiled(core: Any, model: Any, options: dict[str, Any], width: int) -> "SimpleQueue[Any]":
+    """Requests to a compiled model, as many as it computes at a time."""
+    try:
+        compiled = core.compile_model(model, "CPU", options)
+        requests: SimpleQueue[Any] = SimpleQueue()
+        for _ in range(width):
+            requests.put(compiled.create_infer_request())
+    except RuntimeError as error:
+        raise Unsuitable(f"OpenVINO does not compile it ({_first_line(error)})") from error
+    return requests
+
+
+def _at_lowest_priority(core: Any, model: Any, options: dict[str, Any], width: int) -> "SimpleQueue[Any]":
+    """As `_compiled`; the threads that it computes on are started here, and inherit the priority."""
+    made: list[SimpleQueue[Any] | Unsuitable] = []
+
+    def work() -> None:
+        lower_priority()
+        try:
+            made.append(_compiled(core, model, options, width))
+        except Unsuitable as reason:
+            made.append(reason)
+
+    thread = threading.Thread(target=work, name="instar-compile")
+    thread.start()
+    thread.join()
+    (result,) = made
+    if isinstance(result, Unsuitable):
+        raise result
+    return result
+
+
+def _intact(place: Path) -> bool:
+    """Whether a kept model is whole, and of this version of OpenVINO."""
+    try:
+        return bool(json.loads((place / _SUMS).read_text(encoding="utf-8")) == _sums(place))
+    except (OSError, ValueError):
+        return False
+
+
+def _sums(place: Path) -> dict[str, str]:
+    sums = {"openvino": openvino.get_version()}
+    for name in (_MODEL, "model.bin"):
+        with (place / name).open("rb") as file:
+            digest = sha256()
+            while part := file.read(1 << 20):
+                digest.update(part)
+        sums[name] = digest.hexdigest()
+    return sums
+
+
+def _first_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0][:200]}"
