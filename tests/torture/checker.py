@@ -153,14 +153,16 @@ class Checker:
         return Register(states)
 
     def _check_answers(self) -> None:
-        """Statuses, forms of errors, and that connections break only when the process dies."""
-        deaths = [event for event in self._events if event.kind in ("ended", "terminated")]
+        """Statuses, forms of errors, and that connections break only when the process dies or has no memory."""
         faults = [event for event in self._events if event.kind == "fault" and event.answered["kind"] in _FAULTY]
+        deaths = [event for event in self._events if event.kind in ("ended", "terminated")]
+        breaks = [(death.start - 5, death.end) for death in deaths]
+        breaks += [(fault.start, fault.end) for fault in faults if fault.answered["kind"] == "memory"]
         for event in self._events:
             if event.actor == "nemesis" or event.kind in ("list", "list-after-loss"):
                 continue
             if event.status == 0:
-                if not any(death.start <= event.end + 5 and event.start <= death.end for death in deaths):
+                if not any(begin <= event.end and event.start <= end for begin, end in breaks):
                     self._violation(event, f"the connection broke while the process lived: {event.answered}")
                 continue
             if event.outcome == "acknowledged" or 200 <= event.status < 300:

@@ -131,6 +131,8 @@ class Nursery:
             with self._born:
                 if "pid" in answer:
                     self._last = answer["pid"]
+                    # The number of one that ended long ago may be given again.
+                    self._ended.pop(self._last, None)
                 else:
                     self._ended[answer["ended"]] = answer["status"]
                 self._born.notify_all()
@@ -161,6 +163,8 @@ class Episode:
             "INSTAR_DATA_DIR": str(self._data),
             "INSTAR_CHECKPOINTS_DIR": str(folder / "checkpoints"),
             "INSTAR_MODEL": "one",
+            # Its scores can be checked to the last digits.
+            "INSTAR_ENGINE": "torch",
             "INSTAR_RETAIN": "2",
             "INSTAR_MEMORY_RESERVE": "0",
             "INSTAR_DISK_RESERVE": "0",
