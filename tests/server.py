@@ -1,26 +1,44 @@
 """A service in a process of its own, as its users run it."""
 
+import atexit
+import functools
+import itertools
 import os
 import re
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import httpx
+
+from tests.nursery import Child, Nursery
 
 START_SECONDS = 120
 
 
-class Server:
-    """`python -m service` on a free port, on the folders below `folder`, which outlive it."""
+class Process(Protocol):
+    """What a test may do to a service, however it was started."""
 
-    def __init__(self, folder: Path, **settings: object) -> None:
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, seconds: float, /) -> int: ...
+    def send_signal(self, number: int, /) -> None: ...
+
+
+class Server:
+    """A service on a free port, on the folders below `folder`, which outlive it.
+
+    It is forked by a nursery, which saves the imports, or with `command` started as `python -m service`.
+    """
+
+    def __init__(self, folder: Path, *, command: bool = False, **settings: object) -> None:
         self.folder = folder
+        self._command = command
+        self._logs = (folder / f"log-{number}" for number in itertools.count())
         self.checkpoints = folder / "checkpoints"
         self.data = folder / "data"
         self.settings = {
@@ -33,23 +51,26 @@ class Server:
             "DISK_RESERVE": 0,
             **settings,
         }
-        self.output: list[str] = []
-        self.process: subprocess.Popen[str]
+        self.process: Process
         self.client: httpx.Client
 
     def launch(self) -> None:
         """Start the process without waiting for it."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("INSTAR_")}
         own = {f"INSTAR_{name}": str(value) for name, value in self.settings.items()}
-        self.output = []
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "service"],
-            env=inherited | own,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        threading.Thread(target=self._collect, args=(self.process,), daemon=True).start()
+        self._log = next(path for path in self._logs if not path.exists())
+        if not self._command:
+            self.process = Child(_nursery(), {"environment": own, "log": str(self._log)})
+            return
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("INSTAR_")}
+        with self._log.open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "service"], env=inherited | own, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    @property
+    def output(self) -> list[str]:
+        """The lines that the process has written."""
+        return self._log.read_text(encoding="utf-8").splitlines(keepends=True) if self._log.exists() else []
 
     def start(self) -> Self:
         """Start the process and return when it is ready."""
@@ -61,7 +82,7 @@ class Server:
         """Wait until a line of the output matches, and return its first group."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            for line in list(self.output):
+            for line in self.output:
                 if found := re.search(pattern, line):
                     return found[1] if found.groups() else found[0]
             if self.process.poll() is not None:
@@ -78,7 +99,7 @@ class Server:
 
     def kill(self) -> None:
         """SIGKILL."""
-        self.process.kill()
+        self.process.send_signal(signal.SIGKILL)
         self.process.wait(30)
         self.client.close()
 
@@ -127,7 +148,10 @@ class Server:
         assert response.is_success, f"{response.request.method} {response.url}: {response.status_code} {response.text}"
         return response.json()
 
-    def _collect(self, process: "subprocess.Popen[str]") -> None:
-        lines: Iterable[str] = process.stdout or ()
-        for line in lines:
-            self.output.append(line)
+
+@functools.cache
+def _nursery() -> Nursery:
+    """One for all tests, from the first that needs it to the end of the run."""
+    nursery = Nursery()
+    atexit.register(nursery.close)
+    return nursery

@@ -8,7 +8,7 @@ from tests.server import Server
 
 
 def test_it_lives_before_it_is_ready_and_says_how_far_it_is(tmp_path: Path) -> None:
-    server = Server(tmp_path, SAMPLE="true")
+    server = Server(tmp_path, command=True, SAMPLE="true")
     server.launch()
     base = server.wait_for(r"Uvicorn running on (\S+)")
     seen = set()

@@ -213,7 +213,7 @@ def test_settings_that_cannot_work_are_said_in_a_sentence(tmp_path: Path) -> Non
         ({"PORT": "http"}, 2, "INSTAR_PORT"),
         ({"MODEL": "absent"}, 1, "there is no checkpoint 'absent'"),
     ):
-        server = Server(tmp_path, **settings)
+        server = Server(tmp_path, command=True, **settings)
         server.launch()
         assert server.process.wait(60) == code
         server.wait_for(words)

@@ -50,9 +50,15 @@ def last(history: History, kind: str) -> Event:
     return [event for event in history.events if event.kind == kind and event.outcome == "acknowledged"][-1]
 
 
+def unsure(history: History) -> set[str]:
+    """Documents of which more than one state may be, because what became of a write to them is not known."""
+    writes = [event.asked for event in history.events if event.outcome == "unknown"]
+    return {identity for asked in writes for identity in (*asked.get("texts", ()), *asked.get("ids", ()))}
+
+
 def lose_a_document(history: History) -> None:
     listing = last(history, "list")
-    del listing.answered[max(listing.answered)]
+    del listing.answered[max(listing.answered.keys() - unsure(history))]
 
 
 def bring_back_a_deleted_document(history: History) -> None:
@@ -62,7 +68,7 @@ def bring_back_a_deleted_document(history: History) -> None:
         for write in history.events
         if write.kind == "put" and write.outcome == "acknowledged"
         for identity in write.asked["texts"]
-        if identity not in listing.answered
+        if identity not in listing.answered and identity not in unsure(history)
     )
     listing.answered[deleted[0]] = deleted[1]
 
@@ -72,7 +78,7 @@ def show_a_former_version(history: History) -> None:
     for write in history.events:
         if write.kind == "put" and write.outcome == "acknowledged":
             for identity, text in write.asked["texts"].items():
-                if listing.answered.get(identity) not in (None, text):
+                if listing.answered.get(identity) not in (None, text) and identity not in unsure(history):
                     listing.answered[identity] = text
                     return
     raise AssertionError("no document has two versions")

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from service import checkpoint
 from tests import checkpoints
+from tests.nursery import Hangs
 from tests.torture.checker import check
 from tests.torture.history import History
 from tests.torture.oracle import Oracle
 from tests.torture.plan import CHECKPOINTS, Plan
 from tests.torture.shrink import shrink
-from tests.torture.world import Episode, Hangs, Nursery, World
+from tests.torture.world import Episode, TortureNursery, World
 
 _SHRINK_RUNS = 60
 
@@ -115,5 +116,5 @@ def world(folder: Path) -> Iterator[World]:
         made[name] = checkpoints.tiny(folder / "made" / name, seed=seed, dimensions=dimensions)
     models = {name: checkpoint.read(path, name).id for name, path in made.items()}
     upload = checkpoints.zipped(made.pop("sent"), folder / "made" / "sent.zip")
-    with Nursery(folder) as nursery:
+    with TortureNursery(folder) as nursery:
         yield World(nursery, made, models, upload)

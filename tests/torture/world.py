@@ -1,6 +1,5 @@
 """One episode: a service on a data folder through all the lives of a plan, and the history of it."""
 
-import json
 import mmap
 import os
 import random
@@ -9,16 +8,15 @@ import resource
 import signal
 import struct
 import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from tests.torture import actors
+from tests.nursery import Hangs, Nursery
+from tests.torture import actors, victim
 from tests.torture.actors import Actors, Caller, Gone
 from tests.torture.history import Event, History
 from tests.torture.plan import Fault, FaultKind, Plan
@@ -39,66 +37,26 @@ _DISK: dict[FaultKind, int] = {
 }
 
 
-class Hangs(Exception):
-    """The service does not start, or does not end."""
-
-
-class Nursery:
-    """The process that forks service processes, and the control of their disk and clock."""
+class TortureNursery(Nursery):
+    """A nursery whose children have a disk and a clock that fail on command."""
 
     def __init__(self, folder: Path) -> None:
-        self._library = folder / "disk.so"
+        library = folder / "disk.so"
         source = Path(__file__).with_name("disk.c")
-        subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", self._library, source, "-ldl"], check=True)
+        subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, source, "-ldl"], check=True)
         control = folder / "control"
         control.write_bytes(bytes(_CONTROL.size))
         with control.open("r+b") as file:
             self._control = mmap.mmap(file.fileno(), _CONTROL.size)
-        environment = {
-            "LD_PRELOAD": str(self._library),
-            "TORTURE_CONTROL": str(control),
-            "GOMP_SPINCOUNT": "1000",
-            # A whole machine's worth of threads for two layers of 32 numbers only makes two processes slower.
-            "OMP_NUM_THREADS": "1",
-        }
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.torture.victim"],
-            env={name: value for name, value in os.environ.items() if not name.startswith("INSTAR_")} | environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+        super().__init__(
+            victim.__name__,
+            {
+                "LD_PRELOAD": str(library),
+                "TORTURE_CONTROL": str(control),
+                # A whole machine's worth of threads for two layers of 32 numbers only makes two processes slower.
+                "OMP_NUM_THREADS": "1",
+            },
         )
-        self._born = threading.Condition()
-        self._last = 0
-        self._ended: dict[int, int] = {}
-        threading.Thread(target=self._listen, daemon=True).start()
-
-    def launch(self, environment: dict[str, str], log: Path, fault: Fault | None) -> int:
-        """Fork a service and return its process id."""
-        command = {
-            "environment": environment,
-            "log": str(log),
-            "step": fault.step if fault else None,
-            "pass": fault.passed if fault else 0,
-        }
-        assert self._process.stdin is not None
-        with self._born:
-            self._last = 0
-            self._process.stdin.write(json.dumps(command).encode() + b"\n")
-            self._process.stdin.flush()
-            if not self._born.wait_for(lambda: self._last, 60):
-                raise Hangs("the nursery does not answer")
-            return self._last
-
-    def status(self, pid: int) -> int | None:
-        """The exit status, negative for a signal; None while it lives."""
-        return self._ended.get(pid)
-
-    def wait(self, pid: int, seconds: float) -> int:
-        """The exit status when it has ended; raises Hangs."""
-        with self._born:
-            if not self._born.wait_for(lambda: pid in self._ended, seconds):
-                raise Hangs(f"process {pid} has not ended after {seconds} s")
-        return self._ended[pid]
 
     def set_disk(self, kind: FaultKind | None, spared: int = 0) -> None:
         """From now on the disk fails after `spared` more calls, or no longer."""
@@ -116,33 +74,12 @@ class Nursery:
         found: int = _CONTROL.unpack(self._control[:])[3]
         return found
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(30)
-
-    def _listen(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            answer = json.loads(line)
-            with self._born:
-                if "pid" in answer:
-                    self._last = answer["pid"]
-                    # The number of one that ended long ago may be given again.
-                    self._ended.pop(self._last, None)
-                else:
-                    self._ended[answer["ended"]] = answer["status"]
-                self._born.notify_all()
-
 
 @dataclass
 class World:
     """What the episodes of a campaign have in common. `models` are checkpoint ids by name."""
 
-    nursery: Nursery
+    nursery: TortureNursery
     checkpoints: dict[str, Path]
     models: dict[str, str]
     upload: Path
@@ -221,7 +158,14 @@ class Episode:
         began = time.monotonic()
         self._log.touch()
         offset = self._log.stat().st_size
-        self._pid = self._world.nursery.launch(self._environment, self._log, armed)
+        self._pid = self._world.nursery.fork(
+            {
+                "environment": self._environment,
+                "log": str(self._log),
+                "step": armed.step if armed else None,
+                "pass": armed.passed if armed else 0,
+            }
+        )
         self._mark("launched", began, {"armed": armed.step if armed else None})
         while time.monotonic() - began < RECOVERY_SECONDS:
             with self._log.open("rb") as log:
