@@ -232,8 +232,7 @@ class Activation:
         if index.high < high and not index.close_gap(self._documents.live_after(index.high), high):
             return None
         former = self._generations.active
-        documents = sum(count for _, count in self._documents.collections())
-        record = generation.record.model_copy(update={"documents": documents, "recall": index.recall})
+        record = generation.record.model_copy(update={"documents": index.documents, "recall": index.recall})
         record = self._records.activate(record, self._retain)
         self._reached("reload.recorded")
         activated = Generation(record, generation.encoder, index)
@@ -244,7 +243,7 @@ class Activation:
         switched(activated)
         self._release(others)
         self._reached("reload.switched")
-        log.info("generation %d of %s is active with %d documents", record.number, activated.model, documents)
+        log.info("generation %d of %s is active with %d documents", record.number, activated.model, record.documents)
         return activated
 
     def _release(self, candidates: tuple[Generation, ...]) -> None:

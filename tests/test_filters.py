@@ -67,9 +67,19 @@ def test_a_filter_finds_what_its_definition_says(
     written = [Document(str(n), "text", metadata) for n, metadata in enumerate(corpus)]
     change = documents.put(collection, written, lambda _: None)
     universe = np.array(change.added, dtype=np.int64)
-    found = filters.evaluate(filters.parse(source), lambda leaf: documents.having(collection, leaf), lambda: universe)
-    expected = [seq for seq, metadata in zip(change.added, corpus, strict=True) if passes(metadata, source)]
-    assert found.tolist() == expected
+    tree = filters.parse(source)
+    expected = [passes(metadata, source) for metadata in corpus]
+    stored = filters.evaluate(tree, lambda leaf: np.isin(universe, documents.having(collection, leaf)))
+    assert stored.tolist() == expected
+    looked_at = filters.evaluate(
+        tree, lambda leaf: np.array([filters.meets(filters.attributes(metadata), leaf) for metadata in corpus])
+    )
+    assert looked_at.tolist() == expected
+    after = filters.evaluate(
+        tree, lambda leaf: np.isin(universe, documents.having(collection, leaf, after=change.added[0]))
+    )
+    if isinstance(tree, filters.Condition):
+        assert after.tolist() == [False, *expected[1:]]
 
 
 def passes(metadata: dict[str, Any], source: dict[str, Any]) -> bool:

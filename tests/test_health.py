@@ -24,6 +24,14 @@ def test_it_lives_before_it_is_ready_and_says_how_far_it_is(tmp_path: Path) -> N
     assert server.stop() == 0
 
 
+def test_a_search_says_what_its_time_went_into(server: Server) -> None:
+    answer = server.client.post("/search", json={"query": "How do I count my stock again?"})
+    parts = dict(part.split(";dur=") for part in answer.headers["Server-Timing"].split(", "))
+    assert list(parts) == ["encode", "search", "fetch"]
+    assert all(float(milliseconds) > 0 for milliseconds in parts.values())
+    assert sum(map(float, parts.values())) < answer.elapsed.total_seconds() * 1000
+
+
 def test_metrics_are_in_the_text_format_and_name_what_answers(server: Server) -> None:
     server.search("anything")
     text = server.client.get("/metrics").text

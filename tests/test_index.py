@@ -8,8 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from service.index import partition, sealed
-from service.index.partition import Partition
+from service.index import bits, partition, sealed
+from service.index.partition import Partition, Selection, View
 
 DIMENSIONS = 8
 
@@ -27,6 +27,12 @@ def clustered(seed: int, count: int) -> Any:
     inner = centres[pick.integers(30, size=count)] + 0.7 * pick.normal(size=(count, 16))
     vectors = (inner @ directions + pick.normal(size=(count, 64))).astype(np.float32)
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def selection(view: View, allowed: Any) -> Selection:
+    """These sequence numbers, as the view has them."""
+    fresh = np.isin(view.fresh_seqs[: view.fresh], allowed)
+    return Selection(None if view.sealed is None else bits.pack(np.isin(view.sealed.seqs, allowed)), fresh)
 
 
 class PartitionMachine(RuleBasedStateMachine):
@@ -91,7 +97,8 @@ class PartitionMachine(RuleBasedStateMachine):
         allowed = None
         if share is not None:
             allowed = np.array([seq for seq in range(1, self.next + 5) if pick.random() < share], dtype=np.int64)
-        seqs, scores = self.partition.view.search(query, k, allowed)
+        view = self.partition.view
+        seqs, scores = view.search(query, k, None if allowed is None else selection(view, allowed))
         possible = [seq for seq in self.model if allowed is None or seq in allowed]
         assert len(seqs) == len(set(seqs.tolist())) == min(k, len(possible))
         assert set(seqs.tolist()) <= set(possible)
@@ -107,6 +114,7 @@ class PartitionMachine(RuleBasedStateMachine):
         if hasattr(self, "model"):
             view = self.partition.view
             assert view.live_seqs().tolist() == sorted(self.model)
+            assert view.live == len(self.model)
             if self.model:
                 np.testing.assert_array_equal(
                     view.live_vectors(), np.stack([self.model[seq] for seq in sorted(self.model)])
@@ -165,7 +173,7 @@ def test_a_filtered_graph_search_is_right_at_any_selectivity(share: float) -> No
     built = sealed.build(np.arange(4000), vectors, graph_from=1, min_recall=0.99)
     allowed = np.flatnonzero(np.random.default_rng(6).random(4000) < share)
     queries = clustered(7, 50)
-    scores, places = built.search(queries, 10, allowed)
+    scores, places = built.search(queries, 10, bits.pack(np.isin(np.arange(4000), allowed)))
     hits = []
     for query, row, values in zip(queries, places, scores, strict=True):
         exact = np.sort(vectors[allowed] @ query)[::-1][:10]

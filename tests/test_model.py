@@ -225,7 +225,7 @@ class ServiceMachine(RuleBasedStateMachine):
         tree = None if condition is None else filters.parse(condition)
         generation = self.core.generations.acquire()
         try:
-            hits = self.run(self.core.search.run(generation, query, k=k, collection=collection, tree=tree))
+            hits = self.run(self.core.search.run(generation, query, k=k, collection=collection, tree=tree)).hits
         except NotFound:
             assert not self.known[collection]
             return

@@ -41,7 +41,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             raise InvalidRequest(f"k must be 1 to {core.settings.max_k}: ask for fewer, or raise INSTAR_MAX_K", "k")
         tree = None if request.filter is None else filters.parse(request.filter)
         generation = core.generations.acquire()
-        hits = await core.search.run(
+        found = await core.search.run(
             generation,
             request.query,
             k=request.k,
@@ -59,9 +59,9 @@ def routes(core: Core, keys: Keys) -> APIRouter:
                     "text": hit.document.text,
                     "metadata": hit.document.metadata,
                 }
-                for hit in hits
+                for hit in found.hits
             ],
         }
-        return answer(content, generation)
+        return answer(content, generation, found.seconds)
 
     return router

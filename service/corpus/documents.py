@@ -41,11 +41,11 @@ CREATE TABLE IF NOT EXISTS attributes (
 DEFAULT_COLLECTION = "default"
 _HAVING = "SELECT seq FROM attributes WHERE collection = ? AND key = ? AND kind = ? AND value "
 _LISTED = {
-    "in": _HAVING + "= ?",
-    "gt": _HAVING + "> ?",
-    "gte": _HAVING + ">= ?",
-    "lt": _HAVING + "< ?",
-    "lte": _HAVING + "<= ?",
+    "in": _HAVING + "= ? AND seq > ?",
+    "gt": _HAVING + "> ? AND seq > ?",
+    "gte": _HAVING + ">= ? AND seq > ?",
+    "lt": _HAVING + "< ? AND seq > ?",
+    "lte": _HAVING + "<= ? AND seq > ?",
 }
 
 
@@ -131,7 +131,8 @@ class Documents:
     def delete_matching(self, collection: str, tree: Filter, prepare: Prepare) -> Change:
         """Delete what passes the filter, in one transaction."""
         live = self.live(collection)
-        died = np.intersect1d(evaluate(tree, lambda leaf: self.having(collection, leaf), lambda: live), live).tolist()
+        matching = evaluate(tree, lambda leaf: np.isin(live, self.having(collection, leaf), assume_unique=True))
+        died = live[matching].tolist()
         with self._database.write() as connection:
             connection.executemany("UPDATE documents SET dead = 1 WHERE seq = ?", ((seq,) for seq in died))
             change = Change(collection, _given(connection), (), tuple(died))
@@ -162,11 +163,14 @@ class Documents:
         )
         return {row[0]: _version(row).document for row in rows}
 
-    def having(self, collection: str, condition: Condition) -> Seqs:
-        """Ascending sequence numbers of the versions in the collection that meet the condition, dead ones included."""
+    def having(self, collection: str, condition: Condition, after: int = 0) -> Seqs:
+        """Ascending sequence numbers of the versions in the collection that meet the condition, dead ones included, of
+        those above `after`."""
         found: list[tuple[int]] = []
         for value in condition.values:
-            found += self._read(_LISTED[condition.operator], (collection, condition.key, value.kind, value.value))
+            found += self._read(
+                _LISTED[condition.operator], (collection, condition.key, value.kind, value.value, after)
+            )
         return np.unique(np.fromiter((row[0] for row in found), dtype=np.int64, count=len(found)))
 
     def live(self, collection: str) -> Seqs:

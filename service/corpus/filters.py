@@ -12,7 +12,8 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, Literal
+from operator import and_, eq, ge, gt, le, lt, or_
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,8 @@ MAX_VALUES = 1000
 _LONGEST_INDEXED = 512
 _INT64 = range(-(2**63), 2**63)
 _RANGES: tuple[Operator, ...] = ("gt", "gte", "lt", "lte")
+_COMPARED: dict[Operator, Callable[[Any, Any], bool]] = {"in": eq, "gt": gt, "gte": ge, "lt": lt, "lte": le}
+_Set = TypeVar("_Set")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +82,29 @@ def parse(source: Any) -> Filter:
     return _parse(source, MAX_DEPTH, budget)
 
 
-def evaluate(tree: Filter, having: Callable[[Condition], Seqs], universe: Callable[[], Seqs]) -> Seqs:
-    """The ascending sequence numbers that pass `tree`.
+def evaluate(tree: Filter, meeting: Callable[[Condition], _Set]) -> _Set:
+    """The set of what passes `tree`, out of the sets of what meets each condition.
 
-    `having` lists those of one condition, ascending; `universe` all that there are, which `not` needs.
+    A set is an array of booleans or of packed bits, or whatever else knows `&`, `|` and `~`.
     """
     match tree:
         case Condition():
-            return having(tree)
+            return meeting(tree)
         case And(parts):
-            return reduce(np.intersect1d, (evaluate(part, having, universe) for part in parts))
+            return reduce(and_, (evaluate(part, meeting) for part in parts))
         case Or(parts):
-            return reduce(np.union1d, (evaluate(part, having, universe) for part in parts))
+            return reduce(or_, (evaluate(part, meeting) for part in parts))
         case Not(part):
-            return np.setdiff1d(universe(), evaluate(part, having, universe), assume_unique=True)
+            return cast(_Set, ~cast(Any, evaluate(part, meeting)))
+
+
+def meets(found: set[tuple[str, Indexed]], condition: Condition) -> bool:
+    """Whether a document with these attributes meets the condition, as the store would say of it."""
+    return any(
+        key == condition.key and value.kind == wanted.kind and _COMPARED[condition.operator](value.value, wanted.value)
+        for key, value in found
+        for wanted in condition.values
+    )
 
 
 def attributes(metadata: dict[str, Any]) -> set[tuple[str, Indexed]]:

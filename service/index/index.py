@@ -42,6 +42,15 @@ class Index:
         partition = self._partitions.get(collection)
         return (partition or Partition(self.store.dimensions)).view
 
+    def has(self, collection: str) -> bool:
+        """Whether a document of the collection is searchable at this moment."""
+        return self.view(collection).live > 0
+
+    @property
+    def documents(self) -> int:
+        """How many documents are searchable."""
+        return sum(partition.view.live for partition in list(self._partitions.values()))
+
     @property
     def recall(self) -> dict[str, float]:
         """Recall@10 against exact search by collection, as measured at the build of its sealed part."""

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from service.corpus.filters import Seqs
 from service.encoder.engine import Vectors
-from service.index.sealed import Places, Sealed
+from service.index import bits
+from service.index.bits import Bits, Places
+from service.index.sealed import Sealed
 
 Mask = NDArray[np.bool_]
 
@@ -24,36 +26,43 @@ _SEAL_SHARE = 0.1
 
 
 @dataclass(frozen=True)
+class Selection:
+    """What of a view may be found: places of its sealed part, and a mask over its fresh rows."""
+
+    sealed: Bits | None
+    fresh: Mask
+
+
+@dataclass(frozen=True)
 class View:
     """One moment of a collection's index.
 
     The fresh arrays are longer than `fresh`, the number of rows that belong to this view: later
-    writes append behind it. Masks are true for what is live.
+    writes append behind it. `sealed_live` and `fresh_live` are what is live, None is all.
     """
 
     sealed: Sealed | None
-    sealed_live: Mask | None
+    sealed_live: Bits | None
     fresh_seqs: Seqs
     fresh_vectors: Vectors
     fresh_live: Mask
     fresh: int
 
-    def search(self, query: Vectors, k: int, allowed: Seqs | None) -> tuple[Seqs, Vectors]:
+    def search(self, query: Vectors, k: int, allowed: Selection | None) -> tuple[Seqs, Vectors]:
         """Sequence numbers and cosines of the `k` best for a unit vector (dimensions,), best first.
 
-        `allowed`, ascending, narrows it to those documents. Equal scores keep the order of writing.
+        `allowed` narrows it to those documents. Equal scores keep the order of writing.
         """
         seqs: list[Seqs] = []
         scores: list[Vectors] = []
         if self.sealed is not None:
-            places = self._sealed_places(self.sealed, allowed)
-            found_scores, found = self.sealed.search(query[None, :], k, places)
+            found_scores, found = self.sealed.search(query[None, :], k, self._sealed_allowed(allowed))
             hit = found[0] >= 0
             seqs.append(self.sealed.seqs[found[0][hit]])
             scores.append(found_scores[0][hit])
         live = self.fresh_live[: self.fresh]
         if allowed is not None:
-            live = live & np.isin(self.fresh_seqs[: self.fresh], allowed, assume_unique=True)
+            live = live & allowed.fresh
         rows = np.flatnonzero(live)
         if len(rows):
             fresh_scores = (self.fresh_vectors[: self.fresh] @ query)[rows]
@@ -72,16 +81,20 @@ class View:
         fresh = self.fresh_seqs[: self.fresh][self.fresh_live[: self.fresh]]
         if self.sealed is None:
             return fresh
-        sealed = self.sealed.seqs if self.sealed_live is None else self.sealed.seqs[self.sealed_live]
-        return np.concatenate((sealed, fresh))
+        return np.concatenate((self.sealed.seqs[self._sealed_rows(self.sealed)], fresh))
 
     def live_vectors(self) -> Vectors:
         """Their vectors (n, dimensions), in the same order."""
         fresh = self.fresh_vectors[: self.fresh][self.fresh_live[: self.fresh]]
         if self.sealed is None:
             return np.ascontiguousarray(fresh)
-        sealed = self.sealed.vectors if self.sealed_live is None else self.sealed.vectors[self.sealed_live]
-        return np.concatenate((sealed, fresh))
+        return np.concatenate((self.sealed.vectors[self._sealed_rows(self.sealed)], fresh))
+
+    @property
+    def live(self) -> int:
+        """How many documents are in the view."""
+        fresh = int(np.count_nonzero(self.fresh_live[: self.fresh]))
+        return fresh + (0 if self.sealed is None else len(self.sealed.seqs) - self._dead(self.sealed))
 
     @property
     def wants_sealing(self) -> bool:
@@ -89,14 +102,20 @@ class View:
         if self.sealed is None:
             return self.fresh >= SEAL_FROM
         size = len(self.sealed.seqs)
-        dead = 0 if self.sealed_live is None else size - int(np.count_nonzero(self.sealed_live))
-        return self.fresh >= max(SEAL_FROM, int(_SEAL_SHARE * size)) or dead > max(SEAL_FROM, size // 4)
+        many = max(SEAL_FROM, int(_SEAL_SHARE * size))
+        return self.fresh >= many or self._dead(self.sealed) > max(SEAL_FROM, size // 4)
 
-    def _sealed_places(self, sealed: Sealed, allowed: Seqs | None) -> Places | None:
-        if allowed is None:
-            return None if self.sealed_live is None else np.flatnonzero(self.sealed_live)
-        places = _find(sealed.seqs, allowed)
-        return places if self.sealed_live is None else places[self.sealed_live[places]]
+    def _dead(self, sealed: Sealed) -> int:
+        size = len(sealed.seqs)
+        return 0 if self.sealed_live is None else size - bits.count(self.sealed_live, size)
+
+    def _sealed_rows(self, sealed: Sealed) -> Mask | slice:
+        return slice(None) if self.sealed_live is None else bits.unpack(self.sealed_live, len(sealed.seqs))
+
+    def _sealed_allowed(self, allowed: Selection | None) -> Bits | None:
+        if allowed is None or allowed.sealed is None:
+            return self.sealed_live
+        return allowed.sealed if self.sealed_live is None else allowed.sealed & self.sealed_live
 
 
 class Partition:
@@ -135,16 +154,13 @@ class Partition:
         if view.sealed is not None:
             places = _find(view.sealed.seqs, gone)
             if len(places):
-                live = (
-                    np.ones(len(view.sealed.seqs), dtype=bool) if view.sealed_live is None else view.sealed_live.copy()
-                )
-                live[places] = False
-                view = replace(view, sealed_live=live)
+                live = bits.everything(len(view.sealed.seqs)) if view.sealed_live is None else view.sealed_live
+                view = replace(view, sealed_live=bits.without(live, places))
         places = _find(view.fresh_seqs[: view.fresh], gone)
         if len(places):
-            live = view.fresh_live.copy()
-            live[places] = False
-            view = replace(view, fresh_live=live)
+            fresh_live = view.fresh_live.copy()
+            fresh_live[places] = False
+            view = replace(view, fresh_live=fresh_live)
         return view
 
     def _with(self, view: View, added: Sequence[int], vectors: Vectors) -> View:

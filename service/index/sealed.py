@@ -8,24 +8,26 @@ from dataclasses import dataclass
 
 import faiss
 import numpy as np
-from numpy.typing import NDArray
 
 from service.corpus.filters import Seqs
 from service.encoder.engine import Vectors
-
-Bits = NDArray[np.uint8]
-Places = NDArray[np.int64]
+from service.index import bits
+from service.index.bits import Bits, Places
 
 _LINKS = 32
 _BUILD_EFFORT = 128
 _FIRST_EFFORT = 64
 _MOST_EFFORT = 2048
 _PROBES = 200
-# Up to this share of the vectors, comparing all that are allowed costs less than walking a graph past the others.
-_SCAN_SHARE = 0.2
+# Vectors that a graph's search looks at for each unit of effort, as many as comparing one after the other takes
+# in the same time (`make bench-filters`).
+_LOOKED_AT = 16
+# Of an exact index, up to this share of the vectors, going through those that are allowed costs less than going
+# through all and passing over the others.
+_PICKED_SHARE = 0.1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sealed:
     """`seqs[i]`, ascending, is the document of the i-th vector; `effort` is HNSW's efSearch, 0 where it is exact."""
 
@@ -35,34 +37,41 @@ class Sealed:
     effort: int
     recall: float
 
-    def search(self, queries: Vectors, k: int, allowed: Places | None) -> tuple[Vectors, Places]:
-        """The `k` best scores (n, k) and places of each query among the ascending places `allowed`, or all.
+    def search(self, queries: Vectors, k: int, allowed: Bits | None) -> tuple[Vectors, Places]:
+        """The `k` best scores (n, k) and places of each query among the places `allowed`, or all.
 
         Places are -1 where there are fewer than `k`.
         """
-        if allowed is not None and len(allowed) <= max(_SCAN_SHARE * len(self.seqs), k):
-            return self._scan(queries, k, allowed)
-        selector = None if allowed is None else faiss.IDSelectorBitmap(_bits(allowed, len(self.seqs)))
+        size = len(self.seqs)
+        possible = size if allowed is None else bits.count(allowed, size)
+        if allowed is not None and self._should_pick(possible, k):
+            return self._pick(queries, k, bits.places(allowed, size))
+        selector = None if allowed is None else faiss.IDSelectorBitmap(allowed)
         if not self.effort:
-            parameters = faiss.SearchParameters(sel=selector)
-        else:
-            share = 1.0 if allowed is None else len(allowed) / len(self.seqs)
-            parameters = faiss.SearchParametersHNSW(sel=selector, efSearch=max(int(self.effort / share), 2 * k))
-        scores, places = self.index.search(queries, k, params=parameters)
-        reachable = min(k, len(self.seqs) if allowed is None else len(allowed))
-        if (places[:, :reachable] < 0).any():
-            return self._scan(queries, k, np.arange(len(self.seqs)) if allowed is None else allowed)
+            return self._flat(queries, k, selector)
+        effort = max(self.effort * size // max(possible, 1), 2 * k)
+        scores, places = self.index.search(queries, k, params=faiss.SearchParametersHNSW(sel=selector, efSearch=effort))
+        if (places[:, : min(k, possible)] < 0).any():
+            # The graph has lost its way to some of them.
+            return self._flat(queries, k, selector)
         return scores, places
 
-    def _scan(self, queries: Vectors, k: int, allowed: Places) -> tuple[Vectors, Places]:
+    def _should_pick(self, possible: int, k: int) -> bool:
+        """Whether comparing the `possible` ones one by one costs less than the search of the index past the others."""
+        size = len(self.seqs)
+        if not self.effort:
+            return possible <= _PICKED_SHARE * size
+        return possible <= max(k, _LOOKED_AT * max(self.effort * size / max(possible, 1), 2 * k))
+
+    def _pick(self, queries: Vectors, k: int, allowed: Places) -> tuple[Vectors, Places]:
         if not len(allowed):
             return np.full((len(queries), k), -np.inf, np.float32), np.full((len(queries), k), -1, np.int64)
-        scores, places = faiss.knn(
-            queries, self.vectors[allowed], min(k, len(allowed)), metric=faiss.METRIC_INNER_PRODUCT
-        )
-        missing = k - scores.shape[1]
-        scores = np.pad(scores, ((0, 0), (0, missing)), constant_values=-np.inf)
-        return scores, np.pad(allowed[places], ((0, 0), (0, missing)), constant_values=-1)
+        return self._flat(queries, k, faiss.IDSelectorArray(allowed))
+
+    def _flat(self, queries: Vectors, k: int, selector: "faiss.IDSelector | None") -> tuple[Vectors, Places]:
+        flat = faiss.downcast_index(self.index.storage) if self.effort else self.index
+        scores, places = flat.search(queries, k, params=faiss.SearchParameters(sel=selector))
+        return scores, places
 
 
 def build(seqs: Seqs, vectors: Vectors, *, graph_from: int, min_recall: float) -> Sealed:
@@ -104,9 +113,3 @@ def _stored(flat: "faiss.IndexFlat") -> Vectors:
     """FAISS's own copy of the vectors as an array, without another copy; it lives as long as the index does."""
     view: Vectors = faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d).reshape(flat.ntotal, flat.d)
     return view
-
-
-def _bits(places: Places, size: int) -> Bits:
-    mask = np.zeros(size, dtype=bool)
-    mask[places] = True
-    return np.packbits(mask, bitorder="little")

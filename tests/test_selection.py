@@ -1,0 +1,111 @@
+"""What passes a filter is found out once and remembered: against finding it out each time."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.corpus import filters
+from service.corpus.database import Database
+from service.corpus.documents import Document, Documents
+from service.index import bits, sealed
+from service.index.partition import Partition
+from service.selection import Selections
+
+FILTERS: list[dict[str, Any]] = [
+    {"ward": 3},
+    {"ward": {"in": [1, 2]}},
+    {"n": {"gte": 20}},
+    {"n": {"lt": 35}, "ward": {"ne": 0}},
+    {"or": [{"ward": 1}, {"not": {"n": {"gt": 10}}}]},
+    {"not": {"absent": 1}},
+]
+
+
+def vectors(count: int) -> Any:
+    made = np.random.default_rng(count).normal(size=(count, 4)).astype(np.float32)
+    return made / np.linalg.norm(made, axis=1, keepdims=True)
+
+
+@pytest.fixture
+def documents(tmp_path: Path) -> Iterator[Documents]:
+    database = Database(tmp_path)
+    yield Documents(database)
+    database.close()
+
+
+def write(documents: Documents, first: int, count: int) -> tuple[int, ...]:
+    made = [Document(str(n), "text", {"n": n, "ward": n % 4}) for n in range(first, first + count)]
+    return documents.put("c", made, lambda _: None).added
+
+
+def expected(documents: Documents, partition: Partition, source: dict[str, Any]) -> list[int]:
+    """The live documents that pass, each looked at by itself."""
+    live = partition.view.live_seqs().tolist()
+    metadata = {seq: document.metadata for seq, document in documents.versions(live).items()}
+    tree = filters.parse(source)
+    passing = filters.evaluate(
+        tree, lambda leaf: np.array([filters.meets(filters.attributes(metadata[seq]), leaf) for seq in live])
+    )
+    return [seq for seq, inside in zip(live, passing.tolist(), strict=True) if inside]
+
+
+def check(documents: Documents, selections: Selections, partition: Partition) -> None:
+    for source in FILTERS:
+        allowed = selections.of(partition.view, "c", filters.parse(source))
+        found, _ = partition.view.search(vectors(1)[0], 10_000, allowed)
+        assert sorted(found.tolist()) == expected(documents, partition, source), source
+
+
+@pytest.mark.parametrize("graph_from", [10, 10**9])
+def test_a_selection_is_right_while_documents_come_and_go(documents: Documents, graph_from: int) -> None:
+    selections = Selections(documents)
+    partition = Partition(4)
+    first = write(documents, 0, 40)
+    partition.apply(first, vectors(40), [])
+    check(documents, selections, partition)
+    before = partition.view
+    built = sealed.build(before.live_seqs(), before.live_vectors(), graph_from=graph_from, min_recall=0.99)
+    partition.replace_sealed(built, before, [])
+    check(documents, selections, partition)
+    # Few at a time are looked at one by one, many are asked for.
+    for number, count in ((40, 3), (43, 300), (343, 1)):
+        partition.apply(write(documents, number, count), vectors(count), [])
+        check(documents, selections, partition)
+    died = (*first[::3], int(partition.view.fresh_seqs[5]))
+    documents.delete("c", [str(n) for n in range(0, 40, 3)] + ["45"], lambda _: None)
+    partition.apply((), vectors(1)[:0], died)
+    documents.purge(died)
+    check(documents, selections, partition)
+
+
+def test_what_is_remembered_is_not_asked_for_again(documents: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
+    partition = Partition(4, sealed.build(np.array(write(documents, 0, 50)), vectors(50), graph_from=99, min_recall=1))
+    selections = Selections(documents)
+    tree = filters.parse({"ward": 1})
+    once = selections.of(partition.view, "c", tree)
+    monkeypatch.delattr(Documents, "having")
+    again = selections.of(partition.view, "c", tree)
+    assert once.sealed is not None
+    assert again.sealed is not None
+    np.testing.assert_array_equal(once.sealed, again.sealed)
+
+
+@settings(max_examples=200, deadline=None)
+@given(mask=st.lists(st.booleans(), max_size=70), data=st.data())
+def test_bits_are_a_set(mask: list[bool], data: st.DataObject) -> None:
+    size = len(mask)
+    packed = bits.pack(np.array(mask, dtype=bool))
+    assert bits.unpack(packed, size).tolist() == mask
+    assert bits.count(packed, size) == sum(mask)
+    assert bits.count(~packed, size) == size - sum(mask)
+    assert bits.places(packed, size).tolist() == [place for place, inside in enumerate(mask) if inside]
+    assert bits.count(bits.everything(size), size) == size
+    if size:
+        gone = data.draw(st.lists(st.integers(0, size - 1)))
+        left = bits.without(packed, np.array(gone, dtype=np.int64))
+        assert bits.unpack(left, size).tolist() == [inside and place not in gone for place, inside in enumerate(mask)]
