@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,9 +17,11 @@ from service.corpus.filters import Seqs
 from service.corpus.records import Records
 from service.encoder.encoder import Encoder
 from service.encoder.encoders import Encoders
+from service.encoder.priority import at_lowest_priority
 from service.encoding import Encoding
 from service.generation import Generation, Generations
 from service.index import vectors as vector_files
+from service.index.graphs import Graphs
 from service.index.index import Index, VectorsMissing
 from service.index.vectors import VectorStore
 from service.steps import Reached
@@ -35,6 +39,7 @@ _DOOMED = 100_000
 _PURGED = 1000
 
 Progress = Callable[[int], None]
+_T = TypeVar("_T")
 
 
 class Activation:
@@ -51,6 +56,7 @@ class Activation:
         encoders: Encoders,
         thread: WritingThread,
         vectors_folder: Path,
+        graphs: Graphs,
         retain: int,
         keep_vectors: int,
         graph_from: int,
@@ -65,6 +71,7 @@ class Activation:
         self._encoders = encoders
         self._thread = thread
         self._folder = vectors_folder
+        self._graphs = graphs
         self._retain = retain
         self._keep_vectors = keep_vectors
         self._graph_from = graph_from
@@ -78,11 +85,11 @@ class Activation:
         if shared is not None:
             return shared
         store = VectorStore(self._folder / f"{fingerprint}.db", dimensions)
-        return Index(fingerprint, store, graph_from=self._graph_from, min_recall=self._min_recall)
+        return Index(fingerprint, store, self._graphs, graph_from=self._graph_from, min_recall=self._min_recall)
 
     def highest_stored(self) -> int:
         """The highest sequence number of a document that has a vector on the disk."""
-        return max(map(vector_files.highest, self._folder.glob("*.db")), default=0)
+        return max([self._graphs.highest(), *map(vector_files.highest, self._folder.glob("*.db"))])
 
     def missing(self, index: Index) -> Seqs:
         """Documents whose vectors are not on the disk yet, ascending."""
@@ -129,7 +136,7 @@ class Activation:
                 await asyncio.to_thread(index.store.prune, _all(live), high)
                 # A document may have changed in between, and its new version has no vector yet.
                 with suppress(VectorsMissing):
-                    partitions = await asyncio.to_thread(index.load, live)
+                    partitions = await self._building(index.load, live)
                     self._reached("reload.built")
                     await self._thread.run(partial(index.publish, partitions, died, high))
                     self._reached("reload.published")
@@ -145,7 +152,7 @@ class Activation:
                 await asyncio.to_thread(index.store.prune, _all(stored), high)
                 # Some may turn out to be damaged.
                 with suppress(VectorsMissing):
-                    partitions = await asyncio.to_thread(index.load, stored)
+                    partitions = await self._building(index.load, stored)
                     await self._thread.run(partial(index.publish, partitions, died, high))
 
     async def rollback(self, number: int | None) -> Generation:
@@ -192,7 +199,7 @@ class Activation:
             for collection in index.unsealed():
                 async with self._recorded_deaths(index) as died:
                     before = index.view(collection)
-                    built = await asyncio.to_thread(index.build, before.live_seqs(), before.live_vectors())
+                    built = await self._building(index.build, collection, before.live_seqs(), before.live_vectors())
                     self._reached("seal.built")
                     await self._thread.run(partial(index.seal, collection, built, before, died))
 
@@ -209,6 +216,14 @@ class Activation:
             for index in list(self._generations.indexes()):
                 await asyncio.to_thread(index.store.drop, part)
             self._reached("purge.vectors")
+
+    async def _building(self, build: Callable[..., _T], *arguments: Any) -> _T:
+        """Run `build` on a thread of the lowest priority; it is told when nobody waits for it any more."""
+        given_up = threading.Event()
+        try:
+            return await asyncio.to_thread(lambda: at_lowest_priority(build, *arguments, given_up.is_set))
+        finally:
+            given_up.set()
 
     @asynccontextmanager
     async def _recorded_deaths(self, index: Index) -> AsyncIterator[list[int]]:
@@ -267,6 +282,7 @@ class Activation:
         spare.sort(key=lambda path: path.stat().st_mtime, reverse=True)
         for path in spare[self._keep_vectors :]:
             vector_files.remove(path)
+        self._graphs.forget({path.stem for path in self._folder.glob("*.db")})
         self._reached("reload.cleaned")
 
 

@@ -14,6 +14,7 @@ from service.encoder.scheduler import Scheduler
 from service.encoding import Encoding
 from service.errors import NotReady
 from service.generation import Generations
+from service.index.graphs import Graphs
 from service.reload import Reloads
 from service.search import Search
 from service.settings import Settings
@@ -73,6 +74,7 @@ class Core:
             encoders=encoders,
             thread=self._thread,
             vectors_folder=settings.data_dir / "vectors",
+            graphs=Graphs(settings.data_dir / "graphs"),
             retain=settings.retain,
             keep_vectors=settings.keep_vectors,
             graph_from=settings.graph_from,

@@ -13,8 +13,8 @@ _CGROUP = Path("/sys/fs/cgroup")
 _LOAD_FACTOR = 2.0
 # Vectors in the index, once more while it is built, and HNSW's links.
 _INDEX_FACTOR = 2.5
-# SQLite's pages and write-ahead log around the vectors.
-_STORE_FACTOR = 1.5
+# SQLite's pages and write-ahead log around the vectors, and a graph that is kept, which has them once more.
+_STORE_FACTOR = 2.7
 
 
 def available_memory() -> int:

@@ -89,3 +89,33 @@ def test_writes_and_deletes_after_sealing_are_right(large: Server) -> None:
         {"documents": [{"id": best["id"], "text": best["text"], "metadata": best["metadata"]}]},
     )
     check_searches(large)
+
+
+def test_a_restart_takes_the_graph_as_it_was_kept(large: Server) -> None:
+    large.put_documents({"later": "written after the graph was built"})
+    (best,) = large.search("report 80 of ward 6", k=1)
+    large.client.delete(f"/documents/{best['id']}").raise_for_status()
+    assert large.stop() == 0
+    large.start()
+    large.wait_for(r"the graph of \d+ documents is taken as it was kept, \d+ came later")
+    assert large.search("written after the graph was built", k=1)[0]["id"] == "later"
+    assert best["id"] not in {hit["id"] for hit in large.search("report 80 of ward 6", k=50)}
+    large.post("/documents/delete", {"ids": ["later"]})
+    large.post(
+        "/documents",
+        {"documents": [{"id": best["id"], "text": best["text"], "metadata": best["metadata"]}]},
+    )
+    check_searches(large)
+
+
+@pytest.mark.parametrize("name", ["graph.faiss", "seqs.npy", "about.json", "checksums.json"])
+def test_a_damaged_graph_is_built_anew(large: Server, name: str) -> None:
+    assert large.stop() == 0
+    for path in (large.data / "graphs").glob(f"*/{name}"):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 4
+        path.write_bytes(content)
+    large.start()
+    large.wait_for("made anew")
+    assert not any("is taken as it was kept" in line for line in large.output)
+    check_searches(large)

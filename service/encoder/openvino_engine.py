@@ -5,16 +5,11 @@ checksums. It is compiled twice. For the interactive lane, all processors comput
 lane each computes a batch of its own, on threads that inherit the lowest priority from the one that compiles.
 """
 
-import json
 import logging
-import shutil
 import sys
-import tempfile
-import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from hashlib import sha256
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -23,7 +18,8 @@ import numpy as np
 import torch
 
 from service.encoder.engine import Lane, Padded, Unsuitable, Vectors
-from service.encoder.priority import lower_priority
+from service.encoder.priority import at_lowest_priority
+from service.kept import Kept
 
 # Without that package, a requirement of OpenVINO's, nothing is reported to OpenVINO's makers at import and conversion.
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
@@ -35,11 +31,7 @@ from openvino.frontend import (  # noqa: E402
     OpValidationFailure,
 )
 
-log = logging.getLogger(__name__)
-
-_INCOMING = ".incoming-"
 _MODEL = "model.xml"
-_SUMS = "checksums.json"
 # What tracing and conversion raise at models that are not made for them.
 _FAILURES = (
     GeneralFailure,
@@ -69,7 +61,8 @@ class OpenVino:
         # The interactive model first: threads that both share must not get the priority of bulk.
         self._requests: dict[Lane, SimpleQueue[Any]] = {
             "interactive": _compiled(core, model, together, 1),
-            "bulk": _at_lowest_priority(core, model, apart, processors),
+            # The threads that it computes on are started here, and inherit the priority.
+            "bulk": at_lowest_priority(_compiled, core, model, apart, processors),
         }
 
     def pooled(self, batch: Padded, lane: Lane) -> Vectors:
@@ -84,44 +77,31 @@ class OpenVino:
 
 
 class Conversions:
-    """Converted models on the disk, by checkpoint id. They are derived: whatever is missing or damaged is made anew."""
+    """Converted models, kept by checkpoint id."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        for rest in folder.glob(f"{_INCOMING}*"):
-            shutil.rmtree(rest)
+        self._kept = Kept(folder)
 
     def get(self, identity: str, modules: Sequence[torch.nn.Module], example: Padded) -> Any:
         """The OpenVINO model of `modules`; raises Unsuitable if they cannot be converted."""
-        place = self._folder / identity
-        if not _intact(place):
+        make = {"openvino": openvino.get_version()}
+        place = self._kept.find(identity, make)
+        if place is None:
             converted = _convert(modules, example)
-            try:
-                self._keep(converted, place)
-            # OpenVINO raises RuntimeError when it cannot write.
-            except (OSError, RuntimeError) as error:
-                log.warning("the converted model of %s is not kept: %s", identity, error)
+            place = self._kept.keep(
+                identity,
+                make,
+                lambda folder: openvino.save_model(converted, folder / _MODEL, compress_to_fp16=False),
+            )
+            if place is None:
                 return converted
         return openvino.Core().read_model(place / _MODEL)
 
     def forget(self, keep: set[str]) -> None:
         """Delete those of all checkpoints but the ones with the ids in `keep`."""
-        for path in self._folder.iterdir():
-            if path.name not in keep and not path.name.startswith(_INCOMING):
-                shutil.rmtree(path)
-
-    def _keep(self, converted: Any, place: Path) -> None:
-        incoming = Path(tempfile.mkdtemp(prefix=_INCOMING, dir=self._folder))
-        try:
-            openvino.save_model(converted, incoming / _MODEL, compress_to_fp16=False)
-            (incoming / _SUMS).write_text(json.dumps(_sums(incoming)), encoding="utf-8")
-            if place.exists():
-                shutil.rmtree(place)
-            incoming.rename(place)
-        finally:
-            if incoming.exists():
-                shutil.rmtree(incoming)
+        for name in self._kept.names():
+            if name not in keep:
+                self._kept.forget(name)
 
 
 class _Pooled(torch.nn.Module):
@@ -179,45 +159,6 @@ def _compiled(core: Any, model: Any, options: dict[str, Any], width: int) -> "Si
     except RuntimeError as error:
         raise Unsuitable(f"OpenVINO does not compile it ({_first_line(error)})") from error
     return requests
-
-
-def _at_lowest_priority(core: Any, model: Any, options: dict[str, Any], width: int) -> "SimpleQueue[Any]":
-    """As `_compiled`; the threads that it computes on are started here, and inherit the priority."""
-    made: list[SimpleQueue[Any] | Unsuitable] = []
-
-    def work() -> None:
-        lower_priority()
-        try:
-            made.append(_compiled(core, model, options, width))
-        except Unsuitable as reason:
-            made.append(reason)
-
-    thread = threading.Thread(target=work, name="instar-compile")
-    thread.start()
-    thread.join()
-    (result,) = made
-    if isinstance(result, Unsuitable):
-        raise result
-    return result
-
-
-def _intact(place: Path) -> bool:
-    """Whether a kept model is whole, and of this version of OpenVINO."""
-    try:
-        return bool(json.loads((place / _SUMS).read_text(encoding="utf-8")) == _sums(place))
-    except (OSError, ValueError):
-        return False
-
-
-def _sums(place: Path) -> dict[str, str]:
-    sums = {"openvino": openvino.get_version()}
-    for name in (_MODEL, "model.bin"):
-        with (place / name).open("rb") as file:
-            digest = sha256()
-            while part := file.read(1 << 20):
-                digest.update(part)
-        sums[name] = digest.hexdigest()
-    return sums
 
 
 def _first_line(error: BaseException) -> str:

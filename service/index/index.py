@@ -8,11 +8,14 @@ for deletes reach every index at once.
 import logging
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from service.corpus.documents import Change
 from service.corpus.filters import Seqs
 from service.encoder.engine import Vectors
 from service.errors import InsufficientResources, StorageFailed
 from service.index import sealed
+from service.index.graphs import Graphs
 from service.index.partition import SEAL_FROM, Partition, View
 from service.index.sealed import Sealed
 from service.index.vectors import VectorStore
@@ -27,9 +30,12 @@ class VectorsMissing(Exception):
 class Index:
     """Search it through `view` from any thread; all that changes it is for the writing thread."""
 
-    def __init__(self, fingerprint: str, store: VectorStore, *, graph_from: int, min_recall: float) -> None:
+    def __init__(
+        self, fingerprint: str, store: VectorStore, graphs: Graphs, *, graph_from: int, min_recall: float
+    ) -> None:
         self.fingerprint = fingerprint
         self.store = store
+        self._graphs = graphs
         self.high = 0
         self.loaded = False
         self._graph_from = graph_from
@@ -116,22 +122,16 @@ class Index:
     def forget_deaths(self, record: list[int]) -> None:
         self._deaths = [other for other in self._deaths if other is not record]
 
-    def load(self, live: dict[str, Seqs]) -> dict[str, Partition]:
-        """Build partitions of the documents in `live` from their stored vectors; for any thread.
+    def load(self, live: dict[str, Seqs], given_up: Callable[[], bool] = lambda: False) -> dict[str, Partition]:
+        """Make partitions of the documents in `live` from their stored vectors; for any thread.
 
-        Raises VectorsMissing.
+        A graph that is kept is taken, with what was written and deleted since beside it. Raises VectorsMissing, and
+        GivenUp soon after `given_up` answers true.
         """
-        partitions = {}
-        for collection, seqs in live.items():
-            vectors = self.store.get(seqs)
-            if vectors is None:
-                raise VectorsMissing
-            if len(seqs) < SEAL_FROM:
-                partitions[collection] = Partition(self.store.dimensions)
-                partitions[collection].apply(seqs.tolist(), vectors, ())
-            else:
-                partitions[collection] = Partition(self.store.dimensions, self.build(seqs, vectors))
-        return partitions
+        return {
+            collection: self._kept(collection, seqs) or self._made(collection, seqs, given_up)
+            for collection, seqs in live.items()
+        }
 
     def publish(self, partitions: dict[str, Partition], died: list[int], high: int) -> None:
         """Make what `load` built searchable; `died` are the deletes recorded since before it was told what lives."""
@@ -145,10 +145,45 @@ class Index:
         """Collections whose fresh part has grown so large that it should be sealed."""
         return [name for name, partition in list(self._partitions.items()) if partition.view.wants_sealing]
 
-    def build(self, seqs: Seqs, vectors: Vectors) -> Sealed:
-        """Build a sealed part; for any thread."""
-        return sealed.build(seqs, vectors, graph_from=self._graph_from, min_recall=self._min_recall)
+    def build(
+        self, collection: str, seqs: Seqs, vectors: Vectors, given_up: Callable[[], bool] = lambda: False
+    ) -> Sealed:
+        """Build a sealed part, and keep it if that took long; for any thread. Raises GivenUp."""
+        built = sealed.build(seqs, vectors, graph_from=self._graph_from, min_recall=self._min_recall, given_up=given_up)
+        if built.effort:
+            self._graphs.keep(self.fingerprint, collection, built, self._min_recall)
+        return built
 
     def seal(self, collection: str, built: Sealed, before: View, died: list[int]) -> None:
         """Put `built`, made of the live documents of the view `before`, into place."""
         self._partitions[collection].replace_sealed(built, before, died)
+
+    def _made(self, collection: str, seqs: Seqs, given_up: Callable[[], bool]) -> Partition:
+        vectors = self._vectors(seqs)
+        if len(seqs) >= SEAL_FROM:
+            return Partition(self.store.dimensions, self.build(collection, seqs, vectors, given_up))
+        partition = Partition(self.store.dimensions)
+        partition.apply(seqs.tolist(), vectors, ())
+        return partition
+
+    def _kept(self, collection: str, seqs: Seqs) -> Partition | None:
+        """A partition around the kept graph, unless there is none or it has fewer than half of the documents."""
+        if len(seqs) < self._graph_from:
+            return None
+        graph = self._graphs.get(self.fingerprint, collection, self.store.dimensions, self._min_recall)
+        if graph is None:
+            return None
+        later = np.setdiff1d(seqs, graph.seqs, assume_unique=True)
+        died = np.setdiff1d(graph.seqs, seqs, assume_unique=True)
+        if len(later) > len(seqs) // 2 or (len(later) and later[0] < graph.seqs[-1]):
+            return None
+        partition = Partition(self.store.dimensions, graph)
+        partition.apply(later.tolist(), self._vectors(later), died.tolist())
+        log.info("the graph of %d documents is taken as it was kept, %d came later", len(graph.seqs), len(later))
+        return partition
+
+    def _vectors(self, seqs: Seqs) -> Vectors:
+        vectors = self.store.get(seqs)
+        if vectors is None:
+            raise VectorsMissing
+        return vectors

@@ -4,6 +4,7 @@ Exact (FAISS `IndexFlatIP`) below a size, HNSW (Malkov and Yashunin 2016; FAISS 
 on. The effort of an HNSW search is raised at build until recall@10 against exact search is what was asked.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import faiss
@@ -19,6 +20,8 @@ _BUILD_EFFORT = 128
 _FIRST_EFFORT = 64
 _MOST_EFFORT = 2048
 _PROBES = 200
+# Vectors added at a time, between which building can be given up.
+_ADDED = 5000
 # Vectors that a graph's search looks at for each unit of effort, as many as comparing one after the other takes
 # in the same time (`make bench-filters`).
 _LOOKED_AT = 16
@@ -74,18 +77,35 @@ class Sealed:
         return scores, places
 
 
-def build(seqs: Seqs, vectors: Vectors, *, graph_from: int, min_recall: float) -> Sealed:
-    """Build the sealed part of unit vectors (n, dimensions) of ascending `seqs`."""
+class GivenUp(Exception):
+    """Nobody waits any more for what was being built."""
+
+
+def build(
+    seqs: Seqs,
+    vectors: Vectors,
+    *,
+    graph_from: int,
+    min_recall: float,
+    given_up: Callable[[], bool] = lambda: False,
+) -> Sealed:
+    """Build the sealed part of unit vectors (n, dimensions) of ascending `seqs`.
+
+    Raises GivenUp soon after `given_up` answers true.
+    """
     dimensions = vectors.shape[1]
     if len(seqs) < graph_from:
         flat = faiss.IndexFlatIP(dimensions)
         flat.add(vectors)
-        return Sealed(seqs, _stored(flat), flat, 0, 1.0)
+        return Sealed(seqs, stored(flat), flat, 0, 1.0)
     graph = faiss.IndexHNSWFlat(dimensions, _LINKS, faiss.METRIC_INNER_PRODUCT)
     graph.hnsw.efConstruction = _BUILD_EFFORT
-    graph.add(vectors)
+    for start in range(0, len(vectors), _ADDED):
+        if given_up():
+            raise GivenUp
+        graph.add(vectors[start : start + _ADDED])
     effort, recall = _tune(graph, vectors, min_recall)
-    return Sealed(seqs, _stored(faiss.downcast_index(graph.storage)), graph, effort, recall)
+    return Sealed(seqs, stored(graph), graph, effort, recall)
 
 
 def _tune(graph: "faiss.IndexHNSWFlat", vectors: Vectors, min_recall: float) -> tuple[int, float]:
@@ -109,7 +129,8 @@ def _tune(graph: "faiss.IndexHNSWFlat", vectors: Vectors, min_recall: float) -> 
         effort *= 2
 
 
-def _stored(flat: "faiss.IndexFlat") -> Vectors:
+def stored(index: "faiss.Index") -> Vectors:
     """FAISS's own copy of the vectors as an array, without another copy; it lives as long as the index does."""
+    flat = faiss.downcast_index(index.storage) if isinstance(index, faiss.IndexHNSWFlat) else index
     view: Vectors = faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d).reshape(flat.ntotal, flat.d)
     return view

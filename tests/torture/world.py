@@ -107,6 +107,9 @@ class Episode:
             "INSTAR_DISK_RESERVE": "0",
             # A reload of 600 small documents then has several portions and batches.
             "INSTAR_BULK_BATCH_TOKENS": "2048",
+            # Graphs of a few hundred documents, which find everything when they are asked to.
+            "INSTAR_GRAPH_FROM": "100",
+            "INSTAR_MIN_RECALL": "1",
         }
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "checkpoints").mkdir()
@@ -249,7 +252,7 @@ class Episode:
         """Do to the files of the dead process what the fault says."""
         self._world.nursery.set_clock(0)
         if fault.kind == "flip":
-            for path in (self._data / "vectors").glob("*.db*"):
+            for path in (*(self._data / "vectors").glob("*.db*"), *(self._data / "graphs").glob("*/*")):
                 content = bytearray(path.read_bytes())
                 for _ in range(3 if content and not path.name.endswith("-shm") else 0):
                     content[self._pick.randrange(len(content))] ^= 1 << self._pick.randrange(8)
@@ -260,6 +263,8 @@ class Episode:
                 chosen = self._pick.choice(stores)
                 for path in chosen.parent.glob(f"{chosen.name}*"):
                     path.unlink()
+            for path in sorted((self._data / "graphs").glob("*/*"))[::2]:
+                path.unlink()
         elif fault.kind == "truncate-wal":
             log = self._data / "corpus.db-wal"
             if log.exists():

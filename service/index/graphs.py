@@ -1,0 +1,85 @@
+"""Sealed parts with a graph, kept on the disk, because building one takes minutes where reading it takes seconds."""
+
+import json
+import logging
+from hashlib import sha256
+from pathlib import Path
+
+import faiss
+import numpy as np
+
+from service.index import sealed
+from service.index.sealed import Sealed
+from service.kept import Kept, Make
+
+log = logging.getLogger(__name__)
+
+_GRAPH = "graph.faiss"
+_SEQS = "seqs.npy"
+_ABOUT = "about.json"
+
+
+class Graphs:
+    """One for each document fingerprint and collection: the one that was built last."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._kept = Kept(folder)
+
+    def get(self, fingerprint: str, collection: str, dimensions: int, min_recall: float) -> Sealed | None:
+        """The sealed part, if it is kept and whole, and was tuned to that recall."""
+        make = _make(fingerprint, collection, dimensions, min_recall)
+        place = self._kept.find(_name(fingerprint, collection), make)
+        if place is None:
+            return None
+        try:
+            about = json.loads((place / _ABOUT).read_text(encoding="utf-8"))
+            graph = faiss.read_index(str(place / _GRAPH))
+            return Sealed(np.load(place / _SEQS), sealed.stored(graph), graph, about["effort"], about["recall"])
+        # FAISS raises RuntimeError when it cannot read.
+        except (OSError, RuntimeError) as error:
+            log.warning("%s cannot be read (%s): it is built anew", place, error)
+            return None
+
+    def keep(self, fingerprint: str, collection: str, built: Sealed, min_recall: float) -> None:
+        """Keep it in place of the one before; on a disk that fails nothing is kept, with a warning."""
+
+        def write(folder: Path) -> None:
+            faiss.write_index(built.index, str(folder / _GRAPH))
+            np.save(folder / _SEQS, built.seqs)
+            about = {"effort": built.effort, "recall": built.recall, "highest": int(built.seqs[-1])}
+            (folder / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
+
+        make = _make(fingerprint, collection, built.vectors.shape[1], min_recall)
+        self._kept.keep(_name(fingerprint, collection), make, write)
+
+    def highest(self) -> int:
+        """The highest sequence number of a document that is in one of them."""
+        return max((self._highest(name) for name in self._kept.names()), default=0)
+
+    def forget(self, fingerprints: set[str]) -> None:
+        """Delete those of all fingerprints but these."""
+        for name in self._kept.names():
+            if name.partition("-")[0] not in fingerprints:
+                self._kept.forget(name)
+
+    def _highest(self, name: str) -> int:
+        try:
+            return int(json.loads((self._folder / name / _ABOUT).read_text(encoding="utf-8"))["highest"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            log.warning("%s cannot be read (%s): it is made anew", name, error)
+            return 0
+
+
+def _name(fingerprint: str, collection: str) -> str:
+    return f"{fingerprint}-{sha256(collection.encode()).hexdigest()[:16]}"
+
+
+def _make(fingerprint: str, collection: str, dimensions: int, min_recall: float) -> Make:
+    return {
+        "fingerprint": fingerprint,
+        "collection": collection,
+        "dimensions": dimensions,
+        "min_recall": min_recall,
+        "faiss": faiss.__version__,
+    }
