@@ -21,35 +21,36 @@ class HangUp:
         if scope["type"] != "http" or not scope["path"].startswith(self._paths):
             await self._app(scope, receive, send)
             return
-        complete = asyncio.Event()
-
-        async def heard() -> Message:
-            message = await receive()
-            if not message.get("more_body", False):
-                complete.set()
-            return message
+        answering = asyncio.current_task()
+        watching: asyncio.Task[None] | None = None
+        gone = False
 
         async def watch() -> None:
-            await complete.wait()
+            nonlocal gone
             while (await receive())["type"] != "http.disconnect":
                 pass
+            gone = True
+            if answering is not None:
+                answering.cancel()
+
+        async def heard() -> Message:
+            nonlocal watching
+            message = await receive()
+            if watching is None and not message.get("more_body", False):
+                watching = asyncio.create_task(watch())
+            return message
 
         async def answered(message: Message) -> None:
             # The server also says that the caller has gone when the answer is complete.
-            if message["type"] == "http.response.body" and not message.get("more_body", False):
+            if watching is not None and message["type"] == "http.response.body" and not message.get("more_body", False):
                 watching.cancel()
             await send(message)
 
-        async def answer() -> None:
-            await self._app(scope, heard, answered)
-
-        watching = asyncio.create_task(watch())
-        answering = asyncio.create_task(answer())
         try:
-            await asyncio.wait((watching, answering), return_when=asyncio.FIRST_COMPLETED)
-            if watching.cancelled() or answering.done():
-                await answering
+            await self._app(scope, heard, answered)
+        except asyncio.CancelledError:
+            if not gone or answering is None or answering.uncancel():
+                raise
         finally:
-            watching.cancel()
-            answering.cancel()
-            await asyncio.wait((watching, answering))
+            if watching is not None:
+                watching.cancel()

@@ -1,13 +1,15 @@
 """Who may call: `Authorization: Bearer KEY`, one key for data and one for administration (RFC 6750)."""
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from fastapi import Request
 from pydantic import SecretStr
 
 from service.errors import Unauthorized
 from service.settings import Settings
+
+Check = Callable[[Request], Awaitable[None]]
 
 
 class Keys:
@@ -18,20 +20,21 @@ class Keys:
         self._admin = settings.admin_key
 
     @property
-    def data(self) -> Callable[[Request], None]:
+    def data(self) -> Check:
         """For data routes: the data key, or the admin key, which may do everything."""
         return _check(self._api, [self._api, self._admin], "INSTAR_API_KEY")
 
     @property
-    def admin(self) -> Callable[[Request], None]:
+    def admin(self) -> Check:
         """For `/admin`: the admin key alone."""
         return _check(self._admin, [self._admin], "INSTAR_ADMIN_KEY")
 
 
-def _check(needed: SecretStr | None, accepted: list[SecretStr | None], setting: str) -> Callable[[Request], None]:
+def _check(needed: SecretStr | None, accepted: list[SecretStr | None], setting: str) -> Check:
     keys = [key.get_secret_value().encode() for key in accepted if key is not None]
 
-    def check(request: Request) -> None:
+    # FastAPI runs a dependency that is not async on another thread, which takes longer than this does.
+    async def check(request: Request) -> None:
         if needed is None:
             return
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")

@@ -37,7 +37,8 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         core.require_ready()
         generation = core.generations.acquire(request.model)
         encoder = generation.encoder
-        texts = await core.encoding.apart(_texts, request.input, encoder)
+        given = request.input
+        texts = [given] if isinstance(given, str) else await core.encoding.apart(_texts, given, encoder)
         check_texts(texts, "input", core.settings)
         check_dimensions(request.dimensions, encoder)
         core.encoding.require_room()
@@ -58,9 +59,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     return router
 
 
-def _texts(given: str | list[str] | list[int] | list[list[int]], encoder: Encoder) -> list[str]:
-    if isinstance(given, str):
-        return [given]
+def _texts(given: list[str] | list[int] | list[list[int]], encoder: Encoder) -> list[str]:
     texts: list[str] = []
     ids: list[int] = []
     for item in given:
