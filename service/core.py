@@ -89,6 +89,7 @@ class Core:
             records=self.records,
             generations=self.generations,
             encoding=self.encoding,
+            thread=self._thread,
             data_folder=settings.data_dir,
             memory_reserve=settings.memory_reserve,
             disk_reserve=settings.disk_reserve,

@@ -26,6 +26,7 @@ from service.errors import Conflict, InstarError, InsufficientResources, NotFoun
 from service.generation import Generation, Generations
 from service.job import Job, JobState, Stage
 from service.steps import Reached
+from service.writing import WritingThread
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class Reloads:
         records: Records,
         generations: Generations,
         encoding: Encoding,
+        thread: WritingThread,
         data_folder: Path,
         memory_reserve: int,
         disk_reserve: int,
@@ -60,6 +62,7 @@ class Reloads:
         self._records = records
         self._generations = generations
         self._encoding = encoding
+        self._thread = thread
         self._folder = data_folder
         self._memory_reserve = memory_reserve
         self._disk_reserve = disk_reserve
@@ -246,7 +249,9 @@ class Reloads:
         log.log(logging.INFO if state == "done" else logging.WARNING, "reload %s: %s %s", job.id, state, reason or "")
 
     async def _save(self, job: Job) -> None:
-        await asyncio.to_thread(self._records.save_job, job.id, job.state, job.model_dump_json())
+        # On the one thread that keeps the order, also when whoever waits for it is cancelled: else a job that was
+        # cancelled could be recorded as running after all, and come back.
+        await self._thread.run(partial(self._records.save_job, job.id, job.state, job.model_dump_json()))
 
 
 def _note(job: Job, activated: Generation) -> None:

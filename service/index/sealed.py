@@ -47,7 +47,7 @@ class Sealed:
         """
         size = len(self.seqs)
         possible = size if allowed is None else bits.count(allowed, size)
-        if allowed is not None and self._should_pick(possible, k):
+        if allowed is not None and self.picks(possible, k):
             return self._pick(queries, k, bits.places(allowed, size))
         selector = None if allowed is None else faiss.IDSelectorBitmap(allowed)
         if not self.effort:
@@ -59,7 +59,7 @@ class Sealed:
             return self._flat(queries, k, selector)
         return scores, places
 
-    def _should_pick(self, possible: int, k: int) -> bool:
+    def picks(self, possible: int, k: int) -> bool:
         """Whether comparing the `possible` ones one by one costs less than the search of the index past the others."""
         size = len(self.seqs)
         if not self.effort:
