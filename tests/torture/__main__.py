@@ -29,13 +29,16 @@ def main() -> int:
         ]
         for number, step in enumerate(plan.STEPS if given.at_each_step else ()):
             plans.append(plan.draw(given.seed + given.episodes + number, plan.step_faults(step, given.at_each_step)))
-        for number, own in enumerate(plans, 1):
-            told = campaign.episode(own, shrinking=not given.no_shrink)
-            if told:
-                print(told, flush=True)
-            deaths = sum(campaign.tally.deaths.values())
-            print(f"\r{number} of {len(plans)} episodes, {deaths} deaths", end="", file=sys.stderr, flush=True)
-    print(f"\n{campaign.tally.table()}")
+        try:
+            for number, own in enumerate(plans, 1):
+                told = campaign.episode(own, shrinking=not given.no_shrink)
+                if told:
+                    print(told, flush=True)
+                deaths = sum(campaign.tally.deaths.values())
+                print(f"\r{number} of {len(plans)} episodes, {deaths} deaths", end="", file=sys.stderr, flush=True)
+        finally:
+            # Also of a campaign that is stopped with Ctrl-C.
+            print(f"\n{campaign.tally.table()}", flush=True)
     return 1 if campaign.tally.failed else 0
 
 
