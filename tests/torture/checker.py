@@ -156,7 +156,12 @@ class Checker:
         """Statuses, forms of errors, and that connections break only when the process dies or has no memory."""
         faults = [event for event in self._events if event.kind == "fault" and event.answered["kind"] in _FAULTY]
         deaths = [event for event in self._events if event.kind in ("ended", "terminated")]
-        breaks = [(death.start - 5, death.end) for death in deaths]
+        readies = [event.end for event in self._events if event.kind == "ready"]
+        # Until the next one is ready there is nobody to connect to.
+        breaks = [
+            (death.start - 5, min((ready for ready in readies if ready > death.end), default=death.end))
+            for death in deaths
+        ]
         breaks += [(fault.start, fault.end) for fault in faults if fault.answered["kind"] == "memory"]
         for event in self._events:
             if event.actor == "nemesis" or event.kind in ("list", "list-after-loss"):

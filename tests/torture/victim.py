@@ -5,7 +5,7 @@ import signal
 from collections import Counter
 
 from service import core
-from service.index import index, partition
+from service.index import index, partition, sealed
 from service.server import serve
 from service.settings import Settings
 from service.steps import Reached, Step
@@ -21,6 +21,8 @@ def live(command: Command) -> int:
     core._SEAL_EVERY, core._PURGE_EVERY = 0.3, 0.9
     for module in (partition, index):
         vars(module)["SEAL_FROM"] = 64
+    # A graph that is searched to its end finds what exact search finds, so that nothing missing is excused.
+    sealed._FIRST_EFFORT = 2048
     return serve(Settings(), killer(command["step"], command["pass"]))
 
 
