@@ -22,14 +22,24 @@ def count(server: Server, what: str) -> int:
     return len(list(Path(f"/proc/{server.process.pid}/{what}").iterdir()))
 
 
-def test_reloads_leave_no_memory_threads_or_files_behind(tiny_server: Server) -> None:
-    tiny_server.put_documents({f"d{number}": f"document {number}" for number in range(500)})
+@pytest.mark.parametrize("engine", ["torch", "auto"])
+def test_reloads_leave_no_memory_threads_or_files_behind(tmp_path: Path, tiny_checkpoints: Path, engine: str) -> None:
+    server = Server(tmp_path, MODEL="one", ENGINE=engine)
+    server.checkpoints.mkdir()
+    for name in ("one", "two"):
+        (server.checkpoints / name).symlink_to(tiny_checkpoints / name)
+    with server:
+        reload_again_and_again(server)
+
+
+def reload_again_and_again(server: Server) -> None:
+    server.put_documents({f"d{number}": f"document {number}" for number in range(500)})
     first: tuple[int, int, int] | None = None
     for number in range(WARM_UP + RELOADS):
-        job = tiny_server.reload("two" if number % 2 == 0 else "one")
+        job = server.reload("two" if number % 2 == 0 else "one")
         assert job["state"] == "done", job
-        assert len(tiny_server.search("document", k=3)) == 3
-        now = resident(tiny_server), count(tiny_server, "task"), count(tiny_server, "fd")
+        assert len(server.search("document", k=3)) == 3
+        now = resident(server), count(server, "task"), count(server, "fd")
         if number + 1 == WARM_UP:
             first = now
     assert first is not None
