@@ -100,6 +100,7 @@ class Checker:
         self._active = self._activations()
 
     def run(self) -> list[str]:
+        self._ask_oracle()
         self._check_answers()
         self._check_processes()
         for event in self._events:
@@ -115,6 +116,16 @@ class Checker:
                 case "embed":
                     self._check_embedding(event)
         return self._found
+
+    def _ask_oracle(self) -> None:
+        """For all vectors that will be needed at once: one at a time they take longer than the episode."""
+        answers = [event for event in self._events if event.kind in ("search", "embed") and "header" in event.answered]
+        texts = [state.value for register in self._documents.values() for state in register.states if state.value]
+        texts += [event.asked["text"] for event in answers if event.kind == "embed"]
+        queries = [event.asked["query"] for event in answers if event.kind == "search"]
+        for model in {event.answered["header"][0] for event in answers} & self._oracle.checkpoints:
+            self._oracle.documents(model, texts)
+            self._oracle.queries(model, queries)
 
     def _violation(self, event: Event, words: str) -> None:
         self._found.append(f"event {event.number} ({event.kind} by {event.actor} at {event.start:.3f}): {words}")
