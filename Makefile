@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: serve test lint format torture model leaks tune bench-swap bench-index bench-contention bench-sample bench-train bench-losses bench-proof report clean
+.PHONY: serve test lint format torture model leaks tune bench bench-embedding bench-swap bench-index bench-filters bench-contention bench-sample bench-train bench-losses bench-proof report clean
 
 serve: $(INSTALLED)  ## start the service with the sample corpus on http://127.0.0.1:8080
 	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m service
@@ -45,11 +45,17 @@ bench-losses: $(INSTALLED)  ## what each loss comes to; ARGS="--beir FOLDER" for
 bench-proof: $(INSTALLED)  ## one whole run of the trainer on other data; ARGS="--beir FOLDER"
 	$(BIN)/python -m benchmarks.proof $(ARGS)
 
+bench-embedding: $(INSTALLED)  ## embeddings over HTTP beside Infinity and a tutorial's server; needs wrk
+	$(BIN)/python -m benchmarks.embedding $(ARGS)
+
 bench-swap: $(INSTALLED)  ## search latency and failures before, during and after a reload of 10,000 documents
 	$(BIN)/python -m benchmarks.swap
 
 bench-index: $(INSTALLED)  ## exact search against HNSW by size
 	$(BIN)/python -m benchmarks.index
+
+bench-filters: $(INSTALLED)  ## filtered search beside unfiltered search, by selectivity
+	$(BIN)/python -m benchmarks.filters $(ARGS)
 
 bench-contention: $(INSTALLED)  ## encoding beside a busy neighbour, by the wait policy of OpenMP
 	$(BIN)/python -m benchmarks.contention
@@ -62,6 +68,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
+
+bench:  ## all benchmarks of the service, one after the other, and the report
+	$(MAKE) bench-embedding bench-swap bench-index bench-filters bench-contention report
 
 report: $(INSTALLED)  ## docs/measurements.md out of the results of the benchmarks
 	$(BIN)/python -m benchmarks.report

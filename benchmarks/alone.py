@@ -1,9 +1,12 @@
-"""What the encoder does with the service's bulk batches and nothing else, in documents per second.
+"""What the encoder does with the batches of one of the service's lanes and nothing else.
 
-A command of its own (`python -m benchmarks.alone FOLDER DOCUMENTS`), so that it can be run with the environment of the
-service.
+A command of its own (`python -m benchmarks.alone FOLDER COUNT LANE WORDS`), so that it can be run with the environment
+of the service. It prints texts per second; with 0 words the texts are questions.
 """
 
+import os
+import random
+import subprocess
 import sys
 import tempfile
 import time
@@ -12,13 +15,27 @@ from pathlib import Path
 from benchmarks import texts
 from service import checkpoint, resources
 from service.encoder.encoders import Encoders
+from service.encoder.engine import Lane
 from service.encoder.scheduler import Scheduler
 from service.settings import Settings
 
 
+def rate(folder: Path, count: int, lane: Lane, *, words: int) -> float:
+    """Texts per second, measured in a process of its own with the service's own settings of OpenMP."""
+    run = subprocess.run(
+        [sys.executable, "-m", "benchmarks.alone", str(folder), str(count), lane, str(words)],
+        env=os.environ | {"GOMP_SPINCOUNT": "1000"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(run.stdout)
+
+
 def main() -> None:
     """Measure the checkpoint in the folder and print the figure."""
-    folder, documents = Path(sys.argv[1]), int(sys.argv[2])
+    folder, count, words = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[4])
+    lane: Lane = "bulk" if sys.argv[3] == "bulk" else "interactive"
     settings = Settings()
     processors = settings.processors or resources.processors()
     scheduler = Scheduler(
@@ -30,12 +47,13 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as engines:
         encoder = Encoders(settings.engine, Path(engines), processors).load(checkpoint.read(folder, folder.name))
-    items = encoder.prepare(texts.passages(documents), "document")
+    chosen = texts.passages(count, words=words) if words else random.Random(0).choices(texts.questions(), k=count)
+    items = encoder.prepare(chosen, "document" if words else "query")
     scheduler.start()
-    scheduler.submit(encoder, items[:64], "bulk").result()
+    scheduler.submit(encoder, items[:64], lane).result()
     began = time.perf_counter()
-    scheduler.submit(encoder, items, "bulk").result()
-    print(documents / (time.perf_counter() - began))
+    scheduler.submit(encoder, items, lane).result()
+    print(count / (time.perf_counter() - began))
     scheduler.stop()
 
 

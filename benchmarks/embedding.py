@@ -1,0 +1,122 @@
+"""`make bench-embedding`: embeddings over HTTP, beside the peers, in one run on one machine.
+
+All servers run, and one after the other is under load, in rounds; a figure is the median of the rounds. The load comes
+from wrk on the same processors. "The engine alone" is Instar's own scheduler and engine in a process without HTTP, on
+the same texts.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from benchmarks import alone, base, machine, texts, wrk
+from benchmarks.peers import servers
+from benchmarks.peers.servers import Running
+
+RESULTS = Path(__file__).parent / "results" / "embedding.json"
+_WORDS = 160
+_DOCUMENTS = 1024
+_IN_A_REQUEST = 32
+_WARM_SECONDS = 3
+_SCENARIOS = {
+    "short, 32 clients": ("short", 32),
+    "short, 1 client": ("short", 1),
+    "documents, 4 clients": ("documents", 4),
+}
+
+
+def main() -> None:
+    """Measure, print the tables and write the results."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=8, help="of load, for each server and scenario of a round")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        measured = measure(Path(folder), given.rounds, given.seconds)
+    print(table(measured))
+    given.results.write_text(json.dumps(measured, indent=1) + "\n")
+
+
+def measure(folder: Path, rounds: int, seconds: float) -> dict[str, Any]:
+    """Run all servers and load them in turn."""
+    passages = texts.passages(_DOCUMENTS, words=_WORDS)
+    found: dict[str, Any] = {"machine": machine.describe(), "in_a_request": _IN_A_REQUEST, "loads": {}, "memory": {}}
+    with ExitStack() as stack:
+        running = [stack.enter_context(servers.running(peer)) for peer in servers.peers(folder)]
+        for server in running:
+            for texts_of, connections in (("short", 8), ("documents", 2)):
+                _load(server, texts_of, passages, connections, _WARM_SECONDS)
+        for scenario, (texts_of, connections) in _SCENARIOS.items():
+            loads: dict[str, list[wrk.Load]] = {server.peer.name: [] for server in running}
+            for _ in range(rounds):
+                for server in running:
+                    loads[server.peer.name].append(_load(server, texts_of, passages, connections, seconds))
+            found["loads"][scenario] = {name: _median(each) for name, each in loads.items()}
+        found["memory"] = {server.peer.name: server.memory() for server in running}
+    found["alone"] = {
+        "short": alone.rate(base.folder(), _DOCUMENTS, "interactive", words=0),
+        "documents": alone.rate(base.folder(), _DOCUMENTS, "bulk", words=_WORDS),
+    }
+    return found
+
+
+def table(measured: dict[str, Any]) -> str:
+    """The figures as a reader wants them, each beside the best of Infinity's engines."""
+    names = list(measured["memory"])
+    best = [name for name in names if name.startswith("Infinity")]
+    lines = []
+    for scenario, loads in measured["loads"].items():
+        rate = max(loads[name]["per_second"] for name in best)
+        fastest = {key: min(loads[name][key] for name in best) for key in ("p50", "p99")}
+        lines += [
+            f"**{scenario}**" + (f", {measured['in_a_request']} in a request" if "documents" in scenario else ""),
+            "",
+            "| server | requests/s | to Infinity's best | p50 ms | to best | p99 ms | to best | failures |",
+            "|---|---|---|---|---|---|---|---|",
+        ]
+        lines += [
+            f"| {name} | {own['per_second']:.1f} | {own['per_second'] / rate:.2f}x | {own['p50']:.1f} |"
+            f" {own['p50'] / fastest['p50']:.2f}x | {own['p99']:.1f} | {own['p99'] / fastest['p99']:.2f}x |"
+            f" {own['failures']} |"
+            for name, own in loads.items()
+        ]
+        lines.append("")
+    short = measured["loads"]["short, 32 clients"]["Instar"]["per_second"]
+    documents = measured["loads"]["documents, 4 clients"]["Instar"]["per_second"] * measured["in_a_request"]
+    engine = measured["alone"]
+    lines += [
+        "| texts | the engine alone, texts/s | over HTTP | share |",
+        "|---|---|---|---|",
+        f"| short | {engine['short']:.0f} | {short:.0f} | {short / engine['short']:.0%} |",
+        f"| documents | {engine['documents']:.1f} | {documents:.1f} | {documents / engine['documents']:.0%} |",
+        "",
+        "| server | memory of its own, MiB |",
+        "|---|---|",
+        *(f"| {name} | {held / (1 << 20):,.0f} |" for name, held in measured["memory"].items()),
+    ]
+    return "\n".join(lines)
+
+
+def _load(server: Running, texts_of: str, passages: list[str], connections: int, seconds: float) -> wrk.Load:
+    parts: list[Any] = (
+        list(texts.questions())
+        if texts_of == "short"
+        else [passages[start : start + _IN_A_REQUEST] for start in range(0, len(passages), _IN_A_REQUEST)]
+    )
+    bodies = [json.dumps({"input": part, "model": server.peer.model}) for part in parts]
+    return wrk.load(server.base_url + server.peer.path, bodies, connections=connections, seconds=seconds)
+
+
+def _median(loads: list[wrk.Load]) -> dict[str, float]:
+    each = [asdict(load) for load in loads]
+    return {name: statistics.median(load[name] for load in each) for name in each[0]}
+
+
+if __name__ == "__main__":
+    main()

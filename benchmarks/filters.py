@@ -1,0 +1,164 @@
+"""`make bench-filters`: filtered search beside unfiltered search, by selectivity, without encoding.
+
+First the whole: SQLite, what is remembered of it, and the index. "First" is the time of a condition that nobody has
+asked for before, "after a write" that of the first search after a document came. Then the two ways of searching a graph
+under a filter, past the others or one by one, which is where the index changes from one to the other.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+
+from benchmarks import machine
+from benchmarks.vectors import corpus_and_queries
+from service.corpus import filters
+from service.corpus.database import Database
+from service.corpus.documents import Document, Documents
+from service.encoder.engine import Vectors
+from service.index import bits, sealed
+from service.index.partition import Partition
+from service.index.sealed import Sealed
+from service.selection import Selections
+
+RESULTS = Path(__file__).parent / "results" / "filters.json"
+_QUERIES = 100
+_WRITTEN_AT_ONCE = 5000
+_SHARES = {"half": 2, "1%": 100, "0.01%": 10_000}
+_WAYS = (0.3, 0.1, 0.03, 0.01, 0.003)
+_COLLECTION = "default"
+_K = 10
+
+
+def main() -> None:
+    """Measure, print the tables and write the results."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
+    given = parser.parse_args()
+    found = {"machine": machine.describe(), "sizes": [measure(size) for size in given.sizes]}
+    print(table(found))
+    RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def table(found: dict[str, Any]) -> str:
+    """The figures as a reader wants them."""
+    lines = [
+        "| documents | filter passes | ms | to unfiltered | first ms | after a write ms | recall@10 |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for size in found["sizes"]:
+        for row in size["shares"]:
+            to = row["ms"] / size["shares"][0]["ms"]
+            lines.append(
+                f"| {size['documents']:,} | {row['share']} | {row['ms']:.2f} | {to:.2f}x | {row['first_ms']:.1f} |"
+                f" {row['after_write_ms']:.2f} | {row['recall']:.3f} |"
+            )
+    lines += [
+        "",
+        "| documents | filter passes | past the others ms | one by one ms | chosen |",
+        "|---|---|---|---|---|",
+    ]
+    for size in found["sizes"]:
+        lines += [
+            f"| {size['documents']:,} | {row['share']:.1%} | {row['past_ms']:.2f} | {row['one_by_one_ms']:.2f} |"
+            f" {row['chosen']} |"
+            for row in size["ways"]
+        ]
+    return "\n".join(lines)
+
+
+def measure(size: int) -> dict[str, Any]:
+    """All of one size."""
+    vectors, queries = corpus_and_queries(size, _QUERIES)
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database(Path(folder))
+        documents = Documents(database)
+        seqs = _write(documents, size)
+        built = sealed.build(seqs, vectors, graph_from=1, min_recall=0.99)
+        partition = Partition(vectors.shape[1], built)
+        selections = Selections(documents)
+        shares = [_share(documents, selections, partition, queries, vectors, name) for name in ("all", *_SHARES)]
+        database.close()
+    return {"documents": size, "shares": shares, "ways": [_ways(built, queries, share) for share in _WAYS]}
+
+
+def _write(documents: Documents, size: int) -> Any:
+    added: list[int] = []
+    for start in range(0, size, _WRITTEN_AT_ONCE):
+        part = [
+            Document(str(n), "text", {name: n % every for name, every in _SHARES.items()})
+            for n in range(start, min(size, start + _WRITTEN_AT_ONCE))
+        ]
+        added += documents.put(_COLLECTION, part, lambda _: None).added
+    return np.array(added, dtype=np.int64)
+
+
+def _share(
+    documents: Documents, selections: Selections, partition: Partition, queries: Vectors, vectors: Vectors, name: str
+) -> dict[str, Any]:
+    tree = None if name == "all" else filters.parse({name: 0})
+    every = _SHARES.get(name, 1)
+    allowed = np.arange(0, len(vectors), every)
+    _, exact = faiss.knn(queries, vectors[allowed], _K, metric=faiss.METRIC_INNER_PRODUCT)
+
+    def search(query: Vectors) -> Any:
+        view = partition.view
+        chosen = None if tree is None else selections.of(view, _COLLECTION, tree)
+        return view.search(query, _K, chosen)[0]
+
+    first = _ms(lambda: search(queries[0]))
+    times, hits = [], []
+    for query, right in zip(queries, exact, strict=True):
+        began = time.perf_counter()
+        found = search(query)
+        times.append((time.perf_counter() - began) * 1000)
+        wanted = {int(partition.view.sealed.seqs[allowed[place]]) for place in right if place >= 0}  # type: ignore[union-attr]
+        hits.append(len(wanted & set(found.tolist())) / max(1, len(wanted)))
+    written = documents.put(_COLLECTION, [Document("new", "text", {name: 1})], lambda _: None)
+    partition.apply(written.added, queries[:1], written.died)
+    return {
+        "share": name,
+        "ms": statistics.median(times),
+        "first_ms": first,
+        "after_write_ms": _ms(lambda: search(queries[1])),
+        "recall": float(np.mean(hits)),
+    }
+
+
+def _ways(built: Sealed, queries: Vectors, share: float) -> dict[str, Any]:
+    """Both ways at one selectivity; what is allowed has nothing to do with the query."""
+    size = len(built.seqs)
+    mask = np.random.default_rng(0).random(size) < share
+    allowed = bits.pack(mask)
+    effort = max(int(built.effort / share), 2 * _K)
+    past = faiss.SearchParametersHNSW(sel=faiss.IDSelectorBitmap(allowed), efSearch=effort)
+    one_by_one = faiss.SearchParameters(sel=faiss.IDSelectorArray(np.flatnonzero(mask)))
+    flat = faiss.downcast_index(built.index.storage)
+
+    def median(index: "faiss.Index", parameters: "faiss.SearchParameters") -> float:
+        return statistics.median(_ms(partial(index.search, query[None], _K, params=parameters)) for query in queries)
+
+    return {
+        "share": share,
+        "past_ms": median(built.index, past),
+        "one_by_one_ms": median(flat, one_by_one),
+        "chosen": "one by one" if built.picks(int(mask.sum()), _K) else "past the others",
+    }
+
+
+def _ms(work: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    work()
+    return (time.perf_counter() - began) * 1000
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Other servers and indexes, installed beside the service and measured in the same run."""

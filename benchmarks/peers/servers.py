@@ -1,0 +1,135 @@
+"""Embedding servers, each with the same model, ready to be measured."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psutil
+
+from benchmarks import base
+
+_ROOT = Path(__file__).parents[2]
+_INFINITY = _ROOT / ".venv-infinity"
+# The last releases that work together.
+_INFINITY_NEEDS = (
+    "infinity-emb[server]==0.0.77",
+    "transformers<4.50",
+    "sentence-transformers<4",
+    "click<8.2",
+    "typer<0.16",
+    "optimum[onnxruntime]==1.24.0",
+    "torch==2.13.0",
+)
+_START_SECONDS = 180
+
+
+@dataclass(frozen=True)
+class Peer:
+    """How to start a server: `command` with {port} in it, `path` of OpenAI's route, and what it needs to be told."""
+
+    name: str
+    command: list[str]
+    path: str
+    health: str
+    environment: dict[str, str] = field(default_factory=dict)
+    model: str = "m"
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that answers."""
+
+    peer: Peer
+    base_url: str
+    pid: int
+
+    def memory(self) -> int:
+        """Bytes that it and its children hold of their own."""
+        process = psutil.Process(self.pid)
+        return sum(one.memory_full_info().uss for one in (process, *process.children(recursive=True)))
+
+
+def peers(folder: Path) -> list[Peer]:
+    """Instar first; `folder` is for their files."""
+    install_infinity()
+    onnx = folder / "onnx"
+    offline = {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "INFINITY_ANONYMOUS_USAGE_STATS": "0"}
+    export = [_INFINITY / "bin/python", Path(__file__).with_name("export_onnx.py"), base.folder(), onnx]
+    subprocess.run(export, env=os.environ | offline, check=True, stderr=subprocess.DEVNULL)
+    infinity = [str(_INFINITY / "bin/infinity_emb"), "v2", "--port", "{port}", "--device", "cpu", "--model-id"]
+    own = {"INSTAR_DATA_DIR": str(folder / "data"), "INSTAR_CHECKPOINTS_DIR": str(folder / "none")}
+    return [
+        Peer(
+            "Instar",
+            [sys.executable, "-m", "service"],
+            "/v1/embeddings",
+            "/ready",
+            own | {"INSTAR_PORT": "{port}"},
+            "active",
+        ),
+        Peer(
+            "Infinity, torch",
+            [*infinity, str(base.folder()), "--engine", "torch", "--no-bettertransformer"],
+            "/embeddings",
+            "/health",
+            offline,
+        ),
+        Peer("Infinity, ONNX", [*infinity, str(onnx), "--engine", "optimum"], "/embeddings", "/health", offline),
+        Peer(
+            "FastAPI tutorial",
+            [sys.executable, "-m", "benchmarks.peers.tutorial", str(base.folder()), "{port}"],
+            "/embeddings",
+            "/health",
+            offline,
+        ),
+    ]
+
+
+def install_infinity() -> None:
+    """Into an environment of its own, once."""
+    if (_INFINITY / "installed").exists():
+        return
+    subprocess.run([sys.executable, "-m", "venv", _INFINITY], check=True)
+    subprocess.run([_INFINITY / "bin/python", "-m", "pip", "install", "--quiet", *_INFINITY_NEEDS], check=True)
+    (_INFINITY / "installed").touch()
+
+
+@contextmanager
+def running(peer: Peer) -> Iterator[Running]:
+    """Start it on a free port, and yield it when it answers."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("INSTAR_")}
+    process = subprocess.Popen(
+        [part.replace("{port}", port) for part in peer.command],
+        env=inherited | {name: value.replace("{port}", port) for name, value in peer.environment.items()},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=_ROOT,
+    )
+    try:
+        base_url = f"http://127.0.0.1:{port}"
+        _wait(process, peer, base_url)
+        yield Running(peer, base_url, process.pid)
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _wait(process: "subprocess.Popen[bytes]", peer: Peer, base_url: str) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(base_url + peer.health).is_success:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.2)
+    raise RuntimeError(f"{peer.name} does not answer at {base_url}{peer.health}: run {peer.command} to see why")

@@ -1,0 +1,61 @@
+"""Vectors with the structure of real embeddings, in any number.
+
+Some thousand texts are embedded with all-MiniLM-L6-v2. Each further vector is one of those, moved by the difference
+between another one and its nearest neighbour: where texts lie close together, in the directions in which texts differ.
+Uniform noise would be much harder than any text, and many copies of a few texts much easier.
+"""
+
+import tempfile
+from pathlib import Path
+
+import faiss
+import numpy as np
+
+from benchmarks import base, texts
+from service import checkpoint, resources
+from service.encoder.encoders import Encoders
+from service.encoder.engine import Vectors
+from service.encoder.scheduler import Scheduler
+from service.settings import Settings
+
+_REAL = 4000
+_WORDS = 24
+_MADE_AT_ONCE = 50_000
+
+
+def corpus_and_queries(count: int, queries: int, seed: int = 0) -> tuple[Vectors, Vectors]:
+    """`count` document vectors and as many query vectors as asked, unit length, from the same texts."""
+    real = _real(seed)
+    found, near = faiss.knn(real, real, 2, metric=faiss.METRIC_INNER_PRODUCT)
+    # Of a text that is there twice the difference to itself would move nothing.
+    apart = np.flatnonzero(found[:, 1] < 0.999)
+    pick = np.random.default_rng(seed)
+    made = np.empty((count + queries, real.shape[1]), dtype=np.float32)
+    for start in range(0, len(made), _MADE_AT_ONCE):
+        part = made[start : start + _MADE_AT_ONCE]
+        moved = pick.choice(apart, len(part))
+        scale = pick.uniform(0.3, 1.0, (len(part), 1)).astype(np.float32)
+        part[:] = real[pick.integers(len(real), size=len(part))] + scale * (real[moved] - real[near[moved, 1]])
+        part /= np.linalg.norm(part, axis=1, keepdims=True)
+    return made[:count], made[count:]
+
+
+def _real(seed: int) -> Vectors:
+    """Unit vectors of texts of about 24 words."""
+    settings = Settings()
+    processors = settings.processors or resources.processors()
+    with tempfile.TemporaryDirectory() as engines:
+        model = checkpoint.read(base.folder(), "base")
+        encoder = Encoders(settings.engine, Path(engines), processors).load(model)
+    scheduler = Scheduler(
+        processors=processors,
+        batch_tokens=settings.batch_tokens,
+        bulk_batch_tokens=settings.bulk_batch_tokens,
+        queue_tokens=settings.queue_tokens,
+        queue_seconds=settings.queue_seconds,
+    )
+    scheduler.start()
+    prepared = encoder.prepare(texts.passages(_REAL, seed, _WORDS), "document")
+    vectors = encoder.finish(scheduler.submit(encoder, prepared, "bulk").result())
+    scheduler.stop()
+    return vectors
