@@ -78,6 +78,8 @@ class Activation:
         self._min_recall = min_recall
         self._reached = reached
         self._doomed: list[int] = []
+        # Whether the start is over.
+        self.answering = False
 
     def open_index(self, fingerprint: str, dimensions: int) -> Index:
         """The index of that document fingerprint: the one in memory, else one that is still to be loaded."""
@@ -218,10 +220,16 @@ class Activation:
             self._reached("purge.vectors")
 
     async def _building(self, build: Callable[..., _T], *arguments: Any) -> _T:
-        """Run `build` on a thread of the lowest priority; it is told when nobody waits for it any more."""
+        """Run `build` on a thread, of the lowest priority once there are queries to be answered beside it.
+
+        It is told when nobody waits for it any more.
+        """
         given_up = threading.Event()
+        work = partial(build, *arguments, given_up.is_set)
         try:
-            return await asyncio.to_thread(lambda: at_lowest_priority(build, *arguments, given_up.is_set))
+            if self.answering:
+                return await asyncio.to_thread(at_lowest_priority, work)
+            return await asyncio.to_thread(work)
         finally:
             given_up.set()
 

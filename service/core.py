@@ -114,7 +114,7 @@ class Core:
         await self.startup.run(self.settings.model, self.reloads.unfinished())
         if self.settings.sample:
             await self._add_sample()
-        self.ready = True
+        self.ready = self.activation.answering = True
         await self.reloads.resume()
 
     async def _add_sample(self) -> None:

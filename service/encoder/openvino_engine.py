@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -62,7 +63,7 @@ class OpenVino:
         self._requests: dict[Lane, SimpleQueue[Any]] = {
             "interactive": _compiled(core, model, together, 1),
             # The threads that it computes on are started here, and inherit the priority.
-            "bulk": at_lowest_priority(_compiled, core, model, apart, processors),
+            "bulk": at_lowest_priority(partial(_compiled, core, model, apart, processors)),
         }
 
     def pooled(self, batch: Padded, lane: Lane) -> Vectors:

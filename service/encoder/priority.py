@@ -5,7 +5,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import TypeVar
 
 _LOWEST = 19
 _T = TypeVar("_T")
@@ -18,7 +18,7 @@ def lower_priority() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST)
 
 
-def at_lowest_priority(function: Callable[..., _T], *arguments: Any) -> _T:
+def at_lowest_priority(function: Callable[[], _T]) -> _T:
     """What `function` returns or raises, computed on a thread of its own, of the lowest priority.
 
     A priority that was lowered cannot be raised again, so the thread ends with the function.
@@ -28,12 +28,12 @@ def at_lowest_priority(function: Callable[..., _T], *arguments: Any) -> _T:
     def work() -> None:
         lower_priority()
         try:
-            outcome.set_result(function(*arguments))
+            outcome.set_result(function())
         # It belongs to whoever waits for the outcome.
         except BaseException as error:
             outcome.set_exception(error)
 
-    thread = threading.Thread(target=work, name=f"instar-{function.__name__}")
+    thread = threading.Thread(target=work, name="instar-lowest")
     thread.start()
     thread.join()
     return outcome.result()
