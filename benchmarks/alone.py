@@ -8,16 +8,11 @@ import os
 import random
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import texts
-from service import checkpoint, resources
-from service.encoder.encoders import Encoders
+from benchmarks import lanes, texts
 from service.encoder.engine import Lane
-from service.encoder.scheduler import Scheduler
-from service.settings import Settings
 
 
 def rate(folder: Path, count: int, lane: Lane, *, words: int) -> float:
@@ -36,25 +31,13 @@ def main() -> None:
     """Measure the checkpoint in the folder and print the figure."""
     folder, count, words = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[4])
     lane: Lane = "bulk" if sys.argv[3] == "bulk" else "interactive"
-    settings = Settings()
-    processors = settings.processors or resources.processors()
-    scheduler = Scheduler(
-        processors=processors,
-        batch_tokens=settings.batch_tokens,
-        bulk_batch_tokens=settings.bulk_batch_tokens,
-        queue_tokens=settings.queue_tokens,
-        queue_seconds=settings.queue_seconds,
-    )
-    with tempfile.TemporaryDirectory() as engines:
-        encoder = Encoders(settings.engine, Path(engines), processors).load(checkpoint.read(folder, folder.name))
     chosen = texts.passages(count, words=words) if words else random.Random(0).choices(texts.questions(), k=count)
-    items = encoder.prepare(chosen, "document" if words else "query")
-    scheduler.start()
-    scheduler.submit(encoder, items[:64], lane).result()
-    began = time.perf_counter()
-    scheduler.submit(encoder, items, lane).result()
-    print(count / (time.perf_counter() - began))
-    scheduler.stop()
+    with lanes.running(folder) as (encoder, scheduler):
+        items = encoder.prepare(chosen, "document" if words else "query")
+        scheduler.submit(encoder, items[:64], lane).result()
+        began = time.perf_counter()
+        scheduler.submit(encoder, items, lane).result()
+        print(count / (time.perf_counter() - began))
 
 
 if __name__ == "__main__":

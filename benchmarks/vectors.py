@@ -5,18 +5,11 @@ between another one and its nearest neighbour: where texts lie close together, i
 Uniform noise would be much harder than any text, and many copies of a few texts much easier.
 """
 
-import tempfile
-from pathlib import Path
-
 import faiss
 import numpy as np
 
-from benchmarks import base, texts
-from service import checkpoint, resources
-from service.encoder.encoders import Encoders
+from benchmarks import base, lanes, texts
 from service.encoder.engine import Vectors
-from service.encoder.scheduler import Scheduler
-from service.settings import Settings
 
 _REAL = 4000
 _WORDS = 24
@@ -42,20 +35,6 @@ def corpus_and_queries(count: int, queries: int, seed: int = 0) -> tuple[Vectors
 
 def _real(seed: int) -> Vectors:
     """Unit vectors of texts of about 24 words."""
-    settings = Settings()
-    processors = settings.processors or resources.processors()
-    with tempfile.TemporaryDirectory() as engines:
-        model = checkpoint.read(base.folder(), "base")
-        encoder = Encoders(settings.engine, Path(engines), processors).load(model)
-    scheduler = Scheduler(
-        processors=processors,
-        batch_tokens=settings.batch_tokens,
-        bulk_batch_tokens=settings.bulk_batch_tokens,
-        queue_tokens=settings.queue_tokens,
-        queue_seconds=settings.queue_seconds,
-    )
-    scheduler.start()
-    prepared = encoder.prepare(texts.passages(_REAL, seed, _WORDS), "document")
-    vectors = encoder.finish(scheduler.submit(encoder, prepared, "bulk").result())
-    scheduler.stop()
-    return vectors
+    with lanes.running(base.folder()) as (encoder, scheduler):
+        prepared = encoder.prepare(texts.passages(_REAL, seed, _WORDS), "document")
+        return encoder.finish(scheduler.submit(encoder, prepared, "bulk").result())

@@ -1,0 +1,33 @@
+"""The service's encoder and its two lanes, with the service's settings and nothing around them."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from service import checkpoint, resources
+from service.encoder.encoder import Encoder
+from service.encoder.encoders import Encoders
+from service.encoder.scheduler import Scheduler
+from service.settings import Settings
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[tuple[Encoder, Scheduler]]:
+    """The encoder of the checkpoint in `folder`, and a scheduler that runs within the block."""
+    settings = Settings()
+    processors = settings.processors or resources.processors()
+    with tempfile.TemporaryDirectory() as engines:
+        encoder = Encoders(settings.engine, Path(engines), processors).load(checkpoint.read(folder, folder.name))
+    scheduler = Scheduler(
+        processors=processors,
+        batch_tokens=settings.batch_tokens,
+        bulk_batch_tokens=settings.bulk_batch_tokens,
+        queue_tokens=settings.queue_tokens,
+        queue_seconds=settings.queue_seconds,
+    )
+    scheduler.start()
+    try:
+        yield encoder, scheduler
+    finally:
+        scheduler.stop()
