@@ -5,6 +5,8 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
+import torch
+
 
 def describe() -> dict[str, str]:
     """Processor, cores and the versions that decide the figures."""
@@ -12,6 +14,14 @@ def describe() -> dict[str, str]:
     return {
         "processor": names[0].partition(":")[2].strip() if names else platform.processor(),
         "cores": str(os.cpu_count()),
+        "instructions": instructions(),
         "python": platform.python_version(),
         **{name: version(name) for name in ("torch", "sentence-transformers", "faiss-cpu")},
     }
+
+
+def instructions() -> str:
+    """The widest instructions that torch computes with here, as AVX2 or AVX512, and whether they know bf16."""
+    known = torch.cpu.get_capabilities()
+    bf16 = any(known.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    return torch.backends.cpu.get_cpu_capability() + (" with bf16" if bf16 else "")

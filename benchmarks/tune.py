@@ -1,6 +1,8 @@
 """`make tune`: the loop, closed once, against a running service that serves the sample corpus.
 
-Asks the service the judged test questions, has the trainer tune, judge, package and reload, and asks again.
+Asks the service the judged test questions, has the trainer tune, judge, package and reload, and asks again. It trains
+with one hard negative instead of three, which takes half the time: on two cores without AVX-512 or bf16 the loop would
+last twelve minutes otherwise.
 """
 
 import argparse
@@ -34,7 +36,7 @@ def main() -> None:
         sys.exit(f"no service answers at {given.url} ({error}): run `make serve` in another terminal")
     began = time.monotonic()
     run = [sys.executable, "-m", "trainer", "run", "--data", str(sample.file()), "--format", "good-bad"]
-    code = subprocess.call([*run, "--out", str(given.out), "--reload", given.url, *others])
+    code = subprocess.call([*run, "--negatives", "1", "--out", str(given.out), "--reload", given.url, *others])
     if code:
         sys.exit(code)
     print(f"\nThe same test questions, asked of {given.url} before and {time.monotonic() - began:.0f} s later:\n")
