@@ -8,7 +8,7 @@ from pathlib import Path
 import faiss
 import numpy as np
 
-from service.index import sealed
+from service.index.distinct import Distinct
 from service.index.sealed import Sealed
 from service.kept import Kept, Make
 
@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 _GRAPH = "graph.faiss"
 _SEQS = "seqs.npy"
+_OF = "of.npy"
 _ABOUT = "about.json"
 
 
@@ -35,9 +36,10 @@ class Graphs:
         try:
             about = json.loads((place / _ABOUT).read_text(encoding="utf-8"))
             graph = faiss.read_index(str(place / _GRAPH))
-            return Sealed(np.load(place / _SEQS), sealed.stored(graph), graph, about["effort"], about["recall"])
+            apart = Distinct.numbered(np.load(place / _OF)) if about["distinct"] else None
+            return Sealed(np.load(place / _SEQS), graph, about["effort"], about["recall"], apart)
         # FAISS raises RuntimeError when it cannot read.
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, KeyError) as error:
             log.warning("%s cannot be read (%s): it is built anew", place, error)
             return None
 
@@ -47,10 +49,17 @@ class Graphs:
         def write(folder: Path) -> None:
             faiss.write_index(built.index, str(folder / _GRAPH))
             np.save(folder / _SEQS, built.seqs)
-            about = {"effort": built.effort, "recall": built.recall, "highest": int(built.seqs[-1])}
+            if built.distinct is not None:
+                np.save(folder / _OF, built.distinct.of)
+            about = {
+                "effort": built.effort,
+                "recall": built.recall,
+                "highest": int(built.seqs[-1]),
+                "distinct": built.distinct is not None,
+            }
             (folder / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
 
-        make = _make(fingerprint, collection, built.vectors.shape[1], min_recall)
+        make = _make(fingerprint, collection, built.index.d, min_recall)
         self._kept.keep(_name(fingerprint, collection), make, write)
 
     def highest(self) -> int:

@@ -1,9 +1,11 @@
 """The sealed part of an index: large, built once, never changed.
 
 Exact (FAISS `IndexFlatIP`) below a size, HNSW (Malkov and Yashunin 2016; FAISS `IndexHNSWFlat`) from there
-on. The effort of an HNSW search is raised at build until recall@10 against exact search is what was asked.
+on, over vectors that all differ and can all be reached. The effort of an HNSW search is raised at build until
+recall@10 against exact search is what was asked.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,8 +14,11 @@ import numpy as np
 
 from service.corpus.filters import Seqs
 from service.encoder.engine import Vectors
-from service.index import bits
+from service.index import bits, reach
 from service.index.bits import Bits, Places
+from service.index.distinct import Distinct, distinct
+
+log = logging.getLogger(__name__)
 
 _LINKS = 32
 _BUILD_EFFORT = 128
@@ -28,24 +33,41 @@ _LOOKED_AT = 16
 # Of an exact index, up to this share of the vectors, going through those that are allowed costs less than going
 # through all and passing over the others.
 _PICKED_SHARE = 0.1
+# Scores this near to each other are equal: the order of summation differs.
+_SAME = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
 class Sealed:
-    """`seqs[i]`, ascending, is the document of the i-th vector; `effort` is HNSW's efSearch, 0 where it is exact."""
+    """`seqs[i]`, ascending, is the document of the i-th place; `effort` is HNSW's efSearch, 0 where it is exact.
+
+    `index` has the vectors of the places, or, if some of those are equal, the `distinct` ones.
+    """
 
     seqs: Seqs
-    vectors: Vectors
     index: "faiss.Index"
     effort: int
     recall: float
+    distinct: Distinct | None = None
+
+    @property
+    def vectors(self) -> Vectors:
+        """Those of all places (n, dimensions)."""
+        held = _held(self.index)
+        return held if self.distinct is None else held[self.distinct.of]
 
     def search(self, queries: Vectors, k: int, allowed: Bits | None) -> tuple[Vectors, Places]:
         """The `k` best scores (n, k) and places of each query among the places `allowed`, or all.
 
         Places are -1 where there are fewer than `k`.
         """
-        size = len(self.seqs)
+        if self.distinct is None:
+            return self._search(queries, k, allowed)
+        some = None if allowed is None else self.distinct.allowed(allowed)
+        return self.distinct.spread(*self._search(queries, k, some), k, allowed)
+
+    def _search(self, queries: Vectors, k: int, allowed: Bits | None) -> tuple[Vectors, Places]:
+        size = self.index.ntotal
         possible = size if allowed is None else bits.count(allowed, size)
         if allowed is not None and self.picks(possible, k):
             return self._pick(queries, k, bits.places(allowed, size))
@@ -61,7 +83,7 @@ class Sealed:
 
     def picks(self, possible: int, k: int) -> bool:
         """Whether comparing the `possible` ones one by one costs less than the search of the index past the others."""
-        size = len(self.seqs)
+        size: int = self.index.ntotal
         if not self.effort:
             return possible <= _PICKED_SHARE * size
         return possible <= max(k, _LOOKED_AT * max(self.effort * size / max(possible, 1), 2 * k))
@@ -93,44 +115,55 @@ def build(
 
     Raises GivenUp soon after `given_up` answers true.
     """
-    dimensions = vectors.shape[1]
     if len(seqs) < graph_from:
-        flat = faiss.IndexFlatIP(dimensions)
-        flat.add(vectors)
-        return Sealed(seqs, stored(flat), flat, 0, 1.0)
-    graph = faiss.IndexHNSWFlat(dimensions, _LINKS, faiss.METRIC_INNER_PRODUCT)
+        return _exact(seqs, vectors)
+    apart = distinct(vectors)
+    if apart is not None:
+        vectors = vectors[apart.firsts]
+    graph = faiss.IndexHNSWFlat(vectors.shape[1], _LINKS, faiss.METRIC_INNER_PRODUCT)
     graph.hnsw.efConstruction = _BUILD_EFFORT
     for start in range(0, len(vectors), _ADDED):
         if given_up():
             raise GivenUp
         graph.add(vectors[start : start + _ADDED])
-    effort, recall = _tune(graph, vectors, min_recall)
-    return Sealed(seqs, stored(graph), graph, effort, recall)
+    lost = reach.connect(graph)
+    if len(lost):
+        log.warning("%d of %d vectors are out of reach of the graph: the search is exact", len(lost), len(vectors))
+        return Sealed(seqs, faiss.clone_index(graph.storage), 0, 1.0, apart)
+    effort, recall = _tune(graph, min_recall)
+    return Sealed(seqs, graph, effort, recall, apart)
 
 
-def _tune(graph: "faiss.IndexHNSWFlat", vectors: Vectors, min_recall: float) -> tuple[int, float]:
+def _exact(seqs: Seqs, vectors: Vectors) -> Sealed:
+    flat = faiss.IndexFlatIP(vectors.shape[1])
+    flat.add(vectors)
+    return Sealed(seqs, flat, 0, 1.0)
+
+
+def _tune(graph: "faiss.IndexHNSWFlat", min_recall: float) -> tuple[int, float]:
     """The least effort, doubling, at which recall@10 reaches `min_recall`, and that recall.
 
-    The probes are documents of the corpus; the document itself is left out of what it finds.
+    The probes are vectors of the graph, each left out of what it finds; what scores as the tenth best is as good.
     """
+    vectors = _held(graph)
     picked = np.random.default_rng(0).choice(len(vectors), min(_PROBES, len(vectors)), replace=False)
     probes = vectors[picked]
-    _, exact = faiss.knn(probes, vectors, 11, metric=faiss.METRIC_INNER_PRODUCT)
+    exact, _ = faiss.knn(probes, vectors, min(11, len(vectors)), metric=faiss.METRIC_INNER_PRODUCT)
+    wanted = exact.shape[1] - 1
     effort = _FIRST_EFFORT
     while True:
-        _, found = graph.search(probes, 11, params=faiss.SearchParametersHNSW(efSearch=effort))
-        hits = [
-            len((set(a) & set(b)) - {own}) / len(set(a) - {own})
-            for a, b, own in zip(exact.tolist(), found.tolist(), picked.tolist(), strict=True)
-        ]
-        recall = float(np.mean(hits))
+        scores, found = graph.search(probes, wanted + 1, params=faiss.SearchParametersHNSW(efSearch=effort))
+        good = (scores >= exact[:, -1:] - _SAME) & (found != picked[:, None])
+        recall = float(np.minimum(good.sum(axis=1), wanted).mean() / wanted) if wanted else 1.0
         if recall >= min_recall or effort >= _MOST_EFFORT:
             return effort, recall
         effort *= 2
 
 
-def stored(index: "faiss.Index") -> Vectors:
+def _held(index: "faiss.Index") -> Vectors:
     """FAISS's own copy of the vectors as an array, without another copy; it lives as long as the index does."""
-    flat = faiss.downcast_index(index.storage) if isinstance(index, faiss.IndexHNSWFlat) else index
+    flat = (
+        faiss.downcast_index(index.storage) if isinstance(index, faiss.IndexHNSWFlat) else faiss.downcast_index(index)
+    )
     view: Vectors = faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d).reshape(flat.ntotal, flat.d)
     return view
