@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: serve test lint format torture model leaks tune bench bench-embedding bench-swap bench-index bench-filters bench-contention bench-sample bench-train bench-losses bench-proof report clean
+.PHONY: serve test lint format torture model leaks tune bench bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-sample bench-train bench-losses bench-proof report clean
 
 serve: $(INSTALLED)  ## start the service with the sample corpus on http://127.0.0.1:8080
 	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m service
@@ -51,11 +51,17 @@ bench-embedding: $(INSTALLED)  ## embeddings over HTTP beside Infinity and a tut
 bench-swap: $(INSTALLED)  ## search latency and failures before, during and after a reload of 10,000 documents
 	$(BIN)/python -m benchmarks.swap
 
-bench-index: $(INSTALLED)  ## exact search against HNSW by size
-	$(BIN)/python -m benchmarks.index
+bench-index: $(INSTALLED)  ## the index beside those of FAISS, hnswlib and usearch, by size
+	$(BIN)/python -m benchmarks.index $(ARGS)
 
 bench-filters: $(INSTALLED)  ## filtered search beside unfiltered search, by selectivity
 	$(BIN)/python -m benchmarks.filters $(ARGS)
+
+bench-budget: $(INSTALLED)  ## texts a second by the tokens in a batch
+	$(BIN)/python -m benchmarks.budget
+
+bench-growth: $(INSTALLED)  ## reload, switch, restart, search and memory by the number of documents
+	$(BIN)/python -m benchmarks.growth $(ARGS)
 
 bench-contention: $(INSTALLED)  ## encoding beside a busy neighbour, by the wait policy of OpenMP
 	$(BIN)/python -m benchmarks.contention
@@ -70,7 +76,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 bench:  ## all benchmarks of the service, one after the other, and the report
-	$(MAKE) bench-embedding bench-swap bench-index bench-filters bench-contention report
+	$(MAKE) bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention report
 
 report: $(INSTALLED)  ## docs/measurements.md out of the results of the benchmarks
 	$(BIN)/python -m benchmarks.report

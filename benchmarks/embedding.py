@@ -9,6 +9,7 @@ import argparse
 import json
 import statistics
 import tempfile
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -100,6 +101,29 @@ def table(measured: dict[str, Any]) -> str:
         "|---|---|",
         *(f"| {name} | {held / (1 << 20):,.0f} |" for name, held in measured["memory"].items()),
     ]
+    return "\n".join(lines)
+
+
+def summary(measured: dict[str, Any]) -> str:
+    """What matters most, Instar beside the best of the others' figures."""
+    names = [name for name in measured["memory"] if name != "Instar"]
+    in_a_request = measured["in_a_request"]
+
+    def best(scenario: str, key: str, choose: Callable[[Iterable[float]], float]) -> float:
+        return choose(measured["loads"][scenario][name][key] for name in names)
+
+    shown = (
+        ("questions/s, 32 clients", "short, 32 clients", "per_second", 1, max),
+        ("their p99, ms", "short, 32 clients", "p99", 1, min),
+        ("a question's p50 for 1 client, ms", "short, 1 client", "p50", 1, min),
+        (f"documents/s, {in_a_request} in a request", "documents, 4 clients", "per_second", in_a_request, max),
+    )
+    lines = ["| | Instar | best of the others | ratio |", "|---|---|---|---|"]
+    for title, scenario, key, factor, choose in shown:
+        own, other = measured["loads"][scenario]["Instar"][key] * factor, best(scenario, key, choose) * factor
+        lines.append(f"| {title} | {own:.1f} | {other:.1f} | {own / other:.2f}x |")
+    own, other = measured["memory"]["Instar"], min(measured["memory"][name] for name in names)
+    lines.append(f"| memory, MiB | {own / 2**20:,.0f} | {other / 2**20:,.0f} | {own / other:.2f}x |")
     return "\n".join(lines)
 
 

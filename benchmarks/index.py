@@ -1,8 +1,14 @@
-"""`make bench-index`: exact search against HNSW by size, which is where `INSTAR_GRAPH_FROM` comes from."""
+"""`make bench-index`: the index beside the others of FAISS, hnswlib and usearch, by size.
+
+Each is built and measured in a process of its own on the same vectors, one after the other. hnswlib and usearch have an
+environment of their own. `INSTAR_GRAPH_FROM` and the choice of HNSW come from this table.
+"""
 
 import argparse
 import json
-import time
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,66 +16,83 @@ import faiss
 import numpy as np
 
 from benchmarks import machine
+from benchmarks.peers.faiss_indexes import INDEXES
 from benchmarks.vectors import corpus_and_queries
-from service.encoder.engine import Vectors
-from service.index import sealed
-from service.index.sealed import Sealed
 
 RESULTS = Path(__file__).parent / "results" / "index.json"
-_QUERIES = 200
+_ROOT = Path(__file__).parents[1]
+_PEERS = _ROOT / ".venv-search"
+_PEERS_NEED = ("hnswlib==0.8.0", "usearch==2.26.6", "numpy")
+_QUERIES = 500
+_MODULES = {**dict.fromkeys(INDEXES, "faiss_indexes"), "hnswlib": "hnswlib_index", "usearch": "usearch_index"}
 
 
 def main() -> None:
     """Measure, print the table and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[5_000, 20_000, 50_000, 100_000])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--indexes", nargs="+", choices=_MODULES, default=list(_MODULES))
+    parser.add_argument("--results", type=Path, default=RESULTS)
     given = parser.parse_args()
-    found = {"machine": machine.describe(), "sizes": [measure(size) for size in given.sizes]}
+    found = {"machine": machine.describe(), "sizes": [measure(size, given.indexes) for size in given.sizes]}
     print(table(found))
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+    given.results.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def table(found: dict[str, Any]) -> str:
     """The figures as a reader wants them."""
-    heads = ["vectors", "exact ms", "HNSW ms", "HNSW to exact", "build s", "recall@10", "effort"]
-    rows = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    rows += [
-        f"| {row['vectors']:,} | {row['exact_ms']:.2f} | {row['hnsw_ms']:.2f} |"
-        f" {row['hnsw_ms'] / row['exact_ms']:.2f}x | {row['build_s']:.1f} | {row['recall']:.3f} | {row['effort']} |"
-        for row in found["sizes"]
-    ]
-    return "\n".join(rows)
+    lines = []
+    for size in found["sizes"]:
+        own = next((each for each in size["indexes"] if each["name"] == "Instar"), size["indexes"][0])
+        lines += [
+            f"**{size['vectors']:,} vectors**",
+            "",
+            "| index | recall@10 | effort | searches/s, 1 client | to Instar's | 32 clients | to Instar's | build s |"
+            " bytes a vector | never found |",
+            "|---" * 10 + "|",
+        ]
+        lines += [
+            f"| {each['name']} | {each['recall']:.3f} | {each['effort']} | {each['one']:,.0f} |"
+            f" {each['one'] / own['one']:.2f}x | {each['many']:,.0f} | {each['many'] / own['many']:.2f}x |"
+            f" {each['build_s']:.1f} | {each['bytes']:,.0f} | {each.get('cut_off', '')} |"
+            for each in size["indexes"]
+        ]
+        lines.append("")
+    return "\n".join(lines[:-1])
 
 
-def measure(size: int) -> dict[str, Any]:
-    """One search by one query among `size` vectors, exact and by HNSW, and the recall@10 of HNSW."""
+def measure(size: int, names: list[str]) -> dict[str, Any]:
+    """All indexes of `size` vectors."""
     vectors, queries = corpus_and_queries(size, _QUERIES)
-    seqs = np.arange(size, dtype=np.int64)
-    exact = sealed.build(seqs, vectors, graph_from=size + 1, min_recall=0.99)
-    began = time.perf_counter()
-    graph = sealed.build(seqs, vectors, graph_from=1, min_recall=0.99)
-    build = time.perf_counter() - began
     _, right = faiss.knn(queries, vectors, 10, metric=faiss.METRIC_INNER_PRODUCT)
-    _, found = graph.search(queries, 10, None)
-    recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(right.tolist(), found.tolist(), strict=True)])
-    return {
-        "vectors": size,
-        "exact_ms": _median_ms(exact, queries),
-        "hnsw_ms": _median_ms(graph, queries),
-        "build_s": build,
-        "recall": float(recall),
-        "effort": graph.effort,
-    }
+    with tempfile.TemporaryDirectory() as folder:
+        for name, array in (("vectors", vectors), ("queries", queries), ("right", right)):
+            np.save(Path(folder) / f"{name}.npy", array)
+        del vectors
+        return {"vectors": size, "indexes": [_run(name, folder) for name in names]}
 
 
-def _median_ms(built: Sealed, queries: Vectors) -> float:
-    times = []
-    for query in queries:
-        began = time.perf_counter()
-        built.search(query[None, :], 10, None)
-        times.append(time.perf_counter() - began)
-    return float(np.median(times)) * 1000
+def _run(name: str, folder: str) -> dict[str, Any]:
+    print(f"{name} ...", file=sys.stderr)
+    python = Path(sys.executable) if name in INDEXES else _peers()
+    run = subprocess.run(
+        [str(python), "-m", f"benchmarks.peers.{_MODULES[name]}", name, folder],
+        cwd=_ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    found: dict[str, Any] = json.loads(run.stdout)
+    return found
+
+
+def _peers() -> Path:
+    python = _PEERS / "bin" / "python"
+    if not (_PEERS / "installed").exists():
+        subprocess.run([sys.executable, "-m", "venv", str(_PEERS)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *_PEERS_NEED], check=True)
+        (_PEERS / "installed").touch()
+    return python
 
 
 if __name__ == "__main__":

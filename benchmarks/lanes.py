@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from service import checkpoint, resources
 from service.encoder.encoder import Encoder
@@ -13,9 +14,9 @@ from service.settings import Settings
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[tuple[Encoder, Scheduler]]:
-    """The encoder of the checkpoint in `folder`, and a scheduler that runs within the block."""
-    settings = Settings()
+def running(folder: Path, **changed: Any) -> Iterator[tuple[Encoder, Scheduler]]:
+    """An encoder of the checkpoint and a scheduler that runs within the block, with the settings that are `changed`."""
+    settings = Settings(**changed)
     processors = settings.processors or resources.processors()
     with tempfile.TemporaryDirectory() as engines:
         encoder = Encoders(settings.engine, Path(engines), processors).load(checkpoint.read(folder, folder.name))

@@ -1,36 +1,57 @@
-"""A service in a process of its own, on folders that go with it."""
+"""A service in a process of its own."""
 
+import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psutil
 
 _READY = "ready on "
 
 
+@dataclass(frozen=True)
+class Service:
+    """One that is ready: where it answers, its process, and the file that it logs to."""
+
+    base_url: str
+    process: psutil.Process
+    log: Path
+
+
 @contextmanager
-def running(checkpoints: Path, model: str) -> Iterator[str]:
-    """Start `python -m service` on `model` out of `checkpoints`, and yield its base URL."""
-    with tempfile.TemporaryDirectory() as data:
-        settings = {"PORT": "0", "DATA_DIR": data, "CHECKPOINTS_DIR": str(checkpoints), "MODEL": model}
+def running(data: Path, checkpoints: Path, model: str) -> Iterator[Service]:
+    """Start `python -m service` on the folder `data` with `model` out of `checkpoints`; yields it when it is ready."""
+    settings = {"PORT": "0", "DATA_DIR": str(data), "CHECKPOINTS_DIR": str(checkpoints), "MODEL": model}
+    path = data.with_name(f"{data.name}.log")
+    with path.open("a") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "service"],
             env=os.environ | {f"INSTAR_{name}": value for name, value in settings.items()},
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=log,
             text=True,
         )
-        try:
-            yield next(line.strip().removeprefix(_READY) for line in process.stdout or () if line.startswith(_READY))
-        finally:
-            process.terminate()
-            process.wait(30)
+    try:
+        address = next(line.strip().removeprefix(_READY) for line in process.stdout or () if line.startswith(_READY))
+        yield Service(address, psutil.Process(process.pid), path)
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def write(base_url: str, passages: Iterable[str]) -> None:
+    """Write a document for each passage, in one stream."""
+    lines = (json.dumps({"id": str(number), "text": text}).encode() + b"\n" for number, text in enumerate(passages))
+    httpx.post(
+        f"{base_url}/documents", content=lines, headers={"Content-Type": "application/x-ndjson"}, timeout=7200
+    ).raise_for_status()
 
 
 def reload(base_url: str, model: str) -> float:

@@ -12,7 +12,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
@@ -49,11 +48,9 @@ def measure(folder: Path, documents: int, clients: int, think: float, seconds: f
         _make_checkpoint(folder / name, seed)
     passages = texts.passages(documents)
     engine = alone.rate(folder / _MODELS[0], min(documents, 512), "bulk", words=90)
-    with service.running(folder, _MODELS[0]) as base_url:
-        lines = "".join(json.dumps({"id": str(number), "text": text}) + "\n" for number, text in enumerate(passages))
-        httpx.post(
-            f"{base_url}/documents", content=lines, headers={"Content-Type": "application/x-ndjson"}, timeout=3600
-        ).raise_for_status()
+    with service.running(folder / "data", folder, _MODELS[0]) as started:
+        base_url = started.base_url
+        service.write(base_url, passages)
         idle_seconds = service.reload(base_url, _MODELS[1])
         searching = Clients(base_url, texts.questions(), clients, think)
         time.sleep(seconds)

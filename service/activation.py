@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -250,6 +251,7 @@ class Activation:
 
     def _switch(self, generation: Generation, switched: Callable[[Generation], None]) -> Generation | None:
         """Runs on the writing thread; None if a document is still missing."""
+        began = time.perf_counter()
         index = generation.index
         high = self._documents.last_seq()
         if index.high < high and not index.close_gap(self._documents.live_after(index.high), high):
@@ -266,7 +268,13 @@ class Activation:
         switched(activated)
         self._release(others)
         self._reached("reload.switched")
-        log.info("generation %d of %s is active with %d documents", record.number, activated.model, record.documents)
+        log.info(
+            "generation %d of %s is active with %d documents; writes waited %.1f ms for it",
+            record.number,
+            activated.model,
+            record.documents,
+            (time.perf_counter() - began) * 1000,
+        )
         return activated
 
     def _release(self, candidates: tuple[Generation, ...]) -> None:

@@ -38,6 +38,14 @@ def connect(graph: "faiss.IndexHNSWFlat") -> Places:
     return _lead_in(links, core, graph, vectors)
 
 
+def cut_off(graph: "faiss.IndexHNSWFlat") -> Places:
+    """Places that no search can come to from the top of the graph."""
+    links = _Links(graph)
+    reached = np.zeros(links.size, dtype=bool)
+    links.walk(reached, graph.hnsw.entry_point)
+    return np.flatnonzero(~reached)
+
+
 class _Links:
     """The base layer of a graph, as FAISS holds it: up to `width` links a place, and -1 behind the last."""
 

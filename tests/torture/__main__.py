@@ -12,7 +12,7 @@ from tests.torture.campaign import Campaign, Tally, world
 from tests.torture.plan import Fault, Plan
 
 # Further episodes for a step that has not killed often enough.
-_MORE = 8
+_MORE = 30
 
 
 def main() -> int:

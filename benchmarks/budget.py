@@ -1,0 +1,77 @@
+"""`make bench-budget`: texts a second by the tokens in a batch, which is why nothing is tuned at the first start.
+
+The engine alone, on questions in the interactive lane and on documents in the bulk lane. If a budget far from the
+default were better on some machine, the service would have to look for it; a flat curve says that it need not.
+"""
+
+import argparse
+import json
+import random
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks import base, lanes, machine, texts
+from service.encoder.encoder import Side
+from service.encoder.engine import Lane
+from service.settings import Settings
+
+RESULTS = Path(__file__).parent / "results" / "budget.json"
+_BUDGETS = (128, 256, 512, 1024, 2048, 4096)
+_QUESTIONS = 1024
+_DOCUMENTS = 192
+_LANES: tuple[tuple[Lane, str], ...] = (("interactive", "batch_tokens"), ("bulk", "bulk_batch_tokens"))
+
+
+def main() -> None:
+    """Measure, print the table and write the results."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    given = parser.parse_args()
+    found = measure(given.rounds)
+    print(table(found))
+    given.results.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def table(found: dict[str, Any]) -> str:
+    """The figures as a reader wants them."""
+    lines = ["| tokens in a batch | " + " | ".join(map(str, _BUDGETS)) + " |", "|---" * (len(_BUDGETS) + 1) + "|"]
+    for lane, _ in _LANES:
+        rates = found["rates"][lane]
+        best = max(rates.values())
+        cells = [f"{rate:.0f} ({rate / best:.0%})" for rate in rates.values()]
+        lines.append(f"| {lane} (default {found['defaults'][lane]}), texts/s | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def measure(rounds: int) -> dict[str, Any]:
+    """All budgets in turn, in rounds; the median of each."""
+    of_lane: dict[str, tuple[list[str], Side]] = {
+        "interactive": (random.Random(0).choices(texts.questions(), k=_QUESTIONS), "query"),
+        "bulk": (texts.passages(_DOCUMENTS), "document"),
+    }
+    rates: dict[str, dict[int, list[float]]] = {lane: {budget: [] for budget in _BUDGETS} for lane, _ in _LANES}
+    for _ in range(rounds):
+        for lane, setting in _LANES:
+            chosen, side = of_lane[lane]
+            for budget in _BUDGETS:
+                with lanes.running(base.folder(), **{setting: budget}) as (encoder, scheduler):
+                    items = encoder.prepare(chosen, side)
+                    scheduler.submit(encoder, items[:64], lane).result()
+                    began = time.perf_counter()
+                    scheduler.submit(encoder, items, lane).result()
+                    rates[lane][budget].append(len(chosen) / (time.perf_counter() - began))
+    return {
+        "machine": machine.describe(),
+        "defaults": {lane: Settings.model_fields[setting].default for lane, setting in _LANES},
+        "rates": {
+            lane: {str(budget): statistics.median(each) for budget, each in by_budget.items()}
+            for lane, by_budget in rates.items()
+        },
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""`make bench-growth`: what grows with the number of documents: reload, switch, restart, search, memory.
+
+A static model (the word vectors of all-MiniLM-L6-v2, averaged) embeds thousands of documents a second, so that what is
+seen is everything else; the time that a real model takes for the documents comes on top and is in `make bench-swap`.
+"""
+
+import argparse
+import json
+import re
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import psutil
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+
+from benchmarks import base, machine, service, texts
+
+RESULTS = Path(__file__).parent / "results" / "growth.json"
+PICTURE = Path(__file__).parent.parent / "docs" / "growth.png"
+_MODELS = ("first", "second")
+_WORDS = 40
+_SEARCHES = 500
+_SWITCHED = re.compile(r"generation (\d+) of .* is active with \d+ documents; writes waited ([\d.]+) ms")
+
+
+def main() -> None:
+    """Measure, print the table, write the results and the picture."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    given = parser.parse_args()
+    found: dict[str, Any] = {"machine": machine.describe(), "sizes": []}
+    for size in given.sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            found["sizes"].append(measure(Path(folder), size))
+        given.results.write_text(json.dumps(found, indent=1) + "\n")
+    print(table(found))
+    if given.results == RESULTS:
+        draw(found, PICTURE)
+
+
+def table(found: dict[str, Any]) -> str:
+    """The figures as a reader wants them."""
+    heads = ("documents", "reload s", "writes wait for the switch ms", "restart s", "search p50 ms", "p99 ms")
+    lines = [f"| {' | '.join((*heads, 'memory MiB', 'most during the reload MiB'))} |", "|---" * 8 + "|"]
+    lines += [
+        f"| {row['documents']:,} | {row['reload_s']:.1f} | {row['switch_ms']:.1f} | {row['restart_s']:.1f} |"
+        f" {row['p50']:.1f} | {row['p99']:.1f} | {row['memory'] / 2**20:,.0f} | {row['most'] / 2**20:,.0f} |"
+        for row in found["sizes"]
+    ]
+    return "\n".join(lines)
+
+
+def measure(folder: Path, size: int) -> dict[str, Any]:
+    """Write so many documents, reload, stop, start again, and search."""
+    for seed, name in enumerate(_MODELS):
+        _make_checkpoint(folder / name, seed)
+    with service.running(folder / "data", folder, _MODELS[0]) as started:
+        service.write(started.base_url, texts.passages(size, words=_WORDS))
+        _settled(started)
+        with _peak(started.process) as peak:
+            reload = service.reload(started.base_url, _MODELS[1])
+        switches = dict(_SWITCHED.findall(started.log.read_text()))
+    began = time.perf_counter()
+    with service.running(folder / "data", folder, _MODELS[0]) as started:
+        restart = time.perf_counter() - began
+        times = _searches(started.base_url)
+        return {
+            "documents": size,
+            "reload_s": reload,
+            "switch_ms": float(switches["2"]),
+            "restart_s": restart,
+            "p50": float(np.percentile(times, 50)),
+            "p99": float(np.percentile(times, 99)),
+            "memory": started.process.memory_info().rss,
+            "most": peak[0],
+        }
+
+
+def draw(found: dict[str, Any], picture: Path) -> None:
+    """Write the picture: each figure over the number of documents."""
+    mpl.use("Agg")
+    sizes = [row["documents"] for row in found["sizes"]]
+    shown = (
+        ("reload_s", "reload, s"),
+        ("restart_s", "restart to ready, s"),
+        ("p99", "search p99, ms"),
+        ("switch_ms", "writes wait for the switch, ms"),
+    )
+    figure, axes = plt.subplots(1, len(shown), figsize=(12, 3.2), dpi=110)
+    for place, (key, title) in zip(axes, shown, strict=True):
+        place.plot(sizes, [row[key] for row in found["sizes"]], marker="o", color="#0072b2")
+        place.set_xscale("log")
+        place.set_ylim(bottom=0)
+        place.set_title(title, fontsize=10)
+        place.set_xlabel("documents")
+        place.grid(axis="y", color="#dddddd", linewidth=0.6)
+        place.spines[["top", "right"]].set_visible(False)
+    figure.tight_layout()
+    figure.savefig(picture)
+    plt.close(figure)
+
+
+def _settled(started: service.Service) -> None:
+    """Wait until sealing, which goes on after the last write, is over."""
+    while started.process.cpu_percent(interval=2) > 5:
+        pass
+
+
+@contextmanager
+def _peak(process: psutil.Process) -> Iterator[list[int]]:
+    """The most memory that the process has meanwhile, in the list's only element."""
+    peak, done = [0], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.1):
+            peak[0] = max(peak[0], process.memory_info().rss)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _searches(base_url: str) -> list[float]:
+    questions = texts.questions()
+    times = []
+    with httpx.Client(base_url=base_url, timeout=60) as client:
+        for number in range(_SEARCHES):
+            began = time.perf_counter()
+            client.post("/search", json={"query": questions[number % len(questions)], "k": 10}).raise_for_status()
+            times.append((time.perf_counter() - began) * 1000)
+    return times
+
+
+def _make_checkpoint(folder: Path, seed: int) -> None:
+    """The word vectors of the base model, with a little noise of its own."""
+    transformer = SentenceTransformer(str(base.folder()), device="cpu")
+    words = transformer.state_dict()["0.model.embeddings.word_embeddings.weight"].numpy()
+    noise = np.random.default_rng(seed).normal(scale=0.1 * words.std(), size=words.shape).astype(np.float32)
+    static = StaticEmbedding(transformer.tokenizer.backend_tokenizer, embedding_weights=words + noise)
+    SentenceTransformer(modules=[static]).save_pretrained(str(folder), create_model_card=False)
+
+
+if __name__ == "__main__":
+    main()

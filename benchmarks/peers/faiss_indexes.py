@@ -1,0 +1,85 @@
+"""Instar's index and others of FAISS."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import faiss
+import numpy as np
+
+from benchmarks.peers import nearest
+from benchmarks.peers.nearest import WANTED, Built, K, Search
+from service.index import reach, sealed
+
+_LINKS = 32
+_BUILD_EFFORT = 128
+# Of a quantised index, as many times ten are compared once more with their whole vectors.
+_REFINED = 8
+
+
+def _instar(vectors: Any) -> Built:
+    built = sealed.build(np.arange(len(vectors)), np.asarray(vectors), graph_from=1, min_recall=WANTED)
+    return lambda _: lambda query: built.search(query, K, None)[1], built.effort, {}
+
+
+def _exact(vectors: Any) -> Built:
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(np.asarray(vectors))
+    return lambda _: lambda query: index.search(query, K)[1], 0, {}
+
+
+def _faiss_hnsw(vectors: Any) -> Built:
+    graph = faiss.IndexHNSWFlat(vectors.shape[1], _LINKS, faiss.METRIC_INNER_PRODUCT)
+    graph.hnsw.efConstruction = _BUILD_EFFORT
+    graph.add(np.asarray(vectors))
+    return _faiss(graph, lambda effort: faiss.SearchParametersHNSW(efSearch=effort), cut_off=len(reach.cut_off(graph)))
+
+
+def _hnsw_sq8(vectors: Any) -> Built:
+    index = faiss.index_factory(vectors.shape[1], f"HNSW{_LINKS}_SQ8,RFlat", faiss.METRIC_INNER_PRODUCT)
+    faiss.downcast_index(index.base_index).hnsw.efConstruction = _BUILD_EFFORT
+    return _refined(index, vectors, lambda effort: faiss.SearchParametersHNSW(efSearch=max(effort, K * _REFINED)))
+
+
+def _ivf(code: str) -> Callable[[Any], Built]:
+    def build(vectors: Any) -> Built:
+        lists = 2 ** round(math.log2(4 * math.sqrt(len(vectors))))
+        index = faiss.index_factory(vectors.shape[1], f"IVF{lists},{code}", faiss.METRIC_INNER_PRODUCT)
+        if "RFlat" in code:
+            return _refined(index, vectors, lambda effort: faiss.SearchParametersIVF(nprobe=min(effort, lists)))
+        index.train(np.asarray(vectors))
+        index.add(np.asarray(vectors))
+        return _faiss(index, lambda effort: faiss.SearchParametersIVF(nprobe=min(effort, lists)))
+
+    return build
+
+
+def _refined(index: Any, vectors: Any, parameters: Callable[[int], Any]) -> Built:
+    index.train(np.asarray(vectors))
+    index.add(np.asarray(vectors))
+
+    def with_effort(effort: int) -> Search:
+        base = parameters(effort)
+        both = faiss.IndexRefineSearchParameters(k_factor=_REFINED, base_index_params=base)
+        return lambda query: index.search(query, K, params=both)[1]
+
+    return with_effort, None, {}
+
+
+def _faiss(index: Any, parameters: Callable[[int], Any], **more: Any) -> Built:
+    return lambda effort: lambda query: index.search(query, K, params=parameters(effort))[1], None, more
+
+
+INDEXES: dict[str, Callable[[Any], Built]] = {
+    "Instar": _instar,
+    "exact": _exact,
+    "FAISS HNSW": _faiss_hnsw,
+    "FAISS HNSW, SQ8, refined": _hnsw_sq8,
+    "FAISS IVF": _ivf("Flat"),
+    "FAISS IVF, fast scan, refined": _ivf("PQ96x4fs,RFlat"),
+    "FAISS IVF, RaBitQ, refined": _ivf("RaBitQ,RFlat"),
+}
+
+
+if __name__ == "__main__":
+    nearest.main(INDEXES)
