@@ -116,28 +116,23 @@ def build(
     Raises GivenUp soon after `given_up` answers true.
     """
     if len(seqs) < graph_from:
-        return _exact(seqs, vectors)
+        flat = faiss.IndexFlatIP(vectors.shape[1])
+        flat.add(vectors)
+        return Sealed(seqs, flat, 0, 1.0)
     apart = distinct(vectors)
-    if apart is not None:
-        vectors = vectors[apart.firsts]
+    places = np.arange(len(seqs)) if apart is None else apart.firsts
     graph = faiss.IndexHNSWFlat(vectors.shape[1], _LINKS, faiss.METRIC_INNER_PRODUCT)
     graph.hnsw.efConstruction = _BUILD_EFFORT
-    for start in range(0, len(vectors), _ADDED):
+    for start in range(0, len(places), _ADDED):
         if given_up():
             raise GivenUp
-        graph.add(vectors[start : start + _ADDED])
+        graph.add(vectors[places[start : start + _ADDED]])
     lost = reach.connect(graph)
     if len(lost):
-        log.warning("%d of %d vectors are out of reach of the graph: the search is exact", len(lost), len(vectors))
+        log.warning("%d of %d vectors are out of reach of the graph: the search is exact", len(lost), len(places))
         return Sealed(seqs, faiss.clone_index(graph.storage), 0, 1.0, apart)
     effort, recall = _tune(graph, min_recall)
     return Sealed(seqs, graph, effort, recall, apart)
-
-
-def _exact(seqs: Seqs, vectors: Vectors) -> Sealed:
-    flat = faiss.IndexFlatIP(vectors.shape[1])
-    flat.add(vectors)
-    return Sealed(seqs, flat, 0, 1.0)
 
 
 def _tune(graph: "faiss.IndexHNSWFlat", min_recall: float) -> tuple[int, float]:
