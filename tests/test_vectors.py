@@ -1,6 +1,8 @@
 """The stored vectors: what they lack, and that damage is never taken for a vector."""
 
+import errno
 import shutil
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.errors import InsufficientResources
+from service.errors import InsufficientResources, StorageFailed
 from service.index import vectors as vector_files
 from service.index.vectors import VectorStore
 
@@ -103,4 +105,34 @@ def test_a_full_disk_is_told_from_damage(tmp_path: Path) -> None:
     found = store.get(np.array([1]))
     assert found is not None
     np.testing.assert_array_equal(found, unit(1, 1))
+    store.close()
+
+
+@pytest.mark.parametrize("fails", ["_open", "unlink"])
+def test_a_disk_that_fails_while_a_damaged_store_is_begun_anew_is_tried_again(
+    fails: str, filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(shutil.copy(filled, tmp_path / "v.db"))
+    # All pages but the first, which is what opening reads.
+    path.write_bytes(path.read_bytes()[:4096].ljust(path.stat().st_size, b"\xff"))
+    store = VectorStore(path, DIMENSIONS)
+
+    def failing(*_: object, **__: object) -> None:
+        if fails == "unlink":
+            raise OSError(errno.EIO, "Input/output error")
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+        raise error
+
+    with monkeypatch.context() as patched:
+        place: type = VectorStore if fails == "_open" else Path
+        patched.setattr(place, fails, failing)
+        for _ in range(2):
+            with pytest.raises(StorageFailed, match="check the disk"):
+                store.get(np.arange(1, 401))
+    store.put([7], unit(2, 1))
+    found = store.get(np.array([7]))
+    assert found is not None
+    np.testing.assert_array_equal(found, unit(2, 1))
+    assert store.missing(np.array([6, 7])).tolist() == [6]
     store.close()

@@ -18,6 +18,7 @@ import numpy as np
 
 from service.corpus.filters import Seqs
 from service.encoder.engine import Vectors
+from service.errors import StorageFailed
 from service.storage import is_damage, translated
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,8 @@ class VectorStore:
         self._path = path
         self._lock = threading.Lock()
         self._closed = False
+        # None after damage, until the file could be begun anew.
+        self._connection: sqlite3.Connection | None
         path.parent.mkdir(parents=True, exist_ok=True)
         with translated(str(path)):
             try:
@@ -57,8 +60,7 @@ class VectorStore:
                 if not _is_unusable(error):
                     raise
                 log.warning("%s is begun anew (%s): its vectors are embedded again", path.name, error)
-                remove(path)
-                self._connection = self._open()
+                self._connection = self._anew()
 
     def put(self, seqs: Sequence[int], vectors: Vectors) -> None:
         packed = [vector.tobytes() for vector in vectors]
@@ -98,7 +100,8 @@ class VectorStore:
     def close(self) -> None:
         with self._lock:
             self._closed = True
-            self._connection.close()
+            if self._connection is not None:
+                self._connection.close()
 
     def _read(self, part: Seqs) -> Vectors | None:
         rows = []
@@ -145,6 +148,8 @@ class VectorStore:
         """The connection; where the file turns out to be damaged, what was asked of it is left undone, and it is begun
         anew."""
         with self._lock, translated(str(self._path)):
+            if self._connection is None:
+                self._connection = self._anew()
             try:
                 yield self._connection
             except sqlite3.DatabaseError as error:
@@ -152,8 +157,17 @@ class VectorStore:
                     raise
                 log.warning("%s is damaged (%s): its vectors are embedded again", self._path.name, error)
                 self._connection.close()
-                remove(self._path)
-                self._connection = self._open()
+                self._connection = None
+                self._connection = self._anew()
+
+    def _anew(self) -> sqlite3.Connection:
+        try:
+            remove(self._path)
+        except OSError as error:
+            raise StorageFailed(
+                f"{self._path} cannot be begun anew ({error}): check the disk, then try again"
+            ) from error
+        return self._open()
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, check_same_thread=False)

@@ -67,8 +67,11 @@ class Caller:
         return self._history.add(Event(kind, self.name, start, end, outcome, answer.status_code, asked, answered))
 
     def is_healthy(self) -> bool:
-        """What the service says of itself to whoever would restart it."""
-        return self._client.get("/health").is_success
+        """What the service says of itself to whoever would restart it; raises Gone as a request does."""
+        try:
+            return self._client.get("/health").is_success
+        except httpx.TransportError as error:
+            raise Gone from error
 
     def note(self, event: Event) -> Event:
         """Note what no single request was."""
