@@ -99,7 +99,8 @@ def test_the_highest_number_is_known_without_opening_the_store(filled: Path, tmp
 def test_a_full_disk_is_told_from_damage(tmp_path: Path) -> None:
     store = VectorStore(tmp_path / "v.db", DIMENSIONS)
     store.put([1], unit(1, 1))
-    store._connection.execute("PRAGMA max_page_count = 4")
+    with store._using() as connection:
+        connection.execute("PRAGMA max_page_count = 4")
     with pytest.raises(InsufficientResources, match="free some room"):
         store.put(range(2, 1000), unit(2, 998))
     found = store.get(np.array([1]))
