@@ -11,11 +11,24 @@ REPORT = Path(__file__).parent.parent / "docs" / "measurements.md"
 README = Path(__file__).parent.parent / "README.md"
 _TABLE = re.compile(r"(?<=<!-- written by `make report` -->\n).*?(?=\n<!-- -->)", re.DOTALL)
 
+_BENCHMARKS: dict[str, Any] = {
+    "embedding": embedding,
+    "budget": budget,
+    "swap": swap,
+    "index": index,
+    "filters": filters,
+    "growth": growth,
+    "contention": contention,
+    "sample": sample,
+    "training": training,
+    "proof": proof,
+    "losses": losses,
+}
+
 _TEXT = """# Measurements
 
-Written by `make report` out of `benchmarks/results/`, where each result says on what it was measured. Embeddings over
-HTTP: {machine}.
-Only the ratios within a table mean anything on another machine.
+Written by `make report` out of `benchmarks/results/`, where each result says on what it was measured. Only the ratios
+within a table mean anything on another machine.
 
 ## Embeddings over HTTP
 
@@ -112,26 +125,21 @@ def main() -> None:
 
 def readme(text: str) -> str:
     """The README's text with its table as the results have it."""
+    if not embedding.RESULTS.exists():
+        return text
     return _TABLE.sub(lambda _: embedding.summary(_results(embedding.RESULTS)), text)
 
 
 def build() -> str:
-    """The report as the results have it."""
-    embedded = _results(embedding.RESULTS)
-    return _TEXT.format(
-        machine=", ".join(f"{name} {value}" for name, value in embedded["machine"].items()),
-        embedding=embedding.table(embedded),
-        budget=budget.table(_results(budget.RESULTS)),
-        swap=swap.table(_results(swap.RESULTS)),
-        index=index.table(_results(index.RESULTS)),
-        filters=filters.table(_results(filters.RESULTS)),
-        growth=growth.table(_results(growth.RESULTS)),
-        contention=contention.table(_results(contention.RESULTS)),
-        sample=sample.table(_results(sample.RESULTS)),
-        training=training.table(_results(training.RESULTS)),
-        proof=proof.table(_results(proof.RESULTS)),
-        losses=losses.table(_results(losses.RESULTS)),
-    )
+    """The report as the results have it, without the sections of which there are none."""
+    head, *sections = re.split(r"^(?=## )", _TEXT, flags=re.MULTILINE)
+    return "\n\n".join(part.strip() for part in (head, *map(_filled, sections)) if part) + "\n"
+
+
+def _filled(section: str) -> str:
+    (name,) = re.findall(r"{(\w+)}", section)
+    benchmark = _BENCHMARKS[name]
+    return section.format(**{name: benchmark.table(_results(benchmark.RESULTS))}) if benchmark.RESULTS.exists() else ""
 
 
 def _results(path: Path) -> dict[str, Any]:

@@ -7,4 +7,3 @@ def test_the_report_is_made_of_the_results() -> None:
     assert report.REPORT.read_text() == report.build()
     text = report.README.read_text()
     assert report.readme(text) == text
-    assert "| ratio |" in text
