@@ -8,7 +8,6 @@ import os
 import random
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from benchmarks import lanes, texts
@@ -34,10 +33,7 @@ def main() -> None:
     chosen = texts.passages(count, words=words) if words else random.Random(0).choices(texts.questions(), k=count)
     with lanes.running(folder) as (encoder, scheduler):
         items = encoder.prepare(chosen, "document" if words else "query")
-        scheduler.submit(encoder, items[:64], lane).result()
-        began = time.perf_counter()
-        scheduler.submit(encoder, items, lane).result()
-        print(count / (time.perf_counter() - began))
+        print(lanes.rate(encoder, scheduler, items, lane))
 
 
 if __name__ == "__main__":

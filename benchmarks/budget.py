@@ -8,7 +8,6 @@ import argparse
 import json
 import random
 import statistics
-import time
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +58,7 @@ def measure(rounds: int) -> dict[str, Any]:
             for budget in _BUDGETS:
                 with lanes.running(base.folder(), **{setting: budget}) as (encoder, scheduler):
                     items = encoder.prepare(chosen, side)
-                    scheduler.submit(encoder, items[:64], lane).result()
-                    began = time.perf_counter()
-                    scheduler.submit(encoder, items, lane).result()
-                    rates[lane][budget].append(len(chosen) / (time.perf_counter() - began))
+                    rates[lane][budget].append(lanes.rate(encoder, scheduler, items, lane))
     return {
         "machine": machine.describe(),
         "defaults": {lane: Settings.model_fields[setting].default for lane, setting in _LANES},

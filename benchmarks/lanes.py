@@ -1,14 +1,16 @@
 """The service's encoder and its two lanes, with the service's settings and nothing around them."""
 
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from service import checkpoint, resources
-from service.encoder.encoder import Encoder
+from service.encoder.encoder import Encoder, Prepared
 from service.encoder.encoders import Encoders
+from service.encoder.engine import Lane
 from service.encoder.scheduler import Scheduler
 from service.settings import Settings
 
@@ -32,3 +34,11 @@ def running(folder: Path, **changed: Any) -> Iterator[tuple[Encoder, Scheduler]]
         yield encoder, scheduler
     finally:
         scheduler.stop()
+
+
+def rate(encoder: Encoder, scheduler: Scheduler, items: Sequence[Prepared], lane: Lane) -> float:
+    """Texts a second of one submission, after another has warmed the lane up."""
+    scheduler.submit(encoder, items[:64], lane).result()
+    began = time.perf_counter()
+    scheduler.submit(encoder, items, lane).result()
+    return len(items) / (time.perf_counter() - began)

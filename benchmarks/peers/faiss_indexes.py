@@ -8,11 +8,9 @@ import faiss
 import numpy as np
 
 from benchmarks.peers import nearest
-from benchmarks.peers.nearest import WANTED, Built, K, Search
+from benchmarks.peers.nearest import BUILD_EFFORT, LINKS, WANTED, Built, K, Search
 from service.index import reach, sealed
 
-_LINKS = 32
-_BUILD_EFFORT = 128
 # Of a quantised index, as many times ten are compared once more with their whole vectors.
 _REFINED = 8
 
@@ -29,15 +27,15 @@ def _exact(vectors: Any) -> Built:
 
 
 def _faiss_hnsw(vectors: Any) -> Built:
-    graph = faiss.IndexHNSWFlat(vectors.shape[1], _LINKS, faiss.METRIC_INNER_PRODUCT)
-    graph.hnsw.efConstruction = _BUILD_EFFORT
+    graph = faiss.IndexHNSWFlat(vectors.shape[1], LINKS, faiss.METRIC_INNER_PRODUCT)
+    graph.hnsw.efConstruction = BUILD_EFFORT
     graph.add(np.asarray(vectors))
     return _faiss(graph, lambda effort: faiss.SearchParametersHNSW(efSearch=effort), cut_off=len(reach.cut_off(graph)))
 
 
 def _hnsw_sq8(vectors: Any) -> Built:
-    index = faiss.index_factory(vectors.shape[1], f"HNSW{_LINKS}_SQ8,RFlat", faiss.METRIC_INNER_PRODUCT)
-    faiss.downcast_index(index.base_index).hnsw.efConstruction = _BUILD_EFFORT
+    index = faiss.index_factory(vectors.shape[1], f"HNSW{LINKS}_SQ8,RFlat", faiss.METRIC_INNER_PRODUCT)
+    faiss.downcast_index(index.base_index).hnsw.efConstruction = BUILD_EFFORT
     return _refined(index, vectors, lambda effort: faiss.SearchParametersHNSW(efSearch=max(effort, K * _REFINED)))
 
 

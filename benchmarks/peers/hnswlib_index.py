@@ -6,15 +6,12 @@ import hnswlib
 import numpy as np
 
 from benchmarks.peers import nearest
-from benchmarks.peers.nearest import Built, K, Search
-
-_LINKS = 32
-_BUILD_EFFORT = 128
+from benchmarks.peers.nearest import BUILD_EFFORT, LINKS, Built, K, Search
 
 
 def _hnswlib(vectors: Any) -> Built:
     index = hnswlib.Index(space="ip", dim=vectors.shape[1])
-    index.init_index(max_elements=len(vectors), M=_LINKS, ef_construction=_BUILD_EFFORT)
+    index.init_index(max_elements=len(vectors), M=LINKS, ef_construction=BUILD_EFFORT)
     index.add_items(np.asarray(vectors))
 
     def with_effort(effort: int) -> Search:

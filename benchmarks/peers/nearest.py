@@ -18,6 +18,9 @@ import numpy as np
 K = 10
 WANTED = 0.99
 _EFFORTS = [2**n for n in range(12)]
+# Of every graph, those of Instar.
+LINKS = 32
+BUILD_EFFORT = 128
 _SECONDS = 3.0
 _CLIENTS = 32
 Search = Callable[[Any], Any]

@@ -6,14 +6,11 @@ import numpy as np
 from usearch.index import Index
 
 from benchmarks.peers import nearest
-from benchmarks.peers.nearest import Built, K, Search
-
-_LINKS = 32
-_BUILD_EFFORT = 128
+from benchmarks.peers.nearest import BUILD_EFFORT, LINKS, Built, K, Search
 
 
 def _usearch(vectors: Any) -> Built:
-    index = Index(ndim=vectors.shape[1], metric="ip", dtype="f32", connectivity=_LINKS, expansion_add=_BUILD_EFFORT)
+    index = Index(ndim=vectors.shape[1], metric="ip", dtype="f32", connectivity=LINKS, expansion_add=BUILD_EFFORT)
     index.add(np.arange(len(vectors)), np.asarray(vectors))
 
     def with_effort(effort: int) -> Search:

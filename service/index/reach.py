@@ -12,7 +12,6 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from service.encoder.engine import Vectors
 from service.index import bits
 from service.index.bits import Places
 
@@ -30,20 +29,16 @@ _STARTS = 8
 
 def connect(graph: "faiss.IndexHNSWFlat") -> Places:
     """Link what is cut off in a graph of vectors that differ; answers the places still out of reach, if any."""
-    vectors: Vectors = faiss.rev_swig_ptr(faiss.downcast_index(graph.storage).get_xb(), graph.ntotal * graph.d)
-    vectors = vectors.reshape(graph.ntotal, graph.d)
     links = _Links(graph)
     core = _core(links, graph.hnsw.entry_point)
-    _lead_out(links, core, graph, vectors)
-    return _lead_in(links, core, graph, vectors)
+    _lead_out(links, core, graph)
+    return _lead_in(links, core, graph)
 
 
 def cut_off(graph: "faiss.IndexHNSWFlat") -> Places:
     """Places that no search can come to from the top of the graph."""
     links = _Links(graph)
-    reached = np.zeros(links.size, dtype=bool)
-    links.walk(reached, graph.hnsw.entry_point)
-    return np.flatnonzero(~reached)
+    return np.flatnonzero(~links.reached_from(graph.hnsw.entry_point))
 
 
 class _Links:
@@ -81,6 +76,12 @@ class _Links:
             counts += np.bincount(there[there >= 0], minlength=self.size)
         return counts
 
+    def reached_from(self, start: int) -> Mask:
+        """All places that one can come to from `start`."""
+        reached = np.zeros(self.size, dtype=bool)
+        self.walk(reached, start)
+        return reached
+
     def walk(self, reached: Mask, start: int) -> None:
         """Mark all that can be come to from `start` by way of places that are not marked yet."""
         reached[start] = True
@@ -116,9 +117,7 @@ def _core(links: _Links, entry: int) -> int:
     others = np.random.default_rng(0).choice(links.size, min(_STARTS, links.size), replace=False)
     best, most = entry, 0
     for start in [entry, *others.tolist()]:
-        reached = np.zeros(links.size, dtype=bool)
-        links.walk(reached, start)
-        count = int(np.count_nonzero(reached))
+        count = int(np.count_nonzero(links.reached_from(start)))
         if count > most:
             best, most = start, count
         if most > links.size // 2:
@@ -126,7 +125,7 @@ def _core(links: _Links, entry: int) -> int:
     return best
 
 
-def _lead_out(links: _Links, core: int, graph: "faiss.IndexHNSWFlat", vectors: Vectors) -> None:
+def _lead_out(links: _Links, core: int, graph: "faiss.IndexHNSWFlat") -> None:
     """Give each closed cluster a link out of it, to the nearest place that leads to the core."""
     storage = faiss.downcast_index(graph.storage)
     pick = np.random.default_rng(0)
@@ -137,20 +136,21 @@ def _lead_out(links: _Links, core: int, graph: "faiss.IndexHNSWFlat", vectors: V
             return
         some = pick.choice(closed, min(_BATCH, len(closed)), replace=False)
         selector = faiss.IDSelectorBitmap(bits.pack(leading))
-        _, nearest = storage.search(vectors[some], 1, params=faiss.SearchParameters(sel=selector))
+        _, nearest = storage.search(graph.reconstruct_batch(some), 1, params=faiss.SearchParameters(sel=selector))
         for place, to in zip(some.tolist(), nearest[:, 0].tolist(), strict=True):
             links.add(place, to)
 
 
-def _lead_in(links: _Links, core: int, graph: "faiss.IndexHNSWFlat", vectors: Vectors) -> Places:
+def _lead_in(links: _Links, core: int, graph: "faiss.IndexHNSWFlat") -> Places:
     """Link each place that is out of reach from the nearest one within reach, if it can be from one with room."""
     for _ in range(_ROUNDS):
-        reached = np.zeros(links.size, dtype=bool)
-        links.walk(reached, core)
+        reached = links.reached_from(core)
         lost = np.flatnonzero(~reached)
         if not len(lost):
             break
-        _, nearest = graph.search(vectors[lost], _NEAREST, params=faiss.SearchParametersHNSW(efSearch=4 * _NEAREST))
+        _, nearest = graph.search(
+            graph.reconstruct_batch(lost), _NEAREST, params=faiss.SearchParametersHNSW(efSearch=4 * _NEAREST)
+        )
         for place, near in zip(lost.tolist(), nearest, strict=True):
             within = [by for by in near[near >= 0].tolist() if reached[by]]
             if not reached[place] and within:

@@ -157,8 +157,6 @@ def _tune(graph: "faiss.IndexHNSWFlat", min_recall: float) -> tuple[int, float]:
 
 def _held(index: "faiss.Index") -> Vectors:
     """FAISS's own copy of the vectors as an array, without another copy; it lives as long as the index does."""
-    flat = (
-        faiss.downcast_index(index.storage) if isinstance(index, faiss.IndexHNSWFlat) else faiss.downcast_index(index)
-    )
+    flat = faiss.downcast_index(index.storage if isinstance(index, faiss.IndexHNSWFlat) else index)
     view: Vectors = faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d).reshape(flat.ntotal, flat.d)
     return view
