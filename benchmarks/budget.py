@@ -17,7 +17,7 @@ from service.encoder.engine import Lane
 from service.settings import Settings
 
 RESULTS = Path(__file__).parent / "results" / "budget.json"
-_BUDGETS = (128, 256, 512, 1024, 2048, 4096)
+_BUDGETS = (16, 32, 64, 128, 256, 512, 1024, 2048)
 _QUESTIONS = 1024
 _DOCUMENTS = 192
 _LANES: tuple[tuple[Lane, str], ...] = (("interactive", "batch_tokens"), ("bulk", "bulk_batch_tokens"))

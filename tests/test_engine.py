@@ -20,7 +20,7 @@ from sentence_transformers.base.modules import Dense, Router
 from service import checkpoint
 from service.encoder.encoder import Encoder, Side
 from service.encoder.encoders import Encoders
-from service.encoder.engine import LANES, Vectors
+from service.encoder.engine import SHARES, Vectors
 from tests import checkpoints
 from tests.test_encoder import (
     TEXTS,
@@ -75,10 +75,10 @@ def test_openvino_gives_the_vectors_of_sentence_transformers(tmp_path: Path, mak
     for side, encode in (("query", reference.encode_query), ("document", reference.encode_document)):
         expected = encode(TEXTS, normalize_embeddings=True)
         items = encoder.prepare(TEXTS, side)  # type: ignore[arg-type]
-        for lane in LANES:
-            found = encoder.finish(encoder.forward(items, lane))
+        for share in SHARES:
+            found = encoder.finish(encoder.forward(items, share))
             assert (found * expected).sum(axis=1).min() > 0.999
-            alone = np.concatenate([encoder.finish(encoder.forward([item], lane)) for item in items])
+            alone = np.concatenate([encoder.finish(encoder.forward([item], share)) for item in items])
             assert (alone * expected).sum(axis=1).min() > 0.999
 
 
@@ -110,9 +110,9 @@ def test_an_engine_with_other_vectors_is_not_used(
 def test_many_threads_get_what_one_does(folder: Path, tmp_path: Path) -> None:
     encoder = load(folder, tmp_path / "engines")
     batches = [encoder.prepare(TEXTS, "document"), encoder.prepare(["a query"], "query")]
-    alone = [encoder.forward(batch, "bulk") for batch in batches]
+    alone = [encoder.forward(batch, "spare") for batch in batches]
     with ThreadPoolExecutor(8) as threads:
-        for number, found in enumerate(threads.map(encoder.forward, batches * 50, ["bulk"] * 100)):
+        for number, found in enumerate(threads.map(encoder.forward, batches * 50, ["spare"] * 100)):
             np.testing.assert_allclose(found, alone[number % 2], atol=1e-3)
 
 
@@ -207,7 +207,7 @@ def test_bulk_is_computed_at_the_lowest_priority(tmp_path: Path) -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
         until = time.monotonic() + 1
         while time.monotonic() < until:
-            encoder.forward(items, "bulk")
+            encoder.forward(items, "spare")
 
     before = spent()
     threads = [threading.Thread(target=compute) for _ in range(2)]

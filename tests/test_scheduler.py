@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.encoder.encoder import Encoder, Prepared
-from service.encoder.engine import Lane, Vectors
+from service.encoder.engine import Lane, Share, Vectors
 from service.encoder.scheduler import Scheduler
 from service.errors import EncoderFailed, EncodingFailed, NotReady, Overloaded
 
@@ -28,13 +28,15 @@ class Recorder:
         self.gate.set()
         self.began = threading.Semaphore(0)
         self.priority = 0
+        self.shares: list[Share] = []
         self.broken = False
 
     def prepare(self, texts: Sequence[str], side: Any) -> list[Prepared]:
         return [text(name, side=side) for name in texts]
 
-    def forward(self, batch: Sequence[Prepared], lane: Lane = "interactive") -> Vectors:  # noqa: ARG002
+    def forward(self, batch: Sequence[Prepared], share: Share = "whole") -> Vectors:
         self.batches.append([item.text for item in batch])
+        self.shares.append(share)
         self.began.release()
         self.gate.wait(10)
         self.priority = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
@@ -91,6 +93,32 @@ def test_bulk_runs_at_the_lowest_priority_and_interactive_at_that_of_the_process
     for lane, priority in (("bulk", 19), ("interactive", os.getpriority(os.PRIO_PROCESS, 0))):
         scheduler.submit(cast(Encoder, recorder), [text("t")], cast(Lane, lane)).result(10)
         assert recorder.priority == priority
+
+
+def test_texts_of_one_length_share_a_batch_and_the_first_come_goes_first(scheduler: Scheduler) -> None:
+    recorder, encoder = hold(scheduler, "interactive")
+    sizes = {"a": 4, "long": 60, "b": 5, "longer": 62, "c": 6}
+    futures = [scheduler.submit(encoder, [text(name, size)], "interactive") for name, size in sizes.items()]
+    recorder.gate.set()
+    for future in futures:
+        future.result(10)
+    assert recorder.batches[1:] == [["a", "b", "c"], ["long"], ["longer"]]
+
+
+def test_a_batch_has_all_processors_only_when_no_other_is_beside_or_behind_it() -> None:
+    scheduler = Scheduler(batch_tokens=100, bulk_batch_tokens=50, queue_tokens=10_000, queue_seconds=1000, processors=2)
+    scheduler.start()
+    recorder, encoder = hold(scheduler, "interactive")
+    # Beside the first, and behind each other.
+    futures = [scheduler.submit(encoder, [text(name, 100)], "interactive") for name in ("second", "third")]
+    recorder.began.acquire(timeout=10)
+    recorder.gate.set()
+    for future in futures:
+        future.result(10)
+    scheduler.submit(encoder, [text("in bulk")], "bulk").result(10)
+    scheduler.submit(encoder, [text("by itself")], "interactive").result(10)
+    scheduler.stop()
+    assert recorder.shares == ["whole", "single", "single", "spare", "whole"]
 
 
 def test_bulk_requests_take_turns(scheduler: Scheduler) -> None:

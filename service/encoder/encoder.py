@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from service.checkpoint import Checkpoint, document_prompt
-from service.encoder.engine import Engine, Lane, Padded, Unsuitable, Vectors
+from service.encoder.engine import Engine, Padded, Share, Unsuitable, Vectors
 from service.errors import CheckpointRefused, EncodingFailed, InvalidRequest
 
 _UNLIMITED = 1_000_000
@@ -136,7 +136,7 @@ class Encoder:
         with self._tokenizing:
             return str(self._model.tokenizer.decode(list(ids), skip_special_tokens=True))
 
-    def forward(self, batch: Sequence[Prepared], lane: Lane = "interactive") -> Vectors:
+    def forward(self, batch: Sequence[Prepared], share: Share = "whole") -> Vectors:
         """Raw vectors (n, native dimensions) of one batch of one kind, not normalised.
 
         Raises EncodingFailed if a vector is not finite.
@@ -147,7 +147,7 @@ class Encoder:
                 features = self._on_device(self._features(batch, side, prompt))
                 output = self._model(features, task=side)
             else:
-                output = {"sentence_embedding": torch.from_numpy(self._engine.pooled(self.padded(batch), lane))}
+                output = {"sentence_embedding": torch.from_numpy(self._engine.pooled(self.padded(batch), share))}
                 for module in self._modules[self._shared :]:
                     output = module(output, task=side) if isinstance(module, Router) else module(output)
             vectors: Vectors = output["sentence_embedding"].float().cpu().numpy()

@@ -9,7 +9,7 @@ from pathlib import Path
 from service.checkpoint import Checkpoint
 from service.encoder import probe
 from service.encoder.encoder import Encoder, Side
-from service.encoder.engine import LANES, Unsuitable
+from service.encoder.engine import SHARES, Unsuitable
 from service.encoder.openvino_engine import Conversions, OpenVino
 from service.settings import EngineChoice
 
@@ -54,9 +54,9 @@ class Encoders:
         engine = OpenVino(self._conversions.get(identity, modules, encoder.padded(batches[0])), self._processors)
         encoder.use(engine)
         agreement = min(
-            float((encoder.finish(encoder.forward(batch, lane)) * vectors).sum(axis=1).min())
+            float((encoder.finish(encoder.forward(batch, share)) * vectors).sum(axis=1).min())
             for batch, vectors in zip(batches, expected, strict=True)
-            for lane in LANES
+            for share in SHARES
         )
         if not agreement >= _MIN_AGREEMENT:
             encoder.use(None)

@@ -14,6 +14,9 @@ from service.errors import InstarError
 
 Vectors = NDArray[np.float32]
 Lane = Literal["interactive", "bulk"]
+# Of the processors: all of them, one, or one as far as nobody else needs it.
+Share = Literal["whole", "single", "spare"]
+SHARES: tuple[Share, Share, Share] = ("whole", "single", "spare")
 LANES: tuple[Lane, Lane] = ("interactive", "bulk")
 
 
@@ -42,5 +45,5 @@ class Engine(Protocol):
     def name(self) -> str:
         """What it is and the precision it computes in."""
 
-    def pooled(self, batch: Padded, lane: Lane) -> Vectors:
+    def pooled(self, batch: Padded, share: Share) -> Vectors:
         """Pooled vectors (n, width of the pooling). Raises RuntimeError if it cannot compute."""

@@ -1,8 +1,9 @@
 """OpenVINO: the engine for CPUs, several times as fast as torch there.
 
 The torch modules are traced and converted once for a checkpoint; the converted model is kept on the disk, with
-checksums. It is compiled twice. For the interactive lane, all processors compute one batch together. For the bulk
-lane each computes a batch of its own, on threads that inherit the lowest priority from the one that compiles.
+checksums. It is compiled for each share of the processors: once so that all compute one batch together, and twice so
+that each computes a batch of its own, the second time on threads that inherit the lowest priority from the one that
+compiles.
 """
 
 import logging
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from service.encoder.engine import Lane, Padded, Unsuitable, Vectors
+from service.encoder.engine import Padded, Share, Unsuitable, Vectors
 from service.encoder.priority import at_lowest_priority
 from service.kept import Kept
 
@@ -49,7 +50,7 @@ _FAILURES = (
 
 
 class OpenVino:
-    """One converted model, compiled for both lanes."""
+    """One converted model, compiled for each share of the processors."""
 
     def __init__(self, model: Any, processors: int) -> None:
         """Compile; raises Unsuitable if OpenVINO cannot."""
@@ -59,16 +60,17 @@ class OpenVino:
         precision = {"INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32"}
         together = precision | {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": processors, "ENABLE_CPU_PINNING": False}
         apart = together | {"NUM_STREAMS": processors}
-        # The interactive model first: threads that both share must not get the priority of bulk.
-        self._requests: dict[Lane, SimpleQueue[Any]] = {
-            "interactive": _compiled(core, model, together, 1),
+        # Those of normal priority first: threads that all share must not get the lowest.
+        self._requests: dict[Share, SimpleQueue[Any]] = {
+            "whole": _compiled(core, model, together, 1),
+            "single": _compiled(core, model, apart, processors),
             # The threads that it computes on are started here, and inherit the priority.
-            "bulk": at_lowest_priority(partial(_compiled, core, model, apart, processors)),
+            "spare": at_lowest_priority(partial(_compiled, core, model, apart, processors)),
         }
 
-    def pooled(self, batch: Padded, lane: Lane) -> Vectors:
-        """Pooled vectors of the batch; waits while as many batches are under way as the lane computes at a time."""
-        requests = self._requests[lane]
+    def pooled(self, batch: Padded, share: Share) -> Vectors:
+        """Pooled vectors of the batch; waits while as many batches are under way as can be computed at a time."""
+        requests = self._requests[share]
         request = requests.get()
         try:
             found = request.infer(batch.tensors(), share_inputs=True)

@@ -2,13 +2,14 @@
 
 Requests that arrive together are batched together, whoever sent them. The interactive lane, where
 somebody waits for an answer to a question, and the bulk lane, which holds documents to be written or embedded
-again and large requests, run beside each other. The interactive lane has one thread, and a batch has all processors.
-The bulk lane has a thread for each processor, and each computes a batch of its own. A query waits behind no bulk batch:
-bulk threads have the lowest priority there is, so that the kernel gives the cores at once to whoever serves
+again and large requests, run beside each other, each with a thread for every processor. A query waits behind no bulk
+batch: bulk threads have the lowest priority there is, so that the kernel gives the cores at once to whoever serves
 a query. Bulk requests take turns.
 
-A batch holds texts of one encoder and one kind, and at most as many tokens (padding counted) as its
-lane allows; a text longer than that is a batch of its own.
+A batch holds texts of one encoder, one kind and about one length (`window`), that which has waited longest among them,
+and at most as many tokens (padding counted) as its lane allows; a text longer than that is a batch of its own. A batch
+is computed on one processor, because processors that share a batch wait for each other at every layer, and for
+whatever else runs on one of them. Only an interactive batch with no other beside or behind it has them all.
 """
 
 import logging
@@ -20,17 +21,24 @@ from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import torch
 
 from service.encoder.encoder import Encoder, Prepared
-from service.encoder.engine import LANES, Lane, Vectors
+from service.encoder.engine import LANES, Lane, Share, Vectors
 from service.encoder.priority import lower_priority
+from service.encoder.window import around
 from service.errors import EncoderFailed, EncodingFailed, NotReady, Overloaded
 
 log = logging.getLogger(__name__)
 
+# Texts, of those that have waited longest, out of which a batch is formed.
+_LOOKED_AT = 256
+# Tokens beyond which a batch gains next to nothing by being larger (`make bench-budget`). What waits in the interactive
+# lane is shared out among the processors in batches of at least so many.
+_ENOUGH_TOKENS = 128
 _PLAIN_TEXT = "a text on which no encoder fails"
 
 
@@ -52,6 +60,7 @@ class _Request:
 class _Batch:
     encoder: Encoder
     places: list[tuple[_Request, int]]
+    share: Share
 
 
 @dataclass(slots=True)
@@ -59,6 +68,7 @@ class LaneState:
     """What a lane has done and what waits in it, for metrics; `rate` is tokens per second, 0 before the first batch."""
 
     waiting_tokens: int = 0
+    running: int = 0
     rate: float = 0.0
     batches: int = 0
     texts: int = 0
@@ -76,13 +86,14 @@ class Scheduler:
         self._budget: dict[Lane, int] = {"interactive": batch_tokens, "bulk": bulk_batch_tokens}
         self._queue_tokens = queue_tokens
         self._queue_seconds = queue_seconds
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._waits: dict[Lane, threading.Condition] = {lane: threading.Condition(self._lock) for lane in LANES}
         self._stopping = False
         # Why nothing can be encoded, until something is again.
         self.ailment: str | None = None
         self.lanes: dict[Lane, LaneState] = {lane: LaneState() for lane in LANES}
         self._processors = processors
-        self._threads = [self._thread("interactive"), *(self._thread("bulk") for _ in range(processors))]
+        self._threads = [self._thread(lane) for lane in LANES for _ in range(processors)]
 
     def start(self) -> None:
         for thread in self._threads:
@@ -97,9 +108,10 @@ class Scheduler:
 
     def stop(self) -> None:
         """End after the batches in progress; what still waits fails with NotReady."""
-        with self._changed:
+        with self._lock:
             self._stopping = True
-            self._changed.notify_all()
+            for waits in self._waits.values():
+                waits.notify_all()
         for thread in self._threads:
             thread.join()
         for lane in self.lanes.values():
@@ -128,18 +140,18 @@ class Scheduler:
         tokens = sum(item.tokens for item in items)
         request = _Request(encoder, items, future, order, [None] * len(items), len(items), tokens, patient)
         state = self.lanes[lane]
-        with self._changed:
+        with self._lock:
             if self._stopping:
                 raise NotReady("the service is stopping: try again in a moment")
             self._require_room(lane, tokens)
             state.requests.append(request)
             state.waiting_tokens += tokens
-            self._changed.notify_all()
+            self._waits[lane].notify()
         return future
 
     def require_room(self, lane: Lane) -> None:
         """Raise Overloaded if a submission would; for those who have costly things to do before it."""
-        with self._changed:
+        with self._lock:
             self._require_room(lane, 1)
 
     def _require_room(self, lane: Lane, tokens: int) -> None:
@@ -163,12 +175,10 @@ class Scheduler:
     def _run(self, lane: Lane) -> None:
         if lane == "bulk":
             lower_priority()
-        # For torch, which keeps this for each thread.
-        torch.set_num_threads(self._processors if lane == "interactive" else 1)
         while True:
-            with self._changed:
+            with self._lock:
                 while not self._stopping and not self.lanes[lane].requests:
-                    self._changed.wait()
+                    self._waits[lane].wait()
                 if self._stopping:
                     return
             self._serve(lane)
@@ -179,18 +189,23 @@ class Scheduler:
         if batch is None:
             return
         items = [request.items[place] for request, place in batch.places]
+        # For torch, which keeps this for each thread.
+        torch.set_num_threads(self._processors if batch.share == "whole" else 1)
         began = time.perf_counter()
         try:
-            vectors = self._forward(batch.encoder, items, lane)
+            vectors = self._forward(batch.encoder, items, batch.share)
         # Whatever a model raises belongs to the callers of this batch, and not to those after them.
         except Exception as error:
             for request, _ in batch.places:
                 with suppress(InvalidStateError):
                     request.future.set_exception(error)
             return
+        finally:
+            with self._lock:
+                self.lanes[lane].running -= 1
         self.ailment = None
-        with self._changed:
-            self._measure(lane, sum(item.tokens for item in items), time.perf_counter() - began)
+        with self._lock:
+            self._measure(lane, batch.share, sum(item.tokens for item in items), time.perf_counter() - began)
             for (request, place), vector in zip(batch.places, vectors, strict=True):
                 request.rows[place] = vector
                 request.missing -= 1
@@ -201,70 +216,76 @@ class Scheduler:
                 with suppress(InvalidStateError):
                     request.future.set_result(np.stack([row for row in request.rows if row is not None]))
 
-    def _measure(self, lane: Lane, tokens: int, seconds: float) -> None:
+    def _measure(self, lane: Lane, share: Share, tokens: int, seconds: float) -> None:
         """Let the batch count for a tenth of the rate, so that it follows the load within a second or two."""
         state = self.lanes[lane]
-        rate = tokens / max(seconds, 1e-9) * (1 if lane == "interactive" else self._processors)
+        rate = tokens / max(seconds, 1e-9) * (1 if share == "whole" else self._processors)
         state.rate = rate if not state.rate else 0.9 * state.rate + 0.1 * rate
 
-    def _forward(self, encoder: Encoder, items: Sequence[Prepared], lane: Lane) -> Vectors:
+    def _forward(self, encoder: Encoder, items: Sequence[Prepared], share: Share) -> Vectors:
         """The vectors; raises EncodingFailed if the texts are at fault, EncoderFailed if any text would be.
 
         torch does not always recover from a moment without memory: what it could not make then is missing for good.
         """
         try:
-            return encoder.forward(items, lane)
+            return encoder.forward(items, share)
         except (RuntimeError, MemoryError) as error:
             log.warning("a batch failed: %s", error)
             try:
-                encoder.forward(encoder.prepare([_PLAIN_TEXT], "document"), lane)
+                encoder.forward(encoder.prepare([_PLAIN_TEXT], "document"), share)
             except (RuntimeError, MemoryError) as again:
                 self.ailment = f"{type(again).__name__}: {again}"
                 raise EncoderFailed(
                     "the encoder fails: try again in a while; if it goes on, restart the service"
                 ) from again
             try:
-                return encoder.forward(items, lane)
+                return encoder.forward(items, share)
             except (RuntimeError, MemoryError) as again:
                 raise EncodingFailed(
                     f"the model fails on these texts ({again}): try them one by one to find out which"
                 ) from again
 
     def _take(self, lane: Lane) -> _Batch | None:
-        """Form the next batch: the first request's texts, filled up with those of others that fit."""
+        """Form the next batch: the first request's longest text, and those of about its length."""
         state = self.lanes[lane]
-        budget = self._budget[lane]
-        with self._changed:
+        with self._lock:
             self._drop_abandoned(state)
             if not state.requests:
                 return None
             head = state.requests[0]
-            kind = head.items[head.order[0]].kind
-            places: list[tuple[_Request, int]] = []
-            width = 0
-            for request in state.requests:
-                if request.encoder is not head.encoder:
-                    continue
-                while request.order:
-                    item = request.items[request.order[0]]
-                    wider = max(width, item.tokens)
-                    if item.kind != kind or (places and wider * (len(places) + 1) > budget):
-                        break
-                    places.append((request, request.order.popleft()))
-                    width = wider
-                if width * (len(places) + 1) > budget:
-                    break
+            longest = head.order[0]
+            kind = head.items[longest].kind
+            candidates = (
+                (request, place)
+                for request in state.requests
+                if request.encoder is head.encoder
+                for place in islice(request.order, _LOOKED_AT)
+                if request.items[place].kind == kind
+            )
+            waiting = sorted(islice(candidates, _LOOKED_AT), key=lambda each: each[0].items[each[1]].tokens)
+            lengths = [request.items[place].tokens for request, place in waiting]
+            budget = self._budget[lane]
+            if lane == "interactive":
+                budget = min(budget, max(_ENOUGH_TOKENS, state.waiting_tokens // self._processors))
+            chosen = around(lengths, waiting.index((head, longest)), budget)
+            places = waiting[chosen]
+            for request, place in places:
+                request.order.remove(place)
+                request.waiting_tokens -= request.items[place].tokens
             if lane == "bulk":
                 state.requests.rotate(-1)
-            for request, place in places:
-                request.waiting_tokens -= request.items[place].tokens
-            tokens = sum(request.items[place].tokens for request, place in places)
+            tokens = sum(lengths[chosen])
             state.waiting_tokens -= tokens
             state.batches += 1
             state.texts += len(places)
             state.tokens += tokens
-            state.padded_tokens += width * len(places)
-            return _Batch(head.encoder, places)
+            state.padded_tokens += lengths[chosen][-1] * len(places)
+            alone = not state.running and not state.waiting_tokens
+            share: Share = "spare" if lane == "bulk" else "whole" if alone else "single"
+            state.running += 1
+            if state.waiting_tokens:
+                self._waits[lane].notify()
+            return _Batch(head.encoder, places, share)
 
     def _drop_abandoned(self, state: LaneState) -> None:
         """Take out requests that have nothing left to run: complete, failed, or given up by their caller."""

@@ -1,0 +1,30 @@
+"""Which of the texts that wait share a batch: those of nearly one length, because all are padded to the longest."""
+
+from collections.abc import Sequence
+
+# A batch takes, besides its tokens, about the time of so many of them (`make bench-budget`). More padding than that
+# and a share of the batch costs more than another batch.
+_FREE_PADDING = 16
+_PADDING_SHARE = 0.15
+
+
+def around(lengths: Sequence[int], anchor: int, budget: int) -> slice:
+    """The places of a batch that holds the text at `anchor`, out of texts with ascending `lengths` in tokens.
+
+    It grows towards the side that takes less padding, as long as that costs less than another batch would, and
+    the batch with its padding holds at most `budget` tokens. A text that is longer is alone.
+    """
+    first, end = anchor, anchor + 1
+    tokens = lengths[anchor]
+    while first > 0 or end < len(lengths):
+        width = lengths[end - 1]
+        if end == len(lengths) or (first > 0 and width - lengths[first - 1] <= (lengths[end] - width) * (end - first)):
+            grown, added = (first - 1, end), lengths[first - 1]
+        else:
+            grown, added, width = (first, end + 1), lengths[end], lengths[end]
+        padded = width * (grown[1] - grown[0])
+        if padded > budget or padded - tokens - added > _FREE_PADDING + _PADDING_SHARE * tokens:
+            break
+        first, end = grown
+        tokens += added
+    return slice(first, end)
