@@ -3,6 +3,8 @@
 import asyncio
 import logging
 
+import torch
+
 from service import backup, resources, sample
 from service.activation import Activation
 from service.catalogue import Catalogue, base_folder
@@ -49,7 +51,8 @@ class Core:
         self.generations = Generations()
         processors = settings.processors or resources.processors()
         self.scheduler = Scheduler(
-            processors=processors,
+            # A GPU computes one batch at a time with all that it has.
+            processors=1 if torch.cuda.is_available() else processors,
             batch_tokens=settings.batch_tokens,
             bulk_batch_tokens=settings.bulk_batch_tokens,
             queue_tokens=settings.queue_tokens,

@@ -32,7 +32,9 @@ class Settings(BaseSettings):
     )
 
     engine: EngineChoice = Field(
-        "auto", description="`auto`: OpenVINO on CPUs where it gives torch's vectors, else torch; `torch`: always torch"
+        "auto",
+        description="`auto`: OpenVINO on CPUs and bf16 on GPUs where that gives torch's vectors, else torch in fp32;"
+        " `torch`: always that",
     )
     processors: int = Field(0, ge=0, description="processors to compute on; 0: all that this process may use")
     batch_tokens: int = Field(1024, ge=1, description="most tokens in one interactive batch; more in a request is bulk")

@@ -21,6 +21,7 @@ from service import checkpoint
 from service.encoder.encoder import Encoder, Side
 from service.encoder.encoders import Encoders
 from service.encoder.engine import SHARES, Vectors
+from service.encoder.torch_engine import TorchBf16
 from tests import checkpoints
 from tests.test_encoder import (
     TEXTS,
@@ -221,3 +222,17 @@ def test_bulk_is_computed_at_the_lowest_priority(tmp_path: Path) -> None:
     for thread_id, (priority, total) in after.items():
         ticks[priority == 19] += total - before.get(thread_id, (0, 0))[1]
     assert ticks[True] > 10 * ticks[False], ticks
+
+
+def test_bf16_is_a_copy_that_gives_the_vectors_of_fp32() -> None:
+    encoder = Encoder(checkpoint.read(checkpoints.base(), "model"))
+    items = encoder.prepare(TEXTS, "document")
+    expected = encoder.finish(encoder.forward(items))
+    # On a CPU, where it is slow and never chosen.
+    encoder.use(TorchBf16(encoder.convertible(), encoder.device))
+    found = encoder.finish(encoder.forward(items))
+    assert encoder.engine == "torch bf16"
+    assert not np.array_equal(found, expected)
+    assert (found * expected).sum(axis=1).min() > 0.999
+    encoder.use(None)
+    np.testing.assert_array_equal(encoder.finish(encoder.forward(items)), expected)

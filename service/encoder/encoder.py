@@ -91,6 +91,11 @@ class Encoder:
         self._tokenizers = {limit: _truncating(model.tokenizer, limit) for limit in limits}
 
     @property
+    def device(self) -> torch.device:
+        """Where torch computes."""
+        return self._device
+
+    @property
     def max_length(self) -> int:
         """Tokens of a text that the model reads, special ones included."""
         length = self._model.max_seq_length
@@ -147,7 +152,8 @@ class Encoder:
                 features = self._on_device(self._features(batch, side, prompt))
                 output = self._model(features, task=side)
             else:
-                output = {"sentence_embedding": torch.from_numpy(self._engine.pooled(self.padded(batch), share))}
+                pooled = torch.from_numpy(self._engine.pooled(self.padded(batch), share)).to(self._device)
+                output = {"sentence_embedding": pooled}
                 for module in self._modules[self._shared :]:
                     output = module(output, task=side) if isinstance(module, Router) else module(output)
             vectors: Vectors = output["sentence_embedding"].float().cpu().numpy()
@@ -174,8 +180,6 @@ class Encoder:
 
     def convertible(self) -> Sequence[torch.nn.Module]:
         """The modules that every text passes, up to its pooled vector; raises Unsuitable unless they are all alike."""
-        if self._device.type != "cpu":
-            raise Unsuitable(f"it is on {self._device.type}")
         if self._shared == 0:
             raise Unsuitable("queries and documents differ from the first module on")
         if any(getattr(module, "include_prompt", True) is False for module in self._modules):

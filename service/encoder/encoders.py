@@ -6,11 +6,14 @@ Another engine than torch is used only if it gives torch's vectors, which is mea
 import logging
 from pathlib import Path
 
+import torch
+
 from service.checkpoint import Checkpoint
 from service.encoder import probe
 from service.encoder.encoder import Encoder, Side
-from service.encoder.engine import SHARES, Unsuitable
+from service.encoder.engine import SHARES, Engine, Unsuitable
 from service.encoder.openvino_engine import Conversions, OpenVino
+from service.encoder.torch_engine import TorchBf16
 from service.settings import EngineChoice
 
 log = logging.getLogger(__name__)
@@ -47,11 +50,17 @@ class Encoders:
         self._conversions.forget(keep)
 
     def _accelerate(self, encoder: Encoder) -> None:
-        """Put it on OpenVINO; raises Unsuitable, with the encoder as it was, if that would change its vectors."""
+        """Put it on another engine; raises Unsuitable, with the encoder as it was, if that would change its vectors."""
         identity, modules = encoder.checkpoint.id, encoder.convertible()
         batches = [encoder.prepare(texts, side) for side in _SIDES for texts in _BATCHES]
         expected = [encoder.finish(encoder.forward(batch)) for batch in batches]
-        engine = OpenVino(self._conversions.get(identity, modules, encoder.padded(batches[0])), self._processors)
+        engine: Engine
+        if encoder.device.type == "cpu":
+            engine = OpenVino(self._conversions.get(identity, modules, encoder.padded(batches[0])), self._processors)
+        elif encoder.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
+            engine = TorchBf16(modules, encoder.device)
+        else:
+            raise Unsuitable(f"there is no other engine for {encoder.device.type}")
         encoder.use(engine)
         agreement = min(
             float((encoder.finish(encoder.forward(batch, share)) * vectors).sum(axis=1).min())
