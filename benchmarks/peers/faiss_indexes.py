@@ -8,15 +8,21 @@ import faiss
 import numpy as np
 
 from benchmarks.peers import nearest
-from benchmarks.peers.nearest import BUILD_EFFORT, LINKS, WANTED, Built, K, Search
+from benchmarks.peers.nearest import BUILD_EFFORT, LINKS, Built, K, Search
 from service.index import reach, sealed
+from service.settings import Settings
 
 # Of a quantised index, as many times ten are compared once more with their whole vectors.
 _REFINED = 8
 
 
 def _instar(vectors: Any) -> Built:
-    built = sealed.build(np.arange(len(vectors)), np.asarray(vectors), graph_from=1, min_recall=WANTED)
+    built = sealed.build(
+        np.arange(len(vectors)),
+        np.asarray(vectors),
+        graph_from=1,
+        min_recall=Settings.model_fields["min_recall"].default,
+    )
     return lambda _: lambda query: built.search(query, K, None)[1], built.effort, {}
 
 
