@@ -42,11 +42,17 @@ def test_every_example_answers_as_it_says(demo: Server) -> None:
         if answer:
             found = json.loads(run.stdout)
             assert shape(found) == shape(json.loads(answer)), command
+            if "/search" in command:
+                assert hits(found) == hits(json.loads(answer)), command
             if "/admin/reload" in command:
                 job = found["id"]
         if command.rstrip().endswith("/events"):
             assert '"state":"done"' in run.stdout
             assert demo.get("/info")["dimensions"] == 256
+
+
+def hits(found: dict[str, Any]) -> list[tuple[str, float]]:
+    return [(hit["id"], round(hit["score"], 2)) for hit in found["results"]]
 
 
 def shape(value: Any) -> Any:
