@@ -67,7 +67,7 @@ class Core:
             disk_reserve=settings.disk_reserve,
             reached=reached,
         )
-        encoders = Encoders(settings.engine, settings.data_dir / "engines", processors)
+        encoders = Encoders(settings.engine, settings.data_dir / "engines", processors, self.documents.sample)
         self.activation = Activation(
             documents=self.documents,
             records=self.records,

@@ -57,8 +57,12 @@ def folder(tmp_path: Path) -> Path:
     return checkpoints.save(plain(tmp_path / "parts"), tmp_path / "model")
 
 
+def no_documents(_: int) -> list[str]:
+    return []
+
+
 def load(folder: Path, engines: Path) -> Encoder:
-    return Encoders("auto", engines, 2).load(checkpoint.read(folder, "model"))
+    return Encoders("auto", engines, 2, no_documents).load(checkpoint.read(folder, "model"))
 
 
 def vectors(encoder: Encoder, side: Side = "document") -> Vectors:
@@ -160,15 +164,16 @@ def test_a_conversion_that_cannot_be_kept_is_used_all_the_same(
 
 
 def test_what_no_generation_needs_is_forgotten(folder: Path, tmp_path: Path) -> None:
-    made = Encoders("auto", tmp_path / "engines", 2)
+    made = Encoders("auto", tmp_path / "engines", 2, no_documents)
     identity = made.load(checkpoint.read(folder, "model")).checkpoint.id
     made.forget({identity})
-    assert [path.name for path in (tmp_path / "engines").iterdir()] == [identity]
+    assert [path.name for path in (tmp_path / "engines").iterdir()] == [f"{identity}.float"]
     made.forget(set())
     assert list((tmp_path / "engines").iterdir()) == []
 
 
-def test_nothing_is_reported_to_anybody(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("choice", ["auto", "int8"])
+def test_nothing_is_reported_to_anybody(folder: Path, tmp_path: Path, choice: str) -> None:
     """OpenVINO's own package tells its makers of every import and conversion."""
     program = (
         "import sys\n"
@@ -179,7 +184,9 @@ def test_nothing_is_reported_to_anybody(folder: Path, tmp_path: Path) -> None:
         "from service import checkpoint\n"
         "from service.encoder.encoders import Encoders\n"
         f"read = checkpoint.read(Path({str(folder)!r}), 'model')\n"
-        f"print(Encoders('auto', Path({str(tmp_path / 'engines')!r}), 2).load(read).engine)\n"
+        "texts = [f'text {n} of the corpus' for n in range(100)]\n"
+        f"made = Encoders({choice!r}, Path({str(tmp_path / 'engines')!r}), 2, lambda _: texts)\n"
+        "print(made.load(read).engine, 'nncf' in sys.modules)\n"
         "import time; time.sleep(1)\n"
     )
     environment = {**os.environ, "HOME": str(tmp_path)}
@@ -187,6 +194,7 @@ def test_nothing_is_reported_to_anybody(folder: Path, tmp_path: Path) -> None:
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
     ).stdout
     assert output.startswith("openvino"), output
+    assert ("True" in output) == (choice == "int8")
     assert "CONNECTS" not in output
     assert not (tmp_path / "intel").exists()
 

@@ -173,6 +173,13 @@ class Documents:
             )
         return np.unique(np.fromiter((row[0] for row in found), dtype=np.int64, count=len(found)))
 
+    def sample(self, count: int) -> list[str]:
+        """Texts of up to `count` documents, evenly from the first to the last write, the same ones for the same
+        corpus."""
+        live = [row[0] for row in self._read("SELECT seq FROM documents WHERE dead = 0 ORDER BY seq")]
+        found = self.versions(live[:: max(1, len(live) // count)][:count])
+        return [document.text for document in found.values()]
+
     def live(self, collection: str) -> Seqs:
         """Ascending sequence numbers of the documents in the collection."""
         rows = self._read("SELECT seq FROM documents WHERE collection = ? AND dead = 0 ORDER BY seq", (collection,))

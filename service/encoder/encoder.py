@@ -196,6 +196,11 @@ class Encoder:
             module.to("meta")
 
     @property
+    def least_cosine(self) -> float:
+        """To torch's vectors, that its engine was held to."""
+        return 1.0 if self._engine is None else self._engine.least_cosine
+
+    @property
     def engine(self) -> str:
         """What computes, and its precision."""
         return "torch fp32" if self._engine is None else self._engine.name

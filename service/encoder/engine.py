@@ -18,6 +18,8 @@ Lane = Literal["interactive", "bulk"]
 Share = Literal["whole", "single", "spare"]
 SHARES: tuple[Share, Share, Share] = ("whole", "single", "spare")
 LANES: tuple[Lane, Lane] = ("interactive", "bulk")
+# The least cosine of engines that compute in another precision, and of those that have quantised weights.
+ROUNDED, QUANTISED = 0.999, 0.99
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,11 @@ class Padded:
         named = {"input_ids": self.ids, "attention_mask": self.mask}
         return named if self.types is None else named | {"token_type_ids": self.types}
 
+    def rows(self, chosen: NDArray[np.bool_]) -> "Padded":
+        """Those of the rows, as wide as all are."""
+        types = None if self.types is None else self.types[chosen]
+        return Padded(self.ids[chosen], self.mask[chosen], types)
+
 
 class Unsuitable(InstarError):
     """An engine cannot compute this checkpoint, for the reason in the message; torch can."""
@@ -44,6 +51,10 @@ class Engine(Protocol):
     @property
     def name(self) -> str:
         """What it is and the precision it computes in."""
+
+    @property
+    def least_cosine(self) -> float:
+        """To torch's vectors: what it changes within that is no other checkpoint; below that it is not used."""
 
     def pooled(self, batch: Padded, share: Share) -> Vectors:
         """Pooled vectors (n, width of the pooling). Raises RuntimeError if it cannot compute."""

@@ -9,7 +9,7 @@ compiles.
 import logging
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from service.encoder.engine import Padded, Share, Unsuitable, Vectors
+from service.encoder.engine import ROUNDED, Padded, Share, Unsuitable, Vectors
 from service.encoder.priority import at_lowest_priority
 from service.kept import Kept
 
@@ -51,6 +51,8 @@ _FAILURES = (
 
 class OpenVino:
     """One converted model, compiled for each share of the processors."""
+
+    least_cosine = ROUNDED
 
     def __init__(self, model: Any, processors: int) -> None:
         """Compile; raises Unsuitable if OpenVINO cannot."""
@@ -85,14 +87,15 @@ class Conversions:
     def __init__(self, folder: Path) -> None:
         self._kept = Kept(folder)
 
-    def get(self, identity: str, modules: Sequence[torch.nn.Module], example: Padded) -> Any:
-        """The OpenVINO model of `modules`; raises Unsuitable if they cannot be converted."""
+    def get(self, identity: str, precision: str, convert: Callable[[], Any]) -> Any:
+        """The OpenVINO model of that checkpoint and precision, which `convert` makes unless it is kept."""
         make = {"openvino": openvino.get_version()}
-        place = self._kept.find(identity, make)
+        name = f"{identity}.{precision}"
+        place = self._kept.find(name, make)
         if place is None:
-            converted = _convert(modules, example)
+            converted = convert()
             place = self._kept.keep(
-                identity,
+                name,
                 make,
                 lambda folder: openvino.save_model(converted, folder / _MODEL, compress_to_fp16=False),
             )
@@ -103,7 +106,7 @@ class Conversions:
     def forget(self, keep: set[str]) -> None:
         """Delete those of all checkpoints but the ones with the ids in `keep`."""
         for name in self._kept.names():
-            if name not in keep:
+            if name.rpartition(".")[0] not in keep:
                 self._kept.forget(name)
 
 
@@ -126,11 +129,12 @@ class _Pooled(torch.nn.Module):
         return vectors
 
 
-def _convert(modules: Sequence[torch.nn.Module], example: Padded) -> Any:
+def convert(modules: Sequence[torch.nn.Module], example: Padded) -> Any:
+    """The modules as an OpenVINO model; raises Unsuitable if they cannot be converted."""
     tensors = {name: torch.from_numpy(array) for name, array in example.tensors().items()}
     try:
         # That a trace holds for other shapes is not to be believed or warned of, but measured by whoever uses it.
-        with torch.inference_mode(), warnings.catch_warnings(action="ignore"), _root_logger_kept():
+        with torch.inference_mode(), warnings.catch_warnings(action="ignore"), root_logger_kept():
             return openvino.convert_model(
                 _Pooled(modules).eval(),
                 example_input=tensors,
@@ -141,8 +145,8 @@ def _convert(modules: Sequence[torch.nn.Module], example: Padded) -> Any:
 
 
 @contextmanager
-def _root_logger_kept() -> Iterator[None]:
-    """convert_model silences the root logger, and leaves it so when it fails."""
+def root_logger_kept() -> Iterator[None]:
+    """For what silences the root logger: convert_model, which leaves it so when it fails, and NNCF."""
     root = logging.getLogger()
     level, filters, handlers = root.level, root.filters.copy(), root.handlers.copy()
     try:

@@ -6,13 +6,14 @@ from typing import Any
 
 import torch
 
-from service.encoder.engine import Padded, Share, Vectors
+from service.encoder.engine import ROUNDED, Padded, Share, Vectors
 
 
 class TorchBf16:
     """A copy of some modules, in bf16, on the device that they are on."""
 
     name = "torch bf16"
+    least_cosine = ROUNDED
 
     def __init__(self, modules: Sequence[torch.nn.Module], device: torch.device) -> None:
         self._modules = [deepcopy(module).to(torch.bfloat16) for module in modules]
