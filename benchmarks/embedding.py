@@ -1,8 +1,8 @@
 """`make bench-embedding`: embeddings over HTTP, beside the peers, in one run on one machine.
 
-All servers run, and one after the other is under load, in rounds; a figure is the median of the rounds. The load comes
-from wrk on the same processors. "The engine alone" is Instar's own scheduler and engine in a process without HTTP, on
-the same texts.
+All servers are up, and one after the other runs under load while the others are stopped, in rounds; a figure is the
+median of the rounds. The load comes from wrk on the same processors. "The engine alone" is Instar's own scheduler and
+engine in a process without HTTP, on the same texts.
 """
 
 import argparse
@@ -24,10 +24,11 @@ _WORDS = 160
 _DOCUMENTS = 1024
 _IN_A_REQUEST = 32
 _WARM_SECONDS = 3
+# Texts, connections, and how much longer than the others: a request of documents takes seconds.
 _SCENARIOS = {
-    "short, 32 clients": ("short", 32),
-    "short, 1 client": ("short", 1),
-    "documents, 4 clients": ("documents", 4),
+    "short, 32 clients": ("short", 32, 1),
+    "short, 1 client": ("short", 1, 1),
+    "documents, 4 clients": ("documents", 4, 3),
 }
 
 
@@ -53,11 +54,14 @@ def measure(folder: Path, rounds: int, seconds: float) -> dict[str, Any]:
         for server in running:
             for texts_of, connections in (("short", 8), ("documents", 2)):
                 _load(server, texts_of, passages, connections, _WARM_SECONDS)
-        for scenario, (texts_of, connections) in _SCENARIOS.items():
+            server.pause(paused=True)
+        for scenario, (texts_of, connections, longer) in _SCENARIOS.items():
             loads: dict[str, list[wrk.Load]] = {server.peer.name: [] for server in running}
             for _ in range(rounds):
                 for server in running:
-                    loads[server.peer.name].append(_load(server, texts_of, passages, connections, seconds))
+                    server.pause(paused=False)
+                    loads[server.peer.name].append(_load(server, texts_of, passages, connections, longer * seconds))
+                    server.pause(paused=True)
             found["loads"][scenario] = {name: _median(each) for name, each in loads.items()}
         found["memory"] = {server.peer.name: server.memory() for server in running}
     found["alone"] = {
@@ -106,11 +110,9 @@ def table(measured: dict[str, Any]) -> str:
 
 def summary(measured: dict[str, Any]) -> str:
     """What matters most, Instar beside the best of the others' figures."""
-    names = [name for name in measured["memory"] if name != "Instar"]
+    own = [name for name in measured["memory"] if name.startswith("Instar")]
+    others = [name for name in measured["memory"] if name not in own]
     in_a_request = measured["in_a_request"]
-
-    def best(scenario: str, key: str, choose: Callable[[Iterable[float]], float]) -> float:
-        return choose(measured["loads"][scenario][name][key] for name in names)
 
     shown = (
         ("questions/s, 32 clients", "short, 32 clients", "per_second", 1, max),
@@ -118,12 +120,16 @@ def summary(measured: dict[str, Any]) -> str:
         ("a question's p50 for 1 client, ms", "short, 1 client", "p50", 1, min),
         (f"documents/s, {in_a_request} in a request", "documents, 4 clients", "per_second", in_a_request, max),
     )
-    lines = ["| | Instar | best of the others | ratio |", "|---|---|---|---|"]
+    lines = [f"| | {' | '.join(own)} | best of the others |", "|---" * (len(own) + 2) + "|"]
+
+    def add(title: str, figures: dict[str, float], choose: Callable[[Iterable[float]], float], form: str) -> None:
+        best = choose(figures[name] for name in others)
+        cells = [f"{figures[name]:{form}} ({figures[name] / best:.2f}x)" for name in own]
+        lines.append(f"| {title} | {' | '.join(cells)} | {best:{form}} |")
+
     for title, scenario, key, factor, choose in shown:
-        own, other = measured["loads"][scenario]["Instar"][key] * factor, best(scenario, key, choose) * factor
-        lines.append(f"| {title} | {own:.1f} | {other:.1f} | {own / other:.2f}x |")
-    own, other = measured["memory"]["Instar"], min(measured["memory"][name] for name in names)
-    lines.append(f"| memory, MiB | {own / 2**20:,.0f} | {other / 2**20:,.0f} | {own / other:.2f}x |")
+        add(title, {name: load[key] * factor for name, load in measured["loads"][scenario].items()}, choose, ".1f")
+    add("memory, MiB", {name: held / 2**20 for name, held in measured["memory"].items()}, min, ",.0f")
     return "\n".join(lines)
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks import texts
 from service import checkpoint, resources
 from service.encoder.encoder import Encoder, Prepared
 from service.encoder.encoders import Encoders
@@ -21,7 +22,8 @@ def running(folder: Path, **changed: Any) -> Iterator[tuple[Encoder, Scheduler]]
     settings = Settings(**changed)
     processors = settings.processors or resources.processors()
     with tempfile.TemporaryDirectory() as engines:
-        encoder = Encoders(settings.engine, Path(engines), processors).load(checkpoint.read(folder, folder.name))
+        encoders = Encoders(settings.engine, Path(engines), processors, texts.passages)
+        encoder = encoders.load(checkpoint.read(folder, folder.name))
     scheduler = Scheduler(
         processors=processors,
         batch_tokens=settings.batch_tokens,

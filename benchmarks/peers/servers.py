@@ -1,6 +1,7 @@
 """Embedding servers, each with the same model, ready to be measured."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -26,6 +27,8 @@ _INFINITY_NEEDS = (
     "typer<0.16",
     "optimum[onnxruntime]==1.24.0",
     "torch==2.13.0",
+    # Later ones need numpy 2, which these do without.
+    "pyarrow<22",
 )
 _START_SECONDS = 180
 
@@ -50,6 +53,12 @@ class Running:
     base_url: str
     pid: int
 
+    def pause(self, *, paused: bool) -> None:
+        """Take all processor time from it, which some poll away while they have nothing to do, or give it back."""
+        process = psutil.Process(self.pid)
+        for one in (process, *process.children(recursive=True)):
+            one.suspend() if paused else one.resume()
+
     def memory(self) -> int:
         """Bytes that it and its children hold of their own."""
         process = psutil.Process(self.pid)
@@ -64,16 +73,13 @@ def peers(folder: Path) -> list[Peer]:
     export = [_INFINITY / "bin/python", Path(__file__).with_name("export_onnx.py"), base.folder(), onnx]
     subprocess.run(export, env=os.environ | offline, check=True, stderr=subprocess.DEVNULL)
     infinity = [str(_INFINITY / "bin/infinity_emb"), "v2", "--port", "{port}", "--device", "cpu", "--model-id"]
-    own = {"INSTAR_DATA_DIR": str(folder / "data"), "INSTAR_CHECKPOINTS_DIR": str(folder / "none")}
+    int8 = _instar("Instar, int8", folder / "int8", INSTAR_ENGINE="int8", INSTAR_SAMPLE="true")
+    # It is calibrated on the corpus, which a first start has to bring.
+    with running(int8):
+        pass
     return [
-        Peer(
-            "Instar",
-            [sys.executable, "-m", "service"],
-            "/v1/embeddings",
-            "/ready",
-            own | {"INSTAR_PORT": "{port}"},
-            "active",
-        ),
+        _instar("Instar", folder / "data"),
+        int8,
         Peer(
             "Infinity, torch",
             [*infinity, str(base.folder()), "--engine", "torch", "--no-bettertransformer"],
@@ -90,6 +96,11 @@ def peers(folder: Path) -> list[Peer]:
             offline,
         ),
     ]
+
+
+def _instar(name: str, data: Path, **settings: str) -> Peer:
+    own = {"INSTAR_DATA_DIR": str(data), "INSTAR_CHECKPOINTS_DIR": str(data / "checkpoints"), "INSTAR_PORT": "{port}"}
+    return Peer(name, [sys.executable, "-m", "service"], "/v1/embeddings", "/ready", own | settings, "active")
 
 
 def install_infinity() -> None:
@@ -119,6 +130,8 @@ def running(peer: Peer) -> Iterator[Running]:
         _wait(process, peer, base_url)
         yield Running(peer, base_url, process.pid)
     finally:
+        # One that is paused would not hear of its end.
+        process.send_signal(signal.SIGCONT)
         process.terminate()
         process.wait(60)
 
