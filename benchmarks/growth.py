@@ -39,10 +39,11 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--results", type=Path, default=RESULTS)
     given = parser.parse_args()
-    found: dict[str, Any] = {"machine": machine.describe(), "sizes": []}
+    sizes = {row["documents"]: row for row in machine.sizes_before(given.results)}
     for size in given.sizes:
         with tempfile.TemporaryDirectory() as folder:
-            found["sizes"].append(measure(Path(folder), size))
+            sizes[size] = measure(Path(folder), size)
+        found = {"machine": machine.describe(), "sizes": [sizes[size] for size in sorted(sizes)]}
         given.results.write_text(json.dumps(found, indent=1) + "\n")
     print(table(found))
     if given.results == RESULTS:
@@ -69,7 +70,7 @@ def measure(folder: Path, size: int) -> dict[str, Any]:
         service.write(started.base_url, texts.passages(size, words=_WORDS))
         _settled(started)
         with _peak(started.process) as peak:
-            reload = service.reload(started.base_url, _MODELS[1])
+            reload = service.reload(started.base_url, _MODELS[1]).seconds
         switches = dict(_SWITCHED.findall(started.log.read_text()))
     began = time.perf_counter()
     with service.running(folder / "data", folder, _MODELS[0]) as started:

@@ -35,12 +35,9 @@ def main() -> None:
     parser.add_argument("--indexes", nargs="+", choices=_MODULES, default=list(_MODULES))
     parser.add_argument("--results", type=Path, default=RESULTS)
     given = parser.parse_args()
-    here = machine.describe()
-    # A million vectors take most of an hour: sizes that were measured before on such a machine are kept.
-    before: dict[str, Any] = json.loads(given.results.read_text()) if given.results.exists() else {"machine": None}
-    kept = [size for size in before["sizes"] if size["vectors"] not in given.sizes] if before["machine"] == here else []
+    kept = [size for size in machine.sizes_before(given.results) if size["vectors"] not in given.sizes]
     sizes = [*kept, *(measure(size, given.indexes) for size in given.sizes)]
-    found = {"machine": here, "sizes": sorted(sizes, key=lambda size: int(size["vectors"]))}
+    found = {"machine": machine.describe(), "sizes": sorted(sizes, key=lambda size: int(size["vectors"]))}
     print(table(found))
     given.results.write_text(json.dumps(found, indent=1) + "\n")
 

@@ -1,9 +1,11 @@
 """What a measurement was made on."""
 
+import json
 import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -25,3 +27,10 @@ def instructions() -> str:
     known = torch.cpu.get_capabilities()
     bf16 = any(known.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
     return torch.backends.cpu.get_cpu_capability() + (" with bf16" if bf16 else "")
+
+
+def sizes_before(results: Path) -> list[dict[str, Any]]:
+    """The `sizes` in a file of results that was written on such a machine: a million documents take most of an hour."""
+    before = json.loads(results.read_text()) if results.exists() else {}
+    sizes: list[dict[str, Any]] = before["sizes"] if before.get("machine") == describe() else []
+    return sizes

@@ -32,8 +32,9 @@ within a table mean anything on another machine.
 
 ## Embeddings over HTTP
 
-`make bench-embedding`. all-MiniLM-L6-v2 behind each server, all running, one at a time under load from wrk on the same
-cores. Infinity 0.0.77 with torch and with ONNX Runtime, and sentence-transformers behind FastAPI as a tutorial has it.
+`make bench-embedding`. all-MiniLM-L6-v2 behind each server, one at a time under load from wrk on the same cores while
+the others are stopped. Infinity 0.0.77 with torch and with ONNX Runtime, and sentence-transformers behind FastAPI as a
+tutorial has it.
 
 {embedding}
 

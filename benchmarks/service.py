@@ -25,6 +25,16 @@ class Service:
     log: Path
 
 
+@dataclass(frozen=True)
+class Reloaded:
+    """Seconds that a reload took in all, documents embedded in a second while it embedded, and how many there were
+    after so many seconds."""
+
+    seconds: float
+    rate: float
+    progress: list[tuple[float, int]]
+
+
 @contextmanager
 def running(data: Path, checkpoints: Path, model: str) -> Iterator[Service]:
     """Start `python -m service` on the folder `data` with `model` out of `checkpoints`; yields it when it is ready."""
@@ -54,13 +64,15 @@ def write(base_url: str, passages: Iterable[str]) -> None:
     ).raise_for_status()
 
 
-def reload(base_url: str, model: str) -> float:
-    """Reload `model` and return the seconds it took; raises RuntimeError if it was not done."""
+def reload(base_url: str, model: str) -> Reloaded:
+    """Reload `model`; raises RuntimeError if it was not done."""
     began = time.perf_counter()
+    progress: list[tuple[float, int]] = []
     job = httpx.post(f"{base_url}/admin/reload", json={"model": model}).raise_for_status().json()
     while job["state"] in ("queued", "running"):
-        time.sleep(0.1)
+        time.sleep(0.2)
         job = httpx.get(f"{base_url}/admin/jobs/{job['id']}", timeout=60).raise_for_status().json()
+        progress.append((time.perf_counter() - began, job["done"]))
     if job["state"] != "done":
         raise RuntimeError(f"the reload of {model} was {job['state']}: {job['reason']}")
-    return time.perf_counter() - began
+    return Reloaded(time.perf_counter() - began, job["rate"], progress)

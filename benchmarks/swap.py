@@ -51,11 +51,11 @@ def measure(folder: Path, documents: int, clients: int, think: float, seconds: f
     with service.running(folder / "data", folder, _MODELS[0]) as started:
         base_url = started.base_url
         service.write(base_url, passages)
-        idle_seconds = service.reload(base_url, _MODELS[1])
+        idle = service.reload(base_url, _MODELS[1])
         searching = Clients(base_url, texts.questions(), clients, think)
         time.sleep(seconds)
         began = time.monotonic()
-        loaded_seconds = service.reload(base_url, _MODELS[2])
+        loaded = service.reload(base_url, _MODELS[2])
         ended = time.monotonic()
         time.sleep(seconds)
         searches = searching.stop()
@@ -75,9 +75,11 @@ def measure(folder: Path, documents: int, clients: int, think: float, seconds: f
         "phases": {name: _summary(found) for name, found in phases.items()},
         "documents_per_second": {
             "encoder alone": engine,
-            "reload, idle": documents / idle_seconds,
-            "reload, under load": documents / loaded_seconds,
+            "reload, idle": idle.rate,
+            "reload, under load": loaded.rate,
         },
+        "reload_seconds": {"reload, idle": idle.seconds, "reload, under load": loaded.seconds},
+        "progress": loaded.progress,
         "reload": [began - zero, ended - zero],
         "activated": activated - zero,
         "searches": [
@@ -104,8 +106,16 @@ def table(measured: dict[str, Any]) -> str:
         for name, found in measured["phases"].items()
     ]
     rates = measured["documents_per_second"]
-    rows += ["", "| embedding | documents/s | share of the encoder alone |", "|---|---|---|"]
-    rows += [f"| {name} | {rate:.1f} | {rate / rates['encoder alone']:.0%} |" for name, rate in rates.items()]
+    rows += [
+        "",
+        "| embedding | documents/s | share of the encoder alone | from the call to the end, s |",
+        "|---" * 4 + "|",
+    ]
+    rows += [
+        f"| {name} | {rate:.1f} | {rate / rates['encoder alone']:.0%} |"
+        f" {measured['reload_seconds'].get(name, float('nan')):.0f} |".replace("nan", "")
+        for name, rate in rates.items()
+    ]
     return "\n".join(rows)
 
 
