@@ -196,6 +196,10 @@ class Activation:
             if activated is not None:
                 return activated
 
+    async def release(self, number: int) -> None:
+        """Let go of a retained generation: who names its checkpoint gets an error from then on."""
+        await self._thread.run(partial(self._let_go, number))
+
     async def seal(self) -> None:
         """Seal the fresh parts that have grown large."""
         for index in list(self._generations.indexes()):
@@ -276,6 +280,13 @@ class Activation:
             (time.perf_counter() - began) * 1000,
         )
         return activated
+
+    def _let_go(self, number: int) -> None:
+        self._records.release(number)
+        retained = self._generations.retained
+        self._generations.retained = tuple(other for other in retained if other.number != number)
+        self._release(tuple(other for other in retained if other.number == number))
+        log.info("generation %d is released, its time is over", number)
 
     def _release(self, candidates: tuple[Generation, ...]) -> None:
         """Let go of the indexes that no loaded generation uses any more."""

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from service import __version__
-from service.api import admin, documents, embed, failures, health, openai, search
+from service.api import admin, documents, events, failures, health, openai, search, tei
 from service.api.hangup import HangUp
 from service.api.keys import Keys
 from service.api.metrics import Measured, Metrics
@@ -58,9 +58,9 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
     metrics = Metrics(core)
     app.add_middleware(Measured, metrics=metrics)
     # A reload or an upload is for everyone, and goes on.
-    app.add_middleware(HangUp, paths=("/embed", "/v1/", "/search", "/documents"))
+    app.add_middleware(HangUp, paths=("/embed", "/similarity", "/v1/", "/search", "/documents"))
     failures.install(app)
-    for module in (embed, openai, search, documents, admin):
+    for module in (tei, openai, search, documents, events, admin):
         app.include_router(module.routes(core, keys))
     app.include_router(health.routes(core, keys, metrics))
     return app

@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+from datetime import UTC, datetime
 
 import torch
 
 from service import backup, resources, sample
 from service.activation import Activation
 from service.catalogue import Catalogue, base_folder
+from service.changes import Changes
 from service.corpus.database import Database
 from service.corpus.documents import DEFAULT_COLLECTION, Documents
 from service.corpus.records import Records
@@ -22,6 +24,7 @@ from service.search import Search
 from service.settings import Settings
 from service.startup import Startup
 from service.steps import Reached, unwatched
+from service.webhook import Webhook
 from service.writing import Writing, WritingThread
 
 log = logging.getLogger(__name__)
@@ -48,7 +51,7 @@ class Core:
         self._thread = WritingThread()
         self.documents = Documents(self._database)
         self.records = Records(self._database)
-        self.generations = Generations()
+        self.generations = Generations(aliases=settings.aliases)
         processors = settings.processors or resources.processors()
         self.scheduler = Scheduler(
             # A GPU computes one batch at a time with all that it has.
@@ -108,6 +111,17 @@ class Core:
             encoding=self.encoding,
             reached=reached,
         )
+        self.changes = Changes(self.records, settings.retain_hours)
+        self._webhook: Webhook | None = None
+        if settings.webhook_url is not None:
+            secret = settings.webhook_secret
+            self._webhook = Webhook(
+                str(settings.webhook_url),
+                secret.get_secret_value() if secret else None,
+                changes=self.changes,
+                records=self.records,
+                thread=self._thread,
+            )
         self.search = Search(self.documents, self.encoding)
         self.writing = Writing(self.documents, self.generations, self.encoding, self._thread, reached)
 
@@ -130,12 +144,21 @@ class Core:
             await asyncio.to_thread(sample.write_checkpoint, base, self.settings.checkpoints_dir)
 
     async def maintain(self) -> None:
-        """Seal what has grown large and remove what is long dead, until cancelled."""
+        """Keep house, and tell the webhook of changes, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_house())
+            if self._webhook is not None:
+                group.create_task(self._webhook.run())
+
+    async def _keep_house(self) -> None:
+        """Seal what has grown large, remove what is long dead, and let go of generations whose time is over."""
         clock = asyncio.get_running_loop().time
         purged = clock()
         while True:
             await asyncio.sleep(_SEAL_EVERY)
             await self.activation.seal()
+            for number in self.changes.outlived(datetime.now(UTC)):
+                await self.activation.release(number)
             if clock() - purged >= _PURGE_EVERY:
                 await self.activation.purge()
                 purged = clock()

@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from service.encoder.encoder import Encoder, Prepared, Side
+from service.encoder.encoder import Direction, Encoder, Prepared, Side
 from service.encoder.engine import Lane, Vectors
 from service.encoder.scheduler import Scheduler
 from service.errors import Overloaded
 
 _T = TypeVar("_T")
-_TOKENIZING_THREADS = 2
+TOKENIZING_THREADS = 2
 # Characters that are tokenized in less time than it takes to change threads twice on a busy machine.
 _AT_ONCE = 1000
 # Seconds between two attempts to find room.
@@ -25,18 +25,23 @@ class Encoding:
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
-        self._threads = ThreadPoolExecutor(_TOKENIZING_THREADS, thread_name_prefix="instar-tokenizer")
+        self._threads = ThreadPoolExecutor(TOKENIZING_THREADS, thread_name_prefix="instar-tokenizer")
 
     def close(self) -> None:
         self._threads.shutdown(cancel_futures=True)
 
     async def prepare(
-        self, encoder: Encoder, texts: Sequence[str], side: Side | None, prompt_name: str | None = None
+        self,
+        encoder: Encoder,
+        texts: Sequence[str],
+        side: Side | None,
+        prompt_name: str | None = None,
+        cut: Direction | None = None,
     ) -> list[Prepared]:
         """Tokenize; what is long on a thread of its own, so that it holds nobody up."""
         if sum(map(len, texts)) <= _AT_ONCE:
-            return encoder.prepare(texts, side, prompt_name)
-        return await self.apart(encoder.prepare, texts, side, prompt_name)
+            return encoder.prepare(texts, side, prompt_name, cut)
+        return await self.apart(encoder.prepare, texts, side, prompt_name, cut)
 
     def require_room(self) -> None:
         """Raise Overloaded where somebody who waits for an answer would wait too long; before anything costs time."""

@@ -30,6 +30,10 @@ class InvalidRequest(InstarError):
     type = "invalid_request"
 
 
+class EmptyInput(InvalidRequest):
+    """There is no text where one is needed."""
+
+
 class Unauthorized(InstarError):
     """No key, or not the right one."""
 

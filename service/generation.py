@@ -5,7 +5,7 @@ replaces the reference; a generation that is let go stays whole until the last r
 and then its memory is freed with it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from service.corpus.records import GenerationRecord
@@ -48,25 +48,40 @@ class Generations:
     active: Generation | None = None
     retained: tuple[Generation, ...] = ()
     following: tuple[Generation, ...] = field(default=())
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     def acquire(self, model: str | None = None) -> Generation:
-        """The generation that answers a request for `model`: none or "active", or the id of a loaded checkpoint.
+        """The generation that answers a request for `model`: none or "active", the id of a loaded checkpoint, or an
+        alias of one of these.
 
         Raises NotReady before there is one, NotFound with what there is for anything else.
         """
         active = self.active
         if active is None:
             raise NotReady("the service is starting: wait until /ready answers 200")
-        if model is None or model == ACTIVE:
+        named = model if model is None else self.aliases.get(model, model)
+        if named is None or named == ACTIVE:
             return active
         loaded = (active, *self.retained)
         for generation in loaded:
-            if generation.model == model:
+            if generation.model == named:
                 return generation
-        known = ", ".join(dict.fromkeys(generation.model for generation in loaded))
+        asked = f"{model!s:.120}" if named == model else f"{model!s:.120} (an alias of {named:.120})"
         raise NotFound(
-            f"no generation of {model[:120]!r} answers here: leave model out, or use active or one of {known}", "model"
+            f"no generation of {asked} answers here: leave model out, or use one of {', '.join(self.names())};"
+            " INSTAR_ALIASES adds names that a client insists on",
+            "model",
         )
+
+    def names(self) -> list[str]:
+        """All that a request may call a model: active, checkpoints that are loaded, and aliases of these."""
+        loaded = (*([self.active] if self.active else []), *self.retained)
+        checkpoints = dict.fromkeys(generation.model for generation in loaded)
+        return [
+            ACTIVE,
+            *checkpoints,
+            *(alias for alias, of in self.aliases.items() if of == ACTIVE or of in checkpoints),
+        ]
 
     def former(self, number: int | None) -> Generation:
         """The retained generation with that number, or the one that was active last."""

@@ -1,10 +1,12 @@
 """Every setting of the service, read from the environment with the prefix `INSTAR_`."""
 
+import base64
+import binascii
 import ipaddress
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 EngineChoice = Literal["auto", "torch", "int8"]
@@ -22,7 +24,20 @@ class Settings(BaseSettings):
     model: str = Field("all-MiniLM-L6-v2", description="checkpoint of the very first start; later ones come by reload")
     api_key: SecretStr | None = Field(None, description="key that callers must send; none: open")
     admin_key: SecretStr | None = Field(None, description="key for `/admin`; none: open, and loopback only")
+    aliases: dict[str, str] = Field(
+        {},
+        description='names that clients insist on, as JSON: `{"text-embedding-ada-002": "active"}`, or a checkpoint id',
+    )
     retain: int = Field(1, ge=0, description="former generations kept loaded for rollback and pinned clients")
+    retain_hours: float = Field(
+        0, ge=0, description="hours after which a former generation is let go; 0: only when later ones push it out"
+    )
+    webhook_url: HttpUrl | None = Field(
+        None, description="address that is told of every new active checkpoint, see [clients](docs/clients.md)"
+    )
+    webhook_secret: SecretStr | None = Field(
+        None, description="signs what it is told: `whsec_` and 24 to 64 bytes in base64 (Standard Webhooks)"
+    )
     keep_vectors: int = Field(2, ge=0, description="released generations whose vectors stay on disk for a cheap return")
     sample: bool = Field(
         False, description="at start, index the sample corpus into an empty corpus and add a checkpoint to try"
@@ -61,6 +76,21 @@ class Settings(BaseSettings):
     disk_reserve: int = Field(256 << 20, ge=0, description="disk that a reload must leave free")
     drain_seconds: int = Field(8, ge=1, description="time that requests in flight have to end after SIGTERM")
     log_level: str = Field("info", description="debug, info, warning or error")
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _standard(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None:
+            try:
+                prefix, key = (
+                    secret.get_secret_value()[:6],
+                    base64.b64decode(secret.get_secret_value()[6:], validate=True),
+                )
+            except binascii.Error:
+                prefix, key = "", b""
+            if prefix != "whsec_" or not 24 <= len(key) <= 64:
+                raise ValueError("must be whsec_ and 24 to 64 bytes in base64: echo whsec_$(openssl rand -base64 32)")
+        return secret
 
     @model_validator(mode="after")
     def _loopback_without_admin_key(self) -> Self:

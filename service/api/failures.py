@@ -1,7 +1,7 @@
 """Errors as answers, each in the form of the protocol that the route speaks.
 
-Ours is `{"error": {"type", "message", "param"}}`; `/v1` answers as OpenAI does, and `/embed` as
-text-embeddings-inference does.
+Ours is `{"error": {"type", "message", "param"}}`; `/v1` answers as OpenAI does, and the routes of
+text-embeddings-inference as that does.
 """
 
 import errno
@@ -13,7 +13,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from service.api import tei
 from service.errors import (
+    EmptyInput,
     EncodingFailed,
     InstarError,
     InsufficientResources,
@@ -33,6 +35,7 @@ _DISK_FAILED = (errno.EIO, errno.EROFS, errno.ENODEV, errno.EBADF)
 _NO_MEMORY = ("can't start new thread", "can't allocate memory", "not enough memory")
 
 _TEI_TYPES: dict[type[InstarError], str] = {
+    EmptyInput: "Empty",
     InvalidRequest: "Validation",
     NotFound: "Validation",
     TooLarge: "Validation",
@@ -42,6 +45,7 @@ _TEI_TYPES: dict[type[InstarError], str] = {
     Unauthorized: "Unauthorized",
 }
 _OPENAI_TYPES: dict[type[InstarError], tuple[str, str | None]] = {
+    EmptyInput: ("invalid_request_error", None),
     InvalidRequest: ("invalid_request_error", None),
     NotFound: ("invalid_request_error", "model_not_found"),
     TooLarge: ("invalid_request_error", None),
@@ -68,7 +72,8 @@ def answer(request: Request, error: InstarError) -> JSONResponse:
         # OpenAI answers what is wrong with a request with 400.
         status = 400 if isinstance(error, InvalidRequest) else status
         body = {"error": {"message": error.message, "type": kind, "param": error.param, "code": code}}
-    elif path == "/embed":
+    elif path in tei.PATHS and not (path == "/" and request.method != "POST"):
+        status = 400 if isinstance(error, EmptyInput) else status
         body = {"error": error.message, "error_type": _TEI_TYPES.get(type(error), "Backend")}
     else:
         body = {"error": {"type": error.type, "message": error.message, "param": error.param, **error.details}}

@@ -9,6 +9,7 @@ from service import __version__
 from service.api.keys import Keys
 from service.api.metrics import Metrics
 from service.core import Core
+from service.encoding import TOKENIZING_THREADS
 from service.errors import NotReady
 
 
@@ -54,6 +55,19 @@ def routes(core: Core, keys: Keys, metrics: Metrics) -> APIRouter:
             "recall": generation.index.recall,
             "activated": generation.record.activated,
             "lineage": found.manifest.lineage if found.manifest else {},
+            # What clients of text-embeddings-inference look for.
+            "model_id": found.name,
+            "model_sha": found.id.rpartition("@")[2],
+            "model_dtype": generation.encoder.engine.rpartition(" ")[2],
+            "served_model_name": generation.model,
+            "model_type": {"embedding": {"pooling": generation.encoder.pooling}},
+            "max_input_length": generation.encoder.max_length,
+            "max_batch_tokens": core.settings.batch_tokens,
+            "max_batch_requests": None,
+            "max_client_batch_size": core.settings.max_inputs,
+            "max_concurrent_requests": None,
+            "auto_truncate": True,
+            "tokenization_workers": TOKENIZING_THREADS,
         }
 
     @router.get("/metrics")

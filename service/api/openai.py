@@ -1,4 +1,4 @@
-"""`POST /v1/embeddings`: the OpenAI request and answer (API reference, Create embeddings)."""
+"""`/v1/embeddings` and `/v1/models`: OpenAI's requests and answers (API reference, Embeddings and Models)."""
 
 import base64
 from typing import Annotated, Any, Literal
@@ -8,27 +8,25 @@ from pydantic import BaseModel, Field
 
 from service.api.answers import answer
 from service.api.body import StrictRoute
-from service.api.embed import check_dimensions
 from service.api.keys import Keys
-from service.api.texts import check_texts
+from service.api.texts import Given, check_dimensions, check_texts, texts_of
 from service.core import Core
-from service.encoder.encoder import Encoder
 from service.encoder.engine import Vectors
-from service.errors import InvalidRequest
+from service.errors import NotFound
 
 
 class EmbeddingsRequest(BaseModel):
     """`input` is a text, texts, token ids of the model's own tokenizer, or lists of them."""
 
-    input: str | list[str] | list[int] | list[list[int]]
-    model: str | None = Field(None, description="active, or a checkpoint id")
+    input: Given
+    model: str | None = Field(None, description="active, a checkpoint id, or an alias")
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: int | None = None
     user: str | None = None
 
 
 def routes(core: Core, keys: Keys) -> APIRouter:
-    """The route of OpenAI."""
+    """The routes of OpenAI."""
     router = APIRouter(route_class=StrictRoute, dependencies=[Depends(keys.data)], tags=["embedding"])
 
     @router.post("/v1/embeddings")
@@ -38,7 +36,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         generation = core.generations.acquire(request.model)
         encoder = generation.encoder
         given = request.input
-        texts = [given] if isinstance(given, str) else await core.encoding.apart(_texts, given, encoder)
+        texts = [given] if isinstance(given, str) else await core.encoding.apart(texts_of, given, encoder, "input")
         check_texts(texts, "input", core.settings)
         check_dimensions(request.dimensions, encoder)
         core.encoding.require_room()
@@ -56,22 +54,31 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         }
         return answer(content, generation)
 
+    @router.get("/v1/models")
+    async def models() -> dict[str, Any]:
+        """All names that a request may give as its model."""
+        return {"object": "list", "data": [_model(core, name) for name in core.generations.names()]}
+
+    @router.get("/v1/models/{name:path}")
+    async def model(name: str) -> dict[str, Any]:
+        """One of these names."""
+        known = core.generations.names()
+        if name not in known:
+            raise NotFound(f"there is no model {name[:120]!r}: there are {', '.join(known)}", "model")
+        return _model(core, name)
+
     return router
 
 
-def _texts(given: list[str] | list[int] | list[list[int]], encoder: Encoder) -> list[str]:
-    texts: list[str] = []
-    ids: list[int] = []
-    for item in given:
-        if isinstance(item, str):
-            texts.append(item)
-        elif isinstance(item, int):
-            ids.append(item)
-        elif not item:
-            raise InvalidRequest("input has an empty list of token ids: leave it out", "input")
-        else:
-            texts.append(encoder.decode(item))
-    return [*texts, encoder.decode(ids)] if ids else texts
+def _model(core: Core, name: str) -> dict[str, Any]:
+    generation = core.generations.acquire(name)
+    return {
+        "id": name,
+        "object": "model",
+        "created": int(generation.record.built.timestamp()),
+        "owned_by": "instar",
+        "checkpoint": generation.model,
+    }
 
 
 def _encode(vectors: Vectors, index: int, form: str) -> Any:

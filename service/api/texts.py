@@ -1,15 +1,19 @@
-"""Checks of the texts that callers send, shared by the routes that take them."""
+"""The texts that callers send, and checks of them, shared by the routes that take them."""
 
 from collections.abc import Sequence
 
-from service.errors import InvalidRequest, TooLarge
+from service.encoder.encoder import Encoder
+from service.errors import EmptyInput, InvalidRequest, TooLarge
 from service.settings import Settings
+
+# A text, texts, token ids of the model's own tokenizer, or lists of them.
+Given = str | list[str] | list[int] | list[list[int]]
 
 
 def check_texts(texts: Sequence[str], param: str, settings: Settings) -> None:
     """Raise InvalidRequest or TooLarge unless there are texts, not too many, none blank and none too long."""
     if not texts:
-        raise InvalidRequest(f"{param} is empty: send at least one text", param)
+        raise EmptyInput(f"{param} is empty: send at least one text", param)
     if len(texts) > settings.max_inputs:
         raise TooLarge(
             f"{param} has {len(texts)} texts, more than {settings.max_inputs}: send parts, or raise INSTAR_MAX_INPUTS",
@@ -17,6 +21,30 @@ def check_texts(texts: Sequence[str], param: str, settings: Settings) -> None:
         )
     for place, text in enumerate(texts):
         check_text(text, param if len(texts) == 1 else f"{param}.{place}", settings)
+
+
+def texts_of(given: Given, encoder: Encoder, param: str) -> list[str]:
+    """The texts that a request gives as such, or as token ids of the model's own tokenizer."""
+    if isinstance(given, str):
+        return [given]
+    texts: list[str] = []
+    ids: list[int] = []
+    for item in given:
+        if isinstance(item, str):
+            texts.append(item)
+        elif isinstance(item, int):
+            ids.append(item)
+        elif not item:
+            raise InvalidRequest(f"{param} has an empty list of token ids: leave it out", param)
+        else:
+            texts.append(encoder.decode(item, param))
+    return [*texts, encoder.decode(ids, param)] if ids else texts
+
+
+def check_dimensions(dimensions: int | None, encoder: Encoder) -> None:
+    """Raise InvalidRequest unless vectors of `encoder` can be cut to `dimensions`."""
+    if dimensions is not None and not 1 <= dimensions <= encoder.dimensions:
+        raise InvalidRequest(f"dimensions must be 1 to {encoder.dimensions} with {encoder.checkpoint.id}", "dimensions")
 
 
 def check_text(text: str, param: str, settings: Settings) -> None:
@@ -27,7 +55,7 @@ def check_text(text: str, param: str, settings: Settings) -> None:
             param,
         )
     if not text or text.isspace():
-        raise InvalidRequest(f"{param} is empty or blank: send text, or leave it out", param)
+        raise EmptyInput(f"{param} is empty or blank: send text, or leave it out", param)
 
 
 def refuse_nul(value: str, param: str) -> None:

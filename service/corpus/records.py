@@ -15,6 +15,7 @@ CREATE TABLE IF NOT EXISTS generations (
     record TEXT NOT NULL
 );
 CREATE UNIQUE INDEX IF NOT EXISTS one_active ON generations (state) WHERE state = 'active';
+CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS jobs (id TEXT PRIMARY KEY, state TEXT NOT NULL, record TEXT NOT NULL);
 """
 
@@ -41,7 +42,7 @@ class GenerationRecord(BaseModel):
 
 
 class Records:
-    """Generations and jobs in the database. Changes are on the disk when a method returns."""
+    """Generations, jobs and notes in the database. Changes are on the disk when a method returns."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -94,6 +95,16 @@ class Records:
             )
             for number, state, activation, record in rows
         ]
+
+    def save_note(self, name: str, value: str) -> None:
+        with self._database.write() as connection:
+            connection.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, value))
+
+    def note(self, name: str) -> str | None:
+        """What was saved under that name last."""
+        with self._database.read() as connection:
+            row = connection.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else None
 
     def save_job(self, identity: str, state: str, record: str) -> None:
         with self._database.write() as connection:

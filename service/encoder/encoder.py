@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Normalize, Router, Transformer
+from sentence_transformers.sentence_transformer.modules import Pooling
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
@@ -29,6 +30,8 @@ _UNLIMITED = 1_000_000
 _LOAD_ERRORS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError, SafetensorError)
 Side = Literal["query", "document"]
 _SIDES: tuple[Side | None, ...] = ("query", "document", None)
+Direction = Literal["left", "right"]
+_DIRECTIONS: tuple[Direction | None, ...] = (None, "left", "right")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,28 +47,23 @@ class Prepared:
     tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token: its id, the characters it stands for and where they are; a special one stands for none."""
+
+    id: int
+    text: str
+    special: bool
+    start: int | None
+    stop: int | None
+
+
 class Encoder:
     """One checkpoint in memory. Safe to use from many threads."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        """Load it; raises CheckpointRefused if sentence-transformers cannot.
-
-        Pickled weights and custom code are refused by `checkpoint.read` already; these arguments
-        are the second wall.
-        """
-        try:
-            model = SentenceTransformer(
-                str(checkpoint.folder),
-                local_files_only=True,
-                trust_remote_code=False,
-                model_kwargs={"use_safetensors": True},
-            ).eval()
-        except _LOAD_ERRORS as error:
-            reason = str(error).strip().replace(str(checkpoint.folder), checkpoint.name).splitlines()
-            raise CheckpointRefused(
-                f"{checkpoint.name} cannot be loaded ({type(error).__name__}: {reason[0] if reason else ''}): check"
-                " that SentenceTransformer loads it with the library versions of this service"
-            ) from error
+        """Load it; raises CheckpointRefused if sentence-transformers cannot."""
+        model = _loaded(checkpoint)
         self.checkpoint = checkpoint
         self.prompts: dict[str, str] = {name: prompt or "" for name, prompt in model.prompts.items()}
         self._default_prompt = self.prompts.get(model.default_prompt_name or "", "")
@@ -84,11 +82,18 @@ class Encoder:
         self._tokenizing = threading.Lock()
         self._device = self._model.device
         self._engine: Engine | None = None
+        self._whole: SentenceTransformer | None = None
+        self._whole_lock = threading.Lock()
         self._padding: dict[Side | None, tuple[int, int, str] | None] = {
             side: _padding(self._first(side)) for side in _SIDES
         }
         limits = {self._limit(side) for side in _SIDES if self._padding[side] is not None}
-        self._tokenizers = {limit: _truncating(model.tokenizer, limit) for limit in limits}
+        own: Direction = model.tokenizer.truncation_side if limits else "right"
+        self._tokenizers = {
+            (limit, direction): _truncating(model.tokenizer, limit, direction or own)
+            for limit in limits
+            for direction in _DIRECTIONS
+        }
 
     @property
     def device(self) -> torch.device:
@@ -100,6 +105,11 @@ class Encoder:
         """Tokens of a text that the model reads, special ones included."""
         length = self._model.max_seq_length
         return int(length) if length and length < _UNLIMITED else _UNLIMITED
+
+    @property
+    def pooling(self) -> str:
+        """How the vectors of tokens become one, as sentence-transformers names it."""
+        return next((str(module.pooling_mode) for module in self._modules if isinstance(module, Pooling)), "none")
 
     def prompt(self, side: Side | None, name: str | None = None) -> str:
         """The text put before an input: by name, else the side's own, else the checkpoint's default."""
@@ -116,14 +126,20 @@ class Encoder:
             return document_prompt(self.prompts)
         return self._default_prompt
 
-    def prepare(self, texts: Sequence[str], side: Side | None, prompt_name: str | None = None) -> list[Prepared]:
-        """Tokenize `texts`, each cut to what the model reads."""
+    def prepare(
+        self,
+        texts: Sequence[str],
+        side: Side | None,
+        prompt_name: str | None = None,
+        cut: Direction | None = None,
+    ) -> list[Prepared]:
+        """Tokenize `texts`, each cut to what the model reads: at the side `cut`, else as the checkpoint has it."""
         prompt = self.prompt(side, prompt_name)
         kind = (side, prompt)
         if self._padding[side] is None:
             # Only an estimate is needed: forward gives the text to the model's own preprocessing.
             return [Prepared(kind, text, [], min(len(text) // 4 + 2, self.max_length)) for text in texts]
-        encoded = self._tokenizers[self._limit(side)].encode_batch_fast([prompt + text for text in texts])
+        encoded = self._tokenizers[self._limit(side), cut].encode_batch_fast([prompt + text for text in texts])
         return [Prepared(kind, text, ids := found.ids, len(ids)) for text, found in zip(texts, encoded, strict=True)]
 
     def count(self, text: str, side: Side | None, prompt_name: str | None = None) -> int:
@@ -131,15 +147,33 @@ class Encoder:
         with self._tokenizing:
             return len(self._model.tokenizer(self.prompt(side, prompt_name) + text, truncation=False)["input_ids"])
 
-    def decode(self, ids: Sequence[int]) -> str:
-        """The text of token ids of this checkpoint's own tokenizer; raises InvalidRequest for others."""
+    def decode(self, ids: Sequence[int], param: str, *, skip_special: bool = True) -> str:
+        """The text of token ids of this checkpoint's own tokenizer; raises InvalidRequest, of `param`, for others."""
         size = len(self._model.tokenizer)
         if any(not 0 <= token < size for token in ids):
             raise InvalidRequest(
-                f"token ids must be of this model's own tokenizer, 0 to {size - 1}: send the text instead", "input"
+                f"token ids must be of this model's own tokenizer, 0 to {size - 1}: send the text instead (LangChain's"
+                " OpenAIEmbeddings does so with check_embedding_ctx_length=False)",
+                param,
             )
         with self._tokenizing:
-            return str(self._model.tokenizer.decode(list(ids), skip_special_tokens=True))
+            return str(self._model.tokenizer.decode(list(ids), skip_special_tokens=skip_special))
+
+    def tokens(self, text: str, prompt_name: str | None, *, special: bool) -> list[Token]:
+        """The tokens of the whole text with its prompt; with `special` those that the model wants around it, too."""
+        given = self.prompt(None, prompt_name) + text
+        with self._tokenizing:
+            found = self._model.tokenizer(
+                given, add_special_tokens=special, truncation=False, return_offsets_mapping=True
+            )
+            pieces = self._model.tokenizer.convert_ids_to_tokens(found["input_ids"])
+        all_special = set(self._model.tokenizer.all_special_ids)
+        return [
+            Token(token, piece, True, None, None)
+            if token in all_special
+            else Token(token, given[start:end], False, start, end)
+            for token, piece, (start, end) in zip(found["input_ids"], pieces, found["offset_mapping"], strict=True)
+        ]
 
     def forward(self, batch: Sequence[Prepared], share: Share = "whole") -> Vectors:
         """Raw vectors (n, native dimensions) of one batch of one kind, not normalised.
@@ -162,6 +196,17 @@ class Encoder:
                 f"{self.checkpoint.id} gave a vector that is not finite: leave the text out, or reload another"
             )
         return vectors
+
+    def token_vectors(self, texts: Sequence[str], prompt: str) -> list[Vectors]:
+        """The vectors (tokens, width) of each text's tokens before they are pooled, by torch, in batches of its own.
+
+        Where another engine has taken the weights over, the first call loads them once more.
+        """
+        with self._whole_lock:
+            if self._whole is None:
+                self._whole = self._model if self._engine is None else _loaded(self.checkpoint)
+            found = self._whole.encode(list(texts), prompt=prompt or None, output_value="token_embeddings")
+        return [vectors.float().cpu().numpy() for vectors in found]
 
     def padded(self, batch: Sequence[Prepared]) -> Padded:
         """The tokens of a batch, padded to the longest; raises Unsuitable if the model takes more than tokens."""
@@ -252,6 +297,23 @@ class Encoder:
         return routes[side if side in routes else first.default_route][0]
 
 
+def _loaded(checkpoint: Checkpoint) -> SentenceTransformer:
+    """Pickled weights and custom code are refused by `checkpoint.read` already; these arguments are the second wall."""
+    try:
+        return SentenceTransformer(
+            str(checkpoint.folder),
+            local_files_only=True,
+            trust_remote_code=False,
+            model_kwargs={"use_safetensors": True},
+        ).eval()
+    except _LOAD_ERRORS as error:
+        reason = str(error).strip().replace(str(checkpoint.folder), checkpoint.name).splitlines()
+        raise CheckpointRefused(
+            f"{checkpoint.name} cannot be loaded ({type(error).__name__}: {reason[0] if reason else ''}): check"
+            " that SentenceTransformer loads it with the library versions of this service"
+        ) from error
+
+
 def _padding(first: Any) -> tuple[int, int, str] | None:
     """Token id, token type and side to pad with, or None if the module does not take a plain padded batch."""
     plain = (
@@ -267,9 +329,9 @@ def _padding(first: Any) -> tuple[int, int, str] | None:
     return first.tokenizer.pad_token_id, first.tokenizer.pad_token_type_id, first.tokenizer.padding_side
 
 
-def _truncating(tokenizer: Any, limit: int) -> Any:
+def _truncating(tokenizer: Any, limit: int, direction: Direction) -> Any:
     """A copy of the fast tokenizer that cuts at `limit` tokens: never altered, it needs no lock."""
     own = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
     own.no_padding()
-    own.enable_truncation(limit, direction=tokenizer.truncation_side)
+    own.enable_truncation(limit, direction=direction)
     return own

@@ -1,0 +1,236 @@
+"""The routes of text-embeddings-inference (1.9), with `input_type` and `model` besides.
+
+`POST /` is what Hugging Face's clients call when they are given the address of a server as the model: it embeds, or
+compares, by the form of the request.
+"""
+
+import time
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import torch
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel, BeforeValidator, Field
+
+from service.api.answers import answer
+from service.api.body import StrictRoute
+from service.api.keys import Keys
+from service.api.texts import Given, check_dimensions, check_texts, texts_of
+from service.core import Core
+from service.encoder.encoder import Direction, Encoder, Side
+from service.encoder.engine import Vectors
+from service.errors import InvalidRequest
+from service.generation import Generation
+
+_COMPUTE = "gpu" if torch.cuda.is_available() else "cpu"
+# Answered in the form of text-embeddings-inference, errors too.
+PATHS = frozenset(("/", "/embed", "/embed_all", "/similarity", "/tokenize", "/decode"))
+
+
+def _lower(value: Any) -> Any:
+    # Its own clients differ in how they spell it.
+    return value.lower() if isinstance(value, str) else value
+
+
+class Reading(BaseModel):
+    """How texts are read, in all requests."""
+
+    truncate: bool | None = Field(None, description="false: a text longer than the model reads is an error")
+    truncation_direction: Annotated[Direction | None, BeforeValidator(_lower)] = Field(
+        None, description="the end at which a longer text is cut; default: the checkpoint's own"
+    )
+    prompt_name: str | None = None
+    model: str | None = Field(None, description="active, a checkpoint id, or an alias")
+
+
+class EmbedAllRequest(Reading):
+    """Texts of which every token's vector is asked."""
+
+    inputs: Given
+
+
+class EmbedRequest(EmbedAllRequest):
+    """Texts to embed; `input_type` says what they are."""
+
+    normalize: bool = True
+    dimensions: int | None = Field(None, description="cut the vectors to so many dimensions, then normalise again")
+    input_type: Side | None = None
+
+
+class Compared(BaseModel):
+    """One sentence, and those that it is compared with."""
+
+    source_sentence: str
+    sentences: list[str]
+
+
+class SimilarityRequest(BaseModel):
+    """Sentences to compare."""
+
+    inputs: Compared
+    parameters: Reading = Reading()
+    model: str | None = None
+
+
+class TokenizeRequest(BaseModel):
+    """Texts whose tokens are asked."""
+
+    inputs: str | list[str]
+    add_special_tokens: bool = True
+    prompt_name: str | None = None
+    model: str | None = None
+
+
+class DecodeRequest(BaseModel):
+    """Token ids whose text is asked."""
+
+    ids: list[int] | list[list[int]]
+    skip_special_tokens: bool = True
+    model: str | None = None
+
+
+def routes(core: Core, keys: Keys) -> APIRouter:
+    """The routes of text-embeddings-inference."""
+    router = APIRouter(route_class=StrictRoute, dependencies=[Depends(keys.data)], tags=["embedding"])
+    work = _Work(core)
+
+    @router.post("/embed")
+    async def embed(request: Annotated[EmbedRequest, ...]) -> Response:
+        """Embed texts: a list of vectors, also for one text."""
+        return await work.embed(request)
+
+    @router.post("/embed_all")
+    async def embed_all(request: Annotated[EmbedAllRequest, ...]) -> Response:
+        """A vector for every token of each text, special ones included, as the model has them before pooling."""
+        return await work.embed_all(request)
+
+    @router.post("/similarity")
+    async def similarity(request: Annotated[SimilarityRequest, ...]) -> Response:
+        """The cosine of each sentence to the source sentence."""
+        return await work.similarity(request)
+
+    @router.post("/", include_in_schema=False)
+    async def either(request: Annotated[SimilarityRequest | EmbedRequest, ...]) -> Response:
+        return await (work.similarity(request) if isinstance(request, SimilarityRequest) else work.embed(request))
+
+    @router.post("/tokenize")
+    async def tokenize(request: Annotated[TokenizeRequest, ...]) -> Response:
+        """The tokens of each text; `start` and `stop` count characters of the text with its prompt."""
+        core.require_ready()
+        texts = [request.inputs] if isinstance(request.inputs, str) else request.inputs
+        check_texts(texts, "inputs", core.settings)
+        generation = core.generations.acquire(request.model)
+
+        def tokens(text: str) -> list[dict[str, Any]]:
+            found = generation.encoder.tokens(text, request.prompt_name, special=request.add_special_tokens)
+            return [asdict(token) for token in found]
+
+        return answer(await core.encoding.apart(lambda: [tokens(text) for text in texts]), generation)
+
+    @router.post("/decode")
+    async def decode(request: Annotated[DecodeRequest, ...]) -> Response:
+        """The text of token ids of the model's own tokenizer."""
+        core.require_ready()
+        generation = core.generations.acquire(request.model)
+        lists = [ids if isinstance(ids, list) else [ids] for ids in request.ids]
+        if request.ids and isinstance(request.ids[0], int):
+            lists = [[one for ids in lists for one in ids]]
+
+        def texts() -> list[str]:
+            skip = request.skip_special_tokens
+            return [generation.encoder.decode(ids, "ids", skip_special=skip) for ids in lists]
+
+        return answer(await core.encoding.apart(texts), generation)
+
+    return router
+
+
+class _Work:
+    """What routes have in common: from texts to vectors, with the headers that say what it took."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def embed(self, request: EmbedRequest) -> Response:
+        began = time.perf_counter()
+        generation, texts = await self._texts(request, request.inputs)
+        check_dimensions(request.dimensions, generation.encoder)
+        raw, headers = await self._encode(generation, texts, request, request.input_type)
+        vectors = generation.encoder.finish(raw, request.dimensions, normalize=request.normalize)
+        return _timed(answer(vectors, generation), began, headers)
+
+    async def similarity(self, request: SimilarityRequest) -> Response:
+        began = time.perf_counter()
+        reading = request.parameters.model_copy(update={"model": request.model or request.parameters.model})
+        given = [request.inputs.source_sentence, *request.inputs.sentences]
+        if len(given) == 1:
+            raise InvalidRequest("inputs.sentences is empty: send at least one", "inputs.sentences")
+        generation, texts = await self._texts(reading, given)
+        raw, headers = await self._encode(generation, texts, reading, None)
+        source, *others = generation.encoder.finish(raw)
+        return _timed(answer([float(source @ other) for other in others], generation), began, headers)
+
+    async def embed_all(self, request: EmbedAllRequest) -> Response:
+        began = time.perf_counter()
+        generation, texts = await self._texts(request, request.inputs)
+        encoder = generation.encoder
+        await self._check_lengths(encoder, texts, request, None)
+        prompt = encoder.prompt(None, request.prompt_name)
+        vectors = await self._core.encoding.apart(encoder.token_vectors, texts, prompt)
+        headers = {"x-compute-characters": str(sum(map(len, texts))), "x-compute-tokens": str(sum(map(len, vectors)))}
+        return _timed(answer(vectors, generation), began, headers)
+
+    async def _texts(self, reading: Reading, given: Given) -> tuple[Generation, list[str]]:
+        core = self._core
+        core.require_ready()
+        core.encoding.require_room()
+        generation = core.generations.acquire(reading.model)
+        texts = (
+            [given]
+            if isinstance(given, str)
+            else await core.encoding.apart(texts_of, given, generation.encoder, "inputs")
+        )
+        check_texts(texts, "inputs", core.settings)
+        return generation, texts
+
+    async def _encode(
+        self, generation: Generation, texts: list[str], reading: Reading, side: Side | None
+    ) -> tuple[Vectors, dict[str, str]]:
+        encoding, encoder = self._core.encoding, generation.encoder
+        began = time.perf_counter()
+        await self._check_lengths(encoder, texts, reading, side)
+        items = await encoding.prepare(encoder, texts, side, reading.prompt_name, reading.truncation_direction)
+        tokenized = time.perf_counter()
+        raw = await encoding.raw(encoder, items)
+        headers = {
+            "x-compute-characters": str(sum(map(len, texts))),
+            "x-compute-tokens": str(sum(item.tokens for item in items)),
+            "x-tokenization-time": _milliseconds(tokenized - began),
+            "x-inference-time": _milliseconds(time.perf_counter() - tokenized),
+        }
+        return raw, headers
+
+    async def _check_lengths(self, encoder: Encoder, texts: list[str], reading: Reading, side: Side | None) -> None:
+        if reading.truncate is False:
+            await self._core.encoding.apart(_refuse_long, encoder, texts, side, reading.prompt_name)
+
+
+def _timed(response: Response, began: float, headers: dict[str, str]) -> Response:
+    """With the headers of text-embeddings-inference. Its time in the queue is in `x-inference-time` here."""
+    took = _milliseconds(time.perf_counter() - began)
+    response.headers.update(headers | {"x-compute-type": _COMPUTE, "x-compute-time": took, "x-total-time": took})
+    return response
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(round(seconds * 1000))
+
+
+def _refuse_long(encoder: Encoder, texts: list[str], side: Side | None, prompt_name: str | None) -> None:
+    for text in texts:
+        tokens = encoder.count(text, side, prompt_name)
+        if tokens > encoder.max_length:
+            raise InvalidRequest(
+                f"a text has {tokens} tokens, the model reads {encoder.max_length}: shorten it, or leave truncate out",
+                "inputs",
+            )

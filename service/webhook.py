@@ -1,0 +1,77 @@
+"""Tells one address of every change, in order and at least once, also across restarts.
+
+Signed as in Standard Webhooks (standardwebhooks.com, version 1): the id stays the same when a change is sent again, so
+that a receiver can leave out what it has seen.
+"""
+
+import asyncio
+import base64
+import hmac
+import logging
+import time
+from functools import partial
+from hashlib import sha256
+
+import httpx
+
+from service.changes import Change, Changes
+from service.corpus.records import Records
+from service.writing import WritingThread
+
+log = logging.getLogger(__name__)
+
+_TIMEOUT_SECONDS = 15
+_LOOK_SECONDS = 0.5
+_FIRST_WAIT, _LONGEST_WAIT = 1.0, 300.0
+_DELIVERED = "webhook"
+SECRET_PREFIX = "whsec_"  # noqa: S105  (how a secret begins)
+
+
+class Webhook:
+    """`secret` is Standard Webhooks' form, whsec_ and base64; None: not signed."""
+
+    def __init__(
+        self, url: str, secret: str | None, *, changes: Changes, records: Records, thread: WritingThread
+    ) -> None:
+        self._url = url
+        self._key = None if secret is None else base64.b64decode(secret.removeprefix(SECRET_PREFIX))
+        self._changes = changes
+        self._records = records
+        self._thread = thread
+
+    async def run(self) -> None:
+        """Deliver until cancelled. The first change that it ever delivers is the last one before it was set up."""
+        wait = _FIRST_WAIT
+        async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, trust_env=False) as client:
+            while True:
+                delivered = await asyncio.to_thread(self._records.note, _DELIVERED)
+                due = await asyncio.to_thread(self._changes.after, None if delivered is None else int(delivered))
+                for change in due:
+                    problem = await self._send(client, change)
+                    if problem:
+                        log.warning("the webhook was not told of generation %d: %s", change.generation, problem)
+                        break
+                    await self._thread.run(partial(self._records.save_note, _DELIVERED, str(change.id)))
+                    wait = _FIRST_WAIT
+                else:
+                    await asyncio.sleep(_LOOK_SECONDS)
+                    continue
+                await asyncio.sleep(wait)
+                wait = min(2 * wait, _LONGEST_WAIT)
+
+    async def _send(self, client: httpx.AsyncClient, change: Change) -> str | None:
+        """What went wrong, if anything did."""
+        body = change.model_dump_json().encode()
+        headers = {"Content-Type": "application/json"} | self._signed(f"msg_{change.id}", int(time.time()), body)
+        try:
+            response = await client.post(self._url, content=body, headers=headers)
+        except httpx.HTTPError as error:
+            return type(error).__name__
+        return None if response.is_success else f"it answered {response.status_code}"
+
+    def _signed(self, identity: str, timestamp: int, body: bytes) -> dict[str, str]:
+        named = {"webhook-id": identity, "webhook-timestamp": str(timestamp)}
+        if self._key is None:
+            return named
+        digest = hmac.digest(self._key, f"{identity}.{timestamp}.".encode() + body, sha256)
+        return named | {"webhook-signature": f"v1,{base64.b64encode(digest).decode()}"}

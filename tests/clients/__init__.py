@@ -1,0 +1,1 @@
+"""Client packages of others, unmodified, as they call the service."""

@@ -1,0 +1,83 @@
+"""The packages that people have already: each, unmodified, gets the right vectors when its address is changed."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sentence_transformers import SentenceTransformer
+
+from tests import checkpoints
+from tests.clients import ask
+from tests.server import Server
+
+_ROOT = Path(__file__).parent.parent
+_HERE = Path(__file__).parent / "clients"
+_ENVIRONMENT = _ROOT / ".venv-clients"
+
+
+@pytest.fixture(scope="module")
+def python() -> Path:
+    """The interpreter of the clients' own environment, made once."""
+    found, installed = _ENVIRONMENT / "bin" / "python", _ENVIRONMENT / "installed"
+    wanted = (_HERE / "requirements.txt").read_text() + (_HERE / "constraints.txt").read_text()
+    if not installed.exists() or installed.read_text() != wanted:
+        subprocess.run([sys.executable, "-m", "venv", "--clear", _ENVIRONMENT], check=True)
+        needs = ["-c", "constraints.txt", "-r", "requirements.txt"]
+        subprocess.run([found, "-m", "pip", "install", "--quiet", *needs], cwd=_HERE, check=True)
+        installed.write_text(wanted)
+    return found
+
+
+@pytest.fixture(scope="module")
+def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A service with a key, which knows the name that the clients ask for."""
+    aliases = json.dumps({ask.MODEL: "active"})
+    with Server(tmp_path_factory.mktemp("keyed"), API_KEY=ask.KEY, ALIASES=aliases) as server:
+        yield server
+
+
+@pytest.mark.parametrize("client", list(ask.CLIENTS))
+def test_a_client_gets_the_vectors_of_sentence_transformers(keyed: Server, python: Path, client: str) -> None:
+    expected = SentenceTransformer(str(checkpoints.base()), device="cpu").encode(ask.TEXTS)
+    np.testing.assert_allclose(_ask(python, client, keyed), expected, atol=1e-5)
+
+
+def test_errors_are_those_that_the_client_of_openai_knows(keyed: Server, python: Path) -> None:
+    assert _ask(python, "errors", keyed) == [
+        ["NotFoundError", "model_not_found", True],
+        ["NotFoundError", "model_not_found", True],
+        ["BadRequestError", None, True],
+        ["BadRequestError", None, True],
+        ["BadRequestError", None, True],
+        ["AuthenticationError", "invalid_api_key", True],
+    ]
+
+
+def _ask(python: Path, client: str, server: Server) -> Any:
+    address = str(server.client.base_url).rstrip("/")
+    run = subprocess.run([python, _HERE / "ask.py", client, address], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr[-3000:]
+    return json.loads(run.stdout.strip().splitlines()[-1])
+
+
+def test_the_client_of_openai_under_node_gets_them_too(keyed: Server, tmp_path: Path) -> None:
+    if shutil.which("npm") is None and "CI" not in os.environ:
+        pytest.skip("it needs Node.js with npm")
+    for name in ("package.json", "ask.mjs"):
+        shutil.copy(_HERE / name, tmp_path)
+    subprocess.run(
+        ["npm", "install", "--silent", "--no-package-lock", "--no-audit", "--no-fund"], cwd=tmp_path, check=True
+    )
+    address = str(keyed.client.base_url).rstrip("/")
+    command = ["node", "ask.mjs", address, ask.KEY, ask.MODEL, json.dumps(ask.TEXTS)]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr[-3000:]
+    expected = SentenceTransformer(str(checkpoints.base()), device="cpu").encode(ask.TEXTS)
+    np.testing.assert_allclose(json.loads(run.stdout), expected, atol=1e-5)
