@@ -16,6 +16,7 @@ import httpx
 
 from service.changes import Change, Changes
 from service.corpus.records import Records
+from service.errors import InsufficientResources, StorageFailed
 from service.writing import WritingThread
 
 log = logging.getLogger(__name__)
@@ -47,11 +48,10 @@ class Webhook:
                 delivered = await asyncio.to_thread(self._records.note, _DELIVERED)
                 due = await asyncio.to_thread(self._changes.after, None if delivered is None else int(delivered))
                 for change in due:
-                    problem = await self._send(client, change)
+                    problem = await self._deliver(client, change)
                     if problem:
-                        log.warning("the webhook was not told of generation %d: %s", change.generation, problem)
+                        log.warning("the webhook is told again of generation %d: %s", change.generation, problem)
                         break
-                    await self._thread.run(partial(self._records.save_note, _DELIVERED, str(change.id)))
                     wait = _FIRST_WAIT
                 else:
                     await asyncio.sleep(_LOOK_SECONDS)
@@ -59,7 +59,7 @@ class Webhook:
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, _LONGEST_WAIT)
 
-    async def _send(self, client: httpx.AsyncClient, change: Change) -> str | None:
+    async def _deliver(self, client: httpx.AsyncClient, change: Change) -> str | None:
         """What went wrong, if anything did."""
         body = change.model_dump_json().encode()
         headers = {"Content-Type": "application/json"} | self._signed(f"msg_{change.id}", int(time.time()), body)
@@ -67,7 +67,13 @@ class Webhook:
             response = await client.post(self._url, content=body, headers=headers)
         except httpx.HTTPError as error:
             return type(error).__name__
-        return None if response.is_success else f"it answered {response.status_code}"
+        if not response.is_success:
+            return f"it answered {response.status_code}"
+        try:
+            await self._thread.run(partial(self._records.save_note, _DELIVERED, str(change.id)))
+        except (StorageFailed, InsufficientResources) as error:
+            return error.message
+        return None
 
     def _signed(self, identity: str, timestamp: int, body: bytes) -> dict[str, str]:
         named = {"webhook-id": identity, "webhook-timestamp": str(timestamp)}
