@@ -157,7 +157,7 @@ class Core:
         while True:
             await asyncio.sleep(_SEAL_EVERY)
             await self.activation.seal()
-            for number in self.changes.outlived(datetime.now(UTC)):
+            for number in await asyncio.to_thread(self.changes.outlived, datetime.now(UTC)):
                 await self.activation.release(number)
             if clock() - purged >= _PURGE_EVERY:
                 await self.activation.purge()

@@ -10,6 +10,7 @@ from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 EngineChoice = Literal["auto", "torch", "int8"]
+WEBHOOK_SECRET_PREFIX = "whsec_"  # noqa: S105  (how a secret of Standard Webhooks begins)
 
 
 class Settings(BaseSettings):
@@ -81,14 +82,12 @@ class Settings(BaseSettings):
     @classmethod
     def _standard(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret is not None:
+            given = secret.get_secret_value()
             try:
-                prefix, key = (
-                    secret.get_secret_value()[:6],
-                    base64.b64decode(secret.get_secret_value()[6:], validate=True),
-                )
+                key = base64.b64decode(given.removeprefix(WEBHOOK_SECRET_PREFIX), validate=True)
             except binascii.Error:
-                prefix, key = "", b""
-            if prefix != "whsec_" or not 24 <= len(key) <= 64:
+                key = b""
+            if not given.startswith(WEBHOOK_SECRET_PREFIX) or not 24 <= len(key) <= 64:
                 raise ValueError("must be whsec_ and 24 to 64 bytes in base64: echo whsec_$(openssl rand -base64 32)")
         return secret
 

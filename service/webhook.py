@@ -17,6 +17,7 @@ import httpx
 from service.changes import Change, Changes
 from service.corpus.records import Records
 from service.errors import InsufficientResources, StorageFailed
+from service.settings import WEBHOOK_SECRET_PREFIX
 from service.writing import WritingThread
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,6 @@ _TIMEOUT_SECONDS = 15
 _LOOK_SECONDS = 0.5
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 300.0
 _DELIVERED = "webhook"
-SECRET_PREFIX = "whsec_"  # noqa: S105  (how a secret begins)
 
 
 class Webhook:
@@ -35,7 +35,7 @@ class Webhook:
         self, url: str, secret: str | None, *, changes: Changes, records: Records, thread: WritingThread
     ) -> None:
         self._url = url
-        self._key = None if secret is None else base64.b64decode(secret.removeprefix(SECRET_PREFIX))
+        self._key = None if secret is None else base64.b64decode(secret.removeprefix(WEBHOOK_SECRET_PREFIX))
         self._changes = changes
         self._records = records
         self._thread = thread
@@ -43,16 +43,17 @@ class Webhook:
     async def run(self) -> None:
         """Deliver until cancelled. The first change that it ever delivers is the last one before it was set up."""
         wait = _FIRST_WAIT
+        noted = await asyncio.to_thread(self._records.note, _DELIVERED)
+        delivered = None if noted is None else int(noted)
         async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, trust_env=False) as client:
             while True:
-                delivered = await asyncio.to_thread(self._records.note, _DELIVERED)
-                due = await asyncio.to_thread(self._changes.after, None if delivered is None else int(delivered))
+                due = await asyncio.to_thread(self._changes.after, delivered)
                 for change in due:
                     problem = await self._deliver(client, change)
                     if problem:
                         log.warning("the webhook is told again of generation %d: %s", change.generation, problem)
                         break
-                    wait = _FIRST_WAIT
+                    delivered, wait = change.id, _FIRST_WAIT
                 else:
                     await asyncio.sleep(_LOOK_SECONDS)
                     continue

@@ -132,9 +132,8 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         """The text of token ids of the model's own tokenizer."""
         core.require_ready()
         generation = core.generations.acquire(request.model)
-        lists = [ids if isinstance(ids, list) else [ids] for ids in request.ids]
-        if request.ids and isinstance(request.ids[0], int):
-            lists = [[one for ids in lists for one in ids]]
+        alone = [one for one in request.ids if isinstance(one, int)]
+        lists = [alone] if alone else [ids for ids in request.ids if isinstance(ids, list)]
 
         def texts() -> list[str]:
             skip = request.skip_special_tokens

@@ -23,10 +23,8 @@ def check_texts(texts: Sequence[str], param: str, settings: Settings) -> None:
         check_text(text, param if len(texts) == 1 else f"{param}.{place}", settings)
 
 
-def texts_of(given: Given, encoder: Encoder, param: str) -> list[str]:
+def texts_of(given: list[str] | list[int] | list[list[int]], encoder: Encoder, param: str) -> list[str]:
     """The texts that a request gives as such, or as token ids of the model's own tokenizer."""
-    if isinstance(given, str):
-        return [given]
     texts: list[str] = []
     ids: list[int] = []
     for item in given:

@@ -31,7 +31,7 @@ _LOAD_ERRORS = (OSError, ValueError, RuntimeError, KeyError, TypeError, Attribut
 Side = Literal["query", "document"]
 _SIDES: tuple[Side | None, ...] = ("query", "document", None)
 Direction = Literal["left", "right"]
-_DIRECTIONS: tuple[Direction | None, ...] = (None, "left", "right")
+_DIRECTIONS: tuple[Direction, ...] = ("left", "right")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +88,9 @@ class Encoder:
             side: _padding(self._first(side)) for side in _SIDES
         }
         limits = {self._limit(side) for side in _SIDES if self._padding[side] is not None}
-        own: Direction = model.tokenizer.truncation_side if limits else "right"
+        self._cut: Direction = model.tokenizer.truncation_side if limits else "right"
         self._tokenizers = {
-            (limit, direction): _truncating(model.tokenizer, limit, direction or own)
+            (limit, direction): _truncating(model.tokenizer, limit, direction)
             for limit in limits
             for direction in _DIRECTIONS
         }
@@ -139,7 +139,9 @@ class Encoder:
         if self._padding[side] is None:
             # Only an estimate is needed: forward gives the text to the model's own preprocessing.
             return [Prepared(kind, text, [], min(len(text) // 4 + 2, self.max_length)) for text in texts]
-        encoded = self._tokenizers[self._limit(side), cut].encode_batch_fast([prompt + text for text in texts])
+        encoded = self._tokenizers[self._limit(side), cut or self._cut].encode_batch_fast(
+            [prompt + text for text in texts]
+        )
         return [Prepared(kind, text, ids := found.ids, len(ids)) for text, found in zip(texts, encoded, strict=True)]
 
     def count(self, text: str, side: Side | None, prompt_name: str | None = None) -> int:
