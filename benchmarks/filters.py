@@ -112,7 +112,7 @@ def _share(
     def search(query: Vectors) -> Any:
         view = partition.view
         chosen = None if tree is None else selections.of(view, _COLLECTION, tree)
-        return view.search(query, _K, chosen)[0]
+        return view.search(query[None], _K, chosen)[0][0]
 
     first = _ms(lambda: search(queries[0]))
     times, hits = [], []

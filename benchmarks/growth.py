@@ -65,10 +65,10 @@ def table(found: dict[str, Any]) -> str:
 def measure(folder: Path, size: int) -> dict[str, Any]:
     """Write so many documents, reload, stop, start again, and search."""
     for seed, name in enumerate(_MODELS):
-        _make_checkpoint(folder / name, seed)
+        make_static(folder / name, seed)
     with service.running(folder / "data", folder, _MODELS[0]) as started:
         service.write(started.base_url, texts.passages(size, words=_WORDS))
-        _settled(started)
+        service.settled(started)
         with _peak(started.process) as peak:
             reload = service.reload(started.base_url, _MODELS[1]).seconds
         switches = dict(_SWITCHED.findall(started.log.read_text()))
@@ -112,12 +112,6 @@ def draw(found: dict[str, Any], picture: Path) -> None:
     plt.close(figure)
 
 
-def _settled(started: service.Service) -> None:
-    """Wait until sealing, which goes on after the last write, is over."""
-    while started.process.cpu_percent(interval=2) > 5:
-        pass
-
-
 @contextmanager
 def _peak(process: psutil.Process) -> Iterator[list[int]]:
     """The most memory that the process has meanwhile, in the list's only element."""
@@ -147,8 +141,8 @@ def _searches(base_url: str) -> list[float]:
     return times
 
 
-def _make_checkpoint(folder: Path, seed: int) -> None:
-    """The word vectors of the base model, with a little noise of its own."""
+def make_static(folder: Path, seed: int) -> None:
+    """A static model: the word vectors of the base model, with a little noise of its own."""
     transformer = SentenceTransformer(str(base.folder()), device="cpu")
     words = transformer.state_dict()["0.model.embeddings.word_embeddings.weight"].numpy()
     noise = np.random.default_rng(seed).normal(scale=0.1 * words.std(), size=words.shape).astype(np.float32)

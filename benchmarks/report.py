@@ -5,7 +5,20 @@ import re
 from pathlib import Path
 from typing import Any
 
-from benchmarks import budget, contention, embedding, filters, growth, index, losses, proof, sample, swap, training
+from benchmarks import (
+    budget,
+    contention,
+    embedding,
+    filters,
+    growth,
+    index,
+    losses,
+    modes,
+    proof,
+    sample,
+    swap,
+    training,
+)
 
 REPORT = Path(__file__).parent.parent / "docs" / "measurements.md"
 README = Path(__file__).parent.parent / "README.md"
@@ -17,6 +30,7 @@ _BENCHMARKS: dict[str, Any] = {
     "swap": swap,
     "index": index,
     "filters": filters,
+    "modes": modes,
     "growth": growth,
     "contention": contention,
     "sample": sample,
@@ -69,6 +83,14 @@ found" are documents that the graph of FAISS leads to from nowhere. Encoding one
 has asked for before. The second table is where the index changes between its two ways of searching under a filter.
 
 {filters}
+
+## Modes of search
+
+`make bench-modes ARGS="--beir FOLDER..."`. all-MiniLM-L6-v2 as it is. cranfield: abstracts with human judgements
+(Cleverdon 1967); stackfaq: paraphrased questions. The times are of one client over HTTP, with a model that encodes in
+no time, on passages in which most words are common.
+
+{modes}
 
 ## Growth
 

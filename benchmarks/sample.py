@@ -32,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--beir", type=Path, help="a folder with corpus.jsonl, queries.jsonl and qrels/test.tsv")
     given = parser.parse_args()
-    judged = _beir(given.beir) if given.beir else load_sample()
+    judged = load_beir(given.beir) if given.beir else load_sample()
     found = measure(judged)
     print(table(found))
     if not given.beir:
@@ -85,7 +85,9 @@ def load_sample() -> Judged:
     return Judged(found["queries"], found["corpus"], good, bad)
 
 
-def _beir(folder: Path) -> Judged:
+def load_beir(folder: Path) -> Judged:
+    """The test split of a folder in BEIR's layout."""
+
     def texts(name: str) -> dict[str, str]:
         rows = map(json.loads, (folder / name).read_text(encoding="utf-8").splitlines())
         return {row["_id"]: f"{row.get('title', '')} {row['text']}".strip() for row in rows}

@@ -64,6 +64,12 @@ def write(base_url: str, passages: Iterable[str]) -> None:
     ).raise_for_status()
 
 
+def settled(started: Service) -> None:
+    """Wait until sealing, which goes on after the last write, is over."""
+    while started.process.cpu_percent(interval=2) > 5:
+        pass
+
+
 def reload(base_url: str, model: str) -> Reloaded:
     """Reload `model`; raises RuntimeError if it was not done."""
     began = time.perf_counter()

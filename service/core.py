@@ -12,6 +12,7 @@ from service.catalogue import Catalogue, base_folder
 from service.changes import Changes
 from service.corpus.database import Database
 from service.corpus.documents import DEFAULT_COLLECTION, Documents
+from service.corpus.keywords import Keywords
 from service.corpus.records import Records
 from service.encoder.encoders import Encoders
 from service.encoder.scheduler import Scheduler
@@ -20,7 +21,9 @@ from service.errors import NotReady
 from service.generation import Generations
 from service.index.graphs import Graphs
 from service.reload import Reloads
+from service.retrieval import Retrieval
 from service.search import Search
+from service.selection import Selections
 from service.settings import Settings
 from service.startup import Startup
 from service.steps import Reached, unwatched
@@ -122,7 +125,9 @@ class Core:
                 records=self.records,
                 thread=self._thread,
             )
-        self.search = Search(self.documents, self.encoding)
+        self.search = Search(
+            self.documents, Retrieval(Keywords(self._database), Selections(self.documents)), self.encoding
+        )
         self.writing = Writing(self.documents, self.generations, self.encoding, self._thread, reached)
 
     async def start(self) -> None:

@@ -1,86 +1,96 @@
-"""One query through one generation."""
+"""Queries through one generation: encode, rank, fetch."""
 
 import asyncio
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from service.corpus.documents import Document, Documents
-from service.corpus.filters import Filter
+from service.corpus.highlights import Span, spans
 from service.encoder.engine import Vectors
 from service.encoding import Encoding
 from service.errors import NotFound
+from service.fusion import Scored
 from service.generation import Generation
-from service.selection import Selections
+from service.retrieval import Asked, Part, Ranked, Retrieval
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A document and its cosine to the query, in [-1, 1]."""
+    """A document and its score in the mode that was asked.
+
+    `standing` is its rank, from 1, and score in each part of the search that has it, `spans` are the [start, end) of
+    the words of the query in its text, in characters.
+    """
 
     score: float
     document: Document
+    standing: Mapping[Part, tuple[int, float]]
+    spans: Sequence[Span]
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The hits, best first, and the seconds that each part of finding them took, waiting for its turn included."""
+    """The hits of each query, best first, and the seconds that each step took, waiting for its turn included."""
 
-    hits: list[Hit]
+    hits: list[list[Hit]]
     seconds: dict[str, float]
 
 
 class Search:
     """Finds documents; everything it uses comes from the generation that it is given."""
 
-    def __init__(self, documents: Documents, encoding: Encoding) -> None:
+    def __init__(self, documents: Documents, retrieval: Retrieval, encoding: Encoding) -> None:
         self._documents = documents
+        self._retrieval = retrieval
         self._encoding = encoding
-        self._selections = Selections(documents)
 
     async def run(
         self,
         generation: Generation,
-        query: str,
+        queries: Sequence[str],
+        asked: Asked,
         *,
-        k: int,
-        collection: str,
-        tree: Filter | None = None,
-        min_score: float | None = None,
+        vectors: Vectors | None = None,
+        highlight: bool = False,
     ) -> Found:
-        """Up to `k` documents of the collection that pass the filter, best first.
+        """What is asked of each query; `vectors` (n, dimensions) of the generation's encoder spare encoding them.
 
         Raises NotFound for an unknown collection.
         """
+        collection = asked.collection
         if not generation.index.has(collection) and not await asyncio.to_thread(self._documents.exists, collection):
             raise NotFound(await asyncio.to_thread(self._unknown, collection), "collection")
         began = time.perf_counter()
-        (vector,) = await self._encoding.embed(generation.encoder, [query], "query")
+        if vectors is None and asked.mode != "keyword":
+            vectors = await self._encoding.embed(generation.encoder, queries, "query")
         encoded = time.perf_counter()
-        hits, searching = await asyncio.to_thread(self._find, generation, vector, k, collection, tree, min_score)
-        ended = time.perf_counter()
-        return Found(hits, {"encode": encoded - began, "search": searching, "fetch": ended - encoded - searching})
 
-    def _find(
-        self,
-        generation: Generation,
-        vector: Vectors,
-        k: int,
-        collection: str,
-        tree: Filter | None,
-        min_score: float | None,
-    ) -> tuple[list[Hit], float]:
-        """The hits, and the seconds until they were known by number."""
-        began = time.perf_counter()
-        # The view first: what is in it stays in the corpus for a while, so the filter cannot miss it.
-        view = generation.index.view(collection)
-        allowed = None if tree is None else self._selections.of(view, collection, tree)
-        seqs, scores = view.search(vector, k, allowed)
-        if min_score is not None:
-            seqs, scores = seqs[scores >= min_score], scores[scores >= min_score]
-        searching = time.perf_counter() - began
-        found = self._documents.versions(seqs.tolist())
-        hits = zip(seqs.tolist(), scores, strict=True)
-        return [Hit(float(score), found[seq]) for seq, score in hits if seq in found], searching
+        def find() -> tuple[list[list[Hit]], float]:
+            start = time.perf_counter()
+            rankings = self._retrieval.rank(generation.index, queries, vectors, asked)
+            searching = time.perf_counter() - start
+            return self._fetched(queries, rankings, highlight=highlight), searching
+
+        hits, searching = await asyncio.to_thread(find)
+        fetching = time.perf_counter() - encoded - searching
+        return Found(hits, {"encode": encoded - began, "search": searching, "fetch": fetching})
+
+    def _fetched(self, queries: Sequence[str], rankings: Sequence[Ranked], *, highlight: bool) -> list[list[Hit]]:
+        documents = self._documents.versions(list({seq for ranked in rankings for seq, _ in ranked.found}))
+        found: list[list[Hit]] = []
+        for query, ranked in zip(queries, rankings, strict=True):
+            kept = [(seq, score) for seq, score in ranked.found if seq in documents]
+            texts = [documents[seq].text for seq, _ in kept]
+            marked = spans(query, texts) if highlight else [[]] * len(texts)
+            standings = _standings(ranked.parts)
+            found.append(
+                [
+                    Hit(score, documents[seq], standings.get(seq, {}), own)
+                    for (seq, score), own in zip(kept, marked, strict=True)
+                ]
+            )
+        return found
 
     def _unknown(self, collection: str) -> str:
         known = [name for name, _ in self._documents.collections()]
@@ -88,3 +98,11 @@ class Search:
         return (
             f"there is no collection {collection[:80]!r}: there are {listed or 'none yet, POST /documents makes one'}"
         )
+
+
+def _standings(parts: Mapping[Part, Scored]) -> dict[int, dict[Part, tuple[int, float]]]:
+    found: dict[int, dict[Part, tuple[int, float]]] = {}
+    for name, part in parts.items():
+        for rank, (seq, score) in enumerate(part, 1):
+            found.setdefault(seq, {})[name] = (rank, score)
+    return found

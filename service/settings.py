@@ -70,7 +70,8 @@ class Settings(BaseSettings):
     max_inputs: int = Field(4096, ge=1, description="most texts or documents in one JSON request")
     max_text: int = Field(200_000, ge=1, description="longest single text")
     max_metadata: int = Field(65_536, ge=2, description="largest metadata of one document, as JSON")
-    max_k: int = Field(1000, ge=1, description="largest `k` of a search")
+    max_k: int = Field(1000, ge=1, description="largest `k` of a search, `offset` included")
+    max_queries: int = Field(128, ge=1, description="most questions of one search")
     max_checkpoint: int = Field(8 << 30, ge=1, description="largest checkpoint, unpacked")
 
     memory_reserve: int = Field(256 << 20, ge=0, description="memory that a reload must leave free")

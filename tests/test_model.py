@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +28,8 @@ from service.corpus.documents import Document
 from service.errors import InvalidRequest, NotFound
 from service.index import index, partition
 from service.job import Job
+from service.retrieval import Asked
+from service.search import Hit
 from service.settings import Settings
 
 _T = TypeVar("_T")
@@ -222,10 +225,9 @@ class ServiceMachine(RuleBasedStateMachine):
     def compare(
         self, collection: str, query: str, k: int, known: dict[str, Document], condition: dict[str, Any] | None
     ) -> None:
-        tree = None if condition is None else filters.parse(condition)
-        generation = self.core.generations.acquire()
+        asked = Asked(k=k, collection=collection, tree=None if condition is None else filters.parse(condition))
         try:
-            hits = self.run(self.core.search.run(generation, query, k=k, collection=collection, tree=tree)).hits
+            hits = self.search(query, asked)
         except NotFound:
             assert not self.known[collection]
             return
@@ -236,6 +238,16 @@ class ServiceMachine(RuleBasedStateMachine):
             assert hit.score == pytest.approx(scores[hit.document.id], abs=1e-5)
         best = sorted(scores.values(), reverse=True)[:k]
         np.testing.assert_allclose([hit.score for hit in hits], best, atol=1e-5)
+
+        sharing = {key for key, document in known.items() if set(document.text.split()) & set(query.split())}
+        worded = self.search(query, replace(asked, mode="keyword"))
+        assert len(worded) == min(k, len(sharing))
+        assert {hit.document.id for hit in worded} <= sharing
+        assert all(known[hit.document.id] == hit.document for hit in worded)
+
+    def search(self, query: str, asked: Asked) -> list[Hit]:
+        (hits,) = self.run(self.core.search.run(self.core.generations.acquire(), [query], asked)).hits
+        return hits
 
     def activated(self, name: str) -> None:
         if name != self.active:

@@ -57,7 +57,7 @@ def expected(documents: Documents, partition: Partition, source: dict[str, Any])
 def check(documents: Documents, selections: Selections, partition: Partition) -> None:
     for source in FILTERS:
         allowed = selections.of(partition.view, "c", filters.parse(source))
-        found, _ = partition.view.search(vectors(1)[0], 10_000, allowed)
+        ((found, _),) = partition.view.search(vectors(1), 10_000, allowed)
         assert sorted(found.tolist()) == expected(documents, partition, source), source
 
 

@@ -1,9 +1,11 @@
-"""`POST /search`: a question in, documents out, all of one generation."""
+"""`POST /search`: questions in, documents out, all of one generation."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Self
 
+import numpy as np
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.api.answers import answer
 from service.api.body import StrictRoute
@@ -12,20 +14,57 @@ from service.api.texts import check_text
 from service.core import Core
 from service.corpus import filters
 from service.corpus.documents import DEFAULT_COLLECTION
-from service.errors import InvalidRequest
+from service.encoder.engine import Vectors
+from service.errors import InvalidRequest, TooLarge
+from service.fusion import Fusion, Weights
+from service.generation import Generation
+from service.retrieval import Asked, Mode
+from service.search import Hit
+from service.settings import Settings
 
 
-class SearchRequest(BaseModel):
-    """What to search, and where."""
+class PartWeights(BaseModel):
+    """How much each part of a hybrid search counts."""
 
     model_config = ConfigDict(extra="forbid")
 
-    query: str
-    k: int = Field(10, ge=1, description="most results")
-    mode: Literal["dense"] = "dense"
+    dense: float = Field(ge=0, le=1000, description="weight of what was found by vector")
+    keyword: float = Field(ge=0, le=1000, description="weight of what was found by keyword")
+
+    @model_validator(mode="after")
+    def _one_counts(self) -> Self:
+        if not self.dense + self.keyword:
+            raise ValueError("one of the weights must be above 0")
+        return self
+
+
+class SearchRequest(BaseModel):
+    """What to search, where, and what to tell of it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: str | list[str] = Field(description="a question, or several, which are searched as one batch")
+    query_vector: list[float] | list[list[float]] | None = Field(
+        None, description="the vector of the query, or one for each, made by the active checkpoint: name it in `model`"
+    )
+    model: str | None = Field(None, description="id of the checkpoint that made `query_vector`")
+    k: int = Field(10, ge=1, description="most results of a query")
+    offset: int = Field(0, ge=0, description="results to leave out at the beginning, to page")
+    mode: Mode = Field("dense", description="by vector, by keyword (BM25), or by both")
+    fusion: Fusion = Field(
+        "score", description="hybrid: the weighted mean of cosine and BM25's share of its most, or of reciprocal ranks"
+    )
+    weights: PartWeights | None = Field(
+        None, description="of the parts of a hybrid search; by default 2 to 1 with scores, and 1 to 0.1 with ranks"
+    )
     filter: dict[str, Any] | None = Field(None, description='metadata conditions such as {"year": {"gte": 2024}}')
-    collection: str = DEFAULT_COLLECTION
-    min_score: float | None = Field(None, description="leave out results with a lower cosine")
+    collection: str = Field(DEFAULT_COLLECTION, description="the documents' collection")
+    min_score: float | None = Field(None, description="leave out results with a lower score")
+    diversity: float = Field(
+        0, ge=0, le=1, description="0: by relevance alone; above: less of what is like a better result (MMR)"
+    )
+    highlight: bool = Field(False, description="tell where the words of the query are in each text")
+    explain: bool = Field(False, description="tell rank and score of each result in each part of the search")
 
 
 def routes(core: Core, keys: Keys) -> APIRouter:
@@ -34,34 +73,92 @@ def routes(core: Core, keys: Keys) -> APIRouter:
 
     @router.post("/search")
     async def search(request: Annotated[SearchRequest, ...]) -> Response:
-        """The documents nearest to the query by cosine, best first."""
+        """The documents that answer the query, best first; of several queries a list for each.
+
+        `score` is the cosine in dense mode, BM25 in keyword mode, and their fusion in hybrid mode. Equal scores keep
+        the order of writing.
+        """
         core.require_ready()
-        check_text(request.query, "query", core.settings)
-        if request.k > core.settings.max_k:
-            raise InvalidRequest(f"k must be 1 to {core.settings.max_k}: ask for fewer, or raise INSTAR_MAX_K", "k")
-        tree = None if request.filter is None else filters.parse(request.filter)
-        generation = core.generations.acquire()
-        found = await core.search.run(
-            generation,
-            request.query,
+        queries = [request.query] if isinstance(request.query, str) else request.query
+        _check(request, queries, core.settings)
+        asked = Asked(
             k=request.k,
             collection=request.collection,
-            tree=tree,
+            mode=request.mode,
+            offset=request.offset,
+            tree=None if request.filter is None else filters.parse(request.filter),
             min_score=request.min_score,
+            fusion=request.fusion,
+            weights=None if request.weights is None else Weights(request.weights.dense, request.weights.keyword),
+            diversity=request.diversity,
         )
+        generation = core.generations.acquire()
+        vectors = _vectors(request, len(queries), generation)
+        found = await core.search.run(generation, queries, asked, vectors=vectors, highlight=request.highlight)
+        results = [[_result(hit, request) for hit in hits] for hits in found.hits]
         content = {
             "generation": generation.number,
             "model": generation.model,
-            "results": [
-                {
-                    "id": hit.document.id,
-                    "score": hit.score,
-                    "text": hit.document.text,
-                    "metadata": hit.document.metadata,
-                }
-                for hit in found.hits
-            ],
+            "results": results[0] if isinstance(request.query, str) else results,
         }
         return answer(content, generation, found.seconds)
 
     return router
+
+
+def _check(request: SearchRequest, queries: Sequence[str], settings: Settings) -> None:
+    if not queries:
+        raise InvalidRequest("query is empty: send at least one", "query")
+    if len(queries) > settings.max_queries:
+        raise TooLarge(
+            f"query has {len(queries)} questions, more than {settings.max_queries}: send parts, or raise"
+            " INSTAR_MAX_QUERIES",
+            "query",
+        )
+    for place, query in enumerate(queries):
+        check_text(query, "query" if isinstance(request.query, str) else f"query.{place}", settings)
+    if request.k > settings.max_k:
+        raise InvalidRequest(f"k must be 1 to {settings.max_k}: ask for fewer, or raise INSTAR_MAX_K", "k")
+    if request.offset + request.k > settings.max_k:
+        raise InvalidRequest(
+            f"offset + k must be {settings.max_k} at most: narrow the search by a filter, or raise INSTAR_MAX_K",
+            "offset",
+        )
+
+
+def _vectors(request: SearchRequest, queries: int, generation: Generation) -> Vectors | None:
+    """The unit vectors (n, dimensions) that the request brings."""
+    if request.query_vector is None:
+        return None
+    if request.mode == "keyword":
+        raise InvalidRequest("query_vector has no use in keyword mode: leave it out", "query_vector")
+    if request.model != generation.model:
+        raise InvalidRequest(
+            f"query_vector must be made by {generation.model}, which is active, and model must say so: embed the query"
+            " again, or leave query_vector out",
+            "model",
+        )
+    dimensions = generation.encoder.dimensions
+    try:
+        given = np.array(
+            [request.query_vector] if isinstance(request.query, str) else request.query_vector, dtype=np.float32
+        )
+    except ValueError:
+        # Rows of different lengths.
+        given = np.empty(0, dtype=np.float32)
+    if given.shape != (queries, dimensions):
+        raise InvalidRequest(f"query_vector must be {dimensions} numbers, or as many for each query", "query_vector")
+    lengths = np.linalg.norm(given, axis=1, keepdims=True)
+    if not (np.isfinite(lengths) & (lengths > 0)).all():
+        raise InvalidRequest("query_vector must be finite and not all 0", "query_vector")
+    return np.ascontiguousarray(given / lengths)
+
+
+def _result(hit: Hit, request: SearchRequest) -> dict[str, Any]:
+    document = hit.document
+    result = {"id": document.id, "score": hit.score, "text": document.text, "metadata": document.metadata}
+    if request.highlight:
+        result["highlights"] = hit.spans
+    if request.explain:
+        result["explain"] = {part: {"rank": rank, "score": score} for part, (rank, score) in hit.standing.items()}
+    return result

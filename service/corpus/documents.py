@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from service.corpus import keywords
 from service.corpus.database import Database
 from service.corpus.filters import Condition, Filter, Seqs, attributes, evaluate
 
@@ -93,6 +94,8 @@ class Documents:
         self._database = database
         with database.write() as connection:
             connection.executescript(SCHEMA)
+        with database.write() as connection:
+            keywords.create(connection)
 
     def put(self, collection: str, documents: Sequence[Document], prepare: Prepare) -> Change:
         """Upsert by id in one transaction; of documents with the same id the last one stays.
@@ -112,6 +115,7 @@ class Documents:
                     (collection, document.id, document.text, metadata),
                 ).fetchone()
                 added.append(row[0])
+                keywords.add(connection, row[0], collection, document.text)
                 connection.executemany(
                     "INSERT INTO attributes VALUES (?, ?, ?, ?, ?)",
                     _attribute_rows(collection, row[0], document.metadata),
@@ -240,9 +244,10 @@ class Documents:
         with self._database.write() as connection:
             for seq in seqs:
                 rows = connection.execute(
-                    "DELETE FROM documents WHERE seq = ? AND dead = 1 RETURNING collection, metadata", (seq,)
+                    "DELETE FROM documents WHERE seq = ? AND dead = 1 RETURNING collection, text, metadata", (seq,)
                 ).fetchall()
-                for collection, metadata in rows:
+                for collection, text, metadata in rows:
+                    keywords.remove(connection, seq, collection, text)
                     connection.executemany(
                         "DELETE FROM attributes WHERE (collection, key, kind, value, seq) = (?, ?, ?, ?, ?)",
                         _attribute_rows(collection, seq, json.loads(metadata)),

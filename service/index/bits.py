@@ -33,6 +33,12 @@ def places(bits: Bits, size: int) -> Places:
     return np.flatnonzero(unpack(bits, size))
 
 
+def has(bits: Bits, wanted: Places) -> NDArray[np.bool_]:
+    """Which of the `wanted` places are in the set."""
+    found: NDArray[np.bool_] = (bits[wanted >> 3] >> (wanted & 7) & 1).astype(np.bool_)
+    return found
+
+
 def everything(size: int) -> Bits:
     """All of `size` places."""
     return np.full(-(-size // 8), 255, dtype=np.uint8)

@@ -53,6 +53,11 @@ class Index:
         return self.view(collection).live > 0
 
     @property
+    def collections(self) -> int:
+        """How many collections have been written to."""
+        return len(self._partitions)
+
+    @property
     def documents(self) -> int:
         """How many documents are searchable."""
         return sum(partition.view.live for partition in list(self._partitions.values()))

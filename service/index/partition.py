@@ -48,33 +48,50 @@ class View:
     fresh_live: Mask
     fresh: int
 
-    def search(self, query: Vectors, k: int, allowed: Selection | None) -> tuple[Seqs, Vectors]:
-        """Sequence numbers and cosines of the `k` best for a unit vector (dimensions,), best first.
+    def search(self, queries: Vectors, k: int, allowed: Selection | None) -> list[tuple[Seqs, Vectors]]:
+        """For each unit vector of (n, dimensions) sequence numbers and cosines of its `k` best, best first.
 
         `allowed` narrows it to those documents. Equal scores keep the order of writing.
         """
-        seqs: list[Seqs] = []
-        scores: list[Vectors] = []
+        none: tuple[Seqs, Vectors] = np.empty(0, np.int64), np.empty(0, np.float32)
+        found = [[none] for _ in queries]
         if self.sealed is not None:
-            found_scores, found = self.sealed.search(query[None, :], k, self._sealed_allowed(allowed))
-            hit = found[0] >= 0
-            seqs.append(self.sealed.seqs[found[0][hit]])
-            scores.append(found_scores[0][hit])
+            for own, scores, places in zip(
+                found, *self.sealed.search(queries, k, self._sealed_allowed(allowed)), strict=True
+            ):
+                hit = places >= 0
+                own.append((self.sealed.seqs[places[hit]], scores[hit]))
         live = self.fresh_live[: self.fresh]
-        if allowed is not None:
-            live = live & allowed.fresh
-        rows = np.flatnonzero(live)
+        rows = np.flatnonzero(live if allowed is None else live & allowed.fresh)
         if len(rows):
-            fresh_scores = (self.fresh_vectors[: self.fresh] @ query)[rows]
-            if len(rows) > k:
-                best = np.argpartition(-fresh_scores, k - 1)[:k]
-                rows, fresh_scores = rows[best], fresh_scores[best]
-            seqs.append(self.fresh_seqs[rows])
-            scores.append(fresh_scores)
-        all_seqs = np.concatenate(seqs) if seqs else np.empty(0, np.int64)
-        all_scores = np.concatenate(scores) if scores else np.empty(0, np.float32)
-        order = np.lexsort((all_seqs, -all_scores))[:k]
-        return all_seqs[order], all_scores[order]
+            for own, query in zip(found, queries, strict=True):
+                scores = (self.fresh_vectors[: self.fresh] @ query)[rows]
+                best = np.argpartition(-scores, k - 1)[:k] if len(rows) > k else slice(None)
+                own.append((self.fresh_seqs[rows[best]], scores[best]))
+        return [_best(own, k) for own in found]
+
+    def holds(self, seqs: Seqs, allowed: Selection | None) -> Mask:
+        """Which of `seqs` are documents of the view, and among those that are `allowed`."""
+        held = np.zeros(len(seqs), dtype=np.bool_)
+        if self.sealed is not None:
+            known, places = _located(self.sealed.seqs, seqs)
+            live = self._sealed_allowed(allowed)
+            held[known] = True if live is None else bits.has(live, places)
+        known, places = _located(self.fresh_seqs[: self.fresh], seqs)
+        held[known] = (
+            self.fresh_live[places] if allowed is None else (self.fresh_live[: self.fresh] & allowed.fresh)[places]
+        )
+        return held
+
+    def vectors_of(self, seqs: Seqs) -> Vectors:
+        """The vectors (n, dimensions) of documents that the view holds."""
+        found = np.empty((len(seqs), self.fresh_vectors.shape[1]), dtype=np.float32)
+        if self.sealed is not None:
+            known, places = _located(self.sealed.seqs, seqs)
+            found[known] = self.sealed.vectors_of(places)
+        known, places = _located(self.fresh_seqs[: self.fresh], seqs)
+        found[known] = self.fresh_vectors[places]
+        return found
 
     def live_seqs(self) -> Seqs:
         """Ascending sequence numbers of all documents in the view."""
@@ -152,11 +169,11 @@ class Partition:
     def _without(self, view: View, died: Sequence[int]) -> View:
         gone = np.asarray(died, dtype=np.int64)
         if view.sealed is not None:
-            places = _find(view.sealed.seqs, gone)
+            _, places = _located(view.sealed.seqs, gone)
             if len(places):
                 live = bits.everything(len(view.sealed.seqs)) if view.sealed_live is None else view.sealed_live
                 view = replace(view, sealed_live=bits.without(live, places))
-        places = _find(view.fresh_seqs[: view.fresh], gone)
+        _, places = _located(view.fresh_seqs[: view.fresh], gone)
         if len(places):
             fresh_live = view.fresh_live.copy()
             fresh_live[places] = False
@@ -177,10 +194,15 @@ class Partition:
         return replace(view, fresh_seqs=seqs, fresh_vectors=matrix, fresh_live=live, fresh=end)
 
 
-def _find(ascending: Seqs, wanted: Seqs) -> Places:
-    """Places of those `wanted` that are in `ascending`."""
+def _best(found: Sequence[tuple[Seqs, Vectors]], k: int) -> tuple[Seqs, Vectors]:
+    seqs, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    order = np.lexsort((seqs, -scores))[:k]
+    return seqs[order], scores[order]
+
+
+def _located(ascending: Seqs, wanted: Seqs) -> tuple[Places, Places]:
+    """Which of those `wanted` are in `ascending`, and their places there."""
     places = np.searchsorted(ascending, wanted)
-    inside = places < len(ascending)
-    places, wanted = places[inside], wanted[inside]
-    found: Places = places[ascending[places] == wanted]
-    return found
+    inside = np.flatnonzero(places < len(ascending))
+    known = inside[ascending[places[inside]] == wanted[inside]]
+    return known, places[known]

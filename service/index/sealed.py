@@ -58,6 +58,11 @@ class Sealed:
         held = _held(self.index)
         return held if self.distinct is None else held[self.distinct.of]
 
+    def vectors_of(self, places: Places) -> Vectors:
+        """Those of some places (n, dimensions)."""
+        rows: Vectors = _held(self.index)[places if self.distinct is None else self.distinct.of[places]]
+        return rows
+
     def search(self, queries: Vectors, k: int, allowed: Bits | None) -> tuple[Vectors, Places]:
         """The `k` best scores (n, k) and places of each query among the places `allowed`, or all.
 

@@ -1,0 +1,54 @@
+"""How many versions have a phrase: counted when it is first asked for, and remembered.
+
+Counting goes through all of them, so that what costs most, the words of every question, is what is remembered soonest.
+"""
+
+import sqlite3
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from service.corpus.words import Phrase
+
+_REMEMBERED = 10_000
+# Counts are good while no more has been written than this, of all that was ever written.
+_GROWTH = 1.1
+
+
+class Frequencies:
+    """Counts of phrases, as of one moment that is not long ago. Safe from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._written = -1
+        self._versions = 0
+        self._counts: OrderedDict[Phrase, int] = OrderedDict()
+
+    def of(self, connection: sqlite3.Connection, phrases: Sequence[Phrase]) -> tuple[int, list[int]]:
+        """How many versions there are, and how many of them have each of the phrases."""
+        (written,) = connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").fetchone()
+        with self._lock:
+            if not self._written <= written <= _GROWTH * self._written:
+                self._written = written
+                (self._versions,) = connection.execute("SELECT count(*) FROM keywords_docsize").fetchone()
+                self._counts.clear()
+            versions = self._versions
+            known = {phrase: self._counts[phrase] for phrase in phrases if phrase in self._counts}
+        for phrase in phrases:
+            if phrase not in known:
+                known[phrase] = _count(connection, phrase)
+        with self._lock:
+            if versions == self._versions:
+                for phrase in phrases:
+                    self._counts[phrase] = known[phrase]
+                    self._counts.move_to_end(phrase)
+            while len(self._counts) > _REMEMBERED:
+                self._counts.popitem(last=False)
+        # A count may be younger than the number of versions.
+        return versions, [min(known[phrase], versions) for phrase in phrases]
+
+
+def _count(connection: sqlite3.Connection, phrase: Phrase) -> int:
+    match = f'text : "{" ".join(phrase)}"'
+    (found,) = connection.execute("SELECT count(*) FROM keywords WHERE keywords MATCH ?", (match,)).fetchone()
+    return int(found)

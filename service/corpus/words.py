@@ -1,0 +1,82 @@
+"""What of a text is looked up by keyword: the same words for documents and for queries.
+
+A word is a run of letters, marks and digits (Unicode's categories L, M, N and Co), in its compatibility form (NFKC).
+Scripts that put no spaces between words give one word for each character, which queries look up in pairs, as Lucene's
+CJKBigramFilter does. Case, diacritics and English endings are SQLite's part (`service.corpus.keywords`).
+"""
+
+import unicodedata
+
+# Thai and Lao, Myanmar, Hangul Jamo, Khmer, kana, Han, Hangul syllables, and the Han characters of later planes.
+_UNSPACED = (
+    (0x0E00, 0x0EFF),
+    (0x1000, 0x109F),
+    (0x1100, 0x11FF),
+    (0x1780, 0x17FF),
+    (0x3005, 0x3007),
+    (0x3040, 0x30FF),
+    (0x31F0, 0x31FF),
+    (0x3400, 0x4DBF),
+    (0x4E00, 0x9FFF),
+    (0xAC00, 0xD7AF),
+    (0xF900, 0xFAFF),
+    (0x20000, 0x323AF),
+)
+
+Phrase = tuple[str, ...]
+
+
+class _Letters(dict[int, str]):
+    """What stands for each character, found out at its first use."""
+
+    def __missing__(self, code: int) -> str:
+        plain = unicodedata.normalize("NFKC", chr(code))
+        self[code] = found = "".join(map(_letter, plain))
+        return found
+
+
+def _letter(character: str) -> str:
+    if is_unspaced(character):
+        return f" {character} "
+    category = unicodedata.category(character)
+    return character if category[0] in "LMN" or category == "Co" else " "
+
+
+def is_unspaced(character: str) -> bool:
+    """Whether it belongs to a script without spaces between words."""
+    return any(first <= ord(character) <= last for first, last in _UNSPACED)
+
+
+_LETTERS = _Letters()
+
+
+def letters(text: str) -> list[str]:
+    """What stands for each character of the text."""
+    return [_LETTERS[ord(character)] for character in text]
+
+
+def spaced(text: str) -> str:
+    """Its words with spaces between them."""
+    # ASCII is split by SQLite in the same way.
+    return text if text.isascii() else text.translate(_LETTERS)
+
+
+def phrases(query: str, most: int) -> list[Phrase]:
+    """What to look up for `query`, each once, up to `most`, in its order.
+
+    `place_pin` and `E-1043` are looked up as a whole, which no other text has by chance, and in their parts.
+    """
+    found: dict[Phrase, None] = {}
+    for chunk in query.split():
+        words = chunk.translate(_LETTERS).split()
+        apart = [is_unspaced(word[0]) for word in words]
+        if len(words) > 1 and not any(apart):
+            found[tuple(words)] = None
+        for place, word in enumerate(words):
+            follows = apart[place] and place > 0 and apart[place - 1]
+            leads = apart[place] and place + 1 < len(words) and apart[place + 1]
+            if leads:
+                found[word, words[place + 1]] = None
+            elif not follows:
+                found[word,] = None
+    return list(found)[:most]

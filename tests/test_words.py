@@ -1,0 +1,96 @@
+"""Words: identifiers, any script, and what both sides of a keyword search agree on."""
+
+import sqlite3
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.corpus import keywords, words
+from service.corpus.highlights import spans
+
+FOUND = [
+    ("place_pin -layer", "run place_pin with -layer metal1 first"),
+    ("E-1043", "the error E-1043 means that a tithe is missing"),
+    ("1043", "the error E-1043 means that a tithe is missing"),
+    ("getUserName", "call getUserName() twice"),
+    ("foo.bar::Baz", "see foo.bar::Baz for more"),
+    ("CAFÉ", "a cafe by the harbour"),
+    ("cafe", "un caf\u00e9 noir"),
+    ("cafe", "un cafe\u0301 noir"),
+    ("pinning", "pins are placed here"),
+    ("Straße", "in der STRASSE oder Straße"),
+    ("ABC", "\uff21\uff22\uff23 in full width"),
+    ("数据库", "连接数据库失败"),
+    ("カタカナ", "ｶﾀｶﾅ in half width"),
+    ("ひらがな", "これはひらがなです"),
+    ("검색", "문서를 검색합니다"),
+    ("ค้นหา", "ระบบค้นหาเอกสาร"),
+    ("हिन्दी", "यह हिन्दी में है"),
+    ("Москва", "в городе москва"),
+    ("العربية", "اللغة العربية هنا"),
+]
+NOT_FOUND = [
+    ("place_pins_now", "nothing of it"),
+    ("数库", "连接数据库失败"),
+    ("cat", "concatenate"),
+    ("-", "a - b"),
+    ('" OR collection : *', "any of it"),
+]
+
+
+def found(query: str, text: str) -> bool:
+    connection = sqlite3.connect(":memory:")
+    connection.execute("CREATE TABLE documents (seq, collection, text)")
+    keywords.create(connection)
+    keywords.add(connection, 1, "any", text)
+    looked_up = words.phrases(query, keywords.MOST_PHRASES)
+    if not looked_up:
+        return False
+    rows = connection.execute("SELECT 1 FROM keywords WHERE keywords MATCH ?", (keywords.expression(looked_up),))
+    return bool(rows.fetchall())
+
+
+@pytest.mark.parametrize(("query", "text"), FOUND)
+def test_what_people_look_for_is_found(query: str, text: str) -> None:
+    assert found(query, text)
+
+
+@pytest.mark.parametrize(("query", "text"), NOT_FOUND)
+def test_what_is_not_there_is_not_found(query: str, text: str) -> None:
+    assert not found(query, text)
+
+
+def test_an_identifier_is_looked_up_as_a_whole_and_in_parts() -> None:
+    assert words.phrases("set place_pin", 9) == [("set",), ("place", "pin"), ("place",), ("pin",)]
+    assert words.phrases("数据库 x 数", 9) == [("数", "据"), ("据", "库"), ("x",), ("数",)]
+    assert words.phrases("a a b c", 2) == [("a",), ("b",)]
+
+
+@given(st.text(min_size=1, max_size=40))
+def test_every_text_that_has_a_word_is_found_by_itself(text: str) -> None:
+    assert found(text, text) == bool(words.phrases(text, 99))
+
+
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_highlights_are_ascending_places_of_the_text(query: str, text: str) -> None:
+    (own,) = spans(query, [text])
+    assert all(0 <= start < end <= len(text) for start, end in own)
+    assert all(left[1] <= right[0] for left, right in pairwise(own))
+    assert bool(own) == found(query, text)
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "marked"),
+    [
+        ("place_pin -layer", "Use place_pin with -layer; placing pins", ["place_pin", "layer", "placing pins"]),
+        ("数据库", "连接数据库失败", ["数据库"]),
+        ("abc", "连接 \uff21\uff22\uff23 失败", ["\uff21\uff22\uff23"]),
+        ("cafe", "Two Cafés, one café", ["Cafés", "café"]),
+        ("x", "\1x\2 y", ["x"]),
+    ],
+)
+def test_highlights_are_the_words_of_the_query(query: str, text: str, marked: list[str]) -> None:
+    (own,) = spans(query, [text])
+    assert [text[start:end] for start, end in own] == marked
