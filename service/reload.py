@@ -187,7 +187,7 @@ class Reloads:
     async def _build(self, job: Job, checkpoint: Checkpoint) -> None:
         await self._enter(job, "load")
         resources.require_memory(resources.loading(checkpoint.size), self._memory_reserve)
-        encoder = await asyncio.to_thread(self._encoders.load, checkpoint)
+        encoder = await asyncio.to_thread(self._encoders.load_beside, checkpoint)
         self._reached("reload.loaded")
         await self._enter(job, "probe")
         await probe.check(encoder, self._encoding)

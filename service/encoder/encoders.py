@@ -17,6 +17,7 @@ from service.encoder.encoder import Encoder, Side
 from service.encoder.engine import SHARES, Engine, Padded, Unsuitable
 from service.encoder.int8 import Int8, quantised
 from service.encoder.openvino_engine import Conversions, OpenVino, convert
+from service.encoder.priority import Runs, at_once, mostly_at_lowest_priority
 from service.encoder.torch_engine import TorchBf16
 from service.settings import EngineChoice
 
@@ -50,28 +51,41 @@ class Encoders:
     def load(self, checkpoint: Checkpoint) -> Encoder:
         """The encoder of `checkpoint`; raises CheckpointRefused if it cannot be loaded."""
         encoder = Encoder(checkpoint)
-        for precision in _TRIED[self._choice]:
-            try:
-                _accelerate(encoder, self._engine(encoder, precision))
-                break
-            except Unsuitable as reason:
-                log.warning("%s is computed %s: %s", checkpoint.id, _INSTEAD[precision], reason.message)
+        self._choose(encoder, at_once)
+        return encoder
+
+    def load_beside(self, checkpoint: Checkpoint) -> Encoder:
+        """The same, beside an encoder that answers queries: what takes long is done at the lowest priority.
+
+        Not the first in a process, because threads that all share would get that priority, too.
+        """
+        encoder = Encoder(checkpoint)
+        mostly_at_lowest_priority(partial(self._choose, encoder))
         return encoder
 
     def forget(self, keep: set[str]) -> None:
         """Delete what is kept of all checkpoints but those with the ids in `keep`."""
         self._conversions.forget(keep)
 
-    def _engine(self, encoder: Encoder, precision: Precision) -> Engine:
+    def _choose(self, encoder: Encoder, at_own_priority: Runs) -> None:
+        """Put it on the first engine that suits."""
+        for precision in _TRIED[self._choice]:
+            try:
+                _accelerate(encoder, self._engine(encoder, precision, at_own_priority))
+                break
+            except Unsuitable as reason:
+                log.warning("%s is computed %s: %s", encoder.checkpoint.id, _INSTEAD[precision], reason.message)
+
+    def _engine(self, encoder: Encoder, precision: Precision, at_own_priority: Runs) -> Engine:
         modules = encoder.convertible()
         if encoder.device.type == "cpu":
             identity, example = encoder.checkpoint.id, encoder.padded(encoder.prepare(probe.TEXTS, "document"))
             model = self._conversions.get(identity, "float", partial(convert, modules, example))
-            exact = OpenVino(model, self._processors)
+            exact = OpenVino(model, self._processors, at_own_priority)
             if precision == "float":
                 return exact
             smaller = self._conversions.get(identity, "int8", lambda: quantised(model, self._calibration(encoder)))
-            return Int8(exact, OpenVino(smaller, self._processors))
+            return Int8(exact, OpenVino(smaller, self._processors, at_own_priority))
         if precision == "int8":
             raise Unsuitable("int8 is for CPUs")
         if encoder.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):

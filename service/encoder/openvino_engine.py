@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from service.encoder.engine import ROUNDED, Padded, Share, Unsuitable, Vectors
-from service.encoder.priority import at_lowest_priority
+from service.encoder.priority import Runs, at_lowest_priority, at_once
 from service.kept import Kept
 
 # Without that package, a requirement of OpenVINO's, nothing is reported to OpenVINO's makers at import and conversion.
@@ -54,8 +54,11 @@ class OpenVino:
 
     least_cosine = ROUNDED
 
-    def __init__(self, model: Any, processors: int) -> None:
-        """Compile; raises Unsuitable if OpenVINO cannot."""
+    def __init__(self, model: Any, processors: int, at_own_priority: Runs = at_once) -> None:
+        """Compile; raises Unsuitable if OpenVINO cannot.
+
+        `at_own_priority` runs what needs threads of the priority of the process.
+        """
         core = openvino.Core()
         bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         self.name = f"openvino {'bf16' if bf16 else 'fp32'}"
@@ -64,8 +67,8 @@ class OpenVino:
         apart = together | {"NUM_STREAMS": processors}
         # Those of normal priority first: threads that all share must not get the lowest.
         self._requests: dict[Share, SimpleQueue[Any]] = {
-            "whole": _compiled(core, model, together, 1),
-            "single": _compiled(core, model, apart, processors),
+            "whole": at_own_priority(partial(_compiled, core, model, together, 1)),
+            "single": at_own_priority(partial(_compiled, core, model, apart, processors)),
             # The threads that it computes on are started here, and inherit the priority.
             "spare": at_lowest_priority(partial(_compiled, core, model, apart, processors)),
         }

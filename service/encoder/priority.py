@@ -5,10 +5,23 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TypeVar
+from functools import partial
+from queue import SimpleQueue
+from typing import Any, Protocol, TypeVar
 
 _LOWEST = 19
 _T = TypeVar("_T")
+
+
+class Runs(Protocol):
+    """Runs a function on some thread, and returns or raises what it does."""
+
+    def __call__(self, function: Callable[[], _T], /) -> _T: ...
+
+
+def at_once(function: Callable[[], _T], /) -> _T:
+    """Run `function` on this thread."""
+    return function()
 
 
 def lower_priority() -> None:
@@ -18,22 +31,40 @@ def lower_priority() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST)
 
 
-def at_lowest_priority(function: Callable[[], _T]) -> _T:
-    """What `function` returns or raises, computed on a thread of its own, of the lowest priority.
+def at_lowest_priority(function: Callable[[], _T], /) -> _T:
+    """What `function` returns or raises, computed on a thread of its own, of the lowest priority."""
+    return mostly_at_lowest_priority(lambda _: function())
+
+
+def mostly_at_lowest_priority(function: Callable[[Runs], _T], /) -> _T:
+    """The same; `function` is given what runs parts of it on the thread that waits here, at the priority of that.
 
     A priority that was lowered cannot be raised again, so the thread ends with the function.
     """
     outcome: Future[_T] = Future()
+    parts: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+
+    def back(part: Callable[[], Any], /) -> Any:
+        found: Future[Any] = Future()
+        parts.put(partial(_settle, found, part))
+        return found.result()
 
     def work() -> None:
         lower_priority()
-        try:
-            outcome.set_result(function())
-        # It belongs to whoever waits for the outcome.
-        except BaseException as error:
-            outcome.set_exception(error)
+        _settle(outcome, lambda: function(back))
+        parts.put(None)
 
     thread = threading.Thread(target=work, name="instar-lowest")
     thread.start()
+    while (part := parts.get()) is not None:
+        part()
     thread.join()
     return outcome.result()
+
+
+def _settle(outcome: "Future[_T]", function: Callable[[], _T]) -> None:
+    try:
+        outcome.set_result(function())
+    # It belongs to whoever waits for the outcome.
+    except BaseException as error:
+        outcome.set_exception(error)
