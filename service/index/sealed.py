@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 _LINKS = 32
 _BUILD_EFFORT = 128
 _FIRST_EFFORT = 16
+# The most effort, whatever the size; from there on, as long as comparing one after the other takes longer.
 _MOST_EFFORT = 2048
 _PROBES = 200
 # With so many, what an effort finds of the probes' best is what it finds of questions' (`make bench-index`).
@@ -32,6 +33,9 @@ _ADDED = 5000
 # Vectors that a graph's search looks at for each unit of effort, as many as comparing one after the other takes
 # in the same time (`make bench-filters`).
 _LOOKED_AT = 16
+# How the effort grows with how many times more vectors there are than are allowed: with this power the recall does not
+# fall (`make bench-filters`).
+_PASSED_OVER = 0.85
 # Of an exact index, up to this share of the vectors, going through those that are allowed costs less than going
 # through all and passing over the others.
 _PICKED_SHARE = 0.1
@@ -81,7 +85,7 @@ class Sealed:
         selector = None if allowed is None else faiss.IDSelectorBitmap(allowed)
         if not self.effort:
             return self._flat(queries, k, selector)
-        effort = max(self.effort * size // max(possible, 1), 2 * k)
+        effort = self._effort_past(size - possible, k)
         scores, places = self.index.search(queries, k, params=faiss.SearchParametersHNSW(sel=selector, efSearch=effort))
         if (places[:, : min(k, possible)] < 0).any():
             # The graph has lost its way to some of them.
@@ -93,7 +97,13 @@ class Sealed:
         size: int = self.index.ntotal
         if not self.effort:
             return possible <= _PICKED_SHARE * size
-        return possible <= max(k, _LOOKED_AT * max(self.effort * size / max(possible, 1), 2 * k))
+        return possible <= max(k, _LOOKED_AT * self._effort_past(size - possible, k))
+
+    def _effort_past(self, others: int, k: int) -> int:
+        """The effort of a search for `k` places that passes over `others`."""
+        size: int = self.index.ntotal
+        more: float = (size / max(size - others, 1)) ** _PASSED_OVER
+        return max(round(self.effort * more), 2 * k)
 
     def _pick(self, queries: Vectors, k: int, allowed: Places) -> tuple[Vectors, Places]:
         if not len(allowed):
@@ -151,20 +161,20 @@ def _tune(graph: "faiss.IndexHNSWFlat", min_recall: float) -> tuple[int, float]:
     vectors = _held(graph)
     probes = vectors[np.random.default_rng(0).integers(len(vectors), size=(_SUMMED, _PROBES))].sum(axis=0)
     exact, _ = faiss.knn(probes, vectors, min(10, len(vectors)), metric=faiss.METRIC_INNER_PRODUCT)
-    effort = _FIRST_EFFORT
+    effort, most = _FIRST_EFFORT, max(_MOST_EFFORT, len(vectors) // _LOOKED_AT)
     while True:
         scores, _ = graph.search(probes, exact.shape[1], params=faiss.SearchParametersHNSW(efSearch=effort))
         recall = float((scores >= exact[:, -1:] - _SAME).mean())
         if recall >= min_recall:
             return effort, recall
-        if effort >= _MOST_EFFORT:
+        if effort >= most:
             log.warning(
                 "the graph of %d vectors has a recall of %.3f at the highest effort that is allowed",
                 len(vectors),
                 recall,
             )
             return effort, recall
-        effort = min(effort + effort // 4, _MOST_EFFORT)
+        effort = min(effort + effort // 4, most)
 
 
 def _held(index: "faiss.Index") -> Vectors:
