@@ -138,7 +138,7 @@ def _ways(built: Sealed, queries: Vectors, share: float) -> dict[str, Any]:
     size = len(built.seqs)
     mask = np.random.default_rng(0).random(size) < share
     allowed = bits.pack(mask)
-    effort = max(int(built.effort / share), 2 * _K)
+    effort = built.effort_past(len(mask) - int(mask.sum()), _K)
     past = faiss.SearchParametersHNSW(sel=faiss.IDSelectorBitmap(allowed), efSearch=effort)
     one_by_one = faiss.SearchParameters(sel=faiss.IDSelectorArray(np.flatnonzero(mask)))
     flat = faiss.downcast_index(built.index.storage)

@@ -85,7 +85,7 @@ class Sealed:
         selector = None if allowed is None else faiss.IDSelectorBitmap(allowed)
         if not self.effort:
             return self._flat(queries, k, selector)
-        effort = self._effort_past(size - possible, k)
+        effort = self.effort_past(size - possible, k)
         scores, places = self.index.search(queries, k, params=faiss.SearchParametersHNSW(sel=selector, efSearch=effort))
         if (places[:, : min(k, possible)] < 0).any():
             # The graph has lost its way to some of them.
@@ -97,9 +97,9 @@ class Sealed:
         size: int = self.index.ntotal
         if not self.effort:
             return possible <= _PICKED_SHARE * size
-        return possible <= max(k, _LOOKED_AT * self._effort_past(size - possible, k))
+        return possible <= max(k, _LOOKED_AT * self.effort_past(size - possible, k))
 
-    def _effort_past(self, others: int, k: int) -> int:
+    def effort_past(self, others: int, k: int) -> int:
         """The effort of a search for `k` places that passes over `others`."""
         size: int = self.index.ntotal
         more: float = (size / max(size - others, 1)) ** _PASSED_OVER
