@@ -146,6 +146,23 @@ def test_a_view_does_not_change_while_the_partition_does() -> None:
     assert len(written.view.search(vectors[:1], 1000, None)[0][0]) == 150
 
 
+@pytest.mark.parametrize("fresh", [0, 400, 3000])
+def test_of_equal_scores_the_first_written_are_found_whatever_is_asked(fresh: int) -> None:
+    kinds, size = unit(5, 40), 3000
+    vectors = kinds[np.random.default_rng(6).integers(len(kinds), size=size)]
+    partition = Partition(DIMENSIONS)
+    if fresh < size:
+        old = size - fresh
+        built = sealed.build(np.arange(1, old + 1), vectors[:old], graph_from=10**9, min_recall=1)
+        partition = Partition(DIMENSIONS, built)
+    partition.apply(range(size - fresh + 1, size + 1), vectors[size - fresh :], [])
+    queries = unit(7, 25)
+    whole = [seqs for seqs, _ in partition.view.search(queries, size, None)]
+    for k in (1, 60, 99, 100, 150, 1000):
+        for (seqs, _), known in zip(partition.view.search(queries, k, None), whole, strict=True):
+            np.testing.assert_array_equal(seqs, known[:k])
+
+
 def test_sealing_is_wanted_when_much_is_fresh_or_dead(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(partition, "SEAL_FROM", 100)
     written = Partition(DIMENSIONS)

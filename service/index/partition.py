@@ -66,7 +66,8 @@ class View:
         if len(rows):
             for own, query in zip(found, queries, strict=True):
                 scores = (self.fresh_vectors[: self.fresh] @ query)[rows]
-                best = np.argpartition(-scores, k - 1)[:k] if len(rows) > k else slice(None)
+                # With all that equal the last one, of which the earliest are taken below.
+                best = scores >= np.partition(scores, -k)[-k] if len(rows) > k else slice(None)
                 own.append((self.fresh_seqs[rows[best]], scores[best]))
         return [_best(own, k) for own in found]
 

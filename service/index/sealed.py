@@ -111,9 +111,17 @@ class Sealed:
         return self._flat(queries, k, faiss.IDSelectorArray(allowed))
 
     def _flat(self, queries: Vectors, k: int, selector: "faiss.IDSelector | None") -> tuple[Vectors, Places]:
+        """By comparing all; of equal scores the first places are taken."""
         flat = faiss.downcast_index(self.index.storage) if self.effort else self.index
-        scores, places = flat.search(queries, k, params=faiss.SearchParameters(sel=selector))
-        return scores, places
+        parameters = faiss.SearchParameters(sel=selector)
+        # FAISS takes any of those that equal the last one.
+        taken = k + 1
+        scores, places = flat.search(queries, taken, params=parameters)
+        while taken < flat.ntotal and ((scores[:, k - 1] == scores[:, -1]) & (places[:, -1] >= 0)).any():
+            taken = min(4 * taken, flat.ntotal)
+            scores, places = flat.search(queries, taken, params=parameters)
+        order = np.lexsort((places, -scores), axis=1)[:, :k]
+        return np.take_along_axis(scores, order, axis=1), np.take_along_axis(places, order, axis=1)
 
 
 class GivenUp(Exception):
