@@ -81,3 +81,19 @@ def test_the_client_of_openai_under_node_gets_them_too(keyed: Server, tmp_path: 
     assert run.returncode == 0, run.stderr[-3000:]
     expected = SentenceTransformer(str(checkpoints.base()), device="cpu").encode(ask.TEXTS)
     np.testing.assert_allclose(json.loads(run.stdout), expected, atol=1e-5)
+
+
+def test_the_vector_store_passes_the_standard_tests_of_langchain(keyed: Server, python: Path, tmp_path: Path) -> None:
+    shutil.copy(_HERE / "langchain_store.py", tmp_path)
+    shutil.copy(_ROOT / "deploy" / "langchain" / "instar.py", tmp_path)
+    own = {"INSTAR_URL": str(keyed.client.base_url), "INSTAR_KEY": ask.KEY}
+    run = subprocess.run(
+        [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:codspeed", "langchain_store.py"],
+        cwd=tmp_path,
+        env=os.environ | own,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout[-5000:] + run.stderr[-3000:]
+    assert " skipped" not in run.stdout

@@ -2,6 +2,7 @@
 
 from benchmarks.sample import load_sample, rank
 from service import ranking, sample
+from tests.server import Server
 
 
 def test_the_form_is_that_of_judged_questions() -> None:
@@ -23,3 +24,19 @@ def test_the_base_model_finds_it_hard() -> None:
     found = rank(judged)
     ndcg = sum(ranking.ndcg(found[query], good) for query, good in judged.good.items()) / len(found)
     assert 0.3 < ndcg < 0.65
+
+
+def test_hybrid_search_finds_more_than_the_better_of_its_parts(server: Server) -> None:
+    judged = load_sample()
+    asked = list(judged.good.items())
+
+    def ndcg(mode: str) -> float:
+        total = 0.0
+        for start in range(0, len(asked), 100):
+            part = asked[start : start + 100]
+            body = {"query": [judged.queries[query] for query, _ in part], "mode": mode}
+            for hits, (_, good) in zip(server.post("/search", body)["results"], part, strict=True):
+                total += ranking.ndcg([hit["id"] for hit in hits], good)
+        return total / len(asked)
+
+    assert ndcg("hybrid") > max(ndcg("dense"), ndcg("keyword")) + 0.05
