@@ -88,7 +88,7 @@ def test_the_vector_store_passes_the_standard_tests_of_langchain(keyed: Server, 
     shutil.copy(_ROOT / "deploy" / "langchain" / "instar.py", tmp_path)
     own = {"INSTAR_URL": str(keyed.client.base_url), "INSTAR_KEY": ask.KEY}
     run = subprocess.run(
-        [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:codspeed", "langchain_store.py"],
+        [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto", "langchain_store.py"],
         cwd=tmp_path,
         env=os.environ | own,
         capture_output=True,

@@ -1,0 +1,41 @@
+"""LangChain's own standard tests for vector stores, run on the file in deploy/langchain, and what they do not ask."""
+
+import os
+from uuid import uuid4
+
+import pytest
+from instar import Instar
+from langchain_core.vectorstores import VectorStore
+from langchain_tests.integration_tests import VectorStoreIntegrationTests
+
+
+def made() -> Instar:
+    return Instar(os.environ["INSTAR_URL"], collection=uuid4().hex, key=os.environ["INSTAR_KEY"])
+
+
+class TestStandard(VectorStoreIntegrationTests):  # type: ignore[misc]
+    @pytest.fixture
+    def vectorstore(self) -> VectorStore:
+        return made()
+
+
+def test_searches_go_as_they_are_asked() -> None:
+    store = made()
+    texts = ["error E-1043 means a missing tithe", "error E-1043 means a missing tithe", "the harbour is closed"]
+    ids = store.add_texts(texts, [{"n": 1}, {"n": 2}, {"n": 3}], ids=["a/1", None, "c"])
+    assert (ids[0], ids[2]) == ("a/1", "c")
+    (found,) = store.similarity_search("E-1043", mode="keyword", filter={"n": 1})
+    assert (found.id, found.metadata) == ("a/1", {"n": 1})
+    assert store.get_by_ids(["a/1", "none"]) == [found]
+    assert [hit.id for hit in store.max_marginal_relevance_search("error", k=2, lambda_mult=0.3)] == ["a/1", "c"]
+    ((_, score),) = store.similarity_search_with_relevance_scores("the harbour is closed", k=1)
+    assert score == pytest.approx(1, abs=1e-3)
+    retriever = store.as_retriever(search_kwargs={"k": 1, "mode": "hybrid"})
+    assert [hit.id for hit in retriever.invoke("harbour")] == ["c"]
+    assert store.delete()
+    assert store.similarity_search("harbour") == []
+
+
+def test_errors_say_what_to_do() -> None:
+    with pytest.raises(Exception, match="k must be 1 to 1000"):
+        made().similarity_search("a", k=1001)
