@@ -1,15 +1,15 @@
 """What can go wrong, one class per kind, each with the HTTP status that says it.
 
-Every message tells the reader what to do next. The form in which an error is answered (ours,
-OpenAI's, text-embeddings-inference's) is decided in `service.api.failures`.
+Every message tells the reader what to do next. The forms in which errors are answered (ours,
+OpenAI's, text-embeddings-inference's) are those of `service.api.forms`.
 """
 
 
 class InstarError(Exception):
-    """Base of all errors that are answered to a caller.
+    """The service failed on a request.
 
-    `param` names the field of the request that is at fault, where one is. `details` are further
-    fields for the error object of the answer.
+    Base of all errors that are answered to a caller. `param` names the field of the request that is at fault, where
+    one is. `details` are further fields for the error object of the answer.
     """
 
     status = 500

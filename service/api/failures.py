@@ -1,12 +1,8 @@
-"""Errors as answers, each in the form of the protocol that the route speaks.
-
-Ours is `{"error": {"type", "message", "param"}}`; `/v1` answers as OpenAI does, and the routes of
-text-embeddings-inference as that does.
-"""
+"""Errors as answers, each in the form of the protocol that the route speaks (`service.api.forms`)."""
 
 import errno
 import logging
-from typing import Any, cast
+from typing import cast
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -14,44 +10,14 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from service.api import tei
-from service.errors import (
-    EmptyInput,
-    EncodingFailed,
-    InstarError,
-    InsufficientResources,
-    InvalidRequest,
-    NotFound,
-    NotReady,
-    Overloaded,
-    StorageFailed,
-    TooLarge,
-    Unauthorized,
-)
+from service.api.forms import OPENAI, OURS, TEI, headers
+from service.errors import InstarError, InsufficientResources, InvalidRequest, StorageFailed
 
 log = logging.getLogger(__name__)
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _DISK_FAILED = (errno.EIO, errno.EROFS, errno.ENODEV, errno.EBADF)
 _NO_MEMORY = ("can't start new thread", "can't allocate memory", "not enough memory")
-
-_TEI_TYPES: dict[type[InstarError], str] = {
-    EmptyInput: "Empty",
-    InvalidRequest: "Validation",
-    NotFound: "Validation",
-    TooLarge: "Validation",
-    EncodingFailed: "Backend",
-    Overloaded: "Overloaded",
-    NotReady: "Unhealthy",
-    Unauthorized: "Unauthorized",
-}
-_OPENAI_TYPES: dict[type[InstarError], tuple[str, str | None]] = {
-    EmptyInput: ("invalid_request_error", None),
-    InvalidRequest: ("invalid_request_error", None),
-    NotFound: ("invalid_request_error", "model_not_found"),
-    TooLarge: ("invalid_request_error", None),
-    Unauthorized: ("invalid_request_error", "invalid_api_key"),
-    Overloaded: ("rate_limit_error", "rate_limit_exceeded"),
-}
 
 
 def install(app: FastAPI) -> None:
@@ -65,22 +31,13 @@ def install(app: FastAPI) -> None:
 def answer(request: Request, error: InstarError) -> JSONResponse:
     """The answer to `error` on the route of `request`."""
     path = request.url.path
-    status = error.status
-    body: dict[str, Any]
     if path.startswith("/v1/"):
-        kind, code = _OPENAI_TYPES.get(type(error), ("server_error", None))
-        # OpenAI answers what is wrong with a request with 400.
-        status = 400 if isinstance(error, InvalidRequest) else status
-        body = {"error": {"message": error.message, "type": kind, "param": error.param, "code": code}}
+        form = OPENAI
     elif path in tei.PATHS and not (path == "/" and request.method != "POST"):
-        status = 400 if isinstance(error, EmptyInput) else status
-        body = {"error": error.message, "error_type": _TEI_TYPES.get(type(error), "Backend")}
+        form = TEI
     else:
-        body = {"error": {"type": error.type, "message": error.message, "param": error.param, **error.details}}
-    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
-    if isinstance(error, Unauthorized):
-        headers["WWW-Authenticate"] = "Bearer"
-    return JSONResponse(body, status, headers)
+        form = OURS
+    return JSONResponse(form.body(error), form.status(error), headers(error))
 
 
 async def _known(request: Request, error: Exception) -> JSONResponse:

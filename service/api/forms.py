@@ -1,0 +1,129 @@
+"""The forms in which errors are answered: ours, OpenAI's, and that of text-embeddings-inference."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, NotRequired
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from service.errors import (
+    EmptyInput,
+    EncodingFailed,
+    InstarError,
+    InvalidRequest,
+    NotFound,
+    NotReady,
+    Overloaded,
+    TooLarge,
+    Unauthorized,
+)
+
+_Message = Annotated[str, Field(description="what is wrong, and what to do next")]
+_Param = Annotated[str | None, Field(description="the field of the request that is at fault; null: none is")]
+
+
+class Fault(TypedDict):
+    """What went wrong."""
+
+    type: Annotated[str, Field(description="kind of the error, for programs")]
+    message: _Message
+    param: _Param
+    job: NotRequired[
+        Annotated[str, Field(description="id of the reload that is running, for which a new one is refused")]
+    ]
+    stored: NotRequired[
+        Annotated[int, Field(description="documents of a stream that are stored in spite of the error")]
+    ]
+
+
+class ErrorAnswer(TypedDict):
+    """An error."""
+
+    error: Annotated[Fault, Field(description="what went wrong")]
+
+
+class OpenAIFault(TypedDict):
+    """What went wrong, in OpenAI's words."""
+
+    message: _Message
+    type: Annotated[str, Field(description="invalid_request_error, rate_limit_error or server_error")]
+    param: _Param
+    code: Annotated[
+        str | None, Field(description="model_not_found, invalid_api_key, rate_limit_exceeded, or null for all else")
+    ]
+
+
+class OpenAIErrorAnswer(TypedDict):
+    """An error in the form of OpenAI."""
+
+    error: Annotated[OpenAIFault, Field(description="what went wrong")]
+
+
+class TEIErrorAnswer(TypedDict):
+    """An error in the form of text-embeddings-inference."""
+
+    error: _Message
+    error_type: Annotated[
+        str, Field(description="Empty, Validation, Backend, Overloaded, Unhealthy or Unauthorized, for programs")
+    ]
+
+
+_OPENAI_TYPES: dict[type[InstarError], tuple[str, str | None]] = {
+    EmptyInput: ("invalid_request_error", None),
+    InvalidRequest: ("invalid_request_error", None),
+    NotFound: ("invalid_request_error", "model_not_found"),
+    TooLarge: ("invalid_request_error", None),
+    Unauthorized: ("invalid_request_error", "invalid_api_key"),
+    Overloaded: ("rate_limit_error", "rate_limit_exceeded"),
+}
+_TEI_TYPES: dict[type[InstarError], str] = {
+    EmptyInput: "Empty",
+    InvalidRequest: "Validation",
+    NotFound: "Validation",
+    TooLarge: "Validation",
+    EncodingFailed: "Backend",
+    Overloaded: "Overloaded",
+    NotReady: "Unhealthy",
+    Unauthorized: "Unauthorized",
+}
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a protocol answers errors: the schema and the body of its answer, and where its status is not the error's."""
+
+    schema: type[Any]
+    body: Callable[[InstarError], dict[str, Any]]
+    statuses: Mapping[type[InstarError], int]
+
+    def status(self, error: InstarError) -> int:
+        """The status with which `error` is answered."""
+        return self.statuses.get(type(error), error.status)
+
+
+def headers(error: InstarError) -> dict[str, str]:
+    """The headers of the answer to `error`, in every form."""
+    found = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    if isinstance(error, Unauthorized):
+        found["WWW-Authenticate"] = "Bearer"
+    return found
+
+
+def _ours(error: InstarError) -> dict[str, Any]:
+    return {"error": {"type": error.type, "message": error.message, "param": error.param, **error.details}}
+
+
+def _openai(error: InstarError) -> dict[str, Any]:
+    kind, code = _OPENAI_TYPES.get(type(error), ("server_error", None))
+    return {"error": {"message": error.message, "type": kind, "param": error.param, "code": code}}
+
+
+def _tei(error: InstarError) -> dict[str, Any]:
+    return {"error": error.message, "error_type": _TEI_TYPES.get(type(error), "Backend")}
+
+
+OURS = Form(ErrorAnswer, _ours, {})
+# OpenAI answers what is wrong with a request with 400.
+OPENAI = Form(OpenAIErrorAnswer, _openai, {InvalidRequest: 400, EmptyInput: 400})
+TEI = Form(TEIErrorAnswer, _tei, {EmptyInput: 400})
