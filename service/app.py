@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from service import __version__
-from service.api import admin, documents, events, failures, health, openai, search, tei
+from service.api import admin, contract, documents, events, failures, health, openai, search, tei
+from service.api.contract import Described
 from service.api.hangup import HangUp
 from service.api.keys import Keys
 from service.api.metrics import Measured, Metrics
@@ -52,7 +53,15 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
         await asyncio.wait([task])
         await core.stop()
 
-    app = FastAPI(title="Instar", version=__version__, lifespan=lifespan, description=__doc__)
+    app = Described(
+        title="Instar",
+        version=__version__,
+        lifespan=lifespan,
+        description=contract.DESCRIPTION,
+        openapi_tags=contract.TAGS,
+        servers=[{"url": "/", "description": "the service that answers this document"}],
+        generate_unique_id_function=lambda route: route.name,
+    )
     app.state.core = core
     keys = Keys(core.settings)
     metrics = Metrics(core)
@@ -63,4 +72,5 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
     for module in (tei, openai, search, documents, events, admin):
         app.include_router(module.routes(core, keys))
     app.include_router(health.routes(core, keys, metrics))
+    app.webhooks.include_router(events.webhooks())
     return app

@@ -2,31 +2,32 @@
 
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from service.corpus.records import Records
 
 
 class Former(BaseModel):
-    """A checkpoint that still answers who names it; `until` is the end of that, None: until later ones push it out."""
+    """A checkpoint that still answers who names it."""
 
-    generation: int
-    model: str
-    until: datetime | None
+    generation: int = Field(description="number of its generation")
+    model: str = Field(description="id of the checkpoint")
+    until: datetime | None = Field(description="when that ends; null: when later ones push it out")
 
 
 class Change(BaseModel):
-    """An activation: `id` grows with each. Vectors of `model` do not fit those of another `fingerprint`."""
+    """Another checkpoint has become active, or a former one again."""
 
-    id: int
-    type: str = "model.activated"
-    generation: int
-    model: str
-    fingerprint: str
-    dimensions: int
-    activated: datetime
-    former: list[Former]
+    id: int = Field(description="grows with every change")
+    type: Literal["model.activated"] = Field(description="what has happened")
+    generation: int = Field(description="number of the generation that is active now")
+    model: str = Field(description="id of its checkpoint")
+    fingerprint: str = Field(description="of what decides documents' vectors: those of another one do not fit")
+    dimensions: int = Field(description="dimensions of its vectors")
+    activated: datetime = Field(description="when it became active")
+    former: list[Former] = Field(description="checkpoints that still answer who names them")
 
 
 class Changes:
@@ -47,6 +48,7 @@ class Changes:
         changes = [
             Change(
                 id=record.activation,
+                type="model.activated",
                 generation=record.number,
                 model=record.model,
                 fingerprint=record.fingerprint,

@@ -5,35 +5,34 @@ from datetime import UTC, datetime
 from typing import Literal
 from uuid import uuid4
 
-from pydantic import BaseModel, Field, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled", "refused"]
 Stage = Literal["queued", "install", "load", "probe", "resources", "embed", "index", "activate", "ended"]
 
 
 class Job(BaseModel):
-    """A reload. `done` and `total` count documents to embed, `rate` is documents per second, `eta_s` seconds.
+    """A reload."""
 
-    `model` is what was asked for; `checkpoint` the id it turned out to be, from the stage `load` on.
-    """
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
-    id: str = Field(default_factory=lambda: uuid4().hex)
-    state: JobState = "queued"
-    stage: Stage = "queued"
-    done: int = 0
-    total: int = 0
-    rate: float | None = None
-    eta_s: float | None = None
-    reason: str | None = None
-    model: str
-    force: bool = False
-    generation: int | None = None
-    checkpoint: str | None = None
-    fingerprint: str | None = None
-    reused: int = 0
-    attempts: int = 0
-    created: datetime = Field(default_factory=lambda: datetime.now(UTC))
-    ended: datetime | None = None
+    id: str = Field(default_factory=lambda: uuid4().hex, description="its id")
+    state: JobState = Field("queued", description="whether it goes on, and if not, how it ended")
+    stage: Stage = Field("queued", description="what it does now")
+    done: int = Field(0, description="documents that are embedded")
+    total: int = Field(0, description="documents to embed, which grows while people write")
+    rate: float | None = Field(None, description="documents per second")
+    eta_s: float | None = Field(None, description="seconds until all are embedded, at this rate")
+    reason: str | None = Field(None, description="why it ended as it did, and what to do next")
+    model: str = Field(description="name or id of the checkpoint, as it was asked for")
+    force: bool = Field(False, description="as it was asked for")
+    generation: int | None = Field(None, description="number of the generation that it activated")
+    checkpoint: str | None = Field(None, description="id that the checkpoint turned out to have, from `load` on")
+    fingerprint: str | None = Field(None, description="its document fingerprint, from `load` on")
+    reused: int = Field(0, description="documents whose vectors were there already")
+    attempts: int = Field(0, description="how often it was begun, or begun again after a crash")
+    created: datetime = Field(default_factory=lambda: datetime.now(UTC), description="when it was asked for")
+    ended: datetime | None = Field(None, description="when it ended")
     _began: float = PrivateAttr(0.0)
     _counted: int = PrivateAttr(0)
 

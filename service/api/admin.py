@@ -1,22 +1,27 @@
 """`/admin`: reload, rollback, and what there is of generations and checkpoints."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Body, Depends, Path, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import TypedDict
 
 from service import backup, checkpoint, resources
+from service.api import contract
 from service.api.body import StrictRoute, bounded
+from service.api.contract import failing, header, requests, success
+from service.api.forms import OURS
 from service.api.keys import Keys
 from service.backup import Snapshot
 from service.catalogue import Listing
 from service.core import Core
 from service.corpus.records import GenerationRecord
-from service.errors import InvalidRequest
+from service.errors import CheckpointRefused, Conflict, InvalidRequest, NotFound, TooLarge
 from service.job import Job
 
 _EVENT_INTERVAL = 0.2
@@ -40,30 +45,171 @@ class RollbackRequest(BaseModel):
     generation: int | None = Field(None, description="a retained generation; default: the one that was active last")
 
 
+class GenerationsAnswer(TypedDict):
+    """Every generation that there ever was."""
+
+    generations: Annotated[list[GenerationRecord], Field(description="the latest activation first")]
+
+
+class Listed(TypedDict):
+    """What there is by a name."""
+
+    name: Annotated[str, Field(description="what a reload calls it")]
+    source: Annotated[
+        Literal["folder", "zip", "bundled", "kept"],
+        Field(description="where it is: in the checkpoints folder, in a package, or among the service's own copies"),
+    ]
+
+
+class Loadable(Listed):
+    """A checkpoint that can be reloaded."""
+
+    model: Annotated[str, Field(description="its id")]
+    fingerprint: Annotated[str, Field(description="hash of all that decides a document's vector")]
+    size: Annotated[int, Field(description="bytes of its files")]
+    lineage: Annotated[
+        dict[str, Any], Field(description="base, data, recipe, metrics and verdict, as the trainer has them")
+    ]
+
+
+class Broken(Listed):
+    """What has a name and is no checkpoint."""
+
+    problem: Annotated[str | None, Field(description="what is wrong with it")]
+
+
+class CheckpointsAnswer(TypedDict):
+    """Every checkpoint."""
+
+    models: Annotated[list[Loadable | Broken], Field(description="by name")]
+
+
+class Uploaded(TypedDict):
+    """A checkpoint that can be reloaded from now on."""
+
+    name: Annotated[str, Field(description="what a reload calls it")]
+    model: Annotated[str, Field(description="its id")]
+    fingerprint: Annotated[str, Field(description="hash of all that decides a document's vector")]
+    size: Annotated[int, Field(description="bytes of its files")]
+
+
+Identity = Annotated[str, Path(description="the job's id")]
+
+_MODEL = "all-MiniLM-L6-v2@386118f074db"
+_FINGERPRINT = "aa4e0c3f6f0d1b7c"
+_NOW = datetime(2026, 11, 23, 15, 15, 54, tzinfo=UTC)
+_JOB = Job(id="0b1fa1d2c3a94b5c8d7e6f5a4b3c2d1e", model="all-MiniLM-L6-v2-256", attempts=1, created=_NOW).model_dump(
+    mode="json"
+)
+_GENERATION = GenerationRecord(
+    number=1,
+    model=_MODEL,
+    fingerprint=_FINGERPRINT,
+    dimensions=384,
+    documents=330,
+    built=_NOW,
+    activated=_NOW,
+    state="active",
+    activation=1,
+).model_dump(mode="json", by_alias=True)
+_LISTED = {
+    "name": "all-MiniLM-L6-v2",
+    "source": "bundled",
+    "model": _MODEL,
+    "fingerprint": _FINGERPRINT,
+    "size": 91567891,
+    "lineage": {},
+}
+_UPLOADED: Uploaded = {
+    "name": "support",
+    "model": "support@1f2e3d4c5b6a",
+    "fingerprint": _FINGERPRINT,
+    "size": 91567891,
+}
+_THE_ONE_BEFORE = RollbackRequest(generation=None)
+_NO_JOB = NotFound("there is no job '7': ids come from POST /admin/reload", "id")
+
+
 def routes(core: Core, keys: Keys) -> APIRouter:
     """The routes of administration."""
-    router = APIRouter(prefix="/admin", route_class=StrictRoute, dependencies=[Depends(keys.admin)], tags=["admin"])
+    router = APIRouter(
+        prefix="/admin",
+        route_class=StrictRoute,
+        dependencies=[Depends(keys.admin)],
+        tags=["admin"],
+        responses=failing(OURS, contract.NO_ADMIN_KEY, *contract.WORKING),
+    )
 
-    @router.post("/reload", status_code=202)
-    async def reload(request: ReloadRequest, response: Response) -> dict[str, Any]:
+    @router.post(
+        "/reload",
+        status_code=202,
+        summary="Replace the model",
+        responses={
+            202: success(
+                "The job has begun.",
+                _JOB,
+                headers={"Location": header("where the job is", f"/admin/jobs/{_JOB['id']}")},
+            ),
+            **failing(
+                OURS,
+                NotFound(
+                    "there is no checkpoint 'suport' in checkpoints/: there are all-MiniLM-L6-v2, support", "model"
+                ),
+                Conflict(
+                    f"the reload {_JOB['id']} of support is running: wait for it, or cancel it with"
+                    f" DELETE /admin/jobs/{_JOB['id']}",
+                    job=_JOB["id"],
+                ),
+                InvalidRequest("model: Field required", "model"),
+                contract.LONG_BODY,
+            ),
+        },
+    )
+    async def reload(
+        request: Annotated[
+            ReloadRequest, Body(openapi_examples=requests({"a name": {"model": "all-MiniLM-L6-v2-256"}}))
+        ],
+        response: Response,
+    ) -> Job:
         """Build a generation from a checkpoint and activate it; answers the job at once."""
         core.require_ready()
         job = await core.reloads.start(request.model, force=request.force)
         response.headers["Location"] = f"/admin/jobs/{job.id}"
-        return _job(job)
+        return job
 
-    @router.get("/jobs/{identity}")
-    async def job(identity: str) -> dict[str, Any]:
+    @router.get(
+        "/jobs/{identity}",
+        summary="Read a job",
+        responses={200: success("The job.", _JOB), **failing(OURS, _NO_JOB)},
+    )
+    async def read_job(identity: Identity) -> Job:
         """How far a reload is, and how it ended."""
-        return _job(core.reloads.job(identity))
+        return core.reloads.job(identity)
 
-    @router.delete("/jobs/{identity}")
-    async def cancel(identity: str) -> dict[str, Any]:
+    @router.delete(
+        "/jobs/{identity}",
+        summary="Cancel a job",
+        responses={200: success("The job, which has ended.", _JOB), **failing(OURS, _NO_JOB)},
+    )
+    async def cancel_job(identity: Identity) -> Job:
         """Cancel a reload; what it has embedded is kept for the next one."""
-        return _job(await core.reloads.cancel(identity))
+        return await core.reloads.cancel(identity)
 
-    @router.get("/jobs/{identity}/events")
-    async def events(identity: str) -> Response:
+    @router.get(
+        "/jobs/{identity}/events",
+        summary="Follow a job",
+        response_class=StreamingResponse,
+        responses={
+            200: success(
+                "Events `progress` and at last `end`, whose data is a Job; comments in between keep it alive.",
+                "event: progress\ndata: " + json.dumps(_JOB) + "\n\n",
+                str,
+                kind="text/event-stream",
+            ),
+            **failing(OURS, _NO_JOB),
+        },
+    )
+    async def follow_job(identity: Identity) -> Response:
         """The job as server-sent events (WHATWG HTML), one for each change, until it ends."""
         core.reloads.job(identity)
         return StreamingResponse(
@@ -72,14 +218,44 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
         )
 
-    @router.post("/rollback")
-    async def rollback(request: RollbackRequest | None = None) -> dict[str, Any]:
+    @router.post(
+        "/rollback",
+        summary="Go back to a former model",
+        responses={
+            200: success("The generation that is active now.", _GENERATION),
+            **failing(
+                OURS,
+                NotFound("generation 1 is not retained: there are 2", "generation"),
+                InvalidRequest("no former generation is retained: reload the checkpoint that you want", "generation"),
+                contract.LONG_BODY,
+                contract.NOT_FINITE,
+            ),
+        },
+    )
+    async def rollback(
+        request: Annotated[
+            RollbackRequest, Body(openapi_examples=requests({"the one before": {"generation": None}}))
+        ] = _THE_ONE_BEFORE,
+    ) -> GenerationRecord:
         """Make a former generation active again; answers the generation that is active now."""
         core.require_ready()
-        activated = await core.activation.rollback(request.generation if request else None)
-        return _shown(activated.record)
+        activated = await core.activation.rollback(request.generation)
+        return activated.record
 
-    @router.get("/backup", response_class=StreamingResponse)
+    @router.get(
+        "/backup",
+        summary="Save everything",
+        response_class=StreamingResponse,
+        responses={
+            200: success(
+                "A tar, for `python -m service restore`.",
+                None,
+                bytes,
+                {"Content-Disposition": header("names the file", 'attachment; filename="instar-20261123T210000Z.tar"')},
+                kind="application/x-tar",
+            )
+        },
+    )
     async def take_backup() -> Response:
         """One consistent archive, as a tar, of the corpus and the checkpoints that it needs; see restore."""
         core.require_ready()
@@ -92,20 +268,49 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
 
-    @router.get("/generations")
-    async def generations() -> dict[str, Any]:
+    @router.get(
+        "/generations",
+        summary="List generations",
+        responses={200: success("The generations.", {"generations": [_GENERATION]})},
+    )
+    async def list_generations() -> GenerationsAnswer:
         """Every generation, the latest activation first."""
-        records = await core.encoding.apart(core.records.generations)
-        return {"generations": [_shown(record) for record in records]}
+        return {"generations": await core.encoding.apart(core.records.generations)}
 
-    @router.get("/models")
-    async def models() -> dict[str, Any]:
+    @router.get(
+        "/models",
+        summary="List checkpoints",
+        responses={200: success("The checkpoints.", {"models": [_LISTED]})},
+    )
+    async def list_checkpoints() -> CheckpointsAnswer:
         """Every checkpoint that can be reloaded, and what is wrong with those that cannot."""
         found = await asyncio.to_thread(core.catalogue.list)
         return {"models": [_model(listing) for listing in found]}
 
-    @router.put("/models/{name}", status_code=201)
-    async def upload(name: str, request: Request) -> dict[str, Any]:
+    @router.put(
+        "/models/{name}",
+        status_code=201,
+        summary="Upload a checkpoint",
+        responses={
+            201: success("The checkpoint is there.", _UPLOADED),
+            **failing(
+                OURS,
+                Conflict("support is a folder in checkpoints: upload under another name, or remove the folder", "name"),
+                TooLarge(
+                    "the body is larger than 8589934592 bytes: send less at a time, or raise INSTAR_MAX_CHECKPOINT"
+                ),
+                InvalidRequest("the body is empty: send the zip of a checkpoint"),
+                CheckpointRefused("modules.json names no modules: save the model again"),
+            ),
+        },
+        openapi_extra={
+            "requestBody": {"required": True, "content": {"application/zip": {"schema": contract.STREAMED}}}
+        },
+    )
+    async def upload_checkpoint(
+        name: Annotated[str, Path(description="what it is to be called; an earlier upload of that name is replaced")],
+        request: Request,
+    ) -> Uploaded:
         """Take a checkpoint as a zip; it is verified before it is there, and not loaded."""
         checkpoint.check_name(name, "name")
         length = int(request.headers.get("Content-Length", "1"))
@@ -153,15 +358,7 @@ async def _events(core: Core, identity: str) -> AsyncIterator[str]:
         quiet += _EVENT_INTERVAL
 
 
-def _job(job: Job) -> dict[str, Any]:
-    return job.model_dump(mode="json")
-
-
-def _shown(record: GenerationRecord) -> dict[str, Any]:
-    return {"generation": record.number, **record.model_dump(mode="json", exclude={"number"})}
-
-
-def _model(listing: Listing) -> dict[str, Any]:
+def _model(listing: Listing) -> Loadable | Broken:
     found = listing.checkpoint
     if found is None:
         return {"name": listing.name, "source": listing.source, "problem": listing.problem}

@@ -6,12 +6,16 @@ from typing import Annotated, Any, cast
 from uuid import uuid4
 
 import orjson
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import TypedDict
 
+from service.api import contract
 from service.api.answers import answer, headers
 from service.api.body import StrictRequest, StrictRoute, lines, parse
+from service.api.contract import failing, requests, success
+from service.api.forms import OURS
 from service.api.keys import Keys
 from service.api.texts import check_text, refuse_nul
 from service.core import Core
@@ -31,16 +35,27 @@ _PAGE = 100
 _MAX_PAGE = 1000
 
 Collection = Annotated[str, Query(min_length=1, max_length=128, description="the documents' collection")]
+Identity = Annotated[
+    str,
+    Path(
+        description="the document's id; a slash in it may be sent as it is",
+        openapi_examples=requests({"id": "guide/7"}),
+    ),
+]
 
 
 class NewDocument(BaseModel):
-    """A document to write; without an id it gets a new one."""
+    """A document to write."""
 
     model_config = ConfigDict(extra="forbid")
 
-    id: str | None = Field(None, min_length=1)
-    text: str
-    metadata: dict[str, Any] = {}
+    id: str | None = Field(
+        None,
+        min_length=1,
+        description=f"replaces the document that has it; at most {MAX_ID} bytes; default: a new one",
+    )
+    text: str = Field(description="what is embedded, searched and found")
+    metadata: dict[str, Any] = Field({}, description="what filters go by; nested as you like")
 
 
 class DocumentsRequest(BaseModel):
@@ -48,8 +63,8 @@ class DocumentsRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    documents: list[NewDocument]
-    collection: str = Field(DEFAULT_COLLECTION, min_length=1, max_length=128)
+    documents: list[NewDocument] = Field(description="one or more")
+    collection: str = Field(DEFAULT_COLLECTION, min_length=1, max_length=128, description="where they go")
 
 
 class DeleteRequest(BaseModel):
@@ -57,33 +72,97 @@ class DeleteRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    ids: list[str] | None = None
-    filter: dict[str, Any] | None = None
-    collection: str = Field(DEFAULT_COLLECTION, min_length=1, max_length=128)
+    ids: list[str] | None = Field(None, description="ids of documents")
+    filter: dict[str, Any] | None = Field(None, description="conditions on metadata, as in a search")
+    collection: str = Field(DEFAULT_COLLECTION, min_length=1, max_length=128, description="the documents' collection")
+
+
+class StoredDocument(TypedDict):
+    """A document."""
+
+    id: Annotated[str, Field(description="its id in its collection")]
+    text: Annotated[str, Field(description="its text")]
+    metadata: Annotated[dict[str, Any], Field(description="its metadata, as it was written")]
+
+
+class Written(TypedDict):
+    """Documents that are durable, and that the next search finds."""
+
+    ids: Annotated[list[str], Field(description="their ids, in the order of the request")]
+
+
+class Page(TypedDict):
+    """Some of the documents of a collection."""
+
+    documents: Annotated[list[StoredDocument], Field(description="in the order of their last write")]
+    next: Annotated[str | None, Field(description="`cursor` of the next page; null: this is the last")]
+
+
+class Deleted(TypedDict):
+    """What was deleted, and is found no more."""
+
+    deleted: Annotated[int, Field(description="how many documents there were")]
+
+
+_DOCUMENT: StoredDocument = {"id": "guide/7", "text": "Hold both buttons to reset.", "metadata": {"year": 2026}}
+_DELETING = requests(
+    {"ids": {"collection": "notes", "ids": ["a", "b"]}, "a filter": {"filter": {"year": {"lt": 2020}}}}
+)
+_BODY = {
+    "required": True,
+    "content": {
+        contract.JSON: {
+            "schema": DocumentsRequest.model_json_schema(ref_template=contract.SCHEMAS),
+            "examples": requests({"one document": {"documents": [_DOCUMENT]}}),
+        },
+        NDJSON: {
+            "schema": contract.STREAMED | {"description": "a NewDocument on each line; the length has no limit"},
+            "examples": requests({"two lines": '{"id": "a", "text": "One line."}\n{"id": "b", "text": "Another."}\n'}),
+        },
+    },
+}
+_ABSENT = NotFound("there is no document 'guide/7' in the collection 'default': GET /documents lists them", "id")
+_LONG_COLLECTION = InvalidRequest("collection: String should have at most 128 characters", "collection")
 
 
 def routes(core: Core, keys: Keys) -> APIRouter:
     """The routes of documents."""
-    router = APIRouter(route_class=StrictRoute, dependencies=[Depends(keys.data)], tags=["documents"])
+    router = APIRouter(
+        route_class=StrictRoute,
+        dependencies=[Depends(keys.data)],
+        tags=["documents"],
+        responses=failing(OURS, contract.NO_KEY, *contract.WORKING),
+    )
     settings = core.settings
 
     @router.post(
         "/documents",
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {
-                    "application/json": {"schema": DocumentsRequest.model_json_schema()},
-                    NDJSON: {"schema": {"type": "string", "description": "one document a line"}},
-                },
-            }
+        summary="Write documents",
+        responses={
+            200: success("The documents are written.", Written(ids=["guide/7"]), Written, contract.NAMED),
+            **failing(
+                OURS,
+                InvalidRequest(
+                    "line 302 is not valid JSON (unexpected end of data): send UTF-8 encoded JSON; the 256 documents"
+                    " before that portion are stored",
+                    stored=256,
+                ),
+                TooLarge(
+                    f"documents has 5000 entries, more than 4096: send parts, or {NDJSON}, which has no limit",
+                    "documents",
+                ),
+                contract.NOT_FINITE,
+                contract.OVERLOADED,
+            ),
         },
+        openapi_extra={"requestBody": _BODY},
     )
-    async def write(request: Request, collection: Collection = DEFAULT_COLLECTION) -> Response:
+    async def write_documents(request: Request, collection: Collection = DEFAULT_COLLECTION) -> Response:
         """Upsert documents by id; answered when they are durable and the next search finds them.
 
-        JSON is written whole or not at all. NDJSON is streamed and written in portions; an error in a line
-        names it, and what stood in earlier portions stays written.
+        JSON is written whole or not at all, into the collection that it names. NDJSON is streamed and written in
+        portions, into the collection of the query; an error in a line names it, and what stood in earlier portions
+        stays written, `stored` documents.
         """
         core.require_ready()
         kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -106,12 +185,19 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         generation = await core.writing.put(body.collection, documents)
         return answer({"ids": [document.id for document in documents]}, generation)
 
-    @router.get("/documents")
-    async def page(
+    @router.get(
+        "/documents",
+        summary="List documents",
+        responses={
+            200: success("A page.", Page(documents=[_DOCUMENT], next="332")),
+            **failing(OURS, InvalidRequest("limit: Input should be less than or equal to 1000", "limit")),
+        },
+    )
+    async def list_documents(
         collection: Collection = DEFAULT_COLLECTION,
         cursor: Annotated[str | None, Query(description="`next` of the page before")] = None,
-        limit: Annotated[int, Query(ge=1, le=_MAX_PAGE)] = _PAGE,
-    ) -> dict[str, Any]:
+        limit: Annotated[int, Query(ge=1, le=_MAX_PAGE, description="most documents of the page")] = _PAGE,
+    ) -> Page:
         """Documents in the order of their last write, a page at a time; `next` is null on the last page."""
         core.require_ready()
         after = _after(cursor)
@@ -119,8 +205,12 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         last = str(found[limit - 1].seq) if len(found) > limit else None
         return {"documents": [_shown(version.document) for version in found[:limit]], "next": last}
 
-    @router.get("/documents/{identity:path}")
-    async def read(identity: str, collection: Collection = DEFAULT_COLLECTION) -> dict[str, Any]:
+    @router.get(
+        "/documents/{identity:path}",
+        summary="Read a document",
+        responses={200: success("The document.", _DOCUMENT), **failing(OURS, _ABSENT, _LONG_COLLECTION)},
+    )
+    async def read_document(identity: Identity, collection: Collection = DEFAULT_COLLECTION) -> StoredDocument:
         """One document."""
         core.require_ready()
         found: Version | None = await core.encoding.apart(core.documents.get, collection, identity)
@@ -128,16 +218,27 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             raise NotFound(_absent(identity, collection), "id")
         return _shown(found.document)
 
-    @router.delete("/documents/{identity:path}")
-    async def delete(identity: str, collection: Collection = DEFAULT_COLLECTION) -> dict[str, Any]:
+    @router.delete(
+        "/documents/{identity:path}",
+        summary="Delete a document",
+        responses={200: success("It is deleted.", Deleted(deleted=1)), **failing(OURS, _ABSENT, _LONG_COLLECTION)},
+    )
+    async def delete_document(identity: Identity, collection: Collection = DEFAULT_COLLECTION) -> Deleted:
         """Delete one document; the next search does not find it."""
         core.require_ready()
         if not await core.writing.delete(collection, [identity]):
             raise NotFound(_absent(identity, collection), "id")
         return {"deleted": 1}
 
-    @router.post("/documents/delete")
-    async def delete_many(request: DeleteRequest) -> dict[str, Any]:
+    @router.post(
+        "/documents/delete",
+        summary="Delete documents",
+        responses={
+            200: success("They are deleted.", Deleted(deleted=2)),
+            **failing(OURS, InvalidRequest("send either ids or filter", "ids"), contract.LONG_BODY),
+        },
+    )
+    async def delete_documents(request: Annotated[DeleteRequest, Body(openapi_examples=_DELETING)]) -> Deleted:
         """Delete by ids or by a filter; answers how many there were."""
         core.require_ready()
         if (request.ids is None) == (request.filter is None):
@@ -247,7 +348,7 @@ def _after(cursor: str | None) -> int:
     return int(cursor)
 
 
-def _shown(document: Document) -> dict[str, Any]:
+def _shown(document: Document) -> StoredDocument:
     return {"id": document.id, "text": document.text, "metadata": document.metadata}
 
 

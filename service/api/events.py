@@ -2,25 +2,63 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Body, Depends, Header
 from fastapi.responses import StreamingResponse
 
+from service.api import contract
+from service.api.contract import failing, requests, success
+from service.api.forms import OURS
 from service.api.keys import Keys
+from service.changes import Change, Former
 from service.core import Core
 from service.errors import InvalidRequest
 
 _INTERVAL = 0.2
 _HEARTBEAT = 15.0
 
+_CHANGE = Change(
+    id=2,
+    type="model.activated",
+    generation=2,
+    model="support@1f2e3d4c5b6a",
+    fingerprint="aa4e0c3f",
+    dimensions=384,
+    activated=datetime(2026, 11, 25, 10, tzinfo=UTC),
+    former=[Former(generation=1, model="all-MiniLM-L6-v2@386118f074db", until=datetime(2026, 11, 27, 10, tzinfo=UTC))],
+)
+
 
 def routes(core: Core, keys: Keys) -> APIRouter:
     """The route of those who keep vectors of their own."""
-    router = APIRouter(dependencies=[Depends(keys.data)], tags=["events"])
+    router = APIRouter(
+        dependencies=[Depends(keys.data)],
+        tags=["events"],
+        responses=failing(OURS, contract.NO_KEY, *contract.WORKING),
+    )
 
-    @router.get("/events", response_class=StreamingResponse)
-    async def events(last_event_id: Annotated[str | None, Header()] = None) -> StreamingResponse:
+    @router.get(
+        "/events",
+        summary="Follow changes of the model",
+        response_class=StreamingResponse,
+        responses={
+            200: success(
+                "Events `model.activated`, whose data is a Change; comments in between keep it alive.",
+                _event(_CHANGE),
+                str,
+                kind="text/event-stream",
+            ),
+            **failing(
+                OURS,
+                InvalidRequest("Last-Event-ID is not one of ours: take it from `id` of an event", "Last-Event-ID"),
+            ),
+        },
+    )
+    async def events(
+        last_event_id: Annotated[str | None, Header(description="`id` of the last event that was seen")] = None,
+    ) -> StreamingResponse:
         """The last change at once, or all after `Last-Event-ID`; then each as it comes, until the caller goes."""
         core.require_ready()
         if last_event_id is not None and not (last_event_id.isascii() and last_event_id.isdigit()):
@@ -34,6 +72,38 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     return router
 
 
+def webhooks() -> APIRouter:
+    """What the address in INSTAR_WEBHOOK_URL is told, for the OpenAPI document; `service.webhook` does it."""
+    router = APIRouter(tags=["events"])
+
+    @router.post(
+        "model.activated",
+        summary="The model has changed",
+        operation_id="model_activated",
+        status_code=204,
+        responses={
+            204: {"description": "The receiver has taken it; any 2xx says so."},
+            "default": {"description": "It is sent again, later and later, until it is taken."},
+        },
+    )
+    async def model_activated(
+        change: Annotated[Change, Body(openapi_examples=requests({"a change": _CHANGE.model_dump(mode="json")}))],
+        webhook_id: Annotated[str, Header(description="the same when a change is sent again")],
+        webhook_timestamp: Annotated[str, Header(description="when it was sent, in seconds since 1970")],
+        webhook_signature: Annotated[
+            str | None,
+            Header(description="v1, and base64 of the HMAC-SHA256 by INSTAR_WEBHOOK_SECRET, where that is set"),
+        ] = None,
+    ) -> None:
+        """Sent to `INSTAR_WEBHOOK_URL` for each change, in order and at least once, as in Standard Webhooks."""
+
+    return router
+
+
+def _event(change: Change) -> str:
+    return f"event: {change.type}\nid: {change.id}\ndata: {change.model_dump_json()}\n\n"
+
+
 async def _changes(core: Core, seen: int | None) -> AsyncIterator[str]:
     quiet = 0.0
     while not core.stopping.is_set():
@@ -41,7 +111,7 @@ async def _changes(core: Core, seen: int | None) -> AsyncIterator[str]:
         if seen is None or newest > seen:
             for change in await asyncio.to_thread(core.changes.after, seen):
                 seen, quiet = change.id, 0.0
-                yield f"event: {change.type}\nid: {change.id}\ndata: {change.model_dump_json()}\n\n"
+                yield _event(change)
         elif quiet >= _HEARTBEAT:
             quiet = 0.0
             yield ": alive\n\n"

@@ -26,7 +26,14 @@ _Param = Annotated[str | None, Field(description="the field of the request that 
 class Fault(TypedDict):
     """What went wrong."""
 
-    type: Annotated[str, Field(description="kind of the error, for programs")]
+    type: Annotated[
+        str,
+        Field(
+            description="kind of the error, for programs: invalid_request, unauthorized, not_found, conflict,"
+            " too_large, checkpoint_refused, encoding_failed, encoder_failed, overloaded, not_ready,"
+            " insufficient_resources, storage_failed or internal"
+        ),
+    ]
     message: _Message
     param: _Param
     job: NotRequired[

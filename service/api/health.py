@@ -1,11 +1,17 @@
 """`/health`, `/ready`, `/info`, `/metrics`: whether it lives, whether it can answer, what runs, and how it fares."""
 
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from service import __version__
+from service.api import contract
+from service.api.contract import failing, success
+from service.api.forms import OURS
 from service.api.keys import Keys
 from service.api.metrics import Metrics
 from service.core import Core
@@ -13,12 +19,100 @@ from service.encoding import TOKENIZING_THREADS
 from service.errors import NotReady
 
 
+class Status(TypedDict):
+    """That all is well."""
+
+    status: Annotated[str, Field(description="alive or ready")]
+
+
+class Kind(TypedDict):
+    """What an embedding model does besides its layers."""
+
+    pooling: Annotated[str, Field(description="how the vectors of tokens become one")]
+
+
+class ModelType(TypedDict):
+    """The kind of the model, for clients of text-embeddings-inference."""
+
+    embedding: Annotated[Kind, Field(description="it is an embedding model")]
+
+
+class Info(TypedDict):
+    """What runs, and how much there is."""
+
+    version: Annotated[str, Field(description="of the service")]
+    model: Annotated[str, Field(description="id of the active checkpoint")]
+    generation: Annotated[int, Field(description="number of the active generation")]
+    fingerprint: Annotated[str, Field(description="hash of all that decides a document's vector")]
+    dimensions: Annotated[int, Field(description="dimensions of its vectors")]
+    engine: Annotated[str, Field(description="what computes them, and in which precision")]
+    max_length: Annotated[int, Field(description="tokens of a text that the model reads, special ones included")]
+    prompts: Annotated[dict[str, str], Field(description="what goes before a text, by the prompt's name")]
+    retained: Annotated[list[str], Field(description="ids of former checkpoints that still answer, the latest first")]
+    documents: Annotated[int, Field(description="documents in all collections")]
+    collections: Annotated[dict[str, int], Field(description="documents in each")]
+    recall: Annotated[dict[str, float], Field(description="recall@10 of each collection that has a graph")]
+    activated: Annotated[datetime | None, Field(description="when the generation became active")]
+    lineage: Annotated[
+        dict[str, Any], Field(description="base, data, recipe, metrics and verdict, as the trainer has them")
+    ]
+    # What clients of text-embeddings-inference look for.
+    model_id: Annotated[str, Field(description="name of the checkpoint")]
+    model_sha: Annotated[str, Field(description="12 digits of its content hash")]
+    model_dtype: Annotated[str, Field(description="precision of its numbers")]
+    served_model_name: Annotated[str, Field(description="the same as `model`")]
+    model_type: Annotated[ModelType, Field(description="its kind")]
+    max_input_length: Annotated[int, Field(description="the same as `max_length`")]
+    max_batch_tokens: Annotated[int, Field(description="most tokens in one interactive batch")]
+    max_batch_requests: Annotated[int | None, Field(description="null: that is not limited")]
+    max_client_batch_size: Annotated[int, Field(description="most texts in one request")]
+    max_concurrent_requests: Annotated[int | None, Field(description="null: that is not limited")]
+    auto_truncate: Annotated[bool, Field(description="texts that are too long are cut")]
+    tokenization_workers: Annotated[int, Field(description="threads that tokenize")]
+
+
+_INFO = {
+    "version": __version__,
+    "model": "all-MiniLM-L6-v2@386118f074db",
+    "generation": 1,
+    "fingerprint": "aa4e0c3f6f0d1b7c",
+    "dimensions": 384,
+    "engine": "openvino bf16",
+    "max_length": 256,
+    "prompts": {"query": "", "document": ""},
+    "retained": [],
+    "documents": 330,
+    "collections": {"default": 330},
+    "recall": {},
+    "activated": "2026-11-23T15:15:54Z",
+    "lineage": {},
+    "model_id": "all-MiniLM-L6-v2",
+    "model_sha": "386118f074db",
+    "model_dtype": "bf16",
+    "served_model_name": "all-MiniLM-L6-v2@386118f074db",
+    "model_type": {"embedding": {"pooling": "mean"}},
+    "max_input_length": 256,
+    "max_batch_tokens": 1024,
+    "max_batch_requests": None,
+    "max_client_batch_size": 4096,
+    "max_concurrent_requests": None,
+    "auto_truncate": True,
+    "tokenization_workers": TOKENIZING_THREADS,
+}
+_METRICS = 'instar_ready 1.0\ninstar_requests_total{route="/search",status="200"} 17.0\n'
+_ENDED = NotReady("the encoder's thread has ended: restart the service, and report its log")
+
+
 def routes(core: Core, keys: Keys, metrics: Metrics) -> APIRouter:
     """The routes of those who watch the service."""
-    router = APIRouter(tags=["health"])
+    router = APIRouter(tags=["health"], responses=failing(OURS, contract.FAULT))
 
-    @router.get("/health")
-    async def health() -> dict[str, str]:
+    @router.get(
+        "/health",
+        summary="Whether it lives",
+        responses={200: success("It lives.", Status(status="alive")), **failing(OURS, _ENDED)},
+    )
+    async def health() -> Status:
         """200 while the process does its work; 503 when a part of it has ended, and only a restart helps."""
         if core.ready and not core.scheduler.alive:
             raise NotReady("the encoder's thread has ended: restart the service, and report its log")
@@ -28,14 +122,23 @@ def routes(core: Core, keys: Keys, metrics: Metrics) -> APIRouter:
             raise NotReady(f"maintenance has ended ({core.ailment}): restart the service, and report its log")
         return {"status": "alive"}
 
-    @router.get("/ready")
-    async def ready() -> dict[str, str]:
+    @router.get(
+        "/ready",
+        summary="Whether it can answer",
+        responses={200: success("It can answer.", Status(status="ready")), **failing(OURS, contract.STARTING)},
+    )
+    async def ready() -> Status:
         """200 when requests are answered; 503 with the stage of the start before."""
         core.require_ready()
         return {"status": "ready"}
 
-    @router.get("/info", dependencies=[Depends(keys.data)])
-    async def info() -> dict[str, Any]:
+    @router.get(
+        "/info",
+        summary="What runs",
+        dependencies=[Depends(keys.data)],
+        responses={200: success("What runs.", _INFO), **failing(OURS, contract.NO_KEY, *contract.WORKING)},
+    )
+    async def info() -> Info:
         """What runs: the checkpoint and its generation, and how much there is."""
         generation = core.generations.acquire()
         found = generation.encoder.checkpoint
@@ -70,7 +173,13 @@ def routes(core: Core, keys: Keys, metrics: Metrics) -> APIRouter:
             "tokenization_workers": TOKENIZING_THREADS,
         }
 
-    @router.get("/metrics")
+    @router.get(
+        "/metrics",
+        summary="How it fares",
+        operation_id="metrics",
+        response_class=Response,
+        responses={200: success("Metrics.", _METRICS, str, kind="text/plain")},
+    )
     async def scrape() -> Response:
         """Prometheus text format."""
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)

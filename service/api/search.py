@@ -1,24 +1,29 @@
 """`POST /search`: questions in, documents out, all of one generation."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, NotRequired, Self
 
 import numpy as np
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Body, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from typing_extensions import TypedDict
 
+from service.api import contract
 from service.api.answers import answer
 from service.api.body import StrictRoute
+from service.api.contract import failing, requests, success
+from service.api.documents import StoredDocument
+from service.api.forms import OURS
 from service.api.keys import Keys
 from service.api.texts import check_text
 from service.core import Core
 from service.corpus import filters
 from service.corpus.documents import DEFAULT_COLLECTION
 from service.encoder.engine import Vectors
-from service.errors import InvalidRequest, TooLarge
+from service.errors import InvalidRequest, NotFound, TooLarge
 from service.fusion import Fusion, Weights
 from service.generation import Generation
-from service.retrieval import Asked, Mode
+from service.retrieval import Asked, Mode, Part
 from service.search import Hit
 from service.settings import Settings
 
@@ -67,12 +72,91 @@ class SearchRequest(BaseModel):
     explain: bool = Field(False, description="tell rank and score of each result in each part of the search")
 
 
+class Standing(TypedDict):
+    """Where a result stands in one part of the search."""
+
+    rank: Annotated[int, Field(description="its place there, from 1")]
+    score: Annotated[float, Field(description="its cosine, or its BM25")]
+
+
+class Result(StoredDocument):
+    """A document that was found."""
+
+    score: Annotated[float, Field(description="dense: the cosine; keyword: BM25; hybrid: their fusion")]
+    highlights: NotRequired[
+        Annotated[
+            Sequence[tuple[int, int]],
+            Field(description="[start, end) of the query's words in the text, in characters, where that was asked"),
+        ]
+    ]
+    explain: NotRequired[
+        Annotated[
+            dict[Part, Standing],
+            Field(description="where it stands in each part of the search that found it, where that was asked"),
+        ]
+    ]
+
+
+class SearchAnswer(TypedDict):
+    """What was found, all by one generation."""
+
+    generation: Annotated[int, Field(description="number of the generation that answered")]
+    model: Annotated[str, Field(description="id of the checkpoint that answered")]
+    results: Annotated[
+        Sequence[Result | Sequence[Result]],
+        Field(description="best first; where the request has a list of queries, a list for each of them"),
+    ]
+
+
+_EXAMPLES = requests(
+    {
+        "by vector": {"query": "How do I count my stock again?", "k": 1},
+        "by both": {"query": "closing the day", "k": 1, "mode": "hybrid", "explain": True, "highlight": True},
+        "filtered": {
+            "query": "closing the day",
+            "k": 1,
+            "filter": {"source": "brindle", "not": {"year": {"lt": 2024}}},
+        },
+        "the second page": {"query": "closing the day", "mode": "keyword", "k": 10, "offset": 10},
+        "several": {"query": ["closing the day", "How do I count my stock again?"], "k": 3, "diversity": 0.3},
+    }
+)
+_RESULT: Result = {
+    "id": "c145",
+    "score": 0.59,
+    "text": "On Croft a closed day stays closed. There is no Dawn button; corrections are entered on the current day.",
+    "metadata": {"source": "brindle"},
+    "highlights": [(0, 7)],
+    "explain": {"dense": {"rank": 1, "score": 0.56}, "keyword": {"rank": 1, "score": 7.2}},
+}
+_FOUND = SearchAnswer(generation=1, model="all-MiniLM-L6-v2@386118f074db", results=[_RESULT])
+
+
 def routes(core: Core, keys: Keys) -> APIRouter:
     """The route of searching."""
-    router = APIRouter(route_class=StrictRoute, dependencies=[Depends(keys.data)], tags=["search"])
+    router = APIRouter(
+        route_class=StrictRoute,
+        dependencies=[Depends(keys.data)],
+        tags=["search"],
+        responses=failing(OURS, contract.NO_KEY, *contract.WORKING),
+    )
 
-    @router.post("/search")
-    async def search(request: Annotated[SearchRequest, ...]) -> Response:
+    @router.post(
+        "/search",
+        summary="Search documents",
+        responses={
+            200: success("What was found.", _FOUND, SearchAnswer, contract.NAMED | contract.TIMED),
+            **failing(
+                OURS,
+                NotFound("there is no collection 'nowhere': there are default", "collection"),
+                TooLarge("query has 200 questions, more than 128: send parts, or raise INSTAR_MAX_QUERIES", "query"),
+                InvalidRequest("k must be 1 to 1000: ask for fewer, or raise INSTAR_MAX_K", "k"),
+                contract.NOT_FINITE,
+                contract.OVERLOADED,
+            ),
+        },
+    )
+    async def search(request: Annotated[SearchRequest, Body(openapi_examples=_EXAMPLES)]) -> Response:
         """The documents that answer the query, best first; of several queries a list for each.
 
         `score` is the cosine in dense mode, BM25 in keyword mode, and their fusion in hybrid mode. Equal scores keep
@@ -96,7 +180,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         vectors = _vectors(request, len(queries), generation)
         found = await core.search.run(generation, queries, asked, vectors=vectors, highlight=request.highlight)
         results = [[_result(hit, request) for hit in hits] for hits in found.hits]
-        content = {
+        content: SearchAnswer = {
             "generation": generation.number,
             "model": generation.model,
             "results": results[0] if isinstance(request.query, str) else results,
@@ -154,9 +238,9 @@ def _vectors(request: SearchRequest, queries: int, generation: Generation) -> Ve
     return np.ascontiguousarray(given / lengths)
 
 
-def _result(hit: Hit, request: SearchRequest) -> dict[str, Any]:
+def _result(hit: Hit, request: SearchRequest) -> Result:
     document = hit.document
-    result = {"id": document.id, "score": hit.score, "text": document.text, "metadata": document.metadata}
+    result: Result = {"id": document.id, "score": hit.score, "text": document.text, "metadata": document.metadata}
     if request.highlight:
         result["highlights"] = hit.spans
     if request.explain:

@@ -9,22 +9,50 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import torch
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Body, Depends, Response
 from pydantic import BaseModel, BeforeValidator, Field
 
+from service.api import contract
 from service.api.answers import answer
 from service.api.body import StrictRoute
+from service.api.contract import failing, header, requests, success
+from service.api.forms import TEI
 from service.api.keys import Keys
-from service.api.texts import Given, check_dimensions, check_texts, texts_of
+from service.api.texts import Given, ModelName, check_dimensions, check_texts, texts_of
 from service.core import Core
-from service.encoder.encoder import Direction, Encoder, Side
+from service.encoder.encoder import Direction, Encoder, Side, Token
 from service.encoder.engine import Vectors
-from service.errors import InvalidRequest
+from service.errors import EmptyInput, InvalidRequest, TooLarge
 from service.generation import Generation
 
 _COMPUTE = "gpu" if torch.cuda.is_available() else "cpu"
 # Answered in the form of text-embeddings-inference, errors too.
 PATHS = frozenset(("/", "/embed", "/embed_all", "/similarity", "/tokenize", "/decode"))
+
+PromptName = Annotated[
+    str | None, Field(description="the checkpoint's prompt of that name goes before each text; default: its own")
+]
+_COUNTED = {
+    "x-compute-type": header("cpu or gpu", "cpu"),
+    "x-compute-time": header("milliseconds that the request took", 5),
+    "x-total-time": header("milliseconds that the request took", 5),
+    "x-compute-characters": header("characters of all texts", 8),
+    "x-compute-tokens": header("tokens that the model read, special ones included", 4),
+}
+_ENCODED = _COUNTED | {
+    "x-tokenization-time": header("milliseconds of tokenizing", 1),
+    "x-inference-time": header("milliseconds of encoding, the time in the queue included", 4),
+}
+_READING = (
+    InvalidRequest("prompt_name: Input should be a valid string", "prompt_name"),
+    TooLarge("inputs has 5000 texts, more than 4096: send parts, or raise INSTAR_MAX_INPUTS", "inputs"),
+    contract.UNKNOWN_MODEL,
+)
+_EMBEDDING = (
+    EmptyInput("inputs is empty: send at least one text", "inputs"),
+    *_READING,
+    contract.OVERLOADED,
+)
 
 
 def _lower(value: Any) -> Any:
@@ -39,73 +67,131 @@ class Reading(BaseModel):
     truncation_direction: Annotated[Direction | None, BeforeValidator(_lower)] = Field(
         None, description="the end at which a longer text is cut; default: the checkpoint's own"
     )
-    prompt_name: str | None = None
-    model: str | None = Field(None, description="active, a checkpoint id, or an alias")
+    prompt_name: PromptName = None
+    model: ModelName = None
 
 
 class EmbedAllRequest(Reading):
     """Texts of which every token's vector is asked."""
 
-    inputs: Given
+    inputs: Given = Field(description="a text, texts, token ids of the model's own tokenizer, or lists of them")
 
 
 class EmbedRequest(EmbedAllRequest):
     """Texts to embed; `input_type` says what they are."""
 
-    normalize: bool = True
+    normalize: bool = Field(True, description="give the vectors unit length")
     dimensions: int | None = Field(None, description="cut the vectors to so many dimensions, then normalise again")
-    input_type: Side | None = None
+    input_type: Side | None = Field(None, description="apply the checkpoint's prompt of that side")
 
 
 class Compared(BaseModel):
     """One sentence, and those that it is compared with."""
 
-    source_sentence: str
-    sentences: list[str]
+    source_sentence: str = Field(description="the sentence that each of the others is compared with")
+    sentences: list[str] = Field(description="the others")
 
 
 class SimilarityRequest(BaseModel):
     """Sentences to compare."""
 
-    inputs: Compared
-    parameters: Reading = Reading()
-    model: str | None = None
+    inputs: Compared = Field(description="the sentences")
+    parameters: Reading = Field(Reading(), description="how they are read")
+    model: ModelName = None
 
 
 class TokenizeRequest(BaseModel):
     """Texts whose tokens are asked."""
 
-    inputs: str | list[str]
-    add_special_tokens: bool = True
-    prompt_name: str | None = None
-    model: str | None = None
+    inputs: str | list[str] = Field(description="a text, or several")
+    add_special_tokens: bool = Field(True, description="with the tokens that the model puts around a text")
+    prompt_name: PromptName = None
+    model: ModelName = None
 
 
 class DecodeRequest(BaseModel):
     """Token ids whose text is asked."""
 
-    ids: list[int] | list[list[int]]
-    skip_special_tokens: bool = True
-    model: str | None = None
+    ids: list[int] | list[list[int]] = Field(description="token ids of one text, or of several")
+    skip_special_tokens: bool = Field(True, description="leave out the tokens that the model puts around a text")
+    model: ModelName = None
 
 
 def routes(core: Core, keys: Keys) -> APIRouter:
     """The routes of text-embeddings-inference."""
-    router = APIRouter(route_class=StrictRoute, dependencies=[Depends(keys.data)], tags=["embedding"])
+    router = APIRouter(
+        route_class=StrictRoute,
+        dependencies=[Depends(keys.data)],
+        tags=["embedding"],
+        responses=failing(TEI, contract.NO_KEY, *contract.WORKING),
+    )
     work = _Work(core)
 
-    @router.post("/embed")
-    async def embed(request: Annotated[EmbedRequest, ...]) -> Response:
+    @router.post(
+        "/embed",
+        summary="Embed texts",
+        responses={
+            200: success("A vector for each text.", [[0.1, -0.7, 0.7]], list[list[float]], contract.NAMED | _ENCODED),
+            **failing(TEI, *_EMBEDDING, contract.NOT_FINITE),
+        },
+    )
+    async def embed(
+        request: Annotated[
+            EmbedRequest,
+            Body(
+                openapi_examples=requests(
+                    {
+                        "one text": {"inputs": "How do I count my stock again?"},
+                        "documents": {"inputs": ["one text", "another"], "input_type": "document", "dimensions": 3},
+                    }
+                )
+            ),
+        ],
+    ) -> Response:
         """Embed texts: a list of vectors, also for one text."""
         return await work.embed(request)
 
-    @router.post("/embed_all")
-    async def embed_all(request: Annotated[EmbedAllRequest, ...]) -> Response:
+    @router.post(
+        "/embed_all",
+        summary="Embed each token",
+        responses={
+            200: success(
+                "For each text, a vector for each of its tokens.",
+                [[[0.2, -0.1, 0.4], [0.3, 0.0, -0.5]]],
+                list[list[list[float]]],
+                contract.NAMED | _COUNTED,
+            ),
+            **failing(TEI, *_EMBEDDING),
+        },
+    )
+    async def embed_all(
+        request: Annotated[EmbedAllRequest, Body(openapi_examples=requests({"one text": {"inputs": "one text"}}))],
+    ) -> Response:
         """A vector for every token of each text, special ones included, as the model has them before pooling."""
         return await work.embed_all(request)
 
-    @router.post("/similarity")
-    async def similarity(request: Annotated[SimilarityRequest, ...]) -> Response:
+    @router.post(
+        "/similarity",
+        summary="Compare sentences",
+        responses={
+            200: success("A cosine for each sentence.", [0.68, 0.05], list[float], contract.NAMED | _ENCODED),
+            **failing(TEI, *_EMBEDDING, contract.NOT_FINITE),
+        },
+    )
+    async def similarity(
+        request: Annotated[
+            SimilarityRequest,
+            Body(
+                openapi_examples=requests(
+                    {
+                        "two sentences": {
+                            "inputs": {"source_sentence": "count the stock", "sentences": ["stocktaking", "a parcel"]}
+                        }
+                    }
+                )
+            ),
+        ],
+    ) -> Response:
         """The cosine of each sentence to the source sentence."""
         return await work.similarity(request)
 
@@ -113,8 +199,25 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     async def either(request: Annotated[SimilarityRequest | EmbedRequest, ...]) -> Response:
         return await (work.similarity(request) if isinstance(request, SimilarityRequest) else work.embed(request))
 
-    @router.post("/tokenize")
-    async def tokenize(request: Annotated[TokenizeRequest, ...]) -> Response:
+    @router.post(
+        "/tokenize",
+        summary="Tokenize texts",
+        responses={
+            200: success(
+                "For each text its tokens.",
+                [[{"id": 3521, "text": "stock", "special": False, "start": 0, "stop": 5}]],
+                list[list[Token]],
+                contract.NAMED,
+            ),
+            **failing(TEI, EmptyInput("inputs is empty or blank: send text, or leave it out", "inputs"), *_READING),
+        },
+    )
+    async def tokenize(
+        request: Annotated[
+            TokenizeRequest,
+            Body(openapi_examples=requests({"one text": {"inputs": "stock", "add_special_tokens": False}})),
+        ],
+    ) -> Response:
         """The tokens of each text; `start` and `stop` count characters of the text with its prompt."""
         core.require_ready()
         texts = [request.inputs] if isinstance(request.inputs, str) else request.inputs
@@ -127,8 +230,17 @@ def routes(core: Core, keys: Keys) -> APIRouter:
 
         return answer(await core.encoding.apart(lambda: [tokens(text) for text in texts]), generation)
 
-    @router.post("/decode")
-    async def decode(request: Annotated[DecodeRequest, ...]) -> Response:
+    @router.post(
+        "/decode",
+        summary="Turn token ids into text",
+        responses={
+            200: success("A text for each list of ids.", ["stock"], list[str], contract.NAMED),
+            **failing(TEI, *_READING),
+        },
+    )
+    async def decode(
+        request: Annotated[DecodeRequest, Body(openapi_examples=requests({"one text": {"ids": [101, 4518, 102]}}))],
+    ) -> Response:
         """The text of token ids of the model's own tokenizer."""
         core.require_ready()
         generation = core.generations.acquire(request.model)

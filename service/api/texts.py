@@ -1,6 +1,9 @@
 """The texts that callers send, and checks of them, shared by the routes that take them."""
 
 from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import Field
 
 from service.encoder.encoder import Encoder
 from service.errors import EmptyInput, InvalidRequest, TooLarge
@@ -8,6 +11,7 @@ from service.settings import Settings
 
 # A text, texts, token ids of the model's own tokenizer, or lists of them.
 Given = str | list[str] | list[int] | list[list[int]]
+ModelName = Annotated[str | None, Field(description="active, the id of a checkpoint, or an alias; default: active")]
 
 
 def check_texts(texts: Sequence[str], param: str, settings: Settings) -> None:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.corpus.database import Database
 
@@ -23,22 +23,22 @@ State = Literal["active", "retained", "released"]
 
 
 class GenerationRecord(BaseModel):
-    """What is written down of a generation.
+    """What is written down of a generation."""
 
-    `recall` is recall@10 against exact search, by collection, measured when the index was built;
-    `activation` grows with every activation and orders them.
-    """
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
-    number: int = 0
-    model: str
-    fingerprint: str
-    dimensions: int
-    documents: int = 0
-    recall: dict[str, float] = {}
-    built: datetime
-    activated: datetime | None = None
-    state: State = "retained"
-    activation: int = 0
+    number: int = Field(0, serialization_alias="generation", description="its number")
+    model: str = Field(description="id of its checkpoint")
+    fingerprint: str = Field(description="hash of all that decides a document's vector")
+    dimensions: int = Field(description="dimensions of its vectors")
+    documents: int = Field(0, description="documents in its index when it was activated")
+    recall: dict[str, float] = Field(
+        {}, description="recall@10 against exact search, by collection, measured when the index was built"
+    )
+    built: datetime = Field(description="when it was built")
+    activated: datetime | None = Field(None, description="when it became active last; null: never")
+    state: State = Field("retained", description="active: it answers; retained: it can again; released: it is gone")
+    activation: int = Field(0, description="grows with every activation, and orders them")
 
 
 class Records:

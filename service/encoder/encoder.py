@@ -9,10 +9,11 @@ compute what comes before the routes.
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
+from pydantic import Field
 from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Normalize, Router, Transformer
@@ -51,11 +52,11 @@ class Prepared:
 class Token:
     """A token: its id, the characters it stands for and where they are; a special one stands for none."""
 
-    id: int
-    text: str
-    special: bool
-    start: int | None
-    stop: int | None
+    id: Annotated[int, Field(description="its id in the tokenizer")]
+    text: Annotated[str, Field(description="the characters that it stands for; of a special token its name")]
+    special: Annotated[bool, Field(description="put there by the tokenizer, not by the text")]
+    start: Annotated[int | None, Field(description="place of its first character; null: it is special")]
+    stop: Annotated[int | None, Field(description="place after its last character; null: it is special")]
 
 
 class Encoder:
