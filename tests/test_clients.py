@@ -97,3 +97,42 @@ def test_the_vector_store_passes_the_standard_tests_of_langchain(keyed: Server, 
     )
     assert run.returncode == 0, run.stdout[-5000:] + run.stderr[-3000:]
     assert " skipped" not in run.stdout
+
+
+def test_a_client_that_is_generated_from_the_openapi_document_compiles_and_works(
+    python: Path, tmp_path: Path, tiny_checkpoints: Path
+) -> None:
+    server = Server(tmp_path, MODEL="one", API_KEY=ask.KEY, ADMIN_KEY=ask.KEY)
+    server.checkpoints.mkdir()
+    for name in ("one", "two"):
+        (server.checkpoints / name).symlink_to(tiny_checkpoints / name)
+    package = tmp_path / "generated" / "instar_client"
+    package.parent.mkdir()
+    with server:
+        address = str(server.client.base_url).rstrip("/")
+        options: list[str | Path] = [
+            "--config",
+            _HERE / "openapi-python-client.yaml",
+            "--meta",
+            "none",
+            "--fail-on-warning",
+        ]
+        generating = [python, "-m", "openapi_python_client", "generate", "--url", f"{address}/openapi.json", *options]
+        said = _run([*generating, "--output-path", package])
+        # It says so when it leaves an operation out.
+        assert "WARNING" not in said.upper(), said
+        paths = server.get("/openapi.json")["paths"]
+        generated = {path.stem for path in package.glob("api/*/*.py")} - {"__init__"}
+        assert generated == {operation["operationId"] for item in paths.values() for operation in item.values()}
+        _run([python, "-m", "compileall", "-q", package])
+        # Not strict, and without our own settings: it is not our code.
+        checking: list[str | Path] = ["--config-file=", "--ignore-missing-imports", "--cache-dir", tmp_path / "types"]
+        _run([sys.executable, "-m", "mypy", *checking, package])
+        _run([python, _HERE / "generated.py", address], PYTHONPATH=str(package.parent))
+
+
+def _run(command: list[str | Path], **environment: str) -> str:
+    """What a command that must succeed says."""
+    run = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, (run.stdout + run.stderr)[-3000:]
+    return run.stdout + run.stderr
