@@ -1,4 +1,4 @@
-"""The README is true: its examples run, and its settings are the settings."""
+"""The README and docs/api.md are true: their examples run, and the settings are the settings."""
 
 import inspect
 import json
@@ -16,7 +16,12 @@ from trainer.commands import Trainer
 from trainer.data.formats import FORMATS
 
 README = Path(__file__).parent.parent / "README.md"
+API = README.parent / "docs" / "api.md"
+ADDRESS = "http://127.0.0.1:8080"
 EXAMPLE = re.compile(r"^```bash\n(.*?)^```\n(?:^```json\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
+CALL = re.compile(
+    r"(?:^```bash\n(.*?)^```\n)?^```python\n(.*?)^```\n(?:^```json\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL
+)
 ROW = re.compile(r"^\| `INSTAR_(\w+)` \| (?:`(.*?)`)? \| (.*) \|$", re.MULTILINE)
 
 
@@ -31,7 +36,7 @@ def test_every_example_answers_as_it_says(demo: Server) -> None:
     examples = EXAMPLE.findall(README.read_text(encoding="utf-8"))
     assert len(examples) >= 12
     for example, answer in examples:
-        command = example.replace("http://127.0.0.1:8080", str(demo.client.base_url)).replace("JOB", job)
+        command = example.replace(ADDRESS, str(demo.client.base_url)).replace("JOB", job)
         run = subprocess.run(
             ["bash", "-c", command.replace("curl ", "curl -sS --fail-with-body ")],
             capture_output=True,
@@ -51,8 +56,54 @@ def test_every_example_answers_as_it_says(demo: Server) -> None:
             assert demo.get("/info")["dimensions"] == 256
 
 
+def test_every_call_answers_to_curl_and_to_httpx_as_it_says(demo: Server) -> None:
+    text = API.read_text(encoding="utf-8")
+    calls = CALL.findall(text)
+    assert text.count("```bash\n") == len(calls) - 1 > 12
+    names: dict[str, Any] = {}
+    job = ""
+    for curl, python, said in calls:
+        answers = []
+        if curl:
+            command = curl.replace(ADDRESS, str(demo.client.base_url)).replace("JOB", job).replace("curl ", "curl -sS ")
+            run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+            assert run.returncode == 0, (command, run.stderr)
+            # Of events the last.
+            answers.append(json.loads(run.stdout.strip().splitlines()[-1].removeprefix("data: ")))
+            if "/admin/reload" in curl:
+                job = answers[0]["id"]
+                demo.wait_for_job(job)
+        exec(python.replace(ADDRESS, str(demo.client.base_url)), names)  # noqa: S102 (its readers run it, too)
+        if curl:
+            answers.append(names["answer"])
+        if said:
+            for found in answers:
+                agree(found, json.loads(said))
+        elif curl:
+            assert [(found["state"], found["model"]) for found in answers] == [("done", "all-MiniLM-L6-v2-256")] * 2
+    names["client"].close()
+
+
+def agree(found: dict[str, Any], said: dict[str, Any]) -> None:
+    """Fails unless an answer is what is said of it, but for what differs from run to run."""
+    if "stage" in said:
+        # How far a job is depends on when it is asked.
+        assert found.keys() == said.keys()
+        assert (found["model"], found["force"]) == (said["model"], said["force"])
+        assert said["state"] == "queued" or found["state"] == "done"
+        return
+    assert shape(found) == shape(said)
+    if "results" in said:
+        for (identity, score), (said_identity, said_score) in zip(hits(found), hits(said), strict=True):
+            assert identity == said_identity
+            # BM25 knows documents that were deleted until they are purged.
+            assert score == pytest.approx(said_score, rel=0.02)
+
+
 def hits(found: dict[str, Any]) -> list[tuple[str, float]]:
-    return [(hit["id"], round(hit["score"], 2)) for hit in found["results"]]
+    results = found["results"]
+    flat = [hit for each in results for hit in (each if isinstance(each, list) else [each])]
+    return [(hit["id"], round(hit["score"], 2)) for hit in flat]
 
 
 def shape(value: Any) -> Any:
