@@ -12,7 +12,7 @@ from service.api import admin, contract, documents, events, failures, health, op
 from service.api.contract import Described
 from service.api.hangup import HangUp
 from service.api.keys import Keys
-from service.api.metrics import Measured, Metrics
+from service.api.metrics import Measured, State
 from service.core import Core
 from service.errors import InstarError
 
@@ -64,13 +64,13 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
     )
     app.state.core = core
     keys = Keys(core.settings)
-    metrics = Metrics(core)
-    app.add_middleware(Measured, metrics=metrics)
+    core.telemetry.registry.register(State(core))
+    app.add_middleware(Measured, telemetry=core.telemetry)
     # A reload or an upload is for everyone, and goes on.
     app.add_middleware(HangUp, paths=("/embed", "/similarity", "/v1/", "/search", "/documents"))
     failures.install(app)
     for module in (tei, openai, search, documents, events, admin):
         app.include_router(module.routes(core, keys))
-    app.include_router(health.routes(core, keys, metrics))
+    app.include_router(health.routes(core, keys))
     app.webhooks.include_router(events.webhooks())
     return app

@@ -27,6 +27,7 @@ from service.selection import Selections
 from service.settings import Settings
 from service.startup import Startup
 from service.steps import Reached, unwatched
+from service.telemetry import Telemetry
 from service.webhook import Webhook
 from service.writing import Writing, WritingThread
 
@@ -56,6 +57,7 @@ class Core:
         self.records = Records(self._database)
         self.generations = Generations(aliases=settings.aliases)
         processors = settings.processors or resources.processors()
+        self.telemetry = Telemetry()
         self.scheduler = Scheduler(
             # A GPU computes one batch at a time with all that it has.
             processors=1 if torch.cuda.is_available() else processors,
@@ -63,6 +65,7 @@ class Core:
             bulk_batch_tokens=settings.bulk_batch_tokens,
             queue_tokens=settings.queue_tokens,
             queue_seconds=settings.queue_seconds,
+            observe=self.telemetry.encoded,
         )
         self.encoding = Encoding(self.scheduler)
         self.catalogue = Catalogue(
@@ -102,6 +105,7 @@ class Core:
             data_folder=settings.data_dir,
             memory_reserve=settings.memory_reserve,
             disk_reserve=settings.disk_reserve,
+            ended=self.telemetry.reloaded,
             reached=reached,
         )
         self.startup = Startup(

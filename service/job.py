@@ -2,13 +2,15 @@
 
 import time
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, get_args
 from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled", "refused"]
+ENDS: tuple[JobState, ...] = ("done", "failed", "cancelled", "refused")
 Stage = Literal["queued", "install", "load", "probe", "resources", "embed", "index", "activate", "ended"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
 
 
 class Job(BaseModel):

@@ -9,6 +9,7 @@ was; embedded vectors stay on the disk, and a resumed or repeated reload goes on
 import asyncio
 import gc
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -53,6 +54,7 @@ class Reloads:
         data_folder: Path,
         memory_reserve: int,
         disk_reserve: int,
+        ended: Callable[[JobState], None],
         reached: Reached,
     ) -> None:
         self._activation = activation
@@ -66,6 +68,7 @@ class Reloads:
         self._folder = data_folder
         self._memory_reserve = memory_reserve
         self._disk_reserve = disk_reserve
+        self._ended = ended
         self._reached = reached
         self._current: Job | None = None
         self._task: asyncio.Task[None] | None = None
@@ -106,6 +109,11 @@ class Reloads:
         """Checkpoint ids and document fingerprints that a job to be resumed needs."""
         jobs = [Job.model_validate_json(record) for record in self._records.unfinished_jobs()]
         return {job.checkpoint for job in jobs if job.checkpoint}, {job.fingerprint for job in jobs if job.fingerprint}
+
+    @property
+    def current(self) -> Job | None:
+        """The reload that is under way."""
+        return None if self._current is None or self._current.over else self._current
 
     def job(self, identity: str) -> Job:
         """The job with that id; raises NotFound."""
@@ -246,6 +254,7 @@ class Reloads:
                 await asyncio.sleep(_SAVE_AGAIN)
         for name, value in end.items():
             setattr(job, name, value)
+        self._ended(state)
         log.log(logging.INFO if state == "done" else logging.WARNING, "reload %s: %s %s", job.id, state, reason or "")
 
     async def _save(self, job: Job) -> None:

@@ -73,10 +73,5 @@ def require_disk(size: int, folder: Path, disk_reserve: int) -> None:
         )
 
 
-def process_memory() -> int:
-    """Resident bytes of this process."""
-    return int(psutil.Process(os.getpid()).memory_info().rss)
-
-
 def _mib(size: int) -> str:
     return f"{size / (1 << 20):,.0f} MiB"

@@ -142,7 +142,9 @@ def test_a_long_stream_does_not_grow_the_process(fresh: Server) -> None:
 
     def memory() -> float:
         text = fresh.client.get("/metrics").text
-        return next(float(line.split()[1]) for line in text.splitlines() if line.startswith("instar_memory_bytes "))
+        return next(
+            float(line.split()[1]) for line in text.splitlines() if line.startswith("process_resident_memory_bytes ")
+        )
 
     headers = {"Content-Type": "application/x-ndjson"}
     fresh.client.post("/documents", content=lines(5_000), headers=headers, timeout=120)

@@ -40,8 +40,8 @@ def test_metrics_are_in_the_text_format_and_name_what_answers(server: Server) ->
         f'instar_generation_info{{fingerprint="{info["fingerprint"]}",generation="1",model="{info["model"]}"}} 1.0'
         in text
     )
-    assert 'instar_requests_total{route="/search",status="200"}' in text
-    assert 'instar_request_seconds_bucket{le="0.1",route="/search"}' in text
+    assert 'instar_requests_total{method="POST",route="/search",status="200"}' in text
+    assert 'instar_request_duration_seconds_bucket{le="0.1",route="/search"}' in text
     assert 'instar_tokens_total{lane="interactive"}' in text
     server.client.get("/documents/one-of-very-many-ids")
     assert "one-of-very-many-ids" not in server.client.get("/metrics").text

@@ -13,7 +13,6 @@ from service.api import contract
 from service.api.contract import failing, success
 from service.api.forms import OURS
 from service.api.keys import Keys
-from service.api.metrics import Metrics
 from service.core import Core
 from service.encoding import TOKENIZING_THREADS
 from service.errors import NotReady
@@ -99,11 +98,11 @@ _INFO = {
     "auto_truncate": True,
     "tokenization_workers": TOKENIZING_THREADS,
 }
-_METRICS = 'instar_ready 1.0\ninstar_requests_total{route="/search",status="200"} 17.0\n'
+_METRICS = 'instar_ready 1.0\ninstar_requests_total{method="POST",route="/search",status="200"} 17.0\n'
 _ENDED = NotReady("the encoder's thread has ended: restart the service, and report its log")
 
 
-def routes(core: Core, keys: Keys, metrics: Metrics) -> APIRouter:
+def routes(core: Core, keys: Keys) -> APIRouter:
     """The routes of those who watch the service."""
     router = APIRouter(tags=["health"], responses=failing(OURS, contract.FAULT))
 
@@ -182,6 +181,6 @@ def routes(core: Core, keys: Keys, metrics: Metrics) -> APIRouter:
     )
     async def scrape() -> Response:
         """Prometheus text format."""
-        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(core.telemetry.registry), media_type=CONTENT_TYPE_LATEST)
 
     return router

@@ -1,38 +1,25 @@
 """Prometheus metrics: requests by route as they are answered, and the state of the core at each scrape."""
 
 import asyncio
+import shutil
 import time
 from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.core import Core
-from service.resources import process_memory
-
-_BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
-
-
-class Metrics:
-    """The registry of one service."""
-
-    def __init__(self, core: Core) -> None:
-        self.registry = CollectorRegistry()
-        self.requests = Counter("instar_requests", "Answered requests", ["route", "status"], registry=self.registry)
-        self.latency = Histogram(
-            "instar_request_seconds", "Time to answer", ["route"], buckets=_BUCKETS, registry=self.registry
-        )
-        self.registry.register(_State(core))
+from service.job import STAGES, Job
+from service.telemetry import Telemetry
 
 
 class Measured:
     """ASGI middleware that counts and times the requests of every known route."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
         self._app = app
-        self._metrics = metrics
+        self._telemetry = telemetry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -56,18 +43,20 @@ class Measured:
         finally:
             # The template, not the path: a label for every document id would have no end.
             route = getattr(scope.get("route"), "path", "unknown")
-            self._metrics.requests.labels(route, str(status)).inc()
-            self._metrics.latency.labels(route).observe(time.perf_counter() - began)
+            self._telemetry.answered(route, scope["method"], status, time.perf_counter() - began)
 
 
-class _State(Collector):
+class State(Collector):
+    """What is read of the core at each scrape."""
+
     def __init__(self, core: Core) -> None:
         self._core = core
 
     def collect(self) -> Iterable[Metric]:
         core = self._core
         yield GaugeMetricFamily("instar_ready", "1 when requests are answered", value=int(core.ready))
-        yield GaugeMetricFamily("instar_memory_bytes", "Resident memory", value=process_memory())
+        free = shutil.disk_usage(core.settings.data_dir).free
+        yield GaugeMetricFamily("instar_disk_free_bytes", "Free on the disk of the data folder", value=free)
         waiting = GaugeMetricFamily("instar_waiting_tokens", "Tokens that wait to be encoded", labels=["lane"])
         tokens = CounterMetricFamily("instar_tokens", "Tokens encoded", labels=["lane"])
         padded = CounterMetricFamily("instar_padded_tokens", "Tokens encoded, padding included", labels=["lane"])
@@ -80,7 +69,41 @@ class _State(Collector):
             texts.add_metric([lane], state.texts)
             batches.add_metric([lane], state.batches)
         yield from (waiting, tokens, padded, texts, batches)
+        yield from _reload(core.reloads.current)
         active = core.generations.active
-        if active is not None:
-            names = {"model": active.model, "fingerprint": active.index.fingerprint, "generation": str(active.number)}
-            yield InfoMetricFamily("instar_generation", "The active generation", value=names)
+        if active is None:
+            return
+        names = {"model": active.model, "fingerprint": active.index.fingerprint, "generation": str(active.number)}
+        yield InfoMetricFamily("instar_generation", "The active generation", value=names)
+        activated = active.record.activated
+        if activated is not None:
+            yield GaugeMetricFamily(
+                "instar_activated_timestamp_seconds", "When it was activated", value=activated.timestamp()
+            )
+        retained = len(core.generations.retained)
+        yield GaugeMetricFamily("instar_retained_generations", "Former generations that are loaded", value=retained)
+        index = active.index
+        yield GaugeMetricFamily("instar_documents", "Documents that can be found", value=index.documents)
+        yield GaugeMetricFamily("instar_fresh_documents", "Those of them that are not sealed yet", value=index.fresh)
+        yield GaugeMetricFamily("instar_deleted_documents", "Deleted ones that still take a place", value=index.deleted)
+        yield GaugeMetricFamily("instar_collections", "Collections that have documents", value=index.collections)
+        yield GaugeMetricFamily(
+            "instar_index_recall",
+            "Recall@10 measured at the build, of the collection that has the lowest",
+            value=min(index.recall.values(), default=1.0),
+        )
+
+
+def _reload(job: Job | None) -> Iterable[Metric]:
+    """The reload under way: zeros where there is none, so that its curves end."""
+    yield GaugeMetricFamily("instar_reload_running", "1 while a reload is under way", value=int(job is not None))
+    stages = GaugeMetricFamily("instar_reload_stage", "1 for the stage that the reload is in", labels=["stage"])
+    for stage in STAGES:
+        stages.add_metric([stage], int(job is not None and job.stage == stage))
+    yield stages
+    for name, says, value in (
+        ("embedded", "Documents that the reload has embedded", job.done if job else 0),
+        ("expected", "Documents that the reload has to embed", job.total if job else 0),
+        ("rate", "Documents that the reload embeds in a second", (job.rate or 0) if job else 0),
+    ):
+        yield GaugeMetricFamily(f"instar_reload_{name}_documents", says, value=value)

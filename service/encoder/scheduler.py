@@ -17,7 +17,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -33,6 +33,8 @@ from service.encoder.window import around
 from service.errors import EncoderFailed, EncodingFailed, NotReady, Overloaded
 
 log = logging.getLogger(__name__)
+
+Observe = Callable[[Lane, int, float, Sequence[float]], None]
 
 # Texts, of those that have waited longest, out of which a batch is formed.
 _LOOKED_AT = 256
@@ -54,6 +56,7 @@ class _Request:
     missing: int
     waiting_tokens: int
     patient: bool
+    submitted: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ class _Batch:
     encoder: Encoder
     places: list[tuple[_Request, int]]
     share: Share
+    padded: int
+    waited: list[float]
 
 
 @dataclass(slots=True)
@@ -81,8 +86,18 @@ class Scheduler:
     """Runs encoders on the threads of the lanes. `submit` is safe from any thread."""
 
     def __init__(
-        self, *, batch_tokens: int, bulk_batch_tokens: int, queue_tokens: int, queue_seconds: float, processors: int
+        self,
+        *,
+        batch_tokens: int,
+        bulk_batch_tokens: int,
+        queue_tokens: int,
+        queue_seconds: float,
+        processors: int,
+        observe: Observe = lambda *_: None,
     ) -> None:
+        """`observe` is told of every batch: its lane, its tokens with padding, the seconds that it took, and those that
+        each request whose first it was had waited."""
+        self._observe = observe
         self._budget: dict[Lane, int] = {"interactive": batch_tokens, "bulk": bulk_batch_tokens}
         self._queue_tokens = queue_tokens
         self._queue_seconds = queue_seconds
@@ -138,7 +153,9 @@ class Scheduler:
             return future
         order = deque(sorted(range(len(items)), key=lambda place: -items[place].tokens))
         tokens = sum(item.tokens for item in items)
-        request = _Request(encoder, items, future, order, [None] * len(items), len(items), tokens, patient)
+        request = _Request(
+            encoder, items, future, order, [None] * len(items), len(items), tokens, patient, time.perf_counter()
+        )
         state = self.lanes[lane]
         with self._lock:
             if self._stopping:
@@ -204,8 +221,10 @@ class Scheduler:
             with self._lock:
                 self.lanes[lane].running -= 1
         self.ailment = None
+        took = time.perf_counter() - began
+        self._observe(lane, batch.padded, took, batch.waited)
         with self._lock:
-            self._measure(lane, batch.share, sum(item.tokens for item in items), time.perf_counter() - began)
+            self._measure(lane, batch.share, sum(item.tokens for item in items), took)
             for (request, place), vector in zip(batch.places, vectors, strict=True):
                 request.rows[place] = vector
                 request.missing -= 1
@@ -269,6 +288,12 @@ class Scheduler:
                 budget = min(budget, max(_ENOUGH_TOKENS, state.waiting_tokens // self._processors))
             chosen = around(lengths, waiting.index((head, longest)), budget)
             places = waiting[chosen]
+            now = time.perf_counter()
+            waited = [
+                now - request.submitted
+                for request in {id(request): request for request, _ in places}.values()
+                if len(request.order) == len(request.items)
+            ]
             for request, place in places:
                 request.order.remove(place)
                 request.waiting_tokens -= request.items[place].tokens
@@ -279,13 +304,14 @@ class Scheduler:
             state.batches += 1
             state.texts += len(places)
             state.tokens += tokens
-            state.padded_tokens += lengths[chosen][-1] * len(places)
+            padded = lengths[chosen][-1] * len(places)
+            state.padded_tokens += padded
             alone = not state.running and not state.waiting_tokens
             share: Share = "spare" if lane == "bulk" else "whole" if alone else "single"
             state.running += 1
             if state.waiting_tokens:
                 self._waits[lane].notify()
-            return _Batch(head.encoder, places, share)
+            return _Batch(head.encoder, places, share, padded, waited)
 
     def _drop_abandoned(self, state: LaneState) -> None:
         """Take out requests that have nothing left to run: complete, failed, or given up by their caller."""

@@ -63,6 +63,16 @@ class Index:
         return sum(partition.view.live for partition in list(self._partitions.values()))
 
     @property
+    def fresh(self) -> int:
+        """How many of these are in the fresh parts, which are compared one by one."""
+        return sum(partition.view.unsealed for partition in list(self._partitions.values()))
+
+    @property
+    def deleted(self) -> int:
+        """How many places are taken by documents that are gone, until their part is sealed anew."""
+        return sum(partition.view.deleted for partition in list(self._partitions.values()))
+
+    @property
     def recall(self) -> dict[str, float]:
         """Recall@10 against exact search by collection, as measured at the build of its sealed part."""
         return {

@@ -111,8 +111,18 @@ class View:
     @property
     def live(self) -> int:
         """How many documents are in the view."""
-        fresh = int(np.count_nonzero(self.fresh_live[: self.fresh]))
-        return fresh + (0 if self.sealed is None else len(self.sealed.seqs) - self._dead(self.sealed))
+        return self.unsealed + (0 if self.sealed is None else len(self.sealed.seqs) - self._dead(self.sealed))
+
+    @property
+    def unsealed(self) -> int:
+        """How many of its documents are in the fresh part."""
+        return int(np.count_nonzero(self.fresh_live[: self.fresh]))
+
+    @property
+    def deleted(self) -> int:
+        """How many places are taken by documents that are gone."""
+        sealed = 0 if self.sealed is None else self._dead(self.sealed)
+        return sealed + self.fresh - self.unsealed
 
     @property
     def wants_sealing(self) -> bool:
