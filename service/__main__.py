@@ -1,4 +1,4 @@
-"""`python -m service`: run the service with the settings of the environment, or restore a backup."""
+"""`python -m service`: run the service with the settings of the environment, restore a backup, or make keys."""
 
 import argparse
 import os
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from service import key_command
 from service.settings import Settings
 
 
@@ -15,12 +16,15 @@ def main() -> int:
     argument is wrong."""
     given = _parser().parse_args()
     try:
-        settings = Settings()
+        # Only the service listens: whoever makes the first key must not need one.
+        settings = Settings() if given.command is None else Settings(host="127.0.0.1")
     except ValidationError as error:
         for problem in error.errors():
             name = "_".join(["INSTAR", *map(str, problem["loc"])]).upper() if problem["loc"] else "settings"
             print(f"{name}: {problem['msg']}", file=sys.stderr)
         return 2
+    if given.command == "key":
+        return key_command.run(given, settings.keys_path)
     if given.command == "restore":
         return _restore(given.file, settings)
     # GNU's OpenMP, which torch computes with, lets threads that wait for each other spin for milliseconds. On a
@@ -40,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     restoring = commands.add_parser("restore", help="make the data folder INSTAR_DATA_DIR out of a backup")
     restoring.add_argument("file", help="what GET /admin/backup answered, or - for standard input")
+    key_command.add(commands)
     return parser
 
 

@@ -63,7 +63,7 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.core = core
-    keys = Keys(core.settings)
+    keys = Keys(core.keyring, core.allowances)
     core.telemetry.registry.register(State(core))
     app.add_middleware(Measured, telemetry=core.telemetry)
     # A reload or an upload is for everyone, and goes on.

@@ -8,6 +8,7 @@ import torch
 
 from service import backup, resources, sample
 from service.activation import Activation
+from service.allowance import Allowances
 from service.catalogue import Catalogue, base_folder
 from service.changes import Changes
 from service.corpus.database import Database
@@ -20,6 +21,7 @@ from service.encoding import Encoding
 from service.errors import NotReady
 from service.generation import Generations
 from service.index.graphs import Graphs
+from service.keyring import Keyring, Scope
 from service.reload import Reloads
 from service.retrieval import Retrieval
 from service.search import Search
@@ -67,7 +69,9 @@ class Core:
             queue_seconds=settings.queue_seconds,
             observe=self.telemetry.encoded,
         )
-        self.encoding = Encoding(self.scheduler)
+        self.keyring = Keyring(settings.keys_path, _given(settings))
+        self.allowances = Allowances()
+        self.encoding = Encoding(self.scheduler, self.allowances.spend)
         self.catalogue = Catalogue(
             settings.checkpoints_dir,
             settings.data_dir / "checkpoints",
@@ -188,3 +192,11 @@ class Core:
         """Raise NotReady unless requests can be answered."""
         if not self.ready:
             raise NotReady(f"the service is starting ({self.startup.stage}): wait until /ready answers 200")
+
+
+def _given(settings: Settings) -> dict[str, tuple[str, frozenset[Scope]]]:
+    """The keys that the settings hold, by the name of the setting."""
+    data: frozenset[Scope] = frozenset(("embed", "search", "write"))
+    admin: frozenset[Scope] = frozenset(("admin",))
+    both = (("INSTAR_API_KEY", settings.api_key, data), ("INSTAR_ADMIN_KEY", settings.admin_key, admin))
+    return {name: (key.get_secret_value(), scopes) for name, key, scopes in both if key is not None}

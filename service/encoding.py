@@ -23,8 +23,10 @@ _PATIENCE = 0.1
 class Encoding:
     """Awaitable encoding. A caller that is cancelled costs no inference from then on."""
 
-    def __init__(self, scheduler: Scheduler) -> None:
+    def __init__(self, scheduler: Scheduler, spend: Callable[[int], None] = lambda _: None) -> None:
+        """`spend` is told of the tokens of everything that is encoded, by whoever waits for it."""
         self._scheduler = scheduler
+        self._spend = spend
         self._threads = ThreadPoolExecutor(TOKENIZING_THREADS, thread_name_prefix="instar-tokenizer")
 
     def close(self) -> None:
@@ -61,7 +63,9 @@ class Encoding:
         chosen = lane or self._scheduler.lane_for(items)
         while True:
             try:
-                return await asyncio.wrap_future(self._scheduler.submit(encoder, items, chosen, patient=patient))
+                found = await asyncio.wrap_future(self._scheduler.submit(encoder, items, chosen, patient=patient))
+                self._spend(sum(item.tokens for item in items))
+                return found
             except Overloaded:
                 if not patient:
                     raise

@@ -95,6 +95,19 @@ class Overloaded(InstarError):
         self.retry_after = retry_after
 
 
+class LimitReached(Overloaded):
+    """A key has used up what it may ask; `retry_after` seconds later it may ask again."""
+
+    type = "limit_reached"
+
+
+class Forbidden(InstarError):
+    """The key may not do this."""
+
+    status = 403
+    type = "forbidden"
+
+
 class NotReady(InstarError):
     """The service is starting or stopping."""
 

@@ -10,6 +10,7 @@ import asyncio
 import gc
 import logging
 from collections.abc import Callable
+from contextvars import Context
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -147,7 +148,12 @@ class Reloads:
         await self._save(job)
         self._current = job
         self._reached("reload.queued")
-        self._task = asyncio.get_running_loop().create_task(self._run(job), name=f"reload-{job.id}")
+        self._task = asyncio.get_running_loop().create_task(
+            self._run(job),
+            name=f"reload-{job.id}",
+            # It is nobody's request, and its tokens are nobody's.
+            context=Context(),
+        )
 
     async def _run(self, job: Job) -> None:
         try:

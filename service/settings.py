@@ -25,6 +25,10 @@ class Settings(BaseSettings):
     model: str = Field("all-MiniLM-L6-v2", description="checkpoint of the very first start; later ones come by reload")
     api_key: SecretStr | None = Field(None, description="key that callers must send; none: open")
     admin_key: SecretStr | None = Field(None, description="key for `/admin`; none: open, and loopback only")
+    keys_file: Path | None = Field(
+        None,
+        description="file of named keys, which `python -m service key` makes; none: `keys.json` in the data folder",
+    )
     aliases: dict[str, str] = Field(
         {},
         description='names that clients insist on, as JSON: `{"text-embedding-ada-002": "active"}`, or a checkpoint id',
@@ -92,12 +96,18 @@ class Settings(BaseSettings):
                 raise ValueError("must be whsec_ and 24 to 64 bytes in base64: echo whsec_$(openssl rand -base64 32)")
         return secret
 
+    @property
+    def keys_path(self) -> Path:
+        """The file of named keys, whether it is there or not."""
+        return self.keys_file or self.data_dir / "keys.json"
+
     @model_validator(mode="after")
     def _loopback_without_admin_key(self) -> Self:
-        if self.admin_key is None and not _is_loopback(self.host):
+        if self.admin_key is None and not self.keys_path.exists() and not _is_loopback(self.host):
             raise ValueError(
                 f"INSTAR_HOST={self.host} would let anyone on the network replace the model, because there is no"
-                " admin key: set INSTAR_ADMIN_KEY, or listen on 127.0.0.1"
+                " admin key: set INSTAR_ADMIN_KEY, make keys with `python -m service key create`, or listen on"
+                " 127.0.0.1"
             )
         for name in ("api_key", "admin_key"):
             key = getattr(self, name)

@@ -1,11 +1,15 @@
 """Who may call what."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from pydantic import ValidationError
 
+from service import keyring
+from service.keyring import SCOPES, Limits
 from service.settings import Settings
 from tests.server import Server
 
@@ -68,11 +72,11 @@ def test_data_routes_take_either_key(keyed: Server, method: str, path: str, body
 
 @pytest.mark.parametrize(("method", "path", "body"), ADMIN)
 def test_admin_routes_take_the_admin_key_alone(keyed: Server, method: str, path: str, body: object) -> None:
-    assert (
-        keyed.client.request(method, path, json=body, headers={"Authorization": "Bearer data-key"}).status_code == 401
-    )
+    refused = keyed.client.request(method, path, json=body, headers={"Authorization": "Bearer data-key"})
+    assert refused.status_code == 403
+    assert "INSTAR_API_KEY has not the scope admin" in refused.text
     answered = keyed.client.request(method, path, json=body, headers={"Authorization": "bearer admin-key"})
-    assert answered.status_code != 401
+    assert answered.status_code not in (401, 403)
 
 
 def test_health_needs_no_key(keyed: Server) -> None:
@@ -87,3 +91,64 @@ def test_without_an_admin_key_only_loopback_is_listened_on() -> None:
             with pytest.raises(ValidationError, match="set INSTAR_ADMIN_KEY"):
                 Settings(host=other)
             assert Settings(host=other, admin_key="k").host == other
+
+
+SCOPED = [
+    ("embed", "POST", "/embed", {"inputs": "a"}),
+    ("embed", "POST", "/v1/embeddings", {"input": "a"}),
+    ("embed", "POST", "/tokenize", {"inputs": "a"}),
+    ("embed", "GET", "/v1/models", None),
+    ("search", "POST", "/search", {"query": "a"}),
+    ("search", "GET", "/documents", None),
+    ("search", "GET", "/info", None),
+    ("write", "POST", "/documents", {"documents": [{"id": "a", "text": "a"}]}),
+    ("write", "POST", "/documents/delete", {"ids": ["b"]}),
+    ("admin", "GET", "/admin/models", None),
+]
+
+
+def test_named_keys_open_what_their_scopes_say_until_they_are_revoked(tmp_path: Path, tiny_checkpoints: Path) -> None:
+    server = Server(tmp_path, MODEL="one", HOST="0.0.0.0")
+    server.checkpoints.mkdir()
+    (server.checkpoints / "one").symlink_to(tiny_checkpoints / "one")
+    path = server.data / "keys.json"
+    tokens = {scope: keyring.create(path, f"{scope}-only", [scope], Limits()) for scope in SCOPES}
+    with server:
+        for name, token in tokens.items():
+            for scope, method, route, body in SCOPED:
+                response = server.client.request(method, route, json=body, headers={"Authorization": f"Bearer {token}"})
+                assert response.status_code == (200 if name in (scope, "admin") else 403), (name, route, response.text)
+        assert server.client.get("/info").status_code == 401
+        keyring.revoke(path, "search-only")
+        deadline = time.monotonic() + 10
+        while server.client.get("/info", headers={"Authorization": f"Bearer {tokens['search']}"}).is_success:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def test_a_key_asks_no_more_than_it_may_and_others_do_not_pay_for_it(tmp_path: Path, tiny_checkpoints: Path) -> None:
+    server = Server(tmp_path, MODEL="one", ADMIN_KEY="admin-key")
+    server.checkpoints.mkdir()
+    for name in ("one", "two"):
+        (server.checkpoints / name).symlink_to(tiny_checkpoints / name)
+    path = server.data / "keys.json"
+    few = keyring.create(path, "few", ["embed"], Limits(requests_per_day=3))
+    short = keyring.create(path, "short", ["embed", "write", "admin"], Limits(tokens_per_day=40))
+
+    with server:
+
+        def embed(token: str, words: int = 1) -> httpx.Response:
+            body = {"input": "word " * words}
+            return server.client.post("/v1/embeddings", json=body, headers={"Authorization": f"Bearer {token}"})
+
+        assert [embed(few).status_code for _ in range(5)] == [200, 200, 200, 429, 429]
+        refused = embed(few)
+        assert refused.json()["error"]["code"] == "rate_limit_exceeded"
+        assert 0 < int(refused.headers["Retry-After"]) <= 86_400 / 3 + 1
+        # What is embedded again for a reload is nobody's.
+        server.client.headers["Authorization"] = f"Bearer {short}"
+        server.put_documents({f"d{n}": "word" for n in range(5)})
+        assert server.reload("two")["state"] == "done"
+        assert embed(short, 30).status_code == 200
+        assert embed(short).status_code == 429
+        assert embed("admin-key", 30).status_code == 200

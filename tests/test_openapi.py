@@ -14,6 +14,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from service import errors
 from service.api.forms import OPENAI, OURS, TEI, Form
 from service.errors import InstarError
+from service.keyring import SCOPES
 from tests import checkpoints
 from tests.server import Server
 from tests.test_bad_input import JSON, RAW
@@ -162,13 +163,13 @@ def test_every_operation_names_the_errors_of_its_protocol(document: Document) ->
         )
         wanted = {"500"}
         if operation.get("security"):
-            wanted |= {"401", "503"}
+            wanted |= {"401", "403", "429", "503"}
         if "requestBody" in operation:
             wanted |= {"413", "400" if path.startswith("/v1/") else "422"}
         if "{" in path and method != "put":
             wanted.add("404")
         if method == "post" and path in ("/search", "/documents", "/embed", "/similarity", "/v1/embeddings"):
-            wanted |= {"424", "429"}
+            wanted.add("424")
         named = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
         assert wanted <= named.keys(), name
         for status, answer in named.items():
@@ -192,7 +193,7 @@ def test_every_kind_of_error_has_the_schema_of_its_form(document: Document, form
     said = document["components"]["schemas"]["Fault"]["properties"]["type"]["description"]
     for kind in kinds:
         assert kind.type in said
-        error = kind("message", 5) if kind is errors.Overloaded else kind("message")
+        error = kind("message", 5) if issubclass(kind, errors.Overloaded) else kind("message")
         conforms(document, {"$ref": f"#/components/schemas/{schema}"}, form.body(error))
 
 
@@ -282,17 +283,22 @@ def test_events_are_as_described(service: Server, document: Document) -> None:
 
 def test_the_keys_that_are_needed_are_said(service: Server, document: Document) -> None:
     said = {name: (of["type"], of["scheme"]) for name, of in document["components"]["securitySchemes"].items()}
-    assert said == {"dataKey": ("http", "bearer"), "adminKey": ("http", "bearer")}
+    assert said == {f"{scope}Key": ("http", "bearer") for scope in SCOPES}
     open_to_all = {"/health", "/ready", "/metrics"}
     with httpx.Client(base_url=service.client.base_url) as client:
         for name, operation in routes(document):
             method, _, path = name.partition(" ")
-            needed = "adminKey" if path.startswith("/admin/") else "dataKey"
-            assert operation.get("security", []) == ([] if path in open_to_all else [{needed: []}]), name
-            wrong = {"adminKey": DATA_KEY, "dataKey": "another"}[needed]
-            for headers in ({}, {"Authorization": f"Bearer {wrong}"}):
+            admin = path.startswith("/admin/")
+            needed = [scope for scope in SCOPES if {f"{scope}Key": []} in operation.get("security", [])]
+            assert len(needed) == (path not in open_to_all), name
+            assert ("admin" in needed) == admin, name
+            for headers in ({}, {"Authorization": "Bearer another"}):
                 response = client.request(method, path, headers=headers)
                 assert (response.status_code == 401) == (path not in open_to_all), name
+                agrees(document, response)
+            if admin:
+                response = client.request(method, path, headers={"Authorization": f"Bearer {DATA_KEY}"})
+                assert response.status_code == 403
                 agrees(document, response)
 
 

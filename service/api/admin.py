@@ -135,9 +135,9 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     router = APIRouter(
         prefix="/admin",
         route_class=StrictRoute,
-        dependencies=[Depends(keys.admin)],
+        dependencies=[Depends(keys.needs("admin"))],
         tags=["admin"],
-        responses=failing(OURS, contract.NO_ADMIN_KEY, *contract.WORKING),
+        responses=failing(OURS, *contract.KEYED, *contract.WORKING),
     )
 
     @router.post(

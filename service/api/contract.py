@@ -16,8 +16,10 @@ from service.api.forms import Form
 from service.errors import (
     EncoderFailed,
     EncodingFailed,
+    Forbidden,
     InstarError,
     InsufficientResources,
+    LimitReached,
     NotFound,
     NotReady,
     Overloaded,
@@ -84,8 +86,15 @@ _FAILED: Headers = {
 }
 
 # Examples of what can go wrong on many routes.
-NO_KEY = Unauthorized("send the header 'Authorization: Bearer KEY' with the key that INSTAR_API_KEY holds")
-NO_ADMIN_KEY = Unauthorized("send the header 'Authorization: Bearer KEY' with the key that INSTAR_ADMIN_KEY holds")
+_LIMIT = LimitReached("the key rag-app has used up what it may ask: wait 12 s, or ask for a higher limit", 12)
+KEYED = (
+    Unauthorized(
+        "send the header 'Authorization: Bearer KEY' with a key that has the scope search: `python -m service key"
+        " create` makes one"
+    ),
+    Forbidden("the key rag-app has not the scope search, only embed: use another"),
+    _LIMIT,
+)
 FAULT = InstarError("the service failed on this request: see its log, and report it if it happens again")
 STARTING = NotReady("the service is starting (loading all-MiniLM-L6-v2@386118f074db): wait until /ready answers 200")
 WORKING = (
@@ -95,7 +104,7 @@ WORKING = (
     InsufficientResources("the disk of the corpus is full: free some room, then try again"),
     StorageFailed("the corpus cannot be used (disk I/O error): check the disk, then try again"),
 )
-OVERLOADED = Overloaded("what waits to be embedded takes some 7 s: try again then, or send fewer at a time", 7)
+BUSY = (Overloaded("what waits to be embedded takes some 7 s: try again then, or send fewer at a time", 7), _LIMIT)
 NOT_FINITE = EncodingFailed(
     "all-MiniLM-L6-v2@386118f074db gave a vector that is not finite: leave the text out, or reload another"
 )

@@ -129,15 +129,16 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     """The routes of documents."""
     router = APIRouter(
         route_class=StrictRoute,
-        dependencies=[Depends(keys.data)],
         tags=["documents"],
-        responses=failing(OURS, contract.NO_KEY, *contract.WORKING),
+        responses=failing(OURS, *contract.KEYED, *contract.WORKING),
     )
     settings = core.settings
+    reading, writing = [Depends(keys.needs("search"))], [Depends(keys.needs("write"))]
 
     @router.post(
         "/documents",
         summary="Write documents",
+        dependencies=writing,
         responses={
             200: success("The documents are written.", Written(ids=["guide/7"]), Written, contract.NAMED),
             **failing(
@@ -152,7 +153,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
                     "documents",
                 ),
                 contract.NOT_FINITE,
-                contract.OVERLOADED,
+                *contract.BUSY,
             ),
         },
         openapi_extra={"requestBody": _BODY},
@@ -188,6 +189,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     @router.get(
         "/documents",
         summary="List documents",
+        dependencies=reading,
         responses={
             200: success("A page.", Page(documents=[_DOCUMENT], next="332")),
             **failing(OURS, InvalidRequest("limit: Input should be less than or equal to 1000", "limit")),
@@ -208,6 +210,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     @router.get(
         "/documents/{identity:path}",
         summary="Read a document",
+        dependencies=reading,
         responses={200: success("The document.", _DOCUMENT), **failing(OURS, _ABSENT, _LONG_COLLECTION)},
     )
     async def read_document(identity: Identity, collection: Collection = DEFAULT_COLLECTION) -> StoredDocument:
@@ -221,6 +224,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     @router.delete(
         "/documents/{identity:path}",
         summary="Delete a document",
+        dependencies=writing,
         responses={200: success("It is deleted.", Deleted(deleted=1)), **failing(OURS, _ABSENT, _LONG_COLLECTION)},
     )
     async def delete_document(identity: Identity, collection: Collection = DEFAULT_COLLECTION) -> Deleted:
@@ -233,6 +237,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     @router.post(
         "/documents/delete",
         summary="Delete documents",
+        dependencies=writing,
         responses={
             200: success("They are deleted.", Deleted(deleted=2)),
             **failing(OURS, InvalidRequest("send either ids or filter", "ids"), contract.LONG_BODY),

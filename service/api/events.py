@@ -34,9 +34,9 @@ _CHANGE = Change(
 def routes(core: Core, keys: Keys) -> APIRouter:
     """The route of those who keep vectors of their own."""
     router = APIRouter(
-        dependencies=[Depends(keys.data)],
+        dependencies=[Depends(keys.needs("search"))],
         tags=["events"],
-        responses=failing(OURS, contract.NO_KEY, *contract.WORKING),
+        responses=failing(OURS, *contract.KEYED, *contract.WORKING),
     )
 
     @router.get(

@@ -10,8 +10,10 @@ from typing_extensions import TypedDict
 from service.errors import (
     EmptyInput,
     EncodingFailed,
+    Forbidden,
     InstarError,
     InvalidRequest,
+    LimitReached,
     NotFound,
     NotReady,
     Overloaded,
@@ -29,9 +31,9 @@ class Fault(TypedDict):
     type: Annotated[
         str,
         Field(
-            description="kind of the error, for programs: invalid_request, unauthorized, not_found, conflict,"
-            " too_large, checkpoint_refused, encoding_failed, encoder_failed, overloaded, not_ready,"
-            " insufficient_resources, storage_failed or internal"
+            description="kind of the error, for programs: invalid_request, unauthorized, forbidden, limit_reached,"
+            " not_found, conflict, too_large, checkpoint_refused, encoding_failed, encoder_failed, overloaded,"
+            " not_ready, insufficient_resources, storage_failed or internal"
         ),
     ]
     message: _Message
@@ -57,7 +59,11 @@ class OpenAIFault(TypedDict):
     type: Annotated[str, Field(description="invalid_request_error, rate_limit_error or server_error")]
     param: _Param
     code: Annotated[
-        str | None, Field(description="model_not_found, invalid_api_key, rate_limit_exceeded, or null for all else")
+        str | None,
+        Field(
+            description="model_not_found, invalid_api_key, insufficient_permissions, rate_limit_exceeded, or null for"
+            " all else"
+        ),
     ]
 
 
@@ -82,6 +88,8 @@ _OPENAI_TYPES: dict[type[InstarError], tuple[str, str | None]] = {
     NotFound: ("invalid_request_error", "model_not_found"),
     TooLarge: ("invalid_request_error", None),
     Unauthorized: ("invalid_request_error", "invalid_api_key"),
+    Forbidden: ("invalid_request_error", "insufficient_permissions"),
+    LimitReached: ("rate_limit_error", "rate_limit_exceeded"),
     Overloaded: ("rate_limit_error", "rate_limit_exceeded"),
 }
 _TEI_TYPES: dict[type[InstarError], str] = {
@@ -93,6 +101,8 @@ _TEI_TYPES: dict[type[InstarError], str] = {
     Overloaded: "Overloaded",
     NotReady: "Unhealthy",
     Unauthorized: "Unauthorized",
+    Forbidden: "Unauthorized",
+    LimitReached: "Overloaded",
 }
 
 

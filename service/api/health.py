@@ -134,8 +134,8 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     @router.get(
         "/info",
         summary="What runs",
-        dependencies=[Depends(keys.data)],
-        responses={200: success("What runs.", _INFO), **failing(OURS, contract.NO_KEY, *contract.WORKING)},
+        dependencies=[Depends(keys.needs("search"))],
+        responses={200: success("What runs.", _INFO), **failing(OURS, *contract.KEYED, *contract.WORKING)},
     )
     async def info() -> Info:
         """What runs: the checkpoint and its generation, and how much there is."""

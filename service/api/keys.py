@@ -1,50 +1,50 @@
-"""Who may call: `Authorization: Bearer KEY`, one key for data and one for administration (RFC 6750)."""
-
-import hmac
+"""Who may call: `Authorization: Bearer KEY` (RFC 6750), checked against the scopes and limits of the key."""
 
 from fastapi import Request
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
-from pydantic import SecretStr
 
-from service.errors import Unauthorized
-from service.settings import Settings
+from service.allowance import Allowances
+from service.errors import Forbidden, Unauthorized
+from service.keyring import Keyring, Scope
 
 
 class Keys:
-    """Checks of the two keys; each is a dependency of routes. A key that is not set opens its routes."""
+    """Checks of the key of a request; each is a dependency of routes."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._api = settings.api_key
-        self._admin = settings.admin_key
+    def __init__(self, keyring: Keyring, allowances: Allowances) -> None:
+        self._keyring = keyring
+        self._allowances = allowances
 
-    @property
-    def data(self) -> "Check":
-        """For data routes: the data key, or the admin key, which may do everything."""
-        return Check("dataKey", self._api, [self._api, self._admin], "INSTAR_API_KEY")
-
-    @property
-    def admin(self) -> "Check":
-        """For `/admin`: the admin key alone."""
-        return Check("adminKey", self._admin, [self._admin], "INSTAR_ADMIN_KEY")
+    def needs(self, scope: Scope) -> "Check":
+        """For routes that a key with that scope opens, or with the scope admin, which opens all."""
+        return Check(self._keyring, self._allowances, scope)
 
 
 class Check(SecurityBase):
     """One of the checks, which FastAPI also puts into the OpenAPI document, by its name there."""
 
-    def __init__(self, name: str, needed: SecretStr | None, accepted: list[SecretStr | None], setting: str) -> None:
-        self.scheme_name = name
-        self.model = HTTPBearer(description=f"The key in {setting}, or in INSTAR_ADMIN_KEY; if it is not set, none.")
-        self._needed = needed is not None
-        self._keys = [key.get_secret_value().encode() for key in accepted if key is not None]
-        self._setting = setting
+    def __init__(self, keyring: Keyring, allowances: Allowances, scope: Scope) -> None:
+        self.scheme_name = f"{scope}Key"
+        self.model = HTTPBearer(description=f"A key with the scope {scope} or admin; where there are no keys, none.")
+        self._keyring = keyring
+        self._allowances = allowances
+        self._scope: Scope = scope
 
     # FastAPI runs a dependency that is not async on another thread, which takes longer than this does.
     async def __call__(self, request: Request) -> None:
-        if not self._needed:
+        """Raise Unauthorized, Forbidden or LimitReached unless the request may be answered."""
+        if self._keyring.is_open(self._scope):
             return
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        token = given.strip().encode() if scheme.lower() == "bearer" else b""
-        # Every key is compared, in constant time, so that the time tells nothing.
-        if not sum(hmac.compare_digest(token, key) for key in self._keys):
-            raise Unauthorized(f"send the header 'Authorization: Bearer KEY' with the key that {self._setting} holds")
+        key = self._keyring.find(given.strip()) if scheme.lower() == "bearer" else None
+        if key is None:
+            raise Unauthorized(
+                f"send the header 'Authorization: Bearer KEY' with a key that has the scope {self._scope}: `python -m"
+                " service key create` makes one"
+            )
+        if not key.scopes & {self._scope, "admin"}:
+            raise Forbidden(
+                f"the key {key.name} has not the scope {self._scope}, only {', '.join(sorted(key.scopes))}: use another"
+            )
+        self._allowances.begin(key)

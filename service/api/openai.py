@@ -92,9 +92,9 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     """The routes of OpenAI."""
     router = APIRouter(
         route_class=StrictRoute,
-        dependencies=[Depends(keys.data)],
+        dependencies=[Depends(keys.needs("embed"))],
         tags=["embedding"],
-        responses=failing(OPENAI, contract.NO_KEY, *contract.WORKING),
+        responses=failing(OPENAI, *contract.KEYED, *contract.WORKING),
     )
 
     @router.post(
@@ -109,7 +109,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
                 contract.UNKNOWN_MODEL,
                 TooLarge("input has 5000 texts, more than 4096: send parts, or raise INSTAR_MAX_INPUTS", "input"),
                 contract.NOT_FINITE,
-                contract.OVERLOADED,
+                *contract.BUSY,
             ),
         },
     )

@@ -136,9 +136,9 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     """The route of searching."""
     router = APIRouter(
         route_class=StrictRoute,
-        dependencies=[Depends(keys.data)],
+        dependencies=[Depends(keys.needs("search"))],
         tags=["search"],
-        responses=failing(OURS, contract.NO_KEY, *contract.WORKING),
+        responses=failing(OURS, *contract.KEYED, *contract.WORKING),
     )
 
     @router.post(
@@ -152,7 +152,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
                 TooLarge("query has 200 questions, more than 128: send parts, or raise INSTAR_MAX_QUERIES", "query"),
                 InvalidRequest("k must be 1 to 1000: ask for fewer, or raise INSTAR_MAX_K", "k"),
                 contract.NOT_FINITE,
-                contract.OVERLOADED,
+                *contract.BUSY,
             ),
         },
     )

@@ -51,7 +51,7 @@ _READING = (
 _EMBEDDING = (
     EmptyInput("inputs is empty: send at least one text", "inputs"),
     *_READING,
-    contract.OVERLOADED,
+    *contract.BUSY,
 )
 
 
@@ -121,9 +121,9 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     """The routes of text-embeddings-inference."""
     router = APIRouter(
         route_class=StrictRoute,
-        dependencies=[Depends(keys.data)],
+        dependencies=[Depends(keys.needs("embed"))],
         tags=["embedding"],
-        responses=failing(TEI, contract.NO_KEY, *contract.WORKING),
+        responses=failing(TEI, *contract.KEYED, *contract.WORKING),
     )
     work = _Work(core)
 
@@ -288,6 +288,7 @@ class _Work:
         await self._check_lengths(encoder, texts, request, None)
         prompt = encoder.prompt(None, request.prompt_name)
         vectors = await self._core.encoding.apart(encoder.token_vectors, texts, prompt)
+        self._core.allowances.spend(sum(map(len, vectors)))
         headers = {"x-compute-characters": str(sum(map(len, texts))), "x-compute-tokens": str(sum(map(len, vectors)))}
         return _timed(answer(vectors, generation), began, headers)
 

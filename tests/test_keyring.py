@@ -1,0 +1,146 @@
+"""Keys: kept as hashes, found in constant time, revoked at once; and how much each may ask."""
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service import keyring
+from service.allowance import Allowances
+from service.errors import LimitReached
+from service.keyring import Key, Keyring, KeyringUnusable, Limits, Scope
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "keys.json"
+
+
+def ring(path: Path, monkeypatch: pytest.MonkeyPatch) -> Keyring:
+    monkeypatch.setattr(keyring, "_LOOK_EVERY", 0)
+    return Keyring(path, {})
+
+
+def test_a_key_is_found_by_its_token_and_kept_as_a_hash(path: Path) -> None:
+    token = keyring.create(path, "rag-app", ["embed", "search"], Limits(requests_per_minute=5))
+    found = Keyring(path, {}).find(token)
+    assert found is not None
+    assert (found.name, found.limits.requests_per_minute) == ("rag-app", 5)
+    assert found.scopes == {"embed", "search"}
+    assert token not in path.read_text()
+    assert len(token) > 40
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600  # noqa: PTH116
+    for wrong in ("", token[:-1], token + "a", found.digest, "rag-app"):
+        assert Keyring(path, {}).find(wrong) is None
+
+
+def test_what_is_made_and_revoked_counts_without_a_restart(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    running = ring(path, monkeypatch)
+    assert running.is_open("search")
+    token = keyring.create(path, "a", ["search"], Limits())
+    assert running.find(token) is not None
+    keyring.revoke(path, "a")
+    assert running.find(token) is None
+    # The last key is gone, and the doors stay shut.
+    assert not running.is_open("search")
+    again = keyring.create(path, "a", ["search"], Limits())
+    assert running.find(token) is None
+    assert running.find(again) is not None
+    assert [key.revoked is None for key in keyring.read(path)] == [False, True]
+
+
+def test_a_file_that_breaks_or_goes_leaves_the_keys_as_they_were(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    running = ring(path, monkeypatch)
+    token = keyring.create(path, "a", ["search"], Limits())
+    assert running.find(token) is not None
+    for harm in (lambda: path.write_text("["), path.unlink):
+        harm()
+        assert running.find(token) is not None
+        assert not running.is_open("search")
+    path.write_text('[{"name": "a"}]')
+    with pytest.raises(KeyringUnusable, match="not a file of keys"):
+        Keyring(path, {})
+
+
+def test_names_are_words_and_only_once(path: Path) -> None:
+    keyring.create(path, "a", ["search"], Limits())
+    with pytest.raises(KeyringUnusable, match="revoke it first"):
+        keyring.create(path, "a", ["embed"], Limits())
+    for name in ("", "a b", "ä", "a/b", "x" * 65):
+        with pytest.raises(KeyringUnusable, match="1 to 64 letters"):
+            keyring.create(path, name, ["embed"], Limits())
+    with pytest.raises(KeyringUnusable, match="there are a"):
+        keyring.revoke(path, "b")
+
+
+def test_given_keys_close_what_they_are_for(path: Path) -> None:
+    given: dict[str, tuple[str, frozenset[Scope]]] = {"INSTAR_API_KEY": ("word", frozenset(("search",)))}
+    running = Keyring(path, given)
+    assert not running.is_open("search")
+    assert running.is_open("admin")
+    found = running.find("word")
+    assert found is not None
+    assert found.name == "INSTAR_API_KEY"
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def limited(**limits: Any) -> tuple[Key, Allowances, Clock]:
+    clock = Clock()
+    key = Key(
+        name="a",
+        digest="0" * 64,
+        scopes=frozenset(("embed",)),
+        limits=Limits(**limits),
+        created="2026-01-01T00:00:00Z",
+    )
+    return key, Allowances(clock), clock
+
+
+def test_requests_beyond_the_limit_wait_as_long_as_they_are_told() -> None:
+    key, allowances, clock = limited(requests_per_minute=6)
+    for _ in range(6):
+        allowances.begin(key)
+    with pytest.raises(LimitReached) as refused:
+        allowances.begin(key)
+    assert refused.value.retry_after == 10
+    clock.now += 9.9
+    with pytest.raises(LimitReached):
+        allowances.begin(key)
+    clock.now += 0.1
+    allowances.begin(key)
+    with pytest.raises(LimitReached):
+        allowances.begin(key)
+
+
+def test_tokens_are_counted_when_they_were_spent() -> None:
+    key, allowances, clock = limited(tokens_per_minute=60, tokens_per_day=86_400)
+    allowances.begin(key)
+    allowances.spend(90)
+    with pytest.raises(LimitReached) as refused:
+        allowances.begin(key)
+    assert refused.value.retry_after == 31
+    clock.now += 31
+    allowances.begin(key)
+    allowances.spend(86_400)
+    clock.now += 3600
+    with pytest.raises(LimitReached):
+        allowances.begin(key)
+
+
+def test_a_limit_that_is_raised_counts_at_once_and_keys_do_not_share() -> None:
+    key, allowances, _ = limited(requests_per_day=1)
+    allowances.begin(key)
+    with pytest.raises(LimitReached):
+        allowances.begin(key)
+    allowances.begin(key.model_copy(update={"name": "b"}))
+    allowances.begin(key.model_copy(update={"limits": Limits(requests_per_day=2)}))
+    for _ in range(1000):
+        allowances.begin(key.model_copy(update={"name": "c", "limits": Limits()}))
