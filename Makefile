@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: serve test lint format torture model leaks tune bench bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-modes bench-sample bench-train bench-losses bench-proof report clean
+.PHONY: serve test lint format torture model leaks tune bench bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-modes bench-sources bench-sample bench-train bench-losses bench-proof report clean
 
 serve: $(INSTALLED)  ## start the service with the sample corpus on http://127.0.0.1:8080
 	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m service
@@ -19,6 +19,7 @@ lint: $(INSTALLED)  ## format check, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy deploy/docsgpt/instar.py
 
 format: $(INSTALLED)  ## format and sort imports
 	$(BIN)/ruff format .
@@ -69,6 +70,9 @@ bench-contention: $(INSTALLED)  ## encoding beside a busy neighbour, by the wait
 bench-modes: $(INSTALLED)  ## search by vector, by keyword and by both; ARGS="--beir FOLDER" for more data
 	$(BIN)/python -m benchmarks.modes $(ARGS)
 
+bench-sources: $(INSTALLED)  ## 1,000 sources as collections, and as a filter in one collection
+	$(BIN)/python -m benchmarks.sources $(ARGS)
+
 bench-sample: $(INSTALLED)  ## how hard the sample corpus is for the base model
 	$(BIN)/python -m benchmarks.sample
 
@@ -79,7 +83,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 bench:  ## all benchmarks of the service, one after the other, and the report
-	$(MAKE) bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-modes report
+	$(MAKE) bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-modes bench-sources report
 
 report: $(INSTALLED)  ## docs/measurements.md out of the results of the benchmarks
 	$(BIN)/python -m benchmarks.report

@@ -8,6 +8,7 @@ import threading
 import time
 from dataclasses import dataclass
 from multiprocessing.synchronize import Barrier, Event
+from typing import Any
 from urllib.parse import urlsplit
 
 _CLIENTS_PER_PROCESS = 4
@@ -24,9 +25,9 @@ class Search:
 
 
 class Clients:
-    """`count` clients that search one after the other with a pause of `think` seconds, until stopped."""
+    """`count` clients that send one search out of `searches` after the other with a pause of `think` seconds."""
 
-    def __init__(self, base_url: str, questions: list[str], count: int, think: float) -> None:
+    def __init__(self, base_url: str, searches: list[dict[str, Any]], count: int, think: float) -> None:
         context = multiprocessing.get_context("spawn")
         self._stop = context.Event()
         processes = range(0, count, _CLIENTS_PER_PROCESS)
@@ -38,7 +39,7 @@ class Clients:
                 args=(
                     begin,
                     base_url,
-                    questions,
+                    searches,
                     min(_CLIENTS_PER_PROCESS, count - start),
                     think,
                     start,
@@ -65,7 +66,7 @@ class Clients:
 def _search_in_threads(
     begin: Barrier,
     base_url: str,
-    questions: list[str],
+    searches: list[dict[str, Any]],
     count: int,
     think: float,
     seed: int,
@@ -73,24 +74,25 @@ def _search_in_threads(
     found: "multiprocessing.Queue[list[Search]]",
 ) -> None:
     begin.wait()
-    searches: list[Search] = []
+    seen: list[Search] = []
     threads = [
-        threading.Thread(target=_search, args=(base_url, questions, think, seed + n, stop, searches))
-        for n in range(count)
+        threading.Thread(target=_search, args=(base_url, searches, think, seed + n, stop, seen)) for n in range(count)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    found.put(searches)
+    found.put(seen)
 
 
-def _search(base_url: str, questions: list[str], think: float, seed: int, stop: Event, searches: list[Search]) -> None:
+def _search(
+    base_url: str, searches: list[dict[str, Any]], think: float, seed: int, stop: Event, seen: list[Search]
+) -> None:
     pick = random.Random(seed)
     address = urlsplit(base_url).netloc
     connection = http.client.HTTPConnection(address, timeout=60)
     while not stop.is_set():
-        body = json.dumps({"query": pick.choice(questions), "k": 10})
+        body = json.dumps(pick.choice(searches))
         began = time.monotonic()
         generation, failure = 0, ""
         try:
@@ -103,5 +105,5 @@ def _search(base_url: str, questions: list[str], think: float, seed: int, stop: 
         except (OSError, http.client.HTTPException) as error:
             failure = repr(error)
             connection = http.client.HTTPConnection(address, timeout=60)
-        searches.append(Search(began, time.monotonic() - began, generation, failure))
+        seen.append(Search(began, time.monotonic() - began, generation, failure))
         time.sleep(think * pick.uniform(0.5, 1.5))

@@ -52,7 +52,7 @@ def measure(folder: Path, documents: int, clients: int, think: float, seconds: f
         base_url = started.base_url
         service.write(base_url, passages)
         idle = service.reload(base_url, _MODELS[1])
-        searching = Clients(base_url, texts.questions(), clients, think)
+        searching = Clients(base_url, [{"query": asked, "k": 10} for asked in texts.questions()], clients, think)
         time.sleep(seconds)
         began = time.monotonic()
         loaded = service.reload(base_url, _MODELS[2])

@@ -33,6 +33,11 @@ class Settings(BaseSettings):
         {},
         description='names that clients insist on, as JSON: `{"text-embedding-ada-002": "active"}`, or a checkpoint id',
     )
+    openai_sides: bool = Field(
+        False,
+        description="`/v1/embeddings`: a bare string is a query and a list is documents, as DocsGPT sends them, and"
+        " each gets the checkpoint's prompt for it",
+    )
     retain: int = Field(1, ge=0, description="former generations kept loaded for rollback and pinned clients")
     retain_hours: float = Field(
         0, ge=0, description="hours after which a former generation is let go; 0: only when later ones push it out"

@@ -15,6 +15,7 @@ from service.api.forms import OPENAI
 from service.api.keys import Keys
 from service.api.texts import Given, ModelName, check_dimensions, check_texts, texts_of
 from service.core import Core
+from service.encoder.encoder import Side
 from service.encoder.engine import Vectors
 from service.errors import EmptyInput, InvalidRequest, NotFound, TooLarge
 
@@ -135,7 +136,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         check_texts(texts, "input", core.settings)
         check_dimensions(request.dimensions, encoder)
         core.encoding.require_room()
-        items = await core.encoding.prepare(encoder, texts, None)
+        items = await core.encoding.prepare(encoder, texts, _side(given) if core.settings.openai_sides else None)
         vectors = encoder.finish(await core.encoding.raw(encoder, items), request.dimensions)
         tokens = sum(item.tokens for item in items)
         content = {
@@ -174,6 +175,10 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         return _model(core, name)
 
     return router
+
+
+def _side(given: Given) -> Side:
+    return "query" if isinstance(given, str) else "document"
 
 
 def _model(core: Core, name: str) -> Model:
