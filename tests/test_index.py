@@ -1,5 +1,6 @@
 """The index against a plain dictionary and exact search."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from service.corpus.documents import Change
 from service.index import bits, partition, sealed
 from service.index.graphs import Graphs
+from service.index.index import Index
 from service.index.partition import Partition, Selection, View
+from service.index.vectors import VectorStore
 
 DIMENSIONS = 8
 
@@ -238,3 +242,25 @@ def test_a_graph_with_equal_documents_is_kept_and_read_again(tmp_path: Path) -> 
     np.testing.assert_array_equal(read.vectors, vectors)
     for now, before in zip(read.search(vectors[:20], 10, None), built.search(vectors[:20], 10, None), strict=True):
         np.testing.assert_array_equal(now, before)
+
+
+def test_a_collection_whose_documents_are_all_deleted_takes_no_memory_until_it_is_written_to_again(
+    tmp_path: Path,
+) -> None:
+    with closing(VectorStore(tmp_path / "vectors.db", DIMENSIONS)) as store:
+        index = Index("fingerprint", store, Graphs(tmp_path), graph_from=1000, min_recall=0.99)
+        index.publish({}, [], 0)
+        index.prepare(Change("kept", 0, (1,), ()), unit(1, 1))()
+        for high in range(1, 100, 3):
+            name = f"passing {high}"
+            index.prepare(Change(name, high, (high + 1, high + 2), ()), unit(high, 2))()
+            before = index.view(name)
+            index.prepare(Change(name, high + 2, (), (high + 1, high + 2)), None)()
+            assert not index.has(name)
+            # A search that began before finds what there was.
+            assert len(before.search(unit(0, 1), 5, None)[0][0]) == 2
+            index.prepare(Change("kept", high + 2, (high + 3,), ()), unit(high, 1))()
+        assert index.collections == 1
+        assert index.documents == 34
+        index.prepare(Change("passing 1", 100, (101,), ()), unit(5, 1))()
+        assert index.view("passing 1").live_seqs().tolist() == [101]

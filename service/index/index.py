@@ -54,7 +54,7 @@ class Index:
 
     @property
     def collections(self) -> int:
-        """How many collections have been written to."""
+        """How many collections there are."""
         return len(self._partitions)
 
     @property
@@ -102,6 +102,9 @@ class Index:
             if complete:
                 self._partitions[change.collection] = partition
                 self.high = change.added[-1]
+            if view.deserted:
+                # Applications make collections and delete all that is in them, without end.
+                self._partitions.pop(change.collection, None)
 
         return publish
 

@@ -125,6 +125,11 @@ class View:
         return sealed + self.fresh - self.unsealed
 
     @property
+    def deserted(self) -> bool:
+        """True when nothing is left of it that anybody would miss, or that is about to be sealed."""
+        return self.sealed is None and not self.wants_sealing and not self.live
+
+    @property
     def wants_sealing(self) -> bool:
         """True when the fresh part has grown large, or much of the sealed part is dead."""
         if self.sealed is None:
