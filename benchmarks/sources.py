@@ -26,7 +26,7 @@ RESULTS = Path(__file__).parent / "results" / "sources.json"
 _MODELS = ("first", "second")
 _WORDS = 40
 _SEARCHES = 20_000
-_CLIENTS = (1, 8)
+_ROUNDS = (("dense", 1), ("dense", 8), ("keyword", 1), ("keyword", 8))
 _DELETED = 20
 _SWITCHED = re.compile(r"generation 2 of .* is active with \d+ documents; writes waited ([\d.]+) ms")
 
@@ -78,7 +78,7 @@ def table(found: dict[str, Any]) -> str:
         ("documents written a second, a source in a request", lambda way: f"{way['written']:,.0f}"),
         ("the same, one in a request", lambda way: f"{way['written_singly']:,.0f}"),
         *(
-            (f"search p50 / p99 ms, {row['clients']} client{'s' * (row['clients'] > 1)}", _latency(place))
+            (f"{row['mode']} search p50 / p99 ms, {row['clients']} client{'s' * (row['clients'] > 1)}", _latency(place))
             for place, row in enumerate(found["ways"][0]["searches"])
         ),
         ("delete a source, ms", lambda way: f"{way['delete_ms']:.1f}"),
@@ -115,7 +115,7 @@ def measure(folder: Path, way: Way, sources: int, chunks: int, seconds: float) -
                 _write(client, way, names[0], [passage], number)
             found["written_singly"] = chunks / (time.perf_counter() - began)
             service.settled(started)
-            found["searches"] = [_searches(started.base_url, way, names, count, seconds) for count in _CLIENTS]
+            found["searches"] = [_searches(started.base_url, way, names, seconds, *each) for each in _ROUNDS]
             found["info_ms"] = statistics.median(_ms(client, "GET", "/info") for _ in range(_DELETED))
             found["delete_ms"] = statistics.median(
                 _ms(client, "POST", "/documents/delete", way.delete(source)) for source in names[-_DELETED:]
@@ -126,7 +126,7 @@ def measure(folder: Path, way: Way, sources: int, chunks: int, seconds: float) -
     began = time.perf_counter()
     with service.running(folder / "data", folder, _MODELS[0]) as started:
         found["restart_s"] = time.perf_counter() - began
-        _searches(started.base_url, way, names[:-_DELETED], 1, seconds)
+        _searches(started.base_url, way, names[:-_DELETED], seconds, *_ROUNDS[0])
         found["memory"] = started.process.memory_info().rss
     return found
 
@@ -139,12 +139,17 @@ def _write(client: httpx.Client, way: Way, source: str, passages: list[str], fir
     client.post("/documents", json={"documents": documents, **way.write(source)}).raise_for_status()
 
 
-def _searches(base_url: str, way: Way, sources: list[str], count: int, seconds: float) -> dict[str, Any]:
+def _searches(base_url: str, way: Way, sources: list[str], seconds: float, mode: str, count: int) -> dict[str, Any]:
     """Percentiles in milliseconds of so many clients that search sources at random, one after the other."""
     questions = texts.questions()
     pick = np.random.default_rng(0)
     asked = [
-        {"query": questions[number % len(questions)], "k": 10, **way.ask(sources[pick.integers(len(sources))])}
+        {
+            "query": questions[number % len(questions)],
+            "k": 10,
+            "mode": mode,
+            **way.ask(sources[pick.integers(len(sources))]),
+        }
         for number in range(_SEARCHES)
     ]
     clients = Clients(base_url, asked, count, 0)
@@ -154,7 +159,7 @@ def _searches(base_url: str, way: Way, sources: list[str], count: int, seconds: 
     if failures:
         raise RuntimeError(f"{len(failures)} searches failed, the first with {failures[0]}")
     p50, p99 = np.percentile([search.seconds * 1000 for search in seen], (50, 99))
-    return {"clients": count, "p50": float(p50), "p99": float(p99), "rate": len(seen) / seconds}
+    return {"mode": mode, "clients": count, "p50": float(p50), "p99": float(p99), "rate": len(seen) / seconds}
 
 
 def _latency(place: int) -> Callable[[dict[str, Any]], str]:
