@@ -218,6 +218,19 @@ def test_words_follow_upserts_deletes_and_restarts(tiny_server: Server) -> None:
         server.start()
 
 
+def test_a_word_that_was_asked_for_in_vain_is_found_once_it_is_written(tiny_server: Server) -> None:
+    tiny_server.put_documents({f"d{number}": f"text number {number}" for number in range(100)})
+    assert tiny_server.search("E4711", mode="keyword") == []
+    tiny_server.put_documents({"new": "the till says E4711"})
+    assert [hit["id"] for hit in tiny_server.search("E4711", mode="keyword")] == ["new"]
+
+
+def test_the_first_document_is_found_by_a_word_that_was_asked_for_before(tiny_server: Server) -> None:
+    assert tiny_server.search("red", mode="keyword") == []
+    tiny_server.put_documents({"a": "a red parcel"})
+    assert [hit["id"] for hit in tiny_server.search("red", mode="keyword")] == ["a"]
+
+
 def test_a_reload_changes_no_keyword_search(tiny_server: Server) -> None:
     server = tiny_server
     server.put_documents(TEXTS)

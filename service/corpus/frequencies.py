@@ -26,7 +26,9 @@ class Frequencies:
 
     def of(self, connection: sqlite3.Connection, phrases: Sequence[Phrase]) -> tuple[int, list[int]]:
         """How many versions there are, and how many of them have each of the phrases."""
-        (written,) = connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").fetchone()
+        (written,) = connection.execute(
+            "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'documents'"
+        ).fetchone()
         with self._lock:
             if not self._written <= written <= _GROWTH * self._written:
                 self._written = written
@@ -40,8 +42,10 @@ class Frequencies:
         with self._lock:
             if versions == self._versions:
                 for phrase in phrases:
-                    self._counts[phrase] = known[phrase]
-                    self._counts.move_to_end(phrase)
+                    # What nobody has written costs nothing to count, and must be found once it is.
+                    if known[phrase]:
+                        self._counts[phrase] = known[phrase]
+                        self._counts.move_to_end(phrase)
             while len(self._counts) > _REMEMBERED:
                 self._counts.popitem(last=False)
         # A count may be younger than the number of versions.
