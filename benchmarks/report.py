@@ -16,6 +16,7 @@ from benchmarks import (
     modes,
     proof,
     sample,
+    sources,
     swap,
     training,
 )
@@ -32,6 +33,7 @@ _BENCHMARKS: dict[str, Any] = {
     "filters": filters,
     "modes": modes,
     "growth": growth,
+    "sources": sources,
     "contention": contention,
     "sample": sample,
     "training": training,
@@ -99,6 +101,13 @@ no time, on passages in which most words are common.
 {growth}
 
 ![Reload, restart, search and switch by the number of documents](growth.png)
+
+## Sources
+
+`make bench-sources`. An application with a source for each upload, as DocsGPT, can have a collection for each, or one
+collection and a filter. The searches are for a source at random, with a model that embeds in no time.
+
+{sources}
 
 ## A busy neighbour
 
