@@ -36,6 +36,13 @@ def test_all_that_alerts_and_dashboard_ask_for_is_there(server: Server) -> None:
     assert asked <= set(samples(server))
 
 
+def test_every_alert_is_explained() -> None:
+    operating = (DEPLOY.parent / "docs" / "operating.md").read_text(encoding="utf-8")
+    alerts = re.findall(r"- alert: (\w+)", ALERTS.read_text(encoding="utf-8"))
+    assert len(alerts) >= 10
+    assert re.findall(r"^### (\w+)$", operating, re.MULTILINE) == alerts
+
+
 def test_every_panel_says_what_it_shows_and_has_a_place_of_its_own() -> None:
     panels = json.loads(DASHBOARD.read_text())["panels"]
     places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels]
