@@ -9,10 +9,12 @@ from fastapi import FastAPI
 
 from service import __version__
 from service.api import admin, contract, documents, events, failures, health, openai, search, tei
+from service.api.audit import Audited
 from service.api.contract import Described
 from service.api.hangup import HangUp
 from service.api.keys import Keys
 from service.api.metrics import Measured, State
+from service.api.protection import Protected
 from service.core import Core
 from service.errors import InstarError
 
@@ -65,7 +67,9 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
     app.state.core = core
     keys = Keys(core.keyring, core.allowances)
     core.telemetry.registry.register(State(core))
+    app.add_middleware(Audited)
     app.add_middleware(Measured, telemetry=core.telemetry)
+    app.add_middleware(Protected)
     # A reload or an upload is for everyone, and goes on.
     app.add_middleware(HangUp, paths=("/embed", "/similarity", "/v1/", "/search", "/documents"))
     failures.install(app)

@@ -1,7 +1,6 @@
 """The process: the application under uvicorn, from the first log line to the exit code."""
 
 import gc
-import logging
 import signal
 import sys
 from types import FrameType
@@ -9,7 +8,7 @@ from types import FrameType
 import uvicorn
 from transformers.utils import logging as transformers_logging
 
-from service import sample
+from service import logs, sample
 from service.app import build
 from service.core import Core
 from service.errors import InstarError
@@ -51,13 +50,7 @@ class Server(uvicorn.Server):
 
 def serve(settings: Settings, reached: Reached = unwatched) -> int:
     """Run until a signal; returns the exit code: 1 if the service cannot start."""
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
-    # A level of its own, because the conversion of a model silences the root logger for a moment.
-    logging.getLogger("service").setLevel(settings.log_level.upper())
-    for noisy in ("httpx", "sentence_transformers", "transformers", "filelock"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    logs.set_up(settings.log_level, settings.log_format)
     # What the imports left, half a million objects, stays for good. Without them a full collection takes some
     # milliseconds; with them a quarter of a second, in which nothing is answered.
     gc.collect()
@@ -90,6 +83,7 @@ def serve(settings: Settings, reached: Reached = unwatched) -> int:
     # When it has drained, uvicorn raises the signal again, for the handler that was there before.
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)
+    signal.signal(signal.SIGHUP, lambda *_: core.keyring.look())
     server.run()
     if server.failure is not None:
         print(f"the service cannot start: {server.failure}", file=sys.stderr)

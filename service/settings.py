@@ -9,6 +9,8 @@ from typing import Literal, Self
 from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.logs import Format
+
 EngineChoice = Literal["auto", "torch", "int8"]
 WEBHOOK_SECRET_PREFIX = "whsec_"  # noqa: S105  (how a secret of Standard Webhooks begins)
 
@@ -86,7 +88,8 @@ class Settings(BaseSettings):
     memory_reserve: int = Field(256 << 20, ge=0, description="memory that a reload must leave free")
     disk_reserve: int = Field(256 << 20, ge=0, description="disk that a reload must leave free")
     drain_seconds: int = Field(8, ge=1, description="time that requests in flight have to end after SIGTERM")
-    log_level: str = Field("info", description="debug, info, warning or error")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
+    log_format: Format = Field("auto", description="`text`, `json`, or `auto`: text on a terminal and JSON elsewhere")
 
     @field_validator("webhook_secret")
     @classmethod

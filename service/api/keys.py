@@ -43,6 +43,8 @@ class Check(SecurityBase):
                 f"send the header 'Authorization: Bearer KEY' with a key that has the scope {self._scope}: `python -m"
                 " service key create` makes one"
             )
+        # For the log.
+        request.state.key = key.name
         if not key.scopes & {self._scope, "admin"}:
             raise Forbidden(
                 f"the key {key.name} has not the scope {self._scope}, only {', '.join(sorted(key.scopes))}: use another"

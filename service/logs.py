@@ -1,0 +1,53 @@
+"""The log: readable lines on a terminal, JSON for machines, and nothing of what callers store or ask.
+
+What has the attribute `fields` (`extra={"fields": {...}}`) is written with them.
+"""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Literal
+
+Format = Literal["auto", "text", "json"]
+_TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_NOISY = ("httpx", "sentence_transformers", "transformers", "filelock")
+
+
+class Json(logging.Formatter):
+    """One JSON object a line: time (RFC 3339), level, logger, message, the fields of the record, and its traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        content = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            content["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(content, ensure_ascii=False, default=str)
+
+
+class Text(logging.Formatter):
+    """A line for people, with the fields of the record behind its message."""
+
+    def __init__(self) -> None:
+        super().__init__(_TEXT)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's name)
+        fields = "".join(f" {name}={value}" for name, value in getattr(record, "fields", {}).items())
+        return super().formatMessage(record) + fields
+
+
+def set_up(level: str, form: Format) -> None:
+    """Send the log to standard error; `auto` is text on a terminal and JSON elsewhere."""
+    handler = logging.StreamHandler(sys.stderr)
+    readable = form == "text" or (form == "auto" and sys.stderr.isatty())
+    handler.setFormatter(Text() if readable else Json())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # A level of its own, because the conversion of a model silences the root logger for a moment.
+    logging.getLogger("service").setLevel(level.upper())
+    for noisy in _NOISY:
+        logging.getLogger(noisy).setLevel(logging.WARNING)
