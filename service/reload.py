@@ -28,6 +28,7 @@ from service.errors import Conflict, InstarError, InsufficientResources, NotFoun
 from service.generation import Generation, Generations
 from service.job import Job, JobState, Stage
 from service.steps import Reached
+from service.threads import to_its_end
 from service.writing import WritingThread
 
 log = logging.getLogger(__name__)
@@ -184,7 +185,7 @@ class Reloads:
 
     async def _reload(self, job: Job) -> None:
         await self._enter(job, "install")
-        checkpoint = await asyncio.to_thread(self._catalogue.install, job.checkpoint or job.model)
+        checkpoint = await to_its_end(partial(self._catalogue.install, job.checkpoint or job.model))
         self._reached("reload.installed")
         job.checkpoint, job.fingerprint = checkpoint.id, checkpoint.fingerprint
         active = self._generations.acquire()
@@ -201,7 +202,7 @@ class Reloads:
     async def _build(self, job: Job, checkpoint: Checkpoint) -> None:
         await self._enter(job, "load")
         resources.require_memory(resources.loading(checkpoint.size), self._memory_reserve)
-        encoder = await asyncio.to_thread(self._encoders.load_beside, checkpoint)
+        encoder = await to_its_end(partial(self._encoders.load_beside, checkpoint))
         self._reached("reload.loaded")
         await self._enter(job, "probe")
         await probe.check(encoder, self._encoding)

@@ -6,7 +6,6 @@ no one up: when it fails, nothing has changed. In the step, the next views of th
 the corpus commits, then the views are shown: what is in an index is in the corpus, and the other way round.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -19,6 +18,7 @@ from service.encoding import Encoding
 from service.errors import EncodingFailed
 from service.generation import Generation, Generations
 from service.steps import Reached
+from service.threads import to_its_end
 
 _T = TypeVar("_T")
 
@@ -31,12 +31,7 @@ class WritingThread:
 
     async def run(self, step: Callable[[], _T]) -> _T:
         """Run `step`; one that is cancelled meanwhile returns when the step has ended, and then is cancelled."""
-        future = asyncio.get_running_loop().run_in_executor(self._executor, step)
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            await asyncio.wait([future])
-            raise
+        return await to_its_end(step, self._executor)
 
     def close(self) -> None:
         """Return when every step that was asked for has ended."""

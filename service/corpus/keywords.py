@@ -25,7 +25,7 @@ _TABLE = f"CREATE VIRTUAL TABLE keywords USING fts5(collection, text, content = 
 MOST_PHRASES = 64
 # FTS5 goes through every text that has any phrase, about a million in a second: from so many on, the commoner phrases
 # are left out, but for the rarest few.
-_MOST_POSTINGS, _LEAST_PHRASES = 50_000, 2
+_MOST_POSTINGS, _LEAST_PHRASES = 20_000, 2
 # FTS5's k1, and the least weight that it gives a phrase.
 _SATURATION, _LEAST_WEIGHT = 1.2, 1e-6
 # Ranked versions fetched at a time, until enough of them are still alive and pass the filter.
@@ -73,7 +73,7 @@ class Keywords:
         self._frequencies = Frequencies()
 
     def lookup(self, query: str) -> Lookup:
-        """What to look up for the query: of its phrases those that tell texts apart."""
+        """What to look up for the query: its phrases, but for the commonest where that would take long."""
         asked = words.phrases(query, MOST_PHRASES)
         if not asked:
             return Lookup((), 0.0)
@@ -81,11 +81,9 @@ class Keywords:
             versions, counts = self._frequencies.of(connection, asked)
         weights = [_inverse_frequency(versions, count) for count in counts]
         there = sorted((count, phrase) for phrase, count in zip(asked, counts, strict=True) if count)
-        # What more than half of all texts have says nothing, and costs most; unless nothing else is asked.
-        telling = [(count, phrase) for count, phrase in there if 2 * count <= versions] or there
         kept: list[Phrase] = []
         postings = 0
-        for count, phrase in telling:
+        for count, phrase in there:
             postings += count
             if len(kept) >= _LEAST_PHRASES and postings > _MOST_POSTINGS:
                 break
