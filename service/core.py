@@ -198,5 +198,6 @@ def _given(settings: Settings) -> dict[str, tuple[str, frozenset[Scope]]]:
     """The keys that the settings hold, by the name of the setting."""
     data: frozenset[Scope] = frozenset(("embed", "search", "write"))
     admin: frozenset[Scope] = frozenset(("admin",))
-    both = (("INSTAR_API_KEY", settings.api_key, data), ("INSTAR_ADMIN_KEY", settings.admin_key, admin))
+    # Where both are the same, it is found as the one that may do everything.
+    both = (("INSTAR_ADMIN_KEY", settings.admin_key, admin), ("INSTAR_API_KEY", settings.api_key, data))
     return {name: (key.get_secret_value(), scopes) for name, key, scopes in both if key is not None}

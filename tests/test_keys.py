@@ -93,6 +93,16 @@ def test_without_an_admin_key_only_loopback_is_listened_on() -> None:
             assert Settings(host=other, admin_key="k").host == other
 
 
+def test_one_key_for_both_may_do_everything(tmp_path: Path, tiny_checkpoints: Path) -> None:
+    server = Server(tmp_path, MODEL="one", API_KEY="the-key", ADMIN_KEY="the-key")
+    server.checkpoints.mkdir()
+    (server.checkpoints / "one").symlink_to(tiny_checkpoints / "one")
+    with server:
+        for path in ("/admin/models", "/documents", "/v1/models"):
+            assert server.client.get(path, headers={"Authorization": "Bearer the-key"}).status_code == 200
+            assert server.client.get(path).status_code == 401
+
+
 SCOPED = [
     ("embed", "POST", "/embed", {"inputs": "a"}),
     ("embed", "POST", "/v1/embeddings", {"input": "a"}),
