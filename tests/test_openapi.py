@@ -25,6 +25,8 @@ RELOADED = "all-MiniLM-L6-v2-256"
 TEI_PATHS = {"/embed", "/embed_all", "/similarity", "/tokenize", "/decode"}
 # Of every answer, whatever it is.
 PLAIN_HEADERS = {"date", "server", "content-length", "content-type", "transfer-encoding"}
+# On every answer, for browsers.
+PLAIN_HEADERS |= {"x-content-type-options", "x-frame-options", "referrer-policy", "cross-origin-resource-policy"}
 # Of every stream of events: for caches and proxies, not for clients.
 EVENT_HEADERS = {"cache-control", "x-accel-buffering"}
 NDJSON = {"Content-Type": "application/x-ndjson"}
