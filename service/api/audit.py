@@ -2,7 +2,9 @@
 
 import logging
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.api.status import Noted
 
 log = logging.getLogger(__name__)
 
@@ -24,13 +26,7 @@ class Audited:
         if scope["method"] in _LOOKS and scope["path"] not in _TAKES:
             await self._app(scope, receive, send)
             return
-        status = 500
-
-        async def noted(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
+        noted = Noted(send)
 
         try:
             await self._app(scope, receive, noted)
@@ -41,6 +37,6 @@ class Audited:
                 "action": f"{scope['method']} {scope['raw_path'].decode('ascii', 'replace')[:200]}",
                 "key": scope.get("state", {}).get("key"),
                 "client": client[0] if client else None,
-                "status": status,
+                "status": noted.status,
             }
             log.info("audit", extra={"fields": fields})

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from service.api.status import Noted
 from service.core import Core
 from service.job import STAGES, Job
 from service.telemetry import Telemetry
@@ -26,24 +27,18 @@ class Measured:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        status = 500
-
-        async def noted(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
+        noted = Noted(send)
 
         try:
             await self._app(scope, receive, noted)
         except asyncio.CancelledError:
             # No answer has this status; nginx logs it for a caller that has gone.
-            status = 499
+            noted.status = 499
             raise
         finally:
             # The template, not the path: a label for every document id would have no end.
             route = getattr(scope.get("route"), "path", "unknown")
-            self._telemetry.answered(route, scope["method"], status, time.perf_counter() - began)
+            self._telemetry.answered(route, scope["method"], noted.status, time.perf_counter() - began)
 
 
 class State(Collector):

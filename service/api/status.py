@@ -1,0 +1,16 @@
+"""The status of an answer, for middleware that tells it."""
+
+from starlette.types import Message, Send
+
+
+class Noted:
+    """Passes an answer on and knows its status; 500 until it has begun, as a crash is answered."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status = 500
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        await self._send(message)
