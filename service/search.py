@@ -20,7 +20,7 @@ class Hit:
     """A document and its score in the mode that was asked.
 
     `standing` is its rank, from 1, and score in each part of the search that has it, `spans` are the [start, end) of
-    the words of the query in its text, in characters.
+    the words of the query in its text, in characters; both are empty unless they were asked for.
     """
 
     score: float
@@ -53,6 +53,7 @@ class Search:
         *,
         vectors: Vectors | None = None,
         highlight: bool = False,
+        explain: bool = False,
     ) -> Found:
         """What is asked of each query; `vectors` (n, dimensions) of the generation's encoder spare encoding them.
 
@@ -70,20 +71,22 @@ class Search:
             start = time.perf_counter()
             rankings = self._retrieval.rank(generation.index, queries, vectors, asked)
             searching = time.perf_counter() - start
-            return self._fetched(queries, rankings, highlight=highlight), searching
+            return self._fetched(queries, rankings, highlight=highlight, explain=explain), searching
 
         hits, searching = await asyncio.to_thread(find)
         fetching = time.perf_counter() - encoded - searching
         return Found(hits, {"encode": encoded - began, "search": searching, "fetch": fetching})
 
-    def _fetched(self, queries: Sequence[str], rankings: Sequence[Ranked], *, highlight: bool) -> list[list[Hit]]:
+    def _fetched(
+        self, queries: Sequence[str], rankings: Sequence[Ranked], *, highlight: bool, explain: bool
+    ) -> list[list[Hit]]:
         documents = self._documents.versions(list({seq for ranked in rankings for seq, _ in ranked.found}))
         found: list[list[Hit]] = []
         for query, ranked in zip(queries, rankings, strict=True):
             kept = [(seq, score) for seq, score in ranked.found if seq in documents]
             texts = [documents[seq].text for seq, _ in kept]
             marked = spans(query, texts) if highlight else [[]] * len(texts)
-            standings = _standings(ranked.parts)
+            standings = _standings(ranked.parts) if explain else {}
             found.append(
                 [
                     Hit(score, documents[seq], standings.get(seq, {}), own)

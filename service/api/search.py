@@ -178,7 +178,9 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         )
         generation = core.generations.acquire()
         vectors = _vectors(request, len(queries), generation)
-        found = await core.search.run(generation, queries, asked, vectors=vectors, highlight=request.highlight)
+        found = await core.search.run(
+            generation, queries, asked, vectors=vectors, highlight=request.highlight, explain=request.explain
+        )
         core.telemetry.searched(found.seconds)
         results = [[_result(hit, request) for hit in hits] for hits in found.hits]
         content: SearchAnswer = {

@@ -15,19 +15,20 @@ def spans(query: str, texts: Sequence[str]) -> list[list[Span]]:
     looked_up = words.phrases(query, keywords.MOST_PHRASES)
     if not looked_up:
         return found
+    letters = [words.letters(text) for text in texts]
     connection = sqlite3.connect(":memory:")
     try:
         connection.execute(f"CREATE VIRTUAL TABLE texts USING fts5(text, tokenize = {keywords.TOKENIZER})")
         connection.executemany(
             "INSERT INTO texts (rowid, text) VALUES (?, ?)",
-            ((row, "".join(words.letters(text))) for row, text in enumerate(texts)),
+            ((row, "".join(own)) for row, own in enumerate(letters)),
         )
         marked = connection.execute(
             "SELECT rowid, highlight(texts, 0, ?, ?) FROM texts WHERE texts MATCH ?",
             (_OPEN, _CLOSE, keywords.expression(looked_up)),
         )
         for row, text in marked:
-            found[row] = _original(text, words.letters(texts[row]))
+            found[row] = _original(text, letters[row])
     finally:
         connection.close()
     return found
