@@ -42,7 +42,12 @@ def _faiss_hnsw(vectors: Any) -> Built:
 def _hnsw_sq8(vectors: Any) -> Built:
     index = faiss.index_factory(vectors.shape[1], f"HNSW{LINKS}_SQ8,RFlat", faiss.METRIC_INNER_PRODUCT)
     faiss.downcast_index(index.base_index).hnsw.efConstruction = BUILD_EFFORT
-    return _refined(index, vectors, lambda effort: faiss.SearchParametersHNSW(efSearch=max(effort, K * _REFINED)))
+
+    def parameters(effort: int) -> Any:
+        # With the queue that Instar takes, as this is what Instar could be.
+        return faiss.SearchParametersHNSW(efSearch=max(effort, K * _REFINED), bounded_queue=False)
+
+    return _refined(index, vectors, parameters)
 
 
 def _ivf(code: str) -> Callable[[Any], Built]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 K = 10
-_EFFORTS = sorted({round(1.25**n) for n in range(36)})
+_EFFORTS = sorted({round(1.25**n) for n in range(44)})
 # Of every graph, those of Instar.
 LINKS = 32
 BUILD_EFFORT = 128

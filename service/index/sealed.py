@@ -82,15 +82,13 @@ class Sealed:
         possible = size if allowed is None else bits.count(allowed, size)
         if allowed is not None and self.picks(possible, k):
             return self._pick(queries, k, bits.places(allowed, size))
-        selector = None if allowed is None else faiss.IDSelectorBitmap(allowed)
-        if not self.effort:
-            return self._flat(queries, k, selector)
-        effort = self.effort_past(size - possible, k)
-        scores, places = self.index.search(queries, k, params=faiss.SearchParametersHNSW(sel=selector, efSearch=effort))
-        if (places[:, : min(k, possible)] < 0).any():
+        if self.effort:
+            effort = self.effort_past(size - possible, k)
+            scores, places = _walk(self.index, queries, k, effort, allowed)
+            if (places[:, : min(k, possible)] >= 0).all():
+                return scores, places
             # The graph has lost its way to some of them.
-            return self._flat(queries, k, selector)
-        return scores, places
+        return self._flat(queries, k, None if allowed is None else faiss.IDSelectorBitmap(allowed))
 
     def picks(self, possible: int, k: int) -> bool:
         """Whether comparing the `possible` ones one by one costs less than the search of the index past the others."""
@@ -171,7 +169,7 @@ def _tune(graph: "faiss.IndexHNSWFlat", min_recall: float) -> tuple[int, float]:
     exact, _ = faiss.knn(probes, vectors, min(10, len(vectors)), metric=faiss.METRIC_INNER_PRODUCT)
     effort, most = _FIRST_EFFORT, max(_MOST_EFFORT, len(vectors) // _LOOKED_AT)
     while True:
-        scores, _ = graph.search(probes, exact.shape[1], params=faiss.SearchParametersHNSW(efSearch=effort))
+        scores, _ = _walk(graph, probes, exact.shape[1], effort)
         recall = float((scores >= exact[:, -1:] - _SAME).mean())
         if recall >= min_recall:
             return effort, recall
@@ -183,6 +181,25 @@ def _tune(graph: "faiss.IndexHNSWFlat", min_recall: float) -> tuple[int, float]:
             )
             return effort, recall
         effort = min(effort + effort // 4, most)
+
+
+def _walk(
+    graph: "faiss.IndexHNSWFlat", queries: Vectors, k: int, effort: int, allowed: Bits | None = None
+) -> tuple[Vectors, Places]:
+    """The `k` best scores (n, k) and places that a walk through the graph comes to, of those `allowed`.
+
+    FAISS's queue with a bound looks through all of itself at each step, which takes the better part of the time of a
+    large effort; the one without, a heap, knows no selection, so what is not allowed is left out of what it finds.
+    """
+    parameters = faiss.SearchParametersHNSW(efSearch=effort, bounded_queue=False)
+    if allowed is None:
+        found: tuple[Vectors, Places] = graph.search(queries, k, params=parameters)
+        return found
+    scores, places = graph.search(queries, effort, params=parameters)
+    hit = (places >= 0) & bits.has(allowed, places)
+    order = np.argsort(~hit, axis=1, kind="stable")[:, :k]
+    hit, scores, places = (np.take_along_axis(array, order, axis=1) for array in (hit, scores, places))
+    return np.where(hit, scores, -np.inf), np.where(hit, places, -1)
 
 
 def _held(index: "faiss.Index") -> Vectors:
