@@ -158,11 +158,11 @@ class Activation:
                     partitions = await self._building(index.load, stored)
                     await self._thread.run(partial(index.publish, partitions, died, high))
 
-    async def rollback(self, number: int | None) -> Generation:
+    async def rollback(self, number: int | None, by: str | None = None) -> Generation:
         """Make a retained generation (default: the one active last) the active one again."""
         former = self._generations.former(number)
         async with self.follow(former):
-            return await self.activate(former)
+            return await self.activate(former, by=by)
 
     @asynccontextmanager
     async def follow(self, generation: Generation) -> AsyncIterator[None]:
@@ -179,22 +179,28 @@ class Activation:
         generation: Generation,
         switched: Callable[[Generation], None] = lambda _: None,
         progress: Progress = lambda _: None,
+        by: str | None = None,
     ) -> Generation:
         """Catch up with what was written meanwhile, then make `generation`, which must follow, the active one.
 
-        As it follows, the gap can only shrink. The check that it is closed and the activation are one
-        step of the writing thread, so nothing can be written between them. `switched` is called in that step,
+        The check that nothing is missing and the activation are one step of the writing thread, so nothing can be
+        written between them. `switched` is called in that step,
         with what is active from then on: a caller that is cancelled in that moment learns so that it was too late.
+        `by` is the key that asked for it, for the record.
         """
-        index = generation.index
         while True:
-            gap = _all(await asyncio.to_thread(self._documents.live_after, index.high))
-            missing = await asyncio.to_thread(index.store.missing, gap)
-            await self.embed_missing(generation.encoder, index, missing, progress)
+            await self._embed_gap(generation, progress)
             self._reached("reload.caught-up")
-            activated = await self._thread.run(lambda: self._switch(generation, switched))
+            activated = await self._thread.run(lambda: self._switch(generation, switched, by))
             if activated is not None:
                 return activated
+
+    async def catch_up(self, generation: Generation, progress: Progress = lambda _: None) -> None:
+        """Have `generation`, which must follow, find everything that was written meanwhile, too."""
+        while True:
+            await self._embed_gap(generation, progress)
+            if await self._thread.run(lambda: self._close_gap(generation.index)):
+                return
 
     async def release(self, number: int) -> None:
         """Let go of a retained generation: who names its checkpoint gets an error from then on."""
@@ -247,21 +253,35 @@ class Activation:
         finally:
             await self._thread.run(partial(index.forget_deaths, died))
 
+    async def _embed_gap(self, generation: Generation, progress: Progress) -> None:
+        """Embed what was written since the index was complete. As it follows, the gap can only shrink."""
+        index = generation.index
+        gap = _all(await asyncio.to_thread(self._documents.live_after, index.high))
+        missing = await asyncio.to_thread(index.store.missing, gap)
+        await self.embed_missing(generation.encoder, index, missing, progress)
+
+    def _close_gap(self, index: Index) -> bool:
+        """Runs on the writing thread; false if a document is still missing."""
+        high = self._documents.last_seq()
+        return index.high >= high or index.close_gap(self._documents.live_after(index.high), high)
+
     def _follow(self, generation: Generation) -> None:
         self._generations.following = (*self._generations.following, generation)
 
     def _unfollow(self, generation: Generation) -> None:
         self._generations.following = tuple(other for other in self._generations.following if other is not generation)
 
-    def _switch(self, generation: Generation, switched: Callable[[Generation], None]) -> Generation | None:
+    def _switch(
+        self, generation: Generation, switched: Callable[[Generation], None], by: str | None
+    ) -> Generation | None:
         """Runs on the writing thread; None if a document is still missing."""
         began = time.perf_counter()
         index = generation.index
-        high = self._documents.last_seq()
-        if index.high < high and not index.close_gap(self._documents.live_after(index.high), high):
+        if not self._close_gap(index):
             return None
         former = self._generations.active
-        record = generation.record.model_copy(update={"documents": index.documents, "recall": index.recall})
+        update = {"documents": index.documents, "recall": index.recall, "activated_by": by}
+        record = generation.record.model_copy(update=update)
         record = self._records.activate(record, self._retain)
         self._reached("reload.recorded")
         activated = Generation(record, generation.encoder, index)

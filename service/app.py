@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from service import __version__
-from service.api import admin, contract, documents, events, failures, health, openai, search, tei
+from service.api import admin, contract, documents, events, failures, health, judgements, openai, search, tei
 from service.api.audit import Audited
 from service.api.contract import Described
 from service.api.hangup import HangUp
@@ -64,6 +64,15 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
         servers=[{"url": "/", "description": "the service that answers this document"}],
         generate_unique_id_function=lambda route: route.name,
     )
+        telemetry={
+            "tracer_provider": core.tracing.provider,
+            "tracing": core.tracing.provider is not None,
+            "operation_spans": False,
+            # Numbers are those of Prometheus, and its logs would have texts of callers in them.
+            "metrics": False,
+            "logs": False,
+            "auto_configure": False,
+        },
     app.state.core = core
     keys = Keys(core.keyring, core.allowances)
     core.telemetry.registry.register(State(core))

@@ -64,6 +64,7 @@ class Catalogue:
         for place in (folder, kept):
             place.mkdir(parents=True, exist_ok=True)
             # What a crash left half made.
+        self._trusted = trusted
             for rest in place.glob(f"{_INCOMING}*"):
                 shutil.rmtree(rest) if rest.is_dir() else rest.unlink()
 
@@ -195,7 +196,7 @@ class Catalogue:
         resources.require_disk(min(archive.unpacked_size(found), self._max_size), target, self._disk_reserve)
         archive.unpack(found, target, self._max_size)
 
-    def _read_source(self, folder: Path, name: str) -> Checkpoint:
+    def _read(self, folder: Path, name: str) -> Checkpoint:
         found = checkpoint.read(folder, name)
         if found.size > self._max_size:
             raise CheckpointRefused(f"{name} has {found.size} bytes: raise INSTAR_MAX_CHECKPOINT to allow that")

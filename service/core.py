@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 
 import torch
 
-from service import backup, resources, sample
+from service import backup, resources, sample, tracing
 from service.activation import Activation
 from service.allowance import Allowances
 from service.catalogue import Catalogue, base_folder
 from service.changes import Changes
 from service.corpus.database import Database
 from service.corpus.documents import DEFAULT_COLLECTION, Documents
+from service.corpus.judgements import Judgements
 from service.corpus.keywords import Keywords
 from service.corpus.records import Records
 from service.encoder.encoders import Encoders
@@ -21,6 +22,7 @@ from service.encoding import Encoding
 from service.errors import NotReady
 from service.generation import Generations
 from service.index.graphs import Graphs
+from service.judging import Judging
 from service.keyring import Keyring, Scope
 from service.reload import Reloads
 from service.retrieval import Retrieval
@@ -32,6 +34,7 @@ from service.steps import Reached, unwatched
 from service.telemetry import Telemetry
 from service.webhook import Webhook
 from service.writing import Writing, WritingThread
+from service.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +47,8 @@ class Core:
     """What the routes call. One instance is one service on one data folder."""
 
     def __init__(self, settings: Settings, reached: Reached = unwatched) -> None:
-        """Open the data folder; raises DataFolderInUse if another process has it. Nothing is loaded yet.
+        """Open the data folder; raises DataFolderInUse if another process has it, and KeyUnusable or
+        TracingUnavailable for a setting that cannot be met. Nothing is loaded yet.
 
         `reached` is told of every step.
         """
@@ -54,6 +58,7 @@ class Core:
         self.stopping = asyncio.Event()
         self._database = Database(settings.data_dir)
         backup.clear(settings.data_dir)
+        self.tracing = tracing.exporting() if settings.tracing else Tracing()
         self._thread = WritingThread()
         self.documents = Documents(self._database)
         self.records = Records(self._database)
@@ -61,6 +66,7 @@ class Core:
         processors = settings.processors or resources.processors()
         self.telemetry = Telemetry()
         self.scheduler = Scheduler(
+        self.judgements = Judgements(self._database)
             # A GPU computes one batch at a time with all that it has.
             processors=1 if torch.cuda.is_available() else processors,
             batch_tokens=settings.batch_tokens,
@@ -70,8 +76,9 @@ class Core:
             observe=self.telemetry.encoded,
         )
         self.keyring = Keyring(settings.keys_path, _given(settings))
+            traced=self.tracing,
         self.allowances = Allowances()
-        self.encoding = Encoding(self.scheduler, self.allowances.spend)
+        self.encoding = Encoding(self.scheduler, self.allowances.spend, self.tracing)
         self.catalogue = Catalogue(
             settings.checkpoints_dir,
             settings.data_dir / "checkpoints",
@@ -103,8 +110,13 @@ class Core:
             encoders=encoders,
             documents=self.documents,
             records=self.records,
+        retrieval = Retrieval(Keywords(self._database), Selections(self.documents))
+        shadow = Shadow(self.generations, retrieval, self.encoding)
             generations=self.generations,
             encoding=self.encoding,
+            judging=Judging(self.judgements, self.documents, self.encoding),
+            shadow=shadow,
+            max_judged_loss=settings.max_judged_loss,
             thread=self._thread,
             data_folder=settings.data_dir,
             memory_reserve=settings.memory_reserve,
@@ -116,6 +128,7 @@ class Core:
             activation=self.activation,
             catalogue=self.catalogue,
             encoders=encoders,
+            shadowed=self.telemetry.shadowed,
             documents=self.documents,
             records=self.records,
             generations=self.generations,
@@ -133,9 +146,7 @@ class Core:
                 records=self.records,
                 thread=self._thread,
             )
-        self.search = Search(
-            self.documents, Retrieval(Keywords(self._database), Selections(self.documents)), self.encoding
-        )
+        self.search = Search(self.documents, retrieval, self.encoding, shadow, self.tracing)
         self.writing = Writing(self.documents, self.generations, self.encoding, self._thread, reached)
 
     async def start(self) -> None:
@@ -190,6 +201,7 @@ class Core:
 
     def require_ready(self) -> None:
         """Raise NotReady unless requests can be answered."""
+        await asyncio.to_thread(self.tracing.stop)
         if not self.ready:
             raise NotReady(f"the service is starting ({self.startup.stage}): wait until /ready answers 200")
 

@@ -11,6 +11,7 @@ from service.encoder.encoder import Direction, Encoder, Prepared, Side
 from service.encoder.engine import Lane, Vectors
 from service.encoder.scheduler import Scheduler
 from service.errors import Overloaded
+from service.tracing import Tracing
 
 _T = TypeVar("_T")
 TOKENIZING_THREADS = 2
@@ -23,10 +24,13 @@ _PATIENCE = 0.1
 class Encoding:
     """Awaitable encoding. A caller that is cancelled costs no inference from then on."""
 
-    def __init__(self, scheduler: Scheduler, spend: Callable[[int], None] = lambda _: None) -> None:
+    def __init__(
+        self, scheduler: Scheduler, spend: Callable[[int], None] = lambda _: None, tracing: Tracing | None = None
+    ) -> None:
         """`spend` is told of the tokens of everything that is encoded, by whoever waits for it."""
         self._scheduler = scheduler
         self._spend = spend
+        self._tracing = tracing or Tracing()
         self._threads = ThreadPoolExecutor(TOKENIZING_THREADS, thread_name_prefix="instar-tokenizer")
 
     def close(self) -> None:
@@ -61,15 +65,23 @@ class Encoding:
         Raises Overloaded if too much waits already; `patient` callers wait for room instead.
         """
         chosen = lane or self._scheduler.lane_for(items)
-        while True:
-            try:
-                found = await asyncio.wrap_future(self._scheduler.submit(encoder, items, chosen, patient=patient))
-                self._spend(sum(item.tokens for item in items))
-                return found
-            except Overloaded:
-                if not patient:
-                    raise
-                await asyncio.sleep(_PATIENCE)
+        tokens = sum(item.tokens for item in items)
+        about: dict[str, str | int] = {
+            "instar.model": encoder.checkpoint.id,
+            "instar.lane": chosen,
+            "instar.texts": len(items),
+            "instar.tokens": tokens,
+        }
+        with self._tracing.span("encode", about):
+            while True:
+                try:
+                    found = await asyncio.wrap_future(self._scheduler.submit(encoder, items, chosen, patient=patient))
+                    self._spend(tokens)
+                    return found
+                except Overloaded:
+                    if not patient:
+                        raise
+                    await asyncio.sleep(_PATIENCE)
 
     async def embed(
         self, encoder: Encoder, texts: Sequence[str], side: Side, lane: Lane | None = None, *, patient: bool = False

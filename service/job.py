@@ -7,10 +7,45 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
+from service.judging import Judged
+from service.shadow import Compared
+
 JobState = Literal["queued", "running", "done", "failed", "cancelled", "refused"]
 ENDS: tuple[JobState, ...] = ("done", "failed", "cancelled", "refused")
-Stage = Literal["queued", "install", "load", "probe", "resources", "embed", "index", "activate", "ended"]
+Stage = Literal[
+    "queued", "install", "load", "probe", "resources", "embed", "index", "judge", "shadow", "activate", "ended"
+]
 STAGES: tuple[Stage, ...] = get_args(Stage)
+
+
+class Shadowed(BaseModel):
+    """How a generation did in the shadow, as means over the searches that it answered, too."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+    searches: int = Field(0, description="searches that both generations answered")
+    skipped: int = Field(0, description="searches that were left out, because others were under way or it failed")
+    overlap: float = Field(0, description="share of the documents that either found which both found")
+    same_first: float = Field(0, description="share of the searches with the same first document")
+    score_shift: float = Field(0, description="mean score of what it found, less that of what the active one found")
+    active_ms: float = Field(0, description="milliseconds of the active one to encode and search")
+    shadow_ms: float = Field(0, description="milliseconds of the shadow for the same")
+
+    def count(self, compared: Compared | None) -> None:
+        """Take in one search, or one that was left out."""
+        if compared is None:
+            self.skipped += 1
+            return
+        self.searches += 1
+        for name, value in (
+            ("overlap", compared.overlap),
+            ("same_first", float(compared.same_first)),
+            ("score_shift", compared.shift),
+            ("active_ms", 1000 * compared.active_seconds),
+            ("shadow_ms", 1000 * compared.shadow_seconds),
+        ):
+            mean = getattr(self, name)
+            setattr(self, name, mean + (value - mean) / self.searches)
 
 
 class Job(BaseModel):
@@ -28,10 +63,14 @@ class Job(BaseModel):
     reason: str | None = Field(None, description="why it ended as it did, and what to do next")
     model: str = Field(description="name or id of the checkpoint, as it was asked for")
     force: bool = Field(False, description="as it was asked for")
+    shadow: float | None = Field(None, description="share of live searches that it answers in the shadow first")
+    by: str | None = Field(None, description="name of the key that asked for it; null: none was needed")
     generation: int | None = Field(None, description="number of the generation that it activated")
     checkpoint: str | None = Field(None, description="id that the checkpoint turned out to have, from `load` on")
     fingerprint: str | None = Field(None, description="its document fingerprint, from `load` on")
     reused: int = Field(0, description="documents whose vectors were there already")
+    judged: Judged | None = Field(None, description="both generations on the judged queries; null: there are none")
+    shadowed: Shadowed | None = Field(None, description="what the shadow has shown so far")
     attempts: int = Field(0, description="how often it was begun, or begun again after a crash")
     created: datetime = Field(default_factory=lambda: datetime.now(UTC), description="when it was asked for")
     ended: datetime | None = Field(None, description="when it ended")

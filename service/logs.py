@@ -1,6 +1,8 @@
-"""The log: readable lines on a terminal, JSON for machines, and nothing of what callers store or ask.
+"""The log: readable lines on a terminal, JSON for machines, and nothing of what callers store or ask, unless
+`INSTAR_LOG_TEXTS` says so.
 
-What has the attribute `fields` (`extra={"fields": {...}}`) is written with them.
+What has the attribute `fields` (`extra={"fields": {...}}`) is written with them, and with the ids of the trace that it
+belongs to.
 """
 
 import json
@@ -8,6 +10,8 @@ import logging
 import sys
 from datetime import UTC, datetime
 from typing import Literal
+
+from service import tracing
 
 Format = Literal["auto", "text", "json"]
 _TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -24,6 +28,7 @@ class Json(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
             **getattr(record, "fields", {}),
+            **tracing.identity(),
         }
         if record.exc_info:
             content["traceback"] = self.formatException(record.exc_info)
@@ -37,7 +42,8 @@ class Text(logging.Formatter):
         super().__init__(_TEXT)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's name)
-        fields = "".join(f" {name}={value}" for name, value in getattr(record, "fields", {}).items())
+        own = {**getattr(record, "fields", {}), **tracing.identity()}
+        fields = "".join(f" {name}={value}" for name, value in own.items())
         return super().formatMessage(record) + fields
 
 

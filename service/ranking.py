@@ -5,22 +5,22 @@ are binary. Definitions as in Järvelin and Kekäläinen (2002) for nDCG, with l
 in trec_eval for the others.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from math import log2
 
 
-def ndcg(ranking: Sequence[str], relevant: Collection[str], k: int = 10) -> float:
+def ndcg(ranking: Sequence[Hashable], relevant: Collection[Hashable], k: int = 10) -> float:
     """Normalised discounted cumulative gain of the first `k`, in [0, 1]; 0 where nothing is relevant."""
     gain = sum(1 / log2(rank + 2) for rank, document in enumerate(ranking[:k]) if document in relevant)
     ideal = sum(1 / log2(rank + 2) for rank in range(min(k, len(relevant))))
     return gain / ideal if ideal else 0.0
 
 
-def recall(ranking: Sequence[str], relevant: Collection[str], k: int) -> float:
+def recall(ranking: Sequence[Hashable], relevant: Collection[Hashable], k: int) -> float:
     """Share of the relevant documents among the first `k`, in [0, 1]; 0 where nothing is relevant."""
     return sum(document in relevant for document in ranking[:k]) / len(relevant) if relevant else 0.0
 
 
-def reciprocal_rank(ranking: Sequence[str], relevant: Collection[str], k: int = 10) -> float:
+def reciprocal_rank(ranking: Sequence[Hashable], relevant: Collection[Hashable], k: int = 10) -> float:
     """1 / rank of the first relevant document among the first `k`, or 0."""
     return next((1 / (rank + 1) for rank, document in enumerate(ranking[:k]) if document in relevant), 0.0)

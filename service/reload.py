@@ -1,9 +1,10 @@
 """The reload: from the name of a checkpoint to the generation that answers, while the former one does.
 
-Stages, in order: install (copy and verify), load, probe, resources (is there room?), embed, index, and
-activate, which begins with catching up with what was written meanwhile. Up to the activation nothing
-that answers is touched, so a refusal, a failure, a cancellation or a crash leaves the running state as it
-was; embedded vectors stay on the disk, and a resumed or repeated reload goes on from there.
+Stages, in order: install (copy and verify), load, probe, resources (is there room?), embed, index, judge (is it worse
+on the judged queries?), shadow (if that was asked for), and activate, which begins with catching up with what was
+written meanwhile. Up to the activation nothing that answers is touched, so a refusal, a failure, a cancellation or a
+crash leaves the running state as it was; embedded vectors stay on the disk, and a resumed or repeated reload goes on
+from there.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import gc
 import logging
 from collections.abc import Callable
 from contextvars import Context
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -24,9 +26,11 @@ from service.corpus.records import GenerationRecord, Records
 from service.encoder import probe
 from service.encoder.encoders import Encoders
 from service.encoding import Encoding
-from service.errors import Conflict, InstarError, InsufficientResources, NotFound, StorageFailed
+from service.errors import CheckpointRefused, Conflict, InstarError, InsufficientResources, NotFound, StorageFailed
 from service.generation import Generation, Generations
-from service.job import Job, JobState, Stage
+from service.job import Job, JobState, Shadowed, Stage
+from service.judging import Judging
+from service.shadow import Compared, Shadow
 from service.steps import Reached
 from service.threads import to_its_end
 from service.writing import WritingThread
@@ -46,6 +50,9 @@ class Reloads:
         self,
         *,
         activation: Activation,
+        judging: Judging,
+        shadow: Shadow,
+        max_judged_loss: float,
         catalogue: Catalogue,
         encoders: Encoders,
         documents: Documents,
@@ -57,9 +64,13 @@ class Reloads:
         memory_reserve: int,
         disk_reserve: int,
         ended: Callable[[JobState], None],
+        shadowed: Callable[[Compared | None], None],
         reached: Reached,
     ) -> None:
         self._activation = activation
+        self._judging = judging
+        self._shadow = shadow
+        self._max_judged_loss = max_judged_loss
         self._catalogue = catalogue
         self._encoders = encoders
         self._documents = documents
@@ -71,13 +82,21 @@ class Reloads:
         self._memory_reserve = memory_reserve
         self._disk_reserve = disk_reserve
         self._ended = ended
+        self._shadowed = shadowed
+        self._orders: asyncio.Queue[_Order] = asyncio.Queue()
         self._reached = reached
         self._current: Job | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
 
-    async def start(self, model: str, *, force: bool = False) -> Job:
-        """Begin a reload; raises Conflict with the id of the one that runs, NotFound if there is no such checkpoint."""
+    async def start(
+        self, model: str, *, force: bool = False, shadow: float | None = None, by: str | None = None
+    ) -> Job:
+        """Begin a reload, asked for `by` a key; with `shadow` it waits for `activate` when it has built the generation,
+        which answers that share of the searches meanwhile, unseen.
+
+        Raises Conflict with the id of the one that runs, NotFound if there is no such checkpoint.
+        """
         self._generations.acquire()
         self._catalogue.require(model)
         if self._current is not None and not self._current.over:
@@ -86,7 +105,7 @@ class Reloads:
                 f" DELETE /admin/jobs/{self._current.id}",
                 job=self._current.id,
             )
-        job = Job(model=model, force=force)
+        job = Job(model=model, force=force, shadow=shadow, by=by)
         await self._launch(job)
         return job
 
@@ -135,6 +154,26 @@ class Reloads:
             if not job.over:
                 # The task was cancelled before its first step, and could not say so itself.
                 await self._interrupted(job)
+        return job
+
+    async def activate(self, *, force: bool = False, by: str | None = None) -> Job:
+        """Have the generation that is in the shadow answer; returns its job when it has ended.
+
+        Raises Conflict if there is none, and CheckpointRefused if it is worse on the judged queries: then it stays in
+        the shadow.
+        """
+        job, task = self.current, self._task
+        if job is None or task is None or job.stage != "shadow":
+            raise Conflict(
+                "no generation is in the shadow: POST /admin/reload with shadow builds one, and its job says when it is"
+                " there"
+            )
+        order = _Order(force, by, asyncio.get_running_loop().create_future())
+        self._orders.put_nowait(order)
+        await asyncio.wait([order.taken, task], return_when=asyncio.FIRST_COMPLETED)
+        if order.taken.done():
+            order.taken.result()
+        await asyncio.wait([task])
         return job
 
     async def stop(self) -> None:
@@ -221,8 +260,15 @@ class Reloads:
             async with self._activation.follow(generation):
                 await self._enter(job, "index")
                 await self._activation.load(encoder, index)
+                await self._activation.catch_up(generation, job.advance)
+                await self._enter(job, "judge")
+                refusal = await self._judge(job, generation)
+                if job.shadow is not None:
+                    await self._stay_in_shadow(job, generation, job.shadow)
+                elif refusal is not None and not job.force:
+                    raise refusal
                 await self._enter(job, "activate")
-                await self._activation.activate(generation, partial(_note, job), job.advance)
+                await self._activation.activate(generation, partial(_note, job), job.advance, job.by)
         finally:
             if not any(index is other for other in self._generations.indexes()):
                 index.store.close()
@@ -242,6 +288,40 @@ class Reloads:
         job.expect(len(missing))
         await self._enter(job, "embed")
         await self._activation.embed_missing(encoder, index, missing, job.advance)
+
+    async def _judge(self, job: Job, generation: Generation) -> CheckpointRefused | None:
+        """Compare it with the active one on the judged queries; why it is not to replace that, if so."""
+        active = self._generations.acquire()
+        judged = job.judged = await self._judging.compare(active, generation)
+        self._reached("reload.judged")
+        if judged is None or judged.loss <= self._max_judged_loss:
+            return None
+        return CheckpointRefused(
+            f"{generation.model} is worse than {active.model} on the {judged.queries} judged queries: nDCG@10"
+            f" {judged.building.ndcg:.3f} after {judged.active.ndcg:.3f}, and it may lose {self._max_judged_loss:g}"
+            " (INSTAR_MAX_JUDGED_LOSS); train it further, or activate it with force"
+        )
+
+    async def _stay_in_shadow(self, job: Job, generation: Generation, share: float) -> None:
+        """Return when somebody has ordered that it shall answer, and nothing speaks against it."""
+        shadowed = job.shadowed = job.shadowed or Shadowed()
+
+        def note(compared: Compared | None) -> None:
+            shadowed.count(compared)
+            self._shadowed(compared)
+
+        self._orders = asyncio.Queue()
+        await self._enter(job, "shadow")
+        with self._shadow.watching(generation, share, note):
+            while True:
+                order = await self._orders.get()
+                # Documents and judgements may have changed since.
+                refusal = await self._judge(job, generation)
+                if refusal is None or order.force:
+                    job.by = order.by
+                    order.accept()
+                    return
+                order.refuse(refusal)
 
     async def _enter(self, job: Job, stage: Stage) -> None:
         job.stage = stage
@@ -268,6 +348,23 @@ class Reloads:
         # On the one thread that keeps the order, also when whoever waits for it is cancelled: else a job that was
         # cancelled could be recorded as running after all, and come back.
         await self._thread.run(partial(self._records.save_job, job.id, job.state, job.model_dump_json()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """That the generation in the shadow shall answer; whoever gives it waits until it is `taken`, or refused."""
+
+    force: bool
+    by: str | None
+    taken: "asyncio.Future[None]"
+
+    def accept(self) -> None:
+        if not self.taken.done():
+            self.taken.set_result(None)
+
+    def refuse(self, reason: CheckpointRefused) -> None:
+        if not self.taken.done():
+            self.taken.set_exception(reason)
 
 
 def _note(job: Job, activated: Generation) -> None:

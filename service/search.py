@@ -13,6 +13,8 @@ from service.errors import NotFound
 from service.fusion import Scored
 from service.generation import Generation
 from service.retrieval import Asked, Part, Ranked, Retrieval
+from service.shadow import Shadow
+from service.tracing import Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,14 @@ class Found:
 class Search:
     """Finds documents; everything it uses comes from the generation that it is given."""
 
-    def __init__(self, documents: Documents, retrieval: Retrieval, encoding: Encoding) -> None:
+    def __init__(
+        self, documents: Documents, retrieval: Retrieval, encoding: Encoding, shadow: Shadow, tracing: Tracing
+    ) -> None:
         self._documents = documents
         self._retrieval = retrieval
         self._encoding = encoding
+        self._shadow = shadow
+        self._tracing = tracing
 
     async def run(
         self,
@@ -67,13 +73,16 @@ class Search:
             vectors = await self._encoding.embed(generation.encoder, queries, "query")
         encoded = time.perf_counter()
 
-        def find() -> tuple[list[list[Hit]], float]:
+        def find() -> tuple[list[list[Hit]], list[Ranked], float]:
+        own_vectors = vectors is not None
             start = time.perf_counter()
-            rankings = self._retrieval.rank(generation.index, queries, vectors, asked)
+            with self._tracing.span("search", {"instar.generation": generation.number, "instar.mode": asked.mode}):
+                rankings = self._retrieval.rank(generation.index, queries, vectors, asked)
             searching = time.perf_counter() - start
-            return self._fetched(queries, rankings, highlight=highlight, explain=explain), searching
+            with self._tracing.span("fetch", {"instar.documents": sum(len(ranked.found) for ranked in rankings)}):
+                return self._fetched(queries, rankings, highlight=highlight, explain=explain), rankings, searching
 
-        hits, searching = await asyncio.to_thread(find)
+        hits, rankings, searching = await asyncio.to_thread(find)
         fetching = time.perf_counter() - encoded - searching
         return Found(hits, {"encode": encoded - began, "search": searching, "fetch": fetching})
 
@@ -83,6 +92,9 @@ class Search:
         documents = self._documents.versions(list({seq for ranked in rankings for seq, _ in ranked.found}))
         found: list[list[Hit]] = []
         for query, ranked in zip(queries, rankings, strict=True):
+        if not own_vectors:
+            found = [ranked.found for ranked in rankings]
+            self._shadow.offer(generation, queries, asked, found, encoded - began + searching)
             kept = [(seq, score) for seq, score in ranked.found if seq in documents]
             texts = [documents[seq].text for seq, _ in kept]
             marked = spans(query, texts) if highlight else [[]] * len(texts)

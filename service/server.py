@@ -1,6 +1,7 @@
 """The process: the application under uvicorn, from the first log line to the exit code."""
 
 import gc
+import logging
 import signal
 import sys
 from types import FrameType
@@ -17,6 +18,8 @@ from service.steps import Reached, unwatched
 
 _TRY = """
 ready on {base}
+log = logging.getLogger(__name__)
+
 
   curl {base}/search -H 'Content-Type: application/json' -d '{{"query": "{question}", "k": 3}}'
   curl {base}/embed -H 'Content-Type: application/json' -d '{{"inputs": "{question}"}}'

@@ -4,7 +4,7 @@ import base64
 import binascii
 import ipaddress
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -88,10 +88,27 @@ class Settings(BaseSettings):
     memory_reserve: int = Field(256 << 20, ge=0, description="memory that a reload must leave free")
     disk_reserve: int = Field(256 << 20, ge=0, description="disk that a reload must leave free")
     drain_seconds: int = Field(8, ge=1, description="time that requests in flight have to end after SIGTERM")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
+    log_level: Level = Field("info", description="debug, info, warning or error")
+    log_texts: bool = Field(
+        False, description="put the texts of searches, and the ids of what they found, into the log"
+    )
+    tracing: bool = Field(
+        False,
+        description="send traces by OTLP, as `OTEL_EXPORTER_OTLP_ENDPOINT` and its like say; needs"
+        " `pip install 'instar[tracing]'`",
+    )
+    log_level_file: Path | None = Field(
+        None, description="file of a level that goes before `LOG_LEVEL`, read at the start and on SIGHUP"
+    )
     log_format: Format = Field("auto", description="`text`, `json`, or `auto`: text on a terminal and JSON elsewhere")
 
     @field_validator("webhook_secret")
+    max_judged_loss: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="what nDCG@10 on the judged queries may lose by a reload; one that loses more is refused",
+    )
     @classmethod
     def _standard(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret is not None:

@@ -22,6 +22,7 @@ Step = Literal[
     "reload.following",
     "reload.built",
     "reload.published",
+    "reload.judged",
     "reload.caught-up",
     "reload.recorded",
     "reload.switched",

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 
 from service.encoder.engine import LANES, Lane
 from service.job import ENDS, JobState
+from service.shadow import Compared
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _TOKENS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
@@ -39,12 +40,31 @@ class Telemetry:
             "instar_search_duration_seconds", "Time of a search in its steps: encode, search, fetch", "step"
         )
         self._reloads = Counter("instar_reloads", "Reloads that have ended", ["state"], registry=self.registry)
+        self._shadow_searches = Counter(
+            "instar_shadow_searches",
+            "Live searches that a generation in the shadow has answered, too, or left out",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self._shadow_overlap = Histogram(
+            "instar_shadow_overlap_ratio",
+            "Share of the documents found by either generation that both found",
+            buckets=[tenth / 10 for tenth in range(11)],
+            registry=self.registry,
+        )
+        self._shadow_seconds = self._seconds(
+            "instar_shadow_search_duration_seconds", "Time of the same searches in both generations", "generation"
+        )
         # Of what has not happened yet there are zeros, so that a rate is 0 and not missing.
         for lane in LANES:
             for instrument in (self._wait_seconds, self._batch_seconds, self._batch_tokens):
                 instrument.labels(lane)
         for state in ENDS:
             self._reloads.labels(state)
+        for outcome in ("compared", "skipped"):
+            self._shadow_searches.labels(outcome)
+        for generation in ("active", "shadow"):
+            self._shadow_seconds.labels(generation)
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request."""
@@ -66,6 +86,14 @@ class Telemetry:
     def reloaded(self, state: JobState) -> None:
         """Count a reload that has ended."""
         self._reloads.labels(state).inc()
+
+    def shadowed(self, compared: Compared | None) -> None:
+        """Count a search that was compared with the shadow's, or one that was left out."""
+        self._shadow_searches.labels("skipped" if compared is None else "compared").inc()
+        if compared is not None:
+            self._shadow_overlap.observe(compared.overlap)
+            self._shadow_seconds.labels("active").observe(compared.active_seconds)
+            self._shadow_seconds.labels("shadow").observe(compared.shadow_seconds)
 
     def _seconds(self, name: str, says: str, label: str) -> Histogram:
         return Histogram(name, says, [label], buckets=_SECONDS, registry=self.registry)

@@ -33,6 +33,21 @@ class ReloadRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    shadow: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="share of live searches that the new generation answers, too, without showing it, until"
+        " POST /admin/activate; null: it is activated at once",
+    )
+
+
+class ActivateRequest(BaseModel):
+    """How to end the shadow."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    force: bool = Field(False, description="activate even if the judged queries say that it is worse")
     model: str = Field(description="name of a checkpoint, or id of one")
     force: bool = Field(False, description="activate even if the judged queries say that it is worse")
 
@@ -91,6 +106,7 @@ class Uploaded(TypedDict):
     model: Annotated[str, Field(description="its id")]
     fingerprint: Annotated[str, Field(description="hash of all that decides a document's vector")]
     size: Annotated[int, Field(description="bytes of its files")]
+Asker = Annotated[str | None, Depends(named)]
 
 
 Identity = Annotated[str, Path(description="the job's id")]
@@ -124,6 +140,7 @@ _UPLOADED: Uploaded = {
     "name": "support",
     "model": "support@1f2e3d4c5b6a",
     "fingerprint": _FINGERPRINT,
+_UNLESS_WORSE = ActivateRequest(force=False)
     "size": 91567891,
 }
 _THE_ONE_BEFORE = RollbackRequest(generation=None)
@@ -167,14 +184,57 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     )
     async def reload(
         request: Annotated[
-            ReloadRequest, Body(openapi_examples=requests({"a name": {"model": "all-MiniLM-L6-v2-256"}}))
+            ReloadRequest,
+            Body(
+                openapi_examples=requests(
+                    {
+                        "a name": {"model": "all-MiniLM-L6-v2-256"},
+                        "in the shadow": {"model": "all-MiniLM-L6-v2-256", "shadow": 0.1},
+                    }
+                )
+            ),
+        by: Asker,
         ],
         response: Response,
     ) -> Job:
-        """Build a generation from a checkpoint and activate it; answers the job at once."""
+        """Build a generation from a checkpoint and activate it; answers the job at once.
+
+        If it is worse on the judged queries than the active one (PUT /admin/judgements), the job ends `refused`.
+        """
         core.require_ready()
-        job = await core.reloads.start(request.model, force=request.force)
+        job = await core.reloads.start(request.model, force=request.force, shadow=request.shadow, by=by)
         response.headers["Location"] = f"/admin/jobs/{job.id}"
+    @router.post(
+        "/activate",
+        summary="End the shadow",
+        responses={
+            200: success("The job, which has ended.", _JOB),
+            **failing(
+                OURS,
+                Conflict(
+                    "no generation is in the shadow: POST /admin/reload with shadow builds one, and its job says when"
+                    " it is there"
+                ),
+                CheckpointRefused(
+                    "support@1f2e3d4c5b6a is worse than all-MiniLM-L6-v2@386118f074db on the 120 judged queries:"
+                    " nDCG@10 0.512 after 0.561, and it may lose 0.02 (INSTAR_MAX_JUDGED_LOSS); train it further, or"
+                    " activate it with force"
+                ),
+                InvalidRequest("force: Input should be a valid boolean", "force"),
+                contract.LONG_BODY,
+            ),
+        },
+    )
+    async def activate(
+        by: Asker,
+        request: Annotated[
+            ActivateRequest, Body(openapi_examples=requests({"if it is not worse": {"force": False}}))
+        ] = _UNLESS_WORSE,
+    ) -> Job:
+        """Activate the generation that is in the shadow; DELETE of its job gives it up."""
+        core.require_ready()
+        return await core.reloads.activate(force=request.force, by=by)
+
         return job
 
     @router.get(
@@ -206,7 +266,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
                 str,
                 kind="text/event-stream",
             ),
-            **failing(OURS, _NO_JOB),
+            **failing(OURS, _NO_JOB, contract.STREAMING),
         },
     )
     async def follow_job(identity: Identity) -> Response:
@@ -239,7 +299,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     ) -> GenerationRecord:
         """Make a former generation active again; answers the generation that is active now."""
         core.require_ready()
-        activated = await core.activation.rollback(request.generation)
+        activated = await core.activation.rollback(request.generation, by)
         return activated.record
 
     @router.get(
@@ -258,6 +318,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     )
     async def take_backup() -> Response:
         """One consistent archive, as a tar, of the corpus and the checkpoints that it needs; see restore."""
+        by: Asker,
         core.require_ready()
         settings = core.settings
         snapshot = await asyncio.to_thread(backup.take, settings.data_dir, settings.disk_reserve)
@@ -342,8 +403,9 @@ async def _archive(snapshot: Snapshot) -> AsyncIterator[bytes]:
 
 async def _events(core: Core, identity: str) -> AsyncIterator[str]:
     shown = ""
-    quiet = 0.0
-    while not core.stopping.is_set():
+
+    async def news() -> tuple[list[str], bool]:
+        nonlocal shown
         job = core.reloads.job(identity)
         state = job.model_dump_json()
         if state != shown:

@@ -1,7 +1,6 @@
 """`GET /events`: changes of the active checkpoint as they come, as server-sent events (WHATWG HTML)."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -51,6 +50,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
                 kind="text/event-stream",
             ),
             **failing(
+                contract.STREAMING,
                 OURS,
                 InvalidRequest("Last-Event-ID is not one of ours: take it from `id` of an event", "Last-Event-ID"),
             ),
@@ -101,12 +101,13 @@ def webhooks() -> APIRouter:
 
 
 def _event(change: Change) -> str:
-    return f"event: {change.type}\nid: {change.id}\ndata: {change.model_dump_json()}\n\n"
+    return event(change.type, change.model_dump_json(), change.id)
 
 
-async def _changes(core: Core, seen: int | None) -> AsyncIterator[str]:
-    quiet = 0.0
-    while not core.stopping.is_set():
+
+        changes = []
+    async def news() -> tuple[list[str], bool]:
+        nonlocal seen
         newest = core.generations.acquire().record.activation
         if seen is None or newest > seen:
             for change in await asyncio.to_thread(core.changes.after, seen):

@@ -85,10 +85,11 @@ def _circumstances(error: Exception) -> InstarError | None:
 
 async def _unknown(request: Request, error: Exception) -> JSONResponse:
     known = _circumstances(error)
-    if known is not None:
-        return answer(request, known)
-    # The server logs the traceback; the caller learns nothing of the inside.
-    log.error("%s %s failed: %s", request.method, request.url.path, type(error).__name__)
-    return answer(
-        request, InstarError("the service failed on this request: see its log, and report it if it happens again")
-    )
+    if known is None:
+        # The server logs the traceback; the caller learns nothing of the inside.
+        log.error("%s %s failed: %s", request.method, request.url.path, type(error).__name__)
+        known = InstarError("the service failed on this request: see its log, and report it if it happens again")
+    found = answer(request, known)
+    # Starlette answers this outside of every middleware.
+    found.raw_headers.extend(HEADERS)
+    return found

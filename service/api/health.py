@@ -52,6 +52,10 @@ class Info(TypedDict):
     collections: Annotated[dict[str, int], Field(description="documents in each")]
     recall: Annotated[dict[str, float], Field(description="recall@10 of each collection that has a graph")]
     activated: Annotated[datetime | None, Field(description="when the generation became active")]
+    activated_by: Annotated[
+        str | None,
+        Field(description="name of the key that had it activated; null: none was needed, or it was the first start"),
+    ]
     lineage: Annotated[
         dict[str, Any], Field(description="base, data, recipe, metrics and verdict, as the trainer has them")
     ]
@@ -84,6 +88,7 @@ _INFO = {
     "collections": {"default": 330},
     "recall": {},
     "activated": "2026-11-23T15:15:54Z",
+    "activated_by": None,
     "lineage": {},
     "model_id": "all-MiniLM-L6-v2",
     "model_sha": "386118f074db",
@@ -156,6 +161,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             "collections": dict(collections),
             "recall": generation.index.recall,
             "activated": generation.record.activated,
+            "activated_by": generation.record.activated_by,
             "lineage": found.manifest.lineage if found.manifest else {},
             # What clients of text-embeddings-inference look for.
             "model_id": found.name,

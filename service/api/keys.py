@@ -9,6 +9,12 @@ from service.errors import Forbidden, Unauthorized
 from service.keyring import Keyring, Scope
 
 
+async def named(request: Request) -> str | None:
+    """The name of the key of a request that was checked; None where no key was needed."""
+    name: str | None = getattr(request.state, "key", None)
+    return name
+
+
 class Keys:
     """Checks of the key of a request; each is a dependency of routes."""
 

@@ -102,3 +102,15 @@ def _reload(job: Job | None) -> Iterable[Metric]:
         ("rate", "Documents that the reload embeds in a second", (job.rate or 0) if job else 0),
     ):
         yield GaugeMetricFamily(f"instar_reload_{name}_documents", says, value=value)
+    judged = GaugeMetricFamily(
+        "instar_judged_ndcg_ratio", "nDCG@10 of both generations on the judged queries", labels=["generation"]
+    )
+    if job is not None and job.judged is not None:
+        judged.add_metric(["active"], job.judged.active.ndcg)
+        judged.add_metric(["building"], job.judged.building.ndcg)
+    yield judged
+    yield GaugeMetricFamily(
+        "instar_shadow_score_shift",
+        "Mean score of what the shadow has found, less that of what the active generation has",
+        value=job.shadowed.score_shift if job and job.shadowed else 0,
+    )

@@ -14,7 +14,8 @@ _HEADERS = [
 
 
 class Protected:
-    """ASGI middleware that adds them to every answer."""
+    """ASGI middleware that adds them to every answer, but for those to what nobody has expected: these are made outside
+    of it (`service.api.failures`)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,5 +1,6 @@
 """`POST /search`: questions in, documents out, all of one generation."""
 
+import logging
 from collections.abc import Sequence
 from typing import Annotated, Any, NotRequired, Self
 
@@ -26,6 +27,8 @@ from service.generation import Generation
 from service.retrieval import Asked, Mode, Part
 from service.search import Hit
 from service.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 class PartWeights(BaseModel):
@@ -183,6 +186,15 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         )
         core.telemetry.searched(found.seconds)
         results = [[_result(hit, request) for hit in hits] for hits in found.hits]
+        if core.settings.log_texts:
+            for query, hits in zip(queries, found.hits, strict=True):
+                fields = {
+                    "query": query,
+                    "collection": request.collection,
+                    "found": [hit.document.id for hit in hits],
+                    "model": generation.model,
+                }
+                log.info("search", extra={"fields": fields})
         content: SearchAnswer = {
             "generation": generation.number,
             "model": generation.model,

@@ -37,6 +37,9 @@ class GenerationRecord(BaseModel):
     )
     built: datetime = Field(description="when it was built")
     activated: datetime | None = Field(None, description="when it became active last; null: never")
+    activated_by: str | None = Field(
+        None, description="name of the key that had it activated; null: none was needed, or it was the first start"
+    )
     state: State = Field("retained", description="active: it answers; retained: it can again; released: it is gone")
     activation: int = Field(0, description="grows with every activation, and orders them")
 

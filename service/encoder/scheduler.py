@@ -25,12 +25,15 @@ from itertools import islice
 
 import numpy as np
 import torch
+from opentelemetry.trace import Span
 
+from service import tracing
 from service.encoder.encoder import Encoder, Prepared
 from service.encoder.engine import LANES, Lane, Share, Vectors
 from service.encoder.priority import lower_priority
 from service.encoder.window import around
 from service.errors import EncoderFailed, EncodingFailed, NotReady, Overloaded
+from service.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +63,7 @@ class _Request:
 
 
 @dataclass(frozen=True, slots=True)
+    span: Span
 class _Batch:
     encoder: Encoder
     places: list[tuple[_Request, int]]
@@ -94,10 +98,12 @@ class Scheduler:
         queue_seconds: float,
         processors: int,
         observe: Observe = lambda *_: None,
+        traced: Tracing | None = None,
     ) -> None:
         """`observe` is told of every batch: its lane, its tokens with padding, the seconds that it took, and those that
         each request whose first it was had waited."""
         self._observe = observe
+        self._tracing = traced or Tracing()
         self._budget: dict[Lane, int] = {"interactive": batch_tokens, "bulk": bulk_batch_tokens}
         self._queue_tokens = queue_tokens
         self._queue_seconds = queue_seconds
@@ -154,7 +160,16 @@ class Scheduler:
         order = deque(sorted(range(len(items)), key=lambda place: -items[place].tokens))
         tokens = sum(item.tokens for item in items)
         request = _Request(
-            encoder, items, future, order, [None] * len(items), len(items), tokens, patient, time.perf_counter()
+            encoder=encoder,
+            items=items,
+            future=future,
+            order=order,
+            rows=[None] * len(items),
+            missing=len(items),
+            waiting_tokens=tokens,
+            patient=patient,
+            submitted=time.perf_counter(),
+            span=tracing.current(),
         )
         state = self.lanes[lane]
         with self._lock:
@@ -208,9 +223,12 @@ class Scheduler:
         items = [request.items[place] for request, place in batch.places]
         # For torch, which keeps this for each thread.
         torch.set_num_threads(self._processors if batch.share == "whole" else 1)
+        requests = {id(request): request for request, _ in batch.places}.values()
+        about = {"instar.lane": lane, "instar.texts": len(items), "instar.tokens": batch.padded}
         began = time.perf_counter()
         try:
-            vectors = self._forward(batch.encoder, items, batch.share)
+            with self._tracing.batch((request.span for request in requests), about):
+                vectors = self._forward(batch.encoder, items, batch.share)
         # Whatever a model raises belongs to the callers of this batch, and not to those after them.
         except Exception as error:
             for request, _ in batch.places:
@@ -228,7 +246,7 @@ class Scheduler:
             for (request, place), vector in zip(batch.places, vectors, strict=True):
                 request.rows[place] = vector
                 request.missing -= 1
-        for request in {id(request): request for request, _ in batch.places}.values():
+        for request in requests:
             if request.missing == 0:
                 # Its caller may give up at any moment, also between a check and this line, and another thread may
                 # have been the first to see that nothing is missing.

@@ -1,0 +1,113 @@
+"""Traces: what a request does and when, as spans of OpenTelemetry. Without a provider nothing is recorded.
+
+FastAPI makes the span of a request itself. Below it are `encode`, `search` and `fetch`. A batch holds texts of several
+requests, so its span is in a trace of its own, and it and the `encode` spans are linked both ways (OpenTelemetry
+specification, "Links between spans").
+"""
+
+import importlib.util
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, NoOpTracerProvider, Span, StatusCode, TracerProvider
+
+from service import __version__
+from service.errors import InstarError
+
+Attributes = Mapping[str, str | int]
+_NEEDED = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
+
+
+class TracingUnavailable(InstarError):
+    """Traces are wanted, and what sends them is not installed."""
+
+
+class Tracing:
+    """Makes the spans of the service's own work."""
+
+    def __init__(self, provider: TracerProvider | None = None, stop: Callable[[], None] = lambda: None) -> None:
+        """Record with `provider`; `stop` sends what it still holds."""
+        self.provider = provider
+        self._tracer = (provider or NoOpTracerProvider()).get_tracer("instar", __version__)
+        self.stop = stop
+
+    @contextmanager
+    def span(self, name: str, attributes: Attributes) -> Iterator[None]:
+        """A part of what is under way."""
+        with self._started(name, attributes):
+            yield
+
+    @contextmanager
+    def batch(self, parts: Iterable[Span], attributes: Attributes) -> Iterator[None]:
+        """A batch for the requests whose spans are `parts`; if none of them is recorded, it is not, either."""
+        recorded = [part for part in parts if part.is_recording()]
+        if not recorded:
+            yield
+            return
+        links = [Link(part.get_span_context()) for part in recorded]
+        with self._started("batch", attributes, Context(), links) as span:
+            for part in recorded:
+                part.add_link(span.get_span_context())
+            yield
+
+    @contextmanager
+    def _started(
+        self, name: str, attributes: Attributes, context: Context | None = None, links: Sequence[Link] = ()
+    ) -> Iterator[Span]:
+        """A span that notes the kind of an error, and not its message, which may quote a text."""
+        with self._tracer.start_as_current_span(
+            name, context, links=links, attributes=attributes, record_exception=False, set_status_on_exception=False
+        ) as span:
+            try:
+                yield span
+            except BaseException as error:
+                span.set_status(StatusCode.ERROR, type(error).__name__)
+                raise
+
+
+def available() -> bool:
+    """Whether what sends traces is installed."""
+    return all(_installed(name) for name in _NEEDED)
+
+
+def exporting() -> Tracing:
+    """Traces that are sent by OTLP over HTTP as the environment says (`OTEL_*`, OpenTelemetry specification).
+
+    Raises TracingUnavailable.
+    """
+    if not available():
+        raise TracingUnavailable("INSTAR_TRACING needs more packages: pip install 'instar[tracing]'")
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+    from opentelemetry.sdk.resources import SERVICE_NAME, Resource  # noqa: PLC0415
+    from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
+    resource = Resource.create()
+    if str(resource.attributes[SERVICE_NAME]).startswith("unknown_service"):
+        # Neither OTEL_SERVICE_NAME nor OTEL_RESOURCE_ATTRIBUTES says it.
+        resource = resource.merge(Resource({SERVICE_NAME: "instar"}))
+    provider = SdkTracerProvider(resource=resource, shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    return Tracing(provider, provider.shutdown)
+
+
+def current() -> Span:
+    """The span of what is under way; one that records nothing if there is none."""
+    return trace.get_current_span()
+
+
+def identity() -> dict[str, str]:
+    """What log lines name it by, empty outside of every span."""
+    context = current().get_span_context()
+    if not context.is_valid:
+        return {}
+    return {"trace_id": trace.format_trace_id(context.trace_id), "span_id": trace.format_span_id(context.span_id)}
+
+
+def _installed(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False

@@ -1,0 +1,197 @@
+"""The shadow: a new generation answers live searches beside the active one, and nobody sees it before it is told to."""
+
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.shadow import compared
+from tests.server import Server
+from tests.test_judging import QUERIES, TEXTS, judged_by, put
+from tests.test_metrics import samples
+
+
+@pytest.fixture
+def filled(tiny_server: Server) -> Server:
+    tiny_server.put_documents(TEXTS)
+    return tiny_server
+
+
+def shadow(server: Server, share: float = 1, **more: Any) -> str:
+    """Reload `two` into the shadow; the job's id when it is there."""
+    identity: str = server.post("/admin/reload", {"model": "two", "shadow": share, **more})["id"]
+    wait(server, identity, lambda job: job["stage"] == "shadow")
+    return identity
+
+
+def wait(server: Server, identity: str, met: Any) -> Any:
+    deadline = time.monotonic() + 30
+    while not met(job := server.get(f"/admin/jobs/{identity}")):
+        assert job["state"] in ("queued", "running"), job
+        assert time.monotonic() < deadline, job
+        time.sleep(0.02)
+    return job
+
+
+def seen(server: Server, identity: str, searches: int) -> dict[str, Any]:
+    """What the shadow has shown after so many searches."""
+
+    def enough(job: dict[str, Any]) -> bool:
+        return bool(job["shadowed"]["searches"] + job["shadowed"]["skipped"] >= searches)
+
+    found: dict[str, Any] = wait(server, identity, enough)["shadowed"]
+    return found
+
+
+def test_it_answers_beside_the_active_one_until_it_is_activated(filled: Server) -> None:
+    server = filled
+    model = server.get("/info")["model"]
+    identity = shadow(server)
+    answers = {}
+    for place, query in enumerate(QUERIES):
+        answer = server.client.post("/search", json={"query": query})
+        assert answer.headers["X-Instar-Model"] == answer.json()["model"] == model
+        answers[query] = answer.json()["results"]
+        seen(server, identity, place + 1)
+    shadowed = seen(server, identity, len(QUERIES))
+    assert shadowed["searches"] == len(QUERIES)
+    assert shadowed["skipped"] == 0
+    assert min(shadowed["active_ms"], shadowed["shadow_ms"]) > 0
+    server.put_documents({"new": "written while it is in the shadow"})
+    server.post("/documents/delete", {"ids": ["d0"]})
+
+    job = server.post("/admin/activate")
+    assert (job["state"], job["id"], job["shadowed"]) == ("done", identity, shadowed)
+    assert server.get("/info")["model"] == job["checkpoint"] != model
+    assert server.search("written while it is in the shadow", k=1)[0]["id"] == "new"
+    assert {hit["id"] for hit in server.search("report", k=100)} == {*TEXTS, "new"} - {"d0"}
+    # What it would have answered is what it answers now.
+    server.post("/documents", {"documents": [{"id": "d0", "text": TEXTS["d0"]}]})
+    server.post("/documents/delete", {"ids": ["new"]})
+    overlaps, shifts, same = [], [], []
+    for query, before in answers.items():
+        after = server.search(query)
+        overlaps.append(len({hit["id"] for hit in before} & {hit["id"] for hit in after}) / 10)
+        shifts.append(sum(hit["score"] for hit in after) / 10 - sum(hit["score"] for hit in before) / 10)
+        same.append(before[0]["id"] == after[0]["id"])
+    assert shadowed["overlap"] == pytest.approx(sum(overlaps) / len(overlaps))
+    assert shadowed["score_shift"] == pytest.approx(sum(shifts) / len(shifts), abs=1e-5)
+    assert shadowed["same_first"] == pytest.approx(sum(same) / len(same))
+
+
+def test_it_answers_the_share_that_was_asked_and_metrics_tell(filled: Server) -> None:
+    server = filled
+    identity = shadow(server, 0.25)
+    for _ in range(2):
+        for query in QUERIES:
+            server.search(query)
+            # These ask no model, or not the service's.
+            server.search(query, mode="keyword")
+    shadowed = seen(server, identity, 6)
+    assert shadowed["searches"] + shadowed["skipped"] == 6
+    found = samples(server)
+    outcomes = {labels["outcome"]: value for labels, value in found["instar_shadow_searches_total"]}
+    assert outcomes == {"compared": shadowed["searches"], "skipped": shadowed["skipped"]}
+    assert found["instar_shadow_overlap_ratio_count"] == [({}, shadowed["searches"])]
+    ((_, shift),) = found["instar_shadow_score_shift"]
+    assert shift == pytest.approx(shadowed["score_shift"])
+    stages = {labels["stage"]: value for labels, value in found["instar_reload_stage"]}
+    assert stages["shadow"] == 1
+    assert {labels["generation"] for labels, _ in found["instar_shadow_search_duration_seconds_count"]} == {
+        "active",
+        "shadow",
+    }
+
+
+def test_one_that_is_retained_catches_up_before_it_is_compared(filled: Server) -> None:
+    server = filled
+    assert server.reload("two")["state"] == "done"
+    server.post("/admin/rollback")
+    server.put_documents({f"later{n}": f"of another kind, number {n}" for n in range(30)})
+    identity = shadow(server)
+    server.search("of another kind", k=100)
+    # All documents there are: both find the same.
+    assert seen(server, identity, 1)["overlap"] == 1
+
+
+def test_hybrid_searches_and_many_at_once_are_compared(filled: Server) -> None:
+    server = filled
+    identity = shadow(server)
+    server.post("/search", {"query": QUERIES, "mode": "hybrid", "k": 5})
+    shadowed = seen(server, identity, len(QUERIES))
+    assert shadowed["searches"] == len(QUERIES)
+    # The keywords of both are the same.
+    assert shadowed["overlap"] > 0
+
+
+def test_delete_ends_it(filled: Server) -> None:
+    server = filled
+    before = server.state()
+    identity = shadow(server)
+    server.search(QUERIES[0])
+    seen(server, identity, 1)
+    ended = server._json(server.client.delete(f"/admin/jobs/{identity}"))
+    assert ended["state"] == "cancelled"
+    server.search(QUERIES[0])
+    assert server.get(f"/admin/jobs/{identity}")["shadowed"] == ended["shadowed"]
+    assert server.state() == before
+
+
+def test_another_reload_waits_and_nothing_is_activated_that_is_not_there(filled: Server) -> None:
+    server = filled
+    refused = server.client.post("/admin/activate")
+    assert (refused.status_code, refused.json()["error"]["type"]) == (409, "conflict")
+    identity = shadow(server)
+    refused = server.client.post("/admin/reload", json={"model": "two"})
+    assert (refused.status_code, refused.json()["error"]["job"]) == (409, identity)
+
+
+def test_one_that_is_worse_stays_in_the_shadow_unless_it_is_forced(filled: Server) -> None:
+    server = filled
+    put(server, judged_by(server))
+    identity = shadow(server)
+    judged = server.get(f"/admin/jobs/{identity}")["judged"]
+    assert judged["building"]["ndcg"] < judged["active"]["ndcg"]
+    before = server.state()
+    refused = server.client.post("/admin/activate")
+    assert (refused.status_code, refused.json()["error"]["type"]) == (422, "checkpoint_refused")
+    assert "judged queries" in refused.json()["error"]["message"]
+    assert server.state() == before
+    assert server.get(f"/admin/jobs/{identity}")["stage"] == "shadow"
+    # Judgements count as they are when it is to be activated.
+    put(server, [])
+    put(server, judged_by(server)[:5])
+    assert server.post("/admin/activate", {"force": True})["judged"]["queries"] == 1
+    assert server.get("/info")["model"] != before["info"]["model"]
+
+
+def test_a_crash_brings_it_back_into_the_shadow(filled: Server) -> None:
+    server = filled
+    model = server.get("/info")["model"]
+    identity = shadow(server)
+    server.kill()
+    server.start()
+    wait(server, identity, lambda job: job["stage"] == "shadow")
+    assert server.get("/info")["model"] == model
+    server.search(QUERIES[0])
+    seen(server, identity, 1)
+    assert server.post("/admin/activate")["state"] == "done"
+    assert server.get("/info")["model"] != model
+
+
+rankings = st.dictionaries(st.integers(0, 30), st.floats(-1, 1, width=32), min_size=1).map(
+    lambda scores: sorted(scores.items(), key=lambda each: -each[1])
+)
+
+
+@given(rankings, rankings)
+def test_what_two_rankings_have_in_common(one: list[tuple[int, float]], other: list[tuple[int, float]]) -> None:
+    there, back = compared(one, other, 1, 2), compared(other, one, 2, 1)
+    assert 0 <= there.overlap == back.overlap <= 1
+    assert there.same_first == back.same_first
+    assert there.shift == -back.shift
+    same = compared(one, one, 1, 1)
+    assert (same.overlap, same.same_first, same.shift) == (1, True, 0)
+    assert compared(one, [], 1, 1).overlap == 0
