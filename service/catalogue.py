@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -22,6 +23,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from service import archive, checkpoint, resources
 from service.checkpoint import Checkpoint
 from service.errors import CheckpointRefused, Conflict, NotFound
+from service.signature import Trusted
 from service.steps import Reached, unwatched
 
 BASE = "all-MiniLM-L6-v2"
@@ -52,8 +54,11 @@ class Catalogue:
         allow_hub: bool,
         max_size: int,
         disk_reserve: int,
+        trusted: Trusted | None = None,
         reached: Reached = unwatched,
     ) -> None:
+        """`trusted` has signed what is loaded, the bundled base model aside, which is as trusted as the code; None:
+        signatures are not looked at."""
         self._folder = folder
         self._kept = kept
         self._allow_hub = allow_hub
@@ -91,12 +96,12 @@ class Catalogue:
             if found.suffix == ".zip":
                 self._unpack(found, target)
                 checkpoint.flush(target)
-                fresh = checkpoint.read(target, name)
+                fresh = self._read(target, name)
             else:
                 source = self._read_source(found, name)
                 resources.require_disk(source.size, self._kept, self._disk_reserve)
                 checkpoint.copy(found, target)
-                fresh = checkpoint.read(target, name)
+                fresh = self._read(target, name)
                 if fresh.digest != source.digest:
                     raise CheckpointRefused(f"{name} changed while it was read: reload when nothing writes to it")
             if digest and fresh.id != model:
@@ -111,7 +116,7 @@ class Catalogue:
 
     def open(self, identity: str) -> Checkpoint:
         """Verify and return the service's own copy of the checkpoint with that id."""
-        found = checkpoint.read(self._kept / identity, identity.partition("@")[0])
+        found = self._read(self._kept / identity, identity.partition("@")[0])
         if found.id != identity:
             raise CheckpointRefused(
                 f"the service's copy of {identity} in {self._kept} was altered: delete that folder, put the checkpoint"
@@ -137,7 +142,7 @@ class Catalogue:
             )
         with self._incoming(self._kept) as trial:
             self._unpack(upload, trial)
-            found = checkpoint.read(trial, name)
+            found = self._read(trial, name)
         checkpoint.flush(upload)
         self._reached("upload.received")
         place = self._folder / f"{name}.zip"
@@ -190,7 +195,7 @@ class Catalogue:
             return self._read_source(path, name)
         with self._incoming(self._kept) as trial:
             self._unpack(path, trial)
-            return checkpoint.read(trial, name)
+            return self._read(trial, name)
 
     def _unpack(self, found: Path, target: Path) -> None:
         resources.require_disk(min(archive.unpacked_size(found), self._max_size), target, self._disk_reserve)
@@ -198,6 +203,18 @@ class Catalogue:
 
     def _read(self, folder: Path, name: str) -> Checkpoint:
         found = checkpoint.read(folder, name)
+        if self._trusted is not None and found.digest != self._bundled:
+            self._trusted.require(found)
+        return found
+
+    @cached_property
+    def _bundled(self) -> str | None:
+        """The digest of the bundled base model."""
+        base = base_folder()
+        return None if base is None else checkpoint.read(base, BASE).digest
+
+    def _read_source(self, folder: Path, name: str) -> Checkpoint:
+        found = self._read(folder, name)
         if found.size > self._max_size:
             raise CheckpointRefused(f"{name} has {found.size} bytes: raise INSTAR_MAX_CHECKPOINT to allow that")
         if folder == base_folder() and found.files.get("model.safetensors") != _BASE_WEIGHTS:

@@ -35,6 +35,9 @@ _NOT_A_MODULE = frozenset({MANIFEST, "modules.json", "config_sentence_transforme
 _DOCUMENT_PROMPTS = ("document", "passage", "corpus")
 
 
+Sign = Callable[[Mapping[str, JsonValue]], dict[str, JsonValue]]
+
+
 class Canary(BaseModel):
     """A text and the vector that a faithful load of the checkpoint gives it: unit length, full dimensions."""
 
@@ -157,11 +160,12 @@ def flush(folder: Path) -> None:
             os.close(descriptor)
 
 
-def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Put `manifest` into `folder`, with the hashes of the files as they are now."""
+def write_manifest(folder: Path, manifest: Manifest, sign: Sign = dict) -> None:
+    """Put `manifest` into `folder`, with the hashes of the files as they are now, and what `sign` adds to it."""
     paths = [path for path in _files(folder, _modules(folder)) if path != MANIFEST]
     complete = manifest.model_copy(update={"files": {path: _sha256(folder / path) for path in sorted(paths)}})
-    (folder / MANIFEST).write_text(complete.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    content = sign(complete.model_dump(mode="json"))
+    (folder / MANIFEST).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _load(path: Path, kind: Any) -> Any:

@@ -29,6 +29,8 @@ from service.retrieval import Retrieval
 from service.search import Search
 from service.selection import Selections
 from service.settings import Settings
+from service.shadow import Shadow
+from service.signature import Trusted
 from service.startup import Startup
 from service.steps import Reached, unwatched
 from service.telemetry import Telemetry
@@ -85,6 +87,7 @@ class Core:
             allow_hub=settings.allow_hub,
             max_size=settings.max_checkpoint,
             disk_reserve=settings.disk_reserve,
+            trusted=Trusted.read(settings.trusted_keys_file) if settings.trusted_keys_file else None,
             reached=reached,
         )
         encoders = Encoders(settings.engine, settings.data_dir / "engines", processors, self.documents.sample)

@@ -86,7 +86,14 @@ def serve(settings: Settings, reached: Reached = unwatched) -> int:
     # When it has drained, uvicorn raises the signal again, for the handler that was there before.
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)
-    signal.signal(signal.SIGHUP, lambda *_: core.keyring.look())
+
+    def look_again(*_: object) -> None:
+        core.keyring.look()
+        logs.set_level(_level(settings))
+        if config.ssl is not None:
+            _renew(config.ssl, settings)
+
+    signal.signal(signal.SIGHUP, look_again)
     server.run()
     if server.failure is not None:
         print(f"the service cannot start: {server.failure}", file=sys.stderr)

@@ -42,6 +42,11 @@ class Settings(BaseSettings):
     )
     retain: int = Field(1, ge=0, description="former generations kept loaded for rollback and pinned clients")
     retain_hours: float = Field(
+    trusted_keys_file: Path | None = Field(
+        None,
+        description="file of public Ed25519 keys in PEM: only checkpoints that one of them has signed are loaded; none:"
+        " signatures are not looked at",
+    )
         0, ge=0, description="hours after which a former generation is let go; 0: only when later ones push it out"
     )
     webhook_url: HttpUrl | None = Field(

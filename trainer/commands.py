@@ -273,7 +273,13 @@ class Gate(Thresholds, Command):
         return Answer(verdict.text(), verdict.model_dump(mode="json"), code)
 
 
-class Package(Command):
+class _Signing(Command):
+    """Flag of a command that makes a package."""
+
+    sign_with: Path | None = Field(None, description="file of the private Ed25519 key (PEM) that signs the package")
+
+
+class Package(_Signing):
     """Make a checkpoint with a manifest of a trained model."""
 
     model: CliPositionalArg[Path] = Field(description="sentence-transformers folder")
@@ -283,7 +289,7 @@ class Package(Command):
 
     def answer(self) -> Answer:
         with bases.found(str(self.model)) as source:
-            made = package.repackage(source, self.name, self.out)
+            made = package.repackage(source, self.name, self.out, package.signer(self.sign_with))
         return _published(made.id, self.out, self.name, self.zip)
 
 
@@ -300,7 +306,7 @@ class Verify(Command):
         )
 
 
-class Run(_Reading, _Remembering, Recipe, Thresholds):
+class Run(_Reading, _Remembering, _Signing, Recipe, Thresholds):
     """All of it: read, split, mine, train, merge, package, evaluate, judge. Flags win over the TOML file."""
 
     config: Path | None = Field(None, description="TOML file with the names of these flags")
@@ -328,6 +334,8 @@ class Run(_Reading, _Remembering, Recipe, Thresholds):
         return {key.replace("-", "_"): value for key, value in content.items()} | given
 
     def answer(self) -> Answer:
+        # Before anything that takes long.
+        sign = package.signer(self.sign_with)
         imported = self.load(self.data)
         dataset = inspection.cleaned(imported.dataset)
         name = self.name or _name(self.data)
@@ -341,6 +349,7 @@ class Run(_Reading, _Remembering, Recipe, Thresholds):
             allow_hub=self.allow_hub,
             resume=self.resume,
             quiet=self.as_json,
+            sign=sign,
         )
         facts: dict[str, JsonValue] = {
             "verdict": outcome.verdict.model_dump(mode="json"),

@@ -16,7 +16,8 @@ from pydantic import JsonValue
 from sentence_transformers import SentenceTransformer
 
 from service import checkpoint
-from service.checkpoint import FILE_KINDS, MANIFEST, MIN_CANARY_COSINE, Canary, Checkpoint, Manifest
+from service.checkpoint import FILE_KINDS, MANIFEST, MIN_CANARY_COSINE, Canary, Checkpoint, Manifest, Sign
+from service.signature import KeyUnusable, Signer
 from trainer import base as bases
 from trainer.errors import BadData
 
@@ -65,8 +66,8 @@ def faithful(model: SentenceTransformer, folder: Path, texts: Sequence[str]) -> 
     )
 
 
-def complete(folder: Path, name: str, lineage: Mapping[str, JsonValue], card: str) -> Checkpoint:
-    """Add the model card and the manifest, and return the checkpoint that `folder` now is."""
+def complete(folder: Path, name: str, lineage: Mapping[str, JsonValue], card: str, sign: Sign = dict) -> Checkpoint:
+    """Add the model card and the manifest, signed by `sign`, and return the checkpoint that `folder` now is."""
     (folder / "README.md").write_text(card, encoding="utf-8")
     model = bases.load_folder(folder, "cpu")
     canaries = [
@@ -84,7 +85,7 @@ def complete(folder: Path, name: str, lineage: Mapping[str, JsonValue], card: st
         "libraries": {library: version(library) for library in _LIBRARIES},
     }
     manifest = Manifest(name=name, files={}, canaries=canaries, lineage={**lineage, **facts})
-    checkpoint.write_manifest(folder, manifest)
+    checkpoint.write_manifest(folder, manifest, sign)
     return checkpoint.read(folder, name)
 
 
@@ -116,7 +117,17 @@ def pack(folder: Path, archive: Path) -> None:
     partial.replace(archive)
 
 
-def repackage(source: Checkpoint, name: str, folder: Path) -> Checkpoint:
+def signer(key: Path | None) -> Sign:
+    """Signs with the private key in that file, or not at all; raises BadData if it is none."""
+    if key is None:
+        return dict
+    try:
+        return Signer(key)
+    except KeyUnusable as error:
+        raise BadData(error.message) from error
+
+
+def repackage(source: Checkpoint, name: str, folder: Path, sign: Sign = dict) -> Checkpoint:
     """Publish any model folder as `folder`/`name` with a manifest; what an earlier manifest said of it is kept."""
     lineage = source.manifest.lineage if source.manifest else {}
     with tempfile.TemporaryDirectory(prefix="instar-package-") as temporary:
@@ -125,7 +136,7 @@ def repackage(source: Checkpoint, name: str, folder: Path) -> Checkpoint:
         (made / MANIFEST).unlink(missing_ok=True)
         card = made / "README.md"
         text = card.read_text(encoding="utf-8") if card.is_file() else f"# {name}\n"
-        complete(made, name, lineage, text)
+        complete(made, name, lineage, text, sign)
         publish(made, folder / name)
     return checkpoint.read(folder / name, name)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from service.checkpoint import Checkpoint
+from service.checkpoint import Checkpoint, Sign
 from trainer import base as bases
 from trainer import card, evaluation, gate, merging, package, report, splits, training, tuning
 from trainer.data.dataset import SPLITS, Dataset
@@ -46,8 +46,9 @@ def run(
     allow_hub: bool,
     resume: bool,
     quiet: bool,
+    sign: Sign = dict,
 ) -> Outcome:
-    """Split, train, merge, package, evaluate and judge; the outcome's package lies in `folder`.
+    """Split, train, merge, package, evaluate and judge; the outcome's package, signed by `sign`, lies in `folder`.
 
     Raises BadData if the data or the base cannot be used, Interrupted after Ctrl-C, DiskFull.
     """
@@ -94,7 +95,7 @@ def run(
         text = card.write(
             name, base, divided, found, verdict, loss=str(decisions["loss"]), alpha=share.alpha, anew=anew
         )
-        checkpoint = package.complete(packaged, name, lineage, text)
+        checkpoint = package.complete(packaged, name, lineage, text, sign)
     return Outcome(verdict, found, checkpoint, packaged)
 
 

@@ -150,6 +150,15 @@ class Documents:
         )
         return _version(rows[0]) if rows else None
 
+    def numbers(self, collection: str, ids: Sequence[str]) -> dict[str, int]:
+        """The sequence numbers of those documents that there are, by id."""
+        rows = self._read(
+            "SELECT id, seq FROM documents WHERE collection = ? AND dead = 0"
+            " AND id IN (SELECT value FROM json_each(?))",
+            (collection, json.dumps(ids)),
+        )
+        return dict(rows)
+
     def page(self, collection: str, after: int, limit: int) -> list[Version]:
         """Up to `limit` documents with a sequence number above `after`, in the order of their last write."""
         rows = self._read(
