@@ -15,6 +15,7 @@ from service.api.hangup import HangUp
 from service.api.keys import Keys
 from service.api.metrics import Measured, State
 from service.api.protection import Protected
+from service.api.streams import Streams
 from service.core import Core
 from service.errors import InstarError
 
@@ -63,7 +64,6 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
         openapi_tags=contract.TAGS,
         servers=[{"url": "/", "description": "the service that answers this document"}],
         generate_unique_id_function=lambda route: route.name,
-    )
         telemetry={
             "tracer_provider": core.tracing.provider,
             "tracing": core.tracing.provider is not None,
@@ -73,6 +73,7 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
             "logs": False,
             "auto_configure": False,
         },
+    )
     app.state.core = core
     keys = Keys(core.keyring, core.allowances)
     core.telemetry.registry.register(State(core))
@@ -82,8 +83,10 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
     # A reload or an upload is for everyone, and goes on.
     app.add_middleware(HangUp, paths=("/embed", "/similarity", "/v1/", "/search", "/documents"))
     failures.install(app)
-    for module in (tei, openai, search, documents, events, admin):
+    streams = Streams(core.settings.max_streams, core.stopping)
+    for module in (tei, openai, search, documents, judgements, health):
         app.include_router(module.routes(core, keys))
-    app.include_router(health.routes(core, keys))
+    for module in (events, admin):
+        app.include_router(module.routes(core, keys, streams))
     app.webhooks.include_router(events.webhooks())
     return app

@@ -64,12 +64,12 @@ class Catalogue:
         self._allow_hub = allow_hub
         self._max_size = max_size
         self._disk_reserve = disk_reserve
+        self._trusted = trusted
         self._reached = reached
         self._listed: dict[tuple[str, ...], Checkpoint | CheckpointRefused] = {}
         for place in (folder, kept):
             place.mkdir(parents=True, exist_ok=True)
             # What a crash left half made.
-        self._trusted = trusted
             for rest in place.glob(f"{_INCOMING}*"):
                 shutil.rmtree(rest) if rest.is_dir() else rest.unlink()
 

@@ -34,9 +34,9 @@ from service.signature import Trusted
 from service.startup import Startup
 from service.steps import Reached, unwatched
 from service.telemetry import Telemetry
+from service.tracing import Tracing
 from service.webhook import Webhook
 from service.writing import Writing, WritingThread
-from service.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -58,17 +58,17 @@ class Core:
         self.ready = False
         self.ailment: str | None = None
         self.stopping = asyncio.Event()
+        self.tracing = tracing.exporting() if settings.tracing else Tracing()
         self._database = Database(settings.data_dir)
         backup.clear(settings.data_dir)
-        self.tracing = tracing.exporting() if settings.tracing else Tracing()
         self._thread = WritingThread()
         self.documents = Documents(self._database)
         self.records = Records(self._database)
+        self.judgements = Judgements(self._database)
         self.generations = Generations(aliases=settings.aliases)
         processors = settings.processors or resources.processors()
         self.telemetry = Telemetry()
         self.scheduler = Scheduler(
-        self.judgements = Judgements(self._database)
             # A GPU computes one batch at a time with all that it has.
             processors=1 if torch.cuda.is_available() else processors,
             batch_tokens=settings.batch_tokens,
@@ -76,9 +76,9 @@ class Core:
             queue_tokens=settings.queue_tokens,
             queue_seconds=settings.queue_seconds,
             observe=self.telemetry.encoded,
+            traced=self.tracing,
         )
         self.keyring = Keyring(settings.keys_path, _given(settings))
-            traced=self.tracing,
         self.allowances = Allowances()
         self.encoding = Encoding(self.scheduler, self.allowances.spend, self.tracing)
         self.catalogue = Catalogue(
@@ -107,31 +107,31 @@ class Core:
             min_recall=settings.min_recall,
             reached=reached,
         )
+        retrieval = Retrieval(Keywords(self._database), Selections(self.documents))
+        shadow = Shadow(self.generations, retrieval, self.encoding)
         self.reloads = Reloads(
             activation=self.activation,
+            judging=Judging(self.judgements, self.documents, self.encoding),
+            shadow=shadow,
+            max_judged_loss=settings.max_judged_loss,
             catalogue=self.catalogue,
             encoders=encoders,
             documents=self.documents,
             records=self.records,
-        retrieval = Retrieval(Keywords(self._database), Selections(self.documents))
-        shadow = Shadow(self.generations, retrieval, self.encoding)
             generations=self.generations,
             encoding=self.encoding,
-            judging=Judging(self.judgements, self.documents, self.encoding),
-            shadow=shadow,
-            max_judged_loss=settings.max_judged_loss,
             thread=self._thread,
             data_folder=settings.data_dir,
             memory_reserve=settings.memory_reserve,
             disk_reserve=settings.disk_reserve,
             ended=self.telemetry.reloaded,
+            shadowed=self.telemetry.shadowed,
             reached=reached,
         )
         self.startup = Startup(
             activation=self.activation,
             catalogue=self.catalogue,
             encoders=encoders,
-            shadowed=self.telemetry.shadowed,
             documents=self.documents,
             records=self.records,
             generations=self.generations,
@@ -201,10 +201,10 @@ class Core:
         for index in self.generations.indexes():
             await asyncio.to_thread(index.store.close)
         self._database.close()
+        await asyncio.to_thread(self.tracing.stop)
 
     def require_ready(self) -> None:
         """Raise NotReady unless requests can be answered."""
-        await asyncio.to_thread(self.tracing.stop)
         if not self.ready:
             raise NotReady(f"the service is starting ({self.startup.stage}): wait until /ready answers 200")
 

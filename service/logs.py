@@ -52,8 +52,14 @@ def set_up(level: str, form: Format) -> None:
     handler = logging.StreamHandler(sys.stderr)
     readable = form == "text" or (form == "auto" and sys.stderr.isatty())
     handler.setFormatter(Text() if readable else Json())
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # A level of its own, because the conversion of a model silences the root logger for a moment.
-    logging.getLogger("service").setLevel(level.upper())
+    logging.basicConfig(handlers=[handler], force=True)
+    set_level(level)
     for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def set_level(level: str) -> None:
+    """Leave out what is below it."""
+    logging.getLogger().setLevel(level.upper())
+    # A level of its own, because the conversion of a model silences the root logger for a moment.
+    logging.getLogger("service").setLevel(level.upper())

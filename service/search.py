@@ -68,13 +68,13 @@ class Search:
         collection = asked.collection
         if not generation.index.has(collection) and not await asyncio.to_thread(self._documents.exists, collection):
             raise NotFound(await asyncio.to_thread(self._unknown, collection), "collection")
+        own_vectors = vectors is not None
         began = time.perf_counter()
         if vectors is None and asked.mode != "keyword":
             vectors = await self._encoding.embed(generation.encoder, queries, "query")
         encoded = time.perf_counter()
 
         def find() -> tuple[list[list[Hit]], list[Ranked], float]:
-        own_vectors = vectors is not None
             start = time.perf_counter()
             with self._tracing.span("search", {"instar.generation": generation.number, "instar.mode": asked.mode}):
                 rankings = self._retrieval.rank(generation.index, queries, vectors, asked)
@@ -84,6 +84,9 @@ class Search:
 
         hits, rankings, searching = await asyncio.to_thread(find)
         fetching = time.perf_counter() - encoded - searching
+        if not own_vectors:
+            found = [ranked.found for ranked in rankings]
+            self._shadow.offer(generation, queries, asked, found, encoded - began + searching)
         return Found(hits, {"encode": encoded - began, "search": searching, "fetch": fetching})
 
     def _fetched(
@@ -92,9 +95,6 @@ class Search:
         documents = self._documents.versions(list({seq for ranked in rankings for seq, _ in ranked.found}))
         found: list[list[Hit]] = []
         for query, ranked in zip(queries, rankings, strict=True):
-        if not own_vectors:
-            found = [ranked.found for ranked in rankings]
-            self._shadow.offer(generation, queries, asked, found, encoded - began + searching)
             kept = [(seq, score) for seq, score in ranked.found if seq in documents]
             texts = [documents[seq].text for seq, _ in kept]
             marked = spans(query, texts) if highlight else [[]] * len(texts)

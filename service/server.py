@@ -3,6 +3,7 @@
 import gc
 import logging
 import signal
+import ssl
 import sys
 from types import FrameType
 
@@ -11,15 +12,16 @@ from transformers.utils import logging as transformers_logging
 
 from service import logs, sample
 from service.app import build
+from service.connection import Connection
 from service.core import Core
 from service.errors import InstarError
-from service.settings import Settings
+from service.settings import LEVELS, Settings
 from service.steps import Reached, unwatched
+
+log = logging.getLogger(__name__)
 
 _TRY = """
 ready on {base}
-log = logging.getLogger(__name__)
-
 
   curl {base}/search -H 'Content-Type: application/json' -d '{{"query": "{question}", "k": 3}}'
   curl {base}/embed -H 'Content-Type: application/json' -d '{{"inputs": "{question}"}}'
@@ -48,12 +50,13 @@ class Server(uvicorn.Server):
     def base_url(self) -> str:
         """Where it listens."""
         host, port = next(socket.getsockname() for asgi in self.servers for socket in asgi.sockets)[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "https" if self.config.is_ssl else "http"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def serve(settings: Settings, reached: Reached = unwatched) -> int:
     """Run until a signal; returns the exit code: 1 if the service cannot start."""
-    logs.set_up(settings.log_level, settings.log_format)
+    logs.set_up(_level(settings), settings.log_format)
     # What the imports left, half a million objects, stays for good. Without them a full collection takes some
     # milliseconds; with them a quarter of a second, in which nothing is answered.
     gc.collect()
@@ -80,6 +83,12 @@ def serve(settings: Settings, reached: Reached = unwatched) -> int:
         log_config=None,
         access_log=False,
         server_header=False,
+        http=Connection,
+        ws="none",
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=settings.drain_seconds,
     )
     server = Server(config, core)
@@ -99,6 +108,32 @@ def serve(settings: Settings, reached: Reached = unwatched) -> int:
         print(f"the service cannot start: {server.failure}", file=sys.stderr)
         return 1
     return 0
+
+
+def _level(settings: Settings) -> str:
+    """The level of the log: that in the file, if one is there, else that of the settings."""
+    if settings.log_level_file is None:
+        return settings.log_level
+    try:
+        given = settings.log_level_file.read_text(encoding="utf-8").strip().lower()
+    except FileNotFoundError:
+        return settings.log_level
+    except (OSError, UnicodeDecodeError) as error:
+        log.error("%s cannot be read (%s): the level is %s", settings.log_level_file, error, settings.log_level)
+        return settings.log_level
+    if given not in LEVELS:
+        log.error("%s must be one of %s: the level is %s", given[:20], ", ".join(LEVELS), settings.log_level)
+        return settings.log_level
+    return given
+
+
+def _renew(context: ssl.SSLContext, settings: Settings) -> None:
+    """Have new connections get the certificate as it is now; one that cannot be used leaves it as it was."""
+    if settings.tls_certificate is not None:
+        try:
+            context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+        except (OSError, ssl.SSLError) as error:
+            log.error("the certificate stays as it was: %s cannot be used (%s)", settings.tls_certificate, error)
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> None:

@@ -11,6 +11,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.logs import Format
 
+Level = Literal["debug", "info", "warning", "error"]
+LEVELS: tuple[Level, ...] = get_args(Level)
 EngineChoice = Literal["auto", "torch", "int8"]
 WEBHOOK_SECRET_PREFIX = "whsec_"  # noqa: S105  (how a secret of Standard Webhooks begins)
 
@@ -22,6 +24,15 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="address to listen on; only loopback without an `ADMIN_KEY`")
     port: int = Field(8080, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    tls_certificate: Path | None = Field(
+        None, description="file of the certificate and its chain, in PEM: it speaks HTTPS; none: HTTP"
+    )
+    tls_key: Path | None = Field(None, description="file of its private key; none: it is in `TLS_CERTIFICATE`")
+    trusted_proxies: list[str] = Field(
+        [],
+        description="addresses and networks of proxies whose `X-Forwarded-For` and `-Proto` are believed, as JSON:"
+        ' `["10.0.0.0/8"]`',
+    )
     data_dir: Path = Field(Path("data"), description="folder of the corpus, vectors and kept checkpoints")
     checkpoints_dir: Path = Field(Path("checkpoints"), description="folder in which checkpoints are looked up by name")
     model: str = Field("all-MiniLM-L6-v2", description="checkpoint of the very first start; later ones come by reload")
@@ -30,6 +41,11 @@ class Settings(BaseSettings):
     keys_file: Path | None = Field(
         None,
         description="file of named keys, which `python -m service key` makes; none: `keys.json` in the data folder",
+    )
+    trusted_keys_file: Path | None = Field(
+        None,
+        description="file of public Ed25519 keys in PEM: only checkpoints that one of them has signed are loaded; none:"
+        " signatures are not looked at",
     )
     aliases: dict[str, str] = Field(
         {},
@@ -42,11 +58,6 @@ class Settings(BaseSettings):
     )
     retain: int = Field(1, ge=0, description="former generations kept loaded for rollback and pinned clients")
     retain_hours: float = Field(
-    trusted_keys_file: Path | None = Field(
-        None,
-        description="file of public Ed25519 keys in PEM: only checkpoints that one of them has signed are loaded; none:"
-        " signatures are not looked at",
-    )
         0, ge=0, description="hours after which a former generation is let go; 0: only when later ones push it out"
     )
     webhook_url: HttpUrl | None = Field(
@@ -81,6 +92,12 @@ class Settings(BaseSettings):
     min_recall: float = Field(
         0.99, gt=0, le=1, description="recall@10 that an HNSW index is tuned to reach at its build"
     )
+    max_judged_loss: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="what nDCG@10 on the judged queries may lose by a reload; one that loses more is refused",
+    )
 
     max_body: int = Field(32 << 20, ge=1, description="largest JSON body, and largest line of NDJSON")
     max_inputs: int = Field(4096, ge=1, description="most texts or documents in one JSON request")
@@ -88,6 +105,8 @@ class Settings(BaseSettings):
     max_metadata: int = Field(65_536, ge=2, description="largest metadata of one document, as JSON")
     max_k: int = Field(1000, ge=1, description="largest `k` of a search, `offset` included")
     max_queries: int = Field(128, ge=1, description="most questions of one search")
+    max_judgements: int = Field(20_000, ge=0, description="most judgements, which each reload evaluates")
+    max_streams: int = Field(256, ge=1, description="most streams of events that are open at a time")
     max_checkpoint: int = Field(8 << 30, ge=1, description="largest checkpoint, unpacked")
 
     memory_reserve: int = Field(256 << 20, ge=0, description="memory that a reload must leave free")
@@ -108,12 +127,6 @@ class Settings(BaseSettings):
     log_format: Format = Field("auto", description="`text`, `json`, or `auto`: text on a terminal and JSON elsewhere")
 
     @field_validator("webhook_secret")
-    max_judged_loss: float = Field(
-        0.02,
-        ge=0,
-        le=1,
-        description="what nDCG@10 on the judged queries may lose by a reload; one that loses more is refused",
-    )
     @classmethod
     def _standard(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret is not None:
@@ -130,6 +143,16 @@ class Settings(BaseSettings):
     def keys_path(self) -> Path:
         """The file of named keys, whether it is there or not."""
         return self.keys_file or self.data_dir / "keys.json"
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, proxies: list[str]) -> list[str]:
+        for proxy in proxies:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError as error:
+                raise ValueError(f"{error}: name addresses or networks, such as 10.0.0.0/8") from error
+        return proxies
 
     @model_validator(mode="after")
     def _loopback_without_admin_key(self) -> Self:

@@ -16,7 +16,8 @@ from service.api import contract
 from service.api.body import StrictRoute, bounded
 from service.api.contract import failing, header, requests, success
 from service.api.forms import OURS
-from service.api.keys import Keys
+from service.api.keys import Keys, named
+from service.api.streams import News, Streams, event
 from service.backup import Snapshot
 from service.catalogue import Listing
 from service.core import Core
@@ -24,15 +25,14 @@ from service.corpus.records import GenerationRecord
 from service.errors import CheckpointRefused, Conflict, InvalidRequest, NotFound, TooLarge
 from service.job import Job
 
-_EVENT_INTERVAL = 0.2
-_HEARTBEAT = 15.0
-
 
 class ReloadRequest(BaseModel):
     """Which checkpoint to activate."""
 
     model_config = ConfigDict(extra="forbid")
 
+    model: str = Field(description="name of a checkpoint, or id of one")
+    force: bool = Field(False, description="activate even if the judged queries say that it is worse")
     shadow: float | None = Field(
         None,
         gt=0,
@@ -47,8 +47,6 @@ class ActivateRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    force: bool = Field(False, description="activate even if the judged queries say that it is worse")
-    model: str = Field(description="name of a checkpoint, or id of one")
     force: bool = Field(False, description="activate even if the judged queries say that it is worse")
 
 
@@ -106,9 +104,9 @@ class Uploaded(TypedDict):
     model: Annotated[str, Field(description="its id")]
     fingerprint: Annotated[str, Field(description="hash of all that decides a document's vector")]
     size: Annotated[int, Field(description="bytes of its files")]
+
+
 Asker = Annotated[str | None, Depends(named)]
-
-
 Identity = Annotated[str, Path(description="the job's id")]
 
 _MODEL = "all-MiniLM-L6-v2@386118f074db"
@@ -140,14 +138,14 @@ _UPLOADED: Uploaded = {
     "name": "support",
     "model": "support@1f2e3d4c5b6a",
     "fingerprint": _FINGERPRINT,
-_UNLESS_WORSE = ActivateRequest(force=False)
     "size": 91567891,
 }
+_UNLESS_WORSE = ActivateRequest(force=False)
 _THE_ONE_BEFORE = RollbackRequest(generation=None)
 _NO_JOB = NotFound("there is no job '7': ids come from POST /admin/reload", "id")
 
 
-def routes(core: Core, keys: Keys) -> APIRouter:
+def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
     """The routes of administration."""
     router = APIRouter(
         prefix="/admin",
@@ -193,9 +191,9 @@ def routes(core: Core, keys: Keys) -> APIRouter:
                     }
                 )
             ),
-        by: Asker,
         ],
         response: Response,
+        by: Asker,
     ) -> Job:
         """Build a generation from a checkpoint and activate it; answers the job at once.
 
@@ -204,6 +202,8 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         core.require_ready()
         job = await core.reloads.start(request.model, force=request.force, shadow=request.shadow, by=by)
         response.headers["Location"] = f"/admin/jobs/{job.id}"
+        return job
+
     @router.post(
         "/activate",
         summary="End the shadow",
@@ -234,8 +234,6 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         """Activate the generation that is in the shadow; DELETE of its job gives it up."""
         core.require_ready()
         return await core.reloads.activate(force=request.force, by=by)
-
-        return job
 
     @router.get(
         "/jobs/{identity}",
@@ -272,11 +270,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     async def follow_job(identity: Identity) -> Response:
         """The job as server-sent events (WHATWG HTML), one for each change, until it ends."""
         core.reloads.job(identity)
-        return StreamingResponse(
-            _events(core, identity),
-            media_type="text/event-stream",
-            headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
-        )
+        return streams.events(_of(core, identity))
 
     @router.post(
         "/rollback",
@@ -293,6 +287,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         },
     )
     async def rollback(
+        by: Asker,
         request: Annotated[
             RollbackRequest, Body(openapi_examples=requests({"the one before": {"generation": None}}))
         ] = _THE_ONE_BEFORE,
@@ -318,7 +313,6 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     )
     async def take_backup() -> Response:
         """One consistent archive, as a tar, of the corpus and the checkpoints that it needs; see restore."""
-        by: Asker,
         core.require_ready()
         settings = core.settings
         snapshot = await asyncio.to_thread(backup.take, settings.data_dir, settings.disk_reserve)
@@ -401,23 +395,19 @@ async def _archive(snapshot: Snapshot) -> AsyncIterator[bytes]:
         snapshot.remove()
 
 
-async def _events(core: Core, identity: str) -> AsyncIterator[str]:
+def _of(core: Core, identity: str) -> News:
+    """The job whenever it has changed, and at last how it ended."""
     shown = ""
 
     async def news() -> tuple[list[str], bool]:
         nonlocal shown
         job = core.reloads.job(identity)
         state = job.model_dump_json()
-        if state != shown:
-            shown, quiet = state, 0.0
-            yield f"event: {'end' if job.over else 'progress'}\ndata: {state}\n\n"
-        elif quiet >= _HEARTBEAT:
-            quiet = 0.0
-            yield ": alive\n\n"
-        if job.over:
-            return
-        await asyncio.sleep(_EVENT_INTERVAL)
-        quiet += _EVENT_INTERVAL
+        changed = state != shown
+        shown = state
+        return [event("end" if job.over else "progress", state)] if changed else [], job.over
+
+    return news
 
 
 def _model(listing: Listing) -> Loadable | Broken:

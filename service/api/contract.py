@@ -105,6 +105,7 @@ WORKING = (
     StorageFailed("the corpus cannot be used (disk I/O error): check the disk, then try again"),
 )
 BUSY = (Overloaded("what waits to be embedded takes some 7 s: try again then, or send fewer at a time", 7), _LIMIT)
+STREAMING = Overloaded("256 streams are open: close some, or raise INSTAR_MAX_STREAMS", 30)
 NOT_FINITE = EncodingFailed(
     "all-MiniLM-L6-v2@386118f074db gave a vector that is not finite: leave the text out, or reload another"
 )

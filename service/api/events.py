@@ -11,12 +11,10 @@ from service.api import contract
 from service.api.contract import failing, requests, success
 from service.api.forms import OURS
 from service.api.keys import Keys
+from service.api.streams import News, Streams, event
 from service.changes import Change, Former
 from service.core import Core
 from service.errors import InvalidRequest
-
-_INTERVAL = 0.2
-_HEARTBEAT = 15.0
 
 _CHANGE = Change(
     id=2,
@@ -30,7 +28,7 @@ _CHANGE = Change(
 )
 
 
-def routes(core: Core, keys: Keys) -> APIRouter:
+def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
     """The route of those who keep vectors of their own."""
     router = APIRouter(
         dependencies=[Depends(keys.needs("search"))],
@@ -50,9 +48,9 @@ def routes(core: Core, keys: Keys) -> APIRouter:
                 kind="text/event-stream",
             ),
             **failing(
-                contract.STREAMING,
                 OURS,
                 InvalidRequest("Last-Event-ID is not one of ours: take it from `id` of an event", "Last-Event-ID"),
+                contract.STREAMING,
             ),
         },
     )
@@ -63,11 +61,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         core.require_ready()
         if last_event_id is not None and not (last_event_id.isascii() and last_event_id.isdigit()):
             raise InvalidRequest("Last-Event-ID is not one of ours: take it from `id` of an event", "Last-Event-ID")
-        return StreamingResponse(
-            _changes(core, None if last_event_id is None else int(last_event_id)),
-            media_type="text/event-stream",
-            headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
-        )
+        return streams.events(_since(core, None if last_event_id is None else int(last_event_id)))
 
     return router
 
@@ -104,17 +98,16 @@ def _event(change: Change) -> str:
     return event(change.type, change.model_dump_json(), change.id)
 
 
+def _since(core: Core, seen: int | None) -> News:
+    """The last change, or all after the one that was `seen`; then each as it comes."""
 
-        changes = []
     async def news() -> tuple[list[str], bool]:
         nonlocal seen
         newest = core.generations.acquire().record.activation
+        changes = []
         if seen is None or newest > seen:
-            for change in await asyncio.to_thread(core.changes.after, seen):
-                seen, quiet = change.id, 0.0
-                yield _event(change)
-        elif quiet >= _HEARTBEAT:
-            quiet = 0.0
-            yield ": alive\n\n"
-        await asyncio.sleep(_INTERVAL)
-        quiet += _INTERVAL
+            changes = await asyncio.to_thread(core.changes.after, seen)
+        seen = changes[-1].id if changes else seen
+        return [_event(change) for change in changes], False
+
+    return news

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from service.api import tei
 from service.api.forms import OPENAI, OURS, TEI, headers
+from service.api.protection import HEADERS
 from service.errors import InstarError, InsufficientResources, InvalidRequest, StorageFailed
 
 log = logging.getLogger(__name__)

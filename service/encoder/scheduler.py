@@ -60,10 +60,10 @@ class _Request:
     waiting_tokens: int
     patient: bool
     submitted: float
+    span: Span
 
 
 @dataclass(frozen=True, slots=True)
-    span: Span
 class _Batch:
     encoder: Encoder
     places: list[tuple[_Request, int]]

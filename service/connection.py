@@ -1,0 +1,58 @@
+"""One connection: uvicorn's, which gives up on a request whose head does not end in time, or not at all (Slowloris)."""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_SECONDS = 10.0
+# nginx takes 32 kB, Node.js 16.
+HEAD_BYTES = 65_536
+
+
+class Connection(HttpToolsProtocol):
+    """Closes when the head of a request takes longer than `HEAD_SECONDS` or has more than `HEAD_BYTES`.
+
+    Bodies are bounded where they are read, and may take as long as they like: a stream of documents does.
+    """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._deadline: asyncio.TimerHandle | None = None
+        self._in_body = False
+        self._size = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._begin()
+
+    def data_received(self, data: bytes) -> None:
+        if not self._in_body and self._deadline is None:
+            self._begin()
+        super().data_received(data)
+        if not self._in_body and self._deadline is not None:
+            self._size += len(data)
+            if self._size > HEAD_BYTES and not self.transport.is_closing():
+                self.send_400_response(f"The head of the request has more than {HEAD_BYTES} bytes: send fewer.")
+
+    def on_headers_complete(self) -> None:
+        self._end()
+        self._in_body = True
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._in_body = False
+        super().on_message_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end()
+        super().connection_lost(exc)
+
+    def _begin(self) -> None:
+        self._size = 0
+        self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def _end(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
