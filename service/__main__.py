@@ -1,4 +1,4 @@
-"""`python -m service`: run the service with the settings of the environment, restore a backup, or make keys."""
+"""`python -m service`: run the service with the settings of the environment, check, restore a backup, or make keys."""
 
 import argparse
 import os
@@ -12,17 +12,19 @@ from service.settings import Settings
 
 
 def main() -> int:
-    """Do it; returns the exit code: 1 if the service cannot start or the backup cannot be used, 2 if a setting or an
-    argument is wrong."""
+    """Do it; returns the exit code: 1 if the service cannot start, the check finds something wrong or the backup cannot
+    be used, 2 if a setting or an argument is wrong."""
     given = _parser().parse_args()
     try:
         # Only the service listens: whoever makes the first key must not need one.
-        settings = Settings() if given.command is None else Settings(host="127.0.0.1")
+        settings = Settings() if given.command in (None, "check") else Settings(host="127.0.0.1")
     except ValidationError as error:
         for problem in error.errors():
             name = "_".join(["INSTAR", *map(str, problem["loc"])]).upper() if problem["loc"] else "settings"
             print(f"{name}: {problem['msg']}", file=sys.stderr)
         return 2
+    if given.command == "check":
+        return _check(settings)
     if given.command == "key":
         return key_command.run(given, settings.keys_path)
     if given.command == "restore":
@@ -44,8 +46,18 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     restoring = commands.add_parser("restore", help="make the data folder INSTAR_DATA_DIR out of a backup")
     restoring.add_argument("file", help="what GET /admin/backup answered, or - for standard input")
+    commands.add_parser("check", help="say whether a start would do, and what to do if not; changes nothing")
     key_command.add(commands)
     return parser
+
+
+def _check(settings: Settings) -> int:
+    from service import check  # noqa: PLC0415
+
+    found = check.findings(settings, os.environ)
+    for finding in found:
+        print(f"{'WRONG' if finding.wrong else 'ok':<6} {finding.text}")
+    return int(any(finding.wrong for finding in found))
 
 
 def _restore(file: str, settings: Settings) -> int:

@@ -213,6 +213,16 @@ def highest(path: Path) -> int:
     return int(found)
 
 
+def stored(path: Path) -> Seqs:
+    """Ascending sequence numbers that have a vector in the file of a store; none if it cannot be read."""
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            rows = connection.execute("SELECT seq FROM vectors INDEXED BY numbers ORDER BY seq").fetchall()
+    except sqlite3.DatabaseError:
+        rows = []
+    return np.array([seq for (seq,) in rows], dtype=np.int64)
+
+
 def remove(path: Path) -> None:
     """Delete the file of a store, and what SQLite keeps beside it."""
     for suffix in ("", "-wal", "-shm"):
