@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: serve test lint format torture model leaks tune bench bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-modes bench-sources bench-sample bench-train bench-losses bench-proof report clean
+.PHONY: serve test lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-modes bench-sources bench-sample bench-train bench-losses bench-proof report clean
 
 serve: $(INSTALLED)  ## start the service with the sample corpus on http://127.0.0.1:8080
 	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m service
@@ -27,6 +27,14 @@ format: $(INSTALLED)  ## format and sort imports
 
 torture: $(INSTALLED)  ## kill, fill, starve and corrupt a service, and check all that it answered; needs a C compiler
 	$(BIN)/python -m tests.torture $(ARGS)
+
+fuzz: $(INSTALLED)  ## what the OpenAPI document allows and what it does not, on every route; ARGS="--minutes 60"
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
+audit: $(INSTALLED)  ## ask PyPI for known vulnerabilities of everything in constraints.txt
+	test -x .venv-audit/bin/pip-audit || $(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	.venv-audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt
 
 model: $(INSTALLED)  ## hundreds of random orders of events against a dictionary
 	$(BIN)/python -m pytest tests/test_model.py --model-examples 300

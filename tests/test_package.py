@@ -13,7 +13,7 @@ from tests import checkpoints
 from tests.server import Server
 from trainer import base as bases
 from trainer import delivery, package
-from trainer.delivery import NotReloaded
+from trainer.delivery import NotTaken
 from trainer.errors import BadData
 
 
@@ -117,10 +117,10 @@ def test_a_package_is_delivered_by_name_or_sent(tmp_path: Path, seen: bool) -> N
     with Server(tmp_path / "service", MODEL="one", ADMIN_KEY="a", API_KEY="d") as server:
         job = delivery.reload(str(server.client.base_url), identity, folder, key="a", quiet=True)
         assert (job["state"], job["checkpoint"]) == ("done", identity)
-        with pytest.raises(NotReloaded, match="401"):
+        with pytest.raises(NotTaken, match="401"):
             delivery.reload(str(server.client.base_url), identity, folder, key="wrong", quiet=True)
 
 
 def test_a_service_that_is_not_there_is_said_so(tmp_path: Path) -> None:
-    with pytest.raises(NotReloaded, match="start the service"):
+    with pytest.raises(NotTaken, match="start the service"):
         delivery.reload("http://127.0.0.1:9", "tuned@0", tmp_path, key=None, quiet=True)

@@ -33,6 +33,7 @@ _BASE = Recipe.model_fields["base"].default
 _SEED = Recipe.model_fields["seed"].default
 _FORGOTTEN = Thresholds.model_fields["max_general_loss"]
 _WORK = Path("runs")
+_ADMIN_KEY = "its key; none: INSTAR_ADMIN_KEY of the environment, which nobody else on this machine can see"
 _T = TypeVar("_T", bound=BaseModel)
 
 
@@ -306,6 +307,26 @@ class Verify(Command):
         )
 
 
+class Send(_Splitting):
+    """Give a service the judged test questions, by which it judges every reload."""
+
+    data: CliPositionalArg[str] = Field(description="file or folder, or the URL of DocsGPT's PostgreSQL")
+    url: str = Field(description="URL of the service, whose documents have the same ids")
+    collection: str = Field("default", description="collection of the documents there")
+    admin_key: str | None = Field(None, description=_ADMIN_KEY)
+
+    def answer(self) -> Answer:
+        divided, how = self.divided(self.data)
+        key = self.admin_key or os.environ.get("INSTAR_ADMIN_KEY")
+        sent = delivery.judge_by(
+            self.url, divided, "test", collection=self.collection, key=key, source=f"the test questions of {self.data}"
+        )
+        return Answer(
+            f"{self.url} judges reloads by {sent['queries']} questions ({sent['judgements']} judgements); {how}",
+            {**sent},
+        )
+
+
 class Run(_Reading, _Remembering, _Signing, Recipe, Thresholds):
     """All of it: read, split, mine, train, merge, package, evaluate, judge. Flags win over the TOML file."""
 
@@ -317,10 +338,7 @@ class Run(_Reading, _Remembering, _Signing, Recipe, Thresholds):
     work: Path | None = Field(None, description="folder of the run; none: one below runs/")
     resume: bool = Field(False, description="go on where the last run with these settings stopped")
     reload: str | None = Field(None, description="URL of a service that is to go over to a promoted package")
-    admin_key: str | None = Field(
-        None,
-        description="its key; none: INSTAR_ADMIN_KEY of the environment, which nobody else on this machine can see",
-    )
+    admin_key: str | None = Field(None, description=_ADMIN_KEY)
 
     @model_validator(mode="before")
     @classmethod
@@ -398,6 +416,7 @@ class Trainer(BaseSettings):
     gate: CliSubCommand[Gate]
     package: CliSubCommand[Package]
     verify: CliSubCommand[Verify]
+    send: CliSubCommand[Send]
     run: CliSubCommand[Run]
 
 

@@ -1,4 +1,5 @@
-"""A package into a running service: by name where the service sees its folder, else sent as a zip; then the reload."""
+"""What a running service gets of the trainer: a package (by name where the service sees its folder, else sent as a zip)
+and the reload, and the judgements by which it judges every reload."""
 
 import sys
 import tempfile
@@ -10,20 +11,21 @@ import httpx
 from tqdm import tqdm
 
 from trainer import package
+from trainer.data.dataset import Dataset, Split
 from trainer.errors import TrainerError
 
 _POLL_SECONDS = 0.5
 _TIMEOUT_SECONDS = 120
 
 
-class NotReloaded(TrainerError):
-    """The service did not go over to the package; what it answered before it answers still."""
+class NotTaken(TrainerError):
+    """The service did not take what it was sent; what it answered before it answers still."""
 
 
 def reload(url: str, identity: str, folder: Path, *, key: str | None, quiet: bool) -> dict[str, Any]:
     """Have the service at `url` reload the checkpoint `identity` in `folder`, and return its job when it is done.
 
-    Raises NotReloaded with the service's own reason.
+    Raises NotTaken with the service's own reason.
     """
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
@@ -34,7 +36,34 @@ def reload(url: str, identity: str, folder: Path, *, key: str | None, quiet: boo
                 asked = client.post("/admin/reload", json={"model": identity})
             return _wait(client, _accepted(asked), quiet=quiet)
     except httpx.HTTPError as error:
-        raise NotReloaded(f"{url} did not answer ({error}): start the service, and reload {identity} there") from error
+        raise NotTaken(f"{url} did not answer ({error}): start the service, and reload {identity} there") from error
+
+
+def judge_by(
+    url: str, dataset: Dataset, split: Split, *, collection: str, key: str | None, source: str
+) -> dict[str, int]:
+    """Have the service at `url` judge its reloads by the queries of `split`, whose documents it knows by the same ids.
+
+    They replace those that it had. Returns how many judgements and queries that are; raises NotTaken.
+    """
+    judgements = [
+        {
+            "query": dataset.queries[query],
+            "document": document,
+            "good": good,
+            "collection": collection,
+            "provenance": source,
+        }
+        for good, by_query in ((True, dataset.good(split)), (False, dataset.bad(split)))
+        for query, documents in by_query.items()
+        for document in sorted(documents)
+    ]
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    try:
+        with httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_SECONDS) as client:
+            return _accepted(client.put("/admin/judgements", json={"judgements": judgements}))
+    except httpx.HTTPError as error:
+        raise NotTaken(f"{url} did not answer ({error}): start the service, and send them again") from error
 
 
 def _send(client: httpx.Client, folder: Path) -> None:
@@ -53,7 +82,7 @@ def _wait(client: httpx.Client, job: dict[str, Any], *, quiet: bool) -> dict[str
             bar.total, bar.n = job["total"], job["done"] or 0
             bar.refresh()
     if job["state"] != "done":
-        raise NotReloaded(f"the reload was {job['state']}: {job['reason']}")
+        raise NotTaken(f"the reload was {job['state']}: {job['reason']}")
     return job
 
 
@@ -63,6 +92,6 @@ def _accepted(answer: httpx.Response) -> dict[str, Any]:
             reason = answer.json()["error"]["message"]
         except (ValueError, KeyError, TypeError):
             reason = answer.text[:200]
-        raise NotReloaded(f"{answer.request.url} answered {answer.status_code}: {reason}")
+        raise NotTaken(f"{answer.request.url} answered {answer.status_code}: {reason}")
     found: dict[str, Any] = answer.json()
     return found

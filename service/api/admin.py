@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Depends, Path, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from typing_extensions import TypedDict
 
 from service import backup, checkpoint, resources
@@ -32,7 +32,7 @@ class ReloadRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     model: str = Field(description="name of a checkpoint, or id of one")
-    force: bool = Field(False, description="activate even if the judged queries say that it is worse")
+    force: StrictBool = Field(False, description="activate even if the judged queries say that it is worse")
     shadow: float | None = Field(
         None,
         gt=0,
@@ -47,7 +47,7 @@ class ActivateRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    force: bool = Field(False, description="activate even if the judged queries say that it is worse")
+    force: StrictBool = Field(False, description="activate even if the judged queries say that it is worse")
 
 
 class RollbackRequest(BaseModel):

@@ -4,6 +4,7 @@ Nothing here is at work when a request is answered: routes that are called often
 tests hold those against this.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -177,6 +178,23 @@ class Described(FastAPI):
                 schemas.pop(name, None)
             self.openapi_schema = document
         return self.openapi_schema
+
+    def methods(self, path: str) -> list[str]:
+        """What a request to that path may do, of all routes that lead there."""
+        return sorted(
+            {
+                method.upper()
+                for template, operations in self.openapi()["paths"].items()
+                if re.fullmatch(_pattern(template), path)
+                for method in operations
+            }
+        )
+
+
+def _pattern(template: str) -> str:
+    """Paths of a template. Only ids of documents have slashes."""
+    part = ".+" if template.startswith("/documents/") else "[^/]+"
+    return re.sub(r"\\\{\w+\\\}", part, re.escape(template))
 
 
 def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:

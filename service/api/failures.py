@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from service.api import tei
+from service.api.contract import Described
 from service.api.forms import OPENAI, OURS, TEI, headers
 from service.api.protection import HEADERS
 from service.errors import InstarError, InsufficientResources, InvalidRequest, StorageFailed
@@ -68,6 +69,9 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     )
     found = answer(request, known)
     found.headers.update(error.headers or {})
+    if error.status_code == 405 and (methods := cast(Described, request.app).methods(request.url.path)):
+        # Starlette names those of the first route alone (RFC 9110, 15.5.6).
+        found.headers["Allow"] = ", ".join(methods)
     return found
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, NotRequired, Self
 
 import numpy as np
 from fastapi import APIRouter, Body, Depends, Response
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 from typing_extensions import TypedDict
 
 from service.api import contract
@@ -71,8 +71,8 @@ class SearchRequest(BaseModel):
     diversity: float = Field(
         0, ge=0, le=1, description="0: by relevance alone; above: less of what is like a better result (MMR)"
     )
-    highlight: bool = Field(False, description="tell where the words of the query are in each text")
-    explain: bool = Field(False, description="tell rank and score of each result in each part of the search")
+    highlight: StrictBool = Field(False, description="tell where the words of the query are in each text")
+    explain: StrictBool = Field(False, description="tell rank and score of each result in each part of the search")
 
 
 class Standing(TypedDict):

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import torch
 from fastapi import APIRouter, Body, Depends, Response
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, StrictBool, StrictInt
 
 from service.api import contract
 from service.api.answers import answer
@@ -63,7 +63,7 @@ def _lower(value: Any) -> Any:
 class Reading(BaseModel):
     """How texts are read, in all requests."""
 
-    truncate: bool | None = Field(None, description="false: a text longer than the model reads is an error")
+    truncate: StrictBool | None = Field(None, description="false: a text longer than the model reads is an error")
     truncation_direction: Annotated[Direction | None, BeforeValidator(_lower)] = Field(
         None, description="the end at which a longer text is cut; default: the checkpoint's own"
     )
@@ -80,7 +80,7 @@ class EmbedAllRequest(Reading):
 class EmbedRequest(EmbedAllRequest):
     """Texts to embed; `input_type` says what they are."""
 
-    normalize: bool = Field(True, description="give the vectors unit length")
+    normalize: StrictBool = Field(True, description="give the vectors unit length")
     dimensions: int | None = Field(None, description="cut the vectors to so many dimensions, then normalise again")
     input_type: Side | None = Field(None, description="apply the checkpoint's prompt of that side")
 
@@ -104,7 +104,7 @@ class TokenizeRequest(BaseModel):
     """Texts whose tokens are asked."""
 
     inputs: str | list[str] = Field(description="a text, or several")
-    add_special_tokens: bool = Field(True, description="with the tokens that the model puts around a text")
+    add_special_tokens: StrictBool = Field(True, description="with the tokens that the model puts around a text")
     prompt_name: PromptName = None
     model: ModelName = None
 
@@ -112,8 +112,8 @@ class TokenizeRequest(BaseModel):
 class DecodeRequest(BaseModel):
     """Token ids whose text is asked."""
 
-    ids: list[int] | list[list[int]] = Field(description="token ids of one text, or of several")
-    skip_special_tokens: bool = Field(True, description="leave out the tokens that the model puts around a text")
+    ids: list[StrictInt] | list[list[StrictInt]] = Field(description="token ids of one text, or of several")
+    skip_special_tokens: StrictBool = Field(True, description="leave out the tokens that the model puts around a text")
     model: ModelName = None
 
 

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StrictInt
 
 from service.encoder.encoder import Encoder
 from service.errors import EmptyInput, InvalidRequest, TooLarge
 from service.settings import Settings
 
 # A text, texts, token ids of the model's own tokenizer, or lists of them.
-Given = str | list[str] | list[int] | list[list[int]]
+Given = str | list[str] | list[StrictInt] | list[list[StrictInt]]
 ModelName = Annotated[str | None, Field(description="active, the id of a checkpoint, or an alias; default: active")]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from service.corpus.database import Database
 from service.corpus.documents import DEFAULT_COLLECTION
@@ -26,7 +26,7 @@ class Judgement(BaseModel):
 
     query: str = Field(min_length=1, description="the question, as it is searched")
     document: str = Field(min_length=1, description="id of the document; it may come to the corpus later")
-    good: bool = Field(description="whether the document answers the question")
+    good: StrictBool = Field(description="whether the document answers the question")
     collection: str = Field(DEFAULT_COLLECTION, min_length=1, max_length=128, description="the document's collection")
     provenance: str | None = Field(None, max_length=1000, description="where the judgement comes from, for people")
 
