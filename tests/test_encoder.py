@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Dense, Normalize, Pooling, Router, StaticEmbedding
+from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from service import checkpoint
 from service.encoder.encoder import Encoder
+from service.errors import InvalidRequest
 from tests import checkpoints
 
 TEXTS = [
@@ -104,6 +106,21 @@ def test_two_batches_at_a_time_do_not_disturb_each_other(tmp_path: Path) -> None
     with ThreadPoolExecutor(2) as threads:
         for number, vectors in enumerate(threads.map(encoder.forward, batches * 50)):
             np.testing.assert_array_equal(vectors, alone[number % 2])
+
+
+def test_a_static_model_reads_and_writes_tokens_as_others_do(tmp_path: Path) -> None:
+    bare = Tokenizer.from_file(str(checkpoints.base() / "tokenizer.json"))
+    model = SentenceTransformer(modules=[StaticEmbedding(bare, embedding_dim=32)], device="cpu")
+    encoder = Encoder(checkpoint.read(checkpoints.save(model, tmp_path / "model"), "model"))
+    usual = Encoder(checkpoint.read(checkpoints.tiny(tmp_path / "usual"), "usual"))
+    for text in TEXTS:
+        assert encoder.count(text, None) == usual.count(text, None)
+        for special in (True, False):
+            assert encoder.tokens(text, None, special=special) == usual.tokens(text, None, special=special)
+        ids = [token.id for token in encoder.tokens(text, None, special=False)]
+        assert encoder.decode(ids, "ids") == usual.decode(ids, "ids")
+    with pytest.raises(InvalidRequest, match="use /embed"):
+        encoder.token_vectors(["a text"], "")
 
 
 def test_token_counts_are_the_models_own(tmp_path: Path) -> None:

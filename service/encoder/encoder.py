@@ -81,6 +81,13 @@ class Encoder:
             raise CheckpointRefused(f"{checkpoint.name} does not say how many dimensions it has: add a Pooling module")
         self.dimensions = min(native, model.truncate_dim or native)
         self._tokenizing = threading.Lock()
+        tokenizer: Any = model.tokenizer
+        # A static model has a bare one, which lacks what transformers' have around it.
+        bare = isinstance(tokenizer, Tokenizer)
+        around: Any = PreTrainedTokenizerFast
+        self._tokenizer = around(tokenizer_object=tokenizer) if bare else tokenizer
+        added = self._tokenizer.added_tokens_decoder
+        self._special = {*self._tokenizer.all_special_ids, *(token for token, kind in added.items() if kind.special)}
         self._device = self._model.device
         self._engine: Engine | None = None
         self._whole: SentenceTransformer | None = None
@@ -148,11 +155,11 @@ class Encoder:
     def count(self, text: str, side: Side | None, prompt_name: str | None = None) -> int:
         """Tokens of the whole text with its prompt, before it is cut."""
         with self._tokenizing:
-            return len(self._model.tokenizer(self.prompt(side, prompt_name) + text, truncation=False)["input_ids"])
+            return len(self._tokenizer(self.prompt(side, prompt_name) + text, truncation=False)["input_ids"])
 
     def decode(self, ids: Sequence[int], param: str, *, skip_special: bool = True) -> str:
         """The text of token ids of this checkpoint's own tokenizer; raises InvalidRequest, of `param`, for others."""
-        size = len(self._model.tokenizer)
+        size = len(self._tokenizer)
         if any(not 0 <= token < size for token in ids):
             raise InvalidRequest(
                 f"token ids must be of this model's own tokenizer, 0 to {size - 1}: send the text instead (LangChain's"
@@ -160,20 +167,17 @@ class Encoder:
                 param,
             )
         with self._tokenizing:
-            return str(self._model.tokenizer.decode(list(ids), skip_special_tokens=skip_special))
+            return str(self._tokenizer.decode(list(ids), skip_special_tokens=skip_special))
 
     def tokens(self, text: str, prompt_name: str | None, *, special: bool) -> list[Token]:
         """The tokens of the whole text with its prompt; with `special` those that the model wants around it, too."""
         given = self.prompt(None, prompt_name) + text
         with self._tokenizing:
-            found = self._model.tokenizer(
-                given, add_special_tokens=special, truncation=False, return_offsets_mapping=True
-            )
-            pieces = self._model.tokenizer.convert_ids_to_tokens(found["input_ids"])
-        all_special = set(self._model.tokenizer.all_special_ids)
+            found = self._tokenizer(given, add_special_tokens=special, truncation=False, return_offsets_mapping=True)
+            pieces = self._tokenizer.convert_ids_to_tokens(found["input_ids"])
         return [
             Token(token, piece, True, None, None)
-            if token in all_special
+            if token in self._special
             else Token(token, given[start:end], False, start, end)
             for token, piece, (start, end) in zip(found["input_ids"], pieces, found["offset_mapping"], strict=True)
         ]
@@ -203,8 +207,11 @@ class Encoder:
     def token_vectors(self, texts: Sequence[str], prompt: str) -> list[Vectors]:
         """The vectors (tokens, width) of each text's tokens before they are pooled, by torch, in batches of its own.
 
-        Where another engine has taken the weights over, the first call loads them once more.
+        Where another engine has taken the weights over, the first call loads them once more. Raises InvalidRequest for
+        a model that has no such vectors.
         """
+        if not isinstance(self._first(None), Transformer):
+            raise InvalidRequest(f"{self.checkpoint.id} has no vectors of tokens before they are pooled: use /embed")
         with self._whole_lock:
             if self._whole is None:
                 self._whole = self._model if self._engine is None else _loaded(self.checkpoint)
@@ -223,7 +230,7 @@ class Encoder:
             place = slice(shape[1] - item.tokens, None) if padding_side == "left" else slice(item.tokens)
             ids[row, place] = item.ids
             mask[row, place] = 1
-        typed = "token_type_ids" in self._model.tokenizer.model_input_names
+        typed = "token_type_ids" in self._tokenizer.model_input_names
         return Padded(ids, mask, np.where(mask == 0, pad_type, 0) if typed else None)
 
     def convertible(self) -> Sequence[torch.nn.Module]:
@@ -283,8 +290,8 @@ class Encoder:
     def _prompt_length(self, prompt: str) -> int:
         """Tokens of the prompt without the closing special token, which pooling may have to leave out."""
         with self._tokenizing:
-            ids = self._model.tokenizer(prompt, truncation=False)["input_ids"]
-        return len(ids) - (ids[-1] in self._model.tokenizer.all_special_ids)
+            ids = self._tokenizer(prompt, truncation=False)["input_ids"]
+        return len(ids) - (ids[-1] in self._special)
 
     def _limit(self, side: Side | None) -> int:
         first = self._first(side)
