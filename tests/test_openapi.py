@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,9 @@ SUCCESSES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/search", {"json": {"query": "stock", "filter": {"n": "no such"}}}),
     ("DELETE", "/documents/a/b", {}),
     ("POST", "/documents/delete", {"json": {"ids": ["c", "no such"]}}),
+    ("PUT", "/admin/judgements", {"json": {"judgements": [{"query": "stock", "document": "c", "good": False}]}}),
+    ("GET", "/admin/judgements", {}),
+    ("PUT", "/admin/judgements", {"json": {"judgements": []}}),
     ("GET", "/admin/generations", {}),
     ("GET", "/admin/models", {}),
     ("GET", "/admin/backup", {}),
@@ -89,6 +93,9 @@ FAILURES: list[tuple[str, str, dict[str, Any], int]] = [
     ("GET", "/events", {"headers": {"Last-Event-ID": "x"}}, 422),
     ("POST", "/admin/reload", {"json": {"model": "absent"}}, 404),
     ("POST", "/admin/rollback", {"json": {"generation": "first"}}, 422),
+    ("POST", "/admin/activate", {}, 409),
+    ("POST", "/admin/activate", {"json": {"force": 1}}, 422),
+    ("PUT", "/admin/judgements", {"json": {"judgements": [{"query": "a"}]}}, 422),
     ("GET", "/admin/jobs/absent", {}, 404),
     ("DELETE", "/admin/jobs/absent", {}, 404),
     ("GET", "/admin/jobs/absent/events", {}, 404),
@@ -229,6 +236,9 @@ def test_examples_of_requests_are_accepted(service: Server, document: Document) 
         calls = [(media, each["value"]) for media, of in bodies.items() for each in of.get("examples", {}).values()]
         if not bodies and path not in document["paths"]:
             calls = [("", "")]
+        if path == "/admin/activate":
+            service.post("/admin/rollback")
+            until_in_shadow(service, service.post("/admin/reload", {"model": RELOADED, "shadow": 1})["id"])
         for media, body in calls:
             content = body if isinstance(body, str) else json.dumps(body)
             response = service.client.request(method, path, content=content, headers={"Content-Type": media})
@@ -239,6 +249,13 @@ def test_examples_of_requests_are_accepted(service: Server, document: Document) 
                 assert service.wait_for_job(response.json()["id"])["state"] == "done"
     assert {"search", "embeddings", "read_document", "delete_document", "read_model", "rollback"} <= set(accepted)
     assert len(accepted) > 20
+
+
+def until_in_shadow(service: Server, job: str) -> None:
+    deadline = time.monotonic() + 30
+    while service.get(f"/admin/jobs/{job}")["stage"] != "shadow":
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_answers_are_as_described(service: Server, document: Document) -> None:
