@@ -35,7 +35,10 @@ class Tracing:
 
     @contextmanager
     def span(self, name: str, attributes: Attributes) -> Iterator[None]:
-        """A part of what is under way."""
+        """A part of a request that is recorded; what a reload does by itself, nobody follows span by span."""
+        if not current().is_recording():
+            yield
+            return
         with self._started(name, attributes):
             yield
 

@@ -5,7 +5,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, cast
@@ -125,6 +125,14 @@ def test_nothing_is_traced_unless_it_is_asked_for(
     assert "a report" not in "".join(server.output)
 
 
+@contextmanager
+def asked(tracing: Tracing) -> Iterator[None]:
+    """What FastAPI does around a request."""
+    assert tracing.provider is not None
+    with tracing.provider.get_tracer("fastapi").start_as_current_span("POST /search"):
+        yield
+
+
 @pytest.fixture
 def recorded() -> tuple[Tracing, InMemorySpanExporter]:
     exporter = InMemorySpanExporter()
@@ -141,7 +149,7 @@ def test_a_batch_is_linked_with_all_its_requests(recorded: tuple[Tracing, InMemo
     )
     futures: list[Future[Any]] = []
     futures.append(scheduler.submit(encoder, [text("of a request without a trace")], "interactive"))
-    with ExitStack() as waiting:
+    with asked(tracing), ExitStack() as waiting:
         for name in ("one", "two"):
             waiting.enter_context(tracing.span("encode", {}))
             futures.append(scheduler.submit(encoder, [text(name)], "interactive"))
@@ -157,13 +165,20 @@ def test_a_batch_is_linked_with_all_its_requests(recorded: tuple[Tracing, InMemo
     assert all(batch.parent is None for batch in batches)
 
 
+def test_what_no_request_has_asked_for_is_not_recorded(recorded: tuple[Tracing, InMemorySpanExporter]) -> None:
+    tracing, exporter = recorded
+    with tracing.span("encode", {}), tracing.batch([trace.get_current_span()], {}):
+        pass
+    assert exporter.get_finished_spans() == ()
+
+
 def test_a_line_within_a_span_names_it(recorded: tuple[Tracing, InMemorySpanExporter]) -> None:
     tracing, exporter = recorded
     record = logging.LogRecord("service.x", logging.INFO, __file__, 1, "said", None, None)
     assert "trace_id" not in json.loads(Json().format(record))
-    with tracing.span("search", {}):
+    with asked(tracing), tracing.span("search", {}):
         said = json.loads(Json().format(record))
-    (span,) = exporter.get_finished_spans()
+    span, _ = exporter.get_finished_spans()
     assert (said["trace_id"], said["span_id"]) == ids(span)
 
 
@@ -173,8 +188,8 @@ def ids(span: ReadableSpan) -> tuple[str, str]:
 
 def test_an_error_is_the_spans_without_its_words(recorded: tuple[Tracing, InMemorySpanExporter]) -> None:
     tracing, exporter = recorded
-    with pytest.raises(EncodingFailed), tracing.span("encode", {}):
+    with asked(tracing), pytest.raises(EncodingFailed), tracing.span("encode", {}):
         raise EncodingFailed("the model fails on a secret text")
-    (span,) = exporter.get_finished_spans()
+    span, _ = exporter.get_finished_spans()
     assert not span.status.is_ok
     assert "secret" not in span.to_json()
