@@ -119,8 +119,8 @@ class Catalogue:
         found = self._read(self._kept / identity, identity.partition("@")[0])
         if found.id != identity:
             raise CheckpointRefused(
-                f"the service's copy of {identity} in {self._kept} was altered: delete that folder, put the checkpoint"
-                f" into {self._folder} and reload it"
+                f"the service's copy of {identity} was altered: delete it in {self._kept.name}/ of the data folder, put"
+                f" the checkpoint into {self._folder.name}/ and reload it"
             )
         return found
 
@@ -138,7 +138,7 @@ class Catalogue:
         checkpoint.check_name(name, "name")
         if (self._folder / name).is_dir():
             raise Conflict(
-                f"{name} is a folder in {self._folder}: upload under another name, or remove the folder", "name"
+                f"{name} is a folder in {self._folder.name}/: upload under another name, or remove the folder", "name"
             )
         with self._incoming(self._kept) as trial:
             self._unpack(upload, trial)

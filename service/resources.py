@@ -68,8 +68,8 @@ def require_disk(size: int, folder: Path, disk_reserve: int) -> None:
     free = shutil.disk_usage(folder).free
     if size + disk_reserve > free:
         raise InsufficientResources(
-            f"{_mib(size + disk_reserve)} of disk are needed (with INSTAR_DISK_RESERVE) and {_mib(free)} are free in"
-            f" {folder}: free some"
+            f"{_mib(size + disk_reserve)} of disk are needed (with INSTAR_DISK_RESERVE) and {_mib(free)} are free"
+            f" where {folder.name}/ is: free some"
         )
 
 

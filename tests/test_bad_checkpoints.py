@@ -156,6 +156,8 @@ def test_a_bad_checkpoint_is_refused_and_nothing_changes(
     job = running.reload("bad")
     assert (job["state"], job["generation"]) == ("refused", None), job
     assert reason in job["reason"]
+    # Callers learn nothing of where things are.
+    assert str(running.folder) not in job["reason"]
     assert running.state() == before
     assert running.search("a document that stays", k=1)[0]["score"] > 0.999
     assert not any(path.name.startswith("bad") for path in (running.data / "checkpoints").iterdir())

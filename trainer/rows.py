@@ -38,7 +38,7 @@ def tuples(dataset: Dataset, components: Mapping[str, int], mined: Mined, *, neg
     """
     good, bad = dataset.good("train"), dataset.bad("train")
     ids = sorted(dataset.corpus)
-    pick = random.Random(seed)
+    pick = random.Random(seed)  # noqa: S311  (it has to repeat)
     names = ["anchor", "positive", *(f"negative_{number + 1}" for number in range(negatives))]
     columns: dict[str, list[str]] = {name: [] for name in names}
     groups = []

@@ -142,7 +142,7 @@ def _grouped(keys: Mapping[str, Hashable]) -> list[list[str]]:
 def _divided(groups: Sequence[list[str]], seed: int, shares: Shares, what: str) -> dict[str, Split]:
     """Assign whole groups, the largest first, each to the split that it leaves least full (Graham 1969)."""
     order = list(groups)
-    random.Random(seed).shuffle(order)
+    random.Random(seed).shuffle(order)  # noqa: S311  (it has to repeat)
     order.sort(key=len, reverse=True)
     total = sum(map(len, order))
     sizes = dict.fromkeys(SPLITS, 0)

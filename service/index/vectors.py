@@ -53,7 +53,7 @@ class VectorStore:
         # None after damage, until the file could be begun anew.
         self._connection: sqlite3.Connection | None
         path.parent.mkdir(parents=True, exist_ok=True)
-        with translated(str(path)):
+        with translated(path.name):
             try:
                 self._connection = self._open()
             except sqlite3.DatabaseError as error:
@@ -147,7 +147,7 @@ class VectorStore:
     def _using(self) -> Iterator[sqlite3.Connection]:
         """The connection; where the file turns out to be damaged, what was asked of it is left undone, and it is begun
         anew."""
-        with self._lock, translated(str(self._path)):
+        with self._lock, translated(self._path.name):
             if self._connection is None:
                 self._connection = self._anew()
             try:
@@ -165,7 +165,7 @@ class VectorStore:
             remove(self._path)
         except OSError as error:
             raise StorageFailed(
-                f"{self._path} cannot be begun anew ({error}): check the disk, then try again"
+                f"{self._path.name} cannot be begun anew ({error.strerror}): check the disk, then try again"
             ) from error
         return self._open()
 
