@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS judgements (
 class Judgement(BaseModel):
     """One document judged for one query."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_serialization_defaults_required=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     query: str = Field(min_length=1, description="the question, as it is searched")
     document: str = Field(min_length=1, description="id of the document; it may come to the corpus later")
