@@ -99,8 +99,9 @@ def _keys(settings: Settings) -> Iterator[Finding]:
 
 def _key_findings(settings: Settings, path: Path) -> Iterator[Finding]:
     valid = [key for key in keyring.read(path) if key.revoked is None]
-    if path.exists() and path.stat().st_mode & 0o077:
-        yield Finding(f"others may read {path}: chmod 600 {path}", wrong=True)
+    # The group may: Kubernetes shows secrets so.
+    if path.exists() and path.stat().st_mode & 0o007:
+        yield Finding(f"others may read {path}: chmod o= {path}", wrong=True)
     if path.exists() and not any("admin" in key.scopes for key in valid) and settings.admin_key is None:
         yield Finding(
             f"no key in {path} has the scope admin, so nobody can reload: python -m service key create NAME"

@@ -93,7 +93,7 @@ def test_keys(place: Path) -> None:
     keyring.create(path, "operator", ["admin"], Limits())
     assert not [finding for finding in check.findings(settings(place), {}) if finding.wrong]
     path.chmod(0o644)
-    assert f"chmod 600 {path}" in wrong(check.findings(settings(place), {}))
+    assert f"chmod o= {path}" in wrong(check.findings(settings(place), {}))
     path.write_text("no keys")
     assert "restore it from a backup" in wrong(check.findings(settings(place), {}))
 

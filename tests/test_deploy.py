@@ -92,6 +92,16 @@ def test_nobody_is_root_and_only_the_data_is_written() -> None:
     assert writable == {"/data", "/tmp"}
 
 
+def test_the_environment_holds_nothing_that_is_no_setting() -> None:
+    pod = load(DEPLOY / "kubernetes" / "statefulset.yaml")["spec"]["template"]["spec"]
+    # Kubernetes would put INSTAR_PORT=tcp://... there, for the service of that name.
+    assert load(DEPLOY / "kubernetes" / "service.yaml")["metadata"]["name"] == "instar"
+    assert pod["enableServiceLinks"] is False
+    # An empty key is refused at the start; one without a value is left out unless the caller has it.
+    environment = load(DEPLOY / "compose.yaml")["services"]["instar"]["environment"]
+    assert [name for name, value in environment.items() if value is not None and value.endswith(":-}")] == []
+
+
 def test_probes_ask_what_answers() -> None:
     (container,) = load(DEPLOY / "kubernetes" / "statefulset.yaml")["spec"]["template"]["spec"]["containers"]
     asked = {name: container[name]["httpGet"]["path"] for name in ("startupProbe", "livenessProbe", "readinessProbe")}

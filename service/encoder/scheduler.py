@@ -41,8 +41,8 @@ Observe = Callable[[Lane, int, float, Sequence[float]], None]
 
 # Texts, of those that have waited longest, out of which a batch is formed.
 _LOOKED_AT = 256
-# Tokens beyond which a batch gains next to nothing by being larger (`make bench-budget`). What waits in the interactive
-# lane is shared out among the processors in batches of at least so many.
+# Tokens with which a batch has most of the rate that a larger one has (`make bench-budget`). What waits in the
+# interactive lane is shared out among the processors in batches of at least so many.
 _ENOUGH_TOKENS = 128
 _PLAIN_TEXT = "a text on which no encoder fails"
 
