@@ -14,6 +14,7 @@ from service.api.contract import Described
 from service.api.hangup import HangUp
 from service.api.keys import Keys
 from service.api.metrics import Measured, State
+from service.api.origin import OwnPages
 from service.api.protection import Protected
 from service.api.streams import Streams
 from service.core import Core
@@ -77,6 +78,7 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
     app.state.core = core
     keys = Keys(core.keyring, core.allowances)
     core.telemetry.registry.register(State(core))
+    app.add_middleware(OwnPages, keyring=core.keyring)
     app.add_middleware(Audited)
     app.add_middleware(Measured, telemetry=core.telemetry)
     app.add_middleware(Protected)
