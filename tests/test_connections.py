@@ -127,13 +127,13 @@ def connect(server: Server) -> socket.socket:
 def test_heads_that_do_not_end_are_given_up(small: Server) -> None:
     with small as server, ExitStack() as opened:
         connections = []
-        for sent in (b"", b"POST /embed HTTP/1.1\r\nHost: x\r\nConte"):
+        for sent in (b"", b"POST /embed HTTP/1.1\r\nHost: localhost\r\nConte"):
             connection = opened.enter_context(connect(server))
             connection.sendall(sent)
             connections.append(connection)
         # One that has been answered, and begins a second request.
         again = opened.enter_context(connect(server))
-        again.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        again.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         answered = b""
         while b"alive" not in answered:
             part = again.recv(4096)
@@ -142,7 +142,9 @@ def test_heads_that_do_not_end_are_given_up(small: Server) -> None:
         again.sendall(b"GET /health HT")
         # A body may take its time.
         body = opened.enter_context(connect(server))
-        body.sendall(b"POST /embed HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 19\r\n\r\n")
+        body.sendall(
+            b"POST /embed HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 19\r\n\r\n"
+        )
         for connection in [*connections, again]:
             assert connection.recv(1) == b""
         body.sendall(b'{"inputs": "a text"}'[:19])
@@ -151,7 +153,7 @@ def test_heads_that_do_not_end_are_given_up(small: Server) -> None:
 
 def test_a_head_without_end_is_refused(small: Server) -> None:
     with small as server, connect(server) as connection:
-        connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nX: " + b"a" * HEAD_BYTES)
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * HEAD_BYTES)
         connection.sendall(b"a" * 1000)
         assert connection.recv(12).startswith(b"HTTP/1.1 400")
 

@@ -32,8 +32,8 @@ def hang_up(server: Server, path: str, body: object) -> None:
     content = json.dumps(body).encode()
     url = server.client.base_url
     with socket.create_connection((url.host, url.port or 80)) as connection:
-        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(content)}"
-        connection.sendall(head.encode() + b"\r\n\r\n" + content)
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        connection.sendall(f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
         # So that the request is under way.
         time.sleep(0.05)
 

@@ -9,7 +9,7 @@ from sentence_transformers import SentenceTransformer
 
 from service import archive, checkpoint
 from service.checkpoint import FILE_KINDS, MANIFEST
-from tests import checkpoints
+from tests import checkpoints, judged
 from tests.server import Server
 from trainer import base as bases
 from trainer import delivery, package
@@ -124,3 +124,8 @@ def test_a_package_is_delivered_by_name_or_sent(tmp_path: Path, seen: bool) -> N
 def test_a_service_that_is_not_there_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(NotTaken, match="start the service"):
         delivery.reload("http://127.0.0.1:9", "tuned@0", tmp_path, key=None, quiet=True)
+
+
+def test_judgements_that_nobody_takes_are_said_so() -> None:
+    with pytest.raises(NotTaken, match="start the service"):
+        delivery.judge_by("http://127.0.0.1:9", judged.dataset(), "test", collection="default", key=None, source="x")

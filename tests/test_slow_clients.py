@@ -35,17 +35,15 @@ def connect(server: Server) -> socket.socket:
 
 def post(path: str, body: object) -> bytes:
     content = json.dumps(body).encode()
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
-    )
-    return head.encode() + content
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
 
 
 HALF = {
     "nothing at all": b"",
-    "half of a header": b"POST /embed HTTP/1.1\r\nHost: x\r\nConte",
+    "half of a header": b"POST /embed HTTP/1.1\r\nHost: localhost\r\nConte",
     "half of a body": post("/embed", {"inputs": "a text"})[:-5],
-    "a stream that stops": b"POST /documents HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\n"
+    "a stream that stops": b"POST /documents HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
     b'Transfer-Encoding: chunked\r\n\r\n10\r\n{"text": "half a',
 }
 
