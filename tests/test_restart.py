@@ -11,10 +11,13 @@ import pytest
 
 from tests.server import Server
 
+# More than the writers write on a fast machine.
+MANY = 100_000
+
 
 @pytest.fixture
 def own(tmp_path: Path, tiny_checkpoints: Path) -> Server:
-    server = Server(tmp_path, MODEL="one")
+    server = Server(tmp_path, MODEL="one", MAX_K=MANY)
     server.checkpoints.mkdir()
     for name in ("one", "two"):
         (server.checkpoints / name).symlink_to(tiny_checkpoints / name)
@@ -76,7 +79,7 @@ def check_everything_is_there(server: Server, writers: list[Writer]) -> None:
     assert deleted
     assert written <= listed
     assert not deleted & listed
-    found = {result["id"] for result in server.search("document", k=1000)}
+    found = {result["id"] for result in server.search("document", k=MANY)}
     assert found == listed
 
 
