@@ -140,6 +140,16 @@ class Server:
                 return job
             time.sleep(0.02)
 
+    def wait_for_stage(self, identity: str, stage: str) -> dict[str, Any]:
+        """The job when it has come there; it must not end before."""
+        deadline = time.monotonic() + START_SECONDS
+        while (job := self.get(f"/admin/jobs/{identity}"))["stage"] != stage:
+            assert job["state"] in ("queued", "running"), job
+            assert time.monotonic() < deadline, job
+            time.sleep(0.02)
+        found: dict[str, Any] = job
+        return found
+
     def state(self) -> dict[str, Any]:
         """What must not change when something is refused."""
         return {"info": self.get("/info"), "generations": self.get("/admin/generations")}

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -238,7 +237,8 @@ def test_examples_of_requests_are_accepted(service: Server, document: Document) 
             calls = [("", "")]
         if path == "/admin/activate":
             service.post("/admin/rollback")
-            until_in_shadow(service, service.post("/admin/reload", {"model": RELOADED, "shadow": 1})["id"])
+            job = service.post("/admin/reload", {"model": RELOADED, "shadow": 1})
+            service.wait_for_stage(job["id"], "shadow")
         for media, body in calls:
             content = body if isinstance(body, str) else json.dumps(body)
             response = service.client.request(method, path, content=content, headers={"Content-Type": media})
@@ -249,13 +249,6 @@ def test_examples_of_requests_are_accepted(service: Server, document: Document) 
                 assert service.wait_for_job(response.json()["id"])["state"] == "done"
     assert {"search", "embeddings", "read_document", "delete_document", "read_model", "rollback"} <= set(accepted)
     assert len(accepted) > 20
-
-
-def until_in_shadow(service: Server, job: str) -> None:
-    deadline = time.monotonic() + 30
-    while service.get(f"/admin/jobs/{job}")["stage"] != "shadow":
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_answers_are_as_described(service: Server, document: Document) -> None:

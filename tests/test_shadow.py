@@ -22,7 +22,7 @@ def filled(tiny_server: Server) -> Server:
 def shadow(server: Server, share: float = 1, **more: Any) -> str:
     """Reload `two` into the shadow; the job's id when it is there."""
     identity: str = server.post("/admin/reload", {"model": "two", "shadow": share, **more})["id"]
-    wait(server, identity, lambda job: job["stage"] == "shadow")
+    server.wait_for_stage(identity, "shadow")
     return identity
 
 
@@ -173,7 +173,7 @@ def test_a_crash_brings_it_back_into_the_shadow(filled: Server) -> None:
     identity = shadow(server)
     server.kill()
     server.start()
-    wait(server, identity, lambda job: job["stage"] == "shadow")
+    server.wait_for_stage(identity, "shadow")
     assert server.get("/info")["model"] == model
     server.search(QUERIES[0])
     seen(server, identity, 1)

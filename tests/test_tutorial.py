@@ -57,15 +57,8 @@ def run(server: Server, commands: list[str]) -> list[Any]:
         answers.append(json.loads(said.stdout) if here.startswith("curl") else said.stdout)
         if "/admin/reload" in here:
             job = answers[-1]["id"]
-            in_shadow(server, job)
+            server.wait_for_stage(job, "shadow")
             # "Search as above."
             server.search("forecast of this month's usage fees")
             time.sleep(1)
     return answers
-
-
-def in_shadow(server: Server, job: str) -> None:
-    deadline = time.monotonic() + 60
-    while server.get(f"/admin/jobs/{job}")["stage"] != "shadow":
-        assert time.monotonic() < deadline
-        time.sleep(0.1)

@@ -7,6 +7,7 @@ said on the way goes to standard error.
 import json
 import os
 import tomllib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,7 @@ class Answer:
     exit_code: int = 0
 
 
-class Command(BaseModel):
+class Command(BaseModel, ABC):
     """Flags that every command has."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -54,9 +55,9 @@ class Command(BaseModel):
     as_json: bool = Field(False, alias="json", description="answer in JSON, and show no progress")
     allow_hub: bool = Field(False, description="let Hugging Face names download")
 
+    @abstractmethod
     def answer(self) -> Answer:
         """Do it; raises a TrainerError that says what stood in the way."""
-        raise NotImplementedError
 
 
 class _Reading(Command):

@@ -205,19 +205,20 @@ def _checksum(seq: int, packed: bytes) -> int:
 
 def highest(path: Path) -> int:
     """The highest sequence number that has a vector in the file of a store, 0 if it has none or cannot be read."""
-    try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-            (found,) = connection.execute("SELECT coalesce(max(seq), 0) FROM vectors").fetchone()
-    except sqlite3.DatabaseError:
-        return 0
-    return int(found)
+    found = _seqs(path, "SELECT max(seq) FROM vectors HAVING max(seq) > 0")
+    return int(found[0]) if len(found) else 0
 
 
 def stored(path: Path) -> Seqs:
     """Ascending sequence numbers that have a vector in the file of a store; none if it cannot be read."""
+    return _seqs(path, "SELECT seq FROM vectors INDEXED BY numbers ORDER BY seq")
+
+
+def _seqs(path: Path, statement: str) -> Seqs:
+    """What the statement lists in a file that somebody else may have open; nothing if it cannot be read."""
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-            rows = connection.execute("SELECT seq FROM vectors INDEXED BY numbers ORDER BY seq").fetchall()
+            rows = connection.execute(statement).fetchall()
     except sqlite3.DatabaseError:
         rows = []
     return np.array([seq for (seq,) in rows], dtype=np.int64)
