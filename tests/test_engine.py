@@ -167,7 +167,7 @@ def test_what_no_generation_needs_is_forgotten(folder: Path, tmp_path: Path) -> 
     made = Encoders("auto", tmp_path / "engines", 2, no_documents)
     identity = made.load(checkpoint.read(folder, "model")).checkpoint.id
     made.forget({identity})
-    assert [path.name for path in (tmp_path / "engines").iterdir()] == [f"{identity}.float"]
+    assert [path.name for path in (tmp_path / "engines").iterdir()] == [f"{identity}.sequences-float"]
     made.forget(set())
     assert list((tmp_path / "engines").iterdir()) == []
 

@@ -22,7 +22,8 @@ class Recorder:
 
     dimensions = 1
 
-    def __init__(self) -> None:
+    def __init__(self, *, packs: bool = False) -> None:
+        self.packs = packs
         self.batches: list[list[str]] = []
         self.gate = threading.Event()
         self.gate.set()
@@ -30,6 +31,9 @@ class Recorder:
         self.priority = 0
         self.shares: list[Share] = []
         self.broken = False
+
+    def part(self, item: Prepared) -> int:
+        return int(item.text.startswith("other part"))
 
     def prepare(self, texts: Sequence[str], side: Any) -> list[Prepared]:
         return [text(name, side=side) for name in texts]
@@ -60,9 +64,9 @@ def scheduler() -> Iterator[Scheduler]:
         made.stop()
 
 
-def hold(scheduler: Scheduler, lane: Lane) -> tuple[Recorder, Encoder]:
+def hold(scheduler: Scheduler, lane: Lane, *, packs: bool = False) -> tuple[Recorder, Encoder]:
     """An encoder whose first batch is under way in the lane and waits for its gate."""
-    recorder = Recorder()
+    recorder = Recorder(packs=packs)
     recorder.gate.clear()
     encoder = cast(Encoder, recorder)
     scheduler.submit(encoder, [text("first")], lane)
@@ -103,6 +107,29 @@ def test_texts_of_one_length_share_a_batch_and_the_first_come_goes_first(schedul
     for future in futures:
         future.result(10)
     assert recorder.batches[1:] == [["a", "b", "c"], ["long"], ["longer"]]
+
+
+def test_texts_of_all_lengths_share_a_batch_in_order_where_nothing_is_padded(scheduler: Scheduler) -> None:
+    recorder, encoder = hold(scheduler, "interactive", packs=True)
+    sizes = {"a": 4, "long": 60, "b": 5, "longer": 62, "c": 6}
+    futures = [scheduler.submit(encoder, [text(name, size)], "interactive") for name, size in sizes.items()]
+    recorder.gate.set()
+    for future in futures:
+        future.result(10)
+    assert recorder.batches[1:] == [["a", "long", "b", "c"], ["longer"]]
+    state = scheduler.lanes["interactive"]
+    assert state.padded_tokens == state.tokens
+
+
+@pytest.mark.parametrize("packs", [True, False])
+def test_texts_that_another_part_of_an_engine_computes_share_no_batch(scheduler: Scheduler, packs: bool) -> None:
+    recorder, encoder = hold(scheduler, "interactive", packs=packs)
+    names = ["a", "other part 1", "b", "other part 2"]
+    futures = [scheduler.submit(encoder, [text(name)], "interactive") for name in names]
+    recorder.gate.set()
+    for future in futures:
+        future.result(10)
+    assert recorder.batches[1:] == [["a", "b"], ["other part 1", "other part 2"]]
 
 
 def test_a_batch_has_all_processors_only_when_no_other_is_beside_or_behind_it() -> None:

@@ -1,9 +1,9 @@
-"""A batch holds texts of about one length, within its budget, and as many of them as that allows."""
+"""A batch keeps to its budget, and holds as much as that allows: of one length, or in the order of arrival."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.encoder.window import around
+from service.encoder.window import around, first
 
 LENGTHS = st.lists(st.integers(1, 600), min_size=1, max_size=60).map(sorted)
 
@@ -27,3 +27,14 @@ def test_equal_texts_fill_the_budget(length: int, count: int, anchor: int, budge
 def test_short_texts_do_not_wait_for_long_ones() -> None:
     assert around([8, 9, 10, 200, 210], 0, 1024) == slice(0, 3)
     assert around([8, 9, 10, 200, 210], 3, 1024) == slice(3, 5)
+
+
+@given(st.lists(st.integers(1, 600), min_size=1, max_size=60), st.integers(1, 1024))
+def test_in_order_the_first_is_there_and_whoever_there_is_room_for(lengths: list[int], budget: int) -> None:
+    chosen = first(lengths, budget)
+    assert chosen == sorted(set(chosen))
+    assert chosen[0] == 0
+    assert len(chosen) == 1 or sum(lengths[place] for place in chosen) <= budget
+    for left in set(range(len(lengths))) - set(chosen):
+        before = sum(lengths[place] for place in chosen if place < left)
+        assert before + lengths[left] > budget, "there was room for it when it was its turn"

@@ -119,6 +119,11 @@ class Encoder:
         """How the vectors of tokens become one, as sentence-transformers names it."""
         return next((str(module.pooling_mode) for module in self._modules if isinstance(module, Pooling)), "none")
 
+    @property
+    def modules(self) -> Sequence[torch.nn.Module]:
+        """What it consists of, without a last one that scales to unit length."""
+        return self._modules
+
     def prompt(self, side: Side | None, name: str | None = None) -> str:
         """The text put before an input: by name, else the side's own, else the checkpoint's default."""
         if name is not None:
@@ -249,6 +254,15 @@ class Encoder:
         """Free what the engine has a copy of; from then on there is no way back to torch."""
         for module in self._modules[: self._shared]:
             module.to("meta")
+
+    @property
+    def packs(self) -> bool:
+        """Whether texts of all lengths share a batch for nothing."""
+        return self._engine is not None and self._engine.packs
+
+    def part(self, item: Prepared) -> int:
+        """Of the engine, that computes the text; texts of another share no batch for a gain."""
+        return 0 if self._engine is None else self._engine.part(item.tokens)
 
     @property
     def least_cosine(self) -> float:

@@ -4,29 +4,28 @@ Another engine than torch is used only if it gives torch's vectors, which is mea
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
 from service.checkpoint import Checkpoint
-from service.encoder import probe
+from service.encoder import packing, probe
 from service.encoder.encoder import Encoder, Side
 from service.encoder.engine import SHARES, Engine, Padded, Unsuitable
-from service.encoder.int8 import Int8, quantised
-from service.encoder.openvino_engine import Conversions, OpenVino, convert
+from service.encoder.int8 import DYNAMIC, Int8, compressed, quantised
+from service.encoder.openvino_engine import Conversions, OpenVino, Rows, convert
 from service.encoder.priority import Runs, at_once, mostly_at_lowest_priority
 from service.encoder.torch_engine import TorchBf16
 from service.settings import EngineChoice
 
 log = logging.getLogger(__name__)
 
+# How a batch is laid out: its texts after each other, or each in a row that is padded.
+Form = Literal["sequences", "rows"]
 Precision = Literal["float", "int8"]
-# To be tried one after the other; torch in fp32 comes last and always can.
-_TRIED: dict[EngineChoice, tuple[Precision, ...]] = {"torch": (), "auto": ("float",), "int8": ("int8", "float")}
-_INSTEAD: dict[Precision, str] = {"int8": "without int8", "float": "by torch"}
 _SIDES: tuple[Side, ...] = ("query", "document")
 # Short and long, alone and padded: a trace that fits one shape only must be seen.
 _LONG = " ".join(probe.TEXTS * 3)
@@ -68,29 +67,64 @@ class Encoders:
         self._conversions.forget(keep)
 
     def _choose(self, encoder: Encoder, at_own_priority: Runs) -> None:
-        """Put it on the first engine that suits."""
-        for precision in _TRIED[self._choice]:
+        """Put it on the first engine that suits; torch in fp32 comes last and always can."""
+        for precision, form in self._tried(encoder):
             try:
-                _accelerate(encoder, self._engine(encoder, precision, at_own_priority))
-                break
+                _accelerate(encoder, self._engine(encoder, precision, form, at_own_priority))
+                return
             except Unsuitable as reason:
-                log.warning("%s is computed %s: %s", encoder.checkpoint.id, _INSTEAD[precision], reason.message)
+                instead = "without int8" if precision == "int8" else "in rows" if form == "sequences" else "by torch"
+                log.warning("%s is computed %s: %s", encoder.checkpoint.id, instead, reason.message)
 
-    def _engine(self, encoder: Encoder, precision: Precision, at_own_priority: Runs) -> Engine:
+    def _tried(self, encoder: Encoder) -> Sequence[tuple[Precision, Form]]:
+        if self._choice == "torch":
+            return []
+        forms: list[Form] = ["sequences", "rows"] if packing.fits(encoder) else ["rows"]
+        exact: list[tuple[Precision, Form]] = [("float", form) for form in forms]
+        return [("int8", forms[0]), *exact] if self._choice == "int8" else exact
+
+    def _engine(self, encoder: Encoder, precision: Precision, form: Form, at_own_priority: Runs) -> Engine:
         modules = encoder.convertible()
         if encoder.device.type == "cpu":
-            identity, example = encoder.checkpoint.id, encoder.padded(encoder.prepare(probe.TEXTS, "document"))
-            model = self._conversions.get(identity, "float", partial(convert, modules, example))
-            exact = OpenVino(model, self._processors, at_own_priority)
-            if precision == "float":
-                return exact
-            smaller = self._conversions.get(identity, "int8", lambda: quantised(model, self._calibration(encoder)))
-            return Int8(exact, OpenVino(smaller, self._processors, at_own_priority))
+            return self._on_cpu(encoder, modules, precision, form, at_own_priority)
         if precision == "int8":
             raise Unsuitable("int8 is for CPUs")
         if encoder.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
             return TorchBf16(modules, encoder.device)
         raise Unsuitable(f"there is no other engine for {encoder.device.type}")
+
+    def _on_cpu(
+        self,
+        encoder: Encoder,
+        modules: Sequence[torch.nn.Module],
+        precision: Precision,
+        form: Form,
+        at_own_priority: Runs,
+    ) -> Engine:
+        laid_out = packing.packed if form == "sequences" else Padded.tensors
+
+        def converted() -> Any:
+            example = laid_out(encoder.padded(encoder.prepare(probe.TEXTS, "document")))
+            return (
+                convert(packing.Sequences(modules), example, 1)
+                if form == "sequences"
+                else convert(Rows(modules), example)
+            )
+
+        def engine(model: Any, options: Mapping[str, Any] | None = None) -> Engine:
+            compiled = OpenVino(model, self._processors, at_own_priority, options)
+            return packing.Packing(compiled, modules) if form == "sequences" else compiled
+
+        def kept(name: str, make: Callable[[], Any]) -> Any:
+            return self._conversions.get(encoder.checkpoint.id, f"{form}-{name}", make)
+
+        model = kept("float", converted)
+        if precision == "float":
+            return engine(model)
+        # First what may be impossible.
+        long = kept("int8", lambda: quantised(model, [laid_out(batch) for batch in self._calibration(encoder)]))
+        short = kept("int8-weights", lambda: compressed(model))
+        return Int8(engine(short, DYNAMIC), engine(long))
 
     def _calibration(self, encoder: Encoder) -> list[Padded]:
         """Documents of the corpus, one in a batch, and beginnings of some of them as questions."""

@@ -56,5 +56,12 @@ class Engine(Protocol):
     def least_cosine(self) -> float:
         """To torch's vectors: what it changes within that is no other checkpoint; below that it is not used."""
 
+    @property
+    def packs(self) -> bool:
+        """Whether texts of all lengths share a batch for nothing, because none is padded to the longest."""
+
+    def part(self, tokens: int) -> int:
+        """Of the engine, that computes a text of so many tokens: those of another part share no batch for a gain."""
+
     def pooled(self, batch: Padded, share: Share) -> Vectors:
         """Pooled vectors (n, width of the pooling). Raises RuntimeError if it cannot compute."""

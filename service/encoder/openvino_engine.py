@@ -9,7 +9,7 @@ compiles.
 import logging
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from service.encoder.engine import ROUNDED, Padded, Share, Unsuitable, Vectors
 from service.encoder.priority import Runs, at_lowest_priority, at_once
@@ -53,17 +54,20 @@ class OpenVino:
     """One converted model, compiled for each share of the processors."""
 
     least_cosine = ROUNDED
+    packs = False
 
-    def __init__(self, model: Any, processors: int, at_own_priority: Runs = at_once) -> None:
-        """Compile; raises Unsuitable if OpenVINO cannot.
+    def __init__(
+        self, model: Any, processors: int, at_own_priority: Runs = at_once, options: Mapping[str, Any] | None = None
+    ) -> None:
+        """Compile, with `options` of the plugin besides; raises Unsuitable if OpenVINO cannot.
 
         `at_own_priority` runs what needs threads of the priority of the process.
         """
         core = openvino.Core()
         bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         self.name = f"openvino {'bf16' if bf16 else 'fp32'}"
-        precision = {"INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32"}
-        together = precision | {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": processors, "ENABLE_CPU_PINNING": False}
+        own = {"INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32", **(options or {})}
+        together = own | {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": processors, "ENABLE_CPU_PINNING": False}
         apart = together | {"NUM_STREAMS": processors}
         # Those of normal priority first: threads that all share must not get the lowest.
         self._requests: dict[Share, SimpleQueue[Any]] = {
@@ -73,12 +77,20 @@ class OpenVino:
             "spare": at_lowest_priority(partial(_compiled, core, model, apart, processors)),
         }
 
+    def part(self, tokens: int) -> int:  # noqa: ARG002
+        """There is one."""
+        return 0
+
     def pooled(self, batch: Padded, share: Share) -> Vectors:
-        """Pooled vectors of the batch; waits while as many batches are under way as can be computed at a time."""
+        """Pooled vectors of the batch."""
+        return self.infer(batch.tensors(), share)
+
+    def infer(self, tensors: Mapping[str, NDArray[np.int64]], share: Share) -> Vectors:
+        """The model's output; waits while as many batches are under way as can be computed at a time."""
         requests = self._requests[share]
         request = requests.get()
         try:
-            found = request.infer(batch.tensors(), share_inputs=True)
+            found = request.infer(tensors, share_inputs=True)
             return np.asarray(found[0], dtype=np.float32)
         finally:
             requests.put(request)
@@ -113,8 +125,8 @@ class Conversions:
                 self._kept.forget(name)
 
 
-class _Pooled(torch.nn.Module):
-    """The modules as a function of tensors alone, as a trace needs it."""
+class Rows(torch.nn.Module):
+    """Modules as a function of a batch of rows, as a trace needs it."""
 
     def __init__(self, modules: Sequence[torch.nn.Module]) -> None:
         super().__init__()
@@ -132,16 +144,16 @@ class _Pooled(torch.nn.Module):
         return vectors
 
 
-def convert(modules: Sequence[torch.nn.Module], example: Padded) -> Any:
-    """The modules as an OpenVINO model; raises Unsuitable if they cannot be converted."""
-    tensors = {name: torch.from_numpy(array) for name, array in example.tensors().items()}
+def convert(module: torch.nn.Module, example: Mapping[str, NDArray[np.int64]], rows: int = -1) -> Any:
+    """`module` as an OpenVINO model of tensors (rows, any); raises Unsuitable if it cannot be converted."""
+    tensors = {name: torch.from_numpy(array) for name, array in example.items()}
     try:
         # That a trace holds for other shapes is not to be believed or warned of, but measured by whoever uses it.
         with torch.inference_mode(), warnings.catch_warnings(action="ignore"), root_logger_kept():
             return openvino.convert_model(
-                _Pooled(modules).eval(),
+                module.eval(),
                 example_input=tensors,
-                input=[(name, [-1, -1], openvino.Type.i64) for name in tensors],
+                input=[(name, [rows, -1], openvino.Type.i64) for name in tensors],
             )
     except _FAILURES as error:
         raise Unsuitable(f"it does not convert to OpenVINO ({_first_line(error)})") from error

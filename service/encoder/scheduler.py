@@ -31,7 +31,7 @@ from service import tracing
 from service.encoder.encoder import Encoder, Prepared
 from service.encoder.engine import LANES, Lane, Share, Vectors
 from service.encoder.priority import lower_priority
-from service.encoder.window import around
+from service.encoder.window import around, first
 from service.errors import EncoderFailed, EncodingFailed, NotReady, Overloaded
 from service.tracing import Tracing
 
@@ -39,11 +39,14 @@ log = logging.getLogger(__name__)
 
 Observe = Callable[[Lane, int, float, Sequence[float]], None]
 
-# Texts, of those that have waited longest, out of which a batch is formed.
-_LOOKED_AT = 256
+# Texts, of those that have waited longest, out of which a batch is formed: by length, and in the order of arrival.
+_LOOKED_AT, _IN_ORDER = 256, 48
 # Tokens with which a batch has most of the rate that a larger one has (`make bench-budget`). What waits in the
 # interactive lane is shared out among the processors in batches of at least so many.
 _ENOUGH_TOKENS = 128
+# Each token of a sequence is compared with all others, so that more texts in one of so many tokens cost more than they
+# save.
+_SEQUENCE_TOKENS = 256
 _PLAIN_TEXT = "a text on which no encoder fails"
 
 
@@ -283,46 +286,32 @@ class Scheduler:
                 ) from again
 
     def _take(self, lane: Lane) -> _Batch | None:
-        """Form the next batch: the first request's longest text, and those of about its length."""
+        """Form the next batch."""
         state = self.lanes[lane]
         with self._lock:
             self._drop_abandoned(state)
             if not state.requests:
                 return None
-            head = state.requests[0]
-            longest = head.order[0]
-            kind = head.items[longest].kind
-            candidates = (
-                (request, place)
-                for request in state.requests
-                if request.encoder is head.encoder
-                for place in islice(request.order, _LOOKED_AT)
-                if request.items[place].kind == kind
-            )
-            waiting = sorted(islice(candidates, _LOOKED_AT), key=lambda each: each[0].items[each[1]].tokens)
-            lengths = [request.items[place].tokens for request, place in waiting]
-            budget = self._budget[lane]
-            if lane == "interactive":
-                budget = min(budget, max(_ENOUGH_TOKENS, state.waiting_tokens // self._processors))
-            chosen = around(lengths, waiting.index((head, longest)), budget)
-            places = waiting[chosen]
+            places = self._chosen(lane)
+            head = places[0][0]
             now = time.perf_counter()
             waited = [
                 now - request.submitted
                 for request in {id(request): request for request, _ in places}.values()
                 if len(request.order) == len(request.items)
             ]
+            lengths = [request.items[place].tokens for request, place in places]
             for request, place in places:
                 request.order.remove(place)
                 request.waiting_tokens -= request.items[place].tokens
             if lane == "bulk":
                 state.requests.rotate(-1)
-            tokens = sum(lengths[chosen])
+            tokens = sum(lengths)
             state.waiting_tokens -= tokens
             state.batches += 1
             state.texts += len(places)
             state.tokens += tokens
-            padded = lengths[chosen][-1] * len(places)
+            padded = tokens if head.encoder.packs else max(lengths) * len(places)
             state.padded_tokens += padded
             alone = not state.running and not state.waiting_tokens
             share: Share = "spare" if lane == "bulk" else "whole" if alone else "single"
@@ -330,6 +319,30 @@ class Scheduler:
             if state.waiting_tokens:
                 self._waits[lane].notify()
             return _Batch(head.encoder, places, share, padded, waited)
+
+    def _chosen(self, lane: Lane) -> list[tuple[_Request, int]]:
+        """The texts of the next batch: the first request's longest, and what costs the least beside it."""
+        state = self.lanes[lane]
+        head = state.requests[0]
+        encoder, longest = head.encoder, head.items[head.order[0]]
+        candidates = (
+            (request, place)
+            for request in state.requests
+            if request.encoder is encoder
+            for place in islice(request.order, _LOOKED_AT)
+            if request.items[place].kind == longest.kind and encoder.part(request.items[place]) == encoder.part(longest)
+        )
+        waiting = list(islice(candidates, _IN_ORDER if encoder.packs else _LOOKED_AT))
+        budget = self._budget[lane]
+        if lane == "interactive":
+            budget = min(budget, max(_ENOUGH_TOKENS, state.waiting_tokens // self._processors))
+        if encoder.packs:
+            fitting = first([request.items[place].tokens for request, place in waiting], min(budget, _SEQUENCE_TOKENS))
+            return [waiting[place] for place in fitting]
+        anchor = waiting[0]
+        waiting.sort(key=lambda each: each[0].items[each[1]].tokens)
+        lengths = [request.items[place].tokens for request, place in waiting]
+        return waiting[around(lengths, waiting.index(anchor), budget)]
 
     def _drop_abandoned(self, state: LaneState) -> None:
         """Take out requests that have nothing left to run: complete, failed, or given up by their caller."""

@@ -14,10 +14,15 @@ class TorchBf16:
 
     name = "torch bf16"
     least_cosine = ROUNDED
+    packs = False
 
     def __init__(self, modules: Sequence[torch.nn.Module], device: torch.device) -> None:
         self._modules = [deepcopy(module).to(torch.bfloat16) for module in modules]
         self._device = device
+
+    def part(self, tokens: int) -> int:  # noqa: ARG002
+        """There is one."""
+        return 0
 
     def pooled(self, batch: Padded, share: Share) -> Vectors:  # noqa: ARG002
         """Pooled vectors of the batch; a GPU has no shares, and computes batches as they come."""

@@ -1,4 +1,7 @@
-"""Which of the texts that wait share a batch: those of nearly one length, because all are padded to the longest."""
+"""Which of the texts that wait share a batch.
+
+Where all are padded to the longest, those of nearly one length; where nothing is padded, those that came first.
+"""
 
 from collections.abc import Sequence
 
@@ -28,3 +31,16 @@ def around(lengths: Sequence[int], anchor: int, budget: int) -> slice:
         first, end = grown
         tokens += added
     return slice(first, end)
+
+
+def first(lengths: Sequence[int], budget: int) -> list[int]:
+    """The places of a batch out of texts of `lengths` in tokens, in the order in which they came.
+
+    The first text is always there; each other one that `budget` still has room for.
+    """
+    chosen, room = [0], budget - lengths[0]
+    for place in range(1, len(lengths)):
+        if lengths[place] <= room:
+            chosen.append(place)
+            room -= lengths[place]
+    return chosen
