@@ -20,6 +20,9 @@ from service.steps import Reached, unwatched
 
 log = logging.getLogger(__name__)
 
+# Python's own is 5 ms.
+_SWITCH_SECONDS = 0.0005
+
 _TRY = """
 ready on {base}
 
@@ -61,6 +64,9 @@ def serve(settings: Settings, reached: Reached = unwatched) -> int:
     # milliseconds; with them a quarter of a second, in which nothing is answered.
     gc.collect()
     gc.freeze()
+    # A query takes hold of the interpreter some ten times, and waits for it as often as long as this while a checkpoint
+    # is loaded beside it.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         core = Core(settings, reached)

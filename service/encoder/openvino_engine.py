@@ -109,11 +109,8 @@ class Conversions:
         place = self._kept.find(name, make)
         if place is None:
             converted = convert()
-            place = self._kept.keep(
-                name,
-                make,
-                lambda folder: openvino.save_model(converted, folder / _MODEL, compress_to_fp16=False),
-            )
+            # Both hold the interpreter all the while, and save_model looks through the weights once more.
+            place = self._kept.keep(name, make, lambda folder: openvino.serialize(converted, folder / _MODEL))
             if place is None:
                 return converted
         return openvino.Core().read_model(place / _MODEL)
