@@ -79,7 +79,8 @@ class Encoders:
     def _tried(self, encoder: Encoder) -> Sequence[tuple[Precision, Form]]:
         if self._choice == "torch":
             return []
-        forms: list[Form] = ["sequences", "rows"] if packing.fits(encoder) else ["rows"]
+        in_sequences = encoder.device.type == "cpu" and packing.fits(encoder)
+        forms: list[Form] = ["sequences", "rows"] if in_sequences else ["rows"]
         exact: list[tuple[Precision, Form]] = [("float", form) for form in forms]
         return [("int8", forms[0]), *exact] if self._choice == "int8" else exact
 

@@ -7,8 +7,8 @@ batch: bulk threads have the lowest priority there is, so that the kernel gives 
 a query. Bulk requests take turns.
 
 A batch holds texts of one encoder and one kind, that which has waited longest among them, of about one length where
-they are padded to the longest (`window`), and at most as many tokens (padding counted) as its lane allows; a text longer
-than that is a batch of its own. A batch is computed on one processor, because processors that share a batch wait for
+they are padded to the longest (`window`), and at most as many tokens (padding counted) as its lane allows; a longer
+text is a batch of its own. A batch is computed on one processor, because processors that share a batch wait for
 each other at every layer, and for whatever else runs on one of them. Only an interactive batch with no other beside or
 behind it has them all.
 """
