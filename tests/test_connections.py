@@ -179,3 +179,16 @@ def test_so_many_streams_are_open_and_no_more(small: Server) -> None:
                 return stream.status_code == 200
 
         until(accepted)
+
+
+@pytest.mark.parametrize("header", ["", "Connection: close\r\n"])
+def test_the_head_of_an_answer_comes_with_its_body(server: Server, header: str) -> None:
+    base = server.client.base_url
+    assert base.port is not None
+    for _ in range(20):
+        with socket.create_connection((base.host, base.port)) as connection:
+            connection.sendall(f"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n{header}\r\n".encode())
+            head, _, body = connection.recv(65_536).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200")
+        length = next(line for line in head.lower().splitlines() if line.startswith(b"content-length"))
+        assert len(body) == int(length.partition(b":")[2])
