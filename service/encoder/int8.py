@@ -5,7 +5,7 @@ transformers, with SmoothQuant (Xiao et al. 2023), calibrated on documents of th
 other documents give slightly other vectors. NNCF is an extra, `instar[int8]`.
 
 A single word, of which every vector of the model is made then, that one would change most (all-MiniLM-L6-v2: cosines
-from 0.96). Short texts go to a model that has int8 weights alone, and scales activations as they come, 64 of a token at
+from 0.94). Short texts go to a model that has int8 weights alone, and scales activations as they come, 64 of a token at
 a time (OpenVINO's dynamic quantisation): it changes a word by a tenth of that, and is the faster one for few tokens.
 """
 

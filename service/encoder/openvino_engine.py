@@ -104,10 +104,10 @@ class Conversions:
     def __init__(self, folder: Path) -> None:
         self._kept = Kept(folder)
 
-    def get(self, identity: str, precision: str, convert: Callable[[], Any]) -> Any:
-        """The OpenVINO model of that checkpoint and precision, which `convert` makes unless it is kept."""
+    def get(self, identity: str, kind: str, convert: Callable[[], Any]) -> Any:
+        """The OpenVINO model of that checkpoint and kind, which `convert` makes unless it is kept."""
         make = {"openvino": openvino.get_version()}
-        name = f"{identity}.{precision}"
+        name = f"{identity}.{kind}"
         place = self._kept.find(name, make)
         if place is None:
             converted = convert()

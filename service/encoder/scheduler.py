@@ -326,12 +326,13 @@ class Scheduler:
         state = self.lanes[lane]
         head = state.requests[0]
         encoder, longest = head.encoder, head.items[head.order[0]]
+        part = encoder.part(longest)
         candidates = (
             (request, place)
             for request in state.requests
             if request.encoder is encoder
             for place in islice(request.order, _LOOKED_AT)
-            if request.items[place].kind == longest.kind and encoder.part(request.items[place]) == encoder.part(longest)
+            if request.items[place].kind == longest.kind and encoder.part(request.items[place]) == part
         )
         waiting = list(islice(candidates, _IN_ORDER if encoder.packs else _LOOKED_AT))
         budget = self._budget[lane]
