@@ -26,8 +26,12 @@ _FIRST_EFFORT = 16
 # The most effort, whatever the size; from there on, as long as comparing one after the other takes longer.
 _MOST_EFFORT = 2048
 _PROBES = 200
-# With so many, what an effort finds of the probes' best is what it finds of questions' (`make bench-index`).
+# With so many, what an effort finds of the probes' best is what it finds of questions' (`make bench-index`), as long as
+# there are no more vectors than these; past them questions need more effort than any sum, growing with this power: of a
+# million vectors 1.6 times as much.
 _SUMMED = 4
+_SUMS_HOLD_TO = 100_000
+_QUESTIONS_OVER = 0.2
 # Vectors added at a time, between which building can be given up.
 _ADDED = 5000
 # Vectors that a graph's search looks at for each unit of effort, as many as comparing one after the other takes
@@ -159,20 +163,26 @@ def build(
 
 
 def _tune(graph: "faiss.IndexHNSWFlat", min_recall: float) -> tuple[int, float]:
-    """The least effort, rising by a quarter, at which recall@10 reaches `min_recall`, and that recall.
+    """The least effort, rising by a quarter, at which recall@10 of questions reaches `min_recall`, and that of probes.
 
     A question lies among the documents and near none of them, which is much harder for a graph than its own vectors
-    are; so is the sum of some documents. What scores as the tenth best is as good.
+    are; so is the sum of some documents, a probe. What scores as the tenth best is as good.
     """
     vectors = _held(graph)
     probes = vectors[np.random.default_rng(0).integers(len(vectors), size=(_SUMMED, _PROBES))].sum(axis=0)
     exact, _ = faiss.knn(probes, vectors, min(10, len(vectors)), metric=faiss.METRIC_INNER_PRODUCT)
-    effort, most = _FIRST_EFFORT, max(_MOST_EFFORT, len(vectors) // _LOOKED_AT)
-    while True:
+
+    def recall_at(effort: int) -> float:
         scores, _ = _walk(graph, probes, exact.shape[1], effort)
-        recall = float((scores >= exact[:, -1:] - _SAME).mean())
+        return float((scores >= exact[:, -1:] - _SAME).mean())
+
+    effort, most = _FIRST_EFFORT, max(_MOST_EFFORT, len(vectors) // _LOOKED_AT)
+    over: float = max(1.0, len(vectors) / _SUMS_HOLD_TO) ** _QUESTIONS_OVER
+    while True:
+        recall = recall_at(effort)
         if recall >= min_recall:
-            return effort, recall
+            raised = min(round(effort * over), most)
+            return raised, recall_at(raised) if raised > effort else recall
         if effort >= most:
             log.warning(
                 "the graph of %d vectors has a recall of %.3f at the highest effort that is allowed",
