@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from service import __version__
 from service.api import admin, contract, documents, events, failures, health, judgements, openai, search, tei
@@ -16,11 +17,14 @@ from service.api.keys import Keys
 from service.api.metrics import Measured, State
 from service.api.origin import OwnPages
 from service.api.protection import Protected
+from service.api.shortcut import Shortcut
 from service.api.streams import Streams
 from service.core import Core
 from service.errors import InstarError
 
 log = logging.getLogger(__name__)
+
+_HOT = ("/v1/embeddings", "/embed", "/search")
 
 
 def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], None]) -> FastAPI:
@@ -77,7 +81,15 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
     )
     app.state.core = core
     keys = Keys(core.keyring, core.allowances)
+    streams = Streams(core.settings.max_streams, core.stopping)
+    routers = [module.routes(core, keys) for module in (tei, openai, search, documents, judgements, health)]
+    routers += [module.routes(core, keys, streams) for module in (events, admin)]
     core.telemetry.registry.register(State(core))
+    if core.tracing.provider is None:
+        # FastAPI makes the spans of its routes itself.
+        hot = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+        hot = [route for route in hot if route.path in _HOT]
+        app.add_middleware(Shortcut, routes=hot, max_body=core.settings.max_body)
     app.add_middleware(OwnPages, keyring=core.keyring)
     app.add_middleware(Audited)
     app.add_middleware(Measured, telemetry=core.telemetry)
@@ -85,10 +97,7 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
     # A reload or an upload is for everyone, and goes on.
     app.add_middleware(HangUp, paths=("/embed", "/similarity", "/v1/", "/search", "/documents"))
     failures.install(app)
-    streams = Streams(core.settings.max_streams, core.stopping)
-    for module in (tei, openai, search, documents, judgements, health):
-        app.include_router(module.routes(core, keys))
-    for module in (events, admin):
-        app.include_router(module.routes(core, keys, streams))
+    for router in routers:
+        app.include_router(router)
     app.webhooks.include_router(events.webhooks())
     return app

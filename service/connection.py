@@ -49,6 +49,8 @@ class Connection(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self._deadline: asyncio.TimerHandle | None = None
         self._in_body = False
+        # Whether the bytes that came last had the end of a head in them, or belong to a body.
+        self._had_head = False
         self._size = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -56,17 +58,20 @@ class Connection(HttpToolsProtocol):
         self._begin()
 
     def data_received(self, data: bytes) -> None:
-        if not self._in_body and self._deadline is None:
-            self._begin()
+        self._had_head = self._in_body
         super().data_received(data)
-        if not self._in_body and self._deadline is not None:
-            self._size += len(data)
-            if self._size > HEAD_BYTES and not self.transport.is_closing():
-                self.send_400_response(f"The head of the request has more than {HEAD_BYTES} bytes: send fewer.")
+        # Most heads come whole, and need no timer.
+        if self._had_head:
+            return
+        if self._deadline is None:
+            self._begin()
+        self._size += len(data)
+        if self._size > HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response(f"The head of the request has more than {HEAD_BYTES} bytes: send fewer.")
 
     def on_headers_complete(self) -> None:
         self._end()
-        self._in_body = True
+        self._in_body = self._had_head = True
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:

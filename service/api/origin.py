@@ -6,6 +6,7 @@ leads to its page and then to 127.0.0.1 makes both one origin (DNS rebinding). `
 """
 
 import ipaddress
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -38,6 +39,7 @@ class OwnPages:
         await self._app(scope, receive, send)
 
 
+@lru_cache(maxsize=64)
 def _is_here(address: str) -> bool:
     """Whether an origin, or a host with or without a port, is this machine."""
     try:

@@ -95,7 +95,8 @@ class Encoder:
         self._padding: dict[Side | None, tuple[int, int, str] | None] = {
             side: _padding(self._first(side)) for side in _SIDES
         }
-        limits = {self._limit(side) for side in _SIDES if self._padding[side] is not None}
+        self._limits = {side: self._limit(side) for side in _SIDES if self._padding[side] is not None}
+        limits = set(self._limits.values())
         self._cut: Direction = model.tokenizer.truncation_side if limits else "right"
         self._tokenizers = {
             (limit, direction): _truncating(model.tokenizer, limit, direction)
@@ -152,7 +153,7 @@ class Encoder:
         if self._padding[side] is None:
             # Only an estimate is needed: forward gives the text to the model's own preprocessing.
             return [Prepared(kind, text, [], min(len(text) // 4 + 2, self.max_length)) for text in texts]
-        encoded = self._tokenizers[self._limit(side), cut or self._cut].encode_batch_fast(
+        encoded = self._tokenizers[self._limits[side], cut or self._cut].encode_batch_fast(
             [prompt + text for text in texts]
         )
         return [Prepared(kind, text, ids := found.ids, len(ids)) for text, found in zip(texts, encoded, strict=True)]
