@@ -249,7 +249,8 @@ def _index(settings: Settings, active: GenerationRecord, live: Seqs) -> tuple[Fi
 def _room(settings: Settings, corpus: _Corpus, size: int, missing: int) -> Iterator[Finding]:
     """Whether memory and disk will do."""
     dimensions = corpus.active.dimensions if corpus.active is not None else 0
-    needed = _PROCESS + resources.loading(size) + resources.indexing(len(corpus.live), dimensions)
+    loading = resources.loading(size, settings.engine)
+    needed = _PROCESS + loading + resources.indexing(len(corpus.live), dimensions)
     yield from _tried(lambda: _enough_memory(needed, settings.memory_reserve))
     if settings.data_dir.exists():
         storing = resources.storing(missing, dimensions)

@@ -240,7 +240,7 @@ class Reloads:
 
     async def _build(self, job: Job, checkpoint: Checkpoint) -> None:
         await self._enter(job, "load")
-        resources.require_memory(resources.loading(checkpoint.size), self._memory_reserve)
+        resources.require_memory(self._encoders.loading(checkpoint), self._memory_reserve)
         encoder = await to_its_end(partial(self._encoders.load_beside, checkpoint))
         self._reached("reload.loaded")
         await self._enter(job, "probe")

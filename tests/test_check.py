@@ -72,6 +72,17 @@ def test_too_little_room(place: Path, reserve: str, said: str) -> None:
     assert said in wrong(check.findings(settings(place, **{reserve: 1 << 60}), {}))
 
 
+def test_int8_needs_more_room_for_the_same_checkpoint(place: Path) -> None:
+    def memory(engine: str) -> int:
+        found = check.findings(settings(place, engine=engine), {})
+        text = next(finding.text for finding in found if "of memory are free" in finding.text)
+        return int(text.split()[-3].replace(",", ""))
+
+    # A larger one than tests have, whose loading is more than a MiB.
+    (place / "checkpoints" / "one" / "more.safetensors").write_bytes(bytes(100 << 20))
+    assert memory("int8") > memory("auto") + 200
+
+
 def test_checkpoints_that_are_none(place: Path) -> None:
     assert "is not there" in wrong(check.findings(settings(place, model="two"), {}))
     (place / "checkpoints" / "one" / "modules.json").write_text("[]")

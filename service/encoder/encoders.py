@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import torch
 
+from service import resources
 from service.checkpoint import Checkpoint
 from service.encoder import packing, probe
 from service.encoder.encoder import Encoder, Side
@@ -46,6 +47,10 @@ class Encoders:
         self._processors = processors
         self._sample = sample
         self._conversions = Conversions(folder)
+
+    def loading(self, checkpoint: Checkpoint) -> int:
+        """Bytes of memory that loading it takes."""
+        return resources.loading(checkpoint.size, self._choice)
 
     def load(self, checkpoint: Checkpoint) -> Encoder:
         """The encoder of `checkpoint`; raises CheckpointRefused if it cannot be loaded."""
