@@ -1,9 +1,11 @@
 """One connection: uvicorn's, which gives up on a request whose head does not end in time, or not at all (Slowloris).
 
-And the head of an answer leaves with its body: in one system call, and one packet for whoever waits for it.
+And the head of an answer leaves with its body: in one system call, and one packet for whoever waits for it. Who works
+on a request may be told that its caller has gone (`HANG_UPS`).
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -11,6 +13,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 HEAD_SECONDS = 10.0
 # nginx takes 32 kB, Node.js 16.
 HEAD_BYTES = 65_536
+# The extension (ASGI 3, "Extensions") that holds a set of functions, to be called when the connection is lost.
+HANG_UPS = "instar.hang_ups"
 
 
 class _Joining:
@@ -52,6 +56,7 @@ class Connection(HttpToolsProtocol):
         # Whether the bytes that came last had the end of a head in them, or belong to a body.
         self._had_head = False
         self._size = 0
+        self._hang_ups: set[Callable[[], None]] = set()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(cast(asyncio.Transport, _Joining(transport, self.loop)))
@@ -69,6 +74,11 @@ class Connection(HttpToolsProtocol):
         if self._size > HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response(f"The head of the request has more than {HEAD_BYTES} bytes: send fewer.")
 
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        extensions: dict[str, Any] = {HANG_UPS: self._hang_ups}
+        self.scope["extensions"] = extensions
+
     def on_headers_complete(self) -> None:
         self._end()
         self._in_body = self._had_head = True
@@ -77,10 +87,15 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._in_body = False
         super().on_message_complete()
+        if not self.pipeline:
+            # uvicorn pauses at a large body until more of it is asked for, and then hears of no end.
+            self.flow.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end()
         super().connection_lost(exc)
+        for hang_up in tuple(self._hang_ups):
+            hang_up()
 
     def _begin(self) -> None:
         self._size = 0
