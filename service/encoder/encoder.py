@@ -195,19 +195,25 @@ class Encoder:
         """
         side, prompt = batch[0].kind
         with torch.inference_mode():
-            if self._engine is None:
-                features = self._on_device(self._features(batch, side, prompt))
-                output = self._model(features, task=side)
-            else:
-                pooled = torch.from_numpy(self._engine.pooled(self.padded(batch), share)).to(self._device)
-                output = {"sentence_embedding": pooled}
-                for module in self._modules[self._shared :]:
-                    output = module(output, task=side) if isinstance(module, Router) else module(output)
-            vectors: Vectors = output["sentence_embedding"].float().cpu().numpy()
+            vectors = self._computed(batch, side, prompt, share)
         if not np.isfinite(vectors).all():
             raise EncodingFailed(
                 f"{self.checkpoint.id} gave a vector that is not finite: leave the text out, or reload another"
             )
+        return vectors
+
+    def _computed(self, batch: Sequence[Prepared], side: Side | None, prompt: str, share: Share) -> Vectors:
+        rest = self._modules[self._shared :]
+        if self._engine is None:
+            output = self._model(self._on_device(self._features(batch, side, prompt)), task=side)
+        else:
+            pooled = self._engine.pooled(self.padded(batch), share)
+            if not rest:
+                return pooled
+            output = {"sentence_embedding": torch.from_numpy(pooled).to(self._device)}
+            for module in rest:
+                output = module(output, task=side) if isinstance(module, Router) else module(output)
+        vectors: Vectors = output["sentence_embedding"].float().cpu().numpy()
         return vectors
 
     def token_vectors(self, texts: Sequence[str], prompt: str) -> list[Vectors]:

@@ -88,7 +88,9 @@ class Packing:
         found = self._model.infer(packed(batch), share)[: lengths.sum()]
         features: dict[str, Any]
         if self._means:
-            means = np.add.reduceat(found, np.cumsum(lengths) - lengths) / lengths[:, None].astype(np.float32)
+            means: Vectors = np.add.reduceat(found, np.cumsum(lengths) - lengths) / lengths[:, None].astype(np.float32)
+            if not self._rest:
+                return means
             features = {"sentence_embedding": torch.from_numpy(means)}
         else:
             tokens = np.zeros((*batch.mask.shape, found.shape[1]), dtype=np.float32)

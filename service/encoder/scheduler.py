@@ -255,7 +255,8 @@ class Scheduler:
                 # Its caller may give up at any moment, also between a check and this line, and another thread may
                 # have been the first to see that nothing is missing.
                 with suppress(InvalidStateError):
-                    request.future.set_result(np.stack([row for row in request.rows if row is not None]))
+                    rows = [row for row in request.rows if row is not None]
+                    request.future.set_result(rows[0][None] if len(rows) == 1 else np.stack(rows))
 
     def _measure(self, lane: Lane, share: Share, tokens: int, seconds: float) -> None:
         """Let the batch count for a tenth of the rate, so that it follows the load within a second or two."""
