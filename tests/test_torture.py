@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -61,20 +62,21 @@ def lose_a_document(history: History) -> None:
     del listing.answered[max(listing.answered.keys() - unsure(history))]
 
 
-def bring_back_a_deleted_document(history: History) -> None:
+def write_unseen(history: History, kind: str, asked: Callable[[str], dict[str, Any]]) -> None:
+    """Have a write to a document that is listed end just before the listing, which does not show it."""
     listing = last(history, "list")
-    # Whether a plan leaves one deleted for good depends on how its actors meet.
+    # Whether a plan leaves one deleted for good, or with two versions, depends on how its actors meet.
     identity = max(listing.answered.keys() - unsure(history))
     before = listing.start - 1e-6
-    history.add(Event("delete", "writer-0", before, before, "acknowledged", 200, {"ids": [identity]}, {}))
+    history.add(Event(kind, "writer-0", before, before, "acknowledged", 200, asked(identity), {}))
+
+
+def bring_back_a_deleted_document(history: History) -> None:
+    write_unseen(history, "delete", lambda identity: {"ids": [identity]})
 
 
 def show_a_former_version(history: History) -> None:
-    listing = last(history, "list")
-    # Whether a plan leaves one with two versions depends on how its actors meet.
-    identity = max(listing.answered.keys() - unsure(history))
-    before, newer = listing.start - 1e-6, {"texts": {identity: "parcel newer"}}
-    history.add(Event("put", "writer-0", before, before, "acknowledged", 200, newer, {}))
+    write_unseen(history, "put", lambda identity: {"texts": {identity: "parcel newer"}})
 
 
 def use_another_models_vector(history: History) -> None:
