@@ -87,8 +87,8 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
     core.telemetry.registry.register(State(core))
     if core.tracing.provider is None:
         # FastAPI makes the spans of its routes itself.
-        hot = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
-        hot = [route for route in hot if route.path in _HOT]
+        routes = (route for router in routers for route in router.routes)
+        hot = [route for route in routes if isinstance(route, APIRoute) and route.path in _HOT]
         app.add_middleware(Shortcut, routes=hot, max_body=core.settings.max_body)
     app.add_middleware(OwnPages, keyring=core.keyring)
     app.add_middleware(Audited)
