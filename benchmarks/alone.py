@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import lanes, texts
+from service import environment
 from service.encoder.engine import Lane
 
 
@@ -18,7 +19,7 @@ def rate(folder: Path, count: int, lane: Lane, *, words: int) -> float:
     """Texts per second, measured in a process of its own with the service's own settings of OpenMP."""
     run = subprocess.run(
         [sys.executable, "-m", "benchmarks.alone", str(folder), str(count), lane, str(words)],
-        env=os.environ | {"GOMP_SPINCOUNT": "1000"},
+        env=os.environ | environment.WANTED,
         capture_output=True,
         text=True,
         check=True,

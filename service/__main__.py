@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from service import key_command
+from service import environment, key_command
 from service.settings import Settings
 
 
@@ -29,10 +29,7 @@ def main() -> int:
         return key_command.run(given, settings.keys_path)
     if given.command == "restore":
         return _restore(given.file, settings)
-    # GNU's OpenMP, which torch computes with, lets threads that wait for each other spin for milliseconds. On a
-    # machine with anything else to do, they spin while the one they wait for cannot run, and encoding takes
-    # many times as long (docs/measurements.md). It reads this once, when torch loads it.
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    environment.prepare(os.environ)
     # After the settings, because it brings torch along: a wrong setting is said at once.
     from service.server import serve  # noqa: PLC0415
 

@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Self
 
+from service.environment import WANTED
+
 # What loading a model imports late.
 _LATE = (
     "service.server",
@@ -42,7 +44,7 @@ class Nursery:
         self._process = subprocess.Popen(
             [sys.executable, "-m", module],
             # As the service has it from its own start.
-            env=inherited | {"GOMP_SPINCOUNT": "1000"} | dict(environment or {}),
+            env=inherited | WANTED | dict(environment or {}),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

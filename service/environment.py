@@ -1,0 +1,21 @@
+"""What libraries that compute read from the environment when they are loaded, and what the service wants there.
+
+Their threads spin for milliseconds where they wait for each other. On a machine with anything else to do they spin
+while the one that they wait for cannot run, and take a processor from those who have something to compute.
+"""
+
+from collections.abc import MutableMapping
+
+WANTED = {
+    # GNU's OpenMP, for torch and FAISS: beside a busy neighbour encoding takes many times as long otherwise
+    # (docs/measurements.md).
+    "GOMP_SPINCOUNT": "1000",
+    # OpenBLAS, for NumPy, spins for longer than the time between two searches. What it is asked for is short.
+    "OPENBLAS_NUM_THREADS": "1",
+}
+
+
+def prepare(environment: MutableMapping[str, str]) -> None:
+    """Put it there, unless somebody wants something else."""
+    for name, value in WANTED.items():
+        environment.setdefault(name, value)
