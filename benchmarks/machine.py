@@ -17,6 +17,7 @@ def describe() -> dict[str, str]:
         "processor": names[0].partition(":")[2].strip() if names else platform.processor(),
         "cores": str(os.cpu_count()),
         "instructions": instructions(),
+        **({"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}),
         "python": platform.python_version(),
         **{name: version(name) for name in ("torch", "sentence-transformers", "faiss-cpu")},
     }
@@ -27,6 +28,11 @@ def instructions() -> str:
     known = torch.cpu.get_capabilities()
     bf16 = any(known.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
     return torch.backends.cpu.get_cpu_capability() + (" with bf16" if bf16 else "")
+
+
+def beside(results: Path) -> Path:
+    """That file; on a machine with a GPU another beside it."""
+    return results.with_stem(f"{results.stem}-gpu") if torch.cuda.is_available() else results
 
 
 def sizes_before(results: Path) -> list[dict[str, Any]]:

@@ -4,8 +4,6 @@ import asyncio
 import logging
 from datetime import UTC, datetime
 
-import torch
-
 from service import backup, resources, sample, tracing
 from service.activation import Activation
 from service.allowance import Allowances
@@ -16,6 +14,7 @@ from service.corpus.documents import DEFAULT_COLLECTION, Documents
 from service.corpus.judgements import Judgements
 from service.corpus.keywords import Keywords
 from service.corpus.records import Records
+from service.encoder import device
 from service.encoder.encoders import Encoders
 from service.encoder.scheduler import Scheduler
 from service.encoding import Encoding
@@ -67,12 +66,12 @@ class Core:
         self.judgements = Judgements(self._database)
         self.generations = Generations(aliases=settings.aliases)
         processors = settings.processors or resources.processors()
+        kind = device.here()
         self.telemetry = Telemetry()
         self.scheduler = Scheduler(
-            # A GPU computes one batch at a time with all that it has.
-            processors=1 if torch.cuda.is_available() else processors,
-            batch_tokens=settings.batch_tokens,
-            bulk_batch_tokens=settings.bulk_batch_tokens,
+            processors=kind.batches or processors,
+            batch_tokens=settings.batch_tokens or kind.tokens["interactive"],
+            bulk_batch_tokens=settings.bulk_batch_tokens or kind.tokens["bulk"],
             queue_tokens=settings.queue_tokens,
             queue_seconds=settings.queue_seconds,
             observe=self.telemetry.encoded,

@@ -80,9 +80,16 @@ class Settings(BaseSettings):
         " `torch`: always that; `int8`: quantised on the corpus, where that keeps a cosine of 0.99, else as `auto`",
     )
     processors: int = Field(0, ge=0, description="processors to compute on; 0: all that this process may use")
-    batch_tokens: int = Field(1024, ge=1, description="most tokens in one interactive batch; more in a request is bulk")
-    bulk_batch_tokens: int = Field(
-        512, ge=1, description="most tokens in one bulk batch, for which a write waits during a reload"
+    batch_tokens: int | None = Field(
+        None,
+        ge=1,
+        description="most tokens in one interactive batch; more in a request is bulk; none: 1,024, and 8,192 on GPUs",
+    )
+    bulk_batch_tokens: int | None = Field(
+        None,
+        ge=1,
+        description="most tokens in one bulk batch, for which a write waits during a reload; none: 512, and 32,768 on"
+        " GPUs",
     )
     queue_seconds: float = Field(
         5, gt=0, description="time that what waits in a lane may take to encode before callers get 429"

@@ -12,7 +12,7 @@ from service.job import ENDS, JobState
 from service.shadow import Compared
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-_TOKENS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
+_TOKENS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16_384, 32_768)
 
 
 class Telemetry:

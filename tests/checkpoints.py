@@ -39,9 +39,11 @@ def tiny(
     dimensions: int = 32,
     prompts: dict[str, str] | None = None,
     truncate_dim: int | None = None,
+    positions: int = 128,
 ) -> Path:
     """A random model of two layers with the base model's tokenizer."""
-    return save(tiny_model(folder.with_name(folder.name + ".parts"), seed, dimensions, prompts, truncate_dim), folder)
+    parts = folder.with_name(folder.name + ".parts")
+    return save(tiny_model(parts, seed, dimensions, prompts, truncate_dim, positions), folder)
 
 
 def tiny_model(
@@ -50,6 +52,7 @@ def tiny_model(
     dimensions: int = 32,
     prompts: dict[str, str] | None = None,
     truncate_dim: int | None = None,
+    positions: int = 128,
 ) -> SentenceTransformer:
     torch.manual_seed(seed)
     tokenizer = AutoTokenizer.from_pretrained(str(base()))
@@ -59,11 +62,11 @@ def tiny_model(
         num_hidden_layers=2,
         num_attention_heads=2,
         intermediate_size=2 * dimensions,
-        max_position_embeddings=128,
+        max_position_embeddings=positions,
     )
     BertModel(config).save_pretrained(str(parts))
     tokenizer.save_pretrained(str(parts))
-    transformer = Transformer(str(parts), max_seq_length=64)
+    transformer = Transformer(str(parts), max_seq_length=min(64, positions))
     shutil.rmtree(parts)
     pooling = Pooling(transformer.get_embedding_dimension(), pooling_mode="mean")
     return SentenceTransformer(modules=[transformer, pooling], prompts=prompts, truncate_dim=truncate_dim, device="cpu")

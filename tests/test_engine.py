@@ -237,7 +237,7 @@ def test_bf16_is_a_copy_that_gives_the_vectors_of_fp32() -> None:
     items = encoder.prepare(TEXTS, "document")
     expected = encoder.finish(encoder.forward(items))
     # On a CPU, where it is slow and never chosen.
-    encoder.use(TorchBf16(encoder.convertible(), encoder.device))
+    encoder.use(TorchBf16(encoder.convertible(), encoder.device, encoder.padded(items), encoder.max_length))
     found = encoder.finish(encoder.forward(items))
     assert encoder.engine == "torch bf16"
     assert not np.array_equal(found, expected)

@@ -21,6 +21,7 @@ class Recorder:
     """Stands for an encoder: a text's vector is its number of tokens; notes each batch, and can be held."""
 
     dimensions = 1
+    overhead = 16
 
     def __init__(self, *, packs: bool = False) -> None:
         self.packs = packs

@@ -8,25 +8,27 @@ from service.encoder.window import around, first
 LENGTHS = st.lists(st.integers(1, 600), min_size=1, max_size=60).map(sorted)
 
 
-@given(LENGTHS, st.data(), st.integers(1, 1024))
-def test_a_batch_holds_its_anchor_and_keeps_to_the_budget(lengths: list[int], data: st.DataObject, budget: int) -> None:
+@given(LENGTHS, st.data(), st.integers(1, 1024), st.sampled_from((16, 4096)))
+def test_a_batch_holds_its_anchor_and_keeps_to_the_budget(
+    lengths: list[int], data: st.DataObject, budget: int, overhead: int
+) -> None:
     anchor = data.draw(st.integers(0, len(lengths) - 1))
-    chosen = around(lengths, anchor, budget)
+    chosen = around(lengths, anchor, budget, overhead)
     assert chosen.start <= anchor < chosen.stop
     batch = lengths[chosen]
     assert len(batch) == 1 or max(batch) * len(batch) <= budget
-    assert len(batch) == 1 or max(batch) * len(batch) - sum(batch) <= 16 + 0.15 * sum(batch)
+    assert len(batch) == 1 or max(batch) * len(batch) - sum(batch) <= overhead + 0.15 * sum(batch)
 
 
 @given(st.integers(1, 64), st.integers(1, 40), st.integers(0, 39), st.integers(64, 1024))
 def test_equal_texts_fill_the_budget(length: int, count: int, anchor: int, budget: int) -> None:
-    chosen = around([length] * count, min(anchor, count - 1), budget)
+    chosen = around([length] * count, min(anchor, count - 1), budget, 16)
     assert chosen.stop - chosen.start == min(count, budget // length)
 
 
 def test_short_texts_do_not_wait_for_long_ones() -> None:
-    assert around([8, 9, 10, 200, 210], 0, 1024) == slice(0, 3)
-    assert around([8, 9, 10, 200, 210], 3, 1024) == slice(3, 5)
+    assert around([8, 9, 10, 200, 210], 0, 1024, 16) == slice(0, 3)
+    assert around([8, 9, 10, 200, 210], 3, 1024, 16) == slice(3, 5)
 
 
 @given(st.lists(st.integers(1, 600), min_size=1, max_size=60), st.integers(1, 1024))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+import torch
 
 from benchmarks import base
 
@@ -68,26 +69,16 @@ class Running:
 def peers(folder: Path) -> list[Peer]:
     """Instar first; `folder` is for their files."""
     install_infinity()
-    onnx = folder / "onnx"
     offline = {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "INFINITY_ANONYMOUS_USAGE_STATS": "0"}
-    export = [_INFINITY / "bin/python", Path(__file__).with_name("export_onnx.py"), base.folder(), onnx]
-    subprocess.run(export, env=os.environ | offline, check=True, stderr=subprocess.DEVNULL)
-    infinity = [str(_INFINITY / "bin/infinity_emb"), "v2", "--port", "{port}", "--device", "cpu", "--model-id"]
-    int8 = _instar("Instar, int8", folder / "int8", INSTAR_ENGINE="int8", INSTAR_SAMPLE="true")
-    # It is calibrated on the corpus, which a first start has to bring.
-    with running(int8):
-        pass
-    return [
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+
+    def infinity(name: str, model: Path, *engine: str) -> Peer:
+        command = [str(_INFINITY / "bin/infinity_emb"), "v2", "--port", "{port}", "--device", device]
+        return Peer(name, [*command, "--model-id", str(model), *engine], "/embeddings", "/health", offline)
+
+    found = [
         _instar("Instar", folder / "data"),
-        int8,
-        Peer(
-            "Infinity, torch",
-            [*infinity, str(base.folder()), "--engine", "torch", "--no-bettertransformer"],
-            "/embeddings",
-            "/health",
-            offline,
-        ),
-        Peer("Infinity, ONNX", [*infinity, str(onnx), "--engine", "optimum"], "/embeddings", "/health", offline),
+        infinity("Infinity, torch", base.folder(), "--engine", "torch", "--no-bettertransformer"),
         Peer(
             "FastAPI tutorial",
             [sys.executable, "-m", "benchmarks.peers.tutorial", str(base.folder()), "{port}"],
@@ -96,6 +87,16 @@ def peers(folder: Path) -> list[Peer]:
             offline,
         ),
     ]
+    if device == "cuda":
+        return found
+    onnx = folder / "onnx"
+    export = [_INFINITY / "bin/python", Path(__file__).with_name("export_onnx.py"), base.folder(), onnx]
+    subprocess.run(export, env=os.environ | offline, check=True, stderr=subprocess.DEVNULL)
+    int8 = _instar("Instar, int8", folder / "int8", INSTAR_ENGINE="int8", INSTAR_SAMPLE="true")
+    # It is calibrated on the corpus, which a first start has to bring.
+    with running(int8):
+        pass
+    return [found[0], int8, found[1], infinity("Infinity, ONNX", onnx, "--engine", "optimum"), *found[2:]]
 
 
 def _instar(name: str, data: Path, **settings: str) -> Peer:

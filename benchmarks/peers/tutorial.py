@@ -20,7 +20,7 @@ class EmbeddingsRequest(BaseModel):
 
 def main() -> None:
     """Serve the model in the folder."""
-    model = SentenceTransformer(sys.argv[1], device="cpu")
+    model = SentenceTransformer(sys.argv[1])
     app = FastAPI()
 
     @app.get("/health")

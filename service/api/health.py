@@ -170,7 +170,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             "served_model_name": generation.model,
             "model_type": {"embedding": {"pooling": generation.encoder.pooling}},
             "max_input_length": generation.encoder.max_length,
-            "max_batch_tokens": core.settings.batch_tokens,
+            "max_batch_tokens": core.scheduler.budget["interactive"],
             "max_batch_requests": None,
             "max_client_batch_size": core.settings.max_inputs,
             "max_concurrent_requests": None,

@@ -22,6 +22,7 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from service.checkpoint import Checkpoint, document_prompt
+from service.encoder import device
 from service.encoder.engine import Engine, Padded, Share, Unsuitable, Vectors
 from service.errors import CheckpointRefused, EncodingFailed, InvalidRequest
 
@@ -266,6 +267,11 @@ class Encoder:
     def packs(self) -> bool:
         """Whether texts of all lengths share a batch for nothing."""
         return self._engine is not None and self._engine.packs
+
+    @property
+    def overhead(self) -> int:
+        """The time that a batch takes besides its tokens', as a number of tokens."""
+        return device.of(self._device).overhead
 
     def part(self, item: Prepared) -> int:
         """Of the engine, that computes the text; texts of another share no batch for a gain."""

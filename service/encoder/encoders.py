@@ -96,7 +96,11 @@ class Encoders:
         if precision == "int8":
             raise Unsuitable("int8 is for CPUs")
         if encoder.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
-            return TorchBf16(modules, encoder.device)
+            example = encoder.padded(encoder.prepare(probe.TEXTS, "document"))
+            try:
+                return TorchBf16(modules, encoder.device, example, encoder.max_length)
+            except torch.OutOfMemoryError as error:
+                raise Unsuitable(f"the GPU has no room for it in bf16 ({error})") from error
         raise Unsuitable(f"there is no other engine for {encoder.device.type}")
 
     def _on_cpu(

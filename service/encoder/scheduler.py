@@ -40,8 +40,9 @@ log = logging.getLogger(__name__)
 
 Observe = Callable[[Lane, int, float, Sequence[float]], None]
 
-# Texts, of those that have waited longest, out of which a batch is formed: by length, and in the order of arrival.
-_LOOKED_AT, _IN_ORDER = 256, 48
+# Texts, of those that have waited longest, out of which a batch is formed: by length, and in the order of arrival. By
+# length there are more to choose from for a large budget, one for each so many tokens.
+_LOOKED_AT, _IN_ORDER, _PER_TEXT = 256, 48, 16
 # Tokens with which a batch has most of the rate that a larger one has (`make bench-budget`). What waits in the
 # interactive lane is shared out among the processors in batches of at least so many.
 _ENOUGH_TOKENS = 128
@@ -108,7 +109,7 @@ class Scheduler:
         each request whose first it was had waited."""
         self._observe = observe
         self._tracing = traced or Tracing()
-        self._budget: dict[Lane, int] = {"interactive": batch_tokens, "bulk": bulk_batch_tokens}
+        self.budget: dict[Lane, int] = {"interactive": batch_tokens, "bulk": bulk_batch_tokens}
         self._queue_tokens = queue_tokens
         self._queue_seconds = queue_seconds
         self._lock = threading.Lock()
@@ -146,7 +147,7 @@ class Scheduler:
 
     def lane_for(self, items: Sequence[Prepared]) -> Lane:
         """Bulk for more than one interactive batch can hold, so that no request fills that lane alone."""
-        return "interactive" if sum(item.tokens for item in items) <= self._budget["interactive"] else "bulk"
+        return "interactive" if sum(item.tokens for item in items) <= self.budget["interactive"] else "bulk"
 
     def submit(
         self, encoder: Encoder, items: Sequence[Prepared], lane: Lane, *, patient: bool = False
@@ -204,7 +205,7 @@ class Scheduler:
         state = self.lanes[lane]
         if lane == "interactive":
             return state.waiting_tokens
-        turn = self._budget[lane]
+        turn = self.budget[lane]
         turns = -(-tokens // turn)
         return sum(min(other.waiting_tokens, turn if other.patient else turns * turn) for other in state.requests)
 
@@ -303,7 +304,8 @@ class Scheduler:
                 if len(request.order) == len(request.items)
             ]
             lengths = [request.items[place].tokens for request, place in places]
-            for request, place in places:
+            # Longest first, as they stand there, so that it is the front from which most are taken.
+            for request, place in reversed(places):
                 request.order.remove(place)
                 request.waiting_tokens -= request.items[place].tokens
             if lane == "bulk":
@@ -328,24 +330,26 @@ class Scheduler:
         head = state.requests[0]
         encoder, longest = head.encoder, head.items[head.order[0]]
         part = encoder.part(longest)
+        budget = self.budget[lane]
+        looked_at = max(_LOOKED_AT, budget // _PER_TEXT)
         candidates = (
             (request, place)
             for request in state.requests
             if request.encoder is encoder
-            for place in islice(request.order, _LOOKED_AT)
+            for place in islice(request.order, looked_at)
             if request.items[place].kind == longest.kind and encoder.part(request.items[place]) == part
         )
-        waiting = list(islice(candidates, _IN_ORDER if encoder.packs else _LOOKED_AT))
-        budget = self._budget[lane]
+        waiting = list(islice(candidates, _IN_ORDER if encoder.packs else looked_at))
         if lane == "interactive":
-            budget = min(budget, max(_ENOUGH_TOKENS, state.waiting_tokens // self._processors))
+            enough = max(_ENOUGH_TOKENS, encoder.overhead)
+            budget = min(budget, max(enough, state.waiting_tokens // self._processors))
         if encoder.packs:
             fitting = first([request.items[place].tokens for request, place in waiting], min(budget, _SEQUENCE_TOKENS))
             return [waiting[place] for place in fitting]
         anchor = waiting[0]
         waiting.sort(key=lambda each: each[0].items[each[1]].tokens)
         lengths = [request.items[place].tokens for request, place in waiting]
-        return waiting[around(lengths, waiting.index(anchor), budget)]
+        return waiting[around(lengths, waiting.index(anchor), budget, encoder.overhead)]
 
     def _drop_abandoned(self, state: LaneState) -> None:
         """Take out requests that have nothing left to run: complete, failed, or given up by their caller."""

@@ -5,17 +5,16 @@ Where all are padded to the longest, those of nearly one length; where nothing i
 
 from collections.abc import Sequence
 
-# A batch takes, besides its tokens, about the time of so many of them (`make bench-budget`). More padding than that
-# and a share of the batch costs more than another batch.
-_FREE_PADDING = 16
+# More padding than this share of a batch, and than a batch takes besides its tokens, costs more than another batch.
 _PADDING_SHARE = 0.15
 
 
-def around(lengths: Sequence[int], anchor: int, budget: int) -> slice:
+def around(lengths: Sequence[int], anchor: int, budget: int, overhead: int) -> slice:
     """The places of a batch that holds the text at `anchor`, out of texts with ascending `lengths` in tokens.
 
-    It grows towards the side that takes less padding, as long as that costs less than another batch would, and
-    the batch with its padding holds at most `budget` tokens. A text that is longer is alone.
+    It grows towards the side that takes less padding, as long as that costs less than another batch would, which takes
+    the time of `overhead` tokens besides its own, and the batch with its padding holds at most `budget` tokens. A text
+    that is longer is alone.
     """
     first, end = anchor, anchor + 1
     tokens = lengths[anchor]
@@ -26,7 +25,7 @@ def around(lengths: Sequence[int], anchor: int, budget: int) -> slice:
         else:
             grown, added, width = (first, end + 1), lengths[end], lengths[end]
         padded = width * (grown[1] - grown[0])
-        if padded > budget or padded - tokens - added > _FREE_PADDING + _PADDING_SHARE * tokens:
+        if padded > budget or padded - tokens - added > overhead + _PADDING_SHARE * tokens:
             break
         first, end = grown
         tokens += added
