@@ -23,13 +23,14 @@ class Recorder:
     dimensions = 1
     overhead = 16
 
-    def __init__(self, *, packs: bool = False) -> None:
+    def __init__(self, *, packs: bool = False, yields: bool = True) -> None:
         self.packs = packs
+        self.yields = yields
         self.batches: list[list[str]] = []
         self.gate = threading.Event()
         self.gate.set()
         self.began = threading.Semaphore(0)
-        self.priority = 0
+        self.policy = -1
         self.shares: list[Share] = []
         self.broken = False
 
@@ -44,7 +45,7 @@ class Recorder:
         self.shares.append(share)
         self.began.release()
         self.gate.wait(10)
-        self.priority = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+        self.policy = os.sched_getscheduler(threading.get_native_id())
         if any(item.text == "bad" for item in batch):
             raise EncodingFailed("no vector")
         if self.broken or any(item.text == "poison" for item in batch):
@@ -92,12 +93,15 @@ def test_no_lane_waits_for_the_other(scheduler: Scheduler, held: Lane, free: Lan
     recorder.gate.set()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux only")
-def test_bulk_runs_at_the_lowest_priority_and_interactive_at_that_of_the_process(scheduler: Scheduler) -> None:
-    recorder = Recorder()
-    for lane, priority in (("bulk", 19), ("interactive", os.getpriority(os.PRIO_PROCESS, 0))):
-        scheduler.submit(cast(Encoder, recorder), [text("t")], cast(Lane, lane)).result(10)
-        assert recorder.priority == priority
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have policies of their own on Linux only")
+@pytest.mark.parametrize("yields", [True, False])
+def test_bulk_runs_at_the_lowest_priority_unless_it_yields_by_itself(scheduler: Scheduler, yields: bool) -> None:
+    recorder = Recorder(yields=yields)
+    own = os.sched_getscheduler(0)
+    lanes: tuple[tuple[Lane, int], ...] = (("bulk", own if yields else os.SCHED_IDLE), ("interactive", own))
+    for lane, policy in lanes:
+        scheduler.submit(cast(Encoder, recorder), [text("t")], lane).result(10)
+        assert recorder.policy == policy
 
 
 def test_texts_of_one_length_share_a_batch_and_the_first_come_goes_first(scheduler: Scheduler) -> None:

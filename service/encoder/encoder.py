@@ -269,6 +269,14 @@ class Encoder:
         return self._engine is not None and self._engine.packs
 
     @property
+    def yields(self) -> bool:
+        """Whether a spare batch takes by itself what others leave, on threads of its engine or on a GPU.
+
+        Otherwise it is computed on the thread that calls, which must have the priority for that.
+        """
+        return self._engine is not None or self._device.type == "cuda"
+
+    @property
     def overhead(self) -> int:
         """The time that a batch takes besides its tokens', as a number of tokens."""
         return device.of(self._device).overhead

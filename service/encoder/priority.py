@@ -9,6 +9,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
+# Where there are no policies, as in gVisor.
 _LOWEST = 19
 _T = TypeVar("_T")
 
@@ -25,10 +26,18 @@ def at_once(function: Callable[[], _T], /) -> _T:
 
 
 def lower_priority() -> None:
-    """Let the kernel prefer every other thread to this one; the threads that are started from it inherit that."""
-    # Only Linux has priorities of threads in this call (setpriority(2), "C library/kernel differences").
+    """Let the kernel prefer every other thread to this one; the threads that are started from it inherit that.
+
+    SCHED_IDLE (sched(7)): whoever wakes up runs at once in its place. Of a thread that is only nice, EEVDF lets a part
+    of its slice pass first.
+    """
+    # Only Linux has policies and priorities of threads in these calls (setpriority(2), "C library/kernel differences").
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST)
+        thread = threading.get_native_id()
+        try:
+            os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
+        except OSError:
+            os.setpriority(os.PRIO_PROCESS, thread, _LOWEST)
 
 
 def at_lowest_priority(function: Callable[[], _T], /) -> _T:

@@ -3,7 +3,7 @@
 Requests that arrive together are batched together, whoever sent them. The interactive lane, where
 somebody waits for an answer to a question, and the bulk lane, which holds documents to be written or embedded
 again and large requests, run beside each other, each with a thread for every processor. A query waits behind no bulk
-batch: bulk threads have the lowest priority there is, so that the kernel gives the cores at once to whoever serves
+batch: bulk is computed at the lowest priority there is, so that the kernel gives the cores at once to whoever serves
 a query. Bulk requests take turns.
 
 A batch holds texts of one encoder and one kind, that which has waited longest among them, of about one length where
@@ -19,7 +19,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -119,6 +119,7 @@ class Scheduler:
         self.ailment: str | None = None
         self.lanes: dict[Lane, LaneState] = {lane: LaneState() for lane in LANES}
         self._processors = processors
+        self._lowest = ThreadPoolExecutor(processors, thread_name_prefix="instar-lowest", initializer=lower_priority)
         self._threads = [self._thread(lane) for lane in LANES for _ in range(processors)]
 
     def start(self) -> None:
@@ -140,6 +141,7 @@ class Scheduler:
                 waits.notify_all()
         for thread in self._threads:
             thread.join()
+        self._lowest.shutdown()
         for lane in self.lanes.values():
             for request in lane.requests:
                 with suppress(InvalidStateError):
@@ -210,8 +212,6 @@ class Scheduler:
         return sum(min(other.waiting_tokens, turn if other.patient else turns * turn) for other in state.requests)
 
     def _run(self, lane: Lane) -> None:
-        if lane == "bulk":
-            lower_priority()
         while True:
             with self._lock:
                 while not self._stopping and not self.lanes[lane].requests:
@@ -226,8 +226,6 @@ class Scheduler:
         if batch is None:
             return
         items = [request.items[place] for request, place in batch.places]
-        # For torch, which keeps this for each thread.
-        torch.set_num_threads(self._processors if batch.share == "whole" else 1)
         requests = {id(request): request for request, _ in batch.places}.values()
         about = {"instar.lane": lane, "instar.texts": len(items), "instar.tokens": batch.padded}
         began = time.perf_counter()
@@ -271,22 +269,38 @@ class Scheduler:
         torch does not always recover from a moment without memory: what it could not make then is missing for good.
         """
         try:
-            return encoder.forward(items, share)
+            return self._compute(encoder, items, share)
         except (RuntimeError, MemoryError) as error:
             log.warning("a batch failed: %s", error)
             try:
-                encoder.forward(encoder.prepare([_PLAIN_TEXT], "document"), share)
+                self._compute(encoder, encoder.prepare([_PLAIN_TEXT], "document"), share)
             except (RuntimeError, MemoryError) as again:
                 self.ailment = f"{type(again).__name__}: {again}"
                 raise EncoderFailed(
                     "the encoder fails: try again in a while; if it goes on, restart the service"
                 ) from again
             try:
-                return encoder.forward(items, share)
+                return self._compute(encoder, items, share)
             except (RuntimeError, MemoryError) as again:
                 raise EncodingFailed(
                     f"the model fails on these texts ({again}): try them one by one to find out which"
                 ) from again
+
+    def _compute(self, encoder: Encoder, items: Sequence[Prepared], share: Share) -> Vectors:
+        """The vectors, at the priority of the share.
+
+        Only computing has the lowest one. A thread that has it all the time, and is put off while it has the
+        interpreter, puts off everybody.
+        """
+
+        def compute() -> Vectors:
+            # For torch, which keeps this for each thread.
+            torch.set_num_threads(self._processors if share == "whole" else 1)
+            return encoder.forward(items, share)
+
+        if share == "spare" and not encoder.yields:
+            return self._lowest.submit(compute).result()
+        return compute()
 
     def _take(self, lane: Lane) -> _Batch | None:
         """Form the next batch."""
