@@ -25,9 +25,12 @@ REPORT = Path(__file__).parent.parent / "docs" / "measurements.md"
 README = Path(__file__).parent.parent / "README.md"
 _TABLE = re.compile(r"(?<=<!-- written by `make report` -->\n).*?(?=\n<!-- -->)", re.DOTALL)
 
+_ON_GPUS = "_on_gpus"
 _BENCHMARKS: dict[str, Any] = {
     "embedding": embedding,
     "budget": budget,
+    "embedding_on_gpus": embedding,
+    "budget_on_gpus": budget,
     "swap": swap,
     "index": index,
     "filters": filters,
@@ -59,6 +62,17 @@ tutorial has it.
 `make bench-budget`. The engine alone. The curves are flat around the defaults, so nothing is tuned at the first start.
 
 {budget}
+
+## On a GPU
+
+The same two commands on a machine with one, without the engines that are for processors. Infinity, too, computes in
+bf16.
+
+{embedding_on_gpus}
+
+## Batches on a GPU
+
+{budget_on_gpus}
 
 ## The swap
 
@@ -171,7 +185,10 @@ def build() -> str:
 def _filled(section: str) -> str:
     (name,) = re.findall(r"{(\w+)}", section)
     benchmark = _BENCHMARKS[name]
-    return section.format(**{name: benchmark.table(_results(benchmark.RESULTS))}) if benchmark.RESULTS.exists() else ""
+    results: Path = benchmark.RESULTS
+    if name.endswith(_ON_GPUS):
+        results = results.with_stem(f"{results.stem}-gpu")
+    return section.format(**{name: benchmark.table(_results(results))}) if results.exists() else ""
 
 
 def _results(path: Path) -> dict[str, Any]:
