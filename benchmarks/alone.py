@@ -16,7 +16,7 @@ from service.encoder.engine import Lane
 
 
 def rate(folder: Path, count: int, lane: Lane, *, words: int) -> float:
-    """Texts per second, measured in a process of its own with the service's own settings of OpenMP."""
+    """Texts per second, measured in a process of its own with the service's own environment."""
     run = subprocess.run(
         [sys.executable, "-m", "benchmarks.alone", str(folder), str(count), lane, str(words)],
         env=os.environ | environment.WANTED,

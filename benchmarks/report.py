@@ -63,14 +63,16 @@ tutorial has it.
 
 {budget}
 
-## On a GPU
+## Embeddings over HTTP, on a GPU
 
-The same two commands on a machine with one, without the engines that are for processors. Infinity, too, computes in
+`make bench-embedding` on a machine with one, without the engines that are for processors. Infinity, too, computes in
 bf16.
 
 {embedding_on_gpus}
 
 ## Batches on a GPU
+
+`make bench-budget` on a machine with one (H200).
 
 {budget_on_gpus}
 
