@@ -239,7 +239,7 @@ def _read(settings: Settings, active: GenerationRecord | None, unpacked: Path) -
 def _index(settings: Settings, active: GenerationRecord, live: Seqs) -> tuple[Finding, int]:
     """Whether each document has its vector, and how many have none."""
     path = settings.data_dir / "vectors" / f"{active.fingerprint}.db"
-    missing = len(np.setdiff1d(live, vectors.stored(path)))
+    missing = len(np.setdiff1d(live, vectors.stored(path), assume_unique=True))
     text = "every document has its vector"
     if missing:
         text = f"{missing} documents have no vector that can be read: the start embeds them before it is ready"

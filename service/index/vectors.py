@@ -12,6 +12,7 @@ import threading
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +71,8 @@ class VectorStore:
 
     def missing(self, seqs: Seqs) -> Seqs:
         """Those of `seqs` (ascending) that have no vector yet."""
-        return np.setdiff1d(seqs, self._stored("SELECT seq FROM vectors INDEXED BY numbers ORDER BY seq"))
+        stored = self._stored("SELECT seq FROM vectors INDEXED BY numbers ORDER BY seq")
+        return np.setdiff1d(seqs, stored, assume_unique=True)
 
     def get(self, seqs: Seqs) -> Vectors | None:
         """The vectors (n, dimensions) of ascending `seqs`, or None if one of them is missing or damaged."""
@@ -88,7 +90,7 @@ class VectorStore:
     def prune(self, live: Seqs, high: int) -> None:
         """Forget all vectors up to the sequence number `high` but those of `live` (ascending)."""
         have = self._stored("SELECT seq FROM vectors INDEXED BY numbers WHERE seq <= ? ORDER BY seq", high)
-        self.drop(np.setdiff1d(have, live).tolist())
+        self.drop(np.setdiff1d(have, live, assume_unique=True).tolist())
 
     def drop(self, seqs: Sequence[int]) -> None:
         """Forget the vectors of documents that are gone; nothing once it is closed."""
@@ -138,10 +140,10 @@ class VectorStore:
         self.drop(damaged)
 
     def _stored(self, statement: str, *values: int) -> Seqs:
-        rows: list[tuple[int]] = []
+        seqs: list[int] = []
         with self._using() as connection:
-            rows = connection.execute(statement, values).fetchall()
-        return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
+            seqs = list(chain.from_iterable(connection.execute(statement, values)))
+        return np.array(seqs, dtype=np.int64)
 
     @contextmanager
     def _using(self) -> Iterator[sqlite3.Connection]:
