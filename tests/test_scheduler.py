@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
@@ -147,6 +148,10 @@ def test_a_batch_has_all_processors_only_when_no_other_is_beside_or_behind_it() 
     recorder.gate.set()
     for future in futures:
         future.result(10)
+    # The first is not among them.
+    until = time.monotonic() + 10
+    while scheduler.lanes["interactive"].running and time.monotonic() < until:
+        time.sleep(0.001)
     scheduler.submit(encoder, [text("in bulk")], "bulk").result(10)
     scheduler.submit(encoder, [text("by itself")], "interactive").result(10)
     scheduler.stop()
