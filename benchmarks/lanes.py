@@ -9,7 +9,6 @@ from typing import Any
 
 from benchmarks import texts
 from service import checkpoint, resources
-from service.encoder import device
 from service.encoder.encoder import Encoder, Prepared
 from service.encoder.encoders import Encoders
 from service.encoder.engine import Lane
@@ -25,14 +24,7 @@ def running(folder: Path, **changed: Any) -> Iterator[tuple[Encoder, Scheduler]]
     with tempfile.TemporaryDirectory() as engines:
         encoders = Encoders(settings.engine, Path(engines), processors, texts.passages)
         encoder = encoders.load(checkpoint.read(folder, folder.name))
-    kind = device.here()
-    scheduler = Scheduler(
-        processors=kind.batches or processors,
-        batch_tokens=settings.batch_tokens or kind.tokens["interactive"],
-        bulk_batch_tokens=settings.bulk_batch_tokens or kind.tokens["bulk"],
-        queue_tokens=settings.queue_tokens,
-        queue_seconds=settings.queue_seconds,
-    )
+    scheduler = Scheduler.suited(settings, processors)
     scheduler.start()
     try:
         yield encoder, scheduler

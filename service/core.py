@@ -14,7 +14,6 @@ from service.corpus.documents import DEFAULT_COLLECTION, Documents
 from service.corpus.judgements import Judgements
 from service.corpus.keywords import Keywords
 from service.corpus.records import Records
-from service.encoder import device
 from service.encoder.encoders import Encoders
 from service.encoder.scheduler import Scheduler
 from service.encoding import Encoding
@@ -66,17 +65,8 @@ class Core:
         self.judgements = Judgements(self._database)
         self.generations = Generations(aliases=settings.aliases)
         processors = settings.processors or resources.processors()
-        kind = device.here()
         self.telemetry = Telemetry()
-        self.scheduler = Scheduler(
-            processors=kind.batches or processors,
-            batch_tokens=settings.batch_tokens or kind.tokens["interactive"],
-            bulk_batch_tokens=settings.bulk_batch_tokens or kind.tokens["bulk"],
-            queue_tokens=settings.queue_tokens,
-            queue_seconds=settings.queue_seconds,
-            observe=self.telemetry.encoded,
-            traced=self.tracing,
-        )
+        self.scheduler = Scheduler.suited(settings, processors, observe=self.telemetry.encoded, traced=self.tracing)
         self.keyring = Keyring(settings.keys_path, _given(settings))
         self.allowances = Allowances()
         self.encoding = Encoding(self.scheduler, self.allowances.spend, self.tracing)

@@ -23,17 +23,20 @@ from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Self
 
 import numpy as np
 import torch
 from opentelemetry.trace import Span
 
 from service import tracing
+from service.encoder import device
 from service.encoder.encoder import Encoder, Prepared
 from service.encoder.engine import LANES, Lane, Share, Vectors
 from service.encoder.priority import lower_priority
 from service.encoder.window import around, first
 from service.errors import EncoderFailed, EncodingFailed, NotReady, Overloaded
+from service.settings import Settings
 from service.tracing import Tracing
 
 log = logging.getLogger(__name__)
@@ -121,6 +124,22 @@ class Scheduler:
         self._processors = processors
         self._lowest = ThreadPoolExecutor(processors, thread_name_prefix="instar-lowest", initializer=lower_priority)
         self._threads = [self._thread(lane) for lane in LANES for _ in range(processors)]
+
+    @classmethod
+    def suited(
+        cls, settings: Settings, processors: int, *, observe: Observe = lambda *_: None, traced: Tracing | None = None
+    ) -> Self:
+        """One as the settings want it, and where they say nothing as suits what computes here."""
+        kind = device.here()
+        return cls(
+            batch_tokens=settings.batch_tokens or kind.tokens["interactive"],
+            bulk_batch_tokens=settings.bulk_batch_tokens or kind.tokens["bulk"],
+            queue_tokens=settings.queue_tokens,
+            queue_seconds=settings.queue_seconds,
+            processors=kind.batches or processors,
+            observe=observe,
+            traced=traced,
+        )
 
     def start(self) -> None:
         for thread in self._threads:
