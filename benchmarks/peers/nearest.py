@@ -27,8 +27,8 @@ Search = Callable[[Any], Any]
 Built = tuple[Callable[[int], Search], int | None, dict[str, Any]]
 
 
-def main(indexes: Mapping[str, Callable[[Any], Built]]) -> None:
-    """Build, find the effort, measure, and print."""
+def main(indexes: Mapping[str, Callable[[Any], Built]], *, together: bool = False) -> None:
+    """Build, find the effort, measure, and print; `together` has the queries of many clients searched in one call."""
     name, folder, wanted = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
     vectors = np.load(folder / "vectors.npy", mmap_mode="r")
     queries, right = np.load(folder / "queries.npy"), np.load(folder / "right.npy")
@@ -43,8 +43,8 @@ def main(indexes: Mapping[str, Callable[[Any], Built]]) -> None:
         found["effort"] = effort
         if found["recall"] >= wanted:
             break
-    found["one"] = _rate(search, queries, 1)
-    found["many"] = _rate(search, queries, _CLIENTS)
+    found["one"] = _rate(search, queries, clients=1)
+    found["many"] = _rate(search, queries, asking=_CLIENTS) if together else _rate(search, queries, clients=_CLIENTS)
     print(json.dumps(found))
 
 
@@ -56,16 +56,16 @@ def _recall(search: Search, queries: Any, right: Any) -> float:
     return float(np.mean(hits)) / K
 
 
-def _rate(search: Search, queries: Any, clients: int) -> float:
-    """Searches a second of so many threads, each with one query at a time."""
+def _rate(search: Search, queries: Any, clients: int = 1, asking: int = 1) -> float:
+    """Searches a second of so many threads, each with so many queries at a time."""
     done = [0] * clients
     end = time.perf_counter() + _SECONDS
 
     def ask(client: int) -> None:
         number = client
         while time.perf_counter() < end:
-            search(queries[number % len(queries)][None])
-            number += 1
+            search(queries[np.arange(number, number + asking) % len(queries)])
+            number += asking
         done[client] = number - client
 
     threads = [threading.Thread(target=ask, args=(client,)) for client in range(clients)]

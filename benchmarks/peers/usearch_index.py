@@ -1,5 +1,10 @@
-"""usearch, with the links and the build effort of Instar's graph."""
+"""usearch, with the links and the build effort of Instar's graph.
 
+It holds the interpreter while it searches, so the queries of many clients are given to it together, for threads of its
+own.
+"""
+
+import os
 from typing import Any
 
 import numpy as np
@@ -11,14 +16,15 @@ from benchmarks.peers.nearest import BUILD_EFFORT, LINKS, Built, K, Search
 
 def _usearch(vectors: Any) -> Built:
     index = Index(ndim=vectors.shape[1], metric="ip", dtype="f32", connectivity=LINKS, expansion_add=BUILD_EFFORT)
+    processors = len(os.sched_getaffinity(0))
     index.add(np.arange(len(vectors)), np.asarray(vectors))
 
     def with_effort(effort: int) -> Search:
         index.expansion_search = effort
-        return lambda query: index.search(query[0], K, threads=1).keys.astype(np.int64)
+        return lambda queries: index.search(queries, K, threads=min(len(queries), processors)).keys.astype(np.int64)
 
     return with_effort, None, {}
 
 
 if __name__ == "__main__":
-    nearest.main({"usearch": _usearch})
+    nearest.main({"usearch": _usearch}, together=True)
