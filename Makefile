@@ -58,7 +58,7 @@ bench-embedding: $(INSTALLED)  ## embeddings over HTTP beside Infinity and a tut
 	$(BIN)/python -m benchmarks.embedding $(ARGS)
 
 bench-swap: $(INSTALLED)  ## search latency and failures before, during and after a reload of 10,000 documents
-	$(BIN)/python -m benchmarks.swap
+	$(BIN)/python -m benchmarks.swap $(ARGS)
 
 bench-index: $(INSTALLED)  ## the index beside those of FAISS, hnswlib and usearch, by size
 	$(BIN)/python -m benchmarks.index $(ARGS)

@@ -82,7 +82,7 @@ def measure(size: int) -> dict[str, Any]:
         database = Database(Path(folder))
         documents = Documents(database)
         seqs = _write(documents, size)
-        built = sealed.build(seqs, vectors, graph_from=1, min_recall=0.99)
+        built = sealed.build(seqs, lambda: vectors, graph_from=1, min_recall=0.99)
         partition = Partition(vectors.shape[1], built)
         selections = Selections(documents)
         shares = [_share(documents, selections, partition, queries, vectors, name) for name in ("all", *_SHARES)]

@@ -135,6 +135,8 @@ class Activation:
                 live = await asyncio.to_thread(self._documents.live_by_collection)
                 live = {collection: own for collection, seqs in live.items() if len(own := seqs[seqs <= high])}
                 missing = await asyncio.to_thread(index.store.missing, _all(live))
+                if len(missing):
+                    log.info("embedding %d documents that the index lacks", len(missing))
                 await self.embed_missing(encoder, index, missing)
                 await asyncio.to_thread(index.store.prune, _all(live), high)
                 # A document may have changed in between, and its new version has no vector yet.
@@ -212,7 +214,7 @@ class Activation:
             for collection in index.unsealed():
                 async with self._recorded_deaths(index) as died:
                     before = index.view(collection)
-                    built = await self._building(index.build, collection, before.live_seqs(), before.live_vectors())
+                    built = await self._building(index.build, collection, before)
                     self._reached("seal.built")
                     await self._thread.run(partial(index.seal, collection, built, before, died))
 

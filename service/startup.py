@@ -111,9 +111,6 @@ class Startup:
         self._reached("start.loaded")
         index = self._activation.open_index(checkpoint.fingerprint, encoder.dimensions)
         self.stage = "indexing the corpus"
-        missing = await asyncio.to_thread(self._activation.missing, index)
-        if len(missing):
-            log.info("embedding %d documents that the index lacks", len(missing))
         await self._activation.load(encoder, index)
         self._generations.active = Generation(record, encoder, index)
         self._reached("start.restored")

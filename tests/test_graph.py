@@ -108,7 +108,7 @@ def test_a_restart_takes_the_graph_as_it_was_kept(large: Server) -> None:
     check_searches(large)
 
 
-@pytest.mark.parametrize("name", ["graph.faiss", "seqs.npy", "about.json", "checksums.json"])
+@pytest.mark.parametrize("name", ["graph.faiss", "vectors.f32", "seqs.npy", "about.json", "checksums.json"])
 def test_a_damaged_graph_is_built_anew(large: Server, name: str) -> None:
     assert large.stop() == 0
     for path in (large.data / "graphs").glob(f"*/{name}"):

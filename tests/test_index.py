@@ -87,7 +87,7 @@ class PartitionMachine(RuleBasedStateMachine):
     def begin_sealing(self, graph: bool) -> None:
         before = self.partition.view
         seqs, vectors = before.live_seqs(), before.live_vectors()
-        built = sealed.build(seqs, vectors, graph_from=1 if graph else 10**9, min_recall=0.99)
+        built = sealed.build(seqs, lambda: vectors, graph_from=1 if graph else 10**9, min_recall=0.99)
         self.sealing = (built, before, [])
 
     @rule()
@@ -140,7 +140,7 @@ def test_a_view_does_not_change_while_the_partition_does() -> None:
     ((seqs, scores),) = before.search(vectors[:1], 100, None)
     written.apply(range(101, 201), vectors[100:], list(range(1, 51)))
     written.replace_sealed(
-        sealed.build(written.view.live_seqs(), written.view.live_vectors(), graph_from=10**9, min_recall=1),
+        sealed.build(written.view.live_seqs(), written.view.live_vectors, graph_from=10**9, min_recall=1),
         written.view,
         [],
     )
@@ -157,7 +157,7 @@ def test_of_equal_scores_the_first_written_are_found_whatever_is_asked(fresh: in
     partition = Partition(DIMENSIONS)
     if fresh < size:
         old = size - fresh
-        built = sealed.build(np.arange(1, old + 1), vectors[:old], graph_from=10**9, min_recall=1)
+        built = sealed.build(np.arange(1, old + 1), lambda: vectors[:old], graph_from=10**9, min_recall=1)
         partition = Partition(DIMENSIONS, built)
     partition.apply(range(size - fresh + 1, size + 1), vectors[size - fresh :], [])
     queries = unit(7, 25)
@@ -174,7 +174,7 @@ def test_sealing_is_wanted_when_much_is_fresh_or_dead(monkeypatch: pytest.Monkey
     assert not written.view.wants_sealing
     written.apply([100], unit(2, 1), [])
     assert written.view.wants_sealing
-    built = sealed.build(written.view.live_seqs(), written.view.live_vectors(), graph_from=10**9, min_recall=1)
+    built = sealed.build(written.view.live_seqs(), written.view.live_vectors, graph_from=10**9, min_recall=1)
     written.replace_sealed(built, written.view, [])
     assert not written.view.wants_sealing
     written.apply([], unit(1, 0), list(range(1, 101)))
@@ -183,7 +183,7 @@ def test_sealing_is_wanted_when_much_is_fresh_or_dead(monkeypatch: pytest.Monkey
 
 def test_a_graph_reaches_the_recall_that_was_asked() -> None:
     vectors = clustered(3, 3000)
-    built = sealed.build(np.arange(3000), vectors, graph_from=1, min_recall=0.99)
+    built = sealed.build(np.arange(3000), lambda: vectors, graph_from=1, min_recall=0.99)
     assert built.recall >= 0.99
     queries = clustered(4, 100)
     exact = np.argsort(-(queries @ vectors.T), axis=1)[:, :10]
@@ -197,19 +197,19 @@ def test_a_graph_past_the_size_at_which_probes_speak_for_questions_gets_more_eff
 ) -> None:
     vectors = clustered(3, 3000)
     # The first effort is enough for so little.
-    within = sealed.build(np.arange(3000), vectors, graph_from=1, min_recall=0)
+    within = sealed.build(np.arange(3000), lambda: vectors, graph_from=1, min_recall=0)
     monkeypatch.setattr(sealed, "_SUMS_HOLD_TO", 300)
-    past = sealed.build(np.arange(3000), vectors, graph_from=1, min_recall=0)
+    past = sealed.build(np.arange(3000), lambda: vectors, graph_from=1, min_recall=0)
     assert (within.effort, past.effort) == (16, round(16 * 10**0.2))
     monkeypatch.setattr(sealed, "_MOST_EFFORT", 20)
     monkeypatch.setattr(sealed, "_LOOKED_AT", 300)
-    assert sealed.build(np.arange(3000), vectors, graph_from=1, min_recall=0).effort == 20
+    assert sealed.build(np.arange(3000), lambda: vectors, graph_from=1, min_recall=0).effort == 20
 
 
 @pytest.mark.parametrize("share", [0.0, 0.0005, 0.01, 0.15, 0.3, 0.9])
 def test_a_filtered_graph_search_is_right_at_any_selectivity(share: float) -> None:
     vectors = clustered(5, 4000)
-    built = sealed.build(np.arange(4000), vectors, graph_from=1, min_recall=0.99)
+    built = sealed.build(np.arange(4000), lambda: vectors, graph_from=1, min_recall=0.99)
     allowed = np.flatnonzero(np.random.default_rng(6).random(4000) < share)
     queries = clustered(7, 50)
     scores, places = built.search(queries, 10, bits.pack(np.isin(np.arange(4000), allowed)))
@@ -229,7 +229,7 @@ def test_every_one_of_many_equal_documents_is_found() -> None:
     alone = clustered(9, 1060)
     order = pick.permutation(4000)
     vectors = np.concatenate((alone[:1000], np.repeat(alone[1000:], 50, axis=0)))[order]
-    built = sealed.build(np.arange(4000), vectors, graph_from=1, min_recall=0.99)
+    built = sealed.build(np.arange(4000), lambda: vectors, graph_from=1, min_recall=0.99)
     assert built.recall >= 0.99
     np.testing.assert_array_equal(built.vectors, vectors)
     for number in range(60):
@@ -248,7 +248,7 @@ def test_every_one_of_many_equal_documents_is_found() -> None:
 
 def test_a_graph_with_equal_documents_is_kept_and_read_again(tmp_path: Path) -> None:
     vectors = np.concatenate((clustered(13, 500), clustered(13, 500)[::5]))
-    built = sealed.build(np.arange(600), vectors, graph_from=1, min_recall=0.99)
+    built = sealed.build(np.arange(600), lambda: vectors, graph_from=1, min_recall=0.99)
     kept = Graphs(tmp_path)
     kept.keep("f" * 12, "default", built, 0.99)
     read = kept.get("f" * 12, "default", 64, 0.99)

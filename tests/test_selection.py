@@ -69,7 +69,7 @@ def test_a_selection_is_right_while_documents_come_and_go(documents: Documents, 
     partition.apply(first, vectors(40), [])
     check(documents, selections, partition)
     before = partition.view
-    built = sealed.build(before.live_seqs(), before.live_vectors(), graph_from=graph_from, min_recall=0.99)
+    built = sealed.build(before.live_seqs(), before.live_vectors, graph_from=graph_from, min_recall=0.99)
     partition.replace_sealed(built, before, [])
     check(documents, selections, partition)
     # Few at a time are looked at one by one, many are asked for.
@@ -84,7 +84,9 @@ def test_a_selection_is_right_while_documents_come_and_go(documents: Documents, 
 
 
 def test_what_is_remembered_is_not_asked_for_again(documents: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
-    partition = Partition(4, sealed.build(np.array(write(documents, 0, 50)), vectors(50), graph_from=99, min_recall=1))
+    partition = Partition(
+        4, sealed.build(np.array(write(documents, 0, 50)), lambda: vectors(50), graph_from=99, min_recall=1)
+    )
     selections = Selections(documents)
     tree = filters.parse({"ward": 1})
     once = selections.of(partition.view, "c", tree)

@@ -19,7 +19,7 @@ _REFINED = 8
 def _instar(vectors: Any) -> Built:
     built = sealed.build(
         np.arange(len(vectors)),
-        np.asarray(vectors),
+        lambda: np.asarray(vectors),
         graph_from=1,
         min_recall=Settings.model_fields["min_recall"].default,
     )

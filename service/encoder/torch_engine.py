@@ -24,6 +24,8 @@ class TorchBf16:
         """The modules take batches such as `example`, of texts of at most `longest` tokens."""
         self._modules = [deepcopy(module).to(torch.bfloat16) for module in modules]
         self._device = device
+        # cuDNN's attention is planned anew for each shape of a batch, which takes longer than the batch.
+        torch.backends.cuda.enable_cudnn_sdp(False)
         self._graphs = self._captured(list(example.tensors()), longest) if device.type == "cuda" else None
 
     def part(self, tokens: int) -> int:  # noqa: ARG002
@@ -46,8 +48,6 @@ class TorchBf16:
         return vectors.float()
 
     def _captured(self, names: list[str], longest: int) -> CudaGraphs | None:
-        # Its attention is planned anew for each shape of a batch, which takes longer than the batch.
-        torch.backends.cuda.enable_cudnn_sdp(False)
         try:
             return CudaGraphs(self._compute, names, longest, self._device)
         except RuntimeError as error:

@@ -3,18 +3,23 @@
 import json
 import logging
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
+from numpy.typing import NDArray
 
+from service.index import layout
 from service.index.distinct import Distinct
 from service.index.sealed import Sealed
-from service.kept import Kept, Make
+from service.kept import Content, Kept, Make
 
 log = logging.getLogger(__name__)
 
 _GRAPH = "graph.faiss"
+_VECTORS = "vectors.f32"
 _SEQS = "seqs.npy"
 _OF = "of.npy"
 _ABOUT = "about.json"
@@ -30,24 +35,30 @@ class Graphs:
     def get(self, fingerprint: str, collection: str, dimensions: int, min_recall: float) -> Sealed | None:
         """The sealed part, if it is kept and whole, and was tuned to that recall."""
         make = _make(fingerprint, collection, dimensions, min_recall)
-        place = self._kept.find(_name(fingerprint, collection), make)
-        if place is None:
+        name = _name(fingerprint, collection)
+        files = self._kept.read(name, make)
+        if files is None:
             return None
         try:
-            about = json.loads((place / _ABOUT).read_text(encoding="utf-8"))
-            graph = faiss.read_index(str(place / _GRAPH))
-            apart = Distinct.numbered(np.load(place / _OF)) if about["distinct"] else None
-            return Sealed(np.load(place / _SEQS), graph, about["effort"], about["recall"], apart)
+            about = json.loads(files[_ABOUT].tobytes())
+            vectors = files[_VECTORS].view(np.float32).reshape(-1, dimensions)
+            reader = faiss.ZeroCopyIOReader(faiss.swig_ptr(files[_GRAPH]), len(files[_GRAPH]))
+            graph = faiss.read_index(reader)
+            layout.settle(graph, vectors)
+            apart = Distinct.numbered(_array(files[_OF])) if about["distinct"] else None
+            return Sealed(_array(files[_SEQS]), graph, about["effort"], about["recall"], apart)
         # FAISS raises RuntimeError when it cannot read.
-        except (OSError, RuntimeError, KeyError) as error:
-            log.warning("%s cannot be read (%s): it is built anew", place, error)
+        except (ValueError, RuntimeError, KeyError) as error:
+            log.warning("%s cannot be read (%s): it is built anew", name, error)
             return None
 
     def keep(self, fingerprint: str, collection: str, built: Sealed, min_recall: float) -> None:
         """Keep it in place of the one before; on a disk that fails nothing is kept, with a warning."""
 
         def write(folder: Path) -> None:
-            faiss.write_index(built.index, str(folder / _GRAPH))
+            # Apart, so that they come to lie where a search is fast.
+            faiss.write_index(built.index, str(folder / _GRAPH), faiss.IO_FLAG_SKIP_STORAGE)
+            built.distinct_vectors.tofile(folder / _VECTORS)
             np.save(folder / _SEQS, built.seqs)
             if built.distinct is not None:
                 np.save(folder / _OF, built.distinct.of)
@@ -82,6 +93,12 @@ class Graphs:
 
 def _name(fingerprint: str, collection: str) -> str:
     return f"{fingerprint}-{sha256(collection.encode()).hexdigest()[:16]}"
+
+
+def _array(content: Content) -> NDArray[Any]:
+    """What NumPy saved there."""
+    found: NDArray[Any] = np.load(BytesIO(content.data))
+    return found
 
 
 def _make(fingerprint: str, collection: str, dimensions: int, min_recall: float) -> Make:

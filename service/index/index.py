@@ -7,6 +7,7 @@ for deletes reach every index at once.
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -163,26 +164,28 @@ class Index:
         """Collections whose fresh part has grown so large that it should be sealed."""
         return [name for name, partition in list(self._partitions.items()) if partition.view.wants_sealing]
 
-    def build(
-        self, collection: str, seqs: Seqs, vectors: Vectors, given_up: Callable[[], bool] = lambda: False
-    ) -> Sealed:
-        """Build a sealed part, and keep it if that took long; for any thread. Raises GivenUp."""
-        built = sealed.build(seqs, vectors, graph_from=self._graph_from, min_recall=self._min_recall, given_up=given_up)
-        if built.effort:
-            self._graphs.keep(self.fingerprint, collection, built, self._min_recall)
-        return built
+    def build(self, collection: str, before: View, given_up: Callable[[], bool] = lambda: False) -> Sealed:
+        """Build a sealed part of what lives in `before`; for any thread. Raises GivenUp."""
+        return self._build(collection, before.live_seqs(), before.live_vectors, given_up)
 
     def seal(self, collection: str, built: Sealed, before: View, died: list[int]) -> None:
         """Put `built`, made of the live documents of the view `before`, into place."""
         self._partitions[collection].replace_sealed(built, before, died)
 
     def _made(self, collection: str, seqs: Seqs, given_up: Callable[[], bool]) -> Partition:
-        vectors = self._vectors(seqs)
+        read = partial(self._vectors, seqs)
         if len(seqs) >= SEAL_FROM:
-            return Partition(self.store.dimensions, self.build(collection, seqs, vectors, given_up))
+            return Partition(self.store.dimensions, self._build(collection, seqs, read, given_up))
         partition = Partition(self.store.dimensions)
-        partition.apply(seqs.tolist(), vectors, ())
+        partition.apply(seqs.tolist(), read(), ())
         return partition
+
+    def _build(self, collection: str, seqs: Seqs, read: Callable[[], Vectors], given_up: Callable[[], bool]) -> Sealed:
+        """Build a sealed part, and keep it if that took long."""
+        built = sealed.build(seqs, read, graph_from=self._graph_from, min_recall=self._min_recall, given_up=given_up)
+        if built.effort:
+            self._graphs.keep(self.fingerprint, collection, built, self._min_recall)
+        return built
 
     def _kept(self, collection: str, seqs: Seqs) -> Partition | None:
         """A partition around the kept graph, unless there is none or it has fewer than half of the documents."""

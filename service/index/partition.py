@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from service import huge_pages
 from service.corpus.filters import Seqs
 from service.encoder.engine import Vectors
 from service.index import bits
@@ -104,9 +105,9 @@ class View:
     def live_vectors(self) -> Vectors:
         """Their vectors (n, dimensions), in the same order."""
         fresh = self.fresh_vectors[: self.fresh][self.fresh_live[: self.fresh]]
-        if self.sealed is None:
-            return np.ascontiguousarray(fresh)
-        return np.concatenate((self.sealed.vectors[self._sealed_rows(self.sealed)], fresh))
+        parts = [fresh] if self.sealed is None else [self.sealed.vectors[self._sealed_rows(self.sealed)], fresh]
+        vectors: Vectors = huge_pages.empty((sum(map(len, parts)), fresh.shape[1]), np.float32)
+        return np.concatenate(parts, out=vectors)
 
     @property
     def live(self) -> int:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import faiss
 import numpy as np
 
+from service import huge_pages
 from service.corpus.filters import Seqs
 from service.encoder.engine import Vectors
-from service.index import bits, reach
+from service.index import bits, layout, reach
 from service.index.bits import Bits, Places
 from service.index.distinct import Distinct, distinct
 
@@ -63,8 +64,13 @@ class Sealed:
     @property
     def vectors(self) -> Vectors:
         """Those of all places (n, dimensions)."""
-        held = _held(self.index)
+        held = self.distinct_vectors
         return held if self.distinct is None else held[self.distinct.of]
+
+    @property
+    def distinct_vectors(self) -> Vectors:
+        """Those of the index, in its order."""
+        return _held(self.index)
 
     def vectors_of(self, places: Places) -> Vectors:
         """Those of some places (n, dimensions)."""
@@ -132,32 +138,34 @@ class GivenUp(Exception):
 
 def build(
     seqs: Seqs,
-    vectors: Vectors,
+    read: Callable[[], Vectors],
     *,
     graph_from: int,
     min_recall: float,
     given_up: Callable[[], bool] = lambda: False,
 ) -> Sealed:
-    """Build the sealed part of unit vectors (n, dimensions) of ascending `seqs`.
+    """Build the sealed part of ascending `seqs`.
 
-    Raises GivenUp soon after `given_up` answers true.
+    `read` answers their unit vectors (n, dimensions), which must not change any more. Raises GivenUp soon after
+    `given_up` answers true.
     """
+    vectors = read()
     if len(seqs) < graph_from:
-        flat = faiss.IndexFlatIP(vectors.shape[1])
-        flat.add(vectors)
-        return Sealed(seqs, flat, 0, 1.0)
+        return Sealed(seqs, layout.flat(vectors), 0, 1.0)
     apart = distinct(vectors)
-    places = np.arange(len(seqs)) if apart is None else apart.firsts
+    if apart is not None:
+        vectors = huge_pages.taken(vectors, apart.firsts)
     graph = faiss.IndexHNSWFlat(vectors.shape[1], _LINKS, faiss.METRIC_INNER_PRODUCT)
     graph.hnsw.efConstruction = _BUILD_EFFORT
-    for start in range(0, len(places), _ADDED):
+    for start in range(0, len(vectors), _ADDED):
         if given_up():
             raise GivenUp
-        graph.add(vectors[places[start : start + _ADDED]])
+        graph.add(vectors[start : start + _ADDED])
     lost = reach.connect(graph)
     if len(lost):
-        log.warning("%d of %d vectors are out of reach of the graph: the search is exact", len(lost), len(places))
-        return Sealed(seqs, faiss.clone_index(graph.storage), 0, 1.0, apart)
+        log.warning("%d of %d vectors are out of reach of the graph: the search is exact", len(lost), len(vectors))
+        return Sealed(seqs, layout.flat(vectors), 0, 1.0, apart)
+    layout.settle(graph, vectors)
     effort, recall = _tune(graph, min_recall)
     return Sealed(seqs, graph, effort, recall, apart)
 

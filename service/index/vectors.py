@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from service import huge_pages
 from service.corpus.filters import Seqs
 from service.encoder.engine import Vectors
 from service.errors import StorageFailed
@@ -76,7 +77,7 @@ class VectorStore:
 
     def get(self, seqs: Seqs) -> Vectors | None:
         """The vectors (n, dimensions) of ascending `seqs`, or None if one of them is missing or damaged."""
-        found = np.empty((len(seqs), self.dimensions), dtype=np.float32)
+        found = huge_pages.empty((len(seqs), self.dimensions), np.float32)
         filled = 0
         for start in range(0, len(seqs), _CHUNK):
             part = seqs[start : start + _CHUNK]

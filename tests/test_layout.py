@@ -1,0 +1,80 @@
+"""How indexes lie in memory: without a copy of their vectors, on pages, and as long as they are needed."""
+
+import gc
+import mmap
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service import huge_pages
+from service.encoder.engine import Vectors
+from service.index import sealed
+from service.index.graphs import Graphs
+from service.index.sealed import Sealed
+
+SIZE, DIMENSIONS = 2000, 24
+QUERIES = 50
+
+
+def unit(size: int) -> Vectors:
+    vectors = np.random.default_rng(size).normal(size=(size, DIMENSIONS)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors
+
+
+def built(vectors: Vectors, *, graph: bool) -> Sealed:
+    return sealed.build(np.arange(len(vectors)), lambda: vectors, graph_from=1 if graph else 10**9, min_recall=0.99)
+
+
+def is_on_a_page(vectors: Vectors) -> bool:
+    return vectors.ctypes.data % mmap.PAGESIZE == 0
+
+
+@given(rows=st.integers(0, 300), width=st.integers(1, 40), behind=st.integers(0, 3))
+def test_what_is_placed_is_the_same_and_lies_on_a_page(rows: int, width: int, behind: int) -> None:
+    vectors = np.arange((rows + behind) * width, dtype=np.float32).reshape(-1, width)[behind:]
+    placed = huge_pages.placed(vectors)
+    np.testing.assert_array_equal(placed, vectors)
+    assert not rows or is_on_a_page(placed)
+    assert not rows or huge_pages.placed(placed) is placed
+    chosen = np.arange(0, rows, 3)
+    np.testing.assert_array_equal(huge_pages.taken(vectors, chosen), vectors[chosen])
+
+
+@pytest.mark.parametrize("graph", [True, False])
+def test_an_index_has_no_copy_of_the_vectors_that_it_was_built_of(graph: bool) -> None:
+    vectors = huge_pages.placed(unit(SIZE))
+    assert np.shares_memory(built(vectors, graph=graph).vectors, vectors)
+
+
+@pytest.mark.parametrize("graph", [True, False])
+def test_vectors_that_lie_elsewhere_come_to_lie_on_a_page(graph: bool) -> None:
+    vectors = huge_pages.placed(unit(SIZE + 1))[1:]
+    part = built(vectors, graph=graph)
+    assert is_on_a_page(part.vectors)
+    np.testing.assert_array_equal(part.vectors, vectors)
+
+
+@pytest.mark.parametrize("copies", [1, 3])
+def test_a_graph_that_was_kept_finds_the_same(tmp_path: Path, copies: int) -> None:
+    part = built(np.repeat(unit(SIZE), copies, axis=0), graph=True)
+    graphs = Graphs(tmp_path)
+    graphs.keep("fingerprint", "default", part, 0.99)
+    read = graphs.get("fingerprint", "default", DIMENSIONS, 0.99)
+    assert read is not None
+    assert is_on_a_page(read.distinct_vectors)
+    # It has all that it refers to.
+    found = [one.search(unit(QUERIES), 10, None) for one in (part, read)]
+    del part
+    gc.collect()
+    found.append(read.search(unit(QUERIES), 10, None))
+    for scores, places in found[1:]:
+        np.testing.assert_array_equal(scores, found[0][0])
+        np.testing.assert_array_equal(places, found[0][1])
+    graphs.keep("fingerprint", "again", read, 0.99)
+    again = graphs.get("fingerprint", "again", DIMENSIONS, 0.99)
+    assert again is not None
+    np.testing.assert_array_equal(again.vectors, read.vectors)
