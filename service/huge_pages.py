@@ -1,7 +1,5 @@
 """Memory for what is read here and there: in huge pages, of which the processor remembers where they are, and on cache
-lines, so that a vector takes no more of them than it has to.
-
-A walk through a graph of a million vectors takes four fifths of the time then (docs/performance.md).
+lines, so that a vector takes no more of them than it has to (docs/performance.md).
 """
 
 import math
@@ -15,11 +13,14 @@ from numpy.typing import NDArray
 
 def empty(shape: tuple[int, ...], dtype: "np.dtype[Any] | type[np.generic]") -> NDArray[Any]:
     """An array to be filled, at the beginning of a page; the kernel is asked for huge ones, where it has them
-    (madvise(2), MADV_HUGEPAGE)."""
-    count = math.prod(shape)
-    if not count:
+    (madvise(2), MADV_HUGEPAGE). Raises MemoryError."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if not size:
         return np.empty(shape, dtype)
-    memory = mmap.mmap(-1, count * np.dtype(dtype).itemsize, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    try:
+        memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    except OSError as error:
+        raise MemoryError(f"there is no memory for an array of {size} bytes ({error.strerror})") from error
     if hasattr(mmap, "MADV_HUGEPAGE"):
         # A kernel without them, as gVisor's.
         with suppress(OSError):

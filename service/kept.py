@@ -43,14 +43,14 @@ class Kept:
         return place if self._is_whole(place, make, _checksum) else None
 
     def read(self, name: str, make: Make) -> dict[str, Content] | None:
-        """The files of `name`, if it is whole and of that make; large ones are read once, as they are checked."""
+        """The files of `name`, if it is whole and of that make; each is read once, and checked meanwhile."""
         contents: dict[str, Content] = {}
 
-        def checksum(path: Path) -> str:
+        def reading(path: Path) -> str:
             contents[path.name], checksum = _read(path)
             return checksum
 
-        return contents if self._is_whole(self._folder / name, make, checksum) else None
+        return contents if self._is_whole(self._folder / name, make, reading) else None
 
     def keep(self, name: str, make: Make, write: Callable[[Path], None]) -> Path | None:
         """Have `write` fill a folder, and put it in place of what was kept; None, with a warning, if the disk fails."""

@@ -44,6 +44,11 @@ def test_what_is_placed_is_the_same_and_lies_on_a_page(rows: int, width: int, be
     np.testing.assert_array_equal(huge_pages.taken(vectors, chosen), vectors[chosen])
 
 
+def test_what_no_memory_has_room_for_is_a_memory_error() -> None:
+    with pytest.raises(MemoryError, match="no memory for an array of"):
+        huge_pages.empty((1 << 58,), np.float32)
+
+
 @pytest.mark.parametrize("graph", [True, False])
 def test_an_index_has_no_copy_of_the_vectors_that_it_was_built_of(graph: bool) -> None:
     vectors = huge_pages.placed(unit(SIZE))

@@ -30,12 +30,18 @@ def settle(graph: "faiss.IndexHNSWFlat", vectors: Vectors) -> None:
     graph.referenced_objects = (_refer(faiss.downcast_index(graph.storage), vectors), links)
 
 
+def held(index: "faiss.IndexFlatIP | faiss.IndexHNSWFlat") -> Vectors:
+    """The vectors (n, dimensions) that the index refers to."""
+    vectors: Vectors = index.referenced_objects[0]
+    return vectors
+
+
 def _refer(index: "faiss.IndexFlatIP", vectors: Vectors) -> Vectors:
     """Have the index refer to the vectors; answers what must live as long as it does."""
-    held: Vectors = huge_pages.placed(vectors)
-    index.codes = _reference(faiss.MaybeOwnedVectorUInt8, held.view(np.uint8).reshape(-1))
-    index.ntotal = len(held)
-    return held
+    placed: Vectors = huge_pages.placed(vectors)
+    index.codes = _reference(faiss.MaybeOwnedVectorUInt8, placed.view(np.uint8).reshape(-1))
+    index.ntotal = len(placed)
+    return placed
 
 
 def _reference(kind: Any, array: NDArray[Any]) -> Any:

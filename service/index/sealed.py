@@ -64,18 +64,16 @@ class Sealed:
     @property
     def vectors(self) -> Vectors:
         """Those of all places (n, dimensions)."""
-        held = self.distinct_vectors
-        return held if self.distinct is None else held[self.distinct.of]
+        return self.distinct_vectors if self.distinct is None else self.distinct_vectors[self.distinct.of]
 
     @property
     def distinct_vectors(self) -> Vectors:
         """Those of the index, in its order."""
-        return _held(self.index)
+        return layout.held(self.index)
 
     def vectors_of(self, places: Places) -> Vectors:
         """Those of some places (n, dimensions)."""
-        rows: Vectors = _held(self.index)[places if self.distinct is None else self.distinct.of[places]]
-        return rows
+        return self.distinct_vectors[places if self.distinct is None else self.distinct.of[places]]
 
     def search(self, queries: Vectors, k: int, allowed: Bits | None) -> tuple[Vectors, Places]:
         """The `k` best scores (n, k) and places of each query among the places `allowed`, or all.
@@ -176,7 +174,7 @@ def _tune(graph: "faiss.IndexHNSWFlat", min_recall: float) -> tuple[int, float]:
     A question lies among the documents and near none of them, which is much harder for a graph than its own vectors
     are; so is the sum of some documents, a probe. What scores as the tenth best is as good.
     """
-    vectors = _held(graph)
+    vectors = layout.held(graph)
     probes = vectors[np.random.default_rng(0).integers(len(vectors), size=(_SUMMED, _PROBES))].sum(axis=0)
     exact, _ = faiss.knn(probes, vectors, min(10, len(vectors)), metric=faiss.METRIC_INNER_PRODUCT)
 
@@ -218,10 +216,3 @@ def _walk(
     order = np.argsort(~hit, axis=1, kind="stable")[:, :k]
     hit, scores, places = (np.take_along_axis(array, order, axis=1) for array in (hit, scores, places))
     return np.where(hit, scores, -np.inf), np.where(hit, places, -1)
-
-
-def _held(index: "faiss.Index") -> Vectors:
-    """FAISS's own copy of the vectors as an array, without another copy; it lives as long as the index does."""
-    flat = faiss.downcast_index(index.storage if isinstance(index, faiss.IndexHNSWFlat) else index)
-    view: Vectors = faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d).reshape(flat.ntotal, flat.d)
-    return view
