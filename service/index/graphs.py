@@ -56,7 +56,7 @@ class Graphs:
         """Keep it in place of the one before; on a disk that fails nothing is kept, with a warning."""
 
         def write(folder: Path) -> None:
-            # Apart, so that they come to lie where a search is fast.
+            # The vectors apart, so that they can be read to where a search is fast.
             faiss.write_index(built.index, str(folder / _GRAPH), faiss.IO_FLAG_SKIP_STORAGE)
             built.distinct_vectors.tofile(folder / _VECTORS)
             np.save(folder / _SEQS, built.seqs)
