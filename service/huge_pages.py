@@ -35,10 +35,14 @@ def taken(array: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
     return np.take(array, rows, axis=0, out=copy, mode="clip")
 
 
-def placed(array: NDArray[Any]) -> NDArray[Any]:
-    """The array itself if it lies on a page and without gaps, else a copy that does."""
-    if array.flags.c_contiguous and array.ctypes.data % mmap.PAGESIZE == 0:
-        return array
+def copied(array: NDArray[Any]) -> NDArray[Any]:
+    """A copy that lies so."""
     copy = empty(array.shape, array.dtype)
     copy[...] = array
     return copy
+
+
+def placed(array: NDArray[Any]) -> NDArray[Any]:
+    """The array itself if it lies on a page and without gaps, else a copy that does."""
+    fits = array.flags.c_contiguous and array.ctypes.data % mmap.PAGESIZE == 0
+    return array if fits else copied(array)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from service import huge_pages
 from service.encoder.engine import Vectors
-from service.index import sealed
+from service.index import layout, sealed
 from service.index.graphs import Graphs
 from service.index.sealed import Sealed
 
@@ -61,6 +61,16 @@ def test_vectors_that_lie_elsewhere_come_to_lie_on_a_page(graph: bool) -> None:
     part = built(vectors, graph=graph)
     assert is_on_a_page(part.vectors)
     np.testing.assert_array_equal(part.vectors, vectors)
+
+
+def test_a_graph_has_links_of_its_own_even_if_they_lay_on_a_page() -> None:
+    part = built(unit(SIZE), graph=True)
+    former = part.index.referenced_objects[1]
+    assert former.ctypes.data % mmap.PAGESIZE == 0
+    layout.settle(part.index, part.distinct_vectors)
+    links = part.index.referenced_objects[1]
+    assert not np.shares_memory(links, former)
+    np.testing.assert_array_equal(links, former)
 
 
 @pytest.mark.parametrize("copies", [1, 3])

@@ -25,7 +25,8 @@ def settle(graph: "faiss.IndexHNSWFlat", vectors: Vectors) -> None:
     if graph.storage is None:
         graph.storage = faiss.IndexFlatIP(graph.d)
         graph.own_fields = True
-    links = huge_pages.placed(faiss.rev_swig_ptr(graph.hnsw.neighbors.data(), graph.hnsw.neighbors.size()))
+    # Always a copy: FAISS frees its own, wherever that lies.
+    links = huge_pages.copied(faiss.rev_swig_ptr(graph.hnsw.neighbors.data(), graph.hnsw.neighbors.size()))
     graph.hnsw.neighbors = _reference(faiss.MaybeOwnedVectorInt32, links)
     graph.referenced_objects = (_refer(faiss.downcast_index(graph.storage), vectors), links)
 
