@@ -94,9 +94,10 @@ class Activation:
         """The highest sequence number of a document that has a vector on the disk."""
         return max([self._graphs.highest(), *map(vector_files.highest, self._folder.glob("*.db"))])
 
-    def missing(self, index: Index) -> Seqs:
-        """Documents whose vectors are not on the disk yet, ascending."""
-        return index.store.missing(_all(self._documents.live_by_collection()))
+    def missing(self, index: Index) -> tuple[Seqs, int]:
+        """Documents whose vectors are not on the disk yet, ascending, and how many documents there are."""
+        live = _all(self._documents.live_by_collection())
+        return index.store.missing(live), len(live)
 
     async def embed_missing(
         self, encoder: Encoder, index: Index, seqs: Seqs, progress: Progress = lambda _: None
@@ -134,11 +135,12 @@ class Activation:
                 high = await asyncio.to_thread(self._documents.last_seq)
                 live = await asyncio.to_thread(self._documents.live_by_collection)
                 live = {collection: own for collection, seqs in live.items() if len(own := seqs[seqs <= high])}
-                missing = await asyncio.to_thread(index.store.missing, _all(live))
+                every = _all(live)
+                missing = await asyncio.to_thread(index.store.missing, every)
                 if len(missing):
                     log.info("embedding %d documents that the index lacks", len(missing))
                 await self.embed_missing(encoder, index, missing)
-                await asyncio.to_thread(index.store.prune, _all(live), high)
+                await asyncio.to_thread(index.store.prune, every, high)
                 # A document may have changed in between, and its new version has no vector yet.
                 with suppress(VectorsMissing):
                     partitions = await self._building(index.load, live)

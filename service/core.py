@@ -105,7 +105,6 @@ class Core:
             max_judged_loss=settings.max_judged_loss,
             catalogue=self.catalogue,
             encoders=encoders,
-            documents=self.documents,
             records=self.records,
             generations=self.generations,
             encoding=self.encoding,

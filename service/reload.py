@@ -21,7 +21,6 @@ from service import resources
 from service.activation import Activation
 from service.catalogue import Catalogue
 from service.checkpoint import Checkpoint
-from service.corpus.documents import Documents
 from service.corpus.records import GenerationRecord, Records
 from service.encoder import probe
 from service.encoder.encoders import Encoders
@@ -55,7 +54,6 @@ class Reloads:
         max_judged_loss: float,
         catalogue: Catalogue,
         encoders: Encoders,
-        documents: Documents,
         records: Records,
         generations: Generations,
         encoding: Encoding,
@@ -73,7 +71,6 @@ class Reloads:
         self._max_judged_loss = max_judged_loss
         self._catalogue = catalogue
         self._encoders = encoders
-        self._documents = documents
         self._records = records
         self._generations = generations
         self._encoding = encoding
@@ -278,9 +275,7 @@ class Reloads:
         """Embed the corpus, but for what has a vector of that fingerprint already, in memory or on the disk."""
         await self._enter(job, "resources")
         index, encoder = generation.index, generation.encoder
-        live = await asyncio.to_thread(self._documents.live_by_collection)
-        documents = sum(map(len, live.values()))
-        missing = await asyncio.to_thread(self._activation.missing, index)
+        missing, documents = await asyncio.to_thread(self._activation.missing, index)
         indexing = 0 if index.loaded else resources.indexing(documents, encoder.dimensions)
         resources.require_memory(indexing, self._memory_reserve)
         resources.require_disk(resources.storing(len(missing), encoder.dimensions), self._folder, self._disk_reserve)
