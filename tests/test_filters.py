@@ -1,6 +1,7 @@
 """The filter language, as SQLite answers it, against a reading of its definition in plain Python."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -15,20 +16,32 @@ from service.corpus.documents import Document, Documents
 from service.errors import InvalidRequest
 
 KEYS = st.sampled_from(["a", "b", "c"])
+DATES = st.sampled_from(
+    [
+        "2024",
+        "2024-01",
+        "2024-01-01",
+        "2024-01-01T00:00Z",
+        "2024-01-01T01:30:00+02:00",
+        "2024-01-01 00:00:00.5",
+        "2024-02-30",
+    ]
+)
 SCALARS = (
     st.none()
     | st.booleans()
     | st.integers(-3, 3)
     | st.sampled_from([0.5, 2.0, -1.5])
-    | st.sampled_from(["", "x", "y", "2024-01-01", "2024-06-30", "é", "x" * 600])
+    | st.sampled_from(["", "x", "y", "é", "x" * 600])
+    | DATES
 )
 METADATA = st.dictionaries(
     KEYS,
-    SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(KEYS, SCALARS, max_size=2),
+    SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(KEYS, SCALARS | st.just([]) | st.just({}), max_size=2),
     max_size=3,
 )
 PATHS = st.sampled_from(["a", "b", "c", "a.b", "b.c"])
-COMPARABLE = st.integers(-3, 3) | st.sampled_from([0.5, "x", "2024-03-01"])
+COMPARABLE = st.integers(-3, 3) | st.sampled_from([0.5, "x"]) | DATES
 LEAVES = (
     st.builds(lambda key, value: {key: value}, PATHS, SCALARS)
     | st.builds(lambda key, operator, value: {key: {operator: value}}, PATHS, st.sampled_from(["eq", "ne"]), SCALARS)
@@ -38,7 +51,13 @@ LEAVES = (
         st.sampled_from(["gt", "gte", "lt", "lte"]),
         COMPARABLE,
     )
-    | st.builds(lambda key, values: {key: {"in": values}}, PATHS, st.lists(SCALARS, min_size=1, max_size=3))
+    | st.builds(
+        lambda key, operator, values: {key: {operator: values}},
+        PATHS,
+        st.sampled_from(["in", "all"]),
+        st.lists(SCALARS, min_size=1, max_size=3),
+    )
+    | st.builds(lambda key, there: {key: {"exists": there}}, PATHS, st.booleans())
 )
 FILTERS = st.recursive(
     LEAVES,
@@ -58,7 +77,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Documents]:
     database.close()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(corpus=st.lists(METADATA, min_size=1, max_size=8), source=FILTERS)
 def test_a_filter_finds_what_its_definition_says(
     documents: Documents, corpus: list[dict[str, Any]], source: dict[str, Any]
@@ -96,6 +115,8 @@ def passes_entry(metadata: dict[str, Any], key: str, value: Any) -> bool:
     own = list(reach(metadata, key.split(".")))
     if not isinstance(value, dict):
         value = {"eq": value}
+    elif "exists" in value:
+        return there(metadata, key.split(".")) == value["exists"]
     return all(compare(own, operator, operand) for operator, operand in value.items())
 
 
@@ -110,16 +131,41 @@ def reach(value: Any, path: list[str]) -> Iterator[Any]:
         yield value
 
 
+def there(value: Any, path: list[str]) -> bool:
+    """Whether the path leads anywhere; an empty list on the way has nothing in it."""
+    if not path:
+        return True
+    if isinstance(value, list):
+        return any(there(inner, path) for inner in value)
+    return isinstance(value, dict) and path[0] in value and there(value[path[0]], path[1:])
+
+
+def date(value: Any) -> datetime | None:
+    """What the examples above stand for."""
+    moments = {
+        "2024-01": datetime(2024, 1, 1, tzinfo=UTC),
+        "2024-01-01": datetime(2024, 1, 1, tzinfo=UTC),
+        "2024-01-01T00:00Z": datetime(2024, 1, 1, tzinfo=UTC),
+        "2024-01-01T01:30:00+02:00": datetime(2023, 12, 31, 23, 30, tzinfo=UTC),
+        "2024-01-01 00:00:00.5": datetime(2024, 1, 1, 0, 0, 0, 500_000, tzinfo=UTC),
+    }
+    return moments.get(value) if isinstance(value, str) else None
+
+
 def compare(own: list[Any], operator: str, operand: Any) -> bool:
     if operator == "ne":
         return not compare(own, "eq", operand)
+    if operator == "all":
+        return all(compare(own, "eq", value) for value in operand)
     if operator == "in":
         return any(compare(own, "eq", value) for value in operand)
     return any(compare_one(value, operator, operand) for value in own)
 
 
 def compare_one(value: Any, operator: str, operand: Any) -> bool:
-    if kind(value) != kind(operand):
+    if date(operand) is not None and (operator != "eq" or len(operand) > len("2024-01-01")):
+        value, operand = date(value), date(operand)
+    if kind(value) != kind(operand) or (value is None and operator != "eq"):
         return False
     if operator == "eq":
         return bool(value == operand)

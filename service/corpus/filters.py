@@ -1,11 +1,14 @@
 """The language in which callers filter by metadata, parsed into a tree of conditions.
 
     {"source": "a.md"}                                   equal; of a list, any element
-    {"year": {"gte": 2024, "lt": 2026}}                  eq, ne, gt, gte, lt, lte, in
+    {"year": {"gte": 2024, "lt": 2026}}                  eq, ne, gt, gte, lt, lte
+    {"tags": {"in": ["x", "y"]}}                         any of these; all: each of these
+    {"year": {"exists": true}}                           whether the key is there, whatever its value
     {"and": [f, ...]}  {"or": [f, ...]}  {"not": f}      several keys in one object: and
 
-Nested metadata is reached by a dotted path. Numbers compare with numbers and strings with strings,
-by code point, so ISO dates order as dates; a document without the key fails every condition but ne.
+Nested metadata is reached by a dotted path. Numbers compare with numbers, and strings with strings by code point. Dates
+(`service.corpus.moments`) compare with dates as moments, whatever their precision and zone; equality of dates without a
+time of day is that of strings. A document without the key fails every condition but ne and not.
 """
 
 import hashlib
@@ -18,11 +21,12 @@ from typing import Any, Literal, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from service.corpus.moments import has_time, moment
 from service.errors import InvalidRequest
 
 Seqs = NDArray[np.int64]
 Scalar = str | int | float | bool | None
-Operator = Literal["in", "gt", "gte", "lt", "lte"]
+Operator = Literal["in", "gt", "gte", "lt", "lte", "exists"]
 
 MAX_DEPTH = 16
 MAX_CONDITIONS = 256
@@ -31,21 +35,25 @@ MAX_VALUES = 1000
 _LONGEST_INDEXED = 512
 _INT64 = range(-(2**63), 2**63)
 _RANGES: tuple[Operator, ...] = ("gt", "gte", "lt", "lte")
+_OPERATORS = "eq, ne, gt, gte, lt, lte, in, all or exists"
 _COMPARED: dict[Operator, Callable[[Any, Any], bool]] = {"in": eq, "gt": gt, "gte": ge, "lt": lt, "lte": le}
 _Set = TypeVar("_Set")
 
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """A metadata value as it is indexed: `kind` keeps true, 1 and "1" apart."""
+    """A metadata value as it is indexed: `kind` keeps true, 1 and "1" apart.
 
-    kind: Literal["null", "bool", "number", "string", "hash"]
+    A date is indexed twice, as a string and as a moment; `empty` is a list or an object without an element.
+    """
+
+    kind: Literal["null", "bool", "number", "string", "hash", "moment", "empty"]
     value: str | int | float
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`key` `operator` `values`, of which a store can list the documents. Ranges have one value."""
+    """`key` `operator` `values`, of which a store can list the documents. Ranges have one value, exists has none."""
 
     key: str
     operator: Operator
@@ -100,6 +108,8 @@ def evaluate(tree: Filter, meeting: Callable[[Condition], _Set]) -> _Set:
 
 def meets(found: set[tuple[str, Indexed]], condition: Condition) -> bool:
     """Whether a document with these attributes meets the condition, as the store would say of it."""
+    if condition.operator == "exists":
+        return any(key == condition.key or key.startswith(f"{condition.key}.") for key, _ in found)
     return any(
         key == condition.key and value.kind == wanted.kind and _COMPARED[condition.operator](value.value, wanted.value)
         for key, value in found
@@ -113,7 +123,9 @@ def attributes(metadata: dict[str, Any]) -> set[tuple[str, Indexed]]:
 
 
 def _flatten(prefix: str, value: Any) -> Iterator[tuple[str, Indexed]]:
-    if isinstance(value, dict):
+    if value in ({}, []) and prefix:
+        yield prefix, Indexed("empty", 0)
+    elif isinstance(value, dict):
         for key, inner in value.items():
             yield from _flatten(f"{prefix}.{key}" if prefix else key, inner)
     elif isinstance(value, list):
@@ -121,6 +133,8 @@ def _flatten(prefix: str, value: Any) -> Iterator[tuple[str, Indexed]]:
             yield from _flatten(prefix, inner)
     else:
         yield prefix, index_value(value)
+        if isinstance(value, str) and (at := moment(value)) is not None:
+            yield prefix, Indexed("moment", at)
 
 
 def index_value(value: Scalar) -> Indexed:
@@ -159,7 +173,7 @@ def _parse_entry(key: str, value: Any, depth: int, budget: Iterator[int]) -> Ite
         yield Not(_parse(value, depth - 1, budget))
     elif isinstance(value, dict):
         if not value:
-            raise InvalidRequest(f"{key[:80]!r} has no operator: use eq, ne, gt, gte, lt, lte or in", "filter")
+            raise InvalidRequest(f"{key[:80]!r} has no operator: use {_OPERATORS}", "filter")
         for operator, operand in value.items():
             yield _parse_operation(key, operator, operand, budget)
     elif isinstance(value, list):
@@ -169,10 +183,17 @@ def _parse_entry(key: str, value: Any, depth: int, budget: Iterator[int]) -> Ite
 
 
 def _parse_operation(key: str, operator: str, operand: Any, budget: Iterator[int]) -> Filter:
-    if operator == "in":
+    if operator in ("in", "all"):
         if not isinstance(operand, list) or not 0 < len(operand) <= MAX_VALUES:
-            raise InvalidRequest(f'"in" takes a list of 1 to {MAX_VALUES} values', "filter")
-        return _condition(key, "in", operand, budget)
+            raise InvalidRequest(f'"{operator}" takes a list of 1 to {MAX_VALUES} values', "filter")
+        if operator == "in":
+            return _condition(key, "in", operand, budget)
+        return And(tuple(_condition(key, "in", [value], budget) for value in operand))
+    if operator == "exists":
+        if not isinstance(operand, bool):
+            raise InvalidRequest('"exists" takes true or false', "filter")
+        there = _condition(key, "exists", [], budget)
+        return there if operand else Not(there)
     if operator == "eq":
         return _condition(key, "in", [operand], budget)
     if operator == "ne":
@@ -188,7 +209,7 @@ def _parse_operation(key: str, operator: str, operand: Any, budget: Iterator[int
                     f'"{operator}" compares numbers or strings of up to {_LONGEST_INDEXED} characters', "filter"
                 )
             return _condition(key, known, [operand], budget)
-    raise InvalidRequest(f"there is no operator {operator[:80]!r}: use eq, ne, gt, gte, lt, lte or in", "filter")
+    raise InvalidRequest(f"there is no operator {operator[:80]!r}: use {_OPERATORS}", "filter")
 
 
 def _condition(key: str, operator: Operator, values: Sequence[Any], budget: Iterator[int]) -> Condition:
@@ -198,4 +219,11 @@ def _condition(key: str, operator: Operator, values: Sequence[Any], budget: Iter
         raise InvalidRequest(
             f"{key[:80]!r} is compared with an object or a list: use a string, number, boolean or null", "filter"
         )
-    return Condition(key, operator, tuple(index_value(value) for value in values))
+    return Condition(key, operator, tuple(_operand(value, operator) for value in values))
+
+
+def _operand(value: Scalar, operator: Operator) -> Indexed:
+    """The form in which a filter's value is looked up: a date as a moment, unless a day or month is to be equal."""
+    if isinstance(value, str) and (operator in _RANGES or has_time(value)) and (at := moment(value)) is not None:
+        return Indexed("moment", at)
+    return index_value(value)

@@ -1,0 +1,40 @@
+"""Dates of ISO 8601 as moments: what is taken for one, and a form whose order is that of time.
+
+A date is a string of `YYYY-MM`, `YYYY-MM-DD`, or such a day with `Thh:mm`, `Thh:mm:ss` or `Thh:mm:ss.f` (any number of
+digits) and a zone: `Z`, `+hh:mm`, `+hhmm`, or none, which is UTC. A space may stand for the T. A month and a day stand
+for their beginning. A year alone is no date, because numbers in strings look like it.
+"""
+
+import re
+from datetime import UTC, datetime
+
+_DATE = re.compile(
+    r"(\d{4})-(\d{2})(?:-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?\s?([Zz]|[+-]\d{2}:?\d{2})?)?)?",
+    re.ASCII,
+)
+
+
+def moment(text: str) -> str | None:
+    """The moment in UTC as digits that order by time, of any precision; None if `text` is no date."""
+    match = _DATE.fullmatch(text)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, fraction, zone = match.groups()
+    try:
+        at = datetime.fromisoformat(
+            f"{year}-{month}-{day or '01'}T{hour or '00'}:{minute or '00'}:{second or '00'}{_zone(zone)}"
+        ).astimezone(UTC)
+    # There is no such day or hour, or it is out of the years 1 to 9999 in UTC.
+    except (ValueError, OverflowError):
+        return None
+    digits = (fraction or "").rstrip("0")
+    return f"{at:%Y%m%d%H%M%S}".rjust(14, "0") + (f".{digits}" if digits else "")
+
+
+def has_time(text: str) -> bool:
+    """Whether a date has a time of day, and so stands for one moment."""
+    return len(text) > len("YYYY-MM-DD")
+
+
+def _zone(zone: str | None) -> str:
+    return "+00:00" if zone is None or zone in "Zz" else zone
