@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from service.index import vectors as vector_files
 from service.index.graphs import Graphs
 from service.index.index import Index, VectorsMissing
 from service.index.vectors import VectorStore
+from service.reuse import at_hand
 from service.steps import Reached
 from service.writing import WritingThread
 
@@ -110,8 +111,13 @@ class Activation:
                 found = await asyncio.to_thread(self._documents.versions, part)
                 present = [seq for seq in part if seq in found]
                 texts = [found[seq].text for seq in present]
-                vectors = await self._encoding.embed(encoder, texts, "document", "bulk", patient=True)
-                await asyncio.to_thread(index.store.put, present, vectors)
+                known = await asyncio.to_thread(lambda: at_hand(index, self._documents.with_text(texts)))
+                new = list(dict.fromkeys(text for text in texts if text not in known))
+                known |= zip(
+                    new, await self._encoding.embed(encoder, new, "document", "bulk", patient=True), strict=True
+                )
+                if texts:
+                    await asyncio.to_thread(index.store.put, present, np.stack([known[text] for text in texts]))
                 self._reached("reload.stored")
                 progress(len(part))
             finally:
@@ -226,8 +232,12 @@ class Activation:
         Called now and then, it leaves each at least one interval for the searches that have found it.
         """
         due, self._doomed = self._doomed, await asyncio.to_thread(self._documents.dead, _DOOMED)
-        for start in range(0, len(due), _PURGED):
-            part = due[start : start + _PURGED]
+        await self.purge_versions(due)
+
+    async def purge_versions(self, dead: Sequence[int]) -> None:
+        """Remove these dead versions now. A search that has found one of them answers without it."""
+        for start in range(0, len(dead), _PURGED):
+            part = dead[start : start + _PURGED]
             await self._thread.run(partial(self._documents.purge, part))
             self._reached("purge.corpus")
             for index in list(self._generations.indexes()):

@@ -2,27 +2,28 @@
 
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, NotRequired, cast
 from uuid import uuid4
 
 import orjson
 from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from typing_extensions import TypedDict
 
 from service.api import contract
 from service.api.answers import answer, headers
 from service.api.body import StrictRequest, StrictRoute, lines, parse
+from service.api.body_model import BodyModel
 from service.api.contract import failing, requests, success
 from service.api.forms import OURS
 from service.api.keys import Keys
+from service.api.sending import Sending
 from service.api.texts import check_text, refuse_nul
 from service.core import Core
 from service.corpus import filters
 from service.corpus.documents import DEFAULT_COLLECTION, Document, Version
 from service.errors import InstarError, InvalidRequest, NotFound, TooLarge
-from service.generation import Generation
 from service.settings import Settings
 
 NDJSON = "application/x-ndjson"
@@ -35,6 +36,9 @@ _PAGE = 100
 _MAX_PAGE = 1000
 
 Collection = Annotated[str, Query(min_length=1, max_length=128, description="the documents' collection")]
+Sync = Annotated[
+    bool, Query(description="the request holds all documents of the collection: delete what it does not hold")
+]
 Identity = Annotated[
     str,
     Path(
@@ -44,7 +48,7 @@ Identity = Annotated[
 ]
 
 
-class NewDocument(BaseModel):
+class NewDocument(BodyModel):
     """A document to write."""
 
     model_config = ConfigDict(extra="forbid")
@@ -58,7 +62,7 @@ class NewDocument(BaseModel):
     metadata: dict[str, Any] = Field({}, description="what filters go by; nested as you like")
 
 
-class DocumentsRequest(BaseModel):
+class DocumentsRequest(BodyModel):
     """Documents to write, all into one collection."""
 
     model_config = ConfigDict(extra="forbid")
@@ -67,7 +71,7 @@ class DocumentsRequest(BaseModel):
     collection: str = Field(DEFAULT_COLLECTION, min_length=1, max_length=128, description="where they go")
 
 
-class DeleteRequest(BaseModel):
+class DeleteRequest(BodyModel):
     """Either ids or a filter."""
 
     model_config = ConfigDict(extra="forbid")
@@ -85,10 +89,15 @@ class StoredDocument(TypedDict):
     metadata: Annotated[dict[str, Any], Field(description="its metadata, as it was written")]
 
 
-class Written(TypedDict):
+class WriteAnswer(TypedDict):
     """Documents that are durable, and that the next search finds."""
 
     ids: Annotated[list[str], Field(description="their ids, in the order of the request")]
+    written: Annotated[int, Field(description="documents that are new or changed")]
+    unchanged: Annotated[int, Field(description="documents that were there with the same text and metadata")]
+    removed: NotRequired[
+        Annotated[int, Field(description="with `sync`, documents of the collection that were not in the request")]
+    ]
 
 
 class Page(TypedDict):
@@ -140,7 +149,12 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         summary="Write documents",
         dependencies=writing,
         responses={
-            200: success("The documents are written.", Written(ids=["guide/7"]), Written, contract.NAMED),
+            200: success(
+                "The documents are written.",
+                WriteAnswer(ids=["guide/7"], written=1, unchanged=0),
+                WriteAnswer,
+                contract.NAMED,
+            ),
             **failing(
                 OURS,
                 InvalidRequest(
@@ -158,8 +172,13 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         },
         openapi_extra={"requestBody": _BODY},
     )
-    async def write_documents(request: Request, collection: Collection = DEFAULT_COLLECTION) -> Response:
+    async def write_documents(
+        request: Request, collection: Collection = DEFAULT_COLLECTION, sync: Sync = False
+    ) -> Response:
         """Upsert documents by id; answered when they are durable and the next search finds them.
+
+        A document that is there with the same text and metadata costs nothing. With `sync` the request holds all
+        documents of the collection: others that were there before it began are deleted when it has come to its end.
 
         JSON is written whole or not at all, into the collection that it names. NDJSON is streamed and written in
         portions, into the collection of the query; an error in a line names it, and what stood in earlier portions
@@ -169,7 +188,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if kind == NDJSON:
             refuse_nul(collection, "collection")
-            return await _stream(core, request, collection)
+            return await _stream(core, request, collection, sync=sync)
         if kind != "application/json":
             raise InvalidRequest(f"send documents with Content-Type: application/json, or {NDJSON} one a line")
         body = parse(DocumentsRequest, await request.body())
@@ -183,8 +202,10 @@ def routes(core: Core, keys: Keys) -> APIRouter:
                 "documents",
             )
         documents = [_checked(new, f"documents.{place}", settings) for place, new in enumerate(body.documents)]
-        generation = await core.writing.put(body.collection, documents)
-        return answer({"ids": [document.id for document in documents]}, generation)
+        sending = await Sending.begun(core, body.collection, sync=sync)
+        await sending.put(documents)
+        await sending.end()
+        return answer({"ids": [document.id for document in documents], **sending.counts}, sending.generation)
 
     @router.get(
         "/documents",
@@ -256,27 +277,28 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     return router
 
 
-async def _stream(core: Core, request: Request, collection: str) -> Response:
+async def _stream(core: Core, request: Request, collection: str, *, sync: bool) -> Response:
     """Write an NDJSON stream in portions. Its ids wait in a file, so that memory does not grow with the stream."""
-    settings = core.settings
     ids = tempfile.SpooledTemporaryFile(max_size=1 << 20)  # noqa: SIM115  (closed when the answer is sent)
+    sending = await Sending.begun(core, collection, sync=sync)
     stored = 0
-    generation: Generation | None = None
     try:
-        async for portion in _portions(cast(StrictRequest, request), settings):
+        async for portion in _portions(cast(StrictRequest, request), core.settings):
             # While it waits, nothing more is read of the stream, and its sender waits, too.
-            generation = await core.writing.put(collection, portion, patient=True)
+            await sending.put(portion, patient=True)
             for document in portion:
                 ids.write((b"," if stored else b"") + orjson.dumps(document.id))
                 stored += 1
-        if generation is None:
+        if not stored:
             raise InvalidRequest("the stream has no documents: send at least one line")
+        await sending.end()
     except InstarError as error:
         ids.close()
         error.message += f"; the {stored} documents before that portion are stored"
         error.details["stored"] = stored
         raise
-    return StreamingResponse(_ids(ids), media_type="application/json", headers=headers(generation))
+    content = _ids(ids, orjson.dumps(sending.counts)[1:])
+    return StreamingResponse(content, media_type="application/json", headers=headers(sending.generation))
 
 
 async def _portions(request: StrictRequest, settings: Settings) -> AsyncIterator[list[Document]]:
@@ -293,13 +315,13 @@ async def _portions(request: StrictRequest, settings: Settings) -> AsyncIterator
         yield portion
 
 
-async def _ids(file: "tempfile.SpooledTemporaryFile[bytes]") -> AsyncIterator[bytes]:
+async def _ids(file: "tempfile.SpooledTemporaryFile[bytes]", rest: bytes) -> AsyncIterator[bytes]:
     with file:
         file.seek(0)
         yield b'{"ids":['
         while part := file.read(1 << 16):
             yield part
-        yield b"]}"
+        yield b"]," + rest
 
 
 def _checked(new: NewDocument, place: str, settings: Settings) -> Document:

@@ -9,11 +9,12 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
-from service.corpus import keywords
+from service.corpus import keywords, migrations
 from service.corpus.database import Database
 from service.corpus.filters import Condition, Filter, Seqs, attributes, evaluate
 
@@ -41,6 +42,9 @@ CREATE TABLE IF NOT EXISTS attributes (
 
 DEFAULT_COLLECTION = "default"
 _HAVING = "SELECT seq FROM attributes WHERE collection = ? AND key = ? AND kind = ? AND value "
+# The first ones, which have had the time to be embedded.
+_WITH_HASH = "SELECT seq FROM documents WHERE hash = ? AND dead = 0 AND hash IS NOT NULL ORDER BY seq LIMIT 4"
+_THERE = "SELECT seq FROM attributes WHERE collection = ? AND (key = ? OR (key >= ? AND key < ?)) AND seq > ?"
 _LISTED = {
     "in": _HAVING + "= ? AND seq > ?",
     "gt": _HAVING + "> ? AND seq > ?",
@@ -96,6 +100,7 @@ class Documents:
             connection.executescript(SCHEMA)
         with database.write() as connection:
             keywords.create(connection)
+        migrations.migrate(database)
 
     def put(self, collection: str, documents: Sequence[Document], prepare: Prepare) -> Change:
         """Upsert by id in one transaction; of documents with the same id the last one stays.
@@ -111,14 +116,14 @@ class Documents:
                 died += self._bury(connection, collection, document.id)
                 metadata = json.dumps(document.metadata, ensure_ascii=False)
                 row = connection.execute(
-                    "INSERT INTO documents (collection, id, text, metadata) VALUES (?, ?, ?, ?) RETURNING seq",
-                    (collection, document.id, document.text, metadata),
+                    "INSERT INTO documents (collection, id, text, metadata, hash) VALUES (?, ?, ?, ?, ?) RETURNING seq",
+                    (collection, document.id, document.text, metadata, text_hash(document.text)),
                 ).fetchone()
                 added.append(row[0])
                 keywords.add(connection, row[0], collection, document.text)
                 connection.executemany(
                     "INSERT INTO attributes VALUES (?, ?, ?, ?, ?)",
-                    _attribute_rows(collection, row[0], document.metadata),
+                    attribute_rows(collection, row[0], document.metadata),
                 )
             change = Change(collection, before, tuple(added), tuple(sorted(died)))
             prepare(change)
@@ -136,12 +141,36 @@ class Documents:
         """Delete what passes the filter, in one transaction."""
         live = self.live(collection)
         matching = evaluate(tree, lambda leaf: np.isin(live, self.having(collection, leaf), assume_unique=True))
-        died = live[matching].tolist()
+        return self.delete_versions(collection, live[matching].tolist(), prepare)
+
+    def delete_versions(self, collection: str, seqs: Sequence[int], prepare: Prepare) -> Change:
+        """Delete the documents with those sequence numbers, in one transaction; those that are gone are passed over."""
         with self._database.write() as connection:
-            connection.executemany("UPDATE documents SET dead = 1 WHERE seq = ?", ((seq,) for seq in died))
-            change = Change(collection, _given(connection), (), tuple(died))
+            rows = connection.execute(
+                "UPDATE documents SET dead = 1 WHERE collection = ? AND dead = 0"
+                " AND seq IN (SELECT value FROM json_each(?)) RETURNING seq",
+                (collection, json.dumps(seqs)),
+            ).fetchall()
+            change = Change(collection, _given(connection), (), tuple(sorted(row[0] for row in rows)))
             prepare(change)
         return change
+
+    def delete_collection(self, collection: str, prepare: Prepare) -> Change:
+        """Delete all documents of the collection, in one transaction."""
+        with self._database.write() as connection:
+            rows = connection.execute(
+                "UPDATE documents SET dead = 1 WHERE collection = ? AND dead = 0 RETURNING seq", (collection,)
+            ).fetchall()
+            change = Change(collection, _given(connection), (), tuple(sorted(row[0] for row in rows)))
+            prepare(change)
+        return change
+
+    def dead_of(self, collection: str) -> list[int]:
+        """Versions of the collection that are dead and not purged yet."""
+        rows = self._read(
+            "SELECT seq FROM documents INDEXED BY dead_documents WHERE dead = 1 AND collection = ?", (collection,)
+        )
+        return [row[0] for row in rows]
 
     def get(self, collection: str, identity: str) -> Version | None:
         rows = self._read(
@@ -149,6 +178,26 @@ class Documents:
             (collection, identity),
         )
         return _version(rows[0]) if rows else None
+
+    def current(self, collection: str, ids: Sequence[str]) -> dict[str, Version]:
+        """The documents with those ids that there are, by id."""
+        rows = self._read(
+            "SELECT seq, id, text, metadata FROM documents WHERE collection = ? AND dead = 0"
+            " AND id IN (SELECT value FROM json_each(?))",
+            (collection, json.dumps(ids)),
+        )
+        return {row[1]: _version(row) for row in rows}
+
+    def with_text(self, texts: Sequence[str]) -> dict[str, list[int]]:
+        """Sequence numbers of some documents of any collection that have one of those texts, by text."""
+        by_hash = {text_hash(text): text for text in texts}
+        seqs: dict[str, list[int]] = {}
+        with self._database.read() as connection:
+            for digest, text in by_hash.items():
+                rows = connection.execute(_WITH_HASH, (digest,)).fetchall()
+                if rows:
+                    seqs[text] = [row[0] for row in rows]
+        return seqs
 
     def numbers(self, collection: str, ids: Sequence[str]) -> dict[str, int]:
         """The sequence numbers of those documents that there are, by id."""
@@ -180,10 +229,15 @@ class Documents:
         """Ascending sequence numbers of the versions in the collection that meet the condition, dead ones included, of
         those above `after`."""
         found: list[tuple[int]] = []
-        for value in condition.values:
-            found += self._read(
-                _LISTED[condition.operator], (collection, condition.key, value.kind, value.value, after)
-            )
+        if condition.operator == "exists":
+            # Of a dotted path each beginning is there, too: "/" follows "." in the order of code points.
+            below = (f"{condition.key}.", f"{condition.key}/")
+            found = self._read(_THERE, (collection, condition.key, *below, after))
+        else:
+            for value in condition.values:
+                found += self._read(
+                    _LISTED[condition.operator], (collection, condition.key, value.kind, value.value, after)
+                )
         return np.unique(np.fromiter((row[0] for row in found), dtype=np.int64, count=len(found)))
 
     def sample(self, count: int) -> list[str]:
@@ -259,7 +313,7 @@ class Documents:
                     keywords.remove(connection, seq, collection, text)
                     connection.executemany(
                         "DELETE FROM attributes WHERE (collection, key, kind, value, seq) = (?, ?, ?, ?, ?)",
-                        _attribute_rows(collection, seq, json.loads(metadata)),
+                        attribute_rows(collection, seq, json.loads(metadata)),
                     )
 
     def _bury(self, connection: sqlite3.Connection, collection: str, identity: str) -> list[int]:
@@ -274,13 +328,19 @@ class Documents:
             return connection.execute(statement, values).fetchall()
 
 
+def text_hash(text: str) -> bytes:
+    """16 bytes by which equal texts are found (SHA-256, cut)."""
+    return sha256(text.encode()).digest()[:16]
+
+
 def _given(connection: sqlite3.Connection) -> int:
     """The highest sequence number given so far."""
     rows = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'documents'").fetchall()
     return int(rows[0][0]) if rows else 0
 
 
-def _attribute_rows(collection: str, seq: int, metadata: dict[str, Any]) -> Iterator[tuple[str | int | float, ...]]:
+def attribute_rows(collection: str, seq: int, metadata: dict[str, Any]) -> Iterator[tuple[str | int | float, ...]]:
+    """The rows of the table of attributes for one version."""
     return ((collection, key, value.kind, value.value, seq) for key, value in attributes(metadata))
 
 

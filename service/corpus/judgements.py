@@ -58,6 +58,11 @@ class Judgements:
             for collection, query, document, good, provenance in rows
         ]
 
+    def forget(self, collection: str) -> int:
+        """Delete those of a collection; returns how many there were."""
+        with self._database.write() as connection:
+            return connection.execute("DELETE FROM judgements WHERE collection = ?", (collection,)).rowcount
+
     def count(self) -> int:
         with self._database.read() as connection:
             (count,) = connection.execute("SELECT count(*) FROM judgements").fetchone()

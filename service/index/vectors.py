@@ -6,6 +6,7 @@ for the disk; and whatever is found to be damaged is forgotten, and so embedded 
 of its own, for SQLite has none.
 """
 
+import json
 import logging
 import sqlite3
 import threading
@@ -16,6 +17,7 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from service import huge_pages
 from service.corpus.filters import Seqs
@@ -87,6 +89,22 @@ class VectorStore:
             found[filled : filled + len(part)] = own
             filled += len(part)
         return found
+
+    def some(self, seqs: Sequence[int]) -> dict[int, NDArray[np.float32]]:
+        """Vectors (dimensions,) of those of `seqs` that have one, by sequence number; none once it is closed."""
+        rows: list[tuple[int, bytes, int]] = []
+        if seqs:
+            with self._using() as connection:
+                if not self._closed:
+                    rows = connection.execute(
+                        "SELECT seq, vector, checksum FROM vectors WHERE seq IN (SELECT value FROM json_each(?))",
+                        (json.dumps(seqs),),
+                    ).fetchall()
+        return {
+            seq: np.frombuffer(vector, dtype=np.float32)
+            for seq, vector, checksum in rows
+            if isinstance(vector, bytes) and checksum == _checksum(seq, vector)
+        }
 
     def prune(self, live: Seqs, high: int) -> None:
         """Forget all vectors up to the sequence number `high` but those of `live` (ascending)."""
