@@ -9,13 +9,27 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from service import __version__
-from service.api import admin, contract, documents, events, failures, health, judgements, openai, search, tei
+from service.api import (
+    admin,
+    collections,
+    contract,
+    documents,
+    events,
+    failures,
+    health,
+    judgements,
+    openai,
+    search,
+    tei,
+)
 from service.api.audit import Audited
+from service.api.content_encoding import ContentEncoding
 from service.api.contract import Described
 from service.api.hangup import HangUp
 from service.api.keys import Keys
 from service.api.metrics import Measured, State
 from service.api.origin import OwnPages
+from service.api.paths import Paths
 from service.api.protection import Protected
 from service.api.shortcut import Shortcut
 from service.api.streams import Streams
@@ -68,6 +82,7 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
         description=contract.DESCRIPTION,
         openapi_tags=contract.TAGS,
         servers=[{"url": "/", "description": "the service that answers this document"}],
+        redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
         telemetry={
             "tracer_provider": core.tracing.provider,
@@ -82,7 +97,9 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
     app.state.core = core
     keys = Keys(core.keyring, core.allowances)
     streams = Streams(core.settings.max_streams, core.stopping)
-    routers = [module.routes(core, keys) for module in (tei, openai, search, documents, judgements, health)]
+    routers = [
+        module.routes(core, keys) for module in (tei, openai, search, documents, collections, judgements, health)
+    ]
     routers += [module.routes(core, keys, streams) for module in (events, admin)]
     core.telemetry.registry.register(State(core))
     if core.tracing.provider is None:
@@ -90,12 +107,16 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
         routes = (route for router in routers for route in router.routes)
         hot = [route for route in routes if isinstance(route, APIRoute) and route.path in _HOT]
         app.add_middleware(Shortcut, routes=hot, max_body=core.settings.max_body)
+    app.add_middleware(ContentEncoding)
     app.add_middleware(OwnPages, keyring=core.keyring)
     app.add_middleware(Audited)
     app.add_middleware(Measured, telemetry=core.telemetry)
     app.add_middleware(Protected)
     # A reload or an upload is for everyone, and goes on.
     app.add_middleware(HangUp, paths=("/embed", "/similarity", "/v1/", "/search", "/documents"))
+    app.add_middleware(
+        Paths, paths=[route.path for router in routers for route in router.routes if isinstance(route, APIRoute)]
+    )
     failures.install(app)
     for router in routers:
         app.include_router(router)

@@ -14,10 +14,11 @@ from service.corpus.documents import DEFAULT_COLLECTION, Documents
 from service.corpus.judgements import Judgements
 from service.corpus.keywords import Keywords
 from service.corpus.records import Records
-from service.encoder.encoders import Encoders
+from service.encoder.encoders import Encoders, Trials
 from service.encoder.scheduler import Scheduler
 from service.encoding import Encoding
 from service.errors import NotReady
+from service.forks import Children, InThisProcess
 from service.generation import Generations
 from service.index.graphs import Graphs
 from service.judging import Judging
@@ -26,7 +27,7 @@ from service.reload import Reloads
 from service.retrieval import Retrieval
 from service.search import Search
 from service.selection import Selections
-from service.settings import Settings
+from service.settings import Settings, is_loopback
 from service.shadow import Shadow
 from service.signature import Trusted
 from service.startup import Startup
@@ -46,11 +47,11 @@ _PURGE_EVERY = 60.0
 class Core:
     """What the routes call. One instance is one service on one data folder."""
 
-    def __init__(self, settings: Settings, reached: Reached = unwatched) -> None:
+    def __init__(self, settings: Settings, reached: Reached = unwatched, children: Children | None = None) -> None:
         """Open the data folder; raises DataFolderInUse if another process has it, and KeyUnusable or
         TracingUnavailable for a setting that cannot be met. Nothing is loaded yet.
 
-        `reached` is told of every step.
+        `reached` is told of every step. Checkpoints are tried in `children`; none: in this process.
         """
         self.settings = settings
         self.ready = False
@@ -67,7 +68,8 @@ class Core:
         processors = settings.processors or resources.processors()
         self.telemetry = Telemetry()
         self.scheduler = Scheduler.suited(settings, processors, observe=self.telemetry.encoded, traced=self.tracing)
-        self.keyring = Keyring(settings.keys_path, _given(settings))
+        closed = not settings.open_data and not is_loopback(settings.host)
+        self.keyring = Keyring(settings.keys_path, _given(settings), closed=closed)
         self.allowances = Allowances()
         self.encoding = Encoding(self.scheduler, self.allowances.spend, self.tracing)
         self.catalogue = Catalogue(
@@ -79,7 +81,8 @@ class Core:
             trusted=Trusted.read(settings.trusted_keys_file) if settings.trusted_keys_file else None,
             reached=reached,
         )
-        encoders = Encoders(settings.engine, settings.data_dir / "engines", processors, self.documents.sample)
+        trials = Trials(children or InThisProcess(), settings.trial_seconds)
+        encoders = Encoders(settings.engine, settings.data_dir / "engines", processors, self.documents.sample, trials)
         self.activation = Activation(
             documents=self.documents,
             records=self.records,

@@ -62,6 +62,12 @@ class TooLarge(InstarError):
     type = "too_large"
 
 
+class UnsupportedEncoding(InvalidRequest):
+    """The body is packed in a way that is not read here."""
+
+    status = 415
+
+
 class CheckpointRefused(InstarError):
     """A checkpoint is not fit to answer; the running state is as it was."""
 

@@ -64,11 +64,12 @@ _KEYS = TypeAdapter(list[Key])
 class Keyring:
     """The keys of a file, as it is now, and those that the settings give. Safe from any thread."""
 
-    def __init__(self, path: Path, given: Mapping[str, tuple[str, frozenset[Scope]]]) -> None:
+    def __init__(self, path: Path, given: Mapping[str, tuple[str, frozenset[Scope]]], *, closed: bool = False) -> None:
         """`given` are keys by name, with their scopes. Raises KeyringUnusable if there is a file that cannot be read.
 
-        A key whose scopes nobody holds does not open them; but without a file, a scope that no given key has is open.
+        Without a file, a scope that no given key has is open to everybody, unless the keyring is `closed`.
         """
+        self._closed = closed
         self._path = path
         self._given = [
             Key(name=name, digest=_digest(token), scopes=scopes, created=datetime.now(UTC))
@@ -80,7 +81,7 @@ class Keyring:
 
     def is_open(self, scope: Scope) -> bool:
         """Whether everybody has the scope."""
-        return self._seen is None and not any(scope in key.scopes for key in self._given)
+        return not self._closed and self._seen is None and not any(scope in key.scopes for key in self._given)
 
     def find(self, token: str) -> Key | None:
         """The key that `token` is, unless there is none or it was revoked."""

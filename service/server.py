@@ -15,7 +15,8 @@ from service.app import build
 from service.connection import Connection
 from service.core import Core
 from service.errors import InstarError
-from service.settings import LEVELS, Settings
+from service.forks import ForkServer, InThisProcess
+from service.settings import LEVELS, Settings, is_loopback
 from service.steps import Reached, unwatched
 
 log = logging.getLogger(__name__)
@@ -64,15 +65,21 @@ def serve(settings: Settings, reached: Reached = unwatched) -> int:
     # milliseconds; with them a quarter of a second, in which nothing is answered.
     gc.collect()
     gc.freeze()
+    # While there is no thread and no data file that a child could inherit.
+    children = ForkServer(reached) if sys.platform == "linux" else InThisProcess()
     # A query takes hold of the interpreter some ten times, and waits for it as often as long as this while a checkpoint
     # is loaded beside it.
     sys.setswitchinterval(_SWITCH_SECONDS)
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        core = Core(settings, reached)
+        core = Core(settings, reached, children)
     except InstarError as error:
         print(error.message, file=sys.stderr)
         return 1
+    if not is_loopback(settings.host) and core.keyring.is_open("write"):
+        log.warning(
+            "INSTAR_OPEN_DATA: whoever reaches %s may read, write and delete documents without a key", settings.host
+        )
     server: Server
 
     def ready() -> None:

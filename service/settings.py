@@ -36,8 +36,13 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("data"), description="folder of the corpus, vectors and kept checkpoints")
     checkpoints_dir: Path = Field(Path("checkpoints"), description="folder in which checkpoints are looked up by name")
     model: str = Field("all-MiniLM-L6-v2", description="checkpoint of the very first start; later ones come by reload")
-    api_key: SecretStr | None = Field(None, description="key that callers must send; none: open")
+    api_key: SecretStr | None = Field(None, description="key that callers must send; none: open on loopback")
     admin_key: SecretStr | None = Field(None, description="key for `/admin`; none: open, and loopback only")
+    open_data: bool = Field(
+        False,
+        description="the data routes need no key on any address; otherwise they do on all but loopback, and `ADMIN_KEY`"
+        " opens them where there is no other",
+    )
     keys_file: Path | None = Field(
         None,
         description="file of named keys, which `python -m service key` makes; none: `keys.json` in the data folder",
@@ -55,6 +60,11 @@ class Settings(BaseSettings):
         False,
         description="`/v1/embeddings`: a bare string is a query and a list is documents, as DocsGPT sends them, and"
         " each gets the checkpoint's prompt for it",
+    )
+    token_ids: bool = Field(
+        False,
+        description="callers may send token ids for texts, which have to be of the checkpoint's own tokenizer: those of"
+        " another one give vectors of other words",
     )
     retain: int = Field(1, ge=0, description="former generations kept loaded for rollback and pinned clients")
     retain_hours: float = Field(
@@ -78,6 +88,12 @@ class Settings(BaseSettings):
         "auto",
         description="`auto`: OpenVINO on CPUs and bf16 on GPUs where that gives torch's vectors, else torch in fp32;"
         " `torch`: always that; `int8`: quantised on the corpus, where that keeps a cosine of 0.99, else as `auto`",
+    )
+    trial_seconds: float = Field(
+        900,
+        gt=0,
+        description="time that a checkpoint's trial may take: it is loaded, converted and computed in a process of its"
+        " own before the service does so",
     )
     processors: int = Field(0, ge=0, description="processors to compute on; 0: all that this process may use")
     batch_tokens: int | None = Field(
@@ -163,7 +179,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _loopback_without_admin_key(self) -> Self:
-        if self.admin_key is None and not self.keys_path.exists() and not _is_loopback(self.host):
+        if self.admin_key is None and not self.keys_path.exists() and not is_loopback(self.host):
             raise ValueError(
                 f"INSTAR_HOST={self.host} would let anyone on the network replace the model, because there is no"
                 " admin key: set INSTAR_ADMIN_KEY, make keys with `python -m service key create`, or listen on"
@@ -176,7 +192,8 @@ class Settings(BaseSettings):
         return self
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches that address."""
     if host == "localhost":
         return True
     try:

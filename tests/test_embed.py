@@ -62,7 +62,20 @@ def test_base64_holds_the_same_floats(server: Server) -> None:
         np.testing.assert_allclose(unpacked, one["embedding"], atol=1e-6)
 
 
-def test_token_ids_stand_for_their_text(server: Server) -> None:
+def test_token_ids_are_refused_unless_callers_are_said_to_know_them(server: Server) -> None:
+    for ids in ([9906, 11, 1268], [[9906, 11], [1268]]):
+        refused = server.client.post("/v1/embeddings", json={"input": ids})
+        assert refused.status_code == 400
+        assert "check_embedding_ctx_length=False" in refused.json()["error"]["message"]
+        assert server.client.post("/embed", json={"inputs": ids}).status_code == 422
+
+
+def test_token_ids_stand_for_their_text(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with Server(tmp_path_factory.mktemp("ids"), TOKEN_IDS="true") as server:
+        _compare_token_ids(server)
+
+
+def _compare_token_ids(server: Server) -> None:
     tokenizer: Any = AutoTokenizer.from_pretrained(str(checkpoints.base()))
     ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in ("hello world", "another text")]
     by_text = server.post("/v1/embeddings", {"input": ["hello world", "another text"]})

@@ -79,6 +79,40 @@ def test_admin_routes_take_the_admin_key_alone(keyed: Server, method: str, path:
     assert answered.status_code not in (401, 403)
 
 
+@pytest.mark.parametrize("header", ["api-key", "X-API-Key", "Api-Key"])
+def test_keys_are_taken_from_the_headers_of_other_clients(keyed: Server, header: str) -> None:
+    assert keyed.client.post("/embed", json={"inputs": "a"}, headers={header: "data-key"}).status_code == 200
+    assert keyed.client.post("/embed", json={"inputs": "a"}, headers={header: "wrong"}).status_code == 401
+
+
+def test_a_key_that_is_not_known_is_told_from_none(keyed: Server) -> None:
+    none = keyed.client.post("/embed", json={"inputs": "a"})
+    wrong = keyed.client.post("/embed", json={"inputs": "a"}, headers={"Authorization": "Bearer wrong"})
+    assert "send the header 'Authorization: Bearer KEY'" in none.text
+    assert "this key is not known here" in wrong.text
+
+
+def test_an_admin_key_alone_closes_the_data_on_all_addresses_but_loopback(
+    tmp_path: Path, tiny_checkpoints: Path
+) -> None:
+    def status(folder: str, **settings: str) -> tuple[int, int, str]:
+        (tmp_path / folder).mkdir()
+        server = Server(tmp_path / folder, MODEL="one", ADMIN_KEY="admin-key", **settings)
+        server.checkpoints.mkdir()
+        (server.checkpoints / "one").symlink_to(tiny_checkpoints / "one")
+        with server:
+            body = {"documents": [{"id": "spam", "text": "spam"}]}
+            without = server.client.post("/documents", json=body).status_code
+            admin = server.client.post("/documents", json=body, headers={"Authorization": "Bearer admin-key"})
+            return without, admin.status_code, "".join(server.output)
+
+    assert status("all", HOST="0.0.0.0")[:2] == (401, 200)
+    assert status("loopback")[:2] == (200, 200)
+    without, admin, output = status("open", HOST="0.0.0.0", OPEN_DATA="true")
+    assert (without, admin) == (200, 200)
+    assert "INSTAR_OPEN_DATA: whoever reaches 0.0.0.0 may read, write and delete documents without a key" in output
+
+
 def test_health_needs_no_key(keyed: Server) -> None:
     for path in ("/health", "/ready", "/metrics"):
         assert keyed.client.get(path).status_code == 200
@@ -157,7 +191,7 @@ def test_a_key_asks_no_more_than_it_may_and_others_do_not_pay_for_it(tmp_path: P
         assert 0 < int(refused.headers["Retry-After"]) <= 86_400 / 3 + 1
         # What is embedded again for a reload is nobody's.
         server.client.headers["Authorization"] = f"Bearer {short}"
-        server.put_documents({f"d{n}": "word" for n in range(5)})
+        server.put_documents({f"d{n}": f"word {n}" for n in range(5)})
         assert server.reload("two")["state"] == "done"
         assert embed(short, 30).status_code == 200
         assert embed(short).status_code == 429

@@ -225,6 +225,7 @@ def test_every_example_has_its_schema(document: Document) -> None:
 
 def test_examples_of_requests_are_accepted(service: Server, document: Document) -> None:
     service.put_documents({"first": "closing the day"})
+    service.put_documents({"first": "a note"}, collection="notes")
     accepted = []
     for name, operation in routes(document):
         method, _, path = name.partition(" ")
@@ -296,7 +297,7 @@ def test_events_are_as_described(service: Server, document: Document) -> None:
 def test_the_keys_that_are_needed_are_said(service: Server, document: Document) -> None:
     said = {name: (of["type"], of["scheme"]) for name, of in document["components"]["securitySchemes"].items()}
     assert said == {f"{scope}Key": ("http", "bearer") for scope in SCOPES}
-    open_to_all = {"/health", "/ready", "/metrics"}
+    open_to_all = {"/", "/health", "/ready", "/metrics"}
     with httpx.Client(base_url=service.client.base_url) as client:
         for name, operation in routes(document):
             method, _, path = name.partition(" ")

@@ -8,12 +8,13 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Depends, Path, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic import ConfigDict, Field, StrictBool
 from typing_extensions import TypedDict
 
 from service import backup, checkpoint, resources
 from service.api import contract
 from service.api.body import StrictRoute, bounded
+from service.api.body_model import BodyModel
 from service.api.contract import failing, header, requests, success
 from service.api.forms import OURS
 from service.api.keys import Keys, named
@@ -26,7 +27,7 @@ from service.errors import CheckpointRefused, Conflict, InvalidRequest, NotFound
 from service.job import Job
 
 
-class ReloadRequest(BaseModel):
+class ReloadRequest(BodyModel):
     """Which checkpoint to activate."""
 
     model_config = ConfigDict(extra="forbid")
@@ -42,7 +43,7 @@ class ReloadRequest(BaseModel):
     )
 
 
-class ActivateRequest(BaseModel):
+class ActivateRequest(BodyModel):
     """How to end the shadow."""
 
     model_config = ConfigDict(extra="forbid")
@@ -50,7 +51,7 @@ class ActivateRequest(BaseModel):
     force: StrictBool = Field(False, description="activate even if the judged queries say that it is worse")
 
 
-class RollbackRequest(BaseModel):
+class RollbackRequest(BodyModel):
     """Which generation to return to."""
 
     model_config = ConfigDict(extra="forbid")

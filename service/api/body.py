@@ -10,6 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from service.errors import InvalidRequest, TooLarge
 
+# What some editors and clients put before UTF-8 (RFC 8259, 8.1: a parser may ignore it).
+BOM = b"\xef\xbb\xbf"
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -24,7 +26,7 @@ class StrictRequest(Request):
 
     async def json(self) -> Any:
         # orjson's error is a json.JSONDecodeError, which FastAPI answers as a validation error.
-        return orjson.loads(await self.body())
+        return orjson.loads((await self.body()).removeprefix(BOM))
 
 
 class StrictRoute(APIRoute):
@@ -56,7 +58,7 @@ async def bounded(stream: AsyncIterator[bytes], limit: int, setting: str) -> Asy
 def parse(model: type[_Model], raw: bytes, where: str = "the body") -> _Model:
     """Validate JSON as `model`; raises InvalidRequest that names `where` and the field."""
     try:
-        return model.model_validate(orjson.loads(raw))
+        return model.model_validate(orjson.loads(raw.removeprefix(BOM)))
     except orjson.JSONDecodeError as error:
         raise InvalidRequest(f"{where} is not valid JSON ({error}): send UTF-8 encoded JSON") from error
     except ValidationError as error:

@@ -24,6 +24,17 @@ class Status(TypedDict):
     status: Annotated[str, Field(description="alive or ready")]
 
 
+class About(TypedDict):
+    """What answers here."""
+
+    service: Annotated[str, Field(description="always Instar")]
+    version: Annotated[str, Field(description="of the service")]
+    documentation: Annotated[str, Field(description="path of the contract as a page")]
+    openapi: Annotated[str, Field(description="path of the contract as an OpenAPI document")]
+    ready: Annotated[str, Field(description="path that says whether requests are answered")]
+    info: Annotated[str, Field(description="path that says what runs")]
+
+
 class Kind(TypedDict):
     """What an embedding model does besides its layers."""
 
@@ -50,6 +61,9 @@ class Info(TypedDict):
     retained: Annotated[list[str], Field(description="ids of former checkpoints that still answer, the latest first")]
     documents: Annotated[int, Field(description="documents in all collections")]
     collections: Annotated[dict[str, int], Field(description="documents in each")]
+    warnings: Annotated[
+        list[str], Field(description="what whoever runs it should know of the active generation, as sentences")
+    ]
     recall: Annotated[dict[str, float], Field(description="recall@10 of each collection that has a graph")]
     activated: Annotated[datetime | None, Field(description="when the generation became active")]
     activated_by: Annotated[
@@ -74,6 +88,14 @@ class Info(TypedDict):
     tokenization_workers: Annotated[int, Field(description="threads that tokenize")]
 
 
+_ABOUT: About = {
+    "service": "Instar",
+    "version": __version__,
+    "documentation": "/docs",
+    "openapi": "/openapi.json",
+    "ready": "/ready",
+    "info": "/info",
+}
 _INFO = {
     "version": __version__,
     "model": "all-MiniLM-L6-v2@386118f074db",
@@ -86,6 +108,7 @@ _INFO = {
     "retained": [],
     "documents": 330,
     "collections": {"default": 330},
+    "warnings": [],
     "recall": {},
     "activated": "2026-11-23T15:15:54Z",
     "activated_by": None,
@@ -110,6 +133,11 @@ _ENDED = NotReady("the encoder's thread has ended: restart the service, and repo
 def routes(core: Core, keys: Keys) -> APIRouter:
     """The routes of those who watch the service."""
     router = APIRouter(tags=["health"], responses=failing(OURS, contract.FAULT))
+
+    @router.get("/", summary="What this is", responses={200: success("What this is.", _ABOUT)})
+    async def about() -> About:
+        """What this service is, and where its documentation is; for whoever opens its address in a browser."""
+        return _ABOUT
 
     @router.get(
         "/health",
@@ -159,6 +187,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             "retained": [former.model for former in core.generations.retained],
             "documents": sum(count for _, count in collections),
             "collections": dict(collections),
+            "warnings": generation.encoder.warnings,
             "recall": generation.index.recall,
             "activated": generation.record.activated,
             "activated_by": generation.record.activated_by,

@@ -3,11 +3,12 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from typing_extensions import TypedDict
 
 from service.api import contract
 from service.api.body import StrictRoute
+from service.api.body_model import BodyModel
 from service.api.contract import failing, requests, success
 from service.api.forms import OURS
 from service.api.keys import Keys
@@ -17,7 +18,7 @@ from service.corpus.judgements import Judgement
 from service.errors import InvalidRequest, TooLarge
 
 
-class JudgementsRequest(BaseModel):
+class JudgementsRequest(BodyModel):
     """All judgements that there are to be."""
 
     model_config = ConfigDict(extra="forbid")

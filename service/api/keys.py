@@ -1,4 +1,7 @@
-"""Who may call: `Authorization: Bearer KEY` (RFC 6750), checked against the scopes and limits of the key."""
+"""Who may call: the key of a request, checked against its scopes and limits.
+
+`Authorization: Bearer KEY` (RFC 6750); `api-key` as clients of Azure and `X-API-Key` as many others send it do as well.
+"""
 
 from fastapi import Request
 from fastapi.openapi.models import HTTPBearer
@@ -32,7 +35,10 @@ class Check(SecurityBase):
 
     def __init__(self, keyring: Keyring, allowances: Allowances, scope: Scope) -> None:
         self.scheme_name = f"{scope}Key"
-        self.model = HTTPBearer(description=f"A key with the scope {scope} or admin; where there are no keys, none.")
+        self.model = HTTPBearer(
+            description=f"A key with the scope {scope} or admin; where there are no keys, none. The headers `api-key`"
+            " and `X-API-Key` are taken, too."
+        )
         self._keyring = keyring
         self._allowances = allowances
         self._scope: Scope = scope
@@ -42,12 +48,17 @@ class Check(SecurityBase):
         """Raise Unauthorized, Forbidden or LimitReached unless the request may be answered."""
         if self._keyring.is_open(self._scope):
             return
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        key = self._keyring.find(given.strip()) if scheme.lower() == "bearer" else None
-        if key is None:
+        token = _token(request)
+        if token is None:
             raise Unauthorized(
                 f"send the header 'Authorization: Bearer KEY' with a key that has the scope {self._scope}: `python -m"
                 " service key create` makes one"
+            )
+        key = self._keyring.find(token)
+        if key is None:
+            raise Unauthorized(
+                "this key is not known here (was it revoked?): `python -m service key list` shows the names of those"
+                " that are"
             )
         # For the log.
         request.state.key = key.name
@@ -56,3 +67,14 @@ class Check(SecurityBase):
                 f"the key {key.name} has not the scope {self._scope}, only {', '.join(sorted(key.scopes))}: use another"
             )
         self._allowances.begin(key)
+
+
+def _token(request: Request) -> str | None:
+    """The key that a request brings."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    for name in ("api-key", "x-api-key"):
+        if token := request.headers.get(name, "").strip():
+            return token
+    return None

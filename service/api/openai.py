@@ -4,12 +4,13 @@ import base64
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Depends, Path, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from service.api import contract
 from service.api.answers import answer
 from service.api.body import StrictRoute
+from service.api.body_model import BodyModel
 from service.api.contract import failing, requests, success
 from service.api.forms import OPENAI
 from service.api.keys import Keys
@@ -20,10 +21,12 @@ from service.encoder.engine import Vectors
 from service.errors import EmptyInput, InvalidRequest, NotFound, TooLarge
 
 
-class EmbeddingsRequest(BaseModel):
+class EmbeddingsRequest(BodyModel):
     """Texts to embed."""
 
-    input: Given = Field(description="a text, texts, token ids of the model's own tokenizer, or lists of them")
+    input: Given = Field(
+        description="a text or texts; with `INSTAR_TOKEN_IDS` token ids of the model's own tokenizer, or lists of them"
+    )
     model: ModelName = None
     encoding_format: Literal["float", "base64"] = Field(
         "float", description="base64: of the numbers as little-endian float32"
@@ -132,7 +135,11 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         generation = core.generations.acquire(request.model)
         encoder = generation.encoder
         given = request.input
-        texts = [given] if isinstance(given, str) else await core.encoding.apart(texts_of, given, encoder, "input")
+        texts = (
+            [given]
+            if isinstance(given, str)
+            else await core.encoding.apart(texts_of, given, encoder, "input", core.settings)
+        )
         check_texts(texts, "input", core.settings)
         check_dimensions(request.dimensions, encoder)
         core.encoding.require_room()

@@ -6,12 +6,13 @@ from typing import Annotated, Any, NotRequired, Self
 
 import numpy as np
 from fastapi import APIRouter, Body, Depends, Response
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
+from pydantic import ConfigDict, Field, StrictBool, model_validator
 from typing_extensions import TypedDict
 
 from service.api import contract
 from service.api.answers import answer
 from service.api.body import StrictRoute
+from service.api.body_model import BodyModel
 from service.api.contract import failing, requests, success
 from service.api.documents import StoredDocument
 from service.api.forms import OURS
@@ -31,7 +32,7 @@ from service.settings import Settings
 log = logging.getLogger(__name__)
 
 
-class PartWeights(BaseModel):
+class PartWeights(BodyModel):
     """How much each part of a hybrid search counts."""
 
     model_config = ConfigDict(extra="forbid")
@@ -46,7 +47,7 @@ class PartWeights(BaseModel):
         return self
 
 
-class SearchRequest(BaseModel):
+class SearchRequest(BodyModel):
     """What to search, where, and what to tell of it."""
 
     model_config = ConfigDict(extra="forbid")

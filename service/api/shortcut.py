@@ -33,7 +33,11 @@ class Shortcut:
         if handler is None or not _is_json(scope):
             await self._app(scope, receive, send)
             return
-        first = await receive()
+        try:
+            first = await receive()
+        except InstarError as error:
+            await failures.answer(Request(scope), error)(scope, receive, send)
+            return
         body = first.get("body", b"")
         whole = first["type"] == "http.request" and not first.get("more_body", False) and len(body) <= self._max_body
         given = handler.read(body) if whole else None

@@ -10,11 +10,12 @@ from typing import Annotated, Any
 
 import torch
 from fastapi import APIRouter, Body, Depends, Response
-from pydantic import BaseModel, BeforeValidator, Field, StrictBool, StrictInt
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt
 
 from service.api import contract
 from service.api.answers import answer
 from service.api.body import StrictRoute
+from service.api.body_model import BodyModel
 from service.api.contract import failing, header, requests, success
 from service.api.forms import TEI
 from service.api.keys import Keys
@@ -60,7 +61,7 @@ def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
-class Reading(BaseModel):
+class Reading(BodyModel):
     """How texts are read, in all requests."""
 
     truncate: StrictBool | None = Field(None, description="false: a text longer than the model reads is an error")
@@ -74,7 +75,9 @@ class Reading(BaseModel):
 class EmbedAllRequest(Reading):
     """Texts of which every token's vector is asked."""
 
-    inputs: Given = Field(description="a text, texts, token ids of the model's own tokenizer, or lists of them")
+    inputs: Given = Field(
+        description="a text or texts; with `INSTAR_TOKEN_IDS` token ids of the model's own tokenizer, or lists of them"
+    )
 
 
 class EmbedRequest(EmbedAllRequest):
@@ -85,14 +88,14 @@ class EmbedRequest(EmbedAllRequest):
     input_type: Side | None = Field(None, description="apply the checkpoint's prompt of that side")
 
 
-class Compared(BaseModel):
+class Compared(BodyModel):
     """One sentence, and those that it is compared with."""
 
     source_sentence: str = Field(description="the sentence that each of the others is compared with")
     sentences: list[str] = Field(description="the others")
 
 
-class SimilarityRequest(BaseModel):
+class SimilarityRequest(BodyModel):
     """Sentences to compare."""
 
     inputs: Compared = Field(description="the sentences")
@@ -100,7 +103,7 @@ class SimilarityRequest(BaseModel):
     model: ModelName = None
 
 
-class TokenizeRequest(BaseModel):
+class TokenizeRequest(BodyModel):
     """Texts whose tokens are asked."""
 
     inputs: str | list[str] = Field(description="a text, or several")
@@ -109,7 +112,7 @@ class TokenizeRequest(BaseModel):
     model: ModelName = None
 
 
-class DecodeRequest(BaseModel):
+class DecodeRequest(BodyModel):
     """Token ids whose text is asked."""
 
     ids: list[StrictInt] | list[list[StrictInt]] = Field(description="token ids of one text, or of several")
@@ -300,7 +303,7 @@ class _Work:
         texts = (
             [given]
             if isinstance(given, str)
-            else await core.encoding.apart(texts_of, given, generation.encoder, "inputs")
+            else await core.encoding.apart(texts_of, given, generation.encoder, "inputs", core.settings)
         )
         check_texts(texts, "inputs", core.settings)
         return generation, texts

@@ -27,8 +27,21 @@ def check_texts(texts: Sequence[str], param: str, settings: Settings) -> None:
         check_text(text, param if len(texts) == 1 else f"{param}.{place}", settings)
 
 
-def texts_of(given: list[str] | list[int] | list[list[int]], encoder: Encoder, param: str) -> list[str]:
-    """The texts that a request gives as such, or as token ids of the model's own tokenizer."""
+def texts_of(
+    given: list[str] | list[int] | list[list[int]], encoder: Encoder, param: str, settings: Settings
+) -> list[str]:
+    """The texts that a request gives as such, or as token ids of the model's own tokenizer.
+
+    Raises InvalidRequest for token ids unless the settings allow them: those of another tokenizer look alike, and
+    nobody would notice that the vectors are of other words.
+    """
+    if not settings.token_ids and not all(isinstance(item, str) for item in given):
+        raise InvalidRequest(
+            f"{param} has token ids, and nothing says that they are of this model's tokenizer: send the text"
+            " (LangChain's OpenAIEmbeddings does with check_embedding_ctx_length=False), or set INSTAR_TOKEN_IDS=true"
+            " here if all callers have the ids from /tokenize",
+            param,
+        )
     texts: list[str] = []
     ids: list[int] = []
     for item in given:

@@ -1,0 +1,36 @@
+"""The base of request models: null is as if left out, as many clients send it."""
+
+from typing import Any
+
+from pydantic import BaseModel, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+_NULL = {"type": "null"}
+
+
+class BodyModel(BaseModel):
+    """A request body, or an object in one. A field that has a default takes null for it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or None not in data.values():
+            return data
+        optional = {name for name, field in cls.model_fields.items() if not field.is_required()}
+        return {name: value for name, value in data.items() if value is not None or name not in optional}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler(core_schema)
+        described = handler.resolve_ref_schema(schema)
+        for name, field in described.get("properties", {}).items():
+            if name not in described.get("required", ()) and _NULL not in field.get("anyOf", ()):
+                described["properties"][name] = _or_null(field)
+        return schema
+
+
+def _or_null(field: dict[str, Any]) -> dict[str, Any]:
+    about = {name: value for name, value in field.items() if name in ("title", "description", "default")}
+    kinds = {name: value for name, value in field.items() if name not in about}
+    return {"anyOf": [*(kinds.pop("anyOf", None) or [kinds]), _NULL], **about}

@@ -1,0 +1,82 @@
+"""Request bodies that are compressed (RFC 9110, 8.4): unpacked as they come, a bounded part at a time."""
+
+import zlib
+from collections.abc import AsyncGenerator
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.api import failures
+from service.errors import InvalidRequest, UnsupportedEncoding
+
+# Bytes that a part has at most, however well it was packed.
+_PART = 1 << 16
+# zlib's window bits for either header; deflate without one is what some clients send by that name.
+_GZIP, _DEFLATE, _BARE = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
+_NAME = b"content-encoding"
+
+
+class ContentEncoding:
+    """ASGI middleware. What reads a body bounds it, and so bounds what is unpacked."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        encoding = b""
+        if scope["type"] == "http":
+            encoding = next((value for name, value in scope["headers"] if name == _NAME), b"").strip().lower()
+        if encoding in (b"", b"identity"):
+            await self._app(scope, receive, send)
+            return
+        if encoding not in (b"gzip", b"x-gzip", b"deflate"):
+            error = UnsupportedEncoding(
+                "the body's Content-Encoding must be gzip, deflate or identity: send one of these"
+            )
+            await failures.answer(Request(scope), error)(scope, receive, send)
+            return
+        # What it says of the packed body is not true of the unpacked one.
+        scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in (_NAME, b"content-length")]
+        parts = _unpacked(receive, encoding == b"deflate")
+
+        async def unpacked() -> Message:
+            return await anext(parts, None) or await receive()
+
+        try:
+            await self._app(scope, unpacked, send)
+        finally:
+            await parts.aclose()
+
+
+async def _unpacked(receive: Receive, deflate: bool) -> AsyncGenerator[Message]:
+    """The messages of a body with what they pack."""
+    unpacking = None
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            yield message
+            return
+        packed = message.get("body", b"")
+        if unpacking is None and packed:
+            unpacking = zlib.decompressobj(_bits(packed) if deflate else _GZIP)
+        more = message.get("more_body", False)
+        while unpacking is not None and packed:
+            try:
+                body = unpacking.decompress(packed, _PART)
+            except zlib.error as error:
+                raise InvalidRequest(
+                    f"the body is not what its Content-Encoding says ({error}): pack it again, or send it as it is"
+                ) from error
+            packed = unpacking.unconsumed_tail
+            if packed or body:
+                yield {"type": "http.request", "body": body, "more_body": True}
+        if not more:
+            if unpacking is not None and not unpacking.eof:
+                raise InvalidRequest("the body ends in the middle of what was packed: send all of it")
+            yield {"type": "http.request", "body": b"", "more_body": False}
+            return
+
+
+def _bits(packed: bytes) -> int:
+    """Whether deflate has the header of zlib (RFC 1950), by its first byte."""
+    return _DEFLATE if packed[0] & 0x0F == 8 else _BARE

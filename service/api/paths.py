@@ -1,0 +1,28 @@
+"""Requests as clients spell them: paths with a slash at the end or without /v1, and HEAD where GET is."""
+
+from collections.abc import Iterable, Mapping
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+# Infinity has OpenAI's routes at the root, and so have its clients.
+_ALIASES = {"/embeddings": "/v1/embeddings", "/models": "/v1/models"}
+
+
+class Paths:
+    """ASGI middleware. `paths` are those of routes without a parameter, which may be all that ends in a slash."""
+
+    def __init__(self, app: ASGIApp, paths: Iterable[str]) -> None:
+        self._app = app
+        known = {path: path for path in paths if "{" not in path and path != "/"} | _ALIASES
+        slashed = {f"{spelt}/": path for spelt, path in known.items()}
+        self._paths: Mapping[str, str] = _ALIASES | slashed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path = self._paths.get(scope["path"])
+            if path is not None:
+                scope = {**scope, "path": path, "raw_path": path.encode()}
+            if scope["method"] == "HEAD":
+                # The server sends no body, because its own scope says HEAD still.
+                scope = {**scope, "method": "GET"}
+        await self._app(scope, receive, send)
