@@ -203,7 +203,7 @@ def _model(settings: Settings, active: GenerationRecord | None) -> tuple[Finding
             return Finding(error.message, wrong=True), 0
     if found is None:
         return Finding(f"{settings.model} is looked for at Hugging Face at the first start"), 0
-    return Finding(f"the checkpoint {found.id} is whole"), found.size
+    return Finding(f"the checkpoint {found.id} is whole"), found.computed_size
 
 
 def _read(settings: Settings, active: GenerationRecord | None, unpacked: Path) -> Checkpoint | None:

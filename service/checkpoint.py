@@ -8,6 +8,7 @@ weights in a pickle and code of its own are refused, because loading either runs
 
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
+from service import model_kind
 from service.errors import CheckpointRefused, InvalidRequest
 
 MANIFEST = "instar.json"
@@ -32,6 +34,7 @@ MIN_CANARY_COSINE = 0.999
 _VOLATILE_CONFIG = ("transformers_version", "_name_or_path", "architectures", "use_cache")
 # At the root of the folder, but not part of its first module.
 _NOT_A_MODULE = frozenset({MANIFEST, "modules.json", "config_sentence_transformers.json"})
+_TRANSFORMER = "sentence_transformers.base.modules.transformer.Transformer"
 _DOCUMENT_PROMPTS = ("document", "passage", "corpus")
 
 
@@ -84,11 +87,21 @@ class _ModelConfig(BaseModel):
     truncate_dim: int | None = None
 
 
+class _Tensor(BaseModel):
+    """One tensor in the header of a safetensors file (its metadata looks like one without a shape)."""
+
+    shape: list[int] = []
+
+
+_TENSORS = TypeAdapter(dict[str, _Tensor])
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """A checkpoint that has been read and verified.
 
-    `files` maps each file's path to its SHA-256; `size` is their bytes together.
+    `files` maps each file's path to its SHA-256; `size` is their bytes together, `computed_size` the bytes of its
+    weights in fp32, in which torch computes them. `warnings` are sentences for whoever reloads it.
     """
 
     folder: Path
@@ -98,6 +111,8 @@ class Checkpoint:
     manifest: Manifest | None
     files: Mapping[str, str]
     size: int
+    computed_size: int
+    warnings: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -138,6 +153,8 @@ def read(folder: Path, name: str) -> Checkpoint:
         manifest=manifest,
         files=files,
         size=sum((folder / path).stat().st_size for path in paths),
+        warnings=tuple(_warnings(folder, name)),
+        computed_size=sum(_computed_size(folder / path) for path in paths if path.endswith(".safetensors")),
     )
 
 
@@ -183,6 +200,9 @@ def _load(path: Path, kind: Any) -> Any:
 
 
 def _modules(folder: Path) -> list[_Module]:
+    model_kind.refuse_other_kinds(folder)
+    if model_kind.default_pooling(folder) is not None:
+        return [_Module(type=_TRANSFORMER, path="")]
     if not (folder / "modules.json").is_file():
         raise CheckpointRefused(
             f"{folder.name} has no modules.json, so it is not a sentence-transformers model: save it with"
@@ -195,6 +215,15 @@ def _modules(folder: Path) -> list[_Module]:
         _refuse_foreign_type(module.type)
         _refuse_escape(module.path)
     return modules
+
+
+def _warnings(folder: Path, name: str) -> Iterator[str]:
+    pooling = model_kind.default_pooling(folder)
+    if pooling is not None:
+        yield (
+            f"{name} has no modules.json, so it is pooled as sentence-transformers does by default ({pooling}): if it"
+            " was trained with another pooling, its vectors are poor; save it with SentenceTransformer.save_pretrained"
+        )
 
 
 def _manifest(folder: Path) -> Manifest | None:
@@ -293,11 +322,14 @@ def _verify(manifest: Manifest, files: Mapping[str, str]) -> None:
 def _document_fingerprint(folder: Path, modules: list[_Module], files: Mapping[str, str]) -> str:
     config_path = folder / "config_sentence_transformers.json"
     config = _load(config_path, _ModelConfig) if config_path.is_file() else _ModelConfig()
-    facts = {
+    facts: dict[str, JsonValue] = {
         "modules": [part for module in modules for part in _document_parts(folder, module.type, module.path, files)],
         "prompt": document_prompt(config.prompts or {}),
         "dimensions": config.truncate_dim,
     }
+    pooling = model_kind.default_pooling(folder)
+    if pooling is not None:
+        facts["pooling"] = pooling
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -344,6 +376,18 @@ def _stable_digest(path: Path, digest: str) -> str:
     config = _load(path, dict[str, JsonValue])
     kept = {key: value for key, value in config.items() if key not in _VOLATILE_CONFIG}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def _computed_size(weights: Path) -> int:
+    """Bytes of the numbers of a safetensors file in fp32; its own size where its header makes no sense."""
+    size = weights.stat().st_size
+    with weights.open("rb") as file:
+        header = file.read(min(int.from_bytes(file.read(8), "little"), size))
+    try:
+        tensors = _TENSORS.validate_json(header)
+    except ValidationError:
+        return size
+    return sum(4 * math.prod(tensor.shape) for name, tensor in tensors.items() if name != "__metadata__")
 
 
 def _sha256(path: Path) -> str:

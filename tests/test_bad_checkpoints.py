@@ -101,6 +101,7 @@ def not_json(folder: Path) -> None:
 
 def no_modules(folder: Path) -> None:
     (folder / "modules.json").unlink()
+    (folder / "config.json").unlink()
 
 
 def add_file(folder: Path) -> None:
