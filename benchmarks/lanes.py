@@ -10,9 +10,10 @@ from typing import Any
 from benchmarks import texts
 from service import checkpoint, resources
 from service.encoder.encoder import Encoder, Prepared
-from service.encoder.encoders import Encoders
+from service.encoder.encoders import Encoders, Trials
 from service.encoder.engine import Lane
 from service.encoder.scheduler import Scheduler
+from service.forks import InThisProcess
 from service.settings import Settings
 
 
@@ -22,7 +23,9 @@ def running(folder: Path, **changed: Any) -> Iterator[tuple[Encoder, Scheduler]]
     settings = Settings(**changed)
     processors = settings.processors or resources.processors()
     with tempfile.TemporaryDirectory() as engines:
-        encoders = Encoders(settings.engine, Path(engines), processors, texts.passages)
+        encoders = Encoders(
+            settings.engine, Path(engines), processors, texts.passages, Trials(InThisProcess(), settings.trial_seconds)
+        )
         encoder = encoders.load(checkpoint.read(folder, folder.name))
     scheduler = Scheduler.suited(settings, processors)
     scheduler.start()

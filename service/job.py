@@ -70,6 +70,7 @@ class Job(BaseModel):
     fingerprint: str | None = Field(None, description="its document fingerprint, from `load` on")
     reused: int = Field(0, description="documents whose vectors were there already")
     judged: Judged | None = Field(None, description="both generations on the judged queries; null: there are none")
+    warnings: list[str] = Field([], description="what whoever asked for it should know, as sentences")
     shadowed: Shadowed | None = Field(None, description="what the shadow has shown so far")
     attempts: int = Field(0, description="how often it was begun, or begun again after a crash")
     created: datetime = Field(default_factory=lambda: datetime.now(UTC), description="when it was asked for")

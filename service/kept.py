@@ -34,8 +34,11 @@ class Kept:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        for rest in folder.glob(f"{_INCOMING}*"):
-            shutil.rmtree(rest)
+
+    def sweep(self) -> None:
+        """Delete what a process that ended in the middle of writing has left."""
+        for rest in self._folder.glob(f"{_INCOMING}*"):
+            shutil.rmtree(rest, ignore_errors=True)
 
     def find(self, name: str, make: Make) -> Path | None:
         """The folder of `name`, if it is whole and of that make."""

@@ -10,6 +10,7 @@ from there.
 import asyncio
 import gc
 import logging
+import threading
 from collections.abc import Callable
 from contextvars import Context
 from dataclasses import dataclass
@@ -238,7 +239,10 @@ class Reloads:
     async def _build(self, job: Job, checkpoint: Checkpoint) -> None:
         await self._enter(job, "load")
         resources.require_memory(self._encoders.loading(checkpoint), self._memory_reserve)
-        encoder = await to_its_end(partial(self._encoders.load_beside, checkpoint))
+        given_up = threading.Event()
+        loading = partial(self._encoders.load_beside, checkpoint, given_up.is_set)
+        encoder = await to_its_end(loading, given_up=given_up)
+        job.warnings = [*encoder.warnings]
         self._reached("reload.loaded")
         await self._enter(job, "probe")
         await probe.check(encoder, self._encoding)

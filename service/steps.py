@@ -27,6 +27,11 @@ Step = Literal[
     "reload.recorded",
     "reload.switched",
     "reload.cleaned",
+    # A trial, in a process of its own: torch loads the checkpoint; an engine converts, compiles and computes it.
+    "trial.torch",
+    "trial.convert",
+    "trial.compile",
+    "trial.compare",
     # An upload: it has arrived; it is in the catalogue.
     "upload.received",
     "upload.placed",

@@ -5,6 +5,7 @@ meets whatever comes next.
 """
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TypeVar
@@ -12,11 +13,19 @@ from typing import TypeVar
 _T = TypeVar("_T")
 
 
-async def to_its_end(work: Callable[[], _T], executor: Executor | None = None) -> _T:
-    """What `work` returns or raises on a thread; who is cancelled meanwhile is so when it has ended."""
+async def to_its_end(
+    work: Callable[[], _T], executor: Executor | None = None, given_up: threading.Event | None = None
+) -> _T:
+    """Run `work` on a thread. A caller that is cancelled sets `given_up`, waits for `work`, then raises CancelledError.
+
+    What `work` raises then is of no use to anybody.
+    """
     future = asyncio.get_running_loop().run_in_executor(executor, work)
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
+        if given_up is not None:
+            given_up.set()
         await asyncio.wait([future])
+        future.exception()
         raise

@@ -12,6 +12,11 @@ from transformers import AutoTokenizer, BertConfig, BertModel
 from service import checkpoint
 from service.catalogue import base_folder
 from service.checkpoint import Canary, Manifest
+from service.encoder.encoders import Trials
+from service.forks import InThisProcess
+
+# For tests of what a trial finds; tests/test_trial.py has those of what becomes of a child.
+TRIALS = Trials(InThisProcess(), seconds=600)
 
 
 def base() -> Path:

@@ -14,7 +14,7 @@ from typing import Any, Protocol, Self
 
 import httpx
 
-from tests.nursery import Child, Nursery
+from tests.nursery import Child, Command, Nursery
 
 START_SECONDS = 120
 
@@ -59,13 +59,16 @@ class Server:
         own = {f"INSTAR_{name}": str(value) for name, value in self.settings.items()}
         self._log = next(path for path in self._logs if not path.exists())
         if not self._command:
-            self.process = Child(_nursery(), {"environment": own, "log": str(self._log)})
+            self.process = self._fork({"environment": own, "log": str(self._log)})
             return
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("INSTAR_")}
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "service"], env=inherited | own, stdout=log, stderr=subprocess.STDOUT
             )
+
+    def _fork(self, command: Command) -> Child:
+        return Child(_nursery(), command)
 
     @property
     def output(self) -> list[str]:

@@ -50,7 +50,7 @@ def encoders(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Encoder, E
     real = request.param == "all-MiniLM-L6-v2"
     folder = checkpoints.base() if real else checkpoints.tiny(tmp_path / "tiny", positions=50)
     read = checkpoint.read(folder, "model")
-    found = Encoders("auto", tmp_path / "engines", 2, lambda _: []).load(read)
+    found = Encoders("auto", tmp_path / "engines", 2, lambda _: [], checkpoints.TRIALS).load(read)
     assert found.engine == "torch bf16"
     return found, Encoder(read)
 

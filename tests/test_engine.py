@@ -62,7 +62,7 @@ def no_documents(_: int) -> list[str]:
 
 
 def load(folder: Path, engines: Path) -> Encoder:
-    return Encoders("auto", engines, 2, no_documents).load(checkpoint.read(folder, "model"))
+    return Encoders("auto", engines, 2, no_documents, checkpoints.TRIALS).load(checkpoint.read(folder, "model"))
 
 
 def vectors(encoder: Encoder, side: Side = "document") -> Vectors:
@@ -96,7 +96,7 @@ def test_what_openvino_cannot_compute_is_computed_by_torch_and_the_log_says_why(
     encoder = load(folder, tmp_path / "engines")
     assert encoder.engine == "torch fp32"
     np.testing.assert_allclose(vectors(encoder), reference.encode_document(TEXTS, normalize_embeddings=True), atol=2e-6)
-    assert f"{encoder.checkpoint.id} is computed by torch: " in caplog.text
+    assert f"{encoder.checkpoint.id} is computed by torch fp32 because OpenVINO " in caplog.text
 
 
 def test_an_engine_with_other_vectors_is_not_used(
@@ -126,7 +126,7 @@ def test_a_kept_conversion_is_used_again_and_made_anew_when_damaged(
 ) -> None:
     engines = tmp_path / "engines"
     first = vectors(load(folder, engines))
-    (kept,) = engines.iterdir()
+    (kept,) = engines.glob("*.sequences-float")
     calls: list[int] = []
     convert = openvino.convert_model
 
@@ -149,25 +149,28 @@ def test_a_kept_conversion_is_used_again_and_made_anew_when_damaged(
     assert "torch" not in [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-def test_a_conversion_that_cannot_be_kept_is_used_all_the_same(
+def test_a_conversion_that_cannot_be_kept_costs_the_engine_until_the_next_start(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
-    encoder = load(folder, tmp_path / "engines")
-    assert encoder.engine.startswith("openvino")
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", full)
+        encoder = load(folder, tmp_path / "engines")
+    assert encoder.engine == "torch fp32"
     assert vectors(encoder).shape == (len(TEXTS), 32)
     assert "is not kept" in caplog.text
     assert list((tmp_path / "engines").iterdir()) == []
+    assert load(folder, tmp_path / "engines").engine.startswith("openvino")
 
 
 def test_what_no_generation_needs_is_forgotten(folder: Path, tmp_path: Path) -> None:
-    made = Encoders("auto", tmp_path / "engines", 2, no_documents)
+    made = Encoders("auto", tmp_path / "engines", 2, no_documents, checkpoints.TRIALS)
     identity = made.load(checkpoint.read(folder, "model")).checkpoint.id
     made.forget({identity})
-    assert [path.name for path in (tmp_path / "engines").iterdir()] == [f"{identity}.sequences-float"]
+    kept = sorted(path.name for path in (tmp_path / "engines").iterdir())
+    assert kept == [f"{identity}.sequences-float", f"{identity}.verdict"]
     made.forget(set())
     assert list((tmp_path / "engines").iterdir()) == []
 
@@ -183,9 +186,10 @@ def test_nothing_is_reported_to_anybody(folder: Path, tmp_path: Path, choice: st
         "from pathlib import Path\n"
         "from service import checkpoint\n"
         "from service.encoder.encoders import Encoders\n"
+        "from tests.checkpoints import TRIALS\n"
         f"read = checkpoint.read(Path({str(folder)!r}), 'model')\n"
         "texts = [f'text {n} of the corpus' for n in range(100)]\n"
-        f"made = Encoders({choice!r}, Path({str(tmp_path / 'engines')!r}), 2, lambda _: texts)\n"
+        f"made = Encoders({choice!r}, Path({str(tmp_path / 'engines')!r}), 2, lambda _: texts, TRIALS)\n"
         "print(made.load(read).engine, 'nncf' in sys.modules)\n"
         "import time; time.sleep(1)\n"
     )

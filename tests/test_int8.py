@@ -31,8 +31,8 @@ def test_it_is_calibrated_on_the_corpus_and_kept(tmp_path: Path, monkeypatch: py
     # Without VNNI, whose products do not overflow, all-MiniLM-L6-v2 keeps less than it has to.
     monkeypatch.setattr(Int8, "least_cosine", 0.9)
     read = checkpoint.read(checkpoints.base(), "model")
-    exact = vectors(Encoders("torch", tmp_path / "engines", 2, documents).load(read))
-    encoder = Encoders("int8", tmp_path / "engines", 2, documents).load(read)
+    exact = vectors(Encoders("torch", tmp_path / "engines", 2, documents, checkpoints.TRIALS).load(read))
+    encoder = Encoders("int8", tmp_path / "engines", 2, documents, checkpoints.TRIALS).load(read)
     assert encoder.engine == "openvino int8"
     found = vectors(encoder)
     cosines = (found * exact).sum(axis=1)
@@ -46,10 +46,10 @@ def test_it_is_calibrated_on_the_corpus_and_kept(tmp_path: Path, monkeypatch: py
     def unneeded(_: int) -> Sequence[str]:
         raise AssertionError("it was calibrated again")
 
-    again = Encoders("int8", tmp_path / "engines", 2, unneeded).load(read)
+    again = Encoders("int8", tmp_path / "engines", 2, unneeded, checkpoints.TRIALS).load(read)
     assert again.engine == "openvino int8"
     np.testing.assert_allclose(vectors(again), found, atol=1e-6)
-    plain = Encoders("auto", tmp_path / "engines", 2, unneeded).load(read)
+    plain = Encoders("auto", tmp_path / "engines", 2, unneeded, checkpoints.TRIALS).load(read)
     assert plain.engine.startswith("openvino")
     assert "int8" not in plain.engine
     assert (vectors(plain) * exact).sum(axis=1).min() > 0.999
@@ -64,7 +64,9 @@ def test_where_it_cannot_be_the_engine_is_chosen_as_without_it(
         monkeypatch.setitem(sys.modules, "nncf", None)
     if lack == "agreement":
         monkeypatch.setattr(Int8, "least_cosine", 1.1)
-    made = Encoders("int8", tmp_path / "engines", 2, lambda _: DOCUMENTS[: 99 if lack == "documents" else 100])
+    made = Encoders(
+        "int8", tmp_path / "engines", 2, lambda _: DOCUMENTS[: 99 if lack == "documents" else 100], checkpoints.TRIALS
+    )
     encoder = made.load(checkpoint.read(folder, "model"))
     assert encoder.engine.startswith("openvino")
     assert "int8" not in encoder.engine

@@ -6,6 +6,7 @@ tokenized once, on arrival, so that batches can be formed by their true length, 
 compute what comes before the routes.
 """
 
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from service.checkpoint import Checkpoint, document_prompt
 from service.encoder import device
 from service.encoder.engine import Engine, Padded, Share, Unsuitable, Vectors
 from service.errors import CheckpointRefused, EncodingFailed, InvalidRequest
+
+log = logging.getLogger(__name__)
 
 _UNLIMITED = 1_000_000
 
@@ -70,9 +73,6 @@ class Encoder:
         self.prompts: dict[str, str] = {name: prompt or "" for name, prompt in model.prompts.items()}
         self._default_prompt = self.prompts.get(model.default_prompt_name or "", "")
         self._model = model
-        # Vectors are normalised in `finish`, so that a caller can have them without.
-        if isinstance(model[-1], Normalize):
-            del model[len(model) - 1]
         self._modules = list(model)
         routers = (place for place, module in enumerate(self._modules) if isinstance(module, Router))
         # Modules before the routes of queries and documents part.
@@ -92,16 +92,18 @@ class Encoder:
         self._device = self._model.device
         self._engine: Engine | None = None
         self._whole: SentenceTransformer | None = None
-        self._whole_lock = threading.Lock()
-        self._padding: dict[Side | None, tuple[int, int, str] | None] = {
+        self._whole_lock = threading.RLock()
+        self._replaced = False
+        # Sentences for whoever reloads it or runs the service.
+        self.warnings: list[str] = list(checkpoint.warnings)
+        self._padding: dict[Side | None, tuple[int, int] | None] = {
             side: _padding(self._first(side)) for side in _SIDES
         }
-        self._limits = {side: self._limit(side) for side in _SIDES if self._padding[side] is not None}
-        limits = set(self._limits.values())
-        self._cut: Direction = model.tokenizer.truncation_side if limits else "right"
+        plain = [side for side in _SIDES if self._padding[side] is not None]
+        self._cut: dict[Side | None, Direction] = {side: self._first(side).tokenizer.truncation_side for side in plain}
         self._tokenizers = {
-            (limit, direction): _truncating(model.tokenizer, limit, direction)
-            for limit in limits
+            (side, direction): _truncating(self._first(side).tokenizer, self._limit(side), direction)
+            for side in plain
             for direction in _DIRECTIONS
         }
 
@@ -154,9 +156,8 @@ class Encoder:
         if self._padding[side] is None:
             # Only an estimate is needed: forward gives the text to the model's own preprocessing.
             return [Prepared(kind, text, [], min(len(text) // 4 + 2, self.max_length)) for text in texts]
-        encoded = self._tokenizers[self._limits[side], cut or self._cut].encode_batch_fast(
-            [prompt + text for text in texts]
-        )
+        tokenizer = self._tokenizers[side, cut or self._cut[side]]
+        encoded = tokenizer.encode_batch_fast([prompt + text for text in texts])
         return [Prepared(kind, text, ids := found.ids, len(ids)) for text, found in zip(texts, encoded, strict=True)]
 
     def count(self, text: str, side: Side | None, prompt_name: str | None = None) -> int:
@@ -196,24 +197,36 @@ class Encoder:
         """
         side, prompt = batch[0].kind
         with torch.inference_mode():
-            vectors = self._computed(batch, side, prompt, share)
+            vectors = self._computed(batch, side, share)
+            if vectors is None:
+                vectors = _by_torch(self._weights(), self._features(batch, side, prompt), side)
         if not np.isfinite(vectors).all():
             raise EncodingFailed(
                 f"{self.checkpoint.id} gave a vector that is not finite: leave the text out, or reload another"
             )
         return vectors
 
-    def _computed(self, batch: Sequence[Prepared], side: Side | None, prompt: str, share: Share) -> Vectors:
-        rest = self._modules[self._shared :]
+    def _computed(self, batch: Sequence[Prepared], side: Side | None, share: Share) -> Vectors | None:
+        """Vectors by the engine, as they come; None where it has failed and torch can be asked instead."""
         if self._engine is None:
-            output = self._model(self._on_device(self._features(batch, side, prompt)), task=side)
-        else:
+            return None
+        try:
             pooled = self._engine.pooled(self.padded(batch), share)
-            if not rest:
-                return pooled
-            output = {"sentence_embedding": torch.from_numpy(pooled).to(self._device)}
-            for module in rest:
-                output = module(output, task=side) if isinstance(module, Router) else module(output)
+        except RuntimeError as error:
+            if not self._replaced:
+                raise
+            log.warning("%s failed on a batch of %s, which torch computes: %s", self.engine, self.checkpoint.id, error)
+            return None
+        if self._replaced and not np.isfinite(pooled).all():
+            # A lower precision may overflow where fp32 does not.
+            log.warning("%s gave no number for a text of %s: torch computes it", self.engine, self.checkpoint.id)
+            return None
+        rest = self._modules[self._shared :]
+        if not rest:
+            return pooled
+        output = {"sentence_embedding": torch.from_numpy(pooled).to(self._device)}
+        for module in rest:
+            output = module(output, task=side) if isinstance(module, Router) else module(output)
         vectors: Vectors = output["sentence_embedding"].float().cpu().numpy()
         return vectors
 
@@ -226,24 +239,34 @@ class Encoder:
         if not isinstance(self._first(None), Transformer):
             raise InvalidRequest(f"{self.checkpoint.id} has no vectors of tokens before they are pooled: use /embed")
         with self._whole_lock:
+            vectors = self._weights().encode(list(texts), prompt=prompt or None, output_value="token_embeddings")
+        return [of_text.float().cpu().numpy() for of_text in vectors]
+
+    def _weights(self) -> SentenceTransformer:
+        """The whole model in torch. The first call loads it once more where an engine has replaced it."""
+        if not self._replaced:
+            return self._model
+        with self._whole_lock:
             if self._whole is None:
-                self._whole = self._model if self._engine is None else _loaded(self.checkpoint)
-            found = self._whole.encode(list(texts), prompt=prompt or None, output_value="token_embeddings")
-        return [vectors.float().cpu().numpy() for vectors in found]
+                self._whole = _loaded(self.checkpoint)
+            return self._whole
 
     def padded(self, batch: Sequence[Prepared]) -> Padded:
-        """The tokens of a batch, padded to the longest; raises Unsuitable if the model takes more than tokens."""
-        padding = self._padding[batch[0].kind[0]]
+        """The tokens of a batch, padded to the longest; raises Unsuitable if the model takes more than tokens.
+
+        Always on the right, whatever the tokenizer says, so that a text has the positions that it has alone.
+        """
+        side = batch[0].kind[0]
+        padding = self._padding[side]
         if padding is None:
             raise Unsuitable("its input is more than plain tokens")
-        pad, pad_type, padding_side = padding
+        pad, pad_type = padding
         shape = (len(batch), max(item.tokens for item in batch))
         ids, mask = np.full(shape, pad, dtype=np.int64), np.zeros(shape, dtype=np.int64)
         for row, item in enumerate(batch):
-            place = slice(shape[1] - item.tokens, None) if padding_side == "left" else slice(item.tokens)
-            ids[row, place] = item.ids
-            mask[row, place] = 1
-        typed = "token_type_ids" in self._tokenizer.model_input_names
+            ids[row, : item.tokens] = item.ids
+            mask[row, : item.tokens] = 1
+        typed = "token_type_ids" in self._first(side).tokenizer.model_input_names
         return Padded(ids, mask, np.where(mask == 0, pad_type, 0) if typed else None)
 
     def convertible(self) -> Sequence[torch.nn.Module]:
@@ -258,8 +281,13 @@ class Encoder:
         """Let `engine` compute the convertible modules; none is torch."""
         self._engine = engine
 
-    def drop_weights(self) -> None:
-        """Free what the engine has a copy of; from then on there is no way back to torch."""
+    def rely_on(self, engine: Engine) -> None:
+        """Let `engine` replace the convertible modules, whose weights are freed.
+
+        What it gives that is not finite is computed by torch, which loads the weights again.
+        """
+        self._engine = engine
+        self._replaced = True
         for module in self._modules[: self._shared]:
             module.to("meta")
 
@@ -317,11 +345,6 @@ class Encoder:
             features["prompt_length"] = self._prompt_length(prompt)
         return features
 
-    def _on_device(self, features: dict[str, Any]) -> dict[str, Any]:
-        return {
-            key: value.to(self._device) if isinstance(value, torch.Tensor) else value for key, value in features.items()
-        }
-
     def _prompt_length(self, prompt: str) -> int:
         """Tokens of the prompt without the closing special token, which pooling may have to leave out."""
         with self._tokenizing:
@@ -330,8 +353,8 @@ class Encoder:
 
     def _limit(self, side: Side | None) -> int:
         first = self._first(side)
-        own = {"query": first.query_length, "document": first.document_length, None: None}[side]
-        return min(own or self.max_length, self.max_length)
+        of_side = {"query": first.query_length, "document": first.document_length, None: None}[side]
+        return min(int(length) for length in (of_side, first.max_seq_length, self.max_length) if length)
 
     def _first(self, side: Side | None) -> Any:
         """The module that a text of that side enters."""
@@ -342,36 +365,52 @@ class Encoder:
         return routes[side if side in routes else first.default_route][0]
 
 
+def _by_torch(model: SentenceTransformer, features: dict[str, Any], side: Side | None) -> Vectors:
+    here = {
+        key: value.to(model.device) if isinstance(value, torch.Tensor) else value for key, value in features.items()
+    }
+    vectors: Vectors = model(here, task=side)["sentence_embedding"].float().cpu().numpy()
+    return vectors
+
+
 def _loaded(checkpoint: Checkpoint) -> SentenceTransformer:
-    """Pickled weights and custom code are refused by `checkpoint.read` already; these arguments are the second wall."""
+    """Pickled weights and custom code are refused by `checkpoint.read` already; these arguments are the second wall.
+
+    Half-precision weights are loaded in fp32, which is exact, and on processors the faster.
+    """
     try:
-        return SentenceTransformer(
+        model = SentenceTransformer(
             str(checkpoint.folder),
             local_files_only=True,
             trust_remote_code=False,
-            model_kwargs={"use_safetensors": True},
-        ).eval()
+            model_kwargs={"use_safetensors": True, "dtype": torch.float32},
+        )
     except _LOAD_ERRORS as error:
         reason = str(error).strip().replace(str(checkpoint.folder), checkpoint.name).splitlines()
         raise CheckpointRefused(
             f"{checkpoint.name} cannot be loaded ({type(error).__name__}: {reason[0] if reason else ''}): check"
             " that SentenceTransformer loads it with the library versions of this service"
         ) from error
+    # Vectors are normalised in `finish`, so that a caller can have them without.
+    if isinstance(model[-1], Normalize):
+        del model[len(model) - 1]
+    return model.float().eval()
 
 
-def _padding(first: Any) -> tuple[int, int, str] | None:
-    """Token id, token type and side to pad with, or None if the module does not take a plain padded batch."""
+def _padding(first: Any) -> tuple[int, int] | None:
+    """Token id and token type to pad with, or None if the module does not take a plain padded batch."""
     plain = (
         isinstance(first, Transformer)
         and first.modalities == ["text"]
         and isinstance(first.tokenizer, PreTrainedTokenizerFast)
-        and first.tokenizer.pad_token_id is not None
         and first.query_expansion is None
         and first.transformer_task == "feature-extraction"
     )
     if not plain:
         return None
-    return first.tokenizer.pad_token_id, first.tokenizer.pad_token_type_id, first.tokenizer.padding_side
+    known = (first.tokenizer.pad_token_id, first.model.config.pad_token_id)
+    # It is masked, so any token will do where neither says which.
+    return next((token for token in known if token is not None), 0), first.tokenizer.pad_token_type_id
 
 
 def _truncating(tokenizer: Any, limit: int, direction: Direction) -> Any:

@@ -10,8 +10,6 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import InstarError
-
 Vectors = NDArray[np.float32]
 Lane = Literal["interactive", "bulk"]
 # Of the processors: all of them, one, or one as far as nobody else needs it.
@@ -41,8 +39,15 @@ class Padded:
         return Padded(self.ids[chosen], self.mask[chosen], types)
 
 
-class Unsuitable(InstarError):
-    """An engine cannot compute this checkpoint, for the reason in the message; torch can."""
+class Unsuitable(Exception):
+    """An engine cannot compute this checkpoint, for the reason in the message; torch in fp32 can.
+
+    A `passing` reason may not hold at the next start.
+    """
+
+    def __init__(self, message: str, *, passing: bool = False) -> None:
+        super().__init__(message)
+        self.passing = passing
 
 
 class Engine(Protocol):

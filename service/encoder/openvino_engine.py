@@ -7,8 +7,6 @@ compiles.
 """
 
 import logging
-import os
-import shutil
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,7 +19,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from transformers import PreTrainedModel
 
+from service.encoder import attention
+from service.encoder.configuration import Streams
 from service.encoder.engine import ROUNDED, Padded, Share, Unsuitable, Vectors
 from service.encoder.priority import Runs, at_lowest_priority, at_once
 from service.kept import Kept
@@ -59,7 +60,13 @@ class OpenVino:
     packs = False
 
     def __init__(
-        self, model: Any, processors: int, at_own_priority: Runs = at_once, options: Mapping[str, Any] | None = None
+        self,
+        model: Any,
+        processors: int,
+        at_own_priority: Runs = at_once,
+        options: Mapping[str, Any] | None = None,
+        *,
+        streams: Streams = "several",
     ) -> None:
         """Compile, with `options` of the plugin besides; raises Unsuitable if OpenVINO cannot.
 
@@ -70,13 +77,14 @@ class OpenVino:
         self.name = f"openvino {'bf16' if bf16 else 'fp32'}"
         own = {"INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32", **(options or {})}
         together = own | {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": processors, "ENABLE_CPU_PINNING": False}
-        apart = together | {"NUM_STREAMS": processors}
+        width = processors if streams == "several" else 1
+        apart = together | {"NUM_STREAMS": width}
         # Those of normal priority first: threads that all share must not get the lowest.
         self._requests: dict[Share, SimpleQueue[Any]] = {
             "whole": at_own_priority(partial(_compiled, core, model, together, 1)),
-            "single": at_own_priority(partial(_compiled, core, model, apart, processors)),
+            "single": at_own_priority(partial(_compiled, core, model, apart, width)),
             # The threads that it computes on are started here, and inherit the priority.
-            "spare": at_lowest_priority(partial(_compiled, core, model, apart, processors)),
+            "spare": at_lowest_priority(partial(_compiled, core, model, apart, width)),
         }
 
     def part(self, tokens: int) -> int:  # noqa: ARG002
@@ -104,17 +112,19 @@ class Conversions:
     def __init__(self, folder: Path) -> None:
         self._kept = Kept(folder)
 
-    def get(self, identity: str, kind: str, convert: Callable[[], Any]) -> Any:
-        """The OpenVINO model of that checkpoint and kind, which `convert` makes unless it is kept."""
+    def get(self, identity: str, kind: str, convert: Callable[[], Any] | None) -> Any:
+        """The OpenVINO model of that checkpoint and kind, which `convert` makes unless it is kept.
+
+        Raises Unsuitable if there is none and nothing to make it with, or the disk cannot keep it.
+        """
         make = {"openvino": openvino.get_version()}
         name = f"{identity}.{kind}"
-        place = self._kept.find(name, make)
-        if place is None:
-            converted = convert()
-            place = self._kept.keep(name, make, partial(_save, converted))
-            if place is None:
-                return converted
-        return openvino.Core().read_model(place / _MODEL)
+        folder = self._kept.find(name, make)
+        if folder is None and convert is not None:
+            folder = self._kept.keep(name, make, partial(_save, convert()))
+        if folder is None:
+            raise Unsuitable("its conversion is not on the disk: restart the service to have it made", passing=True)
+        return openvino.Core().read_model(folder / _MODEL)
 
     def forget(self, keep: set[str]) -> None:
         """Delete those of all checkpoints but the ones with the ids in `keep`."""
@@ -129,6 +139,9 @@ class Rows(torch.nn.Module):
     def __init__(self, modules: Sequence[torch.nn.Module]) -> None:
         super().__init__()
         self.parts = torch.nn.ModuleList(modules)
+        for module in self.parts.modules():
+            if isinstance(module, PreTrainedModel):
+                attention.make_convertible(module)
 
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
@@ -170,21 +183,7 @@ def root_logger_kept() -> Iterator[None]:
 
 
 def _save(model: Any, folder: Path) -> None:
-    """Write it into the folder.
-
-    OpenVINO holds the interpreter meanwhile, so that nothing is answered. Writing into memory takes it a quarter of the
-    time that a disk takes, and copying that to the disk holds up nobody.
-    """
-    if sys.platform != "linux":
-        openvino.serialize(model, folder / _MODEL)
-        return
-    memory = os.memfd_create("weights")
-    try:
-        written = f"/proc/self/fd/{memory}"
-        openvino.serialize(model, folder / _MODEL, written)
-        shutil.copyfile(written, (folder / _MODEL).with_suffix(".bin"))
-    finally:
-        os.close(memory)
+    openvino.serialize(model, folder / _MODEL)
 
 
 def _compiled(core: Any, model: Any, options: dict[str, Any], width: int) -> "SimpleQueue[Any]":

@@ -38,9 +38,7 @@ async def check(encoder: Encoder, encoding: Encoding) -> None:
         vectors = await encoding.embed(encoder, TEXTS, "document", "bulk", patient=True)
         await encoding.embed(encoder, TEXTS[:1], "query", "bulk", patient=True)
     except EncodingFailed as error:
-        raise CheckpointRefused(
-            f"{name} gives vectors that are not finite (NaN or infinity in its weights?): train or copy it again"
-        ) from error
+        raise CheckpointRefused(not_finite(name)) from error
     norms = np.linalg.norm(vectors, axis=1)
     if norms.min() < 0.5:
         raise CheckpointRefused(f"{name} gives vectors of length zero: train or copy it again")
@@ -51,6 +49,11 @@ async def check(encoder: Encoder, encoding: Encoding) -> None:
             " smaller learning rate"
         )
     await _check_canaries(encoder, encoding)
+
+
+def not_finite(name: str) -> str:
+    """The reason why a checkpoint is refused that gives no numbers."""
+    return f"{name} gives vectors that are not finite (NaN or infinity in its weights?): train or copy it again"
 
 
 async def _check_canaries(encoder: Encoder, encoding: Encoding) -> None:

@@ -31,6 +31,7 @@ class Graphs:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._kept = Kept(folder)
+        self._kept.sweep()
 
     def get(self, fingerprint: str, collection: str, dimensions: int, min_recall: float) -> Sealed | None:
         """The sealed part, if it is kept and whole, and was tuned to that recall."""

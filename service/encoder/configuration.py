@@ -1,0 +1,40 @@
+"""How a checkpoint can be computed other than by torch in fp32, and in which order that is tried."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+# How a batch is laid out: its texts after each other in one sequence, or each in a row that is padded.
+Form = Literal["sequences", "rows"]
+Precision = Literal["float", "int8"]
+# Of a compiled model: one for each processor, so that it computes as many batches at a time; or one in all, which
+# compiles where several do not (openvinotoolkit divides by the processors of a stream).
+Streams = Literal["several", "one"]
+
+
+class Configuration(BaseModel):
+    """An engine other than torch in fp32, with its options."""
+
+    model_config = ConfigDict(frozen=True)
+
+    engine: Literal["openvino", "torch bf16"]
+    precision: Precision = "float"
+    form: Form = "rows"
+    streams: Streams = "several"
+
+    def __str__(self) -> str:
+        if self.engine != "openvino":
+            return self.engine
+        precision = " int8" if self.precision == "int8" else ""
+        return f"OpenVINO{precision} in {self.form}{' on one stream' if self.streams == 'one' else ''}"
+
+
+def on_processors(forms: tuple[Form, ...], *, int8: bool) -> list[Configuration]:
+    """Configurations for processors, the fastest first."""
+    floats = [Configuration(engine="openvino", form=form, streams=streams) for form in forms for streams in _STREAMS]
+    if not int8:
+        return floats
+    return [Configuration(engine="openvino", precision="int8", form=forms[0], streams="several"), *floats]
+
+
+_STREAMS: tuple[Streams, ...] = ("several", "one")
