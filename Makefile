@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: serve test lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-modes bench-sources bench-sample bench-train bench-losses bench-proof report clean
+.PHONY: serve test lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-sources bench-sample bench-train bench-losses bench-proof report clean
 
 serve: $(INSTALLED)  ## start the service with the sample corpus on http://127.0.0.1:8080
 	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m service
@@ -75,6 +75,9 @@ bench-growth: $(INSTALLED)  ## reload, switch, restart, search and memory by the
 bench-contention: $(INSTALLED)  ## encoding beside a busy neighbour, by the wait policy of OpenMP
 	$(BIN)/python -m benchmarks.contention
 
+bench-models: $(INSTALLED)  ## what each architecture is computed by and how fast, beside sentence-transformers
+	$(BIN)/python -m benchmarks.models $(ARGS)
+
 bench-modes: $(INSTALLED)  ## search by vector, by keyword and by both; ARGS="--beir FOLDER" for more data
 	$(BIN)/python -m benchmarks.modes $(ARGS)
 
@@ -91,7 +94,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 bench:  ## all benchmarks of the service, one after the other, and the report
-	$(MAKE) bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-modes bench-sources report
+	$(MAKE) bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-sources report
 
 report: $(INSTALLED)  ## docs/measurements.md out of the results of the benchmarks
 	$(BIN)/python -m benchmarks.report

@@ -13,6 +13,7 @@ from benchmarks import (
     growth,
     index,
     losses,
+    models,
     modes,
     proof,
     sample,
@@ -29,6 +30,7 @@ _ON_GPUS = "_on_gpus"
 _BENCHMARKS: dict[str, Any] = {
     "embedding": embedding,
     "budget": budget,
+    "models": models,
     "embedding_on_gpus": embedding,
     "budget_on_gpus": budget,
     "swap": swap,
@@ -62,6 +64,14 @@ tutorial has it.
 `make bench-budget`. The engine alone. The curves are flat around the defaults, so nothing is tuned at the first start.
 
 {budget}
+
+## Models
+
+`make bench-models`. Architectures that people publish, with random weights, a width of 384 and 6 layers, on passages of
+some 130 tokens; sentence-transformers in fp32, in turns with Instar on the same cores. The engine is the one that a
+checkpoint's trial ends on.
+
+{models}
 
 ## Embeddings over HTTP, on a GPU
 
