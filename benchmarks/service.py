@@ -38,7 +38,13 @@ class Reloaded:
 @contextmanager
 def running(data: Path, checkpoints: Path, model: str) -> Iterator[Service]:
     """Start `python -m service` on the folder `data` with `model` out of `checkpoints`; yields it when it is ready."""
-    settings = {"PORT": "0", "DATA_DIR": str(data), "CHECKPOINTS_DIR": str(checkpoints), "MODEL": model}
+    settings = {
+        "PORT": "0",
+        "LOG_FORMAT": "text",
+        "DATA_DIR": str(data),
+        "CHECKPOINTS_DIR": str(checkpoints),
+        "MODEL": model,
+    }
     path = data.with_name(f"{data.name}.log")
     with path.open("a") as log:
         process = subprocess.Popen(

@@ -3,9 +3,7 @@
 It changes nothing, and may run beside a service that is at work.
 """
 
-import difflib
 import shutil
-import socket
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from cryptography import x509
 
-from service import archive, checkpoint, keyring, resources, tracing
+from service import address, archive, checkpoint, keyring, resources, tracing
 from service.catalogue import BASE, base_folder
 from service.checkpoint import Checkpoint
 from service.corpus.database import FILE, DataFolderInUse, locked
@@ -25,11 +23,10 @@ from service.corpus.filters import Seqs
 from service.corpus.records import GenerationRecord
 from service.errors import CheckpointRefused, InstarError, NotFound, StorageFailed
 from service.index import vectors
-from service.settings import Settings
+from service.settings import Settings, is_loopback, unknown_names
 from service.signature import Trusted
 from service.storage import translated
 
-_PREFIX = "INSTAR_"
 _MIB = 1 << 20
 _CERTIFICATE_DAYS = 14
 # What the process takes besides a model, with a small one (`docs/measurements.md`).
@@ -75,13 +72,10 @@ def findings(settings: Settings, environment: Mapping[str, str]) -> list[Finding
 
 
 def _names(environment: Mapping[str, str]) -> Iterator[Finding]:
-    known = [_PREFIX + name.upper() for name in Settings.model_fields]
-    # The names are looked up whatever their case.
-    for name in sorted(name.upper() for name in environment if name.upper().startswith(_PREFIX)):
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            meant = f": is {near[0]} meant?" if near else ": see the settings in the README"
-            yield Finding(f"{name} is no setting{meant}", wrong=True)
+    for name, meant in unknown_names(environment).items():
+        yield Finding(
+            f"{name} is no setting: {f'is {meant} meant?' if meant else 'see the settings in the README'}", True
+        )
 
 
 def _keys(settings: Settings) -> Iterator[Finding]:
@@ -111,7 +105,9 @@ def _key_findings(settings: Settings, path: Path) -> Iterator[Finding]:
     if not path.exists() and settings.admin_key is None:
         yield Finding("there are no keys: whoever is on this machine may do everything, and nobody else gets in")
     elif not path.exists() and settings.api_key is None:
-        yield Finding("there is an admin key and no other: whoever reaches the service may write and search")
+        is_open = settings.open_data or is_loopback(settings.host)
+        who = "whoever reaches the service may write and search" if is_open else "it opens the data as well"
+        yield Finding(f"there is an admin key and no other: {who}")
     else:
         yield Finding(f"callers need a key; {len(valid)} named ones are valid")
 
@@ -167,19 +163,9 @@ def _data_folder(settings: Settings, *, runs: bool) -> Iterator[Finding]:
 def _address(settings: Settings, *, runs: bool) -> Iterator[Finding]:
     if runs:
         return
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        with socket.socket(family, kind, protocol) as listening:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind(address)
-    except OSError as error:
-        yield Finding(
-            f"{settings.host} port {settings.port} cannot be listened on ({error.strerror}): end what is there, or"
-            " choose another INSTAR_PORT or INSTAR_HOST",
-            wrong=True,
-        )
+    problem = address.problem(settings.host, settings.port)
+    if problem is not None:
+        yield Finding(problem, wrong=True)
 
 
 def _corpus(path: Path) -> _Corpus:

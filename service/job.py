@@ -77,6 +77,7 @@ class Job(BaseModel):
     ended: datetime | None = Field(None, description="when it ended")
     _began: float = PrivateAttr(0.0)
     _counted: int = PrivateAttr(0)
+    _lap: float = PrivateAttr(0.0)
 
     @property
     def over(self) -> bool:
@@ -86,6 +87,12 @@ class Job(BaseModel):
         """Begin to count `total` documents."""
         self.done, self.total = 0, total
         self._began, self._counted = time.monotonic(), 0
+
+    def lap(self) -> float:
+        """Seconds since it was called last, or since the job began to run."""
+        now = time.monotonic()
+        began, self._lap = self._lap, now
+        return round(now - began, 2) if began else 0.0
 
     def advance(self, documents: int) -> None:
         """Count documents that were embedded; more may come than were expected, while people write."""

@@ -101,9 +101,15 @@ class Keyring:
             return
         self._seen = state
         try:
-            self._keys = [*self._given, *read(self._path)]
+            keys = [*self._given, *read(self._path)]
         except KeyringUnusable as error:
             log.error("the keys stay as they were: %s", error.message)
+            return
+        before, after = ({key.name for key in some if key.revoked is None} for some in (self._keys, keys))
+        self._keys = keys
+        if before != after:
+            fields = {"action": "keys changed", "added": sorted(after - before), "revoked": sorted(before - after)}
+            log.info("audit", extra={"fields": fields})
 
 
 def create(path: Path, name: str, scopes: Sequence[Scope], limits: Limits) -> str:

@@ -15,7 +15,7 @@ from service import tracing
 
 Format = Literal["auto", "text", "json"]
 _TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-_NOISY = ("httpx", "sentence_transformers", "transformers", "filelock")
+_NOISY = ("httpx", "sentence_transformers", "transformers", "huggingface_hub", "filelock")
 
 
 class Json(logging.Formatter):
@@ -43,19 +43,42 @@ class Text(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's name)
         own = {**getattr(record, "fields", {}), **tracing.identity()}
-        fields = "".join(f" {name}={value}" for name, value in own.items())
+        fields = "".join(f" {name}={_quoted(value)}" for name, value in own.items())
         return super().formatMessage(record) + fields
 
 
-def set_up(level: str, form: Format) -> None:
-    """Send the log to standard error; `auto` is text on a terminal and JSON elsewhere."""
+def _quoted(value: object) -> str:
+    """The value as logfmt has it: in quotes where it would not be read as one."""
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if not text or any(sign in text for sign in ' "=\n\t') else text
+
+
+class _ForTrainers(logging.Filter):
+    """Leaves out notices about losses, which no service computes and newcomers take for errors."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "loss_type" not in record.getMessage()
+
+
+def set_up(level: str, form: Format) -> bool:
+    """Send the log, warnings of libraries included, to standard error; returns whether it is for people.
+
+    `auto` is text on a terminal and JSON elsewhere.
+    """
     handler = logging.StreamHandler(sys.stderr)
     readable = form == "text" or (form == "auto" and sys.stderr.isatty())
     handler.setFormatter(Text() if readable else Json())
+    handler.addFilter(_ForTrainers())
     logging.basicConfig(handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
     set_level(level)
     for noisy in _NOISY:
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+        logger = logging.getLogger(noisy)
+        logger.setLevel(logging.WARNING)
+        # transformers and others write to standard error by themselves, in a form of their own.
+        logger.handlers.clear()
+        logger.propagate = True
+    return readable
 
 
 def set_level(level: str) -> None:

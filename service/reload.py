@@ -323,9 +323,10 @@ class Reloads:
                 order.refuse(refusal)
 
     async def _enter(self, job: Job, stage: Stage) -> None:
-        job.stage = stage
+        left, job.stage = job.stage, stage
         await self._save(job)
-        log.info("reload %s of %s: %s", job.id, job.checkpoint or job.model, stage)
+        fields = {"stage": stage, "after": left, "seconds": job.lap(), "done": job.done, "total": job.total}
+        log.info("reload %s of %s: %s", job.id, job.checkpoint or job.model, stage, extra={"fields": fields})
 
     async def _end(self, job: Job, state: JobState, reason: str | None = None) -> None:
         """Say how it ended when that is on the disk, and not before: else a restart would go on with it."""
@@ -341,7 +342,12 @@ class Reloads:
         for name, value in end.items():
             setattr(job, name, value)
         self._ended(state)
-        log.log(logging.INFO if state == "done" else logging.WARNING, "reload %s: %s %s", job.id, state, reason or "")
+        ran = (ended.ended or job.created) - job.created
+        fields = {"seconds": round(ran.total_seconds(), 1), "embedded": job.done, "reused": job.reused}
+        told = f"{state}: {reason}" if reason else state
+        log.log(
+            logging.INFO if state == "done" else logging.WARNING, "reload %s %s", job.id, told, extra={"fields": fields}
+        )
 
     async def _save(self, job: Job) -> None:
         # On the one thread that keeps the order, also when whoever waits for it is cancelled: else a job that was

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import signal
 import ssl
 import sys
@@ -10,13 +11,13 @@ from types import FrameType
 import uvicorn
 from transformers.utils import logging as transformers_logging
 
-from service import logs, sample
+from service import address, logs, sample
 from service.app import build
 from service.connection import Connection
 from service.core import Core
 from service.errors import InstarError
 from service.forks import ForkServer, InThisProcess
-from service.settings import LEVELS, Settings, is_loopback
+from service.settings import LEVELS, Settings, is_loopback, unknown_names
 from service.steps import Reached, unwatched
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class Server(uvicorn.Server):
 
 def serve(settings: Settings, reached: Reached = unwatched) -> int:
     """Run until a signal; returns the exit code: 1 if the service cannot start."""
-    logs.set_up(_level(settings), settings.log_format)
+    readable = logs.set_up(_level(settings), settings.log_format)
     # What the imports left, half a million objects, stays for good. Without them a full collection takes some
     # milliseconds; with them a quarter of a second, in which nothing is answered.
     gc.collect()
@@ -71,10 +72,16 @@ def serve(settings: Settings, reached: Reached = unwatched) -> int:
     # is loaded beside it.
     sys.setswitchinterval(_SWITCH_SECONDS)
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    for name, meant in unknown_names(os.environ).items():
+        log.warning("%s is no setting: %s", name, f"is {meant} meant?" if meant else "see the settings in the README")
+    problem = address.problem(settings.host, settings.port)
+    if problem is not None:
+        log.error("the service cannot start: %s", problem)
+        return 1
     try:
         core = Core(settings, reached, children)
     except InstarError as error:
-        print(error.message, file=sys.stderr)
+        log.error("the service cannot start: %s", error.message)
         return 1
     if not is_loopback(settings.host) and core.keyring.is_open("write"):
         log.warning(
@@ -83,6 +90,9 @@ def serve(settings: Settings, reached: Reached = unwatched) -> int:
     server: Server
 
     def ready() -> None:
+        if not readable:
+            log.info("ready on %s", server.base_url)
+            return
         model = sample.SHORT if settings.sample else settings.model
         print(_TRY.format(base=server.base_url, question="How do I count my stock again?", model=model), flush=True)
 
@@ -118,7 +128,7 @@ def serve(settings: Settings, reached: Reached = unwatched) -> int:
     signal.signal(signal.SIGHUP, look_again)
     server.run()
     if server.failure is not None:
-        print(f"the service cannot start: {server.failure}", file=sys.stderr)
+        log.error("the service cannot start: %s", server.failure)
         return 1
     return 0
 

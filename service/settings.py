@@ -3,6 +3,8 @@
 import base64
 import binascii
 import ipaddress
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, Self, get_args
 
@@ -190,6 +192,15 @@ class Settings(BaseSettings):
             if key is not None and not key.get_secret_value().strip():
                 raise ValueError(f"INSTAR_{name.upper()} is empty: set a key, or unset the variable")
         return self
+
+
+def unknown_names(environment: Iterable[str]) -> dict[str, str | None]:
+    """Names of variables that look like settings and are none, each with the setting that may be meant."""
+    prefix = str(Settings.model_config["env_prefix"])
+    known = [prefix + name.upper() for name in Settings.model_fields]
+    # Settings are looked up whatever their case.
+    names = sorted(name.upper() for name in environment if name.upper().startswith(prefix))
+    return {name: next(iter(get_close_matches(name, known, 1)), None) for name in names if name not in known}
 
 
 def is_loopback(host: str) -> bool:

@@ -78,7 +78,7 @@ class Server:
     def start(self) -> Self:
         """Start the process and return when it is ready."""
         self.launch()
-        self.client = httpx.Client(base_url=self.wait_for(r"ready on (\S+)"), timeout=60)
+        self.client = httpx.Client(base_url=self.wait_for(r'ready on ([^\s"]+)'), timeout=60)
         return self
 
     def wait_for(self, pattern: str) -> str:

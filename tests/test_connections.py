@@ -53,7 +53,7 @@ def test_it_speaks_tls_and_takes_a_new_certificate_without_a_restart(tmp_path: P
         tmp_path, tiny_checkpoints, TLS_CERTIFICATE=tmp_path / "tls.crt", TLS_KEY=tmp_path / "tls.key", ADMIN_KEY="a"
     )
     server.launch()
-    base = server.wait_for(r"ready on (\S+)")
+    base = server.wait_for(r'ready on ([^\s"]+)')
     assert base.startswith("https://127.0.0.1:")
     trusted = ssl.create_default_context(cafile=str(tmp_path / "tls.crt"))
     with httpx.Client(base_url=base, verify=trusted) as client:

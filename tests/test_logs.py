@@ -5,6 +5,7 @@ import json
 import logging
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -64,21 +65,84 @@ def test_a_terminal_gets_lines_and_everything_else_gets_json(monkeypatch: pytest
 def keyed(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("audit"), MODEL="one", ADMIN_KEY="admin-key", API_KEY="data-key")
     server.checkpoints.mkdir()
-    (server.checkpoints / "one").symlink_to(tiny_checkpoints / "one")
+    for name in ("one", "two"):
+        (server.checkpoints / name).symlink_to(tiny_checkpoints / name)
     with server:
         server.client.headers["Authorization"] = "Bearer admin-key"
         yield server
 
 
 def audited(server: Server) -> list[dict[str, Any]]:
-    lines = [json.loads(line) for line in server.output if line.startswith("{")]
+    lines = [json.loads(line) for line in server.output]
     return [line for line in lines if line["message"] == "audit"]
 
 
 def test_every_line_of_the_log_is_json(keyed: Server) -> None:
-    lines = [line for line in keyed.output if '"logger"' in line]
-    assert len(lines) > 3
-    assert all({"time", "level", "logger", "message"} <= json.loads(line).keys() for line in lines)
+    assert len(keyed.output) > 3
+    assert all({"time", "level", "logger", "message"} <= json.loads(line).keys() for line in keyed.output)
+
+
+@pytest.mark.usefixtures("restored")
+def test_what_libraries_say_is_json_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    # Another test may have begun to, before pytest took warnings for itself.
+    logging.captureWarnings(capture=False)
+    logs.set_up("info", "json")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.warn("old in two\nlines", DeprecationWarning, stacklevel=1)
+    logging.getLogger("transformers.modeling_utils").warning("a notice")
+    logging.getLogger("transformers.configuration_utils").warning("`loss_type=None` was set in the config")
+    logging.captureWarnings(capture=False)
+    messages = [json.loads(line)["message"] for line in stream.getvalue().splitlines()]
+    assert "old in two\nlines" in messages[0]
+    assert messages[1:] == ["a notice"]
+
+
+@pytest.mark.usefixtures("restored")
+def test_values_in_lines_for_people_are_quoted_where_they_have_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    logs.set_up("info", "text")
+    fields = {"query": 'the "widget" key', "k": 3, "empty": "", "plain": "a/b"}
+    logging.getLogger("service.x").info("search", extra={"fields": fields})
+    assert stream.getvalue().endswith('search query="the \\"widget\\" key" k=3 empty="" plain=a/b\n')
+
+
+def test_who_changed_documents_is_in_the_log_with_how_many(keyed: Server) -> None:
+    before = len(audited(keyed))
+    keyed.put_documents({"a": "one", "b": "two"}, collection="notes")
+    keyed.client.post(
+        "/documents?collection=notes",
+        content='{"id": "c", "text": "three"}',
+        headers={"Content-Type": "application/x-ndjson"},
+    )
+    keyed.client.delete("/documents/c?collection=notes")
+    keyed.post("/documents/delete", {"ids": ["a"], "collection": "notes"})
+    keyed.client.delete("/collections/notes")
+    keyed.get("/documents")
+    lines = audited(keyed)[before:]
+    assert [line["action"] for line in lines] == [
+        "POST /documents",
+        "POST /documents",
+        "DELETE /documents/c",
+        "POST /documents/delete",
+        "DELETE /collections/notes",
+    ]
+    assert {line["key"] for line in lines} == {"INSTAR_ADMIN_KEY"}
+    assert (lines[0]["written"], lines[0]["unchanged"], lines[0]["collection"]) == (2, 0, "notes")
+    assert (lines[1]["written"], lines[2]["deleted"], lines[3]["deleted"], lines[4]["deleted"]) == (1, 1, 1, 1)
+
+
+def test_a_reload_says_how_long_each_stage_took_and_how_many_it_embedded(keyed: Server) -> None:
+    keyed.put_documents({f"d{n}": f"document {n}" for n in range(5)})
+    job = keyed.reload("two")
+    lines = [json.loads(line) for line in keyed.output if job["id"] in line]
+    assert [line["stage"] for line in lines if "stage" in line][:3] == ["install", "load", "probe"]
+    assert all(line["seconds"] >= 0 for line in lines)
+    assert lines[-1]["message"] == f"reload {job['id']} done"
+    assert lines[-1]["embedded"] == 5
 
 
 def test_who_changes_something_is_in_the_log(keyed: Server) -> None:

@@ -147,7 +147,7 @@ def test_the_settings_that_the_contract_fixes_keep_their_names_and_defaults() ->
 
 
 def test_the_three_lines_that_the_start_prints_work(tmp_path: Path) -> None:
-    with Server(tmp_path, command=True, SAMPLE="true") as server:
+    with Server(tmp_path, command=True, SAMPLE="true", LOG_FORMAT="text") as server:
         lines = [line.strip() for line in server.output if line.strip().startswith("curl ")]
         assert len(lines) == 3
         assert sum("/admin/reload" in line for line in lines) == 1

@@ -1,16 +1,27 @@
-"""Who changed what: a line in the log for every request to `/admin` that is more than a look."""
+"""Who changed what: a log line for each request that changes documents, or that is more than a look at `/admin`."""
 
 import logging
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.status import Noted
 
 log = logging.getLogger(__name__)
 
+_PATHS = ("/admin/", "/documents", "/collections/")
 _LOOKS = ("GET", "HEAD", "OPTIONS")
 # That takes away all there is.
 _TAKES = ("/admin/backup",)
+
+
+# Where a handler says in the state of its request how much it has changed.
+_COUNTS = "audited"
+
+
+def note(request: Request, **counts: int | str) -> None:
+    """Have the line about `request` say so, too."""
+    setattr(request.state, _COUNTS, counts)
 
 
 class Audited:
@@ -20,7 +31,7 @@ class Audited:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith("/admin/"):
+        if scope["type"] != "http" or not scope["path"].startswith(_PATHS):
             await self._app(scope, receive, send)
             return
         if scope["method"] in _LOOKS and scope["path"] not in _TAKES:
@@ -38,5 +49,6 @@ class Audited:
                 "key": scope.get("state", {}).get("key"),
                 "client": client[0] if client else None,
                 "status": noted.status,
+                **scope.get("state", {}).get(_COUNTS, {}),
             }
             log.info("audit", extra={"fields": fields})

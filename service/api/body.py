@@ -8,6 +8,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 
+from service.api import mistakes
 from service.errors import InvalidRequest, TooLarge
 
 # What some editors and clients put before UTF-8 (RFC 8259, 8.1: a parser may ignore it).
@@ -62,9 +63,8 @@ def parse(model: type[_Model], raw: bytes, where: str = "the body") -> _Model:
     except orjson.JSONDecodeError as error:
         raise InvalidRequest(f"{where} is not valid JSON ({error}): send UTF-8 encoded JSON") from error
     except ValidationError as error:
-        problem = error.errors()[0]
-        field = ".".join(map(str, problem["loc"]))
-        raise InvalidRequest(f"{where}: {field or 'value'}: {problem['msg']}", field or None) from error
+        message, field = mistakes.explain(error.errors(), model)
+        raise InvalidRequest(f"{where}: {message}", field) from error
 
 
 async def lines(stream: AsyncIterator[bytes], limit: int) -> AsyncIterator[tuple[int, bytes]]:

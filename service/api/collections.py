@@ -3,11 +3,11 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Request
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from service.api import contract
+from service.api import audit, contract
 from service.api.body import StrictRoute
 from service.api.contract import failing, requests, success
 from service.api.forms import OURS
@@ -69,6 +69,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         },
     )
     async def delete_collection(
+        request: Request,
         name: Annotated[str, Path(description="its name", openapi_examples=_NAME)],
     ) -> Ended:
         """Delete all documents of a collection and the judgements of them.
@@ -83,6 +84,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         deleted = await core.writing.delete_collection(name)
         judgements = await asyncio.to_thread(core.judgements.forget, name)
         await core.activation.purge_versions(await asyncio.to_thread(core.documents.dead_of, name))
+        audit.note(request, deleted=deleted, judgements=judgements)
         return {"deleted": deleted, "judgements": judgements}
 
     return router

@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import ConfigDict, Field
 from typing_extensions import TypedDict
 
-from service.api import contract
+from service.api import audit, contract
 from service.api.answers import answer, headers
 from service.api.body import StrictRequest, StrictRoute, lines, parse
 from service.api.body_model import BodyModel
@@ -191,7 +191,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             return await _stream(core, request, collection, sync=sync)
         if kind != "application/json":
             raise InvalidRequest(f"send documents with Content-Type: application/json, or {NDJSON} one a line")
-        body = parse(DocumentsRequest, await request.body())
+        body = _read(await request.body())
         refuse_nul(body.collection, "collection")
         if not body.documents:
             raise InvalidRequest("documents is empty: send at least one", "documents")
@@ -205,6 +205,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         sending = await Sending.begun(core, body.collection, sync=sync)
         await sending.put(documents)
         await sending.end()
+        audit.note(request, collection=body.collection, **sending.counts)
         return answer({"ids": [document.id for document in documents], **sending.counts}, sending.generation)
 
     @router.get(
@@ -248,11 +249,14 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         dependencies=writing,
         responses={200: success("It is deleted.", Deleted(deleted=1)), **failing(OURS, _ABSENT, _LONG_COLLECTION)},
     )
-    async def delete_document(identity: Identity, collection: Collection = DEFAULT_COLLECTION) -> Deleted:
+    async def delete_document(
+        request: Request, identity: Identity, collection: Collection = DEFAULT_COLLECTION
+    ) -> Deleted:
         """Delete one document; the next search does not find it."""
         core.require_ready()
         if not await core.writing.delete(collection, [identity]):
             raise NotFound(_absent(identity, collection), "id")
+        audit.note(request, collection=collection, deleted=1)
         return {"deleted": 1}
 
     @router.post(
@@ -264,17 +268,32 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             **failing(OURS, InvalidRequest("send either ids or filter", "ids"), contract.LONG_BODY),
         },
     )
-    async def delete_documents(request: Annotated[DeleteRequest, Body(openapi_examples=_DELETING)]) -> Deleted:
+    async def delete_documents(
+        request: Request, wanted: Annotated[DeleteRequest, Body(openapi_examples=_DELETING)]
+    ) -> Deleted:
         """Delete by ids or by a filter; answers how many there were."""
         core.require_ready()
-        if (request.ids is None) == (request.filter is None):
+        if (wanted.ids is None) == (wanted.filter is None):
             raise InvalidRequest("send either ids or filter", "ids")
-        if request.ids is not None:
-            return {"deleted": await core.writing.delete(request.collection, request.ids)}
-        tree = filters.parse(request.filter)
-        return {"deleted": await core.writing.delete_matching(request.collection, tree)}
+        deleted = await (
+            core.writing.delete(wanted.collection, wanted.ids)
+            if wanted.ids is not None
+            else core.writing.delete_matching(wanted.collection, filters.parse(wanted.filter))
+        )
+        audit.note(request, collection=wanted.collection, deleted=deleted)
+        return {"deleted": deleted}
 
     return router
+
+
+def _read(raw: bytes) -> DocumentsRequest:
+    """Raises InvalidRequest also for a list of documents, and for lines of them, with what to do instead."""
+    if raw.lstrip().startswith(b"["):
+        raise InvalidRequest(f'wrap the documents: send {{"documents": [...]}}, or {NDJSON} with one on each line')
+    first, _, rest = raw.strip().partition(b"\n")
+    if first.rstrip().endswith(b"}") and rest.lstrip().startswith(b"{"):
+        raise InvalidRequest(f"the body looks like NDJSON: send it with Content-Type: {NDJSON}")
+    return parse(DocumentsRequest, raw)
 
 
 async def _stream(core: Core, request: Request, collection: str, *, sync: bool) -> Response:
@@ -292,6 +311,7 @@ async def _stream(core: Core, request: Request, collection: str, *, sync: bool) 
         if not stored:
             raise InvalidRequest("the stream has no documents: send at least one line")
         await sending.end()
+        audit.note(request, collection=collection, **sending.counts)
     except InstarError as error:
         ids.close()
         error.message += f"; the {stored} documents before that portion are stored"

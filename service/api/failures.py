@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from service.api import tei
+from service.api import mistakes, tei
 from service.api.contract import Described
 from service.api.forms import OPENAI, OURS, TEI, headers
 from service.api.protection import HEADERS
@@ -54,22 +54,25 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
         return answer(
             request, InvalidRequest(f"the body is not valid JSON ({problem['ctx']['error']}): send UTF-8 encoded JSON")
         )
-    field = ".".join(str(part) for part in problem["loc"] if part not in ("body", "query", "path"))
-    place = field or "the body"
-    hint = " (send it with Content-Type: application/json)" if problem["type"].endswith("attributes_type") else ""
-    return answer(request, InvalidRequest(f"{place}: {problem['msg']}{hint}", field or None))
+    body = getattr(request.scope.get("route"), "body_field", None)
+    # FastAPI puts before each place whether it is of the body, the query or the path.
+    problems = [{**each, "loc": each["loc"][1:]} for each in error.errors()]
+    message, field = mistakes.explain(problems, body.field_info.annotation if body is not None else None)
+    return answer(request, InvalidRequest(message, field))
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
     error = cast(HTTPException, error)
-    known = InstarError(f"{request.method} {request.url.path[:200]}: {error.detail}; GET /docs lists the routes")
+    methods = cast(Described, request.app).methods(request.url.path) if error.status_code == 405 else ()
+    instead = f"use {' or '.join(methods)}" if methods else "GET /docs lists the routes"
+    known = InstarError(f"{request.method} {request.url.path[:200]}: {error.detail}; {instead}")
     known.status = error.status_code
     known.type = (
         "not_found" if error.status_code == 404 else "method_not_allowed" if error.status_code == 405 else "http"
     )
     found = answer(request, known)
     found.headers.update(error.headers or {})
-    if error.status_code == 405 and (methods := cast(Described, request.app).methods(request.url.path)):
+    if methods:
         # Starlette names those of the first route alone (RFC 9110, 15.5.6).
         found.headers["Allow"] = ", ".join(methods)
     return found

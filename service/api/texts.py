@@ -70,7 +70,8 @@ def check_text(text: str, param: str, settings: Settings) -> None:
             param,
         )
     if not text or text.isspace():
-        raise EmptyInput(f"{param} is empty or blank: send text, or leave it out", param)
+        instead = "send a question" if param.startswith("query") else "send text, or leave it out"
+        raise EmptyInput(f"{param} is empty or blank: {instead}", param)
 
 
 def refuse_nul(value: str, param: str) -> None:

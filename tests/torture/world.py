@@ -173,7 +173,7 @@ class Episode:
         while time.monotonic() - began < RECOVERY_SECONDS:
             with self._log.open("rb") as log:
                 log.seek(offset)
-                found = re.search(rb"ready on (\S+)", log.read())
+                found = re.search(rb'ready on ([^\s"]+)', log.read())
             if found:
                 self._url = found[1].decode()
                 self._mark("ready", began, {})

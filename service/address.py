@@ -1,0 +1,20 @@
+"""Whether an address can be listened on."""
+
+import socket
+
+
+def problem(host: str, port: int) -> str | None:
+    """The sentence that says why not, and what to do; None if it can be."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as listening:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+    except OSError as error:
+        return (
+            f"{host} port {port} cannot be listened on ({error.strerror}): end what is there, or choose another"
+            " INSTAR_PORT or INSTAR_HOST"
+        )
+    return None

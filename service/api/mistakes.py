@@ -1,0 +1,96 @@
+"""What is wrong with a request body, said so that its author sees at once what to write in its place."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+# Fields by the names that other systems have for them.
+_ELSEWHERE = {
+    "content": ("text",),
+    "docs": ("documents",),
+    "embedding": ("query_vector",),
+    "filters": ("filter",),
+    "input": ("inputs",),
+    "inputs": ("input", "documents"),
+    "limit": ("k",),
+    "n_results": ("k",),
+    "namespace": ("collection",),
+    "page_content": ("text",),
+    "q": ("query",),
+    "question": ("query",),
+    "queries": ("query",),
+    "score_threshold": ("min_score",),
+    "size": ("k",),
+    "text": ("query", "inputs", "input"),
+    "texts": ("inputs", "input"),
+    "threshold": ("min_score",),
+    "top_k": ("k",),
+    "topk": ("k",),
+    "vector": ("query_vector",),
+    "where": ("filter",),
+}
+_LISTED = 12
+
+Problem = Mapping[str, Any]
+
+
+def explain(problems: Sequence[Problem], model: type[BaseModel] | None) -> tuple[str, str | None]:
+    """A sentence about the first of pydantic's `problems` with a `model`, and the field that is at fault.
+
+    A field that is missing beside one that is unknown is taken for a misspelling.
+    """
+    first = problems[0]
+    place = tuple(first["loc"])
+    field = ".".join(map(str, place)) or None
+    if first["type"] not in ("missing", "extra_forbidden"):
+        hint = " (send it with Content-Type: application/json)" if first["type"].endswith("attributes_type") else ""
+        return f"{field or 'the body'}: {first['msg']}{hint}", field
+    if not place:
+        return f"the body is missing: send a JSON object{_with(model)}", None
+    beside = [each for each in problems if tuple(each["loc"][:-1]) == tuple(first["loc"][:-1])]
+    missing = [str(each["loc"][-1]) for each in beside if each["type"] == "missing"]
+    unknown = [str(each["loc"][-1]) for each in beside if each["type"] == "extra_forbidden"]
+    # An object that takes more fields than are read does not complain of them.
+    if not unknown and isinstance(first.get("input"), dict):
+        unknown = [name for name in first["input"] if any(near in missing for near in _ELSEWHERE.get(name, ()))]
+    where = "".join(f"{part}." for part in place[:-1])
+    sentences = [f"`{where}{name}` is missing" for name in missing]
+    known = _fields(model, place[:-1]) or missing
+    sentences += [f"there is no `{where}{name[:80]}`: {_instead(name, known)}" for name in unknown]
+    return "; ".join(sentences) + ("" if unknown else ": add it"), field
+
+
+def nearest(name: str, known: Sequence[str]) -> str | None:
+    """The one of `known` names that is meant by another one, if it can be told."""
+    elsewhere = next((field for field in _ELSEWHERE.get(name.lower(), ()) if field in known), None)
+    return elsewhere or next(iter(difflib.get_close_matches(name, known, 1)), None)
+
+
+def _instead(name: str, known: Sequence[str]) -> str:
+    meant = nearest(name, known)
+    if meant is not None:
+        return f"use `{meant}`"
+    return f"there are {', '.join(known[:_LISTED])}{', …' if len(known) > _LISTED else ''}"
+
+
+def _with(model: type[BaseModel] | None) -> str:
+    required = [f"`{name}`" for name in _fields(model, ()) if model and model.model_fields[name].is_required()]
+    return f" with {' and '.join(required)}" if required else ""
+
+
+def _fields(model: Any, place: Sequence[Any]) -> list[str]:
+    """The fields of the model at that place in `model`; none where that cannot be told."""
+    for part in place:
+        field = getattr(model, "model_fields", {}).get(part) if isinstance(part, str) else None
+        if field is not None:
+            model = _model_in(field.annotation)
+    return list(getattr(model, "model_fields", {}))
+
+
+def _model_in(annotation: Any) -> Any:
+    """The model that an annotation names, within lists and unions."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((model for part in get_args(annotation) if (model := _model_in(part)) is not None), None)
