@@ -40,7 +40,7 @@ def main() -> None:
 def table(results: dict[str, Any]) -> str:
     """The figures as a reader wants them."""
     lines = [
-        "| architecture | pooling | engine | least cosine | sentence-transformers, tokens/s | Instar, tokens/s | ratio |",
+        "| architecture | pooling | engine | least cosine | sentence-transformers, tokens/s | Instar, tokens/s | |",
         "|---|---|---|---|---|---|---|",
     ]
     for model in results["models"]:

@@ -36,7 +36,9 @@ def main() -> None:
         sys.exit(f"no service answers at {given.url} ({error}): run `make serve` in another terminal")
     began = time.monotonic()
     run = [sys.executable, "-m", "trainer", "run", "--data", str(sample.file()), "--format", "good-bad"]
-    code = subprocess.call([*run, "--negatives", "1", "--out", str(given.out), "--reload", given.url, *others])
+    code = subprocess.call(
+        [*run, "--negatives", "1", "--out", str(given.out), "--replace", "--reload", given.url, *others]
+    )
     if code:
         sys.exit(code)
     print(f"\nThe same test questions, asked of {given.url} before and {time.monotonic() - began:.0f} s later:\n")

@@ -1,5 +1,6 @@
 """The routes of text-embeddings-inference: its fields, its answers, its errors and its headers."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,9 +43,10 @@ def test_the_address_of_the_server_embeds(server: Server, reference: SentenceTra
     np.testing.assert_allclose(server.post("/", {"inputs": TEXTS}), reference.encode(TEXTS), atol=1e-5)
 
 
-def test_token_ids_are_embedded(server: Server, reference: SentenceTransformer, tokenizer: Any) -> None:
+def test_token_ids_are_embedded(tmp_path: Path, reference: SentenceTransformer, tokenizer: Any) -> None:
     ids = tokenizer(TEXTS[0], add_special_tokens=False)["input_ids"]
-    np.testing.assert_allclose(server.post("/embed", {"inputs": ids}), reference.encode(TEXTS[:1]), atol=1e-5)
+    with Server(tmp_path, TOKEN_IDS="true") as server:
+        np.testing.assert_allclose(server.post("/embed", {"inputs": ids}), reference.encode(TEXTS[:1]), atol=1e-5)
 
 
 def test_tokens_say_where_they_are_and_come_back_as_text(server: Server, tokenizer: Any) -> None:

@@ -67,6 +67,28 @@ def test_a_run_ends_in_a_checkpoint_that_verifies(trainer: Trainer) -> None:
     assert (trainer.folder / "runs" / "tuned" / "report.html").is_file()
 
 
+def test_nothing_is_replaced_without_a_word(trainer: Trainer) -> None:
+    promoted = trainer.facts(f"{RUN} {LENIENT} --name tuned")["checkpoint"]
+    report = trainer.folder / "runs" / "tuned" / "report.html"
+    before = report.read_bytes()
+    again = trainer(f"{RUN} --name tuned", code=2)
+    assert "there is already a run in runs/tuned: go on with it by --resume" in again
+    assert "--replace" in again
+    elsewhere = trainer(f"{RUN} --name tuned --work other", code=2)
+    assert "there is already a package checkpoints/tuned" in elsewhere
+    assert "there is already a package checkpoints/tuned" in trainer("package base --name tuned --unproven", code=2)
+    assert "no gate has judged it: package it all the same with --unproven" in trainer("package base --name b", code=2)
+    held = trainer(f"{RUN} --name held", code=3)
+    assert "not published" in held
+    refused = trainer("package runs/held/package --name tuned --replace", code=2)
+    assert "is not proven better, the gate said " in refused
+    assert report.read_bytes() == before
+    published = trainer.folder / "checkpoints" / "tuned"
+    assert checkpoint.read(published, "tuned").id == promoted
+    trainer("package runs/held/package --name tuned --replace --unproven")
+    assert checkpoint.read(published, "tuned").id != promoted
+
+
 def test_no_text_of_the_data_is_in_the_package(trainer: Trainer) -> None:
     trainer(f"{RUN} {LENIENT} --name tuned")
     data = judged.dataset()
@@ -101,8 +123,11 @@ def test_a_file_of_settings_says_what_flags_say_and_flags_win(trainer: Trainer) 
     pairs = {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
     lines = [f"{name} = {value if value.lstrip('-')[0].isdigit() else repr(value)}" for name, value in pairs.items()]
     (trainer.folder / "tune.toml").write_text("\n".join(lines))
-    assert trainer.facts("run --config tune.toml --work again")["checkpoint"] == by_flags
-    assert trainer.facts("run --config tune.toml --work more --min-gain 2", code=3)["verdict"]["outcome"] == "HOLD"
+    assert trainer.facts("run --config tune.toml --work again --replace")["checkpoint"] == by_flags
+    assert (
+        trainer.facts("run --config tune.toml --work more --replace --min-gain 2", code=3)["verdict"]["outcome"]
+        == "HOLD"
+    )
     (trainer.folder / "tune.toml").write_text("learning_rat = 1")
     assert "learning-rat" in trainer("run --config tune.toml", code=2)
 
@@ -158,7 +183,7 @@ def test_a_run_stopped_by_ctrl_c_is_resumed_to_the_same_checkpoint(trainer: Trai
     output, complaint = process.communicate(timeout=60)
     assert process.returncode == 130, output + complaint
     assert "--resume" in json.loads(output)["error"]
-    resumed = trainer.facts(" ".join(command[:-1]) + " --work parted --resume")
+    resumed = trainer.facts(" ".join(command[:-1]) + " --work parted --resume --replace")
     whole = trainer.facts(" ".join(command[:-1]) + " --work whole")
     assert resumed["checkpoint"] == whole["checkpoint"]
 
@@ -171,7 +196,7 @@ def test_every_step_can_be_taken_by_itself(trainer: Trainer) -> None:
     facts = trainer.facts(f"evaluate half data {judgements} --baseline base --out report")
     assert facts["tuned"].startswith("half@")
     assert trainer("gate report/report.json", code=3).startswith("INSUFFICIENT")
-    assert "reload" in trainer("package half --name packaged")
+    assert "reload" in trainer("package half --name packaged --unproven")
     assert trainer.facts("verify checkpoints/packaged")["id"].startswith("packaged@")
     assert SentenceTransformer(str(trainer.folder / "checkpoints" / "packaged"), device="cpu")
 

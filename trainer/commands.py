@@ -281,16 +281,33 @@ class _Signing(Command):
     sign_with: Path | None = Field(None, description="file of the private Ed25519 key (PEM) that signs the package")
 
 
-class Package(_Signing):
+class _Publishing(Command):
+    """Flags of a command that puts a package into the folder of checkpoints."""
+
+    replace: bool = Field(False, description="replace what has the same name")
+
+    def require_free(self, folder: Path, what: str, otherwise: str) -> None:
+        """Raise BadData if `folder` has something that nobody said to replace."""
+        if not self.replace and folder.exists() and (folder.is_file() or any(folder.iterdir())):
+            raise BadData(f"there is already {what} {folder}: {otherwise}, or replace it with --replace")
+
+
+class Package(_Signing, _Publishing):
     """Make a checkpoint with a manifest of a trained model."""
 
     model: CliPositionalArg[Path] = Field(description="sentence-transformers folder")
     out: Path = Field(Path("checkpoints"), description="folder of checkpoints")
     name: str = Field(description="name to reload it by", pattern=f"^{NAME.pattern}$")
     zip: bool = Field(False, description="also as a zip")
+    unproven: bool = Field(False, description="package it although no gate has promoted it")
 
     def answer(self) -> Answer:
+        self.require_free(self.out / self.name, "a package", "choose another --name")
         with bases.found(str(self.model)) as source:
+            outcome = package.outcome(source)
+            if outcome != "PROMOTE" and not self.unproven:
+                said = f"the gate said {outcome} of it" if outcome else "no gate has judged it"
+                raise BadData(f"{self.model} is not proven better, {said}: package it all the same with --unproven")
             made = package.repackage(source, self.name, self.out, package.signer(self.sign_with))
         return _published(made.id, self.out, self.name, self.zip)
 
@@ -328,7 +345,7 @@ class Send(_Splitting):
         )
 
 
-class Run(_Reading, _Remembering, _Signing, Recipe, Thresholds):
+class Run(_Reading, _Remembering, _Signing, _Publishing, Recipe, Thresholds):
     """All of it: read, split, mine, train, merge, package, evaluate, judge. Flags win over the TOML file."""
 
     config: Path | None = Field(None, description="TOML file with the names of these flags")
@@ -355,14 +372,18 @@ class Run(_Reading, _Remembering, _Signing, Recipe, Thresholds):
     def answer(self) -> Answer:
         # Before anything that takes long.
         sign = package.signer(self.sign_with)
+        name = self.name or _name(self.data)
+        work = self.work or _WORK / name
+        if not self.resume:
+            self.require_free(work, "a run in", "go on with it by --resume, choose another --name")
+        self.require_free(self.out / name, "a package", "choose another --name")
         imported = self.load(self.data)
         dataset = inspection.cleaned(imported.dataset)
-        name = self.name or _name(self.data)
         outcome = run.run(
             dataset,
             _part(self, Recipe),
             _part(self, Thresholds),
-            self.work or _WORK / name,
+            work,
             name,
             general=self.general_set(dataset),
             allow_hub=self.allow_hub,

@@ -127,6 +127,12 @@ def signer(key: Path | None) -> Sign:
         raise BadData(error.message) from error
 
 
+def outcome(source: Checkpoint) -> str | None:
+    """What the gate said of a model, by the manifest that a run has written; None: it has judged none."""
+    verdict = source.manifest.lineage.get("verdict") if source.manifest else None
+    return str(verdict.get("outcome")) if isinstance(verdict, dict) else None
+
+
 def repackage(source: Checkpoint, name: str, folder: Path, sign: Sign = dict) -> Checkpoint:
     """Publish any model folder as `folder`/`name` with a manifest; what an earlier manifest said of it is kept."""
     lineage = source.manifest.lineage if source.manifest else {}

@@ -30,11 +30,17 @@ class Instar(VectorStore):
         collection: str = "default",
         key: str | None = None,
         timeout: float = 180,
+        new: bool = False,
     ) -> None:
-        """`key` is that of `INSTAR_API_KEY`; `timeout` is seconds. Nothing is asked of the service yet."""
+        """`key` is that of `INSTAR_API_KEY`; `timeout` is seconds. Nothing is asked of the service yet.
+
+        A `new` collection may have no document yet, and a search of it finds nothing. Otherwise one that is not there
+        is an error that lists those that are, for a name may be mistyped.
+        """
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
         self._client = httpx.Client(base_url=base_url, headers=headers, timeout=timeout)
         self._collection = collection
+        self._may_be_empty = new
 
     def add_texts(
         self,
@@ -52,6 +58,7 @@ class Instar(VectorStore):
                 texts, metadatas or [{} for _ in texts], ids or [None] * len(texts), strict=True
             )
         ]
+        self._may_be_empty = True
         given: list[str] = []
         for start in range(0, len(documents), _PORTION):
             body = {"documents": documents[start : start + _PORTION], "collection": self._collection}
@@ -66,8 +73,8 @@ class Instar(VectorStore):
         """The same with their scores: cosines, unless `mode` says otherwise."""
         body = {"query": query, "k": k, "collection": self._collection} | how
         response = self._client.post("/search", json=body)
-        if response.status_code == httpx.codes.NOT_FOUND:
-            # A collection is there from its first document on.
+        if response.status_code == httpx.codes.NOT_FOUND and self._may_be_empty:
+            # A collection is there from its first document to its last.
             return []
         return [(_document(hit), hit["score"]) for hit in _checked(response)["results"]]
 

@@ -10,7 +10,7 @@ from langchain_tests.integration_tests import VectorStoreIntegrationTests
 
 
 def made() -> Instar:
-    return Instar(os.environ["INSTAR_URL"], collection=uuid4().hex, key=os.environ["INSTAR_KEY"])
+    return Instar(os.environ["INSTAR_URL"], collection=uuid4().hex, key=os.environ["INSTAR_KEY"], new=True)
 
 
 class TestStandard(VectorStoreIntegrationTests):  # type: ignore[misc]
@@ -34,6 +34,14 @@ def test_searches_go_as_they_are_asked() -> None:
     assert [hit.id for hit in retriever.invoke("harbour")] == ["c"]
     assert store.delete()
     assert store.similarity_search("harbour") == []
+
+
+def test_a_mistyped_collection_is_told_from_an_empty_one() -> None:
+    made().add_texts(["a text"])
+    mistyped = Instar(os.environ["INSTAR_URL"], collection=uuid4().hex, key=os.environ["INSTAR_KEY"])
+    with pytest.raises(Exception, match="there is no collection"):
+        mistyped.similarity_search("a text")
+    assert made().similarity_search("a text") == []
 
 
 def test_errors_say_what_to_do() -> None:
