@@ -27,6 +27,8 @@ DATA = [
 ADMIN = [
     ("POST", "/admin/reload", {"model": "absent"}),
     ("POST", "/admin/rollback", None),
+    ("GET", "/admin/rollback", None),
+    ("GET", "/admin/jobs", None),
     ("GET", "/admin/generations", None),
     ("GET", "/admin/backup", None),
     ("GET", "/admin/models", None),

@@ -1,4 +1,4 @@
-"""`/admin`: reload, rollback, and what there is of generations and checkpoints."""
+"""`/admin`: reload, and what there is of jobs, generations and checkpoints."""
 
 import asyncio
 import json
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Depends, Path, Request, Response
+from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from typing_extensions import TypedDict
@@ -24,6 +24,9 @@ from service.core import Core
 from service.corpus.records import GenerationRecord
 from service.errors import CheckpointRefused, Conflict, InvalidRequest, NotFound, TooLarge
 from service.job import Job
+
+# The most jobs in one answer.
+_MOST_JOBS = 100
 
 
 class ReloadRequest(BaseModel):
@@ -50,18 +53,32 @@ class ActivateRequest(BaseModel):
     force: StrictBool = Field(False, description="activate even if the judged queries say that it is worse")
 
 
-class RollbackRequest(BaseModel):
-    """Which generation to return to."""
+class UnderWay(BaseModel):
+    """A generation that a reload builds, or that is in the shadow."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
-    generation: int | None = Field(None, description="a retained generation; default: the one that was active last")
+    generation: None = Field(None, description="null: it gets its number when it is activated")
+    state: Literal["building", "shadow"] = Field(description="building: not complete; shadow: it answers unseen")
+    job: str = Field(description="id of the reload")
+    model: str = Field(description="id of its checkpoint; until that is known, what the reload was asked for")
+    fingerprint: str | None = Field(description="hash of all that decides a document's vector; null: not known yet")
+    documents: int = Field(description="documents whose vectors it has")
 
 
 class GenerationsAnswer(TypedDict):
     """Every generation that there ever was."""
 
-    generations: Annotated[list[GenerationRecord], Field(description="the latest activation first")]
+    generations: Annotated[
+        list[GenerationRecord | UnderWay],
+        Field(description="the latest activation first, and at the end the one that is being built or in the shadow"),
+    ]
+
+
+class JobsAnswer(TypedDict):
+    """The reloads that were asked for last."""
+
+    jobs: Annotated[list[Job], Field(description="the newest first; only the first can be under way")]
 
 
 class Listed(TypedDict):
@@ -109,15 +126,15 @@ class Uploaded(TypedDict):
 Asker = Annotated[str | None, Depends(named)]
 Identity = Annotated[str, Path(description="the job's id")]
 
-_MODEL = "all-MiniLM-L6-v2@386118f074db"
+MODEL = "all-MiniLM-L6-v2@386118f074db"
 _FINGERPRINT = "aa4e0c3f6f0d1b7c"
 _NOW = datetime(2026, 11, 23, 15, 15, 54, tzinfo=UTC)
-_JOB = Job(id="0b1fa1d2c3a94b5c8d7e6f5a4b3c2d1e", model="all-MiniLM-L6-v2-256", attempts=1, created=_NOW).model_dump(
+JOB = Job(id="0b1fa1d2c3a94b5c8d7e6f5a4b3c2d1e", model="all-MiniLM-L6-v2-256", attempts=1, created=_NOW).model_dump(
     mode="json"
 )
-_GENERATION = GenerationRecord(
+GENERATION = GenerationRecord(
     number=1,
-    model=_MODEL,
+    model=MODEL,
     fingerprint=_FINGERPRINT,
     dimensions=384,
     documents=330,
@@ -129,7 +146,7 @@ _GENERATION = GenerationRecord(
 _LISTED = {
     "name": "all-MiniLM-L6-v2",
     "source": "bundled",
-    "model": _MODEL,
+    "model": MODEL,
     "fingerprint": _FINGERPRINT,
     "size": 91567891,
     "lineage": {},
@@ -141,7 +158,6 @@ _UPLOADED: Uploaded = {
     "size": 91567891,
 }
 _UNLESS_WORSE = ActivateRequest(force=False)
-_THE_ONE_BEFORE = RollbackRequest(generation=None)
 _NO_JOB = NotFound("there is no job '7': ids come from POST /admin/reload", "id")
 
 
@@ -162,8 +178,8 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
         responses={
             202: success(
                 "The job has begun.",
-                _JOB,
-                headers={"Location": header("where the job is", f"/admin/jobs/{_JOB['id']}")},
+                JOB,
+                headers={"Location": header("where the job is", f"/admin/jobs/{JOB['id']}")},
             ),
             **failing(
                 OURS,
@@ -171,9 +187,9 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
                     "there is no checkpoint 'suport' in checkpoints/: there are all-MiniLM-L6-v2, support", "model"
                 ),
                 Conflict(
-                    f"the reload {_JOB['id']} of support is running: wait for it, or cancel it with"
-                    f" DELETE /admin/jobs/{_JOB['id']}",
-                    job=_JOB["id"],
+                    f"the reload {JOB['id']} of support is running: wait for it, or cancel it with"
+                    f" DELETE /admin/jobs/{JOB['id']}",
+                    job=JOB["id"],
                 ),
                 InvalidRequest("model: Field required", "model"),
                 contract.LONG_BODY,
@@ -208,7 +224,7 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
         "/activate",
         summary="End the shadow",
         responses={
-            200: success("The job, which has ended.", _JOB),
+            200: success("The job, which has ended.", JOB),
             **failing(
                 OURS,
                 Conflict(
@@ -236,9 +252,20 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
         return await core.reloads.activate(force=request.force, by=by)
 
     @router.get(
+        "/jobs",
+        summary="List jobs",
+        responses={200: success("The jobs.", {"jobs": [JOB]})},
+    )
+    async def list_jobs(
+        limit: Annotated[int, Query(ge=1, le=_MOST_JOBS, description="the most jobs in the answer")] = 20,
+    ) -> JobsAnswer:
+        """The reloads that were asked for last, the newest first; the one under way, if any, is the first."""
+        return {"jobs": await core.encoding.apart(core.reloads.latest, limit)}
+
+    @router.get(
         "/jobs/{identity}",
         summary="Read a job",
-        responses={200: success("The job.", _JOB), **failing(OURS, _NO_JOB)},
+        responses={200: success("The job.", JOB), **failing(OURS, _NO_JOB)},
     )
     async def read_job(identity: Identity) -> Job:
         """How far a reload is, and how it ended."""
@@ -247,7 +274,7 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
     @router.delete(
         "/jobs/{identity}",
         summary="Cancel a job",
-        responses={200: success("The job, which has ended.", _JOB), **failing(OURS, _NO_JOB)},
+        responses={200: success("The job, which has ended.", JOB), **failing(OURS, _NO_JOB)},
     )
     async def cancel_job(identity: Identity) -> Job:
         """Cancel a reload; what it has embedded is kept for the next one."""
@@ -260,7 +287,7 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
         responses={
             200: success(
                 "Events `progress` and at last `end`, whose data is a Job; comments in between keep it alive.",
-                "event: progress\ndata: " + json.dumps(_JOB) + "\n\n",
+                "event: progress\ndata: " + json.dumps(JOB) + "\n\n",
                 str,
                 kind="text/event-stream",
             ),
@@ -271,31 +298,6 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
         """The job as server-sent events (WHATWG HTML), one for each change, until it ends."""
         core.reloads.job(identity)
         return streams.events(_of(core, identity))
-
-    @router.post(
-        "/rollback",
-        summary="Go back to a former model",
-        responses={
-            200: success("The generation that is active now.", _GENERATION),
-            **failing(
-                OURS,
-                NotFound("generation 1 is not retained: there are 2", "generation"),
-                InvalidRequest("no former generation is retained: reload the checkpoint that you want", "generation"),
-                contract.LONG_BODY,
-                contract.NOT_FINITE,
-            ),
-        },
-    )
-    async def rollback(
-        by: Asker,
-        request: Annotated[
-            RollbackRequest, Body(openapi_examples=requests({"the one before": {"generation": None}}))
-        ] = _THE_ONE_BEFORE,
-    ) -> GenerationRecord:
-        """Make a former generation active again; answers the generation that is active now."""
-        core.require_ready()
-        activated = await core.activation.rollback(request.generation, by)
-        return activated.record
 
     @router.get(
         "/backup",
@@ -326,11 +328,14 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
     @router.get(
         "/generations",
         summary="List generations",
-        responses={200: success("The generations.", {"generations": [_GENERATION]})},
+        responses={200: success("The generations.", {"generations": [GENERATION]})},
     )
     async def list_generations() -> GenerationsAnswer:
-        """Every generation, the latest activation first."""
-        return {"generations": await core.encoding.apart(core.records.generations)}
+        """Every generation, the latest activation first, and the one that is being built or in the shadow."""
+        records = await core.encoding.apart(core.records.generations)
+        listed: list[GenerationRecord | UnderWay] = [_counted(core, record) for record in records]
+        job = core.reloads.current
+        return {"generations": listed if job is None else [*listed, _under_way(job)]}
 
     @router.get(
         "/models",
@@ -384,6 +389,22 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
         return {"name": found.name, "model": found.id, "fingerprint": found.fingerprint, "size": found.size}
 
     return router
+
+
+def _counted(core: Core, record: GenerationRecord) -> GenerationRecord:
+    """The record with the documents that are in its index now."""
+    loaded = core.generations.loaded(record.number)
+    return record if loaded is None else record.model_copy(update={"documents": loaded.index.documents})
+
+
+def _under_way(job: Job) -> UnderWay:
+    return UnderWay(
+        state="shadow" if job.stage == "shadow" else "building",
+        job=job.id,
+        model=job.checkpoint or job.model,
+        fingerprint=job.fingerprint,
+        documents=job.reused + job.done,
+    )
 
 
 async def _archive(snapshot: Snapshot) -> AsyncIterator[bytes]:
