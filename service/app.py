@@ -9,7 +9,20 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from service import __version__
-from service.api import admin, contract, documents, events, failures, health, judgements, openai, rollback, search, tei
+from service.api import (
+    admin,
+    contract,
+    documents,
+    events,
+    failures,
+    health,
+    judgements,
+    models,
+    openai,
+    rollback,
+    search,
+    tei,
+)
 from service.api.audit import Audited
 from service.api.contract import Described
 from service.api.hangup import HangUp
@@ -82,8 +95,9 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
     app.state.core = core
     keys = Keys(core.keyring, core.allowances)
     streams = Streams(core.settings.max_streams, core.stopping)
-    routers = [module.routes(core, keys) for module in (tei, openai, search, documents, judgements, health, rollback)]
+    routers = [module.routes(core, keys) for module in (tei, openai, search, documents, judgements, health)]
     routers += [module.routes(core, keys, streams) for module in (events, admin)]
+    routers += [module.routes(core, keys) for module in (rollback, models)]
     core.telemetry.registry.register(State(core))
     if core.tracing.provider is None:
         # FastAPI makes the spans of its routes itself.

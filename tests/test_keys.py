@@ -33,6 +33,7 @@ ADMIN = [
     ("GET", "/admin/backup", None),
     ("GET", "/admin/models", None),
     ("PUT", "/admin/models/x", None),
+    ("DELETE", "/admin/models/x", None),
     ("GET", "/admin/jobs/x", None),
     ("GET", "/admin/jobs/x/events", None),
     ("DELETE", "/admin/jobs/x", None),

@@ -1,7 +1,10 @@
 """What is under way can be found without the id that its first answer gave."""
 
+from pathlib import Path
+
 import pytest
 
+from tests import checkpoints
 from tests.server import Server
 
 
@@ -53,3 +56,33 @@ def test_generations_say_how_many_documents_they_hold_now(tiny_server: Server) -
     counts = {each["generation"]: each["documents"] for each in server.get("/admin/generations")["generations"]}
     # A retained one takes over deletes at once and additions when it is returned to.
     assert counts == {2: 2, 1: 1}
+
+
+def test_a_checkpoint_is_listed_once_with_its_copy(tiny_server: Server) -> None:
+    models = {each["name"]: each for each in tiny_server.get("/admin/models")["models"]}
+    assert (models["one"]["source"], models["one"]["copied"]) == ("folder", True)
+    assert (models["two"]["source"], models["two"]["copied"]) == ("folder", False)
+    assert not any("@" in name for name in models)
+
+
+def test_a_checkpoint_that_nothing_uses_can_be_deleted(tmp_path: Path) -> None:
+    server = Server(tmp_path, MODEL="one")
+    for seed, name in enumerate(("one", "two", "three")):
+        checkpoints.tiny(server.checkpoints / name, seed=seed)
+    with server:
+        one = server.get("/info")["model"]
+        used = server.client.delete("/admin/models/one")
+        assert used.status_code == 409
+        assert f"{one} is used by a generation" in used.json()["error"]["message"]
+        bundled = server.client.delete("/admin/models/all-MiniLM-L6-v2")
+        assert (bundled.status_code, "is bundled" in bundled.text) == (409, True)
+        assert server.client.delete("/admin/models/absent").status_code == 404
+        server.reload("two")
+        server.reload("three")
+        # Released, with a copy that is kept for a return.
+        assert server.client.delete("/admin/models/one").status_code == 204
+        assert server.client.delete("/admin/models/one").status_code == 404
+        assert not (server.checkpoints / "one").exists()
+        assert not (server.data / "checkpoints" / one).exists()
+        assert server.client.post("/admin/rollback", json={"generation": 1}).status_code == 404
+        assert server.post("/admin/rollback")["generation"] == 2

@@ -1,28 +1,27 @@
-"""`/admin`: reload, and what there is of jobs, generations and checkpoints."""
+"""`/admin`: reload, and what there is of jobs and generations."""
 
 import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Body, Depends, Path, Query, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from typing_extensions import TypedDict
 
-from service import backup, checkpoint, resources
+from service import backup
 from service.api import contract
-from service.api.body import StrictRoute, bounded
+from service.api.body import StrictRoute
 from service.api.contract import failing, header, requests, success
 from service.api.forms import OURS
 from service.api.keys import Keys, named
 from service.api.streams import News, Streams, event
 from service.backup import Snapshot
-from service.catalogue import Listing
 from service.core import Core
 from service.corpus.records import GenerationRecord
-from service.errors import CheckpointRefused, Conflict, InvalidRequest, NotFound, TooLarge
+from service.errors import CheckpointRefused, Conflict, InvalidRequest, NotFound
 from service.job import Job
 
 # The most jobs in one answer.
@@ -81,53 +80,11 @@ class JobsAnswer(TypedDict):
     jobs: Annotated[list[Job], Field(description="the newest first; only the first can be under way")]
 
 
-class Listed(TypedDict):
-    """What there is by a name."""
-
-    name: Annotated[str, Field(description="what a reload calls it")]
-    source: Annotated[
-        Literal["folder", "zip", "bundled", "kept"],
-        Field(description="where it is: in the checkpoints folder, in a package, or among the service's own copies"),
-    ]
-
-
-class Loadable(Listed):
-    """A checkpoint that can be reloaded."""
-
-    model: Annotated[str, Field(description="its id")]
-    fingerprint: Annotated[str, Field(description="hash of all that decides a document's vector")]
-    size: Annotated[int, Field(description="bytes of its files")]
-    lineage: Annotated[
-        dict[str, Any], Field(description="base, data, recipe, metrics and verdict, as the trainer has them")
-    ]
-
-
-class Broken(Listed):
-    """What has a name and is no checkpoint."""
-
-    problem: Annotated[str | None, Field(description="what is wrong with it")]
-
-
-class CheckpointsAnswer(TypedDict):
-    """Every checkpoint."""
-
-    models: Annotated[list[Loadable | Broken], Field(description="by name")]
-
-
-class Uploaded(TypedDict):
-    """A checkpoint that can be reloaded from now on."""
-
-    name: Annotated[str, Field(description="what a reload calls it")]
-    model: Annotated[str, Field(description="its id")]
-    fingerprint: Annotated[str, Field(description="hash of all that decides a document's vector")]
-    size: Annotated[int, Field(description="bytes of its files")]
-
-
 Asker = Annotated[str | None, Depends(named)]
 Identity = Annotated[str, Path(description="the job's id")]
 
 MODEL = "all-MiniLM-L6-v2@386118f074db"
-_FINGERPRINT = "aa4e0c3f6f0d1b7c"
+FINGERPRINT = "aa4e0c3f6f0d1b7c"
 _NOW = datetime(2026, 11, 23, 15, 15, 54, tzinfo=UTC)
 JOB = Job(id="0b1fa1d2c3a94b5c8d7e6f5a4b3c2d1e", model="all-MiniLM-L6-v2-256", attempts=1, created=_NOW).model_dump(
     mode="json"
@@ -135,7 +92,7 @@ JOB = Job(id="0b1fa1d2c3a94b5c8d7e6f5a4b3c2d1e", model="all-MiniLM-L6-v2-256", a
 GENERATION = GenerationRecord(
     number=1,
     model=MODEL,
-    fingerprint=_FINGERPRINT,
+    fingerprint=FINGERPRINT,
     dimensions=384,
     documents=330,
     built=_NOW,
@@ -143,20 +100,6 @@ GENERATION = GenerationRecord(
     state="active",
     activation=1,
 ).model_dump(mode="json", by_alias=True)
-_LISTED = {
-    "name": "all-MiniLM-L6-v2",
-    "source": "bundled",
-    "model": MODEL,
-    "fingerprint": _FINGERPRINT,
-    "size": 91567891,
-    "lineage": {},
-}
-_UPLOADED: Uploaded = {
-    "name": "support",
-    "model": "support@1f2e3d4c5b6a",
-    "fingerprint": _FINGERPRINT,
-    "size": 91567891,
-}
 _UNLESS_WORSE = ActivateRequest(force=False)
 _NO_JOB = NotFound("there is no job '7': ids come from POST /admin/reload", "id")
 
@@ -254,7 +197,10 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
     @router.get(
         "/jobs",
         summary="List jobs",
-        responses={200: success("The jobs.", {"jobs": [JOB]})},
+        responses={
+            200: success("The jobs.", {"jobs": [JOB]}),
+            **failing(OURS, InvalidRequest("limit: Input should be less than or equal to 100", "limit")),
+        },
     )
     async def list_jobs(
         limit: Annotated[int, Query(ge=1, le=_MOST_JOBS, description="the most jobs in the answer")] = 20,
@@ -337,57 +283,6 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
         job = core.reloads.current
         return {"generations": listed if job is None else [*listed, _under_way(job)]}
 
-    @router.get(
-        "/models",
-        summary="List checkpoints",
-        responses={200: success("The checkpoints.", {"models": [_LISTED]})},
-    )
-    async def list_checkpoints() -> CheckpointsAnswer:
-        """Every checkpoint that can be reloaded, and what is wrong with those that cannot."""
-        found = await asyncio.to_thread(core.catalogue.list)
-        return {"models": [_model(listing) for listing in found]}
-
-    @router.put(
-        "/models/{name}",
-        status_code=201,
-        summary="Upload a checkpoint",
-        responses={
-            201: success("The checkpoint is there.", _UPLOADED),
-            **failing(
-                OURS,
-                Conflict("support is a folder in checkpoints: upload under another name, or remove the folder", "name"),
-                TooLarge(
-                    "the body is larger than 8589934592 bytes: send less at a time, or raise INSTAR_MAX_CHECKPOINT"
-                ),
-                InvalidRequest("the body is empty: send the zip of a checkpoint"),
-                CheckpointRefused("modules.json names no modules: save the model again"),
-            ),
-        },
-        openapi_extra={
-            "requestBody": {"required": True, "content": {"application/zip": {"schema": contract.STREAMED}}}
-        },
-    )
-    async def upload_checkpoint(
-        name: Annotated[str, Path(description="what it is to be called; an earlier upload of that name is replaced")],
-        request: Request,
-    ) -> Uploaded:
-        """Take a checkpoint as a zip; it is verified before it is there, and not loaded."""
-        checkpoint.check_name(name, "name")
-        length = int(request.headers.get("Content-Length", "1"))
-        if length == 0:
-            raise InvalidRequest("the body is empty: send the zip of a checkpoint")
-        settings = core.settings
-        resources.require_disk(length, settings.checkpoints_dir, settings.disk_reserve)
-        path = core.catalogue.upload_file()
-        try:
-            with path.open("wb") as file:
-                async for part in bounded(request.stream(), settings.max_checkpoint, "INSTAR_MAX_CHECKPOINT"):
-                    await asyncio.to_thread(file.write, part)
-            found = await asyncio.to_thread(core.catalogue.accept, name, path)
-        finally:
-            path.unlink(missing_ok=True)
-        return {"name": found.name, "model": found.id, "fingerprint": found.fingerprint, "size": found.size}
-
     return router
 
 
@@ -429,17 +324,3 @@ def _of(core: Core, identity: str) -> News:
         return [event("end" if job.over else "progress", state)] if changed else [], job.over
 
     return news
-
-
-def _model(listing: Listing) -> Loadable | Broken:
-    found = listing.checkpoint
-    if found is None:
-        return {"name": listing.name, "source": listing.source, "problem": listing.problem}
-    return {
-        "name": listing.name,
-        "source": listing.source,
-        "model": found.id,
-        "fingerprint": found.fingerprint,
-        "size": found.size,
-        "lineage": found.manifest.lineage if found.manifest else {},
-    }
