@@ -15,7 +15,7 @@ import numpy as np
 from service.catalogue import Catalogue
 from service.corpus.documents import Documents
 from service.corpus.filters import Seqs
-from service.corpus.records import Records
+from service.corpus.records import GenerationRecord, Records
 from service.encoder.encoder import Encoder
 from service.encoder.encoders import Encoders
 from service.encoder.priority import at_lowest_priority
@@ -168,9 +168,25 @@ class Activation:
                     partitions = await self._building(index.load, stored)
                     await self._thread.run(partial(index.publish, partitions, died, high))
 
-    async def rollback(self, number: int | None, by: str | None = None) -> Generation:
-        """Make a retained generation (default: the one active last) the active one again."""
-        former = self._generations.former(number)
+    async def unembedded(self, generation: Generation) -> int:
+        """How many documents have to be embedded before the retained `generation` could be active."""
+        index = generation.index
+        gap = _all(await asyncio.to_thread(self._documents.live_after, index.high))
+        return len(await asyncio.to_thread(index.store.missing, gap))
+
+    async def unembedded_released(self, record: GenerationRecord) -> int:
+        """The same of a released generation, by the vectors that are still on the disk."""
+        live = _all(await asyncio.to_thread(self._documents.live_by_collection))
+        shared = self._generations.shared_index(record.fingerprint)
+        if shared is not None:
+            return len(await asyncio.to_thread(shared.store.missing, live))
+        path = self._folder / f"{record.fingerprint}.db"
+        return await asyncio.to_thread(_count_missing, path, record.dimensions, live)
+
+    async def rollback(self, former: Generation, by: str | None = None) -> Generation:
+        """Make the retained generation `former` the active one again; nothing is done if it is."""
+        if former is self._generations.active:
+            return former
         async with self.follow(former):
             return await self.activate(former, by=by)
 
@@ -334,17 +350,31 @@ class Activation:
 
         `models` and `fingerprints` are needed besides, by a job that will be resumed.
         """
-        kept = [record for record in self._records.generations() if record.state != "released"]
-        needed_models = {record.model for record in kept} | models
-        self._catalogue.forget(needed_models)
-        self._encoders.forget(needed_models)
+        records = self._records.generations()
+        kept = [record for record in records if record.state != "released"]
         needed = {record.fingerprint for record in kept} | fingerprints
         spare = [path for path in self._folder.glob("*.db") if path.stem not in needed]
         spare.sort(key=lambda path: path.stat().st_mtime, reverse=True)
         for path in spare[self._keep_vectors :]:
             vector_files.remove(path)
+        # A return needs the checkpoint besides its vectors: the one that was active last, for each fingerprint.
+        returnable = {record.fingerprint: record.model for record in reversed(records)}
+        spared = {returnable[path.stem] for path in spare[: self._keep_vectors] if path.stem in returnable}
+        needed_models = {record.model for record in kept} | models | spared
+        self._catalogue.forget(needed_models)
+        self._encoders.forget(needed_models)
         self._graphs.forget({path.stem for path in self._folder.glob("*.db")})
         self._reached("reload.cleaned")
+
+
+def _count_missing(path: Path, dimensions: int, live: Seqs) -> int:
+    if not path.exists():
+        return len(live)
+    store = VectorStore(path, dimensions)
+    try:
+        return len(store.missing(live))
+    finally:
+        store.close()
 
 
 def _all(by_collection: dict[str, Seqs]) -> Seqs:

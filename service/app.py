@@ -18,7 +18,9 @@ from service.api import (
     failures,
     health,
     judgements,
+    models,
     openai,
+    rollback,
     search,
     tei,
 )
@@ -101,6 +103,7 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
         module.routes(core, keys) for module in (tei, openai, search, documents, collections, judgements, health)
     ]
     routers += [module.routes(core, keys, streams) for module in (events, admin)]
+    routers += [module.routes(core, keys) for module in (rollback, models)]
     core.telemetry.registry.register(State(core))
     if core.tracing.provider is None:
         # FastAPI makes the spans of its routes itself.

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,6 +41,8 @@ class Listing:
     source: Literal["folder", "zip", "bundled", "kept"]
     checkpoint: Checkpoint | None
     problem: str | None = None
+    # Whether the service has a copy of its own besides.
+    copied: bool = False
 
 
 class Catalogue:
@@ -174,7 +176,42 @@ class Catalogue:
         for path in sorted(self._kept.iterdir()):
             if path.is_dir() and "@" in path.name:
                 found[path.name] = ("kept", path)
-        return [self._listing(name, source, path) for name, (source, path) in sorted(found.items())]
+        every = [self._listing(name, source, path) for name, (source, path) in sorted(found.items())]
+        copies = {each.name for each in every if each.source == "kept"}
+        named = {each.checkpoint.id for each in every if each.checkpoint and each.source != "kept"}
+        return [
+            replace(each, copied=each.checkpoint is not None and each.checkpoint.id in copies)
+            for each in every
+            if each.source != "kept" or each.name not in named
+        ]
+
+    def remove(self, name: str, used: set[str]) -> None:
+        """Delete what `list` shows as `name`, the service's copy of it included.
+
+        `used` are ids of checkpoints that are needed. Raises NotFound if there is none, Conflict if it is needed or
+        bundled.
+        """
+        listing = next((each for each in self.list() if each.name == name), None)
+        if listing is None:
+            raise NotFound(f"there is no checkpoint {name[:80]!r}: GET /admin/models lists them", "name")
+        if listing.source == "bundled":
+            raise Conflict(f"{name} is bundled with the service and cannot be deleted", "name")
+        identity = listing.checkpoint.id if listing.checkpoint else name
+        if identity in used:
+            raise Conflict(
+                f"{identity} is used by a generation or a reload: it can be deleted when GET /admin/generations says"
+                " that each generation of it is released",
+                "name",
+            )
+        places = [self._folder / name, self._folder / f"{name}.zip", self._kept / identity]
+        for place in places if listing.source != "kept" else places[2:]:
+            if place.is_dir() and not place.is_symlink():
+                # Gone as a whole or not at all, also after a crash: the next start removes what is left of it.
+                rest = place.with_name(f"{_INCOMING}deleted-{place.name}")
+                place.rename(rest)
+                shutil.rmtree(rest)
+            else:
+                place.unlink(missing_ok=True)
 
     def _listing(self, name: str, source: Literal["folder", "zip", "bundled", "kept"], path: Path) -> Listing:
         files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())

@@ -14,6 +14,7 @@ from service.errors import InvalidRequest, NotFound, NotReady
 from service.index.index import Index
 
 ACTIVE = "active"
+_RELOAD = "reload the checkpoint that you want (GET /admin/models lists them)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,17 +84,27 @@ class Generations:
             *(alias for alias, of in self.aliases.items() if of == ACTIVE or of in checkpoints),
         ]
 
-    def former(self, number: int | None) -> Generation:
-        """The retained generation with that number, or the one that was active last."""
-        if not self.retained:
-            raise InvalidRequest("no former generation is retained: reload the checkpoint that you want", "generation")
-        if number is None:
-            return self.retained[0]
+    def before(self) -> Generation:
+        """The retained generation that a step back leads to: of those built before the active one, the one active last.
+
+        So a step back never goes forward again. Raises InvalidRequest where nothing is left.
+        """
+        active = self.acquire()
         for generation in self.retained:
-            if generation.number == number:
+            if generation.number < active.number:
                 return generation
-        known = ", ".join(str(generation.number) for generation in self.retained)
-        raise NotFound(f"generation {number} is not retained: there are {known}", "generation")
+        later = ", ".join(f"{generation.number} ({generation.model})" for generation in self.retained)
+        raise InvalidRequest(
+            f"nothing is left to go back to: no former generation before {active.number} ({active.model}), which is"
+            " active, is retained; "
+            + (f'to go forward again, send {{"generation": NUMBER}}: retained are {later}' if later else _RELOAD),
+            "generation",
+        )
+
+    def loaded(self, number: int) -> Generation | None:
+        """The active or retained generation with that number."""
+        every = (*([self.active] if self.active else []), *self.retained)
+        return next((generation for generation in every if generation.number == number), None)
 
     def written(self) -> tuple[Generation, ...]:
         """Those for which a write has to be embedded, one for each document fingerprint."""

@@ -134,6 +134,17 @@ class Reloads:
         """The reload that is under way."""
         return None if self._current is None or self._current.over else self._current
 
+    def used(self) -> set[str]:
+        """Ids of the checkpoints that a generation which is not released, or the reload under way, needs."""
+        kept = {record.model for record in self._records.generations() if record.state != "released"}
+        return kept | self.unfinished()[0]
+
+    def latest(self, limit: int) -> list[Job]:
+        """The jobs that were asked for last, the newest first; the one under way as it is at this moment."""
+        jobs = [Job.model_validate_json(record) for record in self._records.latest_jobs(limit)]
+        current = self._current
+        return [current if current is not None and job.id == current.id else job for job in jobs]
+
     def job(self, identity: str) -> Job:
         """The job with that id; raises NotFound."""
         if self._current is not None and self._current.id == identity:

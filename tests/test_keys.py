@@ -27,10 +27,13 @@ DATA = [
 ADMIN = [
     ("POST", "/admin/reload", {"model": "absent"}),
     ("POST", "/admin/rollback", None),
+    ("GET", "/admin/rollback", None),
+    ("GET", "/admin/jobs", None),
     ("GET", "/admin/generations", None),
     ("GET", "/admin/backup", None),
     ("GET", "/admin/models", None),
     ("PUT", "/admin/models/x", None),
+    ("DELETE", "/admin/models/x", None),
     ("GET", "/admin/jobs/x", None),
     ("GET", "/admin/jobs/x/events", None),
     ("DELETE", "/admin/jobs/x", None),

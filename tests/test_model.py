@@ -174,9 +174,9 @@ class ServiceMachine(RuleBasedStateMachine):
     def rollback(self) -> None:
         if not self.former:
             with pytest.raises(InvalidRequest):
-                self.run(self.core.activation.rollback(None))
+                self.core.generations.before()
             return
-        self.run(self.core.activation.rollback(None))
+        self.run(self.core.activation.rollback(self.core.generations.retained[0]))
         self.activated(self.former[0])
 
     @rule(collection=collections, batch=documents)

@@ -57,6 +57,7 @@ SUCCESSES: list[tuple[str, str, dict[str, Any]]] = [
     ("GET", "/admin/judgements", {}),
     ("PUT", "/admin/judgements", {"json": {"judgements": []}}),
     ("GET", "/admin/generations", {}),
+    ("GET", "/admin/jobs", {}),
     ("GET", "/admin/models", {}),
     ("GET", "/admin/backup", {}),
     ("GET", "/health", {}),
@@ -92,6 +93,8 @@ FAILURES: list[tuple[str, str, dict[str, Any], int]] = [
     ("GET", "/events", {"headers": {"Last-Event-ID": "x"}}, 422),
     ("POST", "/admin/reload", {"json": {"model": "absent"}}, 404),
     ("POST", "/admin/rollback", {"json": {"generation": "first"}}, 422),
+    ("GET", "/admin/rollback", {"params": {"generation": 99}}, 404),
+    ("GET", "/admin/jobs", {"params": {"limit": 0}}, 422),
     ("POST", "/admin/activate", {}, 409),
     ("POST", "/admin/activate", {"json": {"force": 1}}, 422),
     ("PUT", "/admin/judgements", {"json": {"judgements": [{"query": "a"}]}}, 422),
@@ -237,7 +240,8 @@ def test_examples_of_requests_are_accepted(service: Server, document: Document) 
         if not bodies and path not in document["paths"]:
             calls = [("", "")]
         if path == "/admin/activate":
-            service.post("/admin/rollback")
+            # The one that the job is to build must not be active already.
+            service.post("/admin/rollback", {"generation": 1})
             job = service.post("/admin/reload", {"model": RELOADED, "shadow": 1})
             service.wait_for_stage(job["id"], "shadow")
         for media, body in calls:

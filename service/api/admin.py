@@ -1,30 +1,32 @@
-"""`/admin`: reload, rollback, and what there is of generations and checkpoints."""
+"""`/admin`: reload, and what there is of jobs and generations."""
 
 import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, Depends, Path, Request, Response
+from fastapi import APIRouter, Body, Depends, Path, Query, Response
 from fastapi.responses import StreamingResponse
-from pydantic import ConfigDict, Field, StrictBool
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from typing_extensions import TypedDict
 
-from service import backup, checkpoint, resources
+from service import backup
 from service.api import contract
-from service.api.body import StrictRoute, bounded
+from service.api.body import StrictRoute
 from service.api.body_model import BodyModel
 from service.api.contract import failing, header, requests, success
 from service.api.forms import OURS
 from service.api.keys import Keys, named
 from service.api.streams import News, Streams, event
 from service.backup import Snapshot
-from service.catalogue import Listing
 from service.core import Core
 from service.corpus.records import GenerationRecord
-from service.errors import CheckpointRefused, Conflict, InvalidRequest, NotFound, TooLarge
+from service.errors import CheckpointRefused, Conflict, InvalidRequest, NotFound
 from service.job import Job
+
+# The most jobs in one answer.
+_MOST_JOBS = 100
 
 
 class ReloadRequest(BodyModel):
@@ -51,75 +53,47 @@ class ActivateRequest(BodyModel):
     force: StrictBool = Field(False, description="activate even if the judged queries say that it is worse")
 
 
-class RollbackRequest(BodyModel):
-    """Which generation to return to."""
+class UnderWay(BaseModel):
+    """A generation that a reload builds, or that is in the shadow."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
-    generation: int | None = Field(None, description="a retained generation; default: the one that was active last")
+    generation: None = Field(None, description="null: it gets its number when it is activated")
+    state: Literal["building", "shadow"] = Field(description="building: not complete; shadow: it answers unseen")
+    job: str = Field(description="id of the reload")
+    model: str = Field(description="id of its checkpoint; until that is known, what the reload was asked for")
+    fingerprint: str | None = Field(description="hash of all that decides a document's vector; null: not known yet")
+    documents: int = Field(description="documents whose vectors it has")
 
 
 class GenerationsAnswer(TypedDict):
     """Every generation that there ever was."""
 
-    generations: Annotated[list[GenerationRecord], Field(description="the latest activation first")]
-
-
-class Listed(TypedDict):
-    """What there is by a name."""
-
-    name: Annotated[str, Field(description="what a reload calls it")]
-    source: Annotated[
-        Literal["folder", "zip", "bundled", "kept"],
-        Field(description="where it is: in the checkpoints folder, in a package, or among the service's own copies"),
+    generations: Annotated[
+        list[GenerationRecord | UnderWay],
+        Field(description="the latest activation first, and at the end the one that is being built or in the shadow"),
     ]
 
 
-class Loadable(Listed):
-    """A checkpoint that can be reloaded."""
+class JobsAnswer(TypedDict):
+    """The reloads that were asked for last."""
 
-    model: Annotated[str, Field(description="its id")]
-    fingerprint: Annotated[str, Field(description="hash of all that decides a document's vector")]
-    size: Annotated[int, Field(description="bytes of its files")]
-    lineage: Annotated[
-        dict[str, Any], Field(description="base, data, recipe, metrics and verdict, as the trainer has them")
-    ]
-
-
-class Broken(Listed):
-    """What has a name and is no checkpoint."""
-
-    problem: Annotated[str | None, Field(description="what is wrong with it")]
-
-
-class CheckpointsAnswer(TypedDict):
-    """Every checkpoint."""
-
-    models: Annotated[list[Loadable | Broken], Field(description="by name")]
-
-
-class Uploaded(TypedDict):
-    """A checkpoint that can be reloaded from now on."""
-
-    name: Annotated[str, Field(description="what a reload calls it")]
-    model: Annotated[str, Field(description="its id")]
-    fingerprint: Annotated[str, Field(description="hash of all that decides a document's vector")]
-    size: Annotated[int, Field(description="bytes of its files")]
+    jobs: Annotated[list[Job], Field(description="the newest first; only the first can be under way")]
 
 
 Asker = Annotated[str | None, Depends(named)]
 Identity = Annotated[str, Path(description="the job's id")]
 
-_MODEL = "all-MiniLM-L6-v2@386118f074db"
-_FINGERPRINT = "aa4e0c3f6f0d1b7c"
+MODEL = "all-MiniLM-L6-v2@386118f074db"
+FINGERPRINT = "aa4e0c3f6f0d1b7c"
 _NOW = datetime(2026, 11, 23, 15, 15, 54, tzinfo=UTC)
-_JOB = Job(id="0b1fa1d2c3a94b5c8d7e6f5a4b3c2d1e", model="all-MiniLM-L6-v2-256", attempts=1, created=_NOW).model_dump(
+JOB = Job(id="0b1fa1d2c3a94b5c8d7e6f5a4b3c2d1e", model="all-MiniLM-L6-v2-256", attempts=1, created=_NOW).model_dump(
     mode="json"
 )
-_GENERATION = GenerationRecord(
+GENERATION = GenerationRecord(
     number=1,
-    model=_MODEL,
-    fingerprint=_FINGERPRINT,
+    model=MODEL,
+    fingerprint=FINGERPRINT,
     dimensions=384,
     documents=330,
     built=_NOW,
@@ -127,22 +101,7 @@ _GENERATION = GenerationRecord(
     state="active",
     activation=1,
 ).model_dump(mode="json", by_alias=True)
-_LISTED = {
-    "name": "all-MiniLM-L6-v2",
-    "source": "bundled",
-    "model": _MODEL,
-    "fingerprint": _FINGERPRINT,
-    "size": 91567891,
-    "lineage": {},
-}
-_UPLOADED: Uploaded = {
-    "name": "support",
-    "model": "support@1f2e3d4c5b6a",
-    "fingerprint": _FINGERPRINT,
-    "size": 91567891,
-}
 _UNLESS_WORSE = ActivateRequest(force=False)
-_THE_ONE_BEFORE = RollbackRequest(generation=None)
 _NO_JOB = NotFound("there is no job '7': ids come from POST /admin/reload", "id")
 
 
@@ -163,8 +122,8 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
         responses={
             202: success(
                 "The job has begun.",
-                _JOB,
-                headers={"Location": header("where the job is", f"/admin/jobs/{_JOB['id']}")},
+                JOB,
+                headers={"Location": header("where the job is", f"/admin/jobs/{JOB['id']}")},
             ),
             **failing(
                 OURS,
@@ -172,9 +131,9 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
                     "there is no checkpoint 'suport' in checkpoints/: there are all-MiniLM-L6-v2, support", "model"
                 ),
                 Conflict(
-                    f"the reload {_JOB['id']} of support is running: wait for it, or cancel it with"
-                    f" DELETE /admin/jobs/{_JOB['id']}",
-                    job=_JOB["id"],
+                    f"the reload {JOB['id']} of support is running: wait for it, or cancel it with"
+                    f" DELETE /admin/jobs/{JOB['id']}",
+                    job=JOB["id"],
                 ),
                 InvalidRequest("model: Field required", "model"),
                 contract.LONG_BODY,
@@ -209,7 +168,7 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
         "/activate",
         summary="End the shadow",
         responses={
-            200: success("The job, which has ended.", _JOB),
+            200: success("The job, which has ended.", JOB),
             **failing(
                 OURS,
                 Conflict(
@@ -237,9 +196,23 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
         return await core.reloads.activate(force=request.force, by=by)
 
     @router.get(
+        "/jobs",
+        summary="List jobs",
+        responses={
+            200: success("The jobs.", {"jobs": [JOB]}),
+            **failing(OURS, InvalidRequest("limit: Input should be less than or equal to 100", "limit")),
+        },
+    )
+    async def list_jobs(
+        limit: Annotated[int, Query(ge=1, le=_MOST_JOBS, description="the most jobs in the answer")] = 20,
+    ) -> JobsAnswer:
+        """The reloads that were asked for last, the newest first; the one under way, if any, is the first."""
+        return {"jobs": await core.encoding.apart(core.reloads.latest, limit)}
+
+    @router.get(
         "/jobs/{identity}",
         summary="Read a job",
-        responses={200: success("The job.", _JOB), **failing(OURS, _NO_JOB)},
+        responses={200: success("The job.", JOB), **failing(OURS, _NO_JOB)},
     )
     async def read_job(identity: Identity) -> Job:
         """How far a reload is, and how it ended."""
@@ -248,7 +221,7 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
     @router.delete(
         "/jobs/{identity}",
         summary="Cancel a job",
-        responses={200: success("The job, which has ended.", _JOB), **failing(OURS, _NO_JOB)},
+        responses={200: success("The job, which has ended.", JOB), **failing(OURS, _NO_JOB)},
     )
     async def cancel_job(identity: Identity) -> Job:
         """Cancel a reload; what it has embedded is kept for the next one."""
@@ -261,7 +234,7 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
         responses={
             200: success(
                 "Events `progress` and at last `end`, whose data is a Job; comments in between keep it alive.",
-                "event: progress\ndata: " + json.dumps(_JOB) + "\n\n",
+                "event: progress\ndata: " + json.dumps(JOB) + "\n\n",
                 str,
                 kind="text/event-stream",
             ),
@@ -272,31 +245,6 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
         """The job as server-sent events (WHATWG HTML), one for each change, until it ends."""
         core.reloads.job(identity)
         return streams.events(_of(core, identity))
-
-    @router.post(
-        "/rollback",
-        summary="Go back to a former model",
-        responses={
-            200: success("The generation that is active now.", _GENERATION),
-            **failing(
-                OURS,
-                NotFound("generation 1 is not retained: there are 2", "generation"),
-                InvalidRequest("no former generation is retained: reload the checkpoint that you want", "generation"),
-                contract.LONG_BODY,
-                contract.NOT_FINITE,
-            ),
-        },
-    )
-    async def rollback(
-        by: Asker,
-        request: Annotated[
-            RollbackRequest, Body(openapi_examples=requests({"the one before": {"generation": None}}))
-        ] = _THE_ONE_BEFORE,
-    ) -> GenerationRecord:
-        """Make a former generation active again; answers the generation that is active now."""
-        core.require_ready()
-        activated = await core.activation.rollback(request.generation, by)
-        return activated.record
 
     @router.get(
         "/backup",
@@ -327,64 +275,32 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
     @router.get(
         "/generations",
         summary="List generations",
-        responses={200: success("The generations.", {"generations": [_GENERATION]})},
+        responses={200: success("The generations.", {"generations": [GENERATION]})},
     )
     async def list_generations() -> GenerationsAnswer:
-        """Every generation, the latest activation first."""
-        return {"generations": await core.encoding.apart(core.records.generations)}
-
-    @router.get(
-        "/models",
-        summary="List checkpoints",
-        responses={200: success("The checkpoints.", {"models": [_LISTED]})},
-    )
-    async def list_checkpoints() -> CheckpointsAnswer:
-        """Every checkpoint that can be reloaded, and what is wrong with those that cannot."""
-        found = await asyncio.to_thread(core.catalogue.list)
-        return {"models": [_model(listing) for listing in found]}
-
-    @router.put(
-        "/models/{name}",
-        status_code=201,
-        summary="Upload a checkpoint",
-        responses={
-            201: success("The checkpoint is there.", _UPLOADED),
-            **failing(
-                OURS,
-                Conflict("support is a folder in checkpoints: upload under another name, or remove the folder", "name"),
-                TooLarge(
-                    "the body is larger than 8589934592 bytes: send less at a time, or raise INSTAR_MAX_CHECKPOINT"
-                ),
-                InvalidRequest("the body is empty: send the zip of a checkpoint"),
-                CheckpointRefused("modules.json names no modules: save the model again"),
-            ),
-        },
-        openapi_extra={
-            "requestBody": {"required": True, "content": {"application/zip": {"schema": contract.STREAMED}}}
-        },
-    )
-    async def upload_checkpoint(
-        name: Annotated[str, Path(description="what it is to be called; an earlier upload of that name is replaced")],
-        request: Request,
-    ) -> Uploaded:
-        """Take a checkpoint as a zip; it is verified before it is there, and not loaded."""
-        checkpoint.check_name(name, "name")
-        length = int(request.headers.get("Content-Length", "1"))
-        if length == 0:
-            raise InvalidRequest("the body is empty: send the zip of a checkpoint")
-        settings = core.settings
-        resources.require_disk(length, settings.checkpoints_dir, settings.disk_reserve)
-        path = core.catalogue.upload_file()
-        try:
-            with path.open("wb") as file:
-                async for part in bounded(request.stream(), settings.max_checkpoint, "INSTAR_MAX_CHECKPOINT"):
-                    await asyncio.to_thread(file.write, part)
-            found = await asyncio.to_thread(core.catalogue.accept, name, path)
-        finally:
-            path.unlink(missing_ok=True)
-        return {"name": found.name, "model": found.id, "fingerprint": found.fingerprint, "size": found.size}
+        """Every generation, the latest activation first, and the one that is being built or in the shadow."""
+        records = await core.encoding.apart(core.records.generations)
+        listed: list[GenerationRecord | UnderWay] = [_counted(core, record) for record in records]
+        job = core.reloads.current
+        return {"generations": listed if job is None else [*listed, _under_way(job)]}
 
     return router
+
+
+def _counted(core: Core, record: GenerationRecord) -> GenerationRecord:
+    """The record with the documents that are in its index now."""
+    loaded = core.generations.loaded(record.number)
+    return record if loaded is None else record.model_copy(update={"documents": loaded.index.documents})
+
+
+def _under_way(job: Job) -> UnderWay:
+    return UnderWay(
+        state="shadow" if job.stage == "shadow" else "building",
+        job=job.id,
+        model=job.checkpoint or job.model,
+        fingerprint=job.fingerprint,
+        documents=job.reused + job.done,
+    )
 
 
 async def _archive(snapshot: Snapshot) -> AsyncIterator[bytes]:
@@ -409,17 +325,3 @@ def _of(core: Core, identity: str) -> News:
         return [event("end" if job.over else "progress", state)] if changed else [], job.over
 
     return news
-
-
-def _model(listing: Listing) -> Loadable | Broken:
-    found = listing.checkpoint
-    if found is None:
-        return {"name": listing.name, "source": listing.source, "problem": listing.problem}
-    return {
-        "name": listing.name,
-        "source": listing.source,
-        "model": found.id,
-        "fingerprint": found.fingerprint,
-        "size": found.size,
-        "lineage": found.manifest.lineage if found.manifest else {},
-    }

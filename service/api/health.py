@@ -16,6 +16,7 @@ from service.api.keys import Keys
 from service.core import Core
 from service.encoding import TOKENIZING_THREADS
 from service.errors import NotReady
+from service.job import Job
 
 
 class Status(TypedDict):
@@ -70,6 +71,7 @@ class Info(TypedDict):
         str | None,
         Field(description="name of the key that had it activated; null: none was needed, or it was the first start"),
     ]
+    reload: Annotated[Job | None, Field(description="the job of the reload that is under way; null: none is")]
     lineage: Annotated[
         dict[str, Any], Field(description="base, data, recipe, metrics and verdict, as the trainer has them")
     ]
@@ -112,6 +114,7 @@ _INFO = {
     "recall": {},
     "activated": "2026-11-23T15:15:54Z",
     "activated_by": None,
+    "reload": None,
     "lineage": {},
     "model_id": "all-MiniLM-L6-v2",
     "model_sha": "386118f074db",
@@ -191,6 +194,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             "recall": generation.index.recall,
             "activated": generation.record.activated,
             "activated_by": generation.record.activated_by,
+            "reload": core.reloads.current,
             "lineage": found.manifest.lineage if found.manifest else {},
             # What clients of text-embeddings-inference look for.
             "model_id": found.name,

@@ -31,7 +31,7 @@ class GenerationRecord(BaseModel):
     model: str = Field(description="id of its checkpoint")
     fingerprint: str = Field(description="hash of all that decides a document's vector")
     dimensions: int = Field(description="dimensions of its vectors")
-    documents: int = Field(0, description="documents in its index when it was activated")
+    documents: int = Field(0, description="documents in its index; of a released one, when it was last activated")
     recall: dict[str, float] = Field(
         {}, description="recall@10 against exact search, by collection, measured when the index was built"
     )
@@ -117,6 +117,14 @@ class Records:
         with self._database.read() as connection:
             row = connection.execute("SELECT record FROM jobs WHERE id = ?", (identity,)).fetchone()
         return row[0] if row else None
+
+    def latest_jobs(self, limit: int) -> list[str]:
+        """The jobs that were asked for last, the newest first."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT record FROM jobs ORDER BY json_extract(record, '$.created') DESC LIMIT ?", (limit,)
+            )
+            return [row[0] for row in rows]
 
     def unfinished_jobs(self) -> list[str]:
         with self._database.read() as connection:

@@ -1,0 +1,184 @@
+"""`/admin/models`: the checkpoints that there are, taking one, and deleting one."""
+
+import asyncio
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Path, Request
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from service import checkpoint, resources
+from service.api import contract
+from service.api.admin import FINGERPRINT, MODEL
+from service.api.body import StrictRoute, bounded
+from service.api.contract import failing, success
+from service.api.forms import OURS
+from service.api.keys import Keys
+from service.catalogue import Listing
+from service.core import Core
+from service.errors import CheckpointRefused, Conflict, InvalidRequest, NotFound, TooLarge
+
+
+class Listed(TypedDict):
+    """What there is by a name."""
+
+    name: Annotated[str, Field(description="what a reload calls it")]
+    source: Annotated[
+        Literal["folder", "zip", "bundled", "kept"],
+        Field(description="where it is: in the checkpoints folder, in a package, or among the service's own copies"),
+    ]
+    copied: Annotated[bool, Field(description="whether the service has a copy of its own besides")]
+
+
+class Loadable(Listed):
+    """A checkpoint that can be reloaded."""
+
+    model: Annotated[str, Field(description="its id")]
+    fingerprint: Annotated[str, Field(description="hash of all that decides a document's vector")]
+    size: Annotated[int, Field(description="bytes of its files")]
+    lineage: Annotated[
+        dict[str, Any], Field(description="base, data, recipe, metrics and verdict, as the trainer has them")
+    ]
+
+
+class Broken(Listed):
+    """What has a name and is no checkpoint."""
+
+    problem: Annotated[str | None, Field(description="what is wrong with it")]
+
+
+class CheckpointsAnswer(TypedDict):
+    """Every checkpoint."""
+
+    models: Annotated[list[Loadable | Broken], Field(description="by name")]
+
+
+class Uploaded(TypedDict):
+    """A checkpoint that can be reloaded from now on."""
+
+    name: Annotated[str, Field(description="what a reload calls it")]
+    model: Annotated[str, Field(description="its id")]
+    fingerprint: Annotated[str, Field(description="hash of all that decides a document's vector")]
+    size: Annotated[int, Field(description="bytes of its files")]
+
+
+_LISTED = {
+    "name": "all-MiniLM-L6-v2",
+    "source": "bundled",
+    "copied": True,
+    "model": MODEL,
+    "fingerprint": FINGERPRINT,
+    "size": 91567891,
+    "lineage": {},
+}
+_UPLOADED: Uploaded = {
+    "name": "support",
+    "model": "support@1f2e3d4c5b6a",
+    "fingerprint": FINGERPRINT,
+    "size": 91567891,
+}
+
+
+def routes(core: Core, keys: Keys) -> APIRouter:
+    """The routes of checkpoints."""
+    router = APIRouter(
+        prefix="/admin",
+        route_class=StrictRoute,
+        dependencies=[Depends(keys.needs("admin"))],
+        tags=["admin"],
+        responses=failing(OURS, *contract.KEYED, *contract.WORKING),
+    )
+
+    @router.get(
+        "/models",
+        summary="List checkpoints",
+        responses={200: success("The checkpoints.", {"models": [_LISTED]})},
+    )
+    async def list_checkpoints() -> CheckpointsAnswer:
+        """Every checkpoint that can be reloaded, and what is wrong with those that cannot."""
+        found = await asyncio.to_thread(core.catalogue.list)
+        return {"models": [_model(listing) for listing in found]}
+
+    @router.delete(
+        "/models/{name}",
+        status_code=204,
+        summary="Delete a checkpoint",
+        responses={
+            **failing(
+                OURS,
+                NotFound("there is no checkpoint 'suport': GET /admin/models lists them", "name"),
+                Conflict("all-MiniLM-L6-v2 is bundled with the service and cannot be deleted", "name"),
+            )
+        },
+    )
+    async def delete_checkpoint(name: Annotated[str, Path(description="its name in GET /admin/models")]) -> None:
+        """Delete a checkpoint that nothing uses, with the service's own copy of it."""
+        core.require_ready()
+        job = core.reloads.current
+        if job is not None and name in (job.model, job.checkpoint):
+            raise Conflict(f"the reload {job.id} of {job.model} is running: wait for it, or cancel it first", "name")
+        used = await core.encoding.apart(core.reloads.used)
+        await asyncio.to_thread(core.catalogue.remove, name, used)
+
+    @router.put(
+        "/models/{name}",
+        status_code=201,
+        summary="Upload a checkpoint",
+        responses={
+            201: success("The checkpoint is there.", _UPLOADED),
+            **failing(
+                OURS,
+                Conflict("support is a folder in checkpoints: upload under another name, or remove the folder", "name"),
+                TooLarge(
+                    "the body is larger than 8589934592 bytes: send less at a time, or raise INSTAR_MAX_CHECKPOINT"
+                ),
+                InvalidRequest("the body is empty: send the zip of a checkpoint"),
+                CheckpointRefused("modules.json names no modules: save the model again"),
+            ),
+        },
+        openapi_extra={
+            "requestBody": {"required": True, "content": {"application/zip": {"schema": contract.STREAMED}}}
+        },
+    )
+    async def upload_checkpoint(
+        name: Annotated[str, Path(description="what it is to be called; an earlier upload of that name is replaced")],
+        request: Request,
+    ) -> Uploaded:
+        """Take a checkpoint as a zip; it is verified before it is there, and not loaded."""
+        checkpoint.check_name(name, "name")
+        length = int(request.headers.get("Content-Length", "1"))
+        if length == 0:
+            raise InvalidRequest("the body is empty: send the zip of a checkpoint")
+        settings = core.settings
+        resources.require_disk(length, settings.checkpoints_dir, settings.disk_reserve)
+        path = core.catalogue.upload_file()
+        try:
+            with path.open("wb") as file:
+                async for part in bounded(request.stream(), settings.max_checkpoint, "INSTAR_MAX_CHECKPOINT"):
+                    await asyncio.to_thread(file.write, part)
+            found = await asyncio.to_thread(core.catalogue.accept, name, path)
+        finally:
+            path.unlink(missing_ok=True)
+        return {"name": found.name, "model": found.id, "fingerprint": found.fingerprint, "size": found.size}
+
+    return router
+
+
+def _model(listing: Listing) -> Loadable | Broken:
+    found = listing.checkpoint
+    if found is None:
+        return {
+            "name": listing.name,
+            "source": listing.source,
+            "copied": listing.copied,
+            "problem": listing.problem,
+        }
+    return {
+        "name": listing.name,
+        "source": listing.source,
+        "copied": listing.copied,
+        "model": found.id,
+        "fingerprint": found.fingerprint,
+        "size": found.size,
+        "lineage": found.manifest.lineage if found.manifest else {},
+    }
