@@ -5,8 +5,8 @@ replaces the reference; a generation that is let go stays whole until the last r
 and then its memory is freed with it.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from service.corpus.records import GenerationRecord
 from service.encoder.encoder import Encoder
@@ -35,6 +35,10 @@ class Generation:
     def model(self) -> str:
         """The checkpoint's id."""
         return self.encoder.checkpoint.id
+
+    def warned(self, warnings: Sequence[str]) -> "Generation":
+        """This generation with `warnings` in its record."""
+        return replace(self, record=self.record.model_copy(update={"warnings": list(warnings)}))
 
 
 @dataclass

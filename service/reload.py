@@ -220,6 +220,8 @@ class Reloads:
             await self._end(job, "cancelled", "it was cancelled")
 
     async def _reload(self, job: Job) -> None:
+        # One that is resumed says again what still holds.
+        job.warnings = []
         await self._enter(job, "install")
         checkpoint = await to_its_end(partial(self._catalogue.install, job.checkpoint or job.model))
         self._reached("reload.installed")
@@ -265,7 +267,9 @@ class Reloads:
                 elif refusal is not None and not job.force:
                     raise refusal
                 await self._enter(job, "activate")
-                await self._activation.activate(generation, partial(_note, job), job.advance, job.by)
+                await self._activation.activate(
+                    generation.warned(job.warnings), partial(_note, job), job.advance, job.by
+                )
         finally:
             if not any(index is other for other in self._generations.indexes()):
                 index.store.close()

@@ -56,6 +56,9 @@ class Info(TypedDict):
         str | None,
         Field(description="name of the key that had it activated; null: none was needed, or it was the first start"),
     ]
+    warnings: Annotated[
+        list[str], Field(description="what somebody should know of the active generation, each as a sentence")
+    ]
     lineage: Annotated[
         dict[str, Any], Field(description="base, data, recipe, metrics and verdict, as the trainer has them")
     ]
@@ -89,6 +92,7 @@ _INFO = {
     "recall": {},
     "activated": "2026-11-23T15:15:54Z",
     "activated_by": None,
+    "warnings": [],
     "lineage": {},
     "model_id": "all-MiniLM-L6-v2",
     "model_sha": "386118f074db",
@@ -162,6 +166,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             "recall": generation.index.recall,
             "activated": generation.record.activated,
             "activated_by": generation.record.activated_by,
+            "warnings": generation.record.warnings,
             "lineage": found.manifest.lineage if found.manifest else {},
             # What clients of text-embeddings-inference look for.
             "model_id": found.name,

@@ -40,6 +40,7 @@ class GenerationRecord(BaseModel):
     activated_by: str | None = Field(
         None, description="name of the key that had it activated; null: none was needed, or it was the first start"
     )
+    warnings: list[str] = Field([], description="what somebody should know of it, each as a sentence")
     state: State = Field("retained", description="active: it answers; retained: it can again; released: it is gone")
     activation: int = Field(0, description="grows with every activation, and orders them")
 
