@@ -268,9 +268,10 @@ class Reloads:
                     raise refusal
                 await self._enter(job, "activate")
                 await self._activation.activate(
-                    generation.warned(job.warnings), partial(_note, job), job.advance, job.by
+                    generation.with_warnings(job.warnings), partial(_note, job), job.advance, job.by
                 )
         finally:
+            self._generations.shadow = None
             if not any(index is other for other in self._generations.indexes()):
                 index.store.close()
         await self._end(job, "done")
@@ -310,6 +311,7 @@ class Reloads:
             self._shadowed(compared)
 
         self._orders = asyncio.Queue()
+        self._generations.shadow = generation.with_number(self._records.next_number())
         await self._enter(job, "shadow")
         with self._shadow.watching(generation, share, note):
             while True:

@@ -216,6 +216,13 @@ class Documents:
             found.setdefault(collection, []).append(own)
         return {collection: np.array(seqs, dtype=np.int64) for collection, seqs in found.items()}
 
+    def count_after(self, collection: str, seq: int) -> int:
+        """How many documents of the collection were written after `seq`."""
+        ((count,),) = self._read(
+            "SELECT count(*) FROM documents WHERE collection = ? AND dead = 0 AND seq > ?", (collection, seq)
+        )
+        return int(count)
+
     def last_seq(self) -> int:
         """The highest sequence number given so far, 0 before the first."""
         with self._database.read() as connection:

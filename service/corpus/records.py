@@ -80,6 +80,12 @@ class Records:
             )
         return record
 
+    def next_number(self) -> int:
+        """The number that the next new generation gets when it is activated."""
+        with self._database.read() as connection:
+            row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'generations'").fetchone()
+        return 1 + (int(row[0]) if row else 0)
+
     def release(self, number: int) -> None:
         """Mark a retained generation as released."""
         with self._database.write() as connection:
