@@ -72,7 +72,10 @@ class Job(BaseModel):
     checkpoint: str | None = Field(None, description="id that the checkpoint turned out to have, from `load` on")
     fingerprint: str | None = Field(None, description="its document fingerprint, from `load` on")
     reused: int = Field(0, description="documents whose vectors were there already")
-    judged: Judged | None = Field(None, description="both generations on the judged queries; null: there are none")
+    judged: Judged | None = Field(
+        None,
+        description="both generations on the judged queries; null: none was judged, and `warnings` or `reason` say why",
+    )
     shadowed: Shadowed | None = Field(None, description="what the shadow has shown so far")
     warnings: list[str] = Field([], description="what somebody should know of the generation, each as a sentence")
     attempts: int = Field(0, description="how often it was begun, or begun again after a crash")

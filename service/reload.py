@@ -10,7 +10,7 @@ from there.
 import asyncio
 import gc
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -51,7 +51,6 @@ class Reloads:
         activation: Activation,
         judging: Judging,
         shadow: Shadow,
-        max_judged_loss: float,
         catalogue: Catalogue,
         encoders: Encoders,
         records: Records,
@@ -68,7 +67,6 @@ class Reloads:
         self._activation = activation
         self._judging = judging
         self._shadow = shadow
-        self._max_judged_loss = max_judged_loss
         self._catalogue = catalogue
         self._encoders = encoders
         self._records = records
@@ -261,10 +259,11 @@ class Reloads:
                 await self._activation.load(encoder, index)
                 await self._activation.catch_up(generation, job.advance)
                 await self._enter(job, "judge")
-                refusal = await self._judge(job, generation)
+                warned = list(job.warnings)
+                refusal = await self._judge(job, generation, warned, force=job.force and job.shadow is None)
                 if job.shadow is not None:
-                    await self._stay_in_shadow(job, generation, job.shadow)
-                elif refusal is not None and not job.force:
+                    await self._stay_in_shadow(job, generation, job.shadow, warned)
+                elif refusal is not None:
                     raise refusal
                 await self._enter(job, "activate")
                 await self._activation.activate(
@@ -279,6 +278,10 @@ class Reloads:
     async def _embed(self, job: Job, generation: Generation) -> None:
         """Embed the corpus, but for what has a vector of that fingerprint already, in memory or on the disk."""
         await self._enter(job, "resources")
+        if not job.force and job.shadow is None:
+            useless = await asyncio.to_thread(self._judging.useless)
+            if useless is not None:
+                raise useless.refusal()
         index, encoder = generation.index, generation.encoder
         missing, documents = await asyncio.to_thread(self._activation.missing, index)
         indexing = 0 if index.loaded else resources.indexing(documents, encoder.dimensions)
@@ -289,20 +292,26 @@ class Reloads:
         await self._enter(job, "embed")
         await self._activation.embed_missing(encoder, index, missing, job.advance)
 
-    async def _judge(self, job: Job, generation: Generation) -> CheckpointRefused | None:
-        """Compare it with the active one on the judged queries; why it is not to replace that, if so."""
-        active = self._generations.acquire()
-        judged = job.judged = await self._judging.compare(active, generation)
-        self._reached("reload.judged")
-        if judged is None or judged.loss <= self._max_judged_loss:
-            return None
-        return CheckpointRefused(
-            f"{generation.model} is worse than {active.model} on the {judged.queries} judged queries: nDCG@10"
-            f" {judged.building.ndcg:.3f} after {judged.active.ndcg:.3f}, and it may lose {self._max_judged_loss:g}"
-            " (INSTAR_MAX_JUDGED_LOSS); train it further, or activate it with force"
-        )
+    async def _judge(
+        self, job: Job, generation: Generation, warned: Sequence[str], *, force: bool
+    ) -> CheckpointRefused | None:
+        """Compare it with the active one on the judged queries; the reason not to let it answer, unless by `force`.
 
-    async def _stay_in_shadow(self, job: Job, generation: Generation, share: float) -> None:
+        `warned` are the warnings that do not come from judging, which may happen more than once.
+        """
+        verdict = await self._judging.judge(self._generations.acquire(), generation)
+        self._reached("reload.judged")
+        job.judged = verdict.judged
+        job.warnings = list(warned)
+        if verdict.warning is not None:
+            job.warn(verdict.warning)
+        if verdict.objection is not None and force:
+            job.warn(f"force lets it answer all the same: {verdict.objection}")
+        elif verdict.objection is not None and job.shadow is not None:
+            job.warn(f"POST /admin/activate refuses it as it is: {verdict.objection}")
+        return None if force or verdict.objection is None else verdict.refusal()
+
+    async def _stay_in_shadow(self, job: Job, generation: Generation, share: float, warned: Sequence[str]) -> None:
         """Return when somebody has ordered that it shall answer, and nothing speaks against it."""
         shadowed = job.shadowed = job.shadowed or Shadowed()
 
@@ -317,8 +326,8 @@ class Reloads:
             while True:
                 order = await self._orders.get()
                 # Documents and judgements may have changed since.
-                refusal = await self._judge(job, generation)
-                if refusal is None or order.force:
+                refusal = await self._judge(job, generation, warned, force=order.force)
+                if refusal is None:
                     job.by = order.by
                     order.accept()
                     return
@@ -343,7 +352,9 @@ class Reloads:
         for name, value in end.items():
             setattr(job, name, value)
         self._ended(state)
-        log.log(logging.INFO if state == "done" else logging.WARNING, "reload %s: %s %s", job.id, state, reason or "")
+        # Further lines have texts of queries, and the log has none.
+        told, _, _ = (reason or "").partition("\n")
+        log.log(logging.INFO if state == "done" else logging.WARNING, "reload %s: %s %s", job.id, state, told)
 
     async def _save(self, job: Job) -> None:
         # On the one thread that keeps the order, also when whoever waits for it is cancelled: else a job that was

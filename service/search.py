@@ -9,7 +9,6 @@ from service.corpus.documents import Document, Documents
 from service.corpus.highlights import Span, spans
 from service.encoder.engine import Vectors
 from service.encoding import Encoding
-from service.errors import NotFound
 from service.fusion import Scored
 from service.generation import Generation
 from service.retrieval import Asked, Part, Ranked, Retrieval, Standing
@@ -73,8 +72,8 @@ class Search:
         Raises NotFound for an unknown collection.
         """
         collection = asked.collection
-        if not generation.index.has(collection) and not await asyncio.to_thread(self._documents.exists, collection):
-            raise NotFound(await asyncio.to_thread(self._unknown, collection), "collection")
+        if not generation.index.has(collection):
+            await asyncio.to_thread(self._documents.require, collection)
         own_vectors = vectors is not None
         began = time.perf_counter()
         if vectors is None and asked.mode != "keyword":
@@ -120,13 +119,6 @@ class Search:
                 ]
             )
         return found
-
-    def _unknown(self, collection: str) -> str:
-        known = [name for name, _ in self._documents.collections()]
-        listed = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
-        return (
-            f"there is no collection {collection[:80]!r}: there are {listed or 'none yet, POST /documents makes one'}"
-        )
 
 
 def _standings(parts: Mapping[Part, Scored]) -> dict[int, dict[Part, tuple[int, float]]]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from service.errors import NotFound
 from service.generation import Generation, Generations
+from service.judging import UNJUDGED
 from service.shadow import compared
 from tests.server import Server
 from tests.test_judging import QUERIES, TEXTS, judged_by, put
@@ -235,11 +236,32 @@ def test_one_that_is_worse_stays_in_the_shadow_unless_it_is_forced(filled: Serve
     assert "judged queries" in refused.json()["error"]["message"]
     assert server.state() == before
     assert server.get(f"/admin/jobs/{identity}")["stage"] == "shadow"
+    (warning,) = server.get(f"/admin/jobs/{identity}")["warnings"]
+    assert warning.startswith("POST /admin/activate refuses it as it is")
     # Judgements count as they are when it is to be activated.
     put(server, [])
     put(server, judged_by(server)[:5])
     assert server.post("/admin/activate", {"force": True})["judged"]["queries"] == 1
     assert server.get("/info")["model"] != before["info"]["model"]
+
+
+def test_judgements_that_came_while_it_was_in_the_shadow_take_the_warning_back(filled: Server) -> None:
+    server = filled
+    identity = shadow(server)
+    assert server.get(f"/admin/jobs/{identity}")["warnings"] == [UNJUDGED]
+    put(server, judged_by(server))
+    refused = server.client.post("/admin/activate")
+    assert "queries got worse, most of all" in refused.json()["error"]["message"]
+    put(server, [])
+    assert server.post("/admin/activate")["warnings"] == [UNJUDGED]
+    server.post("/admin/rollback")
+    shadow(server)
+    # What answers now is bad, and what it finds is good in another generation.
+    put(server, [{"query": QUERIES[0], "document": "d1", "good": True}])
+    job = server.post("/admin/activate", {"force": True})
+    assert UNJUDGED not in job["warnings"]
+    assert job["judged"]["queries"] == 1
+    assert server.get("/info")["warnings"] == job["warnings"]
 
 
 def test_a_crash_brings_it_back_into_the_shadow(filled: Server) -> None:
