@@ -56,7 +56,7 @@ class Generations:
     active: Generation | None = None
     retained: tuple[Generation, ...] = ()
     following: tuple[Generation, ...] = field(default=())
-    # The one in the shadow, with the number that it gets when it is activated.
+    # The one in the shadow, with the number that it gets when it is activated; for the reload to change.
     shadow: Generation | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
 

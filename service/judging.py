@@ -1,5 +1,4 @@
-"""How well a generation answers the judged queries, beside another one, on the same documents at the same moment, and
-whether it may replace that one.
+"""Two generations on the judged queries, on the same documents at the same moment; may the new one replace the other?
 
 The search is that of `dense` mode. Documents that nobody has judged count as not good, as in trec_eval; who collects
 judgements from what one model has found should know that they are kinder to that model (Buckley and Voorhees 2004).
@@ -88,7 +87,7 @@ class Judged(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What judging came to: `objection` says why the new generation should not answer, and `remedy` what to do then.
+    """The outcome of judging: `objection` says why the new generation should not answer, `remedy` what to do then.
 
     `warning` is a sentence on what did not count. None of the three has the text of a query in it.
     """
@@ -134,22 +133,22 @@ class Judging:
             return None
         return Verdict(
             None,
-            f"it cannot be judged, because all {count} judgements are of documents that are not in the corpus",
+            f"it cannot be judged, because none of the judgements ({count}) is of a document in the corpus",
             "send judgements of documents that are there (PUT /admin/judgements), remove these (DELETE"
             " /admin/judgements?unresolved=true), or activate it with force",
         )
 
     async def judge(self, active: Generation, building: Generation) -> Verdict:
         """Compare both on all judged queries that have a good document in both."""
-        count, unresolved = await asyncio.to_thread(self._judgements.counts)
         queries = await asyncio.to_thread(self._queries, active, building)
-        if not count:
+        count, unresolved = await asyncio.to_thread(self._judgements.counts)
+        if not queries and not count:
             return Verdict(None, warning=UNJUDGED)
         if not queries:
-            return self.useless() or Verdict(
+            return await asyncio.to_thread(self.useless) or Verdict(
                 None,
-                f"it cannot be judged, because none of the {count} judgements says of a document in the corpus that it"
-                " is good",
+                f"it cannot be judged, because none of the judgements ({count}) says of a document in the corpus that"
+                " it is good",
                 "send some that do (POST /admin/judgements), or activate it with force",
             )
         before = await self._figures(active, queries, [query.views[0] for query in queries])

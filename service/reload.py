@@ -352,8 +352,8 @@ class Reloads:
         for name, value in end.items():
             setattr(job, name, value)
         self._ended(state)
-        # Further lines have texts of queries, and the log has none.
-        told, _, _ = (reason or "").partition("\n")
+        # The second line of a judge's reason names queries, and the log has no texts.
+        told = (reason or "").partition("\n")[0] if job.judged is not None else reason or ""
         log.log(logging.INFO if state == "done" else logging.WARNING, "reload %s: %s %s", job.id, state, told)
 
     async def _save(self, job: Job) -> None:

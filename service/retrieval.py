@@ -150,14 +150,16 @@ class Retrieval:
     def _in_words(self, scope: _Scope, lookup: Lookup, wanted: Collection[int]) -> dict[int, Standing]:
         """Standings by keyword of those of the `wanted` that have one."""
         standings: dict[int, Standing] = {}
+        sought = np.array(list(wanted), dtype=np.int64)
         before = 0
         with closing(self._keywords.ranked(lookup, scope.within)) as portions:
             for portion in portions:
-                held = scope.view.holds(np.array([seq for seq, _ in portion], dtype=np.int64), scope.allowed)
+                seqs = np.array([seq for seq, _ in portion], dtype=np.int64)
+                held = scope.view.holds(seqs, scope.allowed)
                 ranks = before + np.cumsum(held)
-                for (seq, score), there, rank in zip(portion, held.tolist(), ranks.tolist(), strict=True):
-                    if there and seq in wanted:
-                        standings[seq] = Standing(rank, score)
+                for place in np.flatnonzero(held & np.isin(seqs, sought)):
+                    seq, score = portion[place]
+                    standings[seq] = Standing(int(ranks[place]), score)
                 if len(standings) == len(wanted):
                     break
                 before = int(ranks[-1])

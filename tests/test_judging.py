@@ -284,12 +284,12 @@ def test_a_reload_with_nothing_to_judge_by_is_refused_before_it_embeds_unless_fo
     before = server.state()
     job = server.reload("two")
     assert (job["state"], job["judged"], job["total"]) == ("refused", None, 0)
-    for said in ("all 12 judgements", "not in the corpus", "PUT /admin/judgements", "force"):
+    for said in ("none of the judgements (12)", "in the corpus", "PUT /admin/judgements", "force"):
         assert said in job["reason"]
     assert server.state() == before
     forced = server.wait_for_job(server.post("/admin/reload", {"model": "two", "force": True})["id"])
     assert (forced["state"], forced["judged"]) == ("done", None)
-    assert "all 12 judgements" in server.get("/info")["warnings"][0]
+    assert "none of the judgements (12)" in server.get("/info")["warnings"][0]
 
 
 def test_judgements_that_do_not_count_are_counted(filled: Server) -> None:

@@ -227,7 +227,7 @@ def test_places_far_down_in_a_large_collection_are_exact(tmp_path: Path, tiny_ch
         gone = {f"d{n}" for n in range(100, 150)}
         wanted = ["d7", "d4000", "same0", "same59", "late", "d5", "d100"]
         model = server.get("/info")["model"]
-        stored = {}
+        stored: dict[str, list[list[float]]] = {}
         for kind in ("query", "document"):
             inputs = [texts["d7"]] if kind == "query" else [*texts.values(), "item 5 of aisle 9"]
             for start in range(0, len(inputs), 4000):
