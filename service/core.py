@@ -63,7 +63,7 @@ class Core:
         self._thread = WritingThread()
         self.documents = Documents(self._database)
         self.records = Records(self._database)
-        self.judgements = Judgements(self._database)
+        self.judgements = Judgements(self._database, settings.max_judgements)
         self.generations = Generations(aliases=settings.aliases)
         processors = settings.processors or resources.processors()
         self.telemetry = Telemetry()
@@ -103,9 +103,8 @@ class Core:
         shadow = Shadow(self.generations, retrieval, self.encoding)
         self.reloads = Reloads(
             activation=self.activation,
-            judging=Judging(self.judgements, self.documents, self.encoding),
+            judging=Judging(self.judgements, self.documents, self.encoding, settings.max_judged_loss),
             shadow=shadow,
-            max_judged_loss=settings.max_judged_loss,
             catalogue=self.catalogue,
             encoders=encoders,
             records=self.records,

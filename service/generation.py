@@ -5,8 +5,8 @@ replaces the reference; a generation that is let go stays whole until the last r
 and then its memory is freed with it.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from service.corpus.records import GenerationRecord
 from service.encoder.encoder import Encoder
@@ -37,6 +37,14 @@ class Generation:
         """The checkpoint's id."""
         return self.encoder.checkpoint.id
 
+    def with_number(self, number: int) -> "Generation":
+        """This generation with `number` in its record."""
+        return replace(self, record=self.record.model_copy(update={"number": number}))
+
+    def with_warnings(self, warnings: Sequence[str]) -> "Generation":
+        """This generation with `warnings` in its record."""
+        return replace(self, record=self.record.model_copy(update={"warnings": list(warnings)}))
+
 
 @dataclass
 class Generations:
@@ -49,6 +57,8 @@ class Generations:
     active: Generation | None = None
     retained: tuple[Generation, ...] = ()
     following: tuple[Generation, ...] = field(default=())
+    # The one in the shadow, with the number that it gets when it is activated; for the reload to change.
+    shadow: Generation | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
 
     def acquire(self, model: str | None = None) -> Generation:
@@ -73,6 +83,31 @@ class Generations:
             " INSTAR_ALIASES adds names that a client insists on",
             "model",
         )
+
+    def numbered(self, number: int, model: str | None = None) -> Generation:
+        """The loaded generation with that number, the one in the shadow included; `model`, if any, must name it, too.
+
+        Raises NotReady before there is one, NotFound with what there is for another number, and InvalidRequest for
+        another model.
+        """
+        active = self.acquire()
+        # One that could not follow a write may not have heard of the deletes either.
+        followed = any(self.shadow is not None and each.index is self.shadow.index for each in self.following)
+        loaded = [(active, "active"), *((former, "retained") for former in self.retained)]
+        loaded += [(self.shadow, "in the shadow")] if self.shadow is not None and followed else []
+        generation = next((each for each, _ in loaded if each.number == number), None)
+        if generation is None:
+            known = ", ".join(f"{each.number} ({state})" for each, state in loaded)
+            raise NotFound(
+                f"generation {number!s:.20} is not loaded: leave generation out, or use one of {known}", "generation"
+            )
+        named = model if model is None else self.aliases.get(model, model)
+        if named not in (None, generation.model) and not (named == ACTIVE and generation is active):
+            raise InvalidRequest(
+                f"generation {number} is of {generation.model} and not of {model!s:.120}: leave one of the two out",
+                "model",
+            )
+        return generation
 
     def names(self) -> list[str]:
         """All that a request may call a model: active, checkpoints that are loaded, and aliases of these."""

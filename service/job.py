@@ -1,5 +1,6 @@
 """One reload as its callers see it: state, stage, progress and outcome, kept across restarts."""
 
+import logging
 import time
 from datetime import UTC, datetime
 from typing import Literal, get_args
@@ -9,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from service.judging import Judged
 from service.shadow import Compared
+
+log = logging.getLogger(__name__)
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled", "refused"]
 ENDS: tuple[JobState, ...] = ("done", "failed", "cancelled", "refused")
@@ -69,9 +72,12 @@ class Job(BaseModel):
     checkpoint: str | None = Field(None, description="id that the checkpoint turned out to have, from `load` on")
     fingerprint: str | None = Field(None, description="its document fingerprint, from `load` on")
     reused: int = Field(0, description="documents whose vectors were there already")
-    judged: Judged | None = Field(None, description="both generations on the judged queries; null: there are none")
-    warnings: list[str] = Field([], description="what whoever asked for it should know, as sentences")
+    judged: Judged | None = Field(
+        None,
+        description="both generations on the judged queries; null: none was judged, and `warnings` or `reason` say why",
+    )
     shadowed: Shadowed | None = Field(None, description="what the shadow has shown so far")
+    warnings: list[str] = Field([], description="what somebody should know of the generation, each as a sentence")
     attempts: int = Field(0, description="how often it was begun, or begun again after a crash")
     created: datetime = Field(default_factory=lambda: datetime.now(UTC), description="when it was asked for")
     ended: datetime | None = Field(None, description="when it ended")
@@ -82,6 +88,12 @@ class Job(BaseModel):
     @property
     def over(self) -> bool:
         return self.state not in ("queued", "running")
+
+    def warn(self, sentence: str) -> None:
+        """Tell what does not stop the reload but should be known, here, in the log, and in the generation's record."""
+        if sentence not in self.warnings:
+            self.warnings.append(sentence)
+            log.warning("reload %s of %s: %s", self.id, self.checkpoint or self.model, sentence)
 
     def expect(self, total: int) -> None:
         """Begin to count `total` documents."""

@@ -11,7 +11,7 @@ import asyncio
 import gc
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -52,7 +52,6 @@ class Reloads:
         activation: Activation,
         judging: Judging,
         shadow: Shadow,
-        max_judged_loss: float,
         catalogue: Catalogue,
         encoders: Encoders,
         records: Records,
@@ -69,7 +68,6 @@ class Reloads:
         self._activation = activation
         self._judging = judging
         self._shadow = shadow
-        self._max_judged_loss = max_judged_loss
         self._catalogue = catalogue
         self._encoders = encoders
         self._records = records
@@ -232,6 +230,8 @@ class Reloads:
             await self._end(job, "cancelled", "it was cancelled")
 
     async def _reload(self, job: Job) -> None:
+        # One that is resumed says again what still holds.
+        job.warnings = []
         await self._enter(job, "install")
         checkpoint = await to_its_end(partial(self._catalogue.install, job.checkpoint or job.model))
         self._reached("reload.installed")
@@ -274,14 +274,18 @@ class Reloads:
                 await self._activation.load(encoder, index)
                 await self._activation.catch_up(generation, job.advance)
                 await self._enter(job, "judge")
-                refusal = await self._judge(job, generation)
+                warned = list(job.warnings)
+                refusal = await self._judge(job, generation, warned, force=job.force and job.shadow is None)
                 if job.shadow is not None:
-                    await self._stay_in_shadow(job, generation, job.shadow)
-                elif refusal is not None and not job.force:
+                    await self._stay_in_shadow(job, generation, job.shadow, warned)
+                elif refusal is not None:
                     raise refusal
                 await self._enter(job, "activate")
-                await self._activation.activate(generation, partial(_note, job), job.advance, job.by)
+                await self._activation.activate(
+                    generation.with_warnings(job.warnings), partial(_note, job), job.advance, job.by
+                )
         finally:
+            self._generations.shadow = None
             if not any(index is other for other in self._generations.indexes()):
                 index.store.close()
         await self._end(job, "done")
@@ -289,6 +293,10 @@ class Reloads:
     async def _embed(self, job: Job, generation: Generation) -> None:
         """Embed the corpus, but for what has a vector of that fingerprint already, in memory or on the disk."""
         await self._enter(job, "resources")
+        if not job.force and job.shadow is None:
+            useless = await asyncio.to_thread(self._judging.useless)
+            if useless is not None:
+                raise useless.refusal()
         index, encoder = generation.index, generation.encoder
         missing, documents = await asyncio.to_thread(self._activation.missing, index)
         indexing = 0 if index.loaded else resources.indexing(documents, encoder.dimensions)
@@ -299,20 +307,26 @@ class Reloads:
         await self._enter(job, "embed")
         await self._activation.embed_missing(encoder, index, missing, job.advance)
 
-    async def _judge(self, job: Job, generation: Generation) -> CheckpointRefused | None:
-        """Compare it with the active one on the judged queries; why it is not to replace that, if so."""
-        active = self._generations.acquire()
-        judged = job.judged = await self._judging.compare(active, generation)
-        self._reached("reload.judged")
-        if judged is None or judged.loss <= self._max_judged_loss:
-            return None
-        return CheckpointRefused(
-            f"{generation.model} is worse than {active.model} on the {judged.queries} judged queries: nDCG@10"
-            f" {judged.building.ndcg:.3f} after {judged.active.ndcg:.3f}, and it may lose {self._max_judged_loss:g}"
-            " (INSTAR_MAX_JUDGED_LOSS); train it further, or activate it with force"
-        )
+    async def _judge(
+        self, job: Job, generation: Generation, warned: Sequence[str], *, force: bool
+    ) -> CheckpointRefused | None:
+        """Compare it with the active one on the judged queries; the reason not to let it answer, unless by `force`.
 
-    async def _stay_in_shadow(self, job: Job, generation: Generation, share: float) -> None:
+        `warned` are the warnings that do not come from judging, which may happen more than once.
+        """
+        verdict = await self._judging.judge(self._generations.acquire(), generation)
+        self._reached("reload.judged")
+        job.judged = verdict.judged
+        job.warnings = list(warned)
+        if verdict.warning is not None:
+            job.warn(verdict.warning)
+        if verdict.objection is not None and force:
+            job.warn(f"force lets it answer all the same: {verdict.objection}")
+        elif verdict.objection is not None and job.shadow is not None:
+            job.warn(f"POST /admin/activate refuses it as it is: {verdict.objection}")
+        return None if force or verdict.objection is None else verdict.refusal()
+
+    async def _stay_in_shadow(self, job: Job, generation: Generation, share: float, warned: Sequence[str]) -> None:
         """Return when somebody has ordered that it shall answer, and nothing speaks against it."""
         shadowed = job.shadowed = job.shadowed or Shadowed()
 
@@ -321,13 +335,14 @@ class Reloads:
             self._shadowed(compared)
 
         self._orders = asyncio.Queue()
+        self._generations.shadow = generation.with_number(self._records.next_number())
         await self._enter(job, "shadow")
         with self._shadow.watching(generation, share, note):
             while True:
                 order = await self._orders.get()
                 # Documents and judgements may have changed since.
-                refusal = await self._judge(job, generation)
-                if refusal is None or order.force:
+                refusal = await self._judge(job, generation, warned, force=order.force)
+                if refusal is None:
                     job.by = order.by
                     order.accept()
                     return
@@ -355,9 +370,14 @@ class Reloads:
         self._ended(state)
         ran = (ended.ended or job.created) - job.created
         fields = {"seconds": round(ran.total_seconds(), 1), "embedded": job.done, "reused": job.reused}
-        told = f"{state}: {reason}" if reason else state
+        # The second line of a judge's reason names queries, and the log has no texts.
+        told = (reason or "").partition("\n")[0] if job.judged is not None else reason
         log.log(
-            logging.INFO if state == "done" else logging.WARNING, "reload %s %s", job.id, told, extra={"fields": fields}
+            logging.INFO if state == "done" else logging.WARNING,
+            "reload %s %s",
+            job.id,
+            f"{state}: {told}" if told else state,
+            extra={"fields": fields},
         )
 
     async def _save(self, job: Job) -> None:

@@ -3,16 +3,15 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.corpus.documents import Document, Documents
 from service.corpus.highlights import Span, spans
 from service.encoder.engine import Vectors
 from service.encoding import Encoding
-from service.errors import NotFound
 from service.fusion import Scored
 from service.generation import Generation
-from service.retrieval import Asked, Part, Ranked, Retrieval
+from service.retrieval import Asked, Part, Ranked, Retrieval, Standing
 from service.shadow import Shadow
 from service.tracing import Tracing
 
@@ -33,10 +32,14 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The hits of each query, best first, and the seconds that each step took, waiting for its turn included."""
+    """The hits of each query, best first, and the seconds that each step took, waiting for its turn included.
+
+    `standings` are those that were asked for, for each query by the document's id; the collection has no other ids.
+    """
 
     hits: list[list[Hit]]
     seconds: dict[str, float]
+    standings: Sequence[Mapping[str, Standing]]
 
 
 class Search:
@@ -60,24 +63,33 @@ class Search:
         vectors: Vectors | None = None,
         highlight: bool = False,
         explain: bool = False,
+        rank_of: Sequence[str] = (),
     ) -> Found:
         """What is asked of each query; `vectors` (n, dimensions) of the generation's encoder spare encoding them.
+
+        `rank_of` are ids of documents whose standing is asked for, too.
 
         Raises NotFound for an unknown collection.
         """
         collection = asked.collection
-        if not generation.index.has(collection) and not await asyncio.to_thread(self._documents.exists, collection):
-            raise NotFound(await asyncio.to_thread(self._unknown, collection), "collection")
+        if not generation.index.has(collection):
+            await asyncio.to_thread(self._documents.require, collection)
         own_vectors = vectors is not None
         began = time.perf_counter()
         if vectors is None and asked.mode != "keyword":
             vectors = await self._encoding.embed(generation.encoder, queries, "query")
         encoded = time.perf_counter()
 
+        numbers: dict[str, int] = {}
+
         def find() -> tuple[list[list[Hit]], list[Ranked], float]:
             start = time.perf_counter()
             with self._tracing.span("search", {"instar.generation": generation.number, "instar.mode": asked.mode}):
-                rankings = self._retrieval.rank(generation.index, queries, vectors, asked)
+                if rank_of:
+                    numbers.update(self._documents.numbers(collection, rank_of))
+                standing_of = tuple(numbers.values())
+                ranked_by = replace(asked, standing_of=standing_of) if standing_of else asked
+                rankings = self._retrieval.rank(generation.index, queries, vectors, ranked_by)
             searching = time.perf_counter() - start
             with self._tracing.span("fetch", {"instar.documents": sum(len(ranked.found) for ranked in rankings)}):
                 return self._fetched(queries, rankings, highlight=highlight, explain=explain), rankings, searching
@@ -87,7 +99,8 @@ class Search:
         if not own_vectors:
             found = [ranked.found for ranked in rankings]
             self._shadow.offer(generation, queries, asked, found, encoded - began + searching)
-        return Found(hits, {"encode": encoded - began, "search": searching, "fetch": fetching})
+        standings = [{identity: ranked.standings[seq] for identity, seq in numbers.items()} for ranked in rankings]
+        return Found(hits, {"encode": encoded - began, "search": searching, "fetch": fetching}, standings)
 
     def _fetched(
         self, queries: Sequence[str], rankings: Sequence[Ranked], *, highlight: bool, explain: bool
@@ -106,13 +119,6 @@ class Search:
                 ]
             )
         return found
-
-    def _unknown(self, collection: str) -> str:
-        known = [name for name, _ in self._documents.collections()]
-        listed = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
-        return (
-            f"there is no collection {collection[:80]!r}: there are {listed or 'none yet, POST /documents makes one'}"
-        )
 
 
 def _standings(parts: Mapping[Part, Scored]) -> dict[int, dict[Part, tuple[int, float]]]:

@@ -35,7 +35,7 @@ SCALARS = (
     | st.sampled_from(["", "x", "y", "é", "x" * 600])
     | DATES
 )
-METADATA = st.dictionaries(
+METADATA: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
     KEYS,
     SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(KEYS, SCALARS | st.just([]) | st.just({}), max_size=2),
     max_size=3,
@@ -116,7 +116,7 @@ def passes_entry(metadata: dict[str, Any], key: str, value: Any) -> bool:
     if not isinstance(value, dict):
         value = {"eq": value}
     elif "exists" in value:
-        return there(metadata, key.split(".")) == value["exists"]
+        return there(metadata, key.split(".")) is value["exists"]
     return all(compare(own, operator, operand) for operator, operand in value.items())
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.server import Server
 
-SEARCH = {"query": "How do I count my stock again?", "k": 1}
+SEARCH: dict[str, Any] = {"query": "How do I count my stock again?", "k": 1}
 BARE = zlib.compressobj(wbits=-zlib.MAX_WBITS)
 
 

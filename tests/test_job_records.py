@@ -1,13 +1,16 @@
 """What is recorded of a job is the last that was said of it, whatever the disk does between."""
 
 import asyncio
+import json
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from service.core import Core
-from service.corpus.records import Records
+from service.corpus.records import GenerationRecord, Records
+from service.job import Job
 from service.settings import Settings
 
 
@@ -44,3 +47,17 @@ def test_a_slow_disk_does_not_bring_a_cancelled_reload_back(
         return unfinished
 
     assert asyncio.run(cancelled()) == []
+
+
+def test_warnings_are_told_once_and_former_records_have_none(caplog: pytest.LogCaptureFixture) -> None:
+    job = Job(model="two")
+    for _ in range(2):
+        job.warn("its pooling was guessed")
+    assert job.warnings == ["its pooling was guessed"]
+    assert [record.getMessage() for record in caplog.records] == [f"reload {job.id} of two: its pooling was guessed"]
+    record = GenerationRecord(model="two@0", fingerprint="0", dimensions=2, built=datetime.now(UTC))
+    for former in (job, record):
+        written = json.loads(former.model_dump_json(by_alias=False))
+        assert type(former).model_validate_json(json.dumps(written)) == former
+        del written["warnings"]
+        assert type(former).model_validate_json(json.dumps(written)).warnings == []

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -98,7 +99,7 @@ def test_a_key_that_is_not_known_is_told_from_none(keyed: Server) -> None:
 def test_an_admin_key_alone_closes_the_data_on_all_addresses_but_loopback(
     tmp_path: Path, tiny_checkpoints: Path
 ) -> None:
-    def status(folder: str, **settings: str) -> tuple[int, int, str]:
+    def status(folder: str, **settings: Any) -> tuple[int, int, str]:
         (tmp_path / folder).mkdir()
         server = Server(tmp_path / folder, MODEL="one", ADMIN_KEY="admin-key", **settings)
         server.checkpoints.mkdir()

@@ -40,13 +40,13 @@ def plain(network: Any, folder: Path) -> Path:
 
 
 def cross_encoder(folder: Path) -> Path:
-    network = BertForSequenceClassification(BertConfig(**SIZE, num_labels=1))
+    network = BertForSequenceClassification(BertConfig(**SIZE, id2label={0: "relevant"}))
     CrossEncoder(str(plain(network, folder.with_name("parts")))).save_pretrained(str(folder))
     return folder
 
 
 def plain_cross_encoder(folder: Path) -> Path:
-    return plain(BertForSequenceClassification(BertConfig(**SIZE, num_labels=1)), folder)
+    return plain(BertForSequenceClassification(BertConfig(**SIZE, id2label={0: "relevant"})), folder)
 
 
 def sparse_encoder(folder: Path) -> Path:
@@ -83,7 +83,7 @@ def test_an_adapter_is_merged_as_the_documentation_shows(tmp_path: Path, monkeyp
     from peft import LoraConfig, get_peft_model  # noqa: PLC0415
 
     base = checkpoints.tiny(tmp_path / "BASE")
-    tuned = SentenceTransformer(str(base), device="cpu")
+    tuned: Any = SentenceTransformer(str(base), device="cpu")
     network = get_peft_model(
         tuned[0].model, LoraConfig(r=4, lora_alpha=400, target_modules=["value"], init_lora_weights=False)
     )

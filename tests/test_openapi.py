@@ -51,10 +51,19 @@ SUCCESSES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/search", {"json": {"query": "stock", "mode": "hybrid", "explain": True, "highlight": True}}),
     ("POST", "/search", {"json": {"query": ["stock", "parcel"], "highlight": True}}),
     ("POST", "/search", {"json": {"query": "stock", "filter": {"n": "no such"}}}),
+    ("POST", "/search", {"json": {"query": "stock", "generation": 1, "rank_of": ["c", "no such"]}}),
+    (
+        "POST",
+        "/search",
+        {"json": {"query": ["stock", "parcel"], "model": "active", "rank_of": ["c"], "mode": "keyword"}},
+    ),
     ("DELETE", "/documents/a/b", {}),
     ("POST", "/documents/delete", {"json": {"ids": ["c", "no such"]}}),
     ("PUT", "/admin/judgements", {"json": {"judgements": [{"query": "stock", "document": "c", "good": False}]}}),
     ("GET", "/admin/judgements", {}),
+    ("POST", "/admin/judgements", {"json": {"judgements": [{"query": "stock", "document": "d", "good": True}]}}),
+    ("GET", "/admin/judgements", {"params": {"limit": 1, "query": "stock"}}),
+    ("DELETE", "/admin/judgements", {"params": {"unresolved": True}}),
     ("PUT", "/admin/judgements", {"json": {"judgements": []}}),
     ("GET", "/admin/generations", {}),
     ("GET", "/admin/jobs", {}),
@@ -90,6 +99,8 @@ FAILURES: list[tuple[str, str, dict[str, Any], int]] = [
     ("GET", "/v1/models/another", {}, 404),
     ("POST", "/search", {"json": {"query": "a", "collection": "nowhere"}}, 404),
     ("POST", "/search", {"json": {"query": ["a"] * 200}}, 413),
+    ("POST", "/search", {"json": {"query": "a", "model": "another"}}, 404),
+    ("POST", "/search", {"json": {"query": "a", "generation": 99}}, 404),
     ("GET", "/events", {"headers": {"Last-Event-ID": "x"}}, 422),
     ("POST", "/admin/reload", {"json": {"model": "absent"}}, 404),
     ("POST", "/admin/rollback", {"json": {"generation": "first"}}, 422),
@@ -98,6 +109,9 @@ FAILURES: list[tuple[str, str, dict[str, Any], int]] = [
     ("POST", "/admin/activate", {}, 409),
     ("POST", "/admin/activate", {"json": {"force": 1}}, 422),
     ("PUT", "/admin/judgements", {"json": {"judgements": [{"query": "a"}]}}, 422),
+    ("PUT", "/admin/judgements", {"json": {"judgements": [], "collection": "nowhere"}}, 404),
+    ("GET", "/admin/judgements", {"params": {"cursor": "x"}}, 422),
+    ("DELETE", "/admin/judgements", {}, 422),
     ("GET", "/admin/jobs/absent", {}, 404),
     ("DELETE", "/admin/jobs/absent", {}, 404),
     ("GET", "/admin/jobs/absent/events", {}, 404),
@@ -110,7 +124,9 @@ FAILURES: list[tuple[str, str, dict[str, Any], int]] = [
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path) -> Iterator[Server]:
     """A service with keys, a small model, and another by the name that the examples have; it is asked as admin."""
-    server = Server(tmp_path_factory.mktemp("described"), MODEL="one", API_KEY=DATA_KEY, ADMIN_KEY=ADMIN_KEY)
+    home = tmp_path_factory.mktemp("described")
+    # What the examples judge is not what a small model finds.
+    server = Server(home, MODEL="one", API_KEY=DATA_KEY, ADMIN_KEY=ADMIN_KEY, MAX_JUDGED_LOSS=1)
     server.checkpoints.mkdir()
     for name, folder in (("one", "one"), (RELOADED, "two")):
         (server.checkpoints / name).symlink_to(tiny_checkpoints / folder)
@@ -227,7 +243,7 @@ def test_every_example_has_its_schema(document: Document) -> None:
 
 
 def test_examples_of_requests_are_accepted(service: Server, document: Document) -> None:
-    service.put_documents({"first": "closing the day"})
+    service.put_documents({"first": "closing the day", "c109": "a document that an example judges"})
     service.put_documents({"first": "a note"}, collection="notes")
     accepted = []
     for name, operation in routes(document):

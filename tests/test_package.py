@@ -13,6 +13,8 @@ from tests import checkpoints, judged
 from tests.server import Server
 from trainer import base as bases
 from trainer import delivery, package
+from trainer.__main__ import main
+from trainer.data import beir
 from trainer.delivery import NotTaken
 from trainer.errors import BadData
 
@@ -129,3 +131,37 @@ def test_a_service_that_is_not_there_is_said_so(tmp_path: Path) -> None:
 def test_judgements_that_nobody_takes_are_said_so() -> None:
     with pytest.raises(NotTaken, match="start the service"):
         delivery.judge_by("http://127.0.0.1:9", judged.dataset(), "test", collection="default", key=None, source="x")
+
+
+def test_judgements_are_sent_to_a_collection_that_is_there_and_leave_the_others_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = judged.dataset()
+    beir.write(data, tmp_path / "data")
+    checkpoints.tiny(tmp_path / "service" / "checkpoints" / "one")
+    send = ["send", str(tmp_path / "data"), "--format", "beir", "--collection"]
+    with Server(tmp_path / "service", MODEL="one") as server:
+        texts = {identity: document.text for identity, document in data.corpus.items()}
+        server.put_documents(dict(list(texts.items())[:-1]), collection="docs")
+        server.put_documents({"unrelated": "of another kind"}, collection="notes")
+        other = {"query": "a", "document": "unrelated", "good": True, "collection": "notes", "provenance": None}
+        server.post("/admin/judgements", {"judgements": [other]})
+        server.post(
+            "/admin/judgements",
+            {"judgements": [{"query": "of a former send", "document": "good0", "good": True, "collection": "docs"}]},
+        )
+        url = ["--url", str(server.client.base_url)]
+        before = server.get("/admin/judgements")
+        for collection, told in (("docsgtp", "there are docs, notes"), ("notes", "none of the documents")):
+            assert main([*send, collection, *url]) == 1
+            assert told in capsys.readouterr().err
+            assert server.get("/admin/judgements") == before
+        assert main([*send, "docs", *url]) == 0
+        assert "8 added, 0 changed, 1 removed in docs" in capsys.readouterr().out
+        assert main([*send, "docs", *url]) == 0
+        assert "0 added, 0 changed, 0 removed in docs" in capsys.readouterr().out
+        kept = server.get("/admin/judgements")["judgements"]
+        assert [each for each in kept if each["collection"] == "notes"] == [other]
+        server.post("/documents/delete", {"ids": ["good5", "bad5"], "collection": "docs"})
+        assert main([*send, "docs", *url]) == 0
+        assert "3 judgements do not count" in capsys.readouterr().out

@@ -1,6 +1,7 @@
 """Promise 5: rollback takes next to nothing, and includes what was written since."""
 
 from pathlib import Path
+from typing import Any
 
 from tests import checkpoints
 from tests.server import Server
@@ -117,7 +118,7 @@ def test_a_second_reload_to_a_checkpoint_reuses_its_vectors(tiny_server: Server)
     assert (again["total"], again["reused"]) == (1, 50)
 
 
-def _serving(folder: Path, checkpoints_folder: Path, **settings: object) -> Server:
+def _serving(folder: Path, checkpoints_folder: Path, **settings: Any) -> Server:
     """A service with three checkpoints, of which it begins with `one`."""
     server = Server(folder, MODEL="one", **settings)
     server.checkpoints.mkdir()

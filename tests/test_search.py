@@ -162,6 +162,100 @@ def test_diversity_leaves_out_what_says_the_same(running: Server) -> None:
     assert ids(running.search(query, **alike, diversity=1, mode="hybrid")) == ["same0", "else"]
 
 
+def places(server: Server, query: str, ids: list[str], **body: Any) -> dict[str, Any]:
+    """The places of documents that a search is asked for, by id."""
+    answer = server.post("/search", {"query": query, "rank_of": ids} | body)
+    assert [place["id"] for place in answer["rank_of"]] == ids
+    return {place["id"]: place for place in answer["rank_of"]}
+
+
+@pytest.mark.parametrize("mode", ["dense", "keyword", "hybrid"])
+@pytest.mark.parametrize("only", [None, {"even": True}])
+def test_a_place_is_that_of_a_search_without_end(running: Server, mode: str, only: dict[str, Any] | None) -> None:
+    body = {"collection": "other", "mode": mode, "filter": only}
+    query = "number 7 of the harbour"
+    whole = running.search(query, k=40, **body)
+    assert len(whole) == (40 if only is None else 20)
+    for k, offset in ((1, 0), (3, 5), (40, 0)):
+        asked = places(running, query, ids(whole), k=k, offset=offset, **body)
+        for rank, hit in enumerate(whole, 1):
+            place = asked[hit["id"]]
+            assert (place["rank"], place["reason"]) == (rank, None)
+            assert place["score"] == pytest.approx(hit["score"], abs=1e-6)
+    # What is cut off has its place all the same.
+    below = places(running, query, ids(whole), min_score=1e6, k=1, **body)
+    assert [place["rank"] for place in below.values()] == list(range(1, len(whole) + 1))
+
+
+def test_what_has_no_place_says_why(running: Server) -> None:
+    asked = places(running, "harbour", ["o1", "o2", "pins", "nowhere"], collection="other", filter={"even": True})
+    assert asked["o2"]["rank"] >= 1
+    for identity, reason in (("o1", "filter"), ("pins", "no document 'pins' in the collection 'other'")):
+        assert (asked[identity]["rank"], asked[identity]["score"]) == (None, None)
+        assert reason in asked[identity]["reason"]
+    assert "no document" in asked["nowhere"]["reason"]
+    asked = places(running, "storm", ["pins", "storm"], mode="keyword", k=1)
+    assert asked["storm"]["rank"] in (1, 2)
+    assert "words" in asked["pins"]["reason"]
+    assert "words" in places(running, "-- !", ["pins"], mode="keyword")["pins"]["reason"]
+
+
+def test_places_are_told_of_each_query_and_only_when_asked(running: Server) -> None:
+    queries = ["harbour in a storm", "E-1043"]
+    answer = running.post("/search", {"query": queries, "rank_of": ["tithe"], "k": 1, "mode": "hybrid"})
+    alone = [places(running, query, ["tithe"], k=1, mode="hybrid")["tithe"] for query in queries]
+    assert [of[0]["rank"] for of in answer["rank_of"]] == [place["rank"] for place in alone]
+    assert running.post("/search", {"query": "harbour", "rank_of": []})["rank_of"] == []
+    assert {"rank_of", "behind"}.isdisjoint(running.post("/search", {"query": "harbour"}))
+
+
+def test_places_far_down_in_a_large_collection_are_exact(tmp_path: Path, tiny_checkpoints: Path) -> None:
+    server = Server(tmp_path, MODEL="one", MAX_K=300, GRAPH_FROM=2000)
+    server.checkpoints.mkdir()
+    (server.checkpoints / "one").symlink_to(tiny_checkpoints / "one")
+    with server:
+        texts = {f"d{n}": f"item {n} of aisle {n % 97}, shelf {n % 31}" for n in range(4200)}
+        # The same passage again and again: the first that was written comes first.
+        texts |= {f"same{n}": "closed on Sundays" for n in range(60)}
+        for start in range(0, len(texts), 2000):
+            server.put_documents(dict(list(texts.items())[start : start + 2000]))
+        server.stop()
+        # The restart seals them, into a graph; some are written behind it, and some are gone.
+        server.start()
+        server.put_documents({"d5": "item 5 of aisle 9", "late": "closed on Sundays"})
+        server.post("/documents/delete", {"ids": [f"d{n}" for n in range(100, 150)]})
+        gone = {f"d{n}" for n in range(100, 150)}
+        wanted = ["d7", "d4000", "same0", "same59", "late", "d5", "d100"]
+        model = server.get("/info")["model"]
+        stored: dict[str, list[list[float]]] = {}
+        for kind in ("query", "document"):
+            inputs = [texts["d7"]] if kind == "query" else [*texts.values(), "item 5 of aisle 9"]
+            for start in range(0, len(inputs), 4000):
+                part = server.post("/embed", {"inputs": inputs[start : start + 4000], "input_type": kind})
+                stored.setdefault(kind, []).extend(part)
+        rows = dict(zip([*texts, "d5"], np.array(stored["document"]), strict=False))
+        rows["d5"] = np.array(stored["document"][-1])
+        rows["late"] = rows["same0"]
+        cosines = {identity: float(row @ np.array(stored["query"][0])) for identity, row in rows.items()}
+        found = places(server, texts["d7"], wanted, k=1, model=model)
+        for identity in wanted[:-1]:
+            above = sum(score > cosines[identity] + 1e-5 for other, score in cosines.items() if other not in gone)
+            as_high = sum(score > cosines[identity] - 1e-5 for other, score in cosines.items() if other not in gone)
+            assert above < found[identity]["rank"] <= as_high, identity
+            assert found[identity]["score"] == pytest.approx(cosines[identity], abs=1e-5)
+        assert found["same59"]["rank"] - found["same0"]["rank"] == 59
+        assert found["late"]["rank"] - found["same0"]["rank"] == 60
+        assert found["d100"]["rank"] is None
+        hybrid = places(server, texts["d7"], wanted, k=1, mode="hybrid")
+        deep = ids(server.search(texts["d7"], k=300, mode="hybrid"))
+        for identity, place in hybrid.items():
+            if identity in deep:
+                assert place["rank"] is not None
+            elif identity not in gone:
+                assert place["reason"] is None or "too far down" in place["reason"]
+        assert any(place["reason"] and "too far down" in place["reason"] for place in hybrid.values())
+
+
 def test_a_query_vector_answers_as_its_query(running: Server) -> None:
     model = active(running)
     queries = ["harbour in a storm", "E-1043"]
@@ -177,7 +271,7 @@ def test_a_query_vector_of_another_model_is_refused(running: Server) -> None:
     (vector,) = running.post("/embed", {"inputs": "harbour"})
     assert refusal(running, query_vector=vector) == (422, "model")
     assert refusal(running, query_vector=vector, model="active") == (422, "model")
-    assert refusal(running, query_vector=vector, model="two@123456789012") == (422, "model")
+    assert refusal(running, query_vector=vector, model="two@123456789012") == (404, "model")
     assert refusal(running, query_vector=vector[:-1], model=model) == (422, "query_vector")
     assert refusal(running, query_vector=[vector], model=model) == (422, "query_vector")
     assert refusal(running, query_vector=[0.0] * len(vector), model=model) == (422, "query_vector")
@@ -198,6 +292,12 @@ def test_a_query_vector_of_another_model_is_refused(running: Server) -> None:
         ({"fusion": "best"}, (422, "fusion")),
         ({"diversity": 1.5}, (422, "diversity")),
         ({"mode": "both"}, (422, "mode")),
+        ({"rank_of": ["pins"], "diversity": 0.5}, (422, "rank_of")),
+        ({"rank_of": ["pins"] * 101}, (422, "rank_of")),
+        ({"rank_of": [1]}, (422, "rank_of.0")),
+        ({"generation": 2**53}, (404, "generation")),
+        ({"generation": 0}, (404, "generation")),
+        ({"model": "nonsense"}, (404, "model")),
     ],
 )
 def test_what_is_not_in_the_contract_is_refused(

@@ -1,12 +1,18 @@
 """The shadow: a new generation answers live searches beside the active one, and nobody sees it before it is told to."""
 
+import threading
 import time
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.errors import NotFound
+from service.generation import Generation, Generations
+from service.judging import UNJUDGED
 from service.shadow import compared
 from tests.server import Server
 from tests.test_judging import QUERIES, TEXTS, judged_by, put
@@ -126,6 +132,76 @@ def test_hybrid_searches_and_many_at_once_are_compared(filled: Server) -> None:
     assert shadowed["overlap"] > 0
 
 
+def test_it_can_be_searched_by_its_number(filled: Server) -> None:
+    server = filled
+    refused = server.client.post("/search", json={"query": "report", "generation": 2})
+    assert refused.status_code == 404
+    identity = shadow(server)
+    checkpoint = server.get(f"/admin/jobs/{identity}")["checkpoint"]
+    server.put_documents({"new": "written while it is in the shadow"})
+    server.post("/documents/delete", {"ids": ["d0"]})
+    beside = {}
+    for query in QUERIES:
+        answer = server.client.post(
+            "/search", json={"query": query, "generation": 2, "k": 100, "rank_of": ["d0", "d9"]}
+        )
+        assert (answer.headers["X-Instar-Model"], answer.headers["X-Instar-Generation"]) == (checkpoint, "2")
+        beside[query] = answer.json()
+        assert {hit["id"] for hit in beside[query]["results"]} == {*TEXTS, "new"} - {"d0"}
+        assert beside[query]["behind"] == 0
+    # By its model it is not to be had before it is active, and its own searches are not compared.
+    assert server.client.post("/search", json={"query": "report", "model": checkpoint}).status_code == 404
+    assert server.client.post("/embed", json={"inputs": "report", "model": checkpoint}).status_code == 404
+    assert server.get(f"/admin/jobs/{identity}")["shadowed"]["searches"] == 0
+    refused = server.client.post("/search", json={"query": "report", "generation": 3})
+    assert "1 (active), 2 (in the shadow)" in refused.json()["error"]["message"]
+    assert server.post("/admin/activate")["generation"] == 2
+    for query in QUERIES:
+        assert (
+            server.post("/search", {"query": query, "k": 100, "rank_of": ["d0", "d9"], "generation": 2})
+            == beside[query]
+        )
+
+
+def test_its_number_is_answered_all_the_way_to_its_activation(filled: Server) -> None:
+    server = filled
+    shadow(server)
+    answers: list[tuple[int, Any]] = []
+    began, activated = threading.Event(), threading.Event()
+
+    def ask() -> None:
+        with httpx.Client(base_url=server.client.base_url) as client:
+            while len(answers) < 10 or not activated.is_set():
+                answer = client.post("/search", json={"query": "report", "generation": 2})
+                answers.append((answer.status_code, answer.json().get("generation")))
+                began.set()
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    assert began.wait(30)
+    server.post("/admin/activate")
+    activated.set()
+    asking.join()
+    assert set(answers) == {(200, 2)}
+
+
+def test_one_that_missed_a_write_is_not_answered_any_more() -> None:
+    active, shadow = (cast("Generation", SimpleNamespace(number=n, model=f"m@{n}", index=object())) for n in (1, 2))
+    generations = Generations(active=active, shadow=shadow, following=(shadow,))
+    assert generations.numbered(2) is shadow
+    generations.following = ()
+    with pytest.raises(NotFound, match=r"use one of 1 \(active\)$"):
+        generations.numbered(2)
+
+
+def test_one_that_was_given_up_is_not_answered(filled: Server) -> None:
+    server = filled
+    server._json(server.client.delete(f"/admin/jobs/{shadow(server)}"))
+    assert server.client.post("/search", json={"query": "report", "generation": 2}).status_code == 404
+    shadow(server)
+    assert server.post("/search", {"query": "report", "generation": 2})["generation"] == 2
+
+
 def test_delete_ends_it(filled: Server) -> None:
     server = filled
     before = server.state()
@@ -160,11 +236,32 @@ def test_one_that_is_worse_stays_in_the_shadow_unless_it_is_forced(filled: Serve
     assert "judged queries" in refused.json()["error"]["message"]
     assert server.state() == before
     assert server.get(f"/admin/jobs/{identity}")["stage"] == "shadow"
+    (warning,) = server.get(f"/admin/jobs/{identity}")["warnings"]
+    assert warning.startswith("POST /admin/activate refuses it as it is")
     # Judgements count as they are when it is to be activated.
     put(server, [])
     put(server, judged_by(server)[:5])
     assert server.post("/admin/activate", {"force": True})["judged"]["queries"] == 1
     assert server.get("/info")["model"] != before["info"]["model"]
+
+
+def test_judgements_that_came_while_it_was_in_the_shadow_take_the_warning_back(filled: Server) -> None:
+    server = filled
+    identity = shadow(server)
+    assert server.get(f"/admin/jobs/{identity}")["warnings"] == [UNJUDGED]
+    put(server, judged_by(server))
+    refused = server.client.post("/admin/activate")
+    assert "queries got worse, most of all" in refused.json()["error"]["message"]
+    put(server, [])
+    assert server.post("/admin/activate")["warnings"] == [UNJUDGED]
+    server.post("/admin/rollback")
+    shadow(server)
+    # What answers now is bad, and what it finds is good in another generation.
+    put(server, [{"query": QUERIES[0], "document": "d1", "good": True}])
+    job = server.post("/admin/activate", {"force": True})
+    assert UNJUDGED not in job["warnings"]
+    assert job["judged"]["queries"] == 1
+    assert server.get("/info")["warnings"] == job["warnings"]
 
 
 def test_a_crash_brings_it_back_into_the_shadow(filled: Server) -> None:

@@ -30,7 +30,7 @@ def test_every_command_of_the_tutorial(tmp_path: Path) -> None:
     asked, inspected, sent, trained, queued, in_shadow, activated, again, back = answers
     assert asked["results"][0]["id"] == "c74"
     assert re.search(r"good judgements +504", inspected)
-    assert "judges reloads by 101 questions (202 judgements)" in sent
+    assert "judges reloads by 101 questions (202 judgements: 202 added, 0 changed, 0 removed in default)" in sent
     assert "PROMOTE" in trained
     assert (tmp_path / "runs" / "brindle" / "report.html").exists()
     assert (queued["state"], queued["shadow"]) == ("queued", 1)

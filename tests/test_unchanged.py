@@ -11,7 +11,9 @@ from service.corpus.database import Database
 from service.corpus.documents import SCHEMA, Document, Documents
 from tests.server import Server
 
-ROWS = [{"id": f"r{n}", "text": f"document number {n}", "metadata": {"n": n, "at": None}} for n in range(40)]
+ROWS: list[dict[str, Any]] = [
+    {"id": f"r{n}", "text": f"document number {n}", "metadata": {"n": n, "at": None}} for n in range(40)
+]
 
 
 def tokens(server: Server) -> float:
@@ -94,7 +96,11 @@ def test_a_reload_embeds_equal_texts_once(tiny_server: Server) -> None:
 def test_a_synchronised_collection_has_what_was_sent_and_nothing_else(tiny_server: Server) -> None:
     write(tiny_server, ROWS)
     tiny_server.post("/documents", {"documents": ROWS, "collection": "other"})
-    kept = [*ROWS[:10], {"id": "new", "text": "a new document"}, {**ROWS[10], "text": "another text"}]
+    kept: list[dict[str, Any]] = [
+        *ROWS[:10],
+        {"id": "new", "text": "a new document"},
+        {**ROWS[10], "text": "another text"},
+    ]
     answer = stream(tiny_server, kept, sync=True).json()
     assert (answer["written"], answer["unchanged"], answer["removed"]) == (2, 10, 29)
     listed = {document["id"] for document in tiny_server.get("/documents", params={"limit": 100})["documents"]}

@@ -11,7 +11,7 @@ from sentence_transformers import SentenceTransformer
 from service import checkpoint
 from service.encoder.encoder import Encoder, Prepared, Side
 from service.encoder.encoders import Encoders
-from service.encoder.engine import LANES, SHARES
+from service.encoder.engine import LANES, SHARES, Share, Vectors
 from service.encoder.scheduler import Scheduler
 from service.settings import Settings
 from tests import checkpoints, zoo
@@ -67,11 +67,11 @@ def test_vectors_are_those_of_sentence_transformers(specimen: Specimen, tmp_path
             assert _least_cosine(found, expected[:4]) >= least, (side, share)
 
 
-def _alone(encoder: Encoder, item: Prepared, share: str) -> np.ndarray:
+def _alone(encoder: Encoder, item: Prepared, share: Share) -> Vectors:
     return encoder.finish(encoder.forward([item], share))
 
 
-def _least_cosine(found: np.ndarray, expected: np.ndarray) -> float:
+def _least_cosine(found: Vectors, expected: Vectors) -> float:
     """1 where both are zero, as the vectors of a static model are of a text without a known word."""
     cosines = (found * expected).sum(axis=1)
     cosines[(found == 0).all(axis=1) & (expected == 0).all(axis=1)] = 1

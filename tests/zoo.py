@@ -14,10 +14,12 @@ import transformers
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Normalize, Router
 from sentence_transformers.sentence_transformer.modules import LayerNorm, Pooling, StaticEmbedding, Transformer
-from transformers import AutoTokenizer, PreTrainedModel
+from transformers import AutoTokenizer
 
 from tests import checkpoints
 
+# Configurations take more than their types say.
+classes: Any = transformers
 VOCABULARY = 30522
 _SPECIAL = {"pad_token_id": 0, "cls_token_id": 101, "sep_token_id": 102, "bos_token_id": 101, "eos_token_id": 102}
 OPENVINO, TORCH = "openvino", "torch fp32"
@@ -56,14 +58,14 @@ class Specimen:
     """A checkpoint to be: `engine` is what it must end on, and `build` makes the whole of a transformer's model."""
 
     name: str
-    network: Callable[[Size], PreTrainedModel]
+    network: Callable[[Size], Any]
     pooling: str = "mean"
     engine: str = OPENVINO
     left: bool = False
     padded: bool = True
     special: bool = True
     longest: int | None = 128
-    prompts: dict[str, str] | None = None
+    prompts: dict[str, str | None] | None = None
     default_prompt: str | None = None
     build: Callable[[Any, Any], SentenceTransformer] = lambda transformer, pooling: SentenceTransformer(
         modules=[transformer, pooling], device="cpu"
@@ -89,21 +91,21 @@ class Specimen:
         return checkpoints.save(model, folder)
 
 
-def _bert(size: Size) -> PreTrainedModel:
-    return transformers.BertModel(transformers.BertConfig(**size.usual))
+def _bert(size: Size) -> Any:
+    return classes.BertModel(classes.BertConfig(**size.usual))
 
 
-def _qwen3(size: Size) -> PreTrainedModel:
-    return transformers.Qwen3Model(transformers.Qwen3Config(**size.grouped))
+def _qwen3(size: Size) -> Any:
+    return classes.Qwen3Model(classes.Qwen3Config(**size.grouped))
 
 
-def _gemma3(size: Size, **more: Any) -> PreTrainedModel:
-    config = transformers.Gemma3TextConfig(**size.grouped, pad_token_id=0, sliding_window=16, **more)
-    return transformers.Gemma3TextModel(config)
+def _gemma3(size: Size, **more: Any) -> Any:
+    config = classes.Gemma3TextConfig(**size.grouped, pad_token_id=0, sliding_window=16, **more)
+    return classes.Gemma3TextModel(config)
 
 
-def _deberta(size: Size) -> PreTrainedModel:
-    config = transformers.DebertaV2Config(
+def _deberta(size: Size) -> Any:
+    config = classes.DebertaV2Config(
         **size.usual,
         relative_attention=True,
         position_buckets=32,
@@ -111,22 +113,22 @@ def _deberta(size: Size) -> PreTrainedModel:
         share_att_key=True,
         norm_rel_ebd="layer_norm",
     )
-    return transformers.DebertaV2Model(config)
+    return classes.DebertaV2Model(config)
 
 
-def _distilbert(size: Size) -> PreTrainedModel:
-    config = transformers.DistilBertConfig(
+def _distilbert(size: Size) -> Any:
+    config = classes.DistilBertConfig(
         vocab_size=VOCABULARY,
         dim=size.width,
         n_layers=size.layers,
         n_heads=size.heads,
         hidden_dim=4 * size.width,
     )
-    return transformers.DistilBertModel(config)
+    return classes.DistilBertModel(config)
 
 
-def _t5(size: Size) -> PreTrainedModel:
-    config = transformers.T5Config(
+def _t5(size: Size) -> Any:
+    config = classes.T5Config(
         vocab_size=VOCABULARY,
         d_model=size.width,
         num_layers=size.layers,
@@ -134,47 +136,45 @@ def _t5(size: Size) -> PreTrainedModel:
         d_kv=size.width // size.heads,
         d_ff=4 * size.width,
     )
-    return transformers.T5EncoderModel(config)
+    return classes.T5EncoderModel(config)
 
 
-def _modernbert(size: Size) -> PreTrainedModel:
-    config = transformers.ModernBertConfig(**size.usual, **_SPECIAL, local_attention=16)
-    return transformers.ModernBertModel(config)
+def _modernbert(size: Size) -> Any:
+    config = classes.ModernBertConfig(**size.usual, **_SPECIAL, local_attention=16)
+    return classes.ModernBertModel(config)
 
 
 ARCHITECTURES = [
     Specimen("BERT", _bert),
-    Specimen("RoBERTa", lambda size: transformers.RobertaModel(transformers.RobertaConfig(**size.usual))),
-    Specimen("XLM-R", lambda size: transformers.XLMRobertaModel(transformers.XLMRobertaConfig(**size.usual)), "cls"),
-    Specimen("MPNet", lambda size: transformers.MPNetModel(transformers.MPNetConfig(**size.usual))),
+    Specimen("RoBERTa", lambda size: classes.RobertaModel(classes.RobertaConfig(**size.usual))),
+    Specimen("XLM-R", lambda size: classes.XLMRobertaModel(classes.XLMRobertaConfig(**size.usual)), "cls"),
+    Specimen("MPNet", lambda size: classes.MPNetModel(classes.MPNetConfig(**size.usual))),
     Specimen("DistilBERT", _distilbert, "cls"),
     Specimen(
         "ALBERT",
-        lambda size: transformers.AlbertModel(transformers.AlbertConfig(**size.usual, embedding_size=size.width // 2)),
+        lambda size: classes.AlbertModel(classes.AlbertConfig(**size.usual, embedding_size=size.width // 2)),
     ),
     Specimen(
         "ELECTRA",
-        lambda size: transformers.ElectraModel(
-            transformers.ElectraConfig(**size.usual, embedding_size=size.width // 2)
-        ),
+        lambda size: classes.ElectraModel(classes.ElectraConfig(**size.usual, embedding_size=size.width // 2)),
     ),
     Specimen("DeBERTa-v3", _deberta),
     Specimen("ModernBERT", _modernbert, "cls"),
-    Specimen("NomicBERT", lambda size: transformers.NomicBertModel(transformers.NomicBertConfig(**size.usual))),
+    Specimen("NomicBERT", lambda size: classes.NomicBertModel(classes.NomicBertConfig(**size.usual))),
     Specimen("T5 encoder", _t5),
     Specimen(
         "Qwen2",
-        lambda size: transformers.Qwen2Model(transformers.Qwen2Config(**size.grouped)),
+        lambda size: classes.Qwen2Model(classes.Qwen2Config(**size.grouped)),
         "lasttoken",
         left=True,
     ),
     Specimen("Qwen3", _qwen3, "lasttoken", left=True),
     Specimen("Gemma3", _gemma3),
     Specimen("EmbeddingGemma", lambda size: _gemma3(size, use_bidirectional_attention=True)),
-    Specimen("Llama", lambda size: transformers.LlamaModel(transformers.LlamaConfig(**size.grouped))),
+    Specimen("Llama", lambda size: classes.LlamaModel(classes.LlamaConfig(**size.grouped))),
     Specimen(
         "Mistral",
-        lambda size: transformers.MistralModel(transformers.MistralConfig(**size.grouped, sliding_window=16)),
+        lambda size: classes.MistralModel(classes.MistralConfig(**size.grouped, sliding_window=16)),
         "lasttoken",
         left=True,
     ),
@@ -218,7 +218,7 @@ def _leaving_the_prompt_out(transformer: Any, pooling: Any) -> SentenceTransform
 
 
 _INSTRUCTION = "Instruct: Given a question, retrieve passages that answer it\nQuery: "
-_OF_BOTH = [
+_OF_BOTH: list[dict[str, Any]] = [
     *({"name": mode, "pooling": mode} for mode in ("cls", "max", "weightedmean", "mean_sqrt_len_tokens", "lasttoken")),
     {"name": "Dense", "build": _with_dense},
     {"name": "LayerNorm", "build": _with_layer_norm},

@@ -339,10 +339,17 @@ class Send(_Splitting):
         sent = delivery.judge_by(
             self.url, divided, "test", collection=self.collection, key=key, source=f"the test questions of {self.data}"
         )
-        return Answer(
-            f"{self.url} judges reloads by {sent['queries']} questions ({sent['judgements']} judgements); {how}",
-            {**sent},
+        changes = ", ".join(f"{sent[what]} {what}" for what in ("added", "changed", "removed"))
+        told = (
+            f"{self.url} judges reloads by {sent['queries']} questions ({sent['judgements']} judgements: {changes}"
+            f" in {self.collection}); {how}"
         )
+        if sent["unresolved"]:
+            told += (
+                f"\n{sent['unresolved']} judgements do not count, because {self.collection} has not their documents:"
+                " GET /admin/judgements?unresolved=true lists them"
+            )
+        return Answer(told, {**sent})
 
 
 class Run(_Reading, _Remembering, _Signing, _Publishing, Recipe, Thresholds):
@@ -408,9 +415,10 @@ class Run(_Reading, _Remembering, _Signing, _Publishing, Recipe, Thresholds):
             return Answer(f"{told}\n{published.text}", facts)
         key = self.admin_key or os.environ.get("INSTAR_ADMIN_KEY")
         job = delivery.reload(self.reload, outcome.checkpoint.id, self.out / name, key=key, quiet=self.as_json)
+        warned = "".join(f"\n{sentence}" for sentence in job.get("warnings", ()))
         return Answer(
             f"{told}\n{outcome.checkpoint.id} is in {self.out / name}, and it is generation"
-            f" {job['generation']} of {self.reload}",
+            f" {job['generation']} of {self.reload}{warned}",
             facts | {"job": job},
         )
 

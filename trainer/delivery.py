@@ -44,7 +44,8 @@ def judge_by(
 ) -> dict[str, int]:
     """Have the service at `url` judge its reloads by the queries of `split`, whose documents it knows by the same ids.
 
-    They replace those that it had. Returns how many judgements and queries that are; raises NotTaken.
+    They replace those that it had for that collection. Returns the service's counts of what it has now and what has
+    changed; raises NotTaken, also where the collection is not there or has none of the documents.
     """
     judgements = [
         {
@@ -61,7 +62,8 @@ def judge_by(
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
         with httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_SECONDS) as client:
-            return _accepted(client.put("/admin/judgements", json={"judgements": judgements}))
+            body = {"judgements": judgements, "collection": collection}
+            return _accepted(client.put("/admin/judgements", json=body))
     except httpx.HTTPError as error:
         raise NotTaken(f"{url} did not answer ({error}): start the service, and send them again") from error
 

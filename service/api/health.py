@@ -62,9 +62,6 @@ class Info(TypedDict):
     retained: Annotated[list[str], Field(description="ids of former checkpoints that still answer, the latest first")]
     documents: Annotated[int, Field(description="documents in all collections")]
     collections: Annotated[dict[str, int], Field(description="documents in each")]
-    warnings: Annotated[
-        list[str], Field(description="what whoever runs it should know of the active generation, as sentences")
-    ]
     recall: Annotated[dict[str, float], Field(description="recall@10 of each collection that has a graph")]
     activated: Annotated[datetime | None, Field(description="when the generation became active")]
     activated_by: Annotated[
@@ -72,6 +69,9 @@ class Info(TypedDict):
         Field(description="name of the key that had it activated; null: none was needed, or it was the first start"),
     ]
     reload: Annotated[Job | None, Field(description="the job of the reload that is under way; null: none is")]
+    warnings: Annotated[
+        list[str], Field(description="what somebody should know of the active generation, each as a sentence")
+    ]
     lineage: Annotated[
         dict[str, Any], Field(description="base, data, recipe, metrics and verdict, as the trainer has them")
     ]
@@ -110,11 +110,11 @@ _INFO = {
     "retained": [],
     "documents": 330,
     "collections": {"default": 330},
-    "warnings": [],
     "recall": {},
     "activated": "2026-11-23T15:15:54Z",
     "activated_by": None,
     "reload": None,
+    "warnings": [],
     "lineage": {},
     "model_id": "all-MiniLM-L6-v2",
     "model_sha": "386118f074db",
@@ -190,11 +190,11 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             "retained": [former.model for former in core.generations.retained],
             "documents": sum(count for _, count in collections),
             "collections": dict(collections),
-            "warnings": generation.encoder.warnings,
             "recall": generation.index.recall,
             "activated": generation.record.activated,
             "activated_by": generation.record.activated_by,
             "reload": core.reloads.current,
+            "warnings": list(dict.fromkeys([*generation.encoder.warnings, *generation.record.warnings])),
             "lineage": found.manifest.lineage if found.manifest else {},
             # What clients of text-embeddings-inference look for.
             "model_id": found.name,

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Body, Depends, Response
 from pydantic import ConfigDict, Field, StrictBool, model_validator
 from typing_extensions import TypedDict
 
+from service import retrieval
 from service.api import contract
 from service.api.answers import answer
 from service.api.body import StrictRoute
@@ -17,7 +18,7 @@ from service.api.contract import failing, requests, success
 from service.api.documents import StoredDocument
 from service.api.forms import OURS
 from service.api.keys import Keys
-from service.api.texts import check_text
+from service.api.texts import ModelName, check_text
 from service.core import Core
 from service.corpus import filters
 from service.corpus.documents import DEFAULT_COLLECTION
@@ -30,6 +31,8 @@ from service.search import Hit
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
+
+MAX_RANKED = 100
 
 
 class PartWeights(BodyModel):
@@ -54,9 +57,13 @@ class SearchRequest(BodyModel):
 
     query: str | list[str] = Field(description="a question, or several, which are searched as one batch")
     query_vector: list[float] | list[list[float]] | None = Field(
-        None, description="the vector of the query, or one for each, made by the active checkpoint: name it in `model`"
+        None,
+        description="the vector of the query, or one for each, made by the checkpoint that answers: name it in `model`",
     )
-    model: str | None = Field(None, description="id of the checkpoint that made `query_vector`")
+    model: ModelName = None
+    generation: int | None = Field(
+        None, description="number of the generation that is to answer: active, retained, or in the shadow"
+    )
     k: int = Field(10, ge=1, description="most results of a query")
     offset: int = Field(0, ge=0, description="results to leave out at the beginning, to page")
     mode: Mode = Field("dense", description="by vector, by keyword (BM25), or by both")
@@ -74,6 +81,11 @@ class SearchRequest(BodyModel):
     )
     highlight: StrictBool = Field(False, description="tell where the words of the query are in each text")
     explain: StrictBool = Field(False, description="tell rank and score of each result in each part of the search")
+    rank_of: list[str] | None = Field(
+        None,
+        max_length=MAX_RANKED,
+        description="ids of documents: tell where each stands, however far down, without `diversity`",
+    )
 
 
 class Standing(TypedDict):
@@ -101,6 +113,17 @@ class Result(StoredDocument):
     ]
 
 
+class Place(TypedDict):
+    """Where a document stands that was asked for by its id, whether it is among the results or not."""
+
+    id: Annotated[str, Field(description="its id")]
+    rank: Annotated[
+        int | None, Field(description="its place in the whole ranking, from 1, whatever `offset` and `min_score` leave")
+    ]
+    score: Annotated[float | None, Field(description="its score in the mode that was asked")]
+    reason: Annotated[str | None, Field(description="why it has no rank; null: it has one")]
+
+
 class SearchAnswer(TypedDict):
     """What was found, all by one generation."""
 
@@ -109,6 +132,21 @@ class SearchAnswer(TypedDict):
     results: Annotated[
         Sequence[Result | Sequence[Result]],
         Field(description="best first; where the request has a list of queries, a list for each of them"),
+    ]
+    behind: NotRequired[
+        Annotated[
+            int,
+            Field(
+                description="documents of the collection that were written too late for this generation to find them;"
+                " where the request names a model or a generation"
+            ),
+        ]
+    ]
+    rank_of: NotRequired[
+        Annotated[
+            Sequence[Place | Sequence[Place]],
+            Field(description="the documents that `rank_of` names, in its order; of several queries a list for each"),
+        ]
     ]
 
 
@@ -122,6 +160,7 @@ _EXAMPLES = requests(
             "filter": {"source": "brindle", "not": {"year": {"lt": 2024}}},
         },
         "the second page": {"query": "closing the day", "mode": "keyword", "k": 10, "offset": 10},
+        "another generation": {"query": "closing the day", "k": 1, "generation": 1, "rank_of": ["c145", "c9"]},
         "several": {"query": ["closing the day", "How do I count my stock again?"], "k": 3, "diversity": 0.3},
     }
 )
@@ -133,7 +172,16 @@ _RESULT: Result = {
     "highlights": [(0, 7)],
     "explain": {"dense": {"rank": 1, "score": 0.56}, "keyword": {"rank": 1, "score": 7.2}},
 }
-_FOUND = SearchAnswer(generation=1, model="all-MiniLM-L6-v2@386118f074db", results=[_RESULT])
+_FOUND = SearchAnswer(
+    generation=1,
+    model="all-MiniLM-L6-v2@386118f074db",
+    results=[_RESULT],
+    behind=0,
+    rank_of=[
+        Place(id="c9", rank=132, score=0.11, reason=None),
+        Place(id="c999", rank=None, score=None, reason="there is no document 'c999' in the collection 'default'"),
+    ],
+)
 
 
 def routes(core: Core, keys: Keys) -> APIRouter:
@@ -153,6 +201,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             **failing(
                 OURS,
                 NotFound("there is no collection 'nowhere': there are default", "collection"),
+                contract.UNKNOWN_MODEL,
                 TooLarge("query has 200 questions, more than 128: send parts, or raise INSTAR_MAX_QUERIES", "query"),
                 InvalidRequest("k must be 1 to 1000: ask for fewer, or raise INSTAR_MAX_K", "k"),
                 contract.NOT_FINITE,
@@ -179,11 +228,21 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             fusion=request.fusion,
             weights=None if request.weights is None else Weights(request.weights.dense, request.weights.keyword),
             diversity=request.diversity,
+            reach=core.settings.max_k,
         )
-        generation = core.generations.acquire()
+        if request.generation is None:
+            generation = core.generations.acquire(request.model)
+        else:
+            generation = core.generations.numbered(request.generation, request.model)
         vectors = _vectors(request, len(queries), generation)
         found = await core.search.run(
-            generation, queries, asked, vectors=vectors, highlight=request.highlight, explain=request.explain
+            generation,
+            queries,
+            asked,
+            vectors=vectors,
+            highlight=request.highlight,
+            explain=request.explain,
+            rank_of=request.rank_of or (),
         )
         core.telemetry.searched(found.seconds)
         results = [[_result(hit, request) for hit in hits] for hits in found.hits]
@@ -201,6 +260,16 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             "model": generation.model,
             "results": results[0] if isinstance(request.query, str) else results,
         }
+        if request.model is not None or request.generation is not None:
+            content["behind"] = await core.encoding.apart(
+                core.documents.count_after, request.collection, generation.index.high
+            )
+        if request.rank_of is not None:
+            places = [
+                [_place(identity, standings.get(identity), request, generation) for identity in request.rank_of]
+                for standings in found.standings
+            ]
+            content["rank_of"] = places[0] if isinstance(request.query, str) else places
         return answer(content, generation, found.seconds)
 
     return router
@@ -215,6 +284,8 @@ def _check(request: SearchRequest, queries: Sequence[str], settings: Settings) -
             " INSTAR_MAX_QUERIES",
             "query",
         )
+    if request.rank_of and request.diversity:
+        raise InvalidRequest("rank_of has no meaning with diversity: leave one of the two out", "rank_of")
     for place, query in enumerate(queries):
         check_text(query, "query" if isinstance(request.query, str) else f"query.{place}", settings)
     if request.k > settings.max_k:
@@ -234,8 +305,8 @@ def _vectors(request: SearchRequest, queries: int, generation: Generation) -> Ve
         raise InvalidRequest("query_vector has no use in keyword mode: leave it out", "query_vector")
     if request.model != generation.model:
         raise InvalidRequest(
-            f"query_vector must be made by {generation.model}, which is active, and model must say so: embed the query"
-            " again, or leave query_vector out",
+            f"query_vector must be made by {generation.model}, which answers, and model must say so: embed the query"
+            " again, name another in model, or leave query_vector out",
             "model",
         )
     dimensions = generation.encoder.dimensions
@@ -252,6 +323,25 @@ def _vectors(request: SearchRequest, queries: int, generation: Generation) -> Ve
     if not (np.isfinite(lengths) & (lengths > 0)).all():
         raise InvalidRequest("query_vector must be finite and not all 0", "query_vector")
     return np.ascontiguousarray(given / lengths)
+
+
+def _place(identity: str, standing: retrieval.Standing | None, request: SearchRequest, generation: Generation) -> Place:
+    if standing is None:
+        reason = f"there is no document {identity[:80]!r} in the collection {request.collection[:80]!r}"
+        return {"id": identity, "rank": None, "score": None, "reason": reason}
+    reasons = {
+        "later": f"it was written too late for generation {generation.number} to have it",
+        "filtered": "it does not pass the filter",
+        "unranked": "it has none of the words that are looked up"
+        if request.mode == "keyword"
+        else "it is too far down both by vector and by keyword: ask for its rank in one of these modes",
+    }
+    return {
+        "id": identity,
+        "rank": standing.rank,
+        "score": standing.score,
+        "reason": None if standing.reason is None else reasons[standing.reason],
+    }
 
 
 def _result(hit: Hit, request: SearchRequest) -> Result:

@@ -17,6 +17,7 @@ import numpy as np
 from service.corpus import keywords, migrations
 from service.corpus.database import Database
 from service.corpus.filters import Condition, Filter, Seqs, attributes, evaluate
+from service.errors import NotFound
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
@@ -270,6 +271,13 @@ class Documents:
             found.setdefault(collection, []).append(own)
         return {collection: np.array(seqs, dtype=np.int64) for collection, seqs in found.items()}
 
+    def count_after(self, collection: str, seq: int) -> int:
+        """How many documents of the collection were written after `seq`."""
+        ((count,),) = self._read(
+            "SELECT count(*) FROM documents WHERE collection = ? AND dead = 0 AND seq > ?", (collection, seq)
+        )
+        return int(count)
+
     def last_seq(self) -> int:
         """The highest sequence number given so far, 0 before the first."""
         with self._database.read() as connection:
@@ -296,6 +304,17 @@ class Documents:
         return collection == DEFAULT_COLLECTION or bool(
             self._read("SELECT 1 FROM documents WHERE collection = ? AND dead = 0 LIMIT 1", (collection,))
         )
+
+    def require(self, collection: str) -> None:
+        """Raise NotFound, with the collections that there are, unless there is that one."""
+        if not self.exists(collection):
+            known = [name for name, _ in self.collections()]
+            listed = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
+            raise NotFound(
+                f"there is no collection {collection[:80]!r}: there are"
+                f" {listed or 'none yet, POST /documents makes one'}",
+                "collection",
+            )
 
     def dead(self, limit: int) -> list[int]:
         """Up to `limit` versions that are dead, the oldest first."""

@@ -40,6 +40,7 @@ class GenerationRecord(BaseModel):
     activated_by: str | None = Field(
         None, description="name of the key that had it activated; null: none was needed, or it was the first start"
     )
+    warnings: list[str] = Field([], description="what somebody should know of it, each as a sentence")
     state: State = Field("retained", description="active: it answers; retained: it can again; released: it is gone")
     activation: int = Field(0, description="grows with every activation, and orders them")
 
@@ -78,6 +79,12 @@ class Records:
                 (retain,),
             )
         return record
+
+    def next_number(self) -> int:
+        """The number that the next new generation gets when it is activated."""
+        with self._database.read() as connection:
+            row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'generations'").fetchone()
+        return 1 + (int(row[0]) if row else 0)
 
     def release(self, number: int) -> None:
         """Mark a retained generation as released."""

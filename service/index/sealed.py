@@ -75,6 +75,11 @@ class Sealed:
         """Those of some places (n, dimensions)."""
         return self.distinct_vectors[places if self.distinct is None else self.distinct.of[places]]
 
+    def scores(self, query: Vectors) -> Vectors:
+        """The cosines (n,) of all places with one unit vector; equal vectors have equal ones."""
+        scores: Vectors = np.einsum("ij,j->i", self.distinct_vectors, query)
+        return scores if self.distinct is None else scores[self.distinct.of]
+
     def search(self, queries: Vectors, k: int, allowed: Bits | None) -> tuple[Vectors, Places]:
         """The `k` best scores (n, k) and places of each query among the places `allowed`, or all.
 
