@@ -231,13 +231,35 @@ def test_a_triplet_may_have_several_bad_documents_and_rows_may_overlap(tmp_path:
     assert len(dataset.judgements) == 4
 
 
-@pytest.mark.parametrize("label", [0, 1, 0.0, 1.0, True, False, "0", "1", "1.0"])
+@pytest.mark.parametrize("label", [0, 1, 0.0, 1.0, True, False, "0", "1", "1.0", "true", "False"])
 def test_labels_of_exactly_0_and_1_are_taken_however_they_are_written(label: Any, tmp_path: Path) -> None:
     path = tmp_path / "labelled.jsonl"
     path.write_bytes(orjson.dumps({"query": "how", "passage": "so", "label": label}))
     dataset = formats.load(path, "labelled-pairs", skip_bad=False).dataset
-    assert bool(dataset.good()) == (float(label) == 1)
-    assert bool(dataset.bad()) == (float(label) == 0)
+    number = {"true": 1, "False": 0}.get(label, label)
+    assert bool(dataset.good()) == (float(number) == 1)
+    assert bool(dataset.bad()) == (float(number) == 0)
+
+
+@pytest.mark.parametrize("name", ["pairs", "triplets", "labelled-pairs", "flag-embedding", "docsgpt"])
+def test_an_array_of_rows_is_read_as_lines_of_them_are(name: str, tmp_path: Path) -> None:
+    rows: dict[str, list[Any]] = {
+        "pairs": [{"query": "how", "positive": "so"}, {"query": "where", "positive": "here"}],
+        "triplets": [{"query": "how", "positive": "so", "negative": "no"}],
+        "labelled-pairs": [{"query": "how", "passage": "so", "label": True}],
+        "flag-embedding": [{"query": "how", "pos": ["so"], "neg": ["no"]}],
+        "docsgpt": [orjson.loads(line) for line in (DATA / "docsgpt.jsonl").read_bytes().splitlines()],
+    }
+    lines, array, odd = (tmp_path / each for each in ("lines.jsonl", "array.json", "odd.json"))
+    lines.write_bytes(b"\n".join(map(orjson.dumps, rows[name])))
+    array.write_bytes(b"\xef\xbb\xbf" + orjson.dumps(rows[name], option=orjson.OPT_INDENT_2))
+    odd.write_bytes(orjson.dumps([*rows[name], "no row"]))
+    of_lines, of_array = (formats.load(path, name, skip_bad=True).dataset for path in (lines, array))
+    assert of_array == of_lines
+    (problem,) = [
+        each for each in formats.load(odd, name, skip_bad=True).problems if f"odd.json[{len(rows[name])}]" in str(each)
+    ]
+    assert "where a JSON object is needed" in str(problem)
 
 
 BINARY = [b"\x00\xff\xfe\x9c\x80binary\x1b[2J", b"invalid \xc3\x28,UTF-8"]

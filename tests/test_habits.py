@@ -63,6 +63,7 @@ def test_null_of_a_document_and_of_a_field_that_is_needed(tiny_server: Server) -
         ("deflate", BARE.compress(json.dumps(SEARCH).encode()) + BARE.flush()),
         ("identity", json.dumps(SEARCH).encode()),
     ],
+    ids=["gzip", "upper case", "deflate", "bare deflate", "identity"],
 )
 def test_packed_bodies_are_read(server: Server, encoding: str, packed: bytes) -> None:
     response = search(server, packed, **{"Content-Encoding": encoding})

@@ -94,6 +94,26 @@ def test_the_verdict_and_every_reason_are_on_it(tmp_path: Path) -> None:
     assert "can show a difference of 0.040" in html
 
 
+def test_no_savings_are_claimed_of_what_the_test_cannot_show(tmp_path: Path) -> None:
+    report = full()
+    few = report.model_copy(update={"test_queries": 12})
+    assert ">INSUFFICIENT</h1>" in page(few, tmp_path)
+    assert "tokens less" not in page(few, tmp_path)
+    doubtful = Difference(value=0.01, low=-0.02, high=0.04, p=0.4, detectable=0.04)
+    unsure = report.model_copy(update={"differences": {NDCG: doubtful, PAIRS: doubtful}})
+    assert "tokens less" not in page(unsure, tmp_path)
+    assert "the test does not show a gain" in unsure.table()
+    assert "tokens less" in report.table()
+
+
+def test_it_says_when_words_alone_do_as_well(tmp_path: Path) -> None:
+    report = full()
+    assert "Words alone (BM25) rank as well as the tuned model" in page(report, tmp_path)
+    worse = Estimate(value=0.39, low=0.3, high=0.45)
+    scores = report.scores | {"bm25": {NDCG: worse, PAIRS: worse}}
+    assert "Words alone" not in report.model_copy(update={"scores": scores}).table()
+
+
 def test_every_query_has_its_mark_in_the_plots_and_its_row(tmp_path: Path) -> None:
     html = page(full(), tmp_path)
     assert len(re.findall("<circle ", html)) == 3

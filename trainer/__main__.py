@@ -18,8 +18,12 @@ def main(arguments: list[str]) -> int:
 
     from trainer.commands import Command, Trainer  # noqa: PLC0415
     from trainer.errors import BadData, Interrupted, TrainerError  # noqa: PLC0415
+    from trainer.progress import prepare  # noqa: PLC0415
 
-    logging.getLogger("transformers").setLevel(logging.ERROR)
+    prepare()
+    for name in ("transformers", "sentence_transformers"):
+        # Their notices are for whoever writes a model, and are taken for errors.
+        logging.getLogger(name).setLevel(logging.ERROR)
     as_json = "--json" in arguments
     try:
         try:

@@ -34,7 +34,7 @@ tags: [sentence-transformers, sentence-similarity, feature-extraction]
 {base.id}, tuned on {queries["train"]} queries with {len(dataset.judgements)} judgements over
 {len(dataset.corpus)} documents. Loss {loss}, {alpha:.0%} of the tuned weights. Verdict: **{verdict.outcome}**.
 
-{report.table()}
+{report.table(enough=verdict.outcome != "INSUFFICIENT")}
 
 The figures are of {queries["test"]} test queries that were not trained on, searched over all documents; in brackets
 the 95% interval. `{MANIFEST}` has the recipe, the hashes of data and files, and vectors by which a load can be

@@ -217,8 +217,10 @@ class Evaluate(_Splitting, _Remembering):
                 package_faithful=None,
                 quiet=self.as_json,
             )
-        report.write(found, gate.judge(found, Thresholds()), self.out)
-        return Answer(f"{found.table()}\n\n{self.out / 'report.html'}", found.model_dump(mode="json"))
+        verdict = gate.judge(found, Thresholds())
+        report.write(found, verdict, self.out)
+        enough = verdict.outcome != "INSUFFICIENT"
+        return Answer(f"{found.table(enough=enough)}\n\n{self.out / 'report.html'}", found.model_dump(mode="json"))
 
 
 class Merge(_Splitting, _Remembering):
@@ -405,7 +407,9 @@ class Run(_Reading, _Remembering, _Signing, _Publishing, Recipe, Thresholds):
             "folder": str(outcome.folder),
             "problems": [str(problem) for problem in imported.problems],
         }
-        told = f"{outcome.report.table()}\n\n{outcome.verdict.text()}\n\n{outcome.folder.parent / 'report.html'}"
+        enough = outcome.verdict.outcome != "INSUFFICIENT"
+        table = outcome.report.table(enough=enough)
+        told = f"{table}\n\n{outcome.verdict.text()}\n\n{outcome.folder.parent / 'report.html'}"
         if not outcome.verdict.promoted:
             return Answer(f"{told}\nnot published; the package is {outcome.folder}", facts, NotBetter.exit_code)
         package.publish(outcome.folder, self.out / name)

@@ -16,6 +16,10 @@ from trainer.ranked import Embedded, Ranked
 from trainer.reduction import Reduction
 from trainer.significance import Clusters, Floats
 
+WORDS_DO_AS_WELL = (
+    "Words alone (BM25) rank as well as the tuned model here: try the mode hybrid, which takes both, before you tune"
+    " further."
+)
 NDCG, MRR, PAIRS = "nDCG@10", "MRR@10", "good above bad"
 RECALLS = (1, 3, 5, 10, 20)
 _BASE_KS = (5, 10)
@@ -123,8 +127,8 @@ class Report(_Frozen):
     queries: list[Query]
     examples: list[Example]
 
-    def table(self) -> str:
-        """Before and after as Markdown, intervals in brackets."""
+    def table(self, *, enough: bool = True) -> str:
+        """Before and after as Markdown, intervals in brackets; `enough` queries let it say what the gain saves."""
         lines = ["| | base | tuned | difference | p | BM25 |", "|---|---|---|---|---|---|"]
         for metric, difference in self.differences.items():
             base, tuned, words = (self.scores[model][metric] for model in ("base", "tuned", "bm25"))
@@ -140,13 +144,26 @@ class Report(_Frozen):
             f"{self.test_queries} test queries in {self.clusters} clusters, {self.documents} documents.{least}",
         ]
         lines.append(f"{self.wins} queries are better, {self.losses} worse, {self.ties} equal.")
-        lines += [said(one) for one in self.reductions]
+        lines += self.savings(enough=enough)
+        if self.words_do_as_well:
+            lines.append(WORDS_DO_AS_WELL)
         if self.general:
             lines.append(
                 f"General set ({self.general.queries} queries): {NDCG} {self.general.base:.3f} to"
                 f" {self.general.tuned:.3f}."
             )
         return "\n".join(lines)
+
+    @property
+    def words_do_as_well(self) -> bool:
+        """Whether BM25 ranks as well as the tuned model, as far as the test can tell."""
+        return self.scores["bm25"][NDCG].value >= self.scores["tuned"][NDCG].low
+
+    def savings(self, *, enough: bool) -> list[str]:
+        """What fewer passages save, in words; nothing is claimed of a gain that the test cannot show."""
+        if not enough or self.differences[NDCG].low <= 0:
+            return ["Whether fewer passages would do cannot be said: the test does not show a gain."]
+        return [said(one) for one in self.reductions]
 
     def summary(self) -> dict[str, JsonValue]:
         """What a manifest keeps: figures and intervals, no text of anybody's."""

@@ -55,10 +55,13 @@ def run(
     divided, how = splits.split(dataset, recipe.split, recipe.seed)
     if not divided.good("test"):
         raise BadData("no query with a good document is left for test: judge more queries, or split otherwise")
-    say(how, quiet=quiet)
+    say(_possible(divided, thresholds), quiet=quiet)
+    say(f"step 1 of 5: splits: {how}", quiet=quiet)
+    say("step 2 of 5: hard negatives and training; the bar says how long it takes", quiet=quiet)
     with bases.found(recipe.base, allow_hub=allow_hub) as base:
         tuned = tuning.tune(base, divided, recipe, folder, resume=resume, quiet=quiet)
         model = tuned.model
+        say("step 3 of 5: how much of the tuned weights to take, by the dev questions", quiet=quiet)
         share = merging.choose(
             model,
             tuned.base,
@@ -69,6 +72,7 @@ def run(
             max_general_loss=thresholds.max_general_loss,
         )
         say(str(share), quiet=quiet)
+        say("step 4 of 5: packaging, and both models on the test questions over the whole corpus", quiet=quiet)
         packaged = folder / "package"
         shutil.rmtree(packaged, ignore_errors=True)
         saved = package.save(model, packaged, base, same_documents=recipe.mode == "query-adapter")
@@ -87,6 +91,7 @@ def run(
             package_faithful=package.faithful(model, packaged, texts),
             quiet=quiet,
         )
+        say("step 5 of 5: the verdict and the report", quiet=quiet)
         verdict = gate.judge(found, thresholds)
         report.write(found, verdict, folder)
         anew = saved.fingerprint != base.fingerprint
@@ -97,6 +102,20 @@ def run(
         )
         checkpoint = package.complete(packaged, name, lineage, text, sign)
     return Outcome(verdict, found, checkpoint, packaged)
+
+
+def _possible(divided: Dataset, thresholds: Thresholds) -> str:
+    """What a run can end in, said before it costs anything."""
+    test, judged = len(divided.good("test")), sum(len(divided.good(split)) for split in SPLITS)
+    missing = thresholds.min_queries - test
+    if missing <= 0:
+        return f"{test} test questions: enough for a verdict, which needs {thresholds.min_queries}"
+    needed = -(-thresholds.min_queries * judged // test)
+    return (
+        f"NO VERDICT IS POSSIBLE: there are {test} test questions, and {missing} more are needed (--min-queries"
+        f" {thresholds.min_queries}). With splits like these that is {needed} judged questions in all, and there are"
+        f" {judged}. The run goes on and can only end in INSUFFICIENT."
+    )
 
 
 def _lineage(

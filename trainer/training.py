@@ -26,12 +26,14 @@ from transformers import (
     TrainingArguments,
     set_seed,
 )
+from transformers.trainer_callback import ProgressCallback
 
 from service.checkpoint import document_prompt
 from trainer import batches
 from trainer.data.dataset import Dataset
 from trainer.errors import DiskFull, Interrupted
 from trainer.modes import routes
+from trainer.progress import Epochs
 from trainer.recipe import Mode, Recipe
 from trainer.rows import Rows
 
@@ -134,6 +136,9 @@ def train(
         callbacks=[EarlyStoppingCallback(recipe.patience), *callbacks],
     )
     trainer.remove_callback(PrinterCallback)
+    if not quiet:
+        trainer.remove_callback(ProgressCallback)
+        trainer.add_callback(Epochs(_METRIC))
     _set_dropout(model, recipe.dropout)
     with _stopping(trainer) as stopped, _whole_states(folder), _attention(model):
         trainer.train(resume_from_checkpoint=str(state) if state else None)

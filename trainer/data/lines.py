@@ -1,6 +1,7 @@
 """The lines of a file, each with its place, read one at a time; a line of rubbish costs that line alone."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,22 +38,47 @@ def decoded(line: bytes) -> str:
 
 
 def objects(path: Path, collected: Collected) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(place, object) for every line of JSON; any other line that is not blank becomes a problem."""
-    for place, line in numbered(path):
-        if not line.strip():
-            continue
-        found = None
+    """(place, object) for every line of JSON, or every element of a file that is one JSON array.
+
+    Any other line that is not blank, and any other element, becomes a problem. Lines are read one at a time, an array
+    as a whole.
+    """
+    array = _array(path)
+    rows: Iterator[tuple[str, Any]]
+    if array is None:
+        rows = ((place, partial(_parsed, line)) for place, line in numbered(path) if line.strip())
+    else:
+        rows = ((f"{path.name}[{number}]", partial(_object, row)) for number, row in enumerate(array))
+    for place, read in rows:
+        row = None
         with collected.row(place):
-            found = _object(line)
-        if found is not None:
-            yield place, found
+            row = read()
+        if row is not None:
+            yield place, row
 
 
-def _object(line: bytes) -> dict[str, Any]:
+def _array(path: Path) -> list[Any] | None:
+    """The elements of a file that is one JSON array, as exports often are."""
+    begins = next((line.lstrip()[:1] for _, line in numbered(path) if line.strip()), b"")
+    if begins != b"[":
+        return None
     try:
-        found = orjson.loads(line)
+        content = orjson.loads(path.read_bytes().removeprefix(_BOM))
+    except orjson.JSONDecodeError:
+        # Lines, of which the first is a list: whoever reads them says so.
+        return None
+    return content if isinstance(content, list) else None
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    try:
+        row = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         raise Unusable(f"is not JSON: {error.msg}, column {error.colno}") from error
-    if not isinstance(found, dict):
-        raise Unusable(f"is {shown(found)}, where a JSON object is needed")
-    return found
+    return _object(row)
+
+
+def _object(row: Any) -> dict[str, Any]:
+    if not isinstance(row, dict):
+        raise Unusable(f"is {shown(row)}, where a JSON object is needed")
+    return row

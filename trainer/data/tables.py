@@ -19,6 +19,7 @@ _GOOD = ("positive", "good", "passage", "answer", "document", "text2", "sentence
 _BAD = ("negative", "bad", *(f"negative_{number}" for number in range(1, 100)))
 _JUDGED = ("passage", "document", "answer", "text", "text2", "sentence2")
 _LABEL = ("label", "score")
+_TRUTHS = {"true": 1, "false": 0}
 
 
 def collect_pairs(path: Path, collected: Collected) -> None:
@@ -44,7 +45,7 @@ def collect_triplets(path: Path, collected: Collected) -> None:
 
 
 def collect_labelled_pairs(path: Path, collected: Collected) -> None:
-    """A query, a document, and a label of exactly 1 (good) or 0 (bad) in each row."""
+    """A query, a document, and a label of exactly 1 or true (good), or 0 or false (bad), in each row."""
 
     def take(row: Mapping[str, Any]) -> None:
         query, document = _one(row, _QUERY, "query"), _one(row, _JUDGED, "document")
@@ -97,7 +98,8 @@ def _is_good(label: Any) -> bool:
     if label is None or label == "":
         raise Unusable("the label is missing: make it 1 for good or 0 for bad")
     try:
-        number = float(label)
+        number = _TRUTHS.get(label.strip().lower(), label) if isinstance(label, str) else label
+        number = float(number)
     except (TypeError, ValueError) as error:
         raise Unusable(f"the label is {shown(label)}, which is neither 0 nor 1") from error
     if number not in {0.0, 1.0}:

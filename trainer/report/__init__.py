@@ -4,7 +4,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from trainer.evaluation import NDCG, Report, said
+from trainer.evaluation import NDCG, WORDS_DO_AS_WELL, Report
 from trainer.gate import Verdict
 from trainer.report import plots
 
@@ -30,7 +30,8 @@ def page(report: Report, verdict: Verdict) -> str:
         report=report,
         verdict=verdict,
         gain=report.differences[NDCG],
-        reductions=[said(one) for one in report.reductions],
+        reductions=report.savings(enough=verdict.outcome != "INSUFFICIENT"),
+        advice=WORDS_DO_AS_WELL if report.words_do_as_well else "",
         recall_plot=plots.recall_by_k(report.recall_by_k),
         rank_plot=plots.ranks(report.queries),
         change_plot=plots.changes(report.queries),
