@@ -1,6 +1,7 @@
 """The index against a plain dictionary and exact search."""
 
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,24 @@ class PartitionMachine(RuleBasedStateMachine):
         # With so few vectors an HNSW graph is exact, too.
         exact = sorted((float(self.model[seq] @ query) for seq in possible), reverse=True)[:k]
         np.testing.assert_allclose(scores, exact, atol=1e-5)
+
+    @rule(seed=st.integers(0, 1 << 20), share=st.floats(0, 1) | st.none())
+    @precondition(lambda self: self.model)
+    def rank(self, seed: int, share: float | None) -> None:
+        query = unit(seed, 1)[0]
+        pick = np.random.default_rng(seed)
+        possible = sorted(seq for seq in self.model if share is None or pick.random() < share)
+        view = self.partition.view
+        allowed = None if share is None else selection(view, np.array(possible, dtype=np.int64))
+        ranks, scores = view.ranks(query, np.array(possible, dtype=np.int64), allowed)
+        np.testing.assert_allclose(scores, [float(self.model[seq] @ query) for seq in possible], atol=1e-5)
+        # Every document has a rank of its own: by score, and of equal vectors the first that was written.
+        order = np.argsort(ranks)
+        assert ranks[order].tolist() == list(range(1, len(possible) + 1))
+        assert (np.diff(scores[order]) <= 0).all()
+        for before, after in pairwise(order.tolist()):
+            if (self.model[possible[before]] == self.model[possible[after]]).all():
+                assert before < after
 
     @invariant()
     def holds_what_is_live(self) -> None:
