@@ -30,11 +30,24 @@ FOUND = [
     ("हिन्दी", "यह हिन्दी में है"),
     ("Москва", "в городе москва"),
     ("العربية", "اللغة العربية هنا"),
+    ("E17", "the error E-17 is new"),
+    ("E-17", "the error E17 is new"),
+    ("e17", "the error E 17 is new"),
+    ("COVID19", "COVID-19 closed it"),
+    ("\U0001f44d", "\U0001f44d\U0001f3fd well done"),
+    ("\U0001f44d\U0001f3fd", "well done\U0001f44d"),
+    ("\u2764\ufe0f", "with \u2764 from us"),
+    ("\U0001f1e9\U0001f1ea", "made in \U0001f1e9\U0001f1ea"),
+    ("\U0001f468\u200d\U0001f469\u200d\U0001f467", "a \U0001f468\u200d\U0001f469\u200d\U0001f467 of three"),
 ]
 NOT_FOUND = [
     ("place_pins_now", "nothing of it"),
     ("数库", "连接数据库失败"),
     ("cat", "concatenate"),
+    ("123", "order 00123"),
+    ("00123", "order 123"),
+    ("2.1", "order 21"),
+    ("\U0001f44d", "\U0001f44e no"),
     ("-", "a - b"),
     ('" OR collection : *', "any of it"),
 ]
@@ -45,7 +58,7 @@ def found(query: str, text: str) -> bool:
     connection.execute("CREATE TABLE documents (seq, collection, text)")
     keywords.create(connection)
     keywords.add(connection, 1, "any", text)
-    looked_up = words.phrases(query, keywords.MOST_PHRASES)
+    looked_up = [*words.phrases(query, 99), *words.spellings(query, 99)]
     if not looked_up:
         return False
     rows = connection.execute("SELECT 1 FROM keywords WHERE keywords MATCH ?", (keywords.expression(looked_up),))
@@ -66,6 +79,25 @@ def test_an_identifier_is_looked_up_as_a_whole_and_in_parts() -> None:
     assert words.phrases("set place_pin", 9) == [("set",), ("place", "pin"), ("place",), ("pin",)]
     assert words.phrases("数据库 x 数", 9) == [("数", "据"), ("据", "库"), ("x",), ("数",)]
     assert words.phrases("a a b c", 2) == [("a",), ("b",)]
+
+
+def test_other_spellings_are_looked_up_beside_the_query() -> None:
+    assert words.spellings("set E-17 wi-fi v2.1 10-20 x86_64", 99) == [
+        ("E17",),
+        ("v", "2"),
+        ("x", "86"),
+    ]
+
+
+def test_words_of_a_former_version_are_read_anew() -> None:
+    connection = sqlite3.connect(":memory:")
+    connection.execute("CREATE TABLE documents (seq, collection, text)")
+    connection.execute("INSERT INTO documents VALUES (1, 'any', 'so \U0001f44d')")
+    connection.execute("CREATE VIRTUAL TABLE keywords USING fts5(collection, text, content = '')")
+    keywords.create(connection)
+    match = keywords.expression(words.phrases("\U0001f44d", 9))
+    assert connection.execute("SELECT rowid FROM keywords WHERE keywords MATCH ?", (match,)).fetchall() == [(1,)]
+    keywords.create(connection)
 
 
 @given(st.text(min_size=1, max_size=40))

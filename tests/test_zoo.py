@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from sentence_transformers import SentenceTransformer
 
 from service import checkpoint
@@ -30,10 +31,14 @@ _LEAST = {zoo.TORCH: 0.99999}
 
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[Scheduler]:
-    scheduler = Scheduler.suited(Settings(), 2)
+    # On one processor, so that services in other tests get to compute what they do at the lowest priority.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    scheduler = Scheduler.suited(Settings(), 1)
     scheduler.start()
     yield scheduler
     scheduler.stop()
+    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("specimen", [*zoo.ARCHITECTURES, *zoo.VARIATIONS], ids=lambda specimen: specimen.name)
@@ -43,7 +48,7 @@ def test_vectors_are_those_of_sentence_transformers(specimen: Specimen, tmp_path
     if not specimen.padded:
         # sentence-transformers itself cannot compute two texts together then.
         reference.tokenizer.pad_token = "[PAD]"
-    encoder = Encoders("auto", tmp_path / "engines", 2, lambda _: [], checkpoints.TRIALS).load(
+    encoder = Encoders("auto", tmp_path / "engines", 1, lambda _: [], checkpoints.TRIALS).load(
         checkpoint.read(folder, "model")
     )
     assert encoder.engine.startswith(specimen.engine), encoder.warnings

@@ -12,7 +12,10 @@ Span = tuple[int, int]
 def spans(query: str, texts: Sequence[str]) -> list[list[Span]]:
     """For each text the [start, end) of what a keyword search for `query` finds in it, in characters, ascending."""
     found: list[list[Span]] = [[] for _ in texts]
-    looked_up = words.phrases(query, keywords.MOST_PHRASES)
+    looked_up = [
+        *words.phrases(query, keywords.MOST_PHRASES),
+        *words.spellings(query, keywords.MOST_PHRASES),
+    ]
     if not looked_up:
         return found
     letters = [words.letters(text) for text in texts]

@@ -19,7 +19,7 @@ from service.corpus.words import Phrase
 
 log = logging.getLogger(__name__)
 
-TOKENIZER = "\"porter unicode61 remove_diacritics 2 categories 'L* M* N* Co'\""
+TOKENIZER = "\"porter unicode61 remove_diacritics 2 categories 'L* M* N* Co So'\""
 _TABLE = f"CREATE VIRTUAL TABLE keywords USING fts5(collection, text, content = '', tokenize = {TOKENIZER})"
 # What a query looks up at most: of a page that is sent as a query, its beginning.
 MOST_PHRASES = 64
@@ -33,9 +33,11 @@ _FETCHED = 1000
 
 
 def create(connection: sqlite3.Connection) -> None:
-    """Make the table, with the words of all versions that there are, unless it is there."""
-    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'keywords'").fetchall():
+    """Make the table, with the words of all versions that there are, unless it is there and of this make."""
+    made = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'keywords'").fetchall()
+    if made == [(_TABLE,)]:
         return
+    connection.execute("DROP TABLE IF EXISTS keywords")
     connection.execute(_TABLE)
     rows = connection.execute("SELECT seq, collection, text FROM documents")
     for number, (seq, collection, text) in enumerate(rows, 1):
@@ -77,8 +79,13 @@ class Keywords:
         asked = words.phrases(query, MOST_PHRASES)
         if not asked:
             return Lookup((), 0.0)
+        other = [phrase for phrase in words.spellings(query, MOST_PHRASES) if phrase not in asked]
         with self._database.read() as connection:
-            versions, counts = self._frequencies.of(connection, asked)
+            versions, counts = self._frequencies.of(connection, [*asked, *other])
+        # A spelling that no text has is no part of the question.
+        used = [phrase for phrase, count in zip(other, counts[len(asked) :], strict=True) if count]
+        counts = [*counts[: len(asked)], *(count for count in counts[len(asked) :] if count)]
+        asked += used
         weights = [_inverse_frequency(versions, count) for count in counts]
         there = sorted((count, phrase) for phrase, count in zip(asked, counts, strict=True) if count)
         kept: list[Phrase] = []

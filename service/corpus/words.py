@@ -2,10 +2,13 @@
 
 A word is a run of letters, marks and digits (Unicode's categories L, M, N and Co), in its compatibility form (NFKC).
 Scripts that put no spaces between words give one word for each character, which queries look up in pairs, as Lucene's
-CJKBigramFilter does. Case, diacritics and English endings are SQLite's part (`service.corpus.keywords`).
+CJKBigramFilter does. Each emoji and other symbol (So) is a word as well, whatever its skin tone or presentation. Case,
+diacritics and English endings are SQLite's part (`service.corpus.keywords`).
 """
 
+import re
 import unicodedata
+from itertools import pairwise
 
 # Thai and Lao, Myanmar, Hangul Jamo, Khmer, kana, Han, Hangul syllables, and the Han characters of later planes.
 _UNSPACED = (
@@ -23,6 +26,10 @@ _UNSPACED = (
     (0x20000, 0x323AF),
 )
 
+# Joiners, selectors of a presentation and skin tones: they make another picture of the emoji, and no other word.
+_MODIFIERS = frozenset((0x200D, *range(0xFE00, 0xFE10), *range(0x1F3FB, 0x1F400)))
+_RUNS = re.compile(r"\d+|\D+")
+
 Phrase = tuple[str, ...]
 
 
@@ -30,7 +37,7 @@ class _Letters(dict[int, str]):
     """What stands for each character, found out at its first use."""
 
     def __missing__(self, code: int) -> str:
-        plain = unicodedata.normalize("NFKC", chr(code))
+        plain = "" if code in _MODIFIERS else unicodedata.normalize("NFKC", chr(code))
         self[code] = found = "".join(map(_letter, plain))
         return found
 
@@ -39,6 +46,8 @@ def _letter(character: str) -> str:
     if is_unspaced(character):
         return f" {character} "
     category = unicodedata.category(character)
+    if category == "So":
+        return f" {character} "
     return character if category[0] in "LMN" or category == "Co" else " "
 
 
@@ -80,3 +89,24 @@ def phrases(query: str, most: int) -> list[Phrase]:
             elif not follows:
                 found[word,] = None
     return list(found)[:most]
+
+
+def spellings(query: str, most: int) -> list[Phrase]:
+    """Other spellings of identifiers with digits, up to `most`: `E17` of `E-17`, and `E-17` or `E 17` of `E17`.
+
+    Numbers are never joined, for `2.1` is not `21`. None is looked up by a part of it or with other zeros before it,
+    for `00123` is another identifier than `123`.
+    """
+    other: dict[Phrase, None] = {}
+    for chunk in query.split():
+        words = chunk.translate(_LETTERS).split()
+        if not any(map(str.isdigit, chunk)) or any(is_unspaced(word[0]) for word in words):
+            continue
+        borders = pairwise(words)
+        if len(words) > 1 and not any(left[-1].isdigit() and right[0].isdigit() for left, right in borders):
+            other["".join(words),] = None
+        for word in words:
+            runs = tuple(_RUNS.findall(word))
+            if len(runs) > 1:
+                other[runs] = None
+    return list(other)[:most]
