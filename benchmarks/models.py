@@ -20,13 +20,13 @@ from tests.zoo import Size, Specimen
 
 RESULTS = Path(__file__).parent / "results" / "models.json"
 _SIZE = Size(width=384, layers=6)
-_PASSAGES = 96
+_PASSAGES = 48
 
 
 def main() -> None:
     """Measure, print the table and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--results", type=Path, default=machine.beside(RESULTS))
     options = parser.parse_args()
     results = {

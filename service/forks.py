@@ -45,6 +45,11 @@ _PR_SET_PDEATHSIG = 1
 _FIRST_TO_GO = "1000"
 
 
+def never() -> bool:
+    """What somebody answers who does not give up."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Limits of a child: bytes of memory that it may take, and seconds of wall clock.
@@ -56,7 +61,7 @@ class Limits:
     memory: int
     seconds: float
     idle: bool = False
-    given_up: Callable[[], bool] = bool
+    given_up: Callable[[], bool] = never
 
 
 class ChildLost(Exception):

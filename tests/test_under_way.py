@@ -34,7 +34,7 @@ def test_a_reload_is_seen_in_info_jobs_and_generations_until_it_ends(tiny_server
     active, shadow = server.get("/admin/generations")["generations"]
     assert (active["generation"], active["state"]) == (1, "active")
     assert shadow == {
-        "generation": None,
+        "generation": 2,
         "state": "shadow",
         "job": job,
         "model": shadowed["checkpoint"],

@@ -58,7 +58,9 @@ class UnderWay(BaseModel):
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
-    generation: None = Field(None, description="null: it gets its number when it is activated")
+    generation: int | None = Field(
+        None, description="number by which a search names it while it is in the shadow; null: it is being built"
+    )
     state: Literal["building", "shadow"] = Field(description="building: not complete; shadow: it answers unseen")
     job: str = Field(description="id of the reload")
     model: str = Field(description="id of its checkpoint; until that is known, what the reload was asked for")
@@ -282,7 +284,7 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
         records = await core.encoding.apart(core.records.generations)
         listed: list[GenerationRecord | UnderWay] = [_counted(core, record) for record in records]
         job = core.reloads.current
-        return {"generations": listed if job is None else [*listed, _under_way(job)]}
+        return {"generations": listed if job is None else [*listed, _under_way(core, job)]}
 
     return router
 
@@ -293,8 +295,10 @@ def _counted(core: Core, record: GenerationRecord) -> GenerationRecord:
     return record if loaded is None else record.model_copy(update={"documents": loaded.index.documents})
 
 
-def _under_way(job: Job) -> UnderWay:
+def _under_way(core: Core, job: Job) -> UnderWay:
+    shadow = core.generations.shadow
     return UnderWay(
+        generation=shadow.number if shadow is not None else None,
         state="shadow" if job.stage == "shadow" else "building",
         job=job.id,
         model=job.checkpoint or job.model,

@@ -21,7 +21,7 @@ from service.encoder.priority import Runs, at_once, mostly_at_lowest_priority
 from service.encoder.trial import Line, Trial
 from service.encoder.verdict import Rejection, Verdict, Verdicts
 from service.errors import CheckpointRefused
-from service.forks import ChildLost, Children, Limits
+from service.forks import ChildLost, Children, Limits, never
 from service.kept import Kept
 from service.settings import EngineChoice
 
@@ -32,10 +32,6 @@ _MEMORY_FACTOR, _MEMORY_BESIDES = 3, 1 << 30
 
 
 _AtPriority = Callable[[Callable[[Runs], Encoder]], Encoder]
-
-
-def _never() -> bool:
-    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +69,7 @@ class Encoders:
         """The encoder of `checkpoint`; raises CheckpointRefused if it cannot be loaded."""
         return self._load(checkpoint, lambda loading: loading(at_once), self._limits(checkpoint))
 
-    def load_beside(self, checkpoint: Checkpoint, given_up: Callable[[], bool] = _never) -> Encoder:
+    def load_beside(self, checkpoint: Checkpoint, given_up: Callable[[], bool] = never) -> Encoder:
         """Load `checkpoint` while another encoder answers queries: slow steps run at the lowest priority.
 
         Never for the first load in a process: threads that all share would inherit that priority. Once `given_up`
