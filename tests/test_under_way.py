@@ -86,3 +86,16 @@ def test_a_checkpoint_that_nothing_uses_can_be_deleted(tmp_path: Path) -> None:
         assert not (server.data / "checkpoints" / one).exists()
         assert server.client.post("/admin/rollback", json={"generation": 1}).status_code == 404
         assert server.post("/admin/rollback")["generation"] == 2
+
+
+def test_a_note_stands_beside_its_checkpoint_until_that_is_deleted(tiny_server: Server) -> None:
+    def notes() -> dict[str, str | None]:
+        return {each["name"]: each["note"] for each in tiny_server.get("/admin/models")["models"]}
+
+    put = tiny_server.client.put("/admin/models/two/note", json={"note": "for the help centre"})
+    assert put.json() == {"name": "two", "note": "for the help centre"}
+    assert notes()["two"] == "for the help centre"
+    assert notes()["one"] is None
+    assert tiny_server.client.put("/admin/models/none/note", json={"note": "x"}).status_code == 404
+    tiny_server.client.put("/admin/models/two/note", json={"note": None})
+    assert notes()["two"] is None

@@ -3,20 +3,24 @@
 import asyncio
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Request
-from pydantic import Field
+from fastapi import APIRouter, Body, Depends, Path, Request
+from pydantic import ConfigDict, Field
 from typing_extensions import TypedDict
 
 from service import checkpoint, resources
 from service.api import contract
 from service.api.admin import FINGERPRINT, MODEL
 from service.api.body import StrictRoute, bounded
-from service.api.contract import failing, success
+from service.api.body_model import BodyModel
+from service.api.contract import failing, requests, success
 from service.api.forms import OURS
 from service.api.keys import Keys
 from service.catalogue import Listing
 from service.core import Core
 from service.errors import CheckpointRefused, Conflict, InvalidRequest, NotFound, TooLarge
+
+# How the records name a note of a checkpoint.
+_NOTE = "checkpoint: "
 
 
 class Listed(TypedDict):
@@ -28,6 +32,7 @@ class Listed(TypedDict):
         Field(description="where it is: in the checkpoints folder, in a package, or among the service's own copies"),
     ]
     copied: Annotated[bool, Field(description="whether the service has a copy of its own besides")]
+    note: Annotated[str | None, Field(description="what people say of it; null: nothing")]
 
 
 class Loadable(Listed):
@@ -62,10 +67,26 @@ class Uploaded(TypedDict):
     size: Annotated[int, Field(description="bytes of its files")]
 
 
+class NoteRequest(BodyModel):
+    """What people should know of a checkpoint."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    note: str | None = Field(None, max_length=1000, description="replaces what was said before; null: nothing is said")
+
+
+class Noted(TypedDict):
+    """What is said of a checkpoint from now on."""
+
+    name: Annotated[str, Field(description="what a reload calls it")]
+    note: Annotated[str | None, Field(description="what people say of it; null: nothing")]
+
+
 _LISTED = {
     "name": "all-MiniLM-L6-v2",
     "source": "bundled",
     "copied": True,
+    "note": None,
     "model": MODEL,
     "fingerprint": FINGERPRINT,
     "size": 91567891,
@@ -96,8 +117,35 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     )
     async def list_checkpoints() -> CheckpointsAnswer:
         """Every checkpoint that can be reloaded, and what is wrong with those that cannot."""
-        found = await asyncio.to_thread(core.catalogue.list)
-        return {"models": [_model(listing) for listing in found]}
+        listings = await asyncio.to_thread(core.catalogue.list)
+        notes = await asyncio.to_thread(core.records.notes, _NOTE)
+        return {"models": [_model(listing, notes.get(listing.name)) for listing in listings]}
+
+    @router.put(
+        "/models/{name}/note",
+        summary="Note something of a checkpoint",
+        responses={
+            200: success("It is noted.", Noted(name="all-MiniLM-L6-v2", note="for the help centre")),
+            **failing(OURS, NotFound("there is no checkpoint 'suport': GET /admin/models lists them", "name")),
+        },
+    )
+    async def note_checkpoint(
+        name: Annotated[
+            str,
+            Path(
+                description="its name in GET /admin/models",
+                openapi_examples=requests({"the bundled one": "all-MiniLM-L6-v2"}),
+            ),
+        ],
+        request: Annotated[NoteRequest, Body(openapi_examples=requests({"a note": {"note": "for the help centre"}}))],
+    ) -> Noted:
+        """Have GET /admin/models show a note beside the checkpoint, until it is deleted or its note is replaced."""
+        core.require_ready()
+        names = {listing.name for listing in await asyncio.to_thread(core.catalogue.list)}
+        if name not in names:
+            raise NotFound(f"there is no checkpoint {name[:80]!r}: GET /admin/models lists them", "name")
+        await asyncio.to_thread(core.records.save_note, f"{_NOTE}{name}", request.note)
+        return {"name": name, "note": request.note}
 
     @router.delete(
         "/models/{name}",
@@ -119,6 +167,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             raise Conflict(f"the reload {job.id} of {job.model} is running: wait for it, or cancel it first", "name")
         used = await core.encoding.apart(core.reloads.used)
         await asyncio.to_thread(core.catalogue.remove, name, used)
+        await asyncio.to_thread(core.records.save_note, f"{_NOTE}{name}", None)
 
     @router.put(
         "/models/{name}",
@@ -164,19 +213,21 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     return router
 
 
-def _model(listing: Listing) -> Loadable | Broken:
+def _model(listing: Listing, note: str | None) -> Loadable | Broken:
     found = listing.checkpoint
     if found is None:
         return {
             "name": listing.name,
             "source": listing.source,
             "copied": listing.copied,
+            "note": note,
             "problem": listing.problem,
         }
     return {
         "name": listing.name,
         "source": listing.source,
         "copied": listing.copied,
+        "note": note,
         "model": found.id,
         "fingerprint": found.fingerprint,
         "size": found.size,

@@ -106,9 +106,18 @@ class Records:
             for number, state, activation, record in rows
         ]
 
-    def save_note(self, name: str, value: str) -> None:
+    def save_note(self, name: str, value: str | None) -> None:
+        """Replace what was saved under that name; None removes it."""
         with self._database.write() as connection:
-            connection.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, value))
+            connection.execute("DELETE FROM notes WHERE name = ?", (name,))
+            if value is not None:
+                connection.execute("INSERT INTO notes VALUES (?, ?)", (name, value))
+
+    def notes(self, beginning: str) -> dict[str, str]:
+        """What was saved under names with that beginning, by the rest of the name."""
+        with self._database.read() as connection:
+            rows = connection.execute("SELECT name, value FROM notes").fetchall()
+        return {name.removeprefix(beginning): value for name, value in rows if name.startswith(beginning)}
 
     def note(self, name: str) -> str | None:
         """What was saved under that name last."""
