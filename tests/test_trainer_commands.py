@@ -105,15 +105,15 @@ def test_the_same_run_gives_the_same_checkpoint_and_another_seed_another(trainer
     (trainer.folder / "elsewhere").mkdir()
     (trainer.folder / "base").rename(trainer.folder / "elsewhere" / "base")
     command = command.replace("--base base", "--base elsewhere/base")
-    assert trainer.facts(f"{command} --work b")["checkpoint"] == first
-    assert trainer.facts(f"{command} --work c --seed 5")["checkpoint"] != first
+    assert trainer.facts(f"{command} --work b --replace")["checkpoint"] == first
+    assert trainer.facts(f"{command} --work c --replace --seed 5")["checkpoint"] != first
 
 
 def test_a_model_that_is_not_better_is_not_published(trainer: Trainer) -> None:
     facts = trainer.facts(f"{RUN} {LENIENT} --name tuned --min-gain 2", code=3)
     assert facts["verdict"]["outcome"] == "HOLD"
     assert not (trainer.folder / "checkpoints").exists()
-    assert "not published" in trainer(f"{RUN} --name tuned", code=3)
+    assert "not published" in trainer(f"{RUN} --name tuned --replace", code=3)
     assert trainer.facts("gate runs/tuned/report.json", code=3)["outcome"] == "INSUFFICIENT"
 
 
@@ -129,7 +129,25 @@ def test_a_file_of_settings_says_what_flags_say_and_flags_win(trainer: Trainer) 
         == "HOLD"
     )
     (trainer.folder / "tune.toml").write_text("learning_rat = 1")
-    assert "learning-rat" in trainer("run --config tune.toml", code=2)
+    assert "tune.toml has no use for learning_rat: is learning_rate meant?" in trainer("run --config tune.toml", code=2)
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("run --data data --format beir --epoch 1", "there is no --epoch: is --epochs meant?"),
+        ("run --data data --format beir --epoch=1", "there is no --epoch: is --epochs meant?"),
+        ("inspect data --formt beir", "there is no --formt: is --format meant?"),
+        ("inspct data", "there is no command inspct: is inspect meant?"),
+        ("run --data data --format beir --name my!model", "use 1 to 64 letters, digits, '.', '_' and '-'"),
+        ("send data --format beir --url 127.0.0.1:8080", "write http:// in front: http://127.0.0.1:8080"),
+        ("run --data data --format beir --reload 127.0.0.1:8080", "write http:// in front: http://127.0.0.1:8080"),
+        ("run --data data --format beir --learning-rate 5", "--learning-rate"),
+    ],
+)
+def test_mistakes_are_answered_with_what_is_meant(trainer: Trainer, command: str, words: str) -> None:
+    assert words in trainer(command, code=2)
+    assert not (trainer.folder / "runs").exists()
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ def main(arguments: list[str]) -> int:
     from pydantic import ValidationError  # noqa: PLC0415
     from pydantic_settings import get_subcommand  # noqa: PLC0415
 
+    from trainer import flags  # noqa: PLC0415
     from trainer.commands import Command, Trainer  # noqa: PLC0415
     from trainer.errors import BadData, Interrupted, TrainerError  # noqa: PLC0415
     from trainer.progress import prepare  # noqa: PLC0415
@@ -29,16 +30,12 @@ def main(arguments: list[str]) -> int:
         try:
             # The libraries print progress to standard output, which is the answer's alone.
             with redirect_stdout(sys.stderr if arguments and "--help" not in arguments else sys.stdout):
+                flags.check(Trainer, arguments)
                 command = get_subcommand(Trainer(_cli_parse_args=arguments), cli_exit_on_error=True)
                 assert isinstance(command, Command)  # noqa: S101
                 answer = command.answer()
         except ValidationError as error:
-            wrong = "\n".join(
-                f"  --{'-'.join(str(part) for part in problem['loc'][1:]) or 'flags'}: {problem['msg']}".replace(
-                    "_", "-"
-                )
-                for problem in error.errors()
-            )
+            wrong = "\n".join(map(flags.said, error.errors()))
             raise BadData(f"these settings cannot be used:\n{wrong}\nsee --help") from error
     except KeyboardInterrupt:
         print("stopped: go on with --resume", file=sys.stderr)

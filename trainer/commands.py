@@ -10,10 +10,11 @@ import tomllib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 from pydantic_settings import BaseSettings, CliPositionalArg, CliSubCommand, SettingsConfigDict
 from sentence_transformers import SentenceTransformer
 
@@ -36,6 +37,16 @@ _FORGOTTEN = Thresholds.model_fields["max_general_loss"]
 _WORK = Path("runs")
 _ADMIN_KEY = "its key; none: INSTAR_ADMIN_KEY of the environment, which nobody else on this machine can see"
 _T = TypeVar("_T", bound=BaseModel)
+
+
+def _address(url: str | None) -> str | None:
+    """Raises BadData for an address without a scheme, which no client can use."""
+    if url is not None and "://" not in url:
+        raise BadData(f"{url} is no URL: write http:// in front: http://{url}")
+    return url
+
+
+Address = Annotated[str, AfterValidator(_address)]
 
 
 @dataclass(frozen=True)
@@ -331,7 +342,7 @@ class Send(_Splitting):
     """Give a service the judged test questions, by which it judges every reload."""
 
     data: CliPositionalArg[str] = Field(description="file or folder, or the URL of DocsGPT's PostgreSQL")
-    url: str = Field(description="URL of the service, whose documents have the same ids")
+    url: Address = Field(description="URL of the service, whose documents have the same ids")
     collection: str = Field("default", description="collection of the documents there")
     admin_key: str | None = Field(None, description=_ADMIN_KEY)
 
@@ -364,7 +375,7 @@ class Run(_Reading, _Remembering, _Signing, _Publishing, Recipe, Thresholds):
     zip: bool = Field(False, description="also as a zip")
     work: Path | None = Field(None, description="folder of the run; none: one below runs/")
     resume: bool = Field(False, description="go on where the last run with these settings stopped")
-    reload: str | None = Field(None, description="URL of a service that is to go over to a promoted package")
+    reload: Address | None = Field(None, description="URL of a service that is to go over to a promoted package")
     admin_key: str | None = Field(None, description=_ADMIN_KEY)
 
     @model_validator(mode="before")
@@ -376,7 +387,13 @@ class Run(_Reading, _Remembering, _Signing, _Publishing, Recipe, Thresholds):
             content = tomllib.loads(Path(given["config"]).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise BadData(f"{given['config']} cannot be read ({error}): mend it, or give flags") from error
-        return {key.replace("-", "_"): value for key, value in content.items()} | given
+        content = {key.replace("-", "_"): value for key, value in content.items()}
+        for key in content:
+            if key not in cls.model_fields:
+                near = get_close_matches(key, cls.model_fields, 1)
+                meant = f": is {near[0]} meant?" if near else ": see run --help"
+                raise BadData(f"{given['config']} has no use for {key}{meant}")
+        return content | given
 
     def answer(self) -> Answer:
         # Before anything that takes long.
