@@ -35,6 +35,11 @@ class Settings(BaseSettings):
         description="addresses and networks of proxies whose `X-Forwarded-For` and `-Proto` are believed, as JSON:"
         ' `["10.0.0.0/8"]`',
     )
+    root_path: str = Field(
+        "",
+        pattern=r"^(/[^/?#\s]+)*$",
+        description="path under which a proxy publishes the service and which it takes off, such as `/instar`",
+    )
     data_dir: Path = Field(Path("data"), description="folder of the corpus, vectors and kept checkpoints")
     checkpoints_dir: Path = Field(Path("checkpoints"), description="folder in which checkpoints are looked up by name")
     model: str = Field("all-MiniLM-L6-v2", description="checkpoint of the very first start; later ones come by reload")

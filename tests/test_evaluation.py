@@ -5,11 +5,13 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformer
 from transformers import AutoTokenizer
 
 from tests import checkpoints, judged
-from trainer import evaluation, ranked, reduction
+from trainer import bm25, evaluation, ranked, reduction
 from trainer.data.dataset import Dataset, Document, Judgement
 from trainer.errors import BadData
 from trainer.evaluation import NDCG, PAIRS, Report
@@ -70,6 +72,29 @@ def test_a_perfect_and_an_inverted_ranking_are_told_apart() -> None:
     assert (report.scores["base"][PAIRS].value, report.scores["tuned"][PAIRS].value) == (0, 1)
     assert (report.wins, report.losses, report.ties) == (2, 0, 0)
     assert report.differences[NDCG].value == pytest.approx(1 - report.scores["base"][NDCG].value)
+
+
+def test_the_base_with_words_beside_it_is_measured_too() -> None:
+    passing_over: dict[str, list[float]] = {
+        "good one": [0.5, 0, 1],
+        "bad one": [0, 0, 1],
+        "good two": [0, 0.5, 1],
+        "bad two": [0, 0, 1],
+    }
+    base = Fake(AXES | passing_over | {"other": [0.6, 0.6, 0.5]})
+    report = compare(base, PERFECT)
+    assert report.scores["base"][NDCG].value < 0.65
+    assert report.scores["hybrid"][NDCG].value == report.scores["tuned"][NDCG].value == 1
+    assert report.gains_over_words["hybrid"].value == 0
+    assert "The base in mode hybrid" in report.table()
+
+
+@given(st.lists(st.text("abc ", max_size=12), min_size=1, max_size=6), st.text("abcd ", max_size=12))
+def test_coverages_are_shares(passages: list[str], query: str) -> None:
+    corpus = {str(number): Document(f"{passage} word") for number, passage in enumerate(passages)}
+    coverages = bm25.score(Dataset({"q": query}, corpus, (), {}), ["q"]).coverages()
+    assert coverages.shape == (1, len(passages))
+    assert ((coverages >= 0) & (coverages <= 1)).all()
 
 
 def test_documents_that_nobody_judged_are_ranked_too() -> None:

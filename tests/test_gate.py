@@ -19,7 +19,9 @@ def report(**changed: Any) -> Report:
         "test_queries": 80,
         "clusters": 60,
         "documents": 500,
-        "scores": {name: {NDCG: Estimate(value=0.5, low=0.4, high=0.6)} for name in ("base", "tuned", "bm25")},
+        "scores": {
+            name: {NDCG: Estimate(value=0.5, low=0.4, high=0.6)} for name in ("base", "tuned", "bm25", "hybrid")
+        },
         "differences": {NDCG: Difference(**gain)},
         "wins": 20,
         "losses": 10,

@@ -3,6 +3,7 @@
 import gzip
 import json
 import zlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -126,3 +127,16 @@ def test_the_address_itself_leads_somewhere(server: Server) -> None:
     assert about["service"] == "Instar"
     for path in (about["documentation"], about["openapi"], about["ready"], about["info"]):
         assert server.client.get(path).status_code == 200
+
+
+def test_behind_a_prefix_of_a_proxy_all_links_have_it(tmp_path: Path, tiny_checkpoints: Path) -> None:
+    server = Server(tmp_path, MODEL="one", ROOT_PATH="/instar")
+    server.checkpoints.symlink_to(tiny_checkpoints)
+    with server:
+        assert "'/instar/openapi.json'" in server.client.get("/docs").text
+        assert server.get("/openapi.json")["servers"][0]["url"] == "/instar"
+        assert server.get("/")["documentation"] == "/instar/docs"
+        reload = server.client.post("/admin/reload", json={"model": "one"})
+        job = reload.json()["id"]
+        assert reload.headers["Location"] == f"/instar/admin/jobs/{job}"
+        assert server.wait_for_job(job)["state"] == "done"

@@ -32,8 +32,9 @@ def full(text: str = "where is it?") -> Report:
     estimate = Estimate(value=0.5, low=0.4, high=0.6)
     lines = [Line(document="d1", text=text, judged="good"), Line(document="d2", text="other", judged="bad")]
     facts: dict[str, Any] = {
-        "scores": {name: {NDCG: estimate, PAIRS: estimate} for name in ("base", "tuned", "bm25")},
+        "scores": {name: {NDCG: estimate, PAIRS: estimate} for name in ("base", "tuned", "bm25", "hybrid")},
         "differences": {NDCG: difference, PAIRS: difference},
+        "gains_over_words": {"bm25": difference, "hybrid": difference},
         "reductions": [Reduction(base_k=10, recall=0.7, tuned_k=6, tokens_saved=321.0)],
         "queries": [query(0, 0.9, 0.1, text), query(1, 0.5, 0.5), query(2, 0.0, 1.0)],
         "examples": [Example(query="q0", text=text, before=lines, after=lines[::-1])],
@@ -106,12 +107,16 @@ def test_no_savings_are_claimed_of_what_the_test_cannot_show(tmp_path: Path) -> 
     assert "tokens less" in report.table()
 
 
-def test_it_says_when_words_alone_do_as_well(tmp_path: Path) -> None:
+def test_it_says_what_does_as_well_without_training(tmp_path: Path) -> None:
     report = full()
-    assert "Words alone (BM25) rank as well as the tuned model" in page(report, tmp_path)
-    worse = Estimate(value=0.39, low=0.3, high=0.45)
-    scores = report.scores | {"bm25": {NDCG: worse, PAIRS: worse}}
-    assert "Words alone" not in report.model_copy(update={"scores": scores}).table()
+    assert "as well as the tuned model" not in report.table()
+    none = Difference(value=0.01, low=-0.02, high=0.04, p=0.4, detectable=0.04)
+    for name, words in (("bm25", "Words alone (BM25) rank"), ("hybrid", "The base in mode hybrid")):
+        gains = report.gains_over_words | {name: none}
+        as_well = report.model_copy(update={"gains_over_words": gains})
+        assert as_well.table().count("as well as the tuned model") == 1
+        assert words in as_well.table()
+        assert words in page(as_well, tmp_path)
 
 
 def test_every_query_has_its_mark_in_the_plots_and_its_row(tmp_path: Path) -> None:

@@ -5,21 +5,46 @@ any language with spaces.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import bm25s
 import numpy as np
+from numpy.typing import NDArray
 
 from trainer.data.dataset import Dataset
-from trainer.ranked import Ranked, by_scores
+
+# For a query without words.
+_LEAST = np.float32(1e-9)
 
 
-def rank(dataset: Dataset, queries: Sequence[str]) -> Ranked:
-    """Rank the whole corpus for each of `queries`."""
+@dataclass(frozen=True)
+class Words:
+    """Scores (queries, all documents by id), 0 or more; the most (queries,) that a document could score, over 0."""
+
+    scores: NDArray[np.float32]
+    most: NDArray[np.float32]
+
+    def coverages(self) -> NDArray[np.float32]:
+        """Scores as shares of the most that there could be, in [0, 1], as `service.fusion` weighs them."""
+        return self.scores / self.most[:, None]
+
+
+def score(dataset: Dataset, queries: Sequence[str]) -> Words:
+    """Score the whole corpus for each of `queries`."""
     corpus = bm25s.tokenize(dataset.passages(sorted(dataset.corpus)), stopwords=None, show_progress=False)
     index = bm25s.BM25()
     index.index(corpus, show_progress=False)
     asked = bm25s.tokenize(
         [dataset.queries[query] for query in queries], stopwords=None, return_ids=False, show_progress=False
     )
-    scores = np.stack([index.get_scores([word for word in words if word in corpus.vocab]) for words in asked])
-    return by_scores(scores, dataset, queries)
+    scores = np.zeros((len(queries), len(corpus.ids)), np.float32)
+    for row, words in zip(scores, asked, strict=True):
+        # A query may have no word of the corpus, which bm25s cannot score.
+        if known := [word for word in words if word in corpus.vocab]:
+            row[:] = index.get_scores(known)
+    having = np.bincount([word for ids in corpus.ids for word in set(ids)], minlength=len(corpus.vocab))
+    # A text that has a word without end scores its inverse frequency.
+    rarity = np.log1p((len(corpus.ids) - having + 0.5) / (having + 0.5))
+    nowhere = np.log1p(2 * len(corpus.ids) + 1)
+    most = [sum(rarity[corpus.vocab[word]] if word in corpus.vocab else nowhere for word in words) for words in asked]
+    return Words(scores, np.maximum(np.array(most, np.float32), _LEAST))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
+from service.fusion import WEIGHTS
 from trainer.data.dataset import Dataset
 
 Vectors = NDArray[np.float32]
@@ -51,12 +52,20 @@ def embed(model: SentenceTransformer, dataset: Dataset, queries: Sequence[str], 
     )
 
 
-def by_cosine(embedded: Embedded, dataset: Dataset, queries: Sequence[str]) -> Ranked:
-    """Rank the whole corpus for each of `queries`, whose vectors are in their order."""
+def by_cosine(
+    embedded: Embedded, dataset: Dataset, queries: Sequence[str], *, coverages: Vectors | None = None
+) -> Ranked:
+    """Rank the whole corpus for each of `queries`, whose vectors are in their order.
+
+    With `coverages` (queries, documents) as the service's mode `hybrid` does by default, by cosine and words together.
+    """
+    weights = WEIGHTS["score"]
     found: dict[str, Sequence[str]] = {}
     ranks: dict[str, Mapping[str, int]] = {}
     for start in range(0, len(queries), _CHUNK):
         scores = embedded.queries[start : start + _CHUNK] @ embedded.documents.T
+        if coverages is not None:
+            scores = weights.dense * scores + weights.keyword * coverages[start : start + _CHUNK]
         part = by_scores(scores, dataset, queries[start : start + _CHUNK])
         found |= part.found
         ranks |= part.ranks

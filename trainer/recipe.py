@@ -54,7 +54,9 @@ class Recipe(BaseModel):
     epochs: int | None = Field(None, ge=1, description="none: 3 to 10, the more the less data there is")
     patience: int = Field(2, ge=1, description="evaluations on dev without a gain before training stops")
     batch_size: int | None = Field(None, ge=2, description="rows in a batch; none: by the number of rows")
-    learning_rate: float | None = Field(None, gt=0, lt=1, description="none: 2e-5, with lora 2e-4, with query-adapter 1e-3")
+    learning_rate: float | None = Field(
+        None, gt=0, lt=1, description="none: 2e-5, with lora 2e-4, with query-adapter 1e-3"
+    )
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the learning rate rises")
     dropout: float | None = Field(
         0.0, ge=0, lt=1, description="while training; none: the base's own, which takes a third of the time on a CPU"

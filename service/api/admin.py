@@ -163,7 +163,7 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
         """
         core.require_ready()
         job = await core.reloads.start(request.model, force=request.force, shadow=request.shadow, by=by)
-        response.headers["Location"] = f"/admin/jobs/{job.id}"
+        response.headers["Location"] = f"{core.settings.root_path}/admin/jobs/{job.id}"
         return job
 
     @router.post(

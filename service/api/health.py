@@ -140,7 +140,15 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     @router.get("/", summary="What this is", responses={200: success("What this is.", _ABOUT)})
     async def about() -> About:
         """What this service is, and where its documentation is; for whoever opens its address in a browser."""
-        return _ABOUT
+        here = core.settings.root_path
+        return About(
+            service="Instar",
+            version=__version__,
+            documentation=f"{here}/docs",
+            openapi=f"{here}/openapi.json",
+            ready=f"{here}/ready",
+            info=f"{here}/info",
+        )
 
     @router.get(
         "/health",

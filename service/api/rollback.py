@@ -117,7 +117,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             return (await core.activation.rollback(target, by)).record
         job = await core.reloads.start(target.model, force=True, by=by)
         response.status_code = 202
-        response.headers["Location"] = f"/admin/jobs/{job.id}"
+        response.headers["Location"] = f"{core.settings.root_path}/admin/jobs/{job.id}"
         return job
 
     @router.get(

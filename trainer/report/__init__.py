@@ -4,7 +4,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from trainer.evaluation import NDCG, WORDS_DO_AS_WELL, Report
+from trainer.evaluation import NDCG, Report
 from trainer.gate import Verdict
 from trainer.report import plots
 
@@ -31,7 +31,7 @@ def page(report: Report, verdict: Verdict) -> str:
         verdict=verdict,
         gain=report.differences[NDCG],
         reductions=report.savings(enough=verdict.outcome != "INSUFFICIENT"),
-        advice=WORDS_DO_AS_WELL if report.words_do_as_well else "",
+        advice=report.without_training,
         recall_plot=plots.recall_by_k(report.recall_by_k),
         rank_plot=plots.ranks(report.queries),
         change_plot=plots.changes(report.queries),
