@@ -145,10 +145,11 @@ class Core:
     async def start(self) -> None:
         """Bring back what was active, and return when it answers."""
         self.scheduler.start()
+        self.encoding.answering = False
         await self.startup.run(self.settings.model, self.reloads.unfinished())
         if self.settings.sample:
             await self._add_sample()
-        self.ready = self.activation.answering = True
+        self.ready = self.activation.answering = self.encoding.answering = True
         await self.reloads.resume()
 
     async def _add_sample(self) -> None:

@@ -31,6 +31,8 @@ class Encoding:
         self._scheduler = scheduler
         self._spend = spend
         self._tracing = tracing or Tracing()
+        # Before queries come, bulk has nobody to make way for, and must not starve beside what else the machine does.
+        self.answering = True
         self._threads = ThreadPoolExecutor(TOKENIZING_THREADS, thread_name_prefix="instar-tokenizer")
 
     def close(self) -> None:
@@ -64,7 +66,7 @@ class Encoding:
 
         Raises Overloaded if too much waits already; `patient` callers wait for room instead.
         """
-        chosen = lane or self._scheduler.lane_for(items)
+        chosen = (lane or self._scheduler.lane_for(items)) if self.answering else "interactive"
         tokens = sum(item.tokens for item in items)
         about: dict[str, str | int] = {
             "instar.model": encoder.checkpoint.id,

@@ -17,7 +17,7 @@ from service.encoder.configuration import Configuration
 from service.encoder.encoder import Encoder
 from service.encoder.engine import Unsuitable
 from service.encoder.engines import CALIBRATED, Engines
-from service.encoder.priority import Runs, at_once, mostly_at_lowest_priority
+from service.encoder.priority import Priorities, Runs, at_once, mostly_at_lowest_priority
 from service.encoder.trial import Line, Trial
 from service.encoder.verdict import Rejection, Verdict, Verdicts
 from service.errors import CheckpointRefused
@@ -100,7 +100,7 @@ class Encoders:
         self._verdicts.keep(checkpoint, verdict.begun())
         encoder = Encoder(checkpoint)
         if verdict.configuration is not None:
-            encoder.rely_on(self._engines.make(encoder, verdict.configuration, at_own_priority))
+            encoder.rely_on(self._engines.make(encoder, verdict.configuration, Priorities(own=at_own_priority)))
         self._verdicts.keep(checkpoint, verdict)
         if verdict.rejections:
             encoder.warnings.append(f"{checkpoint.id} is computed by {encoder.engine} because {verdict.because}")

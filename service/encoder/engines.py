@@ -13,7 +13,7 @@ from service.encoder.encoder import Encoder
 from service.encoder.engine import Engine, Padded, Unsuitable
 from service.encoder.int8 import DYNAMIC, Int8, compressed, quantised
 from service.encoder.openvino_engine import Conversions, OpenVino, Rows, convert
-from service.encoder.priority import Runs, at_once
+from service.encoder.priority import Priorities
 from service.encoder.torch_engine import TorchBf16
 from service.settings import EngineChoice
 
@@ -21,6 +21,7 @@ from service.settings import EngineChoice
 CALIBRATED, _LEAST_CALIBRATED = 300, 100
 # The beginning of every third of them is as short as a question.
 _BEGINNING, _BEGINNINGS = 48, 3
+_PRIORITIES = Priorities()
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Engines:
                 )
                 self._kept(encoder, configuration, "int8-weights", lambda: compressed(model))
 
-    def make(self, encoder: Encoder, configuration: Configuration, at_own_priority: Runs = at_once) -> Engine:
+    def make(self, encoder: Encoder, configuration: Configuration, priorities: Priorities = _PRIORITIES) -> Engine:
         """The engine of `encoder`, out of what `convert` has kept; raises Unsuitable if it cannot be made."""
         modules = encoder.convertible()
         if configuration.engine == "torch bf16":
@@ -70,7 +71,7 @@ class Engines:
 
         def compiled(name: str, options: Mapping[str, Any] | None = None) -> Engine:
             model = self._kept(encoder, configuration, name, None)
-            engine = OpenVino(model, self.processors, at_own_priority, options, streams=configuration.streams)
+            engine = OpenVino(model, self.processors, priorities, options, streams=configuration.streams)
             return packing.Packing(engine, modules) if configuration.form == "sequences" else engine
 
         if configuration.precision == "int8":

@@ -24,7 +24,7 @@ from transformers import PreTrainedModel
 from service.encoder import attention
 from service.encoder.configuration import Streams
 from service.encoder.engine import ROUNDED, Padded, Share, Unsuitable, Vectors
-from service.encoder.priority import Runs, at_lowest_priority, at_once
+from service.encoder.priority import Priorities
 from service.kept import Kept
 
 # Without that package, a requirement of OpenVINO's, nothing is reported to OpenVINO's makers at import and conversion.
@@ -38,6 +38,7 @@ from openvino.frontend import (  # noqa: E402
 )
 
 _MODEL = "model.xml"
+_PRIORITIES = Priorities()
 # What tracing and conversion raise at models that are not made for them.
 _FAILURES = (
     GeneralFailure,
@@ -63,14 +64,14 @@ class OpenVino:
         self,
         model: Any,
         processors: int,
-        at_own_priority: Runs = at_once,
+        priorities: Priorities = _PRIORITIES,
         options: Mapping[str, Any] | None = None,
         *,
         streams: Streams = "several",
     ) -> None:
         """Compile, with `options` of the plugin besides; raises Unsuitable if OpenVINO cannot.
 
-        `at_own_priority` runs what needs threads of the priority of the process.
+        The spare share is compiled beside whoever goes on, and its first batch waits for that.
         """
         core = openvino.Core()
         bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -81,11 +82,12 @@ class OpenVino:
         apart = together | {"NUM_STREAMS": width}
         # Those of normal priority first: threads that all share must not get the lowest.
         self._requests: dict[Share, SimpleQueue[Any]] = {
-            "whole": at_own_priority(partial(_compiled, core, model, together, 1)),
-            "single": at_own_priority(partial(_compiled, core, model, apart, width)),
-            # The threads that it computes on are started here, and inherit the priority.
-            "spare": at_lowest_priority(partial(_compiled, core, model, apart, width)),
+            "whole": priorities.own(partial(_compiled, core, model, together, 1)),
+            "single": priorities.own(partial(_compiled, core, model, apart, width)),
         }
+        # The threads that it computes on are started here, and inherit the priority. Beside a busy neighbour that takes
+        # minutes, in which questions are answered already.
+        self._spare = priorities.lowest(partial(_compiled, core, model, apart, width))
 
     def part(self, tokens: int) -> int:  # noqa: ARG002
         """There is one."""
@@ -97,7 +99,7 @@ class OpenVino:
 
     def infer(self, tensors: Mapping[str, NDArray[np.int64]], share: Share) -> Vectors:
         """The model's output; waits while as many batches are under way as can be computed at a time."""
-        requests = self._requests[share]
+        requests = self._spare.result() if share == "spare" else self._requests[share]
         request = requests.get()
         try:
             found = request.infer(tensors, share_inputs=True)

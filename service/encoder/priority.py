@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
@@ -18,6 +19,12 @@ class Runs(Protocol):
     """Runs a function on some thread, and returns or raises what it does."""
 
     def __call__(self, function: Callable[[], _T], /) -> _T: ...
+
+
+class Begins(Protocol):
+    """Begins a function on some thread, and answers what it will return or raise."""
+
+    def __call__(self, function: Callable[[], _T], /) -> "Future[_T]": ...
 
 
 def at_once(function: Callable[[], _T], /) -> _T:
@@ -40,9 +47,28 @@ def lower_priority() -> None:
             os.setpriority(os.PRIO_PROCESS, thread, _LOWEST)
 
 
+def begun_at_once(function: Callable[[], _T], /) -> "Future[_T]":
+    """What `function` returns or raises on this thread."""
+    outcome: Future[_T] = Future()
+    _settle(outcome, function)
+    return outcome
+
+
+def begun_at_lowest_priority(function: Callable[[], _T], /) -> "Future[_T]":
+    """What `function` will return or raise; it is computed on a thread of its own, of the lowest priority."""
+    outcome: Future[_T] = Future()
+
+    def work() -> None:
+        lower_priority()
+        _settle(outcome, function)
+
+    threading.Thread(target=work, name="instar-lowest").start()
+    return outcome
+
+
 def at_lowest_priority(function: Callable[[], _T], /) -> _T:
     """What `function` returns or raises, computed on a thread of its own, of the lowest priority."""
-    return mostly_at_lowest_priority(lambda _: function())
+    return begun_at_lowest_priority(function).result()
 
 
 def mostly_at_lowest_priority(function: Callable[[Runs], _T], /) -> _T:
@@ -77,3 +103,15 @@ def _settle(outcome: "Future[_T]", function: Callable[[], _T]) -> None:
     # It belongs to whoever waits for the outcome.
     except BaseException as error:
         outcome.set_exception(error)
+
+
+@dataclass(frozen=True, slots=True)
+class Priorities:
+    """Where an engine starts its threads: at the priority of the process, and at the lowest."""
+
+    own: Runs = at_once
+    lowest: Begins = begun_at_lowest_priority
+
+
+# For a process that does nothing else, and has one priority.
+ALIKE = Priorities(lowest=begun_at_once)

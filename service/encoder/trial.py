@@ -18,6 +18,7 @@ from service.encoder.configuration import Configuration
 from service.encoder.encoder import Encoder, Prepared, Side
 from service.encoder.engine import SHARES, Unsuitable, Vectors
 from service.encoder.engines import Engines
+from service.encoder.priority import ALIKE
 from service.encoder.verdict import Rejection
 from service.errors import CheckpointRefused, EncodingFailed
 from service.forks import Say
@@ -102,7 +103,7 @@ class Trial:
         reached("trial.convert")
         self.engines.convert(encoder, configuration, self.texts)
         reached("trial.compile")
-        engine = self.engines.make(encoder, configuration)
+        engine = self.engines.make(encoder, configuration, ALIKE)
         reached("trial.compare")
         encoder.use(engine)
         try:
