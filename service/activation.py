@@ -81,7 +81,6 @@ class Activation:
         self._reached = reached
         self._doomed: list[int] = []
         # Whether the start is over.
-        self.answering = False
 
     def open_index(self, fingerprint: str, dimensions: int) -> Index:
         """The index of that document fingerprint: the one in memory, else one that is still to be loaded."""
@@ -268,7 +267,7 @@ class Activation:
         given_up = threading.Event()
         work = partial(build, *arguments, given_up.is_set)
         try:
-            if self.answering:
+            if self._encoding.answering:
                 return await asyncio.to_thread(at_lowest_priority, work)
             return await asyncio.to_thread(work)
         finally:

@@ -149,7 +149,7 @@ class Core:
         await self.startup.run(self.settings.model, self.reloads.unfinished())
         if self.settings.sample:
             await self._add_sample()
-        self.ready = self.activation.answering = self.encoding.answering = True
+        self.ready = self.encoding.answering = True
         await self.reloads.resume()
 
     async def _add_sample(self) -> None:

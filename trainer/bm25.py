@@ -6,6 +6,7 @@ any language with spaces.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log1p
 
 import bm25s
 import numpy as np
@@ -43,8 +44,11 @@ def score(dataset: Dataset, queries: Sequence[str]) -> Words:
         if known := [word for word in words if word in corpus.vocab]:
             row[:] = index.get_scores(known)
     having = np.bincount([word for ids in corpus.ids for word in set(ids)], minlength=len(corpus.vocab))
-    # A text that has a word without end scores its inverse frequency.
-    rarity = np.log1p((len(corpus.ids) - having + 0.5) / (having + 0.5))
-    nowhere = np.log1p(2 * len(corpus.ids) + 1)
-    most = [sum(rarity[corpus.vocab[word]] if word in corpus.vocab else nowhere for word in words) for words in asked]
+
+    def rarity(word: str) -> float:
+        """The inverse frequency of a word, which a text scores that has it without end."""
+        texts = int(having[corpus.vocab[word]]) if word in corpus.vocab else 0
+        return log1p((len(corpus.ids) - texts + 0.5) / (texts + 0.5))
+
+    most = [sum(map(rarity, words)) for words in asked]
     return Words(scores, np.maximum(np.array(most, np.float32), _LEAST))

@@ -90,14 +90,6 @@ class Info(TypedDict):
     tokenization_workers: Annotated[int, Field(description="threads that tokenize")]
 
 
-_ABOUT: About = {
-    "service": "Instar",
-    "version": __version__,
-    "documentation": "/docs",
-    "openapi": "/openapi.json",
-    "ready": "/ready",
-    "info": "/info",
-}
 _INFO = {
     "version": __version__,
     "model": "all-MiniLM-L6-v2@386118f074db",
@@ -137,18 +129,10 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     """The routes of those who watch the service."""
     router = APIRouter(tags=["health"], responses=failing(OURS, contract.FAULT))
 
-    @router.get("/", summary="What this is", responses={200: success("What this is.", _ABOUT)})
+    @router.get("/", summary="What this is", responses={200: success("What this is.", _about(""))})
     async def about() -> About:
         """What this service is, and where its documentation is; for whoever opens its address in a browser."""
-        here = core.settings.root_path
-        return About(
-            service="Instar",
-            version=__version__,
-            documentation=f"{here}/docs",
-            openapi=f"{here}/openapi.json",
-            ready=f"{here}/ready",
-            info=f"{here}/info",
-        )
+        return _about(core.settings.root_path)
 
     @router.get(
         "/health",
@@ -231,3 +215,14 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         return Response(generate_latest(core.telemetry.registry), media_type=CONTENT_TYPE_LATEST)
 
     return router
+
+
+def _about(root_path: str) -> About:
+    return About(
+        service="Instar",
+        version=__version__,
+        documentation=f"{root_path}/docs",
+        openapi=f"{root_path}/openapi.json",
+        ready=f"{root_path}/ready",
+        info=f"{root_path}/info",
+    )

@@ -21,7 +21,6 @@ from service.settings import EngineChoice
 CALIBRATED, _LEAST_CALIBRATED = 300, 100
 # The beginning of every third of them is as short as a question.
 _BEGINNING, _BEGINNINGS = 48, 3
-_PRIORITIES = Priorities()
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Engines:
                 )
                 self._kept(encoder, configuration, "int8-weights", lambda: compressed(model))
 
-    def make(self, encoder: Encoder, configuration: Configuration, priorities: Priorities = _PRIORITIES) -> Engine:
+    def make(self, encoder: Encoder, configuration: Configuration, priorities: Priorities) -> Engine:
         """The engine of `encoder`, out of what `convert` has kept; raises Unsuitable if it cannot be made."""
         modules = encoder.convertible()
         if configuration.engine == "torch bf16":

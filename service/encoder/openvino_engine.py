@@ -38,7 +38,6 @@ from openvino.frontend import (  # noqa: E402
 )
 
 _MODEL = "model.xml"
-_PRIORITIES = Priorities()
 # What tracing and conversion raise at models that are not made for them.
 _FAILURES = (
     GeneralFailure,
@@ -64,14 +63,14 @@ class OpenVino:
         self,
         model: Any,
         processors: int,
-        priorities: Priorities = _PRIORITIES,
+        priorities: Priorities,
         options: Mapping[str, Any] | None = None,
         *,
         streams: Streams = "several",
     ) -> None:
         """Compile, with `options` of the plugin besides; raises Unsuitable if OpenVINO cannot.
 
-        The spare share is compiled beside whoever goes on, and its first batch waits for that.
+        `priorities` are where the threads of its shares are started.
         """
         core = openvino.Core()
         bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -84,10 +83,9 @@ class OpenVino:
         self._requests: dict[Share, SimpleQueue[Any]] = {
             "whole": priorities.own(partial(_compiled, core, model, together, 1)),
             "single": priorities.own(partial(_compiled, core, model, apart, width)),
+            # The threads that it computes on are started here, and inherit the priority.
+            "spare": priorities.lowest(partial(_compiled, core, model, apart, width)),
         }
-        # The threads that it computes on are started here, and inherit the priority. Beside a busy neighbour that takes
-        # minutes, in which questions are answered already.
-        self._spare = priorities.lowest(partial(_compiled, core, model, apart, width))
 
     def part(self, tokens: int) -> int:  # noqa: ARG002
         """There is one."""
@@ -99,7 +97,7 @@ class OpenVino:
 
     def infer(self, tensors: Mapping[str, NDArray[np.int64]], share: Share) -> Vectors:
         """The model's output; waits while as many batches are under way as can be computed at a time."""
-        requests = self._spare.result() if share == "spare" else self._requests[share]
+        requests = self._requests[share]
         request = requests.get()
         try:
             found = request.infer(tensors, share_inputs=True)

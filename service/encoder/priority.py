@@ -21,12 +21,6 @@ class Runs(Protocol):
     def __call__(self, function: Callable[[], _T], /) -> _T: ...
 
 
-class Begins(Protocol):
-    """Begins a function on some thread, and answers what it will return or raise."""
-
-    def __call__(self, function: Callable[[], _T], /) -> "Future[_T]": ...
-
-
 def at_once(function: Callable[[], _T], /) -> _T:
     """Run `function` on this thread."""
     return function()
@@ -47,28 +41,9 @@ def lower_priority() -> None:
             os.setpriority(os.PRIO_PROCESS, thread, _LOWEST)
 
 
-def begun_at_once(function: Callable[[], _T], /) -> "Future[_T]":
-    """What `function` returns or raises on this thread."""
-    outcome: Future[_T] = Future()
-    _settle(outcome, function)
-    return outcome
-
-
-def begun_at_lowest_priority(function: Callable[[], _T], /) -> "Future[_T]":
-    """What `function` will return or raise; it is computed on a thread of its own, of the lowest priority."""
-    outcome: Future[_T] = Future()
-
-    def work() -> None:
-        lower_priority()
-        _settle(outcome, function)
-
-    threading.Thread(target=work, name="instar-lowest").start()
-    return outcome
-
-
 def at_lowest_priority(function: Callable[[], _T], /) -> _T:
     """What `function` returns or raises, computed on a thread of its own, of the lowest priority."""
-    return begun_at_lowest_priority(function).result()
+    return mostly_at_lowest_priority(lambda _: function())
 
 
 def mostly_at_lowest_priority(function: Callable[[Runs], _T], /) -> _T:
@@ -110,8 +85,8 @@ class Priorities:
     """Where an engine starts its threads: at the priority of the process, and at the lowest."""
 
     own: Runs = at_once
-    lowest: Begins = begun_at_lowest_priority
+    lowest: Runs = at_lowest_priority
 
 
 # For a process that does nothing else, and has one priority.
-ALIKE = Priorities(lowest=begun_at_once)
+ALIKE = Priorities(lowest=at_once)
