@@ -6,6 +6,7 @@ tokenized once, on arrival, so that batches can be formed by their true length, 
 compute what comes before the routes.
 """
 
+import functools
 import logging
 import threading
 from collections.abc import Sequence
@@ -101,8 +102,10 @@ class Encoder:
         }
         plain = [side for side in _SIDES if self._padding[side] is not None]
         self._cut: dict[Side | None, Direction] = {side: self._first(side).tokenizer.truncation_side for side in plain}
+        # A copy has all of the vocabulary, so sides that are cut alike share one.
+        truncating = functools.cache(_truncating)
         self._tokenizers = {
-            (side, direction): _truncating(self._first(side).tokenizer, self._limit(side), direction)
+            (side, direction): truncating(self._first(side).tokenizer, self._limit(side), direction)
             for side in plain
             for direction in _DIRECTIONS
         }
