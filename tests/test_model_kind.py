@@ -103,9 +103,10 @@ def test_a_plain_folder_is_pooled_as_sentence_transformers_does_and_everybody_is
     expected = SentenceTransformer(str(folder), device="cpu").encode("a text", normalize_embeddings=True)
     job = tiny_server.reload("plain")
     assert job["state"] == "done"
-    (warning,) = job["warnings"]
+    warning, unjudged = job["warnings"]
+    assert "there are no judgements" in unjudged
     assert "has no modules.json, so it is pooled as sentence-transformers does by default (mean)" in warning
-    assert tiny_server.get("/info")["warnings"] == [warning]
+    assert tiny_server.get("/info")["warnings"] == [warning, unjudged]
     assert [line for line in tiny_server.output if "has no modules.json" in line]
     np.testing.assert_allclose(tiny_server.post("/embed", {"inputs": "a text"})[0], expected, atol=1e-5)
 

@@ -155,7 +155,19 @@ def test_files_that_hold_no_such_key_are_said_so(tmp_path: Path, capsys: pytest.
         with pytest.raises(KeyUnusable, match="openssl genpkey"):
             Signer(tmp_path / name)
     checkpoints.tiny(tmp_path / "source")
-    code = main(["package", str(tmp_path / "source"), "--name", "x", "--sign-with", str(rsa), "--out", str(tmp_path)])
+    code = main(
+        [
+            "package",
+            str(tmp_path / "source"),
+            "--name",
+            "x",
+            "--sign-with",
+            str(rsa),
+            "--out",
+            str(tmp_path),
+            "--unproven",
+        ]
+    )
     assert code == 2
     assert "another kind" in capsys.readouterr().err
 

@@ -202,7 +202,7 @@ def test_a_run_stopped_by_ctrl_c_is_resumed_to_the_same_checkpoint(trainer: Trai
     assert process.returncode == 130, output + complaint
     assert "--resume" in json.loads(output)["error"]
     resumed = trainer.facts(" ".join(command[:-1]) + " --work parted --resume --replace")
-    whole = trainer.facts(" ".join(command[:-1]) + " --work whole")
+    whole = trainer.facts(" ".join(command[:-1]) + " --work whole --replace")
     assert resumed["checkpoint"] == whole["checkpoint"]
 
 

@@ -32,5 +32,8 @@ class BodyModel(BaseModel):
 
 def _or_null(field: dict[str, Any]) -> dict[str, Any]:
     about = {name: value for name, value in field.items() if name in ("title", "description", "default")}
+    if isinstance(about.get("default"), dict):
+        # Generators of clients cannot tell which of the kinds it is of.
+        del about["default"]
     kinds = {name: value for name, value in field.items() if name not in about}
     return {"anyOf": [*(kinds.pop("anyOf", None) or [kinds]), _NULL], **about}

@@ -129,7 +129,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     """The routes of those who watch the service."""
     router = APIRouter(tags=["health"], responses=failing(OURS, contract.FAULT))
 
-    @router.get("/", summary="What this is", responses={200: success("What this is.", _about(""))})
+    @router.get("/", include_in_schema=False)
     async def about() -> About:
         """What this service is, and where its documentation is; for whoever opens its address in a browser."""
         return _about(core.settings.root_path)

@@ -82,6 +82,12 @@ class Noted(TypedDict):
     note: Annotated[str | None, Field(description="what people say of it; null: nothing")]
 
 
+class Removed(TypedDict):
+    """A checkpoint that is gone."""
+
+    name: Annotated[str, Field(description="its former name")]
+
+
 _LISTED = {
     "name": "all-MiniLM-L6-v2",
     "source": "bundled",
@@ -126,7 +132,12 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         summary="Note something of a checkpoint",
         responses={
             200: success("It is noted.", Noted(name="all-MiniLM-L6-v2", note="for the help centre")),
-            **failing(OURS, NotFound("there is no checkpoint 'suport': GET /admin/models lists them", "name")),
+            **failing(
+                OURS,
+                NotFound("there is no checkpoint 'suport': GET /admin/models lists them", "name"),
+                contract.LONG_BODY,
+                InvalidRequest("the body is missing: send a JSON object with `note`"),
+            ),
         },
     )
     async def note_checkpoint(
@@ -149,17 +160,17 @@ def routes(core: Core, keys: Keys) -> APIRouter:
 
     @router.delete(
         "/models/{name}",
-        status_code=204,
         summary="Delete a checkpoint",
         responses={
+            200: success("It is gone.", Removed(name="support")),
             **failing(
                 OURS,
                 NotFound("there is no checkpoint 'suport': GET /admin/models lists them", "name"),
                 Conflict("all-MiniLM-L6-v2 is bundled with the service and cannot be deleted", "name"),
-            )
+            ),
         },
     )
-    async def delete_checkpoint(name: Annotated[str, Path(description="its name in GET /admin/models")]) -> None:
+    async def delete_checkpoint(name: Annotated[str, Path(description="its name in GET /admin/models")]) -> Removed:
         """Delete a checkpoint that nothing uses, with the service's own copy of it."""
         core.require_ready()
         job = core.reloads.current
@@ -168,6 +179,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         used = await core.encoding.apart(core.reloads.used)
         await asyncio.to_thread(core.catalogue.remove, name, used)
         await asyncio.to_thread(core.records.save_note, f"{_NOTE}{name}", None)
+        return {"name": name}
 
     @router.put(
         "/models/{name}",
