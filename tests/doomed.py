@@ -30,6 +30,12 @@ class Doom(BaseModel):
     times: int
     met: int = 0
 
+    def write(self, path: Path) -> None:
+        """Replace the file in one step: the test and the trial read it at any time."""
+        beside = path.with_suffix(".new")
+        beside.write_text(self.model_dump_json())
+        beside.replace(path)
+
 
 def _bloat() -> None:
     eaten = []
@@ -92,7 +98,7 @@ def _met(path: Path, step: str) -> Doom | None:
     if doom.step != step:
         return None
     doom.met += 1
-    path.write_text(doom.model_dump_json())
+    doom.write(path)
     return doom if doom.met <= doom.times else None
 
 

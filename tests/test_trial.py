@@ -47,7 +47,7 @@ class Doomed(Server):
         return self.folder / "doom"
 
     def doom(self, fate: str, step: str, times: int = ALWAYS) -> None:
-        self.path.write_text(Doom(fate=fate, step=step, times=times).model_dump_json())
+        Doom(fate=fate, step=step, times=times).write(self.path)
 
     @property
     def met(self) -> int:
