@@ -20,13 +20,13 @@ from service.job import Job
 
 
 class Status(TypedDict):
-    """That all is well."""
+    """A word for all being well."""
 
     status: Annotated[str, Field(description="alive or ready")]
 
 
 class About(TypedDict):
-    """What answers here."""
+    """The service, and where its documentation is."""
 
     service: Annotated[str, Field(description="always Instar")]
     version: Annotated[str, Field(description="of the service")]
@@ -37,7 +37,7 @@ class About(TypedDict):
 
 
 class Kind(TypedDict):
-    """What an embedding model does besides its layers."""
+    """The pooling of an embedding model."""
 
     pooling: Annotated[str, Field(description="how the vectors of tokens become one")]
 
@@ -49,7 +49,7 @@ class ModelType(TypedDict):
 
 
 class Info(TypedDict):
-    """What runs, and how much there is."""
+    """The checkpoint, its generation, and how much there is."""
 
     version: Annotated[str, Field(description="of the service")]
     model: Annotated[str, Field(description="id of the active checkpoint")]
@@ -131,7 +131,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
 
     @router.get("/", include_in_schema=False)
     async def about() -> About:
-        """What this service is, and where its documentation is; for whoever opens its address in a browser."""
+        """Name this service and where its documentation is; for whoever opens its address in a browser."""
         return _about(core.settings.root_path)
 
     @router.get(
@@ -166,7 +166,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         responses={200: success("What runs.", _INFO), **failing(OURS, *contract.KEYED, *contract.WORKING)},
     )
     async def info() -> Info:
-        """What runs: the checkpoint and its generation, and how much there is."""
+        """Answer the checkpoint and its generation, and how much there is."""
         generation = core.generations.acquire()
         found = generation.encoder.checkpoint
         collections = await core.encoding.apart(core.documents.collections)

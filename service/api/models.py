@@ -82,7 +82,7 @@ class Noted(TypedDict):
     note: Annotated[str | None, Field(description="what people say of it; null: nothing")]
 
 
-class Removed(TypedDict):
+class DeletedCheckpoint(TypedDict):
     """A checkpoint that is gone."""
 
     name: Annotated[str, Field(description="its former name")]
@@ -162,7 +162,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         "/models/{name}",
         summary="Delete a checkpoint",
         responses={
-            200: success("It is gone.", Removed(name="support")),
+            200: success("It is gone.", DeletedCheckpoint(name="support")),
             **failing(
                 OURS,
                 NotFound("there is no checkpoint 'suport': GET /admin/models lists them", "name"),
@@ -170,7 +170,9 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             ),
         },
     )
-    async def delete_checkpoint(name: Annotated[str, Path(description="its name in GET /admin/models")]) -> Removed:
+    async def delete_checkpoint(
+        name: Annotated[str, Path(description="its name in GET /admin/models")],
+    ) -> DeletedCheckpoint:
         """Delete a checkpoint that nothing uses, with the service's own copy of it."""
         core.require_ready()
         job = core.reloads.current

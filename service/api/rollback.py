@@ -38,7 +38,7 @@ class RollbackRequest(BodyModel):
 
 
 class RollbackPlan(TypedDict):
-    """Where a rollback would lead."""
+    """The generation that a rollback would lead to."""
 
     generation: Annotated[int, Field(description="number of the generation; send it to get there and nowhere else")]
     model: Annotated[str, Field(description="id of its checkpoint")]
@@ -134,7 +134,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     async def plan_rollback(
         generation: Annotated[int | None, Query(ge=1, le=_HIGHEST, description=_WHERE_TO)] = None,
     ) -> RollbackPlan:
-        """Where POST /admin/rollback with the same `generation` would lead; nothing is changed."""
+        """Say where POST /admin/rollback with the same `generation` would lead; nothing is changed."""
         core.require_ready()
         target = await _target(core, generation)
         if isinstance(target, GenerationRecord):
@@ -150,7 +150,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
 
 
 async def _target(core: Core, number: int | None) -> Generation | GenerationRecord:
-    """Where a rollback leads: a generation that is loaded, or the record of a released one; raises NotFound."""
+    """Find where a rollback leads: a generation that is loaded, or the record of a released one; raises NotFound."""
     if number is None:
         return core.generations.before()
     loaded = core.generations.loaded(number)

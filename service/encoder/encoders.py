@@ -146,7 +146,7 @@ class Encoders:
 
 @dataclass(slots=True)
 class _Hearing:
-    """What the trials of a checkpoint have said so far."""
+    """Everything that the trials of a checkpoint have said so far."""
 
     rejections: list[Rejection]
     trying: Configuration | None = None

@@ -42,12 +42,12 @@ def lower_priority() -> None:
 
 
 def at_lowest_priority(function: Callable[[], _T], /) -> _T:
-    """What `function` returns or raises, computed on a thread of its own, of the lowest priority."""
+    """Compute `function` on a thread of its own, of the lowest priority; returns or raises as it does."""
     return mostly_at_lowest_priority(lambda _: function())
 
 
 def mostly_at_lowest_priority(function: Callable[[Runs], _T], /) -> _T:
-    """The same; `function` is given what runs parts of it on the thread that waits here, at the priority of that.
+    """Do so for most of `function`, which is given a way to run parts of it on the thread that waits here, at its priority.
 
     A priority that was lowered cannot be raised again, so the thread ends with the function.
     """
@@ -82,7 +82,7 @@ def _settle(outcome: "Future[_T]", function: Callable[[], _T]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Priorities:
-    """Where an engine starts its threads: at the priority of the process, and at the lowest."""
+    """Ways to start the threads of an engine: at the priority of the process, and at the lowest."""
 
     own: Runs = at_once
     lowest: Runs = at_lowest_priority

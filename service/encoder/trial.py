@@ -48,7 +48,7 @@ class Line(BaseModel):
 
 @dataclass(frozen=True)
 class Trial:
-    """What is tried; picklable. `rejections` are of trials before; `texts` are documents of the corpus."""
+    """Work for a child: one checkpoint; picklable. `rejections` are of trials before; `texts` are documents of the corpus."""
 
     checkpoint: Checkpoint
     engines: Engines
@@ -83,7 +83,7 @@ class Trial:
         return tell(Line(event="passed"))
 
     def _configurations(self, encoder: Encoder) -> Iterator[Configuration]:
-        """Those that have not been rejected; one stream only where several have crashed."""
+        """Yield configurations that have not been rejected; one stream only where several have crashed."""
         rejected = {rejection.configuration for rejection in self.rejections}
         crashed = {rejection.configuration for rejection in self.rejections if rejection.crashed}
         for configuration in self.engines.configurations(encoder, self.choice):
