@@ -23,7 +23,7 @@ class Collection(TypedDict):
     documents: Annotated[int, Field(description="how many documents it has")]
 
 
-class Collections(TypedDict):
+class CollectionsAnswer(TypedDict):
     """All collections."""
 
     collections: Annotated[list[Collection], Field(description="by name")]
@@ -50,10 +50,10 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         summary="List collections",
         dependencies=[Depends(keys.needs("search"))],
         responses={
-            200: success("The collections.", Collections(collections=[Collection(name="default", documents=330)]))
+            200: success("The collections.", CollectionsAnswer(collections=[Collection(name="default", documents=330)]))
         },
     )
-    async def list_collections() -> Collections:
+    async def list_collections() -> CollectionsAnswer:
         """Collections that have documents, and how many."""
         core.require_ready()
         counts = await asyncio.to_thread(core.documents.collections)

@@ -47,7 +47,7 @@ def at_lowest_priority(function: Callable[[], _T], /) -> _T:
 
 
 def mostly_at_lowest_priority(function: Callable[[Runs], _T], /) -> _T:
-    """Do so for most of `function`, which is given a way to run parts of it on the thread that waits here, at its priority.
+    """Do so for most of `function`, which is given a way to run parts of it on the waiting thread, at its priority.
 
     A priority that was lowered cannot be raised again, so the thread ends with the function.
     """

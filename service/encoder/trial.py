@@ -48,7 +48,7 @@ class Line(BaseModel):
 
 @dataclass(frozen=True)
 class Trial:
-    """Work for a child: one checkpoint; picklable. `rejections` are of trials before; `texts` are documents of the corpus."""
+    """A checkpoint to be tried; picklable. `rejections` are of earlier trials; `texts` are of the corpus."""
 
     checkpoint: Checkpoint
     engines: Engines

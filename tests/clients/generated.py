@@ -27,12 +27,12 @@ from instar_client.models import (
     EmbedRequest,
     ErrorAnswer,
     NewDocument,
-    NewDocumentMetadata,
+    NewDocumentMetadataType0,
     OpenAIErrorAnswer,
     ReloadRequest,
     SearchRequest,
     SearchRequestFilterType0,
-    SearchRequestMode,
+    SearchRequestModeType0,
     TEIErrorAnswer,
     TokenizeRequest,
 )
@@ -42,7 +42,7 @@ KEY = "the key"
 
 
 def documents(client: Any) -> None:
-    metadata = NewDocumentMetadata.from_dict({"year": 2026, "tags": ["reset", None]})
+    metadata = NewDocumentMetadataType0.from_dict({"year": 2026, "tags": ["reset", None]})
     first = NewDocument(id="guide/7", text="Hold both buttons to reset.", metadata=metadata)
     written = write_documents.sync(client=client, body=DocumentsRequest(documents=[first]))
     assert written.ids == ["guide/7"]
@@ -61,7 +61,7 @@ def documents(client: Any) -> None:
 def searching(client: Any) -> None:
     wanted = SearchRequest(
         query="reset buttons",
-        mode=SearchRequestMode.HYBRID,
+        mode=SearchRequestModeType0.HYBRID,
         filter_=SearchRequestFilterType0.from_dict({"year": {"gte": 2024}}),
         explain=True,
         highlight=True,
