@@ -22,6 +22,8 @@ WORDS_DO_AS_WELL = {
     "hybrid": "The base in mode hybrid, by vectors and words, ranks as well as the tuned model here, and needs no"
     " training: try that first.",
 }
+# Names of the scores that need no tuned model. Reports written before they were taken have no hybrid.
+_WITHOUT_TRAINING = {"bm25": "BM25", "hybrid": "base, hybrid"}
 NDCG, MRR, PAIRS = "nDCG@10", "MRR@10", "good above bad"
 RECALLS = (1, 3, 5, 10, 20)
 _BASE_KS = (5, 10)
@@ -133,13 +135,18 @@ class Report(_Frozen):
 
     def table(self, *, enough: bool = True) -> str:
         """Before and after as Markdown, intervals in brackets; `enough` queries let it say what the gain saves."""
-        lines = ["| | base | tuned | difference | p | BM25 | base, hybrid |", "|---|---|---|---|---|---|---|"]
+        words = [name for name in _WITHOUT_TRAINING if name in self.scores]
+        lines = [
+            "| | base | tuned | difference | p |" + "".join(f" {_WITHOUT_TRAINING[name]} |" for name in words),
+            "|---|---|---|---|---|" + "---|" * len(words),
+        ]
         for metric, difference in self.differences.items():
-            base, tuned, words, both = (self.scores[model][metric] for model in ("base", "tuned", "bm25", "hybrid"))
+            base, tuned = (self.scores[model][metric] for model in ("base", "tuned"))
             lines.append(
                 f"| {metric} | {base.value:.3f} [{base.low:.3f}, {base.high:.3f}] | {tuned.value:.3f}"
                 f" [{tuned.low:.3f}, {tuned.high:.3f}] | {difference.value:+.3f} [{difference.low:+.3f},"
-                f" {difference.high:+.3f}] | {difference.p:.4f} | {words.value:.3f} | {both.value:.3f} |"
+                f" {difference.high:+.3f}] | {difference.p:.4f} |"
+                + "".join(f" {self.scores[name][metric].value:.3f} |" for name in words)
             )
         detectable = self.differences[NDCG].detectable
         least = "" if detectable is None else f" They could show a difference in {NDCG} of {detectable:.3f}."

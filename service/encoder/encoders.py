@@ -17,7 +17,7 @@ from service.encoder.configuration import Configuration
 from service.encoder.encoder import Encoder
 from service.encoder.engine import Unsuitable
 from service.encoder.engines import CALIBRATED, Engines
-from service.encoder.priority import Priorities, Runs, at_once, mostly_at_lowest_priority
+from service.encoder.priority import Priorities, lowered_afterwards, mostly_at_lowest_priority
 from service.encoder.trial import Line, Trial
 from service.encoder.verdict import Rejection, Verdict, Verdicts
 from service.errors import CheckpointRefused
@@ -31,7 +31,16 @@ log = logging.getLogger(__name__)
 _MEMORY_FACTOR, _MEMORY_BESIDES = 3, 1 << 30
 
 
-_AtPriority = Callable[[Callable[[Runs], Encoder]], Encoder]
+_Loading = Callable[[Priorities], Encoder]
+
+
+def _at_start(loading: _Loading) -> Encoder:
+    """Nothing answers yet, so that nothing is to be let pass."""
+    return loading(Priorities(lowest=lowered_afterwards))
+
+
+def _beside(loading: _Loading) -> Encoder:
+    return mostly_at_lowest_priority(lambda own: loading(Priorities(own=own)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +76,7 @@ class Encoders:
 
     def load(self, checkpoint: Checkpoint) -> Encoder:
         """The encoder of `checkpoint`; raises CheckpointRefused if it cannot be loaded."""
-        return self._load(checkpoint, lambda loading: loading(at_once), self._limits(checkpoint))
+        return self._load(checkpoint, _at_start, self._limits(checkpoint))
 
     def load_beside(self, checkpoint: Checkpoint, given_up: Callable[[], bool] = never) -> Encoder:
         """Load `checkpoint` while another encoder answers queries: slow steps run at the lowest priority.
@@ -76,13 +85,13 @@ class Encoders:
         answers true, a trial under way ends with GivenUp.
         """
         limits = replace(self._limits(checkpoint), idle=True, given_up=given_up)
-        return self._load(checkpoint, mostly_at_lowest_priority, limits)
+        return self._load(checkpoint, _beside, limits)
 
     def forget(self, keep: set[str]) -> None:
         """Delete what is kept of all checkpoints but those with the ids in `keep`."""
         self._engines.forget(keep)
 
-    def _load(self, checkpoint: Checkpoint, at_priority: _AtPriority, limits: Limits) -> Encoder:
+    def _load(self, checkpoint: Checkpoint, at_priority: Callable[[_Loading], Encoder], limits: Limits) -> Encoder:
         verdict = self._verdicts.find(checkpoint)
         if verdict is not None and verdict.reliable:
             try:
@@ -95,12 +104,12 @@ class Encoders:
         except Unsuitable as reason:
             return at_priority(partial(self._loaded, checkpoint, verdict.without_engine(str(reason))))
 
-    def _loaded(self, checkpoint: Checkpoint, verdict: Verdict, at_own_priority: Runs) -> Encoder:
+    def _loaded(self, checkpoint: Checkpoint, verdict: Verdict, priorities: Priorities) -> Encoder:
         """Raises Unsuitable if the verdict's configuration, which has suited a child, does not suit this process."""
         self._verdicts.keep(checkpoint, verdict.begun())
         encoder = Encoder(checkpoint)
         if verdict.configuration is not None:
-            encoder.rely_on(self._engines.make(encoder, verdict.configuration, Priorities(own=at_own_priority)))
+            encoder.rely_on(self._engines.make(encoder, verdict.configuration, priorities))
         self._verdicts.keep(checkpoint, verdict)
         if verdict.rejections:
             encoder.warnings.append(f"{checkpoint.id} is computed by {encoder.engine} because {verdict.because}")

@@ -5,13 +5,17 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 # Where there are no policies, as in gVisor.
 _LOWEST = 19
+# The kernel keeps no more (proc_pid_comm(5)).
+_NAME_CHARACTERS = 15
 _T = TypeVar("_T")
 
 
@@ -34,11 +38,14 @@ def lower_priority() -> None:
     """
     # Only Linux has policies and priorities of threads in these calls (setpriority(2), "C library/kernel differences").
     if sys.platform == "linux":
-        thread = threading.get_native_id()
-        try:
-            os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
-        except OSError:
-            os.setpriority(os.PRIO_PROCESS, thread, _LOWEST)
+        _lower(threading.get_native_id())
+
+
+def _lower(thread: int) -> None:
+    try:
+        os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
+    except OSError:
+        os.setpriority(os.PRIO_PROCESS, thread, _LOWEST)
 
 
 def at_lowest_priority(function: Callable[[], _T], /) -> _T:
@@ -70,6 +77,39 @@ def mostly_at_lowest_priority(function: Callable[[Runs], _T], /) -> _T:
         part()
     thread.join()
     return outcome.result()
+
+
+def lowered_afterwards(function: Callable[[], _T], /) -> _T:
+    """Compute `function` at this thread's priority, then lower the threads that it started and that still live.
+
+    At the lowest priority it might never end on a machine whose other processes are busy.
+    """
+    if sys.platform != "linux":
+        return function()
+    outcome: Future[_T] = Future()
+    thread = threading.Thread(target=_settle, args=(outcome, partial(_then_lower, function)), name="instar-lowered")
+    thread.start()
+    thread.join()
+    return outcome.result()
+
+
+def _then_lower(function: Callable[[], _T]) -> _T:
+    # A thread inherits the name of the thread that starts it (clone(2)), unless it takes another.
+    starter = threading.get_native_id()
+    name = f"lowered-{starter}"[:_NAME_CHARACTERS]
+    threads = Path("/proc/self/task")
+    try:
+        (threads / str(starter) / "comm").write_text(name)
+    except OSError:
+        # As in gVisor.
+        return at_lowest_priority(function)
+    outcome = function()
+    for thread in threads.iterdir():
+        # It may end at any moment.
+        with suppress(OSError):
+            if thread.name != str(starter) and (thread / "comm").read_text().strip() == name:
+                _lower(int(thread.name))
+    return outcome
 
 
 def _settle(outcome: "Future[_T]", function: Callable[[], _T]) -> None:
