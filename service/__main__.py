@@ -30,6 +30,7 @@ def main() -> int:
     if given.command == "restore":
         return _restore(given.file, settings)
     environment.prepare(os.environ)
+    environment.limit_arenas()
     # After the settings, because it brings torch along: a wrong setting is said at once.
     from service.server import serve  # noqa: PLC0415
 

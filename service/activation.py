@@ -80,7 +80,6 @@ class Activation:
         self._min_recall = min_recall
         self._reached = reached
         self._doomed: list[int] = []
-        # Whether the start is over.
 
     def open_index(self, fingerprint: str, dimensions: int) -> Index:
         """The index of that document fingerprint: the one in memory, else one that is still to be loaded."""

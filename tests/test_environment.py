@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from service.environment import WANTED, prepare
 
 
@@ -36,3 +38,30 @@ def test_what_somebody_else_wants_stays() -> None:
     environment = {"OPENBLAS_NUM_THREADS": "4", "HOME": "/root"}
     prepare(environment)
     assert environment == {**WANTED, "OPENBLAS_NUM_THREADS": "4", "HOME": "/root"}
+
+
+def test_memory_is_kept_in_few_arenas_unless_somebody_wants_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = (
+        "import ctypes, os, threading\n"
+        "from service.environment import limit_arenas\n"
+        "limit_arenas()\n"
+        "libc, started = ctypes.CDLL(None), threading.Barrier(41)\n"
+        "libc.malloc.restype = ctypes.c_void_p\n"
+        "def hold():\n"
+        "    libc.malloc(1000)\n"
+        "    started.wait()\n"
+        "for _ in range(40): threading.Thread(target=hold).start()\n"
+        "started.wait()\n"
+        "libc.malloc_stats()\n"
+    )
+
+    def arenas(wanted: str | None) -> int:
+        environment = {**os.environ, **({"MALLOC_ARENA_MAX": wanted} if wanted else {})}
+        run = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+        )
+        return run.stderr.count("Arena ")
+
+    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    assert 1 < arenas(None) <= max(4, len(os.sched_getaffinity(0)))
+    assert arenas("30") > max(4, len(os.sched_getaffinity(0)))
