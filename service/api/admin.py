@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 from service import backup
 from service.api import contract
 from service.api.body import StrictRoute
-from service.api.body_model import BodyModel
+from service.api.body_model import BodyModel, Number
 from service.api.contract import failing, header, requests, success
 from service.api.forms import OURS
 from service.api.keys import Keys, named
@@ -36,7 +36,7 @@ class ReloadRequest(BodyModel):
 
     model: str = Field(description="name of a checkpoint, or id of one")
     force: StrictBool = Field(False, description="activate even if the judged queries say that it is worse")
-    shadow: float | None = Field(
+    shadow: Number | None = Field(
         None,
         gt=0,
         le=1,

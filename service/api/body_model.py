@@ -1,12 +1,23 @@
-"""The base of request models: null is as if left out, as many clients send it."""
+"""The base of request models: null is as if left out, as many clients send it, and numbers are numbers."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, GetJsonSchemaHandler, model_validator
+from pydantic import BaseModel, BeforeValidator, GetJsonSchemaHandler, Strict, model_validator
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, PydanticKnownError
 
 _NULL = {"type": "null"}
+
+
+def _no_other_kind(value: Any) -> Any:
+    if isinstance(value, bool | str):
+        raise PydanticKnownError("int_type")
+    return value
+
+
+# As JSON Schema has them: 3 and 3.0 are integers, true and "3" are no numbers.
+Integer = Annotated[int, BeforeValidator(_no_other_kind)]
+Number = Annotated[float, Strict()]
 
 
 class BodyModel(BaseModel):

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from service.api import contract
 from service.api.answers import answer
 from service.api.body import StrictRoute
-from service.api.body_model import BodyModel
+from service.api.body_model import BodyModel, Integer
 from service.api.contract import failing, requests, success
 from service.api.forms import OPENAI
 from service.api.keys import Keys
@@ -31,7 +31,7 @@ class EmbeddingsRequest(BodyModel):
     encoding_format: Literal["float", "base64"] = Field(
         "float", description="base64: of the numbers as little-endian float32"
     )
-    dimensions: int | None = Field(None, description="cut the vectors to so many dimensions, then normalise again")
+    dimensions: Integer | None = Field(None, description="cut the vectors to so many dimensions, then normalise again")
     user: str | None = Field(None, description="taken, and not looked at")
 
 

@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 from service.api import contract
 from service.api.admin import GENERATION, JOB, MODEL, Asker
 from service.api.body import StrictRoute
-from service.api.body_model import BodyModel
+from service.api.body_model import BodyModel, Integer
 from service.api.contract import failing, header, requests, success
 from service.api.forms import OURS
 from service.api.keys import Keys
@@ -34,7 +34,7 @@ class RollbackRequest(BodyModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    generation: int | None = Field(None, ge=1, le=_HIGHEST, description=_WHERE_TO)
+    generation: Integer | None = Field(None, ge=1, le=_HIGHEST, description=_WHERE_TO)
 
 
 class RollbackPlan(TypedDict):

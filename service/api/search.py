@@ -13,7 +13,7 @@ from service import retrieval
 from service.api import contract
 from service.api.answers import answer
 from service.api.body import StrictRoute
-from service.api.body_model import BodyModel
+from service.api.body_model import BodyModel, Integer, Number
 from service.api.contract import failing, requests, success
 from service.api.documents import StoredDocument
 from service.api.forms import OURS
@@ -40,8 +40,8 @@ class PartWeights(BodyModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    dense: float = Field(ge=0, le=1000, description="weight of what was found by vector")
-    keyword: float = Field(ge=0, le=1000, description="weight of what was found by keyword")
+    dense: Number = Field(ge=0, le=1000, description="weight of what was found by vector")
+    keyword: Number = Field(ge=0, le=1000, description="weight of what was found by keyword")
 
     @model_validator(mode="after")
     def _one_counts(self) -> Self:
@@ -56,16 +56,16 @@ class SearchRequest(BodyModel):
     model_config = ConfigDict(extra="forbid")
 
     query: str | list[str] = Field(description="a question, or several, which are searched as one batch")
-    query_vector: list[float] | list[list[float]] | None = Field(
+    query_vector: list[Number] | list[list[Number]] | None = Field(
         None,
         description="the vector of the query, or one for each, made by the checkpoint that answers: name it in `model`",
     )
     model: ModelName = None
-    generation: int | None = Field(
+    generation: Integer | None = Field(
         None, description="number of the generation that is to answer: active, retained, or in the shadow"
     )
-    k: int = Field(10, ge=1, description="most results of a query")
-    offset: int = Field(0, ge=0, description="results to leave out at the beginning, to page")
+    k: Integer = Field(10, ge=1, description="most results of a query")
+    offset: Integer = Field(0, ge=0, description="results to leave out at the beginning, to page")
     mode: Mode = Field("dense", description="by vector, by keyword (BM25), or by both")
     fusion: Fusion = Field(
         "score", description="hybrid: the weighted mean of cosine and BM25's share of its most, or of reciprocal ranks"
@@ -75,8 +75,8 @@ class SearchRequest(BodyModel):
     )
     filter: dict[str, Any] | None = Field(None, description='metadata conditions such as {"year": {"gte": 2024}}')
     collection: str = Field(DEFAULT_COLLECTION, description="the documents' collection")
-    min_score: float | None = Field(None, description="leave out results with a lower score")
-    diversity: float = Field(
+    min_score: Number | None = Field(None, description="leave out results with a lower score")
+    diversity: Number = Field(
         0, ge=0, le=1, description="0: by relevance alone; above: less of what is like a better result (MMR)"
     )
     highlight: StrictBool = Field(False, description="tell where the words of the query are in each text")

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, StrictBool, StrictInt
 from service.api import contract
 from service.api.answers import answer
 from service.api.body import StrictRoute
-from service.api.body_model import BodyModel
+from service.api.body_model import BodyModel, Integer
 from service.api.contract import failing, header, requests, success
 from service.api.forms import TEI
 from service.api.keys import Keys
@@ -84,7 +84,7 @@ class EmbedRequest(EmbedAllRequest):
     """Texts to embed; `input_type` says what they are."""
 
     normalize: StrictBool = Field(True, description="give the vectors unit length")
-    dimensions: int | None = Field(None, description="cut the vectors to so many dimensions, then normalise again")
+    dimensions: Integer | None = Field(None, description="cut the vectors to so many dimensions, then normalise again")
     input_type: Side | None = Field(None, description="apply the checkpoint's prompt of that side")
 
 
