@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from benchmarks import lanes, texts
-from service import environment
-from service.encoder.engine import Lane
+from service.models.engines.base import Lane
+from service.process import environment
 
 
 def rate(folder: Path, count: int, lane: Lane, *, words: int) -> float:

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 
 from benchmarks import base, lanes, machine, texts
-from service.encoder import device
-from service.encoder.encoder import Side
-from service.encoder.engine import Lane
+from service.models.encoder import Side
+from service.models.engines.base import Lane
+from service.models.scheduling import device
 
 RESULTS = Path(__file__).parent / "results" / "budget.json"
 _BUDGETS = (16, 32, 64, 128, 256, 512, 1024, 2048)

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine, texts
-from service import checkpoint
-from service.catalogue import BASE, base_folder
-from service.encoder.encoder import Encoder
+from service.checkpoints import checkpoint
+from service.checkpoints.catalogue import BASE, base_folder
+from service.models.encoder import Encoder
 
 RESULTS = Path(__file__).parent / "results" / "contention.json"
 _SETTINGS: dict[str, dict[str, str]] = {

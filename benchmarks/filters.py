@@ -21,13 +21,14 @@ import numpy as np
 from benchmarks import machine
 from benchmarks.vectors import corpus_and_queries
 from service.corpus import filters
-from service.corpus.database import Database
-from service.corpus.documents import Document, Documents
-from service.encoder.engine import Vectors
-from service.index import bits, sealed
-from service.index.partition import Partition
-from service.index.sealed import Sealed
-from service.selection import Selections
+from service.corpus.sqlite.database import Database
+from service.corpus.sqlite.documents import Document, Documents
+from service.index.faiss import bitsets as bits
+from service.index.faiss import sealed
+from service.index.faiss.partition import Partition
+from service.index.faiss.sealed import Sealed
+from service.index.faiss.selection import Selections
+from service.models.engines.base import Vectors
 
 RESULTS = Path(__file__).parent / "results" / "filters.json"
 _QUERIES = 100

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import texts
-from service import checkpoint, resources
-from service.encoder.encoder import Encoder, Prepared
-from service.encoder.encoders import Encoders, Trials
-from service.encoder.engine import Lane
-from service.encoder.scheduler import Scheduler
-from service.forks import InThisProcess
+from service.checkpoints import checkpoint
+from service.machine import resources
+from service.machine.children import InThisProcess
+from service.models.encoder import Encoder, Prepared
+from service.models.encoders import Encoders, Trials
+from service.models.engines.base import Lane
+from service.models.scheduling.scheduler import Scheduler
 from service.settings import Settings
 
 

@@ -18,7 +18,7 @@ from benchmarks import base, machine, service, texts
 from benchmarks.growth import make_static
 from benchmarks.sample import Judged, load_beir, load_sample
 from service import ranking
-from service.retrieval import Mode
+from service.search.retrieval import Mode
 
 RESULTS = Path(__file__).parent / "results" / "modes.json"
 MODES: tuple[Mode, ...] = get_args(Mode)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from service import environment, key_command
+from service.process import environment, key_command
 from service.settings import Settings
 
 
@@ -32,7 +32,7 @@ def main() -> int:
     environment.prepare(os.environ)
     environment.limit_arenas()
     # After the settings, because it brings torch along: a wrong setting is said at once.
-    from service.server import serve  # noqa: PLC0415
+    from service.process.server import serve  # noqa: PLC0415
 
     return serve(settings)
 
@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(settings: Settings) -> int:
-    from service import check  # noqa: PLC0415
+    from service.process import check  # noqa: PLC0415
 
     found = check.findings(settings, os.environ)
     for finding in found:
@@ -59,8 +59,8 @@ def _check(settings: Settings) -> int:
 
 
 def _restore(file: str, settings: Settings) -> int:
-    from service import backup  # noqa: PLC0415
     from service.errors import InstarError  # noqa: PLC0415
+    from service.generations import backup  # noqa: PLC0415
 
     try:
         if file == "-":

@@ -9,31 +9,20 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from service import __version__
-from service.api import (
-    admin,
-    collections,
-    contract,
-    documents,
-    events,
-    failures,
-    health,
-    judgements,
-    models,
-    openai,
-    rollback,
-    search,
-    tei,
-)
-from service.api.audit import Audited
-from service.api.content_encoding import ContentEncoding
+from service.api import contract, failures
 from service.api.contract import Described
-from service.api.hangup import HangUp
 from service.api.keys import Keys
-from service.api.metrics import Measured, State
-from service.api.origin import OwnPages
-from service.api.paths import Paths
-from service.api.protection import Protected
-from service.api.shortcut import Shortcut
+from service.api.middleware.audit import Audited
+from service.api.middleware.content_encoding import ContentEncoding
+from service.api.middleware.disconnect import HangUp
+from service.api.middleware.metrics import Measured, State
+from service.api.middleware.origin import OwnPages
+from service.api.middleware.paths import Paths
+from service.api.middleware.protection import Protected
+from service.api.middleware.shortcut import Shortcut
+from service.api.routes import admin, collections, documents, events, health, judgements, openai, rollback, search
+from service.api.routes import checkpoints as models
+from service.api.routes import embed as tei
 from service.api.streams import Streams
 from service.core import Core
 from service.errors import InstarError

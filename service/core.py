@@ -4,38 +4,41 @@ import asyncio
 import logging
 from datetime import UTC, datetime
 
-from service import backup, resources, sample, tracing
-from service.activation import Activation
-from service.allowance import Allowances
-from service.catalogue import Catalogue, base_folder
-from service.changes import Changes
-from service.corpus.database import Database
-from service.corpus.documents import DEFAULT_COLLECTION, Documents
-from service.corpus.judgements import Judgements
-from service.corpus.keywords import Keywords
-from service.corpus.records import Records
-from service.encoder.encoders import Encoders, Trials
-from service.encoder.scheduler import Scheduler
-from service.encoding import Encoding
+from service import sample
+from service.access.allowance import Allowances
+from service.access.keyring import Keyring, Scope
+from service.checkpoints.catalogue import Catalogue, base_folder
+from service.checkpoints.signature import Trusted
+from service.corpus.sqlite.database import Database
+from service.corpus.sqlite.documents import DEFAULT_COLLECTION, Documents
+from service.corpus.sqlite.judgements import Judgements
+from service.corpus.sqlite.keywords import Keywords
+from service.corpus.sqlite.records import Records
 from service.errors import NotReady
-from service.forks import Children, InThisProcess
-from service.generation import Generations
-from service.index.graphs import Graphs
-from service.judging import Judging
-from service.keyring import Keyring, Scope
-from service.reload import Reloads
-from service.retrieval import Retrieval
-from service.search import Search
-from service.selection import Selections
+from service.generations import backup
+from service.generations.activation import Activation
+from service.generations.changes import Changes
+from service.generations.generation import Generations
+from service.generations.startup import Startup
+from service.generations.webhook import Webhook
+from service.index.faiss.graph_cache import Graphs
+from service.index.faiss.selection import Selections
+from service.machine import resources
+from service.machine.children import Children, InThisProcess
+from service.models.encoders import Encoders, Trials
+from service.models.encoding import Encoding
+from service.models.scheduling.scheduler import Scheduler
+from service.observability import tracing
+from service.observability.steps import Reached, unwatched
+from service.observability.telemetry import Telemetry
+from service.observability.tracing import Tracing
+from service.reload.judging import Judging
+from service.reload.reload import Reloads
+from service.reload.shadow import Shadow
+from service.search.query import Search
+from service.search.retrieval import Retrieval
 from service.settings import Settings, is_loopback
-from service.shadow import Shadow
-from service.signature import Trusted
-from service.startup import Startup
-from service.steps import Reached, unwatched
-from service.telemetry import Telemetry
-from service.tracing import Tracing
-from service.webhook import Webhook
-from service.writing import Writing, WritingThread
+from service.writing.writing import Writing, WritingThread
 
 log = logging.getLogger(__name__)
 

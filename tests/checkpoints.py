@@ -9,11 +9,11 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 from transformers import AutoTokenizer, BertConfig, BertModel
 
-from service import checkpoint
-from service.catalogue import base_folder
-from service.checkpoint import Canary, Manifest
-from service.encoder.encoders import Trials
-from service.forks import InThisProcess
+from service.checkpoints import checkpoint
+from service.checkpoints.catalogue import base_folder
+from service.checkpoints.checkpoint import Canary, Manifest
+from service.machine.children import InThisProcess
+from service.models.encoders import Trials
 
 # For tests of what a trial finds; tests/test_trial.py has those of what becomes of a child.
 TRIALS = Trials(InThisProcess(), seconds=600)

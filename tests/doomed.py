@@ -14,9 +14,9 @@ from typing import Any
 import openvino
 from pydantic import BaseModel
 
-from service.server import serve
+from service.observability.steps import Reached, Step
+from service.process.server import serve
 from service.settings import Settings
-from service.steps import Reached, Step
 from tests.nursery import Command, fork_on_command
 
 HALF_WRITTEN = "half-written"

@@ -18,11 +18,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Self
 
-from service.environment import WANTED
+from service.process.environment import WANTED
 
 # What loading a model imports late.
 _LATE = (
-    "service.server",
+    "service.process.server",
     "transformers.models.bert.modeling_bert",
     "sentence_transformers.sentence_transformer.modules",
 )

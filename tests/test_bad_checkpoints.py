@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from service.checkpoint import MANIFEST, Canary
+from service.checkpoints.checkpoint import MANIFEST, Canary
 from tests import checkpoints
 from tests.server import Server
 

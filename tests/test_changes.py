@@ -14,9 +14,9 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from service.changes import Changes
-from service.corpus.database import Database
-from service.corpus.records import GenerationRecord, Records
+from service.corpus.sqlite.database import Database
+from service.corpus.sqlite.records import GenerationRecord, Records
+from service.generations.changes import Changes
 from tests.server import Server
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8G"

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from service import check, keyring
-from service.check import Finding
-from service.keyring import Limits
+from service.access import keyring
+from service.access.keyring import Limits
+from service.process import check
+from service.process.check import Finding
 from service.settings import Settings
 from tests import checkpoints
 from tests.server import Server

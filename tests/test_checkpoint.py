@@ -11,10 +11,10 @@ import pytest
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Dense, Router
 
-from service import checkpoint
-from service.catalogue import BASE, Catalogue
-from service.encoder.encoder import Encoder
+from service.checkpoints import checkpoint
+from service.checkpoints.catalogue import BASE, Catalogue
 from service.errors import CheckpointRefused, NotFound
+from service.models.encoder import Encoder
 from tests import checkpoints
 from tests.server import Server
 
@@ -162,7 +162,7 @@ def test_the_base_model_is_refused_unless_its_weights_are_the_official_ones(
     forged = tmp_path / "forged"
     checkpoint.copy(checkpoints.base(), forged)
     weights(forged)
-    monkeypatch.setattr("service.catalogue.base_folder", lambda: forged)
+    monkeypatch.setattr("service.checkpoints.catalogue.base_folder", lambda: forged)
     with pytest.raises(CheckpointRefused, match="not the official ones"):
         make_catalogue(tmp_path / "other").install(BASE)
 

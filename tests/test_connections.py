@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.connection import HEAD_BYTES, HEAD_SECONDS
+from service.process.connection import HEAD_BYTES, HEAD_SECONDS
 from tests.server import Server
 
 

@@ -10,12 +10,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service import checkpoint
-from service.encoder import probe
-from service.encoder.cuda_graphs import filled, shape
-from service.encoder.encoder import Encoder, Prepared
-from service.encoder.encoders import Encoders
-from service.encoder.engine import Padded, Share, Vectors
+from service.checkpoints import checkpoint
+from service.models import probe
+from service.models.encoder import Encoder, Prepared
+from service.models.encoders import Encoders
+from service.models.engines.base import Padded, Share, Vectors
+from service.models.engines.cuda_graphs import filled, shape
 from tests import checkpoints
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no NVIDIA GPU")

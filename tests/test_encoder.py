@@ -12,9 +12,9 @@ from sentence_transformers.sentence_transformer.modules import Dense, Normalize,
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
-from service import checkpoint
-from service.encoder.encoder import Encoder
+from service.checkpoints import checkpoint
 from service.errors import InvalidRequest
+from service.models.encoder import Encoder
 from tests import checkpoints
 
 TEXTS = [

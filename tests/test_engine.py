@@ -17,11 +17,11 @@ import pytest
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Router
 
-from service import checkpoint
-from service.encoder.encoder import Encoder, Side
-from service.encoder.encoders import Encoders
-from service.encoder.engine import SHARES, Vectors
-from service.encoder.torch_engine import TorchBf16
+from service.checkpoints import checkpoint
+from service.models.encoder import Encoder, Side
+from service.models.encoders import Encoders
+from service.models.engines.base import SHARES, Vectors
+from service.models.engines.torch_bf16 import TorchBf16
 from tests import checkpoints
 from tests.test_encoder import (
     TEXTS,
@@ -185,7 +185,7 @@ def test_nothing_is_reported_to_anybody(folder: Path, tmp_path: Path, choice: st
         "sys.addaudithook(refuse)\n"
         "from pathlib import Path\n"
         "from service import checkpoint\n"
-        "from service.encoder.encoders import Encoders\n"
+        "from service.models.encoders import Encoders\n"
         "from tests.checkpoints import TRIALS\n"
         f"read = checkpoint.read(Path({str(folder)!r}), 'model')\n"
         "texts = [f'text {n} of the corpus' for n in range(100)]\n"

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from service.environment import WANTED, prepare
+from service.process.environment import WANTED, prepare
 
 
 def _printed(program: str) -> str:
@@ -18,13 +18,13 @@ def _printed(program: str) -> str:
 
 def test_no_library_that_computes_is_loaded_before() -> None:
     loaded = json.loads(_printed("import json, sys, service.__main__; print(json.dumps(list(sys.modules)))"))
-    assert "service.environment" in loaded
+    assert "service.process.environment" in loaded
     assert not {"numpy", "torch", "faiss"} & set(loaded)
 
 
 def test_numpy_multiplies_on_one_thread() -> None:
     program = (
-        "import os; from service.environment import prepare\n"
+        "import os; from service.process.environment import prepare\n"
         "{}\n"
         "import numpy, threadpoolctl\n"
         "print(*(each['num_threads'] for each in threadpoolctl.threadpool_info() if 'numpy' in each['filepath']))"
@@ -43,7 +43,7 @@ def test_what_somebody_else_wants_stays() -> None:
 def test_memory_is_kept_in_few_arenas_unless_somebody_wants_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     program = (
         "import ctypes, os, threading\n"
-        "from service.environment import limit_arenas\n"
+        "from service.process.environment import limit_arenas\n"
         "limit_arenas()\n"
         "libc, started = ctypes.CDLL(None), threading.Barrier(41)\n"
         "libc.malloc.restype = ctypes.c_void_p\n"

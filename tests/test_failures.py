@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from service.api import failures
-from service.api.protection import HEADERS, Protected
+from service.api.middleware.protection import HEADERS, Protected
 
 
 @pytest.fixture

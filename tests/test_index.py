@@ -11,12 +11,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from service.corpus.documents import Change
-from service.index import bits, partition, sealed
-from service.index.graphs import Graphs
-from service.index.index import Index
-from service.index.partition import Partition, Selection, View
-from service.index.vectors import VectorStore
+from service.corpus.sqlite.documents import Change
+from service.index.faiss import bitsets as bits
+from service.index.faiss import partition, sealed
+from service.index.faiss.graph_cache import Graphs
+from service.index.faiss.index import Index
+from service.index.faiss.partition import Partition, Selection, View
+from service.index.faiss.vector_store import VectorStore
 
 DIMENSIONS = 8
 

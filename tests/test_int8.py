@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service import checkpoint, sample
-from service.encoder.encoder import Encoder
-from service.encoder.encoders import Encoders
-from service.encoder.engine import Vectors
-from service.encoder.int8 import Int8
+from service import sample
+from service.checkpoints import checkpoint
+from service.models.encoder import Encoder
+from service.models.encoders import Encoders
+from service.models.engines.base import Vectors
+from service.models.engines.int8 import Int8
 from tests import checkpoints
 
 DOCUMENTS = list(sample.load()["corpus"].values())

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from service.core import Core
-from service.corpus.records import GenerationRecord, Records
-from service.job import Job
+from service.corpus.sqlite.records import GenerationRecord, Records
+from service.reload.job import Job
 from service.settings import Settings
 
 

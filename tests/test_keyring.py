@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from service import keyring
-from service.allowance import Allowances
+from service.access import keyring
+from service.access.allowance import Allowances
+from service.access.keyring import Key, Keyring, KeyringUnusable, Limits, Scope
 from service.errors import LimitReached
-from service.keyring import Key, Keyring, KeyringUnusable, Limits, Scope
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from service import keyring
-from service.keyring import SCOPES, Limits
+from service.access import keyring
+from service.access.keyring import SCOPES, Limits
 from service.settings import Settings
 from tests.server import Server
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service import huge_pages
-from service.encoder.engine import Vectors
-from service.index import layout, sealed
-from service.index.graphs import Graphs
-from service.index.sealed import Sealed
+from service.index.faiss import layout, sealed
+from service.index.faiss.graph_cache import Graphs
+from service.index.faiss.sealed import Sealed
+from service.machine import huge_pages
+from service.models.engines.base import Vectors
 
 SIZE, DIMENSIONS = 2000, 24
 QUERIES = 50

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from service import keyring, logs
-from service.keyring import Limits
+from service.access import keyring
+from service.access.keyring import Limits
+from service.process import logs
 from tests.server import Server
 
 

@@ -24,12 +24,12 @@ from sentence_transformers import SentenceTransformer
 
 from service.core import Core
 from service.corpus import filters
-from service.corpus.documents import Document
+from service.corpus.sqlite.documents import Document
 from service.errors import InvalidRequest, NotFound
-from service.index import index, partition
-from service.job import Job
-from service.retrieval import Asked
-from service.search import Hit
+from service.index.faiss import index, partition
+from service.reload.job import Job
+from service.search.query import Hit
+from service.search.retrieval import Asked
 from service.settings import Settings
 
 _T = TypeVar("_T")

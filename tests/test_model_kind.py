@@ -13,11 +13,11 @@ from sentence_transformers.sparse_encoder.modules import SpladePooling
 from sentence_transformers.sparse_encoder.modules import Transformer as SparseTransformer
 from transformers import AutoTokenizer, BertConfig, BertForMaskedLM, BertForSequenceClassification, BertModel
 
-from service import checkpoint
-from service.encoder.encoder import Encoder
-from service.encoder.encoders import Encoders
-from service.encoder.engine import SHARES
+from service.checkpoints import checkpoint
 from service.errors import CheckpointRefused
+from service.models.encoder import Encoder
+from service.models.encoders import Encoders
+from service.models.engines.base import SHARES
 from tests import checkpoints
 from tests.server import Server
 from tests.test_encoder import TEXTS

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 
-from service import checkpoint
+from service.checkpoints import checkpoint
 from tests import checkpoints, judged
 from tests.server import Server
 from trainer import base as bases

@@ -12,9 +12,9 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from service import errors
+from service.access.keyring import SCOPES
 from service.api.forms import OPENAI, OURS, TEI, Form
 from service.errors import InstarError
-from service.keyring import SCOPES
 from tests import checkpoints
 from tests.server import Server
 from tests.test_bad_input import JSON, RAW

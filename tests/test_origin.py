@@ -2,8 +2,8 @@
 
 import pytest
 
-from service import keyring
-from service.keyring import Limits
+from service.access import keyring
+from service.access.keyring import Limits
 from tests.server import Server
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from sentence_transformers import SentenceTransformer
 
-from service import archive, checkpoint
-from service.checkpoint import FILE_KINDS, MANIFEST
+from service.checkpoints import archive, checkpoint
+from service.checkpoints.checkpoint import FILE_KINDS, MANIFEST
 from tests import checkpoints, judged
 from tests.server import Server
 from trainer import base as bases

@@ -11,11 +11,11 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 from transformers import CONFIG_MAPPING, AutoModel, AutoTokenizer
 
-from service import checkpoint
-from service.encoder.encoder import Encoder
-from service.encoder.encoders import Encoders
-from service.encoder.engine import SHARES, Padded
-from service.encoder.packing import Sequences, packed
+from service.checkpoints import checkpoint
+from service.models.encoder import Encoder
+from service.models.encoders import Encoders
+from service.models.engines.base import SHARES, Padded
+from service.models.engines.packing import Sequences, packed
 from tests import checkpoints
 from tests.test_encoder import TEXTS
 

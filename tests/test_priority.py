@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from service.encoder.priority import at_lowest_priority, lowered_afterwards
+from service.machine.priority import at_lowest_priority, lowered_afterwards
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has policies of threads")
 

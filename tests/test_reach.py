@@ -6,7 +6,8 @@ import faiss
 import numpy as np
 import pytest
 
-from service.index import reach, sealed
+from service.index.faiss import graph_repair as reach
+from service.index.faiss import sealed
 
 
 def alike(spread: float) -> Any:

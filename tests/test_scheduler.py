@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.encoder.encoder import Encoder, Prepared
-from service.encoder.engine import Lane, Share, Vectors
-from service.encoder.scheduler import Scheduler
 from service.errors import EncoderFailed, EncodingFailed, NotReady, Overloaded
+from service.models.encoder import Encoder, Prepared
+from service.models.engines.base import Lane, Share, Vectors
+from service.models.scheduling.scheduler import Scheduler
 
 
 class Recorder:

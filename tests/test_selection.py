@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.corpus import filters
-from service.corpus.database import Database
-from service.corpus.documents import Document, Documents
-from service.index import bits, sealed
-from service.index.partition import Partition
-from service.selection import Selections
+from service.corpus.sqlite.database import Database
+from service.corpus.sqlite.documents import Document, Documents
+from service.index.faiss import bitsets as bits
+from service.index.faiss import sealed
+from service.index.faiss.partition import Partition
+from service.index.faiss.selection import Selections
 
 FILTERS: list[dict[str, Any]] = [
     {"ward": 3},

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import NotFound
-from service.generation import Generation, Generations
-from service.judging import UNJUDGED
-from service.shadow import compared
+from service.generations.generation import Generation, Generations
+from service.reload.judging import UNJUDGED
+from service.reload.shadow import compared
 from tests.server import Server
 from tests.test_judging import QUERIES, TEXTS, judged_by, put
 from tests.test_metrics import samples

@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.types import Message, Receive, Scope, Send
 
-from service.api.shortcut import Shortcut
+from service.api.middleware.shortcut import Shortcut
 from service.errors import NotReady, Unauthorized
 from tests.server import Server
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from service import checkpoint
-from service.checkpoint import MANIFEST
+from service.checkpoints import checkpoint
+from service.checkpoints.checkpoint import MANIFEST
+from service.checkpoints.signature import KeyUnusable, Signer, Trusted
 from service.errors import CheckpointRefused
-from service.signature import KeyUnusable, Signer, Trusted
 from tests import checkpoints
 from tests.server import Server
 from trainer import package

@@ -17,11 +17,11 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from service.encoder.encoder import Encoder
-from service.encoder.scheduler import Scheduler
 from service.errors import EncodingFailed
-from service.logs import Json
-from service.tracing import Tracing
+from service.models.encoder import Encoder
+from service.models.scheduling.scheduler import Scheduler
+from service.observability.tracing import Tracing
+from service.process.logs import Json
 from tests.server import Server
 from tests.test_scheduler import Recorder, text
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from sentence_transformers import SentenceTransformer
 
-from service import checkpoint, sample
+from service import sample
+from service.checkpoints import checkpoint
 from tests import checkpoints, judged
 from trainer.__main__ import main
 from trainer.data import beir

@@ -12,8 +12,8 @@ from typing import Any
 import psutil
 import pytest
 
-from service.encoder.configuration import Configuration
-from service.encoder.verdict import Rejection, Verdict
+from service.models.configuration import Configuration
+from service.models.verdict import Rejection, Verdict
 from tests import doomed
 from tests.doomed import Doom
 from tests.nursery import Child, Command, Nursery

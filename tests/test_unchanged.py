@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from service.corpus.database import Database
-from service.corpus.documents import SCHEMA, Document, Documents
+from service.corpus.sqlite.database import Database
+from service.corpus.sqlite.documents import SCHEMA, Document, Documents
 from tests.server import Server
 
 ROWS: list[dict[str, Any]] = [

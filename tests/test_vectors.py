@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.errors import InsufficientResources, StorageFailed
-from service.index import vectors as vector_files
-from service.index.vectors import VectorStore
+from service.index.faiss import vector_store as vector_files
+from service.index.faiss.vector_store import VectorStore
 
 DIMENSIONS = 8
 

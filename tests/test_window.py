@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.encoder.window import around, first
+from service.models.scheduling.window import around, first
 
 LENGTHS = st.lists(st.integers(1, 600), min_size=1, max_size=60).map(sorted)
 

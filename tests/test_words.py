@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.corpus import keywords, words
-from service.corpus.highlights import spans
+from service.corpus import words
+from service.corpus.sqlite import keywords
+from service.corpus.sqlite.highlights import spans
 
 FOUND = [
     ("place_pin -layer", "run place_pin with -layer metal1 first"),

@@ -9,11 +9,11 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 
-from service import checkpoint
-from service.encoder.encoder import Encoder, Prepared, Side
-from service.encoder.encoders import Encoders
-from service.encoder.engine import LANES, SHARES, Share, Vectors
-from service.encoder.scheduler import Scheduler
+from service.checkpoints import checkpoint
+from service.models.encoder import Encoder, Prepared, Side
+from service.models.encoders import Encoders
+from service.models.engines.base import LANES, SHARES, Share, Vectors
+from service.models.scheduling.scheduler import Scheduler
 from service.settings import Settings
 from tests import checkpoints, zoo
 from tests.zoo import Specimen

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sentence_transformers import SentenceTransformer
 
-from service import archive, checkpoint
-from service.catalogue import BASE, Catalogue
-from service.checkpoint import Checkpoint
+from service.checkpoints import archive, checkpoint
+from service.checkpoints.catalogue import BASE, Catalogue
+from service.checkpoints.checkpoint import Checkpoint
 from service.errors import CheckpointRefused, InvalidRequest, NotFound
 from trainer.errors import BadData
 

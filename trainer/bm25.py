@@ -26,7 +26,7 @@ class Words:
     most: NDArray[np.float32]
 
     def coverages(self) -> NDArray[np.float32]:
-        """Scores as shares of the most that there could be, in [0, 1], as `service.fusion` weighs them."""
+        """Scores as shares of the most that there could be, in [0, 1], as `service.search.fusion` weighs them."""
         return self.scores / self.most[:, None]
 
 

@@ -1,6 +1,6 @@
 """The model card of a package: what it is, what it was made of in numbers, how it did. No row of anybody's data."""
 
-from service.checkpoint import MANIFEST, Checkpoint
+from service.checkpoints.checkpoint import MANIFEST, Checkpoint
 from trainer.data.dataset import SPLITS, Dataset
 from trainer.evaluation import Report
 from trainer.gate import Verdict

@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, CliPositionalArg, CliSubCommand, Set
 from sentence_transformers import SentenceTransformer
 
 from service import sample
-from service.checkpoint import NAME
+from service.checkpoints.checkpoint import NAME
 from trainer import base as bases
 from trainer import delivery, evaluation, gate, merging, mining, package, report, run, splits, tuning, weak
 from trainer.data import beir, formats, inspection

@@ -9,7 +9,7 @@ from datasets.arrow_dataset import Dataset as Table
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.util import mine_hard_negatives
 
-from service.checkpoint import document_prompt
+from service.checkpoints.checkpoint import document_prompt
 from trainer.data.dataset import Dataset
 
 # Candidates looked at for each query; those too close to the good document fall out.

@@ -15,9 +15,9 @@ import numpy as np
 from pydantic import JsonValue
 from sentence_transformers import SentenceTransformer
 
-from service import checkpoint
-from service.checkpoint import FILE_KINDS, MANIFEST, MIN_CANARY_COSINE, Canary, Checkpoint, Manifest, Sign
-from service.signature import KeyUnusable, Signer
+from service.checkpoints import checkpoint
+from service.checkpoints.checkpoint import FILE_KINDS, MANIFEST, MIN_CANARY_COSINE, Canary, Checkpoint, Manifest, Sign
+from service.checkpoints.signature import KeyUnusable, Signer
 from trainer import base as bases
 from trainer.errors import BadData
 

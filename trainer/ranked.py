@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
-from service.fusion import WEIGHTS
+from service.search.fusion import WEIGHTS
 from trainer.data.dataset import Dataset
 
 Vectors = NDArray[np.float32]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from service.checkpoint import Checkpoint, Sign
+from service.checkpoints.checkpoint import Checkpoint, Sign
 from trainer import base as bases
 from trainer import card, evaluation, gate, merging, package, report, splits, training, tuning
 from trainer.data.dataset import SPLITS, Dataset

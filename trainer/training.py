@@ -28,7 +28,7 @@ from transformers import (
 )
 from transformers.trainer_callback import ProgressCallback
 
-from service.checkpoint import document_prompt
+from service.checkpoints.checkpoint import document_prompt
 from trainer import batches
 from trainer.data.dataset import Dataset
 from trainer.errors import DiskFull, Interrupted

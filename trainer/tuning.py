@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 from transformers import set_seed
 
-from service.checkpoint import Checkpoint
+from service.checkpoints.checkpoint import Checkpoint
 from trainer import base as bases
 from trainer import losses, merging, mining, modes, rows, splits, training
 from trainer.data.dataset import SPLITS, Dataset

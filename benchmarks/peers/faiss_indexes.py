@@ -9,7 +9,8 @@ import numpy as np
 
 from benchmarks.peers import nearest
 from benchmarks.peers.nearest import BUILD_EFFORT, LINKS, Built, K, Search
-from service.index import reach, sealed
+from service.index.faiss import graph_repair as reach
+from service.index.faiss import sealed
 from service.settings import Settings
 
 # Of a quantised index, as many times ten are compared once more with their whole vectors.

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from fastapi import Response
 
-from service.generation import Generation
+from service.generations.generation import Generation
 
 MODEL_HEADER = "X-Instar-Model"
 GENERATION_HEADER = "X-Instar-Generation"

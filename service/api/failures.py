@@ -9,10 +9,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from service.api import mistakes, tei
+from service.api import mistakes
 from service.api.contract import Described
 from service.api.forms import OPENAI, OURS, TEI, headers
-from service.api.protection import HEADERS
+from service.api.middleware.protection import HEADERS
+from service.api.routes import embed as tei
 from service.errors import InstarError, InsufficientResources, InvalidRequest, StorageFailed
 
 log = logging.getLogger(__name__)

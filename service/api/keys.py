@@ -7,9 +7,9 @@ from fastapi import Request
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 
-from service.allowance import Allowances
+from service.access.allowance import Allowances
+from service.access.keyring import Keyring, Scope
 from service.errors import Forbidden, Unauthorized
-from service.keyring import Keyring, Scope
 
 
 async def named(request: Request) -> str | None:

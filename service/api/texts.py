@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import Field, StrictInt
 
-from service.encoder.encoder import Encoder
 from service.errors import EmptyInput, InvalidRequest, TooLarge
+from service.models.encoder import Encoder
 from service.settings import Settings
 
 # A text, texts, token ids of the model's own tokenizer, or lists of them.

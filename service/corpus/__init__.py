@@ -1,1 +1,1 @@
-"""The truth: documents, and the records of generations and jobs, in one SQLite database."""
+"""The truth: documents, judgements, and the records of generations and jobs."""

@@ -6,8 +6,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from service import checkpoint
-from service.corpus.documents import Document
+from service.checkpoints import checkpoint
+from service.corpus.sqlite.documents import Document
 
 SHORT = "all-MiniLM-L6-v2-256"
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from service import checkpoint
+from service.checkpoints import checkpoint
 from tests import checkpoints
 from tests.nursery import Hangs
 from tests.torture.checker import check

@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
-from service.steps import Step
+from service.observability.steps import Step
 
 FaultKind = Literal[
     "none", "kill", "kill-at", "terminate", "pause", "disk-full", "failing-writes", "failing-syncs", "short-writes",

@@ -5,10 +5,10 @@ import signal
 from collections import Counter
 
 from service import core
-from service.index import index, partition, sealed
-from service.server import serve
+from service.index.faiss import index, partition, sealed
+from service.observability.steps import Reached, Step
+from service.process.server import serve
 from service.settings import Settings
-from service.steps import Reached, Step
 from tests.nursery import Command, fork_on_command
 
 # The last line of the log of one that was killed at its step.

@@ -1,0 +1,54 @@
+"""Who changed what: a log line for each request that changes documents, or that is more than a look at `/admin`."""
+
+import logging
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.api.middleware.status import Noted
+
+log = logging.getLogger(__name__)
+
+_PATHS = ("/admin/", "/documents", "/collections/")
+_LOOKS = ("GET", "HEAD", "OPTIONS")
+# That takes away all there is.
+_TAKES = ("/admin/backup",)
+
+
+# Where a handler says in the state of its request how much it has changed.
+_COUNTS = "audited"
+
+
+def note(request: Request, **counts: int | str) -> None:
+    """Have the line about `request` say so, too."""
+    setattr(request.state, _COUNTS, counts)
+
+
+class Audited:
+    """ASGI middleware that logs action, key, address and outcome."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(_PATHS):
+            await self._app(scope, receive, send)
+            return
+        if scope["method"] in _LOOKS and scope["path"] not in _TAKES:
+            await self._app(scope, receive, send)
+            return
+        noted = Noted(send)
+
+        try:
+            await self._app(scope, receive, noted)
+        finally:
+            client = scope.get("client")
+            fields = {
+                # As it came, percent-encoded: nobody writes lines of his own into the log.
+                "action": f"{scope['method']} {scope['raw_path'].decode('ascii', 'replace')[:200]}",
+                "key": scope.get("state", {}).get("key"),
+                "client": client[0] if client else None,
+                "status": noted.status,
+                **scope.get("state", {}).get(_COUNTS, {}),
+            }
+            log.info("audit", extra={"fields": fields})

@@ -1,0 +1,1 @@
+"""The contract with the trainer: the format, its copies, its signatures."""

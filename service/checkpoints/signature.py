@@ -1,0 +1,104 @@
+"""Signatures of checkpoints: that somebody whom one trusts has made them (Ed25519, RFC 8032).
+
+The manifest holds the signature of everything else in it, and with it the hash of every other file. Keys are PEM, as
+`openssl genpkey -algorithm ed25519` and `openssl pkey -pubout` write them.
+"""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+from pydantic import JsonValue
+
+from service.checkpoints.checkpoint import MANIFEST, Checkpoint
+from service.errors import CheckpointRefused, InstarError
+
+_FIELD = "signature"
+# So that no signature of something else is one of a checkpoint.
+_CONTEXT = b"instar checkpoint\n"
+_MAKE = "openssl genpkey -algorithm ed25519 -out trainer.pem"
+_PUBLIC = re.compile(rb"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL)
+
+
+class KeyUnusable(InstarError):
+    """A file of keys for signatures cannot be read."""
+
+
+class Signer:
+    """Signs manifests."""
+
+    def __init__(self, path: Path) -> None:
+        """With the private key in the file; raises KeyUnusable."""
+        try:
+            key = load_pem_private_key(path.read_bytes(), password=None)
+        # TypeError: it has a password.
+        except (OSError, ValueError, TypeError) as error:
+            raise KeyUnusable(f"{path} cannot be read ({error}): make a key with {_MAKE}") from error
+        if not isinstance(key, Ed25519PrivateKey):
+            raise KeyUnusable(f"{path} is a key of another kind: make one with {_MAKE}")
+        self._key = key
+
+    def __call__(self, content: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        """The manifest with its signature, in place of one that it had."""
+        content = {name: value for name, value in content.items() if name != _FIELD}
+        return {**content, _FIELD: base64.b64encode(self._key.sign(_signed(content))).decode()}
+
+
+class Trusted:
+    """The public keys of those whose checkpoints are loaded."""
+
+    def __init__(self, keys: Sequence[Ed25519PublicKey]) -> None:
+        self._keys = keys
+
+    @classmethod
+    def read(cls, path: Path) -> "Trusted":
+        """Those in the file, one after the other; raises KeyUnusable."""
+        try:
+            found = [load_pem_public_key(each) for each in _PUBLIC.findall(path.read_bytes())]
+        except (OSError, ValueError) as error:
+            raise KeyUnusable(f"{path} cannot be read ({error}): write public keys in PEM into it") from error
+        keys = [key for key in found if isinstance(key, Ed25519PublicKey)]
+        if not keys or len(keys) < len(found):
+            raise KeyUnusable(
+                f"{path} must hold public Ed25519 keys in PEM and no others: openssl pkey -in trainer.pem -pubout"
+            )
+        return cls(keys)
+
+    def require(self, found: Checkpoint) -> None:
+        """Raise CheckpointRefused unless one of the keys has signed the checkpoint, which was verified."""
+        content: dict[str, JsonValue] = {}
+        if found.manifest is not None:
+            content = json.loads((found.folder / MANIFEST).read_bytes())
+        given = content.pop(_FIELD, None)
+        if not isinstance(given, str):
+            raise CheckpointRefused(
+                f"{found.id} is not signed, and only what INSTAR_TRUSTED_KEYS_FILE trusts is loaded: package it with"
+                " --sign-with"
+            )
+        try:
+            signature = base64.b64decode(given, validate=True)
+        except binascii.Error:
+            signature = b""
+        if not any(_fits(key, signature, _signed(content)) for key in self._keys):
+            raise CheckpointRefused(
+                f"{found.id} is signed with a key that INSTAR_TRUSTED_KEYS_FILE does not name, or was altered since: do"
+                " not trust its source, or add its key"
+            )
+
+
+def _signed(content: Mapping[str, JsonValue]) -> bytes:
+    return _CONTEXT + json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _fits(key: Ed25519PublicKey, signature: bytes, content: bytes) -> bool:
+    try:
+        key.verify(signature, content)
+    except InvalidSignature:
+        return False
+    return True

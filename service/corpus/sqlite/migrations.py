@@ -1,0 +1,56 @@
+"""Databases of earlier versions, brought up to date when they are opened: each step once, in one transaction."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+
+from service.corpus.filters import attributes
+from service.corpus.sqlite.database import Database
+
+_INSERT = "INSERT OR IGNORE INTO attributes VALUES (?, ?, ?, ?, ?)"
+# A date begins so; what else does is told apart when it is read.
+_LIKE_A_DATE = (
+    "SELECT collection, key, value, seq FROM attributes"
+    " WHERE kind = 'string' AND value GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]*'"
+)
+_WITH_EMPTY_VALUES = (
+    "SELECT collection, metadata, seq FROM documents"
+    " WHERE metadata <> '{}' AND (instr(metadata, '[]') OR instr(metadata, '{}'))"
+)
+
+
+def migrate(database: Database) -> None:
+    """Take the steps that the database has not taken yet; its `user_version` counts those that it has."""
+    with database.write() as connection:
+        (taken,) = connection.execute("PRAGMA user_version").fetchone()
+        for step in _STEPS[taken:]:
+            step(connection)
+        connection.execute(f"PRAGMA user_version = {len(_STEPS)}")
+
+
+def _hash_texts(connection: sqlite3.Connection) -> None:
+    """Versions from before have no hash: they are embedded once more when their text comes again."""
+    connection.execute("ALTER TABLE documents ADD COLUMN hash BLOB")
+    connection.execute("CREATE INDEX same_text ON documents (hash) WHERE dead = 0 AND hash IS NOT NULL")
+
+
+def _index_dates(connection: sqlite3.Connection) -> None:
+    """Index dates as moments, and lists and objects without an element, as the versions written from now on are."""
+    rows = connection.execute(_LIKE_A_DATE).fetchall()
+    _insert(connection, [(collection, {key: value}, seq) for collection, key, value, seq in rows])
+    rows = connection.execute(_WITH_EMPTY_VALUES).fetchall()
+    _insert(connection, [(collection, json.loads(metadata), seq) for collection, metadata, seq in rows])
+
+
+def _insert(connection: sqlite3.Connection, versions: Sequence[tuple[str, dict[str, object], int]]) -> None:
+    connection.executemany(
+        _INSERT,
+        (
+            (collection, key, value.kind, value.value, seq)
+            for collection, metadata, seq in versions
+            for key, value in attributes(metadata)
+        ),
+    )
+
+
+_STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (_hash_texts, _index_dates)

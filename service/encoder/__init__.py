@@ -1,1 +1,0 @@
-"""Texts to vectors: loaded checkpoints, and the scheduler through which all of them run."""

@@ -1,0 +1,1 @@
+"""Which generation answers: built, activated, restored, told of."""

@@ -1,0 +1,208 @@
+"""One consistent archive of a running service, and a data folder made of one.
+
+The archive is a tar with the corpus, the service's own copies of the checkpoints of its active and retained
+generations, and at the end a list of all files with their hashes, without which it is not whole. Vectors are
+not in it: they are embedded again.
+"""
+
+import hashlib
+import os
+import shutil
+import sqlite3
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Literal
+
+from pydantic import BaseModel, ValidationError
+
+from service.checkpoints import checkpoint
+from service.corpus.sqlite import database
+from service.corpus.sqlite.database import Database
+from service.corpus.sqlite.disk_errors import translated
+from service.corpus.sqlite.records import Records
+from service.errors import Conflict, InvalidRequest
+from service.machine import resources
+
+CORPUS = database.FILE
+CHECKPOINTS = "checkpoints"
+_LIST = "backup.json"
+_TEMPORARY = ".backup-"
+_CHUNK = 1 << 20
+
+
+class Listed(BaseModel):
+    """The end of an archive: the SHA-256 of every file in it, by name."""
+
+    format: Literal[1] = 1
+    files: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Files that nobody changes any more, below `folder`."""
+
+    folder: Path
+
+    def stream(self) -> Iterator[bytes]:
+        """The archive, in parts of at most 1 MiB."""
+        hashes = {}
+        for path in sorted(path for path in self.folder.rglob("*") if path.is_file()):
+            name = path.relative_to(self.folder).as_posix()
+            digest = hashlib.sha256()
+            yield _header(name, path.stat().st_size)
+            with path.open("rb") as file:
+                while part := file.read(_CHUNK):
+                    digest.update(part)
+                    yield part
+            yield _padding(path.stat().st_size)
+            hashes[name] = digest.hexdigest()
+        listed = Listed(files=hashes).model_dump_json().encode()
+        yield _header(_LIST, len(listed)) + listed + _padding(len(listed)) + bytes(2 * tarfile.BLOCKSIZE)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.folder)
+
+
+def take(data_folder: Path, disk_reserve: int) -> Snapshot:
+    """A snapshot of the corpus as of one moment between two writes, and of its checkpoints; writers go on meanwhile.
+
+    Raises InsufficientResources if the disk has no room for a second corpus.
+    """
+    source = data_folder / CORPUS
+    resources.require_disk(source.stat().st_size, data_folder, disk_reserve)
+    folder = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=data_folder))
+    try:
+        while not _copy(data_folder, folder):
+            shutil.rmtree(folder)
+            folder.mkdir()
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+    return Snapshot(folder)
+
+
+def clear(data_folder: Path) -> None:
+    """Remove what a crash has left of snapshots and of restoring."""
+    for rest in data_folder.glob(f"{_TEMPORARY}*"):
+        shutil.rmtree(rest)
+
+
+def restore(archive: IO[bytes], data_folder: Path) -> None:
+    """Make a data folder of the archive; everything is verified before anything is in its place.
+
+    Raises Conflict if there is a corpus already, DataFolderInUse if a process works there, InvalidRequest if the
+    archive is not whole.
+    """
+    with database.locked(data_folder):
+        for name in (CORPUS, "vectors"):
+            if (data_folder / name).exists():
+                raise Conflict(f"{data_folder / name} exists: move it away, or set INSTAR_DATA_DIR to a new folder")
+        clear(data_folder)
+        folder = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=data_folder))
+        try:
+            _unpack(archive, folder)
+            _check_corpus(folder / CORPUS)
+            checkpoint.flush(folder)
+            kept = data_folder / CHECKPOINTS
+            kept.mkdir(exist_ok=True)
+            for path in (folder / CHECKPOINTS).iterdir():
+                if not (kept / path.name).exists():
+                    path.rename(kept / path.name)
+            # Last, for with it the folder is a service's.
+            (folder / CORPUS).rename(data_folder / CORPUS)
+            checkpoint.flush(kept)
+        finally:
+            shutil.rmtree(folder)
+
+
+def _copy(data_folder: Path, folder: Path) -> bool:
+    """Copy the corpus and what it needs; false if a checkpoint was let go of meanwhile."""
+    with (
+        translated("the corpus"),
+        closing(sqlite3.connect(data_folder / CORPUS)) as source,
+        closing(sqlite3.connect(folder / CORPUS)) as target,
+    ):
+        # In one step, which in WAL mode holds up no writer; in several it would begin anew with every write.
+        source.backup(target)
+    with _opened(folder) as records:
+        needed = {record.model for record in records.generations() if record.state != "released"}
+    (folder / "lock").unlink()
+    for model in needed:
+        try:
+            # Links, because the service's own copies never change.
+            shutil.copytree(data_folder / CHECKPOINTS / model, folder / CHECKPOINTS / model, copy_function=os.link)
+        except FileNotFoundError:
+            return False
+    return True
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[Records]:
+    opened = Database(folder)
+    try:
+        yield Records(opened)
+    finally:
+        opened.close()
+
+
+def _unpack(archive: IO[bytes], folder: Path) -> None:
+    """Write the files of the archive and hold them against its list; raises InvalidRequest."""
+    found: dict[str, str] = {}
+    listed: bytes | None = None
+    try:
+        with tarfile.open(fileobj=archive, mode="r|") as source:
+            for entry in source:
+                content = source.extractfile(entry)
+                if content is None or not entry.isreg() or entry.name in found or listed is not None:
+                    raise InvalidRequest(f"{entry.name!r} does not belong into a backup: do not trust its source")
+                if entry.name == _LIST:
+                    listed = content.read()
+                else:
+                    found[entry.name] = _write(content, folder / _safe(entry.name))
+        files = Listed.model_validate_json(listed or b"").files
+    except (tarfile.TarError, ValidationError, EOFError) as error:
+        raise InvalidRequest("the backup is not whole, or is none: download it again") from error
+    if found != files or CORPUS not in found:
+        altered = sorted(name for name in found.keys() | files.keys() if found.get(name) != files.get(name))
+        raise InvalidRequest(f"the backup was altered ({', '.join(altered[:5])}): download it again")
+
+
+def _safe(name: str) -> Path:
+    """The place of a file below the folder; raises InvalidRequest for one that has no business in a backup."""
+    path = PurePosixPath(name)
+    inside = path.parts[:1] == (CHECKPOINTS,) and len(path.parts) > 2 and path.suffix in checkpoint.FILE_KINDS
+    if ".." in path.parts or path.is_absolute() or "\\" in name or not (name == CORPUS or inside):
+        raise InvalidRequest(f"{name!r} does not belong into a backup: do not trust its source")
+    return Path(*path.parts)
+
+
+def _write(content: IO[bytes], path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256()
+    with path.open("xb") as file:
+        while part := content.read(_CHUNK):
+            digest.update(part)
+            file.write(part)
+    return digest.hexdigest()
+
+
+def _check_corpus(path: Path) -> None:
+    with translated("the corpus in the backup"), closing(sqlite3.connect(path)) as connection:
+        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise InvalidRequest(f"the corpus in the backup is damaged ({found}): use another backup")
+
+
+def _header(name: str, size: int) -> bytes:
+    entry = tarfile.TarInfo(name)
+    entry.size = size
+    entry.mode = 0o600
+    return entry.tobuf(tarfile.PAX_FORMAT)
+
+
+def _padding(size: int) -> bytes:
+    return bytes(-size % tarfile.BLOCKSIZE)

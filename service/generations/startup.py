@@ -1,0 +1,135 @@
+"""From a data folder to the state that it was left in: after a clean stop, a crash, or nothing at all."""
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+
+from service.checkpoints.catalogue import Catalogue
+from service.corpus.sqlite.documents import Documents
+from service.corpus.sqlite.records import GenerationRecord, Records
+from service.errors import InstarError
+from service.generations.activation import Activation
+from service.generations.generation import Generation, Generations
+from service.models import probe
+from service.models.encoders import Encoders
+from service.models.encoding import Encoding
+from service.observability.steps import Reached
+
+log = logging.getLogger(__name__)
+
+
+class Startup:
+    """Brings the generations back. `stage` says in words how far it is."""
+
+    def __init__(
+        self,
+        *,
+        activation: Activation,
+        catalogue: Catalogue,
+        encoders: Encoders,
+        documents: Documents,
+        records: Records,
+        generations: Generations,
+        encoding: Encoding,
+        reached: Reached,
+    ) -> None:
+        self._activation = activation
+        self._catalogue = catalogue
+        self._encoders = encoders
+        self._documents = documents
+        self._records = records
+        self._generations = generations
+        self._encoding = encoding
+        self._reached = reached
+        self.stage = "opening the corpus"
+
+    async def run(self, model: str, needed: tuple[set[str], set[str]]) -> None:
+        """Restore what was active and retained, or begin with `model` on the very first start.
+
+        `needed` are checkpoints and document fingerprints to keep for a job that will be resumed. Raises
+        InstarError if there is nothing that could answer.
+        """
+        await asyncio.to_thread(self._check_for_losses)
+        # Twice, because the first only marks: no search of this process can have seen them.
+        await self._activation.purge()
+        await self._activation.purge()
+        records = self._records.generations()
+        active = next((record for record in records if record.state == "active"), None)
+        if active is None:
+            await self._begin(model)
+        else:
+            if model not in (active.model, active.model.partition("@")[0]):
+                log.warning(
+                    "INSTAR_MODEL is %s, but %s was activated later and answers: reload to change it",
+                    model,
+                    active.model,
+                )
+            await self._restore(active)
+            for record in records:
+                if record.state == "retained":
+                    await self._restore_retained(record)
+        self._activation.forget_unused(*needed)
+        self.stage = "ready"
+
+    def _check_for_losses(self) -> None:
+        """Vectors are stored after their documents, so they can be ahead only of a corpus that has lost writes.
+
+        Their numbers must not be given again: another document would be found by the vector of a lost one.
+        """
+        stored = self._activation.highest_stored()
+        given = self._documents.reserve(stored)
+        if given < stored:
+            log.error(
+                "the corpus ends with write %d, but there are vectors of writes up to %d: the disk has lost what was"
+                " written between; check it, and restore a backup if you have one",
+                given,
+                stored,
+            )
+
+    async def _begin(self, model: str) -> None:
+        self.stage = f"loading {model}"
+        checkpoint = await asyncio.to_thread(self._catalogue.install, model)
+        encoder = await asyncio.to_thread(self._encoders.load, checkpoint)
+        await probe.check(encoder, self._encoding)
+        index = self._activation.open_index(checkpoint.fingerprint, encoder.dimensions)
+        record = GenerationRecord(
+            model=checkpoint.id,
+            fingerprint=checkpoint.fingerprint,
+            dimensions=encoder.dimensions,
+            built=datetime.now(UTC),
+        )
+        generation = Generation(record, encoder, index)
+        self.stage = "indexing the corpus"
+        async with self._activation.follow(generation):
+            await self._activation.load(encoder, index)
+            await self._activation.activate(generation)
+
+    async def _restore(self, record: GenerationRecord) -> None:
+        self.stage = f"loading {record.model}"
+        checkpoint = await asyncio.to_thread(self._catalogue.open, record.model)
+        encoder = await asyncio.to_thread(self._encoders.load, checkpoint)
+        self._reached("start.loaded")
+        index = self._activation.open_index(checkpoint.fingerprint, encoder.dimensions)
+        self.stage = "indexing the corpus"
+        await self._activation.load(encoder, index)
+        self._generations.active = Generation(record, encoder, index)
+        self._reached("start.restored")
+        log.info("generation %d of %s is active again", record.number, record.model)
+
+    async def _restore_retained(self, record: GenerationRecord) -> None:
+        self.stage = f"loading the retained {record.model}"
+        try:
+            checkpoint = await asyncio.to_thread(self._catalogue.open, record.model)
+            encoder = await asyncio.to_thread(self._encoders.load, checkpoint)
+        except InstarError as error:
+            log.warning("generation %d is released, it cannot be loaded: %s", record.number, error)
+            self._records.release(record.number)
+            return
+        shared = self._generations.shared_index(checkpoint.fingerprint)
+        index = shared or self._activation.open_index(checkpoint.fingerprint, encoder.dimensions)
+        generation = Generation(record, encoder, index)
+        # Deletes reach only what is among the generations, so it joins them before it is loaded.
+        self._generations.retained = (*self._generations.retained, generation)
+        if shared is None:
+            await self._activation.load_stored(index)
+        self._reached("start.retained")

@@ -1,0 +1,84 @@
+"""Tells one address of every change, in order and at least once, also across restarts.
+
+Signed as in Standard Webhooks (standardwebhooks.com, version 1): the id stays the same when a change is sent again, so
+that a receiver can leave out what it has seen.
+"""
+
+import asyncio
+import base64
+import hmac
+import logging
+import time
+from functools import partial
+from hashlib import sha256
+
+import httpx
+
+from service.corpus.sqlite.records import Records
+from service.errors import InsufficientResources, StorageFailed
+from service.generations.changes import Change, Changes
+from service.settings import WEBHOOK_SECRET_PREFIX
+from service.writing.writing import WritingThread
+
+log = logging.getLogger(__name__)
+
+_TIMEOUT_SECONDS = 15
+_LOOK_SECONDS = 0.5
+_FIRST_WAIT, _LONGEST_WAIT = 1.0, 300.0
+_DELIVERED = "webhook"
+
+
+class Webhook:
+    """`secret` is Standard Webhooks' form, whsec_ and base64; None: not signed."""
+
+    def __init__(
+        self, url: str, secret: str | None, *, changes: Changes, records: Records, thread: WritingThread
+    ) -> None:
+        self._url = url
+        self._key = None if secret is None else base64.b64decode(secret.removeprefix(WEBHOOK_SECRET_PREFIX))
+        self._changes = changes
+        self._records = records
+        self._thread = thread
+
+    async def run(self) -> None:
+        """Deliver until cancelled. The first change that it ever delivers is the last one before it was set up."""
+        wait = _FIRST_WAIT
+        noted = await asyncio.to_thread(self._records.note, _DELIVERED)
+        delivered = None if noted is None else int(noted)
+        async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, trust_env=False) as client:
+            while True:
+                due = await asyncio.to_thread(self._changes.after, delivered)
+                for change in due:
+                    problem = await self._deliver(client, change)
+                    if problem:
+                        log.warning("the webhook is told again of generation %d: %s", change.generation, problem)
+                        break
+                    delivered, wait = change.id, _FIRST_WAIT
+                else:
+                    await asyncio.sleep(_LOOK_SECONDS)
+                    continue
+                await asyncio.sleep(wait)
+                wait = min(2 * wait, _LONGEST_WAIT)
+
+    async def _deliver(self, client: httpx.AsyncClient, change: Change) -> str | None:
+        """What went wrong, if anything did."""
+        body = change.model_dump_json().encode()
+        headers = {"Content-Type": "application/json"} | self._signed(f"msg_{change.id}", int(time.time()), body)
+        try:
+            response = await client.post(self._url, content=body, headers=headers)
+        except httpx.HTTPError as error:
+            return type(error).__name__
+        if not response.is_success:
+            return f"it answered {response.status_code}"
+        try:
+            await self._thread.run(partial(self._records.save_note, _DELIVERED, str(change.id)))
+        except (StorageFailed, InsufficientResources) as error:
+            return error.message
+        return None
+
+    def _signed(self, identity: str, timestamp: int, body: bytes) -> dict[str, str]:
+        named = {"webhook-id": identity, "webhook-timestamp": str(timestamp)}
+        if self._key is None:
+            return named
+        digest = hmac.digest(self._key, f"{identity}.{timestamp}.".encode() + body, sha256)
+        return named | {"webhook-signature": f"v1,{base64.b64encode(digest).decode()}"}

@@ -1,0 +1,1 @@
+"""The index on FAISS, its vectors on the disk."""

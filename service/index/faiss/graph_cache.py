@@ -1,0 +1,112 @@
+"""Sealed parts with a graph, kept on the disk, because building one takes minutes where reading it takes seconds."""
+
+import json
+import logging
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from service.index.faiss import layout
+from service.index.faiss.duplicates import Distinct
+from service.index.faiss.sealed import Sealed
+from service.machine.kept import Content, Kept, Make
+
+log = logging.getLogger(__name__)
+
+_GRAPH = "graph.faiss"
+_VECTORS = "vectors.f32"
+_SEQS = "seqs.npy"
+_OF = "of.npy"
+_ABOUT = "about.json"
+
+
+class Graphs:
+    """One for each document fingerprint and collection: the one that was built last."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._kept = Kept(folder)
+        self._kept.sweep()
+
+    def get(self, fingerprint: str, collection: str, dimensions: int, min_recall: float) -> Sealed | None:
+        """The sealed part, if it is kept and whole, and was tuned to that recall."""
+        make = _make(fingerprint, collection, dimensions, min_recall)
+        name = _name(fingerprint, collection)
+        files = self._kept.read(name, make)
+        if files is None:
+            return None
+        try:
+            about = json.loads(files[_ABOUT].tobytes())
+            vectors = files[_VECTORS].view(np.float32).reshape(-1, dimensions)
+            reader = faiss.ZeroCopyIOReader(faiss.swig_ptr(files[_GRAPH]), len(files[_GRAPH]))
+            graph = faiss.read_index(reader)
+            layout.settle(graph, vectors)
+            apart = Distinct.numbered(_array(files[_OF])) if about["distinct"] else None
+            return Sealed(_array(files[_SEQS]), graph, about["effort"], about["recall"], apart)
+        # FAISS raises RuntimeError when it cannot read.
+        except (ValueError, RuntimeError, KeyError) as error:
+            log.warning("%s cannot be read (%s): it is built anew", name, error)
+            return None
+
+    def keep(self, fingerprint: str, collection: str, built: Sealed, min_recall: float) -> None:
+        """Keep it in place of the one before; on a disk that fails nothing is kept, with a warning."""
+
+        def write(folder: Path) -> None:
+            # The vectors apart, so that they can be read to where a search is fast.
+            faiss.write_index(built.index, str(folder / _GRAPH), faiss.IO_FLAG_SKIP_STORAGE)
+            built.distinct_vectors.tofile(folder / _VECTORS)
+            np.save(folder / _SEQS, built.seqs)
+            if built.distinct is not None:
+                np.save(folder / _OF, built.distinct.of)
+            about = {
+                "effort": built.effort,
+                "recall": built.recall,
+                "highest": int(built.seqs[-1]),
+                "distinct": built.distinct is not None,
+            }
+            (folder / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
+
+        make = _make(fingerprint, collection, built.index.d, min_recall)
+        self._kept.keep(_name(fingerprint, collection), make, write)
+
+    def highest(self) -> int:
+        """The highest sequence number of a document that is in one of them."""
+        return max((self._highest(name) for name in self._kept.names()), default=0)
+
+    def forget(self, fingerprints: set[str]) -> None:
+        """Delete those of all fingerprints but these."""
+        for name in self._kept.names():
+            if name.partition("-")[0] not in fingerprints:
+                self._kept.forget(name)
+
+    def _highest(self, name: str) -> int:
+        try:
+            return int(json.loads((self._folder / name / _ABOUT).read_text(encoding="utf-8"))["highest"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            log.warning("%s cannot be read (%s): it is made anew", name, error)
+            return 0
+
+
+def _name(fingerprint: str, collection: str) -> str:
+    return f"{fingerprint}-{sha256(collection.encode()).hexdigest()[:16]}"
+
+
+def _array(content: Content) -> NDArray[Any]:
+    """What NumPy saved there."""
+    found: NDArray[Any] = np.load(BytesIO(content.data))
+    return found
+
+
+def _make(fingerprint: str, collection: str, dimensions: int, min_recall: float) -> Make:
+    return {
+        "fingerprint": fingerprint,
+        "collection": collection,
+        "dimensions": dimensions,
+        "min_recall": min_recall,
+        "faiss": faiss.__version__,
+    }

@@ -1,0 +1,245 @@
+"""The index of one collection: a sealed part that is never changed, and a fresh part that takes writes.
+
+A search takes the present `View` and works on that alone. A write makes the next view and puts it in
+place of the former in one assignment, so no search waits for a write, and none sees half of one. Writes
+come from one thread.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.corpus.filters import Seqs
+from service.index.faiss import bitsets as bits
+from service.index.faiss.bitsets import Bits, Places
+from service.index.faiss.sealed import Sealed
+from service.machine import huge_pages
+from service.models.engines.base import Vectors
+
+Mask = NDArray[np.bool_]
+
+_FIRST_CAPACITY = 16
+# The fresh part is compared exactly and in full: below this it costs next to nothing.
+SEAL_FROM = 4096
+_SEAL_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What of a view may be found: places of its sealed part, and a mask over its fresh rows."""
+
+    sealed: Bits | None
+    fresh: Mask
+
+
+@dataclass(frozen=True)
+class View:
+    """One moment of a collection's index.
+
+    The fresh arrays are longer than `fresh`, the number of rows that belong to this view: later
+    writes append behind it. `sealed_live` and `fresh_live` are what is live, None is all.
+    """
+
+    sealed: Sealed | None
+    sealed_live: Bits | None
+    fresh_seqs: Seqs
+    fresh_vectors: Vectors
+    fresh_live: Mask
+    fresh: int
+
+    def search(self, queries: Vectors, k: int, allowed: Selection | None) -> list[tuple[Seqs, Vectors]]:
+        """For each unit vector of (n, dimensions) sequence numbers and cosines of its `k` best, best first.
+
+        `allowed` narrows it to those documents. Equal scores keep the order of writing.
+        """
+        none: tuple[Seqs, Vectors] = np.empty(0, np.int64), np.empty(0, np.float32)
+        found = [[none] for _ in queries]
+        if self.sealed is not None:
+            for own, scores, places in zip(
+                found, *self.sealed.search(queries, k, self._sealed_allowed(allowed)), strict=True
+            ):
+                hit = places >= 0
+                own.append((self.sealed.seqs[places[hit]], scores[hit]))
+        live = self.fresh_live[: self.fresh]
+        rows = np.flatnonzero(live if allowed is None else live & allowed.fresh)
+        if len(rows):
+            for own, query in zip(found, queries, strict=True):
+                scores = (self.fresh_vectors[: self.fresh] @ query)[rows]
+                # With all that equal the last one, of which the earliest are taken below.
+                best = scores >= np.partition(scores, -k)[-k] if len(rows) > k else slice(None)
+                own.append((self.fresh_seqs[rows[best]], scores[best]))
+        return [_best(own, k) for own in found]
+
+    def holds(self, seqs: Seqs, allowed: Selection | None) -> Mask:
+        """Which of `seqs` are documents of the view, and among those that are `allowed`."""
+        held = np.zeros(len(seqs), dtype=np.bool_)
+        if self.sealed is not None:
+            known, places = _located(self.sealed.seqs, seqs)
+            live = self._sealed_allowed(allowed)
+            held[known] = True if live is None else bits.has(live, places)
+        known, places = _located(self.fresh_seqs[: self.fresh], seqs)
+        held[known] = (
+            self.fresh_live[places] if allowed is None else (self.fresh_live[: self.fresh] & allowed.fresh)[places]
+        )
+        return held
+
+    def vectors_of(self, seqs: Seqs) -> Vectors:
+        """The vectors (n, dimensions) of documents that the view holds."""
+        found = np.empty((len(seqs), self.fresh_vectors.shape[1]), dtype=np.float32)
+        if self.sealed is not None:
+            known, places = _located(self.sealed.seqs, seqs)
+            found[known] = self.sealed.vectors_of(places)
+        known, places = _located(self.fresh_seqs[: self.fresh], seqs)
+        found[known] = self.fresh_vectors[places]
+        return found
+
+    def ranks(self, query: Vectors, seqs: Seqs, allowed: Selection | None) -> tuple[Places, Vectors]:
+        """Ranks, from 1, and cosines of documents that the view holds, among all that are `allowed`, as these are.
+
+        Every document is compared with the unit vector `query`, so a rank is exact where the index is a graph, too.
+        """
+        # Row by row: the sums of a matrix product differ in the last bit between equal rows.
+        fresh = np.einsum("ij,j->i", self.fresh_vectors[: self.fresh], query)
+        scores, numbers = fresh, self.fresh_seqs[: self.fresh]
+        if self.sealed is not None:
+            scores = np.concatenate((self.sealed.scores(query), fresh))
+            numbers = np.concatenate((self.sealed.seqs, numbers))
+        kept = self.holds(numbers, allowed)
+        scores, numbers = scores[kept], numbers[kept]
+        _, places = _located(numbers, seqs)
+        ranks = [
+            1 + np.count_nonzero(scores > scores[place]) + np.count_nonzero(scores[:place] == scores[place])
+            for place in places
+        ]
+        return np.array(ranks, dtype=np.int64), scores[places]
+
+    def live_seqs(self) -> Seqs:
+        """Ascending sequence numbers of all documents in the view."""
+        fresh = self.fresh_seqs[: self.fresh][self.fresh_live[: self.fresh]]
+        if self.sealed is None:
+            return fresh
+        return np.concatenate((self.sealed.seqs[self._sealed_rows(self.sealed)], fresh))
+
+    def live_vectors(self) -> Vectors:
+        """Their vectors (n, dimensions), in the same order."""
+        fresh = self.fresh_vectors[: self.fresh][self.fresh_live[: self.fresh]]
+        parts = [fresh] if self.sealed is None else [self.sealed.vectors[self._sealed_rows(self.sealed)], fresh]
+        vectors: Vectors = huge_pages.empty((sum(map(len, parts)), fresh.shape[1]), np.float32)
+        return np.concatenate(parts, out=vectors)
+
+    @property
+    def live(self) -> int:
+        """How many documents are in the view."""
+        return self.unsealed + (0 if self.sealed is None else len(self.sealed.seqs) - self._dead(self.sealed))
+
+    @property
+    def unsealed(self) -> int:
+        """How many of its documents are in the fresh part."""
+        return int(np.count_nonzero(self.fresh_live[: self.fresh]))
+
+    @property
+    def deleted(self) -> int:
+        """How many places are taken by documents that are gone."""
+        sealed = 0 if self.sealed is None else self._dead(self.sealed)
+        return sealed + self.fresh - self.unsealed
+
+    @property
+    def deserted(self) -> bool:
+        """True when nothing is left of it that anybody would miss, or that is about to be sealed."""
+        return self.sealed is None and not self.wants_sealing and not self.live
+
+    @property
+    def wants_sealing(self) -> bool:
+        """True when the fresh part has grown large, or much of the sealed part is dead."""
+        if self.sealed is None:
+            return self.fresh >= SEAL_FROM
+        size = len(self.sealed.seqs)
+        many = max(SEAL_FROM, int(_SEAL_SHARE * size))
+        return self.fresh >= many or self._dead(self.sealed) > max(SEAL_FROM, size // 4)
+
+    def _dead(self, sealed: Sealed) -> int:
+        size = len(sealed.seqs)
+        return 0 if self.sealed_live is None else size - bits.count(self.sealed_live, size)
+
+    def _sealed_rows(self, sealed: Sealed) -> Mask | slice:
+        return slice(None) if self.sealed_live is None else bits.unpack(self.sealed_live, len(sealed.seqs))
+
+    def _sealed_allowed(self, allowed: Selection | None) -> Bits | None:
+        if allowed is None or allowed.sealed is None:
+            return self.sealed_live
+        return allowed.sealed if self.sealed_live is None else allowed.sealed & self.sealed_live
+
+
+class Partition:
+    """One collection's index. Every method but reading `view` is for the writing thread."""
+
+    def __init__(self, dimensions: int, sealed: Sealed | None = None) -> None:
+        self.view = View(
+            sealed,
+            None,
+            np.empty(_FIRST_CAPACITY, dtype=np.int64),
+            np.empty((_FIRST_CAPACITY, dimensions), dtype=np.float32),
+            np.ones(_FIRST_CAPACITY, dtype=bool),
+            0,
+        )
+
+    def apply(self, added: Sequence[int], vectors: Vectors, died: Sequence[int]) -> None:
+        """Add documents (ascending, above all that are there) and take others out, in one step."""
+        self.view = self.after(added, vectors, died)
+
+    def after(self, added: Sequence[int], vectors: Vectors, died: Sequence[int]) -> View:
+        """The view with these documents added and the others taken out, which nobody sees yet."""
+        view = self._without(self.view, died)
+        return self._with(view, added, vectors) if len(added) else view
+
+    def replace_sealed(self, sealed: Sealed, before: View, died_since: Sequence[int]) -> None:
+        """Put `sealed`, built of the live documents of `before`, in place of both parts as they were then."""
+        now = self.view
+        rest = slice(before.fresh, now.fresh)
+        fresh = Partition(now.fresh_vectors.shape[1], sealed)
+        fresh.apply(now.fresh_seqs[rest].tolist(), now.fresh_vectors[rest], ())
+        fresh.apply((), now.fresh_vectors[:0], died_since)
+        self.view = fresh.view
+
+    def _without(self, view: View, died: Sequence[int]) -> View:
+        gone = np.asarray(died, dtype=np.int64)
+        if view.sealed is not None:
+            _, places = _located(view.sealed.seqs, gone)
+            if len(places):
+                live = bits.everything(len(view.sealed.seqs)) if view.sealed_live is None else view.sealed_live
+                view = replace(view, sealed_live=bits.without(live, places))
+        _, places = _located(view.fresh_seqs[: view.fresh], gone)
+        if len(places):
+            fresh_live = view.fresh_live.copy()
+            fresh_live[places] = False
+            view = replace(view, fresh_live=fresh_live)
+        return view
+
+    def _with(self, view: View, added: Sequence[int], vectors: Vectors) -> View:
+        end = view.fresh + len(added)
+        seqs, matrix, live = view.fresh_seqs, view.fresh_vectors, view.fresh_live
+        if end > len(seqs):
+            # Readers of earlier views keep the arrays that they have.
+            more = max(end, 2 * len(seqs)) - len(seqs)
+            seqs = np.concatenate((seqs, np.empty(more, dtype=np.int64)))
+            matrix = np.concatenate((matrix, np.empty((more, matrix.shape[1]), dtype=np.float32)))
+            live = np.concatenate((live, np.ones(more, dtype=bool)))
+        seqs[view.fresh : end] = added
+        matrix[view.fresh : end] = vectors
+        return replace(view, fresh_seqs=seqs, fresh_vectors=matrix, fresh_live=live, fresh=end)
+
+
+def _best(found: Sequence[tuple[Seqs, Vectors]], k: int) -> tuple[Seqs, Vectors]:
+    seqs, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    order = np.lexsort((seqs, -scores))[:k]
+    return seqs[order], scores[order]
+
+
+def _located(ascending: Seqs, wanted: Seqs) -> tuple[Places, Places]:
+    """Which of those `wanted` are in `ascending`, and their places there."""
+    places = np.searchsorted(ascending, wanted)
+    inside = np.flatnonzero(places < len(ascending))
+    known = inside[ascending[places[inside]] == wanted[inside]]
+    return known, places[known]

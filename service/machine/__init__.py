@@ -1,0 +1,1 @@
+"""What the computer gives: files, threads, memory, child processes."""

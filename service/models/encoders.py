@@ -1,0 +1,175 @@
+"""From a checkpoint to an encoder on the engine that suits the machine.
+
+Another engine than torch in fp32 is used only if it gives torch's vectors. A trial in a child process finds that out
+before this process touches the checkpoint: whatever native code does there costs the engine, or the checkpoint, and
+never the service.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from service.checkpoints.checkpoint import Checkpoint
+from service.errors import CheckpointRefused
+from service.machine import resources
+from service.machine.children import ChildLost, Children, Limits, never
+from service.machine.kept import Kept
+from service.machine.priority import Priorities, lowered_afterwards, mostly_at_lowest_priority
+from service.models.configuration import Configuration
+from service.models.encoder import Encoder
+from service.models.engines.base import Unsuitable
+from service.models.engines.engines import CALIBRATED, Engines
+from service.models.trial import Line, Trial
+from service.models.verdict import Rejection, Verdict, Verdicts
+from service.settings import EngineChoice
+
+log = logging.getLogger(__name__)
+
+# A trial may take this many times the memory that loading is reckoned with, and what any process needs besides.
+_MEMORY_FACTOR, _MEMORY_BESIDES = 3, 1 << 30
+
+
+_Loading = Callable[[Priorities], Encoder]
+
+
+def _at_start(loading: _Loading) -> Encoder:
+    """Nothing answers yet, so that nothing is to be let pass."""
+    return loading(Priorities(lowest=lowered_afterwards))
+
+
+def _beside(loading: _Loading) -> Encoder:
+    return mostly_at_lowest_priority(lambda own: loading(Priorities(own=own)))
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """How checkpoints are tried: in which children, and in how many seconds at most."""
+
+    children: Children
+    seconds: float
+
+
+class Encoders:
+    """Loads checkpoints. Conversions and verdicts are kept in `folder`; `sample` gives texts of so many documents."""
+
+    def __init__(
+        self,
+        choice: EngineChoice,
+        folder: Path,
+        processors: int,
+        sample: Callable[[int], Sequence[str]],
+        trials: Trials,
+    ) -> None:
+        self._choice = choice
+        self._engines = Engines(folder, processors)
+        self._kept = Kept(folder)
+        self._kept.sweep()
+        self._verdicts = Verdicts(self._kept, choice, processors)
+        self._sample = sample
+        self._trials = trials
+
+    def loading(self, checkpoint: Checkpoint) -> int:
+        """Bytes of memory that its trial, and then loading it, take."""
+        return resources.loading(checkpoint.computed_size, self._choice)
+
+    def load(self, checkpoint: Checkpoint) -> Encoder:
+        """The encoder of `checkpoint`; raises CheckpointRefused if it cannot be loaded."""
+        return self._load(checkpoint, _at_start, self._limits(checkpoint))
+
+    def load_beside(self, checkpoint: Checkpoint, given_up: Callable[[], bool] = never) -> Encoder:
+        """Load `checkpoint` while another encoder answers queries: slow steps run at the lowest priority.
+
+        Never for the first load in a process: threads that all share would inherit that priority. Once `given_up`
+        answers true, a trial under way ends with GivenUp.
+        """
+        limits = replace(self._limits(checkpoint), idle=True, given_up=given_up)
+        return self._load(checkpoint, _beside, limits)
+
+    def forget(self, keep: set[str]) -> None:
+        """Delete what is kept of all checkpoints but those with the ids in `keep`."""
+        self._engines.forget(keep)
+
+    def _load(self, checkpoint: Checkpoint, at_priority: Callable[[_Loading], Encoder], limits: Limits) -> Encoder:
+        verdict = self._verdicts.find(checkpoint)
+        if verdict is not None and verdict.reliable:
+            try:
+                return at_priority(partial(self._loaded, checkpoint, verdict))
+            except Unsuitable as reason:
+                log.warning("%s is tried again: %s", checkpoint.id, reason)
+        verdict = self._tried(checkpoint, verdict, limits)
+        try:
+            return at_priority(partial(self._loaded, checkpoint, verdict))
+        except Unsuitable as reason:
+            return at_priority(partial(self._loaded, checkpoint, verdict.without_engine(str(reason))))
+
+    def _loaded(self, checkpoint: Checkpoint, verdict: Verdict, priorities: Priorities) -> Encoder:
+        """Raises Unsuitable if the verdict's configuration, which has suited a child, does not suit this process."""
+        self._verdicts.keep(checkpoint, verdict.begun())
+        encoder = Encoder(checkpoint)
+        if verdict.configuration is not None:
+            encoder.rely_on(self._engines.make(encoder, verdict.configuration, priorities))
+        self._verdicts.keep(checkpoint, verdict)
+        if verdict.rejections:
+            encoder.warnings.append(f"{checkpoint.id} is computed by {encoder.engine} because {verdict.because}")
+        for warning in encoder.warnings:
+            log.warning("%s", warning)
+        if not verdict.rejections:
+            cosine = f" (least cosine to torch {verdict.agreement:.5f})" if verdict.configuration else ""
+            log.info("%s is computed by %s%s", checkpoint.id, encoder.engine, cosine)
+        return encoder
+
+    def _tried(self, checkpoint: Checkpoint, former: Verdict | None, limits: Limits) -> Verdict:
+        """The verdict of as many trials as it takes; raises CheckpointRefused if torch cannot compute it either."""
+        hearing = _Hearing(list(former.lasting()) if former is not None else [])
+        while hearing.verdict is None:
+            self._try(checkpoint, hearing, limits)
+        return hearing.verdict
+
+    def _try(self, checkpoint: Checkpoint, hearing: "_Hearing", limits: Limits) -> None:
+        """Run a trial of what has not been rejected yet; a child that is lost costs what it was at."""
+        texts = self._sample(CALIBRATED) if self._choice == "int8" else []
+        trial = Trial(checkpoint, self._engines, self._choice, tuple(hearing.rejections), texts)
+        try:
+            self._trials.children.run(trial, limits, hearing.hear)
+        except ChildLost as lost:
+            trying = hearing.trying
+            if trying is None:
+                raise CheckpointRefused(
+                    f"{checkpoint.id} cannot be computed here: torch in fp32 was tried in a process of its own, and"
+                    f" {lost}; use a smaller checkpoint, or train or copy it again"
+                ) from lost
+            log.warning("the trial of %s by %s was lost: %s\n%s", checkpoint.id, trying, lost, lost.output)
+            self._kept.sweep()
+            passing, crashed = lost.cause == "memory", lost.cause == "crash"
+            hearing.rejections.append(
+                Rejection(configuration=trying, reason=str(lost), passing=passing, crashed=crashed)
+            )
+
+    def _limits(self, checkpoint: Checkpoint) -> Limits:
+        """Limits of a trial: no more memory than is free, since the kernel would take any process for it."""
+        memory = min(resources.available_memory(), _MEMORY_BESIDES + _MEMORY_FACTOR * self.loading(checkpoint))
+        return Limits(memory, self._trials.seconds)
+
+
+@dataclass(slots=True)
+class _Hearing:
+    """Everything that the trials of a checkpoint have said so far."""
+
+    rejections: list[Rejection]
+    trying: Configuration | None = None
+    verdict: Verdict | None = field(default=None)
+
+    def hear(self, said: str) -> None:
+        line = Line.model_validate_json(said)
+        if line.event == "refused":
+            raise CheckpointRefused(line.reason)
+        if line.event == "trying":
+            self.trying = line.configuration
+        elif line.event == "passed":
+            self.verdict = Verdict(
+                configuration=line.configuration, agreement=line.agreement, rejections=tuple(self.rejections)
+            )
+        elif line.rejection is not None:
+            self.rejections.append(line.rejection)

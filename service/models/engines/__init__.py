@@ -1,0 +1,1 @@
+"""Engines that compute a model: torch and OpenVINO."""

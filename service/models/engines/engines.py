@@ -1,0 +1,110 @@
+"""Engines made of a loaded checkpoint and a configuration."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from service.machine.priority import Priorities
+from service.models import probe
+from service.models.configuration import Configuration, on_processors
+from service.models.encoder import Encoder
+from service.models.engines import packing
+from service.models.engines.base import Engine, Padded, Unsuitable
+from service.models.engines.int8 import DYNAMIC, Int8, compressed, quantised
+from service.models.engines.openvino import Conversions, OpenVino, Rows, convert
+from service.models.engines.torch_bf16 import TorchBf16
+from service.settings import EngineChoice
+
+# Documents that int8 is calibrated on, and how many there must be.
+CALIBRATED, _LEAST_CALIBRATED = 300, 100
+# The beginning of every third of them is as short as a question.
+_BEGINNING, _BEGINNINGS = 48, 3
+
+
+@dataclass(frozen=True)
+class Engines:
+    """Makes engines. Converted models are kept in `folder`; a compiled one computes on so many `processors`."""
+
+    folder: Path
+    processors: int
+
+    def configurations(self, encoder: Encoder, choice: EngineChoice) -> list[Configuration]:
+        """Configurations to try in order; torch in fp32, which always can, comes after them."""
+        if choice == "torch":
+            return []
+        if encoder.device.type == "cpu":
+            return on_processors(("sequences", "rows") if packing.fits(encoder) else ("rows",), int8=choice == "int8")
+        if encoder.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
+            return [Configuration(engine="torch bf16")]
+        return []
+
+    def convert(self, encoder: Encoder, configuration: Configuration, texts: Sequence[str]) -> None:
+        """Make and keep what `make` reads; int8 is calibrated on `texts`.
+
+        Raises Unsuitable if the checkpoint cannot be converted or the disk cannot keep it.
+        """
+        if configuration.engine == "openvino":
+            modules = encoder.convertible()
+            model = self._kept(encoder, configuration, "float", lambda: _converted(encoder, modules, configuration))
+            if configuration.precision == "int8":
+                # What may be impossible comes first.
+                self._kept(
+                    encoder,
+                    configuration,
+                    "int8",
+                    lambda: quantised(model, _calibration(encoder, configuration, texts)),
+                )
+                self._kept(encoder, configuration, "int8-weights", lambda: compressed(model))
+
+    def make(self, encoder: Encoder, configuration: Configuration, priorities: Priorities) -> Engine:
+        """The engine of `encoder`, out of what `convert` has kept; raises Unsuitable if it cannot be made."""
+        modules = encoder.convertible()
+        if configuration.engine == "torch bf16":
+            example = encoder.padded(encoder.prepare(probe.TEXTS, "document"))
+            try:
+                return TorchBf16(modules, encoder.device, example, encoder.max_length)
+            except torch.OutOfMemoryError as error:
+                raise Unsuitable(f"the GPU has no room for it in bf16 ({error})", passing=True) from error
+
+        def compiled(name: str, options: Mapping[str, Any] | None = None) -> Engine:
+            model = self._kept(encoder, configuration, name, None)
+            engine = OpenVino(model, self.processors, priorities, options, streams=configuration.streams)
+            return packing.Packing(engine, modules) if configuration.form == "sequences" else engine
+
+        if configuration.precision == "int8":
+            return Int8(compiled("int8-weights", DYNAMIC), compiled("int8"))
+        return compiled("float")
+
+    def forget(self, keep: set[str]) -> None:
+        """Delete the conversions of all checkpoints but those with the ids in `keep`."""
+        Conversions(self.folder).forget(keep)
+
+    def _kept(self, encoder: Encoder, configuration: Configuration, name: str, make: Callable[[], Any] | None) -> Any:
+        return Conversions(self.folder).get(encoder.checkpoint.id, f"{configuration.form}-{name}", make)
+
+
+def _laid_out(batch: Padded, configuration: Configuration) -> Mapping[str, Any]:
+    return packing.packed(batch) if configuration.form == "sequences" else batch.tensors()
+
+
+def _converted(encoder: Encoder, modules: Sequence[torch.nn.Module], configuration: Configuration) -> Any:
+    example = _laid_out(encoder.padded(encoder.prepare(probe.TEXTS, "document")), configuration)
+    if configuration.form == "sequences":
+        return convert(packing.Sequences(modules), example, 1)
+    return convert(Rows(modules), example)
+
+
+def _calibration(encoder: Encoder, configuration: Configuration, texts: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Documents of the corpus, one in a batch, and beginnings of some of them as questions."""
+    if len(texts) < _LEAST_CALIBRATED:
+        raise Unsuitable(
+            f"there are {len(texts)} documents to calibrate it on, and {_LEAST_CALIBRATED} are needed: write some,"
+            " then restart",
+            passing=True,
+        )
+    items = encoder.prepare(texts, "document")
+    items += encoder.prepare([text[:_BEGINNING] for text in texts[::_BEGINNINGS]], "query")
+    return [_laid_out(encoder.padded([item]), configuration) for item in items]

@@ -1,0 +1,101 @@
+"""int8: two OpenVINO models with int8 weights; for processors with instructions for it (VNNI, AMX).
+
+Long texts go to a model whose weights and activations have fixed scales: NNCF's post-training quantisation for
+transformers, with SmoothQuant (Xiao et al. 2023), calibrated on documents of the corpus: the same weights calibrated on
+other documents give slightly other vectors. NNCF is an extra, `instar[int8]`.
+
+A single word, of which every vector of the model is made then, that one would change most (all-MiniLM-L6-v2: cosines
+from 0.94). Short texts go to a model that has int8 weights alone, and scales activations as they come, 64 of a token at
+a time (OpenVINO's dynamic quantisation): it changes a word by a tenth of that, and is the faster one for few tokens.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.models.engines.base import QUANTISED, Engine, Padded, Share, Unsuitable, Vectors
+from service.models.engines.openvino import root_logger_kept
+
+# Tokens of a text, special ones included, from which on it is long: of 2,500 parts of sentences with so many and more,
+# none was changed beyond a cosine of 0.992.
+_LONG = 10
+# Activations that share a scale: more are a little faster and less exact.
+DYNAMIC = {"DYNAMIC_QUANTIZATION_GROUP_SIZE": 64}
+_FAILURES = (RuntimeError, ValueError, TypeError, KeyError, AttributeError)
+
+
+class Int8:
+    """Two engines of one model, by the length of each text, whatever shares its batch."""
+
+    name = "openvino int8"
+    least_cosine = QUANTISED
+
+    def __init__(self, short: Engine, long: Engine) -> None:
+        self._short = short
+        self._long = long
+
+    @property
+    def packs(self) -> bool:
+        """As both do."""
+        return self._long.packs
+
+    def part(self, tokens: int) -> int:
+        """1 for long texts."""
+        return int(tokens >= _LONG)
+
+    def pooled(self, batch: Padded, share: Share) -> Vectors:
+        """Pooled vectors of the batch."""
+        long = batch.mask.sum(axis=1) >= _LONG
+        if long.all():
+            return self._long.pooled(batch, share)
+        if not long.any():
+            return self._short.pooled(batch, share)
+        short = self._short.pooled(batch.rows(~long), share)
+        found = np.empty((len(long), short.shape[1]), dtype=np.float32)
+        found[~long] = short
+        found[long] = self._long.pooled(batch.rows(long), share)
+        return found
+
+
+def compressed(model: Any) -> Any:
+    """`model` with int8 weights, for texts that are short; raises Unsuitable if that is not possible."""
+    with _nncf() as nncf:
+        mode = nncf.CompressWeightsMode.INT8_ASYM
+        # Without the embeddings of tokens: they are looked up, which takes no time.
+        return nncf.compress_weights(
+            model.clone(), mode=mode, ignored_scope=nncf.IgnoredScope(types=["Gather"], validate=False)
+        )
+
+
+def quantised(model: Any, batches: Sequence[Mapping[str, NDArray[np.int64]]]) -> Any:
+    """`model`, quantised by what it computes of `batches`; raises Unsuitable if that is not possible."""
+    with _nncf() as nncf:
+        return nncf.quantize(
+            model,
+            nncf.Dataset(list(batches)),
+            model_type=nncf.ModelType.TRANSFORMER,
+            preset=nncf.QuantizationPreset.PERFORMANCE,
+            subset_size=len(batches),
+        )
+
+
+@contextmanager
+def _nncf() -> Iterator[Any]:
+    """NNCF, kept quiet; what it raises, or its absence, becomes Unsuitable."""
+    with root_logger_kept():
+        try:
+            import nncf  # noqa: PLC0415  (heavy, and an extra)
+            import rich  # noqa: PLC0415  (what NNCF draws its progress with)
+        except ImportError as error:
+            raise Unsuitable("int8 needs NNCF: pip install 'instar[int8]'") from error
+        # Its own function changes handlers, too, which others may have added.
+        logging.getLogger("nncf").setLevel(logging.ERROR)
+        rich.reconfigure(quiet=True)
+        try:
+            yield nncf
+        except _FAILURES as error:
+            raise Unsuitable(f"NNCF cannot quantise it ({type(error).__name__}: {error})") from error

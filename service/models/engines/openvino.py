@@ -1,0 +1,202 @@
+"""OpenVINO: the engine for CPUs, several times as fast as torch there.
+
+The torch modules are traced and converted once for a checkpoint; the converted model is kept on the disk, with
+checksums. It is compiled for each share of the processors: once so that all compute one batch together, and twice so
+that each computes a batch of its own, the second time on threads that inherit the lowest priority from the one that
+compiles.
+"""
+
+import logging
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import PreTrainedModel
+
+from service.machine.kept import Kept
+from service.machine.priority import Priorities
+from service.models.configuration import Streams
+from service.models.engines import attention
+from service.models.engines.base import ROUNDED, Padded, Share, Unsuitable, Vectors
+
+# Without that package, a requirement of OpenVINO's, nothing is reported to OpenVINO's makers at import and conversion.
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+import openvino  # noqa: E402
+from openvino.frontend import (  # noqa: E402
+    GeneralFailure,
+    NotImplementedFailure,
+    OpConversionFailure,
+    OpValidationFailure,
+)
+
+_MODEL = "model.xml"
+# What tracing and conversion raise at models that are not made for them.
+_FAILURES = (
+    GeneralFailure,
+    NotImplementedFailure,
+    OpConversionFailure,
+    OpValidationFailure,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    KeyError,
+    AttributeError,
+    IndexError,
+)
+
+
+class OpenVino:
+    """One converted model, compiled for each share of the processors."""
+
+    least_cosine = ROUNDED
+    packs = False
+
+    def __init__(
+        self,
+        model: Any,
+        processors: int,
+        priorities: Priorities,
+        options: Mapping[str, Any] | None = None,
+        *,
+        streams: Streams = "several",
+    ) -> None:
+        """Compile, with `options` of the plugin besides; raises Unsuitable if OpenVINO cannot.
+
+        `priorities` are where the threads of its shares are started.
+        """
+        core = openvino.Core()
+        bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        self.name = f"openvino {'bf16' if bf16 else 'fp32'}"
+        own = {"INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32", **(options or {})}
+        together = own | {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": processors, "ENABLE_CPU_PINNING": False}
+        width = processors if streams == "several" else 1
+        apart = together | {"NUM_STREAMS": width}
+        # Those of normal priority first: threads that all share must not get the lowest.
+        self._requests: dict[Share, SimpleQueue[Any]] = {
+            "whole": priorities.own(partial(_compiled, core, model, together, 1)),
+            "single": priorities.own(partial(_compiled, core, model, apart, width)),
+            # The threads that it computes on are started here, and inherit the priority.
+            "spare": priorities.lowest(partial(_compiled, core, model, apart, width)),
+        }
+
+    def part(self, tokens: int) -> int:  # noqa: ARG002
+        """There is one."""
+        return 0
+
+    def pooled(self, batch: Padded, share: Share) -> Vectors:
+        """Pooled vectors of the batch."""
+        return self.infer(batch.tensors(), share)
+
+    def infer(self, tensors: Mapping[str, NDArray[np.int64]], share: Share) -> Vectors:
+        """The model's output; waits while as many batches are under way as can be computed at a time."""
+        requests = self._requests[share]
+        request = requests.get()
+        try:
+            found = request.infer(tensors, share_inputs=True)
+            return np.asarray(found[0], dtype=np.float32)
+        finally:
+            requests.put(request)
+
+
+class Conversions:
+    """Converted models, kept by checkpoint id."""
+
+    def __init__(self, folder: Path) -> None:
+        self._kept = Kept(folder)
+
+    def get(self, identity: str, kind: str, convert: Callable[[], Any] | None) -> Any:
+        """The OpenVINO model of that checkpoint and kind, which `convert` makes unless it is kept.
+
+        Raises Unsuitable if there is none and nothing to make it with, or the disk cannot keep it.
+        """
+        make = {"openvino": openvino.get_version()}
+        name = f"{identity}.{kind}"
+        folder = self._kept.find(name, make)
+        if folder is None and convert is not None:
+            folder = self._kept.keep(name, make, partial(_save, convert()))
+        if folder is None:
+            raise Unsuitable("its conversion is not on the disk: restart the service to have it made", passing=True)
+        return openvino.Core().read_model(folder / _MODEL)
+
+    def forget(self, keep: set[str]) -> None:
+        """Delete those of all checkpoints but the ones with the ids in `keep`."""
+        for name in self._kept.names():
+            if name.rpartition(".")[0] not in keep:
+                self._kept.forget(name)
+
+
+class Rows(torch.nn.Module):
+    """Modules as a function of a batch of rows, as a trace needs it."""
+
+    def __init__(self, modules: Sequence[torch.nn.Module]) -> None:
+        super().__init__()
+        self.parts = torch.nn.ModuleList(modules)
+        for module in self.parts.modules():
+            if isinstance(module, PreTrainedModel):
+                attention.make_convertible(module)
+
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        features: dict[str, Any] = {"input_ids": input_ids, "attention_mask": attention_mask, "modality": "text"}
+        if token_type_ids is not None:
+            features["token_type_ids"] = token_type_ids
+        for part in self.parts:
+            features = part(features)
+        vectors: torch.Tensor = features["sentence_embedding"]
+        return vectors
+
+
+def convert(module: torch.nn.Module, example: Mapping[str, NDArray[np.int64]], rows: int = -1) -> Any:
+    """`module` as an OpenVINO model of tensors (rows, any); raises Unsuitable if it cannot be converted."""
+    tensors = {name: torch.from_numpy(array) for name, array in example.items()}
+    try:
+        # That a trace holds for other shapes is not to be believed or warned of, but measured by whoever uses it.
+        with torch.inference_mode(), warnings.catch_warnings(action="ignore"), root_logger_kept():
+            return openvino.convert_model(
+                module.eval(),
+                example_input=tensors,
+                input=[(name, [rows, -1], openvino.Type.i64) for name in tensors],
+            )
+    except _FAILURES as error:
+        raise Unsuitable(f"it does not convert to OpenVINO ({_first_line(error)})") from error
+
+
+@contextmanager
+def root_logger_kept() -> Iterator[None]:
+    """For what silences the root logger: convert_model, which leaves it so when it fails, and NNCF."""
+    root = logging.getLogger()
+    level, filters, handlers = root.level, root.filters.copy(), root.handlers.copy()
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.filters, root.handlers = filters, handlers
+
+
+def _save(model: Any, folder: Path) -> None:
+    openvino.serialize(model, folder / _MODEL)
+
+
+def _compiled(core: Any, model: Any, options: dict[str, Any], width: int) -> "SimpleQueue[Any]":
+    """Requests to a compiled model, as many as it computes at a time."""
+    try:
+        compiled = core.compile_model(model, "CPU", options)
+        requests: SimpleQueue[Any] = SimpleQueue()
+        for _ in range(width):
+            requests.put(compiled.create_infer_request())
+    except RuntimeError as error:
+        raise Unsuitable(f"OpenVINO does not compile it ({_first_line(error)})") from error
+    return requests
+
+
+def _first_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0][:200]}"

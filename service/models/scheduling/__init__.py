@@ -1,0 +1,1 @@
+"""The two lanes through which every text runs."""

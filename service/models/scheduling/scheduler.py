@@ -1,0 +1,391 @@
+"""Two lanes: every text of the service is encoded through here.
+
+Requests that arrive together are batched together, whoever sent them. The interactive lane, where
+somebody waits for an answer to a question, and the bulk lane, which holds documents to be written or embedded
+again and large requests, run beside each other, each with a thread for every processor. A query waits behind no bulk
+batch: bulk is computed at the lowest priority there is, so that the kernel gives the cores at once to whoever serves
+a query. Bulk requests take turns.
+
+A batch holds texts of one encoder and one kind, that which has waited longest among them, of about one length where
+they are padded to the longest (`window`), and at most as many tokens (padding counted) as its lane allows; a longer
+text is a batch of its own. A batch is computed on one processor, because processors that share a batch wait for
+each other at every layer, and for whatever else runs on one of them. Only an interactive batch with no other beside or
+behind it has them all.
+"""
+
+import logging
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Self
+
+import numpy as np
+import torch
+from opentelemetry.trace import Span
+
+from service.errors import EncoderFailed, EncodingFailed, NotReady, Overloaded
+from service.machine.priority import lower_priority
+from service.models.encoder import Encoder, Prepared
+from service.models.engines.base import LANES, Lane, Share, Vectors
+from service.models.scheduling import device
+from service.models.scheduling.window import around, first
+from service.observability import tracing
+from service.observability.tracing import Tracing
+from service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Observe = Callable[[Lane, int, float, Sequence[float]], None]
+
+# Texts, of those that have waited longest, out of which a batch is formed: by length, and in the order of arrival. By
+# length there are more to choose from for a large budget, one for each so many tokens.
+_LOOKED_AT, _IN_ORDER, _PER_TEXT = 256, 48, 16
+# Tokens with which a batch has most of the rate that a larger one has (`make bench-budget`). What waits in the
+# interactive lane is shared out among the processors in batches of at least so many.
+_ENOUGH_TOKENS = 128
+# Each token of a sequence is compared with all others, so that more texts in one of so many tokens cost more than they
+# save.
+_SEQUENCE_TOKENS = 256
+_PLAIN_TEXT = "a text on which no encoder fails"
+
+
+@dataclass(slots=True, eq=False)
+class _Request:
+    """The texts of one submission; `order` holds the places that are not in a batch yet, longest text first."""
+
+    encoder: Encoder
+    items: Sequence[Prepared]
+    future: "Future[Vectors]"
+    order: deque[int]
+    rows: list[Vectors | None]
+    missing: int
+    waiting_tokens: int
+    patient: bool
+    submitted: float
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    encoder: Encoder
+    places: list[tuple[_Request, int]]
+    share: Share
+    padded: int
+    waited: list[float]
+
+
+@dataclass(slots=True)
+class LaneState:
+    """What a lane has done and what waits in it, for metrics; `rate` is tokens per second, 0 before the first batch."""
+
+    waiting_tokens: int = 0
+    running: int = 0
+    rate: float = 0.0
+    batches: int = 0
+    texts: int = 0
+    tokens: int = 0
+    padded_tokens: int = 0
+    requests: "deque[_Request]" = field(default_factory=deque, repr=False)
+
+
+class Scheduler:
+    """Runs encoders on the threads of the lanes. `submit` is safe from any thread."""
+
+    def __init__(
+        self,
+        *,
+        batch_tokens: int,
+        bulk_batch_tokens: int,
+        queue_tokens: int,
+        queue_seconds: float,
+        processors: int,
+        observe: Observe = lambda *_: None,
+        traced: Tracing | None = None,
+    ) -> None:
+        """`observe` is told of every batch: its lane, its tokens with padding, the seconds that it took, and those that
+        each request whose first it was had waited."""
+        self._observe = observe
+        self._tracing = traced or Tracing()
+        self.budget: dict[Lane, int] = {"interactive": batch_tokens, "bulk": bulk_batch_tokens}
+        self._queue_tokens = queue_tokens
+        self._queue_seconds = queue_seconds
+        self._lock = threading.Lock()
+        self._waits: dict[Lane, threading.Condition] = {lane: threading.Condition(self._lock) for lane in LANES}
+        self._stopping = False
+        # Why nothing can be encoded, until something is again.
+        self.ailment: str | None = None
+        self.lanes: dict[Lane, LaneState] = {lane: LaneState() for lane in LANES}
+        self._processors = processors
+        self._lowest = ThreadPoolExecutor(processors, thread_name_prefix="instar-lowest", initializer=lower_priority)
+        self._threads = [self._thread(lane) for lane in LANES for _ in range(processors)]
+
+    @classmethod
+    def suited(
+        cls, settings: Settings, processors: int, *, observe: Observe = lambda *_: None, traced: Tracing | None = None
+    ) -> Self:
+        """One as the settings want it, and where they say nothing as suits what computes here."""
+        kind = device.here()
+        return cls(
+            batch_tokens=settings.batch_tokens or kind.tokens["interactive"],
+            bulk_batch_tokens=settings.bulk_batch_tokens or kind.tokens["bulk"],
+            queue_tokens=settings.queue_tokens,
+            queue_seconds=settings.queue_seconds,
+            processors=kind.batches or processors,
+            observe=observe,
+            traced=traced,
+        )
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def _thread(self, lane: Lane) -> threading.Thread:
+        return threading.Thread(target=self._run, args=(lane,), name=f"instar-{lane}", daemon=True)
+
+    @property
+    def alive(self) -> bool:
+        return all(thread.is_alive() for thread in self._threads)
+
+    def stop(self) -> None:
+        """End after the batches in progress; what still waits fails with NotReady."""
+        with self._lock:
+            self._stopping = True
+            for waits in self._waits.values():
+                waits.notify_all()
+        for thread in self._threads:
+            thread.join()
+        self._lowest.shutdown()
+        for lane in self.lanes.values():
+            for request in lane.requests:
+                with suppress(InvalidStateError):
+                    request.future.set_exception(NotReady("the service is stopping: try again in a moment"))
+
+    def lane_for(self, items: Sequence[Prepared]) -> Lane:
+        """Bulk for more than one interactive batch can hold, so that no request fills that lane alone."""
+        return "interactive" if sum(item.tokens for item in items) <= self.budget["interactive"] else "bulk"
+
+    def submit(
+        self, encoder: Encoder, items: Sequence[Prepared], lane: Lane, *, patient: bool = False
+    ) -> "Future[Vectors]":
+        """Queue `items`; the result holds their raw vectors (n, native dimensions) in order.
+
+        Cancelling the future takes out what is not in a batch yet. Raises Overloaded when too much
+        waits in the lane already, NotReady when stopping. `patient` callers come again until there is room,
+        as a reload does, and are no reason to refuse others, who take turns with them.
+        """
+        future: Future[Vectors] = Future()
+        if not items:
+            future.set_result(np.empty((0, encoder.dimensions), dtype=np.float32))
+            return future
+        order = deque(sorted(range(len(items)), key=lambda place: -items[place].tokens))
+        tokens = sum(item.tokens for item in items)
+        request = _Request(
+            encoder=encoder,
+            items=items,
+            future=future,
+            order=order,
+            rows=[None] * len(items),
+            missing=len(items),
+            waiting_tokens=tokens,
+            patient=patient,
+            submitted=time.perf_counter(),
+            span=tracing.current(),
+        )
+        state = self.lanes[lane]
+        with self._lock:
+            if self._stopping:
+                raise NotReady("the service is stopping: try again in a moment")
+            self._require_room(lane, tokens)
+            state.requests.append(request)
+            state.waiting_tokens += tokens
+            self._waits[lane].notify()
+        return future
+
+    def require_room(self, lane: Lane) -> None:
+        """Raise Overloaded if a submission would; for those who have costly things to do before it."""
+        with self._lock:
+            self._require_room(lane, 1)
+
+    def _require_room(self, lane: Lane, tokens: int) -> None:
+        state = self.lanes[lane]
+        wait = self._before(lane, tokens) / state.rate if state.rate else 0.0
+        if state.waiting_tokens >= self._queue_tokens or wait > self._queue_seconds:
+            seconds = max(1, math.ceil(wait))
+            raise Overloaded(
+                f"what waits to be embedded takes some {seconds} s: try again then, or send fewer at a time", seconds
+            )
+
+    def _before(self, lane: Lane, tokens: int) -> int:
+        """Waiting tokens that come before the last of a new request."""
+        state = self.lanes[lane]
+        if lane == "interactive":
+            return state.waiting_tokens
+        turn = self.budget[lane]
+        turns = -(-tokens // turn)
+        return sum(min(other.waiting_tokens, turn if other.patient else turns * turn) for other in state.requests)
+
+    def _run(self, lane: Lane) -> None:
+        while True:
+            with self._lock:
+                while not self._stopping and not self.lanes[lane].requests:
+                    self._waits[lane].wait()
+                if self._stopping:
+                    return
+            self._serve(lane)
+
+    def _serve(self, lane: Lane) -> None:
+        """Run one batch of the lane, if anything waits there."""
+        batch = self._take(lane)
+        if batch is None:
+            return
+        items = [request.items[place] for request, place in batch.places]
+        requests = {id(request): request for request, _ in batch.places}.values()
+        about = {"instar.lane": lane, "instar.texts": len(items), "instar.tokens": batch.padded}
+        began = time.perf_counter()
+        try:
+            with self._tracing.batch((request.span for request in requests), about):
+                vectors = self._forward(batch.encoder, items, batch.share)
+        # Whatever a model raises belongs to the callers of this batch, and not to those after them.
+        except Exception as error:
+            for request, _ in batch.places:
+                with suppress(InvalidStateError):
+                    request.future.set_exception(error)
+            return
+        finally:
+            with self._lock:
+                self.lanes[lane].running -= 1
+        self.ailment = None
+        took = time.perf_counter() - began
+        self._observe(lane, batch.padded, took, batch.waited)
+        with self._lock:
+            self._measure(lane, batch.share, sum(item.tokens for item in items), took)
+            for (request, place), vector in zip(batch.places, vectors, strict=True):
+                request.rows[place] = vector
+                request.missing -= 1
+        for request in requests:
+            if request.missing == 0:
+                # Its caller may give up at any moment, also between a check and this line, and another thread may
+                # have been the first to see that nothing is missing.
+                with suppress(InvalidStateError):
+                    rows = [row for row in request.rows if row is not None]
+                    request.future.set_result(rows[0][None] if len(rows) == 1 else np.stack(rows))
+
+    def _measure(self, lane: Lane, share: Share, tokens: int, seconds: float) -> None:
+        """Let the batch count for a tenth of the rate, so that it follows the load within a second or two."""
+        state = self.lanes[lane]
+        rate = tokens / max(seconds, 1e-9) * (1 if share == "whole" else self._processors)
+        state.rate = rate if not state.rate else 0.9 * state.rate + 0.1 * rate
+
+    def _forward(self, encoder: Encoder, items: Sequence[Prepared], share: Share) -> Vectors:
+        """The vectors; raises EncodingFailed if the texts are at fault, EncoderFailed if any text would be.
+
+        torch does not always recover from a moment without memory: what it could not make then is missing for good.
+        """
+        try:
+            return self._compute(encoder, items, share)
+        except (RuntimeError, MemoryError) as error:
+            log.warning("a batch failed: %s", error)
+            try:
+                self._compute(encoder, encoder.prepare([_PLAIN_TEXT], "document"), share)
+            except (RuntimeError, MemoryError) as again:
+                self.ailment = f"{type(again).__name__}: {again}"
+                raise EncoderFailed(
+                    "the encoder fails: try again in a while; if it goes on, restart the service"
+                ) from again
+            try:
+                return self._compute(encoder, items, share)
+            except (RuntimeError, MemoryError) as again:
+                raise EncodingFailed(
+                    f"the model fails on these texts ({again}): try them one by one to find out which"
+                ) from again
+
+    def _compute(self, encoder: Encoder, items: Sequence[Prepared], share: Share) -> Vectors:
+        """The vectors, at the priority of the share.
+
+        Only computing has the lowest one. A thread that has it all the time, and is put off while it has the
+        interpreter, puts off everybody.
+        """
+
+        def compute() -> Vectors:
+            # For torch, which keeps this for each thread.
+            torch.set_num_threads(self._processors if share == "whole" else 1)
+            return encoder.forward(items, share)
+
+        if share == "spare" and not encoder.yields:
+            return self._lowest.submit(compute).result()
+        return compute()
+
+    def _take(self, lane: Lane) -> _Batch | None:
+        """Form the next batch."""
+        state = self.lanes[lane]
+        with self._lock:
+            self._drop_abandoned(state)
+            if not state.requests:
+                return None
+            places = self._chosen(lane)
+            head = places[0][0]
+            now = time.perf_counter()
+            waited = [
+                now - request.submitted
+                for request in {id(request): request for request, _ in places}.values()
+                if len(request.order) == len(request.items)
+            ]
+            lengths = [request.items[place].tokens for request, place in places]
+            # Longest first, as they stand there, so that it is the front from which most are taken.
+            for request, place in reversed(places):
+                request.order.remove(place)
+                request.waiting_tokens -= request.items[place].tokens
+            if lane == "bulk":
+                state.requests.rotate(-1)
+            tokens = sum(lengths)
+            state.waiting_tokens -= tokens
+            state.batches += 1
+            state.texts += len(places)
+            state.tokens += tokens
+            padded = tokens if head.encoder.packs else max(lengths) * len(places)
+            state.padded_tokens += padded
+            alone = not state.running and not state.waiting_tokens
+            share: Share = "spare" if lane == "bulk" else "whole" if alone else "single"
+            state.running += 1
+            if state.waiting_tokens:
+                self._waits[lane].notify()
+            return _Batch(head.encoder, places, share, padded, waited)
+
+    def _chosen(self, lane: Lane) -> list[tuple[_Request, int]]:
+        """The texts of the next batch: the first request's longest, and what costs the least beside it."""
+        state = self.lanes[lane]
+        head = state.requests[0]
+        encoder, longest = head.encoder, head.items[head.order[0]]
+        part = encoder.part(longest)
+        budget = self.budget[lane]
+        looked_at = max(_LOOKED_AT, budget // _PER_TEXT)
+        candidates = (
+            (request, place)
+            for request in state.requests
+            if request.encoder is encoder
+            for place in islice(request.order, looked_at)
+            if request.items[place].kind == longest.kind and encoder.part(request.items[place]) == part
+        )
+        waiting = list(islice(candidates, _IN_ORDER if encoder.packs else looked_at))
+        if lane == "interactive":
+            enough = max(_ENOUGH_TOKENS, encoder.overhead)
+            budget = min(budget, max(enough, state.waiting_tokens // self._processors))
+        if encoder.packs:
+            fitting = first([request.items[place].tokens for request, place in waiting], min(budget, _SEQUENCE_TOKENS))
+            return [waiting[place] for place in fitting]
+        anchor = waiting[0]
+        waiting.sort(key=lambda each: each[0].items[each[1]].tokens)
+        lengths = [request.items[place].tokens for request, place in waiting]
+        return waiting[around(lengths, waiting.index(anchor), budget, encoder.overhead)]
+
+    def _drop_abandoned(self, state: LaneState) -> None:
+        """Take out requests that have nothing left to run: complete, failed, or given up by their caller."""
+        for request in [request for request in state.requests if not request.order or request.future.done()]:
+            state.waiting_tokens -= request.waiting_tokens
+            state.requests.remove(request)

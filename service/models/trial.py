@@ -1,0 +1,131 @@
+"""A checkpoint's trial: it is loaded, converted, compiled and compared in a child process before the service does so.
+
+torch in fp32 says what is right. Then each configuration is tried in its order until one gives torch's vectors: what it
+needs is kept on the disk, and the verdict is said line by line, so that whoever listens knows what the child was at
+when it died.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel
+
+from service.checkpoints.checkpoint import Checkpoint
+from service.errors import CheckpointRefused, EncodingFailed
+from service.machine.children import Say
+from service.machine.priority import ALIKE
+from service.models import probe
+from service.models.configuration import Configuration
+from service.models.encoder import Encoder, Prepared, Side
+from service.models.engines.base import SHARES, Unsuitable, Vectors
+from service.models.engines.engines import Engines
+from service.models.verdict import Rejection
+from service.observability.steps import Reached
+from service.settings import EngineChoice
+
+_SEVERAL = {"streams": "several"}
+_SIDES: tuple[Side, ...] = ("query", "document")
+# Short and long, alone and padded: a trace that fits one shape only must be seen.
+_LONG = " ".join(probe.TEXTS * 3)
+_BATCHES = (probe.TEXTS, ("No",), (_LONG,), ("No", _LONG, probe.TEXTS[0]))
+
+
+class Line(BaseModel):
+    """One thing that a trial says.
+
+    `trying` a configuration (none: torch in fp32) begins. `rejected` costs the configuration, `refused` the checkpoint.
+    `passed` ends the trial, with the least cosine to torch.
+    """
+
+    event: Literal["trying", "passed", "rejected", "refused"]
+    configuration: Configuration | None = None
+    agreement: float = 1.0
+    rejection: Rejection | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A checkpoint to be tried; picklable. `rejections` are of earlier trials; `texts` are of the corpus."""
+
+    checkpoint: Checkpoint
+    engines: Engines
+    choice: EngineChoice
+    rejections: Sequence[Rejection]
+    texts: Sequence[str]
+
+    def __call__(self, say: Say, reached: Reached) -> None:
+        """Run it; `say` is told a `Line` at a time, as JSON."""
+
+        def tell(line: Line) -> None:
+            say(line.model_dump_json())
+
+        try:
+            tell(Line(event="trying"))
+            reached("trial.torch")
+            encoder = Encoder(self.checkpoint)
+            batches = _batches(encoder)
+            expected = [encoder.finish(encoder.forward(batch)) for batch in batches]
+        except CheckpointRefused as refusal:
+            return tell(Line(event="refused", reason=refusal.message))
+        except EncodingFailed:
+            return tell(Line(event="refused", reason=probe.not_finite(self.checkpoint.id)))
+        for configuration in self._configurations(encoder):
+            tell(Line(event="trying", configuration=configuration))
+            try:
+                agreement = self._agreement(encoder, configuration, batches, expected, reached)
+                return tell(Line(event="passed", configuration=configuration, agreement=agreement))
+            except Unsuitable as reason:
+                rejection = Rejection(configuration=configuration, reason=str(reason), passing=reason.passing)
+                tell(Line(event="rejected", rejection=rejection))
+        return tell(Line(event="passed"))
+
+    def _configurations(self, encoder: Encoder) -> Iterator[Configuration]:
+        """Yield configurations that have not been rejected; one stream only where several have crashed."""
+        rejected = {rejection.configuration for rejection in self.rejections}
+        crashed = {rejection.configuration for rejection in self.rejections if rejection.crashed}
+        for configuration in self.engines.configurations(encoder, self.choice):
+            needed = configuration.streams == "several" or configuration.model_copy(update=_SEVERAL) in crashed
+            if needed and configuration not in rejected:
+                yield configuration
+
+    def _agreement(
+        self,
+        encoder: Encoder,
+        configuration: Configuration,
+        batches: Sequence[Sequence[Prepared]],
+        expected: Sequence[Vectors],
+        reached: Reached,
+    ) -> float:
+        """The least cosine between the engine's vectors and torch's; raises Unsuitable if it is too low."""
+        reached("trial.convert")
+        self.engines.convert(encoder, configuration, self.texts)
+        reached("trial.compile")
+        engine = self.engines.make(encoder, configuration, ALIKE)
+        reached("trial.compare")
+        encoder.use(engine)
+        try:
+            agreement = min(
+                _cosine(encoder.finish(encoder.forward(batch, share)), vectors)
+                for batch, vectors in zip(batches, expected, strict=True)
+                for share in SHARES
+            )
+        except EncodingFailed as error:
+            raise Unsuitable(f"{engine.name} gives vectors that are not finite") from error
+        finally:
+            encoder.use(None)
+        if not agreement >= engine.least_cosine:
+            raise Unsuitable(f"{engine.name} gives other vectors (cosine {agreement:.4f}, not {engine.least_cosine})")
+        return agreement
+
+
+def _batches(encoder: Encoder) -> list[list[Prepared]]:
+    manifest = encoder.checkpoint.manifest
+    batches = [encoder.prepare(texts, side) for side in _SIDES for texts in _BATCHES]
+    return batches + [encoder.prepare([canary.text], canary.side) for canary in (manifest.canaries if manifest else ())]
+
+
+def _cosine(vectors: Vectors, expected: Vectors) -> float:
+    return float(np.einsum("nd,nd->n", vectors, expected).min())

@@ -1,0 +1,135 @@
+"""The outcome of a checkpoint's trial, kept on the disk, so that no start repeats what an earlier one has tried."""
+
+import platform
+from hashlib import sha256
+from pathlib import Path
+from typing import Self
+
+import openvino
+import sentence_transformers
+import torch
+import transformers
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from service.checkpoints.checkpoint import Checkpoint
+from service.machine.kept import Kept, Make
+from service.models.configuration import Configuration
+from service.settings import EngineChoice
+
+_FILE = "verdict.json"
+# A process that ended so often while it loaded a configuration that had passed, ended because of it.
+_MAX_ENDS = 2
+
+
+class Rejection(BaseModel):
+    """A configuration that does not suit, and why: a `passing` reason may not hold at the next start, and a `crashed`
+    one may do on one stream."""
+
+    model_config = ConfigDict(frozen=True)
+
+    configuration: Configuration
+    reason: str
+    passing: bool = False
+    crashed: bool = False
+
+
+class Verdict(BaseModel):
+    """The configuration that suits (none: torch in fp32), its least cosine to torch, and those that do not suit.
+
+    `loading` counts the processes that have begun to load the configuration since one has ended that.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    configuration: Configuration | None = None
+    agreement: float = 1.0
+    rejections: tuple[Rejection, ...] = ()
+    loading: int = 0
+
+    @property
+    def reliable(self) -> bool:
+        """Whether the service may load the configuration without another trial."""
+        passing = any(rejection.passing for rejection in self.rejections)
+        return not passing and (self.configuration is None or self.loading < _MAX_ENDS)
+
+    @property
+    def because(self) -> str:
+        """The reasons of all rejections, each with the configurations that it costs."""
+        costs: dict[str, list[str]] = {}
+        for rejection in self.rejections:
+            costs.setdefault(rejection.reason, []).append(str(rejection.configuration))
+        return "; ".join(f"{' and '.join(names)} failed ({reason})" for reason, names in costs.items())
+
+    def lasting(self) -> tuple[Rejection, ...]:
+        """What the next trial need not try; includes a configuration whose loading has ended processes."""
+        lasting = tuple(rejection for rejection in self.rejections if not rejection.passing)
+        if self.configuration is None or self.loading < _MAX_ENDS:
+            return lasting
+        reason = f"the service ended {self.loading} times while it was loaded"
+        return (*lasting, Rejection(configuration=self.configuration, reason=reason, crashed=True))
+
+    def begun(self) -> Self:
+        """The verdict while the configuration is being loaded."""
+        return self.model_copy(update={"loading": self.loading + 1})
+
+    def without_engine(self, reason: str) -> "Verdict":
+        """The verdict where the configuration did not suit this process, for a reason that may not hold again."""
+        if self.configuration is None:
+            return self
+        rejection = Rejection(configuration=self.configuration, reason=reason, passing=True)
+        return Verdict(rejections=(*self.rejections, rejection))
+
+
+class Verdicts:
+    """Verdicts by checkpoint, in `kept`. Each holds for one choice of engine, one machine and its libraries."""
+
+    def __init__(self, kept: Kept, choice: EngineChoice, processors: int) -> None:
+        self._kept = kept
+        self._choice = choice
+        self._processors = processors
+
+    def find(self, checkpoint: Checkpoint) -> Verdict | None:
+        """The verdict on that checkpoint, if it is there and holds here."""
+        folder = self._kept.find(_name(checkpoint), self._make())
+        if folder is None:
+            return None
+        try:
+            return Verdict.model_validate_json((folder / _FILE).read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def keep(self, checkpoint: Checkpoint, verdict: Verdict) -> None:
+        """Keep it; where the disk fails, the next start tries the checkpoint once more."""
+
+        def write(folder: Path) -> None:
+            (folder / _FILE).write_text(verdict.model_dump_json(), encoding="utf-8")
+
+        self._kept.keep(_name(checkpoint), self._make(), write)
+
+    def _make(self) -> Make:
+        return {
+            "choice": self._choice,
+            "processors": self._processors,
+            "machine": _machine(),
+            "openvino": openvino.get_version(),
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            "sentence-transformers": sentence_transformers.__version__,
+        }
+
+
+def _name(checkpoint: Checkpoint) -> str:
+    return f"{checkpoint.id}.verdict"
+
+
+def _machine() -> str:
+    """The processor and the GPU, as far as what they compute differs."""
+    parts = [platform.machine()]
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        parts += list(dict.fromkeys(line for line in lines if line.startswith(("model name", "flags"))))
+    except OSError:
+        parts.append(platform.processor())
+    if torch.cuda.is_available():
+        parts.append(torch.cuda.get_device_name())
+    return sha256("\n".join(parts).encode()).hexdigest()

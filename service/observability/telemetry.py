@@ -1,0 +1,100 @@
+"""What happens often and takes time, as instruments of Prometheus, handed to whoever measures it.
+
+The state of things, such as how many documents there are, is read at each scrape instead
+(`service.api.middleware.metrics`).
+"""
+
+from collections.abc import Mapping, Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+
+from service.models.engines.base import LANES, Lane
+from service.reload.job import ENDS, JobState
+from service.reload.shadow import Compared
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_TOKENS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16_384, 32_768)
+
+
+class Telemetry:
+    """The instruments of one service."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._requests = Counter(
+            "instar_requests", "Answered requests", ["route", "method", "status"], registry=self.registry
+        )
+        self._request_seconds = self._seconds("instar_request_duration_seconds", "Time to answer", "route")
+        self._wait_seconds = self._seconds(
+            "instar_queue_wait_seconds", "Time from a submission to its first batch", "lane"
+        )
+        self._batch_seconds = self._seconds("instar_batch_duration_seconds", "Time to encode a batch", "lane")
+        self._batch_tokens = Histogram(
+            "instar_batch_tokens",
+            "Tokens in a batch, padding included",
+            ["lane"],
+            buckets=_TOKENS,
+            registry=self.registry,
+        )
+        self._search_seconds = self._seconds(
+            "instar_search_duration_seconds", "Time of a search in its steps: encode, search, fetch", "step"
+        )
+        self._reloads = Counter("instar_reloads", "Reloads that have ended", ["state"], registry=self.registry)
+        self._shadow_searches = Counter(
+            "instar_shadow_searches",
+            "Live searches that a generation in the shadow has answered, too, or left out",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self._shadow_overlap = Histogram(
+            "instar_shadow_overlap_ratio",
+            "Share of the documents found by either generation that both found",
+            buckets=[tenth / 10 for tenth in range(11)],
+            registry=self.registry,
+        )
+        self._shadow_seconds = self._seconds(
+            "instar_shadow_search_duration_seconds", "Time of the same searches in both generations", "generation"
+        )
+        # Of what has not happened yet there are zeros, so that a rate is 0 and not missing.
+        for lane in LANES:
+            for instrument in (self._wait_seconds, self._batch_seconds, self._batch_tokens):
+                instrument.labels(lane)
+        for state in ENDS:
+            self._reloads.labels(state)
+        for outcome in ("compared", "skipped"):
+            self._shadow_searches.labels(outcome)
+        for generation in ("active", "shadow"):
+            self._shadow_seconds.labels(generation)
+
+    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count a request."""
+        self._requests.labels(route, method, str(status)).inc()
+        self._request_seconds.labels(route).observe(seconds)
+
+    def encoded(self, lane: Lane, tokens: int, seconds: float, waited: Sequence[float]) -> None:
+        """Count a batch, and the seconds that requests whose first it was had waited."""
+        self._batch_tokens.labels(lane).observe(tokens)
+        self._batch_seconds.labels(lane).observe(seconds)
+        for wait in waited:
+            self._wait_seconds.labels(lane).observe(wait)
+
+    def searched(self, seconds: Mapping[str, float]) -> None:
+        """Count a search by its steps."""
+        for step, took in seconds.items():
+            self._search_seconds.labels(step).observe(took)
+
+    def reloaded(self, state: JobState) -> None:
+        """Count a reload that has ended."""
+        self._reloads.labels(state).inc()
+
+    def shadowed(self, compared: Compared | None) -> None:
+        """Count a search that was compared with the shadow's, or one that was left out."""
+        self._shadow_searches.labels("skipped" if compared is None else "compared").inc()
+        if compared is not None:
+            self._shadow_overlap.observe(compared.overlap)
+            self._shadow_seconds.labels("active").observe(compared.active_seconds)
+            self._shadow_seconds.labels("shadow").observe(compared.shadow_seconds)
+
+    def _seconds(self, name: str, says: str, label: str) -> Histogram:
+        return Histogram(name, says, [label], buckets=_SECONDS, registry=self.registry)

@@ -1,0 +1,1 @@
+"""One process: its server, its log, and its commands."""

@@ -1,0 +1,265 @@
+"""`python -m service check`: whether a start with these settings would do, in sentences, with what to do if not.
+
+It changes nothing, and may run beside a service that is at work.
+"""
+
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from cryptography import x509
+
+from service.access import keyring
+from service.checkpoints import archive, checkpoint
+from service.checkpoints.catalogue import BASE, base_folder
+from service.checkpoints.checkpoint import Checkpoint
+from service.checkpoints.signature import Trusted
+from service.corpus.filters import Seqs
+from service.corpus.sqlite.database import FILE, DataFolderInUse, locked
+from service.corpus.sqlite.disk_errors import translated
+from service.corpus.sqlite.records import GenerationRecord
+from service.errors import CheckpointRefused, InstarError, NotFound, StorageFailed
+from service.index.faiss import vector_store as vectors
+from service.machine import resources
+from service.observability import tracing
+from service.process import address
+from service.settings import Settings, is_loopback, unknown_names
+
+_MIB = 1 << 20
+_CERTIFICATE_DAYS = 14
+# What the process takes besides a model, with a small one (`docs/measurements.md`).
+_PROCESS = 700 * _MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; `wrong` ones stand in the way of a start, or of what the settings ask for."""
+
+    text: str
+    wrong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Corpus:
+    """What the data folder holds."""
+
+    live: Seqs
+    active: GenerationRecord | None
+
+
+def findings(settings: Settings, environment: Mapping[str, str]) -> list[Finding]:
+    """All that there is to say."""
+    found = [*_names(environment), *_keys(settings), *_tls(settings), *_tracing(settings)]
+    runs = _runs(settings)
+    found += [*_data_folder(settings, runs=runs), *_address(settings, runs=runs)]
+    corpus = _Corpus(np.empty(0, np.int64), None)
+    if (settings.data_dir / FILE).exists():
+        try:
+            corpus = _corpus(settings.data_dir / FILE)
+        except InstarError as error:
+            return [*found, Finding(error.message, wrong=True)]
+        found.append(Finding(f"the corpus is whole and has {len(corpus.live)} documents"))
+    finding, size = _model(settings, corpus.active)
+    found.append(finding)
+    missing = 0
+    if corpus.active is not None:
+        finding, missing = _index(settings, corpus.active, corpus.live)
+        found.append(finding)
+    # What runs has taken its memory already.
+    return found if runs else [*found, *_room(settings, corpus, size, missing)]
+
+
+def _names(environment: Mapping[str, str]) -> Iterator[Finding]:
+    for name, meant in unknown_names(environment).items():
+        yield Finding(
+            f"{name} is no setting: {f'is {meant} meant?' if meant else 'see the settings in the README'}", True
+        )
+
+
+def _keys(settings: Settings) -> Iterator[Finding]:
+    path = settings.keys_path
+    yield from _tried(lambda: _key_findings(settings, path))
+    if settings.trusted_keys_file is not None:
+        trusted = settings.trusted_keys_file
+
+        def read() -> Iterator[Finding]:
+            Trusted.read(trusted)
+            yield Finding(f"only checkpoints that a key in {trusted} has signed are loaded")
+
+        yield from _tried(read)
+
+
+def _key_findings(settings: Settings, path: Path) -> Iterator[Finding]:
+    valid = [key for key in keyring.read(path) if key.revoked is None]
+    # The group may: Kubernetes shows secrets so.
+    if path.exists() and path.stat().st_mode & 0o007:
+        yield Finding(f"others may read {path}: chmod o= {path}", wrong=True)
+    if path.exists() and not any("admin" in key.scopes for key in valid) and settings.admin_key is None:
+        yield Finding(
+            f"no key in {path} has the scope admin, so nobody can reload: python -m service key create NAME"
+            " --scope admin",
+            wrong=True,
+        )
+    if not path.exists() and settings.admin_key is None:
+        yield Finding("there are no keys: whoever is on this machine may do everything, and nobody else gets in")
+    elif not path.exists() and settings.api_key is None:
+        is_open = settings.open_data or is_loopback(settings.host)
+        who = "whoever reaches the service may write and search" if is_open else "it opens the data as well"
+        yield Finding(f"there is an admin key and no other: {who}")
+    else:
+        yield Finding(f"callers need a key; {len(valid)} named ones are valid")
+
+
+def _tls(settings: Settings) -> Iterator[Finding]:
+    if settings.tls_key is not None and settings.tls_certificate is None:
+        yield Finding("INSTAR_TLS_KEY is of no use alone: set INSTAR_TLS_CERTIFICATE, too", wrong=True)
+    if settings.tls_certificate is None:
+        return
+    try:
+        ends = x509.load_pem_x509_certificate(settings.tls_certificate.read_bytes()).not_valid_after_utc
+    except (OSError, ValueError) as error:
+        yield Finding(f"{settings.tls_certificate} is no certificate in PEM ({error}): write one there", wrong=True)
+        return
+    days = (ends - datetime.now(UTC)).days
+    yield Finding(
+        f"the certificate ends on {ends:%Y-%m-%d}: renew it, then send SIGHUP", wrong=days < _CERTIFICATE_DAYS
+    )
+
+
+def _tracing(settings: Settings) -> Iterator[Finding]:
+    if settings.tracing and not tracing.available():
+        yield Finding("INSTAR_TRACING needs more packages: pip install 'instar[tracing]'", wrong=True)
+
+
+def _runs(settings: Settings) -> bool:
+    """Whether a service has the data folder."""
+    if not (settings.data_dir / "lock").exists():
+        return False
+    try:
+        with locked(settings.data_dir):
+            return False
+    except DataFolderInUse:
+        return True
+    except OSError:
+        return False
+
+
+def _data_folder(settings: Settings, *, runs: bool) -> Iterator[Finding]:
+    if runs:
+        yield Finding(f"a service is at work on {settings.data_dir}: GET /health and /ready say how it is")
+    for folder in (settings.data_dir, settings.checkpoints_dir):
+        place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        try:
+            with tempfile.TemporaryFile(dir=place):
+                pass
+        except OSError as error:
+            # Checkpoints may be somebody else's to write, as in a container.
+            if folder == settings.data_dir or not folder.exists():
+                yield Finding(f"{place} cannot be written ({error.strerror}): let this user write there", wrong=True)
+
+
+def _address(settings: Settings, *, runs: bool) -> Iterator[Finding]:
+    if runs:
+        return
+    problem = address.problem(settings.host, settings.port)
+    if problem is not None:
+        yield Finding(problem, wrong=True)
+
+
+def _corpus(path: Path) -> _Corpus:
+    """Raises StorageFailed if it is damaged."""
+    with translated(str(path)), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as corpus:
+        (whole,) = corpus.execute("PRAGMA quick_check(1)").fetchone()
+        if whole != "ok":
+            raise StorageFailed(f"the corpus {path} is damaged ({whole}): restore a backup, and check the disk")
+        live = corpus.execute("SELECT seq FROM documents WHERE dead = 0 ORDER BY seq").fetchall()
+        records = corpus.execute("SELECT record FROM generations WHERE state = 'active'").fetchall()
+    active = GenerationRecord.model_validate_json(records[0][0]) if records else None
+    return _Corpus(np.array([seq for (seq,) in live], dtype=np.int64), active)
+
+
+def _model(settings: Settings, active: GenerationRecord | None) -> tuple[Finding, int]:
+    """The checkpoint that a start would load, and its bytes."""
+    with tempfile.TemporaryDirectory(prefix="instar-check-") as unpacked:
+        try:
+            found = _read(settings, active, Path(unpacked))
+        except InstarError as error:
+            return Finding(error.message, wrong=True), 0
+    if found is None:
+        return Finding(f"{settings.model} is looked for at Hugging Face at the first start"), 0
+    return Finding(f"the checkpoint {found.id} is whole"), found.computed_size
+
+
+def _read(settings: Settings, active: GenerationRecord | None, unpacked: Path) -> Checkpoint | None:
+    """Raises NotFound or CheckpointRefused; None for one of Hugging Face."""
+    name = settings.model if active is None else active.model.partition("@")[0]
+    base = base_folder()
+    places = [settings.checkpoints_dir / name, settings.checkpoints_dir / f"{name}.zip"]
+    if active is not None:
+        places = [settings.data_dir / "checkpoints" / active.model]
+    elif name == BASE and base is not None:
+        places.append(base)
+    place = next((place for place in places if place.exists()), None)
+    if place is None:
+        if active is None and name.count("/") == 1:
+            return None
+        wanted = name if active is None else active.model
+        raise NotFound(
+            f"the checkpoint {wanted} is not there: put it at {places[0]}, or set INSTAR_MODEL to one that is in"
+            f" {settings.checkpoints_dir}"
+        )
+    if place.suffix == ".zip":
+        archive.unpack(place, unpacked, settings.max_checkpoint)
+        place = unpacked
+    found = checkpoint.read(place, name)
+    if active is not None and found.id != active.model:
+        raise CheckpointRefused(f"{place} was altered, it is {found.id} now: copy the checkpoint there again")
+    bundled = base is not None and found.digest == checkpoint.read(base, BASE).digest
+    if settings.trusted_keys_file is not None and not bundled:
+        Trusted.read(settings.trusted_keys_file).require(found)
+    return found
+
+
+def _index(settings: Settings, active: GenerationRecord, live: Seqs) -> tuple[Finding, int]:
+    """Whether each document has its vector, and how many have none."""
+    path = settings.data_dir / "vectors" / f"{active.fingerprint}.db"
+    missing = len(np.setdiff1d(live, vectors.stored(path), assume_unique=True))
+    text = "every document has its vector"
+    if missing:
+        text = f"{missing} documents have no vector that can be read: the start embeds them before it is ready"
+    return Finding(text), missing
+
+
+def _room(settings: Settings, corpus: _Corpus, size: int, missing: int) -> Iterator[Finding]:
+    """Whether memory and disk will do."""
+    dimensions = corpus.active.dimensions if corpus.active is not None else 0
+    loading = resources.loading(size, settings.engine)
+    needed = _PROCESS + loading + resources.indexing(len(corpus.live), dimensions)
+    yield from _tried(lambda: _enough_memory(needed, settings.memory_reserve))
+    if settings.data_dir.exists():
+        storing = resources.storing(missing, dimensions)
+        yield from _tried(lambda: _enough_disk(storing, settings.data_dir, settings.disk_reserve))
+
+
+def _enough_memory(needed: int, reserve: int) -> Iterator[Finding]:
+    resources.require_memory(needed, reserve)
+    free = resources.available_memory()
+    yield Finding(f"{free // _MIB:,} MiB of memory are free, and some {needed // _MIB:,} are needed")
+
+
+def _enough_disk(needed: int, folder: Path, reserve: int) -> Iterator[Finding]:
+    resources.require_disk(needed, folder, reserve)
+    yield Finding(f"{shutil.disk_usage(folder).free // _MIB:,} MiB of disk are free")
+
+
+def _tried(look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from look()
+    except InstarError as error:
+        yield Finding(error.message, wrong=True)

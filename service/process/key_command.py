@@ -1,0 +1,55 @@
+"""`python -m service key`: make, list and revoke keys."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from service.access import keyring
+from service.access.keyring import SCOPES, KeyringUnusable, Limits
+
+
+def add(commands: Any) -> None:
+    """Add the command to those of the parser."""
+    parser = commands.add_parser("key", help="make, list and revoke the keys of callers")
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    creating = actions.add_parser("create", help="make a key, and print it this once")
+    creating.add_argument("name", help="whose it is: letters, digits, '.', '_' and '-'")
+    creating.add_argument(
+        "--scope", action="append", required=True, choices=SCOPES, help="what it may do; may be given again"
+    )
+    for limit in Limits.model_fields:
+        creating.add_argument(f"--{limit.replace('_', '-')}", type=_positive, metavar="N")
+    actions.add_parser("list", help="all keys, without what they are")
+    revoking = actions.add_parser("revoke", help="make a key useless, also for a service that runs")
+    revoking.add_argument("name")
+
+
+def run(given: argparse.Namespace, path: Path) -> int:
+    """Do it on the file at `path`; returns the exit code: 1 if it cannot be done."""
+    try:
+        if given.action == "create":
+            limits = {name: getattr(given, name) for name in Limits.model_fields}
+            print(keyring.create(path, given.name, given.scope, Limits(**limits)))
+        elif given.action == "revoke":
+            keyring.revoke(path, given.name)
+        else:
+            _list(path)
+    except KeyringUnusable as error:
+        print(error.message, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _positive(given: str) -> int:
+    if (number := int(given)) < 1:
+        raise argparse.ArgumentTypeError(f"{number} is less than 1: leave it out for no limit")
+    return number
+
+
+def _list(path: Path) -> None:
+    for key in keyring.read(path):
+        limits = [f"{name.replace('_', ' ')} {most}" for name, most in key.limits if most is not None]
+        state = "valid" if key.revoked is None else f"revoked {key.revoked:%Y-%m-%d %H:%M}"
+        scopes = ",".join(scope for scope in SCOPES if scope in key.scopes)
+        print(f"{key.name:<20} {scopes:<26} {state:<26} {key.created:%Y-%m-%d %H:%M}  {', '.join(limits)}".rstrip())

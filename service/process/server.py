@@ -1,0 +1,164 @@
+"""The process: the application under uvicorn, from the first log line to the exit code."""
+
+import gc
+import logging
+import os
+import signal
+import ssl
+import sys
+from types import FrameType
+
+import uvicorn
+from transformers.utils import logging as transformers_logging
+
+from service import sample
+from service.app import build
+from service.core import Core
+from service.errors import InstarError
+from service.machine.children import ForkServer, InThisProcess
+from service.observability.steps import Reached, unwatched
+from service.process import address, logs
+from service.process.connection import Connection
+from service.settings import LEVELS, Settings, is_loopback, unknown_names
+
+log = logging.getLogger(__name__)
+
+# Python's own is 5 ms.
+_SWITCH_SECONDS = 0.0005
+
+_TRY = """
+ready on {base}
+
+  curl {base}/search -H 'Content-Type: application/json' -d '{{"query": "{question}", "k": 3}}'
+  curl {base}/embed -H 'Content-Type: application/json' -d '{{"inputs": "{question}"}}'
+  curl {base}/admin/reload -H 'Content-Type: application/json' -d '{{"model": "{model}"}}'
+"""
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which also tells long-lived answers that it is about to stop."""
+
+    def __init__(self, config: uvicorn.Config, core: Core) -> None:
+        super().__init__(config)
+        self._core = core
+        self.failure: str | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._core.stopping.set()
+        super().handle_exit(sig, frame)
+
+    def fail(self, reason: str) -> None:
+        """Stop because the service cannot answer."""
+        self.failure = reason
+        self.should_exit = True
+
+    @property
+    def base_url(self) -> str:
+        """Where it listens."""
+        host, port = next(socket.getsockname() for asgi in self.servers for socket in asgi.sockets)[:2]
+        scheme = "https" if self.config.is_ssl else "http"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def serve(settings: Settings, reached: Reached = unwatched) -> int:
+    """Run until a signal; returns the exit code: 1 if the service cannot start."""
+    readable = logs.set_up(_level(settings), settings.log_format)
+    # What the imports left, half a million objects, stays for good. Without them a full collection takes some
+    # milliseconds; with them a quarter of a second, in which nothing is answered.
+    gc.collect()
+    gc.freeze()
+    # While there is no thread and no data file that a child could inherit.
+    children = ForkServer(reached) if sys.platform == "linux" else InThisProcess()
+    # A query takes hold of the interpreter some ten times, and waits for it as often as long as this while a checkpoint
+    # is loaded beside it.
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    for name, meant in unknown_names(os.environ).items():
+        log.warning("%s is no setting: %s", name, f"is {meant} meant?" if meant else "see the settings in the README")
+    problem = address.problem(settings.host, settings.port)
+    if problem is not None:
+        log.error("the service cannot start: %s", problem)
+        return 1
+    try:
+        core = Core(settings, reached, children)
+    except InstarError as error:
+        log.error("the service cannot start: %s", error.message)
+        return 1
+    if not is_loopback(settings.host) and core.keyring.is_open("write"):
+        log.warning(
+            "INSTAR_OPEN_DATA: whoever reaches %s may read, write and delete documents without a key", settings.host
+        )
+    server: Server
+
+    def ready() -> None:
+        if not readable:
+            log.info("ready on %s", server.base_url)
+            return
+        model = sample.SHORT if settings.sample else settings.model
+        print(_TRY.format(base=server.base_url, question="How do I count my stock again?", model=model), flush=True)
+
+    def failed(reason: str) -> None:
+        server.fail(reason)
+
+    config = uvicorn.Config(
+        build(core, ready, failed),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        http=Connection,
+        ws="none",
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
+        timeout_graceful_shutdown=settings.drain_seconds,
+    )
+    server = Server(config, core)
+    # When it has drained, uvicorn raises the signal again, for the handler that was there before.
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, _leave)
+
+    def look_again(*_: object) -> None:
+        core.keyring.look()
+        logs.set_level(_level(settings))
+        if config.ssl is not None:
+            _renew(config.ssl, settings)
+
+    signal.signal(signal.SIGHUP, look_again)
+    server.run()
+    if server.failure is not None:
+        log.error("the service cannot start: %s", server.failure)
+        return 1
+    return 0
+
+
+def _level(settings: Settings) -> str:
+    """The level of the log: that in the file, if one is there, else that of the settings."""
+    if settings.log_level_file is None:
+        return settings.log_level
+    try:
+        given = settings.log_level_file.read_text(encoding="utf-8").strip().lower()
+    except FileNotFoundError:
+        return settings.log_level
+    except (OSError, UnicodeDecodeError) as error:
+        log.error("%s cannot be read (%s): the level is %s", settings.log_level_file, error, settings.log_level)
+        return settings.log_level
+    if given not in LEVELS:
+        log.error("%s must be one of %s: the level is %s", given[:20], ", ".join(LEVELS), settings.log_level)
+        return settings.log_level
+    return given
+
+
+def _renew(context: ssl.SSLContext, settings: Settings) -> None:
+    """Have new connections get the certificate as it is now; one that cannot be used leaves it as it was."""
+    if settings.tls_certificate is not None:
+        try:
+            context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+        except (OSError, ssl.SSLError) as error:
+            log.error("the certificate stays as it was: %s cannot be used (%s)", settings.tls_certificate, error)
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit(0)

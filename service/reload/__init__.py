@@ -1,0 +1,1 @@
+"""From a checkpoint to the generation that answers."""

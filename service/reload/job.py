@@ -1,0 +1,117 @@
+"""One reload as its callers see it: state, stage, progress and outcome, kept across restarts."""
+
+import logging
+import time
+from datetime import UTC, datetime
+from typing import Literal, get_args
+from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+from service.reload.judging import Judged
+from service.reload.shadow import Compared
+
+log = logging.getLogger(__name__)
+
+JobState = Literal["queued", "running", "done", "failed", "cancelled", "refused"]
+ENDS: tuple[JobState, ...] = ("done", "failed", "cancelled", "refused")
+Stage = Literal[
+    "queued", "install", "load", "probe", "resources", "embed", "index", "judge", "shadow", "activate", "ended"
+]
+STAGES: tuple[Stage, ...] = get_args(Stage)
+
+
+class Shadowed(BaseModel):
+    """How a generation did in the shadow, as means over the searches that it answered, too."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+    searches: int = Field(0, description="searches that both generations answered")
+    skipped: int = Field(0, description="searches that were left out, because others were under way or it failed")
+    overlap: float = Field(0, description="share of the documents that either found which both found")
+    same_first: float = Field(0, description="share of the searches with the same first document")
+    score_shift: float = Field(0, description="mean score of what it found, less that of what the active one found")
+    active_ms: float = Field(0, description="milliseconds of the active one to encode and search")
+    shadow_ms: float = Field(0, description="milliseconds of the shadow for the same")
+
+    def count(self, compared: Compared | None) -> None:
+        """Take in one search, or one that was left out."""
+        if compared is None:
+            self.skipped += 1
+            return
+        self.searches += 1
+        for name, value in (
+            ("overlap", compared.overlap),
+            ("same_first", float(compared.same_first)),
+            ("score_shift", compared.shift),
+            ("active_ms", 1000 * compared.active_seconds),
+            ("shadow_ms", 1000 * compared.shadow_seconds),
+        ):
+            mean = getattr(self, name)
+            setattr(self, name, mean + (value - mean) / self.searches)
+
+
+class Job(BaseModel):
+    """A reload."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+    id: str = Field(default_factory=lambda: uuid4().hex, description="its id")
+    state: JobState = Field("queued", description="whether it goes on, and if not, how it ended")
+    stage: Stage = Field("queued", description="what it does now")
+    done: int = Field(0, description="documents that are embedded")
+    total: int = Field(0, description="documents to embed, which grows while people write")
+    rate: float | None = Field(None, description="documents per second")
+    eta_s: float | None = Field(None, description="seconds until all are embedded, at this rate")
+    reason: str | None = Field(None, description="why it ended as it did, and what to do next")
+    model: str = Field(description="name or id of the checkpoint, as it was asked for")
+    force: bool = Field(False, description="as it was asked for")
+    shadow: float | None = Field(None, description="share of live searches that it answers in the shadow first")
+    by: str | None = Field(None, description="name of the key that asked for it; null: none was needed")
+    generation: int | None = Field(None, description="number of the generation that it activated")
+    checkpoint: str | None = Field(None, description="id that the checkpoint turned out to have, from `load` on")
+    fingerprint: str | None = Field(None, description="its document fingerprint, from `load` on")
+    reused: int = Field(0, description="documents whose vectors were there already")
+    judged: Judged | None = Field(
+        None,
+        description="both generations on the judged queries; null: none was judged, and `warnings` or `reason` say why",
+    )
+    shadowed: Shadowed | None = Field(None, description="what the shadow has shown so far")
+    warnings: list[str] = Field([], description="what somebody should know of the generation, each as a sentence")
+    attempts: int = Field(0, description="how often it was begun, or begun again after a crash")
+    created: datetime = Field(default_factory=lambda: datetime.now(UTC), description="when it was asked for")
+    ended: datetime | None = Field(None, description="when it ended")
+    _began: float = PrivateAttr(0.0)
+    _counted: int = PrivateAttr(0)
+    _lap: float = PrivateAttr(0.0)
+
+    @property
+    def over(self) -> bool:
+        return self.state not in ("queued", "running")
+
+    def warn(self, sentence: str) -> None:
+        """Tell what does not stop the reload but should be known, here, in the log, and in the generation's record."""
+        if sentence not in self.warnings:
+            self.warnings.append(sentence)
+            log.warning("reload %s of %s: %s", self.id, self.checkpoint or self.model, sentence)
+
+    def expect(self, total: int) -> None:
+        """Begin to count `total` documents."""
+        self.done, self.total = 0, total
+        self._began, self._counted = time.monotonic(), 0
+
+    def lap(self) -> float:
+        """Seconds since it was called last, or since the job began to run."""
+        now = time.monotonic()
+        began, self._lap = self._lap, now
+        return round(now - began, 2) if began else 0.0
+
+    def advance(self, documents: int) -> None:
+        """Count documents that were embedded; more may come than were expected, while people write."""
+        self.done += documents
+        self._counted += documents
+        self.total = max(self.total, self.done)
+        elapsed = time.monotonic() - self._began
+        if elapsed > 0:
+            self.rate = round(self._counted / elapsed, 2)
+            self.eta_s = round((self.total - self.done) / self.rate, 1) if self.rate else None

@@ -1,0 +1,248 @@
+"""Two generations on the judged queries, on the same documents at the same moment; may the new one replace the other?
+
+The search is that of `dense` mode. Documents that nobody has judged count as not good, as in trec_eval; who collects
+judgements from what one model has found should know that they are kinder to that model (Buckley and Voorhees 2004).
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from service import ranking
+from service.corpus.filters import Seqs
+from service.corpus.sqlite.documents import Documents
+from service.corpus.sqlite.judgements import Judgement, Judgements
+from service.errors import CheckpointRefused
+from service.generations.generation import Generation
+from service.index.faiss.partition import View
+from service.machine.priority import at_lowest_priority
+from service.machine.threads import to_its_end
+from service.models.encoding import Encoding
+from service.models.engines.base import Vectors
+
+_K = 10
+# Queries encoded and searched at a time.
+_PORTION = 64
+# Queries that got worse: how many a job tells, how many of these a reason names, and characters of each.
+_WORST, _NAMED, _SHOWN = 10, 3, 80
+
+UNJUDGED = (
+    "it was not judged, because there are no judgements: PUT /admin/judgements says which documents answer which"
+    " queries, and the next reload is judged by them"
+)
+
+
+class Scores(BaseModel):
+    """What one generation comes to, as means over the judged queries, each from 0 to 1."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ndcg: float = Field(description="nDCG@10")
+    recall: float = Field(description="share of the good documents that are among the first 10")
+    good_above_bad: float | None = Field(
+        description="share of the pairs of a good and a bad document of a query in which the good one has the higher"
+        " cosine; null: no query has both"
+    )
+
+
+class Difference(BaseModel):
+    """One judged query in two generations."""
+
+    model_config = ConfigDict(frozen=True)
+
+    query: str = Field(description="the question")
+    collection: str = Field(description="collection that it is asked of")
+    active: float = Field(description="nDCG@10 of the generation that answers")
+    building: float = Field(description="nDCG@10 of the one that is being built")
+
+    def __str__(self) -> str:
+        shown = " ".join(self.query.split())
+        cut = f"{shown[:_SHOWN]}…" if len(shown) > _SHOWN else shown
+        return f"{cut!r} ({self.building:.3f} after {self.active:.3f})"
+
+
+class Judged(BaseModel):
+    """Two generations on the judged queries."""
+
+    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
+
+    queries: int = Field(description="judged queries with a good document that is in the corpus")
+    active: Scores = Field(description="of the generation that answers")
+    building: Scores = Field(description="of the one that is being built")
+    better: int = Field(0, description="queries whose nDCG@10 has risen")
+    worse: int = Field(0, description="queries whose nDCG@10 has fallen")
+    worst: list[Difference] = Field([], description=f"the queries that fell most, {_WORST} at most, the worst first")
+    unresolved: int = Field(0, description="judgements that did not count: their document is not in the corpus")
+
+    @property
+    def loss(self) -> float:
+        """What nDCG@10 loses, below 0 where it gains."""
+        return self.active.ndcg - self.building.ndcg
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome of judging: `objection` says why the new generation should not answer, `remedy` what to do then.
+
+    `warning` is a sentence on what did not count. None of the three has the text of a query in it.
+    """
+
+    judged: Judged | None
+    objection: str | None = None
+    remedy: str = ""
+    warning: str | None = None
+
+    def refusal(self) -> CheckpointRefused:
+        """The objection as an error, with the queries that got worst on a line of its own."""
+        message = f"{self.objection}; {self.remedy}"
+        if self.judged is not None and self.judged.worst:
+            named = ", ".join(map(str, self.judged.worst[:_NAMED]))
+            message += f"\n{self.judged.worse} of {self.judged.queries} queries got worse, most of all {named}"
+        return CheckpointRefused(message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """A judged query, with the sequence numbers of its documents, and the views in which they all are."""
+
+    text: str
+    collection: str
+    good: Seqs
+    bad: Seqs
+    views: tuple[View, View]
+
+
+class Judging:
+    """Evaluates generations, at the lowest priority; nDCG@10 may fall by `max_loss`."""
+
+    def __init__(self, judgements: Judgements, documents: Documents, encoding: Encoding, max_loss: float) -> None:
+        self._judgements = judgements
+        self._documents = documents
+        self._encoding = encoding
+        self._max_loss = max_loss
+
+    def useless(self) -> Verdict | None:
+        """The verdict on any generation, where there are judgements and all are of documents that are not there."""
+        count, unresolved = self._judgements.counts()
+        if not count or unresolved < count:
+            return None
+        return Verdict(
+            None,
+            f"it cannot be judged, because none of the judgements ({count}) is of a document in the corpus",
+            "send judgements of documents that are there (PUT /admin/judgements), remove these (DELETE"
+            " /admin/judgements?unresolved=true), or activate it with force",
+        )
+
+    async def judge(self, active: Generation, building: Generation) -> Verdict:
+        """Compare both on all judged queries that have a good document in both."""
+        queries = await asyncio.to_thread(self._queries, active, building)
+        count, unresolved = await asyncio.to_thread(self._judgements.counts)
+        if not queries and not count:
+            return Verdict(None, warning=UNJUDGED)
+        if not queries:
+            return await asyncio.to_thread(self.useless) or Verdict(
+                None,
+                f"it cannot be judged, because none of the judgements ({count}) says of a document in the corpus that"
+                " it is good",
+                "send some that do (POST /admin/judgements), or activate it with force",
+            )
+        before = await self._figures(active, queries, [query.views[0] for query in queries])
+        after = await self._figures(building, queries, [query.views[1] for query in queries])
+        differences = [
+            Difference(query=query.text, collection=query.collection, active=one.ndcg, building=other.ndcg)
+            for query, one, other in zip(queries, before, after, strict=True)
+        ]
+        fallen = [each for each in differences if each.building < each.active]
+        judged = Judged(
+            queries=len(queries),
+            active=_scores(before),
+            building=_scores(after),
+            better=sum(each.building > each.active for each in differences),
+            worse=len(fallen),
+            worst=sorted(fallen, key=lambda each: each.building - each.active)[:_WORST],
+            unresolved=unresolved,
+        )
+        warning = (
+            f"{unresolved} of {count} judgements did not count, because their documents are not in the corpus: GET"
+            " /admin/judgements?unresolved=true lists them"
+            if unresolved
+            else None
+        )
+        if judged.loss <= self._max_loss:
+            return Verdict(judged, warning=warning)
+        return Verdict(
+            judged,
+            f"{building.model} is worse than {active.model} on the {judged.queries} judged queries: nDCG@10"
+            f" {judged.building.ndcg:.3f} after {judged.active.ndcg:.3f}, and it may lose {self._max_loss:g}"
+            " (INSTAR_MAX_JUDGED_LOSS)",
+            "train it further, or activate it with force",
+            warning,
+        )
+
+    def _queries(self, active: Generation, building: Generation) -> list[_Query]:
+        by_query: dict[tuple[str, str], list[Judgement]] = {}
+        for judgement in self._judgements.all():
+            by_query.setdefault((judgement.collection, judgement.query), []).append(judgement)
+        found = []
+        for collection in dict.fromkeys(collection for collection, _ in by_query):
+            own = {text: judged for (name, text), judged in by_query.items() if name == collection}
+            ids = list({judgement.document for judged in own.values() for judgement in judged})
+            seqs = self._documents.numbers(collection, ids)
+            given = np.fromiter(seqs.values(), dtype=np.int64, count=len(seqs))
+            views = (active.index.view(collection), building.index.view(collection))
+            here = set(given[views[0].holds(given, None) & views[1].holds(given, None)].tolist())
+            for text, judged in own.items():
+                known = [(seq, each.good) for each in judged if (seq := seqs.get(each.document)) in here]
+                good, bad = (np.array([seq for seq, is_good in known if is_good is side]) for side in (True, False))
+                if len(good):
+                    found.append(_Query(text, collection, good, bad, views))
+        return found
+
+    async def _figures(
+        self, generation: Generation, queries: Sequence[_Query], views: Sequence[View]
+    ) -> list["_Figures"]:
+        figures: list[_Figures] = []
+        for start in range(0, len(queries), _PORTION):
+            part = slice(start, start + _PORTION)
+            texts = [query.text for query in queries[part]]
+            vectors = await self._encoding.embed(generation.encoder, texts, "query", "bulk", patient=True)
+            figures += await to_its_end(
+                partial(at_lowest_priority, partial(_figures, queries[part], views[part], vectors))
+            )
+        return figures
+
+
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    """Of one query; `in_order` says of each pair of a good and a bad document whether the good one is above."""
+
+    ndcg: float
+    recall: float
+    in_order: NDArray[np.bool_] | None
+
+
+def _scores(figures: Sequence[_Figures]) -> Scores:
+    pairs = [own.in_order for own in figures if own.in_order is not None]
+    return Scores(
+        ndcg=float(np.mean([own.ndcg for own in figures])),
+        recall=float(np.mean([own.recall for own in figures])),
+        good_above_bad=float(np.concatenate(pairs).mean()) if pairs else None,
+    )
+
+
+def _figures(queries: Sequence[_Query], views: Sequence[View], vectors: Vectors) -> list[_Figures]:
+    found = []
+    for query, view, vector in zip(queries, views, vectors, strict=True):
+        ((seqs, _),) = view.search(vector[None], _K, None)
+        first, good = seqs.tolist(), set(query.good.tolist())
+        in_order = None
+        if len(query.bad):
+            above, below = (view.vectors_of(own) @ vector for own in (query.good, query.bad))
+            in_order = (above[:, None] > below).ravel()
+        found.append(_Figures(ranking.ndcg(first, good, _K), ranking.recall(first, good, _K), in_order))
+    return found

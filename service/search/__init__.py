@@ -1,0 +1,1 @@
+"""A query's way: select, rank, fuse, fetch."""

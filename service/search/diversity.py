@@ -1,0 +1,26 @@
+"""Results that do not all say the same: maximal marginal relevance (Carbonell and Goldstein 1998)."""
+
+import numpy as np
+
+from service.index.faiss.bitsets import Places
+from service.models.engines.base import Vectors
+
+
+def chosen(relevance: Vectors, vectors: Vectors, count: int, diversity: float) -> Places:
+    """Which `count` candidates to show, in that order.
+
+    `relevance` (n,) in descending order, unit `vectors` (n, dimensions), `diversity` 0 (by relevance alone) to 1. Each
+    choice is the best by (1 - diversity) times its relevance less diversity times its cosine to the nearest chosen one.
+    """
+    left = np.ones(len(relevance), dtype=np.bool_)
+    nearest = np.zeros(len(relevance), dtype=np.float32)
+    order: list[int] = []
+    while len(order) < min(count, len(relevance)):
+        worth = np.where(left, (1 - diversity) * relevance - diversity * nearest, -np.inf)
+        # Of equal ones argmax takes the first.
+        best = int(worth.argmax())
+        cosines = vectors @ vectors[best]
+        nearest = np.maximum(nearest, cosines) if order else cosines
+        left[best] = False
+        order.append(best)
+    return np.array(order, dtype=np.int64)

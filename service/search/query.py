@@ -1,0 +1,129 @@
+"""Queries through one generation: encode, rank, fetch."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from service.corpus.sqlite.documents import Document, Documents
+from service.corpus.sqlite.highlights import Span, spans
+from service.generations.generation import Generation
+from service.models.encoding import Encoding
+from service.models.engines.base import Vectors
+from service.observability.tracing import Tracing
+from service.reload.shadow import Shadow
+from service.search.fusion import Scored
+from service.search.retrieval import Asked, Part, Ranked, Retrieval, Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A document and its score in the mode that was asked.
+
+    `standing` is its rank, from 1, and score in each part of the search that has it, `spans` are the [start, end) of
+    the words of the query in its text, in characters; both are empty unless they were asked for.
+    """
+
+    score: float
+    document: Document
+    standing: Mapping[Part, tuple[int, float]]
+    spans: Sequence[Span]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The hits of each query, best first, and the seconds that each step took, waiting for its turn included.
+
+    `standings` are those that were asked for, for each query by the document's id; the collection has no other ids.
+    """
+
+    hits: list[list[Hit]]
+    seconds: dict[str, float]
+    standings: Sequence[Mapping[str, Standing]]
+
+
+class Search:
+    """Finds documents; everything it uses comes from the generation that it is given."""
+
+    def __init__(
+        self, documents: Documents, retrieval: Retrieval, encoding: Encoding, shadow: Shadow, tracing: Tracing
+    ) -> None:
+        self._documents = documents
+        self._retrieval = retrieval
+        self._encoding = encoding
+        self._shadow = shadow
+        self._tracing = tracing
+
+    async def run(
+        self,
+        generation: Generation,
+        queries: Sequence[str],
+        asked: Asked,
+        *,
+        vectors: Vectors | None = None,
+        highlight: bool = False,
+        explain: bool = False,
+        rank_of: Sequence[str] = (),
+    ) -> Found:
+        """What is asked of each query; `vectors` (n, dimensions) of the generation's encoder spare encoding them.
+
+        `rank_of` are ids of documents whose standing is asked for, too.
+
+        Raises NotFound for an unknown collection.
+        """
+        collection = asked.collection
+        if not generation.index.has(collection):
+            await asyncio.to_thread(self._documents.require, collection)
+        own_vectors = vectors is not None
+        began = time.perf_counter()
+        if vectors is None and asked.mode != "keyword":
+            vectors = await self._encoding.embed(generation.encoder, queries, "query")
+        encoded = time.perf_counter()
+
+        numbers: dict[str, int] = {}
+
+        def find() -> tuple[list[list[Hit]], list[Ranked], float]:
+            start = time.perf_counter()
+            with self._tracing.span("search", {"instar.generation": generation.number, "instar.mode": asked.mode}):
+                if rank_of:
+                    numbers.update(self._documents.numbers(collection, rank_of))
+                standing_of = tuple(numbers.values())
+                ranked_by = replace(asked, standing_of=standing_of) if standing_of else asked
+                rankings = self._retrieval.rank(generation.index, queries, vectors, ranked_by)
+            searching = time.perf_counter() - start
+            with self._tracing.span("fetch", {"instar.documents": sum(len(ranked.found) for ranked in rankings)}):
+                return self._fetched(queries, rankings, highlight=highlight, explain=explain), rankings, searching
+
+        hits, rankings, searching = await asyncio.to_thread(find)
+        fetching = time.perf_counter() - encoded - searching
+        if not own_vectors:
+            found = [ranked.found for ranked in rankings]
+            self._shadow.offer(generation, queries, asked, found, encoded - began + searching)
+        standings = [{identity: ranked.standings[seq] for identity, seq in numbers.items()} for ranked in rankings]
+        return Found(hits, {"encode": encoded - began, "search": searching, "fetch": fetching}, standings)
+
+    def _fetched(
+        self, queries: Sequence[str], rankings: Sequence[Ranked], *, highlight: bool, explain: bool
+    ) -> list[list[Hit]]:
+        documents = self._documents.versions(list({seq for ranked in rankings for seq, _ in ranked.found}))
+        found: list[list[Hit]] = []
+        for query, ranked in zip(queries, rankings, strict=True):
+            kept = [(seq, score) for seq, score in ranked.found if seq in documents]
+            texts = [documents[seq].text for seq, _ in kept]
+            marked = spans(query, texts) if highlight else [[]] * len(texts)
+            standings = _standings(ranked.parts) if explain else {}
+            found.append(
+                [
+                    Hit(score, documents[seq], standings.get(seq, {}), own)
+                    for (seq, score), own in zip(kept, marked, strict=True)
+                ]
+            )
+        return found
+
+
+def _standings(parts: Mapping[Part, Scored]) -> dict[int, dict[Part, tuple[int, float]]]:
+    found: dict[int, dict[Part, tuple[int, float]]] = {}
+    for name, part in parts.items():
+        for rank, (seq, score) in enumerate(part, 1):
+            found.setdefault(seq, {})[name] = (rank, score)
+    return found

@@ -1,0 +1,203 @@
+"""Which documents of a view answer a query, and in what order: by vector, by keyword, or by both."""
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from service.corpus.filters import Filter
+from service.corpus.sqlite.keywords import Keywords, Lookup
+from service.index.faiss.index import Index
+from service.index.faiss.partition import Selection, View
+from service.index.faiss.selection import Selections
+from service.models.engines.base import Vectors
+from service.search.diversity import chosen
+from service.search.fusion import WEIGHTS, Fusion, Scored, Weights, by_rank, by_score
+
+Part = Literal["dense", "keyword"]
+Mode = Literal["dense", "keyword", "hybrid"]
+# Of each part so many are fused at least, and so many are there at least to choose different ones from.
+_DEPTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is wanted of each query: `k` documents of a collection from the place `offset` on.
+
+    `fusion` and `weights` are those of a hybrid search, None for its defaults; `diversity` is 0 to 1.
+    """
+
+    k: int
+    collection: str
+    mode: Mode = "dense"
+    offset: int = 0
+    tree: Filter | None = None
+    min_score: float | None = None
+    fusion: Fusion = "score"
+    weights: Weights | None = None
+    diversity: float = 0.0
+    # Sequence numbers of documents whose standing is asked for, too; without diversity. In hybrid mode it is told as
+    # far as the first `reach` of a ranking.
+    standing_of: Sequence[int] = ()
+    reach: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A document's rank, from 1, and score in the whole ranking of a query, or the reason why it has none.
+
+    `later`: it is not in the view; `filtered`: it does not pass the filter; `unranked`: the ranking does not have it.
+    """
+
+    rank: int | None = None
+    score: float | None = None
+    reason: Literal["later", "filtered", "unranked"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """(sequence number, score), best first, the parts that it was made of, and the standings that were asked for.
+
+    Scores are cosines in dense mode, BM25 in keyword mode, and those of `service.search.fusion` in hybrid mode.
+    """
+
+    found: Scored
+    parts: Mapping[Part, Scored]
+    standings: Mapping[int, Standing] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """The part of a view that is searched: what is `allowed`, and the collection to look up words `within`."""
+
+    view: View
+    allowed: Selection | None
+    within: str | None
+
+    def dense(self, vectors: Vectors, depth: int) -> list[Scored]:
+        """The first `depth` by vector, for each of the vectors (n, dimensions)."""
+        return [
+            list(zip(seqs.tolist(), scores.tolist(), strict=True))
+            for seqs, scores in self.view.search(vectors, depth, self.allowed)
+        ]
+
+
+class Retrieval:
+    """Ranks documents of the index that it is given. Safe from any thread."""
+
+    def __init__(self, keywords: Keywords, selections: Selections) -> None:
+        self._keywords = keywords
+        self._selections = selections
+
+    def rank(self, index: Index, queries: Sequence[str], vectors: Vectors | None, asked: Asked) -> list[Ranked]:
+        """A ranking for each query; `vectors` (n, dimensions) are those of the queries, none in keyword mode."""
+        # The view first: what is in it stays in the corpus for a while, so the filter cannot miss it.
+        view = index.view(asked.collection)
+        allowed = None if asked.tree is None else self._selections.of(view, asked.collection, asked.tree)
+        # What other collections hold is passed over at less cost than the words of one are looked up.
+        within = None if index.collections == 1 else asked.collection
+        scope = _Scope(view, allowed, within)
+        last = asked.offset + asked.k
+        depth = last if asked.mode != "hybrid" and not asked.diversity else max(last, _DEPTH)
+        dense = [] if vectors is None else scope.dense(vectors, depth)
+        rankings: list[Ranked] = []
+        for number, query in enumerate(queries):
+            if asked.mode == "dense":
+                ranked = Ranked(dense[number], {"dense": dense[number]})
+            else:
+                lookup = self._keywords.lookup(query)
+                worded = self._by_keyword(scope, lookup, depth)
+                ranked = Ranked(worded, {"keyword": worded})
+                if asked.mode == "hybrid":
+                    fused = _fused(dense[number], worded, lookup.most, asked)
+                    ranked = Ranked(fused, {"dense": dense[number], "keyword": worded})
+            standings: Mapping[int, Standing] = {}
+            if asked.standing_of:
+                vector = None if vectors is None else vectors[number]
+                standings = self._standings(scope, query, vector, asked, ranked.found)
+            rankings.append(Ranked(_cut(view, ranked.found, asked), ranked.parts, standings))
+        return rankings
+
+    def _standings(
+        self, scope: _Scope, query: str, vector: Vectors | None, asked: Asked, ranking: Scored
+    ) -> dict[int, Standing]:
+        """The standings that are asked for; `ranking` is its beginning, of which no standing may differ."""
+        seqs = np.array(asked.standing_of, dtype=np.int64)
+        held = set(seqs[scope.view.holds(seqs, None)].tolist())
+        passing = set(seqs[scope.view.holds(seqs, scope.allowed)].tolist())
+        standings = _standings_in(ranking, passing)
+        further = passing - standings.keys()
+        if further and asked.mode == "keyword":
+            standings |= self._in_words(scope, self._keywords.lookup(query), further)
+        elif further and vector is not None and asked.mode == "dense":
+            ascending = np.array(sorted(further), dtype=np.int64)
+            ranks, scores = scope.view.ranks(vector, ascending, scope.allowed)
+            of_each = zip(ascending.tolist(), ranks.tolist(), scores.tolist(), strict=True)
+            standings |= {seq: Standing(rank, score) for seq, rank, score in of_each}
+        elif further and vector is not None:
+            lookup, reach = self._keywords.lookup(query), max(asked.reach, _DEPTH)
+            (dense,), worded = scope.dense(vector[None], reach), self._by_keyword(scope, lookup, reach)
+            standings |= _standings_in(_fused(dense, worded, lookup.most, asked), further)
+        for seq in asked.standing_of:
+            if seq not in standings:
+                standings[seq] = Standing(
+                    reason="unranked" if seq in passing else "filtered" if seq in held else "later"
+                )
+        return standings
+
+    def _in_words(self, scope: _Scope, lookup: Lookup, wanted: Collection[int]) -> dict[int, Standing]:
+        """Standings by keyword of those of the `wanted` that have one."""
+        standings: dict[int, Standing] = {}
+        sought = np.array(list(wanted), dtype=np.int64)
+        before = 0
+        with closing(self._keywords.ranked(lookup, scope.within)) as portions:
+            for portion in portions:
+                seqs = np.array([seq for seq, _ in portion], dtype=np.int64)
+                held = scope.view.holds(seqs, scope.allowed)
+                ranks = before + np.cumsum(held)
+                for place in np.flatnonzero(held & np.isin(seqs, sought)):
+                    seq, score = portion[place]
+                    standings[seq] = Standing(int(ranks[place]), score)
+                if len(standings) == len(wanted):
+                    break
+                before = int(ranks[-1])
+        return standings
+
+    def _by_keyword(self, scope: _Scope, lookup: Lookup, depth: int) -> Scored:
+        found: list[tuple[int, float]] = []
+        with closing(self._keywords.ranked(lookup, scope.within)) as portions:
+            for portion in portions:
+                held = scope.view.holds(np.array([seq for seq, _ in portion], dtype=np.int64), scope.allowed)
+                found += [portion[place] for place in np.flatnonzero(held)[: depth - len(found)]]
+                if len(found) == depth:
+                    break
+        return found
+
+
+def _fused(dense: Scored, worded: Scored, most: float, asked: Asked) -> Scored:
+    weights = asked.weights or WEIGHTS[asked.fusion]
+    if asked.fusion == "rank":
+        return by_rank(dense, worded, weights)
+    return by_score(dense, [(seq, score / most) for seq, score in worded], weights)
+
+
+def _standings_in(ranking: Scored, wanted: Collection[int]) -> dict[int, Standing]:
+    """Standings of those of the `wanted` that the ranking has."""
+    return {seq: Standing(rank, score) for rank, (seq, score) in enumerate(ranking, 1) if seq in wanted}
+
+
+def _cut(view: View, found: Scored, asked: Asked) -> Scored:
+    """What is asked of it."""
+    if asked.min_score is not None:
+        found = [(seq, score) for seq, score in found if score >= asked.min_score]
+    last = asked.offset + asked.k
+    if asked.diversity and found:
+        relevance = np.array([score for _, score in found], dtype=np.float32)
+        if asked.mode == "keyword":
+            # A cosine is 1 at most; of BM25 that of the best stands for it.
+            relevance /= relevance[0]
+        vectors = view.vectors_of(np.array([seq for seq, _ in found], dtype=np.int64))
+        found = [found[place] for place in chosen(relevance, vectors, last, asked.diversity)]
+    return found[asked.offset : last]

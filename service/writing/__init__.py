@@ -1,0 +1,1 @@
+"""A document's way into the corpus and into every index."""

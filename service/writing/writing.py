@@ -1,0 +1,217 @@
+"""The way of a write: embed, then corpus and indexes in one step of the writing thread.
+
+Everything that changes the corpus, an index or the set of generations runs on one thread, so none of
+it needs a lock, and what one step does is seen whole or not at all. Embedding comes first and holds
+no one up: when it fails, nothing has changed. In the step, the next views of the indexes are made ready, then
+the corpus commits, then the views are shown: what is in an index is in the corpus, and the other way round.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+
+from service.corpus.filters import Filter, Seqs
+from service.corpus.sqlite.documents import Change, Document, Documents, Prepare
+from service.errors import EncodingFailed
+from service.generations.generation import Generation, Generations
+from service.machine.threads import to_its_end
+from service.models.encoding import Encoding
+from service.models.engines.base import Vectors
+from service.observability.steps import Reached
+from service.writing.reuse import TextVectors, at_hand, copy
+
+_T = TypeVar("_T")
+
+
+class WritingThread:
+    """The one thread that changes things: steps run one after the other, each to its end."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="instar-writer")
+
+    async def run(self, step: Callable[[], _T]) -> _T:
+        """Run `step`; one that is cancelled meanwhile returns when the step has ended, and then is cancelled."""
+        return await to_its_end(step, self._executor)
+
+    def close(self) -> None:
+        """Return when every step that was asked for has ended."""
+        self._executor.shutdown()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A write that is durable: the generation that was active then, and sequence numbers of versions that were added
+    and of those that were left as they were."""
+
+    generation: Generation
+    added: tuple[int, ...]
+    unchanged: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Of a write: documents to write, sequence numbers by id of those that need not be, and those by text of versions
+    that may have the vector of that text."""
+
+    changed: list[Document]
+    unchanged: dict[str, int]
+    sources: dict[str, list[int]]
+
+
+class Writing:
+    """Upserts and deletes, each answered when it is durable and visible to the next search."""
+
+    def __init__(
+        self,
+        documents: Documents,
+        generations: Generations,
+        encoding: Encoding,
+        thread: WritingThread,
+        reached: Reached,
+    ) -> None:
+        self._documents = documents
+        self._generations = generations
+        self._encoding = encoding
+        self._thread = thread
+        self._reached = reached
+
+    async def put(self, collection: str, documents: Sequence[Document], *, patient: bool = False) -> Written:
+        """Upsert by id, all or none; of documents with the same id the last one stays.
+
+        A document that is there with the same text and metadata is left as it is. Only texts that no document has are
+        embedded. Raises Overloaded if too much waits to be embedded; `patient` callers wait for room instead.
+        """
+        self._generations.acquire()
+        latest = {document.id: document for document in documents}
+        vectors: dict[str, TextVectors] = {}
+        while True:
+            plan = await asyncio.to_thread(self._plan, collection, latest)
+            if plan.changed:
+                for generation in self._generations.written():
+                    await self._embed(generation, plan, vectors, patient=patient)
+            self._reached("write.embedded")
+            # A generation may have begun to follow the writes, and others may have written what was unchanged.
+            written = await self._thread.run(partial(self._commit, collection, plan, vectors))
+            if written is not None:
+                return written
+
+    async def delete(self, collection: str, ids: Sequence[str]) -> int:
+        """Delete by id; returns how many there were."""
+        return await self._thread.run(lambda: self._follow(partial(self._documents.delete, collection, ids), {}))
+
+    async def delete_matching(self, collection: str, tree: Filter) -> int:
+        """Delete what passes the filter; returns how many that were."""
+        return await self._thread.run(
+            lambda: self._follow(partial(self._documents.delete_matching, collection, tree), {})
+        )
+
+    async def delete_collection(self, collection: str) -> int:
+        """Delete all documents of the collection; returns how many there were."""
+        return await self._thread.run(lambda: self._follow(partial(self._documents.delete_collection, collection), {}))
+
+    async def delete_others(self, collection: str, keep: Seqs, until: int) -> int:
+        """Delete all documents of the collection that were written up to the sequence number `until`, but for those of
+        `keep`; returns how many there were."""
+
+        def step() -> int:
+            live = self._documents.live(collection)
+            others = np.setdiff1d(live[live <= until], keep).tolist()
+            return self._follow(partial(self._documents.delete_versions, collection, others), {}) if others else 0
+
+        return await self._thread.run(step)
+
+    def _plan(self, collection: str, latest: Mapping[str, Document]) -> "_Plan":
+        """What of a write is new, and where vectors of its texts may be."""
+        current = self._documents.current(collection, list(latest))
+        unchanged = {
+            identity: version.seq for identity, version in current.items() if _same(version.document, latest[identity])
+        }
+        changed = [document for identity, document in latest.items() if identity not in unchanged]
+        sources = self._documents.with_text([document.text for document in changed])
+        for document in changed:
+            version = current.get(document.id)
+            # Versions of former releases cannot be found by their text.
+            if version is not None and version.document.text == document.text:
+                sources.setdefault(document.text, []).append(version.seq)
+        return _Plan(changed, unchanged, sources)
+
+    async def _embed(
+        self, generation: Generation, plan: "_Plan", vectors: dict[str, TextVectors], *, patient: bool
+    ) -> None:
+        """Have a vector of each changed text in `vectors` of the generation's fingerprint."""
+        known = vectors.setdefault(generation.index.fingerprint, {})
+        known |= await asyncio.to_thread(at_hand, generation.index, plan.sources)
+        texts = list(dict.fromkeys(document.text for document in plan.changed if document.text not in known))
+        try:
+            rows = await self._encoding.embed(generation.encoder, texts, "document", "bulk", patient=patient)
+        except EncodingFailed:
+            if generation is self._generations.active:
+                raise
+            # A generation that is being built must not fail a write; its job meets the same text and ends refused.
+            await self._thread.run(lambda: self._unfollow(generation))
+        else:
+            known |= zip(texts, rows, strict=True)
+
+    def _unfollow(self, generation: Generation) -> None:
+        self._generations.following = tuple(other for other in self._generations.following if other is not generation)
+
+    def _commit(self, collection: str, plan: "_Plan", vectors: dict[str, TextVectors]) -> Written | None:
+        """None if a generation lacks a vector, or what was unchanged is so no more."""
+        if self._documents.numbers(collection, list(plan.unchanged)) != plan.unchanged:
+            return None
+        active = self._generations.acquire()
+        if not plan.changed:
+            return Written(active, (), tuple(plan.unchanged.values()))
+        texts = [document.text for document in plan.changed]
+        rows: dict[str, Vectors] = {}
+        for fingerprint in {generation.index.fingerprint for generation in self._generations.written()}:
+            known = vectors.get(fingerprint, {})
+            if any(text not in known for text in texts):
+                return None
+            rows[fingerprint] = np.stack([known[text] for text in texts])
+        added: list[int] = []
+
+        def write(prepare: Prepare) -> Change:
+            change = self._documents.put(collection, plan.changed, prepare)
+            added.extend(change.added)
+            return change
+
+        self._follow(write, rows)
+        sources = {seq: plan.sources[text] for seq, text in zip(added, texts, strict=True) if text in plan.sources}
+        for index in self._generations.indexes():
+            if index.fingerprint not in rows and sources:
+                copy(index, sources)
+        return Written(active, tuple(added), tuple(plan.unchanged.values()))
+
+    def _follow(self, write: Callable[[Prepare], Change], vectors: dict[str, Vectors]) -> int:
+        """Write to the corpus and have every index take it over; returns how many documents died.
+
+        What the indexes will show is made ready before the corpus commits. So a failure undoes the write as a whole,
+        and after the commit nothing is left that could fail.
+        """
+        indexes = list(self._generations.indexes())
+        ready: list[Callable[[], None]] = []
+        change = write(
+            lambda coming: ready.extend(index.prepare(coming, vectors.get(index.fingerprint)) for index in indexes)
+        )
+        self._reached("write.committed")
+        for publish in ready:
+            publish()
+        for index in indexes:
+            if index.fingerprint in vectors:
+                index.keep(change.added, vectors[index.fingerprint])
+        self._reached("write.indexed")
+        return len(change.died)
+
+
+def _same(stored: Document, new: Document) -> bool:
+    """Whether nothing would change; the order of keys is nothing, and 1 is neither 1.0 nor true."""
+    return stored.text == new.text and json.dumps(stored.metadata, sort_keys=True) == json.dumps(
+        new.metadata, sort_keys=True
+    )
