@@ -15,9 +15,10 @@ serve: $(INSTALLED)  ## start the service with the sample corpus on http://127.0
 test: $(INSTALLED)  ## run the tests, two files at a time
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-lint: $(INSTALLED)  ## format check, lint and types
+lint: $(INSTALLED)  ## format check, lint, which way imports run, and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
 	$(BIN)/mypy deploy/docsgpt/instar.py
 

@@ -25,20 +25,23 @@ from service.index.faiss.graph_cache import Graphs
 from service.index.faiss.selection import Selections
 from service.machine import resources
 from service.machine.children import Children, InThisProcess
+from service.machine.writer import WritingThread
 from service.models.encoders import Encoders, Trials
 from service.models.encoding import Encoding
+from service.models.engines.base import LANES
 from service.models.scheduling.scheduler import Scheduler
 from service.observability import tracing
 from service.observability.steps import Reached, unwatched
 from service.observability.telemetry import Telemetry
 from service.observability.tracing import Tracing
+from service.reload.job import ENDS
 from service.reload.judging import Judging
 from service.reload.reload import Reloads
 from service.reload.shadow import Shadow
 from service.search.query import Search
 from service.search.retrieval import Retrieval
 from service.settings import Settings, is_loopback
-from service.writing.writing import Writing, WritingThread
+from service.writing.writing import Writing
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +72,7 @@ class Core:
         self.judgements = Judgements(self._database, settings.max_judgements)
         self.generations = Generations(aliases=settings.aliases)
         processors = settings.processors or resources.processors()
-        self.telemetry = Telemetry()
+        self.telemetry = Telemetry(LANES, ENDS)
         self.scheduler = Scheduler.suited(settings, processors, observe=self.telemetry.encoded, traced=self.tracing)
         closed = not settings.open_data and not is_loopback(settings.host)
         self.keyring = Keyring(settings.keys_path, _given(settings), closed=closed)
@@ -142,7 +145,7 @@ class Core:
                 records=self.records,
                 thread=self._thread,
             )
-        self.search = Search(self.documents, retrieval, self.encoding, shadow, self.tracing)
+        self.search = Search(self.documents, retrieval, self.encoding, [shadow], self.tracing)
         self.writing = Writing(self.documents, self.generations, self.encoding, self._thread, reached)
 
     async def start(self) -> None:

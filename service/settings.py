@@ -11,11 +11,10 @@ from typing import Literal, Self, get_args
 from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from service.process.logs import Format
-
 Level = Literal["debug", "info", "warning", "error"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 EngineChoice = Literal["auto", "torch", "int8"]
+LogFormat = Literal["auto", "text", "json"]
 WEBHOOK_SECRET_PREFIX = "whsec_"  # noqa: S105  (how a secret of Standard Webhooks begins)
 
 
@@ -154,7 +153,9 @@ class Settings(BaseSettings):
     log_level_file: Path | None = Field(
         None, description="file of a level that goes before `LOG_LEVEL`, read at the start and on SIGHUP"
     )
-    log_format: Format = Field("auto", description="`text`, `json`, or `auto`: text on a terminal and JSON elsewhere")
+    log_format: LogFormat = Field(
+        "auto", description="`text`, `json`, or `auto`: text on a terminal and JSON elsewhere"
+    )
 
     @field_validator("webhook_secret")
     @classmethod

@@ -17,17 +17,17 @@ from service.corpus.filters import Seqs
 from service.corpus.sqlite.documents import Documents
 from service.corpus.sqlite.records import GenerationRecord, Records
 from service.generations.generation import Generation, Generations
+from service.generations.reuse import at_hand
 from service.index.faiss import vector_store as vector_files
 from service.index.faiss.graph_cache import Graphs
 from service.index.faiss.index import Index, VectorsMissing
 from service.index.faiss.vector_store import VectorStore
 from service.machine.priority import at_lowest_priority
+from service.machine.writer import WritingThread
 from service.models.encoder import Encoder
 from service.models.encoders import Encoders
 from service.models.encoding import Encoding
 from service.observability.steps import Reached
-from service.writing.reuse import at_hand
-from service.writing.writing import WritingThread
 
 log = logging.getLogger(__name__)
 

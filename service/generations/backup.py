@@ -8,11 +8,10 @@ not in it: they are embedded again.
 import hashlib
 import os
 import shutil
-import sqlite3
 import tarfile
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Literal
@@ -20,9 +19,8 @@ from typing import IO, Literal
 from pydantic import BaseModel, ValidationError
 
 from service.checkpoints import checkpoint
-from service.corpus.sqlite import database
+from service.corpus.sqlite import database, offline
 from service.corpus.sqlite.database import Database
-from service.corpus.sqlite.disk_errors import translated
 from service.corpus.sqlite.records import Records
 from service.errors import Conflict, InvalidRequest
 from service.machine import resources
@@ -121,13 +119,7 @@ def restore(archive: IO[bytes], data_folder: Path) -> None:
 
 def _copy(data_folder: Path, folder: Path) -> bool:
     """Copy the corpus and what it needs; false if a checkpoint was let go of meanwhile."""
-    with (
-        translated("the corpus"),
-        closing(sqlite3.connect(data_folder / CORPUS)) as source,
-        closing(sqlite3.connect(folder / CORPUS)) as target,
-    ):
-        # In one step, which in WAL mode holds up no writer; in several it would begin anew with every write.
-        source.backup(target)
+    offline.copy(data_folder / CORPUS, folder / CORPUS)
     with _opened(folder) as records:
         needed = {record.model for record in records.generations() if record.state != "released"}
     (folder / "lock").unlink()
@@ -191,10 +183,9 @@ def _write(content: IO[bytes], path: Path) -> str:
 
 
 def _check_corpus(path: Path) -> None:
-    with translated("the corpus in the backup"), closing(sqlite3.connect(path)) as connection:
-        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if found != "ok":
-        raise InvalidRequest(f"the corpus in the backup is damaged ({found}): use another backup")
+    harm = offline.damage(path)
+    if harm is not None:
+        raise InvalidRequest(f"the corpus in the backup is damaged ({harm}): use another backup")
 
 
 def _header(name: str, size: int) -> bytes:

@@ -17,8 +17,8 @@ import httpx
 from service.corpus.sqlite.records import Records
 from service.errors import InsufficientResources, StorageFailed
 from service.generations.changes import Change, Changes
+from service.machine.writer import WritingThread
 from service.settings import WEBHOOK_SECRET_PREFIX
-from service.writing.writing import WritingThread
 
 log = logging.getLogger(__name__)
 

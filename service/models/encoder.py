@@ -22,6 +22,7 @@ from sentence_transformers.base.modules import Normalize, Router, Transformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
+from transformers.utils import logging as transformers_logging
 
 from service.checkpoints.checkpoint import Checkpoint, document_prompt
 from service.errors import CheckpointRefused, EncodingFailed, InvalidRequest
@@ -109,6 +110,11 @@ class Encoder:
             for side in plain
             for direction in _DIRECTIONS
         }
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether a GPU computes it."""
+        return self._device.type == "cuda"
 
     @property
     def device(self) -> torch.device:
@@ -305,7 +311,7 @@ class Encoder:
 
         Otherwise it is computed on the thread that calls, which must have the priority for that.
         """
-        return self._engine is not None or self._device.type == "cuda"
+        return self._engine is not None or self.on_gpu
 
     @property
     def overhead(self) -> int:
@@ -414,6 +420,11 @@ def _padding(first: Any) -> tuple[int, int] | None:
     known = (first.tokenizer.pad_token_id, first.model.config.pad_token_id)
     # It is masked, so any token will do where neither says which.
     return next((token for token in known if token is not None), 0), first.tokenizer.pad_token_type_id
+
+
+def hide_progress() -> None:
+    """Have transformers draw no bars while checkpoints are loaded: they break the lines of a log."""
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _truncating(tokenizer: Any, limit: int, direction: Direction) -> Any:

@@ -4,22 +4,38 @@ The state of things, such as how many documents there are, is read at each scrap
 (`service.api.middleware.metrics`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
-
-from service.models.engines.base import LANES, Lane
-from service.reload.job import ENDS, JobState
-from service.reload.shadow import Compared
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _TOKENS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16_384, 32_768)
 
 
-class Telemetry:
-    """The instruments of one service."""
+class Comparison(Protocol):
+    """One live search as the active generation and the one in the shadow answer it."""
 
-    def __init__(self) -> None:
+    @property
+    def overlap(self) -> float:
+        """Share of the documents found by either that both found."""
+        ...
+
+    @property
+    def active_seconds(self) -> float:
+        """Seconds that the active one took."""
+        ...
+
+    @property
+    def shadow_seconds(self) -> float:
+        """Seconds that the other one took."""
+        ...
+
+
+class Telemetry:
+    """The instruments of one service, whose texts go through `lanes` and whose reloads come to one of `ends`."""
+
+    def __init__(self, lanes: Iterable[str], ends: Iterable[str]) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._requests = Counter(
@@ -57,10 +73,10 @@ class Telemetry:
             "instar_shadow_search_duration_seconds", "Time of the same searches in both generations", "generation"
         )
         # Of what has not happened yet there are zeros, so that a rate is 0 and not missing.
-        for lane in LANES:
+        for lane in lanes:
             for instrument in (self._wait_seconds, self._batch_seconds, self._batch_tokens):
                 instrument.labels(lane)
-        for state in ENDS:
+        for state in ends:
             self._reloads.labels(state)
         for outcome in ("compared", "skipped"):
             self._shadow_searches.labels(outcome)
@@ -72,7 +88,7 @@ class Telemetry:
         self._requests.labels(route, method, str(status)).inc()
         self._request_seconds.labels(route).observe(seconds)
 
-    def encoded(self, lane: Lane, tokens: int, seconds: float, waited: Sequence[float]) -> None:
+    def encoded(self, lane: str, tokens: int, seconds: float, waited: Sequence[float]) -> None:
         """Count a batch, and the seconds that requests whose first it was had waited."""
         self._batch_tokens.labels(lane).observe(tokens)
         self._batch_seconds.labels(lane).observe(seconds)
@@ -84,11 +100,11 @@ class Telemetry:
         for step, took in seconds.items():
             self._search_seconds.labels(step).observe(took)
 
-    def reloaded(self, state: JobState) -> None:
+    def reloaded(self, state: str) -> None:
         """Count a reload that has ended."""
         self._reloads.labels(state).inc()
 
-    def shadowed(self, compared: Compared | None) -> None:
+    def shadowed(self, compared: Comparison | None) -> None:
         """Count a search that was compared with the shadow's, or one that was left out."""
         self._shadow_searches.labels("skipped" if compared is None else "compared").inc()
         if compared is not None:

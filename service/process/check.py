@@ -4,10 +4,8 @@ It changes nothing, and may run beside a service that is at work.
 """
 
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,10 +19,10 @@ from service.checkpoints.catalogue import BASE, base_folder
 from service.checkpoints.checkpoint import Checkpoint
 from service.checkpoints.signature import Trusted
 from service.corpus.filters import Seqs
+from service.corpus.sqlite import offline
 from service.corpus.sqlite.database import FILE, DataFolderInUse, locked
-from service.corpus.sqlite.disk_errors import translated
 from service.corpus.sqlite.records import GenerationRecord
-from service.errors import CheckpointRefused, InstarError, NotFound, StorageFailed
+from service.errors import CheckpointRefused, InstarError, NotFound
 from service.index.faiss import vector_store as vectors
 from service.machine import resources
 from service.observability import tracing
@@ -45,23 +43,15 @@ class Finding:
     wrong: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Corpus:
-    """What the data folder holds."""
-
-    live: Seqs
-    active: GenerationRecord | None
-
-
 def findings(settings: Settings, environment: Mapping[str, str]) -> list[Finding]:
     """All that there is to say."""
     found = [*_names(environment), *_keys(settings), *_tls(settings), *_tracing(settings)]
     runs = _runs(settings)
     found += [*_data_folder(settings, runs=runs), *_address(settings, runs=runs)]
-    corpus = _Corpus(np.empty(0, np.int64), None)
+    corpus = offline.Summary(np.empty(0, np.int64), None)
     if (settings.data_dir / FILE).exists():
         try:
-            corpus = _corpus(settings.data_dir / FILE)
+            corpus = offline.summary(settings.data_dir / FILE)
         except InstarError as error:
             return [*found, Finding(error.message, wrong=True)]
         found.append(Finding(f"the corpus is whole and has {len(corpus.live)} documents"))
@@ -172,18 +162,6 @@ def _address(settings: Settings, *, runs: bool) -> Iterator[Finding]:
         yield Finding(problem, wrong=True)
 
 
-def _corpus(path: Path) -> _Corpus:
-    """Raises StorageFailed if it is damaged."""
-    with translated(str(path)), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as corpus:
-        (whole,) = corpus.execute("PRAGMA quick_check(1)").fetchone()
-        if whole != "ok":
-            raise StorageFailed(f"the corpus {path} is damaged ({whole}): restore a backup, and check the disk")
-        live = corpus.execute("SELECT seq FROM documents WHERE dead = 0 ORDER BY seq").fetchall()
-        records = corpus.execute("SELECT record FROM generations WHERE state = 'active'").fetchall()
-    active = GenerationRecord.model_validate_json(records[0][0]) if records else None
-    return _Corpus(np.array([seq for (seq,) in live], dtype=np.int64), active)
-
-
 def _model(settings: Settings, active: GenerationRecord | None) -> tuple[Finding, int]:
     """The checkpoint that a start would load, and its bytes."""
     with tempfile.TemporaryDirectory(prefix="instar-check-") as unpacked:
@@ -236,7 +214,7 @@ def _index(settings: Settings, active: GenerationRecord, live: Seqs) -> tuple[Fi
     return Finding(text), missing
 
 
-def _room(settings: Settings, corpus: _Corpus, size: int, missing: int) -> Iterator[Finding]:
+def _room(settings: Settings, corpus: offline.Summary, size: int, missing: int) -> Iterator[Finding]:
     """Whether memory and disk will do."""
     dimensions = corpus.active.dimensions if corpus.active is not None else 0
     loading = resources.loading(size, settings.engine)

@@ -10,11 +10,11 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.api.middleware.disconnect import HANG_UPS
+
 HEAD_SECONDS = 10.0
 # nginx takes 32 kB, Node.js 16.
 HEAD_BYTES = 65_536
-# The extension (ASGI 3, "Extensions") that holds a set of functions, to be called when the connection is lost.
-HANG_UPS = "instar.hang_ups"
 
 
 class _Joining:

@@ -9,11 +9,10 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Literal
 
 from service.observability import tracing
+from service.settings import LogFormat
 
-Format = Literal["auto", "text", "json"]
 _TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _NOISY = ("httpx", "sentence_transformers", "transformers", "huggingface_hub", "filelock")
 
@@ -60,7 +59,7 @@ class _ForTrainers(logging.Filter):
         return "loss_type" not in record.getMessage()
 
 
-def set_up(level: str, form: Format) -> bool:
+def set_up(level: str, form: LogFormat) -> bool:
     """Send the log, warnings of libraries included, to standard error; returns whether it is for people.
 
     `auto` is text on a terminal and JSON elsewhere.

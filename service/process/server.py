@@ -9,13 +9,13 @@ import sys
 from types import FrameType
 
 import uvicorn
-from transformers.utils import logging as transformers_logging
 
 from service import sample
 from service.app import build
 from service.core import Core
 from service.errors import InstarError
 from service.machine.children import ForkServer, InThisProcess
+from service.models.encoder import hide_progress
 from service.observability.steps import Reached, unwatched
 from service.process import address, logs
 from service.process.connection import Connection
@@ -72,7 +72,7 @@ def serve(settings: Settings, reached: Reached = unwatched) -> int:
     # A query takes hold of the interpreter some ten times, and waits for it as often as long as this while a checkpoint
     # is loaded beside it.
     sys.setswitchinterval(_SWITCH_SECONDS)
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    hide_progress()
     for name, meant in unknown_names(os.environ).items():
         log.warning("%s is no setting: %s", name, f"is {meant} meant?" if meant else "see the settings in the README")
     problem = address.problem(settings.host, settings.port)

@@ -26,6 +26,7 @@ from service.generations.activation import Activation
 from service.generations.generation import Generation, Generations
 from service.machine import resources
 from service.machine.threads import to_its_end
+from service.machine.writer import WritingThread
 from service.models import probe
 from service.models.encoders import Encoders
 from service.models.encoding import Encoding
@@ -33,7 +34,6 @@ from service.observability.steps import Reached
 from service.reload.job import Job, JobState, Shadowed, Stage
 from service.reload.judging import Judging
 from service.reload.shadow import Compared, Shadow
-from service.writing.writing import WritingThread
 
 log = logging.getLogger(__name__)
 

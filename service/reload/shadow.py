@@ -74,7 +74,7 @@ class Shadow:
             for task in watched.tasks:
                 task.cancel()
 
-    def offer(
+    def searched(
         self, generation: Generation, queries: Sequence[str], asked: Asked, found: Sequence[Scored], seconds: float
     ) -> None:
         """Compare what `generation` found of a live search in so many seconds, if its turn has come; returns at once.

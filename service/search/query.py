@@ -11,8 +11,8 @@ from service.generations.generation import Generation
 from service.models.encoding import Encoding
 from service.models.engines.base import Vectors
 from service.observability.tracing import Tracing
-from service.reload.shadow import Shadow
 from service.search.fusion import Scored
+from service.search.observer import SearchObserver
 from service.search.retrieval import Asked, Part, Ranked, Retrieval, Standing
 
 
@@ -46,12 +46,17 @@ class Search:
     """Finds documents; everything it uses comes from the generation that it is given."""
 
     def __init__(
-        self, documents: Documents, retrieval: Retrieval, encoding: Encoding, shadow: Shadow, tracing: Tracing
+        self,
+        documents: Documents,
+        retrieval: Retrieval,
+        encoding: Encoding,
+        observers: Sequence[SearchObserver],
+        tracing: Tracing,
     ) -> None:
         self._documents = documents
         self._retrieval = retrieval
         self._encoding = encoding
-        self._shadow = shadow
+        self._observers = observers
         self._tracing = tracing
 
     async def run(
@@ -98,7 +103,8 @@ class Search:
         fetching = time.perf_counter() - encoded - searching
         if not own_vectors:
             found = [ranked.found for ranked in rankings]
-            self._shadow.offer(generation, queries, asked, found, encoded - began + searching)
+            for observer in self._observers:
+                observer.searched(generation, queries, asked, found, encoded - began + searching)
         standings = [{identity: ranked.standings[seq] for identity, seq in numbers.items()} for ranked in rankings]
         return Found(hits, {"encode": encoded - began, "search": searching, "fetch": fetching}, standings)
 

@@ -9,10 +9,8 @@ the corpus commits, then the views are shown: what is in an index is in the corp
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 
@@ -20,28 +18,11 @@ from service.corpus.filters import Filter, Seqs
 from service.corpus.sqlite.documents import Change, Document, Documents, Prepare
 from service.errors import EncodingFailed
 from service.generations.generation import Generation, Generations
-from service.machine.threads import to_its_end
+from service.generations.reuse import TextVectors, at_hand, copy
+from service.machine.writer import WritingThread
 from service.models.encoding import Encoding
 from service.models.engines.base import Vectors
 from service.observability.steps import Reached
-from service.writing.reuse import TextVectors, at_hand, copy
-
-_T = TypeVar("_T")
-
-
-class WritingThread:
-    """The one thread that changes things: steps run one after the other, each to its end."""
-
-    def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="instar-writer")
-
-    async def run(self, step: Callable[[], _T]) -> _T:
-        """Run `step`; one that is cancelled meanwhile returns when the step has ended, and then is cancelled."""
-        return await to_its_end(step, self._executor)
-
-    def close(self) -> None:
-        """Return when every step that was asked for has ended."""
-        self._executor.shutdown()
 
 
 @dataclass(frozen=True, slots=True)

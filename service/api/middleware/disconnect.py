@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.process.connection import HANG_UPS
+# The extension (ASGI 3, "Extensions") that holds a set of functions, to be called when the connection is lost.
+HANG_UPS = "instar.hang_ups"
 
 
 class HangUp:

@@ -8,7 +8,6 @@ import time
 from dataclasses import asdict
 from typing import Annotated, Any
 
-import torch
 from fastapi import APIRouter, Body, Depends, Response
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt
 
@@ -26,7 +25,6 @@ from service.generations.generation import Generation
 from service.models.encoder import Direction, Encoder, Side, Token
 from service.models.engines.base import Vectors
 
-_COMPUTE = "gpu" if torch.cuda.is_available() else "cpu"
 # Answered in the form of text-embeddings-inference, errors too.
 PATHS = frozenset(("/", "/embed", "/embed_all", "/similarity", "/tokenize", "/decode"))
 
@@ -292,7 +290,7 @@ class _Work:
         prompt = encoder.prompt(None, request.prompt_name)
         vectors = await self._core.encoding.apart(encoder.token_vectors, texts, prompt)
         self._core.allowances.spend(sum(map(len, vectors)))
-        headers = {"x-compute-characters": str(sum(map(len, texts))), "x-compute-tokens": str(sum(map(len, vectors)))}
+        headers = _counted(encoder, texts, sum(map(len, vectors)))
         return _timed(answer(vectors, generation), began, headers)
 
     async def _texts(self, reading: Reading, given: Given) -> tuple[Generation, list[str]]:
@@ -317,9 +315,7 @@ class _Work:
         items = await encoding.prepare(encoder, texts, side, reading.prompt_name, reading.truncation_direction)
         tokenized = time.perf_counter()
         raw = await encoding.raw(encoder, items)
-        headers = {
-            "x-compute-characters": str(sum(map(len, texts))),
-            "x-compute-tokens": str(sum(item.tokens for item in items)),
+        headers = _counted(encoder, texts, sum(item.tokens for item in items)) | {
             "x-tokenization-time": _milliseconds(tokenized - began),
             "x-inference-time": _milliseconds(time.perf_counter() - tokenized),
         }
@@ -330,10 +326,18 @@ class _Work:
             await self._core.encoding.apart(_refuse_long, encoder, texts, side, reading.prompt_name)
 
 
+def _counted(encoder: Encoder, texts: list[str], tokens: int) -> dict[str, str]:
+    return {
+        "x-compute-type": "gpu" if encoder.on_gpu else "cpu",
+        "x-compute-characters": str(sum(map(len, texts))),
+        "x-compute-tokens": str(tokens),
+    }
+
+
 def _timed(response: Response, began: float, headers: dict[str, str]) -> Response:
     """With the headers of text-embeddings-inference. Its time in the queue is in `x-inference-time` here."""
     took = _milliseconds(time.perf_counter() - began)
-    response.headers.update(headers | {"x-compute-type": _COMPUTE, "x-compute-time": took, "x-total-time": took})
+    response.headers.update(headers | {"x-compute-time": took, "x-total-time": took})
     return response
 
 

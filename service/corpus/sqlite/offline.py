@@ -1,0 +1,51 @@
+"""A corpus seen from outside of the service that may be at work on it: copied, checked, and summed up."""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from service.corpus.filters import Seqs
+from service.corpus.sqlite.disk_errors import translated
+from service.corpus.sqlite.records import GenerationRecord
+from service.errors import StorageFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Sequence numbers of the documents, ascending, and the record of the active generation, if there is one."""
+
+    live: Seqs
+    active: GenerationRecord | None
+
+
+def copy(source: Path, target: Path) -> None:
+    """Make `target` a consistent copy of the database `source`, which may be written to meanwhile."""
+    with translated("the corpus"), closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target)) as other:
+        # In one step, which in WAL mode holds up no writer; in several it would begin anew with every write.
+        one.backup(other)
+
+
+def damage(path: Path) -> str | None:
+    """SQLite's words for what is wrong with the database, or None; raises StorageFailed if it is none."""
+    with translated("the corpus in the backup"), closing(sqlite3.connect(path)) as connection:
+        return _damage(connection)
+
+
+def summary(path: Path) -> Summary:
+    """A summary of the database, which is not written to; raises StorageFailed if it is damaged."""
+    with translated(str(path)), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as corpus:
+        harm = _damage(corpus)
+        if harm is not None:
+            raise StorageFailed(f"the corpus {path} is damaged ({harm}): restore a backup, and check the disk")
+        live = corpus.execute("SELECT seq FROM documents WHERE dead = 0 ORDER BY seq").fetchall()
+        records = corpus.execute("SELECT record FROM generations WHERE state = 'active'").fetchall()
+    active = GenerationRecord.model_validate_json(records[0][0]) if records else None
+    return Summary(np.array([seq for (seq,) in live], dtype=np.int64), active)
+
+
+def _damage(connection: sqlite3.Connection) -> str | None:
+    answer: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    return None if answer == "ok" else answer

@@ -1,0 +1,18 @@
+"""Whoever is told of live searches: the generation in the shadow, which answers some of them, too."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from service.generations.generation import Generation
+from service.search.fusion import Scored
+from service.search.retrieval import Asked
+
+
+class SearchObserver(Protocol):
+    """Is told of each search whose queries the service has encoded itself."""
+
+    def searched(
+        self, generation: Generation, queries: Sequence[str], asked: Asked, found: Sequence[Scored], seconds: float
+    ) -> None:
+        """Take note of what `generation` found for each query, in so many seconds; returns at once."""
+        ...

@@ -1,0 +1,53 @@
+"""The import contracts of `.importlinter` hold, and notice what they forbid."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PLANTED = [
+    ("service/search/query.py", "from service.reload import shadow", "Imports run downward"),
+    ("service/settings.py", "from service.process import logs", "Imports run downward"),
+    ("service/machine/kept.py", "from trainer import recipe", "The service never imports the trainer"),
+    ("service/search/query.py", "import torch", "Models alone know what computes them"),
+    ("service/search/retrieval.py", "import faiss", "FAISS is known in its own room alone"),
+    ("service/search/query.py", "import sqlite3", "SQLite is known where it stores documents and vectors"),
+    ("service/generations/backup.py", "import fastapi", "HTTP is known to the API and the application alone"),
+    ("service/app.py", "import uvicorn", "uvicorn is known to the process alone"),
+    ("trainer/training.py", "from service.models import encoder", "The trainer knows the contract with the service"),
+]
+
+
+def lint(folder: Path) -> str:
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False).stdout
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    for name in ("service", "trainer"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / ".importlinter", tmp_path)
+    return tmp_path
+
+
+def test_all_contracts_are_kept(copy: Path) -> None:
+    assert "0 broken" in lint(copy)
+
+
+@pytest.mark.parametrize(("path", "line", "contract"), PLANTED)
+def test_a_planted_import_is_noticed(copy: Path, path: str, line: str, contract: str) -> None:
+    with (copy / path).open("a") as file:
+        file.write(f"\n{line}\n")
+    broken = lint(copy).partition("Broken contracts")[2]
+    assert contract in broken
+
+
+def test_a_new_room_needs_a_layer(copy: Path) -> None:
+    room = copy / "service" / "attic"
+    room.mkdir()
+    (room / "__init__.py").write_text("")
+    assert "Imports run downward" in lint(copy).partition("Broken contracts")[2]
