@@ -1,0 +1,33 @@
+"""docs/architecture.md says of the rooms what the import contracts hold them to."""
+
+import configparser
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+DOCUMENT = (ROOT / "docs" / "architecture.md").read_text()
+
+
+def test_the_layers_are_those_of_the_contract() -> None:
+    contracts = configparser.ConfigParser()
+    contracts.read(ROOT / ".importlinter")
+    layers = contracts["importlinter:contract:layers"]["layers"].split("\n")
+    blocks = re.findall(r"```\n(.*?)```", DOCUMENT, re.DOTALL)
+    assert "\n".join(filter(None, layers)) + "\n" in blocks
+
+
+def test_every_room_and_file_of_the_table_is_there() -> None:
+    rows = re.findall(r"^\| (`[a-z_].*?) \| (.*) \|$", DOCUMENT, re.MULTILINE)
+    rooms = [(name, row) for names, row in rows for name in re.findall(r"`([a-z_/.]+)`", names)]
+    assert len(rooms) > 20
+    for name, row in rooms:
+        room = next((house / name for house in (ROOT / "service", ROOT / "trainer") if (house / name).exists()), None)
+        assert room is not None, name
+        for file in re.findall(r"`([a-z_]+\.py)`", row):
+            assert (room / file).exists(), f"{name}{file}"
+
+
+def test_every_room_is_in_the_table() -> None:
+    for folder in (ROOT / "service").iterdir():
+        if (folder / "__init__.py").exists() and folder.name != "sample":
+            assert f"| `{folder.name}/" in DOCUMENT, folder.name
