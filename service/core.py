@@ -18,23 +18,27 @@ from service.errors import NotReady
 from service.generations import backup
 from service.generations.activation import Activation
 from service.generations.changes import Changes
-from service.generations.generation import Generations
+from service.generations.generations import Generations
 from service.generations.startup import Startup
 from service.generations.webhook import Webhook
 from service.index.faiss.graph_cache import Graphs
 from service.index.faiss.selection import Selections
 from service.machine import resources
 from service.machine.children import Children, InThisProcess
+from service.machine.resources import Headroom
 from service.machine.writer import WritingThread
 from service.models.encoders import Encoders, Trials
 from service.models.encoding import Encoding
 from service.models.engines.base import LANES
+from service.models.loader import Loader
 from service.models.scheduling.scheduler import Scheduler
 from service.observability import tracing
+from service.observability.observer import Observer
 from service.observability.steps import Reached, unwatched
 from service.observability.telemetry import Telemetry
 from service.observability.tracing import Tracing
 from service.reload.job import ENDS
+from service.reload.jobs import Jobs
 from service.reload.judging import Judging
 from service.reload.reload import Reloads
 from service.reload.shadow import Shadow
@@ -70,10 +74,13 @@ class Core:
         self.documents = Documents(self._database)
         self.records = Records(self._database)
         self.judgements = Judgements(self._database, settings.max_judgements)
-        self.generations = Generations(aliases=settings.aliases)
+        self.generations = Generations(
+            self.records, self._thread, retain=settings.retain, aliases=settings.aliases, reached=reached
+        )
         processors = settings.processors or resources.processors()
         self.telemetry = Telemetry(LANES, ENDS)
-        self.scheduler = Scheduler.suited(settings, processors, observe=self.telemetry.encoded, traced=self.tracing)
+        observer = Observer(self.telemetry, reached)
+        self.scheduler = Scheduler.suited(settings, processors, observe=observer.batch, traced=self.tracing)
         closed = not settings.open_data and not is_loopback(settings.host)
         self.keyring = Keyring(settings.keys_path, _given(settings), closed=closed)
         self.allowances = Allowances()
@@ -89,17 +96,17 @@ class Core:
         )
         trials = Trials(children or InThisProcess(), settings.trial_seconds)
         encoders = Encoders(settings.engine, settings.data_dir / "engines", processors, self.documents.sample, trials)
+        headroom = Headroom(settings.memory_reserve, settings.disk_reserve)
+        loader = Loader(self.catalogue, encoders, self.encoding, headroom)
         self.activation = Activation(
             documents=self.documents,
-            records=self.records,
             generations=self.generations,
             encoding=self.encoding,
-            catalogue=self.catalogue,
-            encoders=encoders,
+            loader=loader,
+            headroom=headroom,
             thread=self._thread,
             vectors_folder=settings.data_dir / "vectors",
             graphs=Graphs(settings.data_dir / "graphs"),
-            retain=settings.retain,
             keep_vectors=settings.keep_vectors,
             graph_from=settings.graph_from,
             min_recall=settings.min_recall,
@@ -109,29 +116,18 @@ class Core:
         shadow = Shadow(self.generations, retrieval, self.encoding)
         self.reloads = Reloads(
             activation=self.activation,
+            generations=self.generations,
             judging=Judging(self.judgements, self.documents, self.encoding, settings.max_judged_loss),
             shadow=shadow,
-            catalogue=self.catalogue,
-            encoders=encoders,
-            records=self.records,
-            generations=self.generations,
-            encoding=self.encoding,
-            thread=self._thread,
-            data_folder=settings.data_dir,
-            memory_reserve=settings.memory_reserve,
-            disk_reserve=settings.disk_reserve,
-            ended=self.telemetry.reloaded,
-            shadowed=self.telemetry.shadowed,
-            reached=reached,
+            loader=loader,
+            jobs=Jobs(self.records, self._thread),
+            observer=observer,
         )
         self.startup = Startup(
             activation=self.activation,
-            catalogue=self.catalogue,
-            encoders=encoders,
+            loader=loader,
             documents=self.documents,
-            records=self.records,
             generations=self.generations,
-            encoding=self.encoding,
             reached=reached,
         )
         self.changes = Changes(self.records, settings.retain_hours)
@@ -182,7 +178,7 @@ class Core:
             await asyncio.sleep(_SEAL_EVERY)
             await self.activation.seal()
             for number in await asyncio.to_thread(self.changes.outlived, datetime.now(UTC)):
-                await self.activation.release(number)
+                await self.generations.release(number)
             if clock() - purged >= _PURGE_EVERY:
                 await self.activation.purge()
                 purged = clock()

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import NotFound
-from service.generations.generation import Generation, Generations
+from service.generations.generation import Generation
+from service.generations.loaded import LoadedGenerations
 from service.reload.judging import UNJUDGED
 from service.reload.shadow import compared
 from tests.server import Server
@@ -187,7 +188,7 @@ def test_its_number_is_answered_all_the_way_to_its_activation(filled: Server) ->
 
 def test_one_that_missed_a_write_is_not_answered_any_more() -> None:
     active, shadow = (cast("Generation", SimpleNamespace(number=n, model=f"m@{n}", index=object())) for n in (1, 2))
-    generations = Generations(active=active, shadow=shadow, following=(shadow,))
+    generations = LoadedGenerations(active=active, shadow=shadow, following=(shadow,))
     assert generations.numbered(2) is shadow
     generations.following = ()
     with pytest.raises(NotFound, match=r"use one of 1 \(active\)$"):

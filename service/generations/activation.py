@@ -3,30 +3,32 @@
 import asyncio
 import logging
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
-from service.checkpoints.catalogue import Catalogue
 from service.corpus.filters import Seqs
 from service.corpus.sqlite.documents import Documents
-from service.corpus.sqlite.records import GenerationRecord, Records
-from service.generations.generation import Generation, Generations
+from service.corpus.sqlite.records import GenerationRecord
+from service.generations.generation import Generation
+from service.generations.generations import Generations
 from service.generations.reuse import at_hand
 from service.index.faiss import vector_store as vector_files
 from service.index.faiss.graph_cache import Graphs
 from service.index.faiss.index import Index, VectorsMissing
 from service.index.faiss.vector_store import VectorStore
+from service.machine import resources
 from service.machine.priority import at_lowest_priority
+from service.machine.resources import Headroom
 from service.machine.writer import WritingThread
 from service.models.encoder import Encoder
-from service.models.encoders import Encoders
 from service.models.encoding import Encoding
+from service.models.loader import Loader
 from service.observability.steps import Reached
 
 log = logging.getLogger(__name__)
@@ -51,43 +53,57 @@ class Activation:
         self,
         *,
         documents: Documents,
-        records: Records,
         generations: Generations,
         encoding: Encoding,
-        catalogue: Catalogue,
-        encoders: Encoders,
+        loader: Loader,
+        headroom: Headroom,
         thread: WritingThread,
         vectors_folder: Path,
         graphs: Graphs,
-        retain: int,
         keep_vectors: int,
         graph_from: int,
         min_recall: float,
         reached: Reached,
     ) -> None:
         self._documents = documents
-        self._records = records
         self._generations = generations
         self._encoding = encoding
-        self._catalogue = catalogue
-        self._encoders = encoders
+        self._loader = loader
+        self._headroom = headroom
         self._thread = thread
         self._folder = vectors_folder
         self._graphs = graphs
-        self._retain = retain
         self._keep_vectors = keep_vectors
         self._graph_from = graph_from
         self._min_recall = min_recall
         self._reached = reached
         self._doomed: list[int] = []
 
-    def open_index(self, fingerprint: str, dimensions: int) -> Index:
-        """The index of that document fingerprint: the one in memory, else one that is still to be loaded."""
+    def new_generation(self, encoder: Encoder) -> Generation:
+        """A generation of the encoder, with no number yet, whose index may still have to be loaded."""
+        record = GenerationRecord(
+            model=encoder.checkpoint.id,
+            fingerprint=encoder.checkpoint.fingerprint,
+            dimensions=encoder.dimensions,
+            built=datetime.now(UTC),
+        )
+        return Generation(record, encoder, self.open_index(encoder))
+
+    def open_index(self, encoder: Encoder) -> Index:
+        """The index of the encoder's document fingerprint: the one in memory, else one that is still to be loaded."""
+        fingerprint = encoder.checkpoint.fingerprint
         shared = self._generations.shared_index(fingerprint)
         if shared is not None:
             return shared
-        store = VectorStore(self._folder / f"{fingerprint}.db", dimensions)
+        store = VectorStore(self._folder / f"{fingerprint}.db", encoder.dimensions)
         return Index(fingerprint, store, self._graphs, graph_from=self._graph_from, min_recall=self._min_recall)
+
+    def require_room(self, index: Index, documents: int, missing: int) -> None:
+        """Raise InsufficientResources unless there is memory to build the index of so many documents, and disk for
+        the vectors of those that are missing."""
+        dimensions = index.store.dimensions
+        self._headroom.require_memory(0 if index.loaded else resources.indexing(documents, dimensions))
+        self._headroom.require_disk(resources.storing(missing, dimensions), self._folder)
 
     def highest_stored(self) -> int:
         """The highest sequence number of a document that has a vector on the disk."""
@@ -185,18 +201,8 @@ class Activation:
         """Make the retained generation `former` the active one again; nothing is done if it is."""
         if former is self._generations.active:
             return former
-        async with self.follow(former):
+        async with self._generations.follow(former):
             return await self.activate(former, by=by)
-
-    @asynccontextmanager
-    async def follow(self, generation: Generation) -> AsyncIterator[None]:
-        """Meanwhile every write reaches `generation`, too: added documents are embedded for it, deletes taken over."""
-        await self._thread.run(lambda: self._follow(generation))
-        self._reached("reload.following")
-        try:
-            yield
-        finally:
-            await self._thread.run(lambda: self._unfollow(generation))
 
     async def activate(
         self,
@@ -225,10 +231,6 @@ class Activation:
             await self._embed_gap(generation, progress)
             if await self._thread.run(lambda: self._close_gap(generation.index)):
                 return
-
-    async def release(self, number: int) -> None:
-        """Let go of a retained generation: who names its checkpoint gets an error from then on."""
-        await self._thread.run(partial(self._let_go, number))
 
     async def seal(self) -> None:
         """Seal the fresh parts that have grown large."""
@@ -293,62 +295,18 @@ class Activation:
         high = self._documents.last_seq()
         return index.high >= high or index.close_gap(self._documents.live_after(index.high), high)
 
-    def _follow(self, generation: Generation) -> None:
-        self._generations.following = (*self._generations.following, generation)
-
-    def _unfollow(self, generation: Generation) -> None:
-        self._generations.following = tuple(other for other in self._generations.following if other is not generation)
-
     def _switch(
         self, generation: Generation, switched: Callable[[Generation], None], by: str | None
     ) -> Generation | None:
         """Runs on the writing thread; None if a document is still missing."""
-        began = time.perf_counter()
-        index = generation.index
-        if not self._close_gap(index):
-            return None
-        former = self._generations.active
-        update = {"documents": index.documents, "recall": index.recall, "activated_by": by}
-        record = generation.record.model_copy(update=update)
-        record = self._records.activate(record, self._retain)
-        self._reached("reload.recorded")
-        activated = Generation(record, generation.encoder, index)
-        others = (*([former] if former else []), *self._generations.retained)
-        kept = tuple(other for other in others if other.number != record.number)[: self._retain]
-        self._generations.active = activated
-        self._generations.retained = kept
-        switched(activated)
-        self._release(others)
-        self._reached("reload.switched")
-        log.info(
-            "generation %d of %s is active with %d documents; writes waited %.1f ms for it",
-            record.number,
-            activated.model,
-            record.documents,
-            (time.perf_counter() - began) * 1000,
-        )
-        return activated
-
-    def _let_go(self, number: int) -> None:
-        self._records.release(number)
-        retained = self._generations.retained
-        self._generations.retained = tuple(other for other in retained if other.number != number)
-        self._release(tuple(other for other in retained if other.number == number))
-        log.info("generation %d is released, its time is over", number)
-
-    def _release(self, candidates: tuple[Generation, ...]) -> None:
-        """Let go of the indexes that no loaded generation uses any more."""
-        used = set(map(id, self._generations.indexes()))
-        for index in {id(generation.index): generation.index for generation in candidates}.values():
-            if id(index) not in used:
-                index.store.close()
+        return self._generations.switch(generation, by, switched) if self._close_gap(generation.index) else None
 
     def forget_unused(self, models: set[str], fingerprints: set[str]) -> None:
         """Delete the checkpoints that no kept generation needs, and the vectors but for some recently used.
 
         `models` and `fingerprints` are needed besides, by a job that will be resumed.
         """
-        records = self._records.generations()
+        records = self._generations.recorded()
         kept = [record for record in records if record.state != "released"]
         needed = {record.fingerprint for record in kept} | fingerprints
         spare = [path for path in self._folder.glob("*.db") if path.stem not in needed]
@@ -359,8 +317,7 @@ class Activation:
         returnable = {record.fingerprint: record.model for record in reversed(records)}
         spared = {returnable[path.stem] for path in spare[: self._keep_vectors] if path.stem in returnable}
         needed_models = {record.model for record in kept} | models | spared
-        self._catalogue.forget(needed_models)
-        self._encoders.forget(needed_models)
+        self._loader.forget(needed_models)
         self._graphs.forget({path.stem for path in self._folder.glob("*.db")})
         self._reached("reload.cleaned")
 

@@ -1,20 +1,16 @@
-"""Generations: an encoder and the index built with it, as one; and which of them answers.
+"""A generation: an encoder and the index built with it, as one.
 
 A request takes a reference to its generation once, at its start, and uses nothing else. Activation
 replaces the reference; a generation that is let go stays whole until the last request that holds it ends,
 and then its memory is freed with it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from service.corpus.sqlite.records import GenerationRecord
-from service.errors import InvalidRequest, NotFound, NotReady
 from service.index.faiss.index import Index
 from service.models.encoder import Encoder
-
-ACTIVE = "active"
-_RELOAD = "reload the checkpoint that you want (GET /admin/models lists them)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,113 +40,3 @@ class Generation:
     def with_warnings(self, warnings: Sequence[str]) -> "Generation":
         """This generation with `warnings` in its record."""
         return replace(self, record=self.record.model_copy(update={"warnings": list(warnings)}))
-
-
-@dataclass
-class Generations:
-    """The active generation, the retained ones (the latest first), and those that follow the writes.
-
-    Every write is embedded for the active generation and for those that follow. Changes are for
-    the writing thread; reading is for any.
-    """
-
-    active: Generation | None = None
-    retained: tuple[Generation, ...] = ()
-    following: tuple[Generation, ...] = field(default=())
-    # The one in the shadow, with the number that it gets when it is activated; for the reload to change.
-    shadow: Generation | None = None
-    aliases: Mapping[str, str] = field(default_factory=dict)
-
-    def acquire(self, model: str | None = None) -> Generation:
-        """The generation that answers a request for `model`: none or "active", the id of a loaded checkpoint, or an
-        alias of one of these.
-
-        Raises NotReady before there is one, NotFound with what there is for anything else.
-        """
-        active = self.active
-        if active is None:
-            raise NotReady("the service is starting: wait until /ready answers 200")
-        named = model if model is None else self.aliases.get(model, model)
-        if named is None or named == ACTIVE:
-            return active
-        loaded = (active, *self.retained)
-        for generation in loaded:
-            if generation.model == named:
-                return generation
-        asked = f"{model!s:.120}" if named == model else f"{model!s:.120} (an alias of {named:.120})"
-        raise NotFound(
-            f"no generation of {asked} answers here: leave model out, or use one of {', '.join(self.names())};"
-            " INSTAR_ALIASES adds names that a client insists on",
-            "model",
-        )
-
-    def numbered(self, number: int, model: str | None = None) -> Generation:
-        """The loaded generation with that number, the one in the shadow included; `model`, if any, must name it, too.
-
-        Raises NotReady before there is one, NotFound with what there is for another number, and InvalidRequest for
-        another model.
-        """
-        active = self.acquire()
-        # One that could not follow a write may not have heard of the deletes either.
-        followed = any(self.shadow is not None and each.index is self.shadow.index for each in self.following)
-        loaded = [(active, "active"), *((former, "retained") for former in self.retained)]
-        loaded += [(self.shadow, "in the shadow")] if self.shadow is not None and followed else []
-        generation = next((each for each, _ in loaded if each.number == number), None)
-        if generation is None:
-            known = ", ".join(f"{each.number} ({state})" for each, state in loaded)
-            raise NotFound(
-                f"generation {number!s:.20} is not loaded: leave generation out, or use one of {known}", "generation"
-            )
-        named = model if model is None else self.aliases.get(model, model)
-        if named not in (None, generation.model) and not (named == ACTIVE and generation is active):
-            raise InvalidRequest(
-                f"generation {number} is of {generation.model} and not of {model!s:.120}: leave one of the two out",
-                "model",
-            )
-        return generation
-
-    def names(self) -> list[str]:
-        """All that a request may call a model: active, checkpoints that are loaded, and aliases of these."""
-        loaded = (*([self.active] if self.active else []), *self.retained)
-        checkpoints = dict.fromkeys(generation.model for generation in loaded)
-        return [
-            ACTIVE,
-            *checkpoints,
-            *(alias for alias, of in self.aliases.items() if of == ACTIVE or of in checkpoints),
-        ]
-
-    def before(self) -> Generation:
-        """The retained generation that a step back leads to: of those built before the active one, the one active last.
-
-        So a step back never goes forward again. Raises InvalidRequest where nothing is left.
-        """
-        active = self.acquire()
-        for generation in self.retained:
-            if generation.number < active.number:
-                return generation
-        later = ", ".join(f"{generation.number} ({generation.model})" for generation in self.retained)
-        raise InvalidRequest(
-            f"nothing is left to go back to: no former generation before {active.number} ({active.model}), which is"
-            " active, is retained; "
-            + (f'to go forward again, send {{"generation": NUMBER}}: retained are {later}' if later else _RELOAD),
-            "generation",
-        )
-
-    def loaded(self, number: int) -> Generation | None:
-        """The active or retained generation with that number."""
-        every = (*([self.active] if self.active else []), *self.retained)
-        return next((generation for generation in every if generation.number == number), None)
-
-    def written(self) -> tuple[Generation, ...]:
-        """Those for which a write has to be embedded, one for each document fingerprint."""
-        loaded = (*([self.active] if self.active else []), *self.following)
-        return tuple({generation.index.fingerprint: generation for generation in reversed(loaded)}.values())[::-1]
-
-    def indexes(self) -> Iterable[Index]:
-        """Every index in memory, once."""
-        loaded = (*([self.active] if self.active else []), *self.retained, *self.following)
-        return {id(generation.index): generation.index for generation in loaded}.values()
-
-    def shared_index(self, fingerprint: str) -> Index | None:
-        """The index of that document fingerprint, if one is in memory."""
-        return next((index for index in self.indexes() if index.fingerprint == fingerprint), None)

@@ -2,17 +2,14 @@
 
 import asyncio
 import logging
-from datetime import UTC, datetime
 
-from service.checkpoints.catalogue import Catalogue
 from service.corpus.sqlite.documents import Documents
-from service.corpus.sqlite.records import GenerationRecord, Records
+from service.corpus.sqlite.records import GenerationRecord
 from service.errors import InstarError
 from service.generations.activation import Activation
-from service.generations.generation import Generation, Generations
-from service.models import probe
-from service.models.encoders import Encoders
-from service.models.encoding import Encoding
+from service.generations.generation import Generation
+from service.generations.generations import Generations
+from service.models.loader import Loader
 from service.observability.steps import Reached
 
 log = logging.getLogger(__name__)
@@ -25,21 +22,15 @@ class Startup:
         self,
         *,
         activation: Activation,
-        catalogue: Catalogue,
-        encoders: Encoders,
+        loader: Loader,
         documents: Documents,
-        records: Records,
         generations: Generations,
-        encoding: Encoding,
         reached: Reached,
     ) -> None:
         self._activation = activation
-        self._catalogue = catalogue
-        self._encoders = encoders
+        self._loader = loader
         self._documents = documents
-        self._records = records
         self._generations = generations
-        self._encoding = encoding
         self._reached = reached
         self.stage = "opening the corpus"
 
@@ -53,7 +44,7 @@ class Startup:
         # Twice, because the first only marks: no search of this process can have seen them.
         await self._activation.purge()
         await self._activation.purge()
-        records = self._records.generations()
+        records = self._generations.recorded()
         active = next((record for record in records if record.state == "active"), None)
         if active is None:
             await self._begin(model)
@@ -88,48 +79,35 @@ class Startup:
 
     async def _begin(self, model: str) -> None:
         self.stage = f"loading {model}"
-        checkpoint = await asyncio.to_thread(self._catalogue.install, model)
-        encoder = await asyncio.to_thread(self._encoders.load, checkpoint)
-        await probe.check(encoder, self._encoding)
-        index = self._activation.open_index(checkpoint.fingerprint, encoder.dimensions)
-        record = GenerationRecord(
-            model=checkpoint.id,
-            fingerprint=checkpoint.fingerprint,
-            dimensions=encoder.dimensions,
-            built=datetime.now(UTC),
-        )
-        generation = Generation(record, encoder, index)
+        encoder = await asyncio.to_thread(self._loader.load, model)
+        await self._loader.probe(encoder)
+        generation = self._activation.new_generation(encoder)
         self.stage = "indexing the corpus"
-        async with self._activation.follow(generation):
-            await self._activation.load(encoder, index)
+        async with self._generations.follow(generation):
+            await self._activation.load(encoder, generation.index)
             await self._activation.activate(generation)
 
     async def _restore(self, record: GenerationRecord) -> None:
         self.stage = f"loading {record.model}"
-        checkpoint = await asyncio.to_thread(self._catalogue.open, record.model)
-        encoder = await asyncio.to_thread(self._encoders.load, checkpoint)
+        encoder = await asyncio.to_thread(self._loader.reopen, record.model)
         self._reached("start.loaded")
-        index = self._activation.open_index(checkpoint.fingerprint, encoder.dimensions)
+        index = self._activation.open_index(encoder)
         self.stage = "indexing the corpus"
         await self._activation.load(encoder, index)
-        self._generations.active = Generation(record, encoder, index)
+        await self._generations.restore(Generation(record, encoder, index))
         self._reached("start.restored")
         log.info("generation %d of %s is active again", record.number, record.model)
 
     async def _restore_retained(self, record: GenerationRecord) -> None:
         self.stage = f"loading the retained {record.model}"
         try:
-            checkpoint = await asyncio.to_thread(self._catalogue.open, record.model)
-            encoder = await asyncio.to_thread(self._encoders.load, checkpoint)
+            encoder = await asyncio.to_thread(self._loader.reopen, record.model)
         except InstarError as error:
             log.warning("generation %d is released, it cannot be loaded: %s", record.number, error)
-            self._records.release(record.number)
+            await self._generations.release_record(record.number)
             return
-        shared = self._generations.shared_index(checkpoint.fingerprint)
-        index = shared or self._activation.open_index(checkpoint.fingerprint, encoder.dimensions)
-        generation = Generation(record, encoder, index)
+        generation = Generation(record, encoder, self._activation.open_index(encoder))
         # Deletes reach only what is among the generations, so it joins them before it is loaded.
-        self._generations.retained = (*self._generations.retained, generation)
-        if shared is None:
-            await self._activation.load_stored(index)
+        await self._generations.restore_retained(generation)
+        await self._activation.load_stored(generation.index)
         self._reached("start.retained")

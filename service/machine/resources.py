@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -73,6 +74,22 @@ def require_disk(size: int, folder: Path, disk_reserve: int) -> None:
             f"{_mib(size + disk_reserve)} of disk are needed (with INSTAR_DISK_RESERVE) and {_mib(free)} are free"
             f" where {folder.name}/ is: free some"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Headroom:
+    """Bytes of memory and of disk that must stay free, whatever is loaded and stored."""
+
+    memory: int
+    disk: int
+
+    def require_memory(self, size: int) -> None:
+        """Raise InsufficientResources unless `size` more bytes fit into the memory."""
+        require_memory(size, self.memory)
+
+    def require_disk(self, size: int, folder: Path) -> None:
+        """Raise InsufficientResources unless `size` more bytes fit into `folder`."""
+        require_disk(size, folder, self.disk)
 
 
 def _mib(size: int) -> str:

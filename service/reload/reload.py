@@ -11,27 +11,22 @@ import asyncio
 import gc
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
-from service.checkpoints.catalogue import Catalogue
 from service.checkpoints.checkpoint import Checkpoint
-from service.corpus.sqlite.records import GenerationRecord, Records
 from service.errors import CheckpointRefused, Conflict, InstarError, InsufficientResources, NotFound, StorageFailed
 from service.generations.activation import Activation
-from service.generations.generation import Generation, Generations
-from service.machine import resources
+from service.generations.generation import Generation
+from service.generations.generations import Generations
 from service.machine.threads import to_its_end
-from service.machine.writer import WritingThread
-from service.models import probe
-from service.models.encoders import Encoders
-from service.models.encoding import Encoding
-from service.observability.steps import Reached
+from service.models.loader import Loader
+from service.observability.observer import Observer
 from service.reload.job import Job, JobState, Shadowed, Stage
+from service.reload.jobs import Jobs
 from service.reload.judging import Judging
 from service.reload.shadow import Compared, Shadow
 
@@ -50,37 +45,21 @@ class Reloads:
         self,
         *,
         activation: Activation,
+        generations: Generations,
         judging: Judging,
         shadow: Shadow,
-        catalogue: Catalogue,
-        encoders: Encoders,
-        records: Records,
-        generations: Generations,
-        encoding: Encoding,
-        thread: WritingThread,
-        data_folder: Path,
-        memory_reserve: int,
-        disk_reserve: int,
-        ended: Callable[[JobState], None],
-        shadowed: Callable[[Compared | None], None],
-        reached: Reached,
+        loader: Loader,
+        jobs: Jobs,
+        observer: Observer,
     ) -> None:
         self._activation = activation
+        self._generations = generations
         self._judging = judging
         self._shadow = shadow
-        self._catalogue = catalogue
-        self._encoders = encoders
-        self._records = records
-        self._generations = generations
-        self._encoding = encoding
-        self._thread = thread
-        self._folder = data_folder
-        self._memory_reserve = memory_reserve
-        self._disk_reserve = disk_reserve
-        self._ended = ended
-        self._shadowed = shadowed
+        self._loader = loader
+        self._jobs = jobs
+        self._observer = observer
         self._orders: asyncio.Queue[_Order] = asyncio.Queue()
-        self._reached = reached
         self._current: Job | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
@@ -94,7 +73,7 @@ class Reloads:
         Raises Conflict with the id of the one that runs, NotFound if there is no such checkpoint.
         """
         self._generations.acquire()
-        self._catalogue.require(model)
+        self._loader.require(model)
         if self._current is not None and not self._current.over:
             raise Conflict(
                 f"the reload {self._current.id} of {self._current.model} is running: wait for it, or cancel it with"
@@ -107,8 +86,7 @@ class Reloads:
 
     async def resume(self) -> None:
         """Go on with the job that a crash or a stop interrupted, if there is one."""
-        for record in self._records.unfinished_jobs():
-            job = Job.model_validate_json(record)
+        for job in self._jobs.unfinished():
             active = self._generations.acquire()
             if job.checkpoint == active.model:
                 # The crash came between the activation and this note of it.
@@ -124,7 +102,7 @@ class Reloads:
 
     def unfinished(self) -> tuple[set[str], set[str]]:
         """Checkpoint ids and document fingerprints that a job to be resumed needs."""
-        jobs = [Job.model_validate_json(record) for record in self._records.unfinished_jobs()]
+        jobs = self._jobs.unfinished()
         return {job.checkpoint for job in jobs if job.checkpoint}, {job.fingerprint for job in jobs if job.fingerprint}
 
     @property
@@ -134,23 +112,21 @@ class Reloads:
 
     def used(self) -> set[str]:
         """Ids of the checkpoints that a generation which is not released, or the reload under way, needs."""
-        kept = {record.model for record in self._records.generations() if record.state != "released"}
-        return kept | self.unfinished()[0]
+        return {record.model for record in self._generations.kept()} | self.unfinished()[0]
 
     def latest(self, limit: int) -> list[Job]:
         """The jobs that were asked for last, the newest first; the one under way as it is at this moment."""
-        jobs = [Job.model_validate_json(record) for record in self._records.latest_jobs(limit)]
         current = self._current
-        return [current if current is not None and job.id == current.id else job for job in jobs]
+        return [current if current is not None and job.id == current.id else job for job in self._jobs.latest(limit)]
 
     def job(self, identity: str) -> Job:
         """The job with that id; raises NotFound."""
         if self._current is not None and self._current.id == identity:
             return self._current
-        record = self._records.job(identity)
-        if record is None:
+        job = self._jobs.find(identity)
+        if job is None:
             raise NotFound(f"there is no job {identity[:80]!r}: ids come from POST /admin/reload", "id")
-        return Job.model_validate_json(record)
+        return job
 
     async def cancel(self, identity: str) -> Job:
         """Cancel the job and return when it has ended; one that is over stays as it is."""
@@ -192,9 +168,9 @@ class Reloads:
 
     async def _launch(self, job: Job) -> None:
         job.attempts += 1
-        await self._save(job)
+        await self._jobs.save(job)
         self._current = job
-        self._reached("reload.queued")
+        self._observer.step("reload.queued")
         self._task = asyncio.get_running_loop().create_task(
             self._run(job),
             name=f"reload-{job.id}",
@@ -225,7 +201,7 @@ class Reloads:
         elif self._stopping:
             # Stays unfinished in the records. Only crashes count as attempts.
             job.attempts -= 1
-            await self._save(job)
+            await self._jobs.save(job)
         else:
             await self._end(job, "cancelled", "it was cancelled")
 
@@ -233,8 +209,8 @@ class Reloads:
         # One that is resumed says again what still holds.
         job.warnings = []
         await self._enter(job, "install")
-        checkpoint = await to_its_end(partial(self._catalogue.install, job.checkpoint or job.model))
-        self._reached("reload.installed")
+        checkpoint = await to_its_end(partial(self._loader.install, job.checkpoint or job.model))
+        self._observer.step("reload.installed")
         job.checkpoint, job.fingerprint = checkpoint.id, checkpoint.fingerprint
         active = self._generations.acquire()
         if checkpoint.id == active.model:
@@ -249,29 +225,22 @@ class Reloads:
 
     async def _build(self, job: Job, checkpoint: Checkpoint) -> None:
         await self._enter(job, "load")
-        resources.require_memory(self._encoders.loading(checkpoint), self._memory_reserve)
+        self._loader.require_memory(checkpoint)
         given_up = threading.Event()
-        loading = partial(self._encoders.load_beside, checkpoint, given_up.is_set)
+        loading = partial(self._loader.load_beside, checkpoint, given_up.is_set)
         encoder = await to_its_end(loading, given_up=given_up)
         job.warnings = [*encoder.warnings]
-        self._reached("reload.loaded")
+        self._observer.step("reload.loaded")
         await self._enter(job, "probe")
-        await probe.check(encoder, self._encoding)
-        self._reached("reload.probed")
-        index = self._activation.open_index(checkpoint.fingerprint, encoder.dimensions)
-        record = GenerationRecord(
-            model=checkpoint.id,
-            fingerprint=checkpoint.fingerprint,
-            dimensions=encoder.dimensions,
-            built=datetime.now(UTC),
-        )
-        generation = Generation(record, encoder, index)
+        await self._loader.probe(encoder)
+        self._observer.step("reload.probed")
+        generation = self._activation.new_generation(encoder)
         try:
             await self._embed(job, generation)
-            self._reached("reload.embedded")
-            async with self._activation.follow(generation):
+            self._observer.step("reload.embedded")
+            async with self._generations.follow(generation):
                 await self._enter(job, "index")
-                await self._activation.load(encoder, index)
+                await self._activation.load(encoder, generation.index)
                 await self._activation.catch_up(generation, job.advance)
                 await self._enter(job, "judge")
                 warned = list(job.warnings)
@@ -285,9 +254,7 @@ class Reloads:
                     generation.with_warnings(job.warnings), partial(_note, job), job.advance, job.by
                 )
         finally:
-            self._generations.shadow = None
-            if not any(index is other for other in self._generations.indexes()):
-                index.store.close()
+            await self._generations.discard(generation)
         await self._end(job, "done")
 
     async def _embed(self, job: Job, generation: Generation) -> None:
@@ -299,9 +266,7 @@ class Reloads:
                 raise useless.refusal()
         index, encoder = generation.index, generation.encoder
         missing, documents = await asyncio.to_thread(self._activation.missing, index)
-        indexing = 0 if index.loaded else resources.indexing(documents, encoder.dimensions)
-        resources.require_memory(indexing, self._memory_reserve)
-        resources.require_disk(resources.storing(len(missing), encoder.dimensions), self._folder, self._disk_reserve)
+        self._activation.require_room(index, documents, len(missing))
         job.reused = documents - len(missing)
         job.expect(len(missing))
         await self._enter(job, "embed")
@@ -315,7 +280,7 @@ class Reloads:
         `warned` are the warnings that do not come from judging, which may happen more than once.
         """
         verdict = await self._judging.judge(self._generations.acquire(), generation)
-        self._reached("reload.judged")
+        self._observer.step("reload.judged")
         job.judged = verdict.judged
         job.warnings = list(warned)
         if verdict.warning is not None:
@@ -332,10 +297,10 @@ class Reloads:
 
         def note(compared: Compared | None) -> None:
             shadowed.count(compared)
-            self._shadowed(compared)
+            self._observer.shadowed(compared)
 
         self._orders = asyncio.Queue()
-        self._generations.shadow = generation.with_number(self._records.next_number())
+        await self._generations.show(generation)
         await self._enter(job, "shadow")
         with self._shadow.watching(generation, share, note):
             while True:
@@ -350,7 +315,7 @@ class Reloads:
 
     async def _enter(self, job: Job, stage: Stage) -> None:
         left, job.stage = job.stage, stage
-        await self._save(job)
+        await self._jobs.save(job)
         fields = {"stage": stage, "after": left, "seconds": job.lap(), "done": job.done, "total": job.total}
         log.info("reload %s of %s: %s", job.id, job.checkpoint or job.model, stage, extra={"fields": fields})
 
@@ -360,14 +325,14 @@ class Reloads:
         ended = job.model_copy(update=end)
         while True:
             try:
-                await self._save(ended)
+                await self._jobs.save(ended)
                 break
             except (StorageFailed, InsufficientResources) as error:
                 log.error("the end of reload %s cannot be recorded: %s", job.id, error)
                 await asyncio.sleep(_SAVE_AGAIN)
         for name, value in end.items():
             setattr(job, name, value)
-        self._ended(state)
+        self._observer.reload_ended(state)
         ran = (ended.ended or job.created) - job.created
         fields = {"seconds": round(ran.total_seconds(), 1), "embedded": job.done, "reused": job.reused}
         # The second line of a judge's reason names queries, and the log has no texts.
@@ -379,11 +344,6 @@ class Reloads:
             f"{state}: {told}" if told else state,
             extra={"fields": fields},
         )
-
-    async def _save(self, job: Job) -> None:
-        # On the one thread that keeps the order, also when whoever waits for it is cancelled: else a job that was
-        # cancelled could be recorded as running after all, and come back.
-        await self._thread.run(partial(self._records.save_job, job.id, job.state, job.model_dump_json()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from functools import partial
 import numpy as np
 
 from service.errors import InstarError
-from service.generations.generation import Generation, Generations
+from service.generations.generation import Generation
+from service.generations.loaded import LoadedGenerations
 from service.models.encoding import Encoding
 from service.search.fusion import Scored
 from service.search.retrieval import Asked, Retrieval
@@ -57,7 +58,7 @@ class _Watched:
 class Shadow:
     """Compares live searches with those of the generation that is watched, if one is."""
 
-    def __init__(self, generations: Generations, retrieval: Retrieval, encoding: Encoding) -> None:
+    def __init__(self, generations: LoadedGenerations, retrieval: Retrieval, encoding: Encoding) -> None:
         self._generations = generations
         self._retrieval = retrieval
         self._encoding = encoding

@@ -17,7 +17,8 @@ import numpy as np
 from service.corpus.filters import Filter, Seqs
 from service.corpus.sqlite.documents import Change, Document, Documents, Prepare
 from service.errors import EncodingFailed
-from service.generations.generation import Generation, Generations
+from service.generations.generation import Generation
+from service.generations.generations import Generations
 from service.generations.reuse import TextVectors, at_hand, copy
 from service.machine.writer import WritingThread
 from service.models.encoding import Encoding
@@ -135,12 +136,9 @@ class Writing:
             if generation is self._generations.active:
                 raise
             # A generation that is being built must not fail a write; its job meets the same text and ends refused.
-            await self._thread.run(lambda: self._unfollow(generation))
+            await self._generations.unfollow(generation)
         else:
             known |= zip(texts, rows, strict=True)
-
-    def _unfollow(self, generation: Generation) -> None:
-        self._generations.following = tuple(other for other in self._generations.following if other is not generation)
 
     def _commit(self, collection: str, plan: "_Plan", vectors: dict[str, TextVectors]) -> Written | None:
         """None if a generation lacks a vector, or what was unchanged is so no more."""

@@ -1,0 +1,133 @@
+"""The one owner of the set of generations: every change of it is a step of the writing thread."""
+
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+
+from service.corpus.sqlite.records import GenerationRecord, Records
+from service.generations.generation import Generation
+from service.generations.loaded import LoadedGenerations
+from service.machine.writer import WritingThread
+from service.observability.steps import Reached
+
+log = logging.getLogger(__name__)
+
+
+class Generations(LoadedGenerations):
+    """Changes which generations are loaded, on the disk and in memory, up to `retain` retained ones."""
+
+    def __init__(
+        self, records: Records, thread: WritingThread, *, retain: int, aliases: Mapping[str, str], reached: Reached
+    ) -> None:
+        super().__init__(aliases=aliases)
+        self._records = records
+        self._thread = thread
+        self._retain = retain
+        self._reached = reached
+
+    def recorded(self) -> list[GenerationRecord]:
+        """The records of all generations ever, the latest activation first."""
+        return self._records.generations()
+
+    def kept(self) -> list[GenerationRecord]:
+        """The records of those that are not released."""
+        return [record for record in self.recorded() if record.state != "released"]
+
+    async def restore(self, generation: Generation) -> None:
+        """Make `generation` what answers, as its record says that it did."""
+        await self._thread.run(partial(self._restore, generation))
+
+    async def restore_retained(self, generation: Generation) -> None:
+        """Add `generation` to the retained ones, as its record says that it was."""
+        await self._thread.run(partial(self._restore_retained, generation))
+
+    @asynccontextmanager
+    async def follow(self, generation: Generation) -> AsyncIterator[None]:
+        """Within the block, writes also reach `generation`: new documents are embedded for it and deletes applied."""
+        await self._thread.run(partial(self._follow, generation))
+        self._reached("reload.following")
+        try:
+            yield
+        finally:
+            await self.unfollow(generation)
+
+    async def unfollow(self, generation: Generation) -> None:
+        """From now on, writes do not reach `generation`."""
+        await self._thread.run(partial(self._unfollow, generation))
+
+    async def show(self, generation: Generation) -> None:
+        """Let requests ask for `generation`, which is in the shadow, by the number that it will get."""
+        await self._thread.run(partial(self._show, generation))
+
+    async def discard(self, generation: Generation) -> None:
+        """Hide `generation` if it is in the shadow, and close its index unless another generation uses it."""
+        await self._thread.run(partial(self._discard, generation))
+
+    async def release(self, number: int) -> None:
+        """Let go of a retained generation: who names its checkpoint gets an error from then on."""
+        await self._thread.run(partial(self._let_go, number))
+
+    async def release_record(self, number: int) -> None:
+        """Record that a retained generation, which is not loaded, is released."""
+        await self._thread.run(partial(self._records.release, number))
+
+    def switch(self, generation: Generation, by: str | None, switched: Callable[[Generation], None]) -> Generation:
+        """Make `generation`, which is complete, the active one: a step of the writing thread.
+
+        `by` is the key that asked for it, for the record. `switched` is called with what is active from then on.
+        """
+        began = time.perf_counter()
+        index = generation.index
+        update = {"documents": index.documents, "recall": index.recall, "activated_by": by}
+        record = self._records.activate(generation.record.model_copy(update=update), self._retain)
+        self._reached("reload.recorded")
+        activated = Generation(record, generation.encoder, index)
+        others = (*([self.active] if self.active else []), *self.retained)
+        self.active = activated
+        self.retained = tuple(other for other in others if other.number != record.number)[: self._retain]
+        switched(activated)
+        self._close_unused(others)
+        self._reached("reload.switched")
+        log.info(
+            "generation %d of %s is active with %d documents; writes waited %.1f ms for it",
+            record.number,
+            activated.model,
+            record.documents,
+            (time.perf_counter() - began) * 1000,
+        )
+        return activated
+
+    def _restore(self, generation: Generation) -> None:
+        self.active = generation
+
+    def _restore_retained(self, generation: Generation) -> None:
+        self.retained = (*self.retained, generation)
+
+    def _follow(self, generation: Generation) -> None:
+        self.following = (*self.following, generation)
+
+    def _unfollow(self, generation: Generation) -> None:
+        self.following = tuple(other for other in self.following if other is not generation)
+
+    def _show(self, generation: Generation) -> None:
+        self.shadow = generation.with_number(self._records.next_number())
+
+    def _discard(self, generation: Generation) -> None:
+        self.shadow = None
+        self._close_unused((generation,))
+
+    def _let_go(self, number: int) -> None:
+        self._records.release(number)
+        released = tuple(each for each in self.retained if each.number == number)
+        self.retained = tuple(each for each in self.retained if each.number != number)
+        self._close_unused(released)
+        log.info("generation %d is released, its time is over", number)
+
+    def _close_unused(self, candidates: tuple[Generation, ...]) -> None:
+        """Close the indexes that no loaded generation uses any more."""
+        used = set(map(id, self.indexes()))
+        for index in {id(generation.index): generation.index for generation in candidates}.values():
+            if id(index) not in used:
+                index.store.close()

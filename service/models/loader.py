@@ -1,0 +1,57 @@
+"""From the name of a checkpoint to an encoder that is sound."""
+
+from collections.abc import Callable
+
+from service.checkpoints.catalogue import Catalogue
+from service.checkpoints.checkpoint import Checkpoint
+from service.machine.resources import Headroom
+from service.models import probe
+from service.models.encoder import Encoder
+from service.models.encoders import Encoders
+from service.models.encoding import Encoding
+
+
+class Loader:
+    """Installs checkpoints, loads them, and probes what was loaded."""
+
+    def __init__(self, catalogue: Catalogue, encoders: Encoders, encoding: Encoding, headroom: Headroom) -> None:
+        self._catalogue = catalogue
+        self._encoders = encoders
+        self._encoding = encoding
+        self._headroom = headroom
+
+    def require(self, model: str) -> None:
+        """Raise NotFound or InvalidRequest if there can be nothing by the name or id `model`."""
+        self._catalogue.require(model)
+
+    def install(self, model: str) -> Checkpoint:
+        """Verify the checkpoint of that name or id and return the service's own copy; raises as `Catalogue.install`."""
+        return self._catalogue.install(model)
+
+    def load(self, model: str) -> Encoder:
+        """The encoder of the checkpoint `model` at the start, when nothing answers yet.
+
+        It is that of the service's own copy if `model` is an id that has one. Raises CheckpointRefused or NotFound.
+        """
+        return self._encoders.load(self._catalogue.install(model))
+
+    def reopen(self, identity: str) -> Encoder:
+        """The encoder of the service's own copy of the checkpoint with that id; raises CheckpointRefused."""
+        return self._encoders.load(self._catalogue.open(identity))
+
+    def require_memory(self, checkpoint: Checkpoint) -> None:
+        """Raise InsufficientResources unless there is memory to try and to load it."""
+        self._headroom.require_memory(self._encoders.loading(checkpoint))
+
+    def load_beside(self, checkpoint: Checkpoint, given_up: Callable[[], bool]) -> Encoder:
+        """Load `checkpoint` while another encoder answers, until `given_up` answers true; raises CheckpointRefused."""
+        return self._encoders.load_beside(checkpoint, given_up)
+
+    async def probe(self, encoder: Encoder) -> None:
+        """Raise CheckpointRefused unless the encoder's vectors are sound."""
+        await probe.check(encoder, self._encoding)
+
+    def forget(self, needed: set[str]) -> None:
+        """Delete the copies and conversions of all checkpoints but those with the ids in `needed`."""
+        self._catalogue.forget(needed)
+        self._encoders.forget(needed)
