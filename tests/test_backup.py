@@ -69,7 +69,7 @@ def test_a_backup_under_writes_restores_to_one_moment_of_the_service(tiny_server
     writer.join()
     assert answer.headers["Content-Type"] == "application/x-tar"
     assert len(acknowledged) > len(before)
-    assert not list(tiny_server.data.glob(".backup-*"))
+    assert not list(tiny_server.data.glob(".incoming-*"))
 
     done = restore(answer.content, tmp_path / "restored" / "data")
     assert done.returncode == 0, done.stderr

@@ -12,6 +12,7 @@ from service.checkpoints import checkpoint
 from service.checkpoints.checkpoint import MANIFEST
 from service.checkpoints.signature import KeyUnusable, Signer, Trusted
 from service.errors import CheckpointRefused
+from service.machine.files import checksum
 from tests import checkpoints
 from tests.server import Server
 from trainer import package
@@ -86,7 +87,7 @@ def test_only_what_a_trusted_key_has_signed_is_loaded(tmp_path: Path, trusting: 
 def alter_a_file(folder: Path) -> None:
     (folder / "README.md").write_text("something else")
     content = json.loads((folder / MANIFEST).read_text())
-    content["files"]["README.md"] = checkpoint._sha256(folder / "README.md")
+    content["files"]["README.md"] = checksum(folder / "README.md")
     (folder / MANIFEST).write_text(json.dumps(content))
 
 

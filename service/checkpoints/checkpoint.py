@@ -9,7 +9,6 @@ weights in a pickle and code of its own are refused, because loading either runs
 import hashlib
 import json
 import math
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, Valid
 
 from service.checkpoints import model_kind
 from service.errors import CheckpointRefused, InvalidRequest
+from service.machine.files import checksum, flush
 
 MANIFEST = "instar.json"
 FILE_KINDS = frozenset({".json", ".txt", ".md", ".safetensors"})
@@ -141,7 +141,7 @@ def read(folder: Path, name: str) -> Checkpoint:
     paths = sorted(_files(folder, modules))
     _refuse_code(folder, paths)
     _refuse_pickles(folder, modules)
-    files = {path: _sha256(folder / path) for path in paths}
+    files = {path: checksum(folder / path) for path in paths}
     if manifest is not None:
         _verify(manifest, files)
     digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
@@ -167,20 +167,10 @@ def copy(source: Path, target: Path) -> None:
     flush(target)
 
 
-def flush(folder: Path) -> None:
-    """Return when everything below `folder`, and its own name, would survive a power cut."""
-    for path in [*folder.rglob("*"), folder, folder.parent]:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
 def write_manifest(folder: Path, manifest: Manifest, sign: Sign = dict) -> None:
     """Put `manifest` into `folder`, with the hashes of the files as they are now, and what `sign` adds to it."""
     paths = [path for path in _files(folder, _modules(folder)) if path != MANIFEST]
-    complete = manifest.model_copy(update={"files": {path: _sha256(folder / path) for path in sorted(paths)}})
+    complete = manifest.model_copy(update={"files": {path: checksum(folder / path) for path in sorted(paths)}})
     content = sign(complete.model_dump(mode="json"))
     (folder / MANIFEST).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -388,8 +378,3 @@ def _computed_size(weights: Path) -> int:
     except ValidationError:
         return size
     return sum(4 * math.prod(tensor.shape) for name, tensor in tensors.items() if name != "__metadata__")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -23,12 +23,11 @@ from service.corpus.sqlite import database, offline
 from service.corpus.sqlite.database import Database
 from service.corpus.sqlite.records import Records
 from service.errors import Conflict, InvalidRequest
-from service.machine import resources
+from service.machine import files, resources
 
 CORPUS = database.FILE
 CHECKPOINTS = "checkpoints"
 _LIST = "backup.json"
-_TEMPORARY = ".backup-"
 _CHUNK = 1 << 20
 
 
@@ -72,7 +71,7 @@ def take(data_folder: Path, disk_reserve: int) -> Snapshot:
     """
     source = data_folder / CORPUS
     resources.require_disk(source.stat().st_size, data_folder, disk_reserve)
-    folder = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=data_folder))
+    folder = Path(tempfile.mkdtemp(prefix=files.INCOMING, dir=data_folder))
     try:
         while not _copy(data_folder, folder):
             shutil.rmtree(folder)
@@ -85,8 +84,7 @@ def take(data_folder: Path, disk_reserve: int) -> Snapshot:
 
 def clear(data_folder: Path) -> None:
     """Remove what a crash has left of snapshots and of restoring."""
-    for rest in data_folder.glob(f"{_TEMPORARY}*"):
-        shutil.rmtree(rest)
+    files.sweep(data_folder)
 
 
 def restore(archive: IO[bytes], data_folder: Path) -> None:
@@ -100,11 +98,10 @@ def restore(archive: IO[bytes], data_folder: Path) -> None:
             if (data_folder / name).exists():
                 raise Conflict(f"{data_folder / name} exists: move it away, or set INSTAR_DATA_DIR to a new folder")
         clear(data_folder)
-        folder = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=data_folder))
-        try:
+        with files.new_folder(data_folder) as folder:
             _unpack(archive, folder)
             _check_corpus(folder / CORPUS)
-            checkpoint.flush(folder)
+            files.flush(folder)
             kept = data_folder / CHECKPOINTS
             kept.mkdir(exist_ok=True)
             for path in (folder / CHECKPOINTS).iterdir():
@@ -112,9 +109,7 @@ def restore(archive: IO[bytes], data_folder: Path) -> None:
                     path.rename(kept / path.name)
             # Last, for with it the folder is a service's.
             (folder / CORPUS).rename(data_folder / CORPUS)
-            checkpoint.flush(kept)
-        finally:
-            shutil.rmtree(folder)
+            files.flush(kept)
 
 
 def _copy(data_folder: Path, folder: Path) -> bool:

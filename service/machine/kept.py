@@ -7,19 +7,17 @@ import json
 import logging
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.machine import huge_pages
+from service.machine import files, huge_pages
 
 log = logging.getLogger(__name__)
 
-_INCOMING = ".incoming-"
 _LIST = "checksums.json"
 
 _PART = 1 << 20
@@ -37,13 +35,12 @@ class Kept:
 
     def sweep(self) -> None:
         """Delete what a process that ended in the middle of writing has left."""
-        for rest in self._folder.glob(f"{_INCOMING}*"):
-            shutil.rmtree(rest, ignore_errors=True)
+        files.sweep(self._folder)
 
     def find(self, name: str, make: Make) -> Path | None:
         """The folder of `name`, if it is whole and of that make."""
         place = self._folder / name
-        return place if self._is_whole(place, make, _checksum) else None
+        return place if self._is_whole(place, make, files.checksum) else None
 
     def read(self, name: str, make: Make) -> dict[str, Content] | None:
         """The files of `name`, if it is whole and of that make; each is read once, and checked meanwhile."""
@@ -58,25 +55,23 @@ class Kept:
     def keep(self, name: str, make: Make, write: Callable[[Path], None]) -> Path | None:
         """Have `write` fill a folder, and put it in place of what was kept; None, with a warning, if the disk fails."""
         place = self._folder / name
-        incoming = Path(tempfile.mkdtemp(prefix=_INCOMING, dir=self._folder))
         try:
-            write(incoming)
-            content = {"make": make, "files": _checksums(incoming, _checksum)}
-            (incoming / _LIST).write_text(json.dumps(content), encoding="utf-8")
-            if place.exists():
-                shutil.rmtree(place)
-            incoming.rename(place)
+            with files.new_folder(self._folder) as incoming:
+                write(incoming)
+                content = {"make": make, "files": _checksums(incoming, files.checksum)}
+                (incoming / _LIST).write_text(json.dumps(content), encoding="utf-8")
+                if place.exists():
+                    shutil.rmtree(place)
+                incoming.rename(place)
         # FAISS and OpenVINO raise RuntimeError when they cannot write.
         except (OSError, RuntimeError) as error:
             log.warning("%s is not kept, and the next start makes it anew: %s", place, error)
             return None
-        finally:
-            shutil.rmtree(incoming, ignore_errors=True)
         return place
 
     def names(self) -> list[str]:
         """What is there, whole or not."""
-        return [path.name for path in self._folder.iterdir() if not path.name.startswith(_INCOMING)]
+        return [path.name for path in self._folder.iterdir() if not path.name.startswith(files.INCOMING)]
 
     def forget(self, name: str) -> None:
         """Delete it."""
@@ -100,11 +95,6 @@ class Kept:
 
 def _checksums(place: Path, checksum: Callable[[Path], str]) -> dict[str, str]:
     return {path.name: checksum(path) for path in sorted(place.iterdir()) if path.name != _LIST}
-
-
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
 
 
 def _read(path: Path) -> tuple[Content, str]:

@@ -1,20 +1,20 @@
 """The demonstration: the help centre of an invented product with judged questions, and a checkpoint to reload."""
 
 import json
-import tempfile
-from importlib.resources import files
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from service.checkpoints import checkpoint
 from service.corpus.sqlite.documents import Document
+from service.machine import files
 
 SHORT = "all-MiniLM-L6-v2-256"
 
 
 def file() -> Path:
     """The questions, the passages and their judgements as JSON."""
-    return Path(str(files(__package__).joinpath("brindle.json")))
+    return Path(str(resources.files(__package__).joinpath("brindle.json")))
 
 
 def load() -> dict[str, Any]:
@@ -33,8 +33,8 @@ def write_checkpoint(base: Path, folder: Path) -> None:
     target = folder / SHORT
     if target.exists():
         return
-    with tempfile.TemporaryDirectory(prefix=".incoming-", dir=folder) as temporary:
-        made = Path(temporary) / SHORT
+    with files.new_folder(folder) as incoming:
+        made = incoming / SHORT
         checkpoint.copy(base, made)
         config = made / "config_sentence_transformers.json"
         settings = json.loads(config.read_text(encoding="utf-8")) | {"truncate_dim": 256}
