@@ -40,8 +40,9 @@ from service.observability.tracing import Tracing
 from service.reload.job import ENDS
 from service.reload.jobs import Jobs
 from service.reload.judging import Judging
-from service.reload.reload import Reloads
+from service.reload.runner import Reloads
 from service.reload.shadow import Shadow
+from service.reload.stages import Stages
 from service.search.query import Search
 from service.search.retrieval import Retrieval
 from service.settings import Settings, is_loopback
@@ -114,13 +115,22 @@ class Core:
         )
         retrieval = Retrieval(Keywords(self._database), Selections(self.documents))
         shadow = Shadow(self.generations, retrieval, self.encoding)
-        self.reloads = Reloads(
+        jobs = Jobs(self.records, self._thread)
+        stages = Stages(
             activation=self.activation,
             generations=self.generations,
             judging=Judging(self.judgements, self.documents, self.encoding, settings.max_judged_loss),
             shadow=shadow,
             loader=loader,
-            jobs=Jobs(self.records, self._thread),
+            jobs=jobs,
+            observer=observer,
+        )
+        self.reloads = Reloads(
+            stages=stages,
+            jobs=jobs,
+            loader=loader,
+            generations=self.generations,
+            activation=self.activation,
             observer=observer,
         )
         self.startup = Startup(

@@ -1,34 +1,20 @@
-"""The reload: from the name of a checkpoint to the generation that answers, while the former one does.
-
-Stages, in order: install (copy and verify), load, probe, resources (is there room?), embed, index, judge (is it worse
-on the judged queries?), shadow (if that was asked for), and activate, which begins with catching up with what was
-written meanwhile. Up to the activation nothing that answers is touched, so a refusal, a failure, a cancellation or a
-crash leaves the running state as it was; embedded vectors stay on the disk, and a resumed or repeated reload goes on
-from there.
-"""
+"""Reloads: one job at a time, as a task that is started, resumed after a crash, cancelled and recorded."""
 
 import asyncio
 import gc
 import logging
-import threading
-from collections.abc import Sequence
 from contextvars import Context
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 
-from service.checkpoints.checkpoint import Checkpoint
-from service.errors import CheckpointRefused, Conflict, InstarError, InsufficientResources, NotFound, StorageFailed
+from service.errors import Conflict, InstarError, InsufficientResources, NotFound, StorageFailed
 from service.generations.activation import Activation
-from service.generations.generation import Generation
 from service.generations.generations import Generations
-from service.machine.threads import to_its_end
 from service.models.loader import Loader
 from service.observability.observer import Observer
-from service.reload.job import Job, JobState, Shadowed, Stage
+from service.reload.job import Job, JobState
 from service.reload.jobs import Jobs
-from service.reload.judging import Judging
-from service.reload.shadow import Compared, Shadow
+from service.reload.order import Order
+from service.reload.stages import Stages
 
 log = logging.getLogger(__name__)
 
@@ -44,22 +30,19 @@ class Reloads:
     def __init__(
         self,
         *,
-        activation: Activation,
-        generations: Generations,
-        judging: Judging,
-        shadow: Shadow,
-        loader: Loader,
+        stages: Stages,
         jobs: Jobs,
+        loader: Loader,
+        generations: Generations,
+        activation: Activation,
         observer: Observer,
     ) -> None:
-        self._activation = activation
-        self._generations = generations
-        self._judging = judging
-        self._shadow = shadow
-        self._loader = loader
+        self._stages = stages
         self._jobs = jobs
+        self._loader = loader
+        self._generations = generations
+        self._activation = activation
         self._observer = observer
-        self._orders: asyncio.Queue[_Order] = asyncio.Queue()
         self._current: Job | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
@@ -151,8 +134,8 @@ class Reloads:
                 "no generation is in the shadow: POST /admin/reload with shadow builds one, and its job says when it is"
                 " there"
             )
-        order = _Order(force, by, asyncio.get_running_loop().create_future())
-        self._orders.put_nowait(order)
+        order = Order(force, by, asyncio.get_running_loop().create_future())
+        self._stages.orders.put_nowait(order)
         await asyncio.wait([order.taken, task], return_when=asyncio.FIRST_COMPLETED)
         if order.taken.done():
             order.taken.result()
@@ -206,118 +189,18 @@ class Reloads:
             await self._end(job, "cancelled", "it was cancelled")
 
     async def _reload(self, job: Job) -> None:
-        # One that is resumed says again what still holds.
-        job.warnings = []
-        await self._enter(job, "install")
-        checkpoint = await to_its_end(partial(self._loader.install, job.checkpoint or job.model))
-        self._observer.step("reload.installed")
-        job.checkpoint, job.fingerprint = checkpoint.id, checkpoint.fingerprint
+        checkpoint = await self._stages.install(job)
         active = self._generations.acquire()
         if checkpoint.id == active.model:
             job.generation = active.number
             await self._end(job, "done", f"{checkpoint.id} is active already")
             return
         try:
-            await self._build(job, checkpoint)
+            await self._stages.build(job, checkpoint)
+            await self._end(job, "done")
         finally:
             needed = {checkpoint.id} if self._stopping else set[str]()
             await asyncio.to_thread(self._activation.forget_unused, needed, {checkpoint.fingerprint})
-
-    async def _build(self, job: Job, checkpoint: Checkpoint) -> None:
-        await self._enter(job, "load")
-        self._loader.require_memory(checkpoint)
-        given_up = threading.Event()
-        loading = partial(self._loader.load_beside, checkpoint, given_up.is_set)
-        encoder = await to_its_end(loading, given_up=given_up)
-        job.warnings = [*encoder.warnings]
-        self._observer.step("reload.loaded")
-        await self._enter(job, "probe")
-        await self._loader.probe(encoder)
-        self._observer.step("reload.probed")
-        generation = self._activation.new_generation(encoder)
-        try:
-            await self._embed(job, generation)
-            self._observer.step("reload.embedded")
-            async with self._generations.follow(generation):
-                await self._enter(job, "index")
-                await self._activation.load(encoder, generation.index)
-                await self._activation.catch_up(generation, job.advance)
-                await self._enter(job, "judge")
-                warned = list(job.warnings)
-                refusal = await self._judge(job, generation, warned, force=job.force and job.shadow is None)
-                if job.shadow is not None:
-                    await self._stay_in_shadow(job, generation, job.shadow, warned)
-                elif refusal is not None:
-                    raise refusal
-                await self._enter(job, "activate")
-                await self._activation.activate(
-                    generation.with_warnings(job.warnings), partial(_note, job), job.advance, job.by
-                )
-        finally:
-            await self._generations.discard(generation)
-        await self._end(job, "done")
-
-    async def _embed(self, job: Job, generation: Generation) -> None:
-        """Embed the corpus, but for what has a vector of that fingerprint already, in memory or on the disk."""
-        await self._enter(job, "resources")
-        if not job.force and job.shadow is None:
-            useless = await asyncio.to_thread(self._judging.useless)
-            if useless is not None:
-                raise useless.refusal()
-        index, encoder = generation.index, generation.encoder
-        missing, documents = await asyncio.to_thread(self._activation.missing, index)
-        self._activation.require_room(index, documents, len(missing))
-        job.reused = documents - len(missing)
-        job.expect(len(missing))
-        await self._enter(job, "embed")
-        await self._activation.embed_missing(encoder, index, missing, job.advance)
-
-    async def _judge(
-        self, job: Job, generation: Generation, warned: Sequence[str], *, force: bool
-    ) -> CheckpointRefused | None:
-        """Compare it with the active one on the judged queries; the reason not to let it answer, unless by `force`.
-
-        `warned` are the warnings that do not come from judging, which may happen more than once.
-        """
-        verdict = await self._judging.judge(self._generations.acquire(), generation)
-        self._observer.step("reload.judged")
-        job.judged = verdict.judged
-        job.warnings = list(warned)
-        if verdict.warning is not None:
-            job.warn(verdict.warning)
-        if verdict.objection is not None and force:
-            job.warn(f"force lets it answer all the same: {verdict.objection}")
-        elif verdict.objection is not None and job.shadow is not None:
-            job.warn(f"POST /admin/activate refuses it as it is: {verdict.objection}")
-        return None if force or verdict.objection is None else verdict.refusal()
-
-    async def _stay_in_shadow(self, job: Job, generation: Generation, share: float, warned: Sequence[str]) -> None:
-        """Return when somebody has ordered that it shall answer, and nothing speaks against it."""
-        shadowed = job.shadowed = job.shadowed or Shadowed()
-
-        def note(compared: Compared | None) -> None:
-            shadowed.count(compared)
-            self._observer.shadowed(compared)
-
-        self._orders = asyncio.Queue()
-        await self._generations.show(generation)
-        await self._enter(job, "shadow")
-        with self._shadow.watching(generation, share, note):
-            while True:
-                order = await self._orders.get()
-                # Documents and judgements may have changed since.
-                refusal = await self._judge(job, generation, warned, force=order.force)
-                if refusal is None:
-                    job.by = order.by
-                    order.accept()
-                    return
-                order.refuse(refusal)
-
-    async def _enter(self, job: Job, stage: Stage) -> None:
-        left, job.stage = job.stage, stage
-        await self._jobs.save(job)
-        fields = {"stage": stage, "after": left, "seconds": job.lap(), "done": job.done, "total": job.total}
-        log.info("reload %s of %s: %s", job.id, job.checkpoint or job.model, stage, extra={"fields": fields})
 
     async def _end(self, job: Job, state: JobState, reason: str | None = None) -> None:
         """Say how it ended when that is on the disk, and not before: else a restart would go on with it."""
@@ -344,24 +227,3 @@ class Reloads:
             f"{state}: {told}" if told else state,
             extra={"fields": fields},
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """That the generation in the shadow shall answer; whoever gives it waits until it is `taken`, or refused."""
-
-    force: bool
-    by: str | None
-    taken: "asyncio.Future[None]"
-
-    def accept(self) -> None:
-        if not self.taken.done():
-            self.taken.set_result(None)
-
-    def refuse(self, reason: CheckpointRefused) -> None:
-        if not self.taken.done():
-            self.taken.set_exception(reason)
-
-
-def _note(job: Job, activated: Generation) -> None:
-    job.generation = activated.number
