@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import lanes, texts
-from service.models.engines.base import Lane
+from service.models.base import Lane
 from service.process import environment
 
 

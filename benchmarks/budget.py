@@ -14,9 +14,8 @@ from typing import Any
 import torch
 
 from benchmarks import base, lanes, machine, texts
-from service.models.encoder import Side
-from service.models.engines.base import Lane
-from service.models.scheduling import device
+from service.models.base import Lane, Side
+from service.models.torch_model import device_here
 
 RESULTS = Path(__file__).parent / "results" / "budget.json"
 _BUDGETS = (16, 32, 64, 128, 256, 512, 1024, 2048)
@@ -68,7 +67,7 @@ def measure(rounds: int) -> dict[str, Any]:
                     rates[lane][budget].append(lanes.rate(encoder, scheduler, items, lane))
     return {
         "machine": machine.describe(),
-        "defaults": device.here().tokens,
+        "defaults": device_here().tokens,
         "rates": {
             lane: {str(budget): statistics.median(each) for budget, each in by_budget.items()}
             for lane, by_budget in rates.items()

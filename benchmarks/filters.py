@@ -28,7 +28,7 @@ from service.index.faiss import sealed
 from service.index.faiss.partition import Partition
 from service.index.faiss.sealed import Sealed
 from service.index.faiss.selection import Selections
-from service.models.engines.base import Vectors
+from service.models.base import Vectors
 
 RESULTS = Path(__file__).parent / "results" / "filters.json"
 _QUERIES = 100

@@ -11,15 +11,16 @@ from benchmarks import texts
 from service.checkpoints import checkpoint
 from service.machine import resources
 from service.machine.children import InThisProcess
-from service.models.encoder import Encoder, Prepared
+from service.models.base import Lane, Prepared
+from service.models.dense import DenseEncoder
 from service.models.encoders import Encoders, Trials
-from service.models.engines.base import Lane
 from service.models.scheduling.scheduler import Scheduler
+from service.models.torch_model import device_here
 from service.settings import Settings
 
 
 @contextmanager
-def running(folder: Path, **changed: Any) -> Iterator[tuple[Encoder, Scheduler]]:
+def running(folder: Path, **changed: Any) -> Iterator[tuple[DenseEncoder, Scheduler]]:
     """An encoder of the checkpoint and a scheduler that runs within the block, with the settings that are `changed`."""
     settings = Settings(**changed)
     processors = settings.processors or resources.processors()
@@ -28,7 +29,7 @@ def running(folder: Path, **changed: Any) -> Iterator[tuple[Encoder, Scheduler]]
             settings.engine, Path(engines), processors, texts.passages, Trials(InThisProcess(), settings.trial_seconds)
         )
         encoder = encoders.load(checkpoint.read(folder, folder.name))
-    scheduler = Scheduler.suited(settings, processors)
+    scheduler = Scheduler.suited(settings, processors, device_here())
     scheduler.start()
     try:
         yield encoder, scheduler
@@ -36,7 +37,7 @@ def running(folder: Path, **changed: Any) -> Iterator[tuple[Encoder, Scheduler]]
         scheduler.stop()
 
 
-def rate(encoder: Encoder, scheduler: Scheduler, items: Sequence[Prepared], lane: Lane) -> float:
+def rate(encoder: DenseEncoder, scheduler: Scheduler, items: Sequence[Prepared], lane: Lane) -> float:
     """Texts a second of one submission, after another has warmed the lane up."""
     scheduler.submit(encoder, items[:64], lane).result()
     began = time.perf_counter()

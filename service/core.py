@@ -27,11 +27,12 @@ from service.machine import resources
 from service.machine.children import Children, InThisProcess
 from service.machine.resources import Headroom
 from service.machine.writer import WritingThread
+from service.models.base import LANES
 from service.models.encoders import Encoders, Trials
 from service.models.encoding import Encoding
-from service.models.engines.base import LANES
 from service.models.loader import Loader
 from service.models.scheduling.scheduler import Scheduler
+from service.models.torch_model import device_here
 from service.observability import tracing
 from service.observability.observer import Observer
 from service.observability.steps import Reached, unwatched
@@ -81,7 +82,9 @@ class Core:
         processors = settings.processors or resources.processors()
         self.telemetry = Telemetry(LANES, ENDS)
         observer = Observer(self.telemetry, reached)
-        self.scheduler = Scheduler.suited(settings, processors, observe=observer.batch, traced=self.tracing)
+        self.scheduler = Scheduler.suited(
+            settings, processors, device_here(), observe=observer.batch, traced=self.tracing
+        )
         closed = not settings.open_data and not is_loopback(settings.host)
         self.keyring = Keyring(settings.keys_path, _given(settings), closed=closed)
         self.allowances = Allowances()

@@ -14,7 +14,7 @@ from sentence_transformers.sentence_transformer.modules import Dense, Router
 from service.checkpoints import checkpoint
 from service.checkpoints.catalogue import BASE, Catalogue
 from service.errors import CheckpointRefused, NotFound
-from service.models.encoder import Encoder
+from service.models.dense import DenseEncoder
 from tests import checkpoints
 from tests.server import Server
 
@@ -123,7 +123,7 @@ def test_a_query_adapter_keeps_the_fingerprint_of_its_base(tmp_path: Path) -> No
         SentenceTransformer(modules=[router], device="cpu"), tmp_path / "checkpoints" / "adapted"
     )
     assert checkpoint.read(adapted, "a").fingerprint == checkpoint.read(base, "b").fingerprint
-    kept = Encoder(make_catalogue(tmp_path).install("adapted"))
+    kept = DenseEncoder(make_catalogue(tmp_path).install("adapted"))
     expected = SentenceTransformer(str(adapted), device="cpu").encode_query("a question", normalize_embeddings=True)
     found = kept.finish(kept.forward(kept.prepare(["a question"], "query")))[0]
     np.testing.assert_allclose(found, expected, atol=1e-6)

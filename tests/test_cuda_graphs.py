@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from service.checkpoints import checkpoint
 from service.models import probe
-from service.models.encoder import Encoder, Prepared
+from service.models.base import Prepared, Share, Vectors
+from service.models.dense import DenseEncoder
 from service.models.encoders import Encoders
-from service.models.engines.base import Padded, Share, Vectors
+from service.models.engines.base import Padded
 from service.models.engines.cuda_graphs import filled, shape
 from tests import checkpoints
 
@@ -45,24 +46,24 @@ def test_what_a_batch_is_filled_up_with_is_masked_but_for_a_token_of_each_row(ty
 
 
 @pytest.fixture(params=["all-MiniLM-L6-v2", "of 50 positions"])
-def encoders(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Encoder, Encoder]:
+def encoders(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[DenseEncoder, DenseEncoder]:
     """In bf16, and in fp32 on the same GPU."""
     real = request.param == "all-MiniLM-L6-v2"
     folder = checkpoints.base() if real else checkpoints.tiny(tmp_path / "tiny", positions=50)
     read = checkpoint.read(folder, "model")
     found = Encoders("auto", tmp_path / "engines", 2, lambda _: [], checkpoints.TRIALS).load(read)
     assert found.engine == "torch bf16"
-    return found, Encoder(read)
+    return found, DenseEncoder(read)
 
 
-def _texts(encoder: Encoder, pick: random.Random) -> list[Prepared]:
+def _texts(encoder: DenseEncoder, pick: random.Random) -> list[Prepared]:
     words = " ".join(probe.TEXTS).split()
     texts = [" ".join(pick.choices(words, k=pick.randint(1, 150))) for _ in range(pick.randint(1, 40))]
     return encoder.prepare(texts, "document")
 
 
 @needs_gpu
-def test_graphs_and_what_runs_beside_them_give_the_vectors_of_fp32(encoders: tuple[Encoder, Encoder]) -> None:
+def test_graphs_and_what_runs_beside_them_give_the_vectors_of_fp32(encoders: tuple[DenseEncoder, DenseEncoder]) -> None:
     found, exact = encoders
     pick = random.Random(0)
     batches = [_texts(found, pick) for _ in range(120)]

@@ -14,7 +14,7 @@ from transformers import AutoTokenizer
 
 from service.checkpoints import checkpoint
 from service.errors import InvalidRequest
-from service.models.encoder import Encoder
+from service.models.dense import DenseEncoder
 from tests import checkpoints
 
 TEXTS = [
@@ -78,7 +78,7 @@ def test_vectors_equal_those_of_sentence_transformers(
 ) -> None:
     folder = checkpoints.save(make(tmp_path / "parts"), tmp_path / "model")
     reference = SentenceTransformer(str(folder), device="cpu")
-    encoder = Encoder(checkpoint.read(folder, "model"))
+    encoder = DenseEncoder(checkpoint.read(folder, "model"))
     for side, expected in (
         ("query", reference.encode_query(TEXTS, normalize_embeddings=True)),
         ("document", reference.encode_document(TEXTS, normalize_embeddings=True)),
@@ -94,13 +94,13 @@ def test_vectors_equal_those_of_sentence_transformers(
 
 def test_the_real_model_equals_sentence_transformers() -> None:
     reference = SentenceTransformer(str(checkpoints.base()), device="cpu")
-    encoder = Encoder(checkpoint.read(checkpoints.base(), "base"))
+    encoder = DenseEncoder(checkpoint.read(checkpoints.base(), "base"))
     vectors = encoder.finish(encoder.forward(encoder.prepare(TEXTS, "document")))
     np.testing.assert_allclose(vectors, reference.encode_document(TEXTS), atol=2e-6)
 
 
 def test_two_batches_at_a_time_do_not_disturb_each_other(tmp_path: Path) -> None:
-    encoder = Encoder(checkpoint.read(checkpoints.tiny(tmp_path / "model"), "model"))
+    encoder = DenseEncoder(checkpoint.read(checkpoints.tiny(tmp_path / "model"), "model"))
     batches = [encoder.prepare(TEXTS, "document"), encoder.prepare(["a query"], "query")]
     alone = [encoder.forward(batch) for batch in batches]
     with ThreadPoolExecutor(2) as threads:
@@ -111,8 +111,8 @@ def test_two_batches_at_a_time_do_not_disturb_each_other(tmp_path: Path) -> None
 def test_a_static_model_reads_and_writes_tokens_as_others_do(tmp_path: Path) -> None:
     bare = Tokenizer.from_file(str(checkpoints.base() / "tokenizer.json"))
     model = SentenceTransformer(modules=[StaticEmbedding(bare, embedding_dim=32)], device="cpu")
-    encoder = Encoder(checkpoint.read(checkpoints.save(model, tmp_path / "model"), "model"))
-    usual = Encoder(checkpoint.read(checkpoints.tiny(tmp_path / "usual"), "usual"))
+    encoder = DenseEncoder(checkpoint.read(checkpoints.save(model, tmp_path / "model"), "model"))
+    usual = DenseEncoder(checkpoint.read(checkpoints.tiny(tmp_path / "usual"), "usual"))
     for text in TEXTS:
         assert encoder.count(text, None) == usual.count(text, None)
         for special in (True, False):
@@ -124,7 +124,7 @@ def test_a_static_model_reads_and_writes_tokens_as_others_do(tmp_path: Path) -> 
 
 
 def test_token_counts_are_the_models_own(tmp_path: Path) -> None:
-    encoder = Encoder(checkpoint.read(checkpoints.tiny(tmp_path / "model"), "model"))
+    encoder = DenseEncoder(checkpoint.read(checkpoints.tiny(tmp_path / "model"), "model"))
     tokenizer = AutoTokenizer.from_pretrained(str(checkpoints.base()))
     for text in TEXTS:
         whole = len(tokenizer(text)["input_ids"])

@@ -18,9 +18,9 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Router
 
 from service.checkpoints import checkpoint
-from service.models.encoder import Encoder, Side
+from service.models.base import SHARES, Side, Vectors
+from service.models.dense import DenseEncoder
 from service.models.encoders import Encoders
-from service.models.engines.base import SHARES, Vectors
 from service.models.engines.torch_bf16 import TorchBf16
 from tests import checkpoints
 from tests.test_encoder import (
@@ -61,11 +61,11 @@ def no_documents(_: int) -> list[str]:
     return []
 
 
-def load(folder: Path, engines: Path) -> Encoder:
+def load(folder: Path, engines: Path) -> DenseEncoder:
     return Encoders("auto", engines, 2, no_documents, checkpoints.TRIALS).load(checkpoint.read(folder, "model"))
 
 
-def vectors(encoder: Encoder, side: Side = "document") -> Vectors:
+def vectors(encoder: DenseEncoder, side: Side = "document") -> Vectors:
     return encoder.finish(encoder.forward(encoder.prepare(TEXTS, side)))
 
 
@@ -104,7 +104,7 @@ def test_an_engine_with_other_vectors_is_not_used(
 ) -> None:
     other = checkpoints.tiny(tmp_path / "other", seed=5)
     wrong = list(SentenceTransformer(str(other), device="cpu"))
-    monkeypatch.setattr(Encoder, "convertible", lambda _: wrong)
+    monkeypatch.setattr(DenseEncoder, "convertible", lambda _: wrong)
     encoder = load(folder, tmp_path / "engines")
     assert encoder.engine == "torch fp32"
     assert "gives other vectors (cosine " in caplog.text
@@ -236,7 +236,7 @@ def test_bulk_is_computed_at_the_lowest_priority_whoever_asks_for_it(tmp_path: P
 
 
 def test_bf16_is_a_copy_that_gives_the_vectors_of_fp32() -> None:
-    encoder = Encoder(checkpoint.read(checkpoints.base(), "model"))
+    encoder = DenseEncoder(checkpoint.read(checkpoints.base(), "model"))
     items = encoder.prepare(TEXTS, "document")
     expected = encoder.finish(encoder.forward(items))
     # On a CPU, where it is slow and never chosen.

@@ -9,9 +9,9 @@ import pytest
 
 from service import sample
 from service.checkpoints import checkpoint
-from service.models.encoder import Encoder
+from service.models.base import Vectors
+from service.models.dense import DenseEncoder
 from service.models.encoders import Encoders
-from service.models.engines.base import Vectors
 from service.models.engines.int8 import Int8
 from tests import checkpoints
 
@@ -24,7 +24,7 @@ def documents(count: int) -> Sequence[str]:
     return DOCUMENTS[: min(count, 120)]
 
 
-def vectors(encoder: Encoder) -> Vectors:
+def vectors(encoder: DenseEncoder) -> Vectors:
     return np.vstack([encoder.finish(encoder.forward(encoder.prepare([text], "document"))) for text in TEXTS])
 
 

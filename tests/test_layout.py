@@ -13,7 +13,7 @@ from service.index.faiss import layout, sealed
 from service.index.faiss.graph_cache import Graphs
 from service.index.faiss.sealed import Sealed
 from service.machine import huge_pages
-from service.models.engines.base import Vectors
+from service.models.base import Vectors
 
 SIZE, DIMENSIONS = 2000, 24
 QUERIES = 50

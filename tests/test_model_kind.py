@@ -15,9 +15,9 @@ from transformers import AutoTokenizer, BertConfig, BertForMaskedLM, BertForSequ
 
 from service.checkpoints import checkpoint
 from service.errors import CheckpointRefused
-from service.models.encoder import Encoder
+from service.models.base import SHARES
+from service.models.dense import DenseEncoder
 from service.models.encoders import Encoders
-from service.models.engines.base import SHARES
 from tests import checkpoints
 from tests.server import Server
 from tests.test_encoder import TEXTS
@@ -92,7 +92,7 @@ def test_an_adapter_is_merged_as_the_documentation_shows(tmp_path: Path, monkeyp
     (code,) = re.findall(r"```python\n(from peft.*?)```", TUNING.read_text(), re.DOTALL)
     monkeypatch.chdir(tmp_path)
     exec(code)  # noqa: S102  (the documentation's own example)
-    merged = Encoder(checkpoint.read(tmp_path / "checkpoints" / "NAME", "NAME"))
+    merged = DenseEncoder(checkpoint.read(tmp_path / "checkpoints" / "NAME", "NAME"))
     vectors = merged.forward(merged.prepare(TEXTS, None))
     np.testing.assert_allclose(vectors, expected, atol=1e-5)
     assert not np.allclose(vectors, SentenceTransformer(str(base), device="cpu").encode(TEXTS), atol=1e-3)
@@ -120,7 +120,7 @@ def test_half_weights_are_computed_as_their_fp32_twins_are(tmp_path: Path, half:
     expected = SentenceTransformer(str(twin), device="cpu").encode_document(TEXTS, normalize_embeddings=True)
     read = {place.name: checkpoint.read(place, place.name) for place in (folder, twin)}
     assert read["half"].computed_size == read["twin"].computed_size > 1.9 * read["half"].size
-    exact = Encoder(read["half"])
+    exact = DenseEncoder(read["half"])
     np.testing.assert_allclose(exact.finish(exact.forward(exact.prepare(TEXTS, "document"))), expected, atol=1e-6)
     encoders = Encoders("auto", tmp_path / "engines", 2, lambda _: [], checkpoints.TRIALS)
     fast = {name: encoders.load(each) for name, each in read.items()}
@@ -152,7 +152,7 @@ class Broken:
 def test_torch_computes_what_an_engine_cannot(tmp_path: Path, fails: bool, caplog: pytest.LogCaptureFixture) -> None:
     folder = checkpoints.tiny(tmp_path / "model")
     expected = SentenceTransformer(str(folder), device="cpu").encode_document(TEXTS, normalize_embeddings=True)
-    encoder = Encoder(checkpoint.read(folder, "model"))
+    encoder = DenseEncoder(checkpoint.read(folder, "model"))
     encoder.rely_on(Broken(fails))
     items = encoder.prepare(TEXTS, "document")
     for share in SHARES:

@@ -12,9 +12,10 @@ from sentence_transformers.sentence_transformer.modules import Pooling, Transfor
 from transformers import CONFIG_MAPPING, AutoModel, AutoTokenizer
 
 from service.checkpoints import checkpoint
-from service.models.encoder import Encoder
+from service.models.base import SHARES
+from service.models.dense import DenseEncoder
 from service.models.encoders import Encoders
-from service.models.engines.base import SHARES, Padded
+from service.models.engines.base import Padded
 from service.models.engines.packing import Sequences, packed
 from tests import checkpoints
 from tests.test_encoder import TEXTS
@@ -45,11 +46,11 @@ def save(folder: Path, kind: str, pooling: Any = "mean", longest: int = 64) -> P
     return checkpoints.save(SentenceTransformer(modules=modules, device="cpu"), folder)
 
 
-def load(folder: Path, engines: Path) -> Encoder:
+def load(folder: Path, engines: Path) -> DenseEncoder:
     return Encoders("auto", engines, 2, lambda _: [], checkpoints.TRIALS).load(checkpoint.read(folder, "model"))
 
 
-def same(encoder: Encoder, folder: Path) -> None:
+def same(encoder: DenseEncoder, folder: Path) -> None:
     """Check it against sentence-transformers: alone, together, in each share, one form after the other."""
     expected = SentenceTransformer(str(folder), device="cpu").encode_document(TEXTS, normalize_embeddings=True)
     items = encoder.prepare(TEXTS, "document")

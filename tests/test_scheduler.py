@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import EncoderFailed, EncodingFailed, NotReady, Overloaded
-from service.models.encoder import Encoder, Prepared
-from service.models.engines.base import Lane, Share, Vectors
+from service.models.base import Lane, Prepared, Share, Vectors
+from service.models.dense import DenseEncoder
 from service.models.scheduling.scheduler import Scheduler
 
 
@@ -67,11 +67,11 @@ def scheduler() -> Iterator[Scheduler]:
         made.stop()
 
 
-def hold(scheduler: Scheduler, lane: Lane, *, packs: bool = False) -> tuple[Recorder, Encoder]:
+def hold(scheduler: Scheduler, lane: Lane, *, packs: bool = False) -> tuple[Recorder, DenseEncoder]:
     """An encoder whose first batch is under way in the lane and waits for its gate."""
     recorder = Recorder(packs=packs)
     recorder.gate.clear()
-    encoder = cast(Encoder, recorder)
+    encoder = cast(DenseEncoder, recorder)
     scheduler.submit(encoder, [text("first")], lane)
     recorder.began.acquire(timeout=10)
     return recorder, encoder
@@ -90,7 +90,7 @@ def test_requests_that_wait_are_batched_together(scheduler: Scheduler) -> None:
 def test_no_lane_waits_for_the_other(scheduler: Scheduler, held: Lane, free: Lane) -> None:
     recorder, _ = hold(scheduler, held)
     other = Recorder()
-    assert scheduler.submit(cast(Encoder, other), [text("t")], free).result(10).tolist() == [[10.0]]
+    assert scheduler.submit(cast(DenseEncoder, other), [text("t")], free).result(10).tolist() == [[10.0]]
     recorder.gate.set()
 
 
@@ -101,7 +101,7 @@ def test_bulk_runs_at_the_lowest_priority_unless_it_yields_by_itself(scheduler: 
     own = os.sched_getscheduler(0)
     lanes: tuple[tuple[Lane, int], ...] = (("bulk", own if yields else os.SCHED_IDLE), ("interactive", own))
     for lane, policy in lanes:
-        scheduler.submit(cast(Encoder, recorder), [text("t")], lane).result(10)
+        scheduler.submit(cast(DenseEncoder, recorder), [text("t")], lane).result(10)
         assert recorder.policy == policy
 
 
@@ -173,7 +173,7 @@ def test_a_batch_holds_one_encoder_and_one_kind(scheduler: Scheduler) -> None:
     futures = [
         scheduler.submit(encoder, [text("q", side="query")], "interactive"),
         scheduler.submit(encoder, [text("d", side="document")], "interactive"),
-        scheduler.submit(cast(Encoder, other), [text("o", side="query")], "interactive"),
+        scheduler.submit(cast(DenseEncoder, other), [text("o", side="query")], "interactive"),
         scheduler.submit(encoder, [text("q2", side="query")], "interactive"),
     ]
     recorder.gate.set()
@@ -206,7 +206,7 @@ def test_a_failing_batch_fails_its_callers_alone(scheduler: Scheduler) -> None:
 
 def test_texts_on_which_the_model_breaks_are_told_from_a_broken_encoder(scheduler: Scheduler) -> None:
     recorder = Recorder()
-    encoder = cast(Encoder, recorder)
+    encoder = cast(DenseEncoder, recorder)
     with pytest.raises(EncodingFailed, match="one by one"):
         scheduler.submit(encoder, [text("poison")], "interactive").result(10)
     assert scheduler.ailment is None
@@ -271,7 +271,7 @@ def test_every_text_gets_its_own_vector_in_bounded_batches(requests: list[tuple[
         batch_tokens=100, bulk_batch_tokens=50, queue_tokens=1_000_000, queue_seconds=1000, processors=3
     )
     recorder = Recorder()
-    encoder = cast(Encoder, recorder)
+    encoder = cast(DenseEncoder, recorder)
     futures = [
         scheduler.submit(encoder, [text(f"{number}/{place}", tokens) for place, tokens in enumerate(sizes)], lane)
         for number, (lane, sizes) in enumerate(requests)

@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from service.errors import EncodingFailed
-from service.models.encoder import Encoder
+from service.models.dense import DenseEncoder
 from service.models.scheduling.scheduler import Scheduler
 from service.observability.tracing import Tracing
 from service.process.logs import Json
@@ -143,7 +143,7 @@ def recorded() -> tuple[Tracing, InMemorySpanExporter]:
 
 def test_a_batch_is_linked_with_all_its_requests(recorded: tuple[Tracing, InMemorySpanExporter]) -> None:
     tracing, exporter = recorded
-    encoder = cast(Encoder, Recorder())
+    encoder = cast(DenseEncoder, Recorder())
     scheduler = Scheduler(
         batch_tokens=100, bulk_batch_tokens=50, queue_tokens=1000, queue_seconds=1000, processors=1, traced=tracing
     )

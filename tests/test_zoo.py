@@ -10,10 +10,11 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from service.checkpoints import checkpoint
-from service.models.encoder import Encoder, Prepared, Side
+from service.models.base import LANES, SHARES, Prepared, Share, Side, Vectors
+from service.models.dense import DenseEncoder
 from service.models.encoders import Encoders
-from service.models.engines.base import LANES, SHARES, Share, Vectors
 from service.models.scheduling.scheduler import Scheduler
+from service.models.torch_model import device_here
 from service.settings import Settings
 from tests import checkpoints, zoo
 from tests.zoo import Specimen
@@ -34,7 +35,7 @@ def scheduler() -> Iterator[Scheduler]:
     # On one processor, so that services in other tests get to compute what they do at the lowest priority.
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    scheduler = Scheduler.suited(Settings(), 1)
+    scheduler = Scheduler.suited(Settings(), 1, device_here())
     scheduler.start()
     yield scheduler
     scheduler.stop()
@@ -72,7 +73,7 @@ def test_vectors_are_those_of_sentence_transformers(specimen: Specimen, tmp_path
             assert _least_cosine(found, expected[:4]) >= least, (side, share)
 
 
-def _alone(encoder: Encoder, item: Prepared, share: Share) -> Vectors:
+def _alone(encoder: DenseEncoder, item: Prepared, share: Share) -> Vectors:
     return encoder.finish(encoder.forward([item], share))
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field, StrictInt
 
 from service.errors import EmptyInput, InvalidRequest, TooLarge
-from service.models.encoder import Encoder
+from service.models.dense import DenseEncoder
 from service.settings import Settings
 
 # A text, texts, token ids of the model's own tokenizer, or lists of them.
@@ -28,7 +28,7 @@ def check_texts(texts: Sequence[str], param: str, settings: Settings) -> None:
 
 
 def texts_of(
-    given: list[str] | list[int] | list[list[int]], encoder: Encoder, param: str, settings: Settings
+    given: list[str] | list[int] | list[list[int]], encoder: DenseEncoder, param: str, settings: Settings
 ) -> list[str]:
     """The texts that a request gives as such, or as token ids of the model's own tokenizer.
 
@@ -56,7 +56,7 @@ def texts_of(
     return [*texts, encoder.decode(ids, param)] if ids else texts
 
 
-def check_dimensions(dimensions: int | None, encoder: Encoder) -> None:
+def check_dimensions(dimensions: int | None, encoder: DenseEncoder) -> None:
     """Raise InvalidRequest unless vectors of `encoder` can be cut to `dimensions`."""
     if dimensions is not None and not 1 <= dimensions <= encoder.dimensions:
         raise InvalidRequest(f"dimensions must be 1 to {encoder.dimensions} with {encoder.checkpoint.id}", "dimensions")

@@ -26,7 +26,7 @@ from service.machine import resources
 from service.machine.priority import at_lowest_priority
 from service.machine.resources import Headroom
 from service.machine.writer import WritingThread
-from service.models.encoder import Encoder
+from service.models.dense import DenseEncoder
 from service.models.encoding import Encoding
 from service.models.loader import Loader
 from service.observability.steps import Reached
@@ -79,7 +79,7 @@ class Activation:
         self._reached = reached
         self._doomed: list[int] = []
 
-    def new_generation(self, encoder: Encoder) -> Generation:
+    def new_generation(self, encoder: DenseEncoder) -> Generation:
         """A generation of the encoder, with no number yet, whose index may still have to be loaded."""
         record = GenerationRecord(
             model=encoder.checkpoint.id,
@@ -89,7 +89,7 @@ class Activation:
         )
         return Generation(record, encoder, self.open_index(encoder))
 
-    def open_index(self, encoder: Encoder) -> Index:
+    def open_index(self, encoder: DenseEncoder) -> Index:
         """The index of the encoder's document fingerprint: the one in memory, else one that is still to be loaded."""
         fingerprint = encoder.checkpoint.fingerprint
         shared = self._generations.shared_index(fingerprint)
@@ -115,7 +115,7 @@ class Activation:
         return index.store.missing(live), len(live)
 
     async def embed_missing(
-        self, encoder: Encoder, index: Index, seqs: Seqs, progress: Progress = lambda _: None
+        self, encoder: DenseEncoder, index: Index, seqs: Seqs, progress: Progress = lambda _: None
     ) -> None:
         """Embed the documents `seqs` and store their vectors; `progress` is told the number of each portion."""
         room = asyncio.Semaphore(_PORTIONS)
@@ -145,7 +145,7 @@ class Activation:
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
 
-    async def load(self, encoder: Encoder, index: Index) -> None:
+    async def load(self, encoder: DenseEncoder, index: Index) -> None:
         """Make the index searchable with every document there was when it began, unless it is already.
 
         The documents' vectors are expected in the store; the few that came or changed meanwhile are embedded.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from service.corpus.sqlite.records import GenerationRecord
 from service.index.faiss.index import Index
-from service.models.encoder import Encoder
+from service.models.dense import DenseEncoder
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +21,7 @@ class Generation:
     """
 
     record: GenerationRecord
-    encoder: Encoder
+    encoder: DenseEncoder
     index: Index
 
     @property

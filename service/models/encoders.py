@@ -18,7 +18,7 @@ from service.machine.children import ChildLost, Children, Limits, never
 from service.machine.kept import Kept
 from service.machine.priority import Priorities, lowered_afterwards, mostly_at_lowest_priority
 from service.models.configuration import Configuration
-from service.models.encoder import Encoder
+from service.models.dense import DenseEncoder
 from service.models.engines.base import Unsuitable
 from service.models.engines.engines import CALIBRATED, Engines
 from service.models.trial import Line, Trial
@@ -31,15 +31,15 @@ log = logging.getLogger(__name__)
 _MEMORY_FACTOR, _MEMORY_BESIDES = 3, 1 << 30
 
 
-_Loading = Callable[[Priorities], Encoder]
+_Loading = Callable[[Priorities], DenseEncoder]
 
 
-def _at_start(loading: _Loading) -> Encoder:
+def _at_start(loading: _Loading) -> DenseEncoder:
     """Nothing answers yet, so that nothing is to be let pass."""
     return loading(Priorities(lowest=lowered_afterwards))
 
 
-def _beside(loading: _Loading) -> Encoder:
+def _beside(loading: _Loading) -> DenseEncoder:
     return mostly_at_lowest_priority(lambda own: loading(Priorities(own=own)))
 
 
@@ -74,11 +74,11 @@ class Encoders:
         """Bytes of memory that its trial, and then loading it, take."""
         return resources.loading(checkpoint.computed_size, self._choice)
 
-    def load(self, checkpoint: Checkpoint) -> Encoder:
+    def load(self, checkpoint: Checkpoint) -> DenseEncoder:
         """The encoder of `checkpoint`; raises CheckpointRefused if it cannot be loaded."""
         return self._load(checkpoint, _at_start, self._limits(checkpoint))
 
-    def load_beside(self, checkpoint: Checkpoint, given_up: Callable[[], bool] = never) -> Encoder:
+    def load_beside(self, checkpoint: Checkpoint, given_up: Callable[[], bool] = never) -> DenseEncoder:
         """Load `checkpoint` while another encoder answers queries: slow steps run at the lowest priority.
 
         Never for the first load in a process: threads that all share would inherit that priority. Once `given_up`
@@ -91,7 +91,9 @@ class Encoders:
         """Delete what is kept of all checkpoints but those with the ids in `keep`."""
         self._engines.forget(keep)
 
-    def _load(self, checkpoint: Checkpoint, at_priority: Callable[[_Loading], Encoder], limits: Limits) -> Encoder:
+    def _load(
+        self, checkpoint: Checkpoint, at_priority: Callable[[_Loading], DenseEncoder], limits: Limits
+    ) -> DenseEncoder:
         verdict = self._verdicts.find(checkpoint)
         if verdict is not None and verdict.reliable:
             try:
@@ -104,10 +106,10 @@ class Encoders:
         except Unsuitable as reason:
             return at_priority(partial(self._loaded, checkpoint, verdict.without_engine(str(reason))))
 
-    def _loaded(self, checkpoint: Checkpoint, verdict: Verdict, priorities: Priorities) -> Encoder:
+    def _loaded(self, checkpoint: Checkpoint, verdict: Verdict, priorities: Priorities) -> DenseEncoder:
         """Raises Unsuitable if the verdict's configuration, which has suited a child, does not suit this process."""
         self._verdicts.keep(checkpoint, verdict.begun())
-        encoder = Encoder(checkpoint)
+        encoder = DenseEncoder(checkpoint, self._engines.processors)
         if verdict.configuration is not None:
             encoder.rely_on(self._engines.make(encoder, verdict.configuration, priorities))
         self._verdicts.keep(checkpoint, verdict)

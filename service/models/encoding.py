@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from service.errors import Overloaded
-from service.models.encoder import Direction, Encoder, Prepared, Side
-from service.models.engines.base import Lane, Vectors
+from service.models.base import Direction, Lane, Prepared, Side, Vectors
+from service.models.dense import DenseEncoder
 from service.models.scheduling.scheduler import Scheduler
 from service.observability.tracing import Tracing
 
@@ -40,7 +40,7 @@ class Encoding:
 
     async def prepare(
         self,
-        encoder: Encoder,
+        encoder: DenseEncoder,
         texts: Sequence[str],
         side: Side | None,
         prompt_name: str | None = None,
@@ -60,7 +60,7 @@ class Encoding:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
     async def raw(
-        self, encoder: Encoder, items: Sequence[Prepared], lane: Lane | None = None, *, patient: bool = False
+        self, encoder: DenseEncoder, items: Sequence[Prepared], lane: Lane | None = None, *, patient: bool = False
     ) -> Vectors:
         """Raw vectors of prepared texts; the lane is chosen by their number of tokens unless given.
 
@@ -86,7 +86,13 @@ class Encoding:
                     await asyncio.sleep(_PATIENCE)
 
     async def embed(
-        self, encoder: Encoder, texts: Sequence[str], side: Side, lane: Lane | None = None, *, patient: bool = False
+        self,
+        encoder: DenseEncoder,
+        texts: Sequence[str],
+        side: Side,
+        lane: Lane | None = None,
+        *,
+        patient: bool = False,
     ) -> Vectors:
         """Unit vectors (n, dimensions) of `texts`, as they are indexed and searched.
 

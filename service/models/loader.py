@@ -6,7 +6,7 @@ from service.checkpoints.catalogue import Catalogue
 from service.checkpoints.checkpoint import Checkpoint
 from service.machine.resources import Headroom
 from service.models import probe
-from service.models.encoder import Encoder
+from service.models.dense import DenseEncoder
 from service.models.encoders import Encoders
 from service.models.encoding import Encoding
 
@@ -28,14 +28,14 @@ class Loader:
         """Verify the checkpoint of that name or id and return the service's own copy; raises as `Catalogue.install`."""
         return self._catalogue.install(model)
 
-    def load(self, model: str) -> Encoder:
+    def load(self, model: str) -> DenseEncoder:
         """The encoder of the checkpoint `model` at the start, when nothing answers yet.
 
         It is that of the service's own copy if `model` is an id that has one. Raises CheckpointRefused or NotFound.
         """
         return self._encoders.load(self._catalogue.install(model))
 
-    def reopen(self, identity: str) -> Encoder:
+    def reopen(self, identity: str) -> DenseEncoder:
         """The encoder of the service's own copy of the checkpoint with that id; raises CheckpointRefused."""
         return self._encoders.load(self._catalogue.open(identity))
 
@@ -43,11 +43,11 @@ class Loader:
         """Raise InsufficientResources unless there is memory to try and to load it."""
         self._headroom.require_memory(self._encoders.loading(checkpoint))
 
-    def load_beside(self, checkpoint: Checkpoint, given_up: Callable[[], bool]) -> Encoder:
+    def load_beside(self, checkpoint: Checkpoint, given_up: Callable[[], bool]) -> DenseEncoder:
         """Load `checkpoint` while another encoder answers, until `given_up` answers true; raises CheckpointRefused."""
         return self._encoders.load_beside(checkpoint, given_up)
 
-    async def probe(self, encoder: Encoder) -> None:
+    async def probe(self, encoder: DenseEncoder) -> None:
         """Raise CheckpointRefused unless the encoder's vectors are sound."""
         await probe.check(encoder, self._encoding)
 

@@ -17,9 +17,10 @@ from service.errors import CheckpointRefused, EncodingFailed
 from service.machine.children import Say
 from service.machine.priority import ALIKE
 from service.models import probe
+from service.models.base import SHARES, Prepared, Side, Vectors
 from service.models.configuration import Configuration
-from service.models.encoder import Encoder, Prepared, Side
-from service.models.engines.base import SHARES, Unsuitable, Vectors
+from service.models.dense import DenseEncoder
+from service.models.engines.base import Unsuitable
 from service.models.engines.engines import Engines
 from service.models.verdict import Rejection
 from service.observability.steps import Reached
@@ -65,7 +66,7 @@ class Trial:
         try:
             tell(Line(event="trying"))
             reached("trial.torch")
-            encoder = Encoder(self.checkpoint)
+            encoder = DenseEncoder(self.checkpoint, self.engines.processors)
             batches = _batches(encoder)
             expected = [encoder.finish(encoder.forward(batch)) for batch in batches]
         except CheckpointRefused as refusal:
@@ -82,7 +83,7 @@ class Trial:
                 tell(Line(event="rejected", rejection=rejection))
         return tell(Line(event="passed"))
 
-    def _configurations(self, encoder: Encoder) -> Iterator[Configuration]:
+    def _configurations(self, encoder: DenseEncoder) -> Iterator[Configuration]:
         """Yield configurations that have not been rejected; one stream only where several have crashed."""
         rejected = {rejection.configuration for rejection in self.rejections}
         crashed = {rejection.configuration for rejection in self.rejections if rejection.crashed}
@@ -93,7 +94,7 @@ class Trial:
 
     def _agreement(
         self,
-        encoder: Encoder,
+        encoder: DenseEncoder,
         configuration: Configuration,
         batches: Sequence[Sequence[Prepared]],
         expected: Sequence[Vectors],
@@ -121,7 +122,7 @@ class Trial:
         return agreement
 
 
-def _batches(encoder: Encoder) -> list[list[Prepared]]:
+def _batches(encoder: DenseEncoder) -> list[list[Prepared]]:
     manifest = encoder.checkpoint.manifest
     batches = [encoder.prepare(texts, side) for side in _SIDES for texts in _BATCHES]
     return batches + [encoder.prepare([canary.text], canary.side) for canary in (manifest.canaries if manifest else ())]

@@ -15,7 +15,7 @@ from service.app import build
 from service.core import Core
 from service.errors import InstarError
 from service.machine.children import ForkServer, InThisProcess
-from service.models.encoder import hide_progress
+from service.models.torch_model import hide_progress
 from service.observability.steps import Reached, unwatched
 from service.process import address, logs
 from service.process.connection import Connection

@@ -22,8 +22,8 @@ from service.generations.generation import Generation
 from service.index.faiss.partition import View
 from service.machine.priority import at_lowest_priority
 from service.machine.threads import to_its_end
+from service.models.base import Vectors
 from service.models.encoding import Encoding
-from service.models.engines.base import Vectors
 
 _K = 10
 # Queries encoded and searched at a time.

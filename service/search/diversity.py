@@ -3,7 +3,7 @@
 import numpy as np
 
 from service.index.faiss.bitsets import Places
-from service.models.engines.base import Vectors
+from service.models.base import Vectors
 
 
 def chosen(relevance: Vectors, vectors: Vectors, count: int, diversity: float) -> Places:

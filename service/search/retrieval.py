@@ -12,7 +12,7 @@ from service.corpus.sqlite.keywords import Keywords, Lookup
 from service.index.faiss.index import Index
 from service.index.faiss.partition import Selection, View
 from service.index.faiss.selection import Selections
-from service.models.engines.base import Vectors
+from service.models.base import Vectors
 from service.search.diversity import chosen
 from service.search.fusion import WEIGHTS, Fusion, Scored, Weights, by_rank, by_score
 

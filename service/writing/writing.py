@@ -21,8 +21,8 @@ from service.generations.generation import Generation
 from service.generations.generations import Generations
 from service.generations.reuse import TextVectors, at_hand, copy
 from service.machine.writer import WritingThread
+from service.models.base import Vectors
 from service.models.encoding import Encoding
-from service.models.engines.base import Vectors
 from service.observability.steps import Reached
 
 

@@ -22,8 +22,9 @@ from service.api.texts import Given, ModelName, check_dimensions, check_texts, t
 from service.core import Core
 from service.errors import EmptyInput, InvalidRequest, TooLarge
 from service.generations.generation import Generation
-from service.models.encoder import Direction, Encoder, Side, Token
-from service.models.engines.base import Vectors
+from service.models.base import Direction, Side, Vectors
+from service.models.dense import DenseEncoder
+from service.models.tokenized import Token
 
 # Answered in the form of text-embeddings-inference, errors too.
 PATHS = frozenset(("/", "/embed", "/embed_all", "/similarity", "/tokenize", "/decode"))
@@ -321,12 +322,14 @@ class _Work:
         }
         return raw, headers
 
-    async def _check_lengths(self, encoder: Encoder, texts: list[str], reading: Reading, side: Side | None) -> None:
+    async def _check_lengths(
+        self, encoder: DenseEncoder, texts: list[str], reading: Reading, side: Side | None
+    ) -> None:
         if reading.truncate is False:
             await self._core.encoding.apart(_refuse_long, encoder, texts, side, reading.prompt_name)
 
 
-def _counted(encoder: Encoder, texts: list[str], tokens: int) -> dict[str, str]:
+def _counted(encoder: DenseEncoder, texts: list[str], tokens: int) -> dict[str, str]:
     return {
         "x-compute-type": "gpu" if encoder.on_gpu else "cpu",
         "x-compute-characters": str(sum(map(len, texts))),
@@ -345,7 +348,7 @@ def _milliseconds(seconds: float) -> str:
     return str(round(seconds * 1000))
 
 
-def _refuse_long(encoder: Encoder, texts: list[str], side: Side | None, prompt_name: str | None) -> None:
+def _refuse_long(encoder: DenseEncoder, texts: list[str], side: Side | None, prompt_name: str | None) -> None:
     for text in texts:
         tokens = encoder.count(text, side, prompt_name)
         if tokens > encoder.max_length:

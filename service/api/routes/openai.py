@@ -17,8 +17,7 @@ from service.api.keys import Keys
 from service.api.texts import Given, ModelName, check_dimensions, check_texts, texts_of
 from service.core import Core
 from service.errors import EmptyInput, InvalidRequest, NotFound, TooLarge
-from service.models.encoder import Side
-from service.models.engines.base import Vectors
+from service.models.base import Side, Vectors
 
 
 class EmbeddingsRequest(BodyModel):

@@ -23,7 +23,7 @@ from service.corpus import filters
 from service.corpus.sqlite.documents import DEFAULT_COLLECTION
 from service.errors import InvalidRequest, NotFound, TooLarge
 from service.generations.generation import Generation
-from service.models.engines.base import Vectors
+from service.models.base import Vectors
 from service.search import retrieval
 from service.search.fusion import Fusion, Weights
 from service.search.query import Hit

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from service.index.faiss import bitsets as bits
 from service.index.faiss.bitsets import Bits, Places
-from service.models.engines.base import Vectors
+from service.models.base import Vectors
 
 _CHUNK = 50_000
 

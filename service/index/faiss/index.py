@@ -19,7 +19,7 @@ from service.index.faiss.graph_cache import Graphs
 from service.index.faiss.partition import SEAL_FROM, Partition, View
 from service.index.faiss.sealed import Sealed
 from service.index.faiss.vector_store import VectorStore
-from service.models.engines.base import Vectors
+from service.models.base import Vectors
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.machine import huge_pages
-from service.models.engines.base import Vectors
+from service.models.base import Vectors
 
 
 def flat(vectors: Vectors) -> "faiss.IndexFlatIP":

@@ -16,7 +16,7 @@ from service.index.faiss import bitsets as bits
 from service.index.faiss.bitsets import Bits, Places
 from service.index.faiss.sealed import Sealed
 from service.machine import huge_pages
-from service.models.engines.base import Vectors
+from service.models.base import Vectors
 
 Mask = NDArray[np.bool_]
 

@@ -19,7 +19,7 @@ from service.index.faiss import layout
 from service.index.faiss.bitsets import Bits, Places
 from service.index.faiss.duplicates import Distinct, distinct
 from service.machine import huge_pages
-from service.models.engines.base import Vectors
+from service.models.base import Vectors
 
 log = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from service.corpus.filters import Seqs
 from service.corpus.sqlite.disk_errors import is_damage, translated
 from service.errors import StorageFailed
 from service.machine import huge_pages
-from service.models.engines.base import Vectors
+from service.models.base import Vectors
 
 log = logging.getLogger(__name__)
 

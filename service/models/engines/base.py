@@ -5,17 +5,13 @@ the pooled vector, and leaves the rest, which is small, to torch.
 """
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-Vectors = NDArray[np.float32]
-Lane = Literal["interactive", "bulk"]
-# Of the processors: all of them, one, or one as far as nobody else needs it.
-Share = Literal["whole", "single", "spare"]
-SHARES: tuple[Share, Share, Share] = ("whole", "single", "spare")
-LANES: tuple[Lane, Lane] = ("interactive", "bulk")
+from service.models.base import Share, Vectors
+
 # The least cosine of engines that compute in another precision, and of those that have quantised weights.
 ROUNDED, QUANTISED = 0.999, 0.99
 

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from service.models.engines.base import Padded, Vectors
+from service.models.base import Vectors
+from service.models.engines.base import Padded
 
 Compute = Callable[[dict[str, torch.Tensor]], torch.Tensor]
 # Larger batches keep a GPU busy for about as long as their launches take.

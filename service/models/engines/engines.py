@@ -10,7 +10,7 @@ import torch
 from service.machine.priority import Priorities
 from service.models import probe
 from service.models.configuration import Configuration, on_processors
-from service.models.encoder import Encoder
+from service.models.dense import DenseEncoder
 from service.models.engines import packing
 from service.models.engines.base import Engine, Padded, Unsuitable
 from service.models.engines.int8 import DYNAMIC, Int8, compressed, quantised
@@ -31,7 +31,7 @@ class Engines:
     folder: Path
     processors: int
 
-    def configurations(self, encoder: Encoder, choice: EngineChoice) -> list[Configuration]:
+    def configurations(self, encoder: DenseEncoder, choice: EngineChoice) -> list[Configuration]:
         """Configurations to try in order; torch in fp32, which always can, comes after them."""
         if choice == "torch":
             return []
@@ -41,7 +41,7 @@ class Engines:
             return [Configuration(engine="torch bf16")]
         return []
 
-    def convert(self, encoder: Encoder, configuration: Configuration, texts: Sequence[str]) -> None:
+    def convert(self, encoder: DenseEncoder, configuration: Configuration, texts: Sequence[str]) -> None:
         """Make and keep what `make` reads; int8 is calibrated on `texts`.
 
         Raises Unsuitable if the checkpoint cannot be converted or the disk cannot keep it.
@@ -59,7 +59,7 @@ class Engines:
                 )
                 self._kept(encoder, configuration, "int8-weights", lambda: compressed(model))
 
-    def make(self, encoder: Encoder, configuration: Configuration, priorities: Priorities) -> Engine:
+    def make(self, encoder: DenseEncoder, configuration: Configuration, priorities: Priorities) -> Engine:
         """The engine of `encoder`, out of what `convert` has kept; raises Unsuitable if it cannot be made."""
         modules = encoder.convertible()
         if configuration.engine == "torch bf16":
@@ -82,7 +82,9 @@ class Engines:
         """Delete the conversions of all checkpoints but those with the ids in `keep`."""
         Conversions(self.folder).forget(keep)
 
-    def _kept(self, encoder: Encoder, configuration: Configuration, name: str, make: Callable[[], Any] | None) -> Any:
+    def _kept(
+        self, encoder: DenseEncoder, configuration: Configuration, name: str, make: Callable[[], Any] | None
+    ) -> Any:
         return Conversions(self.folder).get(encoder.checkpoint.id, f"{configuration.form}-{name}", make)
 
 
@@ -90,14 +92,14 @@ def _laid_out(batch: Padded, configuration: Configuration) -> Mapping[str, Any]:
     return packing.packed(batch) if configuration.form == "sequences" else batch.tensors()
 
 
-def _converted(encoder: Encoder, modules: Sequence[torch.nn.Module], configuration: Configuration) -> Any:
+def _converted(encoder: DenseEncoder, modules: Sequence[torch.nn.Module], configuration: Configuration) -> Any:
     example = _laid_out(encoder.padded(encoder.prepare(probe.TEXTS, "document")), configuration)
     if configuration.form == "sequences":
         return convert(packing.Sequences(modules), example, 1)
     return convert(Rows(modules), example)
 
 
-def _calibration(encoder: Encoder, configuration: Configuration, texts: Sequence[str]) -> list[Mapping[str, Any]]:
+def _calibration(encoder: DenseEncoder, configuration: Configuration, texts: Sequence[str]) -> list[Mapping[str, Any]]:
     """Documents of the corpus, one in a batch, and beginnings of some of them as questions."""
     if len(texts) < _LEAST_CALIBRATED:
         raise Unsuitable(

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.models.engines.base import QUANTISED, Engine, Padded, Share, Unsuitable, Vectors
+from service.models.base import Share, Vectors
+from service.models.engines.base import QUANTISED, Engine, Padded, Unsuitable
 from service.models.engines.openvino import root_logger_kept
 
 # Tokens of a text, special ones included, from which on it is long: of 2,500 parts of sentences with so many and more,

@@ -23,9 +23,10 @@ from transformers import PreTrainedModel
 
 from service.machine.kept import Kept
 from service.machine.priority import Priorities
+from service.models.base import Share, Vectors
 from service.models.configuration import Streams
 from service.models.engines import attention
-from service.models.engines.base import ROUNDED, Padded, Share, Unsuitable, Vectors
+from service.models.engines.base import ROUNDED, Padded, Unsuitable
 
 # Without that package, a requirement of OpenVINO's, nothing is reported to OpenVINO's makers at import and conversion.
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]

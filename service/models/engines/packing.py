@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from sentence_transformers.base.modules import Transformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 
-from service.models.encoder import Encoder
-from service.models.engines.base import Padded, Share, Vectors
+from service.models.base import Share, Vectors
+from service.models.dense import DenseEncoder
+from service.models.engines.base import Padded
 from service.models.engines.openvino import OpenVino
 
 # The length of a sequence is a multiple of so many tokens: of one text, and of several, which are more often together.
@@ -32,7 +33,7 @@ _AT_NOUGHT = frozenset(("bert",))
 _AFTER_PADDING = frozenset(("roberta", "xlm-roberta", "camembert"))
 
 
-def fits(encoder: Encoder) -> bool:
+def fits(encoder: DenseEncoder) -> bool:
     """Whether the checkpoint begins with a transformer that can compute sequences, and pools what that gives."""
     match encoder.modules:
         case [Transformer() as first, Pooling(), *_]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from service.models.engines.base import ROUNDED, Padded, Share, Vectors
+from service.models.base import Share, Vectors
+from service.models.engines.base import ROUNDED, Padded
 from service.models.engines.cuda_graphs import CudaGraphs
 
 log = logging.getLogger(__name__)

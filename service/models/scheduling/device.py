@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-import torch
-
-from service.models.engines.base import Lane
+from service.models.base import Lane
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +23,6 @@ PROCESSORS = Device({"interactive": 1024, "bulk": 512}, overhead=16, batches=0)
 GPU = Device({"interactive": 8192, "bulk": 32_768}, overhead=4096, batches=2)
 
 
-def here() -> Device:
-    """What checkpoints are computed on."""
-    return GPU if torch.cuda.is_available() else PROCESSORS
-
-
-def of(device: torch.device) -> Device:
-    """The kind of a device of torch's."""
-    return GPU if device.type == "cuda" else PROCESSORS
+def kind(*, on_gpu: bool) -> Device:
+    """The kind of what computes."""
+    return GPU if on_gpu else PROCESSORS

@@ -21,20 +21,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
-from itertools import islice
 from typing import Self
 
 import numpy as np
-import torch
-from opentelemetry.trace import Span
 
 from service.errors import EncoderFailed, EncodingFailed, NotReady, Overloaded
 from service.machine.priority import lower_priority
-from service.models.encoder import Encoder, Prepared
-from service.models.engines.base import LANES, Lane, Share, Vectors
-from service.models.scheduling import device
-from service.models.scheduling.window import around, first
+from service.models.base import LANES, Batchable, Lane, Prepared, Share, Vectors
+from service.models.scheduling.device import Device
+from service.models.scheduling.lane import Batch, LaneState, Request
 from service.observability import tracing
 from service.observability.tracing import Tracing
 from service.settings import Settings
@@ -43,55 +38,7 @@ log = logging.getLogger(__name__)
 
 Observe = Callable[[Lane, int, float, Sequence[float]], None]
 
-# Texts, of those that have waited longest, out of which a batch is formed: by length, and in the order of arrival. By
-# length there are more to choose from for a large budget, one for each so many tokens.
-_LOOKED_AT, _IN_ORDER, _PER_TEXT = 256, 48, 16
-# Tokens with which a batch has most of the rate that a larger one has (`make bench-budget`). What waits in the
-# interactive lane is shared out among the processors in batches of at least so many.
-_ENOUGH_TOKENS = 128
-# Each token of a sequence is compared with all others, so that more texts in one of so many tokens cost more than they
-# save.
-_SEQUENCE_TOKENS = 256
 _PLAIN_TEXT = "a text on which no encoder fails"
-
-
-@dataclass(slots=True, eq=False)
-class _Request:
-    """The texts of one submission; `order` holds the places that are not in a batch yet, longest text first."""
-
-    encoder: Encoder
-    items: Sequence[Prepared]
-    future: "Future[Vectors]"
-    order: deque[int]
-    rows: list[Vectors | None]
-    missing: int
-    waiting_tokens: int
-    patient: bool
-    submitted: float
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    encoder: Encoder
-    places: list[tuple[_Request, int]]
-    share: Share
-    padded: int
-    waited: list[float]
-
-
-@dataclass(slots=True)
-class LaneState:
-    """What a lane has done and what waits in it, for metrics; `rate` is tokens per second, 0 before the first batch."""
-
-    waiting_tokens: int = 0
-    running: int = 0
-    rate: float = 0.0
-    batches: int = 0
-    texts: int = 0
-    tokens: int = 0
-    padded_tokens: int = 0
-    requests: "deque[_Request]" = field(default_factory=deque, repr=False)
 
 
 class Scheduler:
@@ -127,10 +74,15 @@ class Scheduler:
 
     @classmethod
     def suited(
-        cls, settings: Settings, processors: int, *, observe: Observe = lambda *_: None, traced: Tracing | None = None
+        cls,
+        settings: Settings,
+        processors: int,
+        kind: Device,
+        *,
+        observe: Observe = lambda *_: None,
+        traced: Tracing | None = None,
     ) -> Self:
-        """One as the settings want it, and where they say nothing as suits what computes here."""
-        kind = device.here()
+        """A scheduler as the settings want it, and where they say nothing as suits the `kind` of what computes."""
         return cls(
             batch_tokens=settings.batch_tokens or kind.tokens["interactive"],
             bulk_batch_tokens=settings.bulk_batch_tokens or kind.tokens["bulk"],
@@ -171,7 +123,7 @@ class Scheduler:
         return "interactive" if sum(item.tokens for item in items) <= self.budget["interactive"] else "bulk"
 
     def submit(
-        self, encoder: Encoder, items: Sequence[Prepared], lane: Lane, *, patient: bool = False
+        self, encoder: Batchable, items: Sequence[Prepared], lane: Lane, *, patient: bool = False
     ) -> "Future[Vectors]":
         """Queue `items`; the result holds their raw vectors (n, native dimensions) in order.
 
@@ -185,7 +137,7 @@ class Scheduler:
             return future
         order = deque(sorted(range(len(items)), key=lambda place: -items[place].tokens))
         tokens = sum(item.tokens for item in items)
-        request = _Request(
+        request = Request(
             encoder=encoder,
             items=items,
             future=future,
@@ -214,21 +166,12 @@ class Scheduler:
 
     def _require_room(self, lane: Lane, tokens: int) -> None:
         state = self.lanes[lane]
-        wait = self._before(lane, tokens) / state.rate if state.rate else 0.0
+        wait = state.before(lane, tokens, self.budget[lane]) / state.rate if state.rate else 0.0
         if state.waiting_tokens >= self._queue_tokens or wait > self._queue_seconds:
             seconds = max(1, math.ceil(wait))
             raise Overloaded(
                 f"what waits to be embedded takes some {seconds} s: try again then, or send fewer at a time", seconds
             )
-
-    def _before(self, lane: Lane, tokens: int) -> int:
-        """Waiting tokens that come before the last of a new request."""
-        state = self.lanes[lane]
-        if lane == "interactive":
-            return state.waiting_tokens
-        turn = self.budget[lane]
-        turns = -(-tokens // turn)
-        return sum(min(other.waiting_tokens, turn if other.patient else turns * turn) for other in state.requests)
 
     def _run(self, lane: Lane) -> None:
         while True:
@@ -264,7 +207,7 @@ class Scheduler:
         took = time.perf_counter() - began
         self._observe(lane, batch.padded, took, batch.waited)
         with self._lock:
-            self._measure(lane, batch.share, sum(item.tokens for item in items), took)
+            self.lanes[lane].measure(batch.share, sum(item.tokens for item in items), took, self._processors)
             for (request, place), vector in zip(batch.places, vectors, strict=True):
                 request.rows[place] = vector
                 request.missing -= 1
@@ -276,13 +219,7 @@ class Scheduler:
                     rows = [row for row in request.rows if row is not None]
                     request.future.set_result(rows[0][None] if len(rows) == 1 else np.stack(rows))
 
-    def _measure(self, lane: Lane, share: Share, tokens: int, seconds: float) -> None:
-        """Let the batch count for a tenth of the rate, so that it follows the load within a second or two."""
-        state = self.lanes[lane]
-        rate = tokens / max(seconds, 1e-9) * (1 if share == "whole" else self._processors)
-        state.rate = rate if not state.rate else 0.9 * state.rate + 0.1 * rate
-
-    def _forward(self, encoder: Encoder, items: Sequence[Prepared], share: Share) -> Vectors:
+    def _forward(self, encoder: Batchable, items: Sequence[Prepared], share: Share) -> Vectors:
         """The vectors; raises EncodingFailed if the texts are at fault, EncoderFailed if any text would be.
 
         torch does not always recover from a moment without memory: what it could not make then is missing for good.
@@ -305,30 +242,25 @@ class Scheduler:
                     f"the model fails on these texts ({again}): try them one by one to find out which"
                 ) from again
 
-    def _compute(self, encoder: Encoder, items: Sequence[Prepared], share: Share) -> Vectors:
+    def _compute(self, encoder: Batchable, items: Sequence[Prepared], share: Share) -> Vectors:
         """The vectors, at the priority of the share.
 
         Only computing has the lowest one. A thread that has it all the time, and is put off while it has the
         interpreter, puts off everybody.
         """
 
-        def compute() -> Vectors:
-            # For torch, which keeps this for each thread.
-            torch.set_num_threads(self._processors if share == "whole" else 1)
-            return encoder.forward(items, share)
-
         if share == "spare" and not encoder.yields:
-            return self._lowest.submit(compute).result()
-        return compute()
+            return self._lowest.submit(encoder.forward, items, share).result()
+        return encoder.forward(items, share)
 
-    def _take(self, lane: Lane) -> _Batch | None:
+    def _take(self, lane: Lane) -> Batch | None:
         """Form the next batch."""
         state = self.lanes[lane]
         with self._lock:
-            self._drop_abandoned(state)
+            state.drop_abandoned()
             if not state.requests:
                 return None
-            places = self._chosen(lane)
+            places = state.chosen(lane, self.budget[lane], self._processors)
             head = places[0][0]
             now = time.perf_counter()
             waited = [
@@ -355,37 +287,4 @@ class Scheduler:
             state.running += 1
             if state.waiting_tokens:
                 self._waits[lane].notify()
-            return _Batch(head.encoder, places, share, padded, waited)
-
-    def _chosen(self, lane: Lane) -> list[tuple[_Request, int]]:
-        """The texts of the next batch: the first request's longest, and what costs the least beside it."""
-        state = self.lanes[lane]
-        head = state.requests[0]
-        encoder, longest = head.encoder, head.items[head.order[0]]
-        part = encoder.part(longest)
-        budget = self.budget[lane]
-        looked_at = max(_LOOKED_AT, budget // _PER_TEXT)
-        candidates = (
-            (request, place)
-            for request in state.requests
-            if request.encoder is encoder
-            for place in islice(request.order, looked_at)
-            if request.items[place].kind == longest.kind and encoder.part(request.items[place]) == part
-        )
-        waiting = list(islice(candidates, _IN_ORDER if encoder.packs else looked_at))
-        if lane == "interactive":
-            enough = max(_ENOUGH_TOKENS, encoder.overhead)
-            budget = min(budget, max(enough, state.waiting_tokens // self._processors))
-        if encoder.packs:
-            fitting = first([request.items[place].tokens for request, place in waiting], min(budget, _SEQUENCE_TOKENS))
-            return [waiting[place] for place in fitting]
-        anchor = waiting[0]
-        waiting.sort(key=lambda each: each[0].items[each[1]].tokens)
-        lengths = [request.items[place].tokens for request, place in waiting]
-        return waiting[around(lengths, waiting.index(anchor), budget, encoder.overhead)]
-
-    def _drop_abandoned(self, state: LaneState) -> None:
-        """Take out requests that have nothing left to run: complete, failed, or given up by their caller."""
-        for request in [request for request in state.requests if not request.order or request.future.done()]:
-            state.waiting_tokens -= request.waiting_tokens
-            state.requests.remove(request)
+            return Batch(head.encoder, places, share, padded, waited)

@@ -1,0 +1,200 @@
+"""A loaded checkpoint that turns texts into vectors.
+
+The vectors equal those of `SentenceTransformer.encode_query`, `encode_document` and `encode`
+(sentence-transformers 6): same prompts, same routes, same truncation. An engine may compute all that comes before the
+routes.
+"""
+
+import logging
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.modules import Router, Transformer
+from sentence_transformers.sentence_transformer.modules import Pooling
+
+from service.checkpoints.checkpoint import Checkpoint
+from service.errors import CheckpointRefused, EncodingFailed, InvalidRequest
+from service.models import torch_model
+from service.models.base import Prepared, Share, Side, Vectors
+from service.models.engines.base import Engine, Unsuitable
+from service.models.scheduling import device
+from service.models.tokenized import Tokenized
+
+log = logging.getLogger(__name__)
+
+
+class DenseEncoder(Tokenized):
+    """One checkpoint in memory. Safe to use from many threads."""
+
+    def __init__(self, checkpoint: Checkpoint, processors: int = 1) -> None:
+        """Load it; raises CheckpointRefused if sentence-transformers cannot.
+
+        torch computes a batch that may have the whole machine on `processors` threads.
+        """
+        model = torch_model.load(checkpoint)
+        super().__init__(checkpoint, model)
+        self._processors = processors
+        routers = (place for place, module in enumerate(self._modules) if isinstance(module, Router))
+        # Modules before the routes of queries and documents part.
+        self._shared = next(routers, len(self._modules))
+        native = model.get_embedding_dimension()
+        if not native:
+            raise CheckpointRefused(f"{checkpoint.name} does not say how many dimensions it has: add a Pooling module")
+        self.dimensions = min(native, model.truncate_dim or native)
+        self._device = model.device
+        self._engine: Engine | None = None
+        self._whole: SentenceTransformer | None = None
+        self._whole_lock = threading.RLock()
+        self._replaced = False
+        # Sentences for whoever reloads it or runs the service.
+        self.warnings: list[str] = list(checkpoint.warnings)
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether a GPU computes it."""
+        return self._device.type == "cuda"
+
+    @property
+    def device(self) -> torch.device:
+        """Where torch computes."""
+        return self._device
+
+    @property
+    def pooling(self) -> str:
+        """How the vectors of tokens become one, as sentence-transformers names it."""
+        return next((str(module.pooling_mode) for module in self._modules if isinstance(module, Pooling)), "none")
+
+    @property
+    def modules(self) -> Sequence[torch.nn.Module]:
+        """What it consists of, without a last one that scales to unit length."""
+        return self._modules
+
+    def forward(self, batch: Sequence[Prepared], share: Share = "whole") -> Vectors:
+        """Raw vectors (n, native dimensions) of one batch of one kind, not normalised.
+
+        Raises EncodingFailed if a vector is not finite.
+        """
+        side, prompt = batch[0].kind
+        # torch keeps this for each thread.
+        torch.set_num_threads(self._processors if share == "whole" else 1)
+        with torch.inference_mode():
+            vectors = self._computed(batch, side, share)
+            if vectors is None:
+                vectors = torch_model.compute(self._weights(), self._features(batch, side, prompt), side)
+        if not np.isfinite(vectors).all():
+            raise EncodingFailed(
+                f"{self.checkpoint.id} gave a vector that is not finite: leave the text out, or reload another"
+            )
+        return vectors
+
+    def _computed(self, batch: Sequence[Prepared], side: Side | None, share: Share) -> Vectors | None:
+        """Vectors by the engine, as they come; None where it has failed and torch can be asked instead."""
+        if self._engine is None:
+            return None
+        try:
+            pooled = self._engine.pooled(self.padded(batch), share)
+        except RuntimeError as error:
+            if not self._replaced:
+                raise
+            log.warning("%s failed on a batch of %s, which torch computes: %s", self.engine, self.checkpoint.id, error)
+            return None
+        if self._replaced and not np.isfinite(pooled).all():
+            # A lower precision may overflow where fp32 does not.
+            log.warning("%s gave no number for a text of %s: torch computes it", self.engine, self.checkpoint.id)
+            return None
+        rest = self._modules[self._shared :]
+        if not rest:
+            return pooled
+        output = {"sentence_embedding": torch.from_numpy(pooled).to(self._device)}
+        for module in rest:
+            output = module(output, task=side) if isinstance(module, Router) else module(output)
+        vectors: Vectors = output["sentence_embedding"].float().cpu().numpy()
+        return vectors
+
+    def token_vectors(self, texts: Sequence[str], prompt: str) -> list[Vectors]:
+        """The vectors (tokens, width) of each text's tokens before they are pooled, by torch, in batches of its own.
+
+        Where another engine has taken the weights over, the first call loads them once more. Raises InvalidRequest for
+        a model that has no such vectors.
+        """
+        if not isinstance(self._first(None), Transformer):
+            raise InvalidRequest(f"{self.checkpoint.id} has no vectors of tokens before they are pooled: use /embed")
+        with self._whole_lock:
+            vectors = self._weights().encode(list(texts), prompt=prompt or None, output_value="token_embeddings")
+        return [of_text.float().cpu().numpy() for of_text in vectors]
+
+    def _weights(self) -> SentenceTransformer:
+        """The whole model in torch. The first call loads it once more where an engine has replaced it."""
+        if not self._replaced:
+            return self._model
+        with self._whole_lock:
+            if self._whole is None:
+                self._whole = torch_model.load(self.checkpoint)
+            return self._whole
+
+    def convertible(self) -> Sequence[torch.nn.Module]:
+        """The modules that every text passes, up to its pooled vector; raises Unsuitable unless they are all alike."""
+        if self._shared == 0:
+            raise Unsuitable("queries and documents differ from the first module on")
+        if any(getattr(module, "include_prompt", True) is False for module in self._modules):
+            raise Unsuitable("its pooling leaves the prompt out")
+        return self._modules[: self._shared]
+
+    def use(self, engine: Engine | None) -> None:
+        """Let `engine` compute the convertible modules; none is torch."""
+        self._engine = engine
+
+    def rely_on(self, engine: Engine) -> None:
+        """Let `engine` replace the convertible modules, whose weights are freed.
+
+        What it gives that is not finite is computed by torch, which loads the weights again.
+        """
+        self._engine = engine
+        self._replaced = True
+        for module in self._modules[: self._shared]:
+            module.to("meta")
+
+    @property
+    def packs(self) -> bool:
+        """Whether texts of all lengths share a batch for nothing."""
+        return self._engine is not None and self._engine.packs
+
+    @property
+    def yields(self) -> bool:
+        """Whether a spare batch takes by itself what others leave, on threads of its engine or on a GPU.
+
+        Otherwise it is computed on the thread that calls, which must have the priority for that.
+        """
+        return self._engine is not None or self.on_gpu
+
+    @property
+    def overhead(self) -> int:
+        """The time that a batch takes besides its tokens', as a number of tokens."""
+        return device.kind(on_gpu=self.on_gpu).overhead
+
+    def part(self, item: Prepared) -> int:
+        """Of the engine, that computes the text; texts of another share no batch for a gain."""
+        return 0 if self._engine is None else self._engine.part(item.tokens)
+
+    @property
+    def least_cosine(self) -> float:
+        """To torch's vectors, that its engine was held to."""
+        return 1.0 if self._engine is None else self._engine.least_cosine
+
+    @property
+    def engine(self) -> str:
+        """What computes, and its precision."""
+        return "torch fp32" if self._engine is None else self._engine.name
+
+    def finish(self, raw: Vectors, dimensions: int | None = None, *, normalize: bool = True) -> Vectors:
+        """Cut raw vectors to `dimensions` (default: the checkpoint's) and scale them to unit length.
+
+        Cut first, as Matryoshka representation learning (Kusupati et al. 2022) wants it.
+        """
+        cut = np.array(raw[:, : dimensions or self.dimensions], dtype=np.float32, order="C")
+        if normalize:
+            cut /= np.maximum(np.linalg.norm(cut, axis=1, keepdims=True), 1e-12)
+        return cut

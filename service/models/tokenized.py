@@ -1,0 +1,207 @@
+"""A loaded checkpoint as far as its texts become tokens: prompts, truncation, padding, and the way back.
+
+Texts are tokenized once, on arrival, so that batches can be formed by their true length.
+"""
+
+import functools
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from pydantic import Field
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.modules import Router, Transformer
+from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerFast
+
+from service.checkpoints.checkpoint import Checkpoint, document_prompt
+from service.errors import InvalidRequest
+from service.models.base import SIDES, Direction, Prepared, Side
+from service.models.engines.base import Padded, Unsuitable
+
+_UNLIMITED = 1_000_000
+_DIRECTIONS: tuple[Direction, ...] = ("left", "right")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token: its id, the characters it stands for and where they are; a special one stands for none."""
+
+    id: Annotated[int, Field(description="its id in the tokenizer")]
+    text: Annotated[str, Field(description="the characters that it stands for; of a special token its name")]
+    special: Annotated[bool, Field(description="put there by the tokenizer, not by the text")]
+    start: Annotated[int | None, Field(description="place of its first character; null: it is special")]
+    stop: Annotated[int | None, Field(description="place after its last character; null: it is special")]
+
+
+class Tokenized:
+    """The tokenizers of a checkpoint, one for each side and direction of cutting. Safe to use from many threads."""
+
+    def __init__(self, checkpoint: Checkpoint, model: SentenceTransformer) -> None:
+        self.checkpoint = checkpoint
+        self.prompts: dict[str, str] = {name: prompt or "" for name, prompt in model.prompts.items()}
+        self._default_prompt = self.prompts.get(model.default_prompt_name or "", "")
+        self._model = model
+        self._modules = list(model)
+        self._tokenizing = threading.Lock()
+        tokenizer: Any = model.tokenizer
+        # A static model has a bare one, which lacks what transformers' have around it.
+        bare = isinstance(tokenizer, Tokenizer)
+        around: Any = PreTrainedTokenizerFast
+        self._tokenizer = around(tokenizer_object=tokenizer) if bare else tokenizer
+        added = self._tokenizer.added_tokens_decoder
+        self._special = {*self._tokenizer.all_special_ids, *(token for token, kind in added.items() if kind.special)}
+        self._padding: dict[Side | None, tuple[int, int] | None] = {side: _padding(self._first(side)) for side in SIDES}
+        plain = [side for side in SIDES if self._padding[side] is not None]
+        self._cut: dict[Side | None, Direction] = {side: self._first(side).tokenizer.truncation_side for side in plain}
+        # A copy has all of the vocabulary, so sides that are cut alike share one.
+        truncating = functools.cache(_truncating)
+        self._tokenizers = {
+            (side, direction): truncating(self._first(side).tokenizer, self._limit(side), direction)
+            for side in plain
+            for direction in _DIRECTIONS
+        }
+
+    @property
+    def max_length(self) -> int:
+        """Tokens of a text that the model reads, special ones included."""
+        length = self._model.max_seq_length
+        return int(length) if length and length < _UNLIMITED else _UNLIMITED
+
+    def prompt(self, side: Side | None, name: str | None = None) -> str:
+        """The text put before an input: by name, else the side's own, else the checkpoint's default."""
+        if name is not None:
+            if name not in self.prompts:
+                known = ", ".join(sorted(self.prompts)) or "none"
+                raise InvalidRequest(
+                    f"there is no prompt {name[:80]!r} in {self.checkpoint.id}: it has {known}", "prompt_name"
+                )
+            return self.prompts[name]
+        if side == "query":
+            return self.prompts.get("query", "")
+        if side == "document":
+            return document_prompt(self.prompts)
+        return self._default_prompt
+
+    def prepare(
+        self,
+        texts: Sequence[str],
+        side: Side | None,
+        prompt_name: str | None = None,
+        cut: Direction | None = None,
+    ) -> list[Prepared]:
+        """Tokenize `texts`, each cut to what the model reads: at the side `cut`, else as the checkpoint has it."""
+        prompt = self.prompt(side, prompt_name)
+        kind = (side, prompt)
+        if self._padding[side] is None:
+            # Only an estimate is needed: forward gives the text to the model's own preprocessing.
+            return [Prepared(kind, text, [], min(len(text) // 4 + 2, self.max_length)) for text in texts]
+        tokenizer = self._tokenizers[side, cut or self._cut[side]]
+        encoded = tokenizer.encode_batch_fast([prompt + text for text in texts])
+        return [Prepared(kind, text, ids := found.ids, len(ids)) for text, found in zip(texts, encoded, strict=True)]
+
+    def count(self, text: str, side: Side | None, prompt_name: str | None = None) -> int:
+        """Tokens of the whole text with its prompt, before it is cut."""
+        with self._tokenizing:
+            return len(self._tokenizer(self.prompt(side, prompt_name) + text, truncation=False)["input_ids"])
+
+    def decode(self, ids: Sequence[int], param: str, *, skip_special: bool = True) -> str:
+        """The text of token ids of this checkpoint's own tokenizer; raises InvalidRequest, of `param`, for others."""
+        size = len(self._tokenizer)
+        if any(not 0 <= token < size for token in ids):
+            raise InvalidRequest(
+                f"token ids must be of this model's own tokenizer, 0 to {size - 1}: send the text instead (LangChain's"
+                " OpenAIEmbeddings does so with check_embedding_ctx_length=False)",
+                param,
+            )
+        with self._tokenizing:
+            return str(self._tokenizer.decode(list(ids), skip_special_tokens=skip_special))
+
+    def tokens(self, text: str, prompt_name: str | None, *, special: bool) -> list[Token]:
+        """The tokens of the whole text with its prompt; with `special` those that the model wants around it, too."""
+        given = self.prompt(None, prompt_name) + text
+        with self._tokenizing:
+            found = self._tokenizer(given, add_special_tokens=special, truncation=False, return_offsets_mapping=True)
+            pieces = self._tokenizer.convert_ids_to_tokens(found["input_ids"])
+        return [
+            Token(token, piece, True, None, None)
+            if token in self._special
+            else Token(token, given[start:end], False, start, end)
+            for token, piece, (start, end) in zip(found["input_ids"], pieces, found["offset_mapping"], strict=True)
+        ]
+
+    def padded(self, batch: Sequence[Prepared]) -> Padded:
+        """The tokens of a batch, padded to the longest; raises Unsuitable if the model takes more than tokens.
+
+        Always on the right, whatever the tokenizer says, so that a text has the positions that it has alone.
+        """
+        side = batch[0].kind[0]
+        padding = self._padding[side]
+        if padding is None:
+            raise Unsuitable("its input is more than plain tokens")
+        pad, pad_type = padding
+        shape = (len(batch), max(item.tokens for item in batch))
+        ids, mask = np.full(shape, pad, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+        for row, item in enumerate(batch):
+            ids[row, : item.tokens] = item.ids
+            mask[row, : item.tokens] = 1
+        typed = "token_type_ids" in self._first(side).tokenizer.model_input_names
+        return Padded(ids, mask, np.where(mask == 0, pad_type, 0) if typed else None)
+
+    def _features(self, batch: Sequence[Prepared], side: Side | None, prompt: str) -> dict[str, Any]:
+        if self._padding[side] is None:
+            with self._tokenizing:
+                return dict(self._model.preprocess([item.text for item in batch], prompt=prompt or None, task=side))
+        features: dict[str, Any] = {
+            name: torch.from_numpy(array) for name, array in self.padded(batch).tensors().items()
+        }
+        features |= {"modality": "text", "task": side}
+        if prompt:
+            features["prompt_length"] = self._prompt_length(prompt)
+        return features
+
+    def _prompt_length(self, prompt: str) -> int:
+        """Tokens of the prompt without the closing special token, which pooling may have to leave out."""
+        with self._tokenizing:
+            ids = self._tokenizer(prompt, truncation=False)["input_ids"]
+        return len(ids) - (ids[-1] in self._special)
+
+    def _limit(self, side: Side | None) -> int:
+        first = self._first(side)
+        of_side = {"query": first.query_length, "document": first.document_length, None: None}[side]
+        return min(int(length) for length in (of_side, first.max_seq_length, self.max_length) if length)
+
+    def _first(self, side: Side | None) -> Any:
+        """The module that a text of that side enters."""
+        first: Any = self._modules[0]
+        if not isinstance(first, Router):
+            return first
+        routes: Any = first.sub_modules
+        return routes[side if side in routes else first.default_route][0]
+
+
+def _padding(first: Any) -> tuple[int, int] | None:
+    """Token id and token type to pad with, or None if the module does not take a plain padded batch."""
+    plain = (
+        isinstance(first, Transformer)
+        and first.modalities == ["text"]
+        and isinstance(first.tokenizer, PreTrainedTokenizerFast)
+        and first.query_expansion is None
+        and first.transformer_task == "feature-extraction"
+    )
+    if not plain:
+        return None
+    known = (first.tokenizer.pad_token_id, first.model.config.pad_token_id)
+    # It is masked, so any token will do where neither says which.
+    return next((token for token in known if token is not None), 0), first.tokenizer.pad_token_type_id
+
+
+def _truncating(tokenizer: Any, limit: int, direction: Direction) -> Any:
+    """A copy of the fast tokenizer that cuts at `limit` tokens: never altered, it needs no lock."""
+    own = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    own.no_padding()
+    own.enable_truncation(limit, direction=direction)
+    return own
