@@ -1,0 +1,53 @@
+"""A model without weights: eight numbers out of a text's hash. It is a `DenseModel` in full, and loads no library."""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+
+from service.checkpoints.checkpoint import Checkpoint
+from service.models.base import Prepared, Share, Side, Vectors
+
+DIMENSIONS = 8
+_LONGEST = 32
+
+
+class HashedModel:
+    """Equal texts of a side have equal vectors, others hardly ever."""
+
+    dimensions = DIMENSIONS
+    packs = False
+    yields = False
+    overhead = 16
+    engine = "hash"
+
+    def __init__(self, name: str = "hashed") -> None:
+        digest = blake2b(name.encode()).hexdigest()
+        self.checkpoint = Checkpoint(
+            folder=Path(name),
+            name=name,
+            digest=digest,
+            fingerprint=digest,
+            files={},
+            manifest=None,
+            size=0,
+            computed_size=0,
+        )
+
+    def part(self, item: Prepared) -> int:  # noqa: ARG002
+        return 0
+
+    def prepare(self, texts: Sequence[str], side: Side | None) -> list[Prepared]:
+        words = [text.split()[:_LONGEST] for text in texts]
+        return [Prepared((side, ""), " ".join(each), [0] * (len(each) + 2), len(each) + 2) for each in words]
+
+    def forward(self, batch: Sequence[Prepared], share: Share) -> Vectors:  # noqa: ARG002
+        rows = [blake2b(f"{self.checkpoint.id}|{item.kind}|{item.text}".encode()).digest() for item in batch]
+        return np.stack([np.frombuffer(row, np.uint8)[:DIMENSIONS] for row in rows]).astype(np.float32) + 1
+
+    def finish(self, raw: Vectors, dimensions: int | None = None, *, normalize: bool = True) -> Vectors:
+        cut = np.array(raw[:, : dimensions or self.dimensions], dtype=np.float32)
+        if normalize:
+            cut /= np.linalg.norm(cut, axis=1, keepdims=True)
+        return cut
