@@ -12,12 +12,14 @@ from typing import Any, get_args
 
 from benchmarks import machine
 from service import sample
-from trainer import base as bases
-from trainer import evaluation, splits, tuning
+from trainer import base_model as bases
 from trainer.data import formats, inspection
 from trainer.data.dataset import Dataset
-from trainer.evaluation import NDCG
+from trainer.prepare import splits
+from trainer.prove import evaluation
+from trainer.prove.evaluation import NDCG
 from trainer.recipe import LossName, Recipe
+from trainer.train import tuning
 
 RESULTS = Path(__file__).parent / "results" / "losses.json"
 LOSSES: list[LossName] = [name for name in get_args(LossName) if name != "auto"]

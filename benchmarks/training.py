@@ -20,12 +20,13 @@ from transformers import TrainerCallback
 
 from benchmarks import machine
 from service import sample
-from trainer import base as bases
-from trainer import losses, rows, splits, training
+from trainer import base_model as bases
 from trainer.data import formats, inspection
 from trainer.data.dataset import Dataset
+from trainer.prepare import rows, splits
+from trainer.prepare.rows import Rows
 from trainer.recipe import Recipe
-from trainer.rows import Rows
+from trainer.train import losses, training
 
 RESULTS = Path(__file__).parent / "results" / "training.json"
 

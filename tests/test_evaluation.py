@@ -11,10 +11,11 @@ from sentence_transformers import SentenceTransformer
 from transformers import AutoTokenizer
 
 from tests import checkpoints, judged
-from trainer import bm25, evaluation, ranked, reduction
 from trainer.data.dataset import Dataset, Document, Judgement
 from trainer.errors import BadData
-from trainer.evaluation import NDCG, PAIRS, Report
+from trainer.prove import bm25, evaluation, reduction
+from trainer.prove import rankings as ranked
+from trainer.prove.evaluation import NDCG, PAIRS, Report
 
 
 class Fake:

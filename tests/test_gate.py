@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from trainer.evaluation import NDCG, Difference, Drift, Estimate, General, Report
-from trainer.gate import Thresholds, judge
+from trainer.prove.evaluation import NDCG, Difference, Drift, Estimate, General, Report
+from trainer.prove.gate import Thresholds, judge
 
 
 def report(**changed: Any) -> Report:

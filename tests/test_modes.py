@@ -9,10 +9,12 @@ from sentence_transformers import SentenceTransformer
 from service.checkpoints import checkpoint
 from tests import checkpoints, judged
 from tests.server import Server
-from trainer import base as bases
-from trainer import losses, modes, package, rows, training
+from trainer import base_model as bases
 from trainer.errors import BadData
+from trainer.prepare import rows
 from trainer.recipe import Mode, Recipe
+from trainer.ship import package
+from trainer.train import losses, modes, training
 
 TEXTS = ["where is my parcel", "a price of a garden", "the museum"]
 

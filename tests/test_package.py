@@ -11,12 +11,12 @@ from service.checkpoints import archive, checkpoint
 from service.checkpoints.checkpoint import FILE_KINDS, MANIFEST
 from tests import checkpoints, judged
 from tests.server import Server
-from trainer import base as bases
-from trainer import delivery, package
+from trainer import base_model as bases
 from trainer.__main__ import main
 from trainer.data import beir
-from trainer.delivery import NotTaken
 from trainer.errors import BadData
+from trainer.ship import delivery, package
+from trainer.ship.delivery import NotTaken
 
 
 def packaged(folder: Path, name: str = "tuned") -> Path:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.test_gate import report as passing
-from trainer.evaluation import NDCG, PAIRS, Difference, Estimate, Example, General, Line, Query, Report
-from trainer.gate import Thresholds, judge
-from trainer.reduction import Reduction
-from trainer.report import write
+from trainer.prove.evaluation import NDCG, PAIRS, Difference, Estimate, Example, General, Line, Query, Report
+from trainer.prove.gate import Thresholds, judge
+from trainer.prove.reduction import Reduction
+from trainer.prove.report import write
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 

@@ -14,8 +14,8 @@ from service.checkpoints.signature import KeyUnusable, Signer, Trusted
 from service.errors import CheckpointRefused
 from tests import checkpoints
 from tests.server import Server
-from trainer import package
 from trainer.__main__ import main
+from trainer.ship import package
 
 
 def key(folder: Path, name: str) -> Path:

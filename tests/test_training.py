@@ -14,11 +14,12 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 
 from tests import checkpoints, judged
-from trainer import losses, rows, training
 from trainer.data.dataset import Dataset
 from trainer.errors import DiskFull, Interrupted
+from trainer.prepare import rows
+from trainer.prepare.rows import Rows
 from trainer.recipe import Recipe
-from trainer.rows import Rows
+from trainer.train import losses, training
 
 RECIPE = Recipe(epochs=2, batch_size=4, precision="fp32", learning_rate=1e-3, negatives=1, patience=9)
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from tests import checkpoints, judged
-from trainer import base as bases
-from trainer import training, tuning
+from trainer import base_model as bases
 from trainer.data.dataset import Dataset
 from trainer.errors import BadData, Interrupted
 from trainer.recipe import LossName, Mode, Recipe
-from trainer.tuning import Tuned
+from trainer.train import training, tuning
+from trainer.train.tuning import Tuned
 
 RECIPE = Recipe(epochs=1, batch_size=8, precision="fp32", learning_rate=1e-3, negatives=2)
 

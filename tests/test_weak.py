@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from service import sample
 from tests.checkpoints import tiny_model
-from trainer import weak
 from trainer.data.dataset import Dataset, Document, Judgement
+from trainer.prepare import weak_labels as weak
 
 MANUAL = {
     "orders": Document(

@@ -17,7 +17,7 @@ def main(arguments: list[str]) -> int:
     from pydantic_settings import get_subcommand  # noqa: PLC0415
 
     from trainer import flags  # noqa: PLC0415
-    from trainer.commands import Command, Trainer  # noqa: PLC0415
+    from trainer.commands.trainer import Command, Trainer  # noqa: PLC0415
     from trainer.errors import BadData, Interrupted, TrainerError  # noqa: PLC0415
     from trainer.progress import prepare  # noqa: PLC0415
 

@@ -11,15 +11,18 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from service.checkpoints.checkpoint import Checkpoint, Sign
-from trainer import base as bases
-from trainer import card, evaluation, gate, merging, package, report, splits, training, tuning
+from trainer import base_model as bases
 from trainer.data.dataset import SPLITS, Dataset
 from trainer.errors import BadData
-from trainer.evaluation import Report
-from trainer.gate import Thresholds, Verdict
+from trainer.prepare import splits
 from trainer.progress import say
+from trainer.prove import evaluation, gate, report
+from trainer.prove.evaluation import Report
+from trainer.prove.gate import Thresholds, Verdict
 from trainer.recipe import Recipe
-from trainer.training import RankingEvaluator
+from trainer.ship import card, package
+from trainer.train import merging, training, tuning
+from trainer.train.training import RankingEvaluator
 
 # Texts of the corpus on which a package is compared with the model it was made of.
 _COMPARED = 64

@@ -18,7 +18,7 @@ from sentence_transformers import SentenceTransformer
 from service.checkpoints import checkpoint
 from service.checkpoints.checkpoint import FILE_KINDS, MANIFEST, MIN_CANARY_COSINE, Canary, Checkpoint, Manifest, Sign
 from service.checkpoints.signature import KeyUnusable, Signer
-from trainer import base as bases
+from trainer import base_model as bases
 from trainer.errors import BadData
 
 # Of everyday words, so that no package shows what its owner's users ask.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from trainer.data.dataset import Dataset
 from trainer.errors import BadData
-from trainer.mining import Mined
+from trainer.prepare.mining import Mined
 
 
 @dataclass(frozen=True)

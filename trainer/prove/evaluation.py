@@ -9,12 +9,13 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from sentence_transformers import SentenceTransformer
 
 from service import ranking
-from trainer import bm25, ranked, reduction, significance
 from trainer.data.dataset import Dataset, Split
 from trainer.errors import BadData
-from trainer.ranked import Embedded, Ranked
-from trainer.reduction import Reduction
-from trainer.significance import Clusters, Floats
+from trainer.prove import bm25, reduction, significance
+from trainer.prove import rankings as ranked
+from trainer.prove.rankings import Embedded, Ranked
+from trainer.prove.reduction import Reduction
+from trainer.prove.significance import Clusters, Floats
 
 WORDS_DO_AS_WELL = {
     "bm25": "Words alone (BM25) rank as well as the tuned model here: try the mode hybrid, which takes both, before you"

@@ -5,7 +5,7 @@ from math import log10
 
 from markupsafe import Markup, escape
 
-from trainer.evaluation import Query
+from trainer.prove.evaluation import Query
 
 _WIDTH, _HEIGHT = 560, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 16, 16, 44

@@ -29,13 +29,13 @@ from transformers import (
 from transformers.trainer_callback import ProgressCallback
 
 from service.checkpoints.checkpoint import document_prompt
-from trainer import batches
 from trainer.data.dataset import Dataset
 from trainer.errors import DiskFull, Interrupted
-from trainer.modes import routes
+from trainer.prepare import batches
+from trainer.prepare.rows import Rows
 from trainer.progress import Epochs
 from trainer.recipe import Mode, Recipe
-from trainer.rows import Rows
+from trainer.train.modes import routes
 
 WEIGHTS = "weights.safetensors"
 _STATE = "trainer_state.json"

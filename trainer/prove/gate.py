@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from trainer.evaluation import NDCG, Report
-from trainer.reduction import MOST
+from trainer.prove.evaluation import NDCG, Report
+from trainer.prove.reduction import MOST
 
 Outcome = Literal["PROMOTE", "HOLD", "REJECT", "INSUFFICIENT"]
 

@@ -13,7 +13,7 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from trainer.errors import BadData
-from trainer.training import RankingEvaluator
+from trainer.train.training import RankingEvaluator
 
 
 def interpolate(

@@ -20,16 +20,21 @@ from sentence_transformers import SentenceTransformer
 
 from service import sample
 from service.checkpoints.checkpoint import NAME
-from trainer import base as bases
-from trainer import delivery, evaluation, gate, merging, mining, package, report, run, splits, tuning, weak
+from trainer import base_model as bases
+from trainer import run
 from trainer.data import beir, formats, inspection
 from trainer.data.dataset import Dataset
 from trainer.data.problems import Problem, listed
 from trainer.errors import BadData, NotBetter
-from trainer.evaluation import Report
-from trainer.gate import Thresholds
+from trainer.prepare import mining, splits
+from trainer.prepare import weak_labels as weak
+from trainer.prove import evaluation, gate, report
+from trainer.prove.evaluation import Report
+from trainer.prove.gate import Thresholds
 from trainer.recipe import Recipe, SplitMode
-from trainer.training import RankingEvaluator
+from trainer.ship import delivery, package
+from trainer.train import merging, tuning
+from trainer.train.training import RankingEvaluator
 
 _BASE = Recipe.model_fields["base"].default
 _SEED = Recipe.model_fields["seed"].default

@@ -18,13 +18,14 @@ from sentence_transformers import SentenceTransformer
 from transformers import set_seed
 
 from service.checkpoints.checkpoint import Checkpoint
-from trainer import base as bases
-from trainer import losses, merging, mining, modes, rows, splits, training
+from trainer import base_model as bases
 from trainer.data.dataset import SPLITS, Dataset
 from trainer.errors import BadData
+from trainer.prepare import mining, rows, splits
+from trainer.prepare.rows import Rows
 from trainer.progress import say
 from trainer.recipe import Recipe
-from trainer.rows import Rows
+from trainer.train import losses, merging, modes, training
 
 _TUNED = "tuned.safetensors"
 _RUN = "run.json"

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 from tqdm import tqdm
 
-from trainer import package
 from trainer.data.dataset import Dataset, Split
 from trainer.errors import TrainerError
+from trainer.ship import package
 
 _POLL_SECONDS = 0.5
 _TIMEOUT_SECONDS = 120

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from trainer.evaluation import NDCG, Report
-from trainer.gate import Verdict
-from trainer.report import plots
+from trainer.prove.evaluation import NDCG, Report
+from trainer.prove.gate import Verdict
+from trainer.prove.report import plots
 
 
 def write(report: Report, verdict: Verdict, folder: Path) -> None:

@@ -2,8 +2,8 @@
 
 from service.checkpoints.checkpoint import MANIFEST, Checkpoint
 from trainer.data.dataset import SPLITS, Dataset
-from trainer.evaluation import Report
-from trainer.gate import Verdict
+from trainer.prove.evaluation import Report
+from trainer.prove.gate import Verdict
 
 
 def write(
