@@ -11,7 +11,7 @@ from service.checkpoints import archive, checkpoint
 from service.checkpoints.checkpoint import FILE_KINDS, MANIFEST
 from tests import checkpoints, judged
 from tests.server import Server
-from trainer import base_model as bases
+from trainer import base_model
 from trainer.__main__ import main
 from trainer.data import beir
 from trainer.errors import BadData
@@ -24,7 +24,7 @@ def packaged(folder: Path, name: str = "tuned") -> Path:
     source = folder / "source"
     if not source.exists():
         checkpoints.tiny(source, prompts={"query": "ask: ", "document": "text: "})
-    with bases.found(str(source)) as read:
+    with base_model.open(str(source)) as read:
         package.repackage(read, name, folder / "out")
     return folder / "out" / name
 

@@ -1,4 +1,4 @@
-"""The model that training starts from, and that the result is measured against."""
+"""The model that training starts from and that the result is compared with."""
 
 import tempfile
 from collections.abc import Iterator
@@ -18,14 +18,15 @@ _MOST = 64 << 30
 
 
 @contextmanager
-def found(name: str, *, allow_hub: bool = False) -> Iterator[Checkpoint]:
+def open(name: str, *, allow_hub: bool = False) -> Iterator[Checkpoint]:  # noqa: A001 (always read as base_model.open)
     """The checkpoint by that name: a folder, a zip, the bundled base model, or a Hugging Face name.
 
-    Verified as the service verifies it. Raises BadData where there is none, or the service would refuse it.
+    It is verified as the service verifies it; its unpacked or downloaded files last as long as the block. Raises
+    BadData if there is none, or if the service would refuse it.
     """
     with tempfile.TemporaryDirectory(prefix="instar-base-") as temporary:
         try:
-            read = _read(name, Path(temporary), allow_hub)
+            source = _read(name, Path(temporary), allow_hub)
         except (NotFound, InvalidRequest) as error:
             raise BadData(
                 f"there is no model {name}: name a folder or zip with a sentence-transformers model, {BASE}, or a"
@@ -33,7 +34,7 @@ def found(name: str, *, allow_hub: bool = False) -> Iterator[Checkpoint]:
             ) from error
         except CheckpointRefused as refused:
             raise BadData(f"{name} cannot be used: {refused.message}") from refused
-        yield read
+        yield source
 
 
 def load(source: Checkpoint, device: str | None = None) -> SentenceTransformer:
@@ -42,7 +43,7 @@ def load(source: Checkpoint, device: str | None = None) -> SentenceTransformer:
 
 
 def load_folder(folder: Path, device: str | None = None) -> SentenceTransformer:
-    """The same of a folder that was just saved; pickles and code never run."""
+    """The model in a folder that was just saved, on `device`. Pickles and code never run."""
     return SentenceTransformer(
         str(folder),
         device=device,
@@ -64,5 +65,5 @@ def _read(name: str, temporary: Path, allow_hub: bool) -> Checkpoint:
     if path.is_file():
         archive.unpack(path, temporary, _MOST)
         return checkpoint.read(temporary, checkpoint_name(name))
-    nowhere, own = temporary / "checkpoints", temporary / "kept"
-    return Catalogue(nowhere, own, allow_hub=allow_hub, max_size=_MOST, disk_reserve=0).install(name)
+    empty, copies = temporary / "checkpoints", temporary / "kept"
+    return Catalogue(empty, copies, allow_hub=allow_hub, max_size=_MOST, disk_reserve=0).install(name)

@@ -26,7 +26,7 @@ def check(commands: type[BaseModel], arguments: Sequence[str]) -> None:
             raise BadData(f"there is no --{name}{_meant(name, sorted(known), '--')}; see {command} --help")
 
 
-def said(problem: Mapping[str, Any]) -> str:
+def describe(problem: Mapping[str, Any]) -> str:
     """One of pydantic's problems as a line about its flag."""
     flag = "-".join(str(part) for part in problem["loc"][1:]).replace("_", "-") or "flags"
     message = problem["msg"]

@@ -1,11 +1,10 @@
 """The formats that judgements come in, and the way from each of them to a data set."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from trainer.data import beir, docsgpt, flag_embedding, good_bad, llama_index, postgres, tables
-from trainer.data import review as reviews
 from trainer.data.collected import Collected
 from trainer.data.dataset import Dataset
 from trainer.data.problems import Problem, listed, require_sound
@@ -80,11 +79,6 @@ def load(source: Path | str, name: str, *, skip_bad: bool, corpus: Path | None =
         left_out = f" Left out:\n{listed(collected.problems)}" if collected.problems else ""
         raise BadData(f"the data has no judgement that can be used: make sure that its format is {name}.{left_out}")
     return Imported(dataset, collected.problems, collected.review)
-
-
-def write_review(review: Sequence[PutAside], path: Path) -> None:
-    """Write what is put aside as labelled pairs without labels."""
-    reviews.write(review, path)
 
 
 def _require_kind(path: Path, *, folder: bool) -> None:

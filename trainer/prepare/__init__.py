@@ -1,1 +1,1 @@
-"""From judgements to what is trained on: splits, weak labels, hard negatives, rows and their batches."""
+"""From judgements to training rows: splits, weak labels, hard negatives, rows and their batches."""

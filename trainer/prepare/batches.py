@@ -1,8 +1,8 @@
-"""Which rows stand in a batch together.
+"""Batches: the rows that are trained on together.
 
-With losses that take the other rows' documents for negatives, two answers to one question in a batch punish each
-other, so the rows of a group are spread over the batches. Within that, texts of like length share a batch, because
-every text is padded to the longest. And no batch is a leftover: a batch of one row teaches such a loss nothing.
+Some losses take the other rows' documents for negatives. Two answers to one question in a batch would punish each
+other, so the rows of a group are spread over the batches. Texts of like length share a batch, because every text is
+padded to the longest. And no batch is a leftover: a batch of one row teaches such a loss nothing.
 """
 
 import heapq
@@ -18,7 +18,10 @@ _BATCHES_OF_LIKE_LENGTH = 16
 
 
 class SpreadBatchSampler(DefaultBatchSampler):
-    """Batches of nearly equal size that spread groups and keep lengths together; other ones in each epoch."""
+    """Batches of nearly equal size that spread groups and keep lengths together, different in each epoch.
+
+    `groups` and `lengths` have the group and the length in characters of each row.
+    """
 
     def __init__(
         self, groups: Sequence[int], lengths: Sequence[int], *, batch_size: int, generator: torch.Generator, seed: int
@@ -43,14 +46,14 @@ class SpreadBatchSampler(DefaultBatchSampler):
             first, last = number * self._count // ranges, (number + 1) * self._count // ranges
             rows = order[first * len(order) // self._count : last * len(order) // self._count]
             batches += self._spread(rows, last - first)
-        for place in torch.randperm(len(batches), generator=self._generator).tolist():
-            yield batches[place]
+        for number in torch.randperm(len(batches), generator=self._generator).tolist():
+            yield batches[number]
 
     def _spread(self, rows: Sequence[int], count: int) -> list[list[int]]:
-        """Divide `rows` into `count` batches: the largest groups first, each row into the emptiest batch that has
+        """Divide `rows` into `count` batches: the largest groups first, each row into the emptiest of the batches with
         the fewest rows of its group."""
         sizes = Counter(self._groups[row] for row in rows)
-        shuffled = [rows[place] for place in torch.randperm(len(rows), generator=self._generator).tolist()]
+        shuffled = [rows[index] for index in torch.randperm(len(rows), generator=self._generator).tolist()]
         shuffled.sort(key=lambda row: (-sizes[self._groups[row]], self._groups[row]))
         batches: list[list[int]] = [[] for _ in range(count)]
         emptiest = [(0, number) for number in range(count)]
@@ -69,7 +72,7 @@ class SpreadBatchSampler(DefaultBatchSampler):
 
 
 def sampler(groups: Sequence[int], lengths: Sequence[int]) -> Callable[..., SpreadBatchSampler]:
-    """What `SentenceTransformerTrainingArguments(batch_sampler=...)` takes."""
+    """A factory as `SentenceTransformerTrainingArguments(batch_sampler=...)` takes it."""
 
     def make(_: Any, batch_size: int, generator: torch.Generator, seed: int, **__: Any) -> SpreadBatchSampler:
         return SpreadBatchSampler(groups, lengths, batch_size=batch_size, generator=generator, seed=seed)

@@ -12,9 +12,9 @@ from sentence_transformers.util import mine_hard_negatives
 from service.checkpoints.checkpoint import document_prompt
 from trainer.data.dataset import Dataset
 
-# Candidates looked at for each query; those too close to the good document fall out.
+# Candidates for each query; those too close to the good document fall out.
 _CANDIDATES = 50
-# Mined beyond what is needed, because some have been judged.
+# Documents mined beyond the needed ones, because some were judged.
 _SPARE = 4
 
 
@@ -24,9 +24,8 @@ Mined = Mapping[tuple[str, str], Sequence[str]]
 def mine(model: SentenceTransformer, dataset: Dataset, *, per_row: int, margin: float) -> Mined:
     """Up to `per_row` documents for each training query and good document, all by id, hardest first.
 
-    One counts only if it scores below that good document by `margin` of its score (NV-Retriever, de Souza P. Moreira
-    et al. 2024): what comes closer is too often an answer that nobody has marked. None has the text of a judged one. No
-    cache is used, because its key does not name the model.
+    A document counts only if it scores below the good one by `margin` of its score (NV-Retriever, de Souza P. Moreira
+    et al. 2024): a closer one is too often an answer that nobody has marked. None has the text of a judged document.
     """
     good, bad = dataset.good("train"), dataset.bad("train")
     identity = {document.passage: key for key, document in sorted(dataset.corpus.items(), reverse=True)}
@@ -40,7 +39,7 @@ def mine(model: SentenceTransformer, dataset: Dataset, *, per_row: int, margin: 
             "positive": dataset.passages([document for _, document in pairs]),
         }
     )
-    found = mine_hard_negatives(
+    triplets = mine_hard_negatives(
         table,
         model,
         anchor_column_name="anchor",
@@ -53,11 +52,12 @@ def mine(model: SentenceTransformer, dataset: Dataset, *, per_row: int, margin: 
         num_negatives=min(per_row + _SPARE, candidates),
         sampling_strategy="top",
         output_format="triplet",
+        # The key of a cache would not name the model.
         cache_folder=None,
         verbose=False,
     )
     near = defaultdict[tuple[str, str], list[str]](list)
-    for row in found:
+    for row in triplets:
         near[row["anchor"], row["positive"]].append(row["negative"])
     judged = {query: set(dataset.passages(good[query] | bad.get(query, set()))) for query in good}
     return {
@@ -71,7 +71,7 @@ def mine(model: SentenceTransformer, dataset: Dataset, *, per_row: int, margin: 
 
 
 def write(mined: Mined, dataset: Dataset, path: Path) -> None:
-    """JSON lines as FlagEmbedding has them: `query`, `pos` and `neg`, the texts of each pair and of what was mined."""
+    """Write JSON lines as FlagEmbedding has them: `query`, `pos` and `neg`, the texts of a pair and its negatives."""
     with path.open("w", encoding="utf-8") as file:
         for (query, document), negatives in mined.items():
             row = {

@@ -1,8 +1,8 @@
-"""Training rows out of judgements: the columns that a loss reads, in the order in which it reads them.
+"""Training rows out of judgements: the columns that a loss reads, in its order.
 
-Tuple losses get (anchor, positive, negative_1, ...) and no label, so that a bad document can never stand as a
-positive; pair losses get (anchor, document, label) with labels of exactly 0 and 1. sentence-transformers binds
-columns by order and not by name.
+Tuple losses get (anchor, positive, negative_1, ...) and no label, so that no bad document can stand as a positive. Pair
+losses get (anchor, document, label) with labels of exactly 0 and 1. sentence-transformers binds columns by order and
+not by name.
 """
 
 import random
@@ -18,8 +18,8 @@ from trainer.prepare.mining import Mined
 class Rows:
     """`columns` maps each column's name to its texts, `labels` has 0 or 1 for each row or is empty.
 
-    `groups` has one number for each row: rows of one group may be answers to each other's queries, so they
-    must not be each other's negatives.
+    `groups` has one number for each row. Rows of one group may answer each other's queries, so they must not be each
+    other's negatives.
     """
 
     columns: Mapping[str, Sequence[str]]
@@ -33,8 +33,8 @@ class Rows:
 def tuples(dataset: Dataset, components: Mapping[str, int], mined: Mined, *, negatives: int, seed: int) -> Rows:
     """One row for each good document of a training query, with `negatives` that are not good for it.
 
-    First those that were judged bad, then the mined ones, hardest first, then any of the corpus: every row of a
-    dataset must have as many columns.
+    Documents judged bad come first, then the mined ones, hardest first, then any of the corpus, because every row must
+    have the same number of columns.
     """
     good, bad = dataset.good("train"), dataset.bad("train")
     ids = sorted(dataset.corpus)
@@ -46,7 +46,7 @@ def tuples(dataset: Dataset, components: Mapping[str, int], mined: Mined, *, neg
         texts = {dataset.corpus[document].passage for document in good[query]}
         for document in sorted(good[query]):
             hard = [*_shuffled(bad.get(query, set()) - good[query], pick), *mined.get((query, document), ())]
-            chosen = _distinct([dataset.corpus[one].passage for one in hard], texts, negatives)
+            chosen = _distinct(dataset.passages(hard), texts, negatives)
             chosen += _any(dataset, ids, pick, {*texts, *chosen}, negatives - len(chosen))
             columns["anchor"].append(dataset.queries[query])
             columns["positive"].append(dataset.corpus[document].passage)
@@ -59,7 +59,7 @@ def tuples(dataset: Dataset, components: Mapping[str, int], mined: Mined, *, neg
 def pairs(dataset: Dataset, components: Mapping[str, int], mined: Mined, *, negatives: int) -> Rows:
     """One row for each judgement of a training query, label 1 for good and 0 for bad, and mined negatives as bad.
 
-    Of the mined, as many as bring a query to `negatives` bad ones for each good one.
+    Mined negatives bring a query to at most `negatives` bad documents for each good one.
     """
     good, bad = dataset.good("train"), dataset.bad("train")
     columns: dict[str, list[str]] = {"anchor": [], "document": []}
@@ -67,9 +67,9 @@ def pairs(dataset: Dataset, components: Mapping[str, int], mined: Mined, *, nega
     groups: list[int] = []
     for query in sorted({*good, *bad}):
         texts = {dataset.corpus[document].passage for document in good.get(query, ())}
-        judged = [dataset.corpus[one].passage for one in sorted(bad.get(query, set()) - good.get(query, set()))]
+        judged = dataset.passages(sorted(bad.get(query, set()) - good.get(query, set())))
         wanted = max(len(judged), negatives * len(texts))
-        near = [one for document in sorted(good.get(query, ())) for one in mined.get((query, document), ())]
+        near = [negative for document in sorted(good.get(query, ())) for negative in mined.get((query, document), ())]
         hard = _distinct([*judged, *dataset.passages(near)], texts, wanted)
         for text, label in [*((text, 1.0) for text in sorted(texts)), *((text, 0.0) for text in hard)]:
             columns["anchor"].append(dataset.queries[query])
@@ -88,12 +88,12 @@ def _any(dataset: Dataset, ids: list[str], pick: random.Random, taken: set[str],
     """`count` passages of the corpus that are not taken."""
     if not count:
         return []
-    # The whole corpus is shuffled only where a few draws do not do.
+    # A few draws usually suffice; else the whole corpus is shuffled.
     for size in (4 * (count + len(taken)), len(ids)):
         drawn = pick.sample(ids, min(size, len(ids)))
-        found = _distinct(dataset.passages(drawn), taken, count)
-        if len(found) == count:
-            return found
+        passages = _distinct(dataset.passages(drawn), taken, count)
+        if len(passages) == count:
+            return passages
     raise BadData(
         f"the corpus has {len(ids)} documents, too few to find {count} more that are not good for a query: give the"
         " whole corpus, or set --negatives lower"

@@ -1,8 +1,8 @@
-"""Which queries are trained on, which choose between models, and which test.
+"""Splits: the queries that are trained on, that choose between models, and that test.
 
-Two queries are connected if they have the same text, or if the same text is good for both. With whole components in
-one split, the answer to a test query was never trained on. Where the corpus is fixed and only phrasings are new, that
-is too strict, and queries are divided by their text alone.
+Two queries are connected if they have the same text, or if the same text is good for both. With each component in one
+split, no answer to a test query was trained on. This is too strict where the corpus is fixed and only phrasings are
+new: there queries are divided by their text alone.
 """
 
 import random
@@ -19,7 +19,7 @@ from trainer.recipe import SplitMode
 Shares = tuple[float, float, float]
 
 SHARES: Shares = (0.6, 0.2, 0.2)
-# A split that gets less than this part of its share says too little.
+# A split that gets less than this part of its share proves too little.
 _LEAST = 0.5
 
 
@@ -27,7 +27,7 @@ def split(dataset: Dataset, mode: SplitMode, seed: int) -> tuple[Dataset, str]:
     """The data set with the split of each query that a person judged, and a sentence that says how and why.
 
     Weak judgements that have a query or a good document in common with dev or test are left out. `auto` takes the
-    splits that the data came with, if it has any. Raises BadData if the queries cannot be divided so.
+    splits that the data came with, if it has any. Raises BadData if the queries cannot be divided like that.
     """
     if not any(not judgement.weak for judgement in dataset.judgements):
         raise BadData("nobody judged anything, and weak judgements are never tested on: judge some queries by hand")
@@ -53,8 +53,8 @@ def by_component(dataset: Dataset, seed: int, shares: Shares = SHARES) -> Datase
     """Whole components in one split; raises BadData if they are too few or too large for the shares."""
     human = _human(dataset)
     judged = _judged(human)
-    found = components(human)
-    groups = _grouped({query: found[query] for query in judged})
+    component_of = components(human)
+    groups = _grouped({query: component_of[query] for query in judged})
     return dataset.with_splits(_divided(groups, seed, shares, "components of connected queries"))
 
 
@@ -111,10 +111,10 @@ def _given(dataset: Dataset, seed: int) -> tuple[Dataset, str]:
 
 
 def _with_dev(dataset: Dataset, seed: int) -> tuple[Dataset, str]:
-    """Train divided into train and dev in the proportion of `SHARES`, and by what: by component, if that can be."""
+    """Divide train into train and dev in the proportion of `SHARES`; also says how: by component, if possible."""
     train, dev, _ = SHARES
     shares = (train / (train + dev), dev / (train + dev), 0.0)
-    trained = tuple(one for one in _human(dataset).judgements if dataset.splits[one.query] == "train")
+    trained = tuple(judgement for judgement in _human(dataset).judgements if dataset.splits[judgement.query] == "train")
     only = replace(dataset, judgements=trained)
     try:
         cut, unit = by_component(only, seed, shares), "by component"
@@ -146,11 +146,11 @@ def _divided(groups: Sequence[list[str]], seed: int, shares: Shares, what: str) 
     order.sort(key=len, reverse=True)
     total = sum(map(len, order))
     sizes = dict.fromkeys(SPLITS, 0)
-    # Of equally full splits the last is taken, so that a handful of queries reaches test.
+    # The last of equally full splits is taken, so that a handful of queries reaches test.
     wanted = [(name, share) for name, share in zip(reversed(SPLITS), reversed(shares), strict=True) if share]
     splits: dict[str, Split] = {}
     for group in order:
-        name = min(wanted, key=lambda one: (sizes[one[0]] + len(group)) / one[1])[0]
+        name = min(wanted, key=lambda split: (sizes[split[0]] + len(group)) / split[1])[0]
         sizes[name] += len(group)
         splits.update(dict.fromkeys(group, name))
     for name, share in wanted:
@@ -164,7 +164,10 @@ def _divided(groups: Sequence[list[str]], seed: int, shares: Shares, what: str) 
 
 
 def _without_leaks(dataset: Dataset, *, passages: bool) -> Dataset:
-    """Without the weak judgements of a query text in dev or test, and with `passages` of a document good for one."""
+    """Leave out the weak judgements of a query text in dev or test.
+
+    With `passages`, those of a document that is good there are left out, too.
+    """
     queries, documents = set[str](), set[str]()
     for query, name in dataset.splits.items():
         if name != "train":

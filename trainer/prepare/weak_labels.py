@@ -1,8 +1,8 @@
-"""Pairs of query and document that nobody judged, made out of a corpus alone; to train on, never to test on.
+"""Weak labels: pairs of query and document that nobody judged, made from a corpus alone. They train and never test.
 
 A title asks for its text, a heading for the document that it stands in, and a span of words for where it was cut from
-(Contriever, Izacard et al. 2022, takes two spans of one text; here the other is the whole document, as it will be
-found). A pair whose document the model does not find at all is likely to ask for nothing, so `consistent` leaves it out
+(Contriever, Izacard et al. 2022, takes two spans of one text; here the other is the whole document, as a search returns
+it). A pair whose document the model does not rank is likely to ask for nothing, so `consistent` leaves it out
 (Promptagator, Dai et al. 2022).
 """
 
@@ -19,11 +19,11 @@ from trainer.data.dataset import Dataset, Document, Judgement
 from trainer.data.texts import normalised
 
 _HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
-# Words of a title, heading or crop; of fewer nobody could tell what is asked for.
+# Words of a title, heading or crop; nobody could tell what fewer words ask for.
 _LEAST_WORDS = 2
 _LEAST_CROP = 4
 _LARGEST_CROP = 32
-# Contriever's spans: from this to that part of the text.
+# Contriever's spans: the least and the largest part of the text.
 _CROP_SHARES = (0.05, 0.5)
 
 
@@ -34,11 +34,11 @@ def generate(corpus: Mapping[str, Document], seed: int) -> Dataset:
     """
     collected = Collected()
     collected.corpus.update(corpus)
-    names = {key: [*_names(document)] for key, document in sorted(corpus.items())}
-    uses = Counter(normalised(name) for found in names.values() for name in dict.fromkeys(found))
+    titles = {key: [*_titles(document)] for key, document in sorted(corpus.items())}
+    uses = Counter(normalised(name) for names in titles.values() for name in dict.fromkeys(names))
     for key, document in sorted(corpus.items()):
-        crop = _crop(document.text, random.Random(f"{seed} {key}"))  # noqa: S311  (it has to repeat)
-        for query in [*(name for name in names[key] if uses[normalised(name)] == 1), *crop]:
+        crop = _crop(document.text, random.Random(f"{seed} {key}"))  # noqa: S311 (it has to repeat)
+        for query in [*(name for name in titles[key] if uses[normalised(name)] == 1), *crop]:
             judgement = Judgement(collected.query(query), key, good=True, weak=True)
             if not collected.knows(judgement):
                 collected.judge(judgement)
@@ -52,23 +52,23 @@ def consistent(model: SentenceTransformer, dataset: Dataset, k: int, *, quiet: b
         return dataset
     ids = sorted(dataset.corpus)
     texts = [dataset.queries[query] for query in queries]
-    ranked = util.semantic_search(
+    rankings = util.semantic_search(
         model.encode_query(texts, convert_to_tensor=True, show_progress_bar=not quiet),
         model.encode_document(dataset.passages(ids), convert_to_tensor=True, show_progress_bar=not quiet),
         top_k=k,
     )
-    found = {query: {ids[int(hit["corpus_id"])] for hit in hits} for query, hits in zip(queries, ranked, strict=True)}
+    first = {query: {ids[int(hit["corpus_id"])] for hit in hits} for query, hits in zip(queries, rankings, strict=True)}
     kept = tuple(
         judgement
         for judgement in dataset.judgements
-        if not judgement.weak or not judgement.good or judgement.document in found[judgement.query]
+        if not judgement.weak or not judgement.good or judgement.document in first[judgement.query]
     )
     dropped = {judgement.query for judgement in dataset.judgements} - {judgement.query for judgement in kept}
     left = {query: text for query, text in dataset.queries.items() if query not in dropped}
     return replace(dataset, queries=left, judgements=kept)
 
 
-def _names(document: Document) -> Iterator[str]:
+def _titles(document: Document) -> Iterator[str]:
     """The title and the headings that are more than a word."""
     for name in [document.title, *_HEADING.findall(document.text)]:
         if len(name.split()) >= _LEAST_WORDS:

@@ -1,1 +1,1 @@
-"""Whether the tuned model is better: both models on the same queries, a report, and a verdict."""
+"""Proof that the tuned model is better: both models rank the same queries, a report compares them, a gate judges."""

@@ -4,14 +4,15 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from trainer.prove.evaluation import NDCG, Report
+from trainer.prove.metrics import NDCG
 from trainer.prove.reduction import MOST
+from trainer.prove.report.model import Report
 
 Outcome = Literal["PROMOTE", "HOLD", "REJECT", "INSUFFICIENT"]
 
 
 class Thresholds(BaseModel):
-    """What is asked of a tuned model; a field's description is the help of its flag."""
+    """Demands on a tuned model. A field's description is the help of its flag."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -25,7 +26,7 @@ class Thresholds(BaseModel):
 
 
 class Rule(BaseModel):
-    """One rule and how it came out; None: it could not be checked."""
+    """One rule and how it came out; `passed` is None where it could not be checked."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -53,18 +54,30 @@ class Verdict(BaseModel):
 
 
 def judge(report: Report, thresholds: Thresholds) -> Verdict:
-    """Apply every rule. Harm is a gain whose whole interval is below 0, forgetting, or a package of another model."""
+    """Apply every rule.
+
+    The verdict is REJECT for a gain whose whole interval is below 0, for forgetting, and for a package that gives other
+    vectors than the model.
+    """
+    remembers, faithful = _general(report, thresholds), _package(report)
+    rules = [*_gains(report, thresholds), remembers, _wins(report, thresholds), faithful]
+    if report.test_queries < thresholds.min_queries:
+        return Verdict(outcome="INSUFFICIENT", rules=rules)
+    if report.differences[NDCG].high < 0 or remembers.passed is False or faithful.passed is False:
+        return Verdict(outcome="REJECT", rules=rules)
+    required = [rule for rule in rules if rule is not remembers]
+    return Verdict(outcome="PROMOTE" if all(rule.passed for rule in required) else "HOLD", rules=rules)
+
+
+def _gains(report: Report, thresholds: Thresholds) -> list[Rule]:
+    """The rules on the test queries: are they enough, is the gain large and sure enough, is recall kept."""
     gain = report.differences[NDCG]
-    place = thresholds.serving_k - 1
-    recall_loss = report.recall_by_k["base"][place] - report.recall_by_k["tuned"][place]
-    net = report.wins - report.losses
-    enough = report.test_queries >= thresholds.min_queries
-    remembers = _general(report, thresholds)
-    faithful = report.package_faithful
-    rules = [
+    served = thresholds.serving_k
+    recall_loss = report.recall_by_k["base"][served - 1] - report.recall_by_k["tuned"][served - 1]
+    return [
         Rule(
             name="queries",
-            passed=enough,
+            passed=report.test_queries >= thresholds.min_queries,
             reason=f"{report.test_queries} test queries, at least {thresholds.min_queries} are asked for",
         ),
         Rule(
@@ -80,28 +93,9 @@ def judge(report: Report, thresholds: Thresholds) -> Verdict:
         Rule(
             name="recall",
             passed=recall_loss <= thresholds.max_recall_loss,
-            reason=f"recall@{thresholds.serving_k} {-recall_loss:+.4f}, it may lose {thresholds.max_recall_loss:.4f}",
-        ),
-        remembers,
-        Rule(
-            name="wins",
-            passed=net >= thresholds.min_net_wins,
-            reason=f"{report.wins} queries better, {report.losses} worse; {thresholds.min_net_wins} more are asked for",
-        ),
-        Rule(
-            name="package",
-            passed=faithful,
-            reason="the package was not loaded and compared: run does that, evaluate does not"
-            if faithful is None
-            else f"the package, loaded again, gives {'the same' if faithful else 'OTHER'} vectors",
+            reason=f"recall@{served} {-recall_loss:+.4f}, it may lose {thresholds.max_recall_loss:.4f}",
         ),
     ]
-    if not enough:
-        return Verdict(outcome="INSUFFICIENT", rules=rules)
-    if gain.high < 0 or remembers.passed is False or faithful is False:
-        return Verdict(outcome="REJECT", rules=rules)
-    asked = [rule for rule in rules if rule.name != "general"]
-    return Verdict(outcome="PROMOTE" if all(rule.passed for rule in asked) else "HOLD", rules=rules)
 
 
 def _general(report: Report, thresholds: Thresholds) -> Rule:
@@ -115,3 +109,20 @@ def _general(report: Report, thresholds: Thresholds) -> Rule:
         passed=loss <= thresholds.max_general_loss,
         reason=f"general set {-loss:+.4f}, it may lose {thresholds.max_general_loss:.4f}",
     )
+
+
+def _wins(report: Report, thresholds: Thresholds) -> Rule:
+    return Rule(
+        name="wins",
+        passed=report.wins - report.losses >= thresholds.min_net_wins,
+        reason=f"{report.wins} queries better, {report.losses} worse; {thresholds.min_net_wins} more are asked for",
+    )
+
+
+def _package(report: Report) -> Rule:
+    faithful = report.package_faithful
+    if faithful is None:
+        reason = "the package was not loaded and compared: run does that, evaluate does not"
+    else:
+        reason = f"the package, loaded again, gives {'the same' if faithful else 'OTHER'} vectors"
+    return Rule(name="package", passed=faithful, reason=reason)

@@ -1,6 +1,6 @@
-"""What a model finds for the queries of a split, out of the whole corpus.
+"""The ranking of the whole corpus for each query.
 
-Among the documents of the split alone every model looks good, so nothing here can be asked for less than the corpus.
+Among the documents of a split alone every model looks good, so nothing here ranks less than the corpus.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,20 +22,21 @@ _CHUNK = 64
 
 
 @dataclass(frozen=True)
-class Ranked:
-    """`found` has the first `DEPTH` documents of each query, best first; `ranks` that of each judged one, from 1."""
+class Rankings:
+    """`top` has the first `DEPTH` documents of each query, best first; `ranks` has the rank of each judged document,
+    from 1."""
 
-    found: Mapping[str, Sequence[str]]
+    top: Mapping[str, Sequence[str]]
     ranks: Mapping[str, Mapping[str, int]]
 
     def best(self, query: str, documents: set[str]) -> int:
-        """Rank of the first of `documents`, which were judged for the query."""
+        """The rank of the first of `documents`, which were judged for the query."""
         return min(self.ranks[query][document] for document in documents)
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """Unit vectors (n, dimensions) of queries and of all documents, in the order of their ids."""
+    """Unit vectors (n, dimensions) of the queries, in their order, and of all documents, in the order of their ids."""
 
     queries: Vectors
     documents: Vectors
@@ -44,46 +45,47 @@ class Embedded:
 def embed(model: SentenceTransformer, dataset: Dataset, queries: Sequence[str], *, quiet: bool) -> Embedded:
     """Embed as the service does: with the model's own prompts, routes and length."""
     bar = not quiet
-    asked = [dataset.queries[query] for query in queries]
+    texts = [dataset.queries[query] for query in queries]
     corpus = dataset.passages(sorted(dataset.corpus))
     return Embedded(
-        np.asarray(model.encode_query(asked, normalize_embeddings=True, show_progress_bar=bar), np.float32),
+        np.asarray(model.encode_query(texts, normalize_embeddings=True, show_progress_bar=bar), np.float32),
         np.asarray(model.encode_document(corpus, normalize_embeddings=True, show_progress_bar=bar), np.float32),
     )
 
 
 def by_cosine(
     embedded: Embedded, dataset: Dataset, queries: Sequence[str], *, coverages: Vectors | None = None
-) -> Ranked:
-    """Rank the whole corpus for each of `queries`, whose vectors are in their order.
+) -> Rankings:
+    """Rank the corpus for each of `queries`, whose vectors are in their order, by cosine.
 
-    With `coverages` (queries, documents) as the service's mode `hybrid` does by default, by cosine and words together.
+    With `coverages` (queries, documents), cosine and words count together, with the weights that the service's mode
+    `hybrid` has by default.
     """
     weights = WEIGHTS["score"]
-    found: dict[str, Sequence[str]] = {}
+    top: dict[str, Sequence[str]] = {}
     ranks: dict[str, Mapping[str, int]] = {}
     for start in range(0, len(queries), _CHUNK):
         scores = embedded.queries[start : start + _CHUNK] @ embedded.documents.T
         if coverages is not None:
             scores = weights.dense * scores + weights.keyword * coverages[start : start + _CHUNK]
         part = by_scores(scores, dataset, queries[start : start + _CHUNK])
-        found |= part.found
+        top |= part.top
         ranks |= part.ranks
-    return Ranked(found, ranks)
+    return Rankings(top, ranks)
 
 
-def by_scores(scores: NDArray[np.floating], dataset: Dataset, queries: Sequence[str]) -> Ranked:
-    """Rank by `scores` (queries, all documents by id): the highest first, equals in the order of their ids."""
+def by_scores(scores: NDArray[np.floating], dataset: Dataset, queries: Sequence[str]) -> Rankings:
+    """Rank by `scores` (queries, all documents by id): the highest first, equal ones in the order of their ids."""
     ids = sorted(dataset.corpus)
-    places = {document: place for place, document in enumerate(ids)}
+    column_of = {document: column for column, document in enumerate(ids)}
     good, bad = dataset.good(), dataset.bad()
-    found: dict[str, list[str]] = {}
+    top: dict[str, list[str]] = {}
     ranks: dict[str, dict[str, int]] = {}
     for query, row in zip(queries, scores, strict=True):
         order = np.argsort(-row, kind="stable")
         rank = np.empty(len(ids), np.int64)
         rank[order] = np.arange(1, len(ids) + 1)
-        found[query] = [ids[place] for place in order[:DEPTH]]
+        top[query] = [ids[column] for column in order[:DEPTH]]
         judged = good.get(query, set()) | bad.get(query, set())
-        ranks[query] = {document: int(rank[places[document]]) for document in sorted(judged)}
-    return Ranked(found, ranks)
+        ranks[query] = {document: int(rank[column_of[document]]) for document in sorted(judged)}
+    return Rankings(top, ranks)

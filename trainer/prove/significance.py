@@ -1,6 +1,6 @@
 """Whether a difference between two models on the same queries is more than chance.
 
-Queries with an answer in common are not independent, so clusters of them are flipped and resampled as wholes.
+Queries with an answer in common depend on each other, so a cluster of them is flipped and resampled as a whole.
 """
 
 from itertools import product
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Clusters = NDArray[np.int64]
+Marks = NDArray[np.bool_]
 
 _ROUNDS = 10_000
 # Clusters up to which all 2^n sign patterns are tried.
@@ -17,14 +18,14 @@ _EXACT = 12
 # Two-sided 5% and a power of 80%: 1.960 + 0.842.
 _DETECTABLE = 2.802
 _LEVEL = (2.5, 97.5)
-# What adding in another order may change.
+# Adding in another order may change a sum by this much.
 _ROUNDING = 1e-12
 
 
 def p_value(differences: Floats, clusters: Clusters, seed: int) -> float:
     """Two-sided p of the paired randomisation test on the mean of `differences` (n); `clusters` (n) flip as wholes.
 
-    Fisher's test as Smucker, Allan and Carterette (2007) recommend it; exact for up to 12 clusters.
+    Smucker, Allan and Carterette (2007) recommend this test of Fisher's. It is exact for up to 12 clusters.
     """
     sums, _ = _by_cluster(differences, clusters)
     if len(sums) <= _EXACT:
@@ -49,7 +50,8 @@ def interval(values: Floats, clusters: Clusters, seed: int) -> tuple[float, floa
 def detectable(differences: Floats, clusters: Clusters) -> float | None:
     """The smallest mean difference that this many queries would show in four of five tries, at p below 0.05.
 
-    2.802 standard errors of the mean, by the sandwich over clusters (Liang and Zeger 1986). None with a single cluster.
+    It is 2.802 standard errors of the mean, by the sandwich over clusters (Liang and Zeger 1986); None for a single
+    cluster.
     """
     sums, sizes = _by_cluster(differences, clusters)
     count = len(sums)
@@ -62,5 +64,5 @@ def detectable(differences: Floats, clusters: Clusters) -> float | None:
 
 def _by_cluster(values: Floats, clusters: Clusters) -> tuple[Floats, Floats]:
     """Sum and size of every cluster."""
-    _, places = np.unique(clusters, return_inverse=True)
-    return np.bincount(places, weights=values).astype(np.float64), np.bincount(places).astype(np.float64)
+    _, numbers = np.unique(clusters, return_inverse=True)
+    return np.bincount(numbers, weights=values).astype(np.float64), np.bincount(numbers).astype(np.float64)

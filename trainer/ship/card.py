@@ -1,28 +1,14 @@
 """The model card of a package: what it is, what it was made of in numbers, how it did. No row of anybody's data."""
 
-from service.checkpoints.checkpoint import MANIFEST, Checkpoint
-from trainer.data.dataset import SPLITS, Dataset
-from trainer.prove.evaluation import Report
-from trainer.prove.gate import Verdict
+from service.checkpoints.checkpoint import MANIFEST
+from trainer.ship.provenance import Provenance
 
 
-def write(
-    name: str,
-    base: Checkpoint,
-    dataset: Dataset,
-    report: Report,
-    verdict: Verdict,
-    *,
-    loss: str,
-    alpha: float,
-    anew: bool,
-) -> str:
-    """The card as Markdown, with the front matter that Hugging Face reads.
-
-    `anew` says that a service has to embed its documents again when it goes over from the base to this.
-    """
-    queries = {split: len(dataset.good(split)) for split in SPLITS}
-    reload = "embeds all documents again" if anew else "keeps its documents' vectors"
+def write(name: str, provenance: Provenance, *, loss: str, alpha: float) -> str:
+    """The card as Markdown, with the front matter that Hugging Face reads; `alpha` is the share of tuned weights."""
+    dataset, report, verdict = provenance.dataset, provenance.report, provenance.verdict
+    queries = provenance.queries()
+    reload = "embeds all documents again" if provenance.reembeds else "keeps its documents' vectors"
     return f"""---
 library_name: sentence-transformers
 pipeline_tag: sentence-similarity
@@ -31,7 +17,7 @@ tags: [sentence-transformers, sentence-similarity, feature-extraction]
 
 # {name}
 
-{base.id}, tuned on {queries["train"]} queries with {len(dataset.judgements)} judgements over
+{provenance.base.id}, tuned on {queries["train"]} queries with {len(dataset.judgements)} judgements over
 {len(dataset.corpus)} documents. Loss {loss}, {alpha:.0%} of the tuned weights. Verdict: **{verdict.outcome}**.
 
 {report.table(enough=verdict.outcome != "INSUFFICIENT")}

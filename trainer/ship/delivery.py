@@ -1,5 +1,8 @@
-"""What a running service gets of the trainer: a package (by name where the service sees its folder, else sent as a zip)
-and the reload, and the judgements by which it judges every reload."""
+"""Packages and judgements on their way into a running service.
+
+A package is named where the service sees its folder, and sent as a zip where it does not. The service judges every
+reload by the judgements.
+"""
 
 import sys
 import tempfile
@@ -19,7 +22,7 @@ _TIMEOUT_SECONDS = 120
 
 
 class NotTaken(TrainerError):
-    """The service did not take what it was sent; what it answered before it answers still."""
+    """The service refused what it was sent; it answers as before."""
 
 
 def reload(url: str, identity: str, folder: Path, *, key: str | None, quiet: bool) -> dict[str, Any]:
@@ -30,11 +33,11 @@ def reload(url: str, identity: str, folder: Path, *, key: str | None, quiet: boo
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
         with httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_SECONDS) as client:
-            asked = client.post("/admin/reload", json={"model": identity})
-            if asked.status_code == httpx.codes.NOT_FOUND:
+            reply = client.post("/admin/reload", json={"model": identity})
+            if reply.status_code == httpx.codes.NOT_FOUND:
                 _send(client, folder)
-                asked = client.post("/admin/reload", json={"model": identity})
-            return _wait(client, _accepted(asked), quiet=quiet)
+                reply = client.post("/admin/reload", json={"model": identity})
+            return _wait(client, _accepted(reply), quiet=quiet)
     except httpx.HTTPError as error:
         raise NotTaken(f"{url} did not answer ({error}): start the service, and reload {identity} there") from error
 
@@ -44,8 +47,8 @@ def judge_by(
 ) -> dict[str, int]:
     """Have the service at `url` judge its reloads by the queries of `split`, whose documents it knows by the same ids.
 
-    They replace those that it had for that collection. Returns the service's counts of what it has now and what has
-    changed; raises NotTaken, also where the collection is not there or has none of the documents.
+    They replace the judgements that it had for that collection. Returns the service's counts: what it has now, and what
+    changed. Raises NotTaken, also if the collection is not there or has none of the documents.
     """
     judgements = [
         {
@@ -88,12 +91,12 @@ def _wait(client: httpx.Client, job: dict[str, Any], *, quiet: bool) -> dict[str
     return job
 
 
-def _accepted(answer: httpx.Response) -> dict[str, Any]:
-    if answer.is_error:
+def _accepted(reply: httpx.Response) -> dict[str, Any]:
+    if reply.is_error:
         try:
-            reason = answer.json()["error"]["message"]
+            reason = reply.json()["error"]["message"]
         except (ValueError, KeyError, TypeError):
-            reason = answer.text[:200]
-        raise NotTaken(f"{answer.request.url} answered {answer.status_code}: {reason}")
-    found: dict[str, Any] = answer.json()
-    return found
+            reason = reply.text[:200]
+        raise NotTaken(f"{reply.request.url} answered {reply.status_code}: {reason}")
+    content: dict[str, Any] = reply.json()
+    return content

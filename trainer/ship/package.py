@@ -18,10 +18,10 @@ from sentence_transformers import SentenceTransformer
 from service.checkpoints import checkpoint
 from service.checkpoints.checkpoint import FILE_KINDS, MANIFEST, MIN_CANARY_COSINE, Canary, Checkpoint, Manifest, Sign
 from service.checkpoints.signature import KeyUnusable, Signer
-from trainer import base_model as bases
+from trainer import base_model
 from trainer.errors import BadData
 
-# Of everyday words, so that no package shows what its owner's users ask.
+# Everyday words, so that no package shows what its owner's users ask.
 _CANARIES = (
     "How do I reset my password?",
     "The parcel was returned to the sender after three attempts to deliver it.",
@@ -33,14 +33,15 @@ _LIBRARIES = ("sentence-transformers", "transformers", "torch", "tokenizers", "n
 _TOLERANCE = 1e-5
 # The earliest date that a zip can name.
 _NO_DATE = (1980, 1, 1, 0, 0, 0)
-_OWN = (MANIFEST, "modules.json", "config_sentence_transformers.json")
+# Files of the saved model that describe it as a whole; the base's do not fit.
+_DESCRIBING = (MANIFEST, "modules.json", "config_sentence_transformers.json")
 
 
 def save(model: SentenceTransformer, folder: Path, base: Checkpoint, *, same_documents: bool) -> Checkpoint:
     """Write the model's files into the new `folder`.
 
-    `same_documents` says that the document side is the base's: then its files are the base's, byte for byte, so
-    that the document fingerprint is the same and the service embeds no document again. Raises BadData if it is not.
+    `same_documents` says that the document side is the base's. Its files are then the base's, byte for byte, so that
+    the document fingerprint is the same and the service embeds no document again. Raises BadData if it is another.
     """
     model.save_pretrained(str(folder), create_model_card=False)
     if same_documents:
@@ -56,7 +57,7 @@ def save(model: SentenceTransformer, folder: Path, base: Checkpoint, *, same_doc
 
 def faithful(model: SentenceTransformer, folder: Path, texts: Sequence[str]) -> bool:
     """Whether the model in `folder` gives `texts` the vectors of `model`, as queries and as documents."""
-    loaded = bases.load_folder(folder, str(model.device))
+    loaded = base_model.load_folder(folder, str(model.device))
     return all(
         np.allclose(encode(texts), same(texts), atol=_TOLERANCE)
         for encode, same in (
@@ -67,9 +68,9 @@ def faithful(model: SentenceTransformer, folder: Path, texts: Sequence[str]) -> 
 
 
 def complete(folder: Path, name: str, lineage: Mapping[str, JsonValue], card: str, sign: Sign = dict) -> Checkpoint:
-    """Add the model card and the manifest, signed by `sign`, and return the checkpoint that `folder` now is."""
+    """Add the model card and the manifest, signed by `sign`, to `folder`, and read it as a checkpoint."""
     (folder / "README.md").write_text(card, encoding="utf-8")
-    model = bases.load_folder(folder, "cpu")
+    model = base_model.load_folder(folder, "cpu")
     canaries = [
         Canary(text=text, side=side, vector=encode(text, normalize_embeddings=True).tolist())
         for text in _CANARIES
@@ -90,7 +91,7 @@ def complete(folder: Path, name: str, lineage: Mapping[str, JsonValue], card: st
 
 
 def publish(folder: Path, target: Path) -> None:
-    """Move the complete `folder` to `target`, replacing what is there; at no time is a part of it there."""
+    """Copy the complete `folder` to `target` and replace what is there; `target` never holds a part of it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     incoming, outgoing = (target.with_name(f".{target.name}.{state}") for state in ("incoming", "outgoing"))
     for rest in (incoming, outgoing):
@@ -105,7 +106,7 @@ def publish(folder: Path, target: Path) -> None:
 
 
 def pack(folder: Path, archive: Path) -> None:
-    """The checkpoint in `folder` as a zip; equal folders give equal zips."""
+    """Write the checkpoint in `folder` as a zip; equal folders give equal zips."""
     partial = archive.with_name(f".{archive.name}.incoming")
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as target:
         for path in sorted(folder.rglob("*")):
@@ -118,7 +119,7 @@ def pack(folder: Path, archive: Path) -> None:
 
 
 def signer(key: Path | None) -> Sign:
-    """Signs with the private key in that file, or not at all; raises BadData if it is none."""
+    """A signature by the private key in that file; None signs nothing. Raises BadData if the file holds no key."""
     if key is None:
         return dict
     try:
@@ -128,13 +129,13 @@ def signer(key: Path | None) -> Sign:
 
 
 def outcome(source: Checkpoint) -> str | None:
-    """What the gate said of a model, by the manifest that a run has written; None: it has judged none."""
+    """The gate's verdict on a model, by the manifest that a run has written; None if no gate has judged it."""
     verdict = source.manifest.lineage.get("verdict") if source.manifest else None
     return str(verdict.get("outcome")) if isinstance(verdict, dict) else None
 
 
 def repackage(source: Checkpoint, name: str, folder: Path, sign: Sign = dict) -> Checkpoint:
-    """Publish any model folder as `folder`/`name` with a manifest; what an earlier manifest said of it is kept."""
+    """Publish any model folder as `folder`/`name` with a manifest, which keeps the lineage of an earlier one."""
     lineage = source.manifest.lineage if source.manifest else {}
     with tempfile.TemporaryDirectory(prefix="instar-package-") as temporary:
         made = Path(temporary) / name
@@ -150,35 +151,35 @@ def repackage(source: Checkpoint, name: str, folder: Path, sign: Sign = dict) ->
 def verify(path: str) -> Checkpoint:
     """Check the package as the service would: file hashes, kinds, and the canaries' vectors.
 
-    Raises BadData with what is wrong.
+    Raises BadData that names what is wrong.
     """
-    with bases.found(path) as read:
-        if read.manifest is None:
+    with base_model.open(path) as source:
+        if source.manifest is None:
             raise BadData(f"{path} has no {MANIFEST}, so nothing can be compared: make a package of it with package")
-        model = bases.load(read, "cpu")
-        for canary in read.manifest.canaries:
+        model = base_model.load(source, "cpu")
+        for canary in source.manifest.canaries:
             encode = model.encode_query if canary.side == "query" else model.encode_document
             if float(encode(canary.text, normalize_embeddings=True) @ canary.vector) < MIN_CANARY_COSINE:
                 raise BadData(
                     f"{path} gives {canary.text[:40]!r} another vector than the manifest says: use the library"
-                    f" versions that it names ({json.dumps(read.manifest.lineage.get('libraries'))})"
+                    f" versions that it names ({json.dumps(source.manifest.lineage.get('libraries'))})"
                 )
-        return read
+        return source
 
 
 def _restore(folder: Path, base: Checkpoint) -> None:
-    """Put the base's own files in the place of those that were saved anew for the modules they share.
+    """Replace the saved files of the modules that the model shares with its base by the base's own files.
 
-    The last of them went into the router's document route.
+    The last of these modules went into the router's document route.
     """
     last = json.loads((base.folder / "modules.json").read_text(encoding="utf-8"))[-1]["path"]
     (route,) = folder.glob("*_Router/document_0_*")
     shutil.rmtree(route)
     for path in folder.iterdir():
-        if path.is_file() and path.name not in _OWN:
+        if path.is_file() and path.name not in _DESCRIBING:
             path.unlink()
     for name in base.files:
-        if name in _OWN or name.endswith(".md"):
+        if name in _DESCRIBING or name.endswith(".md"):
             continue
         within = Path(name).is_relative_to(last) if last else False
         target = route / Path(name).relative_to(last) if within else folder / name
@@ -187,8 +188,8 @@ def _restore(folder: Path, base: Checkpoint) -> None:
 
 
 def _pooling(folder: Path) -> JsonValue:
-    """What the Pooling module's own configuration says."""
+    """The configuration of the Pooling module, or None."""
     for path in sorted(folder.rglob("*Pooling*/config.json")):
-        found: JsonValue = json.loads(path.read_text(encoding="utf-8"))
-        return found
+        configuration: JsonValue = json.loads(path.read_text(encoding="utf-8"))
+        return configuration
     return None

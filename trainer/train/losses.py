@@ -1,6 +1,6 @@
-"""The losses by name: which rows each reads, how it is built, and which one suits the data.
+"""The losses by name: the rows that each reads, how it is built, and the one that suits the data.
 
-All but one are those of sentence-transformers, with the settings that make sense on vectors of unit length.
+All but one come from sentence-transformers, with settings that make sense on vectors of unit length.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ RowKind = Literal["tuples", "triplets", "pairs"]
 _ROWS: dict[LossName, RowKind] = {
     "multiple-negatives": "tuples",
     "cached-multiple-negatives": "tuples",
-    # The guide looks at one negative for each row.
+    # The guide judges one negative for each row.
     "gist": "triplets",
     "triplet": "triplets",
     "online-contrastive": "pairs",
@@ -30,7 +30,7 @@ _ROWS: dict[LossName, RowKind] = {
     "cosine": "pairs",
 }
 
-# Cosine distances lie in [0, 2]: the 5 of TripletLoss's default can never be reached.
+# Cosine distances lie in [0, 2]: TripletLoss's default of 5 can never be reached.
 _TRIPLET_MARGIN = 0.2
 _CONTRASTIVE_MARGIN = 0.5
 # Rows in memory at a time with a cached loss.
@@ -38,7 +38,7 @@ _CACHED_ROWS = 16
 
 
 def choose(name: LossName, dataset: Dataset) -> tuple[LossName, str]:
-    """The loss to train with and the reason, in a sentence; raises BadData where nothing can be learnt."""
+    """The loss to train with, and the reason in a sentence. Raises BadData where nothing can be learnt."""
     good, bad = dataset.good("train"), dataset.bad("train")
     if not good:
         raise BadData(
@@ -62,7 +62,7 @@ def rows_of(name: LossName) -> RowKind:
 def build(
     name: LossName, model: SentenceTransformer, guide: SentenceTransformer | None, matryoshka: Sequence[int]
 ) -> nn.Module:
-    """The loss by its name; `guide` is the base model, which `gist` alone needs.
+    """Build the loss of that name; `guide` is the base model, which `gist` alone needs.
 
     Raises BadData if a Matryoshka dimension is larger than the model's.
     """
@@ -100,17 +100,17 @@ def _build(name: LossName, model: SentenceTransformer, guide: SentenceTransforme
 
 
 def cosine(left: Tensor, right: Tensor) -> Tensor:
-    """Cosines (n, m) of the rows of two matrices, in fp32: bf16 has 8 bits, and they are multiplied by 20."""
+    """Cosines (n, m) of the rows of two matrices, in fp32: the loss multiplies them by 20, and bf16 has 8 bits."""
     with torch.autocast(left.device.type, enabled=False):
         unit = [nn.functional.normalize(vectors.float(), dim=-1) for vectors in (left, right)]
         return unit[0] @ unit[1].T
 
 
 class OnlineContrastive(losses.OnlineContrastiveLoss):
-    """OnlineContrastiveLoss as a mean over the batch, and where it finds no hard pair, ContrastiveLoss.
+    """OnlineContrastiveLoss as a mean over the batch, and ContrastiveLoss where a batch has no hard pair.
 
-    As it is, it sums, so that a batch eight times as large is a loss eight times as large; and it is 0 as soon as the
-    pairs of a batch are separated at all, even far inside the margin.
+    The original sums, so that a batch eight times as large gives a loss eight times as large. And it is 0 as soon as
+    the pairs of a batch are separated at all, even far inside the margin.
     """
 
     def __init__(self, model: SentenceTransformer) -> None:
@@ -118,7 +118,7 @@ class OnlineContrastive(losses.OnlineContrastiveLoss):
         self._every_pair = losses.ContrastiveLoss(model, margin=_CONTRASTIVE_MARGIN)
 
     def compute_loss_from_embeddings(self, embeddings: list[Tensor], labels: Tensor) -> Tensor:
-        """Mean loss of a batch: `embeddings` two matrices (n, dimensions), `labels` n times 0 or 1."""
+        """The mean loss of a batch: `embeddings` are two matrices (n, dimensions), `labels` (n) are 0 or 1."""
         hard: Tensor = super().compute_loss_from_embeddings(embeddings, labels)
         if hard > 0:
             return hard / len(labels)

@@ -1,7 +1,7 @@
-"""Weights between the base and the tuned model: the share of tuned ones is chosen on dev, within what may be forgotten.
+"""Weights between the base and the tuned model: dev chooses the share of tuned ones, within what may be forgotten.
 
 Interpolation keeps more of what the base knew than tuning alone does (WiSE-FT, Wortsman et al. 2022; LM-Cocktail, Xiao
-et al. 2023), and because share 0 is the base itself, tuning that did harm is found out here.
+et al. 2023), and because share 0 is the base itself, tuning that did harm shows here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from trainer.errors import BadData
-from trainer.train.training import RankingEvaluator
+from trainer.train.ranking_evaluator import RankingEvaluator
 
 
 def interpolate(
@@ -35,21 +35,23 @@ def interpolate(
 
 @dataclass(frozen=True)
 class Share:
-    """The share of the tuned weights that was chosen, and nDCG@10 of those that were tried, on dev and on the general
-    set; of the latter as many as were needed."""
+    """The chosen share of the tuned weights, and nDCG@10 by the shares that were tried on dev and on the general set.
+
+    Shares are tried on the general set until one is good enough.
+    """
 
     alpha: float
     dev: Mapping[float, float]
     general: Mapping[float, float]
 
     def __str__(self) -> str:
-        told = f"nDCG@10 on dev by share of the tuned weights: {_listed(self.dev)}; "
+        sentence = f"nDCG@10 on dev by share of the tuned weights: {_listed(self.dev)}; "
         if self.general:
-            told += f"on the general set: {_listed(self.general)}; "
-        return f"{told}{self.alpha:g} is taken"
+            sentence += f"on the general set: {_listed(self.general)}; "
+        return f"{sentence}{self.alpha:g} is taken"
 
     def facts(self) -> dict[str, JsonValue]:
-        """For a manifest."""
+        """The share and all scores, as a manifest keeps them."""
         facts: dict[str, JsonValue] = {"alpha": self.alpha}
         for name, scores in (("dev", self.dev), ("general", self.general)):
             facts[f"{name}_ndcg10_by_alpha"] = {f"{alpha:g}": score for alpha, score in scores.items()}
@@ -66,29 +68,29 @@ def choose(
     general: RankingEvaluator | None,
     max_general_loss: float,
 ) -> Share:
-    """Leave in `model` the mix that ranks best on dev, of those that lose at most `max_general_loss` on the general
-    set; of equals the one nearest to the base.
+    """Leave in `model` the mix that ranks best on dev and loses at most `max_general_loss` on the general set.
 
-    If all lose more, the best on dev is taken, and the gate will reject it.
+    The share nearest to the base wins a tie. If every share loses more, the best on dev is taken, and the gate will
+    reject it.
     """
     scores: dict[float, float] = {}
     for alpha in sorted(set(alphas)):
         interpolate(model, base, tuned, alpha)
         scores[alpha] = dev.ndcg(model)
     order = sorted(scores, key=lambda alpha: (-scores[alpha], alpha))
-    best, kept = order[0], dict[float, float]()
+    best, remembered = order[0], dict[float, float]()
     if general is not None:
         interpolate(model, base, tuned, 0)
-        kept[0] = general.ndcg(model)
+        remembered[0] = general.ndcg(model)
         for alpha in order:
-            if alpha not in kept:
+            if alpha not in remembered:
                 interpolate(model, base, tuned, alpha)
-                kept[alpha] = general.ndcg(model)
-            if kept[0] - kept[alpha] <= max_general_loss:
+                remembered[alpha] = general.ndcg(model)
+            if remembered[0] - remembered[alpha] <= max_general_loss:
                 best = alpha
                 break
     interpolate(model, base, tuned, best)
-    return Share(best, scores, dict(sorted(kept.items())))
+    return Share(best, scores, dict(sorted(remembered.items())))
 
 
 def weights(model: SentenceTransformer) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""What learns: all weights, a query adapter, or LoRA matrices; and how the result becomes a plain model again."""
+"""The part of a model that learns (all weights, a query adapter, LoRA matrices), and the way back to a plain model."""
 
 import copy
 from typing import Any
@@ -17,7 +17,7 @@ _LORA_DROPOUT = 0.05
 
 
 def prepare(model: SentenceTransformer, mode: Mode, lora_rank: int) -> None:
-    """Make `model` ready to be trained in that mode, in place. Its vectors stay what they are.
+    """Make `model` ready to be trained in that mode, in place. Its vectors do not change.
 
     Raises BadData if the model does not allow it.
     """
@@ -31,7 +31,7 @@ def prepare(model: SentenceTransformer, mode: Mode, lora_rank: int) -> None:
 
 
 def finish(model: SentenceTransformer) -> None:
-    """Undo what was for training only: LoRA matrices are multiplied into the weights, nothing stays frozen."""
+    """Undo what served training alone: LoRA matrices are multiplied into the weights, nothing stays frozen."""
     transformer = model[0]
     inner = getattr(transformer, "model", None)
     if isinstance(inner, PeftModel):
@@ -45,28 +45,28 @@ def routes(model: SentenceTransformer) -> bool:
 
 
 def _add_adapter(model: SentenceTransformer) -> None:
-    """A linear layer on the query side that begins as the identity; documents pass what they passed before.
+    """Add a linear layer on the query side that begins as the identity; documents pass the same modules as before.
 
-    As an adapter on queries alone (LlamaIndex's linear adapter; Chroma's "Embedding Adapters", Sanketh and Troynikov
-    2024). The router stands in the place of the last module, so that a document passes exactly the same ones.
+    LlamaIndex's linear adapter and Chroma's "Embedding Adapters" (Sanketh and Troynikov 2024) adapt queries alone, too.
+    The router replaces the last module, so that a document passes exactly the modules of the base.
     """
     if routes(model):
         raise BadData("the base model has a router already: train it with --mode full, or give a model without one")
     model.requires_grad_(False)
-    place = len(model) - 1
-    last: Any = model[place]
+    end = len(model) - 1
+    last: Any = model[end]
     width = model.get_embedding_dimension()
     if not width:
         raise BadData("the base model does not say how many dimensions it has: give one with a Pooling module")
     adapter = Dense(width, width, bias=False, activation_function=nn.Identity(), init_weight=torch.eye(width))
-    own = copy.deepcopy(last)
-    query = [adapter, own] if isinstance(last, Normalize) else [own, adapter]
-    del model[place]
+    query_last = copy.deepcopy(last)
+    query = [adapter, query_last] if isinstance(last, Normalize) else [query_last, adapter]
+    del model[end]
     model.append(Router.for_query_document(query_modules=query, document_modules=[last]))
 
 
 def _add_lora(model: SentenceTransformer, rank: int) -> None:
-    """Low-rank matrices beside every linear layer of the transformer (Hu et al. 2021)."""
+    """Add low-rank matrices beside every linear layer of the transformer (Hu et al. 2021)."""
     transformer = model[0]
     inner = getattr(transformer, "model", None)
     if not isinstance(inner, nn.Module):

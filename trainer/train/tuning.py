@@ -1,6 +1,6 @@
-"""From a base and judgements to tuned weights: claim the folder, mine, make rows, train. Resumable.
+"""From a base and judgements to tuned weights: claim the folder, mine, make rows, train. It can be resumed.
 
-The folder holds `run.json`, which says of what it is the run, `states/` to resume from, and at the end
+The folder holds `run.json`, which identifies the run's recipe, data and base, `states/` to resume from, and at the end
 `tuned.safetensors`.
 """
 
@@ -18,14 +18,16 @@ from sentence_transformers import SentenceTransformer
 from transformers import set_seed
 
 from service.checkpoints.checkpoint import Checkpoint
-from trainer import base_model as bases
+from trainer import base_model
 from trainer.data.dataset import SPLITS, Dataset
 from trainer.errors import BadData
 from trainer.prepare import mining, rows, splits
 from trainer.prepare.rows import Rows
 from trainer.progress import say
 from trainer.recipe import Recipe
-from trainer.train import losses, merging, modes, training
+from trainer.train import losses, merging, modes, plan, training
+from trainer.train.states import States
+from trainer.train.training import Material
 
 _TUNED = "tuned.safetensors"
 _RUN = "run.json"
@@ -35,7 +37,7 @@ _RUN = "run.json"
 class Tuned:
     """`model` has the modules of the result; `base` and `tuned` are its weights by name, before and after.
 
-    `decisions` says what was decided on the way, and why.
+    `decisions` records what was decided on the way, and why.
     """
 
     model: SentenceTransformer
@@ -59,20 +61,21 @@ def tune(base: Checkpoint, dataset: Dataset, recipe: Recipe, folder: Path, *, re
     model = _prepared(base, recipe)
     finished = folder / _TUNED
     if not (resume and finished.is_file()):
-        loss = losses.build(name, model, bases.load(base) if name == "gist" else None, recipe.matryoshka)
-        training.train(model, loss, made, dataset, recipe, folder / "states", resume=resume, quiet=quiet)
+        loss = losses.build(name, model, base_model.load(base) if name == "gist" else None, recipe.matryoshka)
+        states = States(folder / "states", resume)
+        training.train(model, loss, Material(made, dataset), recipe, states, quiet=quiet)
         modes.finish(model)
         partial = finished.with_suffix(".partial")
         save_file({key: tensor.contiguous() for key, tensor in merging.weights(model).items()}, partial)
         partial.replace(finished)
-        # They are three times as large as the weights, and no longer of use.
-        shutil.rmtree(folder / "states")
+        # The states are three times as large as the weights, and no longer of use.
+        shutil.rmtree(states.folder)
     else:
         modes.finish(model)
     before = _prepared(base, recipe)
     modes.finish(before)
     decisions: dict[str, JsonValue] = {"loss": name, "loss_because": why, "rows": len(made), "mined_negatives": mined}
-    decisions |= vars(training.plan(recipe, made, model.max_seq_length))
+    decisions |= vars(plan.decide(recipe, made, model.max_seq_length))
     return Tuned(model, merging.weights(before), load_file(finished, device=str(model.device)), decisions)
 
 
@@ -81,7 +84,7 @@ def _prepared(base: Checkpoint, recipe: Recipe) -> SentenceTransformer:
 
     Raises BadData if the recipe would change documents' vectors where they must stay.
     """
-    model = bases.load(base)
+    model = base_model.load(base)
     if recipe.mode == "query-adapter" and (recipe.document_prompt is not None or recipe.max_length is not None):
         raise BadData("a query adapter leaves documents as they are: leave out --document-prompt and --max-length")
     for side, prompt in (("query", recipe.query_prompt), ("document", recipe.document_prompt)):
@@ -89,7 +92,7 @@ def _prepared(base: Checkpoint, recipe: Recipe) -> SentenceTransformer:
             model.prompts[side] = prompt
     if recipe.max_length is not None:
         model.max_seq_length = recipe.max_length
-    # LoRA matrices begin at random.
+    # LoRA matrices begin with random numbers.
     set_seed(recipe.seed)
     modes.prepare(model, recipe.mode, recipe.lora_rank)
     return model
@@ -99,15 +102,18 @@ def _rows(base: Checkpoint, dataset: Dataset, recipe: Recipe, kind: losses.RowKi
     """Training rows of that kind, and how many hard negatives were mined for them."""
     components = splits.components(dataset)
     wanted = 1 if kind == "triplets" else recipe.negatives
-    found = mining.mine(bases.load(base), dataset, per_row=wanted, margin=recipe.margin) if recipe.mine else {}
-    mined = sum(map(len, found.values()))
+    mined = mining.mine(base_model.load(base), dataset, per_row=wanted, margin=recipe.margin) if recipe.mine else {}
+    count = sum(map(len, mined.values()))
     if kind == "pairs":
-        return rows.pairs(dataset, components, found, negatives=wanted), mined
-    return rows.tuples(dataset, components, found, negatives=wanted, seed=recipe.seed), mined
+        return rows.pairs(dataset, components, mined, negatives=wanted), count
+    return rows.tuples(dataset, components, mined, negatives=wanted, seed=recipe.seed), count
 
 
 def _claim(folder: Path, identity: dict[str, str], *, resume: bool) -> None:
-    """Claim `folder` for a run of this identity: an equal one is resumed or made anew, another one is kept."""
+    """Claim `folder` for a run of this identity.
+
+    `resume` needs a run of the same identity there. Without it an earlier run is removed; other files raise BadData.
+    """
     note = folder / _RUN
     former: Any = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else None
     if resume and former is None:

@@ -5,7 +5,7 @@ from math import log10
 
 from markupsafe import Markup, escape
 
-from trainer.prove.evaluation import Query
+from trainer.prove.report.model import Query
 
 _WIDTH, _HEIGHT = 560, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 16, 16, 44
@@ -31,7 +31,7 @@ def recall_by_k(curves: Mapping[str, Sequence[float]]) -> Markup:
 
 def ranks(queries: Sequence[Query]) -> Markup:
     """Rank of each query's first good document before and after, on logarithmic axes; below the line is better."""
-    most = max([10, *(rank for one in queries for rank in (one.good_before, one.good_after))])
+    most = max([10, *(rank for query in queries for rank in (query.good_before, query.good_after))])
     span = log10(most)
 
     def share(rank: int) -> float:
@@ -45,15 +45,15 @@ def ranks(queries: Sequence[Query]) -> Markup:
             _across(0), _up(0), _across(1), _up(1)
         )
     )
-    for one in queries:
+    for query in queries:
         parts.append(
             Markup('<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="4"><title>{}: {} to {}</title></circle>').format(
-                _way(one.good_before - one.good_after),
-                _across(share(one.good_before)),
-                _up(share(one.good_after)),
-                one.text,
-                one.good_before,
-                one.good_after,
+                _way(query.good_before - query.good_after),
+                _across(share(query.good_before)),
+                _up(share(query.good_after)),
+                query.text,
+                query.good_before,
+                query.good_after,
             )
         )
     parts.append(
@@ -61,17 +61,17 @@ def ranks(queries: Sequence[Query]) -> Markup:
     )
     parts.append(Markup('<text class="side" x="{}" y="{}">worse</text>').format(_across(0.02), _up(0.94)))
     parts.append(_axes("rank before", "rank after"))
-    better = sum(one.good_after < one.good_before for one in queries)
-    worse = sum(one.good_after > one.good_before for one in queries)
+    better = sum(query.good_after < query.good_before for query in queries)
+    worse = sum(query.good_after > query.good_before for query in queries)
     return _svg("Rank of the first good document, before and after", f"{better} nearer the top, {worse} further", parts)
 
 
 def changes(queries: Sequence[Query]) -> Markup:
     """Each query's change in nDCG@10 as a bar, largest loss to largest gain."""
-    found = sorted((one.ndcg_after - one.ndcg_before, one.text) for one in queries)
-    width = (_WIDTH - _LEFT - _RIGHT) / max(1, len(found))
+    by_change = sorted((query.ndcg_after - query.ndcg_before, query.text) for query in queries)
+    width = (_WIDTH - _LEFT - _RIGHT) / max(1, len(by_change))
     parts = [_rule(_up((tick + 2) / 4), f"{tick / 2:+.1f}" if tick else "0") for tick in range(-2, 3)]
-    for number, (change, text) in enumerate(found):
+    for number, (change, text) in enumerate(by_change):
         top, bottom = sorted((_up(0.5), _up((change + 1) / 2)))
         parts.append(
             Markup(
@@ -82,7 +82,7 @@ def changes(queries: Sequence[Query]) -> Markup:
             )
         )
     parts.append(_axes("queries, from the largest loss to the largest gain", "change of nDCG@10"))
-    wins, losses = sum(change > 0 for change, _ in found), sum(change < 0 for change, _ in found)
+    wins, losses = sum(change > 0 for change, _ in by_change), sum(change < 0 for change, _ in by_change)
     return _svg("Wins and losses", f"{wins} queries are better, {losses} worse", parts)
 
 
