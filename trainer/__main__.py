@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
 
     prepare()
     for name in ("transformers", "sentence_transformers"):
-        # Their notices are for whoever writes a model, and are taken for errors.
+        # These libraries log notices for authors of models, which users would take for errors.
         logging.getLogger(name).setLevel(logging.ERROR)
     as_json = "--json" in arguments
     try:

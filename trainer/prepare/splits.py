@@ -1,8 +1,8 @@
 """Splits: the queries that are trained on, that choose between models, and that test.
 
-Two queries are connected if they have the same text, or if the same text is good for both. With each component in one
-split, no answer to a test query was trained on. This is too strict where the corpus is fixed and only phrasings are
-new: there queries are divided by their text alone.
+Two queries are connected if they have the same text, or if the same text is good for both. If each component
+stays in one split, no answer to a test query was trained on. This is too strict where the corpus is fixed and only
+phrasings are new: there queries are divided by their text alone.
 """
 
 import random
@@ -166,7 +166,7 @@ def _divided(groups: Sequence[list[str]], seed: int, shares: Shares, what: str) 
 def _without_leaks(dataset: Dataset, *, passages: bool) -> Dataset:
     """Leave out the weak judgements of a query text in dev or test.
 
-    With `passages`, those of a document that is good there are left out, too.
+    `passages` leaves out those of a document that is good there, too.
     """
     queries, documents = set[str](), set[str]()
     for query, name in dataset.splits.items():

@@ -1,4 +1,4 @@
-"""Weak labels: pairs of query and document that nobody judged, made from a corpus alone. They train and never test.
+"""Weak labels: pairs of query and document that nobody judged, made from a corpus alone, never to test on.
 
 A title asks for its text, a heading for the document that it stands in, and a span of words for where it was cut from
 (Contriever, Izacard et al. 2022, takes two spans of one text; here the other is the whole document, as a search returns

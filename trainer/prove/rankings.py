@@ -23,8 +23,7 @@ _CHUNK = 64
 
 @dataclass(frozen=True)
 class Rankings:
-    """`top` has the first `DEPTH` documents of each query, best first; `ranks` has the rank of each judged document,
-    from 1."""
+    """`top` has the first `DEPTH` documents of each query, best first; `ranks` the rank of each judged one, from 1."""
 
     top: Mapping[str, Sequence[str]]
     ranks: Mapping[str, Mapping[str, int]]
@@ -58,8 +57,8 @@ def by_cosine(
 ) -> Rankings:
     """Rank the corpus for each of `queries`, whose vectors are in their order, by cosine.
 
-    With `coverages` (queries, documents), cosine and words count together, with the weights that the service's mode
-    `hybrid` has by default.
+    `coverages` (queries, documents) are added to the cosines, with the weights that the service's mode `hybrid` has by
+    default.
     """
     weights = WEIGHTS["score"]
     top: dict[str, Sequence[str]] = {}

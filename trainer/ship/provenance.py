@@ -1,4 +1,4 @@
-"""Where a package comes from, as its manifest and its model card tell it."""
+"""The provenance of a package, for its manifest and its model card."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a report holds, and how it reads as text."""
+"""The contents of a report, and its text."""
 
 from typing import Literal
 
