@@ -12,12 +12,15 @@ from typing import Any, get_args
 
 from benchmarks import machine
 from service import sample
-from trainer import base as bases
-from trainer import evaluation, splits, tuning
+from trainer import base_model
 from trainer.data import formats, inspection
 from trainer.data.dataset import Dataset
-from trainer.evaluation import NDCG
+from trainer.prepare import splits
+from trainer.prove import comparison
+from trainer.prove.comparison import Contender, Exam
+from trainer.prove.metrics import NDCG
 from trainer.recipe import LossName, Recipe
+from trainer.train import tuning
 
 RESULTS = Path(__file__).parent / "results" / "losses.json"
 LOSSES: list[LossName] = [name for name in get_args(LossName) if name != "auto"]
@@ -53,20 +56,14 @@ def main() -> None:
 def measure(data: Dataset, general: Dataset | None, loss: LossName, epochs: int) -> dict[str, Any]:
     """Figures of the test queries after training with that loss."""
     recipe = Recipe(loss=loss, epochs=epochs, negatives=1)
-    with bases.found(recipe.base) as base, tempfile.TemporaryDirectory() as folder:
+    with base_model.open(recipe.base) as base, tempfile.TemporaryDirectory() as folder:
         tuned = tuning.tune(base, data, recipe, Path(folder), resume=False, quiet=False)
         tuned.model.load_state_dict(dict(tuned.tuned))
-        report = evaluation.compare(
-            bases.load(base),
-            tuned.model,
-            data,
-            "test",
-            components=splits.components(data),
-            general=general,
+        report = comparison.compare(
+            Contender(base.id, base_model.load(base)),
+            Contender(loss, tuned.model),
+            Exam(data, "", general),
             seed=recipe.seed,
-            base_name=base.id,
-            tuned_name=loss,
-            split_note="",
             package_faithful=None,
             quiet=False,
         )

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
-from trainer.evaluation import Report
-from trainer.gate import Verdict
+from trainer.prove.gate import Verdict
+from trainer.prove.report.model import Report
 
 RESULTS = Path(__file__).parent / "results" / "proof.json"
 # One pass with one hard negative: some minutes for 5,000 pairs on two cores.

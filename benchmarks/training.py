@@ -20,12 +20,16 @@ from transformers import TrainerCallback
 
 from benchmarks import machine
 from service import sample
-from trainer import base as bases
-from trainer import losses, rows, splits, training
+from trainer import base_model
 from trainer.data import formats, inspection
 from trainer.data.dataset import Dataset
+from trainer.prepare import rows, splits
+from trainer.prepare.rows import Rows
 from trainer.recipe import Recipe
-from trainer.rows import Rows
+from trainer.train import losses, training
+from trainer.train.ranking_evaluator import RankingEvaluator
+from trainer.train.states import States
+from trainer.train.training import Material
 
 RESULTS = Path(__file__).parent / "results" / "training.json"
 
@@ -94,12 +98,12 @@ def table(results: dict[str, Any]) -> str:
 
 
 def _model() -> SentenceTransformer:
-    with bases.found(Recipe().base) as source:
-        return bases.load(source, "cpu")
+    with base_model.open(Recipe().base) as source:
+        return base_model.load(source, "cpu")
 
 
 def _quality(model: SentenceTransformer, data: Dataset) -> float:
-    return training.RankingEvaluator(data, data.good("test"), "fp32").ndcg(model)
+    return RankingEvaluator(data, data.good("test"), "fp32").ndcg(model)
 
 
 def _defaults(model: SentenceTransformer, made: Rows, _: Dataset, recipe: Recipe, folder: Path, watch: Watch) -> None:
@@ -122,7 +126,8 @@ def _defaults(model: SentenceTransformer, made: Rows, _: Dataset, recipe: Recipe
 
 def _ours(model: SentenceTransformer, made: Rows, data: Dataset, recipe: Recipe, folder: Path, watch: Watch) -> None:
     loss = losses.build("multiple-negatives", model, None, [])
-    training.train(model, loss, made, data, recipe, folder, resume=False, quiet=True, callbacks=[watch])
+    states = States(folder, resume=False)
+    training.train(model, loss, Material(made, data), recipe, states, quiet=True, callbacks=[watch])
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ from pathlib import Path
 import httpx
 
 from service import ranking, sample
-from trainer import splits
 from trainer.data import formats, inspection
 from trainer.data.dataset import Dataset
+from trainer.prepare import splits
 from trainer.recipe import Recipe
 
 _DEPTH = 20

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.batches import SpreadBatchSampler
+from trainer.prepare.batches import SpreadBatchSampler
 
 
 def batches(groups: list[int], lengths: list[int], size: int, epoch: int = 0) -> list[list[int]]:

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
-from trainer.data import formats
+from trainer.data import formats, review
 from trainer.data.dataset import Judgement
 from trainer.data.texts import content_id
 from trainer.errors import BadData
@@ -57,7 +57,7 @@ def test_what_was_disliked_can_be_judged_by_hand_and_imported(tmp_path: Path) ->
     imported = formats.load(DATA / "docsgpt.jsonl", "docsgpt", skip_bad=False, corpus=CORPUS)
     assert [(aside.query, len(aside.documents)) for aside in imported.review] == [(ROWS[1]["prompt"], 2)]
     path = tmp_path / "review.jsonl"
-    formats.write_review(imported.review, path)
+    review.write(imported.review, path)
     with pytest.raises(BadData, match=r"review.jsonl:1: the label is missing"):
         formats.load(path, "labelled-pairs", skip_bad=True)
     rows = [orjson.loads(line) for line in path.read_bytes().splitlines()]

@@ -1,20 +1,21 @@
 """Two models compared: over the whole corpus, with good told from bad, and the same every time."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sentence_transformers import SentenceTransformer
 from transformers import AutoTokenizer
 
 from tests import checkpoints, judged
-from trainer import bm25, evaluation, ranked, reduction
 from trainer.data.dataset import Dataset, Document, Judgement
 from trainer.errors import BadData
-from trainer.evaluation import NDCG, PAIRS, Report
+from trainer.prove import bm25, comparison, rankings, reduction
+from trainer.prove.comparison import Contender, Exam
+from trainer.prove.metrics import NDCG, PAIRS
+from trainer.prove.report.model import Report
 
 
 class Fake:
@@ -51,18 +52,15 @@ INVERTED = Fake(
 )
 
 
-def compare(base: Any, tuned: Any, data: Dataset = DATA, **given: Any) -> Report:
-    settings: dict[str, Any] = {
-        "components": {query: number for number, query in enumerate(sorted(data.queries))},
-        "general": None,
-        "seed": 1,
-        "base_name": "base",
-        "tuned_name": "tuned",
-        "split_note": "splits as given",
-        "package_faithful": None,
-        "quiet": True,
-    }
-    return evaluation.compare(cast(SentenceTransformer, base), tuned, data, "test", **(settings | given))
+def compare(base: Any, tuned: Any, data: Dataset = DATA, general: Dataset | None = None) -> Report:
+    return comparison.compare(
+        Contender("base", base),
+        Contender("tuned", tuned),
+        Exam(data, "splits as given", general),
+        seed=1,
+        package_faithful=None,
+        quiet=True,
+    )
 
 
 def test_a_perfect_and_an_inverted_ranking_are_told_apart() -> None:
@@ -110,14 +108,14 @@ def test_the_real_encoder_ranks_the_whole_corpus(tmp_path: Any) -> None:
     data = judged.dataset()
     model = checkpoints.tiny_model(tmp_path / "parts", prompts={"query": "ask: ", "document": "text: "})
     queries = sorted(data.good("test"))
-    found = ranked.by_cosine(ranked.embed(model, data, queries, quiet=True), data, queries)
+    found = rankings.by_cosine(rankings.embed(model, data, queries, quiet=True), data, queries)
     ids = sorted(data.corpus)
     for query in queries:
         scores = model.encode(
             [f"text: {text}" for text in data.passages(ids)], normalize_embeddings=True
         ) @ model.encode(f"ask: {data.queries[query]}", normalize_embeddings=True)
         expected = [ids[place] for place in np.argsort(-scores, kind="stable")]
-        assert list(found.found[query]) == expected
+        assert list(found.top[query]) == expected
         good = f"good{query[1:]}"
         assert found.ranks[query][good] == expected.index(good) + 1
 
@@ -125,14 +123,14 @@ def test_the_real_encoder_ranks_the_whole_corpus(tmp_path: Any) -> None:
 def test_ranks_reach_below_what_is_kept_of_a_ranking() -> None:
     corpus = {f"d{n:04}": Document(str(n)) for n in range(500)}
     data = Dataset({"q": "?"}, corpus, (Judgement("q", "d0499", True),), {"q": "test"})
-    found = ranked.by_scores(-np.arange(500.0)[None, :], data, ["q"])
+    found = rankings.by_scores(-np.arange(500.0)[None, :], data, ["q"])
     assert found.ranks["q"] == {"d0499": 500}
-    assert len(found.found["q"]) == ranked.DEPTH
+    assert len(found.top["q"]) == rankings.DEPTH
 
 
 def test_equal_scores_are_in_the_order_of_ids() -> None:
-    found = ranked.by_scores(np.zeros((1, 5)), DATA, ["q1"])
-    assert found.found["q1"] == sorted(DATA.corpus)
+    found = rankings.by_scores(np.zeros((1, 5)), DATA, ["q1"])
+    assert found.top["q1"] == sorted(DATA.corpus)
 
 
 def test_a_report_repeats_and_reads_back() -> None:

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from trainer.evaluation import NDCG, Difference, Drift, Estimate, General, Report
-from trainer.gate import Thresholds, judge
+from trainer.prove.estimates import Difference, Estimate
+from trainer.prove.gate import Thresholds, judge
+from trainer.prove.metrics import NDCG
+from trainer.prove.report.model import Drift, General, Report
 
 
 def report(**changed: Any) -> Report:

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from tests import checkpoints, judged
-from trainer import losses
 from trainer.data.dataset import Dataset
 from trainer.errors import BadData
 from trainer.recipe import LossName
+from trainer.train import losses
 
 
 def vectors(*rows: list[float]) -> Tensor:

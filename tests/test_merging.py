@@ -7,9 +7,9 @@ import pytest
 from torch import Tensor
 
 from tests import checkpoints, judged
-from trainer import merging
 from trainer.errors import BadData
-from trainer.training import RankingEvaluator
+from trainer.train import merging
+from trainer.train.ranking_evaluator import RankingEvaluator
 
 GENERAL = {0.0: 0.5, 0.5: 0.49, 1.0: 0.4}
 

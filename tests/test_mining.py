@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tests import checkpoints, judged
-from trainer import mining
 from trainer.data.dataset import Dataset, Document, Judgement
+from trainer.prepare import mining
 
 
 def test_what_was_judged_is_never_mined(tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ from service.checkpoints import archive, checkpoint
 from service.checkpoints.checkpoint import FILE_KINDS, MANIFEST
 from tests import checkpoints, judged
 from tests.server import Server
-from trainer import base as bases
-from trainer import delivery, package
+from trainer import base_model
 from trainer.__main__ import main
 from trainer.data import beir
-from trainer.delivery import NotTaken
 from trainer.errors import BadData
+from trainer.ship import delivery, package
+from trainer.ship.delivery import NotTaken
 
 
 def packaged(folder: Path, name: str = "tuned") -> Path:
@@ -24,7 +24,7 @@ def packaged(folder: Path, name: str = "tuned") -> Path:
     source = folder / "source"
     if not source.exists():
         checkpoints.tiny(source, prompts={"query": "ask: ", "document": "text: "})
-    with bases.found(str(source)) as read:
+    with base_model.open(str(source)) as read:
         package.repackage(read, name, folder / "out")
     return folder / "out" / name
 

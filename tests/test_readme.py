@@ -12,7 +12,7 @@ import pytest
 
 from service.settings import Settings
 from tests.server import Server
-from trainer.commands import Trainer
+from trainer.commands.trainer import Trainer
 from trainer.data.formats import FORMATS
 
 README = Path(__file__).parent.parent / "README.md"

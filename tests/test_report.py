@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.test_gate import report as passing
-from trainer.evaluation import NDCG, PAIRS, Difference, Estimate, Example, General, Line, Query, Report
-from trainer.gate import Thresholds, judge
-from trainer.reduction import Reduction
-from trainer.report import write
+from trainer.prove.estimates import Difference, Estimate
+from trainer.prove.gate import Thresholds, judge
+from trainer.prove.metrics import NDCG, PAIRS
+from trainer.prove.reduction import Reduction
+from trainer.prove.report.files import write
+from trainer.prove.report.model import Example, General, Line, Query, Report
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 

@@ -3,8 +3,8 @@
 import pytest
 
 from tests import judged
-from trainer import rows
 from trainer.errors import BadData
+from trainer.prepare import rows
 
 
 def test_a_bad_document_is_never_a_positive() -> None:

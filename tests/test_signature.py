@@ -15,8 +15,8 @@ from service.errors import CheckpointRefused
 from service.machine.files import checksum
 from tests import checkpoints
 from tests.server import Server
-from trainer import package
 from trainer.__main__ import main
+from trainer.ship import package
 
 
 def key(folder: Path, name: str) -> Path:

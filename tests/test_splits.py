@@ -9,11 +9,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from trainer import splits
 from trainer.data.dataset import SPLITS, Dataset, Document, Judgement, Split
 from trainer.data.inspection import leak
 from trainer.data.texts import normalised
 from trainer.errors import BadData
+from trainer.prepare import splits
 from trainer.recipe import SplitMode
 
 

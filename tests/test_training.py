@@ -14,11 +14,15 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 
 from tests import checkpoints, judged
-from trainer import losses, rows, training
 from trainer.data.dataset import Dataset
 from trainer.errors import DiskFull, Interrupted
+from trainer.prepare import rows
+from trainer.prepare.rows import Rows
 from trainer.recipe import Recipe
-from trainer.rows import Rows
+from trainer.train import losses, plan, training
+from trainer.train.ranking_evaluator import RankingEvaluator
+from trainer.train.states import States
+from trainer.train.training import Material
 
 RECIPE = Recipe(epochs=2, batch_size=4, precision="fp32", learning_rate=1e-3, negatives=1, patience=9)
 
@@ -33,7 +37,9 @@ def trained(
     data = data or judged.dataset()
     model = checkpoints.tiny_model(folder.with_name("parts"))
     function = loss(model) if loss else losses.build("multiple-negatives", model, None, [])
-    scores = training.train(model, function, made_rows(data, recipe), data, recipe, folder, resume=resume, quiet=True)
+    scores = training.train(
+        model, function, Material(made_rows(data, recipe), data), recipe, States(folder, resume), quiet=True
+    )
     return model, scores
 
 
@@ -45,7 +51,7 @@ def test_it_learns_and_repeats_with_its_seed(tmp_path: Path) -> None:
     first, scores = trained(tmp_path / "a", RECIPE.model_copy(update={"epochs": 8}))
     again, _ = trained(tmp_path / "b", RECIPE.model_copy(update={"epochs": 8}))
     other, _ = trained(tmp_path / "c", RECIPE.model_copy(update={"epochs": 8, "seed": 14}))
-    untrained = training.RankingEvaluator(judged.dataset(), judged.dataset().good("dev"), "fp32").ndcg(
+    untrained = RankingEvaluator(judged.dataset(), judged.dataset().good("dev"), "fp32").ndcg(
         checkpoints.tiny_model(tmp_path / "parts")
     )
     assert max(scores.values()) > untrained
@@ -79,9 +85,7 @@ def test_the_best_weights_are_kept_and_not_the_last(tmp_path: Path) -> None:
     recipe = RECIPE.model_copy(update={"epochs": 3, "learning_rate": 3e-3})
     model, scores = trained(tmp_path / "states", recipe, loss=Spoils)
     assert max(scores.values()) > list(scores.values())[-1]
-    assert training.RankingEvaluator(judged.dataset(), judged.dataset().good("dev"), "fp32").ndcg(model) == max(
-        scores.values()
-    )
+    assert RankingEvaluator(judged.dataset(), judged.dataset().good("dev"), "fp32").ndcg(model) == max(scores.values())
 
 
 class Interrupts(nn.Module):
@@ -171,7 +175,14 @@ def test_prompts_of_the_model_are_trained_with(tmp_path: Path) -> None:
     data = judged.dataset()
     model = checkpoints.tiny_model(tmp_path / "parts", prompts={"query": "ask: ", "document": "text: "})
     recipe = RECIPE.model_copy(update={"epochs": 1})
-    training.train(model, Looks(model), made_rows(data), data, recipe, tmp_path / "states", resume=False, quiet=True)
+    training.train(
+        model,
+        Looks(model),
+        Material(made_rows(data), data),
+        recipe,
+        States(tmp_path / "states", resume=False),
+        quiet=True,
+    )
     anchor, positive, negative = (model.tokenizer.decode(ids) for ids in seen[:3])
     assert anchor.startswith("[CLS] ask : is there nothing here")
     assert positive.startswith("[CLS] text : everything about")
@@ -180,7 +191,7 @@ def test_prompts_of_the_model_are_trained_with(tmp_path: Path) -> None:
 
 def test_dev_is_ranked_among_the_whole_corpus() -> None:
     data = judged.dataset()
-    evaluator = training.RankingEvaluator(data, data.good("dev"), "fp32")
+    evaluator = RankingEvaluator(data, data.good("dev"), "fp32")
     assert sorted(evaluator.corpus_ids) == sorted(data.corpus)
     assert set(evaluator.queries_ids) == set(data.good("dev"))
 
@@ -190,15 +201,15 @@ def plain_rows(count: int, characters: int) -> Rows:
 
 
 def test_few_rows_get_small_batches_and_many_epochs() -> None:
-    small, large = (training.plan(Recipe(), plain_rows(count, 200), 256) for count in (100, 20_000))
+    small, large = (plan.decide(Recipe(), plain_rows(count, 200), 256) for count in (100, 20_000))
     assert (small.epochs, large.epochs) == (10, 3)
     assert small.batch_size < large.batch_size == 64
-    assert training.plan(Recipe(), plain_rows(5, 200), 256).batch_size == 5
+    assert plan.decide(Recipe(), plain_rows(5, 200), 256).batch_size == 5
 
 
 def test_long_rows_get_small_batches_so_that_they_fit_into_memory() -> None:
-    assert training.plan(Recipe(), plain_rows(20_000, 2000), 512).batch_size == 16
-    assert training.plan(Recipe(), plain_rows(20_000, 2000), 64).batch_size == 64
+    assert plan.decide(Recipe(), plain_rows(20_000, 2000), 512).batch_size == 16
+    assert plan.decide(Recipe(), plain_rows(20_000, 2000), 64).batch_size == 64
 
 
 def test_labelled_batches_are_full(tmp_path: Path) -> None:
@@ -219,7 +230,8 @@ def test_labelled_batches_are_full(tmp_path: Path) -> None:
     model = checkpoints.tiny_model(tmp_path / "parts")
     made = rows.pairs(data, judged.components(data), {}, negatives=1)
     recipe = RECIPE.model_copy(update={"epochs": 1, "batch_size": 8})
-    training.train(model, Counts(model), made, data, recipe, tmp_path / "states", resume=False, quiet=True)
+    states = States(tmp_path / "states", resume=False)
+    training.train(model, Counts(model), Material(made, data), recipe, states, quiet=True)
     assert sizes == [8, 8, 8, 8]
 
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from tests import checkpoints, judged
-from trainer import base as bases
-from trainer import training, tuning
+from trainer import base_model
 from trainer.data.dataset import Dataset
 from trainer.errors import BadData, Interrupted
 from trainer.recipe import LossName, Mode, Recipe
-from trainer.tuning import Tuned
+from trainer.train import training, tuning
+from trainer.train.tuning import Tuned
 
 RECIPE = Recipe(epochs=1, batch_size=8, precision="fp32", learning_rate=1e-3, negatives=2)
 
@@ -20,7 +20,7 @@ RECIPE = Recipe(epochs=1, batch_size=8, precision="fp32", learning_rate=1e-3, ne
 def tune(folder: Path, recipe: Recipe = RECIPE, *, resume: bool = False, data: Dataset | None = None) -> Tuned:
     if not (folder / "base").exists():
         checkpoints.tiny(folder / "base")
-    with bases.found(str(folder / "base")) as base:
+    with base_model.open(str(folder / "base")) as base:
         return tuning.tune(base, data or judged.dataset(), recipe, folder / "run", resume=resume, quiet=True)
 
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from service import sample
 from tests.checkpoints import tiny_model
-from trainer import weak
 from trainer.data.dataset import Dataset, Document, Judgement
+from trainer.prepare import weak_labels
 
 MANUAL = {
     "orders": Document(
@@ -30,13 +30,13 @@ def asked(dataset: Dataset) -> dict[str, set[str]]:
 
 
 def test_titles_and_headings_ask_for_their_document_unless_another_has_the_same() -> None:
-    found = asked(weak.generate(MANUAL, 1))
+    found = asked(weak_labels.generate(MANUAL, 1))
     assert found["About orders"] == found["Join two orders"] == {"orders"}
     assert not {"Old pages", "Split an order", "Split  an Order", "Overview", "hashtag"} & found.keys()
 
 
 def test_everything_is_weak_and_nothing_else_changes() -> None:
-    dataset = weak.generate(MANUAL, 1)
+    dataset = weak_labels.generate(MANUAL, 1)
     assert dataset.judgements
     assert all(judgement.weak and judgement.good for judgement in dataset.judgements)
     assert dataset.corpus == MANUAL
@@ -46,7 +46,7 @@ def test_everything_is_weak_and_nothing_else_changes() -> None:
 
 def test_each_passage_of_the_sample_gives_a_crop_of_its_own_words() -> None:
     corpus = {key: Document(text) for key, text in sample.load()["corpus"].items()}
-    dataset = weak.generate(corpus, 1)
+    dataset = weak_labels.generate(corpus, 1)
     assert {judgement.document for judgement in dataset.judgements} == corpus.keys()
     for judgement in dataset.judgements:
         crop, text = dataset.queries[judgement.query], " ".join(corpus[judgement.document].text.split())
@@ -56,12 +56,15 @@ def test_each_passage_of_the_sample_gives_a_crop_of_its_own_words() -> None:
 
 @given(st.integers(0, 99), st.permutations(sorted(MANUAL)))
 def test_the_same_seed_makes_the_same_pairs_whatever_the_order(seed: int, order: list[str]) -> None:
-    assert weak.generate({key: MANUAL[key] for key in order}, seed).digest == weak.generate(MANUAL, seed).digest
+    assert (
+        weak_labels.generate({key: MANUAL[key] for key in order}, seed).digest
+        == weak_labels.generate(MANUAL, seed).digest
+    )
 
 
 def test_another_seed_crops_elsewhere() -> None:
     corpus = {key: Document(text) for key, text in sample.load()["corpus"].items()}
-    assert weak.generate(corpus, 1).queries != weak.generate(corpus, 2).queries
+    assert weak_labels.generate(corpus, 1).queries != weak_labels.generate(corpus, 2).queries
 
 
 def test_a_pair_stays_if_the_model_finds_its_document(tmp_path: Path) -> None:
@@ -76,8 +79,8 @@ def test_a_pair_stays_if_the_model_finds_its_document(tmp_path: Path) -> None:
     person = Judgement("same", last, good=True)
     right, wrong = Judgement("same", "d0", True, weak=True), Judgement("far", last, True, weak=True)
     dataset = Dataset(queries, corpus, (right, wrong, person), {"same": "train"})
-    kept = weak.consistent(model, dataset, 1)
+    kept = weak_labels.consistent(model, dataset, 1)
     assert kept.judgements == (right, person)
     assert kept.queries == {"same": "kettle lid"}
     assert kept.corpus == corpus
-    assert weak.consistent(model, dataset, 4) == dataset
+    assert weak_labels.consistent(model, dataset, 4) == dataset

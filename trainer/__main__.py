@@ -17,13 +17,14 @@ def main(arguments: list[str]) -> int:
     from pydantic_settings import get_subcommand  # noqa: PLC0415
 
     from trainer import flags  # noqa: PLC0415
-    from trainer.commands import Command, Trainer  # noqa: PLC0415
+    from trainer.commands.command import Command  # noqa: PLC0415
+    from trainer.commands.trainer import Trainer  # noqa: PLC0415
     from trainer.errors import BadData, Interrupted, TrainerError  # noqa: PLC0415
     from trainer.progress import prepare  # noqa: PLC0415
 
     prepare()
     for name in ("transformers", "sentence_transformers"):
-        # Their notices are for whoever writes a model, and are taken for errors.
+        # These libraries log notices for authors of models, which users would take for errors.
         logging.getLogger(name).setLevel(logging.ERROR)
     as_json = "--json" in arguments
     try:
@@ -35,7 +36,7 @@ def main(arguments: list[str]) -> int:
                 assert isinstance(command, Command)  # noqa: S101
                 answer = command.answer()
         except ValidationError as error:
-            wrong = "\n".join(map(flags.said, error.errors()))
+            wrong = "\n".join(map(flags.describe, error.errors()))
             raise BadData(f"these settings cannot be used:\n{wrong}\nsee --help") from error
     except KeyboardInterrupt:
         print("stopped: go on with --resume", file=sys.stderr)

@@ -1,4 +1,11 @@
-"""What can go wrong in the trainer, one class per kind, each with the exit code that says it.
+"""The errors of the trainer, and the exit code that each gives a command.
+
+TrainerError  1
+├── BadData  2
+├── NotBetter  3
+├── Interrupted  130
+├── DiskFull
+└── ship.delivery.NotTaken
 
 Every message tells the reader what to do next.
 """

@@ -1,4 +1,4 @@
-"""Mistyped commands and flags, and values that no flag takes, said with what is meant."""
+"""Messages about mistyped commands and flags, with the nearest right one, and about values that no flag takes."""
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -10,7 +10,7 @@ from trainer.errors import BadData
 
 
 def check(commands: type[BaseModel], arguments: Sequence[str]) -> None:
-    """Raise BadData for a command that is none of `commands`, or a flag that it does not have, with the nearest."""
+    """Raise BadData, with the nearest right name, for a command or a flag that `commands` does not have."""
     if not arguments or arguments[0].startswith("-"):
         return
     by_name = {field.alias or name: get_args(field.annotation)[0] for name, field in commands.model_fields.items()}
@@ -26,7 +26,7 @@ def check(commands: type[BaseModel], arguments: Sequence[str]) -> None:
             raise BadData(f"there is no --{name}{_meant(name, sorted(known), '--')}; see {command} --help")
 
 
-def said(problem: Mapping[str, Any]) -> str:
+def describe(problem: Mapping[str, Any]) -> str:
     """One of pydantic's problems as a line about its flag."""
     flag = "-".join(str(part) for part in problem["loc"][1:]).replace("_", "-") or "flags"
     message = problem["msg"]

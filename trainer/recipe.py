@@ -1,4 +1,4 @@
-"""How a model is trained: every setting that decides the result, and nothing about where files lie.
+"""A recipe for training: every setting that decides the result, and nothing about where files lie.
 
 Two runs with equal recipe and equal data give the same checkpoint.
 """

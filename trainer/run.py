@@ -8,26 +8,54 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import JsonValue
+from sentence_transformers import SentenceTransformer
 
 from service.checkpoints.checkpoint import Checkpoint, Sign
-from trainer import base as bases
-from trainer import card, evaluation, gate, merging, package, report, splits, training, tuning
+from trainer import base_model
 from trainer.data.dataset import SPLITS, Dataset
 from trainer.errors import BadData
-from trainer.evaluation import Report
-from trainer.gate import Thresholds, Verdict
+from trainer.prepare import splits
 from trainer.progress import say
+from trainer.prove import comparison, gate
+from trainer.prove.comparison import Contender, Exam
+from trainer.prove.gate import Thresholds, Verdict
+from trainer.prove.report import files
+from trainer.prove.report.model import Report
 from trainer.recipe import Recipe
-from trainer.training import RankingEvaluator
+from trainer.ship import card, package
+from trainer.ship.provenance import Provenance
+from trainer.train import merging, plan, tuning
+from trainer.train.merging import Share
+from trainer.train.ranking_evaluator import RankingEvaluator
+from trainer.train.tuning import Tuned
 
-# Texts of the corpus on which a package is compared with the model it was made of.
+# Texts of the corpus on which a package is compared with the model that it was made of.
 _COMPARED = 64
 
 
 @dataclass(frozen=True)
+class RunPlan:
+    """How to train, what is demanded of the result, the name of the package, and the folder of the run.
+
+    `resume` goes on where an earlier run in the folder stopped; `allow_hub` lets the base be downloaded.
+    """
+
+    recipe: Recipe
+    thresholds: Thresholds
+    name: str
+    folder: Path
+    resume: bool
+    allow_hub: bool
+
+    @property
+    def package(self) -> Path:
+        """The folder of the package."""
+        return self.folder / "package"
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """What a run came to; `checkpoint` is the package, wherever it lies now."""
+    """The end of a run; `checkpoint` is the package, which lies in `folder`."""
 
     verdict: Verdict
     report: Report
@@ -35,77 +63,47 @@ class Outcome:
     folder: Path
 
 
-def run(
-    dataset: Dataset,
-    recipe: Recipe,
-    thresholds: Thresholds,
-    folder: Path,
-    name: str,
-    *,
-    general: Dataset | None,
-    allow_hub: bool,
-    resume: bool,
-    quiet: bool,
-    sign: Sign = dict,
-) -> Outcome:
-    """Split, train, merge, package, evaluate and judge; the outcome's package, signed by `sign`, lies in `folder`.
+def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: bool, sign: Sign = dict) -> Outcome:
+    """Split, train, merge, package, evaluate and judge; the package is signed by `sign`.
 
-    Raises BadData if the data or the base cannot be used, Interrupted after Ctrl-C, DiskFull.
+    Nothing may be forgotten on `general`. Raises BadData if the data or the base cannot be used, Interrupted after
+    Ctrl-C, DiskFull.
     """
+    recipe = run_plan.recipe
     divided, how = splits.split(dataset, recipe.split, recipe.seed)
     if not divided.good("test"):
         raise BadData("no query with a good document is left for test: judge more queries, or split otherwise")
-    say(_possible(divided, thresholds), quiet=quiet)
+    say(_possible(divided, run_plan.thresholds), quiet=quiet)
     say(f"step 1 of 5: splits: {how}", quiet=quiet)
     say("step 2 of 5: hard negatives and training; the bar says how long it takes", quiet=quiet)
-    with bases.found(recipe.base, allow_hub=allow_hub) as base:
-        tuned = tuning.tune(base, divided, recipe, folder, resume=resume, quiet=quiet)
-        model = tuned.model
+    with base_model.open(recipe.base, allow_hub=run_plan.allow_hub) as base:
+        tuned = tuning.tune(base, divided, recipe, run_plan.folder, resume=run_plan.resume, quiet=quiet)
         say("step 3 of 5: how much of the tuned weights to take, by the dev questions", quiet=quiet)
-        share = merging.choose(
-            model,
-            tuned.base,
-            tuned.tuned,
-            RankingEvaluator(divided, divided.good("dev"), training.precision(recipe)),
-            recipe.alphas,
-            general=RankingEvaluator(general, general.held_out, "fp32") if general else None,
-            max_general_loss=thresholds.max_general_loss,
-        )
+        share = _merge(tuned, divided, general, run_plan)
         say(str(share), quiet=quiet)
         say("step 4 of 5: packaging, and both models on the test questions over the whole corpus", quiet=quiet)
-        packaged = folder / "package"
-        shutil.rmtree(packaged, ignore_errors=True)
-        saved = package.save(model, packaged, base, same_documents=recipe.mode == "query-adapter")
-        texts = [divided.corpus[document].passage for document in sorted(divided.corpus)[:_COMPARED]]
-        found = evaluation.compare(
-            bases.load(base),
-            bases.load_folder(packaged),
-            divided,
-            "test",
-            components=splits.components(divided),
-            general=general,
-            seed=recipe.seed,
-            base_name=base.id,
-            tuned_name=name,
-            split_note=how,
-            package_faithful=package.faithful(model, packaged, texts),
-            quiet=quiet,
-        )
+        shutil.rmtree(run_plan.package, ignore_errors=True)
+        saved = package.save(tuned.model, run_plan.package, base, same_documents=recipe.mode == "query-adapter")
+        report = _compare(base, tuned.model, Exam(divided, how, general), run_plan, quiet=quiet)
         say("step 5 of 5: the verdict and the report", quiet=quiet)
-        verdict = gate.judge(found, thresholds)
-        report.write(found, verdict, folder)
-        anew = saved.fingerprint != base.fingerprint
-        decisions = tuned.decisions | share.facts() | {"split": how}
-        lineage = _lineage(base, divided, recipe, decisions, found, verdict) | {"embeds_documents_anew": anew}
-        text = card.write(
-            name, base, divided, found, verdict, loss=str(decisions["loss"]), alpha=share.alpha, anew=anew
+        verdict = gate.judge(report, run_plan.thresholds)
+        files.write(report, verdict, run_plan.folder)
+        provenance = Provenance(
+            base=base,
+            dataset=divided,
+            recipe=recipe,
+            decisions=tuned.decisions | share.facts() | {"split": how},
+            report=report,
+            verdict=verdict,
+            reembeds=saved.fingerprint != base.fingerprint,
         )
-        checkpoint = package.complete(packaged, name, lineage, text, sign)
-    return Outcome(verdict, found, checkpoint, packaged)
+        text = card.write(run_plan.name, provenance, loss=str(tuned.decisions["loss"]), alpha=share.alpha)
+        checkpoint = package.complete(run_plan.package, run_plan.name, provenance.lineage(), text, sign)
+    return Outcome(verdict, report, checkpoint, run_plan.package)
 
 
 def _possible(divided: Dataset, thresholds: Thresholds) -> str:
-    """What a run can end in, said before it costs anything."""
+    """Whether the run can end in a verdict, said before it costs anything."""
     test, judged = len(divided.good("test")), sum(len(divided.good(split)) for split in SPLITS)
     missing = thresholds.min_queries - test
     if missing <= 0:
@@ -118,25 +116,27 @@ def _possible(divided: Dataset, thresholds: Thresholds) -> str:
     )
 
 
-def _lineage(
-    base: Checkpoint,
-    dataset: Dataset,
-    recipe: Recipe,
-    decisions: dict[str, JsonValue],
-    found: Report,
-    verdict: Verdict,
-) -> dict[str, JsonValue]:
-    return {
-        "base": {"id": base.id, "digest": base.digest, "document_fingerprint": base.fingerprint},
-        "data": {
-            "digest": dataset.digest,
-            "documents": len(dataset.corpus),
-            "queries": {split: len(dataset.good(split)) for split in SPLITS},
-            "judgements": len(dataset.judgements),
-        },
-        # The base is named by its id above; where it lay must not change the package's.
-        "recipe": recipe.model_dump(mode="json", exclude={"base"}),
-        "decisions": decisions,
-        "metrics": found.summary(),
-        "verdict": verdict.model_dump(mode="json"),
-    }
+def _merge(tuned: Tuned, divided: Dataset, general: Dataset | None, run_plan: RunPlan) -> Share:
+    """Leave the mix of base and tuned weights in the model that dev chooses."""
+    return merging.choose(
+        tuned.model,
+        tuned.base,
+        tuned.tuned,
+        RankingEvaluator(divided, divided.good("dev"), plan.precision(run_plan.recipe)),
+        run_plan.recipe.alphas,
+        general=RankingEvaluator(general, general.held_out, "fp32") if general else None,
+        max_general_loss=run_plan.thresholds.max_general_loss,
+    )
+
+
+def _compare(base: Checkpoint, model: SentenceTransformer, exam: Exam, run_plan: RunPlan, *, quiet: bool) -> Report:
+    """Compare the base with the package, loaded from its files; `model` is the one that was packaged."""
+    corpus = exam.dataset.corpus
+    return comparison.compare(
+        Contender(base.id, base_model.load(base)),
+        Contender(run_plan.name, base_model.load_folder(run_plan.package)),
+        exam,
+        seed=run_plan.recipe.seed,
+        package_faithful=package.faithful(model, run_plan.package, exam.dataset.passages(sorted(corpus)[:_COMPARED])),
+        quiet=quiet,
+    )

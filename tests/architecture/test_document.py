@@ -11,9 +11,10 @@ DOCUMENT = (ROOT / "docs" / "architecture.md").read_text()
 def test_the_layers_are_those_of_the_contract() -> None:
     contracts = configparser.ConfigParser()
     contracts.read(ROOT / ".importlinter")
-    layers = contracts["importlinter:contract:layers"]["layers"].split("\n")
     blocks = re.findall(r"```\n(.*?)```", DOCUMENT, re.DOTALL)
-    assert "\n".join(filter(None, layers)) + "\n" in blocks
+    for contract in ("layers", "trainer-layers"):
+        layers = contracts[f"importlinter:contract:{contract}"]["layers"].split("\n")
+        assert "\n".join(filter(None, layers)) + "\n" in blocks
 
 
 def test_every_room_and_file_of_the_table_is_there() -> None:
@@ -28,6 +29,6 @@ def test_every_room_and_file_of_the_table_is_there() -> None:
 
 
 def test_every_room_is_in_the_table() -> None:
-    for folder in (ROOT / "service").iterdir():
+    for folder in [*(ROOT / "service").iterdir(), *(ROOT / "trainer").iterdir()]:
         if (folder / "__init__.py").exists() and folder.name != "sample":
             assert f"| `{folder.name}/" in DOCUMENT, folder.name

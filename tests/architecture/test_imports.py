@@ -17,7 +17,12 @@ PLANTED = [
     ("service/search/query.py", "import sqlite3", "SQLite is known where it stores documents and vectors"),
     ("service/generations/backup.py", "import fastapi", "HTTP is known to the API and the application alone"),
     ("service/app.py", "import uvicorn", "uvicorn is known to the process alone"),
-    ("trainer/training.py", "from service.models import encoder", "The trainer knows the contract with the service"),
+    (
+        "trainer/train/training.py",
+        "from service.models import encoder",
+        "The trainer knows the contract with the service",
+    ),
+    ("trainer/prepare/rows.py", "from trainer.train import losses", "The trainer's imports run downward"),
 ]
 
 

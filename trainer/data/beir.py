@@ -1,7 +1,7 @@
 """The canonical form, in the layout of BEIR (Thakur et al. 2021), `--format beir`; see `trainer.data.dataset`.
 
-A score above 0 is good, and one of 0 or less was judged not relevant, which is bad. Ids stand in TSV files as they are,
-so they have no tabs and no line breaks.
+A document with a score above 0 is good; one with 0 or less was judged not relevant, which is bad. TSV files hold ids as
+they are, so ids have no tabs and no line breaks.
 """
 
 import errno
@@ -51,7 +51,7 @@ def read_corpus(path: Path) -> dict[str, Document]:
 
 
 def collect(folder: Path, collected: Collected) -> None:
-    """Raises BadData if a file is missing, or is not what its name says."""
+    """Read a folder; raises BadData if a file is missing, or does not hold what its name says."""
     for name in (_CORPUS, _QUERIES, "qrels"):
         if not (folder / name).exists():
             raise BadData(f"{folder} has no {name}: a BEIR folder has {_CORPUS}, {_QUERIES} and qrels/*.tsv")
@@ -74,7 +74,7 @@ def collect(folder: Path, collected: Collected) -> None:
 
 
 def collect_corpus(path: Path, collected: Collected) -> None:
-    """The documents of a `corpus.jsonl`, or of a folder that has one; raises BadData if none can be used."""
+    """Read the documents of a `corpus.jsonl`, or of a folder that has one; raises BadData if none can be used."""
     for place, row in objects(path / _CORPUS if path.is_dir() else path, collected):
         with collected.row(place):
             title = row.get("title")
@@ -87,7 +87,7 @@ def collect_corpus(path: Path, collected: Collected) -> None:
 
 
 def write(dataset: Dataset, folder: Path) -> None:
-    """Put the data set into the new folder `folder`, all or nothing; a judgement that is there twice is written once.
+    """Write the data set into the new folder `folder`, all or nothing; a repeated judgement is written once.
 
     Raises BadData if the folder has something in it, or an id cannot stand in TSV, DiskFull if the disk is.
     """
@@ -150,11 +150,11 @@ def _cells(path: Path, name: str, columns: tuple[str, ...], collected: Collected
 
 
 def _id(row: Mapping[str, Any]) -> str:
-    found = row.get("_id")
+    identity = row.get("_id")
     # Some collections number their texts.
-    if isinstance(found, int) and not isinstance(found, bool):
-        return str(found)
-    return text(found, "`_id`")
+    if isinstance(identity, int) and not isinstance(identity, bool):
+        return str(identity)
+    return text(identity, "`_id`")
 
 
 def _score(cell: str) -> float:
@@ -182,7 +182,7 @@ def _write_files(dataset: Dataset, folder: Path) -> None:
         split = dataset.splits.get(judgement.query, _UNSPLIT)
         if judgement.weak:
             rows.setdefault(f"qrels/{_WEAK}.tsv", []).append(f"{pair}\t{int(judgement.good)}")
-        # A query that has bad documents alone would lose its split in a file that has none.
+        # negatives.tsv has no splits, so a query with bad documents alone would lose its split there.
         elif judgement.good or judgement.query not in good:
             rows.setdefault(f"qrels/{split}.tsv", []).append(f"{pair}\t{int(judgement.good)}")
         else:

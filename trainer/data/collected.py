@@ -1,4 +1,4 @@
-"""A data set while it is read: what was found so far, and what was wrong with it."""
+"""A data set while it is read: its texts and judgements so far, and its problems."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,9 +10,9 @@ from trainer.data.texts import content_id
 
 
 class Collected:
-    """Takes texts and judgements one after the other; those that cannot be used raise Unusable.
+    """Takes texts and judgements one after the other; one that cannot be used raises Unusable.
 
-    An importer reads each row in `with collected.row(place):`, which makes a problem of it.
+    An importer reads each row in `with collected.row(place):`, which makes a problem of that error.
     """
 
     def __init__(self) -> None:
@@ -26,14 +26,14 @@ class Collected:
 
     @contextmanager
     def row(self, place: str) -> Iterator[None]:
-        """Make a problem of the row at `place`, which is read within, where it turns out to be unusable."""
+        """Make a problem of the row at `place` if the block, which reads it, raises Unusable."""
         try:
             yield
         except Unusable as reason:
             self.problems.append(Problem(place, str(reason)))
 
     def note(self, place: str, reason: str) -> None:
-        """Report what is nobody's mistake."""
+        """Report something that is nobody's mistake."""
         self.problems.append(Problem(place, reason, "note"))
 
     def add_query(self, identity: str, query: str) -> None:
@@ -46,23 +46,23 @@ class Collected:
             raise Unusable(f"the id {shown(identity)} stands for another document before, which is kept")
 
     def query(self, query: str) -> str:
-        """The id of a query that came without one."""
+        """Add a query that came without an id, and return its id."""
         identity = content_id(query.strip())
         self.queries.setdefault(identity, query.strip())
         return identity
 
     def document(self, document: str) -> str:
-        """The id of a document that came without one."""
+        """Add a document that came without an id, and return its id."""
         identity = content_id(document.strip())
         self.corpus.setdefault(identity, Document(document.strip()))
         return identity
 
     def knows(self, judgement: Judgement) -> bool:
-        """Whether the very same was judged before."""
+        """Whether an equal judgement was taken before."""
         return judgement in self._judged
 
     def judge(self, *judgements: Judgement) -> None:
-        """Take judgements of ids, which nobody makes twice: all, or none where one raises Unusable."""
+        """Add judgements by id, all or none. Raises Unusable for an unknown id or a repeat."""
         for judgement in judgements:
             query, document = shown(judgement.query), shown(judgement.document)
             if judgement.query not in self.queries:
@@ -74,17 +74,17 @@ class Collected:
         self._take(judgements)
 
     def judge_texts(self, query: str, good: Sequence[str], bad: Sequence[str]) -> None:
-        """Take judgements of texts, which get ids of their contents: all, or none where one is good and bad.
+        """Add judgements of texts, which get ids made from their contents. Raises Unusable if a text is good and bad.
 
-        Rows may overlap, so what was judged before is taken again only where a row says nothing else.
+        Rows may overlap, so an earlier judgement is taken again only if the row has no other.
         """
-        if {one.strip() for one in good} & {one.strip() for one in bad}:
+        if {passage.strip() for passage in good} & {passage.strip() for passage in bad}:
             raise Unusable("has the same document for good and for bad")
         identity = self.query(query)
-        judgements = [Judgement(identity, self.document(one), good=True) for one in good]
-        judgements += [Judgement(identity, self.document(one), good=False) for one in bad]
+        judgements = [Judgement(identity, self.document(passage), good=True) for passage in good]
+        judgements += [Judgement(identity, self.document(passage), good=False) for passage in bad]
         fresh = [judgement for judgement in dict.fromkeys(judgements) if not self.knows(judgement)]
-        # A row that is there twice is kept twice, for `inspect` to count.
+        # A repeated row is kept twice, for `inspect` to count.
         self._take(fresh or judgements)
 
     def _take(self, judgements: Sequence[Judgement]) -> None:
@@ -92,5 +92,5 @@ class Collected:
         self._judged.update(judgements)
 
     def dataset(self) -> Dataset:
-        """All that could be used."""
+        """Everything that can be used."""
         return Dataset(self.queries, self.corpus, tuple(self._judgements), self.splits)

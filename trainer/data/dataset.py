@@ -2,8 +2,8 @@
 
 The canonical form on disk is the layout of BEIR (Thakur et al. 2021): `corpus.jsonl` (`_id`, `title`, `text`),
 `queries.jsonl` (`_id`, `text`) and `qrels/{train,dev,test}.tsv` (header, then `query-id`, `corpus-id`, `score`), beside
-which stand `negatives.tsv` (`query-id`, `corpus-id`), the documents judged bad, and `qrels/weak.tsv`, the judgements
-that nobody made: they are trained on and never tested on. `qrels/all.tsv` holds judgements that are not split yet.
+which stand `negatives.tsv` (`query-id`, `corpus-id`), the documents judged bad, and `qrels/weak.tsv`, weak labels,
+which nobody judged: they are trained on and never tested on. `qrels/all.tsv` holds judgements that are not split yet.
 """
 
 import hashlib
@@ -26,13 +26,13 @@ class Document:
 
     @property
     def passage(self) -> str:
-        """What is embedded."""
+        """The text that is embedded."""
         return f"{self.title} {self.text}".strip()
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """That a document is good or bad for a query, both by id. `weak` ones were derived and not made by a person."""
+    """A document is good or bad for a query, both by id. A `weak` judgement was derived and not made by a person."""
 
     query: str
     document: str
@@ -42,7 +42,10 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Every judgement's ids resolve. `splits` is empty, or has the split of every query that a person judged."""
+    """Queries and documents by id, and the judgements of them, whose ids all resolve.
+
+    `splits` is empty, or has the split of every query that a person judged.
+    """
 
     queries: Mapping[str, str]
     corpus: Mapping[str, Document]
@@ -62,15 +65,15 @@ class Dataset:
 
     @property
     def held_out(self) -> dict[str, set[str]]:
-        """Good documents by query of what a model is held against that was not trained on any of this: those of the
-        test split, or all where there is none."""
+        """Good documents by query to compare models by that were trained on none of this set: those of the test split,
+        or all where there is no such split."""
         return self.good("test") or self.good()
 
     def with_splits(self, splits: Mapping[str, Split]) -> "Dataset":
         return replace(self, splits=splits)
 
     def passages(self, ids: Collection[str]) -> list[str]:
-        """What is embedded of these documents, in their order."""
+        """The texts that are embedded of these documents, in their order."""
         return [self.corpus[document].passage for document in ids]
 
     @property
@@ -85,11 +88,11 @@ class Dataset:
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     def _judged(self, split: Split | None, *, good: bool) -> dict[str, set[str]]:
-        found = defaultdict[str, set[str]](set)
+        documents = defaultdict[str, set[str]](set)
         for judgement in self.judgements:
             if judgement.good == good and self._counts(judgement, split):
-                found[judgement.query].add(judgement.document)
-        return dict(found)
+                documents[judgement.query].add(judgement.document)
+        return dict(documents)
 
     def _counts(self, judgement: Judgement, split: Split | None) -> bool:
         if judgement.weak:

@@ -56,27 +56,27 @@ def collect(source: Path | str, collected: Collected) -> None:
 
 
 class Beginnings:
-    """The documents of a corpus by how they begin, whatever their spacing."""
+    """The documents of a corpus by their beginnings, whatever their spacing."""
 
     def __init__(self, corpus: Mapping[str, Document]) -> None:
         self._sorted = sorted((_spaced(document.text), identity) for identity, document in corpus.items())
 
-    def of(self, source: str) -> list[tuple[str, str]]:
-        """(text, id) of the documents that a stored source may be: equal to it, or where it was cut, longer."""
+    def matching(self, source: str) -> list[tuple[str, str]]:
+        """(text, id) of each document that a stored source may be: equal, or longer if the source was cut."""
         beginning = _spaced(source)
         first = bisect_left(self._sorted, (beginning, ""))
-        following = (self._sorted[place] for place in range(first, len(self._sorted)))
+        following = (self._sorted[index] for index in range(first, len(self._sorted)))
         if len(source) < _CUT:
             return list(takewhile(lambda entry: entry[0] == beginning, following))
         return list(takewhile(lambda entry: entry[0].startswith(beginning), following))
 
 
 def _matched(source: str, known: Beginnings, place: str, collected: Collected) -> list[str]:
-    """The document that the source is, or none, which is noted."""
-    found = known.of(source)
-    texts = {entry[0] for entry in found}
+    """The id of the one document that the source is; otherwise nothing, and a note that says why."""
+    candidates = known.matching(source)
+    texts = {whole for whole, _ in candidates}
     if len(texts) == 1:
-        return [found[0][1]]
+        return [candidates[0][1]]
     reason = "is not in the corpus" if not texts else f"may be any of {len(texts)} documents of the corpus"
     collected.note(place, f"the source {shown(source)} {reason}, and is left out")
     return []
@@ -98,27 +98,27 @@ def _take(thumb: str, prompt: str, response: str, documents: list[str], place: s
 
 
 def _thumb(feedback: Any) -> str | None:
-    """like, dislike, or None where nobody rated."""
-    found = _parsed(feedback)
-    if isinstance(found, dict):
-        found = found.get("text")
-    if found is None:
+    """like or dislike; None where nobody rated."""
+    rating = _parsed(feedback)
+    if isinstance(rating, dict):
+        rating = rating.get("text")
+    if rating is None:
         return None
-    thumb = found.strip().lower() if isinstance(found, str) else found
+    thumb = rating.strip().lower() if isinstance(rating, str) else rating
     if thumb not in ("like", "dislike"):
-        raise Unusable(f"the feedback is {shown(found)}, which is neither like nor dislike")
+        raise Unusable(f"the feedback is {shown(rating)}, which is neither like nor dislike")
     return str(thumb)
 
 
 def _sources(stored: Any) -> list[str]:
-    """The texts of the sources that have any."""
-    found = _parsed(stored)
-    if found is None:
+    """The texts of all sources that have one."""
+    sources = _parsed(stored)
+    if sources is None:
         return []
-    if not isinstance(found, list) or not all(isinstance(source, dict) for source in found):
-        raise Unusable(f"the sources are {shown(found)}, where a list of objects is needed")
-    texts = [source.get("text") for source in found]
-    return [text(one, "the text of a source") for one in texts if one]
+    if not isinstance(sources, list) or not all(isinstance(source, dict) for source in sources):
+        raise Unusable(f"the sources are {shown(sources)}, where a list of objects is needed")
+    texts = [source.get("text") for source in sources]
+    return [text(stored_text, "the text of a source") for stored_text in texts if stored_text]
 
 
 def _parsed(stored: Any) -> Any:
@@ -131,5 +131,5 @@ def _parsed(stored: Any) -> Any:
     return stored
 
 
-def _spaced(one: str) -> str:
-    return " ".join(one.split())
+def _spaced(source: str) -> str:
+    return " ".join(source.split())

@@ -1,6 +1,6 @@
 """JSON lines as FlagEmbedding trains on them, `--format flag-embedding`: {"query": text, "pos": [text], "neg": [text]}.
 
-`neg` may be missing. What else a row has (prompts, the scores of a teacher) is passed over.
+`neg` may be missing. Anything else in a row (prompts, the scores of a teacher) is ignored.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from trainer.data.problems import Unusable, shown, text
 
 
 def collect(path: Path, collected: Collected) -> None:
-    """Raises BadData if the file cannot be read."""
+    """Read a file; raises BadData if it cannot be read."""
     for place, row in objects(path, collected):
         with collected.row(place):
             good, bad = _texts(row.get("pos"), "pos"), _texts(row.get("neg") or [], "neg")

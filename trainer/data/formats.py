@@ -1,11 +1,10 @@
 """The formats that judgements come in, and the way from each of them to a data set."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from trainer.data import beir, docsgpt, flag_embedding, good_bad, llama_index, postgres, tables
-from trainer.data import review as reviews
 from trainer.data.collected import Collected
 from trainer.data.dataset import Dataset
 from trainer.data.problems import Problem, listed, require_sound
@@ -17,7 +16,7 @@ DOCSGPT = "docsgpt"
 
 @dataclass(frozen=True)
 class Format:
-    """What a format is, in a line, and how a file of it is read."""
+    """A line that says what a format is, and the function that reads a file of it."""
 
     says: str
     collect: Callable[[Path, Collected], None]
@@ -25,7 +24,7 @@ class Format:
 
 @dataclass(frozen=True)
 class Imported:
-    """What could be used, what was left out and why, and what is put aside for a person to judge."""
+    """The data that can be used, the problems of the rest, and the answers that are put aside for a person to judge."""
 
     dataset: Dataset
     problems: list[Problem]
@@ -52,8 +51,8 @@ def load(source: Path | str, name: str, *, skip_bad: bool, corpus: Path | None =
     """The data at `source`, which is in the format `name`; rows that cannot be used are left out with `skip_bad`.
 
     `source` is a file, a folder, or for docsgpt a URL of PostgreSQL; `corpus` has the documents that DocsGPT's sources
-    were cut from. Raises BadData if a row cannot be used and `skip_bad` is false, if none can, or if the format is
-    not known, since not all of them can be told apart.
+    were cut from. Raises BadData if a row cannot be used and `skip_bad` is false, if no row can, or if the format is
+    not named: some formats look alike.
     """
     if name not in FORMATS:
         known = "\n".join(f"  {key:<15} {form.says}" for key, form in FORMATS.items())
@@ -80,11 +79,6 @@ def load(source: Path | str, name: str, *, skip_bad: bool, corpus: Path | None =
         left_out = f" Left out:\n{listed(collected.problems)}" if collected.problems else ""
         raise BadData(f"the data has no judgement that can be used: make sure that its format is {name}.{left_out}")
     return Imported(dataset, collected.problems, collected.review)
-
-
-def write_review(review: Sequence[PutAside], path: Path) -> None:
-    """Write what is put aside as labelled pairs without labels."""
-    reviews.write(review, path)
 
 
 def _require_kind(path: Path, *, folder: bool) -> None:

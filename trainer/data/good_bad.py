@@ -1,6 +1,6 @@
 """The JSON of the sample corpus, `--format good-bad`: `relevant_docs` maps each query to [good, bad].
 
-LlamaIndex writes the same shape and means that all are good, and no file says which it is.
+LlamaIndex writes the same shape with good documents alone, and no file says which of the two it is.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from trainer.data.problems import Unusable
 
 
 def collect(path: Path, collected: Collected) -> None:
-    """Raises BadData if the file is not JSON of this shape."""
+    """Read a file; raises BadData if it is not JSON of this shape."""
     for place, query, ids in questions.collect(path, collected):
         with collected.row(place):
             good, bad = _pair(ids)
@@ -20,7 +20,7 @@ def collect(path: Path, collected: Collected) -> None:
 
 
 def _pair(ids: list[str]) -> tuple[str, str]:
-    """(good, bad); raises Unusable."""
+    """(good, bad). Raises Unusable unless there are two different ids."""
     if len(ids) != 2:
         raise Unusable(
             f"has {len(ids)} ids, where good-bad means [good, bad]: if all of them are good, the format is llama-index"

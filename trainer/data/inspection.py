@@ -1,6 +1,6 @@
-"""What is wrong with a data set as a whole, before anything is trained on it, and the set with what can be mended.
+"""Inspection of a data set as a whole before anything is trained on it, and the cleaned set.
 
-Texts count as the same whatever their case and spacing.
+Texts that differ in case and spacing alone count as equal.
 """
 
 from collections import Counter, defaultdict
@@ -13,15 +13,15 @@ from trainer.data.dataset import SPLITS, Dataset, Judgement, Split
 from trainer.data.texts import normalised
 
 _EXAMPLES = 5
-# Texts that are tokenized at a time.
+# Texts tokenized at a time.
 _BATCH = 1024
 
 
 @dataclass(frozen=True)
 class Leak:
-    """Queries of a split that have their text, or the text of a good document, in common with an earlier split.
+    """Queries of a split that share their text, or the text of a good document, with an earlier split.
 
-    `queries` counts those that share either, of `of` in the split.
+    `queries` counts those that share either, out of `of` in the split.
     """
 
     same_query: int
@@ -32,10 +32,10 @@ class Leak:
 
 @dataclass(frozen=True)
 class Inspection:
-    """The findings, as ids. Groups have the ids that stand for one text; `counts` says how much there is of what.
+    """The findings, as ids. A group has the ids that stand for one text; `counts` has the size of each part.
 
-    `left` counts by split, and under `all`, the queries that keep a good document in the `cleaned` set. `too_long` has
-    the documents of more than `limit` tokens, of which the model reads the first ones; it is None where nobody counted.
+    `left` counts the queries that keep a good document in the `cleaned` set, by split and under `all`. `too_long` has
+    the documents of more than `limit` tokens, which the model reads no further; it is None where nobody counted.
     """
 
     counts: Mapping[str, int]
@@ -51,21 +51,21 @@ class Inspection:
     left: Mapping[str, int]
 
     def facts(self) -> dict[str, JsonValue]:
-        """All of it for machines: counts, and the first ids of each finding."""
+        """The inspection for machines: counts, and the first ids of each finding."""
         return {
             "counts": dict(self.counts),
             "left": dict(self.left),
             "leaks": {split: dict(vars(leak)) for split, leak in self.leaks.items()},
             "limit": self.limit,
             "findings": {
-                what: {"count": len(found), "examples": list(found[:_EXAMPLES])} for what, found in self._findings()
+                what: {"count": len(ids), "examples": list(ids[:_EXAMPLES])} for what, ids in self._findings()
             },
         }
 
     def table(self) -> str:
-        """All of it for people."""
+        """The inspection for people, as a table."""
         rows = [(what, f"{count:,}", "") for what, count in self.counts.items()]
-        rows += [(what, f"{len(found):,}", ", ".join(found[:_EXAMPLES])) for what, found in self._findings()]
+        rows += [(what, f"{len(ids):,}", ", ".join(ids[:_EXAMPLES])) for what, ids in self._findings()]
         for split, leak in self.leaks.items():
             shares = f"{leak.same_query:,} by their text, {leak.same_good:,} by a good document"
             rows.append((f"{split} queries known from an earlier split", f"{leak.queries:,} of {leak.of:,}", shares))
@@ -90,7 +90,7 @@ class Inspection:
 def inspect(
     dataset: Dataset, *, tokens: Callable[[list[str]], list[int]] | None = None, limit: int | None = None
 ) -> Inspection:
-    """Look at everything. `tokens` counts those of each text as the model does, and `limit` is how many it reads."""
+    """Look at everything. `tokens` counts the tokens of texts as the model does; the model reads `limit` of them."""
     resolved = _resolved(dataset)
     kept = cleaned(dataset)
     left: dict[str, int] = {split: len(kept.good(split)) for split in SPLITS if kept.splits}
@@ -106,7 +106,7 @@ def inspect(
             "weak judgements": sum(judgement.weak for judgement in dataset.judgements),
         },
         repeated=tuple(judgement for judgement, times in Counter(dataset.judgements).items() if times > 1),
-        contradictions=tuple(dict.fromkeys((one.query, one.document) for one in _contradicting(dataset, resolved))),
+        contradictions=tuple(dict.fromkeys((bad.query, bad.document) for bad in _contradicting(dataset, resolved))),
         same_documents=_groups((key, document.passage) for key, document in dataset.corpus.items()),
         same_queries=_groups(dataset.queries.items()),
         unresolved=tuple(_unresolved(dataset)),
@@ -122,7 +122,7 @@ def inspect(
 
 
 def leak(dataset: Dataset, split: Split) -> Leak:
-    """What the queries of `split` have in common with the splits before it: dev with train, test with both."""
+    """Texts that the queries of `split` share with the splits before it: dev with train, test with both."""
     before: Sequence[Split] = SPLITS[: SPLITS.index(split)]
     queries, passages = set[str](), set[str]()
     for earlier in before:
@@ -140,12 +140,12 @@ def leak(dataset: Dataset, split: Split) -> Leak:
 
 
 def cleaned(dataset: Dataset) -> Dataset:
-    """The same data with judgements that can be relied on.
+    """The data with judgements that can be relied on.
 
-    Left out are judgements of ids that do not resolve, repeated ones, and every one that another contradicts: nobody
-    knows which of the two is right (a person's word stands against a weak one, though). What is good for a query is
-    good under every id that its text has: the corpus stays as it is, because the one that is served has the copies
-    too, and a copy of a good document that counted as wrong would be mined as a hard negative.
+    Judgements of ids that do not resolve are left out, and repeated ones, and all that contradict each other, because
+    nobody knows which is right. A person's judgement stands against a weak one, though. A text that is good for a query
+    is good under every id that it has. The corpus keeps its copies, because the corpus that is served has them, too,
+    and a copy of a good document that counted as wrong would be mined as a hard negative.
     """
     resolved = _resolved(dataset)
     contradicting = set(_contradicting(dataset, resolved))
@@ -164,27 +164,30 @@ def cleaned(dataset: Dataset) -> Dataset:
 
 
 def _resolved(dataset: Dataset) -> list[Judgement]:
-    return [one for one in dataset.judgements if one.query in dataset.queries and one.document in dataset.corpus]
+    queries, corpus = dataset.queries, dataset.corpus
+    return [
+        judgement for judgement in dataset.judgements if judgement.query in queries and judgement.document in corpus
+    ]
 
 
 def _unresolved(dataset: Dataset) -> Iterable[str]:
-    queries = dict.fromkeys(one.query for one in dataset.judgements)
-    documents = dict.fromkeys(one.document for one in dataset.judgements)
+    queries = dict.fromkeys(judgement.query for judgement in dataset.judgements)
+    documents = dict.fromkeys(judgement.document for judgement in dataset.judgements)
     yield from (query for query in queries if query not in dataset.queries)
     yield from (document for document in documents if document not in dataset.corpus)
 
 
 def _contradicting(dataset: Dataset, judgements: Collection[Judgement]) -> list[Judgement]:
-    """Those that say good where another says bad of the same texts; persons are held against persons alone."""
-    said = defaultdict[tuple[str, str], set[tuple[bool, bool]]](set)
+    """Judgements that say good where another says bad of the same texts. A weak one never contradicts a person's."""
+    verdicts = defaultdict[tuple[str, str], set[tuple[bool, bool]]](set)
     texts = {}
     for judgement in judgements:
         query, document = dataset.queries[judgement.query], dataset.corpus[judgement.document].passage
         texts[judgement] = (normalised(query), normalised(document))
-        said[texts[judgement]].add((judgement.good, judgement.weak))
+        verdicts[texts[judgement]].add((judgement.good, judgement.weak))
 
     def contradicted(judgement: Judgement) -> bool:
-        others = said[texts[judgement]]
+        others = verdicts[texts[judgement]]
         by_person = (not judgement.good, False) in others
         by_weak = (not judgement.good, True) in others
         settled = any(not weak for _, weak in others)
@@ -194,7 +197,7 @@ def _contradicting(dataset: Dataset, judgements: Collection[Judgement]) -> list[
 
 
 def _groups(texts: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], ...]:
-    """The ids of each text that has several."""
+    """The ids of each text that has more than one."""
     ids = defaultdict[str, list[str]](list)
     for identity, text in texts:
         ids[normalised(text)].append(identity)

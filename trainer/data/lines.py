@@ -1,4 +1,4 @@
-"""The lines of a file, each with its place, read one at a time; a line of rubbish costs that line alone."""
+"""The lines of a file, each with its place, read one at a time. A line of rubbish costs that line alone."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -23,8 +23,8 @@ def numbered(path: Path, name: str | None = None) -> Iterator[tuple[str, bytes]]
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
-                kept = line.removeprefix(_BOM) if number == 1 else line
-                yield f"{name}:{number}", kept.rstrip(b"\r\n")
+                text = line.removeprefix(_BOM) if number == 1 else line
+                yield f"{name}:{number}", text.rstrip(b"\r\n")
     except OSError as error:
         raise BadData(f"{path} cannot be read ({error.strerror}): name another file") from error
 
@@ -40,7 +40,7 @@ def decoded(line: bytes) -> str:
 def objects(path: Path, collected: Collected) -> Iterator[tuple[str, dict[str, Any]]]:
     """(place, object) for every line of JSON, or every element of a file that is one JSON array.
 
-    Any other line that is not blank, and any other element, becomes a problem. Lines are read one at a time, an array
+    Any other element, and any other line that is not blank, becomes a problem. Lines are read one at a time, an array
     as a whole.
     """
     array = _array(path)
@@ -58,14 +58,14 @@ def objects(path: Path, collected: Collected) -> Iterator[tuple[str, dict[str, A
 
 
 def _array(path: Path) -> list[Any] | None:
-    """The elements of a file that is one JSON array, as exports often are."""
+    """The elements of a file that is one JSON array, as exports often are; None for lines."""
     begins = next((line.lstrip()[:1] for _, line in numbered(path) if line.strip()), b"")
     if begins != b"[":
         return None
     try:
         content = orjson.loads(path.read_bytes().removeprefix(_BOM))
     except orjson.JSONDecodeError:
-        # Lines, of which the first is a list: whoever reads them says so.
+        # These are lines, and the first is a list: whoever reads them says so.
         return None
     return content if isinstance(content, list) else None
 

@@ -9,7 +9,7 @@ from trainer.data.problems import Unusable
 
 
 def collect(path: Path, collected: Collected) -> None:
-    """Raises BadData if the file is not JSON of this shape."""
+    """Read a file; raises BadData if it is not JSON of this shape."""
     for place, query, ids in questions.collect(path, collected):
         if not ids:
             with collected.row(place):

@@ -15,14 +15,14 @@ _PATIENCE_S = 10
 
 
 def is_url(source: Path | str) -> TypeGuard[str]:
-    """Whether it names a database and not a file; SQLAlchemy's form with a driver is one, too."""
+    """Whether `source` is the URL of a database, also in SQLAlchemy's form with a driver, and not a file."""
     return isinstance(source, str) and _URL.match(source) is not None
 
 
 def messages(url: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """(place, row) of every message; raises BadData if psycopg is missing or the table cannot be read."""
     try:
-        import psycopg  # noqa: PLC0415 (only who reads from PostgreSQL needs it)
+        import psycopg  # noqa: PLC0415 (only reading from PostgreSQL needs it)
         from psycopg.rows import dict_row  # noqa: PLC0415
     except ImportError as error:
         raise BadData("to read from PostgreSQL, psycopg is needed: pip install 'psycopg[binary]'") from error

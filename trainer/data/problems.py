@@ -1,4 +1,4 @@
-"""What is wrong with a single row of the data, and the refusal of data that has such rows."""
+"""Problems of single rows, and the refusal of data that has such rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _SHOWN = 60
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why what stands at `place` (`feedback.jsonl:17`, `relevant_docs.q3`) was left out.
+    """The reason why the row at `place` (`feedback.jsonl:17`, `relevant_docs.q3`) was left out.
 
     A `note` is about a sound row that is of no use here, and stops nothing.
     """
@@ -26,7 +26,7 @@ class Problem:
 
 
 class Unusable(Exception):
-    """The row at hand cannot be used; the message is the reason. Caught where rows are read, never shown by itself."""
+    """A row cannot be used; the message is the reason. It is caught where rows are read, and never shown by itself."""
 
 
 def require_sound(problems: Sequence[Problem]) -> None:
@@ -49,13 +49,13 @@ def listed(problems: Sequence[Problem]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as a message shows it, whatever it is and however long."""
+    """The value as a message shows it, cut if it is long."""
     text = repr(value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
 def string(value: Any, what: str) -> str:
-    """`value`, if it is a string that can be written down; raises Unusable."""
+    """The value, if it is a string that UTF-8 can hold; otherwise raises Unusable."""
     if value is None:
         raise Unusable(f"{what} is missing")
     if not isinstance(value, str):
@@ -68,8 +68,8 @@ def string(value: Any, what: str) -> str:
 
 
 def text(value: Any, what: str) -> str:
-    """`value`, if it is a string that says something; raises Unusable."""
-    found = string(value, what)
-    if not found.strip():
+    """The value, if it is a string that is not blank; otherwise raises Unusable."""
+    checked = string(value, what)
+    if not checked.strip():
         raise Unusable(f"{what} is empty")
-    return found
+    return checked

@@ -1,4 +1,4 @@
-"""The JSON with `queries`, `corpus` and `relevant_docs` that two formats share, which mean different things by it."""
+"""JSON with `queries`, `corpus` and `relevant_docs`: two formats share this shape and mean different things by it."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -16,9 +16,9 @@ def collect(path: Path, collected: Collected) -> Iterator[tuple[str, str, list[s
 
     Raises BadData if the file is not JSON of this shape.
     """
-    found = _parsed(path, collected)
-    parts = [found.get(name) if isinstance(found, dict) else None for name in ("queries", "corpus", "relevant_docs")]
-    queries, corpus, relevant = parts
+    content = _parsed(path, collected)
+    names = ("queries", "corpus", "relevant_docs")
+    queries, corpus, relevant = (content.get(name) if isinstance(content, dict) else None for name in names)
     if not (isinstance(queries, dict) and isinstance(corpus, dict) and isinstance(relevant, dict)):
         raise BadData(
             f"{path.name} must be a JSON object with `queries` {{id: text}}, `corpus` {{id: text}} and `relevant_docs`"
@@ -40,7 +40,7 @@ def collect(path: Path, collected: Collected) -> Iterator[tuple[str, str, list[s
 
 
 def _parsed(path: Path, collected: Collected) -> Any:
-    """The file as JSON; of a key that stands twice in an object the first value stays, and the other is a problem."""
+    """The file as JSON. If a key stands twice in an object, the first value is kept and the other becomes a problem."""
 
     def keep_first(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
         kept: dict[str, Any] = {}

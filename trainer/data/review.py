@@ -1,8 +1,8 @@
-"""What users disliked, put aside for a person to judge.
+"""Disliked answers, put aside for a person to judge.
 
-A thumb down rates an answer. It may have been the model that wrote it, or one document of four, so none of them is
-taken for bad. The file that is written is in the format `labelled-pairs` with the labels left empty: who fills them in
-with 0 or 1 can import it.
+A thumb down rates an answer. The fault may lie with the model that wrote it, or with one document of four, so no
+document is taken for bad. The file is written in the format `labelled-pairs` with empty labels: once they are filled in
+with 0 or 1, it can be imported.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ import orjson
 
 @dataclass(frozen=True, slots=True)
 class PutAside:
-    """A query whose answer was disliked, the answer, and the texts of the documents that it was made of."""
+    """A query whose answer was disliked, the answer, and the texts of the documents that it was made from."""
 
     query: str
     response: str
@@ -22,7 +22,7 @@ class PutAside:
 
 
 def write(review: Sequence[PutAside], path: Path) -> None:
-    """One line for each query and document."""
+    """Write one line for each query and document."""
     with path.open("wb") as file:
         for aside in review:
             for document in aside.documents:

@@ -1,7 +1,7 @@
 """The rows of a CSV or TSV file, whose quoted cells may run over several lines.
 
-A stray quote would swallow all that follows up to the next one, so a row that does not come out right costs only its
-first line: reading goes on with the second.
+A stray quote would swallow everything up to the next one. So a row that cannot be read costs its first line alone, and
+reading goes on with the second.
 """
 
 import csv
@@ -16,14 +16,14 @@ from trainer.data.problems import Problem, Unusable
 from trainer.errors import BadData
 
 _DELIMITERS = ",;\t"
-# The most lines that one row can have. Without a bound a stray quote would be searched for to the end of the file.
+# The most lines that one row can have. Without a bound, the end of a stray quote would be sought in the whole file.
 _LINES = 1000
 
 
 def rows(path: Path, collected: Collected) -> Iterator[tuple[str, dict[str, str]]]:
-    """(place, cells by column name) for every row that has a cell for each column; others become problems.
+    """(place, cells by column name) for every row that has a cell for each column; other rows become problems.
 
-    Names are in lower case. The delimiter is the comma, semicolon or tab that the header has most of.
+    Names are in lower case. The delimiter is the comma, semicolon or tab that occurs most often in the header.
     Raises BadData if the first line cannot be a header.
     """
     lines = numbered(path)
@@ -51,9 +51,9 @@ def rows(path: Path, collected: Collected) -> Iterator[tuple[str, dict[str, str]
 
 def _header(path: Path, line: bytes) -> tuple[list[str], str]:
     try:
-        found = decoded(line)
-        delimiter = max(_DELIMITERS, key=found.count)
-        names = [name.strip().lower() for name in next(csv.reader([found], delimiter=delimiter, strict=True), [])]
+        header = decoded(line)
+        delimiter = max(_DELIMITERS, key=header.count)
+        names = [name.strip().lower() for name in next(csv.reader([header], delimiter=delimiter, strict=True), [])]
     except (Unusable, csv.Error) as error:
         raise BadData(f"{path.name}:1: the column names cannot be read ({error}): save it as CSV in UTF-8") from error
     named = [name for name in names if name]
@@ -65,7 +65,7 @@ def _header(path: Path, line: bytes) -> tuple[list[str], str]:
 def _record(
     ahead: deque[tuple[str, bytes]], lines: Iterator[tuple[str, bytes]], delimiter: str, width: int
 ) -> tuple[Sequence[str], int]:
-    """The cells of the row that begins with the first line of `ahead`, and how many lines it takes."""
+    """The cells of the row that begins with the first line of `ahead`, and the number of its lines."""
     reader = csv.reader(_texts(ahead, lines), delimiter=delimiter, strict=True)
     try:
         cells = next(reader)
@@ -77,7 +77,7 @@ def _record(
 
 
 def _texts(ahead: deque[tuple[str, bytes]], lines: Iterator[tuple[str, bytes]]) -> Iterator[str]:
-    """The lines of `ahead`, which is filled as they are used up."""
+    """The lines of `ahead`, which is refilled from `lines` as they are used up."""
     for number in range(_LINES):
         if number == len(ahead):
             ahead.extend(islice(lines, 1))

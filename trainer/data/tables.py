@@ -1,7 +1,7 @@
 """CSV, TSV and JSON lines with the texts themselves: pairs, triplets and labelled pairs.
 
-A column is known by any of its usual names, in upper or lower case. Texts get ids of their contents. A column that
-another of these formats would read is refused, so that no label is passed over and nothing bad taken for good.
+A column is known by any of its usual names, in upper or lower case. Texts get ids made from their contents. A column
+that another of these formats would read is refused, so that no label is ignored and nothing bad is taken for good.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -15,7 +15,7 @@ from trainer.data.problems import Unusable, shown, text
 
 _QUERY = ("query", "anchor", "question", "text1", "sentence1")
 _GOOD = ("positive", "good", "passage", "answer", "document", "text2", "sentence2")
-# Sets with several bad documents number their columns.
+# Data sets with several bad documents number their columns.
 _BAD = ("negative", "bad", *(f"negative_{number}" for number in range(1, 100)))
 _JUDGED = ("passage", "document", "answer", "text", "text2", "sentence2")
 _LABEL = ("label", "score")
@@ -23,7 +23,7 @@ _TRUTHS = {"true": 1, "false": 0}
 
 
 def collect_pairs(path: Path, collected: Collected) -> None:
-    """A query and its good document in each row."""
+    """Read rows of a query and its good document."""
 
     def take(row: Mapping[str, Any]) -> None:
         _refuse(row, _LABEL, "labelled-pairs")
@@ -34,7 +34,7 @@ def collect_pairs(path: Path, collected: Collected) -> None:
 
 
 def collect_triplets(path: Path, collected: Collected) -> None:
-    """A query, its good document and one bad or more (`negative`, `negative_1`, ...) in each row."""
+    """Read rows of a query, its good document, and one bad document or more (`negative`, `negative_1`, ...)."""
 
     def take(row: Mapping[str, Any]) -> None:
         _refuse(row, _LABEL, "labelled-pairs")
@@ -45,7 +45,7 @@ def collect_triplets(path: Path, collected: Collected) -> None:
 
 
 def collect_labelled_pairs(path: Path, collected: Collected) -> None:
-    """A query, a document, and a label of exactly 1 or true (good), or 0 or false (bad), in each row."""
+    """Read rows of a query, a document, and a label of exactly 1 or true (good), or 0 or false (bad)."""
 
     def take(row: Mapping[str, Any]) -> None:
         query, document = _one(row, _QUERY, "query"), _one(row, _JUDGED, "document")
@@ -75,17 +75,17 @@ def _one(row: Mapping[str, Any], names: Collection[str], what: str) -> str:
 
 
 def _only(row: Mapping[str, Any], names: Collection[str], what: str) -> str:
-    found = _named(row, names, what)
-    if len(found) > 1:
-        raise Unusable(f"{' and '.join(found)} may both be the {what}: rename or remove all but one")
-    return found[0]
+    columns = _named(row, names, what)
+    if len(columns) > 1:
+        raise Unusable(f"{' and '.join(columns)} may both be the {what}: rename or remove all but one")
+    return columns[0]
 
 
 def _named(row: Mapping[str, Any], names: Collection[str], what: str) -> list[str]:
-    found = [name for name in row if name in names]
-    if not found:
+    columns = [name for name in row if name in names]
+    if not columns:
         raise Unusable(f"has no {what}: name its column {' or '.join(name for name in names if '_' not in name)}")
-    return found
+    return columns
 
 
 def _refuse(row: Mapping[str, Any], names: Collection[str], other: str) -> None:

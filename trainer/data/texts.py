@@ -1,4 +1,4 @@
-"""When two texts are the same, and what id a text has that came without one."""
+"""Equality of texts, and ids for texts that came without one."""
 
 import hashlib
 
@@ -7,10 +7,10 @@ _ID_DIGITS = 16
 
 
 def normalised(text: str) -> str:
-    """What is left of a text when case and spacing do not count; equal for texts that say the same to a reader."""
+    """The text without case and spacing; it is equal for texts that read the same."""
     return " ".join(text.casefold().split())
 
 
 def content_id(text: str) -> str:
-    """An id made of the text itself, so that the same text has the same id in every file."""
+    """An id made from the text itself, so that a text has one id in every file."""
     return hashlib.sha256(text.encode()).hexdigest()[:_ID_DIGITS]

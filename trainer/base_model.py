@@ -1,0 +1,69 @@
+"""The model that training starts from and that the result is compared with."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sentence_transformers import SentenceTransformer
+
+from service.checkpoints import archive, checkpoint
+from service.checkpoints.catalogue import BASE, Catalogue
+from service.checkpoints.checkpoint import Checkpoint
+from service.errors import CheckpointRefused, InvalidRequest, NotFound
+from trainer.errors import BadData
+
+# Bytes that a zipped checkpoint may unpack to.
+_MOST = 64 << 30
+
+
+@contextmanager
+def open(name: str, *, allow_hub: bool = False) -> Iterator[Checkpoint]:  # noqa: A001 (always read as base_model.open)
+    """The checkpoint by that name: a folder, a zip, the bundled base model, or a Hugging Face name.
+
+    It is verified as the service verifies it; its unpacked or downloaded files last as long as the block. Raises
+    BadData if there is none, or if the service would refuse it.
+    """
+    with tempfile.TemporaryDirectory(prefix="instar-base-") as temporary:
+        try:
+            source = _read(name, Path(temporary), allow_hub)
+        except (NotFound, InvalidRequest) as error:
+            raise BadData(
+                f"there is no model {name}: name a folder or zip with a sentence-transformers model, {BASE}, or a"
+                " Hugging Face name that is on this machine or may be downloaded with --allow-hub"
+            ) from error
+        except CheckpointRefused as refused:
+            raise BadData(f"{name} cannot be used: {refused.message}") from refused
+        yield source
+
+
+def load(source: Checkpoint, device: str | None = None) -> SentenceTransformer:
+    """The model in memory, on `device` (default: the best there is)."""
+    return load_folder(source.folder, device)
+
+
+def load_folder(folder: Path, device: str | None = None) -> SentenceTransformer:
+    """The model in a folder that was just saved, on `device`. Pickles and code never run."""
+    return SentenceTransformer(
+        str(folder),
+        device=device,
+        local_files_only=True,
+        trust_remote_code=False,
+        model_kwargs={"use_safetensors": True},
+    )
+
+
+def checkpoint_name(name: str) -> str:
+    """The last part of a path or Hugging Face name, without `.zip`."""
+    return Path(name).name.removesuffix(".zip").partition("@")[0] or "model"
+
+
+def _read(name: str, temporary: Path, allow_hub: bool) -> Checkpoint:
+    path = Path(name)
+    if path.is_dir():
+        return checkpoint.read(path, checkpoint_name(name))
+    if path.is_file():
+        archive.unpack(path, temporary, _MOST)
+        return checkpoint.read(temporary, checkpoint_name(name))
+    empty, copies = temporary / "checkpoints", temporary / "kept"
+    return Catalogue(empty, copies, allow_hub=allow_hub, max_size=_MOST, disk_reserve=0).install(name)

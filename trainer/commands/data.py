@@ -1,0 +1,110 @@
+"""The commands on data: inspect, import, generate, mine."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pydantic import Field, JsonValue
+from pydantic_settings import CliPositionalArg
+from sentence_transformers import SentenceTransformer
+
+from trainer import base_model
+from trainer.commands.command import Answer, Command
+from trainer.commands.flag_groups import BASE, SEED, Reading, Splitting
+from trainer.data import beir, inspection, review
+from trainer.data.dataset import Dataset
+from trainer.data.problems import Problem, listed
+from trainer.prepare import mining, weak_labels
+from trainer.recipe import Recipe
+
+
+class Inspect(Reading):
+    """Say what is wrong with judgements before anything is trained on them."""
+
+    data: CliPositionalArg[str] = Field(description="file or folder, or the URL of DocsGPT's PostgreSQL")
+    base: str = Field(BASE, description="model whose length limit the documents are held against")
+
+    def answer(self) -> Answer:
+        imported = self.load(self.data)
+        with base_model.open(self.base, allow_hub=self.allow_hub) as base:
+            model = base_model.load(base, "cpu")
+        findings = inspection.inspect(imported.dataset, tokens=_counter(model), limit=model.max_seq_length)
+        return _with_problems(findings.table(), findings.facts(), imported.problems)
+
+
+class Import(Reading):
+    """Turn judgements of any format into the canonical form."""
+
+    data: CliPositionalArg[str] = Field(description="file or folder, or the URL of DocsGPT's PostgreSQL")
+    out: Path = Field(description="new folder in BEIR layout")
+
+    def answer(self) -> Answer:
+        imported = self.load(self.data)
+        beir.write(imported.dataset, self.out)
+        counts = _counts(imported.dataset)
+        if imported.review:
+            review.write(imported.review, self.out / "review.jsonl")
+            counts["put aside in review.jsonl"] = len(imported.review)
+        return _with_problems(f"{_listed(counts)}; in {self.out}", dict(counts), imported.problems)
+
+
+class Generate(Command):
+    """Make weak pairs of a corpus that nobody has judged: titles, headings and crops as queries."""
+
+    corpus: CliPositionalArg[Path] = Field(description="corpus.jsonl")
+    out: Path = Field(description="new folder in BEIR layout")
+    seed: int = Field(SEED, ge=0, description="repeats it")
+    base: str = Field(BASE, description="model that has to find a pair's document, or the pair is left out")
+    within: int = Field(20, ge=0, description="rank within which it has to; 0 keeps every pair")
+
+    def answer(self) -> Answer:
+        pairs = weak_labels.generate(beir.read_corpus(self.corpus), self.seed)
+        if self.within:
+            with base_model.open(self.base, allow_hub=self.allow_hub) as base:
+                pairs = weak_labels.consistent(base_model.load(base), pairs, self.within, quiet=self.as_json)
+        beir.write(pairs, self.out)
+        counts = _counts(pairs)
+        return Answer(f"{_listed(counts)}; in {self.out}", dict(counts))
+
+
+class Mine(Splitting):
+    """Find hard negatives for the training queries that nobody judged, to look at before they are trained on."""
+
+    data: CliPositionalArg[str] = Field(description="file or folder")
+    out: Path = Field(description="new file of JSON lines with query, pos and neg, as FlagEmbedding has them")
+    base: str = Field(BASE, description="model that takes them for answers")
+    negatives: int = Field(3, ge=1, description="for each query and good document")
+    margin: float = Field(0.05, ge=0, lt=1, description=Recipe.model_fields["margin"].description)
+
+    def answer(self) -> Answer:
+        dataset, _ = self.divided(self.data)
+        with base_model.open(self.base, allow_hub=self.allow_hub) as base:
+            mined = mining.mine(base_model.load(base), dataset, per_row=self.negatives, margin=self.margin)
+        mining.write(mined, dataset, self.out)
+        count = sum(map(len, mined.values()))
+        return Answer(
+            f"{count} hard negatives for {len(mined)} pairs of query and good document; in {self.out}",
+            {"negatives": count, "pairs": len(mined)},
+        )
+
+
+def _counts(dataset: Dataset) -> dict[str, int]:
+    return {
+        "queries": len(dataset.queries),
+        "documents": len(dataset.corpus),
+        "good": sum(judgement.good and not judgement.weak for judgement in dataset.judgements),
+        "bad": sum(not judgement.good for judgement in dataset.judgements),
+        "weak": sum(judgement.weak for judgement in dataset.judgements),
+    }
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {what}" for what, count in counts.items())
+
+
+def _with_problems(text: str, facts: dict[str, JsonValue], problems: Sequence[Problem]) -> Answer:
+    left_out = f"\n\nleft out:\n{listed(problems)}" if problems else ""
+    return Answer(text + left_out, facts | {"problems": [str(problem) for problem in problems]})
+
+
+def _counter(model: SentenceTransformer) -> Callable[[list[str]], list[int]]:
+    return lambda texts: [len(ids) for ids in model.tokenizer(texts, truncation=False, verbose=False)["input_ids"]]

@@ -1,0 +1,59 @@
+"""The commands that compare and judge: evaluate, gate."""
+
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import CliPositionalArg
+
+from trainer import base_model
+from trainer.commands.command import Answer, Command
+from trainer.commands.flag_groups import BASE, Remembering, Splitting, part
+from trainer.errors import BadData, NotBetter
+from trainer.prove import comparison, gate
+from trainer.prove.comparison import Contender, Exam
+from trainer.prove.gate import Thresholds
+from trainer.prove.report import files
+from trainer.prove.report.model import Report
+
+
+class Evaluate(Splitting, Remembering):
+    """Compare two models on the test queries, over the whole corpus."""
+
+    model: CliPositionalArg[str] = Field(description="the model after")
+    data: CliPositionalArg[str] = Field(description="file or folder")
+    baseline: str = Field(BASE, description="the model before")
+    out: Path = Field(Path("report"), description="folder for report.json and report.html")
+
+    def answer(self) -> Answer:
+        dataset, how = self.divided(self.data)
+        with (
+            base_model.open(self.baseline, allow_hub=self.allow_hub) as before,
+            base_model.open(self.model, allow_hub=self.allow_hub) as after,
+        ):
+            report = comparison.compare(
+                Contender(before.id, base_model.load(before)),
+                Contender(after.id, base_model.load(after)),
+                Exam(dataset, how, self.general_set(dataset)),
+                seed=self.seed,
+                package_faithful=None,
+                quiet=self.as_json,
+            )
+        verdict = gate.judge(report, Thresholds())
+        files.write(report, verdict, self.out)
+        enough = verdict.outcome != "INSUFFICIENT"
+        return Answer(f"{report.table(enough=enough)}\n\n{self.out / 'report.html'}", report.model_dump(mode="json"))
+
+
+class Gate(Thresholds, Command):
+    """Judge a report: PROMOTE, HOLD, REJECT or INSUFFICIENT, with reasons."""
+
+    report: CliPositionalArg[Path] = Field(description="report.json")
+
+    def answer(self) -> Answer:
+        try:
+            report = Report.model_validate_json(self.report.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise BadData(f"{self.report} is no report ({error}): make one with evaluate or run") from error
+        verdict = gate.judge(report, part(self, Thresholds))
+        code = 0 if verdict.promoted else NotBetter.exit_code
+        return Answer(verdict.text(), verdict.model_dump(mode="json"), code)

@@ -1,0 +1,107 @@
+"""The command `run`: the whole way from judgements to a service that has gone over to the tuned model."""
+
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, JsonValue, model_validator
+
+from service.checkpoints.checkpoint import NAME
+from trainer import run
+from trainer.commands.command import Answer
+from trainer.commands.flag_groups import (
+    ADMIN_KEY_HELP,
+    WORK,
+    Address,
+    Publishing,
+    Reading,
+    Remembering,
+    Signing,
+    admin_key,
+    part,
+)
+from trainer.commands.shipping import published
+from trainer.data import inspection
+from trainer.errors import BadData, NotBetter
+from trainer.prove.gate import Thresholds
+from trainer.recipe import Recipe
+from trainer.run import Outcome, RunPlan
+from trainer.ship import delivery, package
+
+
+class Run(Reading, Remembering, Signing, Publishing, Recipe, Thresholds):
+    """All of it: read, split, mine, train, merge, package, evaluate, judge. Flags win over the TOML file."""
+
+    config: Path | None = Field(None, description="TOML file with the names of these flags")
+    data: str = Field(description="file or folder, or the URL of DocsGPT's PostgreSQL")
+    out: Path = Field(Path("checkpoints"), description="folder of checkpoints, for a promoted package")
+    name: str | None = Field(None, description="name to reload it by; none: the data's", pattern=f"^{NAME.pattern}$")
+    zip: bool = Field(False, description="also as a zip")
+    work: Path | None = Field(None, description="folder of the run; none: one below runs/")
+    resume: bool = Field(False, description="go on where the last run with these settings stopped")
+    reload: Address | None = Field(None, description="URL of a service that is to go over to a promoted package")
+    admin_key: str | None = Field(None, description=ADMIN_KEY_HELP)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_config(cls, flags: Any) -> Any:
+        if not isinstance(flags, dict) or not flags.get("config"):
+            return flags
+        try:
+            content = tomllib.loads(Path(flags["config"]).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise BadData(f"{flags['config']} cannot be read ({error}): mend it, or give flags") from error
+        content = {key.replace("-", "_"): value for key, value in content.items()}
+        for key in content:
+            if key not in cls.model_fields:
+                near = get_close_matches(key, cls.model_fields, 1)
+                meant = f": is {near[0]} meant?" if near else ": see run --help"
+                raise BadData(f"{flags['config']} has no use for {key}{meant}")
+        return content | flags
+
+    def answer(self) -> Answer:
+        # A key that cannot sign is found before anything that takes long.
+        sign = package.signer(self.sign_with)
+        name = self.name or _name(self.data)
+        work = self.work or WORK / name
+        if not self.resume:
+            self.require_free(work, "a run in", "go on with it by --resume, choose another --name")
+        self.require_free(self.out / name, "a package", "choose another --name")
+        imported = self.load(self.data)
+        dataset = inspection.cleaned(imported.dataset)
+        plan = RunPlan(part(self, Recipe), part(self, Thresholds), name, work, self.resume, self.allow_hub)
+        outcome = run.run(dataset, self.general_set(dataset), plan, quiet=self.as_json, sign=sign)
+        facts: dict[str, JsonValue] = {
+            "verdict": outcome.verdict.model_dump(mode="json"),
+            "checkpoint": outcome.checkpoint.id,
+            "metrics": outcome.report.summary(),
+            "folder": str(outcome.folder),
+            "problems": [str(problem) for problem in imported.problems],
+        }
+        table = outcome.report.table(enough=outcome.verdict.outcome != "INSUFFICIENT")
+        text = f"{table}\n\n{outcome.verdict.text()}\n\n{outcome.folder.parent / 'report.html'}"
+        if not outcome.verdict.promoted:
+            return Answer(f"{text}\nnot published; the package is {outcome.folder}", facts, NotBetter.exit_code)
+        end = self._publish(outcome, name)
+        return Answer(f"{text}\n{end.text}", facts | end.facts)
+
+    def _publish(self, outcome: Outcome, name: str) -> Answer:
+        """Publish a promoted package, and have the service of `--reload` go over to it."""
+        identity, target = outcome.checkpoint.id, self.out / name
+        package.publish(outcome.folder, target)
+        answer = published(identity, self.out, name, zipped=self.zip)
+        if self.reload is None:
+            return answer
+        job = delivery.reload(self.reload, identity, target, key=admin_key(self.admin_key), quiet=self.as_json)
+        warnings = "".join(f"\n{sentence}" for sentence in job.get("warnings", ()))
+        return Answer(
+            f"{identity} is in {target}, and it is generation {job['generation']} of {self.reload}{warnings}",
+            answer.facts | {"job": job},
+        )
+
+
+def _name(data: str) -> str:
+    """A checkpoint name made from the name of the data."""
+    stem = Path(data).resolve().name.partition(".")[0]
+    return NAME.match(f"{stem}-tuned")[0] if NAME.match(stem) else "tuned"  # type: ignore[index]

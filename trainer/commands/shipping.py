@@ -1,0 +1,91 @@
+"""The commands on checkpoints and services: package, verify, send."""
+
+import json
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import CliPositionalArg
+
+from service.checkpoints.checkpoint import NAME
+from trainer import base_model
+from trainer.commands.command import Answer, Command
+from trainer.commands.flag_groups import ADMIN_KEY_HELP, Address, Publishing, Signing, Splitting, admin_key
+from trainer.errors import BadData
+from trainer.ship import delivery, package
+
+
+class Package(Signing, Publishing):
+    """Make a checkpoint with a manifest of a trained model."""
+
+    model: CliPositionalArg[Path] = Field(description="sentence-transformers folder")
+    out: Path = Field(Path("checkpoints"), description="folder of checkpoints")
+    name: str = Field(description="name to reload it by", pattern=f"^{NAME.pattern}$")
+    zip: bool = Field(False, description="also as a zip")
+    unproven: bool = Field(False, description="package it although no gate has promoted it")
+
+    def answer(self) -> Answer:
+        self.require_free(self.out / self.name, "a package", "choose another --name")
+        with base_model.open(str(self.model)) as source:
+            outcome = package.outcome(source)
+            if outcome != "PROMOTE" and not self.unproven:
+                judged = f"the gate said {outcome} of it" if outcome else "no gate has judged it"
+                raise BadData(f"{self.model} is not proven better, {judged}: package it all the same with --unproven")
+            packaged = package.repackage(source, self.name, self.out, package.signer(self.sign_with))
+        return published(packaged.id, self.out, self.name, zipped=self.zip)
+
+
+class Verify(Command):
+    """Check a package as the service would: file hashes, kinds, and vectors."""
+
+    package: CliPositionalArg[str] = Field(description="folder or zip")
+
+    def answer(self) -> Answer:
+        checkpoint = package.verify(self.package)
+        return Answer(
+            f"{checkpoint.id} is sound: {len(checkpoint.files)} files,"
+            f" document fingerprint {checkpoint.fingerprint[:12]}",
+            {"id": checkpoint.id, "document_fingerprint": checkpoint.fingerprint},
+        )
+
+
+class Send(Splitting):
+    """Give a service the judged test questions, by which it judges every reload."""
+
+    data: CliPositionalArg[str] = Field(description="file or folder, or the URL of DocsGPT's PostgreSQL")
+    url: Address = Field(description="URL of the service, whose documents have the same ids")
+    collection: str = Field("default", description="collection of the documents there")
+    admin_key: str | None = Field(None, description=ADMIN_KEY_HELP)
+
+    def answer(self) -> Answer:
+        dataset, how = self.divided(self.data)
+        counts = delivery.judge_by(
+            self.url,
+            dataset,
+            "test",
+            collection=self.collection,
+            key=admin_key(self.admin_key),
+            source=f"the test questions of {self.data}",
+        )
+        changes = ", ".join(f"{counts[what]} {what}" for what in ("added", "changed", "removed"))
+        text = (
+            f"{self.url} judges reloads by {counts['queries']} questions ({counts['judgements']} judgements: {changes}"
+            f" in {self.collection}); {how}"
+        )
+        if counts["unresolved"]:
+            text += (
+                f"\n{counts['unresolved']} judgements do not count, because {self.collection} has not their documents:"
+                " GET /admin/judgements?unresolved=true lists them"
+            )
+        return Answer(text, {**counts})
+
+
+def published(identity: str, folder: Path, name: str, *, zipped: bool) -> Answer:
+    """The answer about the package `folder`/`name`, beside which its zip is written if `zipped`."""
+    if zipped:
+        package.pack(folder / name, folder / f"{name}.zip")
+    reload = json.dumps({"model": name})
+    return Answer(
+        f"{identity} is in {folder / name}; reload it with\n"
+        f"  curl -d '{reload}' -H 'Content-Type: application/json' http://127.0.0.1:8080/admin/reload",
+        {"checkpoint": identity, "folder": str(folder / name)},
+    )

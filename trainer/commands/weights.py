@@ -1,0 +1,95 @@
+"""The commands that make weights: train, merge."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import CliPositionalArg
+from sentence_transformers import SentenceTransformer
+
+from trainer import base_model
+from trainer.commands.command import Answer
+from trainer.commands.flag_groups import WORK, Reading, Remembering, Splitting, part, require_new
+from trainer.data import inspection
+from trainer.errors import BadData
+from trainer.prepare import splits
+from trainer.prove.gate import Thresholds
+from trainer.recipe import Recipe
+from trainer.ship import package
+from trainer.train import merging, tuning
+from trainer.train.merging import Share
+from trainer.train.ranking_evaluator import RankingEvaluator
+
+_FORGOTTEN = Thresholds.model_fields["max_general_loss"]
+
+
+class Train(Reading, Recipe):
+    """Train, and write the tuned model as a plain sentence-transformers folder."""
+
+    data: CliPositionalArg[str] = Field(description="file or folder")
+    out: Path = Field(description="new folder of the model")
+    work: Path = Field(WORK / "train", description="folder of what is needed to resume")
+    resume: bool = Field(False, description="go on where the last run with these settings stopped")
+
+    def answer(self) -> Answer:
+        require_new(self.out)
+        recipe = part(self, Recipe)
+        dataset, how = splits.split(inspection.cleaned(self.load(self.data).dataset), self.split, self.seed)
+        with base_model.open(self.base, allow_hub=self.allow_hub) as base:
+            tuned = tuning.tune(base, dataset, recipe, self.work, resume=self.resume, quiet=self.as_json)
+            tuned.model.load_state_dict(dict(tuned.tuned))
+            package.save(tuned.model, self.out, base, same_documents=recipe.mode == "query-adapter")
+        rows = f"{tuned.decisions['loss']} on {tuned.decisions['rows']} rows"
+        return Answer(f"{how}\n{rows}; in {self.out}", tuned.decisions)
+
+
+class Merge(Splitting, Remembering):
+    """Mix the weights of a base and a tuned model; the share is chosen on dev, or given."""
+
+    base: CliPositionalArg[str] = Field(description="the model before")
+    tuned: CliPositionalArg[str] = Field(description="the model that was trained from it")
+    alpha: str = Field("auto", description="share of the tuned weights, 0 to 1, or auto")
+    data: str = Field("", description="file or folder with the dev queries, for auto")
+    max_general_loss: float = Field(_FORGOTTEN.default, ge=0, description=_FORGOTTEN.description)
+    out: Path = Field(description="new folder of the model")
+
+    def answer(self) -> Answer:
+        with (
+            base_model.open(self.base, allow_hub=self.allow_hub) as before,
+            base_model.open(self.tuned, allow_hub=self.allow_hub) as after,
+        ):
+            model = base_model.load(after)
+            share = self._mix(model, base_model.load(before))
+            require_new(self.out)
+            package.save(model, self.out, before, same_documents=False)
+        return Answer(f"{share.alpha:g} of the tuned weights; in {self.out}", share.facts())
+
+    def _mix(self, model: SentenceTransformer, base: SentenceTransformer) -> Share:
+        """Leave in the tuned `model` the mix of its weights and the base's."""
+        before, after = merging.weights(base), merging.weights(model)
+        if self.alpha != "auto":
+            share = Share(_share(self.alpha), {}, {})
+            merging.interpolate(model, before, after, share.alpha)
+            return share
+        if not self.data:
+            raise BadData("the share is chosen on dev queries: name --data, or give --alpha 0.5")
+        dataset, _ = self.divided(self.data)
+        general = self.general_set(dataset)
+        return merging.choose(
+            model,
+            before,
+            after,
+            RankingEvaluator(dataset, dataset.good("dev"), "fp32"),
+            Recipe.model_fields["alphas"].default,
+            general=RankingEvaluator(general, general.held_out, "fp32") if general else None,
+            max_general_loss=self.max_general_loss,
+        )
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise BadData(f"--alpha {text!r} is no share: give a number from 0 to 1, or auto")
+    return share

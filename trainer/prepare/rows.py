@@ -1,0 +1,117 @@
+"""Training rows out of judgements: the columns that a loss reads, in its order.
+
+Tuple losses get (anchor, positive, negative_1, ...) and no label, so that no bad document can stand as a positive. Pair
+losses get (anchor, document, label) with labels of exactly 0 and 1. sentence-transformers binds columns by order and
+not by name.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from trainer.data.dataset import Dataset
+from trainer.errors import BadData
+from trainer.prepare.mining import Mined
+
+
+@dataclass(frozen=True)
+class Rows:
+    """`columns` maps each column's name to its texts, `labels` has 0 or 1 for each row or is empty.
+
+    `groups` has one number for each row. Rows of one group may answer each other's queries, so they must not be each
+    other's negatives.
+    """
+
+    columns: Mapping[str, Sequence[str]]
+    labels: Sequence[float]
+    groups: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+
+def tuples(dataset: Dataset, components: Mapping[str, int], mined: Mined, *, negatives: int, seed: int) -> Rows:
+    """One row for each good document of a training query, with `negatives` that are not good for it.
+
+    Documents judged bad come first, then the mined ones, hardest first, then any of the corpus, because every row must
+    have the same number of columns.
+    """
+    good, bad = dataset.good("train"), dataset.bad("train")
+    ids = sorted(dataset.corpus)
+    pick = random.Random(seed)  # noqa: S311  (it has to repeat)
+    names = ["anchor", "positive", *(f"negative_{number + 1}" for number in range(negatives))]
+    columns: dict[str, list[str]] = {name: [] for name in names}
+    groups = []
+    for query in sorted(good):
+        texts = {dataset.corpus[document].passage for document in good[query]}
+        for document in sorted(good[query]):
+            hard = [*_shuffled(bad.get(query, set()) - good[query], pick), *mined.get((query, document), ())]
+            chosen = _distinct(dataset.passages(hard), texts, negatives)
+            chosen += _any(dataset, ids, pick, {*texts, *chosen}, negatives - len(chosen))
+            columns["anchor"].append(dataset.queries[query])
+            columns["positive"].append(dataset.corpus[document].passage)
+            for number, text in enumerate(chosen):
+                columns[f"negative_{number + 1}"].append(text)
+            groups.append(components[query])
+    return _checked(Rows(columns, [], groups))
+
+
+def pairs(dataset: Dataset, components: Mapping[str, int], mined: Mined, *, negatives: int) -> Rows:
+    """One row for each judgement of a training query, label 1 for good and 0 for bad, and mined negatives as bad.
+
+    Mined negatives bring a query to at most `negatives` bad documents for each good one.
+    """
+    good, bad = dataset.good("train"), dataset.bad("train")
+    columns: dict[str, list[str]] = {"anchor": [], "document": []}
+    labels: list[float] = []
+    groups: list[int] = []
+    for query in sorted({*good, *bad}):
+        texts = {dataset.corpus[document].passage for document in good.get(query, ())}
+        judged = dataset.passages(sorted(bad.get(query, set()) - good.get(query, set())))
+        wanted = max(len(judged), negatives * len(texts))
+        near = [negative for document in sorted(good.get(query, ())) for negative in mined.get((query, document), ())]
+        hard = _distinct([*judged, *dataset.passages(near)], texts, wanted)
+        for text, label in [*((text, 1.0) for text in sorted(texts)), *((text, 0.0) for text in hard)]:
+            columns["anchor"].append(dataset.queries[query])
+            columns["document"].append(text)
+            labels.append(label)
+            groups.append(components[query])
+    if len(set(labels)) == 1:
+        raise BadData(
+            "every judgement has the same label, and a loss on labelled pairs needs both: use --loss"
+            " multiple-negatives, or let hard negatives be mined"
+        )
+    return _checked(Rows(columns, labels, groups))
+
+
+def _any(dataset: Dataset, ids: list[str], pick: random.Random, taken: set[str], count: int) -> list[str]:
+    """`count` passages of the corpus that are not taken."""
+    if not count:
+        return []
+    # A few draws usually suffice; else the whole corpus is shuffled.
+    for size in (4 * (count + len(taken)), len(ids)):
+        drawn = pick.sample(ids, min(size, len(ids)))
+        passages = _distinct(dataset.passages(drawn), taken, count)
+        if len(passages) == count:
+            return passages
+    raise BadData(
+        f"the corpus has {len(ids)} documents, too few to find {count} more that are not good for a query: give the"
+        " whole corpus, or set --negatives lower"
+    )
+
+
+def _shuffled(ids: set[str], pick: random.Random) -> list[str]:
+    return pick.sample(sorted(ids), len(ids))
+
+
+def _distinct(texts: Sequence[str], taken: set[str], limit: int) -> list[str]:
+    """The first `limit` texts that are neither taken nor repeated."""
+    return [text for text in dict.fromkeys(texts) if text not in taken][:limit]
+
+
+def _checked(rows: Rows) -> Rows:
+    if len(rows) < 2:
+        raise BadData(
+            f"{len(rows)} rows are left to train on: judge more queries, or see what inspect says of the data"
+        )
+    return rows

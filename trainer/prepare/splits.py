@@ -1,0 +1,191 @@
+"""Splits: the queries that are trained on, that choose between models, and that test.
+
+Two queries are connected if they have the same text, or if the same text is good for both. If each component
+stays in one split, no answer to a test query was trained on. This is too strict where the corpus is fixed and only
+phrasings are new: there queries are divided by their text alone.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
+
+from trainer.data.dataset import SPLITS, Dataset, Judgement, Split
+from trainer.data.inspection import leak
+from trainer.data.texts import normalised
+from trainer.errors import BadData
+from trainer.recipe import SplitMode
+
+Shares = tuple[float, float, float]
+
+SHARES: Shares = (0.6, 0.2, 0.2)
+# A split that gets less than this part of its share proves too little.
+_LEAST = 0.5
+
+
+def split(dataset: Dataset, mode: SplitMode, seed: int) -> tuple[Dataset, str]:
+    """The data set with the split of each query that a person judged, and a sentence that says how and why.
+
+    Weak judgements that have a query or a good document in common with dev or test are left out. `auto` takes the
+    splits that the data came with, if it has any. Raises BadData if the queries cannot be divided like that.
+    """
+    if not any(not judgement.weak for judgement in dataset.judgements):
+        raise BadData("nobody judged anything, and weak judgements are never tested on: judge some queries by hand")
+    if mode == "auto":
+        mode, why = ("given", "the data has them") if dataset.splits else ("by-component", "the data has none")
+    else:
+        why = "it was asked for"
+    if mode == "given":
+        divided, how = _given(dataset, seed)
+    elif mode == "by-component":
+        divided = by_component(dataset, seed)
+        how = "by component, so that no answer to a test query was trained on"
+    else:
+        divided = by_query(dataset, seed)
+        how = "by query, so that test queries are new and their answers are not"
+    safe = _without_leaks(divided, passages=mode != "by-query")
+    left_out = len(divided.judgements) - len(safe.judgements)
+    note = f"; {left_out:,} weak judgements that touch dev or test were left out" if left_out else ""
+    return safe, f"splits {how}, since {why}: {_sizes(safe)}{note}"
+
+
+def by_component(dataset: Dataset, seed: int, shares: Shares = SHARES) -> Dataset:
+    """Whole components in one split; raises BadData if they are too few or too large for the shares."""
+    human = _human(dataset)
+    judged = _judged(human)
+    component_of = components(human)
+    groups = _grouped({query: component_of[query] for query in judged})
+    return dataset.with_splits(_divided(groups, seed, shares, "components of connected queries"))
+
+
+def by_query(dataset: Dataset, seed: int, shares: Shares = SHARES) -> Dataset:
+    """Queries of one text in one split; raises BadData if they are too few."""
+    judged = _judged(_human(dataset))
+    groups = _grouped({query: normalised(dataset.queries[query]) for query in judged})
+    return dataset.with_splits(_divided(groups, seed, shares, "different texts"))
+
+
+def components(dataset: Dataset) -> dict[str, int]:
+    """The component of every query: those of one text, or with a good document of one text, have the same number.
+
+    Numbers depend on the ids alone, not on the order of anything.
+    """
+    parents: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def root(node: tuple[str, str]) -> tuple[str, str]:
+        parents.setdefault(node, node)
+        while parents[node] != node:
+            # Halving the path keeps this nearly linear (Tarjan and van Leeuwen 1984).
+            parents[node] = parents[parents[node]]
+            node = parents[node]
+        return node
+
+    nodes = {query: ("query", normalised(text)) for query, text in dataset.queries.items()}
+    passages: dict[str, str] = {}
+    for judgement in dataset.judgements:
+        if judgement.good:
+            if judgement.document not in passages:
+                passages[judgement.document] = normalised(dataset.corpus[judgement.document].passage)
+            parents[root(nodes[judgement.query])] = root(("good", passages[judgement.document]))
+    numbers: dict[tuple[str, str], int] = {}
+    return {query: numbers.setdefault(root(nodes[query]), len(numbers)) for query in sorted(nodes)}
+
+
+def _given(dataset: Dataset, seed: int) -> tuple[Dataset, str]:
+    if not dataset.splits:
+        raise BadData(
+            "the data has no splits: leave out --split given, or name qrels/train.tsv, dev.tsv and test.tsv so"
+        )
+    how = "as given"
+    present = set(dataset.splits.values())
+    if "dev" not in present and "train" in present:
+        dataset, unit = _with_dev(dataset, seed)
+        how += f", with dev cut from train {unit}"
+    shared = leak(dataset, "test")
+    if shared.queries:
+        how += (
+            f" (of {shared.of:,} test queries {shared.same_query:,} have their text and {shared.same_good:,} a good"
+            " document in train or dev too)"
+        )
+    return dataset, how
+
+
+def _with_dev(dataset: Dataset, seed: int) -> tuple[Dataset, str]:
+    """Divide train into train and dev in the proportion of `SHARES`; also says how: by component, if possible."""
+    train, dev, _ = SHARES
+    shares = (train / (train + dev), dev / (train + dev), 0.0)
+    trained = tuple(judgement for judgement in _human(dataset).judgements if dataset.splits[judgement.query] == "train")
+    only = replace(dataset, judgements=trained)
+    try:
+        cut, unit = by_component(only, seed, shares), "by component"
+    except BadData:
+        cut, unit = by_query(only, seed, shares), "by query"
+    return dataset.with_splits({**dataset.splits, **cut.splits}), unit
+
+
+def _human(dataset: Dataset) -> Dataset:
+    return replace(dataset, judgements=tuple(judgement for judgement in dataset.judgements if not judgement.weak))
+
+
+def _judged(dataset: Dataset) -> set[str]:
+    return {judgement.query for judgement in dataset.judgements}
+
+
+def _grouped(keys: Mapping[str, Hashable]) -> list[list[str]]:
+    """The queries of each key, in an order that depends on their ids alone."""
+    groups: dict[Hashable, list[str]] = {}
+    for query in sorted(keys):
+        groups.setdefault(keys[query], []).append(query)
+    return list(groups.values())
+
+
+def _divided(groups: Sequence[list[str]], seed: int, shares: Shares, what: str) -> dict[str, Split]:
+    """Assign whole groups, the largest first, each to the split that it leaves least full (Graham 1969)."""
+    order = list(groups)
+    random.Random(seed).shuffle(order)  # noqa: S311  (it has to repeat)
+    order.sort(key=len, reverse=True)
+    total = sum(map(len, order))
+    sizes = dict.fromkeys(SPLITS, 0)
+    # The last of equally full splits is taken, so that a handful of queries reaches test.
+    wanted = [(name, share) for name, share in zip(reversed(SPLITS), reversed(shares), strict=True) if share]
+    splits: dict[str, Split] = {}
+    for group in order:
+        name = min(wanted, key=lambda split: (sizes[split[0]] + len(group)) / split[1])[0]
+        sizes[name] += len(group)
+        splits.update(dict.fromkeys(group, name))
+    for name, share in wanted:
+        if sizes[name] < _LEAST * share * total or not sizes[name]:
+            raise BadData(
+                f"{total:,} queries in {len(order):,} {what}, the largest of {max(map(len, order), default=0):,}, leave"
+                f" {sizes[name]:,} for {name}: use --split by-query if the corpus is fixed and only phrasings are new,"
+                " or judge more queries that have other answers"
+            )
+    return splits
+
+
+def _without_leaks(dataset: Dataset, *, passages: bool) -> Dataset:
+    """Leave out the weak judgements of a query text in dev or test.
+
+    `passages` leaves out those of a document that is good there, too.
+    """
+    queries, documents = set[str](), set[str]()
+    for query, name in dataset.splits.items():
+        if name != "train":
+            queries.add(normalised(dataset.queries[query]))
+    if passages:
+        for name in SPLITS[1:]:
+            for good in dataset.good(name).values():
+                documents.update(normalised(passage) for passage in dataset.passages(good))
+
+    def leaks(judgement: Judgement) -> bool:
+        if not judgement.weak:
+            return False
+        passage = dataset.corpus[judgement.document].passage
+        return normalised(dataset.queries[judgement.query]) in queries or normalised(passage) in documents
+
+    return replace(dataset, judgements=tuple(judgement for judgement in dataset.judgements if not leaks(judgement)))
+
+
+def _sizes(dataset: Dataset) -> str:
+    counts = Counter(dataset.splits.values())
+    return ", ".join(f"{name} {counts[name]:,}" for name in SPLITS)

@@ -1,0 +1,86 @@
+"""Weak labels: pairs of query and document that nobody judged, made from a corpus alone, never to test on.
+
+A title asks for its text, a heading for the document that it stands in, and a span of words for where it was cut from
+(Contriever, Izacard et al. 2022, takes two spans of one text; here the other is the whole document, as a search returns
+it). A pair whose document the model does not rank is likely to ask for nothing, so `consistent` leaves it out
+(Promptagator, Dai et al. 2022).
+"""
+
+import random
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from sentence_transformers import SentenceTransformer, util
+
+from trainer.data.collected import Collected
+from trainer.data.dataset import Dataset, Document, Judgement
+from trainer.data.texts import normalised
+
+_HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
+# Words of a title, heading or crop; nobody could tell what fewer words ask for.
+_LEAST_WORDS = 2
+_LEAST_CROP = 4
+_LARGEST_CROP = 32
+# Contriever's spans: the least and the largest part of the text.
+_CROP_SHARES = (0.05, 0.5)
+
+
+def generate(corpus: Mapping[str, Document], seed: int) -> Dataset:
+    """A data set of weak judgements alone, the same for the same corpus and seed, whatever the order.
+
+    Each document gives one crop, and its title and headings where no other document has the same.
+    """
+    collected = Collected()
+    collected.corpus.update(corpus)
+    titles = {key: [*_titles(document)] for key, document in sorted(corpus.items())}
+    uses = Counter(normalised(name) for names in titles.values() for name in dict.fromkeys(names))
+    for key, document in sorted(corpus.items()):
+        crop = _crop(document.text, random.Random(f"{seed} {key}"))  # noqa: S311 (it has to repeat)
+        for query in [*(name for name in titles[key] if uses[normalised(name)] == 1), *crop]:
+            judgement = Judgement(collected.query(query), key, good=True, weak=True)
+            if not collected.knows(judgement):
+                collected.judge(judgement)
+    return collected.dataset()
+
+
+def consistent(model: SentenceTransformer, dataset: Dataset, k: int, *, quiet: bool = True) -> Dataset:
+    """The data set without the weak judgements whose document `model` does not rank among the first `k`."""
+    queries = sorted({judgement.query for judgement in dataset.judgements if judgement.weak and judgement.good})
+    if not queries:
+        return dataset
+    ids = sorted(dataset.corpus)
+    texts = [dataset.queries[query] for query in queries]
+    rankings = util.semantic_search(
+        model.encode_query(texts, convert_to_tensor=True, show_progress_bar=not quiet),
+        model.encode_document(dataset.passages(ids), convert_to_tensor=True, show_progress_bar=not quiet),
+        top_k=k,
+    )
+    first = {query: {ids[int(hit["corpus_id"])] for hit in hits} for query, hits in zip(queries, rankings, strict=True)}
+    kept = tuple(
+        judgement
+        for judgement in dataset.judgements
+        if not judgement.weak or not judgement.good or judgement.document in first[judgement.query]
+    )
+    dropped = {judgement.query for judgement in dataset.judgements} - {judgement.query for judgement in kept}
+    left = {query: text for query, text in dataset.queries.items() if query not in dropped}
+    return replace(dataset, queries=left, judgements=kept)
+
+
+def _titles(document: Document) -> Iterator[str]:
+    """The title and the headings that are more than a word."""
+    for name in [document.title, *_HEADING.findall(document.text)]:
+        if len(name.split()) >= _LEAST_WORDS:
+            yield name.strip()
+
+
+def _crop(text: str, pick: random.Random) -> list[str]:
+    """One span of words at a random place, or none where the text is too short to have a part."""
+    words = _HEADING.sub(" ", text).split()
+    low, high = (min(int(share * len(words)), _LARGEST_CROP) for share in _CROP_SHARES)
+    if high < _LEAST_CROP:
+        return []
+    size = pick.randint(max(low, _LEAST_CROP), high)
+    first = pick.randint(0, len(words) - size)
+    return [" ".join(words[first : first + size])]

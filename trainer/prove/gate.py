@@ -1,0 +1,128 @@
+"""Whether a tuned model may replace its base: rules on a report, and a verdict with reasons."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from trainer.prove.metrics import NDCG
+from trainer.prove.reduction import MOST
+from trainer.prove.report.model import Report
+
+Outcome = Literal["PROMOTE", "HOLD", "REJECT", "INSUFFICIENT"]
+
+
+class Thresholds(BaseModel):
+    """Demands on a tuned model. A field's description is the help of its flag."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min_queries: int = Field(50, ge=1, description="test queries below which nothing is said")
+    min_gain: float = Field(0.01, description=f"least gain in {NDCG}")
+    min_low: float = Field(0.0, description="what the lower end of the gain's 95% interval must exceed")
+    serving_k: int = Field(10, ge=1, le=MOST, description="passages that are served for a question")
+    max_recall_loss: float = Field(0.0, ge=0, description="largest loss of recall at that K")
+    max_general_loss: float = Field(0.02, ge=0, description=f"largest loss of {NDCG} on the general set")
+    min_net_wins: int = Field(1, description="queries that are better, less those that are worse")
+
+
+class Rule(BaseModel):
+    """One rule and how it came out; `passed` is None where it could not be checked."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    passed: bool | None
+    reason: str
+
+
+class Verdict(BaseModel):
+    """PROMOTE: better beyond doubt. HOLD: not clearly better. REJECT: harmful. INSUFFICIENT: too few queries to say."""
+
+    model_config = ConfigDict(frozen=True)
+
+    outcome: Outcome
+    rules: list[Rule]
+
+    @property
+    def promoted(self) -> bool:
+        return self.outcome == "PROMOTE"
+
+    def text(self) -> str:
+        """The verdict and its reasons, one a line."""
+        marks = {True: "yes", False: "NO", None: "not checked"}
+        return "\n".join([self.outcome, *(f"  {marks[rule.passed]:>11}  {rule.reason}" for rule in self.rules)])
+
+
+def judge(report: Report, thresholds: Thresholds) -> Verdict:
+    """Apply every rule.
+
+    The verdict is REJECT for a gain whose whole interval is below 0, for forgetting, and for a package that gives other
+    vectors than the model.
+    """
+    remembers, faithful = _general(report, thresholds), _package(report)
+    rules = [*_gains(report, thresholds), remembers, _wins(report, thresholds), faithful]
+    if report.test_queries < thresholds.min_queries:
+        return Verdict(outcome="INSUFFICIENT", rules=rules)
+    if report.differences[NDCG].high < 0 or remembers.passed is False or faithful.passed is False:
+        return Verdict(outcome="REJECT", rules=rules)
+    required = [rule for rule in rules if rule is not remembers]
+    return Verdict(outcome="PROMOTE" if all(rule.passed for rule in required) else "HOLD", rules=rules)
+
+
+def _gains(report: Report, thresholds: Thresholds) -> list[Rule]:
+    """The rules on the test queries: are they enough, is the gain large and sure enough, is recall kept."""
+    gain = report.differences[NDCG]
+    served = thresholds.serving_k
+    recall_loss = report.recall_by_k["base"][served - 1] - report.recall_by_k["tuned"][served - 1]
+    return [
+        Rule(
+            name="queries",
+            passed=report.test_queries >= thresholds.min_queries,
+            reason=f"{report.test_queries} test queries, at least {thresholds.min_queries} are asked for",
+        ),
+        Rule(
+            name="gain",
+            passed=gain.value >= thresholds.min_gain,
+            reason=f"{NDCG} {gain.value:+.4f}, at least {thresholds.min_gain:+.4f} is asked for",
+        ),
+        Rule(
+            name="interval",
+            passed=gain.low > thresholds.min_low,
+            reason=f"its 95% interval begins at {gain.low:+.4f}, which must be above {thresholds.min_low:+.4f}",
+        ),
+        Rule(
+            name="recall",
+            passed=recall_loss <= thresholds.max_recall_loss,
+            reason=f"recall@{served} {-recall_loss:+.4f}, it may lose {thresholds.max_recall_loss:.4f}",
+        ),
+    ]
+
+
+def _general(report: Report, thresholds: Thresholds) -> Rule:
+    if report.general is None:
+        return Rule(
+            name="general", passed=None, reason="no general set was given (--general), so forgetting is not known"
+        )
+    loss = report.general.base - report.general.tuned
+    return Rule(
+        name="general",
+        passed=loss <= thresholds.max_general_loss,
+        reason=f"general set {-loss:+.4f}, it may lose {thresholds.max_general_loss:.4f}",
+    )
+
+
+def _wins(report: Report, thresholds: Thresholds) -> Rule:
+    return Rule(
+        name="wins",
+        passed=report.wins - report.losses >= thresholds.min_net_wins,
+        reason=f"{report.wins} queries better, {report.losses} worse; {thresholds.min_net_wins} more are asked for",
+    )
+
+
+def _package(report: Report) -> Rule:
+    faithful = report.package_faithful
+    if faithful is None:
+        reason = "the package was not loaded and compared: run does that, evaluate does not"
+    else:
+        reason = f"the package, loaded again, gives {'the same' if faithful else 'OTHER'} vectors"
+    return Rule(name="package", passed=faithful, reason=reason)

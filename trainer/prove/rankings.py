@@ -1,0 +1,90 @@
+"""The ranking of the whole corpus for each query.
+
+Among the documents of a split alone every model looks good, so nothing here ranks less than the corpus.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+
+from service.search.fusion import WEIGHTS
+from trainer.data.dataset import Dataset
+
+Vectors = NDArray[np.float32]
+
+# Documents kept of a ranking.
+DEPTH = 100
+# Queries whose scores are in memory at a time.
+_CHUNK = 64
+
+
+@dataclass(frozen=True)
+class Rankings:
+    """`top` has the first `DEPTH` documents of each query, best first; `ranks` the rank of each judged one, from 1."""
+
+    top: Mapping[str, Sequence[str]]
+    ranks: Mapping[str, Mapping[str, int]]
+
+    def best(self, query: str, documents: set[str]) -> int:
+        """The rank of the first of `documents`, which were judged for the query."""
+        return min(self.ranks[query][document] for document in documents)
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Unit vectors (n, dimensions) of the queries, in their order, and of all documents, in the order of their ids."""
+
+    queries: Vectors
+    documents: Vectors
+
+
+def embed(model: SentenceTransformer, dataset: Dataset, queries: Sequence[str], *, quiet: bool) -> Embedded:
+    """Embed as the service does: with the model's own prompts, routes and length."""
+    bar = not quiet
+    texts = [dataset.queries[query] for query in queries]
+    corpus = dataset.passages(sorted(dataset.corpus))
+    return Embedded(
+        np.asarray(model.encode_query(texts, normalize_embeddings=True, show_progress_bar=bar), np.float32),
+        np.asarray(model.encode_document(corpus, normalize_embeddings=True, show_progress_bar=bar), np.float32),
+    )
+
+
+def by_cosine(
+    embedded: Embedded, dataset: Dataset, queries: Sequence[str], *, coverages: Vectors | None = None
+) -> Rankings:
+    """Rank the corpus for each of `queries`, whose vectors are in their order, by cosine.
+
+    `coverages` (queries, documents) are added to the cosines, with the weights that the service's mode `hybrid` has by
+    default.
+    """
+    weights = WEIGHTS["score"]
+    top: dict[str, Sequence[str]] = {}
+    ranks: dict[str, Mapping[str, int]] = {}
+    for start in range(0, len(queries), _CHUNK):
+        scores = embedded.queries[start : start + _CHUNK] @ embedded.documents.T
+        if coverages is not None:
+            scores = weights.dense * scores + weights.keyword * coverages[start : start + _CHUNK]
+        part = by_scores(scores, dataset, queries[start : start + _CHUNK])
+        top |= part.top
+        ranks |= part.ranks
+    return Rankings(top, ranks)
+
+
+def by_scores(scores: NDArray[np.floating], dataset: Dataset, queries: Sequence[str]) -> Rankings:
+    """Rank by `scores` (queries, all documents by id): the highest first, equal ones in the order of their ids."""
+    ids = sorted(dataset.corpus)
+    column_of = {document: column for column, document in enumerate(ids)}
+    good, bad = dataset.good(), dataset.bad()
+    top: dict[str, list[str]] = {}
+    ranks: dict[str, dict[str, int]] = {}
+    for query, row in zip(queries, scores, strict=True):
+        order = np.argsort(-row, kind="stable")
+        rank = np.empty(len(ids), np.int64)
+        rank[order] = np.arange(1, len(ids) + 1)
+        top[query] = [ids[column] for column in order[:DEPTH]]
+        judged = good.get(query, set()) | bad.get(query, set())
+        ranks[query] = {document: int(rank[column_of[document]]) for document in sorted(judged)}
+    return Rankings(top, ranks)

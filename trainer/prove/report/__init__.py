@@ -1,0 +1,1 @@
+"""The report: what it holds, and how it is shown."""

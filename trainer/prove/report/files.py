@@ -1,0 +1,45 @@
+"""A report as files: `report.json` and `verdict.json` for machines, and one self-contained `report.html` for people."""
+
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from trainer.prove.gate import Verdict
+from trainer.prove.metrics import NDCG
+from trainer.prove.report import plots
+from trainer.prove.report.model import Report
+
+
+def write(report: Report, verdict: Verdict, folder: Path) -> None:
+    """Write all three into `folder`, each whole or not at all. Equal reports give equal bytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _replace(folder / "report.json", report.model_dump_json(indent=1))
+    _replace(folder / "verdict.json", verdict.model_dump_json(indent=1))
+    _replace(folder / "report.html", page(report, verdict))
+
+
+def page(report: Report, verdict: Verdict) -> str:
+    """The page as HTML; texts of the data are escaped."""
+    environment = Environment(
+        loader=PackageLoader(__package__, "."),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.jinja").render(
+        report=report,
+        verdict=verdict,
+        gain=report.differences[NDCG],
+        reductions=report.savings(enough=verdict.outcome != "INSUFFICIENT"),
+        advice=report.without_training,
+        recall_plot=plots.recall_by_k(report.recall_by_k),
+        rank_plot=plots.ranks(report.queries),
+        change_plot=plots.changes(report.queries),
+    )
+
+
+def _replace(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)

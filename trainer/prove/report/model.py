@@ -1,0 +1,158 @@
+"""The contents of a report, and its text."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from trainer.prove.estimates import Difference, Estimate
+from trainer.prove.metrics import NDCG
+from trainer.prove.reduction import Reduction
+
+WORDS_DO_AS_WELL = {
+    "bm25": "Words alone (BM25) rank as well as the tuned model here: try the mode hybrid, which takes both, before you"
+    " tune further.",
+    "hybrid": "The base in mode hybrid, by vectors and words, ranks as well as the tuned model here, and needs no"
+    " training: try that first.",
+}
+# Names of the scores that need no tuned model. Older reports have no hybrid.
+_WITHOUT_TRAINING = {"bm25": "BM25", "hybrid": "base, hybrid"}
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Drift(_Frozen):
+    """How far documents moved: cosines of old to new vectors (None where the dimensions differ), and how much of the
+    base's first ten documents is among the tuned model's."""
+
+    cosine_mean: float | None
+    cosine_5th: float | None
+    overlap_at_10: float
+
+
+class General(_Frozen):
+    """nDCG@10 on a set that neither model was trained on, to show what was forgotten."""
+
+    queries: int
+    documents: int
+    base: float
+    tuned: float
+
+
+class Query(_Frozen):
+    """One query before and after; ranks are those of its first good and its first bad document, from 1."""
+
+    id: str
+    text: str
+    good_before: int
+    good_after: int
+    bad_before: int | None
+    bad_after: int | None
+    ndcg_before: float
+    ndcg_after: float
+
+
+class Line(_Frozen):
+    """One line of a ranking."""
+
+    document: str
+    text: str
+    judged: Literal["good", "bad", ""]
+
+
+class Example(_Frozen):
+    """The first documents of a query before and after."""
+
+    query: str
+    text: str
+    before: list[Line]
+    after: list[Line]
+
+
+class Report(_Frozen):
+    """Everything that `report.json` holds.
+
+    `scores` is by model (base, tuned, bm25, and hybrid: the base and BM25 together) and metric. `gains_over_words` has
+    the tuned model's nDCG@10 less that of bm25 and of hybrid. `queries` begins with the largest loss, `recall_by_k` has
+    K from 1 to 20, and `collapse` is the mean cosine of random pairs of documents.
+    """
+
+    format: Literal[1] = 1
+    base: str
+    tuned: str
+    split: str
+    seed: int
+    test_queries: int
+    clusters: int
+    documents: int
+    scores: dict[str, dict[str, Estimate]]
+    differences: dict[str, Difference]
+    gains_over_words: dict[str, Difference] = {}
+    wins: int
+    losses: int
+    ties: int
+    reductions: list[Reduction]
+    recall_by_k: dict[str, list[float]]
+    drift: Drift
+    collapse: dict[str, float]
+    general: General | None
+    package_faithful: bool | None
+    queries: list[Query]
+    examples: list[Example]
+
+    def table(self, *, enough: bool = True) -> str:
+        """Before and after as Markdown, intervals in brackets; `enough` queries let it say what the gain saves."""
+        detectable = self.differences[NDCG].detectable
+        least = "" if detectable is None else f" They could show a difference in {NDCG} of {detectable:.3f}."
+        lines = [
+            *self._rows(),
+            "",
+            f"{self.test_queries} test queries in {self.clusters} clusters, {self.documents} documents.{least}",
+            f"{self.wins} queries are better, {self.losses} worse, {self.ties} equal.",
+            *self.savings(enough=enough),
+            *self.without_training,
+        ]
+        if self.general:
+            lines.append(
+                f"General set ({self.general.queries} queries): {NDCG} {self.general.base:.3f} to"
+                f" {self.general.tuned:.3f}."
+            )
+        return "\n".join(lines)
+
+    @property
+    def without_training(self) -> list[str]:
+        """A sentence for each way without training that ranks as well as the tuned model, as far as the test shows."""
+        return [WORDS_DO_AS_WELL[name] for name, gain in self.gains_over_words.items() if gain.low <= 0]
+
+    def savings(self, *, enough: bool) -> list[str]:
+        """Sentences on the passages that the gain saves; a gain that the test cannot show saves none."""
+        if not enough or self.differences[NDCG].low <= 0:
+            return ["Whether fewer passages would do cannot be said: the test does not show a gain."]
+        return [reduction.describe() for reduction in self.reductions]
+
+    def summary(self) -> dict[str, JsonValue]:
+        """The figures and intervals that a manifest keeps, without any text of the data."""
+        return self.model_dump(
+            mode="json",
+            include={
+                "scores", "differences", "wins", "losses", "ties", "reductions", "drift", "collapse", "general",
+                "test_queries", "clusters", "documents",
+            },
+        )  # fmt: skip
+
+    def _rows(self) -> list[str]:
+        words = [name for name in _WITHOUT_TRAINING if name in self.scores]
+        rows = [
+            "| | base | tuned | difference | p |" + "".join(f" {_WITHOUT_TRAINING[name]} |" for name in words),
+            "|---|---|---|---|---|" + "---|" * len(words),
+        ]
+        for metric, difference in self.differences.items():
+            base, tuned = (self.scores[model][metric] for model in ("base", "tuned"))
+            rows.append(
+                f"| {metric} | {base.value:.3f} [{base.low:.3f}, {base.high:.3f}] | {tuned.value:.3f}"
+                f" [{tuned.low:.3f}, {tuned.high:.3f}] | {difference.value:+.3f} [{difference.low:+.3f},"
+                f" {difference.high:+.3f}] | {difference.p:.4f} |"
+                + "".join(f" {self.scores[name][metric].value:.3f} |" for name in words)
+            )
+        return rows

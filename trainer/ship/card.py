@@ -1,0 +1,28 @@
+"""The model card of a package: what it is, what it was made of in numbers, how it did. No row of anybody's data."""
+
+from service.checkpoints.checkpoint import MANIFEST
+from trainer.ship.provenance import Provenance
+
+
+def write(name: str, provenance: Provenance, *, loss: str, alpha: float) -> str:
+    """The card as Markdown, with the front matter that Hugging Face reads; `alpha` is the share of tuned weights."""
+    dataset, report, verdict = provenance.dataset, provenance.report, provenance.verdict
+    queries = provenance.queries()
+    reload = "embeds all documents again" if provenance.reembeds else "keeps its documents' vectors"
+    return f"""---
+library_name: sentence-transformers
+pipeline_tag: sentence-similarity
+tags: [sentence-transformers, sentence-similarity, feature-extraction]
+---
+
+# {name}
+
+{provenance.base.id}, tuned on {queries["train"]} queries with {len(dataset.judgements)} judgements over
+{len(dataset.corpus)} documents. Loss {loss}, {alpha:.0%} of the tuned weights. Verdict: **{verdict.outcome}**.
+
+{report.table(enough=verdict.outcome != "INSUFFICIENT")}
+
+The figures are of {queries["test"]} test queries that were not trained on, searched over all documents; in brackets
+the 95% interval. `{MANIFEST}` has the recipe, the hashes of data and files, and vectors by which a load can be
+checked. A service that reloads this in the place of its base {reload}.
+"""

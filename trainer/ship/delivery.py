@@ -1,0 +1,102 @@
+"""Packages and judgements on their way into a running service.
+
+A package is named where the service sees its folder, and sent as a zip where it does not. The service judges every
+reload by the judgements.
+"""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+from tqdm import tqdm
+
+from trainer.data.dataset import Dataset, Split
+from trainer.errors import TrainerError
+from trainer.ship import package
+
+_POLL_SECONDS = 0.5
+_TIMEOUT_SECONDS = 120
+
+
+class NotTaken(TrainerError):
+    """The service refused what it was sent; it answers as before."""
+
+
+def reload(url: str, identity: str, folder: Path, *, key: str | None, quiet: bool) -> dict[str, Any]:
+    """Have the service at `url` reload the checkpoint `identity` in `folder`, and return its job when it is done.
+
+    Raises NotTaken with the service's own reason.
+    """
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    try:
+        with httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_SECONDS) as client:
+            reply = client.post("/admin/reload", json={"model": identity})
+            if reply.status_code == httpx.codes.NOT_FOUND:
+                _send(client, folder)
+                reply = client.post("/admin/reload", json={"model": identity})
+            return _wait(client, _accepted(reply), quiet=quiet)
+    except httpx.HTTPError as error:
+        raise NotTaken(f"{url} did not answer ({error}): start the service, and reload {identity} there") from error
+
+
+def judge_by(
+    url: str, dataset: Dataset, split: Split, *, collection: str, key: str | None, source: str
+) -> dict[str, int]:
+    """Have the service at `url` judge its reloads by the queries of `split`, whose documents it knows by the same ids.
+
+    They replace the judgements that it had for that collection. Returns the service's counts: what it has now, and what
+    changed. Raises NotTaken, also if the collection is not there or has none of the documents.
+    """
+    judgements = [
+        {
+            "query": dataset.queries[query],
+            "document": document,
+            "good": good,
+            "collection": collection,
+            "provenance": source,
+        }
+        for good, by_query in ((True, dataset.good(split)), (False, dataset.bad(split)))
+        for query, documents in by_query.items()
+        for document in sorted(documents)
+    ]
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    try:
+        with httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_SECONDS) as client:
+            body = {"judgements": judgements, "collection": collection}
+            return _accepted(client.put("/admin/judgements", json=body))
+    except httpx.HTTPError as error:
+        raise NotTaken(f"{url} did not answer ({error}): start the service, and send them again") from error
+
+
+def _send(client: httpx.Client, folder: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="instar-delivery-") as temporary:
+        archive = Path(temporary) / f"{folder.name}.zip"
+        package.pack(folder, archive)
+        with archive.open("rb") as file:
+            _accepted(client.put(f"/admin/models/{folder.name}", content=file))
+
+
+def _wait(client: httpx.Client, job: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
+    with tqdm(desc="reload", unit="document", disable=quiet, file=sys.stderr) as bar:
+        while job["state"] in ("queued", "running"):
+            time.sleep(_POLL_SECONDS)
+            job = _accepted(client.get(f"/admin/jobs/{job['id']}"))
+            bar.total, bar.n = job["total"], job["done"] or 0
+            bar.refresh()
+    if job["state"] != "done":
+        raise NotTaken(f"the reload was {job['state']}: {job['reason']}")
+    return job
+
+
+def _accepted(reply: httpx.Response) -> dict[str, Any]:
+    if reply.is_error:
+        try:
+            reason = reply.json()["error"]["message"]
+        except (ValueError, KeyError, TypeError):
+            reason = reply.text[:200]
+        raise NotTaken(f"{reply.request.url} answered {reply.status_code}: {reason}")
+    content: dict[str, Any] = reply.json()
+    return content

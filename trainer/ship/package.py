@@ -1,0 +1,196 @@
+"""A trained model as a checkpoint that the service takes: its files, its model card, its manifest.
+
+Equal weights, recipe, data and report give equal bytes, so the checkpoint id repeats: no dates, no times, no paths.
+"""
+
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from pydantic import JsonValue
+from sentence_transformers import SentenceTransformer
+
+from service.checkpoints import checkpoint
+from service.checkpoints.checkpoint import FILE_KINDS, MANIFEST, MIN_CANARY_COSINE, Canary, Checkpoint, Manifest, Sign
+from service.checkpoints.signature import KeyUnusable, Signer
+from service.machine import files
+from trainer import base_model
+from trainer.errors import BadData
+
+# Everyday words, so that no package shows what its owner's users ask.
+_CANARIES = (
+    "How do I reset my password?",
+    "The parcel was returned to the sender after three attempts to deliver it.",
+    "Überweisung nach Österreich: 12,50 € — 3 Tage",
+    "Open the settings, choose a language, and save. " * 12,
+)
+_LIBRARIES = ("sentence-transformers", "transformers", "torch", "tokenizers", "numpy")
+# Largest difference of a coordinate between a model in memory and the same one loaded from its files.
+_TOLERANCE = 1e-5
+# The earliest date that a zip can name.
+_NO_DATE = (1980, 1, 1, 0, 0, 0)
+# Files of the saved model that describe it as a whole; the base's do not fit.
+_DESCRIBING = (MANIFEST, "modules.json", "config_sentence_transformers.json")
+
+
+def save(model: SentenceTransformer, folder: Path, base: Checkpoint, *, same_documents: bool) -> Checkpoint:
+    """Write the model's files into the new `folder`.
+
+    `same_documents` says that the document side is the base's. Its files are then the base's, byte for byte, so that
+    the document fingerprint is the same and the service embeds no document again. Raises BadData if it is another.
+    """
+    model.save_pretrained(str(folder), create_model_card=False)
+    if same_documents:
+        _restore(folder, base)
+    strange = sorted(path.name for path in folder.rglob("*") if path.is_file() and path.suffix not in FILE_KINDS)
+    if strange:
+        raise BadData(f"the model saves files that no checkpoint may hold ({', '.join(strange)}): use another base")
+    made = checkpoint.read(folder, folder.name.strip("."))
+    if same_documents and made.fingerprint != base.fingerprint:
+        raise BadData("the document side of the saved model differs from the base's: train it with --mode full")
+    return made
+
+
+def faithful(model: SentenceTransformer, folder: Path, texts: Sequence[str]) -> bool:
+    """Whether the model in `folder` gives `texts` the vectors of `model`, as queries and as documents."""
+    loaded = base_model.load_folder(folder, str(model.device))
+    return all(
+        np.allclose(encode(texts), same(texts), atol=_TOLERANCE)
+        for encode, same in (
+            (model.encode_query, loaded.encode_query),
+            (model.encode_document, loaded.encode_document),
+        )
+    )
+
+
+def complete(folder: Path, name: str, lineage: Mapping[str, JsonValue], card: str, sign: Sign = dict) -> Checkpoint:
+    """Add the model card and the manifest, signed by `sign`, to `folder`, and read it as a checkpoint."""
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    model = base_model.load_folder(folder, "cpu")
+    canaries = [
+        Canary(text=text, side=side, vector=encode(text, normalize_embeddings=True).tolist())
+        for text in _CANARIES
+        for side, encode in (("query", model.encode_query), ("document", model.encode_document))
+    ]
+    facts: dict[str, JsonValue] = {
+        "model": {
+            "prompts": dict(model.prompts),
+            "pooling": _pooling(folder),
+            "dimensions": model.get_embedding_dimension(),
+            "max_length": model.max_seq_length,
+        },
+        "libraries": {library: version(library) for library in _LIBRARIES},
+    }
+    manifest = Manifest(name=name, files={}, canaries=canaries, lineage={**lineage, **facts})
+    checkpoint.write_manifest(folder, manifest, sign)
+    return checkpoint.read(folder, name)
+
+
+def publish(folder: Path, target: Path) -> None:
+    """Copy the complete `folder` to `target` and replace what is there; `target` never holds a part of it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    incoming, outgoing = (target.with_name(f".{target.name}.{state}") for state in ("incoming", "outgoing"))
+    for rest in (incoming, outgoing):
+        shutil.rmtree(rest, ignore_errors=True)
+    shutil.copytree(folder, incoming)
+    files.flush(incoming)
+    if target.exists():
+        target.rename(outgoing)
+    incoming.rename(target)
+    files.flush(target)
+    shutil.rmtree(outgoing, ignore_errors=True)
+
+
+def pack(folder: Path, archive: Path) -> None:
+    """Write the checkpoint in `folder` as a zip; equal folders give equal zips."""
+    partial = archive.with_name(f".{archive.name}.incoming")
+    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as target:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                entry = zipfile.ZipInfo(f"{folder.name}/{path.relative_to(folder).as_posix()}", _NO_DATE)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                entry.external_attr = 0o100644 << 16
+                target.writestr(entry, path.read_bytes())
+    partial.replace(archive)
+
+
+def signer(key: Path | None) -> Sign:
+    """A signature by the private key in that file; None signs nothing. Raises BadData if the file holds no key."""
+    if key is None:
+        return dict
+    try:
+        return Signer(key)
+    except KeyUnusable as error:
+        raise BadData(error.message) from error
+
+
+def outcome(source: Checkpoint) -> str | None:
+    """The gate's verdict on a model, by the manifest that a run has written; None if no gate has judged it."""
+    verdict = source.manifest.lineage.get("verdict") if source.manifest else None
+    return str(verdict.get("outcome")) if isinstance(verdict, dict) else None
+
+
+def repackage(source: Checkpoint, name: str, folder: Path, sign: Sign = dict) -> Checkpoint:
+    """Publish any model folder as `folder`/`name` with a manifest, which keeps the lineage of an earlier one."""
+    lineage = source.manifest.lineage if source.manifest else {}
+    with tempfile.TemporaryDirectory(prefix="instar-package-") as temporary:
+        made = Path(temporary) / name
+        checkpoint.copy(source.folder, made)
+        (made / MANIFEST).unlink(missing_ok=True)
+        card = made / "README.md"
+        text = card.read_text(encoding="utf-8") if card.is_file() else f"# {name}\n"
+        complete(made, name, lineage, text, sign)
+        publish(made, folder / name)
+    return checkpoint.read(folder / name, name)
+
+
+def verify(path: str) -> Checkpoint:
+    """Check the package as the service would: file hashes, kinds, and the canaries' vectors.
+
+    Raises BadData that names what is wrong.
+    """
+    with base_model.open(path) as source:
+        if source.manifest is None:
+            raise BadData(f"{path} has no {MANIFEST}, so nothing can be compared: make a package of it with package")
+        model = base_model.load(source, "cpu")
+        for canary in source.manifest.canaries:
+            encode = model.encode_query if canary.side == "query" else model.encode_document
+            if float(encode(canary.text, normalize_embeddings=True) @ canary.vector) < MIN_CANARY_COSINE:
+                raise BadData(
+                    f"{path} gives {canary.text[:40]!r} another vector than the manifest says: use the library"
+                    f" versions that it names ({json.dumps(source.manifest.lineage.get('libraries'))})"
+                )
+        return source
+
+
+def _restore(folder: Path, base: Checkpoint) -> None:
+    """Replace the saved files of the modules that the model shares with its base by the base's own files.
+
+    The last of these modules went into the router's document route.
+    """
+    last = json.loads((base.folder / "modules.json").read_text(encoding="utf-8"))[-1]["path"]
+    (route,) = folder.glob("*_Router/document_0_*")
+    shutil.rmtree(route)
+    for path in folder.iterdir():
+        if path.is_file() and path.name not in _DESCRIBING:
+            path.unlink()
+    for name in base.files:
+        if name in _DESCRIBING or name.endswith(".md"):
+            continue
+        within = Path(name).is_relative_to(last) if last else False
+        target = route / Path(name).relative_to(last) if within else folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(base.folder / name, target)
+
+
+def _pooling(folder: Path) -> JsonValue:
+    """The configuration of the Pooling module, or None."""
+    for path in sorted(folder.rglob("*Pooling*/config.json")):
+        configuration: JsonValue = json.loads(path.read_text(encoding="utf-8"))
+        return configuration
+    return None

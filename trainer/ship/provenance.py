@@ -1,0 +1,50 @@
+"""The provenance of a package, for its manifest and its model card."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from service.checkpoints.checkpoint import Checkpoint
+from trainer.data.dataset import SPLITS, Dataset
+from trainer.prove.gate import Verdict
+from trainer.prove.report.model import Report
+from trainer.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The base, data and recipe of a package, the decisions on the way, and the proof.
+
+    `reembeds` says that a service embeds all documents again when it goes over from the base to the package.
+    """
+
+    base: Checkpoint
+    dataset: Dataset
+    recipe: Recipe
+    decisions: Mapping[str, JsonValue]
+    report: Report
+    verdict: Verdict
+    reembeds: bool
+
+    def queries(self) -> dict[str, int]:
+        """How many queries with a good document each split has."""
+        return {split: len(self.dataset.good(split)) for split in SPLITS}
+
+    def lineage(self) -> dict[str, JsonValue]:
+        """The facts that a manifest keeps, without any text of the data."""
+        return {
+            "base": {"id": self.base.id, "digest": self.base.digest, "document_fingerprint": self.base.fingerprint},
+            "data": {
+                "digest": self.dataset.digest,
+                "documents": len(self.dataset.corpus),
+                "queries": dict(self.queries()),
+                "judgements": len(self.dataset.judgements),
+            },
+            # The base is named by its id above; its path must not change the package's id.
+            "recipe": self.recipe.model_dump(mode="json", exclude={"base"}),
+            "decisions": dict(self.decisions),
+            "metrics": self.report.summary(),
+            "verdict": self.verdict.model_dump(mode="json"),
+            "embeds_documents_anew": self.reembeds,
+        }

@@ -1,0 +1,45 @@
+"""Ctrl-C and SIGTERM end a training after the step in progress, with its state saved."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from sentence_transformers import SentenceTransformerTrainer
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+
+@contextmanager
+def interruptible(trainer: SentenceTransformerTrainer) -> Iterator[list[int]]:
+    """Within the block, signals are noted in the list, and the training ends after the step in progress."""
+    signals: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        signals.append(number)
+
+    trainer.add_callback(_StopAfterSignal(signals))
+    former = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield signals
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+class _StopAfterSignal(TrainerCallback):
+    """Saves the state and ends after the step in which a signal came."""
+
+    def __init__(self, signals: list[int]) -> None:
+        self._signals = signals
+
+    def on_step_end(
+        self,
+        args: TrainingArguments,  # noqa: ARG002
+        state: TrainerState,  # noqa: ARG002
+        control: TrainerControl,
+        **_: Any,
+    ) -> TrainerControl:
+        if self._signals:
+            control.should_save = control.should_training_stop = True
+        return control

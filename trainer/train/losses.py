@@ -1,0 +1,126 @@
+"""The losses by name: the rows that each reads, how it is built, and the one that suits the data.
+
+All but one come from sentence-transformers, with settings that make sense on vectors of unit length.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer import losses
+from sentence_transformers.sentence_transformer.losses.contrastive import SiameseDistanceMetric
+from sentence_transformers.sentence_transformer.losses.triplet import TripletDistanceMetric
+from torch import Tensor, nn
+
+from trainer.data.dataset import Dataset
+from trainer.errors import BadData
+from trainer.recipe import LossName
+
+RowKind = Literal["tuples", "triplets", "pairs"]
+
+_ROWS: dict[LossName, RowKind] = {
+    "multiple-negatives": "tuples",
+    "cached-multiple-negatives": "tuples",
+    # The guide judges one negative for each row.
+    "gist": "triplets",
+    "triplet": "triplets",
+    "online-contrastive": "pairs",
+    "contrastive": "pairs",
+    "cosine": "pairs",
+}
+
+# Cosine distances lie in [0, 2]: TripletLoss's default of 5 can never be reached.
+_TRIPLET_MARGIN = 0.2
+_CONTRASTIVE_MARGIN = 0.5
+# Rows in memory at a time with a cached loss.
+_CACHED_ROWS = 16
+
+
+def choose(name: LossName, dataset: Dataset) -> tuple[LossName, str]:
+    """The loss to train with, and the reason in a sentence. Raises BadData where nothing can be learnt."""
+    good, bad = dataset.good("train"), dataset.bad("train")
+    if not good:
+        raise BadData(
+            "no training query has a good document, and nothing can be learnt from bad ones alone: judge some"
+        )
+    if name != "auto":
+        return name, "it was asked for"
+    both = len(good.keys() & bad.keys())
+    with_bad = f"{both} of {len(good)} training queries have documents judged bad" if both else "only good documents"
+    return "multiple-negatives", (
+        f"{with_bad}: every query's good document is told from its hard negatives and from the good ones of the"
+        " other queries in the batch, which by most reports beats losses on single pairs"
+    )
+
+
+def rows_of(name: LossName) -> RowKind:
+    """The kind of rows that the loss reads."""
+    return _ROWS[name]
+
+
+def build(
+    name: LossName, model: SentenceTransformer, guide: SentenceTransformer | None, matryoshka: Sequence[int]
+) -> nn.Module:
+    """Build the loss of that name; `guide` is the base model, which `gist` alone needs.
+
+    Raises BadData if a Matryoshka dimension is larger than the model's.
+    """
+    loss = _build(name, model, guide)
+    if not matryoshka:
+        return loss
+    native = model.get_embedding_dimension() or 0
+    if max(matryoshka) > native:
+        raise BadData(f"--matryoshka {max(matryoshka)} is more than the {native} dimensions of the model: leave it out")
+    return losses.MatryoshkaLoss(model, loss, sorted({native, *matryoshka}, reverse=True))
+
+
+def _build(name: LossName, model: SentenceTransformer, guide: SentenceTransformer | None) -> nn.Module:
+    loss: nn.Module
+    match name:
+        case "multiple-negatives":
+            loss = losses.MultipleNegativesRankingLoss(model, similarity_fct=cosine)
+        case "cached-multiple-negatives":
+            loss = losses.CachedMultipleNegativesRankingLoss(model, similarity_fct=cosine, mini_batch_size=_CACHED_ROWS)
+        case "gist":
+            if guide is None:
+                raise BadData("--loss gist needs the base model as its guide: use it in a run")
+            loss = losses.GISTEmbedLoss(model, guide=guide)
+        case "triplet":
+            loss = losses.TripletLoss(model, TripletDistanceMetric.COSINE, triplet_margin=_TRIPLET_MARGIN)
+        case "online-contrastive":
+            loss = OnlineContrastive(model)
+        case "contrastive":
+            loss = losses.ContrastiveLoss(model, margin=_CONTRASTIVE_MARGIN)
+        case "cosine":
+            loss = losses.CosineSimilarityLoss(model)
+        case "auto":
+            raise BadData("the loss has to be chosen before it is built: use choose()")
+    return loss
+
+
+def cosine(left: Tensor, right: Tensor) -> Tensor:
+    """Cosines (n, m) of the rows of two matrices, in fp32: the loss multiplies them by 20, and bf16 has 8 bits."""
+    with torch.autocast(left.device.type, enabled=False):
+        unit = [nn.functional.normalize(vectors.float(), dim=-1) for vectors in (left, right)]
+        return unit[0] @ unit[1].T
+
+
+class OnlineContrastive(losses.OnlineContrastiveLoss):
+    """OnlineContrastiveLoss as a mean over the batch, and ContrastiveLoss where a batch has no hard pair.
+
+    The original sums, so that a batch eight times as large gives a loss eight times as large. And it is 0 as soon as
+    the pairs of a batch are separated at all, even far inside the margin.
+    """
+
+    def __init__(self, model: SentenceTransformer) -> None:
+        super().__init__(model, distance_metric=SiameseDistanceMetric.COSINE_DISTANCE, margin=_CONTRASTIVE_MARGIN)
+        self._every_pair = losses.ContrastiveLoss(model, margin=_CONTRASTIVE_MARGIN)
+
+    def compute_loss_from_embeddings(self, embeddings: list[Tensor], labels: Tensor) -> Tensor:
+        """The mean loss of a batch: `embeddings` are two matrices (n, dimensions), `labels` (n) are 0 or 1."""
+        hard: Tensor = super().compute_loss_from_embeddings(embeddings, labels)
+        if hard > 0:
+            return hard / len(labels)
+        every: Tensor = self._every_pair.compute_loss_from_embeddings(embeddings, labels)
+        return every

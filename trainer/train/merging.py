@@ -1,0 +1,102 @@
+"""Weights between the base and the tuned model: dev chooses the share of tuned ones, within what may be forgotten.
+
+Interpolation keeps more of what the base knew than tuning alone does (WiSE-FT, Wortsman et al. 2022; LM-Cocktail, Xiao
+et al. 2023), and because share 0 is the base itself, tuning that did harm shows here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from pydantic import JsonValue
+from sentence_transformers import SentenceTransformer
+from torch import Tensor
+
+from trainer.errors import BadData
+from trainer.train.ranking_evaluator import RankingEvaluator
+
+
+def interpolate(
+    model: SentenceTransformer, base: Mapping[str, Tensor], tuned: Mapping[str, Tensor], alpha: float
+) -> None:
+    """Set the weights of `model` to (1 - alpha) base + alpha tuned; raises BadData if they do not fit together."""
+    shapes = [{name: tensor.shape for name, tensor in weights.items()} for weights in (base, tuned)]
+    if shapes[0] != shapes[1]:
+        raise BadData(
+            "the two models have different layers, so their weights cannot be mixed: merge a model with its base"
+        )
+    model.load_state_dict(
+        {
+            name: torch.lerp(base[name], tuned[name], alpha) if tuned[name].is_floating_point() else tuned[name]
+            for name in tuned
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Share:
+    """The chosen share of the tuned weights, and nDCG@10 by the shares that were tried on dev and on the general set.
+
+    Shares are tried on the general set until one is good enough.
+    """
+
+    alpha: float
+    dev: Mapping[float, float]
+    general: Mapping[float, float]
+
+    def __str__(self) -> str:
+        sentence = f"nDCG@10 on dev by share of the tuned weights: {_listed(self.dev)}; "
+        if self.general:
+            sentence += f"on the general set: {_listed(self.general)}; "
+        return f"{sentence}{self.alpha:g} is taken"
+
+    def facts(self) -> dict[str, JsonValue]:
+        """The share and all scores, as a manifest keeps them."""
+        facts: dict[str, JsonValue] = {"alpha": self.alpha}
+        for name, scores in (("dev", self.dev), ("general", self.general)):
+            facts[f"{name}_ndcg10_by_alpha"] = {f"{alpha:g}": score for alpha, score in scores.items()}
+        return facts
+
+
+def choose(
+    model: SentenceTransformer,
+    base: Mapping[str, Tensor],
+    tuned: Mapping[str, Tensor],
+    dev: RankingEvaluator,
+    alphas: Sequence[float],
+    *,
+    general: RankingEvaluator | None,
+    max_general_loss: float,
+) -> Share:
+    """Leave in `model` the mix that ranks best on dev and loses at most `max_general_loss` on the general set.
+
+    The share nearest to the base wins a tie. If every share loses more, the best on dev is taken, and the gate will
+    reject it.
+    """
+    scores: dict[float, float] = {}
+    for alpha in sorted(set(alphas)):
+        interpolate(model, base, tuned, alpha)
+        scores[alpha] = dev.ndcg(model)
+    order = sorted(scores, key=lambda alpha: (-scores[alpha], alpha))
+    best, remembered = order[0], dict[float, float]()
+    if general is not None:
+        interpolate(model, base, tuned, 0)
+        remembered[0] = general.ndcg(model)
+        for alpha in order:
+            if alpha not in remembered:
+                interpolate(model, base, tuned, alpha)
+                remembered[alpha] = general.ndcg(model)
+            if remembered[0] - remembered[alpha] <= max_general_loss:
+                best = alpha
+                break
+    interpolate(model, base, tuned, best)
+    return Share(best, scores, dict(sorted(remembered.items())))
+
+
+def weights(model: SentenceTransformer) -> dict[str, Tensor]:
+    """A copy of all weights, by name."""
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def _listed(scores: Mapping[float, float]) -> str:
+    return ", ".join(f"{alpha:g}: {score:.3f}" for alpha, score in scores.items())

@@ -1,0 +1,61 @@
+"""The numbers that a recipe leaves open, decided by the number of rows and by the processor."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from trainer.prepare.rows import Rows
+from trainer.recipe import Mode, Recipe
+
+ComputedIn = Literal["bf16", "fp32"]
+
+# Tokens that a model without a limit reads.
+UNLIMITED = 1 << 20
+_LEARNING_RATES: dict[Mode, float] = {"full": 2e-5, "lora": 2e-4, "query-adapter": 1e-3}
+_ROWS_IN_ALL = 12_000
+# All columns of a batch together: their activations take some 4 GB with all-MiniLM-L6-v2.
+_TOKENS_IN_BATCH = 8192
+_CHARACTERS_PER_TOKEN = 4
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Rows in a batch, passes over all rows, the largest learning rate, and the precision of the computing."""
+
+    batch_size: int
+    epochs: int
+    learning_rate: float
+    precision: ComputedIn
+
+
+def decide(recipe: Recipe, rows: Rows, max_length: int | None) -> Plan:
+    """The recipe's own numbers where it has them; otherwise many epochs and small batches for few rows.
+
+    `max_length` is how many tokens the model reads of a text.
+    """
+    return Plan(
+        batch_size=min(recipe.batch_size or _batch_size(rows, max_length or UNLIMITED), len(rows)),
+        epochs=recipe.epochs or max(3, min(10, -(-_ROWS_IN_ALL // len(rows)))),
+        learning_rate=recipe.learning_rate or _LEARNING_RATES[recipe.mode],
+        precision=precision(recipe),
+    )
+
+
+def precision(recipe: Recipe) -> ComputedIn:
+    """The recipe's precision; for auto, bf16 where the processor computes with it."""
+    if recipe.precision != "auto":
+        return recipe.precision
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    capabilities = torch.cpu.get_capabilities()
+    return "bf16" if any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16")) else "fp32"
+
+
+def _batch_size(rows: Rows, max_length: int) -> int:
+    """8 to 64 rows: at least 16 steps an epoch, and no more tokens than fit, even where the rows are long."""
+    longest = max_length * _CHARACTERS_PER_TOKEN
+    sizes = sorted(sum(min(len(texts[row]), longest) for texts in rows.columns.values()) for row in range(len(rows)))
+    nearly_longest = sizes[len(sizes) * 9 // 10] // _CHARACTERS_PER_TOKEN + 1
+    most = min(len(rows) // 16, _TOKENS_IN_BATCH // nearly_longest)
+    return int(1 << max(3, min(6, most.bit_length() - 1)))

@@ -1,0 +1,45 @@
+"""How well a model in memory ranks: it chooses among the weights of a training, and among shares of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.evaluation import InformationRetrievalEvaluator
+
+from trainer.data.dataset import Dataset
+from trainer.train.plan import ComputedIn
+
+
+class RankingEvaluator(InformationRetrievalEvaluator):
+    """nDCG@10 of queries over the whole corpus: among the passages good for them alone, every model looks good.
+
+    `good` maps each query to its good documents. Training and choosing may compute in the precision of the training;
+    a figure that is compared with a threshold needs fp32.
+    """
+
+    def __init__(self, dataset: Dataset, good: Mapping[str, set[str]], precision: ComputedIn) -> None:
+        super().__init__(
+            queries={query: dataset.queries[query] for query in good},
+            corpus={key: document.passage for key, document in dataset.corpus.items()},
+            relevant_docs=dict(good),
+            mrr_at_k=[10],
+            ndcg_at_k=[10],
+            accuracy_at_k=[1],
+            precision_recall_at_k=[10],
+            map_at_k=[10],
+            write_csv=False,
+        )
+        self._bf16 = precision == "bf16"
+
+    def __call__(self, model: Any, *arguments: Any, **named: Any) -> dict[str, float]:
+        with torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=self._bf16):
+            return dict(super().__call__(model, *arguments, **named))
+
+    def embed_inputs(self, model: SentenceTransformer, *arguments: Any, **named: Any) -> Any:
+        vectors: Any = super().embed_inputs(model, *arguments, **named)
+        return vectors.float()
+
+    def ndcg(self, model: SentenceTransformer) -> float:
+        """nDCG@10 of the model, in [0, 1]."""
+        return float(self(model)["cosine_ndcg@10"])

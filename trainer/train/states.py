@@ -1,0 +1,52 @@
+"""The saved states of a training: which one to resume from, and which were never written to their end."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError
+
+from trainer.errors import DiskFull
+
+# transformers writes this file of a state last.
+_LAST_FILE = "trainer_state.json"
+
+
+@dataclass(frozen=True)
+class States:
+    """The folder of a training's states. With `resume` the training goes on from the newest complete state."""
+
+    folder: Path
+    resume: bool
+
+    def begin(self) -> Path | None:
+        """The state to resume from, or None. All states are removed without one, and broken ones beside one."""
+        state = self._newest() if self.resume else None
+        for path in self.folder.glob("*") if state is None else self._broken():
+            shutil.rmtree(path)
+        return state
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Within the block, a state that cannot be written is removed, and DiskFull names the last good one."""
+        try:
+            yield
+        except (OSError, SafetensorError, RuntimeError) as error:
+            broken = self._broken()
+            if not broken:
+                raise
+            for path in broken:
+                shutil.rmtree(path)
+            good = self._newest()
+            left = f"the last good state is {good.name}: make room and go on with --resume" if good else "make room"
+            raise DiskFull(f"{broken[0].name} could not be written to {self.folder} ({error}); {left}") from error
+
+    def _broken(self) -> list[Path]:
+        return [path for path in self.folder.glob("checkpoint-*") if not (path / _LAST_FILE).is_file()]
+
+    def _newest(self) -> Path | None:
+        """The complete state with the highest step."""
+        whole = [path for path in self.folder.glob("checkpoint-*") if (path / _LAST_FILE).is_file()]
+        return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)

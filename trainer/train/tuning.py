@@ -1,0 +1,129 @@
+"""From a base and judgements to tuned weights: claim the folder, mine, make rows, train. It can be resumed.
+
+The folder holds `run.json`, which identifies the run's recipe, data and base, `states/` to resume from, and at the end
+`tuned.safetensors`.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import JsonValue
+from safetensors.torch import load_file, save_file
+from sentence_transformers import SentenceTransformer
+from transformers import set_seed
+
+from service.checkpoints.checkpoint import Checkpoint
+from trainer import base_model
+from trainer.data.dataset import SPLITS, Dataset
+from trainer.errors import BadData
+from trainer.prepare import mining, rows, splits
+from trainer.prepare.rows import Rows
+from trainer.progress import say
+from trainer.recipe import Recipe
+from trainer.train import losses, merging, modes, plan, training
+from trainer.train.states import States
+from trainer.train.training import Material
+
+_TUNED = "tuned.safetensors"
+_RUN = "run.json"
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """`model` has the modules of the result; `base` and `tuned` are its weights by name, before and after.
+
+    `decisions` records what was decided on the way, and why.
+    """
+
+    model: SentenceTransformer
+    base: Mapping[str, torch.Tensor]
+    tuned: Mapping[str, torch.Tensor]
+    decisions: dict[str, JsonValue]
+
+
+def tune(base: Checkpoint, dataset: Dataset, recipe: Recipe, folder: Path, *, resume: bool, quiet: bool) -> Tuned:
+    """Train on the train split, choose on dev; with `resume`, go on where an earlier call in `folder` stopped.
+
+    Raises BadData if the data, the base or the folder does not allow it, Interrupted after Ctrl-C, DiskFull.
+    """
+    for split in SPLITS[:2]:
+        if not dataset.good(split):
+            raise BadData(f"no query with a good document is left for {split}: judge more queries, or split otherwise")
+    _claim(folder, {"recipe": recipe.digest, "data": dataset.digest, "base": base.id}, resume=resume)
+    name, why = losses.choose(recipe.loss, dataset)
+    made, mined = _rows(base, dataset, recipe, losses.rows_of(name))
+    say(f"{len(made)} rows, {mined} hard negatives mined, loss {name}: {why}", quiet=quiet)
+    model = _prepared(base, recipe)
+    finished = folder / _TUNED
+    if not (resume and finished.is_file()):
+        loss = losses.build(name, model, base_model.load(base) if name == "gist" else None, recipe.matryoshka)
+        states = States(folder / "states", resume)
+        training.train(model, loss, Material(made, dataset), recipe, states, quiet=quiet)
+        modes.finish(model)
+        partial = finished.with_suffix(".partial")
+        save_file({key: tensor.contiguous() for key, tensor in merging.weights(model).items()}, partial)
+        partial.replace(finished)
+        # The states are three times as large as the weights, and no longer of use.
+        shutil.rmtree(states.folder)
+    else:
+        modes.finish(model)
+    before = _prepared(base, recipe)
+    modes.finish(before)
+    decisions: dict[str, JsonValue] = {"loss": name, "loss_because": why, "rows": len(made), "mined_negatives": mined}
+    decisions |= vars(plan.decide(recipe, made, model.max_seq_length))
+    return Tuned(model, merging.weights(before), load_file(finished, device=str(model.device)), decisions)
+
+
+def _prepared(base: Checkpoint, recipe: Recipe) -> SentenceTransformer:
+    """The base model in memory with the recipe's prompts and length, ready to be trained in its mode.
+
+    Raises BadData if the recipe would change documents' vectors where they must stay.
+    """
+    model = base_model.load(base)
+    if recipe.mode == "query-adapter" and (recipe.document_prompt is not None or recipe.max_length is not None):
+        raise BadData("a query adapter leaves documents as they are: leave out --document-prompt and --max-length")
+    for side, prompt in (("query", recipe.query_prompt), ("document", recipe.document_prompt)):
+        if prompt is not None:
+            model.prompts[side] = prompt
+    if recipe.max_length is not None:
+        model.max_seq_length = recipe.max_length
+    # LoRA matrices begin with random numbers.
+    set_seed(recipe.seed)
+    modes.prepare(model, recipe.mode, recipe.lora_rank)
+    return model
+
+
+def _rows(base: Checkpoint, dataset: Dataset, recipe: Recipe, kind: losses.RowKind) -> tuple[Rows, int]:
+    """Training rows of that kind, and how many hard negatives were mined for them."""
+    components = splits.components(dataset)
+    wanted = 1 if kind == "triplets" else recipe.negatives
+    mined = mining.mine(base_model.load(base), dataset, per_row=wanted, margin=recipe.margin) if recipe.mine else {}
+    count = sum(map(len, mined.values()))
+    if kind == "pairs":
+        return rows.pairs(dataset, components, mined, negatives=wanted), count
+    return rows.tuples(dataset, components, mined, negatives=wanted, seed=recipe.seed), count
+
+
+def _claim(folder: Path, identity: dict[str, str], *, resume: bool) -> None:
+    """Claim `folder` for a run of this identity.
+
+    `resume` needs a run of the same identity there. Without it an earlier run is removed; other files raise BadData.
+    """
+    note = folder / _RUN
+    former: Any = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else None
+    if resume and former is None:
+        raise BadData(f"there is no run in {folder} to resume: leave out --resume")
+    if resume and former != identity:
+        changed = ", ".join(key for key in identity if former.get(key) != identity[key])
+        raise BadData(f"the run in {folder} had another {changed}: give the same again, or leave out --resume")
+    if not resume:
+        if folder.exists() and former is None and any(folder.iterdir()):
+            raise BadData(f"{folder} holds files that are not a run's: name another folder with --work")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        note.write_text(json.dumps(identity), encoding="utf-8")
