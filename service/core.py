@@ -9,8 +9,9 @@ from service.access.allowance import Allowances
 from service.access.keyring import Keyring, Scope
 from service.checkpoints.catalogue import Catalogue, base_folder
 from service.checkpoints.signature import Trusted
+from service.corpus.base import DEFAULT_COLLECTION
 from service.corpus.sqlite.database import Database
-from service.corpus.sqlite.documents import DEFAULT_COLLECTION, Documents
+from service.corpus.sqlite.documents import Documents
 from service.corpus.sqlite.judgements import Judgements
 from service.corpus.sqlite.keywords import Keywords
 from service.corpus.sqlite.records import Records

@@ -14,8 +14,9 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
+from service.corpus.base import GenerationRecord
 from service.corpus.sqlite.database import Database
-from service.corpus.sqlite.records import GenerationRecord, Records
+from service.corpus.sqlite.records import Records
 from service.generations.changes import Changes
 from tests.server import Server
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from service.core import Core
-from service.corpus.sqlite.records import GenerationRecord, Records
+from service.corpus.base import GenerationRecord
+from service.corpus.sqlite.records import Records
 from service.reload.job import Job
 from service.settings import Settings
 

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.corpus import filters
+from service.corpus.base import Document
 from service.corpus.sqlite.database import Database
-from service.corpus.sqlite.documents import Document, Documents
+from service.corpus.sqlite.documents import Documents
 from service.index.faiss import bitsets as bits
 from service.index.faiss import sealed
 from service.index.faiss.partition import Partition

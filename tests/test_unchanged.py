@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from service.corpus.base import Document
 from service.corpus.sqlite.database import Database
-from service.corpus.sqlite.documents import SCHEMA, Document, Documents
+from service.corpus.sqlite.documents import SCHEMA, Documents
 from tests.server import Server
 
 ROWS: list[dict[str, Any]] = [

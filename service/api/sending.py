@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 
 from service.core import Core
-from service.corpus.sqlite.documents import Document
+from service.corpus.base import Document
 
 
 class Sending:

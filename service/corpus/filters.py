@@ -18,13 +18,9 @@ from functools import reduce
 from operator import and_, eq, ge, gt, le, lt, or_
 from typing import Any, Literal, TypeVar, cast
 
-import numpy as np
-from numpy.typing import NDArray
-
 from service.corpus.moments import has_time, moment
 from service.errors import InvalidRequest
 
-Seqs = NDArray[np.int64]
 Scalar = str | int | float | bool | None
 Operator = Literal["in", "gt", "gte", "lt", "lte", "exists"]
 

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from service.checkpoints.catalogue import Catalogue
-from service.corpus.filters import Seqs
+from service.corpus.base import GenerationRecord, Seqs
 from service.corpus.sqlite.documents import Documents
-from service.corpus.sqlite.records import GenerationRecord, Records
+from service.corpus.sqlite.records import Records
 from service.generations.generation import Generation, Generations
 from service.generations.reuse import at_hand
 from service.index.faiss import vector_store as vector_files

@@ -19,13 +19,13 @@ from typing import IO, Literal
 from pydantic import BaseModel, ValidationError
 
 from service.checkpoints import checkpoint
+from service.corpus.base import FILE
 from service.corpus.sqlite import database, offline
 from service.corpus.sqlite.database import Database
 from service.corpus.sqlite.records import Records
 from service.errors import Conflict, InvalidRequest
 from service.machine import resources
 
-CORPUS = database.FILE
 CHECKPOINTS = "checkpoints"
 _LIST = "backup.json"
 _TEMPORARY = ".backup-"
@@ -70,7 +70,7 @@ def take(data_folder: Path, disk_reserve: int) -> Snapshot:
 
     Raises InsufficientResources if the disk has no room for a second corpus.
     """
-    source = data_folder / CORPUS
+    source = data_folder / FILE
     resources.require_disk(source.stat().st_size, data_folder, disk_reserve)
     folder = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=data_folder))
     try:
@@ -96,14 +96,14 @@ def restore(archive: IO[bytes], data_folder: Path) -> None:
     archive is not whole.
     """
     with database.locked(data_folder):
-        for name in (CORPUS, "vectors"):
+        for name in (FILE, "vectors"):
             if (data_folder / name).exists():
                 raise Conflict(f"{data_folder / name} exists: move it away, or set INSTAR_DATA_DIR to a new folder")
         clear(data_folder)
         folder = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=data_folder))
         try:
             _unpack(archive, folder)
-            _check_corpus(folder / CORPUS)
+            _check_corpus(folder / FILE)
             checkpoint.flush(folder)
             kept = data_folder / CHECKPOINTS
             kept.mkdir(exist_ok=True)
@@ -111,7 +111,7 @@ def restore(archive: IO[bytes], data_folder: Path) -> None:
                 if not (kept / path.name).exists():
                     path.rename(kept / path.name)
             # Last, for with it the folder is a service's.
-            (folder / CORPUS).rename(data_folder / CORPUS)
+            (folder / FILE).rename(data_folder / FILE)
             checkpoint.flush(kept)
         finally:
             shutil.rmtree(folder)
@@ -119,7 +119,7 @@ def restore(archive: IO[bytes], data_folder: Path) -> None:
 
 def _copy(data_folder: Path, folder: Path) -> bool:
     """Copy the corpus and what it needs; false if a checkpoint was let go of meanwhile."""
-    offline.copy(data_folder / CORPUS, folder / CORPUS)
+    offline.copy(data_folder / FILE, folder / FILE)
     with _opened(folder) as records:
         needed = {record.model for record in records.generations() if record.state != "released"}
     (folder / "lock").unlink()
@@ -158,7 +158,7 @@ def _unpack(archive: IO[bytes], folder: Path) -> None:
         files = Listed.model_validate_json(listed or b"").files
     except (tarfile.TarError, ValidationError, EOFError) as error:
         raise InvalidRequest("the backup is not whole, or is none: download it again") from error
-    if found != files or CORPUS not in found:
+    if found != files or FILE not in found:
         altered = sorted(name for name in found.keys() | files.keys() if found.get(name) != files.get(name))
         raise InvalidRequest(f"the backup was altered ({', '.join(altered[:5])}): download it again")
 
@@ -167,7 +167,7 @@ def _safe(name: str) -> Path:
     """The place of a file below the folder; raises InvalidRequest for one that has no business in a backup."""
     path = PurePosixPath(name)
     inside = path.parts[:1] == (CHECKPOINTS,) and len(path.parts) > 2 and path.suffix in checkpoint.FILE_KINDS
-    if ".." in path.parts or path.is_absolute() or "\\" in name or not (name == CORPUS or inside):
+    if ".." in path.parts or path.is_absolute() or "\\" in name or not (name == FILE or inside):
         raise InvalidRequest(f"{name!r} does not belong into a backup: do not trust its source")
     return Path(*path.parts)
 

@@ -8,7 +8,7 @@ and then its memory is freed with it.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from service.corpus.sqlite.records import GenerationRecord
+from service.corpus.base import GenerationRecord
 from service.errors import InvalidRequest, NotFound, NotReady
 from service.index.faiss.index import Index
 from service.models.encoder import Encoder

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from service import ranking
-from service.corpus.filters import Seqs
+from service.corpus.base import Judgement, Seqs
 from service.corpus.sqlite.documents import Documents
-from service.corpus.sqlite.judgements import Judgement, Judgements
+from service.corpus.sqlite.judgements import Judgements
 from service.errors import CheckpointRefused
 from service.generations.generation import Generation
 from service.index.faiss.partition import View

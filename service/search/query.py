@@ -5,8 +5,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from service.corpus.sqlite.documents import Document, Documents
-from service.corpus.sqlite.highlights import Span, spans
+from service.corpus.base import Document, Span
+from service.corpus.sqlite.documents import Documents
+from service.corpus.sqlite.highlights import spans
 from service.generations.generation import Generation
 from service.models.encoding import Encoding
 from service.models.engines.base import Vectors

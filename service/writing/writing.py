@@ -14,8 +14,9 @@ from functools import partial
 
 import numpy as np
 
-from service.corpus.filters import Filter, Seqs
-from service.corpus.sqlite.documents import Change, Document, Documents, Prepare
+from service.corpus.base import Change, Document, Prepare, Seqs
+from service.corpus.filters import Filter
+from service.corpus.sqlite.documents import Documents
 from service.errors import EncodingFailed
 from service.generations.generation import Generation, Generations
 from service.generations.reuse import TextVectors, at_hand, copy

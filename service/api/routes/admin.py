@@ -19,7 +19,7 @@ from service.api.forms import OURS
 from service.api.keys import Keys, named
 from service.api.streams import News, Streams, event
 from service.core import Core
-from service.corpus.sqlite.records import GenerationRecord
+from service.corpus.base import GenerationRecord
 from service.errors import CheckpointRefused, Conflict, InvalidRequest, NotFound
 from service.generations import backup
 from service.generations.backup import Snapshot

@@ -23,7 +23,7 @@ from service.api.sending import Sending
 from service.api.texts import check_text, refuse_nul
 from service.core import Core
 from service.corpus import filters
-from service.corpus.sqlite.documents import DEFAULT_COLLECTION, Document, Version
+from service.corpus.base import DEFAULT_COLLECTION, Document, Version
 from service.errors import InstarError, InvalidRequest, NotFound, TooLarge
 from service.settings import Settings
 

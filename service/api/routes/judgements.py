@@ -18,7 +18,7 @@ from service.api.keys import Keys
 from service.api.routes.documents import MAX_ID
 from service.api.texts import check_text, refuse_nul
 from service.core import Core
-from service.corpus.sqlite.judgements import Judgement, Key, Outcome, Which
+from service.corpus.base import Judgement, Key, Outcome, Which
 from service.errors import InvalidRequest, NotFound, TooLarge
 
 _PAGE = 1000

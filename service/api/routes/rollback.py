@@ -14,7 +14,7 @@ from service.api.forms import OURS
 from service.api.keys import Keys
 from service.api.routes.admin import GENERATION, JOB, MODEL, Asker
 from service.core import Core
-from service.corpus.sqlite.records import GenerationRecord, State
+from service.corpus.base import GenerationRecord, State
 from service.errors import Conflict, InvalidRequest, NotFound
 from service.generations.generation import Generation
 from service.reload.job import Job

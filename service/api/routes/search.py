@@ -20,7 +20,7 @@ from service.api.routes.documents import StoredDocument
 from service.api.texts import ModelName, check_text
 from service.core import Core
 from service.corpus import filters
-from service.corpus.sqlite.documents import DEFAULT_COLLECTION
+from service.corpus.base import DEFAULT_COLLECTION
 from service.errors import InvalidRequest, NotFound, TooLarge
 from service.generations.generation import Generation
 from service.models.engines.base import Vectors

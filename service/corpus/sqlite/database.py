@@ -8,10 +8,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
+from service.corpus.base import FILE
 from service.corpus.sqlite.disk_errors import translated
 from service.errors import InstarError
 
-FILE = "corpus.db"
 _CORPUS = "the corpus"
 
 

@@ -7,14 +7,14 @@ they are purged, so that a search which began before the write can still fetch w
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
-from service.corpus.filters import Condition, Filter, Seqs, attributes, evaluate
+from service.corpus.base import DEFAULT_COLLECTION, Change, Document, Prepare, Seqs, Version
+from service.corpus.filters import Condition, Filter, attributes, evaluate
 from service.corpus.sqlite import keywords, migrations
 from service.corpus.sqlite.database import Database
 from service.errors import NotFound
@@ -41,7 +41,6 @@ CREATE TABLE IF NOT EXISTS attributes (
 ) WITHOUT ROWID;
 """
 
-DEFAULT_COLLECTION = "default"
 _HAVING = "SELECT seq FROM attributes WHERE collection = ? AND key = ? AND kind = ? AND value "
 # The first ones, which have had the time to be embedded.
 _WITH_HASH = "SELECT seq FROM documents WHERE hash = ? AND dead = 0 AND hash IS NOT NULL ORDER BY seq LIMIT 4"
@@ -53,39 +52,6 @@ _LISTED = {
     "lt": _HAVING + "< ? AND seq > ?",
     "lte": _HAVING + "<= ? AND seq > ?",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One chunk of text with an id, metadata and a collection."""
-
-    id: str
-    text: str
-    metadata: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """A document as one write left it."""
-
-    seq: int
-    document: Document
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What one write does to a collection: versions added and versions that die of it, ascending.
-
-    `before` is the highest sequence number there was.
-    """
-
-    collection: str
-    before: int
-    added: tuple[int, ...]
-    died: tuple[int, ...]
-
-
-Prepare = Callable[[Change], None]
 
 
 class Documents:

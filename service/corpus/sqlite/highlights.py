@@ -4,10 +4,10 @@ import sqlite3
 from collections.abc import Sequence
 
 from service.corpus import words
+from service.corpus.base import Span
 from service.corpus.sqlite import keywords
 
 _OPEN, _CLOSE = "\1", "\2"
-Span = tuple[int, int]
 
 
 def spans(query: str, texts: Sequence[str]) -> list[list[Span]]:

@@ -2,12 +2,9 @@
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
-
+from service.corpus.base import Judgement, Key, Outcome, Which
 from service.corpus.sqlite.database import Database
-from service.corpus.sqlite.documents import DEFAULT_COLLECTION
 from service.errors import InvalidRequest, TooLarge
 
 SCHEMA = """
@@ -29,60 +26,6 @@ _UNRESOLVED = (
     "NOT EXISTS (SELECT 1 FROM documents WHERE dead = 0"
     " AND documents.collection = judgements.collection AND documents.id = judgements.document)"
 )
-
-# A judgement's collection, query and document.
-Key = tuple[str, str, str]
-
-
-class Judgement(BaseModel):
-    """One document judged for one query."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    query: str = Field(min_length=1, description="the question, as it is searched")
-    document: str = Field(min_length=1, description="id of the document; it may come to the corpus later")
-    good: StrictBool = Field(description="whether the document answers the question")
-    collection: str = Field(DEFAULT_COLLECTION, min_length=1, max_length=128, description="the document's collection")
-    provenance: str | None = Field(None, max_length=1000, description="where the judgement comes from, for people")
-
-    @property
-    def key(self) -> Key:
-        return self.collection, self.query, self.document
-
-
-@dataclass(frozen=True, slots=True)
-class Which:
-    """Conditions on judgements; None is any."""
-
-    collection: str | None = None
-    query: str | None = None
-    document: str | None = None
-    unresolved: bool = False
-
-    def clause(self, after: Key | None = None) -> tuple[str, list[str]]:
-        """The WHERE of SQL with its values; `after` is the last key that is left out."""
-        equal = {"collection": self.collection, "query": self.query, "document": self.document}
-        parts = [f"{name} = ?" for name, value in equal.items() if value is not None]
-        values = [value for value in equal.values() if value is not None]
-        if self.unresolved:
-            parts.append(_UNRESOLVED)
-        if after is not None:
-            parts.append("(collection, query, document) > (?, ?, ?)")
-            values += after
-        return (" WHERE " + " AND ".join(parts) if parts else ""), values
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a change did: how many judgements and judged queries there are now, and how many judgements were new, said
-    something else before, and are gone; of those that were sent, `unresolved` are of documents that are not there."""
-
-    judgements: int
-    queries: int
-    added: int
-    changed: int
-    removed: int
-    unresolved: int
 
 
 class Judgements:
@@ -108,7 +51,7 @@ class Judgements:
 
     def remove(self, which: Which) -> int:
         """Remove some; returns how many there were."""
-        clause, values = which.clause()
+        clause, values = _where(which)
         with self._database.write() as connection:
             return connection.execute(f"{_DELETE}{clause}", values).rowcount
 
@@ -118,7 +61,7 @@ class Judgements:
 
     def page(self, which: Which, after: Key | None, limit: int) -> list[Judgement]:
         """Up to `limit` of them with a key above `after`, by collection, query and document."""
-        clause, values = which.clause(after)
+        clause, values = _where(which, after)
         with self._database.read() as connection:
             rows = connection.execute(f"{_ALL}{clause}{_ORDER} LIMIT ?", [*values, limit]).fetchall()
         return [
@@ -148,7 +91,7 @@ class Judgements:
                     f" {judgements[0].document[:80]!r}): send the ids that its documents have; nothing has changed",
                     "judgements",
                 )
-            clause, values = Which(collection).clause()
+            clause, values = _where(Which(collection))
             rows = connection.execute(f"{_ALL}{clause}", values).fetchall()
             former = {(row[0], row[1], row[2]): (bool(row[3]), row[4]) for row in rows}
             if replacing:
@@ -175,6 +118,19 @@ class Judgements:
             removed=len(former.keys() - new.keys()) if replacing else 0,
             unresolved=unresolved,
         )
+
+
+def _where(which: Which, after: Key | None = None) -> tuple[str, list[str]]:
+    """The WHERE of SQL with its values; `after` is the last key that is left out."""
+    equal = {"collection": which.collection, "query": which.query, "document": which.document}
+    parts = [f"{name} = ?" for name, value in equal.items() if value is not None]
+    values = [value for value in equal.values() if value is not None]
+    if which.unresolved:
+        parts.append(_UNRESOLVED)
+    if after is not None:
+        parts.append("(collection, query, document) > (?, ?, ?)")
+        values += after
+    return (" WHERE " + " AND ".join(parts) if parts else ""), values
 
 
 def _unresolved(connection: sqlite3.Connection, keys: Sequence[Key]) -> int:

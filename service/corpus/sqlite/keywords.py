@@ -9,10 +9,10 @@ import logging
 import math
 import sqlite3
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 
 from service.corpus import words
+from service.corpus.base import Lookup
 from service.corpus.sqlite.database import Database
 from service.corpus.sqlite.frequencies import Frequencies
 from service.corpus.words import Phrase
@@ -59,14 +59,6 @@ def remove(connection: sqlite3.Connection, seq: int, collection: str, text: str)
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
-    """What a query looks up, and the most that a text could score for it."""
-
-    phrases: Sequence[Phrase]
-    most: float
-
-
 class Keywords:
     """Ranks versions by the words of a query. Safe from any thread."""
 
@@ -95,7 +87,7 @@ class Keywords:
             if len(kept) >= _LEAST_PHRASES and postings > _MOST_POSTINGS:
                 break
             kept.append(phrase)
-        return Lookup(kept, (_SATURATION + 1) * sum(weights))
+        return Lookup(tuple(kept), (_SATURATION + 1) * sum(weights))
 
     def ranked(self, lookup: Lookup, collection: str | None) -> Generator[list[tuple[int, float]]]:
         """(sequence number, BM25 score), best first, the earlier written first of equal ones, a portion at a time.

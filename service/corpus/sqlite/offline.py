@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from service.corpus.filters import Seqs
+from service.corpus.base import GenerationRecord, Seqs
 from service.corpus.sqlite.disk_errors import translated
-from service.corpus.sqlite.records import GenerationRecord
 from service.errors import StorageFailed
 
 

@@ -1,10 +1,8 @@
 """The durable records of generations and jobs, beside the documents."""
 
 from datetime import UTC, datetime
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
+from service.corpus.base import GenerationRecord
 from service.corpus.sqlite.database import Database
 
 SCHEMA = """
@@ -18,31 +16,6 @@ CREATE UNIQUE INDEX IF NOT EXISTS one_active ON generations (state) WHERE state 
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS jobs (id TEXT PRIMARY KEY, state TEXT NOT NULL, record TEXT NOT NULL);
 """
-
-State = Literal["active", "retained", "released"]
-
-
-class GenerationRecord(BaseModel):
-    """What is written down of a generation."""
-
-    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
-
-    number: int = Field(0, serialization_alias="generation", description="its number")
-    model: str = Field(description="id of its checkpoint")
-    fingerprint: str = Field(description="hash of all that decides a document's vector")
-    dimensions: int = Field(description="dimensions of its vectors")
-    documents: int = Field(0, description="documents in its index; of a released one, when it was last activated")
-    recall: dict[str, float] = Field(
-        {}, description="recall@10 against exact search, by collection, measured when the index was built"
-    )
-    built: datetime = Field(description="when it was built")
-    activated: datetime | None = Field(None, description="when it became active last; null: never")
-    activated_by: str | None = Field(
-        None, description="name of the key that had it activated; null: none was needed, or it was the first start"
-    )
-    warnings: list[str] = Field([], description="what somebody should know of it, each as a sentence")
-    state: State = Field("retained", description="active: it answers; retained: it can again; released: it is gone")
-    activation: int = Field(0, description="grows with every activation, and orders them")
 
 
 class Records:
