@@ -9,12 +9,8 @@ from service.access.allowance import Allowances
 from service.access.keyring import Keyring, Scope
 from service.checkpoints.catalogue import Catalogue, base_folder
 from service.checkpoints.signature import Trusted
-from service.corpus.base import DEFAULT_COLLECTION
-from service.corpus.sqlite.database import Database
-from service.corpus.sqlite.documents import Documents
-from service.corpus.sqlite.judgements import Judgements
-from service.corpus.sqlite.keywords import Keywords
-from service.corpus.sqlite.records import Records
+from service.corpus.base import DEFAULT_COLLECTION, CorpusStore
+from service.corpus.sqlite.store import SqliteStore
 from service.errors import NotReady
 from service.generations import backup
 from service.generations.activation import Activation
@@ -65,12 +61,12 @@ class Core:
         self.ailment: str | None = None
         self.stopping = asyncio.Event()
         self.tracing = tracing.exporting() if settings.tracing else Tracing()
-        self._database = Database(settings.data_dir)
+        self.corpus: CorpusStore = SqliteStore(settings.data_dir, settings.max_judgements)
         backup.clear(settings.data_dir)
-        self._thread = WritingThread()
-        self.documents = Documents(self._database)
-        self.records = Records(self._database)
-        self.judgements = Judgements(self._database, settings.max_judgements)
+        self.thread = WritingThread()
+        self.documents = self.corpus.documents
+        self.records = self.corpus.records
+        self.judgements = self.corpus.judgements
         self.generations = Generations(aliases=settings.aliases)
         processors = settings.processors or resources.processors()
         self.telemetry = Telemetry(LANES, ENDS)
@@ -97,7 +93,7 @@ class Core:
             encoding=self.encoding,
             catalogue=self.catalogue,
             encoders=encoders,
-            thread=self._thread,
+            thread=self.thread,
             vectors_folder=settings.data_dir / "vectors",
             graphs=Graphs(settings.data_dir / "graphs"),
             retain=settings.retain,
@@ -106,7 +102,7 @@ class Core:
             min_recall=settings.min_recall,
             reached=reached,
         )
-        retrieval = Retrieval(Keywords(self._database), Selections(self.documents))
+        retrieval = Retrieval(self.corpus.keywords, Selections(self.documents))
         shadow = Shadow(self.generations, retrieval, self.encoding)
         self.reloads = Reloads(
             activation=self.activation,
@@ -117,7 +113,7 @@ class Core:
             records=self.records,
             generations=self.generations,
             encoding=self.encoding,
-            thread=self._thread,
+            thread=self.thread,
             data_folder=settings.data_dir,
             memory_reserve=settings.memory_reserve,
             disk_reserve=settings.disk_reserve,
@@ -144,10 +140,10 @@ class Core:
                 secret.get_secret_value() if secret else None,
                 changes=self.changes,
                 records=self.records,
-                thread=self._thread,
+                thread=self.thread,
             )
-        self.search = Search(self.documents, retrieval, self.encoding, [shadow], self.tracing)
-        self.writing = Writing(self.documents, self.generations, self.encoding, self._thread, reached)
+        self.search = Search(self.corpus, retrieval, self.encoding, [shadow], self.tracing)
+        self.writing = Writing(self.documents, self.generations, self.encoding, self.thread, reached)
 
     async def start(self) -> None:
         """Bring back what was active, and return when it answers."""
@@ -195,10 +191,10 @@ class Core:
         if self.scheduler.alive:
             await asyncio.to_thread(self.scheduler.stop)
         self.encoding.close()
-        await asyncio.to_thread(self._thread.close)
+        await asyncio.to_thread(self.thread.close)
         for index in self.generations.indexes():
             await asyncio.to_thread(index.store.close)
-        self._database.close()
+        self.corpus.close()
         await asyncio.to_thread(self.tracing.stop)
 
     def require_ready(self) -> None:

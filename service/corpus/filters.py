@@ -37,7 +37,7 @@ _Set = TypeVar("_Set")
 
 
 @dataclass(frozen=True, slots=True)
-class Indexed:
+class IndexedValue:
     """A metadata value as it is indexed: `kind` keeps true, 1 and "1" apart.
 
     A date is indexed twice, as a string and as a moment; `empty` is a list or an object without an element.
@@ -53,7 +53,7 @@ class Condition:
 
     key: str
     operator: Operator
-    values: tuple[Indexed, ...]
+    values: tuple[IndexedValue, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def evaluate(tree: Filter, meeting: Callable[[Condition], _Set]) -> _Set:
             return cast(_Set, ~cast(Any, evaluate(part, meeting)))
 
 
-def meets(found: set[tuple[str, Indexed]], condition: Condition) -> bool:
+def meets(found: set[tuple[str, IndexedValue]], condition: Condition) -> bool:
     """Whether a document with these attributes meets the condition, as the store would say of it."""
     if condition.operator == "exists":
         return any(key == condition.key or key.startswith(f"{condition.key}.") for key, _ in found)
@@ -113,14 +113,14 @@ def meets(found: set[tuple[str, Indexed]], condition: Condition) -> bool:
     )
 
 
-def attributes(metadata: dict[str, Any]) -> set[tuple[str, Indexed]]:
+def attributes(metadata: dict[str, Any]) -> set[tuple[str, IndexedValue]]:
     """What of a document's metadata can be filtered by: scalars, elements of lists, nested ones by dotted path."""
     return set(_flatten("", metadata))
 
 
-def _flatten(prefix: str, value: Any) -> Iterator[tuple[str, Indexed]]:
+def _flatten(prefix: str, value: Any) -> Iterator[tuple[str, IndexedValue]]:
     if value in ({}, []) and prefix:
-        yield prefix, Indexed("empty", 0)
+        yield prefix, IndexedValue("empty", 0)
     elif isinstance(value, dict):
         for key, inner in value.items():
             yield from _flatten(f"{prefix}.{key}" if prefix else key, inner)
@@ -130,24 +130,24 @@ def _flatten(prefix: str, value: Any) -> Iterator[tuple[str, Indexed]]:
     else:
         yield prefix, index_value(value)
         if isinstance(value, str) and (at := moment(value)) is not None:
-            yield prefix, Indexed("moment", at)
+            yield prefix, IndexedValue("moment", at)
 
 
-def index_value(value: Scalar) -> Indexed:
+def index_value(value: Scalar) -> IndexedValue:
     """The form in which a metadata value is indexed and compared."""
     match value:
         case None:
-            return Indexed("null", 0)
+            return IndexedValue("null", 0)
         case bool():
-            return Indexed("bool", int(value))
+            return IndexedValue("bool", int(value))
         case int():
-            return Indexed("number", value if value in _INT64 else float(value))
+            return IndexedValue("number", value if value in _INT64 else float(value))
         case float():
-            return Indexed("number", value)
+            return IndexedValue("number", value)
         case str() if len(value) > _LONGEST_INDEXED:
-            return Indexed("hash", hashlib.sha256(value.encode()).hexdigest())
+            return IndexedValue("hash", hashlib.sha256(value.encode()).hexdigest())
         case str():
-            return Indexed("string", value)
+            return IndexedValue("string", value)
 
 
 def _parse(source: Any, depth: int, budget: Iterator[int]) -> Filter:
@@ -218,8 +218,8 @@ def _condition(key: str, operator: Operator, values: Sequence[Any], budget: Iter
     return Condition(key, operator, tuple(_operand(value, operator) for value in values))
 
 
-def _operand(value: Scalar, operator: Operator) -> Indexed:
+def _operand(value: Scalar, operator: Operator) -> IndexedValue:
     """The form in which a filter's value is looked up: a date as a moment, unless a day or month is to be equal."""
     if isinstance(value, str) and (operator in _RANGES or has_time(value)) and (at := moment(value)) is not None:
-        return Indexed("moment", at)
+        return IndexedValue("moment", at)
     return index_value(value)

@@ -28,6 +28,8 @@ _UNSPACED = (
 
 # Joiners, selectors of a presentation and skin tones: they make another picture of the emoji, and no other word.
 _MODIFIERS = frozenset((0x200D, *range(0xFE00, 0xFE10), *range(0x1F3FB, 0x1F400)))
+# Phrases that a query looks up at most: of a page that is sent as a query, those of its beginning.
+MOST_PHRASES = 64
 _RUNS = re.compile(r"\d+|\D+")
 
 Phrase = tuple[str, ...]

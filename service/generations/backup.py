@@ -10,8 +10,7 @@ import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Literal
@@ -19,12 +18,10 @@ from typing import IO, Literal
 from pydantic import BaseModel, ValidationError
 
 from service.checkpoints import checkpoint
-from service.corpus.base import FILE
-from service.corpus.sqlite import database, offline
-from service.corpus.sqlite.database import Database
-from service.corpus.sqlite.records import Records
+from service.corpus.base import FILE, CorpusStore
 from service.errors import Conflict, InvalidRequest
 from service.machine import resources
+from service.machine.folder_lock import locked
 
 CHECKPOINTS = "checkpoints"
 _LIST = "backup.json"
@@ -65,16 +62,15 @@ class Snapshot:
         shutil.rmtree(self.folder)
 
 
-def take(data_folder: Path, disk_reserve: int) -> Snapshot:
-    """A snapshot of the corpus as of one moment between two writes, and of its checkpoints; writers go on meanwhile.
+def take(corpus: CorpusStore, data_folder: Path, disk_reserve: int) -> Snapshot:
+    """Make a snapshot of the corpus as of one moment between two writes, and of its checkpoints; writers go on.
 
     Raises InsufficientResources if the disk has no room for a second corpus.
     """
-    source = data_folder / FILE
-    resources.require_disk(source.stat().st_size, data_folder, disk_reserve)
+    resources.require_disk(corpus.size(), data_folder, disk_reserve)
     folder = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=data_folder))
     try:
-        while not _copy(data_folder, folder):
+        while not _copy(corpus, data_folder, folder):
             shutil.rmtree(folder)
             folder.mkdir()
     except BaseException:
@@ -89,13 +85,13 @@ def clear(data_folder: Path) -> None:
         shutil.rmtree(rest)
 
 
-def restore(archive: IO[bytes], data_folder: Path) -> None:
+def restore(archive: IO[bytes], data_folder: Path, damage: Callable[[Path], str | None]) -> None:
     """Make a data folder of the archive; everything is verified before anything is in its place.
 
-    Raises Conflict if there is a corpus already, DataFolderInUse if a process works there, InvalidRequest if the
-    archive is not whole.
+    `damage` says what is wrong with a corpus, or None. Raises Conflict if there is a corpus already, DataFolderInUse if
+    a process works there, InvalidRequest if the archive is not whole.
     """
-    with database.locked(data_folder):
+    with locked(data_folder):
         for name in (FILE, "vectors"):
             if (data_folder / name).exists():
                 raise Conflict(f"{data_folder / name} exists: move it away, or set INSTAR_DATA_DIR to a new folder")
@@ -103,7 +99,7 @@ def restore(archive: IO[bytes], data_folder: Path) -> None:
         folder = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=data_folder))
         try:
             _unpack(archive, folder)
-            _check_corpus(folder / FILE)
+            _check_corpus(damage(folder / FILE))
             checkpoint.flush(folder)
             kept = data_folder / CHECKPOINTS
             kept.mkdir(exist_ok=True)
@@ -117,12 +113,9 @@ def restore(archive: IO[bytes], data_folder: Path) -> None:
             shutil.rmtree(folder)
 
 
-def _copy(data_folder: Path, folder: Path) -> bool:
-    """Copy the corpus and what it needs; false if a checkpoint was let go of meanwhile."""
-    offline.copy(data_folder / FILE, folder / FILE)
-    with _opened(folder) as records:
-        needed = {record.model for record in records.generations() if record.state != "released"}
-    (folder / "lock").unlink()
+def _copy(corpus: CorpusStore, data_folder: Path, folder: Path) -> bool:
+    """Copy the corpus and the checkpoints that it needs; false if one of these was let go of in that time."""
+    needed = {record.model for record in corpus.backup(folder / FILE) if record.state != "released"}
     for model in needed:
         try:
             # Links, because the service's own copies never change.
@@ -130,15 +123,6 @@ def _copy(data_folder: Path, folder: Path) -> bool:
         except FileNotFoundError:
             return False
     return True
-
-
-@contextmanager
-def _opened(folder: Path) -> Iterator[Records]:
-    opened = Database(folder)
-    try:
-        yield Records(opened)
-    finally:
-        opened.close()
 
 
 def _unpack(archive: IO[bytes], folder: Path) -> None:
@@ -182,8 +166,7 @@ def _write(content: IO[bytes], path: Path) -> str:
     return digest.hexdigest()
 
 
-def _check_corpus(path: Path) -> None:
-    harm = offline.damage(path)
+def _check_corpus(harm: str | None) -> None:
     if harm is not None:
         raise InvalidRequest(f"the corpus in the backup is damaged ({harm}): use another backup")
 

@@ -5,9 +5,7 @@ import logging
 from datetime import UTC, datetime
 
 from service.checkpoints.catalogue import Catalogue
-from service.corpus.base import GenerationRecord
-from service.corpus.sqlite.documents import Documents
-from service.corpus.sqlite.records import Records
+from service.corpus.base import Documents, GenerationRecord, Records
 from service.errors import InstarError
 from service.generations.activation import Activation
 from service.generations.generation import Generation, Generations

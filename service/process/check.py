@@ -20,10 +20,10 @@ from service.checkpoints.checkpoint import Checkpoint
 from service.checkpoints.signature import Trusted
 from service.corpus.base import FILE, GenerationRecord, Seqs
 from service.corpus.sqlite import offline
-from service.corpus.sqlite.database import DataFolderInUse, locked
 from service.errors import CheckpointRefused, InstarError, NotFound
 from service.index.faiss import vector_store as vectors
 from service.machine import resources
+from service.machine.folder_lock import DataFolderInUse, locked
 from service.observability import tracing
 from service.process import address
 from service.settings import Settings, is_loopback, unknown_names

@@ -20,8 +20,7 @@ from pathlib import Path
 
 from service.checkpoints.catalogue import Catalogue
 from service.checkpoints.checkpoint import Checkpoint
-from service.corpus.base import GenerationRecord
-from service.corpus.sqlite.records import Records
+from service.corpus.base import GenerationRecord, Records
 from service.errors import CheckpointRefused, Conflict, InstarError, InsufficientResources, NotFound, StorageFailed
 from service.generations.activation import Activation
 from service.generations.generation import Generation, Generations

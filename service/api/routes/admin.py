@@ -266,7 +266,7 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
         """One consistent archive, as a tar, of the corpus and the checkpoints that it needs; see restore."""
         core.require_ready()
         settings = core.settings
-        snapshot = await asyncio.to_thread(backup.take, settings.data_dir, settings.disk_reserve)
+        snapshot = await asyncio.to_thread(backup.take, core.corpus, settings.data_dir, settings.disk_reserve)
         name = f"instar-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar"
         return StreamingResponse(
             _archive(snapshot),

@@ -180,7 +180,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             "max_length": generation.encoder.max_length,
             "prompts": generation.encoder.prompts,
             "retained": [former.model for former in core.generations.retained],
-            "documents": sum(count for _, count in collections),
+            "documents": sum(collections.values()),
             "collections": dict(collections),
             "recall": generation.index.recall,
             "activated": generation.record.activated,

@@ -19,6 +19,7 @@ from service.api.routes.documents import MAX_ID
 from service.api.texts import check_text, refuse_nul
 from service.core import Core
 from service.corpus.base import Judgement, Key, Outcome, Which
+from service.corpus.refusals import require_collection
 from service.errors import InvalidRequest, NotFound, TooLarge
 
 _PAGE = 1000
@@ -202,7 +203,7 @@ def _checked(request: JudgementsRequest, core: Core) -> Sequence[Judgement]:
         )
     if request.collection is not None:
         refuse_nul(request.collection, "collection")
-        core.documents.require(request.collection)
+        require_collection(core.documents, request.collection)
     known: dict[Key, Judgement] = {}
     for place, sent in enumerate(request.judgements):
         at = f"judgements.{place}"

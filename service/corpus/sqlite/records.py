@@ -1,5 +1,6 @@
-"""The durable records of generations and jobs, beside the documents."""
+"""The durable records of generations and jobs in SQLite, beside the documents."""
 
+import sqlite3
 from datetime import UTC, datetime
 
 from service.corpus.base import GenerationRecord
@@ -18,8 +19,8 @@ CREATE TABLE IF NOT EXISTS jobs (id TEXT PRIMARY KEY, state TEXT NOT NULL, recor
 """
 
 
-class Records:
-    """Generations, jobs and notes in the database. Changes are on the disk when a method returns."""
+class SqliteRecords:
+    """The `Records` of the database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -27,10 +28,6 @@ class Records:
             connection.executescript(SCHEMA)
 
     def activate(self, record: GenerationRecord, retain: int) -> GenerationRecord:
-        """Make `record` (new if its number is 0) the active generation, in one transaction.
-
-        The former one is retained with up to `retain - 1` before it; older ones become released.
-        """
         with self._database.write() as connection:
             (last,) = connection.execute("SELECT coalesce(max(activation), 0) FROM generations").fetchone()
             connection.execute("UPDATE generations SET state = 'retained' WHERE state = 'active'")
@@ -54,46 +51,32 @@ class Records:
         return record
 
     def next_number(self) -> int:
-        """The number that the next new generation gets when it is activated."""
         with self._database.read() as connection:
             row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'generations'").fetchone()
         return 1 + (int(row[0]) if row else 0)
 
     def release(self, number: int) -> None:
-        """Mark a retained generation as released."""
         with self._database.write() as connection:
             connection.execute(
                 "UPDATE generations SET state = 'released' WHERE number = ? AND state = 'retained'", (number,)
             )
 
     def generations(self) -> list[GenerationRecord]:
-        """All generations ever, the latest activation first."""
         with self._database.read() as connection:
-            rows = connection.execute(
-                "SELECT number, state, activation, record FROM generations ORDER BY activation DESC"
-            ).fetchall()
-        return [
-            GenerationRecord.model_validate_json(record).model_copy(
-                update={"number": number, "state": state, "activation": activation}
-            )
-            for number, state, activation, record in rows
-        ]
+            return listed(connection)
 
     def save_note(self, name: str, value: str | None) -> None:
-        """Replace what was saved under that name; None removes it."""
         with self._database.write() as connection:
             connection.execute("DELETE FROM notes WHERE name = ?", (name,))
             if value is not None:
                 connection.execute("INSERT INTO notes VALUES (?, ?)", (name, value))
 
     def notes(self, beginning: str) -> dict[str, str]:
-        """What was saved under names with that beginning, by the rest of the name."""
         with self._database.read() as connection:
             rows = connection.execute("SELECT name, value FROM notes").fetchall()
         return {name.removeprefix(beginning): value for name, value in rows if name.startswith(beginning)}
 
     def note(self, name: str) -> str | None:
-        """What was saved under that name last."""
         with self._database.read() as connection:
             row = connection.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
         return row[0] if row else None
@@ -108,7 +91,6 @@ class Records:
         return row[0] if row else None
 
     def latest_jobs(self, limit: int) -> list[str]:
-        """The jobs that were asked for last, the newest first."""
         with self._database.read() as connection:
             rows = connection.execute(
                 "SELECT record FROM jobs ORDER BY json_extract(record, '$.created') DESC LIMIT ?", (limit,)
@@ -120,3 +102,14 @@ class Records:
             return [
                 row[0] for row in connection.execute("SELECT record FROM jobs WHERE state IN ('queued', 'running')")
             ]
+
+
+def listed(connection: sqlite3.Connection) -> list[GenerationRecord]:
+    """Return all generations of a database, the latest activation first."""
+    rows = connection.execute("SELECT number, state, activation, record FROM generations ORDER BY activation DESC")
+    return [
+        GenerationRecord.model_validate_json(record).model_copy(
+            update={"number": number, "state": state, "activation": activation}
+        )
+        for number, state, activation, record in rows
+    ]
