@@ -1,6 +1,7 @@
 """`/collections`: which there are, and the end of one."""
 
 import asyncio
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
@@ -84,7 +85,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             listed = ", ".join(list(counts)[:20]) or "none yet"
             raise NotFound(f"there is no collection {name[:80]!r}: there are {listed}", "name")
         deleted = await core.writing.delete_collection(name)
-        judgements = await asyncio.to_thread(core.judgements.remove, Which(name))
+        judgements = await core.thread.run(partial(core.judgements.remove, Which(name)))
         await core.activation.purge_versions(await asyncio.to_thread(core.documents.dead_of, name))
         audit.note(request, deleted=deleted, judgements=judgements)
         return {"deleted": deleted, "judgements": judgements}

@@ -1,5 +1,6 @@
 """`/admin/rollback`: where a step back leads, and going there."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Query, Response
@@ -156,7 +157,7 @@ async def _target(core: Core, number: int | None) -> Generation | GenerationReco
     loaded = core.generations.loaded(number)
     if loaded is not None:
         return loaded
-    records = await core.encoding.apart(core.records.generations)
+    records = await asyncio.to_thread(core.records.generations)
     record = next((each for each in records if each.number == number), None)
     if record is None:
         retained = ", ".join(str(each.number) for each in core.generations.retained) or "none"
