@@ -102,7 +102,7 @@ class SqliteDocuments:
             rows = connection.execute(
                 "UPDATE documents SET dead = 1 WHERE collection = ? AND dead = 0"
                 " AND seq IN (SELECT value FROM json_each(?)) RETURNING seq",
-                (collection, json.dumps(seqs)),
+                (collection, json.dumps(list(seqs))),
             ).fetchall()
             change = Change(collection, _given(connection), (), tuple(sorted(row[0] for row in rows)))
             prepare(change)
@@ -134,7 +134,7 @@ class SqliteDocuments:
         rows = self._read(
             "SELECT seq, id, text, metadata FROM documents WHERE collection = ? AND dead = 0"
             " AND id IN (SELECT value FROM json_each(?))",
-            (collection, json.dumps(ids)),
+            (collection, json.dumps(list(ids))),
         )
         return {row[1]: _version(row) for row in rows}
 
@@ -152,7 +152,7 @@ class SqliteDocuments:
         rows = self._read(
             "SELECT id, seq FROM documents WHERE collection = ? AND dead = 0"
             " AND id IN (SELECT value FROM json_each(?))",
-            (collection, json.dumps(ids)),
+            (collection, json.dumps(list(ids))),
         )
         return dict(rows)
 
@@ -167,7 +167,7 @@ class SqliteDocuments:
     def fetch(self, seqs: Sequence[int]) -> dict[int, Document]:
         rows = self._read(
             "SELECT seq, id, text, metadata FROM documents WHERE seq IN (SELECT value FROM json_each(?))",
-            (json.dumps(seqs),),
+            (json.dumps(list(seqs)),),
         )
         return {row[0]: _version(row).document for row in rows}
 
