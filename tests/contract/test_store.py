@@ -27,6 +27,7 @@ from service.corpus.base import (
     Prepare,
     Which,
 )
+from service.corpus.memory.store import MemoryStore
 from service.corpus.refusals import require_collection
 from service.corpus.sqlite.store import SqliteStore
 from service.errors import InvalidRequest, NotFound, TooLarge
@@ -35,6 +36,7 @@ from tests.test_words import FOUND, NOT_FOUND
 
 MOST = 6
 STORES: dict[str, Callable[[Path], CorpusStore]] = {
+    "memory": lambda _: MemoryStore(MOST),
     "sqlite": lambda folder: SqliteStore(folder, MOST),
 }
 COLLECTIONS = ("default", "other")
