@@ -3,7 +3,7 @@
 A word is a run of letters, marks and digits (Unicode's categories L, M, N and Co), in its compatibility form (NFKC).
 Scripts that put no spaces between words give one word for each character, which queries look up in pairs, as Lucene's
 CJKBigramFilter does. Each emoji and other symbol (So) is a word as well, whatever its skin tone or presentation. Case,
-diacritics and English endings are SQLite's part (`service.corpus.sqlite.keywords`).
+diacritics and English endings are each store's part.
 """
 
 import re
