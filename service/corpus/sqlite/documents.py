@@ -67,7 +67,7 @@ class SqliteDocuments:
         died: list[int] = []
         latest = {document.id: document for document in documents}
         with self._database.write() as connection:
-            before = _given(connection)
+            before = _last_seq(connection)
             for document in latest.values():
                 died += self._bury(connection, collection, document.id)
                 metadata = json.dumps(document.metadata, ensure_ascii=False)
@@ -88,7 +88,7 @@ class SqliteDocuments:
     def delete(self, collection: str, ids: Sequence[str], prepare: Prepare) -> Change:
         with self._database.write() as connection:
             died = [seq for identity in ids for seq in self._bury(connection, collection, identity)]
-            change = Change(collection, _given(connection), (), tuple(sorted(died)))
+            change = Change(collection, _last_seq(connection), (), tuple(sorted(died)))
             prepare(change)
         return change
 
@@ -104,7 +104,7 @@ class SqliteDocuments:
                 " AND seq IN (SELECT value FROM json_each(?)) RETURNING seq",
                 (collection, json.dumps(list(seqs))),
             ).fetchall()
-            change = Change(collection, _given(connection), (), tuple(sorted(row[0] for row in rows)))
+            change = Change(collection, _last_seq(connection), (), tuple(sorted(row[0] for row in rows)))
             prepare(change)
         return change
 
@@ -113,7 +113,7 @@ class SqliteDocuments:
             rows = connection.execute(
                 "UPDATE documents SET dead = 1 WHERE collection = ? AND dead = 0 RETURNING seq", (collection,)
             ).fetchall()
-            change = Change(collection, _given(connection), (), tuple(sorted(row[0] for row in rows)))
+            change = Change(collection, _last_seq(connection), (), tuple(sorted(row[0] for row in rows)))
             prepare(change)
         return change
 
@@ -208,15 +208,15 @@ class SqliteDocuments:
 
     def last_seq(self) -> int:
         with self._database.read() as connection:
-            return _given(connection)
+            return _last_seq(connection)
 
     def reserve(self, seq: int) -> int:
         with self._database.write() as connection:
-            given = _given(connection)
-            if given < seq:
+            before = _last_seq(connection)
+            if before < seq:
                 connection.execute("DELETE FROM sqlite_sequence WHERE name = 'documents'")
                 connection.execute("INSERT INTO sqlite_sequence VALUES ('documents', ?)", (seq,))
-        return given
+        return before
 
     def collections(self) -> dict[str, int]:
         rows = self._read(
@@ -258,7 +258,7 @@ def text_hash(text: str) -> bytes:
     return sha256(text.encode()).digest()[:16]
 
 
-def _given(connection: sqlite3.Connection) -> int:
+def _last_seq(connection: sqlite3.Connection) -> int:
     """Return the highest sequence number that was given."""
     rows = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'documents'").fetchall()
     return int(rows[0][0]) if rows else 0
