@@ -73,13 +73,13 @@ class SqliteDocuments:
                 metadata = json.dumps(document.metadata, ensure_ascii=False)
                 row = connection.execute(
                     "INSERT INTO documents (collection, id, text, metadata, hash) VALUES (?, ?, ?, ?, ?) RETURNING seq",
-                    (collection, document.id, document.text, metadata, text_hash(document.text)),
+                    (collection, document.id, document.text, metadata, _text_hash(document.text)),
                 ).fetchone()
                 added.append(row[0])
                 fulltext.add(connection, row[0], collection, document.text)
                 connection.executemany(
                     "INSERT INTO attributes VALUES (?, ?, ?, ?, ?)",
-                    attribute_rows(collection, row[0], document.metadata),
+                    _attribute_rows(collection, row[0], document.metadata),
                 )
             change = Change(collection, before, tuple(added), tuple(sorted(died)))
             prepare(change)
@@ -139,7 +139,7 @@ class SqliteDocuments:
         return {row[1]: _version(row) for row in rows}
 
     def with_text(self, texts: Sequence[str]) -> dict[str, list[int]]:
-        by_hash = {text_hash(text): text for text in texts}
+        by_hash = {_text_hash(text): text for text in texts}
         seqs: dict[str, list[int]] = {}
         with self._database.read() as connection:
             for digest, text in by_hash.items():
@@ -238,7 +238,7 @@ class SqliteDocuments:
                     fulltext.remove(connection, seq, collection, text)
                     connection.executemany(
                         "DELETE FROM attributes WHERE (collection, key, kind, value, seq) = (?, ?, ?, ?, ?)",
-                        attribute_rows(collection, seq, json.loads(metadata)),
+                        _attribute_rows(collection, seq, json.loads(metadata)),
                     )
 
     def _bury(self, connection: sqlite3.Connection, collection: str, identity: str) -> list[int]:
@@ -253,7 +253,7 @@ class SqliteDocuments:
             return connection.execute(statement, values).fetchall()
 
 
-def text_hash(text: str) -> bytes:
+def _text_hash(text: str) -> bytes:
     """Hash a text to 16 bytes, by which equal texts are found (SHA-256, cut)."""
     return sha256(text.encode()).digest()[:16]
 
@@ -264,7 +264,7 @@ def _last_seq(connection: sqlite3.Connection) -> int:
     return int(rows[0][0]) if rows else 0
 
 
-def attribute_rows(collection: str, seq: int, metadata: dict[str, Any]) -> Iterator[tuple[str | int | float, ...]]:
+def _attribute_rows(collection: str, seq: int, metadata: dict[str, Any]) -> Iterator[tuple[str | int | float, ...]]:
     """Yield the rows of one version in the table of attributes."""
     return ((collection, key, value.kind, value.value, seq) for key, value in attributes(metadata))
 
