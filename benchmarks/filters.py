@@ -21,8 +21,9 @@ import numpy as np
 from benchmarks import machine
 from benchmarks.vectors import corpus_and_queries
 from service.corpus import filters
+from service.corpus.base import Document, Documents
 from service.corpus.sqlite.database import Database
-from service.corpus.sqlite.documents import Document, Documents
+from service.corpus.sqlite.documents import SqliteDocuments
 from service.index.faiss import bitsets as bits
 from service.index.faiss import sealed
 from service.index.faiss.partition import Partition
@@ -81,7 +82,7 @@ def measure(size: int) -> dict[str, Any]:
     vectors, queries = corpus_and_queries(size, _QUERIES)
     with tempfile.TemporaryDirectory() as folder:
         database = Database(Path(folder))
-        documents = Documents(database)
+        documents = SqliteDocuments(database)
         seqs = _write(documents, size)
         built = sealed.build(seqs, lambda: vectors, graph_from=1, min_recall=0.99)
         partition = Partition(vectors.shape[1], built)

@@ -59,15 +59,16 @@ def _check(settings: Settings) -> int:
 
 
 def _restore(file: str, settings: Settings) -> int:
+    from service.corpus.sqlite import offline  # noqa: PLC0415
     from service.errors import InstarError  # noqa: PLC0415
     from service.generations import backup  # noqa: PLC0415
 
     try:
         if file == "-":
-            backup.restore(sys.stdin.buffer, settings.data_dir)
+            backup.restore(sys.stdin.buffer, settings.data_dir, offline.damage)
         else:
             with Path(file).open("rb") as archive:
-                backup.restore(archive, settings.data_dir)
+                backup.restore(archive, settings.data_dir, offline.damage)
     except InstarError as error:
         print(error.message, file=sys.stderr)
         return 1

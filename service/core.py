@@ -9,11 +9,8 @@ from service.access.allowance import Allowances
 from service.access.keyring import Keyring, Scope
 from service.checkpoints.catalogue import Catalogue, base_folder
 from service.checkpoints.signature import Trusted
-from service.corpus.sqlite.database import Database
-from service.corpus.sqlite.documents import DEFAULT_COLLECTION, Documents
-from service.corpus.sqlite.judgements import Judgements
-from service.corpus.sqlite.keywords import Keywords
-from service.corpus.sqlite.records import Records
+from service.corpus.base import DEFAULT_COLLECTION, CorpusStore
+from service.corpus.sqlite.store import SqliteStore
 from service.errors import NotReady
 from service.generations import backup
 from service.generations.activation import Activation
@@ -70,14 +67,14 @@ class Core:
         self.ailment: str | None = None
         self.stopping = asyncio.Event()
         self.tracing = tracing.exporting() if settings.tracing else Tracing()
-        self._database = Database(settings.data_dir)
+        self.corpus: CorpusStore = SqliteStore(settings.data_dir, settings.max_judgements)
         backup.clear(settings.data_dir)
-        self._thread = WritingThread()
-        self.documents = Documents(self._database)
-        self.records = Records(self._database)
-        self.judgements = Judgements(self._database, settings.max_judgements)
+        self.thread = WritingThread()
+        self.documents = self.corpus.documents
+        self.records = self.corpus.records
+        self.judgements = self.corpus.judgements
         self.generations = Generations(
-            self.records, self._thread, retain=settings.retain, aliases=settings.aliases, reached=reached
+            self.records, self.thread, retain=settings.retain, aliases=settings.aliases, reached=reached
         )
         processors = settings.processors or resources.processors()
         self.telemetry = Telemetry(LANES, ENDS)
@@ -108,7 +105,7 @@ class Core:
             encoding=self.encoding,
             loader=loader,
             headroom=headroom,
-            thread=self._thread,
+            thread=self.thread,
             vectors_folder=settings.data_dir / "vectors",
             graphs=Graphs(settings.data_dir / "graphs"),
             keep_vectors=settings.keep_vectors,
@@ -116,9 +113,9 @@ class Core:
             min_recall=settings.min_recall,
             reached=reached,
         )
-        retrieval = Retrieval(Keywords(self._database), Selections(self.documents))
+        retrieval = Retrieval(self.corpus.keywords, Selections(self.documents))
         shadow = Shadow(self.generations, retrieval, self.encoding)
-        jobs = Jobs(self.records, self._thread)
+        jobs = Jobs(self.records, self.thread)
         stages = Stages(
             activation=self.activation,
             generations=self.generations,
@@ -152,10 +149,10 @@ class Core:
                 secret.get_secret_value() if secret else None,
                 changes=self.changes,
                 records=self.records,
-                thread=self._thread,
+                thread=self.thread,
             )
-        self.search = Search(self.documents, retrieval, self.encoding, [shadow], self.tracing)
-        self.writing = Writing(self.documents, self.generations, self.encoding, self._thread, reached)
+        self.search = Search(self.corpus, retrieval, self.encoding, [shadow], self.tracing)
+        self.writing = Writing(self.documents, self.generations, self.encoding, self.thread, reached)
 
     async def start(self) -> None:
         """Bring back what was active, and return when it answers."""
@@ -203,10 +200,10 @@ class Core:
         if self.scheduler.alive:
             await asyncio.to_thread(self.scheduler.stop)
         self.encoding.close()
-        await asyncio.to_thread(self._thread.close)
+        await asyncio.to_thread(self.thread.close)
         for index in self.generations.indexes():
             await asyncio.to_thread(index.store.close)
-        self._database.close()
+        self.corpus.close()
         await asyncio.to_thread(self.tracing.stop)
 
     def require_ready(self) -> None:

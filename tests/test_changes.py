@@ -14,8 +14,9 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
+from service.corpus.base import GenerationRecord
 from service.corpus.sqlite.database import Database
-from service.corpus.sqlite.records import GenerationRecord, Records
+from service.corpus.sqlite.records import SqliteRecords
 from service.generations.changes import Changes
 from tests.server import Server
 
@@ -126,7 +127,7 @@ def test_a_generation_is_let_go_when_its_time_is_over(tmp_path: Path, tiny_check
 
 def test_how_long_is_counted_from_when_it_was_replaced(tmp_path: Path) -> None:
     database = Database(tmp_path)
-    records = Records(database)
+    records = SqliteRecords(database)
     for number in range(3):
         record = GenerationRecord(model=f"m@{number}", fingerprint="f", dimensions=4, built=datetime.now(UTC))
         records.activate(record, retain=2)

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.corpus import filters
+from service.corpus.base import Document, Documents
 from service.corpus.sqlite.database import Database
-from service.corpus.sqlite.documents import Document, Documents
+from service.corpus.sqlite.documents import SqliteDocuments
 from service.errors import InvalidRequest
 
 KEYS = st.sampled_from(["a", "b", "c"])
@@ -73,7 +74,7 @@ FILTERS = st.recursive(
 @pytest.fixture(scope="module")
 def documents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Documents]:
     database = Database(tmp_path_factory.mktemp("filters"))
-    yield Documents(database)
+    yield SqliteDocuments(database)
     database.close()
 
 
@@ -88,14 +89,14 @@ def test_a_filter_finds_what_its_definition_says(
     universe = np.array(change.added, dtype=np.int64)
     tree = filters.parse(source)
     expected = [passes(metadata, source) for metadata in corpus]
-    stored = filters.evaluate(tree, lambda leaf: np.isin(universe, documents.having(collection, leaf)))
+    stored = filters.evaluate(tree, lambda leaf: np.isin(universe, documents.meeting(collection, leaf)))
     assert stored.tolist() == expected
     looked_at = filters.evaluate(
         tree, lambda leaf: np.array([filters.meets(filters.attributes(metadata), leaf) for metadata in corpus])
     )
     assert looked_at.tolist() == expected
     after = filters.evaluate(
-        tree, lambda leaf: np.isin(universe, documents.having(collection, leaf, after=change.added[0]))
+        tree, lambda leaf: np.isin(universe, documents.meeting(collection, leaf, after=change.added[0]))
     )
     if isinstance(tree, filters.Condition):
         assert after.tolist() == [False, *expected[1:]]

@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from service.corpus.sqlite.documents import Change
+from service.corpus.base import Change
 from service.index.faiss import bitsets as bits
 from service.index.faiss import partition, sealed
 from service.index.faiss.graph_cache import Graphs

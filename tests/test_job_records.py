@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from service.core import Core
-from service.corpus.sqlite.records import GenerationRecord, Records
+from service.corpus.base import GenerationRecord
+from service.corpus.sqlite.records import SqliteRecords
 from service.reload.job import Job
 from service.settings import Settings
 
@@ -17,9 +18,9 @@ from service.settings import Settings
 def test_a_slow_disk_does_not_bring_a_cancelled_reload_back(
     tmp_path: Path, tiny_checkpoints: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save = Records.save_job
+    save = SqliteRecords.save_job
 
-    def slowly(self: Records, identity: str, state: str, record: str) -> None:
+    def slowly(self: SqliteRecords, identity: str, state: str, record: str) -> None:
         # Long enough for a later one to overtake it.
         time.sleep(0.3 if state == "running" else 0)
         save(self, identity, state, record)
@@ -36,7 +37,7 @@ def test_a_slow_disk_does_not_bring_a_cancelled_reload_back(
             )
         )
         await core.start()
-        monkeypatch.setattr(Records, "save_job", slowly)
+        monkeypatch.setattr(SqliteRecords, "save_job", slowly)
         job = await core.reloads.start("two")
         # So that its first stage is being recorded.
         await asyncio.sleep(0.05)

@@ -24,7 +24,7 @@ from sentence_transformers import SentenceTransformer
 
 from service.core import Core
 from service.corpus import filters
-from service.corpus.sqlite.documents import Document
+from service.corpus.base import Document
 from service.errors import InvalidRequest, NotFound
 from service.index.faiss import index, partition
 from service.reload.job import Job

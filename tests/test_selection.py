@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.corpus import filters
+from service.corpus.base import Document, Documents
 from service.corpus.sqlite.database import Database
-from service.corpus.sqlite.documents import Document, Documents
+from service.corpus.sqlite.documents import SqliteDocuments
 from service.index.faiss import bitsets as bits
 from service.index.faiss import sealed
 from service.index.faiss.partition import Partition
@@ -35,7 +36,7 @@ def vectors(count: int) -> Any:
 @pytest.fixture
 def documents(tmp_path: Path) -> Iterator[Documents]:
     database = Database(tmp_path)
-    yield Documents(database)
+    yield SqliteDocuments(database)
     database.close()
 
 
@@ -47,7 +48,7 @@ def write(documents: Documents, first: int, count: int) -> tuple[int, ...]:
 def expected(documents: Documents, partition: Partition, source: dict[str, Any]) -> list[int]:
     """The live documents that pass, each looked at by itself."""
     live = partition.view.live_seqs().tolist()
-    metadata = {seq: document.metadata for seq, document in documents.versions(live).items()}
+    metadata = {seq: document.metadata for seq, document in documents.fetch(live).items()}
     tree = filters.parse(source)
     passing = filters.evaluate(
         tree, lambda leaf: np.array([filters.meets(filters.attributes(metadata[seq]), leaf) for seq in live])
@@ -91,7 +92,7 @@ def test_what_is_remembered_is_not_asked_for_again(documents: Documents, monkeyp
     selections = Selections(documents)
     tree = filters.parse({"ward": 1})
     once = selections.of(partition.view, "c", tree)
-    monkeypatch.delattr(Documents, "having")
+    monkeypatch.delattr(SqliteDocuments, "meeting")
     again = selections.of(partition.view, "c", tree)
     assert once.sealed is not None
     assert again.sealed is not None

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from service.corpus.base import Document
 from service.corpus.sqlite.database import Database
-from service.corpus.sqlite.documents import SCHEMA, Document, Documents
+from service.corpus.sqlite.documents import SCHEMA, SqliteDocuments
 from tests.server import Server
 
 ROWS: list[dict[str, Any]] = [
@@ -152,7 +153,7 @@ def test_a_corpus_of_the_version_before_is_brought_up_to_date(tmp_path: Path) ->
         for key in ("at", "name"):
             old.execute("INSERT INTO attributes VALUES ('c', ?, 'string', ?, 1)", (key, metadata[key]))
     database = Database(tmp_path)
-    documents = Documents(database)
+    documents = SqliteDocuments(database)
     documents.put("c", [Document("b", "text", metadata)], lambda _: None)
     with database.read() as connection:
         rows = connection.execute("SELECT key, kind, value, seq FROM attributes ORDER BY seq, key, kind").fetchall()
@@ -161,4 +162,4 @@ def test_a_corpus_of_the_version_before_is_brought_up_to_date(tmp_path: Path) ->
     assert documents.with_text(["text"]) == {"text": [2]}
     assert documents.current("c", ["a"])["a"].document.metadata == metadata
     database.close()
-    assert Documents(Database(tmp_path)).collections() == [("c", 2)]
+    assert SqliteDocuments(Database(tmp_path)).collections() == {"c": 2}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.corpus import words
-from service.corpus.sqlite import keywords
+from service.corpus.sqlite import fulltext
 from service.corpus.sqlite.highlights import spans
 
 FOUND = [
@@ -57,12 +57,12 @@ NOT_FOUND = [
 def found(query: str, text: str) -> bool:
     connection = sqlite3.connect(":memory:")
     connection.execute("CREATE TABLE documents (seq, collection, text)")
-    keywords.create(connection)
-    keywords.add(connection, 1, "any", text)
+    fulltext.create(connection)
+    fulltext.add(connection, 1, "any", text)
     looked_up = [*words.phrases(query, 99), *words.spellings(query, 99)]
     if not looked_up:
         return False
-    rows = connection.execute("SELECT 1 FROM keywords WHERE keywords MATCH ?", (keywords.expression(looked_up),))
+    rows = connection.execute("SELECT 1 FROM keywords WHERE keywords MATCH ?", (fulltext.expression(looked_up),))
     return bool(rows.fetchall())
 
 
@@ -95,10 +95,10 @@ def test_words_of_a_former_version_are_read_anew() -> None:
     connection.execute("CREATE TABLE documents (seq, collection, text)")
     connection.execute("INSERT INTO documents VALUES (1, 'any', 'so \U0001f44d')")
     connection.execute("CREATE VIRTUAL TABLE keywords USING fts5(collection, text, content = '')")
-    keywords.create(connection)
-    match = keywords.expression(words.phrases("\U0001f44d", 9))
+    fulltext.create(connection)
+    match = fulltext.expression(words.phrases("\U0001f44d", 9))
     assert connection.execute("SELECT rowid FROM keywords WHERE keywords MATCH ?", (match,)).fetchall() == [(1,)]
-    keywords.create(connection)
+    fulltext.create(connection)
 
 
 @given(st.text(min_size=1, max_size=40))

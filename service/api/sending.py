@@ -1,5 +1,6 @@
 """One request that writes documents, in one portion or in many, and what it comes to."""
 
+import asyncio
 from array import array
 from collections.abc import Sequence
 from typing import Self
@@ -7,7 +8,7 @@ from typing import Self
 import numpy as np
 
 from service.core import Core
-from service.corpus.sqlite.documents import Document
+from service.corpus.base import Document
 
 
 class Sending:
@@ -26,7 +27,7 @@ class Sending:
     @classmethod
     async def begun(cls, core: Core, collection: str, *, sync: bool) -> Self:
         """A request that begins now: what others write from here on is not removed by it."""
-        until = await core.encoding.apart(core.documents.last_seq) if sync else None
+        until = await asyncio.to_thread(core.documents.last_seq) if sync else None
         return cls(core, collection, until=until)
 
     async def put(self, documents: Sequence[Document], *, patient: bool = False) -> None:

@@ -1,14 +1,14 @@
 """The language in which callers filter by metadata, parsed into a tree of conditions.
 
-    {"source": "a.md"}                                   equal; of a list, any element
+    {"source": "a.md"}                                   equal; any element of a list
     {"year": {"gte": 2024, "lt": 2026}}                  eq, ne, gt, gte, lt, lte
-    {"tags": {"in": ["x", "y"]}}                         any of these; all: each of these
+    {"tags": {"in": ["x", "y"]}}                         any of these; `all`: each of these
     {"year": {"exists": true}}                           whether the key is there, whatever its value
     {"and": [f, ...]}  {"or": [f, ...]}  {"not": f}      several keys in one object: and
 
 Nested metadata is reached by a dotted path. Numbers compare with numbers, and strings with strings by code point. Dates
 (`service.corpus.moments`) compare with dates as moments, whatever their precision and zone; equality of dates without a
-time of day is that of strings. A document without the key fails every condition but ne and not.
+time of day is equality of strings. A document without the key fails every condition but ne and not.
 """
 
 import hashlib
@@ -18,20 +18,16 @@ from functools import reduce
 from operator import and_, eq, ge, gt, le, lt, or_
 from typing import Any, Literal, TypeVar, cast
 
-import numpy as np
-from numpy.typing import NDArray
-
 from service.corpus.moments import has_time, moment
 from service.errors import InvalidRequest
 
-Seqs = NDArray[np.int64]
 Scalar = str | int | float | bool | None
 Operator = Literal["in", "gt", "gte", "lt", "lte", "exists"]
 
 MAX_DEPTH = 16
 MAX_CONDITIONS = 256
 MAX_VALUES = 1000
-# Longer strings are compared by their hash: an index entry must stay small.
+# Longer strings are compared by their hash, because an entry of an index must stay small.
 _LONGEST_INDEXED = 512
 _INT64 = range(-(2**63), 2**63)
 _RANGES: tuple[Operator, ...] = ("gt", "gte", "lt", "lte")
@@ -41,10 +37,10 @@ _Set = TypeVar("_Set")
 
 
 @dataclass(frozen=True, slots=True)
-class Indexed:
-    """A metadata value as it is indexed: `kind` keeps true, 1 and "1" apart.
+class IndexedValue:
+    """A metadata value in the form in which it is indexed: `kind` tells true, 1 and "1" apart.
 
-    A date is indexed twice, as a string and as a moment; `empty` is a list or an object without an element.
+    A date is indexed twice, as a string and as a moment. The kind `empty` is a list or an object without an element.
     """
 
     kind: Literal["null", "bool", "number", "string", "hash", "moment", "empty"]
@@ -53,11 +49,11 @@ class Indexed:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`key` `operator` `values`, of which a store can list the documents. Ranges have one value, exists has none."""
+    """One comparison, of which a store can list the documents. A range has one value, `exists` has none."""
 
     key: str
     operator: Operator
-    values: tuple[Indexed, ...]
+    values: tuple[IndexedValue, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +72,7 @@ class Or:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """All documents but those of the part."""
+    """All documents but those that pass the part."""
 
     part: "Filter"
 
@@ -85,15 +81,15 @@ Filter = Condition | And | Or | Not
 
 
 def parse(source: Any) -> Filter:
-    """Parse the JSON value of a `filter` field; raises InvalidRequest where it is not in the language."""
+    """Parse the JSON value of a `filter` field; raises InvalidRequest if it is not in the language."""
     budget = iter(range(MAX_CONDITIONS))
     return _parse(source, MAX_DEPTH, budget)
 
 
 def evaluate(tree: Filter, meeting: Callable[[Condition], _Set]) -> _Set:
-    """The set of what passes `tree`, out of the sets of what meets each condition.
+    """Combine the sets that meet each condition into the set that passes `tree`.
 
-    A set is an array of booleans or of packed bits, or whatever else knows `&`, `|` and `~`.
+    A set is an array of booleans or of packed bits, or anything else with `&`, `|` and `~`.
     """
     match tree:
         case Condition():
@@ -106,25 +102,25 @@ def evaluate(tree: Filter, meeting: Callable[[Condition], _Set]) -> _Set:
             return cast(_Set, ~cast(Any, evaluate(part, meeting)))
 
 
-def meets(found: set[tuple[str, Indexed]], condition: Condition) -> bool:
-    """Whether a document with these attributes meets the condition, as the store would say of it."""
+def meets(indexed: set[tuple[str, IndexedValue]], condition: Condition) -> bool:
+    """Whether a document with these attributes meets the condition, as a store says of it."""
     if condition.operator == "exists":
-        return any(key == condition.key or key.startswith(f"{condition.key}.") for key, _ in found)
+        return any(key == condition.key or key.startswith(f"{condition.key}.") for key, _ in indexed)
     return any(
         key == condition.key and value.kind == wanted.kind and _COMPARED[condition.operator](value.value, wanted.value)
-        for key, value in found
+        for key, value in indexed
         for wanted in condition.values
     )
 
 
-def attributes(metadata: dict[str, Any]) -> set[tuple[str, Indexed]]:
-    """What of a document's metadata can be filtered by: scalars, elements of lists, nested ones by dotted path."""
+def attributes(metadata: dict[str, Any]) -> set[tuple[str, IndexedValue]]:
+    """Return what a document can be filtered by: scalars and elements of lists, nested ones by their dotted path."""
     return set(_flatten("", metadata))
 
 
-def _flatten(prefix: str, value: Any) -> Iterator[tuple[str, Indexed]]:
+def _flatten(prefix: str, value: Any) -> Iterator[tuple[str, IndexedValue]]:
     if value in ({}, []) and prefix:
-        yield prefix, Indexed("empty", 0)
+        yield prefix, IndexedValue("empty", 0)
     elif isinstance(value, dict):
         for key, inner in value.items():
             yield from _flatten(f"{prefix}.{key}" if prefix else key, inner)
@@ -134,24 +130,24 @@ def _flatten(prefix: str, value: Any) -> Iterator[tuple[str, Indexed]]:
     else:
         yield prefix, index_value(value)
         if isinstance(value, str) and (at := moment(value)) is not None:
-            yield prefix, Indexed("moment", at)
+            yield prefix, IndexedValue("moment", at)
 
 
-def index_value(value: Scalar) -> Indexed:
-    """The form in which a metadata value is indexed and compared."""
+def index_value(value: Scalar) -> IndexedValue:
+    """Return the form in which a metadata value is indexed and compared."""
     match value:
         case None:
-            return Indexed("null", 0)
+            return IndexedValue("null", 0)
         case bool():
-            return Indexed("bool", int(value))
+            return IndexedValue("bool", int(value))
         case int():
-            return Indexed("number", value if value in _INT64 else float(value))
+            return IndexedValue("number", value if value in _INT64 else float(value))
         case float():
-            return Indexed("number", value)
+            return IndexedValue("number", value)
         case str() if len(value) > _LONGEST_INDEXED:
-            return Indexed("hash", hashlib.sha256(value.encode()).hexdigest())
+            return IndexedValue("hash", hashlib.sha256(value.encode()).hexdigest())
         case str():
-            return Indexed("string", value)
+            return IndexedValue("string", value)
 
 
 def _parse(source: Any, depth: int, budget: Iterator[int]) -> Filter:
@@ -222,8 +218,8 @@ def _condition(key: str, operator: Operator, values: Sequence[Any], budget: Iter
     return Condition(key, operator, tuple(_operand(value, operator) for value in values))
 
 
-def _operand(value: Scalar, operator: Operator) -> Indexed:
-    """The form in which a filter's value is looked up: a date as a moment, unless a day or month is to be equal."""
+def _operand(value: Scalar, operator: Operator) -> IndexedValue:
+    """Return the form in which a value is looked up: a date is a moment, unless a day or month is to be equal."""
     if isinstance(value, str) and (operator in _RANGES or has_time(value)) and (at := moment(value)) is not None:
-        return Indexed("moment", at)
+        return IndexedValue("moment", at)
     return index_value(value)

@@ -1,8 +1,8 @@
-"""Dates of ISO 8601 as moments: what is taken for one, and a form whose order is that of time.
+"""Dates of ISO 8601 as moments: which strings are dates, and a form of them that orders by time.
 
 A date is a string of `YYYY-MM`, `YYYY-MM-DD`, or such a day with `Thh:mm`, `Thh:mm:ss` or `Thh:mm:ss.f` (any number of
-digits) and a zone: `Z`, `+hh:mm`, `+hhmm`, or none, which is UTC. A space may stand for the T. A month and a day stand
-for their beginning. A year alone is no date, because numbers in strings look like it.
+digits) and a zone: `Z`, `+hh:mm`, `+hhmm`, or none, which is UTC. A space may stand for the T. A month or a day stands
+for its beginning. A year alone is no date, because numbers in strings look like it.
 """
 
 import re
@@ -15,7 +15,7 @@ _DATE = re.compile(
 
 
 def moment(text: str) -> str | None:
-    """The moment in UTC as digits that order by time, of any precision; None if `text` is no date."""
+    """Return the moment in UTC as digits that order by time, whatever their precision; None if `text` is no date."""
     match = _DATE.fullmatch(text)
     if match is None:
         return None
@@ -24,7 +24,7 @@ def moment(text: str) -> str | None:
         at = datetime.fromisoformat(
             f"{year}-{month}-{day or '01'}T{hour or '00'}:{minute or '00'}:{second or '00'}{_zone(zone)}"
         ).astimezone(UTC)
-    # There is no such day or hour, or it is out of the years 1 to 9999 in UTC.
+    # There is no such day or hour, or it is not within the years 1 to 9999 in UTC.
     except (ValueError, OverflowError):
         return None
     digits = (fraction or "").rstrip("0")

@@ -1,9 +1,9 @@
-"""What of a text is looked up by keyword: the same words for documents and for queries.
+"""The words of a text by which it is looked up, found in the same way in documents and in queries.
 
 A word is a run of letters, marks and digits (Unicode's categories L, M, N and Co), in its compatibility form (NFKC).
 Scripts that put no spaces between words give one word for each character, which queries look up in pairs, as Lucene's
 CJKBigramFilter does. Each emoji and other symbol (So) is a word as well, whatever its skin tone or presentation. Case,
-diacritics and English endings are SQLite's part (`service.corpus.sqlite.keywords`).
+diacritics and English endings are each store's part.
 """
 
 import re
@@ -28,18 +28,20 @@ _UNSPACED = (
 
 # Joiners, selectors of a presentation and skin tones: they make another picture of the emoji, and no other word.
 _MODIFIERS = frozenset((0x200D, *range(0xFE00, 0xFE10), *range(0x1F3FB, 0x1F400)))
+# Phrases that a query looks up at most: of a page that is sent as a query, those of its beginning.
+MOST_PHRASES = 64
 _RUNS = re.compile(r"\d+|\D+")
 
 Phrase = tuple[str, ...]
 
 
 class _Letters(dict[int, str]):
-    """What stands for each character, found out at its first use."""
+    """The replacement of each character, computed at its first use."""
 
     def __missing__(self, code: int) -> str:
         plain = "" if code in _MODIFIERS else unicodedata.normalize("NFKC", chr(code))
-        self[code] = found = "".join(map(_letter, plain))
-        return found
+        self[code] = replacement = "".join(map(_letter, plain))
+        return replacement
 
 
 def _letter(character: str) -> str:
@@ -52,7 +54,7 @@ def _letter(character: str) -> str:
 
 
 def is_unspaced(character: str) -> bool:
-    """Whether it belongs to a script without spaces between words."""
+    """Whether the character belongs to a script without spaces between words."""
     return any(first <= ord(character) <= last for first, last in _UNSPACED)
 
 
@@ -60,42 +62,42 @@ _LETTERS = _Letters()
 
 
 def letters(text: str) -> list[str]:
-    """What stands for each character of the text."""
+    """Return the replacement of each character of the text: letters of words, with spaces between words."""
     return [_LETTERS[ord(character)] for character in text]
 
 
 def spaced(text: str) -> str:
-    """Its words with spaces between them."""
-    # ASCII is split by SQLite in the same way.
+    """Return the text with spaces between its words; ASCII stays as it is."""
+    # SQLite splits ASCII in the same way.
     return text if text.isascii() else text.translate(_LETTERS)
 
 
 def phrases(query: str, most: int) -> list[Phrase]:
-    """What to look up for `query`, each once, up to `most`, in its order.
+    """Return the phrases to look up for `query`, each once, up to `most`, in the order of the query.
 
-    `place_pin` and `E-1043` are looked up as a whole, which no other text has by chance, and in their parts.
+    `place_pin` and `E-1043` are looked up as a whole, which no text has by chance, and in their parts.
     """
-    found: dict[Phrase, None] = {}
+    looked_up: dict[Phrase, None] = {}
     for chunk in query.split():
         words = chunk.translate(_LETTERS).split()
-        apart = [is_unspaced(word[0]) for word in words]
-        if len(words) > 1 and not any(apart):
-            found[tuple(words)] = None
-        for place, word in enumerate(words):
-            follows = apart[place] and place > 0 and apart[place - 1]
-            leads = apart[place] and place + 1 < len(words) and apart[place + 1]
+        unspaced = [is_unspaced(word[0]) for word in words]
+        if len(words) > 1 and not any(unspaced):
+            looked_up[tuple(words)] = None
+        for index, word in enumerate(words):
+            follows = unspaced[index] and index > 0 and unspaced[index - 1]
+            leads = unspaced[index] and index + 1 < len(words) and unspaced[index + 1]
             if leads:
-                found[word, words[place + 1]] = None
+                looked_up[word, words[index + 1]] = None
             elif not follows:
-                found[word,] = None
-    return list(found)[:most]
+                looked_up[word,] = None
+    return list(looked_up)[:most]
 
 
 def spellings(query: str, most: int) -> list[Phrase]:
-    """Other spellings of identifiers with digits, up to `most`: `E17` of `E-17`, and `E-17` or `E 17` of `E17`.
+    """Return other spellings of identifiers with digits, up to `most`: `E17` of `E-17`, `E-17` or `E 17` of `E17`.
 
-    Numbers are never joined, for `2.1` is not `21`. None is looked up by a part of it or with other zeros before it,
-    for `00123` is another identifier than `123`.
+    Numbers are never joined, because `2.1` is not `21`. No number is looked up by a part of it or with other zeros
+    before it, because `00123` is another identifier than `123`.
     """
     other: dict[Phrase, None] = {}
     for chunk in query.split():

@@ -12,9 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from service.corpus.filters import Seqs
-from service.corpus.sqlite.documents import Documents
-from service.corpus.sqlite.records import GenerationRecord
+from service.corpus.base import Documents, GenerationRecord, Seqs
 from service.generations.generation import Generation
 from service.generations.generations import Generations
 from service.generations.reuse import at_hand
@@ -111,7 +109,7 @@ class Activation:
 
     def missing(self, index: Index) -> tuple[Seqs, int]:
         """Documents whose vectors are not on the disk yet, ascending, and how many documents there are."""
-        live = _all(self._documents.live_by_collection())
+        live = _all(self._documents.live())
         return index.store.missing(live), len(live)
 
     async def embed_missing(
@@ -122,7 +120,7 @@ class Activation:
 
         async def embed(part: list[int]) -> None:
             try:
-                found = await asyncio.to_thread(self._documents.versions, part)
+                found = await asyncio.to_thread(self._documents.fetch, part)
                 present = [seq for seq in part if seq in found]
                 texts = [found[seq].text for seq in present]
                 known = await asyncio.to_thread(lambda: at_hand(index, self._documents.with_text(texts)))
@@ -153,7 +151,7 @@ class Activation:
         while not index.loaded:
             async with self._recorded_deaths(index) as died:
                 high = await asyncio.to_thread(self._documents.last_seq)
-                live = await asyncio.to_thread(self._documents.live_by_collection)
+                live = await asyncio.to_thread(self._documents.live)
                 live = {collection: own for collection, seqs in live.items() if len(own := seqs[seqs <= high])}
                 every = _all(live)
                 missing = await asyncio.to_thread(index.store.missing, every)
@@ -172,7 +170,7 @@ class Activation:
         """Make the index searchable as far as its vectors are stored without a gap; nothing is embedded."""
         while not index.loaded:
             async with self._recorded_deaths(index) as died:
-                live = await asyncio.to_thread(self._documents.live_by_collection)
+                live = await asyncio.to_thread(self._documents.live)
                 missing = await asyncio.to_thread(index.store.missing, _all(live))
                 high = int(missing[0]) - 1 if len(missing) else await asyncio.to_thread(self._documents.last_seq)
                 stored = {collection: own for collection, seqs in live.items() if len(own := seqs[seqs <= high])}
@@ -185,12 +183,12 @@ class Activation:
     async def unembedded(self, generation: Generation) -> int:
         """How many documents have to be embedded before the retained `generation` could be active."""
         index = generation.index
-        gap = _all(await asyncio.to_thread(self._documents.live_after, index.high))
+        gap = _all(await asyncio.to_thread(self._documents.live, index.high))
         return len(await asyncio.to_thread(index.store.missing, gap))
 
     async def unembedded_released(self, record: GenerationRecord) -> int:
         """The same of a released generation, by the vectors that are still on the disk."""
-        live = _all(await asyncio.to_thread(self._documents.live_by_collection))
+        live = _all(await asyncio.to_thread(self._documents.live))
         shared = self._generations.shared_index(record.fingerprint)
         if shared is not None:
             return len(await asyncio.to_thread(shared.store.missing, live))
@@ -286,14 +284,14 @@ class Activation:
     async def _embed_gap(self, generation: Generation, progress: Progress) -> None:
         """Embed what was written since the index was complete. As it follows, the gap can only shrink."""
         index = generation.index
-        gap = _all(await asyncio.to_thread(self._documents.live_after, index.high))
+        gap = _all(await asyncio.to_thread(self._documents.live, index.high))
         missing = await asyncio.to_thread(index.store.missing, gap)
         await self.embed_missing(generation.encoder, index, missing, progress)
 
     def _close_gap(self, index: Index) -> bool:
         """Runs on the writing thread; false if a document is still missing."""
         high = self._documents.last_seq()
-        return index.high >= high or index.close_gap(self._documents.live_after(index.high), high)
+        return index.high >= high or index.close_gap(self._documents.live(index.high), high)
 
     def _switch(
         self, generation: Generation, switched: Callable[[Generation], None], by: str | None

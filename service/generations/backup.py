@@ -10,8 +10,7 @@ import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Literal
@@ -19,13 +18,11 @@ from typing import IO, Literal
 from pydantic import BaseModel, ValidationError
 
 from service.checkpoints import checkpoint
-from service.corpus.sqlite import database, offline
-from service.corpus.sqlite.database import Database
-from service.corpus.sqlite.records import Records
+from service.corpus.base import FILE, CorpusStore
 from service.errors import Conflict, InvalidRequest
 from service.machine import files, resources
+from service.machine.folder_lock import locked
 
-CORPUS = database.FILE
 CHECKPOINTS = "checkpoints"
 _LIST = "backup.json"
 _CHUNK = 1 << 20
@@ -64,16 +61,15 @@ class Snapshot:
         shutil.rmtree(self.folder)
 
 
-def take(data_folder: Path, disk_reserve: int) -> Snapshot:
-    """A snapshot of the corpus as of one moment between two writes, and of its checkpoints; writers go on meanwhile.
+def take(corpus: CorpusStore, data_folder: Path, disk_reserve: int) -> Snapshot:
+    """Make a snapshot of the corpus as of one moment between two writes, and of its checkpoints; writers go on.
 
     Raises InsufficientResources if the disk has no room for a second corpus.
     """
-    source = data_folder / CORPUS
-    resources.require_disk(source.stat().st_size, data_folder, disk_reserve)
+    resources.require_disk(corpus.size(), data_folder, disk_reserve)
     folder = Path(tempfile.mkdtemp(prefix=files.INCOMING, dir=data_folder))
     try:
-        while not _copy(data_folder, folder):
+        while not _copy(corpus, data_folder, folder):
             shutil.rmtree(folder)
             folder.mkdir()
     except BaseException:
@@ -87,20 +83,20 @@ def clear(data_folder: Path) -> None:
     files.sweep(data_folder)
 
 
-def restore(archive: IO[bytes], data_folder: Path) -> None:
+def restore(archive: IO[bytes], data_folder: Path, damage: Callable[[Path], str | None]) -> None:
     """Make a data folder of the archive; everything is verified before anything is in its place.
 
-    Raises Conflict if there is a corpus already, DataFolderInUse if a process works there, InvalidRequest if the
-    archive is not whole.
+    `damage` says what is wrong with a corpus, or None. Raises Conflict if there is a corpus already, DataFolderInUse if
+    a process works there, InvalidRequest if the archive is not whole.
     """
-    with database.locked(data_folder):
-        for name in (CORPUS, "vectors"):
+    with locked(data_folder):
+        for name in (FILE, "vectors"):
             if (data_folder / name).exists():
                 raise Conflict(f"{data_folder / name} exists: move it away, or set INSTAR_DATA_DIR to a new folder")
         clear(data_folder)
         with files.new_folder(data_folder) as folder:
             _unpack(archive, folder)
-            _check_corpus(folder / CORPUS)
+            _check_corpus(damage(folder / FILE))
             files.flush(folder)
             kept = data_folder / CHECKPOINTS
             kept.mkdir(exist_ok=True)
@@ -108,16 +104,13 @@ def restore(archive: IO[bytes], data_folder: Path) -> None:
                 if not (kept / path.name).exists():
                     path.rename(kept / path.name)
             # Last, for with it the folder is a service's.
-            (folder / CORPUS).rename(data_folder / CORPUS)
+            (folder / FILE).rename(data_folder / FILE)
             files.flush(kept)
 
 
-def _copy(data_folder: Path, folder: Path) -> bool:
-    """Copy the corpus and what it needs; false if a checkpoint was let go of meanwhile."""
-    offline.copy(data_folder / CORPUS, folder / CORPUS)
-    with _opened(folder) as records:
-        needed = {record.model for record in records.generations() if record.state != "released"}
-    (folder / "lock").unlink()
+def _copy(corpus: CorpusStore, data_folder: Path, folder: Path) -> bool:
+    """Copy the corpus and the checkpoints that it needs; false if one of these was let go of in that time."""
+    needed = {record.model for record in corpus.backup(folder / FILE) if record.state != "released"}
     for model in needed:
         try:
             # Links, because the service's own copies never change.
@@ -125,15 +118,6 @@ def _copy(data_folder: Path, folder: Path) -> bool:
         except FileNotFoundError:
             return False
     return True
-
-
-@contextmanager
-def _opened(folder: Path) -> Iterator[Records]:
-    opened = Database(folder)
-    try:
-        yield Records(opened)
-    finally:
-        opened.close()
 
 
 def _unpack(archive: IO[bytes], folder: Path) -> None:
@@ -153,7 +137,7 @@ def _unpack(archive: IO[bytes], folder: Path) -> None:
         files = Listed.model_validate_json(listed or b"").files
     except (tarfile.TarError, ValidationError, EOFError) as error:
         raise InvalidRequest("the backup is not whole, or is none: download it again") from error
-    if found != files or CORPUS not in found:
+    if found != files or FILE not in found:
         altered = sorted(name for name in found.keys() | files.keys() if found.get(name) != files.get(name))
         raise InvalidRequest(f"the backup was altered ({', '.join(altered[:5])}): download it again")
 
@@ -162,7 +146,7 @@ def _safe(name: str) -> Path:
     """The place of a file below the folder; raises InvalidRequest for one that has no business in a backup."""
     path = PurePosixPath(name)
     inside = path.parts[:1] == (CHECKPOINTS,) and len(path.parts) > 2 and path.suffix in checkpoint.FILE_KINDS
-    if ".." in path.parts or path.is_absolute() or "\\" in name or not (name == CORPUS or inside):
+    if ".." in path.parts or path.is_absolute() or "\\" in name or not (name == FILE or inside):
         raise InvalidRequest(f"{name!r} does not belong into a backup: do not trust its source")
     return Path(*path.parts)
 
@@ -177,8 +161,7 @@ def _write(content: IO[bytes], path: Path) -> str:
     return digest.hexdigest()
 
 
-def _check_corpus(path: Path) -> None:
-    harm = offline.damage(path)
+def _check_corpus(harm: str | None) -> None:
     if harm is not None:
         raise InvalidRequest(f"the corpus in the backup is damaged ({harm}): use another backup")
 

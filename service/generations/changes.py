@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from service.corpus.sqlite.records import Records
+from service.corpus.base import Records
 
 
 class Former(BaseModel):

@@ -8,7 +8,7 @@ and then its memory is freed with it.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from service.corpus.sqlite.records import GenerationRecord
+from service.corpus.base import GenerationRecord
 from service.index.faiss.index import Index
 from service.models.dense import DenseEncoder
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 
-from service.corpus.sqlite.records import GenerationRecord, Records
+from service.corpus.base import GenerationRecord, Records
 from service.generations.generation import Generation
 from service.generations.loaded import LoadedGenerations
 from service.machine.writer import WritingThread

@@ -3,8 +3,7 @@
 import asyncio
 import logging
 
-from service.corpus.sqlite.documents import Documents
-from service.corpus.sqlite.records import GenerationRecord
+from service.corpus.base import Documents, GenerationRecord
 from service.errors import InstarError
 from service.generations.activation import Activation
 from service.generations.generation import Generation

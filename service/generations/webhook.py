@@ -14,7 +14,7 @@ from hashlib import sha256
 
 import httpx
 
-from service.corpus.sqlite.records import Records
+from service.corpus.base import Records
 from service.errors import InsufficientResources, StorageFailed
 from service.generations.changes import Change, Changes
 from service.machine.writer import WritingThread

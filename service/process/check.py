@@ -18,13 +18,12 @@ from service.checkpoints import archive, checkpoint
 from service.checkpoints.catalogue import BASE, base_folder
 from service.checkpoints.checkpoint import Checkpoint
 from service.checkpoints.signature import Trusted
-from service.corpus.filters import Seqs
+from service.corpus.base import FILE, GenerationRecord, Seqs
 from service.corpus.sqlite import offline
-from service.corpus.sqlite.database import FILE, DataFolderInUse, locked
-from service.corpus.sqlite.records import GenerationRecord
 from service.errors import CheckpointRefused, InstarError, NotFound
 from service.index.faiss import vector_store as vectors
 from service.machine import resources
+from service.machine.folder_lock import DataFolderInUse, locked
 from service.observability import tracing
 from service.process import address
 from service.settings import Settings, is_loopback, unknown_names

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from service.corpus.sqlite.records import Records
+from service.corpus.base import Records
 from service.machine.writer import WritingThread
 from service.reload.job import Job
 

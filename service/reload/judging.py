@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from service import ranking
-from service.corpus.filters import Seqs
-from service.corpus.sqlite.documents import Documents
-from service.corpus.sqlite.judgements import Judgement, Judgements
+from service.corpus.base import Documents, Judgement, Judgements, Seqs
 from service.errors import CheckpointRefused
 from service.generations.generation import Generation
 from service.index.faiss.partition import View
@@ -192,7 +190,7 @@ class Judging:
         for collection in dict.fromkeys(collection for collection, _ in by_query):
             own = {text: judged for (name, text), judged in by_query.items() if name == collection}
             ids = list({judgement.document for judged in own.values() for judgement in judged})
-            seqs = self._documents.numbers(collection, ids)
+            seqs = self._documents.seqs_of(collection, ids)
             given = np.fromiter(seqs.values(), dtype=np.int64, count=len(seqs))
             views = (active.index.view(collection), building.index.view(collection))
             here = set(given[views[0].holds(given, None) & views[1].holds(given, None)].tolist())

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from service.checkpoints import checkpoint
-from service.corpus.sqlite.documents import Document
+from service.corpus.base import Document
 from service.machine import files
 
 SHORT = "all-MiniLM-L6-v2-256"

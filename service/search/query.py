@@ -5,8 +5,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from service.corpus.sqlite.documents import Document, Documents
-from service.corpus.sqlite.highlights import Span, spans
+from service.corpus.base import CorpusStore, Document, Span
+from service.corpus.refusals import require_collection
 from service.generations.generation import Generation
 from service.models.base import Vectors
 from service.models.encoding import Encoding
@@ -47,13 +47,14 @@ class Search:
 
     def __init__(
         self,
-        documents: Documents,
+        corpus: CorpusStore,
         retrieval: Retrieval,
         encoding: Encoding,
         observers: Sequence[SearchObserver],
         tracing: Tracing,
     ) -> None:
-        self._documents = documents
+        self._documents = corpus.documents
+        self._keywords = corpus.keywords
         self._retrieval = retrieval
         self._encoding = encoding
         self._observers = observers
@@ -78,7 +79,7 @@ class Search:
         """
         collection = asked.collection
         if not generation.index.has(collection):
-            await asyncio.to_thread(self._documents.require, collection)
+            await asyncio.to_thread(require_collection, self._documents, collection)
         own_vectors = vectors is not None
         began = time.perf_counter()
         if vectors is None and asked.mode != "keyword":
@@ -91,7 +92,7 @@ class Search:
             start = time.perf_counter()
             with self._tracing.span("search", {"instar.generation": generation.number, "instar.mode": asked.mode}):
                 if rank_of:
-                    numbers.update(self._documents.numbers(collection, rank_of))
+                    numbers.update(self._documents.seqs_of(collection, rank_of))
                 standing_of = tuple(numbers.values())
                 ranked_by = replace(asked, standing_of=standing_of) if standing_of else asked
                 rankings = self._retrieval.rank(generation.index, queries, vectors, ranked_by)
@@ -111,12 +112,12 @@ class Search:
     def _fetched(
         self, queries: Sequence[str], rankings: Sequence[Ranked], *, highlight: bool, explain: bool
     ) -> list[list[Hit]]:
-        documents = self._documents.versions(list({seq for ranked in rankings for seq, _ in ranked.found}))
+        documents = self._documents.fetch(list({seq for ranked in rankings for seq, _ in ranked.found}))
         found: list[list[Hit]] = []
         for query, ranked in zip(queries, rankings, strict=True):
             kept = [(seq, score) for seq, score in ranked.found if seq in documents]
             texts = [documents[seq].text for seq, _ in kept]
-            marked = spans(query, texts) if highlight else [[]] * len(texts)
+            marked = self._keywords.highlights(query, texts) if highlight else [[]] * len(texts)
             standings = _standings(ranked.parts) if explain else {}
             found.append(
                 [

@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
+from service.corpus.base import Keywords, Lookup
 from service.corpus.filters import Filter
-from service.corpus.sqlite.keywords import Keywords, Lookup
 from service.index.faiss.index import Index
 from service.index.faiss.partition import Selection, View
 from service.index.faiss.selection import Selections

@@ -14,8 +14,8 @@ from functools import partial
 
 import numpy as np
 
-from service.corpus.filters import Filter, Seqs
-from service.corpus.sqlite.documents import Change, Document, Documents, Prepare
+from service.corpus.base import Change, Document, Documents, Prepare, Seqs
+from service.corpus.filters import Filter
 from service.errors import EncodingFailed
 from service.generations.generation import Generation
 from service.generations.generations import Generations
@@ -102,7 +102,7 @@ class Writing:
         `keep`; returns how many there were."""
 
         def step() -> int:
-            live = self._documents.live(collection)
+            live = self._documents.live_in(collection)
             others = np.setdiff1d(live[live <= until], keep).tolist()
             return self._follow(partial(self._documents.delete_versions, collection, others), {}) if others else 0
 
@@ -142,7 +142,7 @@ class Writing:
 
     def _commit(self, collection: str, plan: "_Plan", vectors: dict[str, TextVectors]) -> Written | None:
         """None if a generation lacks a vector, or what was unchanged is so no more."""
-        if self._documents.numbers(collection, list(plan.unchanged)) != plan.unchanged:
+        if self._documents.seqs_of(collection, list(plan.unchanged)) != plan.unchanged:
             return None
         active = self._generations.acquire()
         if not plan.changed:

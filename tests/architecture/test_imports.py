@@ -15,6 +15,16 @@ PLANTED = [
     ("service/search/query.py", "import torch", "Models alone know what computes them"),
     ("service/search/retrieval.py", "import faiss", "FAISS is known in its own room alone"),
     ("service/search/query.py", "import sqlite3", "SQLite is known where it stores documents and vectors"),
+    (
+        "service/search/query.py",
+        "from service.corpus.sqlite import documents",
+        "Rooms know the seam of the corpus and no store",
+    ),
+    (
+        "service/corpus/memory/store.py",
+        "from service.corpus.sqlite import fulltext",
+        "Stores of the corpus do not know each other",
+    ),
     ("service/generations/backup.py", "import fastapi", "HTTP is known to the API and the application alone"),
     ("service/app.py", "import uvicorn", "uvicorn is known to the process alone"),
     (

@@ -19,7 +19,7 @@ from service.api.forms import OURS
 from service.api.keys import Keys, named
 from service.api.streams import News, Streams, event
 from service.core import Core
-from service.corpus.sqlite.records import GenerationRecord
+from service.corpus.base import GenerationRecord
 from service.errors import CheckpointRefused, Conflict, InvalidRequest, NotFound
 from service.generations import backup
 from service.generations.backup import Snapshot
@@ -209,7 +209,7 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=_MOST_JOBS, description="the most jobs in the answer")] = 20,
     ) -> JobsAnswer:
         """The reloads that were asked for last, the newest first; the one under way, if any, is the first."""
-        return {"jobs": await core.encoding.apart(core.reloads.latest, limit)}
+        return {"jobs": await asyncio.to_thread(core.reloads.latest, limit)}
 
     @router.get(
         "/jobs/{identity}",
@@ -266,7 +266,7 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
         """One consistent archive, as a tar, of the corpus and the checkpoints that it needs; see restore."""
         core.require_ready()
         settings = core.settings
-        snapshot = await asyncio.to_thread(backup.take, settings.data_dir, settings.disk_reserve)
+        snapshot = await asyncio.to_thread(backup.take, core.corpus, settings.data_dir, settings.disk_reserve)
         name = f"instar-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar"
         return StreamingResponse(
             _archive(snapshot),
@@ -281,7 +281,7 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
     )
     async def list_generations() -> GenerationsAnswer:
         """Every generation, the latest activation first, and the one that is being built or in the shadow."""
-        records = await core.encoding.apart(core.records.generations)
+        records = await asyncio.to_thread(core.records.generations)
         listed: list[GenerationRecord | UnderWay] = [_counted(core, record) for record in records]
         job = core.reloads.current
         return {"generations": listed if job is None else [*listed, _under_way(core, job)]}

@@ -1,6 +1,7 @@
 """`/admin/models`: the checkpoints that there are, taking one, and deleting one."""
 
 import asyncio
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Depends, Path, Request
@@ -156,7 +157,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         names = {listing.name for listing in await asyncio.to_thread(core.catalogue.list)}
         if name not in names:
             raise NotFound(f"there is no checkpoint {name[:80]!r}: GET /admin/models lists them", "name")
-        await asyncio.to_thread(core.records.save_note, f"{_NOTE}{name}", request.note)
+        await core.thread.run(partial(core.records.save_note, f"{_NOTE}{name}", request.note))
         return {"name": name, "note": request.note}
 
     @router.delete(
@@ -179,9 +180,9 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         job = core.reloads.current
         if job is not None and name in (job.model, job.checkpoint):
             raise Conflict(f"the reload {job.id} of {job.model} is running: wait for it, or cancel it first", "name")
-        used = await core.encoding.apart(core.reloads.used)
+        used = await asyncio.to_thread(core.reloads.used)
         await asyncio.to_thread(core.catalogue.remove, name, used)
-        await asyncio.to_thread(core.records.save_note, f"{_NOTE}{name}", None)
+        await core.thread.run(partial(core.records.save_note, f"{_NOTE}{name}", None))
         return {"name": name}
 
     @router.put(

@@ -1,6 +1,7 @@
 """`/collections`: which there are, and the end of one."""
 
 import asyncio
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
@@ -14,6 +15,7 @@ from service.api.forms import OURS
 from service.api.keys import Keys
 from service.api.middleware import audit
 from service.core import Core
+from service.corpus.base import Which
 from service.errors import NotFound
 
 
@@ -58,7 +60,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         """Collections that have documents, and how many."""
         core.require_ready()
         counts = await asyncio.to_thread(core.documents.collections)
-        return {"collections": [{"name": name, "documents": count} for name, count in counts]}
+        return {"collections": [{"name": name, "documents": count} for name, count in counts.items()]}
 
     @router.delete(
         "/collections/{name:path}",
@@ -78,12 +80,12 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         Answered when they are on no disk any more: texts, metadata, words and the vectors of all loaded generations.
         """
         core.require_ready()
-        counts = dict(await asyncio.to_thread(core.documents.collections))
+        counts = await asyncio.to_thread(core.documents.collections)
         if name not in counts:
             listed = ", ".join(list(counts)[:20]) or "none yet"
             raise NotFound(f"there is no collection {name[:80]!r}: there are {listed}", "name")
         deleted = await core.writing.delete_collection(name)
-        judgements = await asyncio.to_thread(core.judgements.forget, name)
+        judgements = await core.thread.run(partial(core.judgements.remove, Which(name)))
         await core.activation.purge_versions(await asyncio.to_thread(core.documents.dead_of, name))
         audit.note(request, deleted=deleted, judgements=judgements)
         return {"deleted": deleted, "judgements": judgements}

@@ -1,5 +1,6 @@
 """`/documents`: write, read, list and delete."""
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, NotRequired, cast
@@ -23,7 +24,7 @@ from service.api.sending import Sending
 from service.api.texts import check_text, refuse_nul
 from service.core import Core
 from service.corpus import filters
-from service.corpus.sqlite.documents import DEFAULT_COLLECTION, Document, Version
+from service.corpus.base import DEFAULT_COLLECTION, Document, Version
 from service.errors import InstarError, InvalidRequest, NotFound, TooLarge
 from service.settings import Settings
 
@@ -226,7 +227,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         """Documents in the order of their last write, a page at a time; `next` is null on the last page."""
         core.require_ready()
         after = _after(cursor)
-        found = await core.encoding.apart(core.documents.page, collection, after, limit + 1)
+        found = await asyncio.to_thread(core.documents.page, collection, after, limit + 1)
         last = str(found[limit - 1].seq) if len(found) > limit else None
         return {"documents": [_shown(version.document) for version in found[:limit]], "next": last}
 
@@ -239,7 +240,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     async def read_document(identity: Identity, collection: Collection = DEFAULT_COLLECTION) -> StoredDocument:
         """One document."""
         core.require_ready()
-        found: Version | None = await core.encoding.apart(core.documents.get, collection, identity)
+        found: Version | None = await asyncio.to_thread(core.documents.get, collection, identity)
         if found is None:
             raise NotFound(_absent(identity, collection), "id")
         return _shown(found.document)

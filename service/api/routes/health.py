@@ -1,5 +1,6 @@
 """`/health`, `/ready`, `/info`, `/metrics`: whether it lives, whether it can answer, what runs, and how it fares."""
 
+import asyncio
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -169,7 +170,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         """Answer the checkpoint and its generation, and how much there is."""
         generation = core.generations.acquire()
         found = generation.encoder.checkpoint
-        collections = await core.encoding.apart(core.documents.collections)
+        collections = await asyncio.to_thread(core.documents.collections)
         return {
             "version": __version__,
             "model": generation.model,
@@ -180,7 +181,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             "max_length": generation.encoder.max_length,
             "prompts": generation.encoder.prompts,
             "retained": [former.model for former in core.generations.retained],
-            "documents": sum(count for _, count in collections),
+            "documents": sum(collections.values()),
             "collections": dict(collections),
             "recall": generation.index.recall,
             "activated": generation.record.activated,

@@ -1,8 +1,10 @@
 """`/admin/judgements`: what people say of documents, by which a new checkpoint is judged before it answers."""
 
+import asyncio
 import base64
 import binascii
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Query
@@ -18,7 +20,8 @@ from service.api.keys import Keys
 from service.api.routes.documents import MAX_ID
 from service.api.texts import check_text, refuse_nul
 from service.core import Core
-from service.corpus.sqlite.judgements import Judgement, Key, Outcome, Which
+from service.corpus.base import Judgement, Key, Outcome, Which
+from service.corpus.refusals import require_collection
 from service.errors import InvalidRequest, NotFound, TooLarge
 
 _PAGE = 1000
@@ -115,8 +118,8 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     async def add_judgements(request: Annotated[JudgementsRequest, Body(openapi_examples=_BODIES)]) -> Taken:
         """Add judgements; one of the same query and document as another takes its place."""
         core.require_ready()
-        judgements = await core.encoding.apart(_checked, request, core)
-        return _taken(await core.encoding.apart(core.judgements.add, judgements, request.collection))
+        judgements = await asyncio.to_thread(_checked, request, core)
+        return _taken(await core.thread.run(partial(core.judgements.add, judgements, request.collection)))
 
     @router.put(
         "",
@@ -135,8 +138,8 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         A reload compares both generations on the judgements before it activates the new one.
         """
         core.require_ready()
-        judgements = await core.encoding.apart(_checked, request, core)
-        return _taken(await core.encoding.apart(core.judgements.replace, judgements, request.collection))
+        judgements = await asyncio.to_thread(_checked, request, core)
+        return _taken(await core.thread.run(partial(core.judgements.replace, judgements, request.collection)))
 
     @router.get(
         "",
@@ -161,7 +164,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         core.require_ready()
         which = Which(collection, query, document, unresolved)
         after = None if cursor is None else _after(cursor)
-        page: list[Judgement] = await core.encoding.apart(core.judgements.page, which, after, limit + 1)
+        page: list[Judgement] = await asyncio.to_thread(core.judgements.page, which, after, limit + 1)
         return {"judgements": page[:limit], "next": _cursor(page[limit - 1].key) if len(page) > limit else None}
 
     @router.delete(
@@ -186,7 +189,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         which = Which(collection, query, document, unresolved)
         if which == Which():
             raise InvalidRequest("say which: name collection, query, document or unresolved; PUT of [] removes all")
-        return {"removed": await core.encoding.apart(core.judgements.remove, which)}
+        return {"removed": await core.thread.run(partial(core.judgements.remove, which))}
 
     return router
 
@@ -202,7 +205,7 @@ def _checked(request: JudgementsRequest, core: Core) -> Sequence[Judgement]:
         )
     if request.collection is not None:
         refuse_nul(request.collection, "collection")
-        core.documents.require(request.collection)
+        require_collection(core.documents, request.collection)
     known: dict[Key, Judgement] = {}
     for place, sent in enumerate(request.judgements):
         at = f"judgements.{place}"

@@ -1,5 +1,6 @@
 """`/admin/rollback`: where a step back leads, and going there."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Query, Response
@@ -14,7 +15,7 @@ from service.api.forms import OURS
 from service.api.keys import Keys
 from service.api.routes.admin import GENERATION, JOB, MODEL, Asker
 from service.core import Core
-from service.corpus.sqlite.records import GenerationRecord, State
+from service.corpus.base import GenerationRecord, State
 from service.errors import Conflict, InvalidRequest, NotFound
 from service.generations.generation import Generation
 from service.reload.job import Job
@@ -156,7 +157,7 @@ async def _target(core: Core, number: int | None) -> Generation | GenerationReco
     loaded = core.generations.loaded(number)
     if loaded is not None:
         return loaded
-    records = await core.encoding.apart(core.records.generations)
+    records = await asyncio.to_thread(core.records.generations)
     record = next((each for each in records if each.number == number), None)
     if record is None:
         retained = ", ".join(str(each.number) for each in core.generations.retained) or "none"

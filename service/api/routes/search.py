@@ -1,5 +1,6 @@
 """`POST /search`: questions in, documents out, all of one generation."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from typing import Annotated, Any, NotRequired, Self
@@ -20,7 +21,7 @@ from service.api.routes.documents import StoredDocument
 from service.api.texts import ModelName, check_text
 from service.core import Core
 from service.corpus import filters
-from service.corpus.sqlite.documents import DEFAULT_COLLECTION
+from service.corpus.base import DEFAULT_COLLECTION
 from service.errors import InvalidRequest, NotFound, TooLarge
 from service.generations.generation import Generation
 from service.models.base import Vectors
@@ -261,7 +262,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             "results": results[0] if isinstance(request.query, str) else results,
         }
         if request.model is not None or request.generation is not None:
-            content["behind"] = await core.encoding.apart(
+            content["behind"] = await asyncio.to_thread(
                 core.documents.count_after, request.collection, generation.index.high
             )
         if request.rank_of is not None:

@@ -1,1 +1,1 @@
-"""The corpus in one SQLite database."""
+"""The store of the corpus in SQLite."""

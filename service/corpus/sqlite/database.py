@@ -1,6 +1,5 @@
-"""The SQLite database: one connection that writes, several that read, and the lock on the data folder."""
+"""The SQLite database: one connection that writes, and several that read."""
 
-import fcntl
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -8,29 +7,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
+from service.corpus.base import FILE
 from service.corpus.sqlite.disk_errors import translated
-from service.errors import InstarError
+from service.machine.folder_lock import locked
 
-FILE = "corpus.db"
 _CORPUS = "the corpus"
-
-
-class DataFolderInUse(InstarError):
-    """Another process works on the data folder."""
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Within it no other process works on the data folder, which is made; raises DataFolderInUse if one does."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise DataFolderInUse(
-                f"another Instar uses {folder}: stop it, or give this one its own folder with INSTAR_DATA_DIR"
-            ) from error
-        yield
 
 
 class Database:
@@ -39,9 +20,9 @@ class Database:
     def __init__(self, folder: Path) -> None:
         """Open or create the database in `folder`; raises DataFolderInUse if another process has it, and
         StorageFailed if it cannot be read."""
-        self._held = ExitStack()
-        self._held.enter_context(locked(folder))
-        self._path = folder / FILE
+        self._lock = ExitStack()
+        self._lock.enter_context(locked(folder))
+        self.path = folder / FILE
         self._readers: SimpleQueue[sqlite3.Connection] = SimpleQueue()
         self._writing = threading.Lock()
         with translated(_CORPUS):
@@ -57,7 +38,7 @@ class Database:
         Raises InsufficientResources when the disk is full, StorageFailed when it does not do what it should.
         """
         with self._writing, translated(_CORPUS):
-            # What a disk that failed in the middle of a rollback has left.
+            # A disk that fails in the middle of a rollback leaves a transaction open.
             self._abandon()
             self._writer.execute("BEGIN IMMEDIATE")
             try:
@@ -89,7 +70,7 @@ class Database:
         while not self._readers.empty():
             self._readers.get_nowait().close()
         self._writer.close()
-        self._held.close()
+        self._lock.close()
 
     def _abandon(self) -> None:
         # Some failures end the transaction by themselves.
@@ -97,6 +78,6 @@ class Database:
             self._writer.rollback()
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
+        connection = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
         connection.execute("PRAGMA busy_timeout = 10000")
         return connection

@@ -1,4 +1,4 @@
-"""What SQLite says when a disk fails, in the words of this service."""
+"""SQLite's errors when a disk fails, in the words of this service."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _FAILED = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONL
 
 @contextmanager
 def translated(what: str) -> Iterator[None]:
-    """Within it, SQLite's errors become InsufficientResources or StorageFailed, about the file or database `what`."""
+    """Turn SQLite's errors within the block into InsufficientResources or StorageFailed about `what`."""
     try:
         yield
     except sqlite3.DatabaseError as error:
@@ -27,10 +27,10 @@ def translated(what: str) -> Iterator[None]:
 
 
 def is_damage(error: sqlite3.DatabaseError) -> bool:
-    """True if it says that a file is not what was written there."""
+    """Whether the error says that a file is not as it was written."""
     return _code(error) in _DAMAGED
 
 
 def _code(error: sqlite3.DatabaseError) -> int:
-    """The primary code; 0 for what the sqlite3 module raises by itself, which is a fault of this program."""
+    """Return the primary code, or 0 for an error of the sqlite3 module itself, which is a fault of this program."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF

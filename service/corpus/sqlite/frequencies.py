@@ -1,6 +1,7 @@
-"""How many versions have a phrase: counted when it is first asked for, and remembered.
+"""How many versions have a phrase: counted at the first question for it, and remembered.
 
-Counting goes through all of them, so that what costs most, the words of every question, is what is remembered soonest.
+Counting goes through all of these versions. The phrases that cost most, the words of every question, are remembered
+soonest.
 """
 
 import sqlite3
@@ -11,12 +12,12 @@ from collections.abc import Sequence
 from service.corpus.words import Phrase
 
 _REMEMBERED = 10_000
-# Counts are good while no more has been written than this, of all that was ever written.
+# Counts are good until the number of writes ever has grown by this factor.
 _GROWTH = 1.1
 
 
 class Frequencies:
-    """Counts of phrases, as of one moment that is not long ago. Safe from any thread."""
+    """Counts of phrases as of a recent moment. Safe from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -25,7 +26,7 @@ class Frequencies:
         self._counts: OrderedDict[Phrase, int] = OrderedDict()
 
     def of(self, connection: sqlite3.Connection, phrases: Sequence[Phrase]) -> tuple[int, list[int]]:
-        """How many versions there are, and how many of them have each of the phrases."""
+        """Return how many versions there are, and how many of them have each of the phrases."""
         (written,) = connection.execute(
             "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'documents'"
         ).fetchone()
@@ -42,7 +43,7 @@ class Frequencies:
         with self._lock:
             if versions == self._versions:
                 for phrase in phrases:
-                    # What nobody has written costs nothing to count, and must be found once it is.
+                    # A phrase that no version has costs nothing to count, and must be found once it is written.
                     if known[phrase]:
                         self._counts[phrase] = known[phrase]
                         self._counts.move_to_end(phrase)
@@ -54,5 +55,5 @@ class Frequencies:
 
 def _count(connection: sqlite3.Connection, phrase: Phrase) -> int:
     match = f'text : "{" ".join(phrase)}"'
-    (found,) = connection.execute("SELECT count(*) FROM keywords WHERE keywords MATCH ?", (match,)).fetchone()
-    return int(found)
+    (count,) = connection.execute("SELECT count(*) FROM keywords WHERE keywords MATCH ?", (match,)).fetchone()
+    return int(count)

@@ -1,30 +1,17 @@
-"""The words of all documents: BM25 through SQLite's FTS5, in the corpus's own database and transactions.
+"""The ranking of versions by the words of a query: BM25 by SQLite's FTS5, with k1 1.2 and b 0.75."""
 
-(https://sqlite.org/fts5.html; k1 1.2, b 0.75.) The table has no content of its own: a version is added with its text
-and must be removed with the same. Versions that are dead are found as well, until they are purged: who searches passes
-over them.
-"""
-
-import logging
 import math
-import sqlite3
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
-from hashlib import sha256
 
 from service.corpus import words
+from service.corpus.base import Lookup, Span
+from service.corpus.sqlite import fulltext, highlights
 from service.corpus.sqlite.database import Database
 from service.corpus.sqlite.frequencies import Frequencies
-from service.corpus.words import Phrase
+from service.corpus.words import MOST_PHRASES, Phrase
 
-log = logging.getLogger(__name__)
-
-TOKENIZER = "\"porter unicode61 remove_diacritics 2 categories 'L* M* N* Co So'\""
-_TABLE = f"CREATE VIRTUAL TABLE keywords USING fts5(collection, text, content = '', tokenize = {TOKENIZER})"
-# What a query looks up at most: of a page that is sent as a query, its beginning.
-MOST_PHRASES = 64
-# FTS5 goes through every text that has any phrase, about a million in a second: from so many on, the commoner phrases
-# are left out, but for the rarest few.
+# FTS5 goes through every text that has any phrase, about a million in a second. Beyond this many, the commonest phrases
+# are left out, but never the rarest few.
 _MOST_POSTINGS, _LEAST_PHRASES = 20_000, 2
 # FTS5's k1, and the least weight that it gives a phrase.
 _SATURATION, _LEAST_WEIGHT = 1.2, 1e-6
@@ -32,50 +19,14 @@ _SATURATION, _LEAST_WEIGHT = 1.2, 1e-6
 _FETCHED = 1000
 
 
-def create(connection: sqlite3.Connection) -> None:
-    """Make the table, with the words of all versions that there are, unless it is there and of this make."""
-    made = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'keywords'").fetchall()
-    if made == [(_TABLE,)]:
-        return
-    connection.execute("DROP TABLE IF EXISTS keywords")
-    connection.execute(_TABLE)
-    rows = connection.execute("SELECT seq, collection, text FROM documents")
-    for number, (seq, collection, text) in enumerate(rows, 1):
-        add(connection, seq, collection, text)
-        if number % 100_000 == 0:
-            log.info("reading the words of the documents written by a former version: %d done", number)
-
-
-def add(connection: sqlite3.Connection, seq: int, collection: str, text: str) -> None:
-    """Make a version be found by its words."""
-    connection.execute("INSERT INTO keywords (rowid, collection, text) VALUES (?, ?, ?)", _row(seq, collection, text))
-
-
-def remove(connection: sqlite3.Connection, seq: int, collection: str, text: str) -> None:
-    """Undo `add`."""
-    connection.execute(
-        "INSERT INTO keywords (keywords, rowid, collection, text) VALUES ('delete', ?, ?, ?)",
-        _row(seq, collection, text),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Lookup:
-    """What a query looks up, and the most that a text could score for it."""
-
-    phrases: Sequence[Phrase]
-    most: float
-
-
-class Keywords:
-    """Ranks versions by the words of a query. Safe from any thread."""
+class SqliteKeywords:
+    """The `Keywords` of the database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._frequencies = Frequencies()
 
     def lookup(self, query: str) -> Lookup:
-        """What to look up for the query: its phrases, but for the commonest where that would take long."""
         asked = words.phrases(query, MOST_PHRASES)
         if not asked:
             return Lookup((), 0.0)
@@ -88,25 +39,21 @@ class Keywords:
         asked += used
         weights = [_inverse_frequency(versions, count) for count in counts]
         there = sorted((count, phrase) for phrase, count in zip(asked, counts, strict=True) if count)
-        kept: list[Phrase] = []
+        rarest: list[Phrase] = []
         postings = 0
         for count, phrase in there:
             postings += count
-            if len(kept) >= _LEAST_PHRASES and postings > _MOST_POSTINGS:
+            if len(rarest) >= _LEAST_PHRASES and postings > _MOST_POSTINGS:
                 break
-            kept.append(phrase)
-        return Lookup(kept, (_SATURATION + 1) * sum(weights))
+            rarest.append(phrase)
+        return Lookup(tuple(rarest), (_SATURATION + 1) * sum(weights))
 
     def ranked(self, lookup: Lookup, collection: str | None) -> Generator[list[tuple[int, float]]]:
-        """(sequence number, BM25 score), best first, the earlier written first of equal ones, a portion at a time.
-
-        Of `collection`, or of all. To be gone through or closed, for it holds a connection.
-        """
         if not lookup.phrases:
             return
-        match = f"text : ({expression(lookup.phrases)})"
+        match = f"text : ({fulltext.expression(lookup.phrases)})"
         if collection is not None:
-            match = f"collection : {_name(collection)} AND {match}"
+            match = f"collection : {fulltext.name_of(collection)} AND {match}"
         with self._database.read() as connection:
             cursor = connection.execute(
                 "SELECT rowid, -bm25(keywords, 0.0, 1.0) FROM keywords WHERE keywords MATCH ? ORDER BY 2 DESC, 1",
@@ -115,21 +62,10 @@ class Keywords:
             while portion := cursor.fetchmany(_FETCHED):
                 yield portion
 
-
-def expression(phrases: Sequence[Phrase]) -> str:
-    """FTS5's expression for texts that have any of the phrases."""
-    return " OR ".join(f'"{" ".join(phrase)}"' for phrase in phrases)
+    def highlights(self, query: str, texts: Sequence[str]) -> list[list[Span]]:
+        return highlights.spans(query, texts)
 
 
 def _inverse_frequency(versions: int, having: int) -> float:
-    """As FTS5 has it."""
+    """The weight that FTS5 gives a phrase."""
     return max(_LEAST_WEIGHT, math.log((versions - having + 0.5) / (having + 0.5)))
-
-
-def _row(seq: int, collection: str, text: str) -> tuple[int, str, str]:
-    return seq, _name(collection), words.spaced(text)
-
-
-def _name(collection: str) -> str:
-    """A word that stands for the collection, whatever characters its name has."""
-    return str(int.from_bytes(sha256(collection.encode()).digest()[:12]))

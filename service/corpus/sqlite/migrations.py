@@ -1,4 +1,4 @@
-"""Databases of earlier versions, brought up to date when they are opened: each step once, in one transaction."""
+"""The steps that bring a database of an earlier version up to date when it is opened, in one transaction."""
 
 import json
 import sqlite3
@@ -8,7 +8,7 @@ from service.corpus.filters import attributes
 from service.corpus.sqlite.database import Database
 
 _INSERT = "INSERT OR IGNORE INTO attributes VALUES (?, ?, ?, ?, ?)"
-# A date begins so; what else does is told apart when it is read.
+# Every date begins so; other strings that do are told apart when they are read.
 _LIKE_A_DATE = (
     "SELECT collection, key, value, seq FROM attributes"
     " WHERE kind = 'string' AND value GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]*'"
@@ -20,7 +20,7 @@ _WITH_EMPTY_VALUES = (
 
 
 def migrate(database: Database) -> None:
-    """Take the steps that the database has not taken yet; its `user_version` counts those that it has."""
+    """Take the steps that the database has not taken yet; its `user_version` counts the others."""
     with database.write() as connection:
         (taken,) = connection.execute("PRAGMA user_version").fetchone()
         for step in _STEPS[taken:]:
@@ -29,13 +29,13 @@ def migrate(database: Database) -> None:
 
 
 def _hash_texts(connection: sqlite3.Connection) -> None:
-    """Versions from before have no hash: they are embedded once more when their text comes again."""
+    """Add hashes of texts. Earlier versions have none: they are embedded once more when their text comes again."""
     connection.execute("ALTER TABLE documents ADD COLUMN hash BLOB")
     connection.execute("CREATE INDEX same_text ON documents (hash) WHERE dead = 0 AND hash IS NOT NULL")
 
 
 def _index_dates(connection: sqlite3.Connection) -> None:
-    """Index dates as moments, and lists and objects without an element, as the versions written from now on are."""
+    """Index dates as moments, and lists and objects without an element, like those of later versions."""
     rows = connection.execute(_LIKE_A_DATE).fetchall()
     _insert(connection, [(collection, {key: value}, seq) for collection, key, value, seq in rows])
     rows = connection.execute(_WITH_EMPTY_VALUES).fetchall()

@@ -1,4 +1,4 @@
-"""A corpus seen from outside of the service that may be at work on it: copied, checked, and summed up."""
+"""A look at a corpus file from outside of the service, which may be at work on it."""
 
 import sqlite3
 from contextlib import closing
@@ -7,35 +7,27 @@ from pathlib import Path
 
 import numpy as np
 
-from service.corpus.filters import Seqs
+from service.corpus.base import GenerationRecord, Seqs
 from service.corpus.sqlite.disk_errors import translated
-from service.corpus.sqlite.records import GenerationRecord
 from service.errors import StorageFailed
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Sequence numbers of the documents, ascending, and the record of the active generation, if there is one."""
+    """The sequence numbers of the documents, ascending, and the record of the active generation, if there is one."""
 
     live: Seqs
     active: GenerationRecord | None
 
 
-def copy(source: Path, target: Path) -> None:
-    """Make `target` a consistent copy of the database `source`, which may be written to meanwhile."""
-    with translated("the corpus"), closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target)) as other:
-        # In one step, which in WAL mode holds up no writer; in several it would begin anew with every write.
-        one.backup(other)
-
-
 def damage(path: Path) -> str | None:
-    """SQLite's words for what is wrong with the database, or None; raises StorageFailed if it is none."""
+    """Return SQLite's words for the damage of the database, or None; raises StorageFailed if it is no database."""
     with translated("the corpus in the backup"), closing(sqlite3.connect(path)) as connection:
         return _damage(connection)
 
 
 def summary(path: Path) -> Summary:
-    """A summary of the database, which is not written to; raises StorageFailed if it is damaged."""
+    """Sum up the database without writing to it; raises StorageFailed if it is damaged."""
     with translated(str(path)), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as corpus:
         harm = _damage(corpus)
         if harm is not None:

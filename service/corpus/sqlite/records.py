@@ -1,10 +1,9 @@
-"""The durable records of generations and jobs, beside the documents."""
+"""The durable records of generations and jobs in SQLite, beside the documents."""
 
+import sqlite3
 from datetime import UTC, datetime
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
+from service.corpus.base import GenerationRecord
 from service.corpus.sqlite.database import Database
 
 SCHEMA = """
@@ -19,34 +18,9 @@ CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS jobs (id TEXT PRIMARY KEY, state TEXT NOT NULL, record TEXT NOT NULL);
 """
 
-State = Literal["active", "retained", "released"]
 
-
-class GenerationRecord(BaseModel):
-    """What is written down of a generation."""
-
-    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
-
-    number: int = Field(0, serialization_alias="generation", description="its number")
-    model: str = Field(description="id of its checkpoint")
-    fingerprint: str = Field(description="hash of all that decides a document's vector")
-    dimensions: int = Field(description="dimensions of its vectors")
-    documents: int = Field(0, description="documents in its index; of a released one, when it was last activated")
-    recall: dict[str, float] = Field(
-        {}, description="recall@10 against exact search, by collection, measured when the index was built"
-    )
-    built: datetime = Field(description="when it was built")
-    activated: datetime | None = Field(None, description="when it became active last; null: never")
-    activated_by: str | None = Field(
-        None, description="name of the key that had it activated; null: none was needed, or it was the first start"
-    )
-    warnings: list[str] = Field([], description="what somebody should know of it, each as a sentence")
-    state: State = Field("retained", description="active: it answers; retained: it can again; released: it is gone")
-    activation: int = Field(0, description="grows with every activation, and orders them")
-
-
-class Records:
-    """Generations, jobs and notes in the database. Changes are on the disk when a method returns."""
+class SqliteRecords:
+    """The `Records` of the database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -54,10 +28,6 @@ class Records:
             connection.executescript(SCHEMA)
 
     def activate(self, record: GenerationRecord, retain: int) -> GenerationRecord:
-        """Make `record` (new if its number is 0) the active generation, in one transaction.
-
-        The former one is retained with up to `retain - 1` before it; older ones become released.
-        """
         with self._database.write() as connection:
             (last,) = connection.execute("SELECT coalesce(max(activation), 0) FROM generations").fetchone()
             connection.execute("UPDATE generations SET state = 'retained' WHERE state = 'active'")
@@ -81,46 +51,32 @@ class Records:
         return record
 
     def next_number(self) -> int:
-        """The number that the next new generation gets when it is activated."""
         with self._database.read() as connection:
             row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'generations'").fetchone()
         return 1 + (int(row[0]) if row else 0)
 
     def release(self, number: int) -> None:
-        """Mark a retained generation as released."""
         with self._database.write() as connection:
             connection.execute(
                 "UPDATE generations SET state = 'released' WHERE number = ? AND state = 'retained'", (number,)
             )
 
     def generations(self) -> list[GenerationRecord]:
-        """All generations ever, the latest activation first."""
         with self._database.read() as connection:
-            rows = connection.execute(
-                "SELECT number, state, activation, record FROM generations ORDER BY activation DESC"
-            ).fetchall()
-        return [
-            GenerationRecord.model_validate_json(record).model_copy(
-                update={"number": number, "state": state, "activation": activation}
-            )
-            for number, state, activation, record in rows
-        ]
+            return listed(connection)
 
     def save_note(self, name: str, value: str | None) -> None:
-        """Replace what was saved under that name; None removes it."""
         with self._database.write() as connection:
             connection.execute("DELETE FROM notes WHERE name = ?", (name,))
             if value is not None:
                 connection.execute("INSERT INTO notes VALUES (?, ?)", (name, value))
 
     def notes(self, beginning: str) -> dict[str, str]:
-        """What was saved under names with that beginning, by the rest of the name."""
         with self._database.read() as connection:
             rows = connection.execute("SELECT name, value FROM notes").fetchall()
         return {name.removeprefix(beginning): value for name, value in rows if name.startswith(beginning)}
 
     def note(self, name: str) -> str | None:
-        """What was saved under that name last."""
         with self._database.read() as connection:
             row = connection.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
         return row[0] if row else None
@@ -135,7 +91,6 @@ class Records:
         return row[0] if row else None
 
     def latest_jobs(self, limit: int) -> list[str]:
-        """The jobs that were asked for last, the newest first."""
         with self._database.read() as connection:
             rows = connection.execute(
                 "SELECT record FROM jobs ORDER BY json_extract(record, '$.created') DESC LIMIT ?", (limit,)
@@ -147,3 +102,14 @@ class Records:
             return [
                 row[0] for row in connection.execute("SELECT record FROM jobs WHERE state IN ('queued', 'running')")
             ]
+
+
+def listed(connection: sqlite3.Connection) -> list[GenerationRecord]:
+    """Return all generations of a database, the latest activation first."""
+    rows = connection.execute("SELECT number, state, activation, record FROM generations ORDER BY activation DESC")
+    return [
+        GenerationRecord.model_validate_json(record).model_copy(
+            update={"number": number, "state": state, "activation": activation}
+        )
+        for number, state, activation, record in rows
+    ]

@@ -11,8 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from service.corpus.filters import Seqs
-from service.corpus.sqlite.documents import Change
+from service.corpus.base import Change, Seqs
 from service.errors import InsufficientResources, StorageFailed
 from service.index.faiss import sealed
 from service.index.faiss.graph_cache import Graphs

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from service.corpus.filters import Seqs
+from service.corpus.base import Seqs
 from service.index.faiss import bitsets as bits
 from service.index.faiss.bitsets import Bits, Places
 from service.index.faiss.sealed import Sealed

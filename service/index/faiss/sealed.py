@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import faiss
 import numpy as np
 
-from service.corpus.filters import Seqs
+from service.corpus.base import Seqs
 from service.index.faiss import bitsets as bits
 from service.index.faiss import graph_repair as reach
 from service.index.faiss import layout

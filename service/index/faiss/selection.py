@@ -13,8 +13,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from service.corpus.base import Documents
 from service.corpus.filters import Condition, Filter, attributes, evaluate, meets
-from service.corpus.sqlite.documents import Documents
 from service.index.faiss import bitsets as bits
 from service.index.faiss.bitsets import Bits
 from service.index.faiss.partition import Mask, Selection, View
@@ -61,7 +61,7 @@ class Selections:
             own = self._known.setdefault(sealed, OrderedDict())
             known = own.get(condition)
         if known is None:
-            having = self._documents.having(collection, condition)
+            having = self._documents.meeting(collection, condition)
             known = _Known(bits.pack(np.isin(sealed.seqs, having, assume_unique=True)))
         rows = len(known.fresh)
         if rows < view.fresh:
@@ -78,9 +78,9 @@ class Selections:
         """Which of the fresh rows from `start` on meet the condition."""
         seqs = view.fresh_seqs[start : view.fresh]
         if len(seqs) <= _LOOKED_AT:
-            found = self._documents.versions(seqs.tolist())
+            found = self._documents.fetch(seqs.tolist())
             return np.array(
                 [seq in found and meets(attributes(found[seq].metadata), condition) for seq in seqs.tolist()],
                 dtype=np.bool_,
             )
-        return np.isin(seqs, self._documents.having(collection, condition, int(seqs[0]) - 1), assume_unique=True)
+        return np.isin(seqs, self._documents.meeting(collection, condition, int(seqs[0]) - 1), assume_unique=True)

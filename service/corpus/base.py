@@ -1,0 +1,300 @@
+"""The seam of the corpus: the types that it holds, and the Protocols that each store of it implements.
+
+Rooms above import this module and no store; `tests/contract/test_store.py` holds each store to it. Each version of a
+document has its own sequence number, which grows with each write. An upsert adds a version and marks the former one
+dead; a delete marks it dead. Dead versions stay readable until they are purged, so that a search that began before the
+write can still fetch what it found. Writes come from one thread at a time, reads from any. A change is one transaction,
+durable when the method returns. Methods raise InsufficientResources if the disk is full, StorageFailed if it fails.
+"""
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
+
+from service.corpus.filters import Condition, Filter
+from service.corpus.words import Phrase
+
+DEFAULT_COLLECTION = "default"
+# The name of a corpus in a backup, and of one that is a file in the data folder.
+FILE = "corpus.db"
+
+Seqs = NDArray[np.int64]
+# A part [start, end) of a text, in characters.
+Span = tuple[int, int]
+State = Literal["active", "retained", "released"]
+# A judgement's collection, query and document.
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One chunk of text with an id, metadata and a collection."""
+
+    id: str
+    text: str
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A document as one write left it."""
+
+    seq: int
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The effect of one write on a collection: versions that are added and versions that die, ascending.
+
+    `before` is the highest sequence number there was.
+    """
+
+    collection: str
+    before: int
+    added: tuple[int, ...]
+    died: tuple[int, ...]
+
+
+# Called before a commit, which it prevents by raising: it does all that can fail beside the corpus.
+Prepare = Callable[[Change], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """The phrases that a query looks up, and the most that a text could score for it."""
+
+    phrases: tuple[Phrase, ...]
+    most: float
+
+
+class GenerationRecord(BaseModel):
+    """The durable record of a generation."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+    number: int = Field(0, serialization_alias="generation", description="its number")
+    model: str = Field(description="id of its checkpoint")
+    fingerprint: str = Field(description="hash of all that decides a document's vector")
+    dimensions: int = Field(description="dimensions of its vectors")
+    documents: int = Field(0, description="documents in its index; of a released one, when it was last activated")
+    recall: dict[str, float] = Field(
+        {}, description="recall@10 against exact search, by collection, measured when the index was built"
+    )
+    built: datetime = Field(description="when it was built")
+    activated: datetime | None = Field(None, description="when it became active last; null: never")
+    activated_by: str | None = Field(
+        None, description="name of the key that had it activated; null: none was needed, or it was the first start"
+    )
+    warnings: list[str] = Field([], description="what somebody should know of it, each as a sentence")
+    state: State = Field("retained", description="active: it answers; retained: it can again; released: it is gone")
+    activation: int = Field(0, description="grows with every activation, and orders them")
+
+
+class Judgement(BaseModel):
+    """One document judged for one query."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    query: str = Field(min_length=1, description="the question, as it is searched")
+    document: str = Field(min_length=1, description="id of the document; it may come to the corpus later")
+    good: StrictBool = Field(description="whether the document answers the question")
+    collection: str = Field(DEFAULT_COLLECTION, min_length=1, max_length=128, description="the document's collection")
+    provenance: str | None = Field(None, max_length=1000, description="where the judgement comes from, for people")
+
+    @property
+    def key(self) -> Key:
+        return self.collection, self.query, self.document
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Conditions on judgements; None is any. An unresolved one is of a document that is not in the corpus."""
+
+    collection: str | None = None
+    query: str | None = None
+    document: str | None = None
+    unresolved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The effect of a change: how many `judgements` and judged `queries` there are now, and how many judgements were
+    new, said something else before, are gone, and (among those that were sent) are unresolved."""
+
+    judgements: int
+    queries: int
+    added: int
+    changed: int
+    removed: int
+    unresolved: int
+
+
+class Documents(Protocol):
+    """The documents of all collections.
+
+    Each write calls `prepare` before it is committed. If `prepare` raises, nothing has changed, and the next write gets
+    the same sequence numbers.
+    """
+
+    def put(self, collection: str, documents: Sequence[Document], prepare: Prepare) -> Change:
+        """Upsert by id. The last of several documents with one id stays."""
+
+    def delete(self, collection: str, ids: Sequence[str], prepare: Prepare) -> Change:
+        """Delete by id. Unknown ids are passed over."""
+
+    def delete_matching(self, collection: str, tree: Filter, prepare: Prepare) -> Change:
+        """Delete the documents that pass the filter."""
+
+    def delete_versions(self, collection: str, seqs: Sequence[int], prepare: Prepare) -> Change:
+        """Delete by sequence number. Unknown, dead and other collections' versions are passed over."""
+
+    def delete_collection(self, collection: str, prepare: Prepare) -> Change:
+        """Delete all documents of the collection."""
+
+    def get(self, collection: str, identity: str) -> Version | None: ...
+    def current(self, collection: str, ids: Sequence[str]) -> dict[str, Version]:
+        """Return documents by id, without the unknown ones."""
+
+    def seqs_of(self, collection: str, ids: Sequence[str]) -> dict[str, int]:
+        """Return sequence numbers by id, without the unknown ones."""
+
+    def with_text(self, texts: Sequence[str]) -> dict[str, list[int]]:
+        """Return, by text, sequence numbers of some documents of any collection that have that text."""
+
+    def page(self, collection: str, after: int, limit: int) -> list[Version]:
+        """Return up to `limit` documents with a sequence number above `after`, ascending."""
+
+    def fetch(self, seqs: Sequence[int]) -> dict[int, Document]:
+        """Return versions by sequence number, dead ones included, without the unknown and purged ones."""
+
+    def meeting(self, collection: str, condition: Condition, after: int = 0) -> Seqs:
+        """Return the versions above `after` that meet the condition, dead ones included, ascending."""
+
+    def sample(self, count: int) -> list[str]:
+        """Return texts of up to `count` documents, evenly from the first to the last write, always the same ones."""
+
+    def live_in(self, collection: str) -> Seqs: ...
+    def live(self, after: int = 0) -> dict[str, Seqs]:
+        """Return the documents above `after`, by collection, ascending, as of one moment."""
+
+    def count_after(self, collection: str, seq: int) -> int: ...
+    def collections(self) -> dict[str, int]:
+        """Count the documents of each collection that has any, by its name, in the order of names."""
+
+    def last_seq(self) -> int:
+        """Return the highest sequence number that was given, 0 before the first."""
+
+    def reserve(self, seq: int) -> int:
+        """Give no number up to `seq` to a new version. Returns the highest number that had been given before."""
+
+    def dead_of(self, collection: str) -> list[int]: ...
+    def dead(self, limit: int) -> list[int]:
+        """Return up to `limit` dead versions of any collection, ascending."""
+
+    def purge(self, seqs: Sequence[int]) -> None:
+        """Remove dead versions for good, with everything that could find them. Live ones are passed over."""
+
+
+class Keywords(Protocol):
+    """The words of all versions, dead ones included until they are purged. Safe from any thread."""
+
+    def lookup(self, query: str) -> Lookup:
+        """Choose the phrases to look up. A store may leave out the commonest where they would take long."""
+
+    def ranked(self, lookup: Lookup, collection: str | None) -> Generator[list[tuple[int, float]]]:
+        """Yield (sequence number, score) in portions: best first, and ascending where scores are equal.
+
+        Versions have at least one phrase, and are of `collection` unless it is None. Scores are above 0 and at most
+        `lookup.most`. The caller must exhaust or close the generator, which may hold a connection.
+        """
+
+    def highlights(self, query: str, texts: Sequence[str]) -> list[list[Span]]:
+        """Return for each text the spans that a keyword search for `query` finds in it, ascending, apart."""
+
+
+class Records(Protocol):
+    """The durable records of generations and jobs, and notes."""
+
+    def activate(self, record: GenerationRecord, retain: int) -> GenerationRecord:
+        """Make `record` active; with the number 0 it is new, and gets the next number.
+
+        Up to `retain` former ones are retained, the latest activated first. Older ones are released.
+        """
+
+    def next_number(self) -> int:
+        """Return the number of the next new generation."""
+
+    def release(self, number: int) -> None:
+        """Mark a generation as released if it is retained."""
+
+    def generations(self) -> list[GenerationRecord]:
+        """Return all generations ever, the latest activation first."""
+
+    def note(self, name: str) -> str | None: ...
+    def save_note(self, name: str, value: str | None) -> None:
+        """Replace the note of that name; None removes it."""
+
+    def notes(self, beginning: str) -> dict[str, str]:
+        """Return the notes whose names begin so, by the rest of the name."""
+
+    def job(self, identity: str) -> str | None: ...
+    def save_job(self, identity: str, state: str, record: str) -> None:
+        """Replace the record of a job, a JSON object with its time `created`."""
+
+    def latest_jobs(self, limit: int) -> list[str]:
+        """Return the records of the jobs that were created last, the newest first."""
+
+    def unfinished_jobs(self) -> list[str]:
+        """Return the records of jobs whose state is `queued` or `running`."""
+
+
+class Judgements(Protocol):
+    """Statements of people: which documents are good answers to which queries, and which are bad."""
+
+    def add(self, judgements: Sequence[Judgement], collection: str | None = None) -> Outcome:
+        """Add judgements; one with the key of another takes its place.
+
+        Raises InvalidRequest if `collection` has none of the documents, TooLarge if there would be too many judgements.
+        """
+
+    def replace(self, judgements: Sequence[Judgement], collection: str | None = None) -> Outcome:
+        """Put judgements in place of all, or of those of `collection`. Raises like `add`."""
+
+    def remove(self, which: Which) -> int:
+        """Remove the judgements that meet all conditions. Returns how many there were."""
+
+    def all(self) -> list[Judgement]:
+        """Return all judgements in the order of their keys."""
+
+    def page(self, which: Which, after: Key | None, limit: int) -> list[Judgement]:
+        """Return up to `limit` judgements that meet all conditions and have a key above `after`, in order of keys."""
+
+    def counts(self) -> tuple[int, int]:
+        """Count the judgements, and those among them that are unresolved."""
+
+
+class CorpusStore(Protocol):
+    """Everything that is true: documents, their words, records and judgements, in one place."""
+
+    @property
+    def documents(self) -> Documents: ...
+    @property
+    def keywords(self) -> Keywords: ...
+    @property
+    def records(self) -> Records: ...
+    @property
+    def judgements(self) -> Judgements: ...
+
+    def close(self) -> None: ...
+    def size(self) -> int:
+        """Return the bytes that a backup takes."""
+
+    def backup(self, target: Path) -> list[GenerationRecord]:
+        """Write one moment of the corpus to the new file `target`, and return its generations. Writers go on."""

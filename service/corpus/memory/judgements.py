@@ -1,0 +1,69 @@
+"""Judgements in memory."""
+
+from collections.abc import Sequence
+
+from service.corpus.base import Judgement, Key, Outcome, Which
+from service.corpus.memory.documents import MemoryDocuments
+from service.corpus.refusals import too_many_judgements, unresolved_judgements
+
+
+class MemoryJudgements:
+    """The `Judgements` in memory, `most` of them at most."""
+
+    def __init__(self, documents: MemoryDocuments, most: int) -> None:
+        self._documents = documents
+        self._most = most
+        self._judgements: dict[Key, Judgement] = {}
+
+    def add(self, judgements: Sequence[Judgement], collection: str | None = None) -> Outcome:
+        return self._put(judgements, collection, replacing=False)
+
+    def replace(self, judgements: Sequence[Judgement], collection: str | None = None) -> Outcome:
+        return self._put(judgements, collection, replacing=True)
+
+    def remove(self, which: Which) -> int:
+        doomed = {judgement.key for judgement in self._meeting(which)}
+        self._judgements = {key: judgement for key, judgement in self._judgements.items() if key not in doomed}
+        return len(doomed)
+
+    def all(self) -> list[Judgement]:
+        return self._meeting(Which())
+
+    def page(self, which: Which, after: Key | None, limit: int) -> list[Judgement]:
+        return [each for each in self._meeting(which) if after is None or each.key > after][:limit]
+
+    def counts(self) -> tuple[int, int]:
+        return len(self._judgements), len(self._meeting(Which(unresolved=True)))
+
+    def _put(self, judgements: Sequence[Judgement], collection: str | None, *, replacing: bool) -> Outcome:
+        new = {judgement.key: judgement for judgement in judgements}
+        unresolved = sum(self._is_unresolved(judgement) for judgement in new.values())
+        if collection is not None and new and unresolved == len(new):
+            raise unresolved_judgements(collection, judgements)
+        former = {judgement.key: judgement for judgement in self._meeting(Which(collection))}
+        removed = former.keys() - new.keys() if replacing else set()
+        after = {key: each for key, each in {**self._judgements, **new}.items() if key not in removed}
+        if len(after) > self._most:
+            raise too_many_judgements(len(after), self._most)
+        self._judgements = after
+        return Outcome(
+            judgements=len(after),
+            queries=len({key[:2] for key in after}),
+            added=len(new.keys() - former.keys()),
+            changed=sum(key in former and former[key] != judgement for key, judgement in new.items()),
+            removed=len(removed),
+            unresolved=unresolved,
+        )
+
+    def _meeting(self, which: Which) -> list[Judgement]:
+        return [
+            judgement
+            for _, judgement in sorted(self._judgements.items())
+            if which.collection in (None, judgement.collection)
+            and which.query in (None, judgement.query)
+            and which.document in (None, judgement.document)
+            and (not which.unresolved or self._is_unresolved(judgement))
+        ]
+
+    def _is_unresolved(self, judgement: Judgement) -> bool:
+        return self._documents.get(judgement.collection, judgement.document) is None

@@ -1,0 +1,26 @@
+"""The lock on the data folder, on which one process works at a time."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from service.errors import InstarError
+
+
+class DataFolderInUse(InstarError):
+    """Another process works on the data folder."""
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes off the data folder, which is made; raises DataFolderInUse if one works there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DataFolderInUse(
+                f"another Instar uses {folder}: stop it, or give this one its own folder with INSTAR_DATA_DIR"
+            ) from error
+        yield
