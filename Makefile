@@ -38,10 +38,10 @@ audit: $(INSTALLED)  ## ask PyPI for known vulnerabilities of everything in cons
 	.venv-audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt
 
 model: $(INSTALLED)  ## hundreds of random orders of events against a dictionary
-	$(BIN)/python -m pytest tests/test_model.py --model-examples 300
+	$(BIN)/python -m pytest tests/models/test_state_machine.py --model-examples 300
 
 leaks: $(INSTALLED)  ## 200 reloads, and what they leave behind
-	LEAKS=long $(BIN)/python -m pytest -s tests/test_leaks.py
+	LEAKS=long $(BIN)/python -m pytest -s tests/process/test_leaks.py
 
 tune: $(INSTALLED)  ## beside `make serve`: tune on the sample corpus, judge, package, reload, show before and after
 	$(BIN)/python -m benchmarks.tune

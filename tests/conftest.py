@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import checkpoints
-from tests.server import Server
+from tests.support import checkpoints
+from tests.support.server import Server
 
 
 @pytest.fixture(scope="session")

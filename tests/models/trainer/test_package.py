@@ -1,0 +1,167 @@
+"""Packages: complete, repeatable, nothing in them that should not be, and found out when they were altered."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from sentence_transformers import SentenceTransformer
+
+from service.checkpoints import archive, checkpoint
+from service.checkpoints.checkpoint import FILE_KINDS, MANIFEST
+from tests.support import checkpoints, judged
+from tests.support.server import Server
+from trainer import base as bases
+from trainer import delivery, package
+from trainer.__main__ import main
+from trainer.data import beir
+from trainer.delivery import NotTaken
+from trainer.errors import BadData
+
+
+def packaged(folder: Path, name: str = "tuned") -> Path:
+    """A published package."""
+    source = folder / "source"
+    if not source.exists():
+        checkpoints.tiny(source, prompts={"query": "ask: ", "document": "text: "})
+    with bases.found(str(source)) as read:
+        package.repackage(read, name, folder / "out")
+    return folder / "out" / name
+
+
+def test_equal_models_give_equal_packages_and_zips(tmp_path: Path) -> None:
+    first, second = packaged(tmp_path / "a"), packaged(tmp_path / "b")
+    assert checkpoint.read(first, "tuned").id == checkpoint.read(second, "tuned").id
+    for folder in (first, second):
+        package.pack(folder, folder.parent / "tuned.zip")
+    assert (first.parent / "tuned.zip").read_bytes() == (second.parent / "tuned.zip").read_bytes()
+
+
+def test_the_manifest_says_what_the_model_is(tmp_path: Path) -> None:
+    folder = packaged(tmp_path)
+    found = json.loads((folder / MANIFEST).read_text())
+    assert found["name"] == "tuned"
+    assert set(found["files"]) == {
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST
+    }
+    facts = found["lineage"]["model"]
+    assert facts["prompts"]["query"] == "ask: "
+    assert (facts["dimensions"], facts["max_length"]) == (32, 64)
+    assert facts["pooling"]["pooling_mode"] == "mean"
+    assert {canary["side"] for canary in found["canaries"]} == {"query", "document"}
+
+
+def test_only_files_of_known_kinds_are_in_it(tmp_path: Path) -> None:
+    folder = packaged(tmp_path)
+    assert {path.suffix for path in folder.rglob("*") if path.is_file()} <= FILE_KINDS
+
+
+def test_a_sound_package_verifies_as_folder_and_as_zip(tmp_path: Path) -> None:
+    folder = packaged(tmp_path)
+    package.pack(folder, tmp_path / "tuned.zip")
+    assert package.verify(str(folder)).id == package.verify(str(tmp_path / "tuned.zip")).id
+
+
+def test_an_altered_file_is_found_out(tmp_path: Path) -> None:
+    folder = packaged(tmp_path)
+    (folder / "README.md").write_text("something else")
+    with pytest.raises(BadData, match="altered"):
+        package.verify(str(folder))
+
+
+def test_vectors_that_are_not_the_manifests_are_found_out(tmp_path: Path) -> None:
+    folder = packaged(tmp_path)
+    manifest = checkpoint.read(folder, "tuned").manifest
+    assert manifest is not None
+    other = manifest.canaries[0].model_copy(update={"vector": manifest.canaries[0].vector[::-1]})
+    checkpoint.write_manifest(folder, manifest.model_copy(update={"canaries": [other]}))
+    with pytest.raises(BadData, match="another vector"):
+        package.verify(str(folder))
+
+
+def test_a_folder_without_a_manifest_cannot_be_verified(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match="package"):
+        package.verify(str(checkpoints.tiny(tmp_path / "plain")))
+
+
+def test_publishing_replaces_a_package_as_a_whole(tmp_path: Path) -> None:
+    folder = packaged(tmp_path)
+    (folder / "left.txt").write_text("of an older package")
+    again = packaged(tmp_path)
+    assert not (again / "left.txt").exists()
+    assert [path.name for path in again.parent.iterdir()] == ["tuned"]
+
+
+def test_the_zip_is_one_that_the_service_unpacks(tmp_path: Path) -> None:
+    folder = packaged(tmp_path)
+    package.pack(folder, tmp_path / "tuned.zip")
+    archive.unpack(tmp_path / "tuned.zip", tmp_path / "unpacked", 1 << 30)
+    assert checkpoint.read(tmp_path / "unpacked", "tuned").id == checkpoint.read(folder, "tuned").id
+    with zipfile.ZipFile(tmp_path / "tuned.zip") as packed:
+        assert {entry.date_time for entry in packed.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_prompts_that_were_set_are_in_the_saved_model_and_are_used(tmp_path: Path) -> None:
+    folder = packaged(tmp_path)
+    model = SentenceTransformer(str(folder), device="cpu")
+    assert model.prompts["query"] == "ask: "
+    assert (model.encode_query("a parcel") == model.encode("ask: a parcel")).all()
+    assert (model.encode_query("a parcel") != model.encode("a parcel")).any()
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_package_is_delivered_by_name_or_sent(tmp_path: Path, seen: bool) -> None:
+    checkpoints.tiny(tmp_path / "service" / "checkpoints" / "one")
+    folder = packaged(tmp_path)
+    if seen:
+        folder = folder.rename(tmp_path / "service" / "checkpoints" / "tuned")
+    identity = checkpoint.read(folder, "tuned").id
+    with Server(tmp_path / "service", MODEL="one", ADMIN_KEY="a", API_KEY="d") as server:
+        job = delivery.reload(str(server.client.base_url), identity, folder, key="a", quiet=True)
+        assert (job["state"], job["checkpoint"]) == ("done", identity)
+        with pytest.raises(NotTaken, match="401"):
+            delivery.reload(str(server.client.base_url), identity, folder, key="wrong", quiet=True)
+
+
+def test_a_service_that_is_not_there_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(NotTaken, match="start the service"):
+        delivery.reload("http://127.0.0.1:9", "tuned@0", tmp_path, key=None, quiet=True)
+
+
+def test_judgements_that_nobody_takes_are_said_so() -> None:
+    with pytest.raises(NotTaken, match="start the service"):
+        delivery.judge_by("http://127.0.0.1:9", judged.dataset(), "test", collection="default", key=None, source="x")
+
+
+def test_judgements_are_sent_to_a_collection_that_is_there_and_leave_the_others_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = judged.dataset()
+    beir.write(data, tmp_path / "data")
+    checkpoints.tiny(tmp_path / "service" / "checkpoints" / "one")
+    send = ["send", str(tmp_path / "data"), "--format", "beir", "--collection"]
+    with Server(tmp_path / "service", MODEL="one") as server:
+        texts = {identity: document.text for identity, document in data.corpus.items()}
+        server.put_documents(dict(list(texts.items())[:-1]), collection="docs")
+        server.put_documents({"unrelated": "of another kind"}, collection="notes")
+        other = {"query": "a", "document": "unrelated", "good": True, "collection": "notes", "provenance": None}
+        server.post("/admin/judgements", {"judgements": [other]})
+        server.post(
+            "/admin/judgements",
+            {"judgements": [{"query": "of a former send", "document": "good0", "good": True, "collection": "docs"}]},
+        )
+        url = ["--url", str(server.client.base_url)]
+        before = server.get("/admin/judgements")
+        for collection, told in (("docsgtp", "there are docs, notes"), ("notes", "none of the documents")):
+            assert main([*send, collection, *url]) == 1
+            assert told in capsys.readouterr().err
+            assert server.get("/admin/judgements") == before
+        assert main([*send, "docs", *url]) == 0
+        assert "8 added, 0 changed, 1 removed in docs" in capsys.readouterr().out
+        assert main([*send, "docs", *url]) == 0
+        assert "0 added, 0 changed, 0 removed in docs" in capsys.readouterr().out
+        kept = server.get("/admin/judgements")["judgements"]
+        assert [each for each in kept if each["collection"] == "notes"] == [other]
+        server.post("/documents/delete", {"ids": ["good5", "bad5"], "collection": "docs"})
+        assert main([*send, "docs", *url]) == 0
+        assert "3 judgements do not count" in capsys.readouterr().out

@@ -1,0 +1,177 @@
+"""`python -m service check`: what stands in the way of a start is said, with the remedy, and nothing is changed."""
+
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from service.access import keyring
+from service.access.keyring import Limits
+from service.process import check
+from service.process.check import Finding
+from service.settings import Settings
+from tests.models.test_signature import key
+from tests.process.test_connections import certificate
+from tests.support import checkpoints
+from tests.support.server import Server
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder with a checkpoint `one`."""
+    checkpoints.tiny(tmp_path / "checkpoints" / "one")
+    return tmp_path
+
+
+def settings(place: Path, **more: object) -> Settings:
+    given = {"model": "one", "data_dir": place / "data", "checkpoints_dir": place / "checkpoints", "port": 0} | more
+    return Settings.model_validate({"memory_reserve": 0, "disk_reserve": 0} | given)
+
+
+def wrong(found: list[Finding]) -> str:
+    """The one thing that is wrong."""
+    (only,) = [finding.text for finding in found if finding.wrong]
+    return only
+
+
+def test_a_first_start_that_would_do(place: Path) -> None:
+    found = check.findings(settings(place), {})
+    assert not [finding for finding in found if finding.wrong]
+    assert any("the checkpoint one@" in finding.text for finding in found)
+    assert [path.name for path in place.iterdir()] == ["checkpoints"]
+
+
+def test_a_name_that_is_no_setting_is_held_against_those_there_are(place: Path) -> None:
+    assert "is INSTAR_API_KEY meant?" in wrong(check.findings(settings(place), {"INSTAR_API_KEYS": "a", "PATH": "b"}))
+    assert "README" in wrong(check.findings(settings(place), {"instar_zzzzzzzzzzzz": "a"}))
+
+
+def test_a_port_that_is_taken(place: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        assert "INSTAR_PORT" in wrong(check.findings(settings(place, port=taken.getsockname()[1]), {}))
+
+
+def test_a_folder_that_cannot_be_written(place: Path) -> None:
+    (place / "file").write_text("")
+    given = settings(place, data_dir=place / "file" / "data", keys_file=place / "keys.json")
+    assert "cannot be written" in wrong(check.findings(given, {}))
+
+
+@pytest.mark.parametrize(
+    ("reserve", "said"),
+    [("memory_reserve", "of memory are needed"), ("disk_reserve", "of disk are needed")],
+)
+def test_too_little_room(place: Path, reserve: str, said: str) -> None:
+    (place / "data").mkdir()
+    assert said in wrong(check.findings(settings(place, **{reserve: 1 << 60}), {}))
+
+
+def test_int8_needs_more_room_for_the_same_checkpoint(place: Path) -> None:
+    def memory(engine: str) -> int:
+        found = check.findings(settings(place, engine=engine), {})
+        text = next(finding.text for finding in found if "of memory are free" in finding.text)
+        return int(text.split()[-3].replace(",", ""))
+
+    # A larger one than tests have, whose loading is more than a MiB.
+    (place / "checkpoints" / "one" / "more.safetensors").write_bytes(bytes(100 << 20))
+    assert memory("int8") > memory("auto") + 200
+
+
+def test_checkpoints_that_are_none(place: Path) -> None:
+    assert "is not there" in wrong(check.findings(settings(place, model="two"), {}))
+    (place / "checkpoints" / "one" / "modules.json").write_text("[]")
+    assert "save the model again" in wrong(check.findings(settings(place), {}))
+    (place / "checkpoints" / "three.zip").write_text("no zip")
+    assert "the zip cannot be read" in wrong(check.findings(settings(place, model="three"), {}))
+
+
+def test_a_checkpoint_in_a_zip(place: Path) -> None:
+    checkpoints.zipped(place / "checkpoints" / "one", place / "checkpoints" / "packed.zip")
+    found = check.findings(settings(place, model="packed"), {})
+    assert any("the checkpoint packed@" in finding.text for finding in found)
+
+
+def test_keys(place: Path) -> None:
+    path = place / "data" / "keys.json"
+    keyring.create(path, "app", ["search"], Limits())
+    assert "--scope admin" in wrong(check.findings(settings(place), {}))
+    keyring.create(path, "operator", ["admin"], Limits())
+    assert not [finding for finding in check.findings(settings(place), {}) if finding.wrong]
+    path.chmod(0o644)
+    assert f"chmod o= {path}" in wrong(check.findings(settings(place), {}))
+    path.write_text("no keys")
+    assert "restore it from a backup" in wrong(check.findings(settings(place), {}))
+
+
+def test_certificates_and_trusted_keys(place: Path) -> None:
+    key(place, "own")
+    unsigned = settings(place, trusted_keys_file=place / "own.pub")
+    assert "is not signed" in wrong(check.findings(unsigned, {}))
+    assert not [
+        finding
+        for finding in check.findings(unsigned.model_copy(update={"model": "all-MiniLM-L6-v2"}), {})
+        if finding.wrong
+    ]
+    # It ends in two days.
+    certificate(place, "x")
+    found = wrong(check.findings(settings(place, tls_certificate=place / "tls.crt", tls_key=place / "tls.key"), {}))
+    assert "renew it" in found
+    assert "no certificate" in wrong(check.findings(settings(place, tls_certificate=place / "tls.key"), {}))
+    assert "INSTAR_TLS_CERTIFICATE" in wrong(check.findings(settings(place, tls_key=place / "tls.key"), {}))
+
+
+def test_a_service_that_runs_and_what_it_left(tiny_server: Server) -> None:
+    server = tiny_server
+    server.put_documents({f"d{n}": f"document {n}" for n in range(20)})
+    given = settings(server.folder, data_dir=server.data, checkpoints_dir=server.checkpoints)
+    found = [finding.text for finding in check.findings(given, {})]
+    assert any("a service is at work" in text for text in found)
+    assert any("has 20 documents" in text for text in found)
+    assert "every document has its vector" in found
+    assert server.search("document 3")
+    server.stop()
+
+    (vectors,) = (server.data / "vectors").glob("*.db")
+    with closing(sqlite3.connect(vectors)) as connection, connection:
+        connection.execute("DELETE FROM vectors WHERE seq <= 5")
+    found = [finding.text for finding in check.findings(given, {})]
+    assert any(text.startswith("5 documents have no vector") for text in found)
+
+    (kept,) = (server.data / "checkpoints").glob("one@*")
+    (kept / "README.md").write_text("altered")
+    assert "was altered" in wrong(check.findings(given, {}))
+    (kept / "README.md").unlink()
+
+    corpus = server.data / "corpus.db"
+    content = bytearray(corpus.read_bytes())
+    content[4096:] = bytes(len(content) - 4096)
+    corpus.write_bytes(content)
+    assert "restore a backup" in wrong(check.findings(given, {}))
+
+
+def test_the_command_says_it_and_ends_so(place: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("INSTAR_")}
+    environment |= {"INSTAR_MODEL": "one", "INSTAR_PORT": "0"}
+    command = [sys.executable, "-m", "service", "check"]
+    root = str(Path(__file__).parents[2])
+    for more, code, said in (
+        ({}, 0, "ok     the checkpoint one@"),
+        ({"INSTAR_MODLE": "two"}, 1, "WRONG  INSTAR_MODLE is no setting: is INSTAR_MODEL meant?"),
+        ({"INSTAR_PORT": "none"}, 2, "INSTAR_PORT"),
+    ):
+        ran = subprocess.run(
+            command,
+            env=environment | more | {"PYTHONPATH": root},
+            cwd=place,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (ran.returncode, said in ran.stdout + ran.stderr) == (code, True), ran
