@@ -16,7 +16,6 @@ from service.checkpoints.catalogue import BASE, Catalogue
 from service.errors import CheckpointRefused, NotFound
 from service.models.encoder import Encoder
 from tests.support import checkpoints
-from tests.support.server import Server
 
 
 @pytest.fixture
@@ -129,29 +128,6 @@ def test_a_query_adapter_keeps_the_fingerprint_of_its_base(tmp_path: Path) -> No
     np.testing.assert_allclose(found, expected, atol=1e-6)
     weights(adapted / "query_0_Transformer")
     assert checkpoint.read(adapted, "a").fingerprint != checkpoint.read(base, "b").fingerprint
-
-
-def test_a_reload_that_changes_only_the_query_side_embeds_nothing(tmp_path: Path, tiny_checkpoints: Path) -> None:
-    server = Server(tmp_path, MODEL="one")
-    server.checkpoints.mkdir()
-    shutil.copytree(tiny_checkpoints / "one", server.checkpoints / "one")
-    shutil.copytree(tiny_checkpoints / "one", server.checkpoints / "asking")
-    query_prompt(server.checkpoints / "asking")
-    with server:
-        server.put_documents({f"d{n}": f"document {n}" for n in range(50)})
-        before = server.search("which document", k=1)[0]
-        job = server.reload("asking")
-        assert (job["state"], job["total"], job["reused"]) == ("done", 0, 50)
-        after = server.search("which document", k=50)
-        reference = SentenceTransformer(str(server.checkpoints / "asking"), device="cpu")
-        query = reference.encode_query("which document", normalize_embeddings=True)
-        for result in after:
-            expected = float(query @ reference.encode_document(result["text"], normalize_embeddings=True))
-            assert result["score"] == pytest.approx(expected, abs=1e-5)
-        assert after[0]["score"] != pytest.approx(before["score"], abs=1e-4)
-        server.put_documents({"later": "written for both generations at once"})
-        assert server.post("/admin/rollback")["generation"] == 1
-        assert server.search("written for both generations at once", k=1)[0]["id"] == "later"
 
 
 def test_the_base_model_is_refused_unless_its_weights_are_the_official_ones(

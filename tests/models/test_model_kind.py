@@ -20,7 +20,6 @@ from service.models.encoders import Encoders
 from service.models.engines.base import SHARES
 from tests.models.test_encoder import TEXTS
 from tests.support import checkpoints
-from tests.support.server import Server
 
 SIZE: dict[str, Any] = {
     "vocab_size": 30522,
@@ -96,19 +95,6 @@ def test_an_adapter_is_merged_as_the_documentation_shows(tmp_path: Path, monkeyp
     vectors = merged.forward(merged.prepare(TEXTS, None))
     np.testing.assert_allclose(vectors, expected, atol=1e-5)
     assert not np.allclose(vectors, SentenceTransformer(str(base), device="cpu").encode(TEXTS), atol=1e-3)
-
-
-def test_a_plain_folder_is_pooled_as_sentence_transformers_does_and_everybody_is_told(tiny_server: Server) -> None:
-    folder = plain(BertModel(BertConfig(**SIZE)), tiny_server.checkpoints / "plain")
-    expected = SentenceTransformer(str(folder), device="cpu").encode("a text", normalize_embeddings=True)
-    job = tiny_server.reload("plain")
-    assert job["state"] == "done"
-    warning, unjudged = job["warnings"]
-    assert "there are no judgements" in unjudged
-    assert "has no modules.json, so it is pooled as sentence-transformers does by default (mean)" in warning
-    assert tiny_server.get("/info")["warnings"] == [warning, unjudged]
-    assert [line for line in tiny_server.output if "has no modules.json" in line]
-    np.testing.assert_allclose(tiny_server.post("/embed", {"inputs": "a text"})[0], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])

@@ -13,17 +13,8 @@ from service.checkpoints.checkpoint import MANIFEST
 from service.checkpoints.signature import KeyUnusable, Signer, Trusted
 from service.errors import CheckpointRefused
 from tests.support import checkpoints
-from tests.support.server import Server
-from trainer import package
+from tests.support.signing import key
 from trainer.__main__ import main
-
-
-def key(folder: Path, name: str) -> Path:
-    """A pair of keys as operators make them: NAME.pem and NAME.pub."""
-    private, public = folder / f"{name}.pem", folder / f"{name}.pub"
-    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", private], check=True)
-    subprocess.run(["openssl", "pkey", "-in", private, "-pubout", "-out", public], check=True)
-    return private
 
 
 def packaged(folder: Path, signing: Path | None, name: str = "tuned") -> Path:
@@ -35,52 +26,6 @@ def packaged(folder: Path, signing: Path | None, name: str = "tuned") -> Path:
     out = ["--name", name, "--out", str(folder / "out"), "--unproven", "--replace"]
     assert main(["package", str(source), *out, *flags]) == 0
     return folder / "out" / name
-
-
-@pytest.fixture
-def trusting(tmp_path: Path) -> Server:
-    """A service that trusts two keys, and starts with the bundled model."""
-    keys = [key(tmp_path, name).with_suffix(".pub").read_text() for name in ("first", "second")]
-    (tmp_path / "trusted.pem").write_text("".join(keys))
-    server = Server(tmp_path / "service", TRUSTED_KEYS_FILE=tmp_path / "trusted.pem")
-    server.checkpoints.mkdir(parents=True)
-    return server
-
-
-def test_only_what_a_trusted_key_has_signed_is_loaded(tmp_path: Path, trusting: Server) -> None:
-    stranger = key(tmp_path, "stranger")
-    folders = {
-        "unsigned": packaged(tmp_path, None, "unsigned"),
-        "strange": packaged(tmp_path, stranger, "strange"),
-        "signed": packaged(tmp_path, tmp_path / "second.pem", "signed"),
-        "plain": checkpoints.tiny(tmp_path / "plain"),
-    }
-    for name, folder in folders.items():
-        (trusting.checkpoints / name).symlink_to(folder)
-    with trusting as server:
-        before = server.state()
-        for name, reason in (
-            ("unsigned", "is not signed"),
-            ("plain", "is not signed"),
-            ("strange", "a key that INSTAR_TRUSTED_KEYS_FILE does not name"),
-        ):
-            job = server.reload(name)
-            assert job["state"] == "refused"
-            assert reason in job["reason"]
-        assert server.state() == before
-        sent = trusting.folder / "unsigned.zip"
-        package.pack(folders["unsigned"], sent)
-        refused = server.client.put("/admin/models/sent", content=sent.read_bytes())
-        assert (refused.status_code, refused.json()["error"]["type"]) == (422, "checkpoint_refused")
-        problems = {each["name"]: each.get("problem") for each in server.get("/admin/models")["models"]}
-        assert problems["signed"] is None
-        assert "is not signed" in problems["plain"]
-        assert server.reload("signed")["state"] == "done"
-        # As a zip, too, and after a restart.
-        package.pack(folders["signed"], sent)
-        assert server.client.put("/admin/models/sent", content=sent.read_bytes()).status_code == 201
-    with trusting as server:
-        assert server.get("/info")["model"].startswith("signed@")
 
 
 def alter_a_file(folder: Path) -> None:
@@ -170,11 +115,3 @@ def test_files_that_hold_no_such_key_are_said_so(tmp_path: Path, capsys: pytest.
     )
     assert code == 2
     assert "another kind" in capsys.readouterr().err
-
-
-def test_a_service_with_a_wrong_file_of_keys_does_not_start(tmp_path: Path) -> None:
-    (tmp_path / "trusted.pem").write_text("no key")
-    server = Server(tmp_path, TRUSTED_KEYS_FILE=tmp_path / "trusted.pem")
-    server.launch()
-    assert server.process.wait(60) == 1
-    assert "must hold public Ed25519 keys" in "".join(server.output)

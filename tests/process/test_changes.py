@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,6 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from service.corpus.sqlite.database import Database
-from service.corpus.sqlite.records import GenerationRecord, Records
-from service.generations.changes import Changes
 from tests.support.server import Server
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8G"
@@ -122,23 +119,6 @@ def test_a_generation_is_let_go_when_its_time_is_over(tmp_path: Path, tiny_check
         assert server.client.post("/admin/rollback").status_code == 422
         states = {each["generation"]: each["state"] for each in server.get("/admin/generations")["generations"]}
         assert states == {1: "released", 2: "active"}
-
-
-def test_how_long_is_counted_from_when_it_was_replaced(tmp_path: Path) -> None:
-    database = Database(tmp_path)
-    records = Records(database)
-    for number in range(3):
-        record = GenerationRecord(model=f"m@{number}", fingerprint="f", dimensions=4, built=datetime.now(UTC))
-        records.activate(record, retain=2)
-    changes = Changes(records, retain_hours=1)
-    (change,) = changes.after(None)
-    assert [former.model for former in change.former] == ["m@0", "m@1"]
-    replaced = [record.activated for record in reversed(records.generations())][1:]
-    assert [former.until for former in change.former] == [at + timedelta(hours=1) for at in replaced if at]
-    assert changes.outlived(datetime.now(UTC)) == []
-    assert changes.outlived(datetime.now(UTC) + timedelta(hours=2)) == [1, 2]
-    assert [change.id for change in changes.after(1)] == [2, 3]
-    database.close()
 
 
 @pytest.mark.parametrize("secret", ["secret", "whsec_short", "whsec_" + "!" * 40])

@@ -15,14 +15,8 @@ import httpx
 import pytest
 
 from service.process.connection import HEAD_BYTES, HEAD_SECONDS
+from tests.support.certificates import certificate
 from tests.support.server import Server
-
-
-def certificate(folder: Path, name: str) -> None:
-    """A certificate for 127.0.0.1 that signs itself, in `tls.crt` and `tls.key`."""
-    command = f"openssl req -x509 -newkey ed25519 -nodes -days 2 -subj /CN={name} -addext subjectAltName=IP:127.0.0.1"
-    files = ["-keyout", str(folder / "tls.key"), "-out", str(folder / "tls.crt")]
-    subprocess.run([*command.split(), *files], check=True, capture_output=True)
 
 
 def common_name(port: int) -> str:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from service.process.environment import WANTED, prepare
+from service.process.environment import WANTED
 
 
 def _printed(program: str) -> str:
@@ -32,12 +32,6 @@ def test_numpy_multiplies_on_one_thread() -> None:
     assert _printed(program.format("prepare(os.environ)")) == "1\n"
     if (os.cpu_count() or 1) > 1:
         assert _printed(program.format("")) != "1\n"
-
-
-def test_what_somebody_else_wants_stays() -> None:
-    environment = {"OPENBLAS_NUM_THREADS": "4", "HOME": "/root"}
-    prepare(environment)
-    assert environment == {**WANTED, "OPENBLAS_NUM_THREADS": "4", "HOME": "/root"}
 
 
 def test_memory_is_kept_in_few_arenas_unless_somebody_wants_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:

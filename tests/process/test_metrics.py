@@ -8,22 +8,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support.metrics import samples
 from tests.support.server import Server
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 ALERTS = DEPLOY / "prometheus" / "alerts.yaml"
 DASHBOARD = DEPLOY / "grafana" / "instar.json"
 _NAMES = re.compile(r"\b(?:instar|process)_\w+")
-
-
-def samples(server: Server) -> dict[str, list[tuple[dict[str, str], float]]]:
-    found: dict[str, list[tuple[dict[str, str], float]]] = {}
-    for family in text_string_to_metric_families(server.client.get("/metrics").text):
-        for sample in family.samples:
-            found.setdefault(sample.name, []).append((sample.labels, sample.value))
-    return found
 
 
 def test_all_that_alerts_and_dashboard_ask_for_is_there(server: Server) -> None:
@@ -35,20 +27,6 @@ def test_all_that_alerts_and_dashboard_ask_for_is_there(server: Server) -> None:
     }
     assert len(asked) > 20
     assert asked <= set(samples(server))
-
-
-def test_every_alert_is_explained() -> None:
-    operating = (DEPLOY.parent / "docs" / "operating.md").read_text(encoding="utf-8")
-    alerts = re.findall(r"- alert: (\w+)", ALERTS.read_text(encoding="utf-8"))
-    assert len(alerts) >= 10
-    assert re.findall(r"^### (\w+)$", operating, re.MULTILINE) == alerts
-
-
-def test_every_panel_says_what_it_shows_and_has_a_place_of_its_own() -> None:
-    panels = json.loads(DASHBOARD.read_text())["panels"]
-    places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels]
-    assert len(set(places)) == len(panels)
-    assert all(panel["type"] == "row" or panel["description"] for panel in panels)
 
 
 @pytest.mark.skipif(

@@ -7,15 +7,12 @@ from typing import Any, cast
 
 import httpx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from service.errors import NotFound
 from service.generations.generation import Generation, Generations
 from service.reload.judging import UNJUDGED
-from service.reload.shadow import compared
 from tests.process.test_judging import QUERIES, TEXTS, judged_by, put
-from tests.process.test_metrics import samples
+from tests.support.metrics import samples
 from tests.support.server import Server
 
 
@@ -276,19 +273,3 @@ def test_a_crash_brings_it_back_into_the_shadow(filled: Server) -> None:
     seen(server, identity, 1)
     assert server.post("/admin/activate")["state"] == "done"
     assert server.get("/info")["model"] != model
-
-
-rankings = st.dictionaries(st.integers(0, 30), st.floats(-1, 1, width=32), min_size=1).map(
-    lambda scores: sorted(scores.items(), key=lambda each: -each[1])
-)
-
-
-@given(rankings, rankings)
-def test_what_two_rankings_have_in_common(one: list[tuple[int, float]], other: list[tuple[int, float]]) -> None:
-    there, back = compared(one, other, 1, 2), compared(other, one, 2, 1)
-    assert 0 <= there.overlap == back.overlap <= 1
-    assert there.same_first == back.same_first
-    assert there.shift == -back.shift
-    same = compared(one, one, 1, 1)
-    assert (same.overlap, same.same_first, same.shift) == (1, True, 0)
-    assert compared(one, [], 1, 1).overlap == 0

@@ -1,28 +1,15 @@
 """Traces as a collector gets them: from the request down, the batch linked, and their ids in the log."""
 
 import json
-import logging
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from opentelemetry import trace
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from service.errors import EncodingFailed
-from service.models.encoder import Encoder
-from service.models.scheduling.scheduler import Scheduler
-from service.observability.tracing import Tracing
-from service.process.logs import Json
-from tests.models.test_scheduler import Recorder, text
 from tests.support.server import Server
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -123,73 +110,3 @@ def test_nothing_is_traced_unless_it_is_asked_for(
     assert not collector.spans
     assert "trace_id" not in "".join(server.output)
     assert "a report" not in "".join(server.output)
-
-
-@contextmanager
-def asked(tracing: Tracing) -> Iterator[None]:
-    """What FastAPI does around a request."""
-    assert tracing.provider is not None
-    with tracing.provider.get_tracer("fastapi").start_as_current_span("POST /search"):
-        yield
-
-
-@pytest.fixture
-def recorded() -> tuple[Tracing, InMemorySpanExporter]:
-    exporter = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    return Tracing(provider), exporter
-
-
-def test_a_batch_is_linked_with_all_its_requests(recorded: tuple[Tracing, InMemorySpanExporter]) -> None:
-    tracing, exporter = recorded
-    encoder = cast(Encoder, Recorder())
-    scheduler = Scheduler(
-        batch_tokens=100, bulk_batch_tokens=50, queue_tokens=1000, queue_seconds=1000, processors=1, traced=tracing
-    )
-    futures: list[Future[Any]] = []
-    futures.append(scheduler.submit(encoder, [text("of a request without a trace")], "interactive"))
-    with asked(tracing), ExitStack() as waiting:
-        for name in ("one", "two"):
-            waiting.enter_context(tracing.span("encode", {}))
-            futures.append(scheduler.submit(encoder, [text(name)], "interactive"))
-        scheduler.start()
-        for future in futures:
-            future.result(10)
-    scheduler.stop()
-    spans = exporter.get_finished_spans()
-    requests = {span.context.span_id for span in spans if span.name == "encode"}
-    batches = [span for span in spans if span.name == "batch"]
-    assert batches
-    assert {link.context.span_id for batch in batches for link in batch.links} == requests
-    assert all(batch.parent is None for batch in batches)
-
-
-def test_what_no_request_has_asked_for_is_not_recorded(recorded: tuple[Tracing, InMemorySpanExporter]) -> None:
-    tracing, exporter = recorded
-    with tracing.span("encode", {}), tracing.batch([trace.get_current_span()], {}):
-        pass
-    assert exporter.get_finished_spans() == ()
-
-
-def test_a_line_within_a_span_names_it(recorded: tuple[Tracing, InMemorySpanExporter]) -> None:
-    tracing, exporter = recorded
-    record = logging.LogRecord("service.x", logging.INFO, __file__, 1, "said", None, None)
-    assert "trace_id" not in json.loads(Json().format(record))
-    with asked(tracing), tracing.span("search", {}):
-        said = json.loads(Json().format(record))
-    span, _ = exporter.get_finished_spans()
-    assert (said["trace_id"], said["span_id"]) == ids(span)
-
-
-def ids(span: ReadableSpan) -> tuple[str, str]:
-    return trace.format_trace_id(span.context.trace_id), trace.format_span_id(span.context.span_id)
-
-
-def test_an_error_is_the_spans_without_its_words(recorded: tuple[Tracing, InMemorySpanExporter]) -> None:
-    tracing, exporter = recorded
-    with asked(tracing), pytest.raises(EncodingFailed), tracing.span("encode", {}):
-        raise EncodingFailed("the model fails on a secret text")
-    span, _ = exporter.get_finished_spans()
-    assert not span.status.is_ok
-    assert "secret" not in span.to_json()

@@ -2,13 +2,10 @@
 
 import json
 import sqlite3
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from service.corpus.sqlite.database import Database
-from service.corpus.sqlite.documents import SCHEMA, Document, Documents
 from tests.support.server import Server
 
 ROWS: list[dict[str, Any]] = [
@@ -139,26 +136,3 @@ def test_a_collection_is_counted_and_gone_for_good(tiny_server: Server) -> None:
             assert vectors.execute("SELECT count(*) FROM vectors").fetchone() == (40,)
     tiny_server.post("/admin/rollback")
     assert tiny_server.get("/info")["collections"] == {"default": 40}
-
-
-def test_a_corpus_of_the_version_before_is_brought_up_to_date(tmp_path: Path) -> None:
-    metadata = {"at": "2024-05-06T12:00:00Z", "tags": [], "name": "2024-05-06 is a day"}
-    with sqlite3.connect(tmp_path / "corpus.db") as old:
-        old.executescript(SCHEMA)
-        old.execute(
-            "INSERT INTO documents (collection, id, text, metadata) VALUES ('c', 'a', 'text', ?)",
-            (json.dumps(metadata),),
-        )
-        for key in ("at", "name"):
-            old.execute("INSERT INTO attributes VALUES ('c', ?, 'string', ?, 1)", (key, metadata[key]))
-    database = Database(tmp_path)
-    documents = Documents(database)
-    documents.put("c", [Document("b", "text", metadata)], lambda _: None)
-    with database.read() as connection:
-        rows = connection.execute("SELECT key, kind, value, seq FROM attributes ORDER BY seq, key, kind").fetchall()
-    assert [row[:3] for row in rows if row[3] == 1] == [row[:3] for row in rows if row[3] == 2]
-    # A text without a hash is not found by it, and its document is compared by its text itself.
-    assert documents.with_text(["text"]) == {"text": [2]}
-    assert documents.current("c", ["a"])["a"].document.metadata == metadata
-    database.close()
-    assert Documents(Database(tmp_path)).collections() == [("c", 2)]

@@ -8,7 +8,6 @@ from sentence_transformers import SentenceTransformer
 
 from service.checkpoints import checkpoint
 from tests.support import checkpoints, judged
-from tests.support.server import Server
 from trainer import base as bases
 from trainer import losses, modes, package, rows, training
 from trainer.errors import BadData
@@ -73,24 +72,6 @@ def test_a_query_adapter_leaves_documents_and_their_fingerprint_as_they_are(tmp_
     assert saved.fingerprint == source.fingerprint
     plain, adapted = (SentenceTransformer(str(folder), device="cpu") for folder in (base, tmp_path / "saved"))
     np.testing.assert_array_equal(plain.encode_document(TEXTS), adapted.encode_document(TEXTS))
-
-
-def test_the_service_embeds_no_document_again_for_a_query_adapter(tmp_path: Path) -> None:
-    base = checkpoints.tiny(tmp_path / "checkpoints" / "base")
-    model = tuned(tmp_path, base, "query-adapter")
-    with bases.found(str(base)) as source:
-        package.save(model, tmp_path / "checkpoints" / "adapted", source, same_documents=True)
-    with Server(tmp_path, MODEL="base") as server:
-        server.put_documents({str(number): text for number, text in enumerate(TEXTS)})
-        job = server.reload("adapted")
-        assert (job["state"], job["total"], job["reused"]) == ("done", 0, 3)
-        query, documents = (
-            model.encode_query(TEXTS[0], normalize_embeddings=True),
-            model.encode_document(TEXTS, normalize_embeddings=True),
-        )
-        scores = {result["id"]: result["score"] for result in server.search(TEXTS[0])}
-    for number, expected in enumerate(documents @ query):
-        assert scores[str(number)] == pytest.approx(expected, abs=1e-5)
 
 
 def test_a_document_side_that_changed_is_not_packaged_as_unchanged(tmp_path: Path) -> None:
