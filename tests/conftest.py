@@ -3,12 +3,35 @@
 No test of `tests/unit` asks for them: what loads a model is imported within the fixture.
 """
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.once import once_a_run
 from tests.support.server import Server
+
+TESTS = Path(__file__).parent
+# The longest first: a long file that begins last is waited for by everybody.
+LONG_FIRST = (
+    "docs/test_tutorial.py",
+    "clients/test_clients.py",
+    "docs/test_readme.py",
+    "promises/test_1_no_mixing.py",
+    "promises/test_2_no_loss.py",
+    "promises/test_3_no_downtime.py",
+    "models/trainer/test_commands.py",
+    "promises/test_6_bad_native_code.py",
+    "process/test_leaks.py",
+    "models/test_int8.py",
+    "fuzz/test_fuzz.py",
+    "torture/test_torture.py",
+    "models/test_zoo.py",
+    "models/test_state_machine.py",
+    "models/trainer/test_training.py",
+    "models/trainer/test_tuning.py",
+)
 
 
 @pytest.fixture(scope="session")
@@ -34,9 +57,21 @@ def tiny_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def embedded_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folders of a service that has embedded the sample corpus. A copy of them starts in a moment."""
+
+    def embed(folder: Path) -> None:
+        with Server(folder, SAMPLE="true"):
+            pass
+
+    return once_a_run(tmp_path_factory, "sample", embed)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, embedded_sample: Path) -> Iterator[Server]:
     """A running service with the real model and the sample corpus, for tests that change nothing there."""
-    with Server(tmp_path_factory.mktemp("shared"), SAMPLE="true") as running:
+    folder = shutil.copytree(embedded_sample, tmp_path_factory.mktemp("shared") / "sample")
+    with Server(folder, SAMPLE="true") as running:
         yield running
 
 
@@ -59,3 +94,14 @@ def tiny_server(stopped_server: Server) -> Iterator[Server]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--model-examples", type=int, default=5, help="runs of the model test, of 25 steps each")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin the long files first, and keep together the tests of a file and those of one reload under load."""
+    order = {str(TESTS / name): place for place, name in enumerate(LONG_FIRST)}
+    items.sort(key=lambda item: order.get(str(item.path), len(order)))
+    for item in items:
+        shares_a_reload = "swapped" in getattr(item, "fixturenames", ())
+        group = "swapped" if shares_a_reload else str(item.path.relative_to(TESTS))
+        item.add_marker(pytest.mark.xdist_group(group))

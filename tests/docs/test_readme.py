@@ -3,6 +3,7 @@
 import inspect
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,8 +27,9 @@ ROW = re.compile(r"^\| `INSTAR_(\w+)` \| (?:`(.*?)`)? \| (.*) \|$", re.MULTILINE
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("readme"), SAMPLE="true") as running:
+def demo(tmp_path_factory: pytest.TempPathFactory, embedded_sample: Path) -> Iterator[Server]:
+    folder = shutil.copytree(embedded_sample, tmp_path_factory.mktemp("readme") / "sample")
+    with Server(folder, SAMPLE="true") as running:
         yield running
 
 
@@ -146,7 +148,8 @@ def test_the_settings_that_the_contract_fixes_keep_their_names_and_defaults() ->
     assert Settings.model_config["env_prefix"] == "INSTAR_"
 
 
-def test_the_three_lines_that_the_start_prints_work(tmp_path: Path) -> None:
+def test_the_three_lines_that_the_start_prints_work(tmp_path: Path, embedded_sample: Path) -> None:
+    shutil.copytree(embedded_sample, tmp_path, dirs_exist_ok=True)
     with Server(tmp_path, command=True, SAMPLE="true", LOG_FORMAT="text") as server:
         lines = [line.strip() for line in server.output if line.strip().startswith("curl ")]
         assert len(lines) == 3

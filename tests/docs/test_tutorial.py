@@ -6,6 +6,7 @@ there is, a query adapter in one epoch, which the gate lets pass as it is.
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -20,11 +21,12 @@ TUTORIAL = ROOT / "docs" / "tutorial.md"
 BLOCK = re.compile(r"^```bash\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
-def test_every_command_of_the_tutorial(tmp_path: Path) -> None:
+def test_every_command_of_the_tutorial(tmp_path: Path, embedded_sample: Path) -> None:
     start, *commands = BLOCK.findall(TUTORIAL.read_text(encoding="utf-8"))
     assert start == "make serve\n"
     assert len(commands) == 9
     (tmp_path / "service").symlink_to(ROOT / "service")
+    shutil.copytree(embedded_sample, tmp_path, dirs_exist_ok=True)
     with Server(tmp_path, SAMPLE="true") as server:
         answers = run(server, commands)
     asked, inspected, sent, trained, queued, in_shadow, activated, again, back = answers

@@ -1,5 +1,6 @@
 """What those who watch the service see."""
 
+import shutil
 from pathlib import Path
 
 import httpx
@@ -7,7 +8,8 @@ import httpx
 from tests.support.server import Server
 
 
-def test_it_lives_before_it_is_ready_and_says_how_far_it_is(tmp_path: Path) -> None:
+def test_it_lives_before_it_is_ready_and_says_how_far_it_is(tmp_path: Path, embedded_sample: Path) -> None:
+    shutil.copytree(embedded_sample, tmp_path, dirs_exist_ok=True)
     server = Server(tmp_path, command=True, SAMPLE="true")
     server.launch()
     base = server.wait_for(r"Uvicorn running on (\S+)")

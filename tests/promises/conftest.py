@@ -8,19 +8,21 @@ from pathlib import Path
 import pytest
 
 from service import sample
-from tests.promises.swap import CLIENTS, Client, Swapped
+from tests.promises.swap import CLIENTS, DOCUMENTS, Client, Swapped
 from tests.support.server import Server
 
 
 @pytest.fixture(scope="session")
 def swapped(tmp_path_factory: pytest.TempPathFactory, real_checkpoints: Path) -> Iterator[Swapped]:
-    server = Server(tmp_path_factory.mktemp("swap"), SAMPLE="true", MODEL="blue")
+    server = Server(tmp_path_factory.mktemp("swap"), MODEL="blue")
     server.checkpoints.mkdir()
     for name in ("blue", "green"):
         (server.checkpoints / name).symlink_to(real_checkpoints / name)
     corpus = sample.load()
-    queries, texts = list(corpus["queries"].values()), list(corpus["corpus"].values())
+    queries, documents = list(corpus["queries"].values()), dict(list(corpus["corpus"].items())[:DOCUMENTS])
+    texts = list(documents.values())
     with server:
+        server.put_documents(documents)
         stop = threading.Event()
         clients = [Client(str(server.client.base_url), n, stop, queries, texts) for n in range(CLIENTS)]
         threads = [threading.Thread(target=client.run) for client in clients]

@@ -11,6 +11,8 @@ import httpx
 from tests.support.server import Server
 
 CLIENTS = 8
+# Enough for many answers of either generation while they are embedded.
+DOCUMENTS = 200
 
 
 @dataclass(eq=False)
