@@ -12,8 +12,8 @@ INSTALLED := .venv/installed
 serve: $(INSTALLED)  ## start the service with the sample corpus on http://127.0.0.1:8080
 	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m service
 
-# Two processes at a time. Tests that share a service stay in one of them, and the longest files begin first.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+# Two processes at a time. Each file stays in one of them, and the longest files begin first.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 unit: $(INSTALLED)  ## the tests that need no model, no process and no socket, in seconds
 	$(BIN)/python -m pytest -n 2 tests/unit

@@ -7,8 +7,10 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from service.process import environment
 from tests.support.once import once_a_run
@@ -19,14 +21,13 @@ from tests.support.server import Server
 environment.prepare(os.environ)
 
 TESTS = Path(__file__).parent
+ONE_RELOAD = ("promises/test_1_no_mixing.py", "promises/test_2_no_loss.py", "promises/test_3_no_downtime.py")
 # The longest first: a long file that begins last is waited for by everybody.
 LONG_FIRST = (
     "docs/test_tutorial.py",
     "clients/test_clients.py",
     "docs/test_readme.py",
-    "promises/test_1_no_mixing.py",
-    "promises/test_2_no_loss.py",
-    "promises/test_3_no_downtime.py",
+    *ONE_RELOAD,
     "models/trainer/test_commands.py",
     "promises/test_6_bad_native_code.py",
     "process/test_leaks.py",
@@ -102,12 +103,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--model-examples", type=int, default=5, help="runs of the model test, of 25 steps each")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin the long files first, and keep together the tests of a file and those of one reload under load."""
+    """Begin the long files first."""
     order = {str(TESTS / name): place for place, name in enumerate(LONG_FIRST)}
     items.sort(key=lambda item: order.get(str(item.path), len(order)))
-    for item in items:
-        shares_a_reload = "swapped" in getattr(item, "fixturenames", ())
-        group = "swapped" if shares_a_reload else str(item.path.relative_to(TESTS))
-        item.add_marker(pytest.mark.xdist_group(group))
+
+
+class ByFile(LoadFileScheduling):
+    """Each file is run by one process, and so are the files together that share one reload under load."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return "one reload" if file.removeprefix("tests/") in ONE_RELOAD else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
