@@ -7,13 +7,25 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: serve test lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-sources bench-sample bench-train bench-losses bench-proof report clean
+.PHONY: serve unit check test test-clients lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-sources bench-sample bench-train bench-losses bench-proof report clean
 
 serve: $(INSTALLED)  ## start the service with the sample corpus on http://127.0.0.1:8080
 	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m service
 
-test: $(INSTALLED)  ## run the tests, two files at a time
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+# Two processes at a time. Each file stays in one of them, and the longest files begin first.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+unit: $(INSTALLED)  ## the tests that need no model, no process and no socket, in seconds
+	$(BIN)/python -m pytest -n 2 tests/unit
+
+check: lint unit  ## what to run before a commit: lint, unit tests, the contracts of the seams, the shape of the code
+	$(PYTEST) tests/contract tests/architecture
+
+test: unit  ## all tests
+	$(PYTEST) tests --ignore tests/unit
+
+test-clients: $(INSTALLED)  ## the packages that people have already, in an environment of their own
+	$(BIN)/python -m pytest tests/clients
 
 lint: $(INSTALLED)  ## format check, lint, which way imports run, and types
 	$(BIN)/ruff format --check .
@@ -38,10 +50,10 @@ audit: $(INSTALLED)  ## ask PyPI for known vulnerabilities of everything in cons
 	.venv-audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt
 
 model: $(INSTALLED)  ## hundreds of random orders of events against a dictionary
-	$(BIN)/python -m pytest tests/test_model.py --model-examples 300
+	$(BIN)/python -m pytest tests/models/test_state_machine.py --model-examples 300
 
 leaks: $(INSTALLED)  ## 200 reloads, and what they leave behind
-	LEAKS=long $(BIN)/python -m pytest -s tests/test_leaks.py
+	LEAKS=long $(BIN)/python -m pytest -s tests/process/test_leaks.py
 
 tune: $(INSTALLED)  ## beside `make serve`: tune on the sample corpus, judge, package, reload, show before and after
 	$(BIN)/python -m benchmarks.tune

@@ -15,8 +15,8 @@ from typing import Any
 from sentence_transformers import SentenceTransformer
 
 from benchmarks import lanes, machine, texts
-from tests import zoo
-from tests.zoo import Size, Specimen
+from tests.support import zoo
+from tests.support.zoo import Size, Specimen
 
 RESULTS = Path(__file__).parent / "results" / "models.json"
 _SIZE = Size(width=384, layers=6)

@@ -1,17 +1,51 @@
-"""Fixtures: one server for all tests that leave it as it was, and folders of checkpoints made once."""
+"""Services and checkpoints that tests share, made when a test first asks for them, and the order of a run.
 
+No test of `tests/unit` asks for them: what loads a model is imported within the fixture.
+"""
+
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
-from tests import checkpoints
-from tests.server import Server
+from service.process import environment
+from tests.support.once import once_a_run
+from tests.support.server import Server
+
+# Before a test loads torch, as the service does. Threads that spin while the ones that they wait for cannot run made
+# two processes of tests on two processors 3 times slower at encoding, and 25 times at training a small model.
+environment.prepare(os.environ)
+
+TESTS = Path(__file__).parent
+ONE_RELOAD = ("promises/test_1_no_mixing.py", "promises/test_2_no_loss.py", "promises/test_3_no_downtime.py")
+# The longest first: a long file that begins last is waited for by everybody.
+LONG_FIRST = (
+    "docs/test_tutorial.py",
+    "clients/test_clients.py",
+    "docs/test_readme.py",
+    *ONE_RELOAD,
+    "models/trainer/test_commands.py",
+    "promises/test_6_bad_native_code.py",
+    "process/test_leaks.py",
+    "models/test_int8.py",
+    "fuzz/test_fuzz.py",
+    "torture/test_torture.py",
+    "models/test_zoo.py",
+    "models/test_state_machine.py",
+    "models/trainer/test_training.py",
+    "models/trainer/test_tuning.py",
+)
 
 
 @pytest.fixture(scope="session")
 def real_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two checkpoints with the real model's size and quality, `blue` and `green`."""
+    from tests.support import checkpoints  # noqa: PLC0415
+
     folder = tmp_path_factory.mktemp("real")
     for seed, name in enumerate(("blue", "green")):
         checkpoints.real(folder / name, seed)
@@ -21,6 +55,8 @@ def real_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Small random checkpoints, `one` and `two`, of different dimensions."""
+    from tests.support import checkpoints  # noqa: PLC0415
+
     folder = tmp_path_factory.mktemp("tiny")
     checkpoints.tiny(folder / "one", seed=1)
     checkpoints.tiny(folder / "two", seed=2, dimensions=64)
@@ -28,22 +64,59 @@ def tiny_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def embedded_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folders of a service that has embedded the sample corpus. A copy of them starts in a moment."""
+
+    def embed(folder: Path) -> None:
+        with Server(folder, SAMPLE="true"):
+            pass
+
+    return once_a_run(tmp_path_factory, "sample", embed)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, embedded_sample: Path) -> Iterator[Server]:
     """A running service with the real model and the sample corpus, for tests that change nothing there."""
-    with Server(tmp_path_factory.mktemp("shared"), SAMPLE="true") as running:
+    folder = shutil.copytree(embedded_sample, tmp_path_factory.mktemp("shared") / "sample")
+    with Server(folder, SAMPLE="true") as running:
         yield running
 
 
 @pytest.fixture
-def tiny_server(tmp_path: Path, tiny_checkpoints: Path) -> Iterator[Server]:
-    """A running service of one test's own, with the checkpoint `one`; `two` is there to be reloaded."""
+def stopped_server(tmp_path: Path, tiny_checkpoints: Path) -> Server:
+    """A service of one test's own, with the checkpoint `one`; `two` is there to be reloaded. The test starts it."""
     server = Server(tmp_path, MODEL="one")
     server.checkpoints.mkdir()
     for name in ("one", "two"):
         (server.checkpoints / name).symlink_to(tiny_checkpoints / name)
-    with server:
-        yield server
+    return server
+
+
+@pytest.fixture
+def tiny_server(stopped_server: Server) -> Iterator[Server]:
+    """The same, running."""
+    with stopped_server as running:
+        yield running
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--model-examples", type=int, default=5, help="runs of the model test, of 25 steps each")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin the long files first."""
+    order = {str(TESTS / name): place for place, name in enumerate(LONG_FIRST)}
+    items.sort(key=lambda item: order.get(str(item.path), len(order)))
+
+
+class ByFile(LoadFileScheduling):
+    """Each file is run by one process, and so are the files together that share one reload under load."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return "one reload" if file.removeprefix("tests/") in ONE_RELOAD else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None

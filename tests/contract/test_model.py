@@ -12,7 +12,7 @@ from service.checkpoints import checkpoint
 from service.models.base import SHARES, DenseModel, Share, Side
 from service.models.dense import DenseEncoder
 from service.models.scheduling.scheduler import Scheduler
-from tests import checkpoints
+from tests.support import checkpoints
 from tests.support.hashed import HashedModel
 
 TEXTS = st.lists(st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=1), min_size=1, max_size=6)

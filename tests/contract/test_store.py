@@ -31,8 +31,8 @@ from service.corpus.memory.store import MemoryStore
 from service.corpus.refusals import require_collection
 from service.corpus.sqlite.store import SqliteStore
 from service.errors import InvalidRequest, NotFound, TooLarge
-from tests.test_filters import FILTERS, METADATA, passes
-from tests.test_words import FOUND, NOT_FOUND
+from tests.unit.corpus.test_filters import FILTERS, METADATA, passes
+from tests.unit.corpus.test_words import FOUND, NOT_FOUND
 
 MOST = 6
 STORES: dict[str, Callable[[Path], CorpusStore]] = {

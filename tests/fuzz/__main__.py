@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fuzz.run import fuzz
-from tests.server import Server
+from tests.support.server import Server
 
 
 def main() -> int:

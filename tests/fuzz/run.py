@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.server import Server
+from tests.support.server import Server
 
 _HERE = Path(__file__).parent
 

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from service.checkpoints import checkpoint
-from tests import checkpoints
-from tests.nursery import Hangs
+from tests.support import checkpoints
+from tests.support.nursery import Hangs
 from tests.torture.checker import check
 from tests.torture.history import History
 from tests.torture.oracle import Oracle

@@ -10,7 +10,7 @@ FaultKind = Literal[
     "none", "kill", "kill-at", "terminate", "pause", "disk-full", "failing-writes", "failing-syncs", "short-writes",
     "failing-reads", "clock", "memory", "flip", "unlink", "truncate-wal",
 ]  # fmt: skip
-# A trial dies in a process of its own, which tests/test_trial.py sees to.
+# A trial dies in a process of its own, which tests/promises/test_6_bad_native_code.py sees to.
 STEPS: tuple[Step, ...] = tuple(step for step in get_args(Step) if not step.startswith("trial."))
 CHECKPOINTS = ("one", "two", "three")
 WRITERS = 3

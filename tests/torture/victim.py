@@ -9,7 +9,7 @@ from service.index.faiss import index, partition, sealed
 from service.observability.steps import Reached, Step
 from service.process.server import serve
 from service.settings import Settings
-from tests.nursery import Command, fork_on_command
+from tests.support.nursery import Command, fork_on_command
 
 # The last line of the log of one that was killed at its step.
 KILLED = "torture: killed at"

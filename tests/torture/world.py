@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.nursery import Hangs, Nursery
+from tests.support.nursery import Hangs, Nursery
 from tests.torture import actors, victim
 from tests.torture.actors import Actors, Caller, Gone
 from tests.torture.history import Event, History

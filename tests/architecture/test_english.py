@@ -1,0 +1,116 @@
+"""Subject first, verb second: how docstrings do not begin, and words that say nothing of what they hold."""
+
+import ast
+from collections import Counter
+
+from tests.architecture.source import files, require
+
+OPENINGS = ("Of ", "Those ", "What ", "That ", "The same", "Meanwhile")
+EMPTY_WORDS = {"found", "own", "given"}
+FEW = 20
+# Files with docstrings that begin so today. Whoever mends one takes it off the list; nobody adds one.
+INVERTED = {
+    "service/access/keyring.py",
+    "service/api/contract.py",
+    "service/api/failures.py",
+    "service/api/forms.py",
+    "service/api/middleware/__init__.py",
+    "service/api/middleware/metrics.py",
+    "service/api/middleware/shortcut.py",
+    "service/api/mistakes.py",
+    "service/api/routes/checkpoints.py",
+    "service/api/routes/collections.py",
+    "service/api/routes/documents.py",
+    "service/api/routes/embed.py",
+    "service/api/routes/judgements.py",
+    "service/api/routes/openai.py",
+    "service/api/routes/search.py",
+    "service/checkpoints/checkpoint.py",
+    "service/checkpoints/signature.py",
+    "service/core.py",
+    "service/corpus/filters.py",
+    "service/corpus/sqlite/disk_errors.py",
+    "service/corpus/sqlite/documents.py",
+    "service/corpus/sqlite/judgements.py",
+    "service/corpus/sqlite/keywords.py",
+    "service/corpus/sqlite/records.py",
+    "service/corpus/words.py",
+    "service/errors.py",
+    "service/generations/activation.py",
+    "service/generations/changes.py",
+    "service/generations/generation.py",
+    "service/generations/webhook.py",
+    "service/index/faiss/duplicates.py",
+    "service/index/faiss/graph_cache.py",
+    "service/index/faiss/index.py",
+    "service/index/faiss/partition.py",
+    "service/index/faiss/sealed.py",
+    "service/index/faiss/selection.py",
+    "service/index/faiss/vector_store.py",
+    "service/machine/__init__.py",
+    "service/machine/children.py",
+    "service/machine/kept.py",
+    "service/models/encoder.py",
+    "service/models/engines/base.py",
+    "service/models/engines/cuda_graphs.py",
+    "service/models/scheduling/device.py",
+    "service/models/scheduling/scheduler.py",
+    "service/models/verdict.py",
+    "service/observability/__init__.py",
+    "service/observability/steps.py",
+    "service/observability/telemetry.py",
+    "service/observability/tracing.py",
+    "service/process/environment.py",
+    "service/reload/judging.py",
+    "service/reload/reload.py",
+    "service/reload/shadow.py",
+    "service/search/query.py",
+    "service/search/retrieval.py",
+    "service/writing/writing.py",
+    "trainer/base.py",
+    "trainer/batches.py",
+    "trainer/commands.py",
+    "trainer/data/dataset.py",
+    "trainer/data/formats.py",
+    "trainer/data/inspection.py",
+    "trainer/data/problems.py",
+    "trainer/data/review.py",
+    "trainer/data/texts.py",
+    "trainer/delivery.py",
+    "trainer/errors.py",
+    "trainer/evaluation.py",
+    "trainer/gate.py",
+    "trainer/modes.py",
+    "trainer/package.py",
+    "trainer/progress.py",
+    "trainer/ranked.py",
+    "trainer/run.py",
+    "trainer/training.py",
+}
+# Words that are used more often than that in the service today.
+FREQUENT = {
+    "found",
+    "given",
+    "own",
+}
+
+
+def docstrings(tree: ast.AST) -> list[str]:
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    nodes = [node for node in ast.walk(tree) if isinstance(node, documented)]
+    return [text for node in nodes if (text := ast.get_docstring(node))]
+
+
+def test_docstrings_begin_with_their_subject_or_verb() -> None:
+    trees = files("service", "trainer").items()
+    require({path for path, tree in trees if any(t.startswith(OPENINGS) for t in docstrings(tree))}, INVERTED)
+
+
+def test_variables_are_named_for_what_they_hold() -> None:
+    names = Counter(
+        name
+        for tree in files("service").values()
+        for node in ast.walk(tree)
+        if (name := getattr(node, "id", None) or getattr(node, "arg", None)) in EMPTY_WORDS
+    )
+    require({word for word, uses in names.items() if uses >= FEW}, FREQUENT)

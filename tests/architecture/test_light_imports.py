@@ -1,0 +1,57 @@
+"""Rooms that compute nothing load nothing that computes: each of their modules, imported in a fresh interpreter."""
+
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.architecture.source import ROOT, files, require
+
+ROOMS = {
+    "service/search/",
+    "service/writing/",
+    "service/generations/",
+    "service/reload/",
+    "service/learning/",
+    "service/access/",
+    "service/corpus/base.py",
+    "service/index/base.py",
+}
+HEAVY = {"torch", "faiss", "openvino", "transformers", "fastapi", "sqlite3"}
+# A room and what it loads today. Whoever mends one takes it off the list; nobody adds one.
+EXCEPTIONS: set[str] = {
+    "service/generations/ faiss",
+    "service/generations/ openvino",
+    "service/generations/ sqlite3",
+    "service/generations/ torch",
+    "service/generations/ transformers",
+    "service/reload/ faiss",
+    "service/reload/ openvino",
+    "service/reload/ sqlite3",
+    "service/reload/ torch",
+    "service/reload/ transformers",
+    "service/search/ faiss",
+    "service/search/ sqlite3",
+    "service/search/ torch",
+    "service/search/ transformers",
+    "service/writing/ faiss",
+    "service/writing/ sqlite3",
+    "service/writing/ torch",
+    "service/writing/ transformers",
+}
+PROGRAM = (
+    "import importlib, json, sys; [importlib.import_module(m) for m in sys.argv[1:]]; print(json.dumps([*sys.modules]))"
+)
+
+
+def loaded(room: str) -> set[str]:
+    modules = [path.removesuffix(".py").replace("/", ".") for path in files("service") if path.startswith(room)]
+    program = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *modules], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return {f"{room} {library}" for library in HEAVY & set(json.loads(program.stdout))}
+
+
+def test_rooms_that_compute_nothing_load_nothing_that_computes() -> None:
+    with ThreadPoolExecutor(2) as threads:
+        require(set().union(*threads.map(loaded, ROOMS)), EXCEPTIONS)

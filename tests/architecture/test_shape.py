@@ -1,0 +1,97 @@
+"""Files, functions and folders stay small enough to be read at a glance.
+
+Each set lists what is larger today. Whoever mends one takes it off the list; nobody adds one.
+"""
+
+from itertools import chain
+
+import pytest
+
+from tests.architecture.source import ROOT, Function, files, functions, length, lines, require
+
+LONG_FILES = {
+    "service/api/routes/admin.py",
+    "service/api/routes/documents.py",
+    "service/api/routes/embed.py",
+    "service/api/routes/search.py",
+    "service/checkpoints/catalogue.py",
+    "service/checkpoints/checkpoint.py",
+    "service/corpus/sqlite/documents.py",
+    "service/generations/activation.py",
+    "service/models/encoder.py",
+    "service/models/scheduling/scheduler.py",
+    "service/reload/reload.py",
+    "trainer/commands.py",
+    "trainer/evaluation.py",
+}
+LONG_FUNCTIONS = {
+    "service/api/routes/admin.py: routes",
+    "service/api/routes/checkpoints.py: routes",
+    "service/api/routes/documents.py: routes",
+    "service/api/routes/embed.py: routes",
+    "service/api/routes/health.py: routes",
+    "service/api/routes/judgements.py: routes",
+    "service/api/routes/openai.py: routes",
+    "service/api/routes/rollback.py: routes",
+    "service/api/routes/search.py: routes",
+    "service/api/routes/search.py: search",
+    "service/app.py: build",
+    "service/core.py: __init__",
+    "service/process/server.py: serve",
+    "trainer/evaluation.py: compare",
+    "trainer/run.py: run",
+    "trainer/training.py: train",
+}
+WIDE_FUNCTIONS = {
+    "service/generations/activation.py: __init__",
+    "service/generations/startup.py: __init__",
+    "service/reload/reload.py: __init__",
+    "trainer/card.py: write",
+    "trainer/evaluation.py: compare",
+    "trainer/run.py: run",
+    "trainer/training.py: train",
+}
+
+
+def parameters(function: Function) -> int:
+    """How many a caller passes: without `self`, and without what `*` and `**` gather."""
+    named = function.args
+    listed = [each.arg for each in chain(named.posonlyargs, named.args, named.kwonlyargs)]
+    return len(listed) - (listed[:1] in (["self"], ["cls"]))
+
+
+@pytest.mark.parametrize(("house", "most"), [("service", 300), ("trainer", 350)])
+def test_no_file_is_long(house: str, most: int) -> None:
+    exceptions = {path for path in LONG_FILES if path.startswith(house)}
+    require({path for path in files(house) if lines(path) > most}, exceptions)
+
+
+def test_no_function_is_over_60_lines() -> None:
+    long = {
+        f"{path}: {function.name}"
+        for path, tree in files("service", "trainer").items()
+        for function in functions(tree)
+        if length(function) > 60
+    }
+    require(long, LONG_FUNCTIONS)
+
+
+def test_no_function_takes_over_7_parameters() -> None:
+    wide = {
+        f"{path}: {function.name}"
+        for path, tree in files("service", "trainer").items()
+        for function in functions(tree)
+        if parameters(function) > 7
+    }
+    require(wide, WIDE_FUNCTIONS)
+
+
+def test_at_the_root_of_the_service_are_few_files_and_rooms() -> None:
+    service = ROOT / "service"
+    assert len([path for path in service.glob("*.py") if path.name != "__init__.py"]) <= 7
+    assert len(list(service.glob("*/__init__.py"))) <= 17
+
+
+def test_no_file_lies_deeper_than_two_folders() -> None:
+    # service/api/routes/search.py: two folders within the house.
+    require({path for path in files("service", "trainer") if path.count("/") > 3}, set())

@@ -1,0 +1,138 @@
+"""The packages that people have already: each, unmodified, gets the right vectors when its address is changed."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sentence_transformers import SentenceTransformer
+
+from tests.clients import ask
+from tests.support import checkpoints
+from tests.support.server import Server
+
+_ROOT = Path(__file__).parents[2]
+_HERE = Path(__file__).parent
+_ENVIRONMENT = _ROOT / ".venv-clients"
+
+
+@pytest.fixture(scope="module")
+def python() -> Path:
+    """The interpreter of the clients' own environment, made once."""
+    found, installed = _ENVIRONMENT / "bin" / "python", _ENVIRONMENT / "installed"
+    wanted = (_HERE / "requirements.txt").read_text() + (_HERE / "constraints.txt").read_text()
+    if not installed.exists() or installed.read_text() != wanted:
+        subprocess.run([sys.executable, "-m", "venv", "--clear", _ENVIRONMENT], check=True)
+        needs = ["-c", "constraints.txt", "-r", "requirements.txt"]
+        subprocess.run([found, "-m", "pip", "install", "--quiet", *needs], cwd=_HERE, check=True)
+        installed.write_text(wanted)
+    return found
+
+
+@pytest.fixture(scope="module")
+def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A service with a key, which knows the name that the clients ask for."""
+    aliases = json.dumps({ask.MODEL: "active"})
+    with Server(tmp_path_factory.mktemp("keyed"), API_KEY=ask.KEY, ALIASES=aliases) as server:
+        yield server
+
+
+@pytest.mark.parametrize("client", list(ask.CLIENTS))
+def test_a_client_gets_the_vectors_of_sentence_transformers(keyed: Server, python: Path, client: str) -> None:
+    expected = SentenceTransformer(str(checkpoints.base()), device="cpu").encode(ask.TEXTS)
+    np.testing.assert_allclose(_ask(python, client, keyed), expected, atol=1e-5)
+
+
+def test_errors_are_those_that_the_client_of_openai_knows(keyed: Server, python: Path) -> None:
+    assert _ask(python, "errors", keyed) == [
+        ["NotFoundError", "model_not_found", True],
+        ["NotFoundError", "model_not_found", True],
+        ["BadRequestError", None, True],
+        ["BadRequestError", None, True],
+        ["BadRequestError", None, True],
+        ["AuthenticationError", "invalid_api_key", True],
+    ]
+
+
+def _ask(python: Path, client: str, server: Server) -> Any:
+    address = str(server.client.base_url).rstrip("/")
+    run = subprocess.run([python, _HERE / "ask.py", client, address], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr[-3000:]
+    return json.loads(run.stdout.strip().splitlines()[-1])
+
+
+def test_the_client_of_openai_under_node_gets_them_too(keyed: Server, tmp_path: Path) -> None:
+    if shutil.which("npm") is None and "CI" not in os.environ:
+        pytest.skip("it needs Node.js with npm")
+    for name in ("package.json", "ask.mjs"):
+        shutil.copy(_HERE / name, tmp_path)
+    subprocess.run(
+        ["npm", "install", "--silent", "--no-package-lock", "--no-audit", "--no-fund"], cwd=tmp_path, check=True
+    )
+    address = str(keyed.client.base_url).rstrip("/")
+    command = ["node", "ask.mjs", address, ask.KEY, ask.MODEL, json.dumps(ask.TEXTS)]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr[-3000:]
+    expected = SentenceTransformer(str(checkpoints.base()), device="cpu").encode(ask.TEXTS)
+    np.testing.assert_allclose(json.loads(run.stdout), expected, atol=1e-5)
+
+
+def test_the_vector_store_passes_the_standard_tests_of_langchain(keyed: Server, python: Path, tmp_path: Path) -> None:
+    shutil.copy(_HERE / "langchain_store.py", tmp_path)
+    shutil.copy(_ROOT / "deploy" / "langchain" / "instar.py", tmp_path)
+    own = {"INSTAR_URL": str(keyed.client.base_url), "INSTAR_KEY": ask.KEY}
+    run = subprocess.run(
+        [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto", "langchain_store.py"],
+        cwd=tmp_path,
+        env=os.environ | own,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout[-5000:] + run.stderr[-3000:]
+    assert " skipped" not in run.stdout
+
+
+def test_a_client_that_is_generated_from_the_openapi_document_compiles_and_works(
+    python: Path, tmp_path: Path, tiny_checkpoints: Path
+) -> None:
+    server = Server(tmp_path, MODEL="one", API_KEY=ask.KEY, ADMIN_KEY=ask.KEY)
+    server.checkpoints.mkdir()
+    for name in ("one", "two"):
+        (server.checkpoints / name).symlink_to(tiny_checkpoints / name)
+    package = tmp_path / "generated" / "instar_client"
+    package.parent.mkdir()
+    with server:
+        address = str(server.client.base_url).rstrip("/")
+        options: list[str | Path] = [
+            "--config",
+            _HERE / "openapi-python-client.yaml",
+            "--meta",
+            "none",
+            "--fail-on-warning",
+        ]
+        generating = [python, "-m", "openapi_python_client", "generate", "--url", f"{address}/openapi.json", *options]
+        said = _run([*generating, "--output-path", package])
+        # It says so when it leaves an operation out.
+        assert "WARNING" not in said.upper(), said
+        paths = server.get("/openapi.json")["paths"]
+        generated = {path.stem for path in package.glob("api/*/*.py")} - {"__init__"}
+        assert generated == {operation["operationId"] for item in paths.values() for operation in item.values()}
+        _run([python, "-m", "compileall", "-q", package])
+        # Not strict, and without our own settings: it is not our code.
+        checking: list[str | Path] = ["--config-file=", "--ignore-missing-imports", "--cache-dir", tmp_path / "types"]
+        _run([sys.executable, "-m", "mypy", *checking, package])
+        _run([python, _HERE / "generated.py", address], PYTHONPATH=str(package.parent))
+
+
+def _run(command: list[str | Path], **environment: str) -> str:
+    """What a command that must succeed says."""
+    run = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, (run.stdout + run.stderr)[-3000:]
+    return run.stdout + run.stderr

@@ -1,0 +1,175 @@
+"""The README and docs/api.md are true: their examples run, and the settings are the settings."""
+
+import inspect
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from service.settings import Settings
+from tests.support.server import Server
+from trainer.commands.trainer import Trainer
+from trainer.data.formats import FORMATS
+
+README = Path(__file__).parents[2] / "README.md"
+API = README.parent / "docs" / "api.md"
+ADDRESS = "http://127.0.0.1:8080"
+EXAMPLE = re.compile(r"^```bash\n(.*?)^```\n(?:^```json\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
+CALL = re.compile(
+    r"(?:^```bash\n(.*?)^```\n)?^```python\n(.*?)^```\n(?:^```json\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL
+)
+ROW = re.compile(r"^\| `INSTAR_(\w+)` \| (?:`(.*?)`)? \| (.*) \|$", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory, embedded_sample: Path) -> Iterator[Server]:
+    folder = shutil.copytree(embedded_sample, tmp_path_factory.mktemp("readme") / "sample")
+    with Server(folder, SAMPLE="true") as running:
+        yield running
+
+
+def test_every_example_answers_as_it_says(demo: Server) -> None:
+    job = ""
+    examples = EXAMPLE.findall(README.read_text(encoding="utf-8"))
+    assert len(examples) >= 12
+    for example, answer in examples:
+        command = example.replace(ADDRESS, str(demo.client.base_url)).replace("JOB", job)
+        run = subprocess.run(
+            ["bash", "-c", command.replace("curl ", "curl -sS --fail-with-body ")],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert run.returncode == 0, (command, run.stdout, run.stderr)
+        if answer:
+            found = json.loads(run.stdout)
+            assert shape(found) == shape(json.loads(answer)), command
+            if "/search" in command:
+                assert hits(found) == hits(json.loads(answer)), command
+            if "/admin/reload" in command:
+                job = found["id"]
+        if command.rstrip().endswith("/events"):
+            assert '"state":"done"' in run.stdout
+            assert demo.get("/info")["dimensions"] == 256
+
+
+def test_every_call_answers_to_curl_and_to_httpx_as_it_says(demo: Server) -> None:
+    text = API.read_text(encoding="utf-8")
+    calls = CALL.findall(text)
+    assert text.count("```bash\n") == len(calls) - 1 > 12
+    names: dict[str, Any] = {}
+    job = ""
+    for curl, python, said in calls:
+        answers = []
+        if curl:
+            command = curl.replace(ADDRESS, str(demo.client.base_url)).replace("JOB", job).replace("curl ", "curl -sS ")
+            run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+            assert run.returncode == 0, (command, run.stderr)
+            # Of events the last.
+            answers.append(json.loads(run.stdout.strip().splitlines()[-1].removeprefix("data: ")))
+            if "/admin/reload" in curl:
+                job = answers[0]["id"]
+                demo.wait_for_job(job)
+        exec(python.replace(ADDRESS, str(demo.client.base_url)), names)  # noqa: S102 (its readers run it, too)
+        if curl:
+            answers.append(names["answer"])
+        if said:
+            for found in answers:
+                agree(found, json.loads(said))
+        elif curl:
+            assert [(found["state"], found["model"]) for found in answers] == [("done", "all-MiniLM-L6-v2-256")] * 2
+    names["client"].close()
+
+
+def agree(found: dict[str, Any], said: dict[str, Any]) -> None:
+    """Fails unless an answer is what is said of it, but for what differs from run to run."""
+    if "stage" in said:
+        # How far a job is depends on when it is asked.
+        assert found.keys() == said.keys()
+        assert (found["model"], found["force"]) == (said["model"], said["force"])
+        assert said["state"] == "queued" or found["state"] == "done"
+        return
+    assert shape(found) == shape(said)
+    if "results" in said:
+        for (identity, score), (said_identity, said_score) in zip(hits(found), hits(said), strict=True):
+            assert identity == said_identity
+            # BM25 knows documents that were deleted until they are purged.
+            assert score == pytest.approx(said_score, rel=0.02)
+
+
+def hits(found: dict[str, Any]) -> list[tuple[str, float]]:
+    results = found["results"]
+    flat = [hit for each in results for hit in (each if isinstance(each, list) else [each])]
+    return [(hit["id"], round(hit["score"], 2)) for hit in flat]
+
+
+def shape(value: Any) -> Any:
+    """The names and kinds in an answer, without what differs from run to run."""
+    if isinstance(value, dict):
+        return {name: shape(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [shape(value[0])] if value else []
+    if isinstance(value, str):
+        return "string"
+    if isinstance(value, bool) or value is None:
+        return value
+    return "number"
+
+
+def test_every_setting_is_listed_with_its_default_and_meaning() -> None:
+    listed = {
+        name.lower(): (default, meaning) for name, default, meaning in ROW.findall(README.read_text(encoding="utf-8"))
+    }
+    known = {}
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        shown = "" if default is None else str(default).lower() if isinstance(default, bool) else str(default)
+        known[name] = (shown, field.description)
+    assert listed == known
+
+
+def test_the_settings_that_the_contract_fixes_keep_their_names_and_defaults() -> None:
+    fixed = {
+        "host": "127.0.0.1",
+        "port": 8080,
+        "data_dir": Path("data"),
+        "checkpoints_dir": Path("checkpoints"),
+        "api_key": None,
+        "admin_key": None,
+    }
+    for name, default in fixed.items():
+        assert Settings.model_fields[name].default == default
+    assert {"model", "retain"} <= set(Settings.model_fields)
+    assert Settings.model_config["env_prefix"] == "INSTAR_"
+
+
+def test_the_three_lines_that_the_start_prints_work(tmp_path: Path, embedded_sample: Path) -> None:
+    shutil.copytree(embedded_sample, tmp_path, dirs_exist_ok=True)
+    with Server(tmp_path, command=True, SAMPLE="true", LOG_FORMAT="text") as server:
+        lines = [line.strip() for line in server.output if line.strip().startswith("curl ")]
+        assert len(lines) == 3
+        assert sum("/admin/reload" in line for line in lines) == 1
+        for line in lines:
+            run = subprocess.run(
+                ["bash", "-c", line.replace("curl ", "curl -sS --fail-with-body ")],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert run.returncode == 0, (line, run.stdout, run.stderr)
+        assert server.wait_for_job(json.loads(run.stdout)["id"])["state"] == "done"
+        assert server.get("/info")["dimensions"] == 256
+
+
+def test_every_format_and_command_of_the_trainer_is_listed_as_it_says_itself() -> None:
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \| (.*) \|$", README.read_text(encoding="utf-8"), re.MULTILINE))
+    says = {name: found.says for name, found in FORMATS.items()}
+    for name, field in Trainer.model_fields.items():
+        command = get_args(field.annotation)[0]
+        says[field.alias or name] = inspect.getdoc(command) or ""
+    assert rows == says

@@ -1,0 +1,66 @@
+"""Every command of docs/tutorial.md, in its order, comes to what the tutorial says.
+
+Two things are not as its reader has them: the service listens on another port, and the training is the shortest that
+there is, a query adapter in one epoch, which the gate lets pass as it is.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.models.trainer.test_commands import LENIENT
+from tests.support.server import Server
+
+ROOT = Path(__file__).parents[2]
+TUTORIAL = ROOT / "docs" / "tutorial.md"
+BLOCK = re.compile(r"^```bash\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def test_every_command_of_the_tutorial(tmp_path: Path, embedded_sample: Path) -> None:
+    start, *commands = BLOCK.findall(TUTORIAL.read_text(encoding="utf-8"))
+    assert start == "make serve\n"
+    assert len(commands) == 9
+    (tmp_path / "service").symlink_to(ROOT / "service")
+    shutil.copytree(embedded_sample, tmp_path, dirs_exist_ok=True)
+    with Server(tmp_path, SAMPLE="true") as server:
+        answers = run(server, commands)
+    asked, inspected, sent, trained, queued, in_shadow, activated, again, back = answers
+    assert asked["results"][0]["id"] == "c74"
+    assert re.search(r"good judgements +504", inspected)
+    assert "judges reloads by 101 questions (202 judgements: 202 added, 0 changed, 0 removed in default)" in sent
+    assert "PROMOTE" in trained
+    assert (tmp_path / "runs" / "brindle" / "report.html").exists()
+    assert (queued["state"], queued["shadow"]) == ("queued", 1)
+    assert in_shadow["stage"] == "shadow"
+    assert in_shadow["judged"]["queries"] == 101
+    assert in_shadow["shadowed"]["searches"] == 1
+    assert (activated["state"], activated["generation"]) == ("done", 2)
+    assert again["model"] == activated["checkpoint"]
+    assert again["model"].startswith("brindle@")
+    assert back["generation"] == 1
+
+
+def run(server: Server, commands: list[str]) -> list[Any]:
+    """What each command says: JSON where it is that."""
+    answers: list[Any] = []
+    job = ""
+    for command in commands:
+        here = command.replace("http://127.0.0.1:8080", str(server.client.base_url)).replace("JOB", job)
+        here = here.replace(".venv/bin/python", sys.executable).rstrip()
+        if "trainer run" in here:
+            here += f" --mode query-adapter --epochs 1 {LENIENT}"
+        said = subprocess.run(["bash", "-c", here], cwd=server.folder, capture_output=True, text=True, check=False)
+        assert said.returncode == 0, (here, said.stdout, said.stderr)
+        answers.append(json.loads(said.stdout) if here.startswith("curl") else said.stdout)
+        if "/admin/reload" in here:
+            job = answers[-1]["id"]
+            server.wait_for_stage(job, "shadow")
+            # "Search as above."
+            server.search("forecast of this month's usage fees")
+            time.sleep(1)
+    return answers

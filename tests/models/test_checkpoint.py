@@ -1,0 +1,192 @@
+"""The checkpoint format: what its id and its document fingerprint depend on, and where checkpoints come from."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Dense, Router
+
+from service.checkpoints import checkpoint
+from service.checkpoints.catalogue import BASE, Catalogue
+from service.errors import CheckpointRefused, NotFound
+from service.models.dense import DenseEncoder
+from tests.support import checkpoints
+
+
+@pytest.fixture
+def folder(tmp_path: Path, tiny_checkpoints: Path) -> Path:
+    return shutil.copytree(tiny_checkpoints / "one", tmp_path / "model")
+
+
+def edit(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def weights(folder: Path) -> None:
+    content = bytearray((folder / "model.safetensors").read_bytes())
+    content[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(content)
+
+
+def tokenizer(folder: Path) -> None:
+    content = (folder / "tokenizer.json").read_text()
+    (folder / "tokenizer.json").write_text(
+        content.replace('"lowercase":true', '"lowercase":false').replace('"lowercase": true', '"lowercase": false')
+    )
+
+
+def pooling(folder: Path) -> None:
+    edit(folder / "1_Pooling" / "config.json", pooling_mode="cls")
+
+
+def document_prompt(folder: Path) -> None:
+    edit(folder / "config_sentence_transformers.json", prompts={"query": "", "document": "passage: "})
+
+
+def dimensions(folder: Path) -> None:
+    edit(folder / "config_sentence_transformers.json", truncate_dim=16)
+
+
+def max_length(folder: Path) -> None:
+    edit(folder / "sentence_bert_config.json", max_seq_length=32)
+
+
+def normalisation(folder: Path) -> None:
+    modules = json.loads((folder / "modules.json").read_text())
+    modules.append({"idx": 2, "name": "2", "path": "2_Normalize", "type": "sentence_transformers.models.Normalize"})
+    (folder / "modules.json").write_text(json.dumps(modules))
+
+
+def query_prompt(folder: Path) -> None:
+    edit(folder / "config_sentence_transformers.json", prompts={"query": "question: ", "document": ""})
+
+
+def library_version(folder: Path) -> None:
+    edit(folder / "config.json", transformers_version="99.0")
+
+
+def readme(folder: Path) -> None:
+    (folder / "README.md").write_text("# Changed")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [weights, tokenizer, pooling, document_prompt, dimensions, max_length, normalisation],
+    ids=lambda f: f.__name__,
+)
+def test_what_decides_a_documents_vector_changes_the_fingerprint(folder: Path, change: Callable[[Path], None]) -> None:
+    before = checkpoint.read(folder, "m")
+    change(folder)
+    after = checkpoint.read(folder, "m")
+    assert after.fingerprint != before.fingerprint
+    assert after.id != before.id
+
+
+@pytest.mark.parametrize("change", [query_prompt, library_version, readme], ids=lambda f: f.__name__)
+def test_what_does_not_leaves_it(folder: Path, change: Callable[[Path], None]) -> None:
+    before = checkpoint.read(folder, "m")
+    change(folder)
+    after = checkpoint.read(folder, "m")
+    assert after.fingerprint == before.fingerprint
+    assert after.id != before.id
+
+
+def test_an_id_is_the_name_and_the_hash_of_the_contents(folder: Path, tmp_path: Path) -> None:
+    one, other = checkpoint.read(folder, "one"), checkpoint.read(folder, "other")
+    assert one.id == f"one@{one.digest[:12]}"
+    assert one.digest == other.digest
+    copied = tmp_path / "copied"
+    checkpoint.copy(folder, copied)
+    assert checkpoint.read(copied, "one").id == one.id
+
+
+def test_what_a_training_run_leaves_beside_is_not_part_of_it(folder: Path) -> None:
+    before = checkpoint.read(folder, "m")
+    (folder / "training_args.bin").write_bytes(b"a pickle")
+    (folder / "checkpoint-500").mkdir()
+    (folder / "checkpoint-500" / "optimizer.pt").write_bytes(b"another")
+    (folder / "checkpoint-500" / "trainer_state.json").write_text("{}")
+    assert checkpoint.read(folder, "m") == before
+
+
+def test_a_query_adapter_keeps_the_fingerprint_of_its_base(tmp_path: Path) -> None:
+    shared: list[Any] = list(checkpoints.tiny_model(tmp_path / "parts"))
+    base = checkpoints.save(SentenceTransformer(modules=shared, device="cpu"), tmp_path / "checkpoints" / "base")
+    router = Router.for_query_document(query_modules=[*shared, Dense(32, 32)], document_modules=shared)
+    adapted = checkpoints.save(
+        SentenceTransformer(modules=[router], device="cpu"), tmp_path / "checkpoints" / "adapted"
+    )
+    assert checkpoint.read(adapted, "a").fingerprint == checkpoint.read(base, "b").fingerprint
+    kept = DenseEncoder(make_catalogue(tmp_path).install("adapted"))
+    expected = SentenceTransformer(str(adapted), device="cpu").encode_query("a question", normalize_embeddings=True)
+    found = kept.finish(kept.forward(kept.prepare(["a question"], "query")))[0]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    weights(adapted / "query_0_Transformer")
+    assert checkpoint.read(adapted, "a").fingerprint != checkpoint.read(base, "b").fingerprint
+
+
+def test_the_base_model_is_refused_unless_its_weights_are_the_official_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue = make_catalogue(tmp_path)
+    assert catalogue.install(BASE).name == BASE
+    forged = tmp_path / "forged"
+    checkpoint.copy(checkpoints.base(), forged)
+    weights(forged)
+    monkeypatch.setattr("service.checkpoints.catalogue.base_folder", lambda: forged)
+    with pytest.raises(CheckpointRefused, match="not the official ones"):
+        make_catalogue(tmp_path / "other").install(BASE)
+
+
+def test_a_kept_copy_does_not_change_with_its_source(tmp_path: Path, folder: Path) -> None:
+    catalogue = make_catalogue(tmp_path)
+    shutil.copytree(folder, tmp_path / "checkpoints" / "mine")
+    kept = catalogue.install("mine")
+    weights(tmp_path / "checkpoints" / "mine")
+    assert catalogue.open(kept.id).digest == kept.digest
+    assert catalogue.install(kept.id).digest == kept.digest
+    assert catalogue.install("mine").id != kept.id
+    weights(kept.folder)
+    with pytest.raises(CheckpointRefused, match="was altered"):
+        catalogue.open(kept.id)
+
+
+def test_a_zip_in_the_folder_is_a_checkpoint(tmp_path: Path, folder: Path) -> None:
+    catalogue = make_catalogue(tmp_path)
+    checkpoints.zipped(folder, tmp_path / "checkpoints" / "packed.zip")
+    assert catalogue.install("packed").fingerprint == checkpoint.read(folder, "x").fingerprint
+
+
+def test_a_model_of_the_hubs_local_cache_is_loaded_without_the_network(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "hub"
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    revision = "0" * 40
+    snapshot = cache / "models--some-org--some-model" / "snapshots" / revision
+    (cache / "models--some-org--some-model" / "refs").mkdir(parents=True)
+    (cache / "models--some-org--some-model" / "refs" / "main").write_text(revision)
+    shutil.copytree(folder, snapshot)
+    catalogue = make_catalogue(tmp_path)
+    installed = catalogue.install("some-org/some-model")
+    assert installed.name == "some-model"
+    assert installed.digest == checkpoint.read(folder, "x").digest
+    with pytest.raises(NotFound, match="INSTAR_ALLOW_HUB"):
+        catalogue.install("some-org/other-model")
+
+
+def test_canaries_are_part_of_the_manifest_and_checked(folder: Path) -> None:
+    checkpoints.with_manifest(folder)
+    manifest = checkpoint.read(folder, "m").manifest
+    assert manifest is not None
+    assert set(manifest.files) == {path for path in checkpoint.read(folder, "m").files if path != checkpoint.MANIFEST}
+    assert np.linalg.norm(manifest.canaries[0].vector) == pytest.approx(1, abs=1e-5)
+
+
+def make_catalogue(folder: Path) -> Catalogue:
+    return Catalogue(folder / "checkpoints", folder / "kept", allow_hub=False, max_size=1 << 30, disk_reserve=0)

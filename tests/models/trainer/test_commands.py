@@ -1,0 +1,238 @@
+"""`python -m trainer` as its users run it: commands, exit codes, what goes to which stream, resuming."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sentence_transformers import SentenceTransformer
+
+from service import sample
+from service.checkpoints import checkpoint
+from tests.support import checkpoints, judged
+from trainer.__main__ import main
+from trainer.data import beir
+
+RUN = "run --data data --format beir --base base --precision fp32 --learning-rate 0.002 --epochs 4 --batch-size 4"
+# Four invented questions prove nothing.
+LENIENT = "--min-queries 2 --min-gain -1 --min-low -2 --min-net-wins -9 --max-recall-loss 1 --max-general-loss 1"
+
+
+class Trainer:
+    """Runs commands in a folder with judgements in `data` and a small model in `base`."""
+
+    def __init__(self, folder: Path, captured: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self._captured = captured
+
+    def __call__(self, command: str, code: int = 0) -> str:
+        """Standard output of the command, or with code 2 its complaint."""
+        self._captured.readouterr()
+        found = main(command.split())
+        output, complaint = self._captured.readouterr()
+        assert found == code, output + complaint
+        return complaint if code == 2 and not output else output
+
+    def facts(self, command: str, code: int = 0) -> Any:
+        """The same of `--json`."""
+        return json.loads(self(f"{command} --json", code))
+
+
+@pytest.fixture
+def trainer(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Trainer:
+    beir.write(judged.dataset(), tmp_path / "data")
+    checkpoints.tiny(tmp_path / "base")
+    monkeypatch.chdir(tmp_path)
+    return Trainer(tmp_path, capsys)
+
+
+def test_a_run_ends_in_a_checkpoint_that_verifies(trainer: Trainer) -> None:
+    facts = trainer.facts(f"{RUN} {LENIENT} --name tuned --zip")
+    assert facts["verdict"]["outcome"] == "PROMOTE"
+    published = checkpoint.read(trainer.folder / "checkpoints" / "tuned", "tuned")
+    assert published.id == facts["checkpoint"]
+    assert trainer.facts("verify checkpoints/tuned")["id"] == trainer.facts("verify checkpoints/tuned.zip")["id"]
+    assert published.manifest is not None
+    lineage: Any = published.manifest.lineage
+    assert lineage["recipe"]["learning_rate"] == 0.002
+    assert lineage["data"]["queries"] == {"train": 16, "dev": 4, "test": 4}
+    assert lineage["metrics"]["scores"]["tuned"].keys() == lineage["metrics"]["scores"]["bm25"].keys()
+    assert lineage["verdict"]["outcome"] == "PROMOTE"
+    assert lineage["base"]["id"].startswith("base@")
+    assert lineage["embeds_documents_anew"] is True
+    assert (trainer.folder / "runs" / "tuned" / "report.html").is_file()
+
+
+def test_nothing_is_replaced_without_a_word(trainer: Trainer) -> None:
+    promoted = trainer.facts(f"{RUN} {LENIENT} --name tuned")["checkpoint"]
+    report = trainer.folder / "runs" / "tuned" / "report.html"
+    before = report.read_bytes()
+    again = trainer(f"{RUN} --name tuned", code=2)
+    assert "there is already a run in runs/tuned: go on with it by --resume" in again
+    assert "--replace" in again
+    elsewhere = trainer(f"{RUN} --name tuned --work other", code=2)
+    assert "there is already a package checkpoints/tuned" in elsewhere
+    assert "there is already a package checkpoints/tuned" in trainer("package base --name tuned --unproven", code=2)
+    assert "no gate has judged it: package it all the same with --unproven" in trainer("package base --name b", code=2)
+    held = trainer(f"{RUN} --name held", code=3)
+    assert "not published" in held
+    refused = trainer("package runs/held/package --name tuned --replace", code=2)
+    assert "is not proven better, the gate said " in refused
+    assert report.read_bytes() == before
+    published = trainer.folder / "checkpoints" / "tuned"
+    assert checkpoint.read(published, "tuned").id == promoted
+    trainer("package runs/held/package --name tuned --replace --unproven")
+    assert checkpoint.read(published, "tuned").id != promoted
+
+
+def test_no_text_of_the_data_is_in_the_package(trainer: Trainer) -> None:
+    trainer(f"{RUN} {LENIENT} --name tuned")
+    data = judged.dataset()
+    for path in (trainer.folder / "checkpoints" / "tuned").rglob("*"):
+        if path.suffix in (".md", ".json") and path.name not in ("tokenizer.json", "vocab.txt"):
+            text = path.read_text()
+            assert not any(query in text for query in data.queries.values()), path
+            assert not any(document.text in text for document in data.corpus.values()), path
+
+
+def test_the_same_run_gives_the_same_checkpoint_and_another_seed_another(trainer: Trainer) -> None:
+    command = f"{RUN} {LENIENT} --name tuned"
+    first = trainer.facts(f"{command} --work a")["checkpoint"]
+    (trainer.folder / "elsewhere").mkdir()
+    (trainer.folder / "base").rename(trainer.folder / "elsewhere" / "base")
+    command = command.replace("--base base", "--base elsewhere/base")
+    assert trainer.facts(f"{command} --work b --replace")["checkpoint"] == first
+    assert trainer.facts(f"{command} --work c --replace --seed 5")["checkpoint"] != first
+
+
+def test_a_model_that_is_not_better_is_not_published(trainer: Trainer) -> None:
+    facts = trainer.facts(f"{RUN} {LENIENT} --name tuned --min-gain 2", code=3)
+    assert facts["verdict"]["outcome"] == "HOLD"
+    assert not (trainer.folder / "checkpoints").exists()
+    assert "not published" in trainer(f"{RUN} --name tuned --replace", code=3)
+    assert trainer.facts("gate runs/tuned/report.json", code=3)["outcome"] == "INSUFFICIENT"
+
+
+def test_a_file_of_settings_says_what_flags_say_and_flags_win(trainer: Trainer) -> None:
+    by_flags = trainer.facts(f"{RUN} {LENIENT} --name tuned")["checkpoint"]
+    words = f"{RUN} {LENIENT} --name tuned".split()[1:]
+    pairs = {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
+    lines = [f"{name} = {value if value.lstrip('-')[0].isdigit() else repr(value)}" for name, value in pairs.items()]
+    (trainer.folder / "tune.toml").write_text("\n".join(lines))
+    assert trainer.facts("run --config tune.toml --work again --replace")["checkpoint"] == by_flags
+    assert (
+        trainer.facts("run --config tune.toml --work more --replace --min-gain 2", code=3)["verdict"]["outcome"]
+        == "HOLD"
+    )
+    (trainer.folder / "tune.toml").write_text("learning_rat = 1")
+    assert "tune.toml has no use for learning_rat: is learning_rate meant?" in trainer("run --config tune.toml", code=2)
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("run --data data --format beir --epoch 1", "there is no --epoch: is --epochs meant?"),
+        ("run --data data --format beir --epoch=1", "there is no --epoch: is --epochs meant?"),
+        ("inspect data --formt beir", "there is no --formt: is --format meant?"),
+        ("inspct data", "there is no command inspct: is inspect meant?"),
+        ("run --data data --format beir --name my!model", "use 1 to 64 letters, digits, '.', '_' and '-'"),
+        ("send data --format beir --url 127.0.0.1:8080", "write http:// in front: http://127.0.0.1:8080"),
+        ("run --data data --format beir --reload 127.0.0.1:8080", "write http:// in front: http://127.0.0.1:8080"),
+        ("run --data data --format beir --learning-rate 5", "--learning-rate"),
+    ],
+)
+def test_mistakes_are_answered_with_what_is_meant(trainer: Trainer, command: str, words: str) -> None:
+    assert words in trainer(command, code=2)
+    assert not (trainer.folder / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "complaint"),
+    [
+        ("run --data nowhere --format beir", "does not exist"),
+        ("run --data data", "--format"),
+        ("run --data data --format good-bad", "must be a file"),
+        ("run --data data --format beir --base nowhere", "there is no model"),
+        ("run --data data --format beir --loss hinge", "--loss"),
+        ("run --config nowhere.toml", "cannot be read"),
+        ("gate data/corpus.jsonl", "is no report"),
+        ("verify base", "package"),
+        ("merge base base --alpha 2 --out x", "--alpha"),
+        ("merge base base --out x", "--data"),
+        ("package base --name ../x", "--name"),
+    ],
+)
+def test_what_cannot_be_used_ends_with_2_and_a_reason(trainer: Trainer, command: str, complaint: str) -> None:
+    assert complaint in trainer(command, code=2)
+    assert complaint in json.loads(trainer(f"{command} --json", code=2))["error"]
+
+
+def test_rubbish_lines_are_reported_one_by_one_and_left_out_when_asked(trainer: Trainer) -> None:
+    pairs = [json.dumps({"query": f"question {n}", "positive": f"answer {n}"}) for n in range(300)]
+    pairs[17], pairs[100], pairs[299] = '{"query": "half', "\0\1", '{"query": "", "positive": "x"}'
+    (trainer.folder / "pairs.jsonl").write_text("\n".join(pairs))
+    complaint = trainer("import pairs.jsonl --format pairs --out imported", code=2)
+    assert all(f"pairs.jsonl:{line}:" in complaint for line in (18, 101, 300))
+    assert "--skip-bad" in complaint
+    facts = trainer.facts("import pairs.jsonl --format pairs --out imported --skip-bad")
+    assert (facts["queries"], len(facts["problems"])) == (297, 3)
+    assert len(beir.read(trainer.folder / "imported").queries) == 297
+
+
+def test_a_run_stopped_by_ctrl_c_is_resumed_to_the_same_checkpoint(trainer: Trainer) -> None:
+    command = f"{RUN} {LENIENT} --name tuned --epochs 60 --patience 60 --json".split()
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "trainer", *command, "--work", "parted"],
+        cwd=trainer.folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not list((trainer.folder / "parted" / "states").glob("checkpoint-*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    output, complaint = process.communicate(timeout=60)
+    assert process.returncode == 130, output + complaint
+    assert "--resume" in json.loads(output)["error"]
+    resumed = trainer.facts(" ".join(command[:-1]) + " --work parted --resume --replace")
+    whole = trainer.facts(" ".join(command[:-1]) + " --work whole --replace")
+    assert resumed["checkpoint"] == whole["checkpoint"]
+
+
+def test_every_step_can_be_taken_by_itself(trainer: Trainer) -> None:
+    judgements = "--format beir --split given"
+    trainer("train data --format beir --base base --precision fp32 --epochs 1 --batch-size 4 --out tuned")
+    trainer(f"merge base tuned --data data {judgements} --out merged")
+    trainer("merge base tuned --alpha 0.5 --out half")
+    facts = trainer.facts(f"evaluate half data {judgements} --baseline base --out report")
+    assert facts["tuned"].startswith("half@")
+    assert trainer("gate report/report.json", code=3).startswith("INSUFFICIENT")
+    assert "reload" in trainer("package half --name packaged --unproven")
+    assert trainer.facts("verify checkpoints/packaged")["id"].startswith("packaged@")
+    assert SentenceTransformer(str(trainer.folder / "checkpoints" / "packaged"), device="cpu")
+
+
+def test_mined_negatives_are_written_to_be_looked_at(trainer: Trainer) -> None:
+    facts = trainer.facts("mine data --format beir --base base --out mined.jsonl --margin 0")
+    rows = [json.loads(line) for line in (trainer.folder / "mined.jsonl").read_text().splitlines()]
+    assert sum(len(row["neg"]) for row in rows) == facts["negatives"] > 0
+
+
+def test_weak_pairs_of_a_corpus_can_be_trained_on_beside_judged_ones(trainer: Trainer) -> None:
+    facts = trainer.facts("generate data/corpus.jsonl --base base --within 0 --out weak")
+    assert facts["weak"] >= 48
+    assert (trainer.folder / "weak" / "qrels" / "weak.tsv").is_file()
+
+
+def test_inspect_says_what_is_there(trainer: Trainer) -> None:
+    facts = trainer.facts(f"inspect {sample.file()} --format good-bad")
+    assert facts["counts"]["queries"] == len(sample.load()["queries"])
+    assert "documents longer than 256 tokens" in trainer(f"inspect {sample.file()} --format good-bad")

@@ -1,0 +1,153 @@
+"""The report: one page that needs nothing else, escapes what users wrote, and leaves nothing out."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+from tests.models.trainer.test_gate import report as passing
+from trainer.prove.estimates import Difference, Estimate
+from trainer.prove.gate import Thresholds, judge
+from trainer.prove.metrics import NDCG, PAIRS
+from trainer.prove.reduction import Reduction
+from trainer.prove.report.files import write
+from trainer.prove.report.model import Example, General, Line, Query, Report
+
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+
+
+def query(number: int, before: float, after: float, text: str = "where is it?") -> Query:
+    return Query(
+        id=f"q{number}",
+        text=text,
+        good_before=number + 1,
+        good_after=1 + 2 * number,
+        bad_before=2,
+        bad_after=None,
+        ndcg_before=before,
+        ndcg_after=after,
+    )
+
+
+def full(text: str = "where is it?") -> Report:
+    difference = Difference(value=0.1, low=0.05, high=0.15, p=0.01, detectable=0.04)
+    estimate = Estimate(value=0.5, low=0.4, high=0.6)
+    lines = [Line(document="d1", text=text, judged="good"), Line(document="d2", text="other", judged="bad")]
+    facts: dict[str, Any] = {
+        "scores": {name: {NDCG: estimate, PAIRS: estimate} for name in ("base", "tuned", "bm25", "hybrid")},
+        "differences": {NDCG: difference, PAIRS: difference},
+        "gains_over_words": {"bm25": difference, "hybrid": difference},
+        "reductions": [Reduction(base_k=10, recall=0.7, tuned_k=6, tokens_saved=321.0)],
+        "queries": [query(0, 0.9, 0.1, text), query(1, 0.5, 0.5), query(2, 0.0, 1.0)],
+        "examples": [Example(query="q0", text=text, before=lines, after=lines[::-1])],
+    }
+    return passing(**facts)
+
+
+def page(report: Report, folder: Path) -> str:
+    write(report, judge(report, Thresholds()), folder)
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
+class Balanced(HTMLParser):
+    """Notes what is open at the end, and every address."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.addresses: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href", "xlink:href")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_and_needs_nothing_else(tmp_path: Path) -> None:
+    html = page(full(), tmp_path)
+    parser = Balanced()
+    parser.feed(html)
+    assert parser.open == []
+    assert parser.addresses == []
+    assert "<script" not in html
+    assert "url(" not in html
+
+
+def test_what_users_wrote_is_text_and_not_markup(tmp_path: Path) -> None:
+    html = page(full("<script>alert('x')</script>"), tmp_path)
+    assert "<script" not in html
+    assert html.count("&lt;script&gt;") >= 4
+
+
+def test_the_verdict_and_every_reason_are_on_it(tmp_path: Path) -> None:
+    report = full()
+    html = page(report, tmp_path)
+    assert ">PROMOTE</h1>" in html
+    for rule in judge(report, Thresholds()).rules:
+        assert rule.reason in html
+    assert "the tuned model needs 6: 321 tokens less for each question" in html
+    assert "can show a difference of 0.040" in html
+
+
+def test_no_savings_are_claimed_of_what_the_test_cannot_show(tmp_path: Path) -> None:
+    report = full()
+    few = report.model_copy(update={"test_queries": 12})
+    assert ">INSUFFICIENT</h1>" in page(few, tmp_path)
+    assert "tokens less" not in page(few, tmp_path)
+    doubtful = Difference(value=0.01, low=-0.02, high=0.04, p=0.4, detectable=0.04)
+    unsure = report.model_copy(update={"differences": {NDCG: doubtful, PAIRS: doubtful}})
+    assert "tokens less" not in page(unsure, tmp_path)
+    assert "the test does not show a gain" in unsure.table()
+    assert "tokens less" in report.table()
+
+
+def test_it_says_what_does_as_well_without_training(tmp_path: Path) -> None:
+    report = full()
+    assert "as well as the tuned model" not in report.table()
+    none = Difference(value=0.01, low=-0.02, high=0.04, p=0.4, detectable=0.04)
+    for name, words in (("bm25", "Words alone (BM25) rank"), ("hybrid", "The base in mode hybrid")):
+        gains = report.gains_over_words | {name: none}
+        as_well = report.model_copy(update={"gains_over_words": gains})
+        assert as_well.table().count("as well as the tuned model") == 1
+        assert words in as_well.table()
+        assert words in page(as_well, tmp_path)
+
+
+def test_every_query_has_its_mark_in_the_plots_and_its_row(tmp_path: Path) -> None:
+    html = page(full(), tmp_path)
+    assert len(re.findall("<circle ", html)) == 3
+    assert [re.findall(f'<rect class="{way}"', html) != [] for way in ("worse", "equal", "better")] == [True] * 3
+    assert len(re.findall('<polyline class="line', html)) == 3
+    assert html.count('<td class="text">') == 3
+    assert html.count('role="img"') == html.count("<desc") == 3
+
+
+def test_good_and_bad_are_said_in_words(tmp_path: Path) -> None:
+    html = page(full(), tmp_path)
+    assert html.count("<b>good</b>") == html.count("<b>bad</b>") == 2
+
+
+def test_the_json_reads_back_and_equal_reports_give_equal_files(tmp_path: Path) -> None:
+    report = full()
+    first, again = page(report, tmp_path / "a"), page(report, tmp_path / "b")
+    assert first == again
+    assert Report.model_validate_json((tmp_path / "a" / "report.json").read_bytes()) == report
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["report.html", "report.json", "verdict.json"]
+
+
+def test_what_is_missing_is_left_out_or_said(tmp_path: Path) -> None:
+    html = page(passing(general=None, package_faithful=None), tmp_path)
+    assert "forgetting is not known" in html
+    assert "general set of" not in html
+    never = Reduction(base_k=10, recall=0.7, tuned_k=None, tokens_saved=None)
+    assert "does not reach that" in page(passing(reductions=[never]), tmp_path)
+    measured = General(queries=50, documents=100, base=0.5, tuned=0.49)
+    assert "general set of 50 queries" in page(passing(general=measured), tmp_path)

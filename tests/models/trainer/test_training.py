@@ -1,0 +1,249 @@
+"""Training: it learns from little, keeps the best weights, repeats, resumes, and stops in good order."""
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from sentence_transformers import SentenceTransformer
+from torch import Tensor, nn
+
+from tests.support import checkpoints, judged
+from trainer.data.dataset import Dataset
+from trainer.errors import DiskFull, Interrupted
+from trainer.prepare import rows
+from trainer.prepare.rows import Rows
+from trainer.recipe import Recipe
+from trainer.train import losses, plan, training
+from trainer.train.ranking_evaluator import RankingEvaluator
+from trainer.train.states import States
+from trainer.train.training import Material
+
+RECIPE = Recipe(epochs=2, batch_size=4, precision="fp32", learning_rate=1e-3, negatives=1, patience=9)
+
+
+def made_rows(data: Dataset, recipe: Recipe = RECIPE) -> Rows:
+    return rows.tuples(data, judged.components(data), {}, negatives=recipe.negatives, seed=recipe.seed)
+
+
+def trained(
+    folder: Path, recipe: Recipe = RECIPE, *, resume: bool = False, data: Dataset | None = None, loss: Any = None
+) -> tuple[SentenceTransformer, dict[str, float]]:
+    data = data or judged.dataset()
+    model = checkpoints.tiny_model(folder.with_name("parts"))
+    function = loss(model) if loss else losses.build("multiple-negatives", model, None, [])
+    scores = training.train(
+        model, function, Material(made_rows(data, recipe), data), recipe, States(folder, resume), quiet=True
+    )
+    return model, scores
+
+
+def same(left: SentenceTransformer, right: SentenceTransformer) -> bool:
+    return all(torch.equal(tensor, right.state_dict()[name]) for name, tensor in left.state_dict().items())
+
+
+def test_it_learns_and_repeats_with_its_seed(tmp_path: Path) -> None:
+    first, scores = trained(tmp_path / "a", RECIPE.model_copy(update={"epochs": 8}))
+    again, _ = trained(tmp_path / "b", RECIPE.model_copy(update={"epochs": 8}))
+    other, _ = trained(tmp_path / "c", RECIPE.model_copy(update={"epochs": 8, "seed": 14}))
+    untrained = RankingEvaluator(judged.dataset(), judged.dataset().good("dev"), "fp32").ndcg(
+        checkpoints.tiny_model(tmp_path / "parts")
+    )
+    assert max(scores.values()) > untrained
+    assert same(first, again)
+    assert not same(first, other)
+
+
+def test_fewer_rows_than_a_batch_still_teach(tmp_path: Path) -> None:
+    data = judged.dataset(6)
+    recipe = RECIPE.model_copy(update={"batch_size": None, "epochs": 1})
+    model, _ = trained(tmp_path / "states", recipe, data=data)
+    assert not same(model, checkpoints.tiny_model(tmp_path / "parts"))
+
+
+class Spoils(nn.Module):
+    """A loss that ruins the model in the second epoch."""
+
+    def __init__(self, model: SentenceTransformer) -> None:
+        super().__init__()
+        self.model = model
+        self.inner = losses.build("multiple-negatives", model, None, [])
+        self.steps = 0
+
+    def forward(self, features: Any, labels: Tensor) -> Tensor:
+        self.steps += 1
+        loss: Tensor = self.inner(features, labels)
+        return loss if self.steps <= 4 else -100 * loss
+
+
+def test_the_best_weights_are_kept_and_not_the_last(tmp_path: Path) -> None:
+    recipe = RECIPE.model_copy(update={"epochs": 3, "learning_rate": 3e-3})
+    model, scores = trained(tmp_path / "states", recipe, loss=Spoils)
+    assert max(scores.values()) > list(scores.values())[-1]
+    assert RankingEvaluator(judged.dataset(), judged.dataset().good("dev"), "fp32").ndcg(model) == max(scores.values())
+
+
+class Interrupts(nn.Module):
+    """A loss that sends the process a signal in its third step."""
+
+    def __init__(self, model: SentenceTransformer, number: int = signal.SIGINT) -> None:
+        super().__init__()
+        self.model = model
+        self.inner = losses.build("multiple-negatives", model, None, [])
+        self.number = number
+        self.steps = 0
+
+    def forward(self, features: Any, labels: Tensor) -> Tensor:
+        self.steps += 1
+        if self.steps == 6:
+            os.kill(os.getpid(), self.number)
+        loss: Tensor = self.inner(features, labels)
+        return loss
+
+
+def test_ctrl_c_leaves_a_run_that_ends_in_the_same_weights(tmp_path: Path) -> None:
+    recipe = RECIPE.model_copy(update={"epochs": 3})
+    whole, scores = trained(tmp_path / "whole", recipe)
+    with pytest.raises(Interrupted, match=r"step 6.*--resume"):
+        trained(tmp_path / "parted", recipe, loss=Interrupts)
+    resumed, rest = trained(tmp_path / "parted", recipe, resume=True)
+    assert same(whole, resumed)
+    assert rest == scores
+
+
+def test_without_resume_a_run_begins_anew(tmp_path: Path) -> None:
+    recipe = RECIPE.model_copy(update={"epochs": 3})
+    whole, _ = trained(tmp_path / "whole", recipe)
+    with pytest.raises(Interrupted):
+        trained(tmp_path / "parted", recipe, loss=Interrupts)
+    again, _ = trained(tmp_path / "parted", recipe)
+    assert same(whole, again)
+
+
+def test_a_full_disk_leaves_the_last_good_state_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = RECIPE.model_copy(update={"epochs": 3})
+    save, calls = torch.save, []
+
+    def fail_later(content: Any, path: Any, *arguments: Any, **named: Any) -> None:
+        if str(path).endswith("optimizer.pt"):
+            calls.append(path)
+            if len(calls) == 2:
+                Path(path).write_bytes(b"half")
+                raise OSError(28, "No space left on device")
+        save(content, path, *arguments, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(torch, "save", fail_later)
+        with pytest.raises(DiskFull, match=r"No space left.*checkpoint-4.*--resume"):
+            trained(tmp_path / "states", recipe)
+    assert [path.name for path in (tmp_path / "states").glob("checkpoint-*")] == ["checkpoint-4"]
+    resumed, _ = trained(tmp_path / "states", recipe, resume=True)
+    whole, _ = trained(tmp_path / "whole", recipe)
+    assert same(whole, resumed)
+
+
+def test_a_killed_run_goes_on_from_the_last_whole_state(tmp_path: Path) -> None:
+    recipe = RECIPE.model_copy(update={"epochs": 3})
+    whole, _ = trained(tmp_path / "whole", recipe)
+    torn = tmp_path / "whole" / "checkpoint-99"
+    torn.mkdir()
+    (torn / training.WEIGHTS).write_bytes(b"half")
+    resumed, _ = trained(tmp_path / "whole", recipe, resume=True)
+    assert same(whole, resumed)
+    assert not torn.exists()
+
+
+def test_prompts_of_the_model_are_trained_with(tmp_path: Path) -> None:
+    seen: list[list[int]] = []
+
+    class Looks(nn.Module):
+        def __init__(self, model: SentenceTransformer) -> None:
+            super().__init__()
+            self.model = model
+            self.inner = losses.build("multiple-negatives", model, None, [])
+
+        def forward(self, features: Any, labels: Tensor) -> Tensor:
+            seen.extend([column["input_ids"][0].tolist() for column in features])
+            loss: Tensor = self.inner(features, labels)
+            return loss
+
+    data = judged.dataset()
+    model = checkpoints.tiny_model(tmp_path / "parts", prompts={"query": "ask: ", "document": "text: "})
+    recipe = RECIPE.model_copy(update={"epochs": 1})
+    training.train(
+        model,
+        Looks(model),
+        Material(made_rows(data), data),
+        recipe,
+        States(tmp_path / "states", resume=False),
+        quiet=True,
+    )
+    anchor, positive, negative = (model.tokenizer.decode(ids) for ids in seen[:3])
+    assert anchor.startswith("[CLS] ask : is there nothing here")
+    assert positive.startswith("[CLS] text : everything about")
+    assert negative.startswith("[CLS] text : nothing here")
+
+
+def test_dev_is_ranked_among_the_whole_corpus() -> None:
+    data = judged.dataset()
+    evaluator = RankingEvaluator(data, data.good("dev"), "fp32")
+    assert sorted(evaluator.corpus_ids) == sorted(data.corpus)
+    assert set(evaluator.queries_ids) == set(data.good("dev"))
+
+
+def plain_rows(count: int, characters: int) -> Rows:
+    return Rows({"anchor": ["x" * 40] * count, "positive": ["x" * characters] * count}, [], list(range(count)))
+
+
+def test_few_rows_get_small_batches_and_many_epochs() -> None:
+    small, large = (plan.decide(Recipe(), plain_rows(count, 200), 256) for count in (100, 20_000))
+    assert (small.epochs, large.epochs) == (10, 3)
+    assert small.batch_size < large.batch_size == 64
+    assert plan.decide(Recipe(), plain_rows(5, 200), 256).batch_size == 5
+
+
+def test_long_rows_get_small_batches_so_that_they_fit_into_memory() -> None:
+    assert plan.decide(Recipe(), plain_rows(20_000, 2000), 512).batch_size == 16
+    assert plan.decide(Recipe(), plain_rows(20_000, 2000), 64).batch_size == 64
+
+
+def test_labelled_batches_are_full(tmp_path: Path) -> None:
+    sizes: list[int] = []
+
+    class Counts(nn.Module):
+        def __init__(self, model: SentenceTransformer) -> None:
+            super().__init__()
+            self.model = model
+            self.inner = losses.build("contrastive", model, None, [])
+
+        def forward(self, features: Any, labels: Tensor) -> Tensor:
+            sizes.append(len(labels))
+            loss: Tensor = self.inner(features, labels)
+            return loss
+
+    data = judged.dataset()
+    model = checkpoints.tiny_model(tmp_path / "parts")
+    made = rows.pairs(data, judged.components(data), {}, negatives=1)
+    recipe = RECIPE.model_copy(update={"epochs": 1, "batch_size": 8})
+    states = States(tmp_path / "states", resume=False)
+    training.train(model, Counts(model), Material(made, data), recipe, states, quiet=True)
+    assert sizes == [8, 8, 8, 8]
+
+
+def test_states_hold_all_weights_by_name(tmp_path: Path) -> None:
+    model, _ = trained(tmp_path / "states")
+    newest = max((tmp_path / "states").glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+    assert load_file(newest / training.WEIGHTS).keys() == model.state_dict().keys()
+    assert json.loads((newest / "trainer_state.json").read_text())["global_step"] == 8
+
+
+def test_a_model_trained_in_bf16_computes_in_fp32_afterwards(tmp_path: Path) -> None:
+    model, _ = trained(tmp_path / "states", RECIPE.model_copy(update={"precision": "bf16"}))
+    fresh = checkpoints.tiny_model(tmp_path / "parts")
+    fresh.load_state_dict(model.state_dict())
+    np.testing.assert_array_equal(model.encode_query(["a parcel"]), fresh.encode_query(["a parcel"]))

@@ -1,0 +1,109 @@
+"""From judgements to tuned weights: every mode and loss, resumed after any end, and never mixed up with another run."""
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import torch
+
+from tests.support import checkpoints, judged
+from trainer import base_model
+from trainer.data.dataset import Dataset
+from trainer.errors import BadData, Interrupted
+from trainer.recipe import LossName, Mode, Recipe
+from trainer.train import training, tuning
+from trainer.train.tuning import Tuned
+
+RECIPE = Recipe(epochs=1, batch_size=8, precision="fp32", learning_rate=1e-3, negatives=2)
+
+
+def tune(folder: Path, recipe: Recipe = RECIPE, *, resume: bool = False, data: Dataset | None = None) -> Tuned:
+    if not (folder / "base").exists():
+        checkpoints.tiny(folder / "base")
+    with base_model.open(str(folder / "base")) as base:
+        return tuning.tune(base, data or judged.dataset(), recipe, folder / "run", resume=resume, quiet=True)
+
+
+def equal(left: Tuned, right: Tuned) -> bool:
+    return all(torch.equal(tensor, right.tuned[name]) for name, tensor in left.tuned.items())
+
+
+@pytest.mark.parametrize("loss", get_args(LossName))
+def test_every_loss_trains_and_says_what_was_decided(tmp_path: Path, loss: LossName) -> None:
+    tuned = tune(tmp_path, RECIPE.model_copy(update={"loss": loss, "matryoshka": [16] if loss == "gist" else []}))
+    assert any(not torch.equal(tuned.base[name], tensor) for name, tensor in tuned.tuned.items())
+    assert tuned.decisions["loss"] in get_args(LossName)
+    assert tuned.decisions["loss"] != "auto"
+    assert tuned.decisions["batch_size"] == 8
+
+
+@pytest.mark.parametrize("mode", get_args(Mode))
+def test_every_mode_gives_weights_under_the_names_of_its_base(tmp_path: Path, mode: Mode) -> None:
+    tuned = tune(tmp_path, RECIPE.model_copy(update={"mode": mode}))
+    assert tuned.base.keys() == tuned.tuned.keys() == tuned.model.state_dict().keys()
+    changed = {name for name, tensor in tuned.tuned.items() if not torch.equal(tuned.base[name], tensor)}
+    assert changed
+    if mode == "query-adapter":
+        assert all("query" in name for name in changed)
+
+
+def test_a_finished_run_is_not_trained_again_when_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = tune(tmp_path)
+    monkeypatch.setattr(training, "train", None)
+    assert equal(tune(tmp_path, resume=True), first)
+
+
+def test_a_stopped_run_resumed_equals_one_that_was_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = RECIPE.model_copy(update={"epochs": 3, "mode": "lora"})
+    whole = tune(tmp_path, recipe)
+    save = training._Trainer._save
+
+    def stop(self: training._Trainer, *arguments: object) -> None:
+        save(self, *arguments)  # type: ignore[arg-type]
+        if self.state.global_step == 4:
+            raise Interrupted("here")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training._Trainer, "_save", stop)
+        with pytest.raises(Interrupted):
+            tune(tmp_path, recipe)
+    assert equal(tune(tmp_path, recipe, resume=True), whole)
+
+
+def test_a_run_of_another_recipe_or_other_data_is_not_resumed(tmp_path: Path) -> None:
+    tune(tmp_path)
+    with pytest.raises(BadData, match="another recipe"):
+        tune(tmp_path, RECIPE.model_copy(update={"seed": 1}), resume=True)
+    with pytest.raises(BadData, match="another data"):
+        tune(tmp_path, data=judged.dataset(18), resume=True)
+
+
+def test_nothing_to_resume_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match="leave out --resume"):
+        tune(tmp_path, resume=True)
+
+
+def test_a_folder_of_somebody_elses_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.txt").write_text("years of work")
+    with pytest.raises(BadData, match="--work"):
+        tune(tmp_path)
+    assert (tmp_path / "run" / "thesis.txt").read_text() == "years of work"
+
+
+def test_prompts_and_length_of_the_recipe_are_the_models(tmp_path: Path) -> None:
+    tuned = tune(tmp_path, RECIPE.model_copy(update={"query_prompt": "ask: ", "max_length": 32}))
+    assert tuned.model.prompts["query"] == "ask: "
+    assert tuned.model.max_seq_length == 32
+
+
+def test_a_query_adapter_refuses_what_would_change_documents(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match="--document-prompt"):
+        tune(tmp_path, RECIPE.model_copy(update={"mode": "query-adapter", "document_prompt": "text: "}))
+
+
+def test_data_without_dev_queries_is_refused(tmp_path: Path) -> None:
+    data = judged.dataset()
+    without = data.with_splits({query: "test" if split == "dev" else split for query, split in data.splits.items()})
+    with pytest.raises(BadData, match="dev"):
+        tune(tmp_path, data=without)

@@ -1,0 +1,165 @@
+"""A backup of a running service is one moment of it, and makes a service that answers the same."""
+
+import io
+import subprocess
+import sys
+import tarfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.server import Server
+
+
+def restore(archive: bytes, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """What `python -m service restore` makes of the archive, from standard input."""
+    done = subprocess.run(
+        [sys.executable, "-m", "service", "restore", "-"],
+        input=archive,
+        env={"INSTAR_DATA_DIR": str(folder), "PATH": ""},
+        capture_output=True,
+        check=False,
+    )
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def rewritten(archive: bytes, change: Callable[[str, bytes], tuple[str, bytes] | None]) -> bytes:
+    """The archive with other names or contents; what is changed to None is left out."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=io.BytesIO(archive)) as source, tarfile.open(fileobj=made, mode="w") as target:
+        for entry in source:
+            content = source.extractfile(entry)
+            changed = change(entry.name, content.read() if content else b"")
+            if changed is not None:
+                entry.name, entry.size = changed[0], len(changed[1])
+                target.addfile(entry, io.BytesIO(changed[1]))
+    return made.getvalue()
+
+
+def test_a_backup_under_writes_restores_to_one_moment_of_the_service(tiny_server: Server, tmp_path: Path) -> None:
+    tiny_server.put_documents({f"old-{number}": f"document {number}" for number in range(50)})
+    tiny_server.post("/documents/delete", {"ids": ["old-7"]})
+    tiny_server.reload("two")
+    stop = threading.Event()
+    began: list[int] = []
+    acknowledged: list[int] = []
+
+    def write() -> None:
+        with httpx.Client(base_url=tiny_server.client.base_url) as client:
+            for number in range(1_000_000):
+                if stop.is_set():
+                    return
+                pair = [{"id": f"{side}-{number}", "text": f"{side} {number}"} for side in ("left", "right")]
+                began.append(number)
+                client.post("/documents", json={"documents": pair}).raise_for_status()
+                acknowledged.append(number)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while len(acknowledged) < 20:
+        stop.wait(0.01)
+    before = list(acknowledged)
+    answer = tiny_server.client.get("/admin/backup")
+    after = list(began)
+    stop.set()
+    writer.join()
+    assert answer.headers["Content-Type"] == "application/x-tar"
+    assert len(acknowledged) > len(before)
+    assert not list(tiny_server.data.glob(".incoming-*"))
+
+    done = restore(answer.content, tmp_path / "restored" / "data")
+    assert done.returncode == 0, done.stderr
+    state = tiny_server.get("/info")
+    with Server(tmp_path / "restored", MODEL="one") as restored:
+        info = restored.get("/info")
+        assert (info["model"], info["generation"], info["retained"]) == (
+            state["model"],
+            state["generation"],
+            state["retained"],
+        )
+        page = restored.get("/documents", params={"limit": 1000})["documents"]
+        ids = {document["id"] for document in page}
+        pairs = {int(identity[5:]) for identity in ids if identity.startswith("left")}
+        assert pairs == {int(identity[6:]) for identity in ids if identity.startswith("right")}
+        # Everything acknowledged before, nothing begun later, and nothing skipped.
+        assert set(before) <= pairs <= set(after)
+        assert pairs == set(range(len(pairs)))
+        assert {f"old-{number}" for number in range(50) if number != 7} <= ids
+        assert "old-7" not in ids
+        for query in ("document 30", "left 3"):
+            own = {result["id"]: result["score"] for result in restored.search(query, k=1000)}
+            assert own.keys() == ids
+            known = {result["id"]: result["score"] for result in tiny_server.search(query, k=1000)}
+            assert own == pytest.approx({identity: known[identity] for identity in own}, abs=1e-5)
+        assert restored.post("/admin/rollback")["model"] == state["retained"][0]
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path) -> bytes:
+    server = Server(tmp_path_factory.mktemp("source"), MODEL="one")
+    server.checkpoints.mkdir()
+    (server.checkpoints / "one").symlink_to(tiny_checkpoints / "one")
+    with server:
+        server.put_documents({"a": "text"})
+        return server.client.get("/admin/backup").content
+
+
+def flipped(name: str, content: bytes) -> tuple[str, bytes]:
+    return name, content[:-1] + bytes([content[-1] ^ 1]) if name == "corpus.db" else content
+
+
+def outside(name: str, content: bytes) -> tuple[str, bytes]:
+    return ("../corpus.db" if name == "corpus.db" else name), content
+
+
+def pickled(name: str, content: bytes) -> tuple[str, bytes]:
+    return name.replace("config.json", "config.pkl"), content
+
+
+def without_list(name: str, content: bytes) -> tuple[str, bytes] | None:
+    return None if name == "backup.json" else (name, content)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (flipped, "was altered (corpus.db)"),
+        (outside, "does not belong into a backup"),
+        (pickled, "does not belong into a backup"),
+        (without_list, "is not whole"),
+    ],
+)
+def test_an_altered_backup_is_refused_and_leaves_nothing(
+    archive: bytes, tmp_path: Path, change: Callable[[str, bytes], Any], words: str
+) -> None:
+    done = restore(rewritten(archive, change), tmp_path / "data")
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert {path.name for path in (tmp_path / "data").iterdir()} == {"lock"}
+
+
+@pytest.mark.parametrize("share", [0, 0.5, 0.99])
+def test_a_backup_that_was_broken_off_is_refused(archive: bytes, tmp_path: Path, share: float) -> None:
+    # The end of a tar is padding, so that the last hundredth holds the list.
+    done = restore(archive[: int(len(archive.rstrip(b"\0")) * share)], tmp_path / "data")
+    assert done.returncode == 1
+    assert "download it again" in done.stderr
+    assert {path.name for path in (tmp_path / "data").iterdir()} == {"lock"}
+
+
+def test_a_folder_with_a_corpus_is_left_as_it_is(archive: bytes, tmp_path: Path) -> None:
+    (tmp_path / "corpus.db").write_text("precious")
+    done = restore(archive, tmp_path)
+    assert done.returncode == 1
+    assert "move it away" in done.stderr
+    assert (tmp_path / "corpus.db").read_text() == "precious"
+
+
+def test_a_running_service_is_not_restored_over(archive: bytes, tiny_server: Server) -> None:
+    done = restore(archive, tiny_server.data)
+    assert done.returncode == 1
+    assert "another Instar uses" in done.stderr

@@ -1,0 +1,82 @@
+"""DocsGPT's feedback is read from a PostgreSQL."""
+
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import mkdtemp
+
+import orjson
+import pytest
+
+from tests.unit.trainer.data.test_docsgpt import CORPUS, DATA, ROWS
+from trainer.data import formats
+from trainer.errors import BadData
+
+POSTGRES = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))), shutil.which("initdb"))
+
+
+# As DocsGPT's first migration makes it, without what is not read here.
+TABLE = """
+CREATE TABLE conversation_messages (
+    id UUID PRIMARY KEY, conversation_id UUID NOT NULL, position INTEGER NOT NULL, prompt TEXT, response TEXT,
+    sources JSONB NOT NULL DEFAULT '[]', feedback JSONB
+)
+"""
+
+
+def test_a_database_that_does_not_answer_is_bad_data_and_its_password_stays_unsaid() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"postgresql://docsgpt:secret@127.0.0.1:{closed.getsockname()[1]}/docsgpt"
+        with pytest.raises(BadData, match="refused") as refused:
+            formats.load(url, "docsgpt", skip_bad=False)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.fixture
+def database() -> Iterator[str]:
+    """The URL of a PostgreSQL of its own, which does not run as root."""
+    assert POSTGRES is not None
+    programs = Path(POSTGRES).parent
+    folder = Path(mkdtemp(prefix="instar-postgres-"))
+    user = "nobody" if folder.owner() == "root" else folder.owner()
+    shutil.chown(folder, user)
+
+    def run(program: str, *arguments: str) -> None:
+        command = [str(programs / program), "-D", str(folder / "data"), *arguments]
+        subprocess.run(command, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL, timeout=60)
+
+    run("initdb", "--no-sync", "--auth=trust", "--username=docsgpt", "--encoding=UTF8", "--locale=C")
+    try:
+        run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", f"-k {folder} -c listen_addresses= -F", "start")
+        try:
+            yield f"postgresql+psycopg://docsgpt@/postgres?host={folder}"
+        finally:
+            run("pg_ctl", "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.mark.skipif(POSTGRES is None, reason="PostgreSQL is not installed")
+def test_the_rows_of_a_real_database_are_those_of_the_file(database: str) -> None:
+    psycopg = pytest.importorskip("psycopg")
+    with pytest.raises(BadData, match="conversation_messages") as refused:
+        formats.load(database, "docsgpt", skip_bad=False)
+    assert "DocsGPT's database" in str(refused.value)
+    with psycopg.connect(database.replace("+psycopg", "")) as connection:
+        connection.execute(TABLE)
+        for row in ROWS:
+            columns = [row["id"], row["conversation_id"], row["position"], row["prompt"], row["response"]]
+            feedback = orjson.loads(row["feedback"]) if isinstance(row["feedback"], str) else row["feedback"]
+            stored = [orjson.dumps(value).decode() for value in (row["sources"], feedback)]
+            connection.execute(
+                "INSERT INTO conversation_messages VALUES (%s, %s, %s, %s, %s, %s, %s)", columns + stored
+            )
+    found = formats.load(database, "docsgpt", skip_bad=False, corpus=CORPUS)
+    expected = formats.load(DATA / "docsgpt.jsonl", "docsgpt", skip_bad=False, corpus=CORPUS)
+    assert found.dataset == expected.dataset
+    assert found.review == expected.review
+    assert [problem.reason for problem in found.problems] == [problem.reason for problem in expected.problems]
+    assert found.problems[0].place == f"conversation_messages:{ROWS[4]['id']}"

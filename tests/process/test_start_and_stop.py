@@ -1,0 +1,58 @@
+"""A start that cannot work says so, a stop waits for nothing, and events show a reload to its end."""
+
+import json
+import time
+from pathlib import Path
+
+import httpx
+
+from tests.support.server import Server
+
+
+def test_event_streams_do_not_delay_the_stop(stopped_server: Server) -> None:
+    stopped_server.start()
+    stopped_server.put_documents({f"d{n}": "some words to embed " * 12 for n in range(2000)})
+    job = stopped_server.post("/admin/reload", {"model": "two"})["id"]
+    with httpx.stream("GET", f"{stopped_server.client.base_url}/admin/jobs/{job}/events", timeout=30) as stream:
+        next(stream.iter_lines())
+        began = time.monotonic()
+        assert stopped_server.stop() == 0
+        assert time.monotonic() - began < 5
+
+
+def test_events_show_the_progress_to_the_end(stopped_server: Server) -> None:
+    stopped_server.settings["BULK_BATCH_TOKENS"] = 64
+    with stopped_server:
+        stopped_server.put_documents({f"d{n}": "some words to embed " * 12 + str(n) for n in range(1500)})
+        job = stopped_server.post("/admin/reload", {"model": "two"})["id"]
+        with stopped_server.client.stream("GET", f"/admin/jobs/{job}/events") as stream:
+            assert stream.headers["Content-Type"].startswith("text/event-stream")
+            lines = [line for line in stream.iter_lines() if line]
+        states = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
+        assert lines[-2] == "event: end"
+        assert states[-1]["state"] == "done"
+        assert [state["done"] for state in states] == sorted(state["done"] for state in states)
+        assert any(state["rate"] and state["eta_s"] is not None for state in states)
+        assert {"embed", "ended"} <= {state["stage"] for state in states}
+
+
+def test_a_second_process_on_the_same_folder_is_refused(stopped_server: Server) -> None:
+    with stopped_server:
+        second = Server(stopped_server.folder, MODEL="one")
+        second.launch()
+        assert second.process.wait(60) == 1
+        second.wait_for("another Instar uses")
+
+
+def test_settings_that_cannot_work_are_said_in_a_sentence(tmp_path: Path) -> None:
+    for settings, code, words in (
+        ({"HOST": "0.0.0.0"}, 2, "set INSTAR_ADMIN_KEY"),
+        ({"ADMIN_KEY": " "}, 2, "INSTAR_ADMIN_KEY is empty"),
+        ({"PORT": "http"}, 2, "INSTAR_PORT"),
+        ({"MODEL": "absent"}, 1, "there is no checkpoint 'absent'"),
+    ):
+        server = Server(tmp_path, command=True, **settings)
+        server.launch()
+        assert server.process.wait(60) == code
+        server.wait_for(words)
+        assert not any("Traceback" in line for line in server.output)

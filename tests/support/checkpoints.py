@@ -1,0 +1,101 @@
+"""Checkpoints to test with: of the real model where what it finds matters, tiny and random where speed does."""
+
+import shutil
+import zipfile
+from pathlib import Path
+
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+from transformers import AutoTokenizer, BertConfig, BertModel
+
+from service.checkpoints import checkpoint
+from service.checkpoints.catalogue import base_folder
+from service.checkpoints.checkpoint import Canary, Manifest
+from service.machine.children import InThisProcess
+from service.models.encoders import Trials
+
+# For tests of what a trial finds; tests/promises/test_6_bad_native_code.py has those of what becomes of a child.
+TRIALS = Trials(InThisProcess(), seconds=600)
+
+
+def base() -> Path:
+    """The folder of the bundled base model."""
+    folder = base_folder()
+    assert folder is not None
+    return folder
+
+
+def real(folder: Path, seed: int) -> Path:
+    """The base model with noise on its weights: as good, but with other vectors."""
+    model = SentenceTransformer(str(base()), device="cpu")
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            noise = torch.randn(parameter.shape, generator=generator)
+            parameter.add_(noise * 0.05 * parameter.std().nan_to_num())
+    model.save_pretrained(str(folder), create_model_card=False)
+    return folder
+
+
+def tiny(
+    folder: Path,
+    seed: int = 0,
+    dimensions: int = 32,
+    prompts: dict[str, str] | None = None,
+    truncate_dim: int | None = None,
+    positions: int = 128,
+) -> Path:
+    """A random model of two layers with the base model's tokenizer."""
+    parts = folder.with_name(folder.name + ".parts")
+    return save(tiny_model(parts, seed, dimensions, prompts, truncate_dim, positions), folder)
+
+
+def tiny_model(
+    parts: Path,
+    seed: int = 0,
+    dimensions: int = 32,
+    prompts: dict[str, str] | None = None,
+    truncate_dim: int | None = None,
+    positions: int = 128,
+) -> SentenceTransformer:
+    torch.manual_seed(seed)
+    tokenizer = AutoTokenizer.from_pretrained(str(base()))
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=dimensions,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=2 * dimensions,
+        max_position_embeddings=positions,
+    )
+    BertModel(config).save_pretrained(str(parts))
+    tokenizer.save_pretrained(str(parts))
+    transformer = Transformer(str(parts), max_seq_length=min(64, positions))
+    shutil.rmtree(parts)
+    pooling = Pooling(transformer.get_embedding_dimension(), pooling_mode="mean")
+    return SentenceTransformer(modules=[transformer, pooling], prompts=prompts, truncate_dim=truncate_dim, device="cpu")
+
+
+def save(model: SentenceTransformer, folder: Path) -> Path:
+    model.save_pretrained(str(folder), create_model_card=False)
+    return folder
+
+
+def with_manifest(folder: Path, canaries: list[Canary] | None = None) -> Path:
+    """Add a manifest, with a canary that the model reproduces unless others are given."""
+    if canaries is None:
+        text = "The parcel was returned."
+        vector = SentenceTransformer(str(folder), device="cpu").encode_document(text, normalize_embeddings=True)
+        canaries = [Canary(text=text, side="document", vector=vector.tolist())]
+    checkpoint.write_manifest(folder, Manifest(name=folder.name, files={}, canaries=canaries))
+    return folder
+
+
+def zipped(folder: Path, archive: Path) -> Path:
+    """The checkpoint as a zip with a folder at its top, as people make them."""
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                target.write(path, f"{folder.name}/{path.relative_to(folder)}")
+    return archive

@@ -1,0 +1,106 @@
+"""A service process whose trials meet a fate: at a step of theirs, the child really dies, hangs or bloats.
+
+`Doom` is the file, in JSON, in which a test says so; it is read whenever a trial comes to a step.
+"""
+
+import ctypes
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import openvino
+from pydantic import BaseModel
+
+from service.observability.steps import Reached, Step
+from service.process.server import serve
+from service.settings import Settings
+from tests.support.nursery import Command, fork_on_command
+
+HALF_WRITTEN = "half-written"
+
+
+class Doom(BaseModel):
+    """The fate of trials at `step`, but for those after the first `times`; each that comes there is counted."""
+
+    step: str
+    fate: str
+    times: int
+    met: int = 0
+
+    def write(self, path: Path) -> None:
+        """Replace the file in one step: the test and the trial read it at any time."""
+        beside = path.with_suffix(".new")
+        beside.write_text(self.model_dump_json())
+        beside.replace(path)
+
+
+def _bloat() -> None:
+    eaten = []
+    while True:
+        eaten.append(bytearray(os.urandom(1 << 20) * 64))
+
+
+def _hang() -> None:
+    while True:
+        time.sleep(1)
+
+
+def _raise() -> None:
+    raise ZeroDivisionError("an error of a kind that nobody has listed")
+
+
+FATES: Mapping[str, Callable[[], object]] = {
+    "SIGSEGV": lambda: ctypes.string_at(0),
+    "SIGFPE": lambda: os.kill(os.getpid(), signal.SIGFPE),
+    # As the kernel does when memory runs out.
+    "SIGKILL": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "hang": _hang,
+    "bloat": _bloat,
+    "exception": _raise,
+}
+
+
+def live(command: Command) -> int:
+    """Be a service; `doom` of the command is the path of the file."""
+    path = Path(command["doom"])
+    openvino.serialize = _half_written(path, openvino.serialize)
+    return serve(Settings(), _doom(path))
+
+
+def _doom(path: Path) -> Reached:
+    def reached(step: Step) -> None:
+        doom = _met(path, step)
+        if doom is not None:
+            FATES[doom.fate]()
+
+    return reached
+
+
+def _half_written(path: Path, write: Callable[..., None]) -> Callable[..., None]:
+    def serialize(model: Any, xml: Path, *more: Any) -> None:
+        write(model, xml, *more)
+        if _met(path, HALF_WRITTEN) is not None:
+            weights = xml.with_suffix(".bin")
+            os.truncate(weights, weights.stat().st_size // 2)
+            os._exit(3)
+
+    return serialize
+
+
+def _met(path: Path, step: str) -> Doom | None:
+    """The doom of that step, if there is one; counts it."""
+    if not path.exists():
+        return None
+    doom = Doom.model_validate_json(path.read_bytes())
+    if doom.step != step:
+        return None
+    doom.met += 1
+    doom.write(path)
+    return doom if doom.met <= doom.times else None
+
+
+if __name__ == "__main__":
+    fork_on_command(live)

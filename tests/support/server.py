@@ -1,0 +1,170 @@
+"""A service in a process of its own, as its users run it."""
+
+import atexit
+import functools
+import itertools
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import httpx
+
+from tests.support.nursery import Child, Command, Nursery
+
+START_SECONDS = 120
+
+
+class Process(Protocol):
+    """What a test may do to a service, however it was started."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, seconds: float, /) -> int: ...
+    def send_signal(self, number: int, /) -> None: ...
+
+
+class Server:
+    """A service on a free port, on the folders below `folder`, which outlive it.
+
+    It is forked by a nursery, which saves the imports, or with `command` started as `python -m service`.
+    """
+
+    def __init__(self, folder: Path, *, command: bool = False, **settings: object) -> None:
+        self.folder = folder
+        self._command = command
+        self._logs = (folder / f"log-{number}" for number in itertools.count())
+        self.checkpoints = folder / "checkpoints"
+        self.data = folder / "data"
+        self.settings = {
+            "PORT": 0,
+            "DATA_DIR": self.data,
+            "CHECKPOINTS_DIR": self.checkpoints,
+            # Its vectors are sentence-transformers' own, to the last digits that a test compares.
+            "ENGINE": "torch",
+            "MEMORY_RESERVE": 0,
+            "DISK_RESERVE": 0,
+            **settings,
+        }
+        self.process: Process
+        self.client: httpx.Client
+
+    def launch(self) -> None:
+        """Start the process without waiting for it."""
+        own = {f"INSTAR_{name}": str(value) for name, value in self.settings.items()}
+        self._log = next(path for path in self._logs if not path.exists())
+        if not self._command:
+            self.process = self._fork({"environment": own, "log": str(self._log)})
+            return
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("INSTAR_")}
+        with self._log.open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "service"], env=inherited | own, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    def _fork(self, command: Command) -> Child:
+        return Child(_nursery(), command)
+
+    @property
+    def output(self) -> list[str]:
+        """The lines that the process has written."""
+        return self._log.read_text(encoding="utf-8").splitlines(keepends=True) if self._log.exists() else []
+
+    def start(self) -> Self:
+        """Start the process and return when it is ready."""
+        self.launch()
+        self.client = httpx.Client(base_url=self.wait_for(r'ready on ([^\s"]+)'), timeout=60)
+        return self
+
+    def wait_for(self, pattern: str) -> str:
+        """Wait until a line of the output matches, and return its first group."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            for line in self.output:
+                if found := re.search(pattern, line):
+                    return found[1] if found.groups() else found[0]
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.02)
+        raise AssertionError(f"no {pattern!r} in the output:\n{''.join(self.output)}")
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(30)
+        self.client.close()
+        return code
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(30)
+        self.client.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.stop()
+
+    def get(self, path: str, **options: Any) -> Any:
+        """GET that must succeed, as JSON."""
+        return self._json(self.client.get(path, **options))
+
+    def post(self, path: str, body: object = None, **options: Any) -> Any:
+        """POST that must succeed, as JSON."""
+        return self._json(self.client.post(path, json=body, **options))
+
+    def put_documents(self, texts: dict[str, str], **options: Any) -> None:
+        """Write documents by id."""
+        documents = [{"id": identity, "text": text} for identity, text in texts.items()]
+        self.post("/documents", {"documents": documents, **options})
+
+    def search(self, query: str, **options: Any) -> list[dict[str, Any]]:
+        """The results of a search."""
+        results: list[dict[str, Any]] = self.post("/search", {"query": query, **options})["results"]
+        return results
+
+    def reload(self, model: str) -> dict[str, Any]:
+        """Reload and return the job as it ended."""
+        return self.wait_for_job(self.post("/admin/reload", {"model": model})["id"])
+
+    def wait_for_job(self, identity: str) -> dict[str, Any]:
+        """The job when it is over."""
+        while True:
+            job: dict[str, Any] = self.get(f"/admin/jobs/{identity}")
+            if job["state"] not in ("queued", "running"):
+                return job
+            time.sleep(0.02)
+
+    def wait_for_stage(self, identity: str, stage: str) -> dict[str, Any]:
+        """The job when it has come there; it must not end before."""
+        deadline = time.monotonic() + START_SECONDS
+        while (job := self.get(f"/admin/jobs/{identity}"))["stage"] != stage:
+            assert job["state"] in ("queued", "running"), job
+            assert time.monotonic() < deadline, job
+            time.sleep(0.02)
+        found: dict[str, Any] = job
+        return found
+
+    def state(self) -> dict[str, Any]:
+        """What must not change when something is refused."""
+        return {"info": self.get("/info"), "generations": self.get("/admin/generations")}
+
+    def _json(self, response: httpx.Response) -> Any:
+        assert response.is_success, f"{response.request.method} {response.url}: {response.status_code} {response.text}"
+        return response.json()
+
+
+@functools.cache
+def _nursery() -> Nursery:
+    """One for all tests, from the first that needs it to the end of the run."""
+    nursery = Nursery()
+    atexit.register(nursery.close)
+    return nursery
