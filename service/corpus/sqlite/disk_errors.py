@@ -24,6 +24,9 @@ def translated(what: str) -> Iterator[None]:
         if _code(error) in _FAILED:
             raise StorageFailed(f"{what} cannot be used ({error}): check the disk, then try again") from error
         raise
+    # Python cannot read SQLite's words for a schema with bytes that are no text.
+    except UnicodeDecodeError as error:
+        raise StorageFailed(f"{what} is damaged (its schema): restore a backup, and check the disk") from error
 
 
 def is_damage(error: sqlite3.DatabaseError) -> bool:

@@ -141,7 +141,8 @@ class VectorStore:
         if damaged:
             self._mend(damaged)
             return None
-        if len(wanted) != len(part):
+        # Not their number alone: damage to SQLite's pages can hide some rows and list others twice.
+        if not np.array_equal([seq for seq, _, _ in wanted], part):
             # Rows that a scan finds and a search does not, or finds twice, are in the wrong place of the file.
             if not len(self.missing(part)):
                 self._mend([])
@@ -210,6 +211,10 @@ class VectorStore:
         except sqlite3.DatabaseError:
             connection.close()
             raise
+        # Python cannot read SQLite's words for a schema with bytes that are no text.
+        except UnicodeDecodeError as error:
+            connection.close()
+            raise _Unfit("its schema is damaged") from error
         return connection
 
 
@@ -240,7 +245,7 @@ def _seqs(path: Path, statement: str) -> Seqs:
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
             rows = connection.execute(statement).fetchall()
-    except sqlite3.DatabaseError:
+    except (sqlite3.DatabaseError, UnicodeDecodeError):
         rows = []
     return np.array([seq for (seq,) in rows], dtype=np.int64)
 

@@ -75,6 +75,25 @@ def test_a_flipped_bit_anywhere_costs_vectors_and_never_alters_one(
     store.close()
 
 
+# A page of the tree that is listed twice in place of another, and a schema that is no text.
+@pytest.mark.parametrize(("place", "bit"), [(8172, 0), (8178, 0), (4022, 7), (4095, 7)])
+def test_a_bit_of_the_structure_costs_vectors_and_never_alters_one(
+    filled: Path, tmp_path: Path, place: int, bit: int
+) -> None:
+    path = Path(shutil.copy(filled, tmp_path / "v.db"))
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1 << bit
+    path.write_bytes(content)
+    store = VectorStore(path, DIMENSIONS)
+    everything, expected = np.arange(1, 401), unit(1, 400)
+    vectors = store.get(everything)
+    assert vectors is None
+    missing = store.missing(everything)
+    store.put(missing.tolist(), expected[missing - 1])
+    np.testing.assert_array_equal(store.get(everything), expected)
+    store.close()
+
+
 def test_what_damage_has_cost_is_said_in_the_log(
     filled: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
