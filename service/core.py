@@ -21,8 +21,7 @@ from service.generations.changes import Changes
 from service.generations.generation import Generations
 from service.generations.startup import Startup
 from service.generations.webhook import Webhook
-from service.index.faiss.graph_cache import Graphs
-from service.index.faiss.selection import Selections
+from service.index.choice import open_indexes
 from service.machine import resources
 from service.machine.children import Children, InThisProcess
 from service.machine.writer import WritingThread
@@ -97,15 +96,12 @@ class Core:
             catalogue=self.catalogue,
             encoders=encoders,
             thread=self._thread,
-            vectors_folder=settings.data_dir / "vectors",
-            graphs=Graphs(settings.data_dir / "graphs"),
+            indexes=open_indexes(settings),
             retain=settings.retain,
             keep_vectors=settings.keep_vectors,
-            graph_from=settings.graph_from,
-            min_recall=settings.min_recall,
             reached=reached,
         )
-        retrieval = Retrieval(Keywords(self._database), Selections(self.documents))
+        retrieval = Retrieval(Keywords(self._database), self.documents)
         shadow = Shadow(self.generations, retrieval, self.encoding)
         self.reloads = Reloads(
             activation=self.activation,
@@ -196,7 +192,7 @@ class Core:
         self.encoding.close()
         await asyncio.to_thread(self._thread.close)
         for index in self.generations.indexes():
-            await asyncio.to_thread(index.store.close)
+            await asyncio.to_thread(index.close)
         self._database.close()
         await asyncio.to_thread(self.tracing.stop)
 

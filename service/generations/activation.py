@@ -6,9 +6,8 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,10 +17,7 @@ from service.corpus.sqlite.documents import Documents
 from service.corpus.sqlite.records import GenerationRecord, Records
 from service.generations.generation import Generation, Generations
 from service.generations.reuse import at_hand
-from service.index.faiss import vector_store as vector_files
-from service.index.faiss.graph_cache import Graphs
-from service.index.faiss.index import Index, VectorsMissing
-from service.index.faiss.vector_store import VectorStore
+from service.index.base import IndexFactory, Maintenance, Needed, Publish, VectorIndex, VectorsMissing
 from service.machine.priority import at_lowest_priority
 from service.machine.writer import WritingThread
 from service.models.encoder import Encoder
@@ -41,7 +37,6 @@ _DOOMED = 100_000
 _PURGED = 1000
 
 Progress = Callable[[int], None]
-_T = TypeVar("_T")
 
 
 class Activation:
@@ -57,12 +52,9 @@ class Activation:
         catalogue: Catalogue,
         encoders: Encoders,
         thread: WritingThread,
-        vectors_folder: Path,
-        graphs: Graphs,
+        indexes: IndexFactory,
         retain: int,
         keep_vectors: int,
-        graph_from: int,
-        min_recall: float,
         reached: Reached,
     ) -> None:
         self._documents = documents
@@ -72,34 +64,32 @@ class Activation:
         self._catalogue = catalogue
         self._encoders = encoders
         self._thread = thread
-        self._folder = vectors_folder
-        self._graphs = graphs
+        self._indexes = indexes
         self._retain = retain
         self._keep_vectors = keep_vectors
-        self._graph_from = graph_from
-        self._min_recall = min_recall
         self._reached = reached
         self._doomed: list[int] = []
 
-    def open_index(self, fingerprint: str, dimensions: int) -> Index:
+    def open_index(self, fingerprint: str, dimensions: int) -> VectorIndex:
         """The index of that document fingerprint: the one in memory, else one that is still to be loaded."""
-        shared = self._generations.shared_index(fingerprint)
-        if shared is not None:
-            return shared
-        store = VectorStore(self._folder / f"{fingerprint}.db", dimensions)
-        return Index(fingerprint, store, self._graphs, graph_from=self._graph_from, min_recall=self._min_recall)
+        return self._generations.shared_index(fingerprint) or self._indexes.open(fingerprint, dimensions)
 
     def highest_stored(self) -> int:
         """The highest sequence number of a document that has a vector on the disk."""
-        return max([self._graphs.highest(), *map(vector_files.highest, self._folder.glob("*.db"))])
+        return self._indexes.highest_stored()
 
-    def missing(self, index: Index) -> tuple[Seqs, int]:
+    def missing(self, index: VectorIndex) -> tuple[Seqs, int]:
         """Documents whose vectors are not on the disk yet, ascending, and how many documents there are."""
         live = _all(self._documents.live_by_collection())
         return index.store.missing(live), len(live)
 
+    def needed(self, index: VectorIndex, documents: int, missing: int) -> Needed:
+        """What it takes to embed the `missing` ones of all documents and make the index searchable, unless it is."""
+        needed = self._indexes.needed(documents, missing, index.dimensions)
+        return replace(needed, memory=0) if index.loaded else needed
+
     async def embed_missing(
-        self, encoder: Encoder, index: Index, seqs: Seqs, progress: Progress = lambda _: None
+        self, encoder: Encoder, index: VectorIndex, seqs: Seqs, progress: Progress = lambda _: None
     ) -> None:
         """Embed the documents `seqs` and store their vectors; `progress` is told the number of each portion."""
         room = asyncio.Semaphore(_PORTIONS)
@@ -129,47 +119,44 @@ class Activation:
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
 
-    async def load(self, encoder: Encoder, index: Index) -> None:
+    async def load(self, encoder: Encoder, index: VectorIndex) -> None:
         """Make the index searchable with every document there was when it began, unless it is already.
 
         The documents' vectors are expected in the store; the few that came or changed meanwhile are embedded.
         """
         while not index.loaded:
-            async with self._recorded_deaths(index) as died:
-                high = await asyncio.to_thread(self._documents.last_seq)
-                live = await asyncio.to_thread(self._documents.live_by_collection)
-                live = {collection: own for collection, seqs in live.items() if len(own := seqs[seqs <= high])}
-                every = _all(live)
-                missing = await asyncio.to_thread(index.store.missing, every)
-                if len(missing):
-                    log.info("embedding %d documents that the index lacks", len(missing))
-                await self.embed_missing(encoder, index, missing)
-                await asyncio.to_thread(index.store.prune, every, high)
-                # A document may have changed in between, and its new version has no vector yet.
-                with suppress(VectorsMissing):
-                    partitions = await self._building(index.load, live)
-                    self._reached("reload.built")
-                    await self._thread.run(partial(index.publish, partitions, died, high))
-                    self._reached("reload.published")
+            high = await asyncio.to_thread(self._documents.last_seq)
+            live = await asyncio.to_thread(self._documents.live_by_collection)
+            live = {collection: own for collection, seqs in live.items() if len(own := seqs[seqs <= high])}
+            every = _all(live)
+            missing = await asyncio.to_thread(index.store.missing, every)
+            if len(missing):
+                log.info("embedding %d documents that the index lacks", len(missing))
+            await self.embed_missing(encoder, index, missing)
+            await asyncio.to_thread(index.store.prune, every, high)
+            # A document may have changed in between, and its new version has no vector yet.
+            with suppress(VectorsMissing):
+                publish = await self._building(partial(index.build, live, high))
+                self._reached("reload.built")
+                await self._thread.run(publish)
+                self._reached("reload.published")
 
-    async def load_stored(self, index: Index) -> None:
+    async def load_stored(self, index: VectorIndex) -> None:
         """Make the index searchable as far as its vectors are stored without a gap; nothing is embedded."""
         while not index.loaded:
-            async with self._recorded_deaths(index) as died:
-                live = await asyncio.to_thread(self._documents.live_by_collection)
-                missing = await asyncio.to_thread(index.store.missing, _all(live))
-                high = int(missing[0]) - 1 if len(missing) else await asyncio.to_thread(self._documents.last_seq)
-                stored = {collection: own for collection, seqs in live.items() if len(own := seqs[seqs <= high])}
-                await asyncio.to_thread(index.store.prune, _all(stored), high)
-                # Some may turn out to be damaged.
-                with suppress(VectorsMissing):
-                    partitions = await self._building(index.load, stored)
-                    await self._thread.run(partial(index.publish, partitions, died, high))
+            live = await asyncio.to_thread(self._documents.live_by_collection)
+            missing = await asyncio.to_thread(index.store.missing, _all(live))
+            high = int(missing[0]) - 1 if len(missing) else await asyncio.to_thread(self._documents.last_seq)
+            stored = {collection: own for collection, seqs in live.items() if len(own := seqs[seqs <= high])}
+            await asyncio.to_thread(index.store.prune, _all(stored), high)
+            # Some may turn out to be damaged.
+            with suppress(VectorsMissing):
+                await self._thread.run(await self._building(partial(index.build, stored, high)))
 
     async def unembedded(self, generation: Generation) -> int:
         """How many documents have to be embedded before the retained `generation` could be active."""
         index = generation.index
-        gap = _all(await asyncio.to_thread(self._documents.live_after, index.high))
+        gap = _all(await asyncio.to_thread(self._documents.live_after, index.complete_to))
         return len(await asyncio.to_thread(index.store.missing, gap))
 
     async def unembedded_released(self, record: GenerationRecord) -> int:
@@ -178,8 +165,8 @@ class Activation:
         shared = self._generations.shared_index(record.fingerprint)
         if shared is not None:
             return len(await asyncio.to_thread(shared.store.missing, live))
-        path = self._folder / f"{record.fingerprint}.db"
-        return await asyncio.to_thread(_count_missing, path, record.dimensions, live)
+        stored = await asyncio.to_thread(self._indexes.stored, record.fingerprint)
+        return len(np.setdiff1d(live, stored, assume_unique=True))
 
     async def rollback(self, former: Generation, by: str | None = None) -> Generation:
         """Make the retained generation `former` the active one again; nothing is done if it is."""
@@ -231,14 +218,12 @@ class Activation:
         await self._thread.run(partial(self._let_go, number))
 
     async def seal(self) -> None:
-        """Seal the fresh parts that have grown large."""
+        """Have each index do what keeps its searches fast, such as sealing fresh parts that have grown large."""
         for index in list(self._generations.indexes()):
-            for collection in index.unsealed():
-                async with self._recorded_deaths(index) as died:
-                    before = index.view(collection)
-                    built = await self._building(index.build, collection, before)
-                    self._reached("seal.built")
-                    await self._thread.run(partial(index.seal, collection, built, before, died))
+            for work in index.maintain():
+                publish = await self._building(work)
+                self._reached("seal.built")
+                await self._thread.run(publish)
 
     async def purge(self) -> None:
         """Remove the dead versions that the call before saw, from the corpus and the stored vectors.
@@ -258,13 +243,13 @@ class Activation:
                 await asyncio.to_thread(index.store.drop, part)
             self._reached("purge.vectors")
 
-    async def _building(self, build: Callable[..., _T], *arguments: Any) -> _T:
+    async def _building(self, build: Maintenance) -> Publish:
         """Run `build` on a thread, of the lowest priority once there are queries to be answered beside it.
 
         It is told when nobody waits for it any more.
         """
         given_up = threading.Event()
-        work = partial(build, *arguments, given_up.is_set)
+        work = partial(build, given_up.is_set)
         try:
             if self._encoding.answering:
                 return await asyncio.to_thread(at_lowest_priority, work)
@@ -272,26 +257,17 @@ class Activation:
         finally:
             given_up.set()
 
-    @asynccontextmanager
-    async def _recorded_deaths(self, index: Index) -> AsyncIterator[list[int]]:
-        """What is deleted meanwhile, as a list that grows."""
-        died = await self._thread.run(index.record_deaths)
-        try:
-            yield died
-        finally:
-            await self._thread.run(partial(index.forget_deaths, died))
-
     async def _embed_gap(self, generation: Generation, progress: Progress) -> None:
         """Embed what was written since the index was complete. As it follows, the gap can only shrink."""
         index = generation.index
-        gap = _all(await asyncio.to_thread(self._documents.live_after, index.high))
+        gap = _all(await asyncio.to_thread(self._documents.live_after, index.complete_to))
         missing = await asyncio.to_thread(index.store.missing, gap)
         await self.embed_missing(generation.encoder, index, missing, progress)
 
-    def _close_gap(self, index: Index) -> bool:
+    def _close_gap(self, index: VectorIndex) -> bool:
         """Runs on the writing thread; false if a document is still missing."""
         high = self._documents.last_seq()
-        return index.high >= high or index.close_gap(self._documents.live_after(index.high), high)
+        return index.complete_to >= high or index.catch_up(self._documents.live_after(index.complete_to), high)
 
     def _follow(self, generation: Generation) -> None:
         self._generations.following = (*self._generations.following, generation)
@@ -308,7 +284,8 @@ class Activation:
         if not self._close_gap(index):
             return None
         former = self._generations.active
-        update = {"documents": index.documents, "recall": index.recall, "activated_by": by}
+        stats = index.stats()
+        update = {"documents": stats.documents, "recall": stats.recall, "activated_by": by}
         record = generation.record.model_copy(update=update)
         record = self._records.activate(record, self._retain)
         self._reached("reload.recorded")
@@ -341,7 +318,7 @@ class Activation:
         used = set(map(id, self._generations.indexes()))
         for index in {id(generation.index): generation.index for generation in candidates}.values():
             if id(index) not in used:
-                index.store.close()
+                index.close()
 
     def forget_unused(self, models: set[str], fingerprints: set[str]) -> None:
         """Delete the checkpoints that no kept generation needs, and the vectors but for some recently used.
@@ -351,28 +328,14 @@ class Activation:
         records = self._records.generations()
         kept = [record for record in records if record.state != "released"]
         needed = {record.fingerprint for record in kept} | fingerprints
-        spare = [path for path in self._folder.glob("*.db") if path.stem not in needed]
-        spare.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-        for path in spare[self._keep_vectors :]:
-            vector_files.remove(path)
+        spare = self._indexes.forget(needed, self._keep_vectors)
         # A return needs the checkpoint besides its vectors: the one that was active last, for each fingerprint.
         returnable = {record.fingerprint: record.model for record in reversed(records)}
-        spared = {returnable[path.stem] for path in spare[: self._keep_vectors] if path.stem in returnable}
+        spared = {returnable[fingerprint] for fingerprint in spare if fingerprint in returnable}
         needed_models = {record.model for record in kept} | models | spared
         self._catalogue.forget(needed_models)
         self._encoders.forget(needed_models)
-        self._graphs.forget({path.stem for path in self._folder.glob("*.db")})
         self._reached("reload.cleaned")
-
-
-def _count_missing(path: Path, dimensions: int, live: Seqs) -> int:
-    if not path.exists():
-        return len(live)
-    store = VectorStore(path, dimensions)
-    try:
-        return len(store.missing(live))
-    finally:
-        store.close()
 
 
 def _all(by_collection: dict[str, Seqs]) -> Seqs:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from service.corpus.sqlite.records import GenerationRecord
 from service.errors import InvalidRequest, NotFound, NotReady
-from service.index.faiss.index import Index
+from service.index.base import VectorIndex
 from service.models.encoder import Encoder
 
 ACTIVE = "active"
@@ -26,7 +26,7 @@ class Generation:
 
     record: GenerationRecord
     encoder: Encoder
-    index: Index
+    index: VectorIndex
 
     @property
     def number(self) -> int:
@@ -146,11 +146,11 @@ class Generations:
         loaded = (*([self.active] if self.active else []), *self.following)
         return tuple({generation.index.fingerprint: generation for generation in reversed(loaded)}.values())[::-1]
 
-    def indexes(self) -> Iterable[Index]:
+    def indexes(self) -> Iterable[VectorIndex]:
         """Every index in memory, once."""
         loaded = (*([self.active] if self.active else []), *self.retained, *self.following)
         return {id(generation.index): generation.index for generation in loaded}.values()
 
-    def shared_index(self, fingerprint: str) -> Index | None:
+    def shared_index(self, fingerprint: str) -> VectorIndex | None:
         """The index of that document fingerprint, if one is in memory."""
         return next((index for index in self.indexes() if index.fingerprint == fingerprint), None)

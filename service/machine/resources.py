@@ -13,10 +13,6 @@ _CGROUP = Path("/sys/fs/cgroup")
 # Of the weights in the file: what was converted, and compiled for each share of the processors (all-MiniLM-L6-v2: 2.3);
 # for int8 two models, one of them calibrated (4.4 to 5.8).
 _LOAD_FACTORS: dict[EngineChoice, float] = {"auto": 2.5, "torch": 2.5, "int8": 6.0}
-# Vectors in the index, once more while it is built, and HNSW's links.
-_INDEX_FACTOR = 2.5
-# SQLite's pages and write-ahead log around the vectors, and a graph that is kept, which has them once more.
-_STORE_FACTOR = 2.7
 
 
 def available_memory() -> int:
@@ -43,16 +39,6 @@ def processors() -> int:
 def loading(checkpoint_size: int, engine: EngineChoice) -> int:
     """Bytes of memory that loading a checkpoint of that size for that engine takes."""
     return int(checkpoint_size * _LOAD_FACTORS[engine])
-
-
-def indexing(documents: int, dimensions: int) -> int:
-    """Bytes of memory that building an index takes."""
-    return int(documents * dimensions * 4 * _INDEX_FACTOR)
-
-
-def storing(documents: int, dimensions: int) -> int:
-    """Bytes of disk that the vectors of so many documents take."""
-    return int(documents * dimensions * 4 * _STORE_FACTOR)
 
 
 def require_memory(size: int, reserve: int) -> None:

@@ -19,11 +19,10 @@ from service.corpus.sqlite.documents import Documents
 from service.corpus.sqlite.judgements import Judgement, Judgements
 from service.errors import CheckpointRefused
 from service.generations.generation import Generation
-from service.index.faiss.partition import View
+from service.index.base import Vectors, View
 from service.machine.priority import at_lowest_priority
 from service.machine.threads import to_its_end
 from service.models.encoding import Encoding
-from service.models.engines.base import Vectors
 
 _K = 10
 # Queries encoded and searched at a time.

@@ -287,7 +287,7 @@ class Reloads:
         finally:
             self._generations.shadow = None
             if not any(index is other for other in self._generations.indexes()):
-                index.store.close()
+                index.close()
         await self._end(job, "done")
 
     async def _embed(self, job: Job, generation: Generation) -> None:
@@ -299,9 +299,9 @@ class Reloads:
                 raise useless.refusal()
         index, encoder = generation.index, generation.encoder
         missing, documents = await asyncio.to_thread(self._activation.missing, index)
-        indexing = 0 if index.loaded else resources.indexing(documents, encoder.dimensions)
-        resources.require_memory(indexing, self._memory_reserve)
-        resources.require_disk(resources.storing(len(missing), encoder.dimensions), self._folder, self._disk_reserve)
+        needed = self._activation.needed(index, documents, len(missing))
+        resources.require_memory(needed.memory, self._memory_reserve)
+        resources.require_disk(needed.disk, self._folder, self._disk_reserve)
         job.reused = documents - len(missing)
         job.expect(len(missing))
         await self._enter(job, "embed")

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from service.corpus.sqlite.documents import Document, Documents
 from service.corpus.sqlite.highlights import Span, spans
 from service.generations.generation import Generation
+from service.index.base import Vectors
 from service.models.encoding import Encoding
-from service.models.engines.base import Vectors
 from service.observability.tracing import Tracing
 from service.search.fusion import Scored
 from service.search.observer import SearchObserver

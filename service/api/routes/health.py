@@ -182,7 +182,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             "retained": [former.model for former in core.generations.retained],
             "documents": sum(count for _, count in collections),
             "collections": dict(collections),
-            "recall": generation.index.recall,
+            "recall": generation.index.stats().recall,
             "activated": generation.record.activated,
             "activated_by": generation.record.activated_by,
             "reload": core.reloads.current,

@@ -262,7 +262,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         }
         if request.model is not None or request.generation is not None:
             content["behind"] = await core.encoding.apart(
-                core.documents.count_after, request.collection, generation.index.high
+                core.documents.count_after, request.collection, generation.index.complete_to
             )
         if request.rank_of is not None:
             places = [

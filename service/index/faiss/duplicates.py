@@ -11,9 +11,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from service.index.base import Vectors
 from service.index.faiss import bitsets as bits
 from service.index.faiss.bitsets import Bits, Places
-from service.models.engines.base import Vectors
 
 _CHUNK = 50_000
 

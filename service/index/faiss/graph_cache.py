@@ -25,7 +25,7 @@ _OF = "of.npy"
 _ABOUT = "about.json"
 
 
-class Graphs:
+class GraphCache:
     """One for each document fingerprint and collection: the one that was built last."""
 
     def __init__(self, folder: Path) -> None:

@@ -6,8 +6,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from service.index.base import Vectors
 from service.machine import huge_pages
-from service.models.engines.base import Vectors
 
 
 def flat(vectors: Vectors) -> "faiss.IndexFlatIP":

@@ -9,16 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from service.corpus.filters import Seqs
+from service.corpus.filters import Filter, Seqs, evaluate
+from service.index.base import Mask, Meeting, Ranks, Vectors
 from service.index.faiss import bitsets as bits
 from service.index.faiss.bitsets import Bits, Places
 from service.index.faiss.sealed import Sealed
+from service.index.faiss.selection import Selection
 from service.machine import huge_pages
-from service.models.engines.base import Vectors
-
-Mask = NDArray[np.bool_]
 
 _FIRST_CAPACITY = 16
 # The fresh part is compared exactly and in full: below this it costs next to nothing.
@@ -27,15 +25,7 @@ _SEAL_SHARE = 0.1
 
 
 @dataclass(frozen=True)
-class Selection:
-    """What of a view may be found: places of its sealed part, and a mask over its fresh rows."""
-
-    sealed: Bits | None
-    fresh: Mask
-
-
-@dataclass(frozen=True)
-class View:
+class FaissView:
     """One moment of a collection's index.
 
     The fresh arrays are longer than `fresh`, the number of rows that belong to this view: later
@@ -95,7 +85,7 @@ class View:
         found[known] = self.fresh_vectors[places]
         return found
 
-    def ranks(self, query: Vectors, seqs: Seqs, allowed: Selection | None) -> tuple[Places, Vectors]:
+    def ranks(self, query: Vectors, seqs: Seqs, allowed: Selection | None) -> tuple[Ranks, Vectors]:
         """Ranks, from 1, and cosines of documents that the view holds, among all that are `allowed`, as these are.
 
         Every document is compared with the unit vector `query`, so a rank is exact where the index is a graph, too.
@@ -114,6 +104,23 @@ class View:
             for place in places
         ]
         return np.array(ranks, dtype=np.int64), scores[places]
+
+    def select(self, tree: Filter, meeting: Meeting) -> Selection:
+        """Select the documents that pass the filter; `meeting` says which meet a condition."""
+        fresh = self.fresh_seqs[: self.fresh]
+        if self.sealed is None:
+            return Selection(None, evaluate(tree, lambda condition: meeting(condition, fresh)))
+        return self.sealed.conditions.select(tree, self.sealed.seqs, fresh, meeting)
+
+    def gone_since(self, before: "FaissView") -> Seqs:
+        """List the documents of `before`, an earlier view with the same sealed part, that have died since."""
+        rows = slice(before.fresh)
+        fresh = before.fresh_seqs[rows][before.fresh_live[rows] & ~self.fresh_live[rows]]
+        if self.sealed is None or self.sealed_live is None:
+            return fresh
+        size = len(self.sealed.seqs)
+        then = bits.everything(size) if before.sealed_live is None else before.sealed_live
+        return np.concatenate((self.sealed.seqs[bits.places(then & ~self.sealed_live, size)], fresh))
 
     def live_seqs(self) -> Seqs:
         """Ascending sequence numbers of all documents in the view."""
@@ -176,7 +183,7 @@ class Partition:
     """One collection's index. Every method but reading `view` is for the writing thread."""
 
     def __init__(self, dimensions: int, sealed: Sealed | None = None) -> None:
-        self.view = View(
+        self.view = FaissView(
             sealed,
             None,
             np.empty(_FIRST_CAPACITY, dtype=np.int64),
@@ -189,21 +196,22 @@ class Partition:
         """Add documents (ascending, above all that are there) and take others out, in one step."""
         self.view = self.after(added, vectors, died)
 
-    def after(self, added: Sequence[int], vectors: Vectors, died: Sequence[int]) -> View:
+    def after(self, added: Sequence[int], vectors: Vectors, died: Sequence[int]) -> FaissView:
         """The view with these documents added and the others taken out, which nobody sees yet."""
         view = self._without(self.view, died)
         return self._with(view, added, vectors) if len(added) else view
 
-    def replace_sealed(self, sealed: Sealed, before: View, died_since: Sequence[int]) -> None:
+    def replace_sealed(self, sealed: Sealed, before: FaissView) -> None:
         """Put `sealed`, built of the live documents of `before`, in place of both parts as they were then."""
         now = self.view
-        rest = slice(before.fresh, now.fresh)
+        later = slice(before.fresh, now.fresh)
+        live = now.fresh_live[later]
         fresh = Partition(now.fresh_vectors.shape[1], sealed)
-        fresh.apply(now.fresh_seqs[rest].tolist(), now.fresh_vectors[rest], ())
-        fresh.apply((), now.fresh_vectors[:0], died_since)
+        fresh.apply(now.fresh_seqs[later][live].tolist(), now.fresh_vectors[later][live], ())
+        fresh.apply((), now.fresh_vectors[:0], now.gone_since(before).tolist())
         self.view = fresh.view
 
-    def _without(self, view: View, died: Sequence[int]) -> View:
+    def _without(self, view: FaissView, died: Sequence[int]) -> FaissView:
         gone = np.asarray(died, dtype=np.int64)
         if view.sealed is not None:
             _, places = _located(view.sealed.seqs, gone)
@@ -217,7 +225,7 @@ class Partition:
             view = replace(view, fresh_live=fresh_live)
         return view
 
-    def _with(self, view: View, added: Sequence[int], vectors: Vectors) -> View:
+    def _with(self, view: FaissView, added: Sequence[int], vectors: Vectors) -> FaissView:
         end = view.fresh + len(added)
         seqs, matrix, live = view.fresh_seqs, view.fresh_vectors, view.fresh_live
         if end > len(seqs):

@@ -7,19 +7,20 @@ recall@10 against exact search is what was asked.
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import faiss
 import numpy as np
 
 from service.corpus.filters import Seqs
+from service.index.base import GivenUp, IsGivenUp, Vectors
 from service.index.faiss import bitsets as bits
 from service.index.faiss import graph_repair as reach
 from service.index.faiss import layout
 from service.index.faiss.bitsets import Bits, Places
 from service.index.faiss.duplicates import Distinct, distinct
+from service.index.faiss.selection import Conditions
 from service.machine import huge_pages
-from service.models.engines.base import Vectors
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class Sealed:
     effort: int
     recall: float
     distinct: Distinct | None = None
+    conditions: Conditions = field(default_factory=Conditions)
 
     @property
     def vectors(self) -> Vectors:
@@ -137,17 +139,13 @@ class Sealed:
         return np.take_along_axis(scores, order, axis=1), np.take_along_axis(places, order, axis=1)
 
 
-class GivenUp(Exception):
-    """Nobody waits any more for what was being built."""
-
-
 def build(
     seqs: Seqs,
     read: Callable[[], Vectors],
     *,
     graph_from: int,
     min_recall: float,
-    given_up: Callable[[], bool] = lambda: False,
+    given_up: IsGivenUp = lambda: False,
 ) -> Sealed:
     """Build the sealed part of ascending `seqs`.
 

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from service.corpus.filters import Seqs
 from service.corpus.sqlite.disk_errors import is_damage, translated
 from service.errors import StorageFailed
+from service.index.base import Vectors
 from service.machine import huge_pages
-from service.models.engines.base import Vectors
 
 log = logging.getLogger(__name__)
 
