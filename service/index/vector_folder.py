@@ -1,4 +1,7 @@
-"""The stored vectors of all document fingerprints: a folder with one file for each."""
+"""The stored vectors of all document fingerprints: a folder with one file for each.
+
+Factories whose indexes lie in memory are such folders, so the vectors of one kind of index serve the others.
+"""
 
 from collections.abc import Set
 from pathlib import Path
@@ -14,7 +17,7 @@ class VectorFolder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def open(self, fingerprint: str, dimensions: int) -> VectorStore:
+    def open_store(self, fingerprint: str, dimensions: int) -> VectorStore:
         """Open the store of a fingerprint; one that is damaged or of other dimensions is begun anew."""
         return VectorStore(self._path(fingerprint), dimensions)
 
@@ -22,7 +25,7 @@ class VectorFolder:
         """List the sequence numbers that have a vector, ascending; none if the file cannot be read."""
         return vector_store.stored(self._path(fingerprint))
 
-    def highest(self) -> int:
+    def highest_stored(self) -> int:
         """Return the highest sequence number that has a vector in any file, 0 without any."""
         return max(map(vector_store.highest, self._folder.glob("*.db")), default=0)
 

@@ -4,7 +4,6 @@ from collections.abc import Set
 from functools import cached_property
 from pathlib import Path
 
-from service.corpus.filters import Seqs
 from service.index.base import Needed
 from service.index.faiss.graph_cache import GraphCache
 from service.index.faiss.index import FaissIndex
@@ -16,35 +15,31 @@ _MEMORY_FACTOR = 2.5
 _DISK_FACTOR = 2.7
 
 
-class FaissIndexes:
+class FaissIndexes(VectorFolder):
     """Indexes below a data folder.
 
     HNSW, tuned to a recall@10 of `min_recall`, replaces exact search from `graph_from` documents of a collection on.
     """
 
     def __init__(self, data_folder: Path, *, graph_from: int, min_recall: float) -> None:
-        self._folder = data_folder
-        self._vectors = VectorFolder(data_folder / "vectors")
+        super().__init__(data_folder / "vectors")
+        self._graphs_folder = data_folder / "graphs"
         self._graph_from = graph_from
         self._min_recall = min_recall
 
     def open(self, fingerprint: str, dimensions: int) -> FaissIndex:
         """Open the index of a document fingerprint, with the vectors that are stored; it is not loaded yet."""
-        store = self._vectors.open(fingerprint, dimensions)
+        store = self.open_store(fingerprint, dimensions)
         return FaissIndex(fingerprint, store, self._graphs, graph_from=self._graph_from, min_recall=self._min_recall)
-
-    def stored(self, fingerprint: str) -> Seqs:
-        """List the sequence numbers that have a vector of the fingerprint, ascending, as far as they can be read."""
-        return self._vectors.stored(fingerprint)
 
     def highest_stored(self) -> int:
         """Return the highest sequence number of a document that has a vector or is in a graph."""
-        return max(self._graphs.highest(), self._vectors.highest())
+        return max(self._graphs.highest(), super().highest_stored())
 
     def forget(self, keep: Set[str], spare: int) -> list[str]:
         """Delete vectors and graphs of all fingerprints but those of `keep` and the `spare` others used last."""
-        spared = self._vectors.forget(keep, spare)
-        self._graphs.forget(self._vectors.fingerprints())
+        spared = super().forget(keep, spare)
+        self._graphs.forget(self.fingerprints())
         return spared
 
     def needed(self, documents: int, missing: int, dimensions: int) -> Needed:
@@ -54,4 +49,4 @@ class FaissIndexes:
 
     @cached_property
     def _graphs(self) -> GraphCache:
-        return GraphCache(self._folder / "graphs")
+        return GraphCache(self._graphs_folder)
