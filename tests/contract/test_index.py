@@ -25,6 +25,7 @@ from service.corpus import filters
 from service.corpus.filters import Condition, Seqs
 from service.corpus.sqlite.documents import Change
 from service.index.base import IndexFactory, Mask, Publish, Vectors, VectorsMissing, View
+from service.index.exact import ExactIndexes
 from service.index.faiss import index as faiss_index
 from service.index.faiss import partition as faiss_partition
 from service.index.faiss.factory import FaissIndexes
@@ -36,6 +37,7 @@ COLLECTIONS = ["default", "other"]
 SEAL_FROM = 6
 Open = Callable[[Path], IndexFactory]
 KINDS: dict[str, Open] = {
+    "exact": lambda folder: ExactIndexes(folder / "vectors"),
     "faiss, exact": lambda folder: FaissIndexes(folder, graph_from=10**9, min_recall=0.99),
     "faiss, graphs": lambda folder: FaissIndexes(folder, graph_from=1, min_recall=0.99),
 }
