@@ -43,12 +43,11 @@ KINDS: dict[str, Open] = {
 }
 
 
-@pytest.fixture(params=KINDS.values(), ids=KINDS.keys())
+@pytest.fixture(params=list(KINDS))
 def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Open:
     for module in (faiss_partition, faiss_index):
         monkeypatch.setattr(module, "SEAL_FROM", SEAL_FROM)
-    opens: Open = request.param
-    return opens
+    return KINDS[request.param]
 
 
 def unit(seed: int, count: int) -> Vectors:
