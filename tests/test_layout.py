@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.index.base import Vectors
-from service.index.faiss import layout, sealed
+from service.index.faiss import memory, sealed
 from service.index.faiss.graph_cache import GraphCache
 from service.index.faiss.sealed import Sealed
 from service.machine import huge_pages
@@ -67,7 +67,7 @@ def test_a_graph_has_links_of_its_own_even_if_they_lay_on_a_page() -> None:
     part = built(unit(SIZE), graph=True)
     former = part.index.referenced_objects[1]
     assert former.ctypes.data % mmap.PAGESIZE == 0
-    layout.settle(part.index, part.distinct_vectors)
+    memory.share_vectors(part.index, part.distinct_vectors)
     links = part.index.referenced_objects[1]
     assert not np.shares_memory(links, former)
     np.testing.assert_array_equal(links, former)

@@ -85,7 +85,7 @@ class FaissIndex:
             if complete:
                 self._partitions[change.collection] = partition
                 self.complete_to = change.added[-1]
-            if view.deserted:
+            if view.is_empty:
                 # Applications make collections and delete all that is in them, without end.
                 self._partitions.pop(change.collection, None)
 
