@@ -94,8 +94,9 @@ class Retrieval:
         """A ranking for each query; `vectors` (n, dimensions) are those of the queries, none in keyword mode."""
         # The view first: what is in it stays in the corpus for a while, so the filter cannot miss it.
         view = index.view(asked.collection)
-        meeting = meeting_in(self._documents, asked.collection)
-        allowed = None if asked.tree is None else view.select(asked.tree, meeting)
+        allowed = None
+        if asked.tree is not None:
+            allowed = view.select(asked.tree, meeting_in(self._documents, asked.collection))
         # What other collections hold is passed over at less cost than the words of one are looked up.
         within = None if index.collections == 1 else asked.collection
         scope = _Scope(view, allowed, within)

@@ -25,10 +25,12 @@ from service.corpus import filters
 from service.corpus.filters import Condition, Seqs
 from service.corpus.sqlite.documents import Change
 from service.index.base import IndexFactory, Mask, Publish, Vectors, VectorsMissing, View
+from service.index.choice import open_indexes
 from service.index.exact import ExactIndexes
 from service.index.faiss import index as faiss_index
 from service.index.faiss import partition as faiss_partition
 from service.index.faiss.factory import FaissIndexes
+from service.settings import Settings
 
 DIMENSIONS = 8
 FINGERPRINT = "f" * 12
@@ -372,6 +374,21 @@ def test_a_factory_touches_nothing_until_it_is_asked(kind: Open, tmp_path: Path)
     assert factory.needed(1000, 10, 384).disk >= 10 * 384 * 4
     assert factory.needed(0, 0, 384).disk == 0
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(("index_kind", "chosen"), [("faiss", FaissIndexes), ("exact", ExactIndexes)])
+def test_the_setting_chooses_the_index(index_kind: str, chosen: type, tmp_path: Path) -> None:
+    assert isinstance(open_indexes(Settings.model_validate({"index_kind": index_kind, "data_dir": tmp_path})), chosen)
+
+
+def test_the_vectors_that_one_kind_of_index_stored_serve_the_others(kind: Open, tmp_path: Path) -> None:
+    with loaded(kind(tmp_path), unit(1, 5)):
+        pass
+    for other in KINDS.values():
+        index = other(tmp_path).open(FINGERPRINT, DIMENSIONS)
+        index.build({"default": np.arange(1, 6)}, 5, lambda: False)()
+        np.testing.assert_array_equal(index.view("default").vectors_of(np.arange(1, 6)), unit(1, 5))
+        index.close()
 
 
 def test_the_vectors_of_some_former_fingerprints_stay(kind: Open, tmp_path: Path) -> None:
