@@ -28,8 +28,8 @@ from service.index.faiss import bitsets as bits
 from service.index.faiss import sealed
 from service.index.faiss.partition import Partition
 from service.index.faiss.sealed import Sealed
-from service.index.faiss.selection import Selections
-from service.models.base import Vectors
+from service.machine.arrays import Vectors
+from service.search.conditions import meeting_in
 
 RESULTS = Path(__file__).parent / "results" / "filters.json"
 _QUERIES = 100
@@ -86,8 +86,7 @@ def measure(size: int) -> dict[str, Any]:
         seqs = _write(documents, size)
         built = sealed.build(seqs, lambda: vectors, graph_from=1, min_recall=0.99)
         partition = Partition(vectors.shape[1], built)
-        selections = Selections(documents)
-        shares = [_share(documents, selections, partition, queries, vectors, name) for name in ("all", *_SHARES)]
+        shares = [_share(documents, partition, queries, vectors, name) for name in ("all", *_SHARES)]
         database.close()
     return {"documents": size, "shares": shares, "ways": [_ways(built, queries, share) for share in _WAYS]}
 
@@ -103,9 +102,7 @@ def _write(documents: Documents, size: int) -> Any:
     return np.array(added, dtype=np.int64)
 
 
-def _share(
-    documents: Documents, selections: Selections, partition: Partition, queries: Vectors, vectors: Vectors, name: str
-) -> dict[str, Any]:
+def _share(documents: Documents, partition: Partition, queries: Vectors, vectors: Vectors, name: str) -> dict[str, Any]:
     tree = None if name == "all" else filters.parse({name: 0})
     every = _SHARES.get(name, 1)
     allowed = np.arange(0, len(vectors), every)
@@ -113,7 +110,7 @@ def _share(
 
     def search(query: Vectors) -> Any:
         view = partition.view
-        chosen = None if tree is None else selections.of(view, _COLLECTION, tree)
+        chosen = None if tree is None else view.select(tree, meeting_in(documents, _COLLECTION))
         return view.search(query[None], _K, chosen)[0][0]
 
     first = _ms(lambda: search(queries[0]))

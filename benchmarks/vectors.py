@@ -10,7 +10,7 @@ import faiss
 import numpy as np
 
 from benchmarks import base, lanes, texts
-from service.models.base import Vectors
+from service.machine.arrays import Vectors
 
 _REAL = 4000
 _WORDS = 24

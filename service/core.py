@@ -18,8 +18,7 @@ from service.generations.changes import Changes
 from service.generations.generations import Generations
 from service.generations.startup import Startup
 from service.generations.webhook import Webhook
-from service.index.faiss.graph_cache import Graphs
-from service.index.faiss.selection import Selections
+from service.index.choice import open_indexes
 from service.machine import resources
 from service.machine.children import Children, InThisProcess
 from service.machine.resources import Headroom
@@ -97,7 +96,7 @@ class Core:
         )
         trials = Trials(children or InThisProcess(), settings.trial_seconds)
         encoders = Encoders(settings.engine, settings.data_dir / "engines", processors, self.documents.sample, trials)
-        headroom = Headroom(settings.memory_reserve, settings.disk_reserve)
+        headroom = Headroom(settings.memory_reserve, settings.disk_reserve, settings.data_dir)
         loader = Loader(self.catalogue, encoders, self.encoding, headroom)
         self.activation = Activation(
             documents=self.documents,
@@ -106,14 +105,11 @@ class Core:
             loader=loader,
             headroom=headroom,
             thread=self.thread,
-            vectors_folder=settings.data_dir / "vectors",
-            graphs=Graphs(settings.data_dir / "graphs"),
+            indexes=open_indexes(settings),
             keep_vectors=settings.keep_vectors,
-            graph_from=settings.graph_from,
-            min_recall=settings.min_recall,
             reached=reached,
         )
-        retrieval = Retrieval(self.corpus.keywords, Selections(self.documents))
+        retrieval = Retrieval(self.corpus.keywords, self.documents)
         shadow = Shadow(self.generations, retrieval, self.encoding)
         jobs = Jobs(self.records, self.thread)
         stages = Stages(
@@ -202,7 +198,7 @@ class Core:
         self.encoding.close()
         await asyncio.to_thread(self.thread.close)
         for index in self.generations.indexes():
-            await asyncio.to_thread(index.store.close)
+            await asyncio.to_thread(index.close)
         self.corpus.close()
         await asyncio.to_thread(self.tracing.stop)
 

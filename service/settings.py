@@ -15,6 +15,7 @@ Level = Literal["debug", "info", "warning", "error"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 EngineChoice = Literal["auto", "torch", "int8"]
 LogFormat = Literal["auto", "text", "json"]
+IndexKind = Literal["faiss", "exact"]
 WEBHOOK_SECRET_PREFIX = "whsec_"  # noqa: S105  (how a secret of Standard Webhooks begins)
 
 
@@ -117,6 +118,11 @@ class Settings(BaseSettings):
         5, gt=0, description="time that what waits in a lane may take to encode before callers get 429"
     )
     queue_tokens: int = Field(262_144, ge=1, description="tokens that may wait in a lane before callers get 429")
+    index_kind: IndexKind = Field(
+        "faiss",
+        description="`faiss`: for collections of any size; `exact`: always compares with every document, in NumPy, for"
+        " small ones",
+    )
     graph_from: int = Field(50_000, ge=1, description="documents of a collection from which HNSW replaces exact search")
     min_recall: float = Field(
         0.99, gt=0, le=1, description="recall@10 that an HNSW index is tuned to reach at its build"

@@ -9,8 +9,7 @@ import numpy as np
 
 from benchmarks.peers import nearest
 from benchmarks.peers.nearest import BUILD_EFFORT, LINKS, Built, K, Search
-from service.index.faiss import graph_repair as reach
-from service.index.faiss import sealed
+from service.index.faiss import graph_repair, sealed
 from service.settings import Settings
 
 # Of a quantised index, as many times ten are compared once more with their whole vectors.
@@ -37,7 +36,9 @@ def _faiss_hnsw(vectors: Any) -> Built:
     graph = faiss.IndexHNSWFlat(vectors.shape[1], LINKS, faiss.METRIC_INNER_PRODUCT)
     graph.hnsw.efConstruction = BUILD_EFFORT
     graph.add(np.asarray(vectors))
-    return _faiss(graph, lambda effort: faiss.SearchParametersHNSW(efSearch=effort), cut_off=len(reach.cut_off(graph)))
+    return _faiss(
+        graph, lambda effort: faiss.SearchParametersHNSW(efSearch=effort), cut_off=len(graph_repair.unreachable(graph))
+    )
 
 
 def _hnsw_sq8(vectors: Any) -> Built:

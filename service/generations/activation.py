@@ -3,12 +3,10 @@
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,11 +14,7 @@ from service.corpus.base import Documents, GenerationRecord, Seqs
 from service.generations.generation import Generation
 from service.generations.generations import Generations
 from service.generations.reuse import at_hand
-from service.index.faiss import vector_store as vector_files
-from service.index.faiss.graph_cache import Graphs
-from service.index.faiss.index import Index, VectorsMissing
-from service.index.faiss.vector_store import VectorStore
-from service.machine import resources
+from service.index.base import IndexFactory, Maintenance, Publish, VectorIndex, VectorsMissing
 from service.machine.priority import at_lowest_priority
 from service.machine.resources import Headroom
 from service.machine.writer import WritingThread
@@ -41,7 +35,6 @@ _DOOMED = 100_000
 _PURGED = 1000
 
 Progress = Callable[[int], None]
-_T = TypeVar("_T")
 
 
 class Activation:
@@ -56,11 +49,8 @@ class Activation:
         loader: Loader,
         headroom: Headroom,
         thread: WritingThread,
-        vectors_folder: Path,
-        graphs: Graphs,
+        indexes: IndexFactory,
         keep_vectors: int,
-        graph_from: int,
-        min_recall: float,
         reached: Reached,
     ) -> None:
         self._documents = documents
@@ -69,11 +59,8 @@ class Activation:
         self._loader = loader
         self._headroom = headroom
         self._thread = thread
-        self._folder = vectors_folder
-        self._graphs = graphs
+        self._indexes = indexes
         self._keep_vectors = keep_vectors
-        self._graph_from = graph_from
-        self._min_recall = min_recall
         self._reached = reached
         self._doomed: list[int] = []
 
@@ -87,33 +74,29 @@ class Activation:
         )
         return Generation(record, encoder, self.open_index(encoder))
 
-    def open_index(self, encoder: DenseEncoder) -> Index:
+    def open_index(self, encoder: DenseEncoder) -> VectorIndex:
         """The index of the encoder's document fingerprint: the one in memory, else one that is still to be loaded."""
         fingerprint = encoder.checkpoint.fingerprint
-        shared = self._generations.shared_index(fingerprint)
-        if shared is not None:
-            return shared
-        store = VectorStore(self._folder / f"{fingerprint}.db", encoder.dimensions)
-        return Index(fingerprint, store, self._graphs, graph_from=self._graph_from, min_recall=self._min_recall)
-
-    def require_room(self, index: Index, documents: int, missing: int) -> None:
-        """Raise InsufficientResources unless there is memory to build the index of so many documents, and disk for
-        the vectors of those that are missing."""
-        dimensions = index.store.dimensions
-        self._headroom.require_memory(0 if index.loaded else resources.indexing(documents, dimensions))
-        self._headroom.require_disk(resources.storing(missing, dimensions), self._folder)
+        return self._generations.shared_index(fingerprint) or self._indexes.open(fingerprint, encoder.dimensions)
 
     def highest_stored(self) -> int:
         """The highest sequence number of a document that has a vector on the disk."""
-        return max([self._graphs.highest(), *map(vector_files.highest, self._folder.glob("*.db"))])
+        return self._indexes.highest_stored()
 
-    def missing(self, index: Index) -> tuple[Seqs, int]:
+    def missing(self, index: VectorIndex) -> tuple[Seqs, int]:
         """Documents whose vectors are not on the disk yet, ascending, and how many documents there are."""
         live = _all(self._documents.live())
         return index.store.missing(live), len(live)
 
+    def require_room(self, index: VectorIndex, documents: int, missing: int) -> None:
+        """Raise InsufficientResources unless there is memory to build the index of so many documents, and disk for
+        the vectors of those that are missing."""
+        needed = self._indexes.needed(documents, missing, index.dimensions)
+        self._headroom.require_memory(0 if index.loaded else needed.memory)
+        self._headroom.require_disk(needed.disk)
+
     async def embed_missing(
-        self, encoder: DenseEncoder, index: Index, seqs: Seqs, progress: Progress = lambda _: None
+        self, encoder: DenseEncoder, index: VectorIndex, seqs: Seqs, progress: Progress = lambda _: None
     ) -> None:
         """Embed the documents `seqs` and store their vectors; `progress` is told the number of each portion."""
         room = asyncio.Semaphore(_PORTIONS)
@@ -143,47 +126,44 @@ class Activation:
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
 
-    async def load(self, encoder: DenseEncoder, index: Index) -> None:
+    async def load(self, encoder: DenseEncoder, index: VectorIndex) -> None:
         """Make the index searchable with every document there was when it began, unless it is already.
 
         The documents' vectors are expected in the store; the few that came or changed meanwhile are embedded.
         """
         while not index.loaded:
-            async with self._recorded_deaths(index) as died:
-                high = await asyncio.to_thread(self._documents.last_seq)
-                live = await asyncio.to_thread(self._documents.live)
-                live = {collection: own for collection, seqs in live.items() if len(own := seqs[seqs <= high])}
-                every = _all(live)
-                missing = await asyncio.to_thread(index.store.missing, every)
-                if len(missing):
-                    log.info("embedding %d documents that the index lacks", len(missing))
-                await self.embed_missing(encoder, index, missing)
-                await asyncio.to_thread(index.store.prune, every, high)
-                # A document may have changed in between, and its new version has no vector yet.
-                with suppress(VectorsMissing):
-                    partitions = await self._building(index.load, live)
-                    self._reached("reload.built")
-                    await self._thread.run(partial(index.publish, partitions, died, high))
-                    self._reached("reload.published")
+            high = await asyncio.to_thread(self._documents.last_seq)
+            live = await asyncio.to_thread(self._documents.live)
+            live = {collection: own for collection, seqs in live.items() if len(own := seqs[seqs <= high])}
+            every = _all(live)
+            missing = await asyncio.to_thread(index.store.missing, every)
+            if len(missing):
+                log.info("embedding %d documents that the index lacks", len(missing))
+            await self.embed_missing(encoder, index, missing)
+            await asyncio.to_thread(index.store.prune, every, high)
+            # A document may have changed in between, and its new version has no vector yet.
+            with suppress(VectorsMissing):
+                publish = await self._building(partial(index.build, live, high))
+                self._reached("reload.built")
+                await self._thread.run(publish)
+                self._reached("reload.published")
 
-    async def load_stored(self, index: Index) -> None:
+    async def load_stored(self, index: VectorIndex) -> None:
         """Make the index searchable as far as its vectors are stored without a gap; nothing is embedded."""
         while not index.loaded:
-            async with self._recorded_deaths(index) as died:
-                live = await asyncio.to_thread(self._documents.live)
-                missing = await asyncio.to_thread(index.store.missing, _all(live))
-                high = int(missing[0]) - 1 if len(missing) else await asyncio.to_thread(self._documents.last_seq)
-                stored = {collection: own for collection, seqs in live.items() if len(own := seqs[seqs <= high])}
-                await asyncio.to_thread(index.store.prune, _all(stored), high)
-                # Some may turn out to be damaged.
-                with suppress(VectorsMissing):
-                    partitions = await self._building(index.load, stored)
-                    await self._thread.run(partial(index.publish, partitions, died, high))
+            live = await asyncio.to_thread(self._documents.live)
+            missing = await asyncio.to_thread(index.store.missing, _all(live))
+            high = int(missing[0]) - 1 if len(missing) else await asyncio.to_thread(self._documents.last_seq)
+            stored = {collection: own for collection, seqs in live.items() if len(own := seqs[seqs <= high])}
+            await asyncio.to_thread(index.store.prune, _all(stored), high)
+            # Some may turn out to be damaged.
+            with suppress(VectorsMissing):
+                await self._thread.run(await self._building(partial(index.build, stored, high)))
 
     async def unembedded(self, generation: Generation) -> int:
         """How many documents have to be embedded before the retained `generation` could be active."""
         index = generation.index
-        gap = _all(await asyncio.to_thread(self._documents.live, index.high))
+        gap = _all(await asyncio.to_thread(self._documents.live, index.complete_to))
         return len(await asyncio.to_thread(index.store.missing, gap))
 
     async def unembedded_released(self, record: GenerationRecord) -> int:
@@ -192,8 +172,8 @@ class Activation:
         shared = self._generations.shared_index(record.fingerprint)
         if shared is not None:
             return len(await asyncio.to_thread(shared.store.missing, live))
-        path = self._folder / f"{record.fingerprint}.db"
-        return await asyncio.to_thread(_count_missing, path, record.dimensions, live)
+        stored = await asyncio.to_thread(self._indexes.stored, record.fingerprint)
+        return len(np.setdiff1d(live, stored, assume_unique=True))
 
     async def rollback(self, former: Generation, by: str | None = None) -> Generation:
         """Make the retained generation `former` the active one again; nothing is done if it is."""
@@ -231,14 +211,12 @@ class Activation:
                 return
 
     async def seal(self) -> None:
-        """Seal the fresh parts that have grown large."""
+        """Have each index do what keeps its searches fast, such as sealing fresh parts that have grown large."""
         for index in list(self._generations.indexes()):
-            for collection in index.unsealed():
-                async with self._recorded_deaths(index) as died:
-                    before = index.view(collection)
-                    built = await self._building(index.build, collection, before)
-                    self._reached("seal.built")
-                    await self._thread.run(partial(index.seal, collection, built, before, died))
+            for work in index.maintain():
+                publish = await self._building(work)
+                self._reached("seal.built")
+                await self._thread.run(publish)
 
     async def purge(self) -> None:
         """Remove the dead versions that the call before saw, from the corpus and the stored vectors.
@@ -258,13 +236,13 @@ class Activation:
                 await asyncio.to_thread(index.store.drop, part)
             self._reached("purge.vectors")
 
-    async def _building(self, build: Callable[..., _T], *arguments: Any) -> _T:
+    async def _building(self, build: Maintenance) -> Publish:
         """Run `build` on a thread, of the lowest priority once there are queries to be answered beside it.
 
         It is told when nobody waits for it any more.
         """
         given_up = threading.Event()
-        work = partial(build, *arguments, given_up.is_set)
+        work = partial(build, given_up.is_set)
         try:
             if self._encoding.answering:
                 return await asyncio.to_thread(at_lowest_priority, work)
@@ -272,26 +250,17 @@ class Activation:
         finally:
             given_up.set()
 
-    @asynccontextmanager
-    async def _recorded_deaths(self, index: Index) -> AsyncIterator[list[int]]:
-        """What is deleted meanwhile, as a list that grows."""
-        died = await self._thread.run(index.record_deaths)
-        try:
-            yield died
-        finally:
-            await self._thread.run(partial(index.forget_deaths, died))
-
     async def _embed_gap(self, generation: Generation, progress: Progress) -> None:
         """Embed what was written since the index was complete. As it follows, the gap can only shrink."""
         index = generation.index
-        gap = _all(await asyncio.to_thread(self._documents.live, index.high))
+        gap = _all(await asyncio.to_thread(self._documents.live, index.complete_to))
         missing = await asyncio.to_thread(index.store.missing, gap)
         await self.embed_missing(generation.encoder, index, missing, progress)
 
-    def _close_gap(self, index: Index) -> bool:
+    def _close_gap(self, index: VectorIndex) -> bool:
         """Runs on the writing thread; false if a document is still missing."""
         high = self._documents.last_seq()
-        return index.high >= high or index.close_gap(self._documents.live(index.high), high)
+        return index.complete_to >= high or index.catch_up(self._documents.live(index.complete_to), high)
 
     def _switch(
         self, generation: Generation, switched: Callable[[Generation], None], by: str | None
@@ -307,27 +276,13 @@ class Activation:
         records = self._generations.recorded()
         kept = [record for record in records if record.state != "released"]
         needed = {record.fingerprint for record in kept} | fingerprints
-        spare = [path for path in self._folder.glob("*.db") if path.stem not in needed]
-        spare.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-        for path in spare[self._keep_vectors :]:
-            vector_files.remove(path)
+        spare = self._indexes.forget(needed, self._keep_vectors)
         # A return needs the checkpoint besides its vectors: the one that was active last, for each fingerprint.
         returnable = {record.fingerprint: record.model for record in reversed(records)}
-        spared = {returnable[path.stem] for path in spare[: self._keep_vectors] if path.stem in returnable}
+        spared = {returnable[fingerprint] for fingerprint in spare if fingerprint in returnable}
         needed_models = {record.model for record in kept} | models | spared
         self._loader.forget(needed_models)
-        self._graphs.forget({path.stem for path in self._folder.glob("*.db")})
         self._reached("reload.cleaned")
-
-
-def _count_missing(path: Path, dimensions: int, live: Seqs) -> int:
-    if not path.exists():
-        return len(live)
-    store = VectorStore(path, dimensions)
-    try:
-        return len(store.missing(live))
-    finally:
-        store.close()
 
 
 def _all(by_collection: dict[str, Seqs]) -> Seqs:

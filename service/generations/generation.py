@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from service.corpus.base import GenerationRecord
-from service.index.faiss.index import Index
+from service.index.base import VectorIndex
 from service.models.dense import DenseEncoder
 
 
@@ -22,7 +22,7 @@ class Generation:
 
     record: GenerationRecord
     encoder: DenseEncoder
-    index: Index
+    index: VectorIndex
 
     @property
     def number(self) -> int:

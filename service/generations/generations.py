@@ -80,7 +80,8 @@ class Generations(LoadedGenerations):
         """
         began = time.perf_counter()
         index = generation.index
-        update = {"documents": index.documents, "recall": index.recall, "activated_by": by}
+        stats = index.stats()
+        update = {"documents": stats.documents, "recall": stats.recall, "activated_by": by}
         record = self._records.activate(generation.record.model_copy(update=update), self._retain)
         self._reached("reload.recorded")
         activated = Generation(record, generation.encoder, index)
@@ -130,4 +131,4 @@ class Generations(LoadedGenerations):
         used = set(map(id, self.indexes()))
         for index in {id(generation.index): generation.index for generation in candidates}.values():
             if id(index) not in used:
-                index.store.close()
+                index.close()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from service.errors import InvalidRequest, NotFound, NotReady
 from service.generations.generation import Generation
-from service.index.faiss.index import Index
+from service.index.base import VectorIndex
 
 ACTIVE = "active"
 _RELOAD = "reload the checkpoint that you want (GET /admin/models lists them)"
@@ -110,11 +110,11 @@ class LoadedGenerations:
         loaded = (*([self.active] if self.active else []), *self.following)
         return tuple({generation.index.fingerprint: generation for generation in reversed(loaded)}.values())[::-1]
 
-    def indexes(self) -> Iterable[Index]:
+    def indexes(self) -> Iterable[VectorIndex]:
         """Every index in memory, once."""
         loaded = (*([self.active] if self.active else []), *self.retained, *self.following)
         return {id(generation.index): generation.index for generation in loaded}.values()
 
-    def shared_index(self, fingerprint: str) -> Index | None:
+    def shared_index(self, fingerprint: str) -> VectorIndex | None:
         """The index of that document fingerprint, if one is in memory."""
         return next((index for index in self.indexes() if index.fingerprint == fingerprint), None)

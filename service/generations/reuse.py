@@ -3,18 +3,22 @@
 Within one document fingerprint the text alone decides a document's vector, so equal texts are embedded once.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from service.index.faiss.index import Index
+from service.errors import InsufficientResources, StorageFailed
+from service.index.base import VectorIndex
+from service.machine.arrays import Vectors
+
+log = logging.getLogger(__name__)
 
 # Vectors (dimensions,) by the text that they are of.
-TextVectors = dict[str, NDArray[np.float32]]
+TextVectors = dict[str, Vectors]
 
 
-def at_hand(index: Index, sources: Mapping[str, Sequence[int]]) -> TextVectors:
+def at_hand(index: VectorIndex, sources: Mapping[str, Sequence[int]]) -> TextVectors:
     """The stored vectors of those texts of `sources` for which one of their versions has one."""
     stored = index.store.some([seq for seqs in sources.values() for seq in seqs])
     return {
@@ -24,7 +28,7 @@ def at_hand(index: Index, sources: Mapping[str, Sequence[int]]) -> TextVectors:
     }
 
 
-def copy(index: Index, sources: Mapping[int, Sequence[int]]) -> None:
+def copy(index: VectorIndex, sources: Mapping[int, Sequence[int]]) -> None:
     """Store for each version the vector of one of its `sources`, if one is there."""
     stored = index.store.some([seq for seqs in sources.values() for seq in seqs])
     copies = {
@@ -33,4 +37,13 @@ def copy(index: Index, sources: Mapping[int, Sequence[int]]) -> None:
         if (seq := next((seq for seq in seqs if seq in stored), None)) is not None
     }
     if copies:
-        index.keep(list(copies), np.stack(list(copies.values())))
+        keep(index, list(copies), np.stack(list(copies.values())))
+
+
+def keep(index: VectorIndex, seqs: Sequence[int], vectors: Vectors) -> None:
+    """Store the vectors (n, dimensions) of documents that the corpus has, as far as the disk lets us."""
+    try:
+        index.store.put(seqs, vectors)
+    except (StorageFailed, InsufficientResources, MemoryError) as error:
+        # Nothing is lost: the next start embeds them again.
+        log.warning("the vectors of %d documents are in memory only: %s", len(seqs), error)

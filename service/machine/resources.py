@@ -14,10 +14,6 @@ _CGROUP = Path("/sys/fs/cgroup")
 # Of the weights in the file: what was converted, and compiled for each share of the processors (all-MiniLM-L6-v2: 2.3);
 # for int8 two models, one of them calibrated (4.4 to 5.8).
 _LOAD_FACTORS: dict[EngineChoice, float] = {"auto": 2.5, "torch": 2.5, "int8": 6.0}
-# Vectors in the index, once more while it is built, and HNSW's links.
-_INDEX_FACTOR = 2.5
-# SQLite's pages and write-ahead log around the vectors, and a graph that is kept, which has them once more.
-_STORE_FACTOR = 2.7
 
 
 def available_memory() -> int:
@@ -46,16 +42,6 @@ def loading(checkpoint_size: int, engine: EngineChoice) -> int:
     return int(checkpoint_size * _LOAD_FACTORS[engine])
 
 
-def indexing(documents: int, dimensions: int) -> int:
-    """Bytes of memory that building an index takes."""
-    return int(documents * dimensions * 4 * _INDEX_FACTOR)
-
-
-def storing(documents: int, dimensions: int) -> int:
-    """Bytes of disk that the vectors of so many documents take."""
-    return int(documents * dimensions * 4 * _STORE_FACTOR)
-
-
 def require_memory(size: int, reserve: int) -> None:
     """Raise InsufficientResources unless `size` more bytes fit into the memory, with `reserve` to spare."""
     free = available_memory()
@@ -78,18 +64,19 @@ def require_disk(size: int, folder: Path, disk_reserve: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Headroom:
-    """Bytes of memory and of disk that must stay free, whatever is loaded and stored."""
+    """Bytes of memory, and of the disk where `folder` is, that must stay free, whatever is loaded and stored."""
 
     memory: int
     disk: int
+    folder: Path
 
     def require_memory(self, size: int) -> None:
         """Raise InsufficientResources unless `size` more bytes fit into the memory."""
         require_memory(size, self.memory)
 
-    def require_disk(self, size: int, folder: Path) -> None:
-        """Raise InsufficientResources unless `size` more bytes fit into `folder`."""
-        require_disk(size, folder, self.disk)
+    def require_disk(self, size: int) -> None:
+        """Raise InsufficientResources unless `size` more bytes fit onto the disk."""
+        require_disk(size, self.folder, self.disk)
 
 
 def _mib(size: int) -> str:

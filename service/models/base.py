@@ -4,12 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from service.checkpoints.checkpoint import Checkpoint
+from service.machine.arrays import Vectors
 
-Vectors = NDArray[np.float32]
 Side = Literal["query", "document"]
 SIDES: tuple[Side | None, ...] = ("query", "document", None)
 # The end at which a text that is too long is cut.

@@ -17,8 +17,9 @@ from sentence_transformers.sentence_transformer.modules import Pooling
 
 from service.checkpoints.checkpoint import Checkpoint
 from service.errors import CheckpointRefused, EncodingFailed, InvalidRequest
+from service.machine.arrays import Vectors
 from service.models import torch_model
-from service.models.base import Prepared, Share, Side, Vectors
+from service.models.base import Prepared, Share, Side
 from service.models.engines.base import Engine, Unsuitable
 from service.models.scheduling import device
 from service.models.tokenized import Tokenized

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from service.errors import Overloaded
-from service.models.base import Direction, Lane, Prepared, Side, Vectors
+from service.machine.arrays import Vectors
+from service.models.base import Direction, Lane, Prepared, Side
 from service.models.dense import DenseEncoder
 from service.models.scheduling.scheduler import Scheduler
 from service.observability.tracing import Tracing

@@ -10,7 +10,8 @@ from transformers.utils import logging as transformers_logging
 
 from service.checkpoints.checkpoint import Checkpoint
 from service.errors import CheckpointRefused
-from service.models.base import Side, Vectors
+from service.machine.arrays import Vectors
+from service.models.base import Side
 from service.models.scheduling import device
 from service.models.scheduling.device import Device
 

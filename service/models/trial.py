@@ -14,10 +14,11 @@ from pydantic import BaseModel
 
 from service.checkpoints.checkpoint import Checkpoint
 from service.errors import CheckpointRefused, EncodingFailed
+from service.machine.arrays import Vectors
 from service.machine.children import Say
 from service.machine.priority import ALIKE
 from service.models import probe
-from service.models.base import SHARES, Prepared, Side, Vectors
+from service.models.base import SHARES, Prepared, Side
 from service.models.configuration import Configuration
 from service.models.dense import DenseEncoder
 from service.models.engines.base import Unsuitable

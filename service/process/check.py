@@ -21,7 +21,8 @@ from service.checkpoints.signature import Trusted
 from service.corpus.base import FILE, GenerationRecord, Seqs
 from service.corpus.sqlite import offline
 from service.errors import CheckpointRefused, InstarError, NotFound
-from service.index.faiss import vector_store as vectors
+from service.index.base import IndexFactory
+from service.index.choice import open_indexes
 from service.machine import resources
 from service.machine.folder_lock import DataFolderInUse, locked
 from service.observability import tracing
@@ -56,12 +57,12 @@ def findings(settings: Settings, environment: Mapping[str, str]) -> list[Finding
         found.append(Finding(f"the corpus is whole and has {len(corpus.live)} documents"))
     finding, size = _model(settings, corpus.active)
     found.append(finding)
-    missing = 0
+    missing, indexes = 0, open_indexes(settings)
     if corpus.active is not None:
-        finding, missing = _index(settings, corpus.active, corpus.live)
+        finding, missing = _index(indexes, corpus.active, corpus.live)
         found.append(finding)
     # What runs has taken its memory already.
-    return found if runs else [*found, *_room(settings, corpus, size, missing)]
+    return found if runs else [*found, *_room(settings, indexes, corpus, size, missing)]
 
 
 def _names(environment: Mapping[str, str]) -> Iterator[Finding]:
@@ -203,25 +204,26 @@ def _read(settings: Settings, active: GenerationRecord | None, unpacked: Path) -
     return found
 
 
-def _index(settings: Settings, active: GenerationRecord, live: Seqs) -> tuple[Finding, int]:
+def _index(indexes: IndexFactory, active: GenerationRecord, live: Seqs) -> tuple[Finding, int]:
     """Whether each document has its vector, and how many have none."""
-    path = settings.data_dir / "vectors" / f"{active.fingerprint}.db"
-    missing = len(np.setdiff1d(live, vectors.stored(path), assume_unique=True))
+    missing = len(np.setdiff1d(live, indexes.stored(active.fingerprint), assume_unique=True))
     text = "every document has its vector"
     if missing:
         text = f"{missing} documents have no vector that can be read: the start embeds them before it is ready"
     return Finding(text), missing
 
 
-def _room(settings: Settings, corpus: offline.Summary, size: int, missing: int) -> Iterator[Finding]:
+def _room(
+    settings: Settings, indexes: IndexFactory, corpus: offline.Summary, size: int, missing: int
+) -> Iterator[Finding]:
     """Whether memory and disk will do."""
     dimensions = corpus.active.dimensions if corpus.active is not None else 0
     loading = resources.loading(size, settings.engine)
-    needed = _PROCESS + loading + resources.indexing(len(corpus.live), dimensions)
-    yield from _tried(lambda: _enough_memory(needed, settings.memory_reserve))
+    needed = indexes.needed(len(corpus.live), missing, dimensions)
+    memory = _PROCESS + loading + needed.memory
+    yield from _tried(lambda: _enough_memory(memory, settings.memory_reserve))
     if settings.data_dir.exists():
-        storing = resources.storing(missing, dimensions)
-        yield from _tried(lambda: _enough_disk(storing, settings.data_dir, settings.disk_reserve))
+        yield from _tried(lambda: _enough_disk(needed.disk, settings.data_dir, settings.disk_reserve))
 
 
 def _enough_memory(needed: int, reserve: int) -> Iterator[Finding]:

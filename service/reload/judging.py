@@ -17,10 +17,10 @@ from service import ranking
 from service.corpus.base import Documents, Judgement, Judgements, Seqs
 from service.errors import CheckpointRefused
 from service.generations.generation import Generation
-from service.index.faiss.partition import View
+from service.index.base import View
+from service.machine.arrays import Vectors
 from service.machine.priority import at_lowest_priority
 from service.machine.threads import to_its_end
-from service.models.base import Vectors
 from service.models.encoding import Encoding
 
 _K = 10

@@ -1,12 +1,12 @@
 """Results that do not all say the same: maximal marginal relevance (Carbonell and Goldstein 1998)."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from service.index.faiss.bitsets import Places
-from service.models.base import Vectors
+from service.machine.arrays import Vectors
 
 
-def chosen(relevance: Vectors, vectors: Vectors, count: int, diversity: float) -> Places:
+def chosen(relevance: Vectors, vectors: Vectors, count: int, diversity: float) -> NDArray[np.int64]:
     """Which `count` candidates to show, in that order.
 
     `relevance` (n,) in descending order, unit `vectors` (n, dimensions), `diversity` 0 (by relevance alone) to 1. Each

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from service.corpus.base import CorpusStore, Document, Span
 from service.corpus.refusals import require_collection
 from service.generations.generation import Generation
-from service.models.base import Vectors
+from service.machine.arrays import Vectors
 from service.models.encoding import Encoding
 from service.observability.tracing import Tracing
 from service.search.fusion import Scored

@@ -7,12 +7,11 @@ from typing import Literal
 
 import numpy as np
 
-from service.corpus.base import Keywords, Lookup
+from service.corpus.base import Documents, Keywords, Lookup
 from service.corpus.filters import Filter
-from service.index.faiss.index import Index
-from service.index.faiss.partition import Selection, View
-from service.index.faiss.selection import Selections
-from service.models.base import Vectors
+from service.index.base import Allowed, VectorIndex, View
+from service.machine.arrays import Vectors
+from service.search.conditions import meeting_in
 from service.search.diversity import chosen
 from service.search.fusion import WEIGHTS, Fusion, Scored, Weights, by_rank, by_score
 
@@ -73,7 +72,7 @@ class _Scope:
     """The part of a view that is searched: what is `allowed`, and the collection to look up words `within`."""
 
     view: View
-    allowed: Selection | None
+    allowed: Allowed | None
     within: str | None
 
     def dense(self, vectors: Vectors, depth: int) -> list[Scored]:
@@ -87,15 +86,17 @@ class _Scope:
 class Retrieval:
     """Ranks documents of the index that it is given. Safe from any thread."""
 
-    def __init__(self, keywords: Keywords, selections: Selections) -> None:
+    def __init__(self, keywords: Keywords, documents: Documents) -> None:
         self._keywords = keywords
-        self._selections = selections
+        self._documents = documents
 
-    def rank(self, index: Index, queries: Sequence[str], vectors: Vectors | None, asked: Asked) -> list[Ranked]:
+    def rank(self, index: VectorIndex, queries: Sequence[str], vectors: Vectors | None, asked: Asked) -> list[Ranked]:
         """A ranking for each query; `vectors` (n, dimensions) are those of the queries, none in keyword mode."""
         # The view first: what is in it stays in the corpus for a while, so the filter cannot miss it.
         view = index.view(asked.collection)
-        allowed = None if asked.tree is None else self._selections.of(view, asked.collection, asked.tree)
+        allowed = None
+        if asked.tree is not None:
+            allowed = view.select(asked.tree, meeting_in(self._documents, asked.collection))
         # What other collections hold is passed over at less cost than the words of one are looked up.
         within = None if index.collections == 1 else asked.collection
         scope = _Scope(view, allowed, within)

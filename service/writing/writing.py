@@ -19,9 +19,10 @@ from service.corpus.filters import Filter
 from service.errors import EncodingFailed
 from service.generations.generation import Generation
 from service.generations.generations import Generations
-from service.generations.reuse import TextVectors, at_hand, copy
+from service.generations.reuse import TextVectors, at_hand, copy, keep
+from service.index.base import Publish
+from service.machine.arrays import Vectors
 from service.machine.writer import WritingThread
-from service.models.base import Vectors
 from service.models.encoding import Encoding
 from service.observability.steps import Reached
 
@@ -175,7 +176,7 @@ class Writing:
         and after the commit nothing is left that could fail.
         """
         indexes = list(self._generations.indexes())
-        ready: list[Callable[[], None]] = []
+        ready: list[Publish] = []
         change = write(
             lambda coming: ready.extend(index.prepare(coming, vectors.get(index.fingerprint)) for index in indexes)
         )
@@ -184,7 +185,7 @@ class Writing:
             publish()
         for index in indexes:
             if index.fingerprint in vectors:
-                index.keep(change.added, vectors[index.fingerprint])
+                keep(index, change.added, vectors[index.fingerprint])
         self._reached("write.indexed")
         return len(change.died)
 

@@ -14,6 +14,14 @@ PLANTED = [
     ("service/machine/kept.py", "from trainer import recipe", "The service never imports the trainer"),
     ("service/search/query.py", "import torch", "Models alone know what computes them"),
     ("service/search/retrieval.py", "import faiss", "FAISS is known in its own room alone"),
+    (
+        "service/search/retrieval.py",
+        "from service.index.faiss import index",
+        "The rooms above the index know its seam and no implementation",
+    ),
+    ("service/index/exact.py", "from service.index.faiss import bitsets", "No index knows another one"),
+    ("service/core.py", "from service.index import vector_store", "The rooms above the index know its seam"),
+    ("service/index/base.py", "from service.models import encoder", "Imports run downward"),
     ("service/search/query.py", "import sqlite3", "SQLite is known where it stores documents and vectors"),
     (
         "service/search/query.py",

@@ -17,16 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from service.corpus import filters
-from service.corpus.base import (
-    Change,
-    CorpusStore,
-    Document,
-    GenerationRecord,
-    Judgement,
-    Outcome,
-    Prepare,
-    Which,
-)
+from service.corpus.base import Change, CorpusStore, Document, GenerationRecord, Judgement, Outcome, Prepare, Which
 from service.corpus.memory.store import MemoryStore
 from service.corpus.refusals import require_collection
 from service.corpus.sqlite.store import SqliteStore

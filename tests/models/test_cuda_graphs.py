@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.checkpoints import checkpoint
+from service.machine.arrays import Vectors
 from service.models import probe
-from service.models.base import Prepared, Share, Vectors
+from service.models.base import Prepared, Share
 from service.models.dense import DenseEncoder
 from service.models.encoders import Encoders
 from service.models.engines.base import Padded

@@ -18,7 +18,8 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Router
 
 from service.checkpoints import checkpoint
-from service.models.base import SHARES, Side, Vectors
+from service.machine.arrays import Vectors
+from service.models.base import SHARES, Side
 from service.models.dense import DenseEncoder
 from service.models.encoders import Encoders
 from service.models.engines.torch_bf16 import TorchBf16

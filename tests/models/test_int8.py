@@ -9,7 +9,7 @@ import pytest
 
 from service import sample
 from service.checkpoints import checkpoint
-from service.models.base import Vectors
+from service.machine.arrays import Vectors
 from service.models.dense import DenseEncoder
 from service.models.encoders import Encoders
 from service.models.engines.int8 import Int8

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import EncoderFailed, EncodingFailed, NotReady, Overloaded
-from service.models.base import Lane, Prepared, Share, Vectors
+from service.machine.arrays import Vectors
+from service.models.base import Lane, Prepared, Share
 from service.models.dense import DenseEncoder
 from service.models.scheduling.scheduler import Scheduler
 

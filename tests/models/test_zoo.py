@@ -10,7 +10,8 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from service.checkpoints import checkpoint
-from service.models.base import LANES, SHARES, Prepared, Share, Side, Vectors
+from service.machine.arrays import Vectors
+from service.models.base import LANES, SHARES, Prepared, Share, Side
 from service.models.dense import DenseEncoder
 from service.models.encoders import Encoders
 from service.models.scheduling.scheduler import Scheduler

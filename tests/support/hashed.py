@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from service.checkpoints.checkpoint import Checkpoint
-from service.models.base import Prepared, Share, Side, Vectors
+from service.machine.arrays import Vectors
+from service.models.base import Prepared, Share, Side
 
 DIMENSIONS = 8
 _LONGEST = 32

@@ -77,11 +77,11 @@ class State(Collector):
             )
         retained = len(core.generations.retained)
         yield GaugeMetricFamily("instar_retained_generations", "Former generations that are loaded", value=retained)
-        index = active.index
+        index = active.index.stats()
         yield GaugeMetricFamily("instar_documents", "Documents that can be found", value=index.documents)
         yield GaugeMetricFamily("instar_fresh_documents", "Those of them that are not sealed yet", value=index.fresh)
         yield GaugeMetricFamily("instar_deleted_documents", "Deleted ones that still take a place", value=index.deleted)
-        yield GaugeMetricFamily("instar_collections", "Collections that have documents", value=index.collections)
+        yield GaugeMetricFamily("instar_collections", "Collections that have documents", value=active.index.collections)
         yield GaugeMetricFamily(
             "instar_index_recall",
             "Recall@10 measured at the build, of the collection that has the lowest",

@@ -292,7 +292,7 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
 def _counted(core: Core, record: GenerationRecord) -> GenerationRecord:
     """The record with the documents that are in its index now."""
     loaded = core.generations.loaded(record.number)
-    return record if loaded is None else record.model_copy(update={"documents": loaded.index.documents})
+    return record if loaded is None else record.model_copy(update={"documents": loaded.index.stats().documents})
 
 
 def _under_way(core: Core, job: Job) -> UnderWay:

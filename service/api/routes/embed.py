@@ -22,7 +22,8 @@ from service.api.texts import Given, ModelName, check_dimensions, check_texts, t
 from service.core import Core
 from service.errors import EmptyInput, InvalidRequest, TooLarge
 from service.generations.generation import Generation
-from service.models.base import Direction, Side, Vectors
+from service.machine.arrays import Vectors
+from service.models.base import Direction, Side
 from service.models.dense import DenseEncoder
 from service.models.tokenized import Token
 

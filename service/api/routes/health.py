@@ -183,7 +183,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             "retained": [former.model for former in core.generations.retained],
             "documents": sum(collections.values()),
             "collections": dict(collections),
-            "recall": generation.index.recall,
+            "recall": generation.index.stats().recall,
             "activated": generation.record.activated,
             "activated_by": generation.record.activated_by,
             "reload": core.reloads.current,

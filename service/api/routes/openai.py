@@ -17,7 +17,8 @@ from service.api.keys import Keys
 from service.api.texts import Given, ModelName, check_dimensions, check_texts, texts_of
 from service.core import Core
 from service.errors import EmptyInput, InvalidRequest, NotFound, TooLarge
-from service.models.base import Side, Vectors
+from service.machine.arrays import Vectors
+from service.models.base import Side
 
 
 class EmbeddingsRequest(BodyModel):

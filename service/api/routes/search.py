@@ -24,7 +24,7 @@ from service.corpus import filters
 from service.corpus.base import DEFAULT_COLLECTION
 from service.errors import InvalidRequest, NotFound, TooLarge
 from service.generations.generation import Generation
-from service.models.base import Vectors
+from service.machine.arrays import Vectors
 from service.search import retrieval
 from service.search.fusion import Fusion, Weights
 from service.search.query import Hit
@@ -263,7 +263,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         }
         if request.model is not None or request.generation is not None:
             content["behind"] = await asyncio.to_thread(
-                core.documents.count_after, request.collection, generation.index.high
+                core.documents.count_after, request.collection, generation.index.complete_to
             )
         if request.rank_of is not None:
             places = [

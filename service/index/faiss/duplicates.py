@@ -1,8 +1,8 @@
-"""Which vectors of many are equal.
+"""Groups of equal vectors.
 
-The same passage stands in a corpus again and again, as a footer or a licence does, and equal texts have equal vectors.
-A graph of them all falls apart: among equals HNSW keeps one link and drops the others as spare. So the graph has one of
-each, and what it finds stands for all that are equal to it.
+Some passages, such as footers and licences, stand in a corpus many times, and equal texts have equal vectors. A graph
+of them all falls apart, because HNSW keeps one link among equal vectors and drops the others as spare. So the graph has
+one vector of each group, its representative, and a representative that is found stands for its whole group.
 """
 
 from dataclasses import dataclass
@@ -13,43 +13,46 @@ from numpy.typing import NDArray
 
 from service.index.faiss import bitsets as bits
 from service.index.faiss.bitsets import Bits, Places
-from service.models.base import Vectors
+from service.machine.arrays import Vectors
 
 _CHUNK = 50_000
 
 
 @dataclass(frozen=True, eq=False)
-class Distinct:
-    """`of[i]` is the number of the distinct vector of the i-th place; `firsts` the first place of each, ascending."""
+class Duplicates:
+    """The places of n vectors in groups of equal ones.
 
-    of: NDArray[np.int32]
-    firsts: Places
+    `group_of[i]` is the group of the i-th place; `representatives` has the first place of each group, ascending.
+    """
+
+    group_of: NDArray[np.int32]
+    representatives: Places
 
     @classmethod
-    def numbered(cls, of: NDArray[np.int32]) -> "Distinct":
-        """Made of the numbers alone."""
-        return cls(of, np.unique(of, return_index=True)[1])
+    def from_groups(cls, group_of: NDArray[np.int32]) -> "Duplicates":
+        """Make it of the group of each place alone."""
+        return cls(group_of, np.unique(group_of, return_index=True)[1])
 
-    def allowed(self, allowed: Bits) -> Bits:
-        """Those of which at least one place is in a set of places."""
-        mask = bits.unpack(allowed, len(self.of))
-        some = mask[self.firsts]
+    def groups_in(self, allowed: Bits) -> Bits:
+        """Return the groups with at least one allowed place."""
+        mask = bits.unpack(allowed, len(self.group_of))
+        groups = mask[self.representatives]
         others = self._others[mask[self._others]]
-        some[self.of[others]] = True
-        return bits.pack(some)
+        groups[self.group_of[others]] = True
+        return bits.pack(groups)
 
-    def spread(self, scores: Vectors, found: Places, k: int, allowed: Bits | None) -> tuple[Vectors, Places]:
-        """The first `k` places (n, k), of those `allowed`, of the distinct ones that were `found`, (n, k).
+    def spread(self, scores: Vectors, groups: Places, k: int, allowed: Bits | None) -> tuple[Vectors, Places]:
+        """Replace each group in a ranking (n, k) by its allowed places, and keep the first `k` of a row.
 
-        Both have -1 where there are fewer.
+        Both results (n, k) are filled up with -inf and -1.
         """
-        all_scores = np.full((len(found), k), -np.inf, dtype=np.float32)
-        all_places = np.full((len(found), k), -1, dtype=np.int64)
-        mask = None if allowed is None else bits.unpack(allowed, len(self.of))
-        for row, (row_scores, numbers) in enumerate(zip(scores, found, strict=True)):
+        all_scores = np.full((len(groups), k), -np.inf, dtype=np.float32)
+        all_places = np.full((len(groups), k), -1, dtype=np.int64)
+        mask = None if allowed is None else bits.unpack(allowed, len(self.group_of))
+        for row, (row_scores, ranking) in enumerate(zip(scores, groups, strict=True)):
             filled = 0
-            for score, number in zip(row_scores, numbers[numbers >= 0].tolist(), strict=False):
-                places = self._members(number)
+            for score, group in zip(row_scores, ranking[ranking >= 0].tolist(), strict=False):
+                places = self._members(group)
                 places = (places if mask is None else places[mask[places]])[: k - filled]
                 all_scores[row, filled : filled + len(places)] = score
                 all_places[row, filled : filled + len(places)] = places
@@ -58,26 +61,26 @@ class Distinct:
                     break
         return all_scores, all_places
 
-    def _members(self, number: int) -> Places:
+    def _members(self, group: int) -> Places:
         starts, order = self._groups
-        return order[starts[number] : starts[number + 1]]
+        return order[starts[group] : starts[group + 1]]
 
     @cached_property
     def _others(self) -> Places:
-        """Places that are not the first of their vector."""
-        mask = np.ones(len(self.of), dtype=bool)
-        mask[self.firsts] = False
+        """Places that do not represent their group."""
+        mask = np.ones(len(self.group_of), dtype=bool)
+        mask[self.representatives] = False
         return np.flatnonzero(mask)
 
     @cached_property
     def _groups(self) -> tuple[Places, Places]:
-        """Places by the number of their vector, and where each number's begin."""
-        order = np.argsort(self.of, kind="stable")
-        return np.searchsorted(self.of[order], np.arange(len(self.firsts) + 1)), order
+        """Where each group begins in the places by group, and these places."""
+        order = np.argsort(self.group_of, kind="stable")
+        return np.searchsorted(self.group_of[order], np.arange(len(self.representatives) + 1)), order
 
 
-def distinct(vectors: Vectors) -> Distinct | None:
-    """Find out which of (n, dimensions) are equal, bit by bit; None if all differ."""
+def find_duplicates(vectors: Vectors) -> Duplicates | None:
+    """Group the vectors (n, dimensions) that are equal bit by bit; None if all differ."""
     size = len(vectors)
     weights = np.random.default_rng(0).integers(1 << 63, size=vectors.shape[1], dtype=np.uint64) | np.uint64(1)
     digests = np.empty(size, dtype=np.uint64)
@@ -87,9 +90,9 @@ def distinct(vectors: Vectors) -> Distinct | None:
     _, firsts, numbers = np.unique(digests, return_index=True, return_inverse=True)
     first_of = firsts[numbers]
     for start in range(0, size, _CHUNK):
-        # Of two vectors with one digest, the second is its own.
+        # Vectors that differ may have one digest. Then the later one stands alone.
         rows = slice(start, start + _CHUNK)
         unlike = start + np.flatnonzero((vectors[rows] != vectors[first_of[rows]]).any(axis=1))
         first_of[unlike] = unlike
-    firsts, of = np.unique(first_of, return_inverse=True)
-    return None if len(firsts) == size else Distinct(of.astype(np.int32), firsts)
+    representatives, group_of = np.unique(first_of, return_inverse=True)
+    return None if len(representatives) == size else Duplicates(group_of.astype(np.int32), representatives)

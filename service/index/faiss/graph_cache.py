@@ -1,4 +1,4 @@
-"""Sealed parts with a graph, kept on the disk, because building one takes minutes where reading it takes seconds."""
+"""A disk cache for sealed parts with a graph, because building one takes minutes and reading it seconds."""
 
 import json
 import logging
@@ -11,8 +11,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from service.index.faiss import layout
-from service.index.faiss.duplicates import Distinct
+from service.index.faiss import memory
+from service.index.faiss.duplicates import Duplicates
 from service.index.faiss.sealed import Sealed
 from service.machine.kept import Content, Kept, Make
 
@@ -25,8 +25,8 @@ _OF = "of.npy"
 _ABOUT = "about.json"
 
 
-class Graphs:
-    """One for each document fingerprint and collection: the one that was built last."""
+class GraphCache:
+    """The graph that was built last, for each document fingerprint and collection."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -34,7 +34,7 @@ class Graphs:
         self._kept.sweep()
 
     def get(self, fingerprint: str, collection: str, dimensions: int, min_recall: float) -> Sealed | None:
-        """The sealed part, if it is kept and whole, and was tuned to that recall."""
+        """Return the sealed part, if it is kept and whole, and was tuned to that recall."""
         make = _make(fingerprint, collection, dimensions, min_recall)
         name = _name(fingerprint, collection)
         files = self._kept.read(name, make)
@@ -45,29 +45,29 @@ class Graphs:
             vectors = files[_VECTORS].view(np.float32).reshape(-1, dimensions)
             reader = faiss.ZeroCopyIOReader(faiss.swig_ptr(files[_GRAPH]), len(files[_GRAPH]))
             graph = faiss.read_index(reader)
-            layout.settle(graph, vectors)
-            apart = Distinct.numbered(_array(files[_OF])) if about["distinct"] else None
-            return Sealed(_array(files[_SEQS]), graph, about["effort"], about["recall"], apart)
+            memory.share_vectors(graph, vectors)
+            duplicates = Duplicates.from_groups(_array(files[_OF])) if about["distinct"] else None
+            return Sealed(_array(files[_SEQS]), graph, about["effort"], about["recall"], duplicates)
         # FAISS raises RuntimeError when it cannot read.
         except (ValueError, RuntimeError, KeyError) as error:
             log.warning("%s cannot be read (%s): it is built anew", name, error)
             return None
 
     def keep(self, fingerprint: str, collection: str, built: Sealed, min_recall: float) -> None:
-        """Keep it in place of the one before; on a disk that fails nothing is kept, with a warning."""
+        """Keep `built` in place of the one before. If the disk fails, warn, and keep nothing."""
 
         def write(folder: Path) -> None:
-            # The vectors apart, so that they can be read to where a search is fast.
+            # Vectors have a file of their own, so that they can be read to where a search is fast.
             faiss.write_index(built.index, str(folder / _GRAPH), faiss.IO_FLAG_SKIP_STORAGE)
             built.distinct_vectors.tofile(folder / _VECTORS)
             np.save(folder / _SEQS, built.seqs)
-            if built.distinct is not None:
-                np.save(folder / _OF, built.distinct.of)
+            if built.duplicates is not None:
+                np.save(folder / _OF, built.duplicates.group_of)
             about = {
                 "effort": built.effort,
                 "recall": built.recall,
                 "highest": int(built.seqs[-1]),
-                "distinct": built.distinct is not None,
+                "distinct": built.duplicates is not None,
             }
             (folder / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
 
@@ -75,11 +75,11 @@ class Graphs:
         self._kept.keep(_name(fingerprint, collection), make, write)
 
     def highest(self) -> int:
-        """The highest sequence number of a document that is in one of them."""
+        """Return the highest sequence number of a document in any graph, 0 without any."""
         return max((self._highest(name) for name in self._kept.names()), default=0)
 
     def forget(self, fingerprints: set[str]) -> None:
-        """Delete those of all fingerprints but these."""
+        """Delete the graphs of all fingerprints but these."""
         for name in self._kept.names():
             if name.partition("-")[0] not in fingerprints:
                 self._kept.forget(name)
@@ -97,9 +97,9 @@ def _name(fingerprint: str, collection: str) -> str:
 
 
 def _array(content: Content) -> NDArray[Any]:
-    """What NumPy saved there."""
-    found: NDArray[Any] = np.load(BytesIO(content.data))
-    return found
+    """Read what NumPy saved there."""
+    array: NDArray[Any] = np.load(BytesIO(content.data))
+    return array
 
 
 def _make(fingerprint: str, collection: str, dimensions: int, min_recall: float) -> Make:

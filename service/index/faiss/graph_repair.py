@@ -1,9 +1,9 @@
-"""Makes a graph whole, so that a search can come to every vector from wherever it begins.
+"""Repairs a graph, so that a search can come to every vector from wherever it begins.
 
-HNSW drops links that look spare, and what nothing links to is never found again, whatever the effort. Where many texts
-are alike, as the same footer on every page, this takes whole clusters out of reach, or keeps a search that begins in
-one from ever leaving it. No recall that is measured on samples shows the loss of a single document; so the base layer
-is walked after the build, and what is cut off is linked to what is nearest.
+HNSW drops links that look spare, and a vector without a link to it is never found again, whatever the effort. Where
+many texts are alike, as with a footer on every page, whole clusters get out of reach, or a search that begins in one
+never leaves it. A recall that is measured on samples does not show the loss of a single document. So the base layer is
+walked after the build, and vectors that are out of reach are linked to the nearest ones.
 """
 
 from functools import cached_property
@@ -17,32 +17,32 @@ from service.index.faiss.bitsets import Places
 
 Mask = NDArray[np.bool_]
 
-# Places whose links are looked at together: 33 MB of them.
+# Places whose links are looked at together, which takes 33 MB.
 _CHUNK = 65_536
 # Searches for the nearest in one round.
 _BATCH = 256
 _NEAREST = 32
-# Each round links what the former ones could not, because they changed what is reached and which links are free.
+# Each round links what the former rounds could not, because they changed what is reached and which slots are free.
 _ROUNDS = 32
 _STARTS = 8
 
 
-def connect(graph: "faiss.IndexHNSWFlat") -> Places:
-    """Link what is cut off in a graph of vectors that differ; answers the places still out of reach, if any."""
-    links = _Links(graph)
+def repair(graph: "faiss.IndexHNSWFlat") -> Places:
+    """Link the places that are out of reach in a graph of vectors that differ; return those that still are."""
+    links = _Adjacency(graph)
     core = _core(links, graph.hnsw.entry_point)
     _lead_out(links, core, graph)
     return _lead_in(links, core, graph)
 
 
-def cut_off(graph: "faiss.IndexHNSWFlat") -> Places:
-    """Places that no search can come to from the top of the graph."""
-    links = _Links(graph)
+def unreachable(graph: "faiss.IndexHNSWFlat") -> Places:
+    """List the places that no search can come to from the top of the graph."""
+    links = _Adjacency(graph)
     return np.flatnonzero(~links.reached_from(graph.hnsw.entry_point))
 
 
-class _Links:
-    """The base layer of a graph, as FAISS holds it: up to `width` links a place, and -1 behind the last."""
+class _Adjacency:
+    """The base layer of a graph, as FAISS holds it: up to `width` links a place, then -1."""
 
     def __init__(self, graph: "faiss.IndexHNSWFlat") -> None:
         hnsw = graph.hnsw
@@ -52,44 +52,44 @@ class _Links:
         self._slots = np.arange(hnsw.nb_neighbors(0))
         self.size: int = graph.ntotal
 
-    def of(self, places: Places) -> NDArray[np.int32]:
-        """Where they lead, (n, width)."""
-        found: NDArray[np.int32] = self._neighbors[self._first[places, None] + self._slots]
-        return found
+    def neighbors(self, places: Places) -> NDArray[np.int32]:
+        """Return the places (n, width) that `places` link to, -1 where a slot is free."""
+        neighbors: NDArray[np.int32] = self._neighbors[self._first[places, None] + self._slots]
+        return neighbors
 
-    def free(self, place: int) -> bool:
-        """Whether it can have one link more."""
+    def has_room(self, place: int) -> bool:
+        """Say whether the place has a free slot."""
         return bool(self._neighbors[self._first[place] + self._slots[-1]] < 0)
 
     def add(self, place: int, to: int) -> None:
-        """Let it lead there, in place of the link that most others have too if it has all that it can have."""
+        """Link `place` to `to`. If `place` has no free slot, replace its link to the most-linked neighbour."""
         mine = self._neighbors[self._first[place] + self._slots]
         slot = int(np.argmax(mine < 0)) if mine[-1] < 0 else int(np.argmax(self._popular[mine]))
         self._neighbors[self._first[place] + slot] = to
 
     @cached_property
     def _popular(self) -> NDArray[np.int64]:
-        """How many led to each place before any was added."""
+        """The number of links to each place before any was added."""
         counts = np.zeros(self.size, dtype=np.int64)
         for begin in range(0, self.size, _CHUNK):
-            there = self.of(np.arange(begin, min(begin + _CHUNK, self.size)))
+            there = self.neighbors(np.arange(begin, min(begin + _CHUNK, self.size)))
             counts += np.bincount(there[there >= 0], minlength=self.size)
         return counts
 
     def reached_from(self, start: int) -> Mask:
-        """All places that one can come to from `start`."""
+        """Return a mask of the places that one can come to from `start`."""
         reached = np.zeros(self.size, dtype=bool)
         self.walk(reached, start)
         return reached
 
     def walk(self, reached: Mask, start: int) -> None:
-        """Mark all that can be come to from `start` by way of places that are not marked yet."""
+        """Mark the places that one can come to from `start` by way of places that are not marked yet."""
         reached[start] = True
         edge = np.array([start])
         while len(edge):
             beyond = []
             for begin in range(0, len(edge), _CHUNK):
-                ahead = self.of(edge[begin : begin + _CHUNK]).ravel()
+                ahead = self.neighbors(edge[begin : begin + _CHUNK]).ravel()
                 ahead = ahead[ahead >= 0]
                 ahead = np.unique(ahead[~reached[ahead]])
                 reached[ahead] = True
@@ -97,23 +97,23 @@ class _Links:
             edge = np.concatenate(beyond)
 
     def leading_to(self, core: int) -> Mask:
-        """All places from which one can come to `core`."""
-        # One place more than there are, which is never marked: that is where -1 leads.
+        """Return a mask of the places from which one can come to `core`."""
+        # The last place stands for -1, and is never marked.
         leading = np.zeros(self.size + 1, dtype=bool)
         leading[core] = True
         rest = np.flatnonzero(~leading[:-1])
         while True:
             for begin in range(0, len(rest), _CHUNK):
                 some = rest[begin : begin + _CHUNK]
-                leading[some] = leading[self.of(some)].any(axis=1)
+                leading[some] = leading[self.neighbors(some)].any(axis=1)
             left = rest[~leading[rest]]
             if len(left) == len(rest):
                 return leading[:-1]
             rest = left
 
 
-def _core(links: _Links, entry: int) -> int:
-    """A place from which most can be reached: as a rule the `entry`, unless that lies in a closed cluster."""
+def _core(links: _Adjacency, entry: int) -> int:
+    """Return a place from which most can be reached: the `entry`, unless it lies in a closed cluster."""
     others = np.random.default_rng(0).choice(links.size, min(_STARTS, links.size), replace=False)
     best, most = entry, 0
     for start in [entry, *others.tolist()]:
@@ -125,7 +125,7 @@ def _core(links: _Links, entry: int) -> int:
     return best
 
 
-def _lead_out(links: _Links, core: int, graph: "faiss.IndexHNSWFlat") -> None:
+def _lead_out(links: _Adjacency, core: int, graph: "faiss.IndexHNSWFlat") -> None:
     """Give each closed cluster a link out of it, to the nearest place that leads to the core."""
     storage = faiss.downcast_index(graph.storage)
     pick = np.random.default_rng(0)
@@ -141,8 +141,8 @@ def _lead_out(links: _Links, core: int, graph: "faiss.IndexHNSWFlat") -> None:
             links.add(place, to)
 
 
-def _lead_in(links: _Links, core: int, graph: "faiss.IndexHNSWFlat") -> Places:
-    """Link each place that is out of reach from the nearest one within reach, if it can be from one with room."""
+def _lead_in(links: _Adjacency, core: int, graph: "faiss.IndexHNSWFlat") -> Places:
+    """Link each place that is out of reach from the nearest place within reach, if possible from one with room."""
     for _ in range(_ROUNDS):
         reached = links.reached_from(core)
         lost = np.flatnonzero(~reached)
@@ -154,6 +154,6 @@ def _lead_in(links: _Links, core: int, graph: "faiss.IndexHNSWFlat") -> Places:
         for place, near in zip(lost.tolist(), nearest, strict=True):
             within = [by for by in near[near >= 0].tolist() if reached[by]]
             if not reached[place] and within:
-                links.add(next(filter(links.free, within), within[0]), place)
+                links.add(next(filter(links.has_room, within), within[0]), place)
                 links.walk(reached, place)
     return lost

@@ -1,185 +1,155 @@
 """The index of one document fingerprint: its vectors on disk, and one partition for each collection in memory.
 
-`high` is the sequence number up to which it is complete: every live document at or below it is in. An
-index that follows the writes stays complete; one that is retained falls behind in additions alone,
-for deletes reach every index at once.
+An index that follows the writes stays complete. A retained one falls behind in additions alone, for deletes reach every
+index at once.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
 
 from service.corpus.base import Change, Seqs
-from service.errors import InsufficientResources, StorageFailed
+from service.index.base import IndexStats, IsGivenUp, Maintenance, Publish, VectorsMissing
 from service.index.faiss import sealed
-from service.index.faiss.graph_cache import Graphs
-from service.index.faiss.partition import SEAL_FROM, Partition, View
+from service.index.faiss.graph_cache import GraphCache
+from service.index.faiss.partition import SEAL_FROM, FaissView, Partition
 from service.index.faiss.sealed import Sealed
-from service.index.faiss.vector_store import VectorStore
-from service.models.base import Vectors
+from service.index.vector_store import VectorStore
+from service.machine.arrays import Vectors
 
 log = logging.getLogger(__name__)
 
 
-class VectorsMissing(Exception):
-    """Documents to be indexed have no vector yet."""
-
-
-class Index:
-    """Search it through `view` from any thread; all that changes it is for the writing thread."""
+class FaissIndex:
+    """Search it through `view` from any thread; only the writing thread may change what it shows."""
 
     def __init__(
-        self, fingerprint: str, store: VectorStore, graphs: Graphs, *, graph_from: int, min_recall: float
+        self, fingerprint: str, store: VectorStore, graphs: GraphCache, *, graph_from: int, min_recall: float
     ) -> None:
         self.fingerprint = fingerprint
+        self.dimensions = store.dimensions
         self.store = store
-        self._graphs = graphs
-        self.high = 0
+        self.complete_to = 0
         self.loaded = False
+        self._graphs = graphs
         self._graph_from = graph_from
         self._min_recall = min_recall
         self._partitions: dict[str, Partition] = {}
-        self._deaths: list[list[int]] = []
-
-    def view(self, collection: str) -> View:
-        """What is searchable in the collection at this moment."""
-        partition = self._partitions.get(collection)
-        return (partition or Partition(self.store.dimensions)).view
-
-    def has(self, collection: str) -> bool:
-        """Whether a document of the collection is searchable at this moment."""
-        return self.view(collection).live > 0
+        # Deletes that were heard of before the index was loaded.
+        self._died: list[int] = []
 
     @property
     def collections(self) -> int:
-        """How many collections there are."""
+        """The number of collections that have documents."""
         return len(self._partitions)
 
-    @property
-    def documents(self) -> int:
-        """How many documents are searchable."""
-        return sum(partition.view.live for partition in list(self._partitions.values()))
+    def view(self, collection: str) -> FaissView:
+        """Return what is searchable in the collection at this moment."""
+        partition = self._partitions.get(collection)
+        return (partition or Partition(self.dimensions)).view
 
-    @property
-    def fresh(self) -> int:
-        """How many of these are in the fresh parts, which are compared one by one."""
-        return sum(partition.view.unsealed for partition in list(self._partitions.values()))
+    def has(self, collection: str) -> bool:
+        """Say whether a document of the collection is searchable at this moment."""
+        return self.view(collection).live > 0
 
-    @property
-    def deleted(self) -> int:
-        """How many places are taken by documents that are gone, until their part is sealed anew."""
-        return sum(partition.view.deleted for partition in list(self._partitions.values()))
+    def stats(self) -> IndexStats:
+        """Count the documents in the views of this moment."""
+        views = {name: partition.view for name, partition in list(self._partitions.items())}
+        return IndexStats(
+            documents=sum(view.live for view in views.values()),
+            fresh=sum(view.unsealed for view in views.values()),
+            deleted=sum(view.deleted for view in views.values()),
+            recall={name: view.sealed.recall for name, view in views.items() if view.sealed is not None},
+        )
 
-    @property
-    def recall(self) -> dict[str, float]:
-        """Recall@10 against exact search by collection, as measured at the build of its sealed part."""
-        return {
-            name: part.view.sealed.recall
-            for name, part in list(self._partitions.items())
-            if part.view.sealed is not None
-        }
-
-    def prepare(self, change: Change, vectors: Vectors | None) -> Callable[[], None]:
-        """Make ready what one write will change; calling the result makes it seen, and cannot fail.
+    def prepare(self, change: Change, vectors: Vectors | None) -> Publish:
+        """Make ready what one write will change.
 
         Without `vectors`, or when the index is not complete anyway, only the deletes are taken over.
         """
-        complete = self.loaded and vectors is not None and self.high == change.before and len(change.added) > 0
+        complete = self.loaded and vectors is not None and self.complete_to == change.before and len(change.added) > 0
         partition = self._partitions.get(change.collection)
         if partition is None:
-            partition = Partition(self.store.dimensions)
+            partition = Partition(self.dimensions)
         if complete and vectors is not None:
             view = partition.after(change.added, vectors, change.died)
         else:
             view = partition.after((), partition.view.fresh_vectors[:0], change.died)
 
         def publish() -> None:
-            for record in self._deaths:
-                record.extend(change.died)
+            if not self.loaded:
+                self._died.extend(change.died)
             partition.view = view
             if complete:
                 self._partitions[change.collection] = partition
-                self.high = change.added[-1]
-            if view.deserted:
+                self.complete_to = change.added[-1]
+            if view.is_empty:
                 # Applications make collections and delete all that is in them, without end.
                 self._partitions.pop(change.collection, None)
 
         return publish
 
-    def keep(self, seqs: Sequence[int], vectors: Vectors) -> None:
-        """Store the vectors of documents that the corpus has."""
-        try:
-            self.store.put(seqs, vectors)
-        except (StorageFailed, InsufficientResources, MemoryError) as error:
-            # Nothing is lost: the next start embeds them again.
-            log.warning("the vectors of %d documents are in memory only: %s", len(seqs), error)
-
-    def close_gap(self, gap: dict[str, Seqs], high: int) -> bool:
-        """Add the documents of `gap`, all those written after `self.high`; false if one has no vector yet."""
-        ready: list[tuple[str, Partition, View]] = []
+    def catch_up(self, gap: Mapping[str, Seqs], to: int) -> bool:
+        """Add the documents of `gap`, all those written after `complete_to`; false if one has no vector yet."""
+        ready: list[tuple[str, Partition, FaissView]] = []
         for collection, seqs in gap.items():
             vectors = self.store.get(seqs)
             if vectors is None:
                 return False
-            partition = self._partitions.get(collection, Partition(self.store.dimensions))
+            partition = self._partitions.get(collection, Partition(self.dimensions))
             ready.append((collection, partition, partition.after(seqs.tolist(), vectors, ())))
         for collection, partition, view in ready:
             partition.view = view
             self._partitions[collection] = partition
-        self.high = high
+        self.complete_to = to
         return True
 
-    def record_deaths(self) -> list[int]:
-        """Begin a list to which every delete from now on is added, until `forget_deaths`."""
-        record: list[int] = []
-        self._deaths.append(record)
-        return record
-
-    def forget_deaths(self, record: list[int]) -> None:
-        self._deaths = [other for other in self._deaths if other is not record]
-
-    def load(self, live: dict[str, Seqs], given_up: Callable[[], bool] = lambda: False) -> dict[str, Partition]:
-        """Make partitions of the documents in `live` from their stored vectors; for any thread.
+    def build(self, live: Mapping[str, Seqs], to: int, given_up: IsGivenUp = lambda: False) -> Publish:
+        """Make partitions of the documents in `live` from their stored vectors.
 
         A graph that is kept is taken, with what was written and deleted since beside it. Raises VectorsMissing, and
         GivenUp soon after `given_up` answers true.
         """
-        return {
+        partitions = {
             collection: self._kept(collection, seqs) or self._made(collection, seqs, given_up)
             for collection, seqs in live.items()
         }
 
-    def publish(self, partitions: dict[str, Partition], died: list[int], high: int) -> None:
-        """Make what `load` built searchable; `died` are the deletes recorded since before it was told what lives."""
-        for partition in partitions.values():
-            partition.apply((), partition.view.fresh_vectors[:0], died)
-        self._partitions = partitions
-        self.high = high
-        self.loaded = True
+        def publish() -> None:
+            for partition in partitions.values():
+                partition.apply((), partition.view.fresh_vectors[:0], self._died)
+            self._partitions = partitions
+            self.complete_to = to
+            self.loaded = True
+            self._died = []
 
-    def unsealed(self) -> list[str]:
-        """Collections whose fresh part has grown so large that it should be sealed."""
-        return [name for name, partition in list(self._partitions.items()) if partition.view.wants_sealing]
+        return publish
 
-    def build(self, collection: str, before: View, given_up: Callable[[], bool] = lambda: False) -> Sealed:
-        """Build a sealed part of what lives in `before`; for any thread. Raises GivenUp."""
-        return self._build(collection, before.live_seqs(), before.live_vectors, given_up)
+    def maintain(self) -> list[Maintenance]:
+        """Seal the collections whose fresh part has grown large, or much of whose sealed part is dead."""
+        partitions = list(self._partitions.items())
+        return [partial(self._seal, name, partition) for name, partition in partitions if partition.view.wants_sealing]
 
-    def seal(self, collection: str, built: Sealed, before: View, died: list[int]) -> None:
-        """Put `built`, made of the live documents of the view `before`, into place."""
-        self._partitions[collection].replace_sealed(built, before, died)
+    def close(self) -> None:
+        """Close the stored vectors. Views go on answering."""
+        self.store.close()
 
-    def _made(self, collection: str, seqs: Seqs, given_up: Callable[[], bool]) -> Partition:
+    def _seal(self, collection: str, partition: Partition, given_up: IsGivenUp) -> Publish:
+        before = partition.view
+        built = self._build(collection, before.live_seqs(), before.live_vectors, given_up)
+        return partial(partition.replace_sealed, built, before)
+
+    def _made(self, collection: str, seqs: Seqs, given_up: IsGivenUp) -> Partition:
         read = partial(self._vectors, seqs)
         if len(seqs) >= SEAL_FROM:
-            return Partition(self.store.dimensions, self._build(collection, seqs, read, given_up))
-        partition = Partition(self.store.dimensions)
+            return Partition(self.dimensions, self._build(collection, seqs, read, given_up))
+        partition = Partition(self.dimensions)
         partition.apply(seqs.tolist(), read(), ())
         return partition
 
-    def _build(self, collection: str, seqs: Seqs, read: Callable[[], Vectors], given_up: Callable[[], bool]) -> Sealed:
+    def _build(self, collection: str, seqs: Seqs, read: Callable[[], Vectors], given_up: IsGivenUp) -> Sealed:
         """Build a sealed part, and keep it if that took long."""
         built = sealed.build(seqs, read, graph_from=self._graph_from, min_recall=self._min_recall, given_up=given_up)
         if built.effort:
@@ -187,17 +157,17 @@ class Index:
         return built
 
     def _kept(self, collection: str, seqs: Seqs) -> Partition | None:
-        """A partition around the kept graph, unless there is none or it has fewer than half of the documents."""
+        """Make a partition around the kept graph, unless there is none or it has fewer than half of the documents."""
         if len(seqs) < self._graph_from:
             return None
-        graph = self._graphs.get(self.fingerprint, collection, self.store.dimensions, self._min_recall)
+        graph = self._graphs.get(self.fingerprint, collection, self.dimensions, self._min_recall)
         if graph is None:
             return None
         later = np.setdiff1d(seqs, graph.seqs, assume_unique=True)
         died = np.setdiff1d(graph.seqs, seqs, assume_unique=True)
         if len(later) > len(seqs) // 2 or (len(later) and later[0] < graph.seqs[-1]):
             return None
-        partition = Partition(self.store.dimensions, graph)
+        partition = Partition(self.dimensions, graph)
         partition.apply(later.tolist(), self._vectors(later), died.tolist())
         log.info("the graph of %d documents is taken as it was kept, %d came later", len(graph.seqs), len(later))
         return partition

@@ -1,45 +1,36 @@
-"""The index of one collection: a sealed part that is never changed, and a fresh part that takes writes.
+"""The index of one collection: a sealed part that never changes, and a fresh part that takes writes.
 
-A search takes the present `View` and works on that alone. A write makes the next view and puts it in
-place of the former in one assignment, so no search waits for a write, and none sees half of one. Writes
-come from one thread.
+A search takes the present view and works on that alone. A write makes the next view and puts it in place of the former
+in one assignment, so no search waits for a write, and none sees half of one. Writes come from one thread.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from service.corpus.base import Seqs
+from service.corpus.filters import Filter, evaluate
+from service.index.base import Mask, Meeting, Ranks
 from service.index.faiss import bitsets as bits
 from service.index.faiss.bitsets import Bits, Places
 from service.index.faiss.sealed import Sealed
+from service.index.faiss.selection import Selection
 from service.machine import huge_pages
-from service.models.base import Vectors
-
-Mask = NDArray[np.bool_]
+from service.machine.arrays import Vectors
 
 _FIRST_CAPACITY = 16
-# The fresh part is compared exactly and in full: below this it costs next to nothing.
+# The fresh part is compared exactly and in full, which costs next to nothing below this size.
 SEAL_FROM = 4096
 _SEAL_SHARE = 0.1
 
 
 @dataclass(frozen=True)
-class Selection:
-    """What of a view may be found: places of its sealed part, and a mask over its fresh rows."""
-
-    sealed: Bits | None
-    fresh: Mask
-
-
-@dataclass(frozen=True)
-class View:
+class FaissView:
     """One moment of a collection's index.
 
-    The fresh arrays are longer than `fresh`, the number of rows that belong to this view: later
-    writes append behind it. `sealed_live` and `fresh_live` are what is live, None is all.
+    `fresh` rows of the fresh arrays belong to this view; later writes append behind them. `sealed_live` and
+    `fresh_live` say which documents are live, None that all are.
     """
 
     sealed: Sealed | None
@@ -50,30 +41,31 @@ class View:
     fresh: int
 
     def search(self, queries: Vectors, k: int, allowed: Selection | None) -> list[tuple[Seqs, Vectors]]:
-        """For each unit vector of (n, dimensions) sequence numbers and cosines of its `k` best, best first.
+        """Find the `k` nearest documents of each unit vector of (n, dimensions), of those `allowed`.
 
-        `allowed` narrows it to those documents. Equal scores keep the order of writing.
+        The answer has, for each query, sequence numbers and cosines, best first. Equal scores keep the order of
+        writing.
         """
         none: tuple[Seqs, Vectors] = np.empty(0, np.int64), np.empty(0, np.float32)
-        found = [[none] for _ in queries]
+        parts = [[none] for _ in queries]
         if self.sealed is not None:
-            for own, scores, places in zip(
-                found, *self.sealed.search(queries, k, self._sealed_allowed(allowed)), strict=True
+            for part, scores, places in zip(
+                parts, *self.sealed.search(queries, k, self._sealed_allowed(allowed)), strict=True
             ):
                 hit = places >= 0
-                own.append((self.sealed.seqs[places[hit]], scores[hit]))
+                part.append((self.sealed.seqs[places[hit]], scores[hit]))
         live = self.fresh_live[: self.fresh]
         rows = np.flatnonzero(live if allowed is None else live & allowed.fresh)
         if len(rows):
-            for own, query in zip(found, queries, strict=True):
+            for part, query in zip(parts, queries, strict=True):
                 scores = (self.fresh_vectors[: self.fresh] @ query)[rows]
-                # With all that equal the last one, of which the earliest are taken below.
+                # Keep every row that ties with the k-th score; `_best` takes the earliest of them.
                 best = scores >= np.partition(scores, -k)[-k] if len(rows) > k else slice(None)
-                own.append((self.fresh_seqs[rows[best]], scores[best]))
-        return [_best(own, k) for own in found]
+                part.append((self.fresh_seqs[rows[best]], scores[best]))
+        return [_best(part, k) for part in parts]
 
     def holds(self, seqs: Seqs, allowed: Selection | None) -> Mask:
-        """Which of `seqs` are documents of the view, and among those that are `allowed`."""
+        """Say which of `seqs` are documents of the view, and among those `allowed`."""
         held = np.zeros(len(seqs), dtype=np.bool_)
         if self.sealed is not None:
             known, places = _located(self.sealed.seqs, seqs)
@@ -86,19 +78,19 @@ class View:
         return held
 
     def vectors_of(self, seqs: Seqs) -> Vectors:
-        """The vectors (n, dimensions) of documents that the view holds."""
-        found = np.empty((len(seqs), self.fresh_vectors.shape[1]), dtype=np.float32)
+        """Return the vectors (n, dimensions) of documents that the view holds."""
+        vectors = np.empty((len(seqs), self.fresh_vectors.shape[1]), dtype=np.float32)
         if self.sealed is not None:
             known, places = _located(self.sealed.seqs, seqs)
-            found[known] = self.sealed.vectors_of(places)
+            vectors[known] = self.sealed.vectors_of(places)
         known, places = _located(self.fresh_seqs[: self.fresh], seqs)
-        found[known] = self.fresh_vectors[places]
-        return found
+        vectors[known] = self.fresh_vectors[places]
+        return vectors
 
-    def ranks(self, query: Vectors, seqs: Seqs, allowed: Selection | None) -> tuple[Places, Vectors]:
-        """Ranks, from 1, and cosines of documents that the view holds, among all that are `allowed`, as these are.
+    def ranks(self, query: Vectors, seqs: Seqs, allowed: Selection | None) -> tuple[Ranks, Vectors]:
+        """Return the ranks, from 1, and the cosines of allowed documents among all allowed ones.
 
-        Every document is compared with the unit vector `query`, so a rank is exact where the index is a graph, too.
+        Every document is compared with the unit vector `query`, so a rank is exact even where the index is a graph.
         """
         # Row by row: the sums of a matrix product differ in the last bit between equal rows.
         fresh = np.einsum("ij,j->i", self.fresh_vectors[: self.fresh], query)
@@ -106,8 +98,8 @@ class View:
         if self.sealed is not None:
             scores = np.concatenate((self.sealed.scores(query), fresh))
             numbers = np.concatenate((self.sealed.seqs, numbers))
-        kept = self.holds(numbers, allowed)
-        scores, numbers = scores[kept], numbers[kept]
+        held = self.holds(numbers, allowed)
+        scores, numbers = scores[held], numbers[held]
         _, places = _located(numbers, seqs)
         ranks = [
             1 + np.count_nonzero(scores > scores[place]) + np.count_nonzero(scores[:place] == scores[place])
@@ -115,15 +107,32 @@ class View:
         ]
         return np.array(ranks, dtype=np.int64), scores[places]
 
+    def select(self, tree: Filter, meeting: Meeting) -> Selection:
+        """Select the documents that pass the filter; `meeting` says which meet a condition."""
+        fresh = self.fresh_seqs[: self.fresh]
+        if self.sealed is None:
+            return Selection(None, evaluate(tree, lambda condition: meeting(condition, fresh)))
+        return self.sealed.conditions.select(tree, self.sealed.seqs, fresh, meeting)
+
+    def gone_since(self, before: "FaissView") -> Seqs:
+        """List the documents of `before`, an earlier view with the same sealed part, that have died since."""
+        rows = slice(before.fresh)
+        fresh = before.fresh_seqs[rows][before.fresh_live[rows] & ~self.fresh_live[rows]]
+        if self.sealed is None or self.sealed_live is None:
+            return fresh
+        size = len(self.sealed.seqs)
+        then = bits.everything(size) if before.sealed_live is None else before.sealed_live
+        return np.concatenate((self.sealed.seqs[bits.places(then & ~self.sealed_live, size)], fresh))
+
     def live_seqs(self) -> Seqs:
-        """Ascending sequence numbers of all documents in the view."""
+        """List the sequence numbers of all documents in the view, ascending."""
         fresh = self.fresh_seqs[: self.fresh][self.fresh_live[: self.fresh]]
         if self.sealed is None:
             return fresh
         return np.concatenate((self.sealed.seqs[self._sealed_rows(self.sealed)], fresh))
 
     def live_vectors(self) -> Vectors:
-        """Their vectors (n, dimensions), in the same order."""
+        """Return the vectors (n, dimensions) of all documents in the view, in the order of their sequence numbers."""
         fresh = self.fresh_vectors[: self.fresh][self.fresh_live[: self.fresh]]
         parts = [fresh] if self.sealed is None else [self.sealed.vectors[self._sealed_rows(self.sealed)], fresh]
         vectors: Vectors = huge_pages.empty((sum(map(len, parts)), fresh.shape[1]), np.float32)
@@ -131,28 +140,28 @@ class View:
 
     @property
     def live(self) -> int:
-        """How many documents are in the view."""
+        """The number of documents in the view."""
         return self.unsealed + (0 if self.sealed is None else len(self.sealed.seqs) - self._dead(self.sealed))
 
     @property
     def unsealed(self) -> int:
-        """How many of its documents are in the fresh part."""
+        """The number of documents in the fresh part."""
         return int(np.count_nonzero(self.fresh_live[: self.fresh]))
 
     @property
     def deleted(self) -> int:
-        """How many places are taken by documents that are gone."""
+        """The number of places that dead documents take."""
         sealed = 0 if self.sealed is None else self._dead(self.sealed)
         return sealed + self.fresh - self.unsealed
 
     @property
-    def deserted(self) -> bool:
-        """True when nothing is left of it that anybody would miss, or that is about to be sealed."""
+    def is_empty(self) -> bool:
+        """Whether nobody would miss the view: it has no document, and is not about to be sealed."""
         return self.sealed is None and not self.wants_sealing and not self.live
 
     @property
     def wants_sealing(self) -> bool:
-        """True when the fresh part has grown large, or much of the sealed part is dead."""
+        """Whether the fresh part has grown large, or much of the sealed part is dead."""
         if self.sealed is None:
             return self.fresh >= SEAL_FROM
         size = len(self.sealed.seqs)
@@ -176,7 +185,7 @@ class Partition:
     """One collection's index. Every method but reading `view` is for the writing thread."""
 
     def __init__(self, dimensions: int, sealed: Sealed | None = None) -> None:
-        self.view = View(
+        self.view = FaissView(
             sealed,
             None,
             np.empty(_FIRST_CAPACITY, dtype=np.int64),
@@ -189,21 +198,22 @@ class Partition:
         """Add documents (ascending, above all that are there) and take others out, in one step."""
         self.view = self.after(added, vectors, died)
 
-    def after(self, added: Sequence[int], vectors: Vectors, died: Sequence[int]) -> View:
-        """The view with these documents added and the others taken out, which nobody sees yet."""
+    def after(self, added: Sequence[int], vectors: Vectors, died: Sequence[int]) -> FaissView:
+        """Make the view with these documents added and the others taken out; nobody sees it yet."""
         view = self._without(self.view, died)
         return self._with(view, added, vectors) if len(added) else view
 
-    def replace_sealed(self, sealed: Sealed, before: View, died_since: Sequence[int]) -> None:
-        """Put `sealed`, built of the live documents of `before`, in place of both parts as they were then."""
+    def replace_sealed(self, sealed: Sealed, before: FaissView) -> None:
+        """Put `sealed`, built of the live documents of the view `before`, in place of both its parts."""
         now = self.view
-        rest = slice(before.fresh, now.fresh)
+        later = slice(before.fresh, now.fresh)
+        live = now.fresh_live[later]
         fresh = Partition(now.fresh_vectors.shape[1], sealed)
-        fresh.apply(now.fresh_seqs[rest].tolist(), now.fresh_vectors[rest], ())
-        fresh.apply((), now.fresh_vectors[:0], died_since)
+        fresh.apply(now.fresh_seqs[later][live].tolist(), now.fresh_vectors[later][live], ())
+        fresh.apply((), now.fresh_vectors[:0], now.gone_since(before).tolist())
         self.view = fresh.view
 
-    def _without(self, view: View, died: Sequence[int]) -> View:
+    def _without(self, view: FaissView, died: Sequence[int]) -> FaissView:
         gone = np.asarray(died, dtype=np.int64)
         if view.sealed is not None:
             _, places = _located(view.sealed.seqs, gone)
@@ -217,7 +227,7 @@ class Partition:
             view = replace(view, fresh_live=fresh_live)
         return view
 
-    def _with(self, view: View, added: Sequence[int], vectors: Vectors) -> View:
+    def _with(self, view: FaissView, added: Sequence[int], vectors: Vectors) -> FaissView:
         end = view.fresh + len(added)
         seqs, matrix, live = view.fresh_seqs, view.fresh_vectors, view.fresh_live
         if end > len(seqs):
@@ -231,14 +241,14 @@ class Partition:
         return replace(view, fresh_seqs=seqs, fresh_vectors=matrix, fresh_live=live, fresh=end)
 
 
-def _best(found: Sequence[tuple[Seqs, Vectors]], k: int) -> tuple[Seqs, Vectors]:
-    seqs, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
+def _best(parts: Sequence[tuple[Seqs, Vectors]], k: int) -> tuple[Seqs, Vectors]:
+    seqs, scores = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     order = np.lexsort((seqs, -scores))[:k]
     return seqs[order], scores[order]
 
 
 def _located(ascending: Seqs, wanted: Seqs) -> tuple[Places, Places]:
-    """Which of those `wanted` are in `ascending`, and their places there."""
+    """Say which of `wanted` are in `ascending`, and at which places there."""
     places = np.searchsorted(ascending, wanted)
     inside = np.flatnonzero(places < len(ascending))
     known = inside[ascending[places[inside]] == wanted[inside]]

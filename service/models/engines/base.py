@@ -10,7 +10,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from service.models.base import Share, Vectors
+from service.machine.arrays import Vectors
+from service.models.base import Share
 
 # The least cosine of engines that compute in another precision, and of those that have quantised weights.
 ROUNDED, QUANTISED = 0.999, 0.99

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from service.models.base import Vectors
+from service.machine.arrays import Vectors
 from service.models.engines.base import Padded
 
 Compute = Callable[[dict[str, torch.Tensor]], torch.Tensor]

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.models.base import Share, Vectors
+from service.machine.arrays import Vectors
+from service.models.base import Share
 from service.models.engines.base import QUANTISED, Engine, Padded, Unsuitable
 from service.models.engines.openvino import root_logger_kept
 

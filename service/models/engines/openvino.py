@@ -21,9 +21,10 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
+from service.machine.arrays import Vectors
 from service.machine.kept import Kept
 from service.machine.priority import Priorities
-from service.models.base import Share, Vectors
+from service.models.base import Share
 from service.models.configuration import Streams
 from service.models.engines import attention
 from service.models.engines.base import ROUNDED, Padded, Unsuitable

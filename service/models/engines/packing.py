@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from sentence_transformers.base.modules import Transformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 
-from service.models.base import Share, Vectors
+from service.machine.arrays import Vectors
+from service.models.base import Share
 from service.models.dense import DenseEncoder
 from service.models.engines.base import Padded
 from service.models.engines.openvino import OpenVino

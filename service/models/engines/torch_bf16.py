@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from service.models.base import Share, Vectors
+from service.machine.arrays import Vectors
+from service.models.base import Share
 from service.models.engines.base import ROUNDED, Padded
 from service.models.engines.cuda_graphs import CudaGraphs
 

@@ -8,7 +8,8 @@ from itertools import islice
 
 from opentelemetry.trace import Span
 
-from service.models.base import Batchable, Lane, Prepared, Share, Vectors
+from service.machine.arrays import Vectors
+from service.models.base import Batchable, Lane, Prepared, Share
 from service.models.scheduling.window import around, first
 
 # Texts, of those that have waited longest, out of which a batch is formed: by length, and in the order of arrival. By

@@ -26,8 +26,9 @@ from typing import Self
 import numpy as np
 
 from service.errors import EncoderFailed, EncodingFailed, NotReady, Overloaded
+from service.machine.arrays import Vectors
 from service.machine.priority import lower_priority
-from service.models.base import LANES, Batchable, Lane, Prepared, Share, Vectors
+from service.models.base import LANES, Batchable, Lane, Prepared, Share
 from service.models.scheduling.device import Device
 from service.models.scheduling.lane import Batch, LaneState, Request
 from service.observability import tracing

@@ -6,8 +6,7 @@ import faiss
 import numpy as np
 import pytest
 
-from service.index.faiss import graph_repair as reach
-from service.index.faiss import sealed
+from service.index.faiss import graph_repair, sealed
 
 
 def alike(spread: float) -> Any:
@@ -37,19 +36,19 @@ def test_from_wherever_a_search_begins_it_comes_to_all(spread: float) -> None:
     vectors = alike(spread)
     graph = built(vectors, 4)
     assert fewest_found(graph, vectors[:300]) < len(vectors)
-    assert not len(reach.connect(graph))
+    assert not len(graph_repair.repair(graph))
     assert fewest_found(graph, vectors[:300]) == len(vectors)
 
 
 def test_a_graph_that_is_whole_is_left_as_it_is() -> None:
     graph = built(np.random.default_rng(1).normal(size=(2000, 16)).astype(np.float32), 32)
     before = faiss.serialize_index(graph)
-    assert not len(reach.connect(graph))
+    assert not len(graph_repair.repair(graph))
     np.testing.assert_array_equal(faiss.serialize_index(graph), before)
 
 
 def test_what_cannot_be_linked_makes_the_search_exact(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reach, "connect", lambda _: np.array([3]))
+    monkeypatch.setattr(graph_repair, "repair", lambda _: np.array([3]))
     vectors = np.concatenate((alike(1e-2), alike(1e-2)[:10]))
     part = sealed.build(np.arange(len(vectors)), lambda: vectors, graph_from=1, min_recall=0.99)
     assert (part.effort, part.recall) == (0, 1.0)

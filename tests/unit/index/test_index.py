@@ -14,10 +14,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from service.corpus.base import Change
 from service.index.faiss import bitsets as bits
 from service.index.faiss import partition, sealed
-from service.index.faiss.graph_cache import Graphs
-from service.index.faiss.index import Index
-from service.index.faiss.partition import Partition, Selection, View
-from service.index.faiss.vector_store import VectorStore
+from service.index.faiss.graph_cache import GraphCache
+from service.index.faiss.index import FaissIndex
+from service.index.faiss.partition import FaissView, Partition
+from service.index.faiss.selection import Selection
+from service.index.vector_store import VectorStore
 
 DIMENSIONS = 8
 
@@ -37,7 +38,7 @@ def clustered(seed: int, count: int) -> Any:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def selection(view: View, allowed: Any) -> Selection:
+def selection(view: FaissView, allowed: Any) -> Selection:
     """These sequence numbers, as the view has them."""
     fresh = np.isin(view.fresh_seqs[: view.fresh], allowed)
     return Selection(None if view.sealed is None else bits.pack(np.isin(view.sealed.seqs, allowed)), fresh)
@@ -51,7 +52,7 @@ class PartitionMachine(RuleBasedStateMachine):
         self.partition = Partition(DIMENSIONS)
         self.model: dict[int, Any] = {}
         self.next = 1
-        self.sealing: tuple[Any, Any, list[int]] | None = None
+        self.sealing: tuple[Any, Any] | None = None
 
     # The same few seeds again and again: equal vectors.
     @rule(count=st.integers(1, 40), gap=st.integers(0, 3), seed=st.integers(0, 2) | st.integers(0, 1 << 20))
@@ -69,8 +70,6 @@ class PartitionMachine(RuleBasedStateMachine):
         self.partition.apply([], unit(0, 0), [*gone, 10**9])
         for seq in gone:
             del self.model[seq]
-        if self.sealing:
-            self.sealing[2].extend(gone)
 
     @rule(data=st.data())
     @precondition(lambda self: self.model)
@@ -81,8 +80,6 @@ class PartitionMachine(RuleBasedStateMachine):
         del self.model[gone]
         self.model[self.next] = vector[0]
         self.next += 1
-        if self.sealing:
-            self.sealing[2].append(gone)
 
     @rule(graph=st.booleans())
     @precondition(lambda self: self.model and not self.sealing)
@@ -90,7 +87,7 @@ class PartitionMachine(RuleBasedStateMachine):
         before = self.partition.view
         seqs, vectors = before.live_seqs(), before.live_vectors()
         built = sealed.build(seqs, lambda: vectors, graph_from=1 if graph else 10**9, min_recall=0.99)
-        self.sealing = (built, before, [])
+        self.sealing = (built, before)
 
     @rule()
     @precondition(lambda self: self.sealing)
@@ -162,7 +159,6 @@ def test_a_view_does_not_change_while_the_partition_does() -> None:
     written.replace_sealed(
         sealed.build(written.view.live_seqs(), written.view.live_vectors, graph_from=10**9, min_recall=1),
         written.view,
-        [],
     )
     ((seqs_again, scores_again),) = before.search(vectors[:1], 100, None)
     np.testing.assert_array_equal(seqs_again, seqs)
@@ -195,7 +191,7 @@ def test_sealing_is_wanted_when_much_is_fresh_or_dead(monkeypatch: pytest.Monkey
     written.apply([100], unit(2, 1), [])
     assert written.view.wants_sealing
     built = sealed.build(written.view.live_seqs(), written.view.live_vectors, graph_from=10**9, min_recall=1)
-    written.replace_sealed(built, written.view, [])
+    written.replace_sealed(built, written.view)
     assert not written.view.wants_sealing
     written.apply([], unit(1, 0), list(range(1, 101)))
     assert not written.view.wants_sealing
@@ -269,7 +265,7 @@ def test_every_one_of_many_equal_documents_is_found() -> None:
 def test_a_graph_with_equal_documents_is_kept_and_read_again(tmp_path: Path) -> None:
     vectors = np.concatenate((clustered(13, 500), clustered(13, 500)[::5]))
     built = sealed.build(np.arange(600), lambda: vectors, graph_from=1, min_recall=0.99)
-    kept = Graphs(tmp_path)
+    kept = GraphCache(tmp_path)
     kept.keep("f" * 12, "default", built, 0.99)
     read = kept.get("f" * 12, "default", 64, 0.99)
     assert read
@@ -282,8 +278,8 @@ def test_a_collection_whose_documents_are_all_deleted_takes_no_memory_until_it_i
     tmp_path: Path,
 ) -> None:
     with closing(VectorStore(tmp_path / "vectors.db", DIMENSIONS)) as store:
-        index = Index("fingerprint", store, Graphs(tmp_path), graph_from=1000, min_recall=0.99)
-        index.publish({}, [], 0)
+        index = FaissIndex("fingerprint", store, GraphCache(tmp_path), graph_from=1000, min_recall=0.99)
+        index.build({}, 0)()
         index.prepare(Change("kept", 0, (1,), ()), unit(1, 1))()
         for high in range(1, 100, 3):
             name = f"passing {high}"
@@ -295,6 +291,6 @@ def test_a_collection_whose_documents_are_all_deleted_takes_no_memory_until_it_i
             assert len(before.search(unit(0, 1), 5, None)[0][0]) == 2
             index.prepare(Change("kept", high + 2, (high + 3,), ()), unit(high, 1))()
         assert index.collections == 1
-        assert index.documents == 34
+        assert index.stats().documents == 34
         index.prepare(Change("passing 1", 100, (101,), ()), unit(5, 1))()
         assert index.view("passing 1").live_seqs().tolist() == [101]

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.index.faiss import layout, sealed
-from service.index.faiss.graph_cache import Graphs
+from service.index.faiss import memory, sealed
+from service.index.faiss.graph_cache import GraphCache
 from service.index.faiss.sealed import Sealed
 from service.machine import huge_pages
-from service.models.base import Vectors
+from service.machine.arrays import Vectors
 
 SIZE, DIMENSIONS = 2000, 24
 QUERIES = 50
@@ -67,7 +67,7 @@ def test_a_graph_has_links_of_its_own_even_if_they_lay_on_a_page() -> None:
     part = built(unit(SIZE), graph=True)
     former = part.index.referenced_objects[1]
     assert former.ctypes.data % mmap.PAGESIZE == 0
-    layout.settle(part.index, part.distinct_vectors)
+    memory.share_vectors(part.index, part.distinct_vectors)
     links = part.index.referenced_objects[1]
     assert not np.shares_memory(links, former)
     np.testing.assert_array_equal(links, former)
@@ -76,7 +76,7 @@ def test_a_graph_has_links_of_its_own_even_if_they_lay_on_a_page() -> None:
 @pytest.mark.parametrize("copies", [1, 3])
 def test_a_graph_that_was_kept_finds_the_same(tmp_path: Path, copies: int) -> None:
     part = built(np.repeat(unit(SIZE), copies, axis=0), graph=True)
-    graphs = Graphs(tmp_path)
+    graphs = GraphCache(tmp_path)
     graphs.keep("fingerprint", "default", part, 0.99)
     read = graphs.get("fingerprint", "default", DIMENSIONS, 0.99)
     assert read is not None

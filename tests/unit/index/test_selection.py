@@ -16,7 +16,7 @@ from service.corpus.sqlite.documents import SqliteDocuments
 from service.index.faiss import bitsets as bits
 from service.index.faiss import sealed
 from service.index.faiss.partition import Partition
-from service.index.faiss.selection import Selections
+from service.search.conditions import meeting_in
 
 FILTERS: list[dict[str, Any]] = [
     {"ward": 3},
@@ -56,44 +56,43 @@ def expected(documents: Documents, partition: Partition, source: dict[str, Any])
     return [seq for seq, inside in zip(live, passing.tolist(), strict=True) if inside]
 
 
-def check(documents: Documents, selections: Selections, partition: Partition) -> None:
+def check(documents: Documents, partition: Partition) -> None:
     for source in FILTERS:
-        allowed = selections.of(partition.view, "c", filters.parse(source))
+        allowed = partition.view.select(filters.parse(source), meeting_in(documents, "c"))
         ((found, _),) = partition.view.search(vectors(1), 10_000, allowed)
         assert sorted(found.tolist()) == expected(documents, partition, source), source
 
 
 @pytest.mark.parametrize("graph_from", [10, 10**9])
 def test_a_selection_is_right_while_documents_come_and_go(documents: Documents, graph_from: int) -> None:
-    selections = Selections(documents)
     partition = Partition(4)
     first = write(documents, 0, 40)
     partition.apply(first, vectors(40), [])
-    check(documents, selections, partition)
+    check(documents, partition)
     before = partition.view
     built = sealed.build(before.live_seqs(), before.live_vectors, graph_from=graph_from, min_recall=0.99)
-    partition.replace_sealed(built, before, [])
-    check(documents, selections, partition)
+    partition.replace_sealed(built, before)
+    check(documents, partition)
     # Few at a time are looked at one by one, many are asked for.
     for number, count in ((40, 3), (43, 300), (343, 1)):
         partition.apply(write(documents, number, count), vectors(count), [])
-        check(documents, selections, partition)
+        check(documents, partition)
     died = (*first[::3], int(partition.view.fresh_seqs[5]))
     documents.delete("c", [str(n) for n in range(0, 40, 3)] + ["45"], lambda _: None)
     partition.apply((), vectors(1)[:0], died)
     documents.purge(died)
-    check(documents, selections, partition)
+    check(documents, partition)
 
 
 def test_what_is_remembered_is_not_asked_for_again(documents: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
     partition = Partition(
         4, sealed.build(np.array(write(documents, 0, 50)), lambda: vectors(50), graph_from=99, min_recall=1)
     )
-    selections = Selections(documents)
     tree = filters.parse({"ward": 1})
-    once = selections.of(partition.view, "c", tree)
+    once = partition.view.select(tree, meeting_in(documents, "c"))
     monkeypatch.delattr(SqliteDocuments, "meeting")
-    again = selections.of(partition.view, "c", tree)
+    monkeypatch.delattr(SqliteDocuments, "fetch")
+    again = partition.view.select(tree, meeting_in(documents, "c"))
     assert once.sealed is not None
     assert again.sealed is not None
     np.testing.assert_array_equal(once.sealed, again.sealed)

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.errors import InsufficientResources, StorageFailed
-from service.index.faiss import vector_store as vector_files
-from service.index.faiss.vector_store import VectorStore
+from service.index import vector_store as vector_files
+from service.index.vector_store import VectorStore
 
 DIMENSIONS = 8
 

@@ -1,9 +1,8 @@
 """The vectors of one document fingerprint on disk, by the documents' sequence numbers.
 
-They outlive the process and the generation, so that a restart, a resumed reload and a return to a former
-checkpoint embed only what is missing. Losing some of them costs time and no data, so writes need not wait
-for the disk; and whatever is found to be damaged is forgotten, and so embedded again. Each vector has a checksum
-of its own, for SQLite has none.
+They outlive the process and the generation, so that a restart, a resumed reload and a return to a former checkpoint
+embed only what is missing. Losing some of them costs time and no data, so writes need not wait for the disk, and a
+damaged vector is forgotten and embedded again. Each vector has a checksum, because SQLite has none.
 """
 
 import json
@@ -23,7 +22,7 @@ from service.corpus.base import Seqs
 from service.corpus.sqlite.disk_errors import is_damage, translated
 from service.errors import StorageFailed
 from service.machine import huge_pages
-from service.models.base import Vectors
+from service.machine.arrays import Vectors
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +37,7 @@ _SCHEMA = (
 
 
 class _Unfit(sqlite3.DatabaseError):
-    """SQLite can read the file, and it is not what was asked for: of other dimensions, or with rows out of place."""
+    """SQLite can read the file, but it has other dimensions, or rows out of place."""
 
 
 class VectorStore:
@@ -67,31 +66,32 @@ class VectorStore:
                 self._connection = self._anew()
 
     def put(self, seqs: Sequence[int], vectors: Vectors) -> None:
+        """Store the vectors (n, dimensions) of `seqs`, in place of those that they have."""
         packed = [vector.tobytes() for vector in vectors]
         rows = [(int(seq), one, _checksum(int(seq), one)) for seq, one in zip(seqs, packed, strict=True)]
         with self._using() as connection, connection:
             connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
 
     def missing(self, seqs: Seqs) -> Seqs:
-        """Those of `seqs` (ascending) that have no vector yet."""
+        """Return those of the ascending `seqs` that have no vector yet."""
         stored = self._stored("SELECT seq FROM vectors INDEXED BY numbers ORDER BY seq")
         return np.setdiff1d(seqs, stored, assume_unique=True)
 
     def get(self, seqs: Seqs) -> Vectors | None:
-        """The vectors (n, dimensions) of ascending `seqs`, or None if one of them is missing or damaged."""
-        found = huge_pages.empty((len(seqs), self.dimensions), np.float32)
+        """Return the vectors (n, dimensions) of the ascending `seqs`, or None if one is missing or damaged."""
+        vectors = huge_pages.empty((len(seqs), self.dimensions), np.float32)
         filled = 0
         for start in range(0, len(seqs), _CHUNK):
             part = seqs[start : start + _CHUNK]
-            own = self._read(part)
-            if own is None:
+            rows = self._read(part)
+            if rows is None:
                 return None
-            found[filled : filled + len(part)] = own
+            vectors[filled : filled + len(part)] = rows
             filled += len(part)
-        return found
+        return vectors
 
     def some(self, seqs: Sequence[int]) -> dict[int, NDArray[np.float32]]:
-        """Vectors (dimensions,) of those of `seqs` that have one, by sequence number; none once it is closed."""
+        """Return the vectors (dimensions,) of those of `seqs` that have one; none once the store is closed."""
         rows: list[tuple[int, bytes, int]] = []
         if seqs:
             with self._using() as connection:
@@ -107,18 +107,19 @@ class VectorStore:
         }
 
     def prune(self, live: Seqs, high: int) -> None:
-        """Forget all vectors up to the sequence number `high` but those of `live` (ascending)."""
+        """Forget all vectors up to the sequence number `high` but those of the ascending `live`."""
         have = self._stored("SELECT seq FROM vectors INDEXED BY numbers WHERE seq <= ? ORDER BY seq", high)
         self.drop(np.setdiff1d(have, live, assume_unique=True).tolist())
 
     def drop(self, seqs: Sequence[int]) -> None:
-        """Forget the vectors of documents that are gone; nothing once it is closed."""
+        """Forget the vectors of `seqs`; does nothing once the store is closed."""
         with self._using() as connection:
             if not self._closed:
                 with connection:
                     connection.executemany("DELETE FROM vectors WHERE seq = ?", ((int(seq),) for seq in seqs))
 
     def close(self) -> None:
+        """Close the file."""
         with self._lock:
             self._closed = True
             if self._connection is not None:
@@ -131,8 +132,8 @@ class VectorStore:
                 "SELECT seq, vector, checksum FROM vectors WHERE seq BETWEEN ? AND ? ORDER BY seq",
                 (int(part[0]), int(part[-1])),
             ).fetchall()
-        own = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
-        wanted = [rows[place] for place in np.flatnonzero(np.isin(own, part))]
+        seqs = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
+        wanted = [rows[place] for place in np.flatnonzero(np.isin(seqs, part))]
         damaged = [
             seq
             for seq, vector, checksum in wanted
@@ -153,9 +154,9 @@ class VectorStore:
     def _mend(self, damaged: Sequence[int]) -> None:
         """Forget the damaged vectors, or all if the file's structure is damaged, too."""
         with self._using() as connection:
-            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-            if found != b"ok" or not damaged:
-                raise _Unfit(found.decode(errors="replace"))
+            (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if verdict != b"ok" or not damaged:
+                raise _Unfit(verdict.decode(errors="replace"))
         log.warning("%d vectors in %s are damaged: they are embedded again", len(damaged), self._path.name)
         self.drop(damaged)
 
@@ -167,8 +168,7 @@ class VectorStore:
 
     @contextmanager
     def _using(self) -> Iterator[sqlite3.Connection]:
-        """The connection; where the file turns out to be damaged, what was asked of it is left undone, and it is begun
-        anew."""
+        """Lend the connection. If the file turns out to be damaged, the block ends early and the file is begun anew."""
         with self._lock, translated(self._path.name):
             if self._connection is None:
                 self._connection = self._anew()
@@ -199,12 +199,12 @@ class VectorStore:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             version = self.dimensions << 8 | _VERSION
-            (found,) = connection.execute("PRAGMA user_version").fetchone()
+            (version_there,) = connection.execute("PRAGMA user_version").fetchone()
             if not connection.execute("SELECT 1 FROM sqlite_schema").fetchall():
                 for statement in _SCHEMA:
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {version}")
-            elif found != version or connection.execute("SELECT sql FROM sqlite_schema").fetchall() != [
+            elif version_there != version or connection.execute("SELECT sql FROM sqlite_schema").fetchall() != [
                 (statement.encode(),) for statement in _SCHEMA
             ]:
                 raise _Unfit("it is of another version, or has other dimensions")
@@ -225,23 +225,23 @@ def _is_unusable(error: sqlite3.DatabaseError) -> bool:
 
 
 def _checksum(seq: int, packed: bytes) -> int:
-    """Of the vector and of whose it is, because damage may also put a vector under another number."""
+    """Sum up the vector and its number, because damage may also put a vector under another number."""
     return zlib.crc32(packed, seq & 0xFFFFFFFF)
 
 
 def highest(path: Path) -> int:
-    """The highest sequence number that has a vector in the file of a store, 0 if it has none or cannot be read."""
-    found = _seqs(path, "SELECT max(seq) FROM vectors HAVING max(seq) > 0")
-    return int(found[0]) if len(found) else 0
+    """Return the highest sequence number with a vector in the file of a store, 0 if it has none or cannot be read."""
+    highest_seqs = _seqs(path, "SELECT max(seq) FROM vectors HAVING max(seq) > 0")
+    return int(highest_seqs[0]) if len(highest_seqs) else 0
 
 
 def stored(path: Path) -> Seqs:
-    """Ascending sequence numbers that have a vector in the file of a store; none if it cannot be read."""
+    """List the sequence numbers with a vector in the file of a store, ascending; none if it cannot be read."""
     return _seqs(path, "SELECT seq FROM vectors INDEXED BY numbers ORDER BY seq")
 
 
 def _seqs(path: Path, statement: str) -> Seqs:
-    """What the statement lists in a file that somebody else may have open; nothing if it cannot be read."""
+    """List what the statement selects in a file that another process may have open; nothing if it cannot be read."""
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
             rows = connection.execute(statement).fetchall()
@@ -251,6 +251,6 @@ def _seqs(path: Path, statement: str) -> Seqs:
 
 
 def remove(path: Path) -> None:
-    """Delete the file of a store, and what SQLite keeps beside it."""
+    """Delete the file of a store and the files that SQLite keeps beside it."""
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)

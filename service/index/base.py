@@ -1,0 +1,229 @@
+"""The seam of the index: vectors that are derived from the corpus and can be made again, and the search among them.
+
+A factory opens one index for each document fingerprint. An index stores vectors by the documents' sequence numbers,
+and shows one view for each collection. Views never change, and any thread may read them. The writing thread makes all
+changes of what an index shows; a method that may run on another thread says so.
+"""
+
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.corpus.base import Change, Seqs
+from service.corpus.filters import Condition, Filter
+from service.machine.arrays import Vectors
+
+Mask = NDArray[np.bool_]
+Ranks = NDArray[np.int64]
+# The result of `View.select`, which only views of the same index can read.
+Allowed = Any
+# Answers which of ascending sequence numbers (n,) are of versions that meet a condition, as a mask (n,).
+Meeting = Callable[[Condition, Seqs], Mask]
+# Shows a change that is ready. It runs on the writing thread, takes no time, and cannot fail.
+Publish = Callable[[], None]
+# Answers true when nobody waits any longer for what is being built.
+IsGivenUp = Callable[[], bool]
+# Builds on any thread; raises GivenUp.
+Maintenance = Callable[[IsGivenUp], Publish]
+
+
+class VectorsMissing(Exception):
+    """Documents to be indexed have no vector yet."""
+
+
+class GivenUp(Exception):
+    """Nobody waits any longer for what was being built."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStats:
+    """Counts of documents: searchable, of these compared one by one, and deleted ones that still take a place.
+
+    `recall` is recall@10 against exact search by collection, as measured at the build of those that are not exact.
+    """
+
+    documents: int
+    fresh: int
+    deleted: int
+    recall: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """Bytes of memory that building an index takes, and bytes of disk that its vectors take."""
+
+    memory: int
+    disk: int
+
+
+class View(Protocol):
+    """One moment of a collection. It never changes."""
+
+    def search(self, queries: Vectors, k: int, allowed: Allowed | None) -> list[tuple[Seqs, Vectors]]:
+        """Find the `k` nearest documents of each unit vector of (n, dimensions), of those `allowed`.
+
+        The answer has, for each query, sequence numbers and cosines, best first. Documents of equal scores keep the
+        order of writing.
+        """
+        ...
+
+    def holds(self, seqs: Seqs, allowed: Allowed | None) -> Mask:
+        """Say which of `seqs` are documents of the view, and among those `allowed`."""
+        ...
+
+    def vectors_of(self, seqs: Seqs) -> Vectors:
+        """Return the vectors (n, dimensions) of documents that the view holds."""
+        ...
+
+    def ranks(self, query: Vectors, seqs: Seqs, allowed: Allowed | None) -> tuple[Ranks, Vectors]:
+        """Rank documents that the view holds and that are `allowed`, among all that are.
+
+        The answer has their ranks, from 1, and their cosines with the unit vector `query`. Every document is compared,
+        so the ranks are exact even where a search is not.
+        """
+        ...
+
+    def select(self, tree: Filter, meeting: Meeting) -> Allowed:
+        """Select the documents that pass the filter; an index that cannot tell asks `meeting`."""
+        ...
+
+
+class StoredVectors(Protocol):
+    """The vectors of one document fingerprint that outlive the process, by sequence number. Safe from any thread.
+
+    Methods raise InsufficientResources when there is no room and StorageFailed when the storage fails.
+    """
+
+    def missing(self, seqs: Seqs) -> Seqs:
+        """Return those of the ascending `seqs` that have no vector."""
+        ...
+
+    def put(self, seqs: Sequence[int], vectors: Vectors) -> None:
+        """Store the vectors (n, dimensions) of `seqs`, in place of those that they have."""
+        ...
+
+    def some(self, seqs: Sequence[int]) -> Mapping[int, Vectors]:
+        """Return the vectors (dimensions,) of those of `seqs` that have one; none after the index was closed."""
+        ...
+
+    def prune(self, live: Seqs, high: int) -> None:
+        """Forget all vectors up to the sequence number `high` but those of the ascending `live`."""
+        ...
+
+    def drop(self, seqs: Sequence[int]) -> None:
+        """Forget the vectors of `seqs`; does nothing after the index was closed."""
+        ...
+
+
+class VectorIndex(Protocol):
+    """All collections in the vectors of one document fingerprint.
+
+    It is loaded once `build` has been published. From then on it is complete up to the sequence number `complete_to`:
+    every live document at or below it is in. Deletes reach it whether it is complete or not.
+    """
+
+    @property
+    def fingerprint(self) -> str:
+        """The document fingerprint."""
+        ...
+
+    @property
+    def dimensions(self) -> int:
+        """The length of a vector."""
+        ...
+
+    @property
+    def store(self) -> StoredVectors:
+        """The vectors that are there, searchable or not."""
+        ...
+
+    @property
+    def loaded(self) -> bool:
+        """Whether it can be searched."""
+        ...
+
+    @property
+    def complete_to(self) -> int:
+        """The sequence number up to which every live document is in."""
+        ...
+
+    @property
+    def collections(self) -> int:
+        """The number of collections that have documents."""
+        ...
+
+    def view(self, collection: str) -> View:
+        """Return what is searchable in the collection at this moment; for any thread."""
+        ...
+
+    def has(self, collection: str) -> bool:
+        """Say whether a document of the collection is searchable at this moment; for any thread."""
+        ...
+
+    def stats(self) -> IndexStats:
+        """Count the documents; for any thread."""
+        ...
+
+    def prepare(self, change: Change, vectors: Vectors | None) -> Publish:
+        """Make ready what one write will change.
+
+        Without `vectors` (n, dimensions) of the added documents, or when the index is not complete up to the write,
+        it takes over the deletes alone.
+        """
+        ...
+
+    def catch_up(self, gap: Mapping[str, Seqs], to: int) -> bool:
+        """Add all documents written after `complete_to` and up to `to`, by collection, from their stored vectors.
+
+        The answer is false, and nothing changes, if one of them has no vector yet.
+        """
+        ...
+
+    def build(self, live: Mapping[str, Seqs], to: int, given_up: IsGivenUp) -> Publish:
+        """Make all live documents up to `to`, by collection, searchable from their stored vectors; for any thread.
+
+        The index must hear of every delete since `live` was read. Raises VectorsMissing, and GivenUp soon after
+        `given_up` answers true.
+        """
+        ...
+
+    def maintain(self) -> Sequence[Maintenance]:
+        """Return the work that keeps searches fast, each piece for any thread and at any time."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the stored vectors. Views go on answering."""
+        ...
+
+
+class IndexFactory(Protocol):
+    """Opens indexes, and keeps the vectors of those that are closed. To make one touches nothing."""
+
+    def open(self, fingerprint: str, dimensions: int) -> VectorIndex:
+        """Open the index of a document fingerprint, with the vectors that are stored; it is not loaded yet."""
+        ...
+
+    def stored(self, fingerprint: str) -> Seqs:
+        """List the sequence numbers that have a vector of the fingerprint, ascending, as far as they can be read.
+
+        Changes nothing, and may run beside a process that has the index open.
+        """
+        ...
+
+    def highest_stored(self) -> int:
+        """Return the highest sequence number of a document that has a vector of any fingerprint, 0 without any."""
+        ...
+
+    def forget(self, keep: Set[str], spare: int) -> list[str]:
+        """Delete the vectors of all fingerprints but those of `keep` and, besides, the `spare` others used last.
+
+        The answer lists these others, the one used last first.
+        """
+        ...
+
+    def needed(self, documents: int, missing: int, dimensions: int) -> Needed:
+        """Estimate what an index of so many documents takes, of which so many have no stored vector."""
+        ...

@@ -1,0 +1,16 @@
+"""The choice of an index: the one place that knows every implementation."""
+
+from service.index.base import IndexFactory
+from service.settings import Settings
+
+
+def open_indexes(settings: Settings) -> IndexFactory:
+    """Return the factory of the index that the settings ask for; nothing on the disk is touched."""
+    if settings.index_kind == "exact":
+        from service.index.exact import ExactIndexes  # noqa: PLC0415
+
+        return ExactIndexes(settings.data_dir / "vectors")
+    # Imported here, so that an installation without FAISS's index does not load it.
+    from service.index.faiss.factory import FaissIndexes  # noqa: PLC0415
+
+    return FaissIndexes(settings.data_dir, graph_from=settings.graph_from, min_recall=settings.min_recall)

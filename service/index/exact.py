@@ -1,0 +1,183 @@
+"""Exact search in NumPy, which compares a query with every vector of a collection.
+
+It is for small installations, and the tests hold every other index against it. A search takes time, and a write copies
+memory, in proportion to the documents of the collection.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from service.corpus.base import Change, Seqs
+from service.corpus.filters import Filter, evaluate
+from service.index.base import (
+    GivenUp,
+    IndexStats,
+    IsGivenUp,
+    Maintenance,
+    Mask,
+    Meeting,
+    Needed,
+    Publish,
+    Ranks,
+    VectorsMissing,
+)
+from service.index.vector_folder import VectorFolder
+from service.index.vector_store import VectorStore
+from service.machine.arrays import Vectors
+
+# Vectors in the index, and once more while a write copies them.
+_MEMORY_FACTOR = 2.0
+# SQLite's pages and write-ahead log around the vectors.
+_DISK_FACTOR = 1.7
+
+
+@dataclass(frozen=True, eq=False)
+class ExactView:
+    """Ascending sequence numbers `seqs` (n,) and the unit vectors (n, dimensions) of these documents."""
+
+    seqs: Seqs
+    vectors: Vectors
+
+    def search(self, queries: Vectors, k: int, allowed: Mask | None) -> list[tuple[Seqs, Vectors]]:
+        """Find the `k` nearest documents of each unit vector of (n, dimensions), best first; ties in written order."""
+        rows = np.arange(len(self.seqs)) if allowed is None else np.flatnonzero(allowed)
+        results = []
+        for query in queries:
+            # Row by row: the sums of a matrix product differ in the last bit between equal rows.
+            scores = np.einsum("ij,j->i", self.vectors, query)[rows]
+            best = np.argsort(-scores, kind="stable")[:k]
+            results.append((self.seqs[rows[best]], scores[best]))
+        return results
+
+    def holds(self, seqs: Seqs, allowed: Mask | None) -> Mask:
+        """Say which of `seqs` are documents of the view, and among those `allowed`."""
+        return np.isin(seqs, self.seqs if allowed is None else self.seqs[allowed])
+
+    def vectors_of(self, seqs: Seqs) -> Vectors:
+        """Return the vectors (n, dimensions) of documents that the view holds."""
+        return self.vectors[np.searchsorted(self.seqs, seqs)]
+
+    def ranks(self, query: Vectors, seqs: Seqs, allowed: Mask | None) -> tuple[Ranks, Vectors]:
+        """Return the ranks, from 1, and the cosines of allowed documents among all allowed ones."""
+        ((ranking, scores),) = self.search(query[None], len(self.seqs), allowed)
+        order = np.argsort(ranking)
+        places = order[np.searchsorted(ranking, seqs, sorter=order)]
+        return places + 1, scores[places]
+
+    def select(self, tree: Filter, meeting: Meeting) -> Mask:
+        """Select the documents that pass the filter, as a mask (n,)."""
+        return evaluate(tree, lambda condition: meeting(condition, self.seqs))
+
+    def after(self, added: Sequence[int], vectors: Vectors, died: Sequence[int]) -> "ExactView":
+        """Return the view with documents added, above all that are there, and others taken out."""
+        live = ~np.isin(self.seqs, np.array(died, dtype=np.int64))
+        seqs = np.concatenate((self.seqs[live], np.array(added, dtype=np.int64)))
+        return ExactView(seqs, np.concatenate((self.vectors[live], vectors)))
+
+
+class ExactIndex:
+    """One array of vectors for each collection. Only the writing thread may change what it shows."""
+
+    def __init__(self, fingerprint: str, store: VectorStore) -> None:
+        self.fingerprint = fingerprint
+        self.dimensions = store.dimensions
+        self.store = store
+        self.complete_to = 0
+        self.loaded = False
+        self._none = np.empty((0, store.dimensions), np.float32)
+        self._views: dict[str, ExactView] = {}
+        # Deletes that were heard of before the index was loaded.
+        self._died: list[int] = []
+
+    @property
+    def collections(self) -> int:
+        """The number of collections that have documents."""
+        return len(self._views)
+
+    def view(self, collection: str) -> ExactView:
+        """Return what is searchable in the collection at this moment."""
+        return self._views.get(collection) or ExactView(np.empty(0, np.int64), self._none)
+
+    def has(self, collection: str) -> bool:
+        """Say whether a document of the collection is searchable at this moment."""
+        return collection in self._views
+
+    def stats(self) -> IndexStats:
+        """Count the documents, which are all compared one by one."""
+        documents = sum(len(view.seqs) for view in list(self._views.values()))
+        return IndexStats(documents, fresh=documents, deleted=0, recall={})
+
+    def prepare(self, change: Change, vectors: Vectors | None) -> Publish:
+        """Make ready what one write will change; deletes alone without `vectors` or when the index is not complete."""
+        complete = self.loaded and vectors is not None and self.complete_to == change.before and len(change.added) > 0
+        view = self.view(change.collection)
+        if complete and vectors is not None:
+            view = view.after(change.added, vectors, change.died)
+        else:
+            view = view.after((), self._none, change.died)
+
+        def publish() -> None:
+            if not self.loaded:
+                self._died.extend(change.died)
+            if complete:
+                self.complete_to = change.added[-1]
+            self._show({change.collection: view})
+
+        return publish
+
+    def catch_up(self, gap: Mapping[str, Seqs], to: int) -> bool:
+        """Add the documents of `gap`, all those written after `complete_to`; false if one has no vector yet."""
+        ready: dict[str, ExactView] = {}
+        for collection, seqs in gap.items():
+            vectors = self.store.get(seqs)
+            if vectors is None:
+                return False
+            ready[collection] = self.view(collection).after(seqs.tolist(), vectors, ())
+        self._show(ready)
+        self.complete_to = to
+        return True
+
+    def build(self, live: Mapping[str, Seqs], to: int, given_up: IsGivenUp = lambda: False) -> Publish:
+        """Read the vectors of the documents in `live`. Raises VectorsMissing, and GivenUp between two collections."""
+        views: dict[str, ExactView] = {}
+        for collection, seqs in live.items():
+            if given_up():
+                raise GivenUp
+            vectors = self.store.get(seqs)
+            if vectors is None:
+                raise VectorsMissing
+            views[collection] = ExactView(seqs, vectors)
+
+        def publish() -> None:
+            self._show({collection: view.after((), self._none, self._died) for collection, view in views.items()})
+            self.complete_to = to
+            self.loaded = True
+            self._died = []
+
+        return publish
+
+    def maintain(self) -> list[Maintenance]:
+        """Nothing makes it faster."""
+        return []
+
+    def close(self) -> None:
+        """Close the stored vectors. Views go on answering."""
+        self.store.close()
+
+    def _show(self, views: Mapping[str, ExactView]) -> None:
+        self._views = {name: view for name, view in {**self._views, **views}.items() if len(view.seqs)}
+
+
+class ExactIndexes(VectorFolder):
+    """Exact indexes with their vectors in a folder."""
+
+    def open(self, fingerprint: str, dimensions: int) -> ExactIndex:
+        """Open the index of a document fingerprint, with the vectors that are stored; it is not loaded yet."""
+        return ExactIndex(fingerprint, self.open_store(fingerprint, dimensions))
+
+    def needed(self, documents: int, missing: int, dimensions: int) -> Needed:
+        """Estimate what an index of so many documents takes, of which so many have no stored vector."""
+        vector = dimensions * 4
+        return Needed(int(documents * vector * _MEMORY_FACTOR), int(missing * vector * _DISK_FACTOR))

@@ -1,0 +1,52 @@
+"""Indexes of FAISS, with the vectors and graphs that they keep on the disk."""
+
+from collections.abc import Set
+from functools import cached_property
+from pathlib import Path
+
+from service.index.base import Needed
+from service.index.faiss.graph_cache import GraphCache
+from service.index.faiss.index import FaissIndex
+from service.index.vector_folder import VectorFolder
+
+# Vectors in the index, once more while it is built, and HNSW's links.
+_MEMORY_FACTOR = 2.5
+# SQLite's pages and write-ahead log around the vectors, and a graph that is kept, which has them once more.
+_DISK_FACTOR = 2.7
+
+
+class FaissIndexes(VectorFolder):
+    """Indexes below a data folder.
+
+    HNSW, tuned to a recall@10 of `min_recall`, replaces exact search from `graph_from` documents of a collection on.
+    """
+
+    def __init__(self, data_folder: Path, *, graph_from: int, min_recall: float) -> None:
+        super().__init__(data_folder / "vectors")
+        self._graphs_folder = data_folder / "graphs"
+        self._graph_from = graph_from
+        self._min_recall = min_recall
+
+    def open(self, fingerprint: str, dimensions: int) -> FaissIndex:
+        """Open the index of a document fingerprint, with the vectors that are stored; it is not loaded yet."""
+        store = self.open_store(fingerprint, dimensions)
+        return FaissIndex(fingerprint, store, self._graphs, graph_from=self._graph_from, min_recall=self._min_recall)
+
+    def highest_stored(self) -> int:
+        """Return the highest sequence number of a document that has a vector or is in a graph."""
+        return max(self._graphs.highest(), super().highest_stored())
+
+    def forget(self, keep: Set[str], spare: int) -> list[str]:
+        """Delete vectors and graphs of all fingerprints but those of `keep` and the `spare` others used last."""
+        spared = super().forget(keep, spare)
+        self._graphs.forget(self.fingerprints())
+        return spared
+
+    def needed(self, documents: int, missing: int, dimensions: int) -> Needed:
+        """Estimate what an index of so many documents takes, of which so many have no stored vector."""
+        vector = dimensions * 4
+        return Needed(int(documents * vector * _MEMORY_FACTOR), int(missing * vector * _DISK_FACTOR))
+
+    @cached_property
+    def _graphs(self) -> GraphCache:
+        return GraphCache(self._graphs_folder)

@@ -1,0 +1,48 @@
+"""The stored vectors of all document fingerprints: a folder with one file for each.
+
+Factories whose indexes lie in memory are such folders, so the vectors of one kind of index serve the others.
+"""
+
+from collections.abc import Set
+from pathlib import Path
+
+from service.corpus.base import Seqs
+from service.index import vector_store
+from service.index.vector_store import VectorStore
+
+
+class VectorFolder:
+    """Opens, counts and deletes the files. To make one touches nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def open_store(self, fingerprint: str, dimensions: int) -> VectorStore:
+        """Open the store of a fingerprint; one that is damaged or of other dimensions is begun anew."""
+        return VectorStore(self._path(fingerprint), dimensions)
+
+    def stored(self, fingerprint: str) -> Seqs:
+        """List the sequence numbers that have a vector, ascending; none if the file cannot be read."""
+        return vector_store.stored(self._path(fingerprint))
+
+    def highest_stored(self) -> int:
+        """Return the highest sequence number that has a vector in any file, 0 without any."""
+        return max(map(vector_store.highest, self._folder.glob("*.db")), default=0)
+
+    def fingerprints(self) -> set[str]:
+        """Return the fingerprints that have a file."""
+        return {path.stem for path in self._folder.glob("*.db")}
+
+    def forget(self, keep: Set[str], spare: int) -> list[str]:
+        """Delete all files but those of `keep` and, besides, the `spare` others written last.
+
+        The answer lists the fingerprints of these others, the one written last first.
+        """
+        others = [path for path in self._folder.glob("*.db") if path.stem not in keep]
+        others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        for path in others[spare:]:
+            vector_store.remove(path)
+        return [path.stem for path in others[:spare]]
+
+    def _path(self, fingerprint: str) -> Path:
+        return self._folder / f"{fingerprint}.db"
