@@ -14,8 +14,10 @@ from service.corpus.sqlite.store import SqliteStore
 from service.errors import NotReady
 from service.generations import backup
 from service.generations.activation import Activation
+from service.generations.builder import Builder
 from service.generations.changes import Changes
 from service.generations.generations import Generations
+from service.generations.housekeeping import Housekeeping
 from service.generations.startup import Startup
 from service.generations.webhook import Webhook
 from service.index.choice import open_indexes
@@ -34,6 +36,7 @@ from service.observability.observer import Observer
 from service.observability.steps import Reached, unwatched
 from service.observability.telemetry import Telemetry
 from service.observability.tracing import Tracing
+from service.reload.gate import Gate
 from service.reload.job import ENDS
 from service.reload.jobs import Jobs
 from service.reload.judging import Judging
@@ -98,25 +101,41 @@ class Core:
         encoders = Encoders(settings.engine, settings.data_dir / "engines", processors, self.documents.sample, trials)
         headroom = Headroom(settings.memory_reserve, settings.disk_reserve, settings.data_dir)
         loader = Loader(self.catalogue, encoders, self.encoding, headroom)
-        self.activation = Activation(
+        indexes = open_indexes(settings)
+        self.builder = Builder(
             documents=self.documents,
             generations=self.generations,
             encoding=self.encoding,
-            loader=loader,
+            indexes=indexes,
             headroom=headroom,
             thread=self.thread,
-            indexes=open_indexes(settings),
-            keep_vectors=settings.keep_vectors,
             reached=reached,
         )
+        self.housekeeping = Housekeeping(
+            documents=self.documents,
+            generations=self.generations,
+            loader=loader,
+            indexes=indexes,
+            keep_vectors=settings.keep_vectors,
+            thread=self.thread,
+            reached=reached,
+        )
+        self.activation = Activation(self.generations, self.builder, self.thread, reached)
         retrieval = Retrieval(self.corpus.keywords, self.documents)
         shadow = Shadow(self.generations, retrieval, self.encoding)
         jobs = Jobs(self.records, self.thread)
-        stages = Stages(
-            activation=self.activation,
-            generations=self.generations,
+        gate = Gate(
             judging=Judging(self.judgements, self.documents, self.encoding, settings.max_judged_loss),
             shadow=shadow,
+            generations=self.generations,
+            jobs=jobs,
+            observer=observer,
+        )
+        stages = Stages(
+            activation=self.activation,
+            builder=self.builder,
+            generations=self.generations,
+            gate=gate,
             loader=loader,
             jobs=jobs,
             observer=observer,
@@ -126,11 +145,14 @@ class Core:
             jobs=jobs,
             loader=loader,
             generations=self.generations,
-            activation=self.activation,
+            gate=gate,
+            housekeeping=self.housekeeping,
             observer=observer,
         )
         self.startup = Startup(
             activation=self.activation,
+            builder=self.builder,
+            housekeeping=self.housekeeping,
             loader=loader,
             documents=self.documents,
             generations=self.generations,
@@ -182,11 +204,11 @@ class Core:
         purged = clock()
         while True:
             await asyncio.sleep(_SEAL_EVERY)
-            await self.activation.seal()
+            await self.builder.seal()
             for number in await asyncio.to_thread(self.changes.outlived, datetime.now(UTC)):
                 await self.generations.release(number)
             if clock() - purged >= _PURGE_EVERY:
-                await self.activation.purge()
+                await self.housekeeping.purge()
                 purged = clock()
 
     async def stop(self) -> None:

@@ -6,8 +6,10 @@ import logging
 from service.corpus.base import Documents, GenerationRecord
 from service.errors import InstarError
 from service.generations.activation import Activation
+from service.generations.builder import Builder
 from service.generations.generation import Generation
 from service.generations.generations import Generations
+from service.generations.housekeeping import Housekeeping
 from service.models.loader import Loader
 from service.observability.steps import Reached
 
@@ -21,12 +23,16 @@ class Startup:
         self,
         *,
         activation: Activation,
+        builder: Builder,
+        housekeeping: Housekeeping,
         loader: Loader,
         documents: Documents,
         generations: Generations,
         reached: Reached,
     ) -> None:
         self._activation = activation
+        self._builder = builder
+        self._housekeeping = housekeeping
         self._loader = loader
         self._documents = documents
         self._generations = generations
@@ -41,8 +47,8 @@ class Startup:
         """
         await asyncio.to_thread(self._check_for_losses)
         # Twice, because the first only marks: no search of this process can have seen them.
-        await self._activation.purge()
-        await self._activation.purge()
+        await self._housekeeping.purge()
+        await self._housekeeping.purge()
         records = self._generations.recorded()
         active = next((record for record in records if record.state == "active"), None)
         if active is None:
@@ -58,7 +64,7 @@ class Startup:
             for record in records:
                 if record.state == "retained":
                     await self._restore_retained(record)
-        self._activation.forget_unused(*needed)
+        self._housekeeping.forget_unused(*needed)
         self.stage = "ready"
 
     def _check_for_losses(self) -> None:
@@ -66,7 +72,7 @@ class Startup:
 
         Their numbers must not be given again: another document would be found by the vector of a lost one.
         """
-        stored = self._activation.highest_stored()
+        stored = self._builder.highest_stored()
         given = self._documents.reserve(stored)
         if given < stored:
             log.error(
@@ -80,19 +86,19 @@ class Startup:
         self.stage = f"loading {model}"
         encoder = await asyncio.to_thread(self._loader.load, model)
         await self._loader.probe(encoder)
-        generation = self._activation.new_generation(encoder)
+        generation = self._builder.new_generation(encoder)
         self.stage = "indexing the corpus"
         async with self._generations.follow(generation):
-            await self._activation.load(encoder, generation.index)
+            await self._builder.load(encoder, generation.index)
             await self._activation.activate(generation)
 
     async def _restore(self, record: GenerationRecord) -> None:
         self.stage = f"loading {record.model}"
         encoder = await asyncio.to_thread(self._loader.reopen, record.model)
         self._reached("start.loaded")
-        index = self._activation.open_index(encoder)
+        index = self._builder.open_index(encoder)
         self.stage = "indexing the corpus"
-        await self._activation.load(encoder, index)
+        await self._builder.load(encoder, index)
         await self._generations.restore(Generation(record, encoder, index))
         self._reached("start.restored")
         log.info("generation %d of %s is active again", record.number, record.model)
@@ -105,8 +111,8 @@ class Startup:
             log.warning("generation %d is released, it cannot be loaded: %s", record.number, error)
             await self._generations.release_record(record.number)
             return
-        generation = Generation(record, encoder, self._activation.open_index(encoder))
+        generation = Generation(record, encoder, self._builder.open_index(encoder))
         # Deletes reach only what is among the generations, so it joins them before it is loaded.
         await self._generations.restore_retained(generation)
-        await self._activation.load_stored(generation.index)
+        await self._builder.load_stored(generation.index)
         self._reached("start.retained")

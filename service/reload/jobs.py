@@ -1,10 +1,13 @@
 """Reload jobs as they are recorded."""
 
+import logging
 from functools import partial
 
 from service.corpus.base import Records
 from service.machine.writer import WritingThread
-from service.reload.job import Job
+from service.reload.job import Job, Stage
+
+log = logging.getLogger(__name__)
 
 
 class Jobs:
@@ -21,6 +24,13 @@ class Jobs:
         could be recorded as running after all, and come back.
         """
         await self._thread.run(partial(self._records.save_job, job.id, job.state, job.model_dump_json()))
+
+    async def enter(self, job: Job, stage: Stage) -> None:
+        """Record and log that the job begins `stage`."""
+        left, job.stage = job.stage, stage
+        await self.save(job)
+        fields = {"stage": stage, "after": left, "seconds": job.lap(), "done": job.done, "total": job.total}
+        log.info("reload %s of %s: %s", job.id, job.checkpoint or job.model, stage, extra={"fields": fields})
 
     def find(self, identity: str) -> Job | None:
         """The job with that id."""

@@ -7,10 +7,11 @@ from contextvars import Context
 from datetime import UTC, datetime
 
 from service.errors import Conflict, InstarError, InsufficientResources, NotFound, StorageFailed
-from service.generations.activation import Activation
 from service.generations.generations import Generations
+from service.generations.housekeeping import Housekeeping
 from service.models.loader import Loader
 from service.observability.observer import Observer
+from service.reload.gate import Gate
 from service.reload.job import Job, JobState
 from service.reload.jobs import Jobs
 from service.reload.order import Order
@@ -34,14 +35,16 @@ class Reloads:
         jobs: Jobs,
         loader: Loader,
         generations: Generations,
-        activation: Activation,
+        gate: Gate,
+        housekeeping: Housekeeping,
         observer: Observer,
     ) -> None:
         self._stages = stages
         self._jobs = jobs
         self._loader = loader
         self._generations = generations
-        self._activation = activation
+        self._gate = gate
+        self._housekeeping = housekeeping
         self._observer = observer
         self._current: Job | None = None
         self._task: asyncio.Task[None] | None = None
@@ -135,7 +138,7 @@ class Reloads:
                 " there"
             )
         order = Order(force, by, asyncio.get_running_loop().create_future())
-        self._stages.orders.put_nowait(order)
+        self._gate.orders.put_nowait(order)
         await asyncio.wait([order.taken, task], return_when=asyncio.FIRST_COMPLETED)
         if order.taken.done():
             order.taken.result()
@@ -200,7 +203,7 @@ class Reloads:
             await self._end(job, "done")
         finally:
             needed = {checkpoint.id} if self._stopping else set[str]()
-            await asyncio.to_thread(self._activation.forget_unused, needed, {checkpoint.fingerprint})
+            await asyncio.to_thread(self._housekeeping.forget_unused, needed, {checkpoint.fingerprint})
 
     async def _end(self, job: Job, state: JobState, reason: str | None = None) -> None:
         """Say how it ended when that is on the disk, and not before: else a restart would go on with it."""

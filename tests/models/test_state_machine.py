@@ -182,10 +182,10 @@ class ServiceMachine(RuleBasedStateMachine):
     @rule(collection=collections, batch=documents)
     def keep_house_under_writes(self, collection: str, batch: list[Document]) -> None:
         async def keep_house() -> None:
-            sealing = asyncio.create_task(self.core.activation.seal())
+            sealing = asyncio.create_task(self.core.builder.seal())
             await self.write_on(collection, batch, lambda: not sealing.done())
             await sealing
-            await self.core.activation.purge()
+            await self.core.housekeeping.purge()
 
         self.run(keep_house())
 

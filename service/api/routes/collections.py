@@ -86,7 +86,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             raise NotFound(f"there is no collection {name[:80]!r}: there are {listed}", "name")
         deleted = await core.writing.delete_collection(name)
         judgements = await core.thread.run(partial(core.judgements.remove, Which(name)))
-        await core.activation.purge_versions(await asyncio.to_thread(core.documents.dead_of, name))
+        await core.housekeeping.purge_versions(await asyncio.to_thread(core.documents.dead_of, name))
         audit.note(request, deleted=deleted, judgements=judgements)
         return {"deleted": deleted, "judgements": judgements}
 

@@ -139,11 +139,11 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         core.require_ready()
         target = await _target(core, generation)
         if isinstance(target, GenerationRecord):
-            embed = await core.activation.unembedded_released(target)
+            embed = await core.builder.unembedded_released(target)
             return _plan(target, embed, None)
         if target is core.generations.active:
             return _plan(target.record.model_copy(update={"state": "active"}), 0, 0.0)
-        embed = await core.activation.unembedded(target)
+        embed = await core.builder.unembedded(target)
         retained = target.record.model_copy(update={"state": "retained"})
         return _plan(retained, embed, None if embed else _AT_ONCE_SECONDS)
 

@@ -1,0 +1,74 @@
+"""Housekeeping: what nobody needs any more is deleted from the corpus, the stored vectors and the disk."""
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+
+from service.corpus.base import Documents
+from service.generations.generations import Generations
+from service.index.base import IndexFactory
+from service.machine.writer import WritingThread
+from service.models.loader import Loader
+from service.observability.steps import Reached
+
+# Dead versions remembered between two purges, and removed in one step, which holds up the writes.
+_DOOMED = 100_000
+_PURGED = 1000
+
+
+class Housekeeping:
+    """Purges dead versions, and forgets checkpoints and vectors but those of `keep_vectors` former fingerprints."""
+
+    def __init__(
+        self,
+        *,
+        documents: Documents,
+        generations: Generations,
+        loader: Loader,
+        indexes: IndexFactory,
+        keep_vectors: int,
+        thread: WritingThread,
+        reached: Reached,
+    ) -> None:
+        self._documents = documents
+        self._generations = generations
+        self._loader = loader
+        self._indexes = indexes
+        self._keep_vectors = keep_vectors
+        self._thread = thread
+        self._reached = reached
+        self._doomed: list[int] = []
+
+    async def purge(self) -> None:
+        """Remove the dead versions that the call before saw, from the corpus and the stored vectors.
+
+        Called now and then, it leaves each at least one interval for the searches that have found it.
+        """
+        due, self._doomed = self._doomed, await asyncio.to_thread(self._documents.dead, _DOOMED)
+        await self.purge_versions(due)
+
+    async def purge_versions(self, dead: Sequence[int]) -> None:
+        """Remove these dead versions now. A search that has found one of them answers without it."""
+        for start in range(0, len(dead), _PURGED):
+            part = dead[start : start + _PURGED]
+            await self._thread.run(partial(self._documents.purge, part))
+            self._reached("purge.corpus")
+            for index in list(self._generations.indexes()):
+                await asyncio.to_thread(index.store.drop, part)
+            self._reached("purge.vectors")
+
+    def forget_unused(self, models: set[str], fingerprints: set[str]) -> None:
+        """Delete the checkpoints that no kept generation needs, and the vectors but for some recently used.
+
+        `models` and `fingerprints` are needed besides, by a job that will be resumed.
+        """
+        records = self._generations.recorded()
+        kept = [record for record in records if record.state != "released"]
+        needed = {record.fingerprint for record in kept} | fingerprints
+        spare = self._indexes.forget(needed, self._keep_vectors)
+        # A return needs the checkpoint besides its vectors: the one that was active last, for each fingerprint.
+        returnable = {record.fingerprint: record.model for record in reversed(records)}
+        spared = {returnable[fingerprint] for fingerprint in spare if fingerprint in returnable}
+        needed_models = {record.model for record in kept} | models | spared
+        self._loader.forget(needed_models)
+        self._reached("reload.cleaned")

@@ -1,0 +1,75 @@
+"""The gate: whether a generation that is built may answer, by judged queries and by what it does in the shadow."""
+
+import asyncio
+from collections.abc import Sequence
+
+from service.errors import CheckpointRefused
+from service.generations.generation import Generation
+from service.generations.generations import Generations
+from service.observability.observer import Observer
+from service.reload.job import Job, Shadowed
+from service.reload.jobs import Jobs
+from service.reload.judging import Judging
+from service.reload.order import Order
+from service.reload.shadow import Compared, Shadow
+
+
+class Gate:
+    """Judges the generation of one job at a time. `orders` end its time in the shadow."""
+
+    def __init__(
+        self, *, judging: Judging, shadow: Shadow, generations: Generations, jobs: Jobs, observer: Observer
+    ) -> None:
+        self._judging = judging
+        self._shadow = shadow
+        self._generations = generations
+        self._jobs = jobs
+        self._observer = observer
+        self.orders: asyncio.Queue[Order] = asyncio.Queue()
+
+    async def require_judgements(self) -> None:
+        """Raise CheckpointRefused where there are judgements, and no generation can be judged by them."""
+        useless = await asyncio.to_thread(self._judging.useless)
+        if useless is not None:
+            raise useless.refusal()
+
+    async def judge(
+        self, job: Job, generation: Generation, warned: Sequence[str], *, force: bool
+    ) -> CheckpointRefused | None:
+        """Compare it with the active one on the judged queries; the reason not to let it answer, unless by `force`.
+
+        `warned` are the warnings that do not come from judging, which may happen more than once.
+        """
+        verdict = await self._judging.judge(self._generations.acquire(), generation)
+        self._observer.step("reload.judged")
+        job.judged = verdict.judged
+        job.warnings = list(warned)
+        if verdict.warning is not None:
+            job.warn(verdict.warning)
+        if verdict.objection is not None and force:
+            job.warn(f"force lets it answer all the same: {verdict.objection}")
+        elif verdict.objection is not None and job.shadow is not None:
+            job.warn(f"POST /admin/activate refuses it as it is: {verdict.objection}")
+        return None if force or verdict.objection is None else verdict.refusal()
+
+    async def stay_in_shadow(self, job: Job, generation: Generation, share: float, warned: Sequence[str]) -> None:
+        """Return when somebody has ordered that it shall answer, and nothing speaks against it."""
+        shadowed = job.shadowed = job.shadowed or Shadowed()
+
+        def note(compared: Compared | None) -> None:
+            shadowed.count(compared)
+            self._observer.shadowed(compared)
+
+        self.orders = asyncio.Queue()
+        await self._generations.show(generation)
+        await self._jobs.enter(job, "shadow")
+        with self._shadow.watching(generation, share, note):
+            while True:
+                order = await self.orders.get()
+                # Documents and judgements may have changed since.
+                refusal = await self.judge(job, generation, warned, force=order.force)
+                if refusal is None:
+                    job.by = order.by
+                    order.accept()
+                    return
+                order.refuse(refusal)
