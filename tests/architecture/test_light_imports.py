@@ -5,7 +5,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.architecture.source import ROOT, files, require
+from tests.architecture.source import ROOT, require
 
 ROOMS = {
     "service/search/",
@@ -45,7 +45,8 @@ PROGRAM = (
 
 
 def loaded(room: str) -> set[str]:
-    modules = [path.removesuffix(".py").replace("/", ".") for path in files("service") if path.startswith(room)]
+    paths = (str(path.relative_to(ROOT)) for path in (ROOT / "service").rglob("*.py"))
+    modules = [path.removesuffix(".py").replace("/", ".") for path in paths if path.startswith(room)]
     program = subprocess.run(
         [sys.executable, "-c", PROGRAM, *modules], cwd=ROOT, capture_output=True, text=True, check=True
     )
