@@ -14,10 +14,10 @@ from service.corpus.sqlite.documents import DEFAULT_COLLECTION, Documents
 from service.corpus.sqlite.judgements import Judgements
 from service.corpus.sqlite.keywords import Keywords
 from service.corpus.sqlite.records import Records
-from service.errors import NotReady
 from service.generations import backup
 from service.generations.activation import Activation
 from service.generations.changes import Changes
+from service.generations.errors import starting
 from service.generations.generation import Generations
 from service.generations.startup import Startup
 from service.generations.webhook import Webhook
@@ -203,7 +203,7 @@ class Core:
     def require_ready(self) -> None:
         """Raise NotReady unless requests can be answered."""
         if not self.ready:
-            raise NotReady(f"the service is starting ({self.startup.stage}): wait until /ready answers 200")
+            raise starting(self.startup.stage)
 
 
 def _given(settings: Settings) -> dict[str, tuple[str, frozenset[Scope]]]:

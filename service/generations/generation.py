@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 
 from service.corpus.sqlite.records import GenerationRecord
 from service.errors import InvalidRequest, NotFound, NotReady
+from service.generations.errors import no_such_model, nothing_before
 from service.index.faiss.index import Index
 from service.models.encoder import Encoder
 
 ACTIVE = "active"
-_RELOAD = "reload the checkpoint that you want (GET /admin/models lists them)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,11 +78,7 @@ class Generations:
             if generation.model == named:
                 return generation
         asked = f"{model!s:.120}" if named == model else f"{model!s:.120} (an alias of {named:.120})"
-        raise NotFound(
-            f"no generation of {asked} answers here: leave model out, or use one of {', '.join(self.names())};"
-            " INSTAR_ALIASES adds names that a client insists on",
-            "model",
-        )
+        raise no_such_model(asked, self.names())
 
     def numbered(self, number: int, model: str | None = None) -> Generation:
         """The loaded generation with that number, the one in the shadow included; `model`, if any, must name it, too.
@@ -128,13 +124,8 @@ class Generations:
         for generation in self.retained:
             if generation.number < active.number:
                 return generation
-        later = ", ".join(f"{generation.number} ({generation.model})" for generation in self.retained)
-        raise InvalidRequest(
-            f"nothing is left to go back to: no former generation before {active.number} ({active.model}), which is"
-            " active, is retained; "
-            + (f'to go forward again, send {{"generation": NUMBER}}: retained are {later}' if later else _RELOAD),
-            "generation",
-        )
+        later = [f"{generation.number} ({generation.model})" for generation in self.retained]
+        raise nothing_before(active.number, active.model, later)
 
     def loaded(self, number: int) -> Generation | None:
         """The active or retained generation with that number."""

@@ -25,8 +25,9 @@ from transformers import PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
 from service.checkpoints.checkpoint import Checkpoint, document_prompt
-from service.errors import CheckpointRefused, EncodingFailed, InvalidRequest
+from service.errors import CheckpointRefused, InvalidRequest
 from service.models.engines.base import Engine, Padded, Share, Unsuitable, Vectors
+from service.models.errors import not_finite
 from service.models.scheduling import device
 
 log = logging.getLogger(__name__)
@@ -210,9 +211,7 @@ class Encoder:
             if vectors is None:
                 vectors = _by_torch(self._weights(), self._features(batch, side, prompt), side)
         if not np.isfinite(vectors).all():
-            raise EncodingFailed(
-                f"{self.checkpoint.id} gave a vector that is not finite: leave the text out, or reload another"
-            )
+            raise not_finite(self.checkpoint.id)
         return vectors
 
     def _computed(self, batch: Sequence[Prepared], side: Side | None, share: Share) -> Vectors | None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from service.checkpoints.catalogue import Catalogue
 from service.checkpoints.checkpoint import Checkpoint
 from service.corpus.sqlite.records import GenerationRecord, Records
-from service.errors import CheckpointRefused, Conflict, InstarError, InsufficientResources, NotFound, StorageFailed
+from service.errors import CheckpointRefused, InstarError, InsufficientResources, StorageFailed
 from service.generations.activation import Activation
 from service.generations.generation import Generation, Generations
 from service.machine import resources
@@ -31,6 +31,7 @@ from service.models import probe
 from service.models.encoders import Encoders
 from service.models.encoding import Encoding
 from service.observability.steps import Reached
+from service.reload.errors import job_running, no_job, nothing_in_shadow
 from service.reload.job import Job, JobState, Shadowed, Stage
 from service.reload.judging import Judging
 from service.reload.shadow import Compared, Shadow
@@ -96,11 +97,7 @@ class Reloads:
         self._generations.acquire()
         self._catalogue.require(model)
         if self._current is not None and not self._current.over:
-            raise Conflict(
-                f"the reload {self._current.id} of {self._current.model} is running: wait for it, or cancel it with"
-                f" DELETE /admin/jobs/{self._current.id}",
-                job=self._current.id,
-            )
+            raise job_running(self._current.id, self._current.model)
         job = Job(model=model, force=force, shadow=shadow, by=by)
         await self._launch(job)
         return job
@@ -149,7 +146,7 @@ class Reloads:
             return self._current
         record = self._records.job(identity)
         if record is None:
-            raise NotFound(f"there is no job {identity[:80]!r}: ids come from POST /admin/reload", "id")
+            raise no_job(identity)
         return Job.model_validate_json(record)
 
     async def cancel(self, identity: str) -> Job:
@@ -171,10 +168,7 @@ class Reloads:
         """
         job, task = self.current, self._task
         if job is None or task is None or job.stage != "shadow":
-            raise Conflict(
-                "no generation is in the shadow: POST /admin/reload with shadow builds one, and its job says when it is"
-                " there"
-            )
+            raise nothing_in_shadow()
         order = _Order(force, by, asyncio.get_running_loop().create_future())
         self._orders.put_nowait(order)
         await asyncio.wait([order.taken, task], return_when=asyncio.FIRST_COMPLETED)

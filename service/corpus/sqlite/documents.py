@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from service.corpus.errors import no_collection
 from service.corpus.filters import Condition, Filter, Seqs, attributes, evaluate
 from service.corpus.sqlite import keywords, migrations
 from service.corpus.sqlite.database import Database
-from service.errors import NotFound
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
@@ -308,13 +308,7 @@ class Documents:
     def require(self, collection: str) -> None:
         """Raise NotFound, with the collections that there are, unless there is that one."""
         if not self.exists(collection):
-            known = [name for name, _ in self.collections()]
-            listed = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
-            raise NotFound(
-                f"there is no collection {collection[:80]!r}: there are"
-                f" {listed or 'none yet, POST /documents makes one'}",
-                "collection",
-            )
+            raise no_collection(collection, [name for name, _ in self.collections()])
 
     def dead(self, limit: int) -> list[int]:
         """Up to `limit` versions that are dead, the oldest first."""

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
+from service.corpus.errors import too_many_judgements
 from service.corpus.sqlite.database import Database
 from service.corpus.sqlite.documents import DEFAULT_COLLECTION
-from service.errors import InvalidRequest, TooLarge
+from service.errors import InvalidRequest
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS judgements (
@@ -162,11 +163,7 @@ class Judgements:
                 "SELECT count(*) FROM (SELECT DISTINCT collection, query FROM judgements)"
             ).fetchone()
             if count > self._most:
-                raise TooLarge(
-                    f"there would be {count} judgements, more than {self._most}: send fewer, or raise"
-                    " INSTAR_MAX_JUDGEMENTS",
-                    "judgements",
-                )
+                raise too_many_judgements(count, self._most)
         return Outcome(
             judgements=int(count),
             queries=int(queries),

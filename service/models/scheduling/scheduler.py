@@ -29,10 +29,11 @@ import numpy as np
 import torch
 from opentelemetry.trace import Span
 
-from service.errors import EncoderFailed, EncodingFailed, NotReady, Overloaded
+from service.errors import EncodingFailed, NotReady
 from service.machine.priority import lower_priority
 from service.models.encoder import Encoder, Prepared
 from service.models.engines.base import LANES, Lane, Share, Vectors
+from service.models.errors import encoder_fails, queue_full
 from service.models.scheduling import device
 from service.models.scheduling.window import around, first
 from service.observability import tracing
@@ -217,9 +218,7 @@ class Scheduler:
         wait = self._before(lane, tokens) / state.rate if state.rate else 0.0
         if state.waiting_tokens >= self._queue_tokens or wait > self._queue_seconds:
             seconds = max(1, math.ceil(wait))
-            raise Overloaded(
-                f"what waits to be embedded takes some {seconds} s: try again then, or send fewer at a time", seconds
-            )
+            raise queue_full(seconds)
 
     def _before(self, lane: Lane, tokens: int) -> int:
         """Waiting tokens that come before the last of a new request."""
@@ -295,9 +294,7 @@ class Scheduler:
                 self._compute(encoder, encoder.prepare([_PLAIN_TEXT], "document"), share)
             except (RuntimeError, MemoryError) as again:
                 self.ailment = f"{type(again).__name__}: {again}"
-                raise EncoderFailed(
-                    "the encoder fails: try again in a while; if it goes on, restart the service"
-                ) from again
+                raise encoder_fails() from again
             try:
                 return self._compute(encoder, items, share)
             except (RuntimeError, MemoryError) as again:

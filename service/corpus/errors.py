@@ -1,0 +1,33 @@
+"""What a corpus refuses, whichever store it is in."""
+
+from collections.abc import Sequence
+
+from service.errors import InsufficientResources, NotFound, StorageFailed, TooLarge
+
+_LISTED = 20
+
+
+def disk_full(name: str) -> InsufficientResources:
+    """The disk of the file or database `name` has no room left."""
+    return InsufficientResources(f"the disk of {name} is full: free some room, then try again")
+
+
+def unusable(name: str, reason: object) -> StorageFailed:
+    """The file or database `name` cannot be read or written."""
+    return StorageFailed(f"{name} cannot be used ({reason}): check the disk, then try again")
+
+
+def no_collection(name: str, known: Sequence[str]) -> NotFound:
+    """There is no collection `name`; `known` are those that there are."""
+    listed = ", ".join(known[:_LISTED]) + (", …" if len(known) > _LISTED else "")
+    return NotFound(
+        f"there is no collection {name[:80]!r}: there are {listed or 'none yet, POST /documents makes one'}",
+        "collection",
+    )
+
+
+def too_many_judgements(count: int, most: int) -> TooLarge:
+    """There would be `count` judgements, more than `most`."""
+    return TooLarge(
+        f"there would be {count} judgements, more than {most}: send fewer, or raise INSTAR_MAX_JUDGEMENTS", "judgements"
+    )
