@@ -1,8 +1,8 @@
-"""What the catalogue of checkpoints refuses."""
+"""Refusals of the catalogue of checkpoints."""
 
 from collections.abc import Sequence
 
-from service.errors import CheckpointRefused, Conflict, NotFound
+from service.errors import CheckpointRefused, Conflict, InvalidRequest, NotFound
 
 
 def not_in_folder(model: str, folder: str, known: Sequence[str]) -> NotFound:
@@ -23,6 +23,11 @@ def is_bundled(name: str) -> Conflict:
 def is_folder(name: str, folder: str) -> Conflict:
     """A folder that people edit has the name of an upload."""
     return Conflict(f"{name} is a folder in {folder}: upload under another name, or remove the folder", "name")
+
+
+def empty_upload() -> InvalidRequest:
+    """An upload has no bytes."""
+    return InvalidRequest("the body is empty: send the zip of a checkpoint")
 
 
 def no_modules() -> CheckpointRefused:

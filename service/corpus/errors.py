@@ -1,6 +1,7 @@
-"""What a corpus refuses, whichever store it is in."""
+"""Errors of a corpus, whichever store it is in."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from service.errors import InsufficientResources, NotFound, StorageFailed, TooLarge
 
@@ -26,8 +27,14 @@ def no_collection(name: str, known: Sequence[str]) -> NotFound:
     )
 
 
-def too_many_judgements(count: int, most: int) -> TooLarge:
-    """There would be `count` judgements, more than `most`."""
+def collection_gone(name: str, known: Sequence[str]) -> NotFound:
+    """There is no collection `name` to delete; `known` are those that there are."""
+    listed = ", ".join(known[:_LISTED]) or "none yet"
+    return NotFound(f"there is no collection {name[:80]!r}: there are {listed}", "name")
+
+
+def too_many_judgements(verb: Literal["are", "would be"], count: int, most: int) -> TooLarge:
+    """A request has `count` judgements, or would lead to so many, and `most` are allowed."""
     return TooLarge(
-        f"there would be {count} judgements, more than {most}: send fewer, or raise INSTAR_MAX_JUDGEMENTS", "judgements"
+        f"there {verb} {count} judgements, more than {most}: send fewer, or raise INSTAR_MAX_JUDGEMENTS", "judgements"
     )

@@ -1,4 +1,4 @@
-"""What is said where no generation answers a request, or none is left to go back to."""
+"""Errors where no generation answers a request, or none is left to go back to."""
 
 from collections.abc import Iterable, Sequence
 
@@ -19,6 +19,11 @@ def no_such_model(asked: str, names: Iterable[str]) -> NotFound:
         " INSTAR_ALIASES adds names that a client insists on",
         "model",
     )
+
+
+def no_name(name: str, names: Iterable[str]) -> NotFound:
+    """No model is called `name`; `names` are those that there are."""
+    return NotFound(f"there is no model {name[:120]!r}: there are {', '.join(names)}", "model")
 
 
 def nothing_before(active: int, model: str, later: Sequence[str] = ()) -> InvalidRequest:

@@ -1,11 +1,16 @@
 """How encoding fails, or is refused for now."""
 
-from service.errors import EncoderFailed, EncodingFailed, Overloaded
+from service.errors import EncoderFailed, EncodingFailed, NotReady, Overloaded
 
 
 def encoder_fails() -> EncoderFailed:
     """The encoder fails on a plain text, too."""
     return EncoderFailed("the encoder fails: try again in a while; if it goes on, restart the service")
+
+
+def encoder_ended() -> NotReady:
+    """A thread of the scheduler has ended, and only a restart helps."""
+    return NotReady("the encoder's thread has ended: restart the service, and report its log")
 
 
 def not_finite(checkpoint: str) -> EncodingFailed:

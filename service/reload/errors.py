@@ -1,6 +1,8 @@
-"""What a reload is refused for."""
+"""Refusals of a reload."""
 
-from service.errors import Conflict, NotFound
+from service.errors import CheckpointRefused, Conflict, NotFound
+
+TRAIN_FURTHER = "train it further, or activate it with force"
 
 
 def job_running(job: str, model: str) -> Conflict:
@@ -8,6 +10,11 @@ def job_running(job: str, model: str) -> Conflict:
     return Conflict(
         f"the reload {job} of {model} is running: wait for it, or cancel it with DELETE /admin/jobs/{job}", job=job
     )
+
+
+def reload_needs(job: str, model: str) -> Conflict:
+    """The reload `job` of `model` is under way, and needs the checkpoint that is to be deleted."""
+    return Conflict(f"the reload {job} of {model} is running: wait for it, or cancel it first", "name")
 
 
 def no_job(identity: str) -> NotFound:
@@ -30,4 +37,6 @@ def is_worse(building: str, active: str, queries: int, ndcg: tuple[float, float]
     )
 
 
-TRAIN_FURTHER = "train it further, or activate it with force"
+def worse_than(building: str, active: str, queries: int, ndcg: tuple[float, float], loss: float) -> CheckpointRefused:
+    """The checkpoint `building` is not activated, because it is worse; see `is_worse`."""
+    return CheckpointRefused(f"{is_worse(building, active, queries, ndcg, loss)}; {TRAIN_FURTHER}")

@@ -163,7 +163,7 @@ class Judgements:
                 "SELECT count(*) FROM (SELECT DISTINCT collection, query FROM judgements)"
             ).fetchone()
             if count > self._most:
-                raise too_many_judgements(count, self._most)
+                raise too_many_judgements("would be", count, self._most)
         return Outcome(
             judgements=int(count),
             queries=int(queries),
