@@ -38,14 +38,14 @@ def too_many_texts(param: str, count: int, most: int) -> TooLarge:
 
 
 def texts_of(
-    given: list[str] | list[int] | list[list[int]], encoder: Encoder, param: str, settings: Settings
+    inputs: list[str] | list[int] | list[list[int]], encoder: Encoder, param: str, settings: Settings
 ) -> list[str]:
     """The texts of a request, decoded where it has token ids of the model's own tokenizer.
 
     Raises InvalidRequest for token ids unless the settings allow them: ids of another tokenizer look alike, and nobody
     would notice that the vectors belong to other words.
     """
-    if not settings.token_ids and not all(isinstance(item, str) for item in given):
+    if not settings.token_ids and not all(isinstance(item, str) for item in inputs):
         raise InvalidRequest(
             f"{param} has token ids, and nothing says that they are of this model's tokenizer: send the text"
             " (LangChain's OpenAIEmbeddings does with check_embedding_ctx_length=False), or set INSTAR_TOKEN_IDS=true"
@@ -54,7 +54,7 @@ def texts_of(
         )
     texts: list[str] = []
     ids: list[int] = []
-    for item in given:
+    for item in inputs:
         if isinstance(item, str):
             texts.append(item)
         elif isinstance(item, int):
