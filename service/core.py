@@ -11,11 +11,11 @@ from service.checkpoints.catalogue import Catalogue, base_folder
 from service.checkpoints.signature import Trusted
 from service.corpus.base import DEFAULT_COLLECTION, CorpusStore
 from service.corpus.sqlite.store import SqliteStore
-from service.errors import NotReady
 from service.generations import backup
 from service.generations.activation import Activation
 from service.generations.builder import Builder
 from service.generations.changes import Changes
+from service.generations.errors import starting
 from service.generations.generations import Generations
 from service.generations.housekeeping import Housekeeping
 from service.generations.startup import Startup
@@ -227,7 +227,7 @@ class Core:
     def require_ready(self) -> None:
         """Raise NotReady unless requests can be answered."""
         if not self.ready:
-            raise NotReady(f"the service is starting ({self.startup.stage}): wait until /ready answers 200")
+            raise starting(self.startup.stage)
 
 
 def _given(settings: Settings) -> dict[str, tuple[str, frozenset[Scope]]]:

@@ -55,11 +55,7 @@ class Allowances:
             # Overdrawn by an earlier request.
             waits += [bucket.wait(1) for bucket in self._of(key, "tokens") if bucket.left <= 0]
             if (longest := max(waits, default=0.0)) > 0:
-                raise LimitReached(
-                    f"the key {key.name} has used up what it may ask: wait {math.ceil(longest)} s, or ask for a higher"
-                    " limit",
-                    math.ceil(longest),
-                )
+                raise limit_reached(key.name, math.ceil(longest))
             for bucket in requests:
                 bucket.left -= 1
 
@@ -85,3 +81,10 @@ class Allowances:
             bucket.fill(now)
             found.append(bucket)
         return found
+
+
+def limit_reached(key: str, seconds: int) -> LimitReached:
+    """The key of that name may ask again after so many seconds."""
+    return LimitReached(
+        f"the key {key} has used up what it may ask: wait {seconds} s, or ask for a higher limit", seconds
+    )

@@ -1,4 +1,4 @@
-"""Errors as answers, each in the form of the protocol that the route speaks (`service.api.forms`)."""
+"""Errors as answers, each in the form of the protocol that the route speaks (`service.api.error_forms`)."""
 
 import errno
 import logging
@@ -10,10 +10,10 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from service.api import mistakes
-from service.api.contract import Described
-from service.api.forms import OPENAI, OURS, TEI, headers
-from service.api.middleware.protection import HEADERS
-from service.api.routes import embed as tei
+from service.api.bodies import not_json
+from service.api.error_forms import form_of, headers
+from service.api.openapi.document import DocumentedApp
+from service.api.responses import SECURITY_HEADERS
 from service.errors import InstarError, InsufficientResources, InvalidRequest, StorageFailed
 
 log = logging.getLogger(__name__)
@@ -31,56 +31,53 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unknown)
 
 
-def answer(request: Request, error: InstarError) -> JSONResponse:
+def error_answer(request: Request, error: InstarError) -> JSONResponse:
     """The answer to `error` on the route of `request`."""
-    path = request.url.path
-    if path.startswith("/v1/"):
-        form = OPENAI
-    elif path in tei.PATHS and not (path == "/" and request.method != "POST"):
-        form = TEI
-    else:
-        form = OURS
+    form = form_of(request.method, request.url.path)
     return JSONResponse(form.body(error), form.status(error), headers(error))
 
 
 async def _known(request: Request, error: Exception) -> JSONResponse:
     error = cast(InstarError, error)
-    return answer(request, error)
+    return error_answer(request, error)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     error = cast(RequestValidationError, error)
     problem = error.errors()[0]
     if problem["type"] == "json_invalid":
-        return answer(
-            request, InvalidRequest(f"the body is not valid JSON ({problem['ctx']['error']}): send UTF-8 encoded JSON")
-        )
+        return error_answer(request, not_json("the body", problem["ctx"]["error"]))
     body = getattr(request.scope.get("route"), "body_field", None)
-    # FastAPI puts before each place whether it is of the body, the query or the path.
+    # FastAPI begins each place with body, query or path.
     problems = [{**each, "loc": each["loc"][1:]} for each in error.errors()]
     message, field = mistakes.explain(problems, body.field_info.annotation if body is not None else None)
-    return answer(request, InvalidRequest(message, field))
+    return error_answer(request, InvalidRequest(message, field))
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
     error = cast(HTTPException, error)
-    methods = cast(Described, request.app).methods(request.url.path) if error.status_code == 405 else ()
+    methods = cast(DocumentedApp, request.app).methods(request.url.path) if error.status_code == 405 else ()
     instead = f"use {' or '.join(methods)}" if methods else "GET /docs lists the routes"
     known = InstarError(f"{request.method} {request.url.path[:200]}: {error.detail}; {instead}")
     known.status = error.status_code
     known.type = (
         "not_found" if error.status_code == 404 else "method_not_allowed" if error.status_code == 405 else "http"
     )
-    found = answer(request, known)
-    found.headers.update(error.headers or {})
+    response = error_answer(request, known)
+    response.headers.update(error.headers or {})
     if methods:
-        # Starlette names those of the first route alone (RFC 9110, 15.5.6).
-        found.headers["Allow"] = ", ".join(methods)
-    return found
+        # Starlette names the methods of the first route alone (RFC 9110, 15.5.6).
+        response.headers["Allow"] = ", ".join(methods)
+    return response
+
+
+def fault() -> InstarError:
+    """This program is at fault."""
+    return InstarError("the service failed on this request: see its log, and report it if it happens again")
 
 
 def _circumstances(error: Exception) -> InstarError | None:
-    """What the machine lacks, if that is the error: then this program is not at fault."""
+    """The error in terms of the machine, where it lacks disk or memory; None where this program is at fault."""
     if isinstance(error, OSError):
         if error.errno in _DISK_FULL:
             return InsufficientResources("the disk is full: free some room, then try again")
@@ -95,10 +92,10 @@ def _circumstances(error: Exception) -> InstarError | None:
 async def _unknown(request: Request, error: Exception) -> JSONResponse:
     known = _circumstances(error)
     if known is None:
-        # The server logs the traceback; the caller learns nothing of the inside.
+        # The server logs the traceback. The caller learns nothing of the inside.
         log.error("%s %s failed: %s", request.method, request.url.path, type(error).__name__)
-        known = InstarError("the service failed on this request: see its log, and report it if it happens again")
-    found = answer(request, known)
+        known = fault()
+    response = error_answer(request, known)
     # Starlette answers this outside of every middleware.
-    found.raw_headers.extend(HEADERS)
-    return found
+    response.raw_headers.extend(SECURITY_HEADERS)
+    return response

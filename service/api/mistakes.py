@@ -1,4 +1,4 @@
-"""What is wrong with a request body, said so that its author sees at once what to write in its place."""
+"""Sentences about invalid request bodies, which tell their authors what to write instead."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-# Fields by the names that other systems have for them.
+# Fields, by the names that other systems use for them.
 _ELSEWHERE = {
     "content": ("text",),
     "docs": ("documents",),
@@ -52,7 +52,7 @@ def explain(problems: Sequence[Problem], model: type[BaseModel] | None) -> tuple
     beside = [each for each in problems if tuple(each["loc"][:-1]) == tuple(first["loc"][:-1])]
     missing = [str(each["loc"][-1]) for each in beside if each["type"] == "missing"]
     unknown = [str(each["loc"][-1]) for each in beside if each["type"] == "extra_forbidden"]
-    # An object that takes more fields than are read does not complain of them.
+    # A model that allows extra fields does not report them.
     if not unknown and isinstance(first.get("input"), dict):
         unknown = [name for name in first["input"] if any(near in missing for near in _ELSEWHERE.get(name, ()))]
     where = "".join(f"{part}." for part in place[:-1])
@@ -63,7 +63,7 @@ def explain(problems: Sequence[Problem], model: type[BaseModel] | None) -> tuple
 
 
 def nearest(name: str, known: Sequence[str]) -> str | None:
-    """The one of `known` names that is meant by another one, if it can be told."""
+    """The one of the `known` names that `name` probably stands for; None where none is near."""
     elsewhere = next((field for field in _ELSEWHERE.get(name.lower(), ()) if field in known), None)
     return elsewhere or next(iter(difflib.get_close_matches(name, known, 1)), None)
 
@@ -81,7 +81,7 @@ def _with(model: type[BaseModel] | None) -> str:
 
 
 def _fields(model: Any, place: Sequence[Any]) -> list[str]:
-    """The fields of the model at that place in `model`; none where that cannot be told."""
+    """The fields of the model at that place in `model`; empty where it cannot be found."""
     for part in place:
         field = getattr(model, "model_fields", {}).get(part) if isinstance(part, str) else None
         if field is not None:

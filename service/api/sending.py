@@ -1,38 +1,32 @@
-"""One request that writes documents, in one portion or in many, and what it comes to."""
+"""One request that writes documents, in one portion or in many, and the counts that it is answered with."""
 
 import asyncio
 from array import array
 from collections.abc import Sequence
-from typing import Self
 
 import numpy as np
 
-from service.core import Core
-from service.corpus.base import Document
+from service.corpus.base import Document, Documents
+from service.generations.generation import Generation
+from service.writing.writing import Writing
 
 
 class Sending:
-    """Writes portions into a collection; with `sync` removes in the end what was there before and was not sent."""
+    """Writes portions into a collection; with `sync`, removes in the end the former documents that were not sent."""
 
-    def __init__(self, core: Core, collection: str, *, until: int | None) -> None:
+    def __init__(self, writing: Writing, collection: str, generation: Generation, until: int | None) -> None:
         """`until` is the sequence number up to which documents that are not sent are removed; None: none are."""
-        self._core = core
+        self._writing = writing
         self._collection = collection
         self._until = until
         # 8 bytes for each document, however many there are.
         self._sent = array("q")
-        self.generation = core.generations.acquire()
+        self.generation = generation
         self.counts: dict[str, int] = {"written": 0, "unchanged": 0}
 
-    @classmethod
-    async def begun(cls, core: Core, collection: str, *, sync: bool) -> Self:
-        """A request that begins now: what others write from here on is not removed by it."""
-        until = await asyncio.to_thread(core.documents.last_seq) if sync else None
-        return cls(core, collection, until=until)
-
     async def put(self, documents: Sequence[Document], *, patient: bool = False) -> None:
-        """Write a portion; durable when it returns."""
-        written = await self._core.writing.put(self._collection, documents, patient=patient)
+        """Write a portion, which is durable when this returns."""
+        written = await self._writing.put(self._collection, documents, patient=patient)
         self.generation = written.generation
         self.counts["written"] += len(written.added)
         self.counts["unchanged"] += len(written.unchanged)
@@ -40,8 +34,13 @@ class Sending:
             self._sent.extend((*written.added, *written.unchanged))
 
     async def end(self) -> None:
-        """Remove what was not sent, if that was asked for."""
+        """Remove the documents that were not sent, if `sync` was asked for."""
         if self._until is not None:
             sent = np.unique(np.frombuffer(self._sent, dtype=np.int64))
-            removed = await self._core.writing.delete_others(self._collection, sent, self._until)
+            removed = await self._writing.delete_others(self._collection, sent, self._until)
             self.counts["removed"] = removed
+
+
+async def last_before(documents: Documents, *, sync: bool) -> int | None:
+    """The last sequence number before a request: later documents of other requests are not removed by it."""
+    return await asyncio.to_thread(documents.last_seq) if sync else None

@@ -18,6 +18,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 
 from service.checkpoints import archive, checkpoint
 from service.checkpoints.checkpoint import Checkpoint
+from service.checkpoints.errors import is_bundled, is_folder, not_in_folder, not_listed
 from service.checkpoints.signature import Trusted
 from service.errors import CheckpointRefused, Conflict, NotFound
 from service.machine import files, resources
@@ -133,9 +134,7 @@ class Catalogue:
         """
         checkpoint.check_name(name, "name")
         if (self._folder / name).is_dir():
-            raise Conflict(
-                f"{name} is a folder in {self._folder.name}/: upload under another name, or remove the folder", "name"
-            )
+            raise is_folder(name, f"{self._folder.name}/")
         with files.new_folder(self._kept) as trial:
             self._unpack(upload, trial)
             found = self._read(trial, name)
@@ -185,9 +184,9 @@ class Catalogue:
         """
         listing = next((each for each in self.list() if each.name == name), None)
         if listing is None:
-            raise NotFound(f"there is no checkpoint {name[:80]!r}: GET /admin/models lists them", "name")
+            raise not_listed(name)
         if listing.source == "bundled":
-            raise Conflict(f"{name} is bundled with the service and cannot be deleted", "name")
+            raise is_bundled(name)
         identity = listing.checkpoint.id if listing.checkpoint else name
         if identity in used:
             raise Conflict(
@@ -267,9 +266,7 @@ class Catalogue:
         known = sorted(
             {path.name.removesuffix(".zip") for path in self._folder.iterdir() if path.name[0] != "."} | {BASE}
         )
-        raise NotFound(
-            f"there is no checkpoint {model!r} in {self._folder.name}/: there are {', '.join(known)}", "model"
-        )
+        raise not_in_folder(model, self._folder.name, known)
 
     def _from_hub(self, model: str) -> Path:
         try:

@@ -19,6 +19,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
 from service.checkpoints import model_kind
+from service.checkpoints.errors import no_modules
 from service.errors import CheckpointRefused, InvalidRequest
 from service.machine.files import checksum, flush
 
@@ -200,7 +201,7 @@ def _modules(folder: Path) -> list[_Module]:
         )
     modules: list[_Module] = _load(folder / "modules.json", list[_Module])
     if not modules:
-        raise CheckpointRefused("modules.json names no modules: save the model again")
+        raise no_modules()
     for module in modules:
         _refuse_foreign_type(module.type)
         _refuse_escape(module.path)

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from service.corpus.base import DEFAULT_COLLECTION, Documents, Judgement
-from service.errors import InvalidRequest, NotFound, TooLarge
+from service.corpus.errors import no_collection
+from service.errors import InvalidRequest
 
 
 def require_collection(documents: Documents, collection: str) -> None:
@@ -12,11 +13,7 @@ def require_collection(documents: Documents, collection: str) -> None:
         return
     known = list(documents.collections())
     if collection not in known:
-        listed = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
-        raise NotFound(
-            f"there is no collection {collection[:80]!r}: there are {listed or 'none yet, POST /documents makes one'}",
-            "collection",
-        )
+        raise no_collection(collection, known)
 
 
 def unresolved_judgements(collection: str, judgements: Sequence[Judgement]) -> InvalidRequest:
@@ -25,11 +22,4 @@ def unresolved_judgements(collection: str, judgements: Sequence[Judgement]) -> I
         f"the collection {collection[:80]!r} has none of the documents that are judged (as"
         f" {judgements[0].document[:80]!r}): send the ids that its documents have; nothing has changed",
         "judgements",
-    )
-
-
-def too_many_judgements(count: int, most: int) -> TooLarge:
-    """Build the error for `count` judgements where `most` are allowed."""
-    return TooLarge(
-        f"there would be {count} judgements, more than {most}: send fewer, or raise INSTAR_MAX_JUDGEMENTS", "judgements"
     )

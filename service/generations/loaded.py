@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from service.errors import InvalidRequest, NotFound, NotReady
+from service.generations.errors import no_such_model, nothing_before
 from service.generations.generation import Generation
 from service.index.base import VectorIndex
 
 ACTIVE = "active"
-_RELOAD = "reload the checkpoint that you want (GET /admin/models lists them)"
 
 
 @dataclass
@@ -42,11 +42,7 @@ class LoadedGenerations:
             if generation.model == named:
                 return generation
         asked = f"{model!s:.120}" if named == model else f"{model!s:.120} (an alias of {named:.120})"
-        raise NotFound(
-            f"no generation of {asked} answers here: leave model out, or use one of {', '.join(self.names())};"
-            " INSTAR_ALIASES adds names that a client insists on",
-            "model",
-        )
+        raise no_such_model(asked, self.names())
 
     def numbered(self, number: int, model: str | None = None) -> Generation:
         """The loaded generation with that number, the one in the shadow included; `model`, if any, must name it, too.
@@ -92,13 +88,8 @@ class LoadedGenerations:
         for generation in self.retained:
             if generation.number < active.number:
                 return generation
-        later = ", ".join(f"{generation.number} ({generation.model})" for generation in self.retained)
-        raise InvalidRequest(
-            f"nothing is left to go back to: no former generation before {active.number} ({active.model}), which is"
-            " active, is retained; "
-            + (f'to go forward again, send {{"generation": NUMBER}}: retained are {later}' if later else _RELOAD),
-            "generation",
-        )
+        later = [f"{generation.number} ({generation.model})" for generation in self.retained]
+        raise nothing_before(active.number, active.model, later)
 
     def loaded(self, number: int) -> Generation | None:
         """The active or retained generation with that number."""

@@ -16,11 +16,12 @@ from sentence_transformers.base.modules import Router, Transformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 
 from service.checkpoints.checkpoint import Checkpoint
-from service.errors import CheckpointRefused, EncodingFailed, InvalidRequest
+from service.errors import CheckpointRefused, InvalidRequest
 from service.machine.arrays import Vectors
 from service.models import torch_model
 from service.models.base import Prepared, Share, Side
 from service.models.engines.base import Engine, Unsuitable
+from service.models.errors import not_finite
 from service.models.scheduling import device
 from service.models.tokenized import Tokenized
 
@@ -86,9 +87,7 @@ class DenseEncoder(Tokenized):
             if vectors is None:
                 vectors = torch_model.compute(self._weights(), self._features(batch, side, prompt), side)
         if not np.isfinite(vectors).all():
-            raise EncodingFailed(
-                f"{self.checkpoint.id} gave a vector that is not finite: leave the text out, or reload another"
-            )
+            raise not_finite(self.checkpoint.id)
         return vectors
 
     def _computed(self, batch: Sequence[Prepared], side: Side | None, share: Share) -> Vectors | None:

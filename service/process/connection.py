@@ -1,7 +1,7 @@
 """One connection: uvicorn's, which gives up on a request whose head does not end in time, or not at all (Slowloris).
 
 And the head of an answer leaves with its body: in one system call, and one packet for whoever waits for it. Who works
-on a request may be told that its caller has gone (`HANG_UPS`).
+on a request may be told that its caller has gone (`ON_DISCONNECT`).
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from service.api.middleware.disconnect import HANG_UPS
+from service.api.middleware.disconnect import ON_DISCONNECT
 
 HEAD_SECONDS = 10.0
 # nginx takes 32 kB, Node.js 16.
@@ -56,7 +56,7 @@ class Connection(HttpToolsProtocol):
         # Whether the bytes that came last had the end of a head in them, or belong to a body.
         self._had_head = False
         self._size = 0
-        self._hang_ups: set[Callable[[], None]] = set()
+        self._on_disconnect: set[Callable[[], None]] = set()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(cast(asyncio.Transport, _Joining(transport, self.loop)))
@@ -76,7 +76,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        extensions: dict[str, Any] = {HANG_UPS: self._hang_ups}
+        extensions: dict[str, Any] = {ON_DISCONNECT: self._on_disconnect}
         self.scope["extensions"] = extensions
 
     def on_headers_complete(self) -> None:
@@ -94,8 +94,8 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._end()
         super().connection_lost(exc)
-        for hang_up in tuple(self._hang_ups):
-            hang_up()
+        for callback in tuple(self._on_disconnect):
+            callback()
 
     def _begin(self) -> None:
         self._size = 0

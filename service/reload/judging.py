@@ -22,6 +22,7 @@ from service.machine.arrays import Vectors
 from service.machine.priority import at_lowest_priority
 from service.machine.threads import to_its_end
 from service.models.encoding import Encoding
+from service.reload.errors import TRAIN_FURTHER, is_worse
 
 _K = 10
 # Queries encoded and searched at a time.
@@ -175,10 +176,14 @@ class Judging:
             return Verdict(judged, warning=warning)
         return Verdict(
             judged,
-            f"{building.model} is worse than {active.model} on the {judged.queries} judged queries: nDCG@10"
-            f" {judged.building.ndcg:.3f} after {judged.active.ndcg:.3f}, and it may lose {self._max_loss:g}"
-            " (INSTAR_MAX_JUDGED_LOSS)",
-            "train it further, or activate it with force",
+            is_worse(
+                building.model,
+                active.model,
+                judged.queries,
+                (judged.building.ndcg, judged.active.ndcg),
+                self._max_loss,
+            ),
+            TRAIN_FURTHER,
             warning,
         )
 

@@ -6,11 +6,12 @@ import logging
 from contextvars import Context
 from datetime import UTC, datetime
 
-from service.errors import Conflict, InstarError, InsufficientResources, NotFound, StorageFailed
+from service.errors import InstarError, InsufficientResources, StorageFailed
 from service.generations.generations import Generations
 from service.generations.housekeeping import Housekeeping
 from service.models.loader import Loader
 from service.observability.observer import Observer
+from service.reload.errors import job_running, no_job, nothing_in_shadow
 from service.reload.gate import Gate
 from service.reload.job import Job, JobState
 from service.reload.jobs import Jobs
@@ -61,11 +62,7 @@ class Reloads:
         self._generations.acquire()
         self._loader.require(model)
         if self._current is not None and not self._current.over:
-            raise Conflict(
-                f"the reload {self._current.id} of {self._current.model} is running: wait for it, or cancel it with"
-                f" DELETE /admin/jobs/{self._current.id}",
-                job=self._current.id,
-            )
+            raise job_running(self._current.id, self._current.model)
         job = Job(model=model, force=force, shadow=shadow, by=by)
         await self._launch(job)
         return job
@@ -111,7 +108,7 @@ class Reloads:
             return self._current
         job = self._jobs.find(identity)
         if job is None:
-            raise NotFound(f"there is no job {identity[:80]!r}: ids come from POST /admin/reload", "id")
+            raise no_job(identity)
         return job
 
     async def cancel(self, identity: str) -> Job:
@@ -133,10 +130,7 @@ class Reloads:
         """
         job, task = self.current, self._task
         if job is None or task is None or job.stage != "shadow":
-            raise Conflict(
-                "no generation is in the shadow: POST /admin/reload with shadow builds one, and its job says when it is"
-                " there"
-            )
+            raise nothing_in_shadow()
         order = Order(force, by, asyncio.get_running_loop().create_future())
         self._gate.orders.put_nowait(order)
         await asyncio.wait([order.taken, task], return_when=asyncio.FIRST_COMPLETED)

@@ -5,13 +5,14 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from service.api import failures
-from service.api.middleware.protection import HEADERS, Protected
+from service.api.middleware.browser import SecurityHeaders
+from service.api.responses import SECURITY_HEADERS
 
 
 @pytest.fixture
 def client() -> TestClient:
     app = FastAPI()
-    app.add_middleware(Protected)
+    app.add_middleware(SecurityHeaders)
     failures.install(app)
 
     @app.get("/fails")
@@ -32,5 +33,5 @@ def test_it_says_nothing_of_the_inside_and_is_protected(client: TestClient, path
     assert answer.json()["error"]["message"]
     for word in ("secret", "/srv", "ValueError", "Traceback"):
         assert word not in answer.text
-    for name, value in HEADERS:
+    for name, value in SECURITY_HEADERS:
         assert answer.headers.get_list(name.decode()) == [value.decode()]

@@ -13,7 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from service import errors
 from service.access.keyring import SCOPES
-from service.api.forms import OPENAI, OURS, TEI, Form
+from service.api.error_forms import INSTAR, OPENAI, TEI, ErrorForm
 from service.errors import InstarError
 from tests.process.test_bad_input import JSON, RAW
 from tests.support import checkpoints
@@ -212,9 +212,9 @@ def test_what_bad_input_is_answered_with_is_named(document: Document) -> None:
 
 
 @pytest.mark.parametrize(
-    ("form", "schema"), [(OURS, "ErrorAnswer"), (OPENAI, "OpenAIErrorAnswer"), (TEI, "TEIErrorAnswer")]
+    ("form", "schema"), [(INSTAR, "ErrorAnswer"), (OPENAI, "OpenAIErrorAnswer"), (TEI, "TEIErrorAnswer")]
 )
-def test_every_kind_of_error_has_the_schema_of_its_form(document: Document, form: Form, schema: str) -> None:
+def test_every_kind_of_error_has_the_schema_of_its_form(document: Document, form: ErrorForm, schema: str) -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, InstarError)]
     assert len(kinds) > 12
     said = document["components"]["schemas"]["Fault"]["properties"]["type"]["description"]

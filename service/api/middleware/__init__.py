@@ -1,1 +1,1 @@
-"""What happens to every request, one idea a file."""
+"""Steps that every request passes before its route, one idea a file."""

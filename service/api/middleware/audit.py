@@ -1,26 +1,24 @@
-"""Who changed what: a log line for each request that changes documents, or that is more than a look at `/admin`."""
+"""The audit log: a line for each request that changes documents, or that does more than look at `/admin`."""
 
 import logging
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.api.middleware.status import Noted
+from service.api.middleware.recorded_status import StatusRecorder
 
 log = logging.getLogger(__name__)
 
 _PATHS = ("/admin/", "/documents", "/collections/")
 _LOOKS = ("GET", "HEAD", "OPTIONS")
-# That takes away all there is.
+# GET requests that are audited anyway: a backup contains everything.
 _TAKES = ("/admin/backup",)
-
-
 # Where a handler says in the state of its request how much it has changed.
 _COUNTS = "audited"
 
 
 def note(request: Request, **counts: int | str) -> None:
-    """Have the line about `request` say so, too."""
+    """Add `counts` to the line about `request`."""
     setattr(request.state, _COUNTS, counts)
 
 
@@ -37,18 +35,17 @@ class Audited:
         if scope["method"] in _LOOKS and scope["path"] not in _TAKES:
             await self._app(scope, receive, send)
             return
-        noted = Noted(send)
-
+        recorder = StatusRecorder(send)
         try:
-            await self._app(scope, receive, noted)
+            await self._app(scope, receive, recorder)
         finally:
             client = scope.get("client")
             fields = {
-                # As it came, percent-encoded: nobody writes lines of his own into the log.
+                # As it came, percent-encoded: no caller can write lines of its own into the log.
                 "action": f"{scope['method']} {scope['raw_path'].decode('ascii', 'replace')[:200]}",
                 "key": scope.get("state", {}).get("key"),
                 "client": client[0] if client else None,
-                "status": noted.status,
+                "status": recorder.status,
                 **scope.get("state", {}).get(_COUNTS, {}),
             }
             log.info("audit", extra={"fields": fields})

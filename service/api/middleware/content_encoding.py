@@ -1,4 +1,4 @@
-"""Request bodies that are compressed (RFC 9110, 8.4): unpacked as they come, a bounded part at a time."""
+"""Compressed request bodies (RFC 9110, 8.4) are unpacked as they come, a bounded part at a time."""
 
 import zlib
 from collections.abc import AsyncGenerator
@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.api import failures
 from service.errors import InvalidRequest, UnsupportedEncoding
 
-# Bytes that a part has at most, however well it was packed.
+# Most bytes of a part, however well it was packed.
 _PART = 1 << 16
 # zlib's window bits for either header; deflate without one is what some clients send by that name.
 _GZIP, _DEFLATE, _BARE = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
@@ -17,7 +17,7 @@ _NAME = b"content-encoding"
 
 
 class ContentEncoding:
-    """ASGI middleware. What reads a body bounds it, and so bounds what is unpacked."""
+    """ASGI middleware that unpacks bodies. Handlers bound the body that they read, and so the unpacked one."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -33,9 +33,9 @@ class ContentEncoding:
             error = UnsupportedEncoding(
                 "the body's Content-Encoding must be gzip, deflate or identity: send one of these"
             )
-            await failures.answer(Request(scope), error)(scope, receive, send)
+            await failures.error_answer(Request(scope), error)(scope, receive, send)
             return
-        # What it says of the packed body is not true of the unpacked one.
+        # These headers describe the packed body.
         scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in (_NAME, b"content-length")]
         parts = _unpacked(receive, encoding == b"deflate")
 
@@ -49,7 +49,7 @@ class ContentEncoding:
 
 
 async def _unpacked(receive: Receive, deflate: bool) -> AsyncGenerator[Message]:
-    """The messages of a body with what they pack."""
+    """The messages of a body, unpacked."""
     unpacking = None
     while True:
         message = await receive()

@@ -1,8 +1,8 @@
-"""A caller that hangs up costs nothing more: its request is cancelled, and what waits for it is not encoded.
+"""A caller that hangs up costs nothing more: its request is cancelled, and its waiting texts are not encoded.
 
-FastAPI lets a handler run to its end, whoever still listens. The connection tells when it is lost
-(`service.process.connection`), on the routes where work is done for one caller alone: a task beside each request that
-waits for it (ASGI 3, "http.disconnect") takes a seventh of the event loop's time.
+FastAPI lets a handler run to its end, whether anybody listens or not. On the routes that work for one caller alone, the
+connection reports its loss (`service.process.connection`). A task beside each request that waits for the loss (ASGI 3,
+"http.disconnect") would take a seventh of the event loop's time.
 """
 
 import asyncio
@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 # The extension (ASGI 3, "Extensions") that holds a set of functions, to be called when the connection is lost.
-HANG_UPS = "instar.hang_ups"
+ON_DISCONNECT = "instar.on_disconnect"
 
 
-class HangUp:
-    """Cancels requests to `paths` and below when their caller has gone."""
+class CancelOnDisconnect:
+    """ASGI middleware that cancels requests to `paths` and below when their caller has gone."""
 
     def __init__(self, app: ASGIApp, paths: Sequence[str]) -> None:
         self._app = app
@@ -28,17 +28,17 @@ class HangUp:
             return
         gone = False
 
-        def hang_up() -> None:
+        def cancel() -> None:
             nonlocal gone
             gone = True
             answering.cancel()
 
-        lost = scope["extensions"][HANG_UPS]
-        lost.add(hang_up)
+        callbacks = scope["extensions"][ON_DISCONNECT]
+        callbacks.add(cancel)
         try:
             await self._app(scope, receive, send)
         except asyncio.CancelledError:
             if not gone or answering.uncancel():
                 raise
         finally:
-            lost.discard(hang_up)
+            callbacks.discard(cancel)

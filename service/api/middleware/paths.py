@@ -1,4 +1,4 @@
-"""Requests as clients spell them: paths with a slash at the end or without /v1, and HEAD where GET is."""
+"""Other spellings of requests: a path that ends in a slash or lacks /v1, and HEAD in place of GET."""
 
 from collections.abc import Iterable, Mapping
 
@@ -9,7 +9,7 @@ _ALIASES = {"/embeddings": "/v1/embeddings", "/models": "/v1/models"}
 
 
 class Paths:
-    """ASGI middleware. `paths` are those of routes without a parameter, which may be all that ends in a slash."""
+    """ASGI middleware. Paths may end in a slash unless their route has a parameter, which could hold that slash."""
 
     def __init__(self, app: ASGIApp, paths: Iterable[str]) -> None:
         self._app = app
@@ -23,6 +23,6 @@ class Paths:
             if path is not None:
                 scope = {**scope, "path": path, "raw_path": path.encode()}
             if scope["method"] == "HEAD":
-                # The server sends no body, because its own scope says HEAD still.
+                # The server sends no body, because its own scope still says HEAD.
                 scope = {**scope, "method": "GET"}
         await self._app(scope, receive, send)

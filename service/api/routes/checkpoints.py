@@ -2,236 +2,128 @@
 
 import asyncio
 from functools import partial
-from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Depends, Path, Request
-from pydantic import ConfigDict, Field
-from typing_extensions import TypedDict
+from fastapi import Request
 
-from service.api import contract
-from service.api.body import StrictRoute, bounded
-from service.api.body_model import BodyModel
-from service.api.contract import failing, requests, success
-from service.api.forms import OURS
-from service.api.keys import Keys
-from service.api.routes.admin import FINGERPRINT, MODEL
+from service.api.bodies import bounded
+from service.api.openapi import checkpoints as documented
+from service.api.readiness import RequireReady
+from service.api.router import Admission, Router
+from service.api.schemas.checkpoints import (
+    Broken,
+    CheckpointsAnswer,
+    DeletedCheckpoint,
+    Loadable,
+    Name,
+    NewName,
+    Noted,
+    NotedName,
+    NoteRequest,
+    Uploaded,
+)
 from service.checkpoints import checkpoint
-from service.checkpoints.catalogue import Listing
-from service.core import Core
-from service.errors import CheckpointRefused, Conflict, InvalidRequest, NotFound, TooLarge
+from service.checkpoints.catalogue import Catalogue, Listing
+from service.checkpoints.errors import empty_upload, not_listed
+from service.corpus.base import Records
 from service.machine import resources
+from service.machine.writer import WritingThread
+from service.reload.errors import reload_needs
+from service.reload.runner import Reloads
+from service.settings import Settings
 
 # How the records name a note of a checkpoint.
 _NOTE = "checkpoint: "
 
 
-class Listed(TypedDict):
-    """What there is by a name."""
-
-    name: Annotated[str, Field(description="what a reload calls it")]
-    source: Annotated[
-        Literal["folder", "zip", "bundled", "kept"],
-        Field(description="where it is: in the checkpoints folder, in a package, or among the service's own copies"),
-    ]
-    copied: Annotated[bool, Field(description="whether the service has a copy of its own besides")]
-    note: Annotated[str | None, Field(description="what people say of it; null: nothing")]
-
-
-class Loadable(Listed):
-    """A checkpoint that can be reloaded."""
-
-    model: Annotated[str, Field(description="its id")]
-    fingerprint: Annotated[str, Field(description="hash of all that decides a document's vector")]
-    size: Annotated[int, Field(description="bytes of its files")]
-    lineage: Annotated[
-        dict[str, Any], Field(description="base, data, recipe, metrics and verdict, as the trainer has them")
-    ]
-
-
-class Broken(Listed):
-    """What has a name and is no checkpoint."""
-
-    problem: Annotated[str | None, Field(description="what is wrong with it")]
-
-
-class CheckpointsAnswer(TypedDict):
-    """Every checkpoint."""
-
-    models: Annotated[list[Loadable | Broken], Field(description="by name")]
-
-
-class Uploaded(TypedDict):
-    """A checkpoint that can be reloaded from now on."""
-
-    name: Annotated[str, Field(description="what a reload calls it")]
-    model: Annotated[str, Field(description="its id")]
-    fingerprint: Annotated[str, Field(description="hash of all that decides a document's vector")]
-    size: Annotated[int, Field(description="bytes of its files")]
-
-
-class NoteRequest(BodyModel):
-    """What people should know of a checkpoint."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    note: str | None = Field(None, max_length=1000, description="replaces what was said before; null: nothing is said")
-
-
-class Noted(TypedDict):
-    """What is said of a checkpoint from now on."""
-
-    name: Annotated[str, Field(description="what a reload calls it")]
-    note: Annotated[str | None, Field(description="what people say of it; null: nothing")]
-
-
-class DeletedCheckpoint(TypedDict):
-    """A checkpoint that is gone."""
-
-    name: Annotated[str, Field(description="its former name")]
-
-
-_LISTED = {
-    "name": "all-MiniLM-L6-v2",
-    "source": "bundled",
-    "copied": True,
-    "note": None,
-    "model": MODEL,
-    "fingerprint": FINGERPRINT,
-    "size": 91567891,
-    "lineage": {},
-}
-_UPLOADED: Uploaded = {
-    "name": "support",
-    "model": "support@1f2e3d4c5b6a",
-    "fingerprint": FINGERPRINT,
-    "size": 91567891,
-}
-
-
-def routes(core: Core, keys: Keys) -> APIRouter:
+def routes(
+    admission: Admission,
+    require_ready: RequireReady,
+    catalogue: Catalogue,
+    records: Records,
+    reloads: Reloads,
+    thread: WritingThread,
+    settings: Settings,
+) -> Router:
     """The routes of checkpoints."""
-    router = APIRouter(
-        prefix="/admin",
-        route_class=StrictRoute,
-        dependencies=[Depends(keys.needs("admin"))],
-        tags=["admin"],
-        responses=failing(OURS, *contract.KEYED, *contract.WORKING),
-    )
+    router = Router(admission, "admin", "admin")
+    handlers = _Checkpoints(require_ready, catalogue, records, reloads, thread, settings)
+    router.add("GET /admin/models", handlers.list_checkpoints, documented.LIST)
+    router.add("PUT /admin/models/{name}/note", handlers.note_checkpoint, documented.NOTE)
+    router.add("DELETE /admin/models/{name}", handlers.delete_checkpoint, documented.DELETE)
+    router.add("PUT /admin/models/{name}", handlers.upload_checkpoint, documented.UPLOAD)
+    return router
 
-    @router.get(
-        "/models",
-        summary="List checkpoints",
-        responses={200: success("The checkpoints.", {"models": [_LISTED]})},
-    )
-    async def list_checkpoints() -> CheckpointsAnswer:
+
+class _Checkpoints:
+    def __init__(
+        self,
+        require_ready: RequireReady,
+        catalogue: Catalogue,
+        records: Records,
+        reloads: Reloads,
+        thread: WritingThread,
+        settings: Settings,
+    ) -> None:
+        self._require_ready = require_ready
+        self._catalogue = catalogue
+        self._records = records
+        self._reloads = reloads
+        self._thread = thread
+        self._settings = settings
+
+    async def list_checkpoints(self) -> CheckpointsAnswer:
         """Every checkpoint that can be reloaded, and what is wrong with those that cannot."""
-        listings = await asyncio.to_thread(core.catalogue.list)
-        notes = await asyncio.to_thread(core.records.notes, _NOTE)
-        return {"models": [_model(listing, notes.get(listing.name)) for listing in listings]}
+        listings = await asyncio.to_thread(self._catalogue.list)
+        notes = await asyncio.to_thread(self._records.notes, _NOTE)
+        return {"models": [_entry(listing, notes.get(listing.name)) for listing in listings]}
 
-    @router.put(
-        "/models/{name}/note",
-        summary="Note something of a checkpoint",
-        responses={
-            200: success("It is noted.", Noted(name="all-MiniLM-L6-v2", note="for the help centre")),
-            **failing(
-                OURS,
-                NotFound("there is no checkpoint 'suport': GET /admin/models lists them", "name"),
-                contract.LONG_BODY,
-                InvalidRequest("the body is missing: send a JSON object with `note`"),
-            ),
-        },
-    )
-    async def note_checkpoint(
-        name: Annotated[
-            str,
-            Path(
-                description="its name in GET /admin/models",
-                openapi_examples=requests({"the bundled one": "all-MiniLM-L6-v2"}),
-            ),
-        ],
-        request: Annotated[NoteRequest, Body(openapi_examples=requests({"a note": {"note": "for the help centre"}}))],
-    ) -> Noted:
+    async def note_checkpoint(self, name: NotedName, request: NoteRequest) -> Noted:
         """Have GET /admin/models show a note beside the checkpoint, until it is deleted or its note is replaced."""
-        core.require_ready()
-        names = {listing.name for listing in await asyncio.to_thread(core.catalogue.list)}
+        self._require_ready()
+        names = {listing.name for listing in await asyncio.to_thread(self._catalogue.list)}
         if name not in names:
-            raise NotFound(f"there is no checkpoint {name[:80]!r}: GET /admin/models lists them", "name")
-        await core.thread.run(partial(core.records.save_note, f"{_NOTE}{name}", request.note))
+            raise not_listed(name)
+        await self._thread.run(partial(self._records.save_note, f"{_NOTE}{name}", request.note))
         return {"name": name, "note": request.note}
 
-    @router.delete(
-        "/models/{name}",
-        summary="Delete a checkpoint",
-        responses={
-            200: success("It is gone.", DeletedCheckpoint(name="support")),
-            **failing(
-                OURS,
-                NotFound("there is no checkpoint 'suport': GET /admin/models lists them", "name"),
-                Conflict("all-MiniLM-L6-v2 is bundled with the service and cannot be deleted", "name"),
-            ),
-        },
-    )
-    async def delete_checkpoint(
-        name: Annotated[str, Path(description="its name in GET /admin/models")],
-    ) -> DeletedCheckpoint:
+    async def delete_checkpoint(self, name: Name) -> DeletedCheckpoint:
         """Delete a checkpoint that nothing uses, with the service's own copy of it."""
-        core.require_ready()
-        job = core.reloads.current
+        self._require_ready()
+        job = self._reloads.current
         if job is not None and name in (job.model, job.checkpoint):
-            raise Conflict(f"the reload {job.id} of {job.model} is running: wait for it, or cancel it first", "name")
-        used = await asyncio.to_thread(core.reloads.used)
-        await asyncio.to_thread(core.catalogue.remove, name, used)
-        await core.thread.run(partial(core.records.save_note, f"{_NOTE}{name}", None))
+            raise reload_needs(job.id, job.model)
+        used = await asyncio.to_thread(self._reloads.used)
+        await asyncio.to_thread(self._catalogue.remove, name, used)
+        await self._thread.run(partial(self._records.save_note, f"{_NOTE}{name}", None))
         return {"name": name}
 
-    @router.put(
-        "/models/{name}",
-        status_code=201,
-        summary="Upload a checkpoint",
-        responses={
-            201: success("The checkpoint is there.", _UPLOADED),
-            **failing(
-                OURS,
-                Conflict("support is a folder in checkpoints: upload under another name, or remove the folder", "name"),
-                TooLarge(
-                    "the body is larger than 8589934592 bytes: send less at a time, or raise INSTAR_MAX_CHECKPOINT"
-                ),
-                InvalidRequest("the body is empty: send the zip of a checkpoint"),
-                CheckpointRefused("modules.json names no modules: save the model again"),
-            ),
-        },
-        openapi_extra={
-            "requestBody": {"required": True, "content": {"application/zip": {"schema": contract.STREAMED}}}
-        },
-    )
-    async def upload_checkpoint(
-        name: Annotated[str, Path(description="what it is to be called; an earlier upload of that name is replaced")],
-        request: Request,
-    ) -> Uploaded:
+    async def upload_checkpoint(self, name: NewName, request: Request) -> Uploaded:
         """Take a checkpoint as a zip; it is verified before it is there, and not loaded."""
         checkpoint.check_name(name, "name")
         length = int(request.headers.get("Content-Length", "1"))
         if length == 0:
-            raise InvalidRequest("the body is empty: send the zip of a checkpoint")
-        settings = core.settings
+            raise empty_upload()
+        settings = self._settings
         resources.require_disk(length, settings.checkpoints_dir, settings.disk_reserve)
-        path = core.catalogue.upload_file()
+        path = self._catalogue.upload_file()
         try:
             with path.open("wb") as file:
                 async for part in bounded(request.stream(), settings.max_checkpoint, "INSTAR_MAX_CHECKPOINT"):
                     await asyncio.to_thread(file.write, part)
-            found = await asyncio.to_thread(core.catalogue.accept, name, path)
+            accepted = await asyncio.to_thread(self._catalogue.accept, name, path)
         finally:
             path.unlink(missing_ok=True)
-        return {"name": found.name, "model": found.id, "fingerprint": found.fingerprint, "size": found.size}
+        return {
+            "name": accepted.name,
+            "model": accepted.id,
+            "fingerprint": accepted.fingerprint,
+            "size": accepted.size,
+        }
 
-    return router
 
-
-def _model(listing: Listing, note: str | None) -> Loadable | Broken:
-    found = listing.checkpoint
-    if found is None:
+def _entry(listing: Listing, note: str | None) -> Loadable | Broken:
+    readable = listing.checkpoint
+    if readable is None:
         return {
             "name": listing.name,
             "source": listing.source,
@@ -244,8 +136,8 @@ def _model(listing: Listing, note: str | None) -> Loadable | Broken:
         "source": listing.source,
         "copied": listing.copied,
         "note": note,
-        "model": found.id,
-        "fingerprint": found.fingerprint,
-        "size": found.size,
-        "lineage": found.manifest.lineage if found.manifest else {},
+        "model": readable.id,
+        "fingerprint": readable.fingerprint,
+        "size": readable.size,
+        "lineage": readable.manifest.lineage if readable.manifest else {},
     }

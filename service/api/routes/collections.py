@@ -1,93 +1,73 @@
-"""`/collections`: which there are, and the end of one."""
+"""`/collections`: the collections that there are, and the end of one."""
 
 import asyncio
 from functools import partial
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request
-from pydantic import Field
-from typing_extensions import TypedDict
+from fastapi import Request
 
-from service.api import contract
-from service.api.body import StrictRoute
-from service.api.contract import failing, requests, success
-from service.api.forms import OURS
-from service.api.keys import Keys
 from service.api.middleware import audit
-from service.core import Core
-from service.corpus.base import Which
-from service.errors import NotFound
+from service.api.openapi import collections as documented
+from service.api.readiness import RequireReady
+from service.api.router import Admission, Router
+from service.api.schemas.collections import CollectionsAnswer, Ended, Name
+from service.corpus.base import Documents, Judgements, Which
+from service.corpus.errors import collection_gone
+from service.generations.housekeeping import Housekeeping
+from service.machine.writer import WritingThread
+from service.writing.writing import Writing
 
 
-class Collection(TypedDict):
-    """A collection that has documents."""
-
-    name: Annotated[str, Field(description="its name")]
-    documents: Annotated[int, Field(description="how many documents it has")]
-
-
-class CollectionsAnswer(TypedDict):
-    """All collections."""
-
-    collections: Annotated[list[Collection], Field(description="by name")]
-
-
-class Ended(TypedDict):
-    """What is gone for good."""
-
-    deleted: Annotated[int, Field(description="how many documents there were")]
-    judgements: Annotated[int, Field(description="how many judgements of them there were")]
-
-
-_NAME = requests({"a collection": "notes"})
-
-
-def routes(core: Core, keys: Keys) -> APIRouter:
+def routes(
+    admission: Admission,
+    require_ready: RequireReady,
+    documents: Documents,
+    writing: Writing,
+    judgements: Judgements,
+    housekeeping: Housekeeping,
+    thread: WritingThread,
+) -> Router:
     """The routes of collections."""
-    router = APIRouter(
-        route_class=StrictRoute, tags=["documents"], responses=failing(OURS, *contract.KEYED, *contract.WORKING)
-    )
+    router = Router(admission, "documents", "search")
+    handlers = _Collections(require_ready, documents, writing, judgements, housekeeping, thread)
+    router.add("GET /collections", handlers.list_collections, documented.LIST)
+    router.add("DELETE /collections/{name:path}", handlers.delete_collection, documented.DELETE, "write")
+    return router
 
-    @router.get(
-        "/collections",
-        summary="List collections",
-        dependencies=[Depends(keys.needs("search"))],
-        responses={
-            200: success("The collections.", CollectionsAnswer(collections=[Collection(name="default", documents=330)]))
-        },
-    )
-    async def list_collections() -> CollectionsAnswer:
+
+class _Collections:
+    def __init__(
+        self,
+        require_ready: RequireReady,
+        documents: Documents,
+        writing: Writing,
+        judgements: Judgements,
+        housekeeping: Housekeeping,
+        thread: WritingThread,
+    ) -> None:
+        self._require_ready = require_ready
+        self._documents = documents
+        self._writing = writing
+        self._judgements = judgements
+        self._housekeeping = housekeeping
+        self._thread = thread
+
+    async def list_collections(self) -> CollectionsAnswer:
         """Collections that have documents, and how many."""
-        core.require_ready()
-        counts = await asyncio.to_thread(core.documents.collections)
+        self._require_ready()
+        counts = await asyncio.to_thread(self._documents.collections)
         return {"collections": [{"name": name, "documents": count} for name, count in counts.items()]}
 
-    @router.delete(
-        "/collections/{name:path}",
-        summary="Delete a collection",
-        dependencies=[Depends(keys.needs("write"))],
-        responses={
-            200: success("It is gone for good.", Ended(deleted=330, judgements=0)),
-            **failing(OURS, NotFound("there is no collection 'notes': there are default", "name")),
-        },
-    )
-    async def delete_collection(
-        request: Request,
-        name: Annotated[str, Path(description="its name", openapi_examples=_NAME)],
-    ) -> Ended:
+    async def delete_collection(self, request: Request, name: Name) -> Ended:
         """Delete all documents of a collection and the judgements of them.
 
         Answered when they are on no disk any more: texts, metadata, words and the vectors of all loaded generations.
         """
-        core.require_ready()
-        counts = await asyncio.to_thread(core.documents.collections)
-        if name not in counts:
-            listed = ", ".join(list(counts)[:20]) or "none yet"
-            raise NotFound(f"there is no collection {name[:80]!r}: there are {listed}", "name")
-        deleted = await core.writing.delete_collection(name)
-        judgements = await core.thread.run(partial(core.judgements.remove, Which(name)))
-        await core.housekeeping.purge_versions(await asyncio.to_thread(core.documents.dead_of, name))
+        self._require_ready()
+        known = list(await asyncio.to_thread(self._documents.collections))
+        if name not in known:
+            raise collection_gone(name, known)
+        deleted = await self._writing.delete_collection(name)
+        judgements = await self._thread.run(partial(self._judgements.remove, Which(name)))
+        await self._housekeeping.purge_versions(await asyncio.to_thread(self._documents.dead_of, name))
         audit.note(request, deleted=deleted, judgements=judgements)
         return {"deleted": deleted, "judgements": judgements}
-
-    return router

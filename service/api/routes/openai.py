@@ -1,150 +1,67 @@
-"""`/v1/embeddings` and `/v1/models`: OpenAI's requests and answers (API reference, Embeddings and Models)."""
+"""`/v1/embeddings` and `/v1/models`, as OpenAI has them."""
 
 import base64
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from fastapi import APIRouter, Body, Depends, Path, Response
-from pydantic import Field
-from typing_extensions import TypedDict
+from fastapi import Response
 
-from service.api import contract
-from service.api.answers import answer
-from service.api.body import StrictRoute
-from service.api.body_model import BodyModel, Integer
-from service.api.contract import failing, requests, success
-from service.api.forms import OPENAI
-from service.api.keys import Keys
-from service.api.texts import Given, ModelName, check_dimensions, check_texts, texts_of
-from service.core import Core
-from service.errors import EmptyInput, InvalidRequest, NotFound, TooLarge
+from service.api.error_forms import OPENAI
+from service.api.inputs import Given, check_dimensions, check_texts, texts_of
+from service.api.openapi import openai as documented
+from service.api.readiness import RequireReady
+from service.api.responses import json_answer
+from service.api.router import Admission, Router
+from service.api.schemas.openai import EmbeddingsRequest, Model, ModelsAnswer, Name
+from service.generations.errors import no_name
+from service.generations.loaded import LoadedGenerations
 from service.machine.arrays import Vectors
 from service.models.base import Side
+from service.models.encoding import Encoding
+from service.settings import Settings
 
 
-class EmbeddingsRequest(BodyModel):
-    """Texts to embed."""
-
-    input: Given = Field(
-        description="a text or texts; with `INSTAR_TOKEN_IDS` token ids of the model's own tokenizer, or lists of them"
-    )
-    model: ModelName = None
-    encoding_format: Literal["float", "base64"] = Field(
-        "float", description="base64: of the numbers as little-endian float32"
-    )
-    dimensions: Integer | None = Field(None, description="cut the vectors to so many dimensions, then normalise again")
-    user: str | None = Field(None, description="taken, and not looked at")
-
-
-class EmbeddedText(TypedDict):
-    """The vector of a text."""
-
-    object: Annotated[Literal["embedding"], Field(description="what this is")]
-    index: Annotated[int, Field(description="place of the text in the request, from 0")]
-    embedding: Annotated[list[float] | str, Field(description="the numbers, or their base64 where that was asked")]
-
-
-class Usage(TypedDict):
-    """What the model read."""
-
-    prompt_tokens: Annotated[int, Field(description="tokens of all texts, special ones included")]
-    total_tokens: Annotated[int, Field(description="the same number")]
-
-
-class EmbeddingsAnswer(TypedDict):
-    """Vectors, in the order of the texts."""
-
-    object: Annotated[Literal["list"], Field(description="what this is")]
-    data: Annotated[list[EmbeddedText], Field(description="a vector for each text")]
-    model: Annotated[str, Field(description="id of the checkpoint that answered")]
-    usage: Annotated[Usage, Field(description="what the model read")]
-
-
-class Model(TypedDict):
-    """A name that a request may give as its model."""
-
-    id: Annotated[str, Field(description="active, the id of a checkpoint, or an alias")]
-    object: Annotated[Literal["model"], Field(description="what this is")]
-    created: Annotated[int, Field(description="when its generation was built, in seconds since 1970")]
-    owned_by: Annotated[str, Field(description="always instar")]
-    checkpoint: Annotated[str, Field(description="id of the checkpoint that answers by this name")]
-
-
-class ModelsAnswer(TypedDict):
-    """All names that a request may give as its model."""
-
-    object: Annotated[Literal["list"], Field(description="what this is")]
-    data: Annotated[list[Model], Field(description="active, then the checkpoints, then the aliases")]
-
-
-_MODEL: Model = {
-    "id": "active",
-    "object": "model",
-    "created": 1795446954,
-    "owned_by": "instar",
-    "checkpoint": "all-MiniLM-L6-v2@386118f074db",
-}
-_NAMES = requests({"the active one": "active"})
-_EMBEDDINGS: EmbeddingsAnswer = {
-    "object": "list",
-    "data": [{"object": "embedding", "index": 0, "embedding": [0.1, -0.7, 0.7]}],
-    "model": "all-MiniLM-L6-v2@386118f074db",
-    "usage": {"prompt_tokens": 4, "total_tokens": 4},
-}
-
-
-def routes(core: Core, keys: Keys) -> APIRouter:
+def routes(
+    admission: Admission,
+    require_ready: RequireReady,
+    generations: LoadedGenerations,
+    encoding: Encoding,
+    settings: Settings,
+) -> Router:
     """The routes of OpenAI."""
-    router = APIRouter(
-        route_class=StrictRoute,
-        dependencies=[Depends(keys.needs("embed"))],
-        tags=["embedding"],
-        responses=failing(OPENAI, *contract.KEYED, *contract.WORKING),
-    )
+    router = Router(admission, "embedding", "embed", OPENAI)
+    embedding = _Embedding(require_ready, generations, encoding, settings)
+    models = _Models(generations)
+    router.add("POST /v1/embeddings", embedding.embeddings, documented.EMBEDDINGS)
+    router.add("GET /v1/models", models.list_models, documented.LIST)
+    router.add("GET /v1/models/{name:path}", models.read_model, documented.READ)
+    return router
 
-    @router.post(
-        "/v1/embeddings",
-        summary="Embed texts, for clients of OpenAI",
-        responses={
-            200: success("A vector for each text.", _EMBEDDINGS, EmbeddingsAnswer, contract.NAMED),
-            **failing(
-                OPENAI,
-                EmptyInput("input is empty or blank: send text, or leave it out", "input"),
-                InvalidRequest("dimensions must be 1 to 384 with all-MiniLM-L6-v2@386118f074db", "dimensions"),
-                contract.UNKNOWN_MODEL,
-                TooLarge("input has 5000 texts, more than 4096: send parts, or raise INSTAR_MAX_INPUTS", "input"),
-                contract.NOT_FINITE,
-                *contract.BUSY,
-            ),
-        },
-    )
-    async def embeddings(
-        request: Annotated[
-            EmbeddingsRequest,
-            Body(
-                openapi_examples=requests(
-                    {
-                        "one text": {"input": "one text", "model": "active", "dimensions": 3},
-                        "base64": {"input": ["one text", "another"], "encoding_format": "base64"},
-                    }
-                )
-            ),
-        ],
-    ) -> Response:
+
+class _Embedding:
+    def __init__(
+        self, require_ready: RequireReady, generations: LoadedGenerations, encoding: Encoding, settings: Settings
+    ) -> None:
+        self._require_ready = require_ready
+        self._generations = generations
+        self._encoding = encoding
+        self._settings = settings
+
+    async def embeddings(self, request: EmbeddingsRequest) -> Response:
         """Embed texts as OpenAI does; vectors have unit length, and token counts are the model's own."""
-        core.require_ready()
-        generation = core.generations.acquire(request.model)
+        self._require_ready()
+        encoding, settings = self._encoding, self._settings
+        generation = self._generations.acquire(request.model)
         encoder = generation.encoder
-        given = request.input
         texts = (
-            [given]
-            if isinstance(given, str)
-            else await core.encoding.apart(texts_of, given, encoder, "input", core.settings)
+            [request.input]
+            if isinstance(request.input, str)
+            else await encoding.apart(texts_of, request.input, encoder, "input", settings)
         )
-        check_texts(texts, "input", core.settings)
+        check_texts(texts, "input", settings)
         check_dimensions(request.dimensions, encoder)
-        core.encoding.require_room()
-        items = await core.encoding.prepare(encoder, texts, _side(given) if core.settings.openai_sides else None)
-        vectors = encoder.finish(await core.encoding.raw(encoder, items), request.dimensions)
+        encoding.require_room()
+        items = await encoding.prepare(encoder, texts, _side(request.input) if settings.openai_sides else None)
+        vectors = encoder.finish(await encoding.raw(encoder, items), request.dimensions)
         tokens = sum(item.tokens for item in items)
         content = {
             "object": "list",
@@ -155,48 +72,37 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             "model": generation.model,
             "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
         }
-        return answer(content, generation)
+        return json_answer(content, generation)
 
-    @router.get(
-        "/v1/models",
-        summary="List names of models",
-        responses={200: success("The names.", ModelsAnswer(object="list", data=[_MODEL]))},
-    )
-    async def list_models() -> ModelsAnswer:
+
+class _Models:
+    def __init__(self, generations: LoadedGenerations) -> None:
+        self._generations = generations
+
+    async def list_models(self) -> ModelsAnswer:
         """All names that a request may give as its model."""
-        return {"object": "list", "data": [_model(core, name) for name in core.generations.names()]}
+        return {"object": "list", "data": [self._model(name) for name in self._generations.names()]}
 
-    @router.get(
-        "/v1/models/{name:path}",
-        summary="Read one name of a model",
-        responses={
-            200: success("The name.", _MODEL),
-            **failing(OPENAI, NotFound("there is no model 'another': there are active", "model")),
-        },
-    )
-    async def read_model(name: Annotated[str, Path(description="the name", openapi_examples=_NAMES)]) -> Model:
+    async def read_model(self, name: Name) -> Model:
         """One of these names."""
-        known = core.generations.names()
-        if name not in known:
-            raise NotFound(f"there is no model {name[:120]!r}: there are {', '.join(known)}", "model")
-        return _model(core, name)
+        names = self._generations.names()
+        if name not in names:
+            raise no_name(name, names)
+        return self._model(name)
 
-    return router
+    def _model(self, name: str) -> Model:
+        generation = self._generations.acquire(name)
+        return {
+            "id": name,
+            "object": "model",
+            "created": int(generation.record.built.timestamp()),
+            "owned_by": "instar",
+            "checkpoint": generation.model,
+        }
 
 
-def _side(given: Given) -> Side:
-    return "query" if isinstance(given, str) else "document"
-
-
-def _model(core: Core, name: str) -> Model:
-    generation = core.generations.acquire(name)
-    return {
-        "id": name,
-        "object": "model",
-        "created": int(generation.record.built.timestamp()),
-        "owned_by": "instar",
-        "checkpoint": generation.model,
-    }
+def _side(inputs: Given) -> Side:
+    return "query" if isinstance(inputs, str) else "document"
 
 
 def _encode(vectors: Vectors, index: int, form: str) -> Any:

@@ -1,109 +1,57 @@
 """`/admin/rollback`: where a step back leads, and going there."""
 
-import asyncio
-from typing import Annotated
+from fastapi import Response
 
-from fastapi import APIRouter, Body, Depends, Query, Response
-from pydantic import ConfigDict, Field
-from typing_extensions import TypedDict
-
-from service.api import contract
-from service.api.body import StrictRoute
-from service.api.body_model import BodyModel, Integer
-from service.api.contract import failing, header, requests, success
-from service.api.forms import OURS
-from service.api.keys import Keys
-from service.api.routes.admin import GENERATION, JOB, MODEL, Asker
-from service.core import Core
-from service.corpus.base import GenerationRecord, State
-from service.errors import Conflict, InvalidRequest, NotFound
+from service.api.auth import KeyName
+from service.api.openapi import rollback as documented
+from service.api.readiness import RequireReady
+from service.api.router import Admission, Router
+from service.api.schemas.rollback import RollbackPlan, RollbackRequest, Target
+from service.corpus.base import GenerationRecord
+from service.generations.activation import Activation
 from service.generations.generation import Generation
+from service.generations.rollback import RollbackTargets
 from service.reload.job import Job
+from service.reload.runner import Reloads
 
-# Numbers that SQLite can hold.
-_HIGHEST = (1 << 63) - 1
 # Promise of a rollback for which nothing has to be embedded.
 _AT_ONCE_SECONDS = 1.0
-_WHERE_TO = (
-    "a retained generation, or a released one, which a reload brings back; default: a step back, to the generation that"
-    " was active last of those built before the active one"
-)
-
-
-class RollbackRequest(BodyModel):
-    """Which generation to return to."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    generation: Integer | None = Field(None, ge=1, le=_HIGHEST, description=_WHERE_TO)
-
-
-class RollbackPlan(TypedDict):
-    """The generation that a rollback would lead to."""
-
-    generation: Annotated[int, Field(description="number of the generation; send it to get there and nowhere else")]
-    model: Annotated[str, Field(description="id of its checkpoint")]
-    state: Annotated[
-        State, Field(description="active: nothing would happen; retained: it is at once; released: by a reload")
-    ]
-    embed: Annotated[int, Field(description="documents that would have to be embedded at this moment")]
-    seconds: Annotated[
-        float | None, Field(description="about how long it would take; null: that cannot be known before it begins")
-    ]
-
-
-_NO_GENERATION = NotFound(
-    "there was never a generation 99: retained are the numbers 2; GET /admin/generations lists all", "generation"
-)
-_NOTHING_LEFT = InvalidRequest(
-    f"nothing is left to go back to: no former generation before 1 ({MODEL}), which is active, is retained; reload the"
-    " checkpoint that you want (GET /admin/models lists them)",
-    "generation",
-)
 _THE_ONE_BEFORE = RollbackRequest(generation=None)
 
 
-def routes(core: Core, keys: Keys) -> APIRouter:
-    """The routes of the way back."""
-    router = APIRouter(
-        prefix="/admin",
-        route_class=StrictRoute,
-        dependencies=[Depends(keys.needs("admin"))],
-        tags=["admin"],
-        responses=failing(OURS, *contract.KEYED, *contract.WORKING),
-    )
+def routes(
+    admission: Admission,
+    require_ready: RequireReady,
+    targets: RollbackTargets,
+    activation: Activation,
+    reloads: Reloads,
+    root_path: str,
+) -> Router:
+    """The routes of the way back, which stand behind `root_path`."""
+    router = Router(admission, "admin", "admin")
+    handlers = _RollingBack(require_ready, targets, activation, reloads, root_path)
+    router.add("POST /admin/rollback", handlers.rollback, documented.ROLL_BACK)
+    router.add("GET /admin/rollback", handlers.plan_rollback, documented.PLAN)
+    return router
 
-    @router.post(
-        "/rollback",
-        summary="Go back to a former model",
-        responses={
-            200: success("The generation that is active now.", GENERATION),
-            202: success(
-                "The generation was released: a job has begun that brings it back.",
-                JOB,
-                Job,
-                headers={"Location": header("where the job is", f"/admin/jobs/{JOB['id']}")},
-            ),
-            **failing(
-                OURS,
-                _NO_GENERATION,
-                _NOTHING_LEFT,
-                Conflict(
-                    f"the reload {JOB['id']} of support is running: wait for it, or cancel it with"
-                    f" DELETE /admin/jobs/{JOB['id']}",
-                    job=JOB["id"],
-                ),
-                contract.LONG_BODY,
-                contract.NOT_FINITE,
-            ),
-        },
-    )
+
+class _RollingBack:
+    def __init__(
+        self,
+        require_ready: RequireReady,
+        targets: RollbackTargets,
+        activation: Activation,
+        reloads: Reloads,
+        root_path: str,
+    ) -> None:
+        self._require_ready = require_ready
+        self._targets = targets
+        self._activation = activation
+        self._reloads = reloads
+        self._root_path = root_path
+
     async def rollback(
-        by: Asker,
-        response: Response,
-        request: Annotated[
-            RollbackRequest, Body(openapi_examples=requests({"the one before": {"generation": None}}))
-        ] = _THE_ONE_BEFORE,
+        self, by: KeyName, response: Response, request: RollbackRequest = _THE_ONE_BEFORE
     ) -> GenerationRecord | Job:
         """Make a former generation active again; answers the generation that is active now.
 
@@ -112,62 +60,26 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         a reload of its checkpoint, which takes what vectors are still on the disk (INSTAR_KEEP_VECTORS) and gets a
         number of its own; the judged queries do not stop it.
         """
-        core.require_ready()
-        target = await _target(core, request.generation)
+        self._require_ready()
+        target = await self._targets.find(request.generation)
         if isinstance(target, Generation):
-            return (await core.activation.rollback(target, by)).record
-        job = await core.reloads.start(target.model, force=True, by=by)
+            return (await self._activation.rollback(target, by)).record
+        job = await self._reloads.start(target.model, force=True, by=by)
         response.status_code = 202
-        response.headers["Location"] = f"{core.settings.root_path}/admin/jobs/{job.id}"
+        response.headers["Location"] = f"{self._root_path}/admin/jobs/{job.id}"
         return job
 
-    @router.get(
-        "/rollback",
-        summary="Ask where a rollback leads",
-        responses={
-            200: success(
-                "Where it leads.",
-                {"generation": 1, "model": MODEL, "state": "retained", "embed": 0, "seconds": 1.0},
-            ),
-            **failing(OURS, _NO_GENERATION, _NOTHING_LEFT),
-        },
-    )
-    async def plan_rollback(
-        generation: Annotated[int | None, Query(ge=1, le=_HIGHEST, description=_WHERE_TO)] = None,
-    ) -> RollbackPlan:
+    async def plan_rollback(self, generation: Target = None) -> RollbackPlan:
         """Say where POST /admin/rollback with the same `generation` would lead; nothing is changed."""
-        core.require_ready()
-        target = await _target(core, generation)
+        self._require_ready()
+        target = await self._targets.find(generation)
         if isinstance(target, GenerationRecord):
-            embed = await core.builder.unembedded_released(target)
-            return _plan(target, embed, None)
-        if target is core.generations.active:
+            return _plan(target, await self._targets.unembedded(target), None)
+        if self._targets.is_active(target):
             return _plan(target.record.model_copy(update={"state": "active"}), 0, 0.0)
-        embed = await core.builder.unembedded(target)
+        embed = await self._targets.unembedded(target)
         retained = target.record.model_copy(update={"state": "retained"})
         return _plan(retained, embed, None if embed else _AT_ONCE_SECONDS)
-
-    return router
-
-
-async def _target(core: Core, number: int | None) -> Generation | GenerationRecord:
-    """Find where a rollback leads: a generation that is loaded, or the record of a released one; raises NotFound."""
-    if number is None:
-        return core.generations.before()
-    loaded = core.generations.loaded(number)
-    if loaded is not None:
-        return loaded
-    records = await asyncio.to_thread(core.records.generations)
-    record = next((each for each in records if each.number == number), None)
-    if record is None:
-        retained = ", ".join(str(each.number) for each in core.generations.retained) or "none"
-        raise NotFound(
-            f"there was never a generation {number}: retained are the numbers {retained}; GET /admin/generations lists"
-            " all",
-            "generation",
-        )
-    await core.encoding.apart(core.catalogue.require, record.model)
-    return record
 
 
 def _plan(record: GenerationRecord, embed: int, seconds: float | None) -> RollbackPlan:

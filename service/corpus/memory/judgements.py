@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from service.corpus.base import Judgement, Key, Outcome, Which
+from service.corpus.errors import too_many_judgements
 from service.corpus.memory.documents import MemoryDocuments
-from service.corpus.refusals import too_many_judgements, unresolved_judgements
+from service.corpus.refusals import unresolved_judgements
 
 
 class MemoryJudgements:
@@ -44,7 +45,7 @@ class MemoryJudgements:
         removed = former.keys() - new.keys() if replacing else set()
         after = {key: each for key, each in {**self._judgements, **new}.items() if key not in removed}
         if len(after) > self._most:
-            raise too_many_judgements(len(after), self._most)
+            raise too_many_judgements("would be", len(after), self._most)
         self._judgements = after
         return Outcome(
             judgements=len(after),

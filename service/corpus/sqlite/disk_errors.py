@@ -4,7 +4,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from service.errors import InsufficientResources, StorageFailed
+from service.corpus.errors import disk_full, unusable
+from service.errors import StorageFailed
 
 # https://sqlite.org/rescode.html
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -18,11 +19,11 @@ def translated(what: str) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         if _code(error) == sqlite3.SQLITE_FULL:
-            raise InsufficientResources(f"the disk of {what} is full: free some room, then try again") from error
+            raise disk_full(what) from error
         if is_damage(error):
             raise StorageFailed(f"{what} is damaged ({error}): restore a backup, and check the disk") from error
         if _code(error) in _FAILED:
-            raise StorageFailed(f"{what} cannot be used ({error}): check the disk, then try again") from error
+            raise unusable(what, error) from error
         raise
     # Python cannot read SQLite's words for a schema with bytes that are no text.
     except UnicodeDecodeError as error:

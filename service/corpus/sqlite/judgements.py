@@ -4,7 +4,8 @@ import sqlite3
 from collections.abc import Sequence
 
 from service.corpus.base import Judgement, Key, Outcome, Which
-from service.corpus.refusals import too_many_judgements, unresolved_judgements
+from service.corpus.errors import too_many_judgements
+from service.corpus.refusals import unresolved_judgements
 from service.corpus.sqlite.database import Database
 
 SCHEMA = """
@@ -86,7 +87,7 @@ class SqliteJudgements:
                 "SELECT count(*) FROM (SELECT DISTINCT collection, query FROM judgements)"
             ).fetchone()
             if count > self._most:
-                raise too_many_judgements(count, self._most)
+                raise too_many_judgements("would be", count, self._most)
         return Outcome(
             judgements=int(count),
             queries=int(queries),

@@ -25,10 +25,11 @@ from typing import Self
 
 import numpy as np
 
-from service.errors import EncoderFailed, EncodingFailed, NotReady, Overloaded
+from service.errors import EncodingFailed, NotReady
 from service.machine.arrays import Vectors
 from service.machine.priority import lower_priority
 from service.models.base import LANES, Batchable, Lane, Prepared, Share
+from service.models.errors import encoder_fails, queue_full
 from service.models.scheduling.device import Device
 from service.models.scheduling.lane import Batch, LaneState, Request
 from service.observability import tracing
@@ -170,9 +171,7 @@ class Scheduler:
         wait = state.before(lane, tokens, self.budget[lane]) / state.rate if state.rate else 0.0
         if state.waiting_tokens >= self._queue_tokens or wait > self._queue_seconds:
             seconds = max(1, math.ceil(wait))
-            raise Overloaded(
-                f"what waits to be embedded takes some {seconds} s: try again then, or send fewer at a time", seconds
-            )
+            raise queue_full(seconds)
 
     def _run(self, lane: Lane) -> None:
         while True:
@@ -233,9 +232,7 @@ class Scheduler:
                 self._compute(encoder, encoder.prepare([_PLAIN_TEXT], "document"), share)
             except (RuntimeError, MemoryError) as again:
                 self.ailment = f"{type(again).__name__}: {again}"
-                raise EncoderFailed(
-                    "the encoder fails: try again in a while; if it goes on, restart the service"
-                ) from again
+                raise encoder_fails() from again
             try:
                 return self._compute(encoder, items, share)
             except (RuntimeError, MemoryError) as again:

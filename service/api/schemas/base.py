@@ -1,4 +1,4 @@
-"""The base of request models: null is as if left out, as many clients send it, and numbers are numbers."""
+"""The base of request models: null counts as left out, as many clients send it, and only numbers are numbers."""
 
 from typing import Annotated, Any
 
@@ -15,7 +15,7 @@ def _no_other_kind(value: Any) -> Any:
     return value
 
 
-# As JSON Schema has them: 3 and 3.0 are integers, true and "3" are no numbers.
+# Numbers of JSON Schema: 3 and 3.0 are integers; true and "3" are no numbers.
 Integer = Annotated[int, BeforeValidator(_no_other_kind)]
 Number = Annotated[float, Strict()]
 
@@ -44,7 +44,7 @@ class BodyModel(BaseModel):
 def _or_null(field: dict[str, Any]) -> dict[str, Any]:
     about = {name: value for name, value in field.items() if name in ("title", "description", "default")}
     if isinstance(about.get("default"), dict):
-        # Generators of clients cannot tell which of the kinds it is of.
+        # Generators of clients cannot tell which of the kinds such a default has.
         del about["default"]
     kinds = {name: value for name, value in field.items() if name not in about}
     return {"anyOf": [*(kinds.pop("anyOf", None) or [kinds]), _NULL], **about}

@@ -1,4 +1,4 @@
-"""The texts that callers send, and checks of them, shared by the routes that take them."""
+"""Checks of the texts, vectors' dimensions and cursors that callers send, shared by the routes that take them."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -12,30 +12,40 @@ from service.settings import Settings
 # A text, texts, token ids of the model's own tokenizer, or lists of them.
 Given = str | list[str] | list[StrictInt] | list[list[StrictInt]]
 ModelName = Annotated[str | None, Field(description="active, the id of a checkpoint, or an alias; default: active")]
+GIVEN = "a text or texts; with `INSTAR_TOKEN_IDS` token ids of the model's own tokenizer, or lists of them"
+NEXT_CURSOR = "`cursor` of the next page; null: this is the last"
+CUT = "cut the vectors to so many dimensions, then normalise again"
 
 
 def check_texts(texts: Sequence[str], param: str, settings: Settings) -> None:
     """Raise InvalidRequest or TooLarge unless there are texts, not too many, none blank and none too long."""
     if not texts:
-        raise EmptyInput(f"{param} is empty: send at least one text", param)
+        raise no_texts(param)
     if len(texts) > settings.max_inputs:
-        raise TooLarge(
-            f"{param} has {len(texts)} texts, more than {settings.max_inputs}: send parts, or raise INSTAR_MAX_INPUTS",
-            param,
-        )
-    for place, text in enumerate(texts):
-        check_text(text, param if len(texts) == 1 else f"{param}.{place}", settings)
+        raise too_many_texts(param, len(texts), settings.max_inputs)
+    for index, text in enumerate(texts):
+        check_text(text, param if len(texts) == 1 else f"{param}.{index}", settings)
+
+
+def no_texts(param: str) -> EmptyInput:
+    """The list of texts is empty."""
+    return EmptyInput(f"{param} is empty: send at least one text", param)
+
+
+def too_many_texts(param: str, count: int, most: int) -> TooLarge:
+    """There are `count` texts, more than `most`."""
+    return TooLarge(f"{param} has {count} texts, more than {most}: send parts, or raise INSTAR_MAX_INPUTS", param)
 
 
 def texts_of(
-    given: list[str] | list[int] | list[list[int]], encoder: DenseEncoder, param: str, settings: Settings
+    inputs: list[str] | list[int] | list[list[int]], encoder: DenseEncoder, param: str, settings: Settings
 ) -> list[str]:
-    """The texts that a request gives as such, or as token ids of the model's own tokenizer.
+    """The texts of a request, decoded where it has token ids of the model's own tokenizer.
 
-    Raises InvalidRequest for token ids unless the settings allow them: those of another tokenizer look alike, and
-    nobody would notice that the vectors are of other words.
+    Raises InvalidRequest for token ids unless the settings allow them: ids of another tokenizer look alike, and nobody
+    would notice that the vectors belong to other words.
     """
-    if not settings.token_ids and not all(isinstance(item, str) for item in given):
+    if not settings.token_ids and not all(isinstance(item, str) for item in inputs):
         raise InvalidRequest(
             f"{param} has token ids, and nothing says that they are of this model's tokenizer: send the text"
             " (LangChain's OpenAIEmbeddings does with check_embedding_ctx_length=False), or set INSTAR_TOKEN_IDS=true"
@@ -44,7 +54,7 @@ def texts_of(
         )
     texts: list[str] = []
     ids: list[int] = []
-    for item in given:
+    for item in inputs:
         if isinstance(item, str):
             texts.append(item)
         elif isinstance(item, int):
@@ -59,7 +69,12 @@ def texts_of(
 def check_dimensions(dimensions: int | None, encoder: DenseEncoder) -> None:
     """Raise InvalidRequest unless vectors of `encoder` can be cut to `dimensions`."""
     if dimensions is not None and not 1 <= dimensions <= encoder.dimensions:
-        raise InvalidRequest(f"dimensions must be 1 to {encoder.dimensions} with {encoder.checkpoint.id}", "dimensions")
+        raise wrong_dimensions(encoder.dimensions, encoder.checkpoint.id)
+
+
+def wrong_dimensions(most: int, model: str) -> InvalidRequest:
+    """Vectors of the checkpoint with that id have 1 to `most` dimensions."""
+    return InvalidRequest(f"dimensions must be 1 to {most} with {model}", "dimensions")
 
 
 def check_text(text: str, param: str, settings: Settings) -> None:
@@ -70,11 +85,21 @@ def check_text(text: str, param: str, settings: Settings) -> None:
             param,
         )
     if not text or text.isspace():
-        instead = "send a question" if param.startswith("query") else "send text, or leave it out"
-        raise EmptyInput(f"{param} is empty or blank: {instead}", param)
+        raise blank(param)
+
+
+def blank(param: str) -> EmptyInput:
+    """A text has no characters, or none but spaces."""
+    instead = "send a question" if param.startswith("query") else "send text, or leave it out"
+    return EmptyInput(f"{param} is empty or blank: {instead}", param)
 
 
 def refuse_nul(value: str, param: str) -> None:
     """Raise InvalidRequest for U+0000, which not every store can hold."""
     if "\0" in value:
         raise InvalidRequest(f"{param} contains the character U+0000: remove it", param)
+
+
+def unknown_cursor() -> InvalidRequest:
+    """The cursor of a page was not made here."""
+    return InvalidRequest("cursor is not one of ours: take it from `next` of the page before", "cursor")

@@ -1,4 +1,4 @@
-"""Answers that go on for as long as the caller likes, of which there may be so many at a time."""
+"""Server-sent event streams (WHATWG HTML), with a limit on how many are open."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,34 +12,34 @@ _HEARTBEAT = 15.0
 _RETRY_SECONDS = 30
 _HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
-# What has happened since the last call, as events, and whether that was the last of all.
-News = Callable[[], Awaitable[tuple[list[str], bool]]]
+# Returns the events since its last call, and whether the stream ends with them.
+EventSource = Callable[[], Awaitable[tuple[list[str], bool]]]
 
 
-class Streams:
-    """The streams of events (server-sent, WHATWG HTML) that are open."""
+class EventStreams:
+    """The streams that are open, `most` at a time, until `stopping` is set."""
 
     def __init__(self, most: int, stopping: asyncio.Event) -> None:
         self._most = most
         self._stopping = stopping
         self._open = 0
 
-    def events(self, news: News) -> StreamingResponse:
-        """An answer that tells the news as they come, until the last, the caller's or the service's end.
+    def events(self, source: EventSource) -> StreamingResponse:
+        """An answer that passes events on as they come, until the last one, or until the caller or the service stops.
 
         Raises Overloaded if too many are open.
         """
         if self._open >= self._most:
-            raise Overloaded(f"{self._open} streams are open: close some, or raise INSTAR_MAX_STREAMS", _RETRY_SECONDS)
-        return StreamingResponse(self._told(news), media_type="text/event-stream", headers=_HEADERS)
+            raise too_many_streams(self._open)
+        return StreamingResponse(self._follow(source), media_type="text/event-stream", headers=_HEADERS)
 
-    async def _told(self, news: News) -> AsyncIterator[str]:
+    async def _follow(self, source: EventSource) -> AsyncIterator[str]:
         self._open += 1
         try:
             quiet = 0.0
             while not self._stopping.is_set():
-                found, last = await news()
-                for event in found:
+                events, last = await source()
+                for event in events:
                     quiet = 0.0
                     yield event
                 if last:
@@ -51,6 +51,11 @@ class Streams:
                 quiet += _INTERVAL
         finally:
             self._open -= 1
+
+
+def too_many_streams(count: int) -> Overloaded:
+    """So many streams are open already."""
+    return Overloaded(f"{count} streams are open: close some, or raise INSTAR_MAX_STREAMS", _RETRY_SECONDS)
 
 
 def event(kind: str, data: str, identity: int | None = None) -> str:

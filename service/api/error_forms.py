@@ -1,4 +1,4 @@
-"""The forms in which errors are answered: ours, OpenAI's, and that of text-embeddings-inference."""
+"""The forms in which errors are answered: Instar's, OpenAI's, and that of text-embeddings-inference."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _Param = Annotated[str | None, Field(description="the field of the request that 
 
 
 class Fault(TypedDict):
-    """What went wrong."""
+    """A failure."""
 
     type: Annotated[
         str,
@@ -53,7 +53,7 @@ class ErrorAnswer(TypedDict):
 
 
 class OpenAIFault(TypedDict):
-    """What went wrong, in OpenAI's words."""
+    """A failure, in OpenAI's words."""
 
     message: _Message
     type: Annotated[str, Field(description="invalid_request_error, rate_limit_error or server_error")]
@@ -107,8 +107,11 @@ _TEI_TYPES: dict[type[InstarError], str] = {
 
 
 @dataclass(frozen=True)
-class Form:
-    """How a protocol answers errors: the schema and the body of its answer, and where its status is not the error's."""
+class ErrorForm:
+    """How a protocol answers errors: the schema and the body of its answer.
+
+    `statuses` are those that differ from the status of the error.
+    """
 
     schema: type[Any]
     body: Callable[[InstarError], dict[str, Any]]
@@ -121,13 +124,13 @@ class Form:
 
 def headers(error: InstarError) -> dict[str, str]:
     """The headers of the answer to `error`, in every form."""
-    found = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    named = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     if isinstance(error, Unauthorized):
-        found["WWW-Authenticate"] = "Bearer"
-    return found
+        named["WWW-Authenticate"] = "Bearer"
+    return named
 
 
-def _ours(error: InstarError) -> dict[str, Any]:
+def _instar(error: InstarError) -> dict[str, Any]:
     return {"error": {"type": error.type, "message": error.message, "param": error.param, **error.details}}
 
 
@@ -140,7 +143,18 @@ def _tei(error: InstarError) -> dict[str, Any]:
     return {"error": error.message, "error_type": _TEI_TYPES.get(type(error), "Backend")}
 
 
-OURS = Form(ErrorAnswer, _ours, {})
-# OpenAI answers what is wrong with a request with 400.
-OPENAI = Form(OpenAIErrorAnswer, _openai, {InvalidRequest: 400, EmptyInput: 400})
-TEI = Form(TEIErrorAnswer, _tei, {EmptyInput: 400})
+INSTAR = ErrorForm(ErrorAnswer, _instar, {})
+# OpenAI answers an invalid request with 400.
+OPENAI = ErrorForm(OpenAIErrorAnswer, _openai, {InvalidRequest: 400, EmptyInput: 400})
+TEI = ErrorForm(TEIErrorAnswer, _tei, {EmptyInput: 400})
+_TEI_PATHS = frozenset(("/embed", "/embed_all", "/similarity", "/tokenize", "/decode"))
+
+
+def form_of(method: str, path: str) -> ErrorForm:
+    """The form in which errors of a request are answered."""
+    if path.startswith("/v1/"):
+        return OPENAI
+    # Clients of text-embeddings-inference embed by POST /, where browsers GET a greeting.
+    if path in _TEI_PATHS or (path == "/" and method == "POST"):
+        return TEI
+    return INSTAR

@@ -1,10 +1,10 @@
-"""The status of an answer, for middleware that tells it."""
+"""The status of an answer, for middleware that reports it."""
 
 from starlette.types import Message, Send
 
 
-class Noted:
-    """Passes an answer on and knows its status; 500 until it has begun, as a crash is answered."""
+class StatusRecorder:
+    """Passes an answer on and records its status: 500 until the answer begins, as a crash is answered."""
 
     def __init__(self, send: Send) -> None:
         self._send = send

@@ -1,9 +1,13 @@
 """Who may call: the key of a request, checked against its scopes and limits.
 
-`Authorization: Bearer KEY` (RFC 6750); `api-key` as clients of Azure and `X-API-Key` as many others send it do as well.
+`Authorization: Bearer KEY` (RFC 6750). `api-key`, as clients of Azure send it, and `X-API-Key`, as many others do, are
+taken as well.
 """
 
-from fastapi import Request
+from collections.abc import Set
+from typing import Annotated
+
+from fastapi import Depends, Request
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 
@@ -12,26 +16,20 @@ from service.access.keyring import Keyring, Scope
 from service.errors import Forbidden, Unauthorized
 
 
-async def named(request: Request) -> str | None:
-    """The name of the key of a request that was checked; None where no key was needed."""
+async def _key_name(request: Request) -> str | None:
     name: str | None = getattr(request.state, "key", None)
     return name
 
 
-class Keys:
-    """Checks of the key of a request; each is a dependency of routes."""
-
-    def __init__(self, keyring: Keyring, allowances: Allowances) -> None:
-        self._keyring = keyring
-        self._allowances = allowances
-
-    def needs(self, scope: Scope) -> "Check":
-        """For routes that a key with that scope opens, or with the scope admin, which opens all."""
-        return Check(self._keyring, self._allowances, scope)
+# The name of the key of a request; None where no key was needed.
+KeyName = Annotated[str | None, Depends(_key_name)]
 
 
-class Check(SecurityBase):
-    """One of the checks, which FastAPI also puts into the OpenAPI document, by its name there."""
+class Auth(SecurityBase):
+    """A dependency of routes that requires a key with `scope`, or with the scope admin, which opens all routes.
+
+    FastAPI puts it into the OpenAPI document, too.
+    """
 
     def __init__(self, keyring: Keyring, allowances: Allowances, scope: Scope) -> None:
         self.scheme_name = f"{scope}Key"
@@ -50,23 +48,31 @@ class Check(SecurityBase):
             return
         token = _token(request)
         if token is None:
-            raise Unauthorized(
-                f"send the header 'Authorization: Bearer KEY' with a key that has the scope {self._scope}: `python -m"
-                " service key create` makes one"
-            )
+            raise key_missing(self._scope)
         key = self._keyring.find(token)
         if key is None:
             raise Unauthorized(
                 "this key is not known here (was it revoked?): `python -m service key list` shows the names of those"
                 " that are"
             )
-        # For the log.
+        # The audit log and KeyName read it.
         request.state.key = key.name
         if not key.scopes & {self._scope, "admin"}:
-            raise Forbidden(
-                f"the key {key.name} has not the scope {self._scope}, only {', '.join(sorted(key.scopes))}: use another"
-            )
+            raise scope_missing(key.name, self._scope, key.scopes)
         self._allowances.begin(key)
+
+
+def key_missing(scope: Scope) -> Unauthorized:
+    """The request has no key, and needs one with that scope."""
+    return Unauthorized(
+        f"send the header 'Authorization: Bearer KEY' with a key that has the scope {scope}: `python -m service key"
+        " create` makes one"
+    )
+
+
+def scope_missing(key: str, scope: Scope, scopes: Set[Scope]) -> Forbidden:
+    """The key of that name has other `scopes` than the one that is needed."""
+    return Forbidden(f"the key {key} has not the scope {scope}, only {', '.join(sorted(scopes))}: use another")
 
 
 def _token(request: Request) -> str | None:

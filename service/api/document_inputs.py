@@ -1,0 +1,119 @@
+"""Checks of documents that are to be written, and errors about documents."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+import orjson
+
+from service.api.bodies import parse
+from service.api.inputs import check_text, refuse_nul, unknown_cursor
+from service.api.schemas.documents import MAX_ID, DocumentsRequest, NewDocument
+from service.corpus.base import Document
+from service.errors import InstarError, InvalidRequest, NotFound, TooLarge
+from service.settings import Settings
+
+NDJSON = "application/x-ndjson"
+_MAX_DEPTH = 32
+
+
+def read_documents(raw: bytes, settings: Settings) -> tuple[str, list[Document]]:
+    """The collection and the documents of a JSON body; raises InvalidRequest or TooLarge unless all can be written.
+
+    A bare list of documents, and lines of them, are refused with the way to send them.
+    """
+    if raw.lstrip().startswith(b"["):
+        raise InvalidRequest(f'wrap the documents: send {{"documents": [...]}}, or {NDJSON} with one on each line')
+    first, _, rest = raw.strip().partition(b"\n")
+    if first.rstrip().endswith(b"}") and rest.lstrip().startswith(b"{"):
+        raise InvalidRequest(f"the body looks like NDJSON: send it with Content-Type: {NDJSON}")
+    body = parse(DocumentsRequest, raw)
+    refuse_nul(body.collection, "collection")
+    if not body.documents:
+        raise InvalidRequest("documents is empty: send at least one", "documents")
+    if len(body.documents) > settings.max_inputs:
+        raise too_many_documents(len(body.documents), settings.max_inputs)
+    documents = [check_document(new, f"documents.{index}", settings) for index, new in enumerate(body.documents)]
+    return body.collection, documents
+
+
+def check_document(new: NewDocument, place: str, settings: Settings) -> Document:
+    """The document to store; raises InvalidRequest or TooLarge, naming `place`, if it cannot be."""
+    identity = new.id if new.id is not None else uuid4().hex
+    refuse_nul(identity, f"{place}.id")
+    if len(identity.encode()) > MAX_ID:
+        raise InvalidRequest(
+            f"{place}.id has more than {MAX_ID} bytes: use a shorter one, a hash for example", f"{place}.id"
+        )
+    check_text(new.text, f"{place}.text", settings)
+    refuse_nul(new.text, f"{place}.text")
+    if _depth(new.metadata) > _MAX_DEPTH:
+        raise InvalidRequest(f"{place}.metadata is nested deeper than {_MAX_DEPTH}: flatten it", f"{place}.metadata")
+    try:
+        packed = orjson.dumps(new.metadata)
+    except TypeError as error:
+        raise InvalidRequest(
+            f"{place}.metadata cannot be stored ({error}): use smaller numbers", f"{place}.metadata"
+        ) from error
+    if len(packed) > settings.max_metadata:
+        raise TooLarge(
+            f"{place}.metadata has {len(packed)} bytes, more than {settings.max_metadata}: keep less there, or raise"
+            " INSTAR_MAX_METADATA",
+            f"{place}.metadata",
+        )
+    if b"\\u0000" in packed:
+        raise InvalidRequest(f"{place}.metadata contains the character U+0000: remove it", f"{place}.metadata")
+    return Document(identity, new.text, new.metadata)
+
+
+def _depth(value: Any) -> int:
+    """How many objects and lists are nested in `value`, itself included."""
+    level: Sequence[Any] = [value]
+    depth = 0
+    while level:
+        depth += 1
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return depth
+
+
+def sequence_number(cursor: str | None) -> int:
+    """The sequence number after which a page begins; raises InvalidRequest for a cursor that was not made here."""
+    if cursor is None:
+        return 0
+    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 18:
+        raise unknown_cursor()
+    return int(cursor)
+
+
+def too_many_documents(count: int, most: int) -> TooLarge:
+    """There are `count` documents in one JSON body, more than `most`."""
+    return TooLarge(
+        f"documents has {count} entries, more than {most}: send parts, or {NDJSON}, which has no limit", "documents"
+    )
+
+
+def stored_before(error: InstarError, count: int) -> InstarError:
+    """Add to `error`, which ends a stream of documents, how many documents are stored in spite of it."""
+    error.message += f"; the {count} documents before that portion are stored"
+    error.details["stored"] = count
+    return error
+
+
+def neither_ids_nor_filter() -> InvalidRequest:
+    """A request to delete names no documents, or names them twice."""
+    return InvalidRequest("send either ids or filter", "ids")
+
+
+def no_document(identity: str, collection: str) -> NotFound:
+    """The collection has no document with that id."""
+    return NotFound(f"{absent(identity, collection)}: GET /documents lists them", "id")
+
+
+def absent(identity: str, collection: str) -> str:
+    """The sentence that a collection has no document with that id."""
+    return f"there is no document {identity[:80]!r} in the collection {collection[:80]!r}"

@@ -1,0 +1,34 @@
+"""Prometheus metrics of requests: how many each route answers, and in what time."""
+
+import asyncio
+import time
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.api.middleware.recorded_status import StatusRecorder
+from service.observability.telemetry import Telemetry
+
+
+class RequestMetrics:
+    """ASGI middleware that counts and times the requests of every known route."""
+
+    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
+        self._app = app
+        self._telemetry = telemetry
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        recorder = StatusRecorder(send)
+        try:
+            await self._app(scope, receive, recorder)
+        except asyncio.CancelledError:
+            # No answer has this status. nginx logs it for a caller that has gone.
+            recorder.status = 499
+            raise
+        finally:
+            # The template, not the path: there would be a label for every document id.
+            route = getattr(scope.get("route"), "path", "unknown")
+            self._telemetry.answered(route, scope["method"], recorder.status, time.perf_counter() - began)

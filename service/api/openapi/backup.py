@@ -1,0 +1,19 @@
+"""The OpenAPI document on backups."""
+
+from fastapi.responses import StreamingResponse
+
+from service.api.openapi.operation import Operation, header, success
+
+TAKE = Operation(
+    "Save everything",
+    {
+        200: success(
+            "A tar, for `python -m service restore`.",
+            None,
+            bytes,
+            {"Content-Disposition": header("names the file", 'attachment; filename="instar-20261123T210000Z.tar"')},
+            kind="application/x-tar",
+        )
+    },
+    options={"response_class": StreamingResponse},
+)

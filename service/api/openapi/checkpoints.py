@@ -1,0 +1,64 @@
+"""The OpenAPI document on checkpoints."""
+
+from service.api.bodies import body_too_long
+from service.api.error_forms import INSTAR
+from service.api.openapi.errors import LONG_BODY
+from service.api.openapi.examples import FINGERPRINT, MODEL
+from service.api.openapi.operation import STREAMED, Operation, failing, success
+from service.api.schemas.checkpoints import DeletedCheckpoint, Noted, Uploaded
+from service.checkpoints.errors import empty_upload, is_bundled, is_folder, no_modules, not_listed
+from service.errors import InvalidRequest
+
+_LISTED = {
+    "name": "all-MiniLM-L6-v2",
+    "source": "bundled",
+    "copied": True,
+    "note": None,
+    "model": MODEL,
+    "fingerprint": FINGERPRINT,
+    "size": 91567891,
+    "lineage": {},
+}
+_UPLOADED: Uploaded = {
+    "name": "support",
+    "model": "support@1f2e3d4c5b6a",
+    "fingerprint": FINGERPRINT,
+    "size": 91567891,
+}
+
+LIST = Operation("List checkpoints", {200: success("The checkpoints.", {"models": [_LISTED]})})
+NOTE = Operation(
+    "Note something of a checkpoint",
+    {
+        200: success("It is noted.", Noted(name="all-MiniLM-L6-v2", note="for the help centre")),
+        **failing(
+            INSTAR,
+            not_listed("suport"),
+            LONG_BODY,
+            InvalidRequest("the body is missing: send a JSON object with `note`"),
+        ),
+    },
+    {"a note": {"note": "for the help centre"}},
+)
+DELETE = Operation(
+    "Delete a checkpoint",
+    {
+        200: success("It is gone.", DeletedCheckpoint(name="support")),
+        **failing(INSTAR, not_listed("suport"), is_bundled("all-MiniLM-L6-v2")),
+    },
+)
+UPLOAD = Operation(
+    "Upload a checkpoint",
+    {
+        201: success("The checkpoint is there.", _UPLOADED),
+        **failing(
+            INSTAR,
+            is_folder("support", "checkpoints"),
+            body_too_long(8589934592, "INSTAR_MAX_CHECKPOINT"),
+            empty_upload(),
+            no_modules(),
+        ),
+    },
+    body={"required": True, "content": {"application/zip": {"schema": STREAMED}}},
+    options={"status_code": 201},
+)

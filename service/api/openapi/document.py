@@ -1,0 +1,89 @@
+"""The OpenAPI document as a whole: its introduction, its tags, and what has to be changed in FastAPI's own."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import FastAPI
+
+from service.api.openapi import nulls
+from service.api.openapi.operation import SCHEMAS
+
+DESCRIPTION = """\
+Instar embeds texts, and stores and searches documents. On one request it loads another model, embeds all documents
+again beside the running index, and switches model and index in one step: no request fails, and no answer mixes two
+models.
+
+- A **document** is one chunk of text with an id, metadata and a collection. A **checkpoint** is an immutable model,
+  named `name@` and 12 digits of its content hash. A **generation** is one loaded checkpoint and the index that was
+  built with it: the active one answers, retained ones are kept for rollback. A **reload** builds a generation and
+  activates it.
+- Answers that used a model name it in the headers `X-Instar-Model` and `X-Instar-Generation`.
+- The message of an error says what to do. The routes of OpenAI (`/v1`) and of text-embeddings-inference (`/embed`,
+  `/embed_all`, `/similarity`, `/tokenize`, `/decode`) answer errors in their form, all others in ours.
+- Where the service has keys, send `Authorization: Bearer KEY`; the admin key opens all routes. Where it has none, that
+  header is not looked at.
+- New fields may be added to answers; clients should leave out what they do not know.
+"""
+TAGS = [
+    {"name": "search", "description": "Find documents: by vector, by keyword, or by both."},
+    {"name": "documents", "description": "Write, read, list and delete documents."},
+    {"name": "embedding", "description": "Embed texts, for those who keep vectors themselves."},
+    {"name": "events", "description": "Learn that the model has changed."},
+    {"name": "admin", "description": "Replace the model, go back, save."},
+    {"name": "health", "description": "Whether it lives, whether it can answer, what runs, and how it fares."},
+]
+
+_FASTAPI_ERROR = "HTTPValidationError"
+
+
+class DocumentedApp(FastAPI):
+    """An application whose OpenAPI document is corrected where FastAPI's own differs from its answers."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The document, made at the first call."""
+        if self.openapi_schema is None:
+            document = nulls.show(super().openapi())
+            schemas = document["components"]["schemas"]
+            for operation in _operations(document):
+                _name_schemas(operation.get("requestBody", {}), schemas)
+                # FastAPI assumes that it answers a wrong parameter in its own form.
+                if _FASTAPI_ERROR in str(operation["responses"].get("422")):
+                    del operation["responses"]["422"]
+                operation["responses"] = dict(sorted(operation["responses"].items()))
+            for name in (_FASTAPI_ERROR, "ValidationError"):
+                schemas.pop(name, None)
+            self.openapi_schema = document
+        return self.openapi_schema
+
+    def methods(self, path: str) -> list[str]:
+        """The methods of all routes that lead to that path."""
+        return sorted(
+            {
+                method.upper()
+                for template, operations in self.openapi()["paths"].items()
+                if re.fullmatch(_pattern(template), path)
+                for method in operations
+            }
+        )
+
+
+def _pattern(template: str) -> str:
+    """A regular expression for the paths of a template. Only ids of documents have slashes."""
+    part = ".+" if template.startswith("/documents/") else "[^/]+"
+    return re.sub(r"\\\{\w+\\\}", part, re.escape(template))
+
+
+def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for path in (*document["paths"].values(), *document.get("webhooks", {}).values()):
+        yield from path.values()
+
+
+def _name_schemas(body: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Move schemas of models out of a request body into `schemas`, beside those that FastAPI has made."""
+    for content in body.get("content", {}).values():
+        schema = content["schema"]
+        if "$defs" in schema:
+            schemas.update(schema.pop("$defs"))
+            schemas[schema["title"]] = schema
+            content["schema"] = {"$ref": SCHEMAS.format(model=schema["title"])}

@@ -1,0 +1,112 @@
+"""The OpenAPI document on one route: its answers, its errors in the form of its protocol, and its headers.
+
+Nothing here is at work when a request is answered: routes that are called often make their answers themselves, and the
+tests hold those against this.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi.openapi.models import Example
+
+from service.api import error_forms
+from service.api.error_forms import ErrorForm
+from service.api.openapi import nulls
+from service.api.responses import GENERATION_HEADER, MODEL_HEADER
+from service.errors import InstarError
+
+JSON = "application/json"
+SCHEMAS = "#/components/schemas/{model}"
+STREAMED = {"type": "string", "format": "binary"}
+
+Headers = dict[str, dict[str, Any]]
+Responses = dict[int | str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """The words of a route. Its longer description is the docstring of its handler.
+
+    `bodies` are examples of JSON that it takes, by what they show; `body` describes a body of another kind, as OpenAPI
+    does. `options` are FastAPI's own, such as `status_code`.
+    """
+
+    summary: str
+    responses: Responses
+    bodies: Mapping[str, object] | None = None
+    body: Mapping[str, Any] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def extra(self) -> dict[str, Any] | None:
+        """The part of the operation that FastAPI takes as it is."""
+        if self.body is not None:
+            return {"requestBody": dict(self.body)}
+        if self.bodies is not None:
+            return {"requestBody": {"content": {JSON: {"examples": requests(self.bodies)}}}}
+        return None
+
+
+def header(description: str, example: str | int) -> dict[str, Any]:
+    """A response header that is always there."""
+    kind = "integer" if isinstance(example, int) else "string"
+    return {"description": description, "required": True, "schema": {"type": kind}, "example": example}
+
+
+NAMED: Headers = {
+    MODEL_HEADER: header("id of the checkpoint that answered", "all-MiniLM-L6-v2@386118f074db"),
+    GENERATION_HEADER: header("number of the generation that answered", 1),
+}
+TIMED: Headers = {
+    "Server-Timing": header(
+        "milliseconds that each step took, waiting included (W3C, Server Timing)",
+        "encode;dur=4.10, search;dur=0.62, fetch;dur=0.35",
+    )
+}
+_FAILED: Headers = {
+    "Retry-After": header("seconds after which to try again", 1),
+    "WWW-Authenticate": header("how to send the key (RFC 6750)", "Bearer"),
+}
+
+
+def requests(by_name: Mapping[str, object]) -> dict[str, Example]:
+    """Examples of requests, by what they show."""
+    return {name: {"summary": name, "value": nulls.hide(example)} for name, example in by_name.items()}
+
+
+def success(
+    description: str, example: object, schema: object = None, headers: Headers | None = None, kind: str = JSON
+) -> dict[str, Any]:
+    """The answer of a route that did what was asked, of the media type `kind`.
+
+    `schema` is its type, where the return type of the handler does not say it; of a stream, str or bytes.
+    """
+    content: dict[str, Any] = {} if example is None else {"example": nulls.hide(example)}
+    answer: dict[str, Any] = {"description": description, "headers": dict(headers or {}), "content": {kind: content}}
+    if schema is str or schema is bytes:
+        content["schema"] = STREAMED if schema is bytes else {"type": "string"}
+    elif schema is not None:
+        answer["model"] = schema
+    return answer
+
+
+def failing(form: ErrorForm, *errors: InstarError) -> Responses:
+    """The answers to `errors`, which are examples of all that can go wrong, by status."""
+    by_status: dict[int, list[InstarError]] = {}
+    for error in errors:
+        by_status.setdefault(form.status(error), []).append(error)
+    return {status: _failure(form, alike) for status, alike in by_status.items()}
+
+
+def _failure(form: ErrorForm, errors: list[InstarError]) -> dict[str, Any]:
+    reasons = dict.fromkeys((type(error).__doc__ or "").partition("\n")[0] for error in errors)
+    examples = {
+        type(error).__name__: {"summary": error.type, "value": nulls.hide(form.body(error))} for error in errors
+    }
+    return {
+        "model": form.schema,
+        "description": " ".join(reasons),
+        "headers": {name: _FAILED[name] for error in errors for name in error_forms.headers(error)},
+        "content": {JSON: {"examples": examples}},
+    }

@@ -1,0 +1,57 @@
+"""The OpenAPI document on searching."""
+
+from service.api.document_inputs import absent
+from service.api.error_forms import INSTAR
+from service.api.openapi.errors import BUSY, NOT_FINITE, UNKNOWN_COLLECTION, UNKNOWN_MODEL
+from service.api.openapi.examples import MODEL
+from service.api.openapi.operation import NAMED, TIMED, Operation, failing, success
+from service.api.schemas.search import Place, Result, SearchAnswer
+from service.api.search_inputs import too_many_queries, wrong_k
+
+_BODIES = {
+    "by vector": {"query": "How do I count my stock again?", "k": 1},
+    "by both": {"query": "closing the day", "k": 1, "mode": "hybrid", "explain": True, "highlight": True},
+    "filtered": {
+        "query": "closing the day",
+        "k": 1,
+        "filter": {"source": "brindle", "not": {"year": {"lt": 2024}}},
+    },
+    "the second page": {"query": "closing the day", "mode": "keyword", "k": 10, "offset": 10},
+    "another generation": {"query": "closing the day", "k": 1, "generation": 1, "rank_of": ["c145", "c9"]},
+    "several": {"query": ["closing the day", "How do I count my stock again?"], "k": 3, "diversity": 0.3},
+}
+_RESULT: Result = {
+    "id": "c145",
+    "score": 0.59,
+    "text": "On Croft a closed day stays closed. There is no Dawn button; corrections are entered on the current day.",
+    "metadata": {"source": "brindle"},
+    "highlights": [(0, 7)],
+    "explain": {"dense": {"rank": 1, "score": 0.56}, "keyword": {"rank": 1, "score": 7.2}},
+}
+_ANSWER = SearchAnswer(
+    generation=1,
+    model=MODEL,
+    results=[_RESULT],
+    behind=0,
+    rank_of=[
+        Place(id="c9", rank=132, score=0.11, reason=None),
+        Place(id="c999", rank=None, score=None, reason=absent("c999", "default")),
+    ],
+)
+
+SEARCH = Operation(
+    "Search documents",
+    {
+        200: success("What was found.", _ANSWER, SearchAnswer, NAMED | TIMED),
+        **failing(
+            INSTAR,
+            UNKNOWN_COLLECTION,
+            UNKNOWN_MODEL,
+            too_many_queries(200, 128),
+            wrong_k(1000),
+            NOT_FINITE,
+            *BUSY,
+        ),
+    },
+    _BODIES,
+)

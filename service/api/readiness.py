@@ -1,0 +1,21 @@
+"""Whether requests can be answered, as routes see it."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+# Raises NotReady unless requests can be answered.
+RequireReady = Callable[[], None]
+
+
+class Readiness(Protocol):
+    """The state of the service between its start and its stop."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests are answered."""
+        ...
+
+    @property
+    def ailment(self) -> str | None:
+        """Why the maintenance has ended, which only a restart repairs; None while it goes on."""
+        ...

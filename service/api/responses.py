@@ -1,0 +1,37 @@
+"""Answers that used a model: JSON with the headers that name the checkpoint and the generation."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from fastapi import Response
+
+from service.generations.generation import Generation
+
+MODEL_HEADER = "X-Instar-Model"
+GENERATION_HEADER = "X-Instar-Generation"
+# Headers of every answer, which keep browsers from misusing it (OWASP, HTTP Headers Cheat Sheet).
+SECURITY_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+
+
+def naming(generation: Generation) -> dict[str, str]:
+    """The headers that name what answered."""
+    return {MODEL_HEADER: generation.model, GENERATION_HEADER: str(generation.number)}
+
+
+def json_answer(content: Any, generation: Generation, seconds: Mapping[str, float] | None = None) -> Response:
+    """`content` as JSON. numpy arrays in it are written from their buffers.
+
+    `seconds` by part become the header `Server-Timing` (W3C, Server Timing), in milliseconds.
+    """
+    headers = naming(generation)
+    if seconds is not None:
+        headers["Server-Timing"] = ", ".join(f"{part};dur={1000 * took:.2f}" for part, took in seconds.items())
+    return Response(
+        orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/json", headers=headers
+    )

@@ -1,0 +1,57 @@
+"""Routes as lines: a method with a path, its handler, and what the OpenAPI document says of it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, Depends
+
+from service.access.allowance import Allowances
+from service.access.keyring import Keyring, Scope
+from service.api.auth import Auth
+from service.api.bodies import strict_route
+from service.api.error_forms import INSTAR, ErrorForm
+from service.api.openapi.errors import KEYED, WORKING
+from service.api.openapi.operation import Operation, failing
+
+
+class Admission:
+    """Two conditions that every request has to meet: a key with the right scope, and a body that is not too long."""
+
+    def __init__(self, keyring: Keyring, allowances: Allowances, max_body: int) -> None:
+        self._keyring = keyring
+        self._allowances = allowances
+        self.route_class = strict_route(max_body)
+
+    def needs(self, scope: Scope) -> Auth:
+        """The check for a key with that scope."""
+        return Auth(self._keyring, self._allowances, scope)
+
+
+class Router(APIRouter):
+    """The routes of one group, which admit requests alike and answer errors in one form."""
+
+    def __init__(self, admission: Admission, tag: str, scope: Scope, form: ErrorForm = INSTAR) -> None:
+        """The group stands under `tag` in the document; a route needs a key with `scope` unless it names another."""
+        super().__init__(route_class=admission.route_class, tags=[tag], responses=failing(form, *KEYED, *WORKING))
+        self._admission = admission
+        self._scope: Scope = scope
+
+    def add(self, call: str, handler: Callable[..., Any], operation: Operation, scope: Scope | None = None) -> None:
+        """Answer `call`, a method and a path such as "GET /events", by `handler`."""
+        check = Depends(self._admission.needs(scope or self._scope))
+        describe(self, call, handler, operation, dependencies=[check])
+
+
+def describe(router: APIRouter, call: str, handler: Callable[..., Any], operation: Operation, **options: Any) -> None:
+    """Have `router` answer `call` by `handler`, with the words of `operation` in the OpenAPI document."""
+    method, path = call.split()
+    router.add_api_route(
+        path,
+        handler,
+        methods=[method],
+        summary=operation.summary,
+        responses=operation.responses,
+        openapi_extra=operation.extra,
+        **operation.options,
+        **options,
+    )

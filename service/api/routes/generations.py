@@ -1,0 +1,49 @@
+"""`GET /admin/generations`: every generation that there ever was."""
+
+import asyncio
+
+from service.api.openapi import generations as documented
+from service.api.router import Admission, Router
+from service.api.schemas.generations import GenerationsAnswer, UnderWay
+from service.corpus.base import GenerationRecord, Records
+from service.generations.loaded import LoadedGenerations
+from service.reload.job import Job
+from service.reload.runner import Reloads
+
+
+def routes(admission: Admission, records: Records, generations: LoadedGenerations, reloads: Reloads) -> Router:
+    """The route of generations."""
+    router = Router(admission, "admin", "admin")
+    handlers = _Listing(records, generations, reloads)
+    router.add("GET /admin/generations", handlers.list_generations, documented.LIST)
+    return router
+
+
+class _Listing:
+    def __init__(self, records: Records, generations: LoadedGenerations, reloads: Reloads) -> None:
+        self._records = records
+        self._generations = generations
+        self._reloads = reloads
+
+    async def list_generations(self) -> GenerationsAnswer:
+        """Every generation, the latest activation first, and the one that is being built or in the shadow."""
+        records = await asyncio.to_thread(self._records.generations)
+        listed: list[GenerationRecord | UnderWay] = [self._counted(record) for record in records]
+        job = self._reloads.current
+        return {"generations": listed if job is None else [*listed, self._under_way(job)]}
+
+    def _counted(self, record: GenerationRecord) -> GenerationRecord:
+        """The record with the number of documents that are in its index now."""
+        loaded = self._generations.loaded(record.number)
+        return record if loaded is None else record.model_copy(update={"documents": loaded.index.stats().documents})
+
+    def _under_way(self, job: Job) -> UnderWay:
+        shadow = self._generations.shadow
+        return UnderWay(
+            generation=shadow.number if shadow is not None else None,
+            state="shadow" if job.stage == "shadow" else "building",
+            job=job.id,
+            model=job.checkpoint or job.model,
+            fingerprint=job.fingerprint,
+            documents=job.reused + job.done,
+        )

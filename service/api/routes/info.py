@@ -1,0 +1,83 @@
+"""`GET /info`: what runs."""
+
+import asyncio
+
+from service import __version__
+from service.api.openapi import info as documented
+from service.api.router import Admission, Router
+from service.api.schemas.info import Info
+from service.corpus.base import Documents
+from service.generations.loaded import LoadedGenerations
+from service.models.encoding import TOKENIZING_THREADS
+from service.models.scheduling.scheduler import Scheduler
+from service.reload.runner import Reloads
+from service.settings import Settings
+
+
+def routes(
+    admission: Admission,
+    generations: LoadedGenerations,
+    documents: Documents,
+    reloads: Reloads,
+    scheduler: Scheduler,
+    settings: Settings,
+) -> Router:
+    """The route that says what runs."""
+    router = Router(admission, "health", "search")
+    handlers = _About(generations, documents, reloads, scheduler, settings)
+    router.add("GET /info", handlers.info, documented.INFO)
+    return router
+
+
+class _About:
+    def __init__(
+        self,
+        generations: LoadedGenerations,
+        documents: Documents,
+        reloads: Reloads,
+        scheduler: Scheduler,
+        settings: Settings,
+    ) -> None:
+        self._generations = generations
+        self._documents = documents
+        self._reloads = reloads
+        self._scheduler = scheduler
+        self._settings = settings
+
+    async def info(self) -> Info:
+        """Answer the checkpoint and its generation, and how much there is."""
+        generation = self._generations.acquire()
+        checkpoint = generation.encoder.checkpoint
+        collections = await asyncio.to_thread(self._documents.collections)
+        return {
+            "version": __version__,
+            "model": generation.model,
+            "generation": generation.number,
+            "fingerprint": generation.index.fingerprint,
+            "dimensions": generation.encoder.dimensions,
+            "engine": generation.encoder.engine,
+            "max_length": generation.encoder.max_length,
+            "prompts": generation.encoder.prompts,
+            "retained": [former.model for former in self._generations.retained],
+            "documents": sum(collections.values()),
+            "collections": collections,
+            "recall": generation.index.stats().recall,
+            "activated": generation.record.activated,
+            "activated_by": generation.record.activated_by,
+            "reload": self._reloads.current,
+            "warnings": list(dict.fromkeys([*generation.encoder.warnings, *generation.record.warnings])),
+            "lineage": checkpoint.manifest.lineage if checkpoint.manifest else {},
+            # What clients of text-embeddings-inference look for.
+            "model_id": checkpoint.name,
+            "model_sha": checkpoint.id.rpartition("@")[2],
+            "model_dtype": generation.encoder.engine.rpartition(" ")[2],
+            "served_model_name": generation.model,
+            "model_type": {"embedding": {"pooling": generation.encoder.pooling}},
+            "max_input_length": generation.encoder.max_length,
+            "max_batch_tokens": self._scheduler.budget["interactive"],
+            "max_batch_requests": None,
+            "max_client_batch_size": self._settings.max_inputs,
+            "max_concurrent_requests": None,
+            "auto_truncate": True,
+            "tokenization_workers": TOKENIZING_THREADS,
+        }

@@ -1,0 +1,66 @@
+"""`/admin/jobs`: how far reloads are, and how they ended."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import Query, Response
+
+from service.api.event_streams import EventSource, EventStreams, event
+from service.api.openapi import jobs as documented
+from service.api.router import Admission, Router
+from service.api.schemas.jobs import Identity, JobsAnswer
+from service.reload.job import Job
+from service.reload.runner import Reloads
+
+_MOST = 100
+
+
+def routes(admission: Admission, reloads: Reloads, streams: EventStreams) -> Router:
+    """The routes of jobs."""
+    router = Router(admission, "admin", "admin")
+    handlers = _Jobs(reloads, streams)
+    router.add("GET /admin/jobs", handlers.list_jobs, documented.LIST)
+    router.add("GET /admin/jobs/{identity}", handlers.read_job, documented.READ)
+    router.add("DELETE /admin/jobs/{identity}", handlers.cancel_job, documented.CANCEL)
+    router.add("GET /admin/jobs/{identity}/events", handlers.follow_job, documented.FOLLOW)
+    return router
+
+
+class _Jobs:
+    def __init__(self, reloads: Reloads, streams: EventStreams) -> None:
+        self._reloads = reloads
+        self._streams = streams
+
+    async def list_jobs(
+        self, limit: Annotated[int, Query(ge=1, le=_MOST, description="the most jobs in the answer")] = 20
+    ) -> JobsAnswer:
+        """The reloads that were asked for last, the newest first; the one under way, if any, is the first."""
+        return {"jobs": await asyncio.to_thread(self._reloads.latest, limit)}
+
+    async def read_job(self, identity: Identity) -> Job:
+        """How far a reload is, and how it ended."""
+        return self._reloads.job(identity)
+
+    async def cancel_job(self, identity: Identity) -> Job:
+        """Cancel a reload; what it has embedded is kept for the next one."""
+        return await self._reloads.cancel(identity)
+
+    async def follow_job(self, identity: Identity) -> Response:
+        """The job as server-sent events (WHATWG HTML), one for each change, until it ends."""
+        self._reloads.job(identity)
+        return self._streams.events(_changes(self._reloads, identity))
+
+
+def _changes(reloads: Reloads, identity: str) -> EventSource:
+    """The job whenever it has changed, and at last how it ended."""
+    shown = ""
+
+    async def changes() -> tuple[list[str], bool]:
+        nonlocal shown
+        job = reloads.job(identity)
+        state = job.model_dump_json()
+        changed = state != shown
+        shown = state
+        return [event("end" if job.over else "progress", state)] if changed else [], job.over
+
+    return changes

@@ -1,0 +1,44 @@
+"""`POST /admin/reload` and `POST /admin/activate`: another checkpoint begins to answer."""
+
+from fastapi import Response
+
+from service.api.auth import KeyName
+from service.api.openapi import reload as documented
+from service.api.readiness import RequireReady
+from service.api.router import Admission, Router
+from service.api.schemas.reload import ActivateRequest, ReloadRequest
+from service.reload.job import Job
+from service.reload.runner import Reloads
+
+_UNLESS_WORSE = ActivateRequest(force=False)
+
+
+def routes(admission: Admission, require_ready: RequireReady, reloads: Reloads, root_path: str) -> Router:
+    """The routes of reloading, which stand behind `root_path`."""
+    router = Router(admission, "admin", "admin")
+    handlers = _Reloading(require_ready, reloads, root_path)
+    router.add("POST /admin/reload", handlers.reload, documented.RELOAD)
+    router.add("POST /admin/activate", handlers.activate, documented.ACTIVATE)
+    return router
+
+
+class _Reloading:
+    def __init__(self, require_ready: RequireReady, reloads: Reloads, root_path: str) -> None:
+        self._require_ready = require_ready
+        self._reloads = reloads
+        self._root_path = root_path
+
+    async def reload(self, request: ReloadRequest, response: Response, by: KeyName) -> Job:
+        """Build a generation from a checkpoint and activate it; answers the job at once.
+
+        If it is worse on the judged queries than the active one (PUT /admin/judgements), the job ends `refused`.
+        """
+        self._require_ready()
+        job = await self._reloads.start(request.model, force=request.force, shadow=request.shadow, by=by)
+        response.headers["Location"] = f"{self._root_path}/admin/jobs/{job.id}"
+        return job
+
+    async def activate(self, by: KeyName, request: ActivateRequest = _UNLESS_WORSE) -> Job:
+        """Activate the generation that is in the shadow; DELETE of its job gives it up."""
+        self._require_ready()
+        return await self._reloads.activate(force=request.force, by=by)

@@ -1,0 +1,91 @@
+"""`/documents`: documents that are written, read, listed and deleted."""
+
+from typing import Annotated, Any, NotRequired
+
+from fastapi import Path, Query
+from pydantic import ConfigDict, Field
+from typing_extensions import TypedDict
+
+from service.api.inputs import NEXT_CURSOR
+from service.api.schemas.base import BodyModel
+from service.corpus.base import DEFAULT_COLLECTION
+
+MAX_ID = 512
+MAX_PAGE = 1000
+
+Collection = Annotated[str, Query(min_length=1, max_length=128, description="the documents' collection")]
+Sync = Annotated[
+    bool, Query(description="the request holds all documents of the collection: delete what it does not hold")
+]
+Identity = Annotated[
+    str,
+    Path(
+        description="the document's id; a slash in it may be sent as it is",
+        openapi_examples={"id": {"summary": "id", "value": "guide/7"}},
+    ),
+]
+
+
+class NewDocument(BodyModel):
+    """A document to write."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str | None = Field(
+        None,
+        min_length=1,
+        description=f"replaces the document that has it; at most {MAX_ID} bytes; default: a new one",
+    )
+    text: str = Field(description="what is embedded, searched and found")
+    metadata: dict[str, Any] = Field({}, description="what filters go by; nested as you like")
+
+
+class DocumentsRequest(BodyModel):
+    """Documents to write, all into one collection."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    documents: list[NewDocument] = Field(description="one or more")
+    collection: str = Field(DEFAULT_COLLECTION, min_length=1, max_length=128, description="where they go")
+
+
+class DeleteRequest(BodyModel):
+    """Either ids or a filter."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ids: list[str] | None = Field(None, description="ids of documents")
+    filter: dict[str, Any] | None = Field(None, description="conditions on metadata, as in a search")
+    collection: str = Field(DEFAULT_COLLECTION, min_length=1, max_length=128, description="the documents' collection")
+
+
+class StoredDocument(TypedDict):
+    """A document."""
+
+    id: Annotated[str, Field(description="its id in its collection")]
+    text: Annotated[str, Field(description="its text")]
+    metadata: Annotated[dict[str, Any], Field(description="its metadata, as it was written")]
+
+
+class WriteAnswer(TypedDict):
+    """Documents that are durable, and that the next search finds."""
+
+    ids: Annotated[list[str], Field(description="their ids, in the order of the request")]
+    written: Annotated[int, Field(description="documents that are new or changed")]
+    unchanged: Annotated[int, Field(description="documents that were there with the same text and metadata")]
+    removed: NotRequired[
+        Annotated[int, Field(description="with `sync`, documents of the collection that were not in the request")]
+    ]
+
+
+class Page(TypedDict):
+    """Some of the documents of a collection."""
+
+    documents: Annotated[list[StoredDocument], Field(description="in the order of their last write")]
+    next: Annotated[str | None, Field(description=NEXT_CURSOR)]
+
+
+class Deleted(TypedDict):
+    """Documents are deleted, and no search finds them any more."""
+
+    deleted: Annotated[int, Field(description="how many documents there were")]

@@ -1,0 +1,58 @@
+"""Requests of text-embeddings-inference (1.9), with `input_type` and `model` besides."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, StrictBool
+
+from service.api.inputs import CUT, GIVEN, Given, ModelName
+from service.api.schemas.base import BodyModel, Integer
+from service.models.base import Direction, Side
+
+PromptName = Annotated[
+    str | None, Field(description="the checkpoint's prompt of that name goes before each text; default: its own")
+]
+
+
+def _lower(value: Any) -> Any:
+    # Clients of text-embeddings-inference differ in how they spell it.
+    return value.lower() if isinstance(value, str) else value
+
+
+class Reading(BodyModel):
+    """How texts are read, in all requests."""
+
+    truncate: StrictBool | None = Field(None, description="false: a text longer than the model reads is an error")
+    truncation_direction: Annotated[Direction | None, BeforeValidator(_lower)] = Field(
+        None, description="the end at which a longer text is cut; default: the checkpoint's own"
+    )
+    prompt_name: PromptName = None
+    model: ModelName = None
+
+
+class EmbedAllRequest(Reading):
+    """Texts to embed token by token."""
+
+    inputs: Given = Field(description=GIVEN)
+
+
+class EmbedRequest(EmbedAllRequest):
+    """Texts to embed; `input_type` says what they are."""
+
+    normalize: StrictBool = Field(True, description="give the vectors unit length")
+    dimensions: Integer | None = Field(None, description=CUT)
+    input_type: Side | None = Field(None, description="apply the checkpoint's prompt of that side")
+
+
+class Compared(BodyModel):
+    """A sentence, and others to compare it with."""
+
+    source_sentence: str = Field(description="the sentence that each of the others is compared with")
+    sentences: list[str] = Field(description="the others")
+
+
+class SimilarityRequest(BodyModel):
+    """Sentences to compare."""
+
+    inputs: Compared = Field(description="the sentences")
+    parameters: Reading = Field(Reading(), description="how they are read")
+    model: ModelName = None

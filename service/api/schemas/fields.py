@@ -1,0 +1,8 @@
+"""Descriptions of fields that several answers have, from the models that the fields come from."""
+
+from service.checkpoints.checkpoint import Manifest
+from service.corpus.base import GenerationRecord
+
+FINGERPRINT = GenerationRecord.model_fields["fingerprint"].description
+ACTIVATED_BY = GenerationRecord.model_fields["activated_by"].description
+LINEAGE = Manifest.model_fields["lineage"].description

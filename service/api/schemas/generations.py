@@ -1,0 +1,32 @@
+"""`/admin/generations`: every generation, and the one that is being built."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import TypedDict
+
+from service.corpus.base import GenerationRecord
+
+
+class UnderWay(BaseModel):
+    """A generation that a reload builds, or that is in the shadow."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+    generation: int | None = Field(
+        None, description="number by which a search names it while it is in the shadow; null: it is being built"
+    )
+    state: Literal["building", "shadow"] = Field(description="building: not complete; shadow: it answers unseen")
+    job: str = Field(description="id of the reload")
+    model: str = Field(description="id of its checkpoint; until that is known, what the reload was asked for")
+    fingerprint: str | None = Field(description="hash of all that decides a document's vector; null: not known yet")
+    documents: int = Field(description="documents whose vectors it has")
+
+
+class GenerationsAnswer(TypedDict):
+    """Every generation that there ever was."""
+
+    generations: Annotated[
+        list[GenerationRecord | UnderWay],
+        Field(description="the latest activation first, and at the end the one that is being built or in the shadow"),
+    ]

@@ -1,0 +1,62 @@
+"""`/info`: the checkpoint, its generation, and how much there is."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from service.api.schemas.fields import ACTIVATED_BY, FINGERPRINT, LINEAGE
+from service.reload.job import Job
+
+
+class Kind(TypedDict):
+    """The pooling of an embedding model."""
+
+    pooling: Annotated[str, Field(description="how the vectors of tokens become one")]
+
+
+class ModelType(TypedDict):
+    """The kind of the model, for clients of text-embeddings-inference."""
+
+    embedding: Annotated[Kind, Field(description="it is an embedding model")]
+
+
+class Info(TypedDict):
+    """The checkpoint, its generation, and how much there is."""
+
+    version: Annotated[str, Field(description="of the service")]
+    model: Annotated[str, Field(description="id of the active checkpoint")]
+    generation: Annotated[int, Field(description="number of the active generation")]
+    fingerprint: Annotated[str, Field(description=FINGERPRINT)]
+    dimensions: Annotated[int, Field(description="dimensions of its vectors")]
+    engine: Annotated[str, Field(description="what computes them, and in which precision")]
+    max_length: Annotated[int, Field(description="tokens of a text that the model reads, special ones included")]
+    prompts: Annotated[dict[str, str], Field(description="what goes before a text, by the prompt's name")]
+    retained: Annotated[list[str], Field(description="ids of former checkpoints that still answer, the latest first")]
+    documents: Annotated[int, Field(description="documents in all collections")]
+    collections: Annotated[dict[str, int], Field(description="documents in each")]
+    recall: Annotated[dict[str, float], Field(description="recall@10 of each collection that has a graph")]
+    activated: Annotated[datetime | None, Field(description="when the generation became active")]
+    activated_by: Annotated[
+        str | None,
+        Field(description=ACTIVATED_BY),
+    ]
+    reload: Annotated[Job | None, Field(description="the job of the reload that is under way; null: none is")]
+    warnings: Annotated[
+        list[str], Field(description="what somebody should know of the active generation, each as a sentence")
+    ]
+    lineage: Annotated[dict[str, Any], Field(description=LINEAGE)]
+    # What clients of text-embeddings-inference look for.
+    model_id: Annotated[str, Field(description="name of the checkpoint")]
+    model_sha: Annotated[str, Field(description="12 digits of its content hash")]
+    model_dtype: Annotated[str, Field(description="precision of its numbers")]
+    served_model_name: Annotated[str, Field(description="the same as `model`")]
+    model_type: Annotated[ModelType, Field(description="its kind")]
+    max_input_length: Annotated[int, Field(description="the same as `max_length`")]
+    max_batch_tokens: Annotated[int, Field(description="most tokens in one interactive batch")]
+    max_batch_requests: Annotated[int | None, Field(description="null: that is not limited")]
+    max_client_batch_size: Annotated[int, Field(description="most texts in one request")]
+    max_concurrent_requests: Annotated[int | None, Field(description="null: that is not limited")]
+    auto_truncate: Annotated[bool, Field(description="texts that are too long are cut")]
+    tokenization_workers: Annotated[int, Field(description="threads that tokenize")]

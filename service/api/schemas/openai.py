@@ -1,0 +1,71 @@
+"""OpenAI's requests and answers (API reference, Embeddings and Models)."""
+
+from typing import Annotated, Literal
+
+from fastapi import Path
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from service.api.inputs import CUT, GIVEN, Given, ModelName
+from service.api.schemas.base import BodyModel, Integer
+
+Name = Annotated[
+    str,
+    Path(
+        description="the name",
+        openapi_examples={"the active one": {"summary": "the active one", "value": "active"}},
+    ),
+]
+
+
+class EmbeddingsRequest(BodyModel):
+    """Texts to embed."""
+
+    input: Given = Field(description=GIVEN)
+    model: ModelName = None
+    encoding_format: Literal["float", "base64"] = Field(
+        "float", description="base64: of the numbers as little-endian float32"
+    )
+    dimensions: Integer | None = Field(None, description=CUT)
+    user: str | None = Field(None, description="taken, and not looked at")
+
+
+class EmbeddedText(TypedDict):
+    """The vector of a text."""
+
+    object: Annotated[Literal["embedding"], Field(description="what this is")]
+    index: Annotated[int, Field(description="place of the text in the request, from 0")]
+    embedding: Annotated[list[float] | str, Field(description="the numbers, or their base64 where that was asked")]
+
+
+class Usage(TypedDict):
+    """The tokens that the model read."""
+
+    prompt_tokens: Annotated[int, Field(description="tokens of all texts, special ones included")]
+    total_tokens: Annotated[int, Field(description="the same number")]
+
+
+class EmbeddingsAnswer(TypedDict):
+    """Vectors, in the order of the texts."""
+
+    object: Annotated[Literal["list"], Field(description="what this is")]
+    data: Annotated[list[EmbeddedText], Field(description="a vector for each text")]
+    model: Annotated[str, Field(description="id of the checkpoint that answered")]
+    usage: Annotated[Usage, Field(description="what the model read")]
+
+
+class Model(TypedDict):
+    """A name that a request may give as its model."""
+
+    id: Annotated[str, Field(description="active, the id of a checkpoint, or an alias")]
+    object: Annotated[Literal["model"], Field(description="what this is")]
+    created: Annotated[int, Field(description="when its generation was built, in seconds since 1970")]
+    owned_by: Annotated[str, Field(description="always instar")]
+    checkpoint: Annotated[str, Field(description="id of the checkpoint that answers by this name")]
+
+
+class ModelsAnswer(TypedDict):
+    """The names of models."""
+
+    object: Annotated[Literal["list"], Field(description="what this is")]
+    data: Annotated[list[Model], Field(description="active, then the checkpoints, then the aliases")]

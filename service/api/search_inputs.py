@@ -1,0 +1,72 @@
+"""Checks of a search: its queries, its page, and the vectors that it brings."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from service.api.inputs import check_text
+from service.api.schemas.search import SearchRequest
+from service.errors import InvalidRequest, TooLarge
+from service.generations.generation import Generation
+from service.machine.arrays import Vectors
+from service.settings import Settings
+
+
+def check_search(request: SearchRequest, queries: Sequence[str], settings: Settings) -> None:
+    """Raise InvalidRequest or TooLarge unless the queries and the page of results are within the limits."""
+    if not queries:
+        raise InvalidRequest("query is empty: send at least one", "query")
+    if len(queries) > settings.max_queries:
+        raise too_many_queries(len(queries), settings.max_queries)
+    if request.rank_of and request.diversity:
+        raise InvalidRequest("rank_of has no meaning with diversity: leave one of the two out", "rank_of")
+    for index, query in enumerate(queries):
+        check_text(query, "query" if isinstance(request.query, str) else f"query.{index}", settings)
+    if request.k > settings.max_k:
+        raise wrong_k(settings.max_k)
+    if request.offset + request.k > settings.max_k:
+        raise InvalidRequest(
+            f"offset + k must be {settings.max_k} at most: narrow the search by a filter, or raise INSTAR_MAX_K",
+            "offset",
+        )
+
+
+def too_many_queries(count: int, most: int) -> TooLarge:
+    """There are `count` queries, more than `most`."""
+    return TooLarge(f"query has {count} questions, more than {most}: send parts, or raise INSTAR_MAX_QUERIES", "query")
+
+
+def wrong_k(most: int) -> InvalidRequest:
+    """More than `most` results are asked for."""
+    return InvalidRequest(f"k must be 1 to {most}: ask for fewer, or raise INSTAR_MAX_K", "k")
+
+
+def query_vectors(request: SearchRequest, queries: int, generation: Generation) -> Vectors | None:
+    """The unit vectors (queries, dimensions) that the request brings; None where it brings none.
+
+    Raises InvalidRequest unless they fit the queries and the checkpoint of `generation`.
+    """
+    if request.query_vector is None:
+        return None
+    if request.mode == "keyword":
+        raise InvalidRequest("query_vector has no use in keyword mode: leave it out", "query_vector")
+    if request.model != generation.model:
+        raise InvalidRequest(
+            f"query_vector must be made by {generation.model}, which answers, and model must say so: embed the query"
+            " again, name another in model, or leave query_vector out",
+            "model",
+        )
+    dimensions = generation.encoder.dimensions
+    try:
+        vectors = np.array(
+            [request.query_vector] if isinstance(request.query, str) else request.query_vector, dtype=np.float32
+        )
+    except ValueError:
+        # Rows of different lengths.
+        vectors = np.empty(0, dtype=np.float32)
+    if vectors.shape != (queries, dimensions):
+        raise InvalidRequest(f"query_vector must be {dimensions} numbers, or as many for each query", "query_vector")
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not (np.isfinite(lengths) & (lengths > 0)).all():
+        raise InvalidRequest("query_vector must be finite and not all 0", "query_vector")
+    return np.ascontiguousarray(vectors / lengths)

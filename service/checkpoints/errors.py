@@ -1,0 +1,35 @@
+"""Refusals of the catalogue of checkpoints."""
+
+from collections.abc import Sequence
+
+from service.errors import CheckpointRefused, Conflict, InvalidRequest, NotFound
+
+
+def not_in_folder(model: str, folder: str, known: Sequence[str]) -> NotFound:
+    """The checkpoints folder has no `model`; `known` are the names that it has."""
+    return NotFound(f"there is no checkpoint {model!r} in {folder}/: there are {', '.join(known)}", "model")
+
+
+def not_listed(name: str) -> NotFound:
+    """No listed checkpoint is called `name`."""
+    return NotFound(f"there is no checkpoint {name[:80]!r}: GET /admin/models lists them", "name")
+
+
+def is_bundled(name: str) -> Conflict:
+    """The checkpoint `name` comes with the service."""
+    return Conflict(f"{name} is bundled with the service and cannot be deleted", "name")
+
+
+def is_folder(name: str, folder: str) -> Conflict:
+    """A folder that people edit has the name of an upload."""
+    return Conflict(f"{name} is a folder in {folder}: upload under another name, or remove the folder", "name")
+
+
+def empty_upload() -> InvalidRequest:
+    """An upload has no bytes."""
+    return InvalidRequest("the body is empty: send the zip of a checkpoint")
+
+
+def no_modules() -> CheckpointRefused:
+    """modules.json is an empty list."""
+    return CheckpointRefused("modules.json names no modules: save the model again")

@@ -1,0 +1,40 @@
+"""Errors of a corpus, whichever store it is in."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from service.errors import InsufficientResources, NotFound, StorageFailed, TooLarge
+
+_LISTED = 20
+
+
+def disk_full(name: str) -> InsufficientResources:
+    """The disk of the file or database `name` has no room left."""
+    return InsufficientResources(f"the disk of {name} is full: free some room, then try again")
+
+
+def unusable(name: str, reason: object) -> StorageFailed:
+    """The file or database `name` cannot be read or written."""
+    return StorageFailed(f"{name} cannot be used ({reason}): check the disk, then try again")
+
+
+def no_collection(name: str, known: Sequence[str]) -> NotFound:
+    """There is no collection `name`; `known` are those that there are."""
+    listed = ", ".join(known[:_LISTED]) + (", …" if len(known) > _LISTED else "")
+    return NotFound(
+        f"there is no collection {name[:80]!r}: there are {listed or 'none yet, POST /documents makes one'}",
+        "collection",
+    )
+
+
+def collection_gone(name: str, known: Sequence[str]) -> NotFound:
+    """There is no collection `name` to delete; `known` are those that there are."""
+    listed = ", ".join(known[:_LISTED]) or "none yet"
+    return NotFound(f"there is no collection {name[:80]!r}: there are {listed}", "name")
+
+
+def too_many_judgements(verb: Literal["are", "would be"], count: int, most: int) -> TooLarge:
+    """A request has `count` judgements, or would lead to so many, and `most` are allowed."""
+    return TooLarge(
+        f"there {verb} {count} judgements, more than {most}: send fewer, or raise INSTAR_MAX_JUDGEMENTS", "judgements"
+    )

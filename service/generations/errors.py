@@ -1,0 +1,48 @@
+"""Errors where no generation answers a request, or none is left to go back to."""
+
+from collections.abc import Iterable, Sequence
+
+from service.errors import InvalidRequest, NotFound, NotReady
+
+_RELOAD = "reload the checkpoint that you want (GET /admin/models lists them)"
+
+
+def starting(stage: str) -> NotReady:
+    """The start has come to `stage`."""
+    return NotReady(f"the service is starting ({stage}): wait until /ready answers 200")
+
+
+def no_such_model(asked: str, names: Iterable[str]) -> NotFound:
+    """No generation answers to the model that was `asked` for; `names` are those that do."""
+    return NotFound(
+        f"no generation of {asked} answers here: leave model out, or use one of {', '.join(names)};"
+        " INSTAR_ALIASES adds names that a client insists on",
+        "model",
+    )
+
+
+def no_name(name: str, names: Iterable[str]) -> NotFound:
+    """No model is called `name`; `names` are those that there are."""
+    return NotFound(f"there is no model {name[:120]!r}: there are {', '.join(names)}", "model")
+
+
+def nothing_before(active: int, model: str, later: Sequence[str] = ()) -> InvalidRequest:
+    """No retained generation was built before the active one, which has number `active` and checkpoint `model`.
+
+    `later` are the retained generations that were built after it.
+    """
+    forward = f'to go forward again, send {{"generation": NUMBER}}: retained are {", ".join(later)}'
+    return InvalidRequest(
+        f"nothing is left to go back to: no former generation before {active} ({model}), which is active, is retained; "
+        + (forward if later else _RELOAD),
+        "generation",
+    )
+
+
+def never_built(number: int, retained: Iterable[int]) -> NotFound:
+    """No generation ever had that number; `retained` are the numbers of those that can answer at once."""
+    listed = ", ".join(map(str, retained)) or "none"
+    return NotFound(
+        f"there was never a generation {number}: retained are the numbers {listed}; GET /admin/generations lists all",
+        "generation",
+    )

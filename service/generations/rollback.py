@@ -1,0 +1,49 @@
+"""Where a rollback leads."""
+
+import asyncio
+
+from service.checkpoints.catalogue import Catalogue
+from service.corpus.base import GenerationRecord, Records
+from service.generations.builder import Builder
+from service.generations.errors import never_built
+from service.generations.generation import Generation
+from service.generations.loaded import LoadedGenerations
+
+
+class RollbackTargets:
+    """The generations that a rollback can lead to."""
+
+    def __init__(
+        self, generations: LoadedGenerations, records: Records, catalogue: Catalogue, builder: Builder
+    ) -> None:
+        self._generations = generations
+        self._records = records
+        self._catalogue = catalogue
+        self._builder = builder
+
+    async def find(self, number: int | None) -> Generation | GenerationRecord:
+        """The loaded generation with that number, or the record of a released one; None: one step back.
+
+        Raises NotFound if there was never one, or if its checkpoint is gone; InvalidRequest where nothing is left.
+        """
+        if number is None:
+            return self._generations.before()
+        loaded = self._generations.loaded(number)
+        if loaded is not None:
+            return loaded
+        records = await asyncio.to_thread(self._records.generations)
+        record = next((record for record in records if record.number == number), None)
+        if record is None:
+            raise never_built(number, [former.number for former in self._generations.retained])
+        await asyncio.to_thread(self._catalogue.require, record.model)
+        return record
+
+    async def unembedded(self, target: Generation | GenerationRecord) -> int:
+        """How many documents have to be embedded before `target` could be active."""
+        if isinstance(target, GenerationRecord):
+            return await self._builder.unembedded_released(target)
+        return await self._builder.unembedded(target)
+
+    def is_active(self, generation: Generation) -> bool:
+        """Whether it answers already."""
+        return generation is self._generations.active

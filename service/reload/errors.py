@@ -1,0 +1,42 @@
+"""Refusals of a reload."""
+
+from service.errors import CheckpointRefused, Conflict, NotFound
+
+TRAIN_FURTHER = "train it further, or activate it with force"
+
+
+def job_running(job: str, model: str) -> Conflict:
+    """The reload `job` of `model` is under way, and only one can be."""
+    return Conflict(
+        f"the reload {job} of {model} is running: wait for it, or cancel it with DELETE /admin/jobs/{job}", job=job
+    )
+
+
+def reload_needs(job: str, model: str) -> Conflict:
+    """The reload `job` of `model` is under way, and needs the checkpoint that is to be deleted."""
+    return Conflict(f"the reload {job} of {model} is running: wait for it, or cancel it first", "name")
+
+
+def no_job(identity: str) -> NotFound:
+    """No reload has that id."""
+    return NotFound(f"there is no job {identity[:80]!r}: ids come from POST /admin/reload", "id")
+
+
+def nothing_in_shadow() -> Conflict:
+    """No generation waits to be activated."""
+    return Conflict(
+        "no generation is in the shadow: POST /admin/reload with shadow builds one, and its job says when it is there"
+    )
+
+
+def is_worse(building: str, active: str, queries: int, ndcg: tuple[float, float], loss: float) -> str:
+    """The objection to the checkpoint `building`; `ndcg` are the nDCG@10 of it and of `active`."""
+    return (
+        f"{building} is worse than {active} on the {queries} judged queries: nDCG@10 {ndcg[0]:.3f} after"
+        f" {ndcg[1]:.3f}, and it may lose {loss:g} (INSTAR_MAX_JUDGED_LOSS)"
+    )
+
+
+def worse_than(building: str, active: str, queries: int, ndcg: tuple[float, float], loss: float) -> CheckpointRefused:
+    """The checkpoint `building` is not activated, because it is worse; see `is_worse`."""
+    return CheckpointRefused(f"{is_worse(building, active, queries, ndcg, loss)}; {TRAIN_FURTHER}")
