@@ -16,16 +16,21 @@ from service.models.encoders import Encoders, Trials
 from service.models.engines.base import Lane
 from service.models.scheduling.scheduler import Scheduler
 from service.settings import Settings
+from service.settings.groups import Compute
 
 
 @contextmanager
 def running(folder: Path, **changed: Any) -> Iterator[tuple[Encoder, Scheduler]]:
-    """An encoder of the checkpoint and a scheduler that runs within the block, with the settings that are `changed`."""
-    settings = Settings(**changed)
-    processors = settings.processors or resources.processors()
+    """An encoder of the checkpoint and a scheduler that runs within the block, with what of `Compute` is `changed`."""
+    settings = Settings(compute=Compute(**changed))
+    processors = settings.compute.cores or resources.processors()
     with tempfile.TemporaryDirectory() as engines:
         encoders = Encoders(
-            settings.engine, Path(engines), processors, texts.passages, Trials(InThisProcess(), settings.trial_seconds)
+            settings.engine,
+            Path(engines),
+            processors,
+            texts.passages,
+            Trials(InThisProcess(), settings.compute.trial_seconds),
         )
         encoder = encoders.load(checkpoint.read(folder, folder.name))
     scheduler = Scheduler.suited(settings, processors)

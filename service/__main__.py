@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from service.process import environment, key_command
 from service.settings import Settings
+from service.settings.names import spelled
 
 
 def main() -> int:
@@ -20,7 +21,7 @@ def main() -> int:
         settings = Settings() if given.command in (None, "check") else Settings(host="127.0.0.1")
     except ValidationError as error:
         for problem in error.errors():
-            name = "_".join(["INSTAR", *map(str, problem["loc"])]).upper() if problem["loc"] else "settings"
+            name = spelled(problem["loc"], os.environ) if problem["loc"] else "settings"
             print(f"{name}: {problem['msg']}", file=sys.stderr)
         return 2
     if given.command == "check":

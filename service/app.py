@@ -70,7 +70,7 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
         title="Instar",
         version=__version__,
         lifespan=lifespan,
-        root_path=core.settings.root_path,
+        root_path=core.settings.proxy.path,
         description=contract.DESCRIPTION,
         openapi_tags=contract.TAGS,
         servers=[{"url": "/", "description": "the service that answers this document"}],
@@ -88,7 +88,7 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
     )
     app.state.core = core
     keys = Keys(core.keyring, core.allowances)
-    streams = Streams(core.settings.max_streams, core.stopping)
+    streams = Streams(core.settings.limits.streams, core.stopping)
     routers = [
         module.routes(core, keys) for module in (tei, openai, search, documents, collections, judgements, health)
     ]
@@ -99,7 +99,7 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
         # FastAPI makes the spans of its routes itself.
         routes = (route for router in routers for route in router.routes)
         hot = [route for route in routes if isinstance(route, APIRoute) and route.path in _HOT]
-        app.add_middleware(Shortcut, routes=hot, max_body=core.settings.max_body)
+        app.add_middleware(Shortcut, routes=hot, max_body=core.settings.limits.body)
     app.add_middleware(ContentEncoding)
     app.add_middleware(OwnPages, keyring=core.keyring)
     app.add_middleware(Audited)

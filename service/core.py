@@ -69,9 +69,9 @@ class Core:
         self._thread = WritingThread()
         self.documents = Documents(self._database)
         self.records = Records(self._database)
-        self.judgements = Judgements(self._database, settings.max_judgements)
+        self.judgements = Judgements(self._database, settings.limits.judgements)
         self.generations = Generations(aliases=settings.aliases)
-        processors = settings.processors or resources.processors()
+        processors = settings.compute.cores or resources.processors()
         self.telemetry = Telemetry(LANES, ENDS)
         self.scheduler = Scheduler.suited(settings, processors, observe=self.telemetry.encoded, traced=self.tracing)
         closed = not settings.open_data and not is_loopback(settings.host)
@@ -82,12 +82,12 @@ class Core:
             settings.checkpoints_dir,
             settings.data_dir / "checkpoints",
             allow_hub=settings.allow_hub,
-            max_size=settings.max_checkpoint,
-            disk_reserve=settings.disk_reserve,
-            trusted=Trusted.read(settings.trusted_keys_file) if settings.trusted_keys_file else None,
+            max_size=settings.limits.checkpoint,
+            disk_reserve=settings.headroom.disk,
+            trusted=Trusted.read(settings.signers_file) if settings.signers_file else None,
             reached=reached,
         )
-        trials = Trials(children or InThisProcess(), settings.trial_seconds)
+        trials = Trials(children or InThisProcess(), settings.compute.trial_seconds)
         encoders = Encoders(settings.engine, settings.data_dir / "engines", processors, self.documents.sample, trials)
         self.activation = Activation(
             documents=self.documents,
@@ -100,16 +100,16 @@ class Core:
             vectors_folder=settings.data_dir / "vectors",
             graphs=Graphs(settings.data_dir / "graphs"),
             retain=settings.retain,
-            keep_vectors=settings.keep_vectors,
-            graph_from=settings.graph_from,
-            min_recall=settings.min_recall,
+            keep_vectors=settings.retention.vectors,
+            graph_from=settings.index.hnsw_from,
+            min_recall=settings.index.min_recall,
             reached=reached,
         )
         retrieval = Retrieval(Keywords(self._database), Selections(self.documents))
         shadow = Shadow(self.generations, retrieval, self.encoding)
         self.reloads = Reloads(
             activation=self.activation,
-            judging=Judging(self.judgements, self.documents, self.encoding, settings.max_judged_loss),
+            judging=Judging(self.judgements, self.documents, self.encoding, settings.gate.max_loss),
             shadow=shadow,
             catalogue=self.catalogue,
             encoders=encoders,
@@ -118,8 +118,8 @@ class Core:
             encoding=self.encoding,
             thread=self._thread,
             data_folder=settings.data_dir,
-            memory_reserve=settings.memory_reserve,
-            disk_reserve=settings.disk_reserve,
+            memory_reserve=settings.headroom.memory,
+            disk_reserve=settings.headroom.disk,
             ended=self.telemetry.reloaded,
             shadowed=self.telemetry.shadowed,
             reached=reached,
@@ -134,12 +134,12 @@ class Core:
             encoding=self.encoding,
             reached=reached,
         )
-        self.changes = Changes(self.records, settings.retain_hours)
+        self.changes = Changes(self.records, settings.retention.hours)
         self._webhook: Webhook | None = None
-        if settings.webhook_url is not None:
-            secret = settings.webhook_secret
+        if settings.webhook.url is not None:
+            secret = settings.webhook.secret
             self._webhook = Webhook(
-                str(settings.webhook_url),
+                str(settings.webhook.url),
                 secret.get_secret_value() if secret else None,
                 changes=self.changes,
                 records=self.records,

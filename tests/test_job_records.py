@@ -12,6 +12,7 @@ from service.core import Core
 from service.corpus.sqlite.records import GenerationRecord, Records
 from service.reload.job import Job
 from service.settings import Settings
+from service.settings.groups import Headroom
 
 
 def test_a_slow_disk_does_not_bring_a_cancelled_reload_back(
@@ -31,8 +32,7 @@ def test_a_slow_disk_does_not_bring_a_cancelled_reload_back(
                 checkpoints_dir=tiny_checkpoints,
                 model="one",
                 engine="torch",
-                memory_reserve=0,
-                disk_reserve=0,
+                headroom=Headroom(memory=0, disk=0),
             )
         )
         await core.start()

@@ -17,7 +17,7 @@ MANY = 100_000
 
 @pytest.fixture
 def own(tmp_path: Path, tiny_checkpoints: Path) -> Server:
-    server = Server(tmp_path, MODEL="one", MAX_K=MANY)
+    server = Server(tmp_path, MODEL="one", LIMITS__K=MANY)
     server.checkpoints.mkdir()
     for name in ("one", "two"):
         (server.checkpoints / name).symlink_to(tiny_checkpoints / name)
@@ -120,7 +120,7 @@ def test_event_streams_do_not_delay_the_stop(own: Server) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_an_interrupted_reload_is_resumed(own: Server, how: signal.Signals) -> None:
-    own.settings["BULK_BATCH_TOKENS"] = 64
+    own.settings["COMPUTE__BULK_BATCH_TOKENS"] = 64
     own.start()
     own.put_documents({f"d{n}": "some words to embed " * 12 + str(n) for n in range(2500)})
     job = own.post("/admin/reload", {"model": "two"})["id"]
@@ -158,7 +158,7 @@ def test_the_activated_generation_and_the_retained_one_come_back(own: Server) ->
 
 
 def test_a_cancelled_reload_changes_nothing_and_is_not_resumed(own: Server) -> None:
-    own.settings["BULK_BATCH_TOKENS"] = 64
+    own.settings["COMPUTE__BULK_BATCH_TOKENS"] = 64
     with own:
         own.put_documents({f"d{n}": "some words to embed " * 12 + str(n) for n in range(2500)})
         before = own.state()
@@ -175,7 +175,7 @@ def test_a_cancelled_reload_changes_nothing_and_is_not_resumed(own: Server) -> N
 
 
 def test_events_show_the_progress_to_the_end(own: Server) -> None:
-    own.settings["BULK_BATCH_TOKENS"] = 64
+    own.settings["COMPUTE__BULK_BATCH_TOKENS"] = 64
     with own:
         own.put_documents({f"d{n}": "some words to embed " * 12 + str(n) for n in range(1500)})
         job = own.post("/admin/reload", {"model": "two"})["id"]

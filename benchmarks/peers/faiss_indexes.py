@@ -11,7 +11,7 @@ from benchmarks.peers import nearest
 from benchmarks.peers.nearest import BUILD_EFFORT, LINKS, Built, K, Search
 from service.index.faiss import graph_repair as reach
 from service.index.faiss import sealed
-from service.settings import Settings
+from service.settings.groups import IndexSettings
 
 # Of a quantised index, as many times ten are compared once more with their whole vectors.
 _REFINED = 8
@@ -22,7 +22,7 @@ def _instar(vectors: Any) -> Built:
         np.arange(len(vectors)),
         lambda: np.asarray(vectors),
         graph_from=1,
-        min_recall=Settings.model_fields["min_recall"].default,
+        min_recall=IndexSettings().min_recall,
     )
     return lambda _: lambda query: built.search(query, K, None)[1], built.effort, {}
 

@@ -106,7 +106,7 @@ WORKING = (
     StorageFailed("the corpus cannot be used (disk I/O error): check the disk, then try again"),
 )
 BUSY = (Overloaded("what waits to be embedded takes some 7 s: try again then, or send fewer at a time", 7), _LIMIT)
-STREAMING = Overloaded("256 streams are open: close some, or raise INSTAR_MAX_STREAMS", 30)
+STREAMING = Overloaded("256 streams are open: close some, or raise INSTAR_LIMITS__STREAMS", 30)
 NOT_FINITE = EncodingFailed(
     "all-MiniLM-L6-v2@386118f074db gave a vector that is not finite: leave the text out, or reload another"
 )
@@ -115,7 +115,7 @@ UNKNOWN_MODEL = NotFound(
     " INSTAR_ALIASES adds names that a client insists on",
     "model",
 )
-LONG_BODY = TooLarge("the body is larger than 33554432 bytes: send less at a time, or raise INSTAR_MAX_BODY")
+LONG_BODY = TooLarge("the body is larger than 33554432 bytes: send less at a time, or raise INSTAR_LIMITS__BODY")
 
 
 def requests(by_name: Mapping[str, object]) -> dict[str, Example]:

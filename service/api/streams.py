@@ -30,7 +30,9 @@ class Streams:
         Raises Overloaded if too many are open.
         """
         if self._open >= self._most:
-            raise Overloaded(f"{self._open} streams are open: close some, or raise INSTAR_MAX_STREAMS", _RETRY_SECONDS)
+            raise Overloaded(
+                f"{self._open} streams are open: close some, or raise INSTAR_LIMITS__STREAMS", _RETRY_SECONDS
+            )
         return StreamingResponse(self._told(news), media_type="text/event-stream", headers=_HEADERS)
 
     async def _told(self, news: News) -> AsyncIterator[str]:

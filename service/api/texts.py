@@ -18,9 +18,10 @@ def check_texts(texts: Sequence[str], param: str, settings: Settings) -> None:
     """Raise InvalidRequest or TooLarge unless there are texts, not too many, none blank and none too long."""
     if not texts:
         raise EmptyInput(f"{param} is empty: send at least one text", param)
-    if len(texts) > settings.max_inputs:
+    if len(texts) > settings.limits.inputs:
         raise TooLarge(
-            f"{param} has {len(texts)} texts, more than {settings.max_inputs}: send parts, or raise INSTAR_MAX_INPUTS",
+            f"{param} has {len(texts)} texts, more than {settings.limits.inputs}: send parts, or raise"
+            " INSTAR_LIMITS__INPUTS",
             param,
         )
     for place, text in enumerate(texts):
@@ -35,11 +36,11 @@ def texts_of(
     Raises InvalidRequest for token ids unless the settings allow them: those of another tokenizer look alike, and
     nobody would notice that the vectors are of other words.
     """
-    if not settings.token_ids and not all(isinstance(item, str) for item in given):
+    if not settings.clients.token_ids and not all(isinstance(item, str) for item in given):
         raise InvalidRequest(
             f"{param} has token ids, and nothing says that they are of this model's tokenizer: send the text"
-            " (LangChain's OpenAIEmbeddings does with check_embedding_ctx_length=False), or set INSTAR_TOKEN_IDS=true"
-            " here if all callers have the ids from /tokenize",
+            " (LangChain's OpenAIEmbeddings does with check_embedding_ctx_length=False), or set"
+            " INSTAR_CLIENTS__TOKEN_IDS=true here if all callers have the ids from /tokenize",
             param,
         )
     texts: list[str] = []
@@ -64,9 +65,10 @@ def check_dimensions(dimensions: int | None, encoder: Encoder) -> None:
 
 def check_text(text: str, param: str, settings: Settings) -> None:
     """Raise InvalidRequest or TooLarge unless `text` has content and is not too long."""
-    if len(text) > settings.max_text:
+    if len(text) > settings.limits.text:
         raise TooLarge(
-            f"{param} has {len(text)} characters, more than {settings.max_text}: split it, or raise INSTAR_MAX_TEXT",
+            f"{param} has {len(text)} characters, more than {settings.limits.text}: split it, or raise"
+            " INSTAR_LIMITS__TEXT",
             param,
         )
     if not text or text.isspace():

@@ -179,7 +179,7 @@ class Judging:
             judged,
             f"{building.model} is worse than {active.model} on the {judged.queries} judged queries: nDCG@10"
             f" {judged.building.ndcg:.3f} after {judged.active.ndcg:.3f}, and it may lose {self._max_loss:g}"
-            " (INSTAR_MAX_JUDGED_LOSS)",
+            " (INSTAR_GATE__MAX_LOSS)",
             "train it further, or activate it with force",
             warning,
         )

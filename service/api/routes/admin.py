@@ -163,7 +163,7 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
         """
         core.require_ready()
         job = await core.reloads.start(request.model, force=request.force, shadow=request.shadow, by=by)
-        response.headers["Location"] = f"{core.settings.root_path}/admin/jobs/{job.id}"
+        response.headers["Location"] = f"{core.settings.proxy.path}/admin/jobs/{job.id}"
         return job
 
     @router.post(
@@ -179,7 +179,7 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
                 ),
                 CheckpointRefused(
                     "support@1f2e3d4c5b6a is worse than all-MiniLM-L6-v2@386118f074db on the 120 judged queries:"
-                    " nDCG@10 0.512 after 0.561, and it may lose 0.02 (INSTAR_MAX_JUDGED_LOSS); train it further, or"
+                    " nDCG@10 0.512 after 0.561, and it may lose 0.02 (INSTAR_GATE__MAX_LOSS); train it further, or"
                     " activate it with force"
                 ),
                 InvalidRequest("force: Input should be a valid boolean", "force"),
@@ -266,7 +266,7 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
         """One consistent archive, as a tar, of the corpus and the checkpoints that it needs; see restore."""
         core.require_ready()
         settings = core.settings
-        snapshot = await asyncio.to_thread(backup.take, settings.data_dir, settings.disk_reserve)
+        snapshot = await asyncio.to_thread(backup.take, settings.data_dir, settings.headroom.disk)
         name = f"instar-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar"
         return StreamingResponse(
             _archive(snapshot),

@@ -194,7 +194,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
                 OURS,
                 Conflict("support is a folder in checkpoints: upload under another name, or remove the folder", "name"),
                 TooLarge(
-                    "the body is larger than 8589934592 bytes: send less at a time, or raise INSTAR_MAX_CHECKPOINT"
+                    "the body is larger than 8589934592 bytes: send less at a time, or raise INSTAR_LIMITS__CHECKPOINT"
                 ),
                 InvalidRequest("the body is empty: send the zip of a checkpoint"),
                 CheckpointRefused("modules.json names no modules: save the model again"),
@@ -214,11 +214,11 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         if length == 0:
             raise InvalidRequest("the body is empty: send the zip of a checkpoint")
         settings = core.settings
-        resources.require_disk(length, settings.checkpoints_dir, settings.disk_reserve)
+        resources.require_disk(length, settings.checkpoints_dir, settings.headroom.disk)
         path = core.catalogue.upload_file()
         try:
             with path.open("wb") as file:
-                async for part in bounded(request.stream(), settings.max_checkpoint, "INSTAR_MAX_CHECKPOINT"):
+                async for part in bounded(request.stream(), settings.limits.checkpoint, "INSTAR_LIMITS__CHECKPOINT"):
                     await asyncio.to_thread(file.write, part)
             found = await asyncio.to_thread(core.catalogue.accept, name, path)
         finally:

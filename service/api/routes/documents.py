@@ -196,9 +196,9 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         refuse_nul(body.collection, "collection")
         if not body.documents:
             raise InvalidRequest("documents is empty: send at least one", "documents")
-        if len(body.documents) > settings.max_inputs:
+        if len(body.documents) > settings.limits.inputs:
             raise TooLarge(
-                f"documents has {len(body.documents)} entries, more than {settings.max_inputs}: send parts, or"
+                f"documents has {len(body.documents)} entries, more than {settings.limits.inputs}: send parts, or"
                 f" {NDJSON}, which has no limit",
                 "documents",
             )
@@ -325,7 +325,7 @@ async def _stream(core: Core, request: Request, collection: str, *, sync: bool) 
 async def _portions(request: StrictRequest, settings: Settings) -> AsyncIterator[list[Document]]:
     portion: list[Document] = []
     characters = 0
-    async for number, line in lines(request.stream(), settings.max_body):
+    async for number, line in lines(request.stream(), settings.limits.body):
         document = _checked(parse(NewDocument, line, f"line {number}"), f"line {number}", settings)
         portion.append(document)
         characters += len(document.text)
@@ -363,10 +363,10 @@ def _checked(new: NewDocument, place: str, settings: Settings) -> Document:
         raise InvalidRequest(
             f"{place}.metadata cannot be stored ({error}): use smaller numbers", f"{place}.metadata"
         ) from error
-    if len(packed) > settings.max_metadata:
+    if len(packed) > settings.limits.metadata:
         raise TooLarge(
-            f"{place}.metadata has {len(packed)} bytes, more than {settings.max_metadata}: keep less there, or raise"
-            " INSTAR_MAX_METADATA",
+            f"{place}.metadata has {len(packed)} bytes, more than {settings.limits.metadata}: keep less there, or raise"
+            " INSTAR_LIMITS__METADATA",
             f"{place}.metadata",
         )
     if b"\\u0000" in packed:

@@ -44,7 +44,7 @@ _ENCODED = _COUNTED | {
 }
 _READING = (
     InvalidRequest("prompt_name: Input should be a valid string", "prompt_name"),
-    TooLarge("inputs has 5000 texts, more than 4096: send parts, or raise INSTAR_MAX_INPUTS", "inputs"),
+    TooLarge("inputs has 5000 texts, more than 4096: send parts, or raise INSTAR_LIMITS__INPUTS", "inputs"),
     contract.UNKNOWN_MODEL,
 )
 _EMBEDDING = (
@@ -74,7 +74,8 @@ class EmbedAllRequest(Reading):
     """Texts of which every token's vector is asked."""
 
     inputs: Given = Field(
-        description="a text or texts; with `INSTAR_TOKEN_IDS` token ids of the model's own tokenizer, or lists of them"
+        description="a text or texts; with `INSTAR_CLIENTS__TOKEN_IDS` token ids of the model's own tokenizer, or"
+        " lists of them"
     )
 
 

@@ -67,7 +67,7 @@ def routes(core: Core, keys: Keys, streams: Streams) -> APIRouter:
 
 
 def webhooks() -> APIRouter:
-    """Calls to INSTAR_WEBHOOK_URL, for the OpenAPI document; `service.generations.webhook` makes them."""
+    """Calls to INSTAR_WEBHOOK__URL, for the OpenAPI document; `service.generations.webhook` makes them."""
     router = APIRouter(tags=["events"])
 
     @router.post(
@@ -86,10 +86,10 @@ def webhooks() -> APIRouter:
         webhook_timestamp: Annotated[str, Header(description="when it was sent, in seconds since 1970")],
         webhook_signature: Annotated[
             str | None,
-            Header(description="v1, and base64 of the HMAC-SHA256 by INSTAR_WEBHOOK_SECRET, where that is set"),
+            Header(description="v1, and base64 of the HMAC-SHA256 by INSTAR_WEBHOOK__SECRET, where that is set"),
         ] = None,
     ) -> None:
-        """Sent to `INSTAR_WEBHOOK_URL` for each change, in order and at least once, as in Standard Webhooks."""
+        """Sent to `INSTAR_WEBHOOK__URL` for each change, in order and at least once, as in Standard Webhooks."""
 
     return router
 

@@ -132,7 +132,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
     @router.get("/", include_in_schema=False)
     async def about() -> About:
         """Name this service and where its documentation is; for whoever opens its address in a browser."""
-        return _about(core.settings.root_path)
+        return _about(core.settings.proxy.path)
 
     @router.get(
         "/health",
@@ -197,7 +197,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             "max_input_length": generation.encoder.max_length,
             "max_batch_tokens": core.scheduler.budget["interactive"],
             "max_batch_requests": None,
-            "max_client_batch_size": core.settings.max_inputs,
+            "max_client_batch_size": core.settings.limits.inputs,
             "max_concurrent_requests": None,
             "auto_truncate": True,
             "tokenization_workers": TOKENIZING_THREADS,

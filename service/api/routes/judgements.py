@@ -86,7 +86,7 @@ _REFUSED = failing(
     InvalidRequest("judgements.3 contradicts one before it: leave one of them out", "judgements.3"),
     NotFound("there is no collection 'nowhere': there are default", "collection"),
     TooLarge(
-        "there would be 30000 judgements, more than 20000: send fewer, or raise INSTAR_MAX_JUDGEMENTS", "judgements"
+        "there would be 30000 judgements, more than 20000: send fewer, or raise INSTAR_LIMITS__JUDGEMENTS", "judgements"
     ),
 )
 
@@ -194,10 +194,10 @@ def routes(core: Core, keys: Keys) -> APIRouter:
 def _checked(request: JudgementsRequest, core: Core) -> Sequence[Judgement]:
     """The judgements of the request, each of them once; raises what is wrong with them."""
     settings = core.settings
-    if len(request.judgements) > settings.max_judgements:
+    if len(request.judgements) > settings.limits.judgements:
         raise TooLarge(
-            f"there are {len(request.judgements)} judgements, more than {settings.max_judgements}: send fewer, or"
-            " raise INSTAR_MAX_JUDGEMENTS",
+            f"there are {len(request.judgements)} judgements, more than {settings.limits.judgements}: send fewer, or"
+            " raise INSTAR_LIMITS__JUDGEMENTS",
             "judgements",
         )
     if request.collection is not None:

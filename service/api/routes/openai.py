@@ -25,7 +25,8 @@ class EmbeddingsRequest(BodyModel):
     """Texts to embed."""
 
     input: Given = Field(
-        description="a text or texts; with `INSTAR_TOKEN_IDS` token ids of the model's own tokenizer, or lists of them"
+        description="a text or texts; with `INSTAR_CLIENTS__TOKEN_IDS` token ids of the model's own tokenizer, or"
+        " lists of them"
     )
     model: ModelName = None
     encoding_format: Literal["float", "base64"] = Field(
@@ -111,7 +112,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
                 EmptyInput("input is empty or blank: send text, or leave it out", "input"),
                 InvalidRequest("dimensions must be 1 to 384 with all-MiniLM-L6-v2@386118f074db", "dimensions"),
                 contract.UNKNOWN_MODEL,
-                TooLarge("input has 5000 texts, more than 4096: send parts, or raise INSTAR_MAX_INPUTS", "input"),
+                TooLarge("input has 5000 texts, more than 4096: send parts, or raise INSTAR_LIMITS__INPUTS", "input"),
                 contract.NOT_FINITE,
                 *contract.BUSY,
             ),
@@ -143,7 +144,9 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         check_texts(texts, "input", core.settings)
         check_dimensions(request.dimensions, encoder)
         core.encoding.require_room()
-        items = await core.encoding.prepare(encoder, texts, _side(given) if core.settings.openai_sides else None)
+        items = await core.encoding.prepare(
+            encoder, texts, _side(given) if core.settings.clients.openai_sides else None
+        )
         vectors = encoder.finish(await core.encoding.raw(encoder, items), request.dimensions)
         tokens = sum(item.tokens for item in items)
         content = {

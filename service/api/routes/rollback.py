@@ -108,8 +108,8 @@ def routes(core: Core, keys: Keys) -> APIRouter:
 
         Without a number it is a step back, like undo: a second one goes further back, never forward, and is a 422 where
         nothing is left. With a number it is the same however often it is sent. A released generation is brought back by
-        a reload of its checkpoint, which takes what vectors are still on the disk (INSTAR_KEEP_VECTORS) and gets a
-        number of its own; the judged queries do not stop it.
+        a reload of its checkpoint, which takes what vectors are still on the disk (INSTAR_RETENTION__VECTORS) and gets
+        a number of its own; the judged queries do not stop it.
         """
         core.require_ready()
         target = await _target(core, request.generation)
@@ -117,7 +117,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             return (await core.activation.rollback(target, by)).record
         job = await core.reloads.start(target.model, force=True, by=by)
         response.status_code = 202
-        response.headers["Location"] = f"{core.settings.root_path}/admin/jobs/{job.id}"
+        response.headers["Location"] = f"{core.settings.proxy.path}/admin/jobs/{job.id}"
         return job
 
     @router.get(

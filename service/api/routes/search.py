@@ -202,8 +202,10 @@ def routes(core: Core, keys: Keys) -> APIRouter:
                 OURS,
                 NotFound("there is no collection 'nowhere': there are default", "collection"),
                 contract.UNKNOWN_MODEL,
-                TooLarge("query has 200 questions, more than 128: send parts, or raise INSTAR_MAX_QUERIES", "query"),
-                InvalidRequest("k must be 1 to 1000: ask for fewer, or raise INSTAR_MAX_K", "k"),
+                TooLarge(
+                    "query has 200 questions, more than 128: send parts, or raise INSTAR_LIMITS__QUERIES", "query"
+                ),
+                InvalidRequest("k must be 1 to 1000: ask for fewer, or raise INSTAR_LIMITS__K", "k"),
                 contract.NOT_FINITE,
                 *contract.BUSY,
             ),
@@ -228,7 +230,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
             fusion=request.fusion,
             weights=None if request.weights is None else Weights(request.weights.dense, request.weights.keyword),
             diversity=request.diversity,
-            reach=core.settings.max_k,
+            reach=core.settings.limits.k,
         )
         if request.generation is None:
             generation = core.generations.acquire(request.model)
@@ -246,7 +248,7 @@ def routes(core: Core, keys: Keys) -> APIRouter:
         )
         core.telemetry.searched(found.seconds)
         results = [[_result(hit, request) for hit in hits] for hits in found.hits]
-        if core.settings.log_texts:
+        if core.settings.log.texts:
             for query, hits in zip(queries, found.hits, strict=True):
                 fields = {
                     "query": query,
@@ -278,21 +280,21 @@ def routes(core: Core, keys: Keys) -> APIRouter:
 def _check(request: SearchRequest, queries: Sequence[str], settings: Settings) -> None:
     if not queries:
         raise InvalidRequest("query is empty: send at least one", "query")
-    if len(queries) > settings.max_queries:
+    if len(queries) > settings.limits.queries:
         raise TooLarge(
-            f"query has {len(queries)} questions, more than {settings.max_queries}: send parts, or raise"
-            " INSTAR_MAX_QUERIES",
+            f"query has {len(queries)} questions, more than {settings.limits.queries}: send parts, or raise"
+            " INSTAR_LIMITS__QUERIES",
             "query",
         )
     if request.rank_of and request.diversity:
         raise InvalidRequest("rank_of has no meaning with diversity: leave one of the two out", "rank_of")
     for place, query in enumerate(queries):
         check_text(query, "query" if isinstance(request.query, str) else f"query.{place}", settings)
-    if request.k > settings.max_k:
-        raise InvalidRequest(f"k must be 1 to {settings.max_k}: ask for fewer, or raise INSTAR_MAX_K", "k")
-    if request.offset + request.k > settings.max_k:
+    if request.k > settings.limits.k:
+        raise InvalidRequest(f"k must be 1 to {settings.limits.k}: ask for fewer, or raise INSTAR_LIMITS__K", "k")
+    if request.offset + request.k > settings.limits.k:
         raise InvalidRequest(
-            f"offset + k must be {settings.max_k} at most: narrow the search by a filter, or raise INSTAR_MAX_K",
+            f"offset + k must be {settings.limits.k} at most: narrow the search by a filter, or raise INSTAR_LIMITS__K",
             "offset",
         )
 

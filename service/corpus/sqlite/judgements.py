@@ -164,7 +164,7 @@ class Judgements:
             if count > self._most:
                 raise TooLarge(
                     f"there would be {count} judgements, more than {self._most}: send fewer, or raise"
-                    " INSTAR_MAX_JUDGEMENTS",
+                    " INSTAR_LIMITS__JUDGEMENTS",
                     "judgements",
                 )
         return Outcome(

@@ -52,6 +52,8 @@ _ENOUGH_TOKENS = 128
 # Each token of a sequence is compared with all others, so that more texts in one of so many tokens cost more than they
 # save.
 _SEQUENCE_TOKENS = 256
+# Tokens that may wait in a lane before callers get 429, however fast the lane is.
+_QUEUE_TOKENS = 262_144
 _PLAIN_TEXT = "a text on which no encoder fails"
 
 
@@ -132,10 +134,10 @@ class Scheduler:
         """One as the settings want it, and where they say nothing as suits what computes here."""
         kind = device.here()
         return cls(
-            batch_tokens=settings.batch_tokens or kind.tokens["interactive"],
-            bulk_batch_tokens=settings.bulk_batch_tokens or kind.tokens["bulk"],
-            queue_tokens=settings.queue_tokens,
-            queue_seconds=settings.queue_seconds,
+            batch_tokens=settings.compute.batch_tokens or kind.tokens["interactive"],
+            bulk_batch_tokens=settings.compute.bulk_batch_tokens or kind.tokens["bulk"],
+            queue_tokens=_QUEUE_TOKENS,
+            queue_seconds=settings.compute.queue_seconds,
             processors=kind.batches or processors,
             observe=observe,
             traced=traced,
