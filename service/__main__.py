@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from service.process import environment, key_command
 from service.settings import Settings
@@ -19,6 +20,9 @@ def main() -> int:
     try:
         # Only the service listens: whoever makes the first key must not need one.
         settings = Settings() if given.command in (None, "check") else Settings(host="127.0.0.1")
+    except SettingsError as error:
+        print(f"settings: {error}: write lists and objects as JSON", file=sys.stderr)
+        return 2
     except ValidationError as error:
         for problem in error.errors():
             name = spelled(problem["loc"], os.environ) if problem["loc"] else "settings"

@@ -112,6 +112,15 @@ def test_a_wrong_value_is_named_as_it_was_set() -> None:
         assert ran.stderr.startswith(f"{name}: ")
 
 
+def test_a_list_that_is_no_json_is_told_to_be() -> None:
+    command = [sys.executable, "-m", "service", "check"]
+    environment = {"INSTAR_PROXY__TRUSTED": "10.0.0.0/8", "PATH": ""}
+    ran = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    assert '"proxy"' in ran.stderr
+    assert ran.stderr.endswith("write lists and objects as JSON\n")
+
+
 def test_a_start_warns_once_of_a_former_name(tmp_path: Path, tiny_checkpoints: Path) -> None:
     server = Server(tmp_path, MODEL="one", MAX_QUERIES=3)
     server.checkpoints.mkdir()
