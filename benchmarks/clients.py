@@ -16,6 +16,15 @@ _CLIENTS_PER_PROCESS = 4
 
 
 @dataclass(frozen=True)
+class _Load:
+    """Searches that clients send to `base_url`, with so many seconds of thought between two."""
+
+    base_url: str
+    searches: list[dict[str, Any]]
+    think: float
+
+
+@dataclass(frozen=True)
 class Search:
     """One search: when it began (seconds on the machine's monotonic clock), how long it took, and what answered."""
 
@@ -39,10 +48,8 @@ class Clients:
                 target=_search_in_threads,
                 args=(
                     begin,
-                    base_url,
-                    searches,
+                    _Load(base_url, searches, think),
                     min(_CLIENTS_PER_PROCESS, count - start),
-                    think,
                     start,
                     self._stop,
                     self._found,
@@ -66,10 +73,8 @@ class Clients:
 
 def _search_in_threads(
     begin: Barrier,
-    base_url: str,
-    searches: list[dict[str, Any]],
+    load: _Load,
     count: int,
-    think: float,
     seed: int,
     stop: Event,
     found: "multiprocessing.Queue[list[Search]]",
@@ -79,9 +84,7 @@ def _search_in_threads(
     gc.freeze()
     begin.wait()
     seen: list[Search] = []
-    threads = [
-        threading.Thread(target=_search, args=(base_url, searches, think, seed + n, stop, seen)) for n in range(count)
-    ]
+    threads = [threading.Thread(target=_search, args=(load, seed + n, stop, seen)) for n in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -89,9 +92,8 @@ def _search_in_threads(
     found.put(seen)
 
 
-def _search(
-    base_url: str, searches: list[dict[str, Any]], think: float, seed: int, stop: Event, seen: list[Search]
-) -> None:
+def _search(load: _Load, seed: int, stop: Event, seen: list[Search]) -> None:
+    base_url, searches, think = load.base_url, load.searches, load.think
     pick = random.Random(seed)
     address = urlsplit(base_url).netloc
     connection = http.client.HTTPConnection(address, timeout=60)

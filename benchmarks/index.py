@@ -2,7 +2,7 @@
 
 Each is built and measured in a process of its own on the same vectors, one after the other. Instar sets its effort
 itself; the others are given the least with which they find as much. hnswlib and usearch have an environment of their
-own. `INSTAR_GRAPH_FROM` and the choice of HNSW come from this table.
+own. `INSTAR_INDEX__HNSW_FROM` and the choice of HNSW come from this table.
 """
 
 import argparse

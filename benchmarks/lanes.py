@@ -23,10 +23,14 @@ from service.settings import Settings
 def running(folder: Path, **changed: Any) -> Iterator[tuple[DenseEncoder, Scheduler]]:
     """An encoder of the checkpoint and a scheduler that runs within the block, with the settings that are `changed`."""
     settings = Settings(**changed)
-    processors = settings.processors or resources.processors()
+    processors = settings.compute.cores or resources.processors()
     with tempfile.TemporaryDirectory() as engines:
         encoders = Encoders(
-            settings.engine, Path(engines), processors, texts.passages, Trials(InThisProcess(), settings.trial_seconds)
+            settings.engine,
+            Path(engines),
+            processors,
+            texts.passages,
+            Trials(InThisProcess(), settings.compute.trial_seconds),
         )
         encoder = encoders.load(checkpoint.read(folder, folder.name))
     scheduler = Scheduler.suited(settings, processors, device_here())

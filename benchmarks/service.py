@@ -40,7 +40,7 @@ def running(data: Path, checkpoints: Path, model: str) -> Iterator[Service]:
     """Start `python -m service` on the folder `data` with `model` out of `checkpoints`; yields it when it is ready."""
     settings = {
         "PORT": "0",
-        "LOG_FORMAT": "text",
+        "LOG__FORMAT": "text",
         "DATA_DIR": str(data),
         "CHECKPOINTS_DIR": str(checkpoints),
         "MODEL": model,

@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from service.process import environment, key_command
 from service.settings import Settings
+from service.settings.names import spelled
 
 
 def main() -> int:
@@ -18,9 +20,12 @@ def main() -> int:
     try:
         # Only the service listens: whoever makes the first key must not need one.
         settings = Settings() if given.command in (None, "check") else Settings(host="127.0.0.1")
+    except SettingsError as error:
+        print(f"settings: {error}: write lists and objects as JSON", file=sys.stderr)
+        return 2
     except ValidationError as error:
         for problem in error.errors():
-            name = "_".join(["INSTAR", *map(str, problem["loc"])]).upper() if problem["loc"] else "settings"
+            name = spelled(problem["loc"], os.environ) if problem["loc"] else "settings"
             print(f"{name}: {problem['msg']}", file=sys.stderr)
         return 2
     if given.command == "check":

@@ -62,7 +62,7 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
         title="Instar",
         version=__version__,
         lifespan=lambda _: _running(core, on_ready, on_failure),
-        root_path=core.settings.root_path,
+        root_path=core.settings.proxy.path,
         description=DESCRIPTION,
         openapi_tags=TAGS,
         servers=[{"url": "/", "description": "the service that answers this document"}],
@@ -92,9 +92,9 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
 
 def _routers(core: Core) -> list[APIRouter]:
     """All routes, in the order of the OpenAPI document."""
-    settings, root_path, ready = core.settings, core.settings.root_path, core.require_ready
-    admission = Admission(core.keyring, core.allowances, settings.max_body)
-    streams = EventStreams(settings.max_streams, core.stopping)
+    settings, root_path, ready = core.settings, core.settings.proxy.path, core.require_ready
+    admission = Admission(core.keyring, core.allowances, settings.limits.body)
+    streams = EventStreams(settings.limits.streams, core.stopping)
     targets = RollbackTargets(core.generations, core.records, core.catalogue, core.builder)
     return [
         embed.routes(admission, ready, core.generations, core.encoding, core.allowances, settings),
@@ -124,7 +124,7 @@ def _add_middleware(app: FastAPI, core: Core, routes: list[APIRoute]) -> None:
     if core.tracing.provider is None:
         # FastAPI makes the spans of its routes itself.
         hot = [route for route in routes if route.path in _HOT]
-        app.add_middleware(Shortcut, routes=hot, max_body=core.settings.max_body)
+        app.add_middleware(Shortcut, routes=hot, max_body=core.settings.limits.body)
     app.add_middleware(ContentEncoding)
     app.add_middleware(LocalOriginOnly, keyring=core.keyring)
     app.add_middleware(Audited)
@@ -152,9 +152,9 @@ async def _running(core: Core, on_ready: Callable[[], None], on_failure: Callabl
             return
         log.error("the background task ended", exc_info=error)
         # The service goes on answering; /health asks for a restart.
-        core.ailment = f"{type(error).__name__}: {error}"
+        core.failure = f"{type(error).__name__}: {error}"
         if not core.ready:
-            on_failure(core.ailment)
+            on_failure(core.failure)
 
     task = asyncio.create_task(run(), name="instar-start")
     task.add_done_callback(report)

@@ -66,10 +66,10 @@ class Core:
         """
         self.settings = settings
         self.ready = False
-        self.ailment: str | None = None
+        self.failure: str | None = None
         self.stopping = asyncio.Event()
         self.tracing = tracing.exporting() if settings.tracing else Tracing()
-        self.corpus: CorpusStore = SqliteStore(settings.data_dir, settings.max_judgements)
+        self.corpus: CorpusStore = SqliteStore(settings.data_dir, settings.limits.judgements)
         backup.clear(settings.data_dir)
         self.thread = WritingThread()
         self.documents = self.corpus.documents
@@ -78,7 +78,7 @@ class Core:
         self.generations = Generations(
             self.records, self.thread, retain=settings.retain, aliases=settings.aliases, reached=reached
         )
-        processors = settings.processors or resources.processors()
+        processors = settings.compute.cores or resources.processors()
         self.telemetry = Telemetry(LANES, ENDS)
         observer = Observer(self.telemetry, reached)
         self.scheduler = Scheduler.suited(
@@ -92,14 +92,14 @@ class Core:
             settings.checkpoints_dir,
             settings.data_dir / "checkpoints",
             allow_hub=settings.allow_hub,
-            max_size=settings.max_checkpoint,
-            disk_reserve=settings.disk_reserve,
-            trusted=Trusted.read(settings.trusted_keys_file) if settings.trusted_keys_file else None,
+            max_size=settings.limits.checkpoint,
+            disk_reserve=settings.headroom.disk,
+            trusted=Trusted.read(settings.signers_file) if settings.signers_file else None,
             reached=reached,
         )
-        trials = Trials(children or InThisProcess(), settings.trial_seconds)
+        trials = Trials(children or InThisProcess(), settings.compute.trial_seconds)
         encoders = Encoders(settings.engine, settings.data_dir / "engines", processors, self.documents.sample, trials)
-        headroom = Headroom(settings.memory_reserve, settings.disk_reserve, settings.data_dir)
+        headroom = Headroom(settings.headroom.memory, settings.headroom.disk, settings.data_dir)
         loader = Loader(self.catalogue, encoders, self.encoding, headroom)
         indexes = open_indexes(settings)
         self.builder = Builder(
@@ -116,7 +116,7 @@ class Core:
             generations=self.generations,
             loader=loader,
             indexes=indexes,
-            keep_vectors=settings.keep_vectors,
+            keep_vectors=settings.retention.vectors,
             thread=self.thread,
             reached=reached,
         )
@@ -125,7 +125,7 @@ class Core:
         shadow = Shadow(self.generations, retrieval, self.encoding)
         jobs = Jobs(self.records, self.thread)
         gate = Gate(
-            judging=Judging(self.judgements, self.documents, self.encoding, settings.max_judged_loss),
+            judging=Judging(self.judgements, self.documents, self.encoding, settings.gate.max_loss),
             shadow=shadow,
             generations=self.generations,
             jobs=jobs,
@@ -158,12 +158,12 @@ class Core:
             generations=self.generations,
             reached=reached,
         )
-        self.changes = Changes(self.records, settings.retain_hours)
+        self.changes = Changes(self.records, settings.retention.hours)
         self._webhook: Webhook | None = None
-        if settings.webhook_url is not None:
-            secret = settings.webhook_secret
+        if settings.webhook.url is not None:
+            secret = settings.webhook.secret
             self._webhook = Webhook(
-                str(settings.webhook_url),
+                str(settings.webhook.url),
                 secret.get_secret_value() if secret else None,
                 changes=self.changes,
                 records=self.records,

@@ -23,7 +23,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 _PREFIX = "docsgpt-"
-# Instar's own limits: INSTAR_MAX_K, and documents in a page.
+# Instar's own limits: INSTAR_LIMITS__K, and documents in a page.
 _MAX_K = 1000
 _PAGE = 1000
 # Texts sent at a time: some seconds of work for a processor.

@@ -22,7 +22,7 @@ def strict_route(max_body: int) -> type[APIRoute]:
     class StrictRequest(Request):
         async def body(self) -> bytes:
             if not hasattr(self, "_body"):
-                self._body = b"".join([part async for part in bounded(self.stream(), max_body, "INSTAR_MAX_BODY")])
+                self._body = b"".join([part async for part in bounded(self.stream(), max_body, "INSTAR_LIMITS__BODY")])
             return self._body
 
         async def json(self) -> Any:
@@ -90,6 +90,6 @@ async def lines(stream: AsyncIterator[bytes], limit: int) -> AsyncIterator[tuple
                 if line.strip():
                     yield number, bytes(line)
         if len(rest) > limit:
-            raise TooLarge(f"line {number + 1} is longer than {limit} bytes: split it, or raise INSTAR_MAX_BODY")
+            raise TooLarge(f"line {number + 1} is longer than {limit} bytes: split it, or raise INSTAR_LIMITS__BODY")
     if rest.strip():
         yield number + 1, bytes(rest)

@@ -31,8 +31,8 @@ def read_documents(raw: bytes, settings: Settings) -> tuple[str, list[Document]]
     refuse_nul(body.collection, "collection")
     if not body.documents:
         raise InvalidRequest("documents is empty: send at least one", "documents")
-    if len(body.documents) > settings.max_inputs:
-        raise too_many_documents(len(body.documents), settings.max_inputs)
+    if len(body.documents) > settings.limits.inputs:
+        raise too_many_documents(len(body.documents), settings.limits.inputs)
     documents = [check_document(new, f"documents.{index}", settings) for index, new in enumerate(body.documents)]
     return body.collection, documents
 
@@ -55,10 +55,10 @@ def check_document(new: NewDocument, place: str, settings: Settings) -> Document
         raise InvalidRequest(
             f"{place}.metadata cannot be stored ({error}): use smaller numbers", f"{place}.metadata"
         ) from error
-    if len(packed) > settings.max_metadata:
+    if len(packed) > settings.limits.metadata:
         raise TooLarge(
-            f"{place}.metadata has {len(packed)} bytes, more than {settings.max_metadata}: keep less there, or raise"
-            " INSTAR_MAX_METADATA",
+            f"{place}.metadata has {len(packed)} bytes, more than {settings.limits.metadata}: keep less there, or raise"
+            " INSTAR_LIMITS__METADATA",
             f"{place}.metadata",
         )
     if b"\\u0000" in packed:

@@ -47,7 +47,7 @@ async def write_stream(request: Request, sending: Sending, settings: Settings) -
 async def _portions(request: Request, settings: Settings) -> AsyncIterator[list[Document]]:
     portion: list[Document] = []
     characters = 0
-    async for number, line in lines(request.stream(), settings.max_body):
+    async for number, line in lines(request.stream(), settings.limits.body):
         document = check_document(parse(NewDocument, line, f"line {number}"), f"line {number}", settings)
         portion.append(document)
         characters += len(document.text)

@@ -55,7 +55,7 @@ class EventStreams:
 
 def too_many_streams(count: int) -> Overloaded:
     """So many streams are open already."""
-    return Overloaded(f"{count} streams are open: close some, or raise INSTAR_MAX_STREAMS", _RETRY_SECONDS)
+    return Overloaded(f"{count} streams are open: close some, or raise INSTAR_LIMITS__STREAMS", _RETRY_SECONDS)
 
 
 def event(kind: str, data: str, identity: int | None = None) -> str:

@@ -12,7 +12,7 @@ from service.settings import Settings
 # A text, texts, token ids of the model's own tokenizer, or lists of them.
 Given = str | list[str] | list[StrictInt] | list[list[StrictInt]]
 ModelName = Annotated[str | None, Field(description="active, the id of a checkpoint, or an alias; default: active")]
-GIVEN = "a text or texts; with `INSTAR_TOKEN_IDS` token ids of the model's own tokenizer, or lists of them"
+GIVEN = "a text or texts; with `INSTAR_CLIENTS__TOKEN_IDS` token ids of the model's own tokenizer, or lists of them"
 NEXT_CURSOR = "`cursor` of the next page; null: this is the last"
 CUT = "cut the vectors to so many dimensions, then normalise again"
 
@@ -21,8 +21,8 @@ def check_texts(texts: Sequence[str], param: str, settings: Settings) -> None:
     """Raise InvalidRequest or TooLarge unless there are texts, not too many, none blank and none too long."""
     if not texts:
         raise no_texts(param)
-    if len(texts) > settings.max_inputs:
-        raise too_many_texts(param, len(texts), settings.max_inputs)
+    if len(texts) > settings.limits.inputs:
+        raise too_many_texts(param, len(texts), settings.limits.inputs)
     for index, text in enumerate(texts):
         check_text(text, param if len(texts) == 1 else f"{param}.{index}", settings)
 
@@ -34,7 +34,7 @@ def no_texts(param: str) -> EmptyInput:
 
 def too_many_texts(param: str, count: int, most: int) -> TooLarge:
     """There are `count` texts, more than `most`."""
-    return TooLarge(f"{param} has {count} texts, more than {most}: send parts, or raise INSTAR_MAX_INPUTS", param)
+    return TooLarge(f"{param} has {count} texts, more than {most}: send parts, or raise INSTAR_LIMITS__INPUTS", param)
 
 
 def texts_of(
@@ -45,11 +45,11 @@ def texts_of(
     Raises InvalidRequest for token ids unless the settings allow them: ids of another tokenizer look alike, and nobody
     would notice that the vectors belong to other words.
     """
-    if not settings.token_ids and not all(isinstance(item, str) for item in inputs):
+    if not settings.clients.token_ids and not all(isinstance(item, str) for item in inputs):
         raise InvalidRequest(
             f"{param} has token ids, and nothing says that they are of this model's tokenizer: send the text"
-            " (LangChain's OpenAIEmbeddings does with check_embedding_ctx_length=False), or set INSTAR_TOKEN_IDS=true"
-            " here if all callers have the ids from /tokenize",
+            " (LangChain's OpenAIEmbeddings does with check_embedding_ctx_length=False), or set"
+            " INSTAR_CLIENTS__TOKEN_IDS=true here if all callers have the ids from /tokenize",
             param,
         )
     texts: list[str] = []
@@ -79,9 +79,10 @@ def wrong_dimensions(most: int, model: str) -> InvalidRequest:
 
 def check_text(text: str, param: str, settings: Settings) -> None:
     """Raise InvalidRequest or TooLarge unless `text` has content and is not too long."""
-    if len(text) > settings.max_text:
+    if len(text) > settings.limits.text:
         raise TooLarge(
-            f"{param} has {len(text)} characters, more than {settings.max_text}: split it, or raise INSTAR_MAX_TEXT",
+            f"{param} has {len(text)} characters, more than {settings.limits.text}: split it, or raise"
+            " INSTAR_LIMITS__TEXT",
             param,
         )
     if not text or text.isspace():

@@ -22,8 +22,8 @@ def check_judgements(request: JudgementsRequest, documents: Documents, settings:
 
     Raises InvalidRequest, NotFound or TooLarge, which names the judgement that is at fault.
     """
-    if len(request.judgements) > settings.max_judgements:
-        raise too_many_judgements("are", len(request.judgements), settings.max_judgements)
+    if len(request.judgements) > settings.limits.judgements:
+        raise too_many_judgements("are", len(request.judgements), settings.limits.judgements)
     if request.collection is not None:
         refuse_nul(request.collection, "collection")
         require_collection(documents, request.collection)

@@ -16,6 +16,6 @@ class Readiness(Protocol):
         ...
 
     @property
-    def ailment(self) -> str | None:
+    def failure(self) -> str | None:
         """Why the maintenance has ended, which only a restart repairs; None while it goes on."""
         ...

@@ -16,29 +16,31 @@ def check_search(request: SearchRequest, queries: Sequence[str], settings: Setti
     """Raise InvalidRequest or TooLarge unless the queries and the page of results are within the limits."""
     if not queries:
         raise InvalidRequest("query is empty: send at least one", "query")
-    if len(queries) > settings.max_queries:
-        raise too_many_queries(len(queries), settings.max_queries)
+    if len(queries) > settings.limits.queries:
+        raise too_many_queries(len(queries), settings.limits.queries)
     if request.rank_of and request.diversity:
         raise InvalidRequest("rank_of has no meaning with diversity: leave one of the two out", "rank_of")
     for index, query in enumerate(queries):
         check_text(query, "query" if isinstance(request.query, str) else f"query.{index}", settings)
-    if request.k > settings.max_k:
-        raise wrong_k(settings.max_k)
-    if request.offset + request.k > settings.max_k:
+    if request.k > settings.limits.k:
+        raise wrong_k(settings.limits.k)
+    if request.offset + request.k > settings.limits.k:
         raise InvalidRequest(
-            f"offset + k must be {settings.max_k} at most: narrow the search by a filter, or raise INSTAR_MAX_K",
+            f"offset + k must be {settings.limits.k} at most: narrow the search by a filter, or raise INSTAR_LIMITS__K",
             "offset",
         )
 
 
 def too_many_queries(count: int, most: int) -> TooLarge:
     """There are `count` queries, more than `most`."""
-    return TooLarge(f"query has {count} questions, more than {most}: send parts, or raise INSTAR_MAX_QUERIES", "query")
+    return TooLarge(
+        f"query has {count} questions, more than {most}: send parts, or raise INSTAR_LIMITS__QUERIES", "query"
+    )
 
 
 def wrong_k(most: int) -> InvalidRequest:
     """More than `most` results are asked for."""
-    return InvalidRequest(f"k must be 1 to {most}: ask for fewer, or raise INSTAR_MAX_K", "k")
+    return InvalidRequest(f"k must be 1 to {most}: ask for fewer, or raise INSTAR_LIMITS__K", "k")
 
 
 def query_vectors(request: SearchRequest, queries: int, generation: Generation) -> Vectors | None:

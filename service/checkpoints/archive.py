@@ -78,7 +78,7 @@ def _check(entries: list[zipfile.ZipInfo], max_size: int) -> None:
         seen.add(str(path))
     if sum(entry.file_size for entry in entries) > max_size:
         raise CheckpointRefused(
-            f"the zip unpacks to more than {max_size} bytes: raise INSTAR_MAX_CHECKPOINT if that is right"
+            f"the zip unpacks to more than {max_size} bytes: raise INSTAR_LIMITS__CHECKPOINT if that is right"
         )
 
 

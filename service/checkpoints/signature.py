@@ -78,7 +78,7 @@ class Trusted:
         given = content.pop(_FIELD, None)
         if not isinstance(given, str):
             raise CheckpointRefused(
-                f"{found.id} is not signed, and only what INSTAR_TRUSTED_KEYS_FILE trusts is loaded: package it with"
+                f"{found.id} is not signed, and only what INSTAR_SIGNERS_FILE trusts is loaded: package it with"
                 " --sign-with"
             )
         try:
@@ -87,7 +87,7 @@ class Trusted:
             signature = b""
         if not any(_fits(key, signature, _signed(content)) for key in self._keys):
             raise CheckpointRefused(
-                f"{found.id} is signed with a key that INSTAR_TRUSTED_KEYS_FILE does not name, or was altered since: do"
+                f"{found.id} is signed with a key that INSTAR_SIGNERS_FILE does not name, or was altered since: do"
                 " not trust its source, or add its key"
             )
 

@@ -36,5 +36,6 @@ def collection_gone(name: str, known: Sequence[str]) -> NotFound:
 def too_many_judgements(verb: Literal["are", "would be"], count: int, most: int) -> TooLarge:
     """A request has `count` judgements, or would lead to so many, and `most` are allowed."""
     return TooLarge(
-        f"there {verb} {count} judgements, more than {most}: send fewer, or raise INSTAR_MAX_JUDGEMENTS", "judgements"
+        f"there {verb} {count} judgements, more than {most}: send fewer, or raise INSTAR_LIMITS__JUDGEMENTS",
+        "judgements",
     )

@@ -157,7 +157,7 @@ class Builder:
         return len(await asyncio.to_thread(index.store.missing, gap))
 
     async def unembedded_released(self, record: GenerationRecord) -> int:
-        """The same of a released generation, by the vectors that are still on the disk."""
+        """How many documents have to be embedded for a released generation, by the vectors still on the disk."""
         live = _all(await asyncio.to_thread(self._documents.live))
         shared = self._generations.shared_index(record.fingerprint)
         if shared is not None:

@@ -51,11 +51,11 @@ class Generations(LoadedGenerations):
         try:
             yield
         finally:
-            await self.unfollow(generation)
+            await self.stop_following(generation)
 
-    async def unfollow(self, generation: Generation) -> None:
+    async def stop_following(self, generation: Generation) -> None:
         """From now on, writes do not reach `generation`."""
-        await self._thread.run(partial(self._unfollow, generation))
+        await self._thread.run(partial(self._stop_following, generation))
 
     async def show(self, generation: Generation) -> None:
         """Let requests ask for `generation`, which is in the shadow, by the number that it will get."""
@@ -109,7 +109,7 @@ class Generations(LoadedGenerations):
     def _follow(self, generation: Generation) -> None:
         self.following = (*self.following, generation)
 
-    def _unfollow(self, generation: Generation) -> None:
+    def _stop_following(self, generation: Generation) -> None:
         self.following = tuple(other for other in self.following if other is not generation)
 
     def _show(self, generation: Generation) -> None:

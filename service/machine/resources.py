@@ -47,8 +47,8 @@ def require_memory(size: int, reserve: int) -> None:
     free = available_memory()
     if size + reserve > free:
         raise InsufficientResources(
-            f"{_mib(size + reserve)} of memory are needed (with INSTAR_MEMORY_RESERVE) and {_mib(free)} are free: free"
-            " some, use a smaller checkpoint, or restart with INSTAR_RETAIN=0 to drop the former generations"
+            f"{_mib(size + reserve)} of memory are needed (with INSTAR_HEADROOM__MEMORY) and {_mib(free)} are free:"
+            " free some, use a smaller checkpoint, or restart with INSTAR_RETAIN=0 to drop the former generations"
         )
 
 
@@ -57,7 +57,7 @@ def require_disk(size: int, folder: Path, disk_reserve: int) -> None:
     free = shutil.disk_usage(folder).free
     if size + disk_reserve > free:
         raise InsufficientResources(
-            f"{_mib(size + disk_reserve)} of disk are needed (with INSTAR_DISK_RESERVE) and {_mib(free)} are free"
+            f"{_mib(size + disk_reserve)} of disk are needed (with INSTAR_HEADROOM__DISK) and {_mib(free)} are free"
             f" where {folder.name}/ is: free some"
         )
 

@@ -71,7 +71,7 @@ class DenseEncoder(Tokenized):
 
     @property
     def modules(self) -> Sequence[torch.nn.Module]:
-        """What it consists of, without a last one that scales to unit length."""
+        """The modules of sentence-transformers, without a last one that scales to unit length."""
         return self._modules
 
     def forward(self, batch: Sequence[Prepared], share: Share = "whole") -> Vectors:
@@ -176,7 +176,7 @@ class DenseEncoder(Tokenized):
         return device.kind(on_gpu=self.on_gpu).overhead
 
     def part(self, item: Prepared) -> int:
-        """Of the engine, that computes the text; texts of another share no batch for a gain."""
+        """The sub-model of the engine that computes this text. Batching texts of different parts gains nothing."""
         return 0 if self._engine is None else self._engine.part(item.tokens)
 
     @property
@@ -186,7 +186,7 @@ class DenseEncoder(Tokenized):
 
     @property
     def engine(self) -> str:
-        """What computes, and its precision."""
+        """The name of what computes, with its precision."""
         return "torch fp32" if self._engine is None else self._engine.name
 
     def finish(self, raw: Vectors, dimensions: int | None = None, *, normalize: bool = True) -> Vectors:

@@ -27,7 +27,8 @@ from service.machine import resources
 from service.machine.folder_lock import DataFolderInUse, locked
 from service.observability import tracing
 from service.process import address
-from service.settings import Settings, is_loopback, unknown_names
+from service.settings import Settings, is_loopback
+from service.settings.names import remarks
 
 _MIB = 1 << 20
 _CERTIFICATE_DAYS = 14
@@ -66,17 +67,15 @@ def findings(settings: Settings, environment: Mapping[str, str]) -> list[Finding
 
 
 def _names(environment: Mapping[str, str]) -> Iterator[Finding]:
-    for name, meant in unknown_names(environment).items():
-        yield Finding(
-            f"{name} is no setting: {f'is {meant} meant?' if meant else 'see the settings in the README'}", True
-        )
+    for remark in remarks(environment):
+        yield Finding(remark.text, remark.wrong)
 
 
 def _keys(settings: Settings) -> Iterator[Finding]:
     path = settings.keys_path
     yield from _tried(lambda: _key_findings(settings, path))
-    if settings.trusted_keys_file is not None:
-        trusted = settings.trusted_keys_file
+    if settings.signers_file is not None:
+        trusted = settings.signers_file
 
         def read() -> Iterator[Finding]:
             Trusted.read(trusted)
@@ -107,14 +106,14 @@ def _key_findings(settings: Settings, path: Path) -> Iterator[Finding]:
 
 
 def _tls(settings: Settings) -> Iterator[Finding]:
-    if settings.tls_key is not None and settings.tls_certificate is None:
-        yield Finding("INSTAR_TLS_KEY is of no use alone: set INSTAR_TLS_CERTIFICATE, too", wrong=True)
-    if settings.tls_certificate is None:
+    if settings.tls.key is not None and settings.tls.certificate is None:
+        yield Finding("INSTAR_TLS__KEY is of no use alone: set INSTAR_TLS__CERTIFICATE, too", wrong=True)
+    if settings.tls.certificate is None:
         return
     try:
-        ends = x509.load_pem_x509_certificate(settings.tls_certificate.read_bytes()).not_valid_after_utc
+        ends = x509.load_pem_x509_certificate(settings.tls.certificate.read_bytes()).not_valid_after_utc
     except (OSError, ValueError) as error:
-        yield Finding(f"{settings.tls_certificate} is no certificate in PEM ({error}): write one there", wrong=True)
+        yield Finding(f"{settings.tls.certificate} is no certificate in PEM ({error}): write one there", wrong=True)
         return
     days = (ends - datetime.now(UTC)).days
     yield Finding(
@@ -193,14 +192,14 @@ def _read(settings: Settings, active: GenerationRecord | None, unpacked: Path) -
             f" {settings.checkpoints_dir}"
         )
     if place.suffix == ".zip":
-        archive.unpack(place, unpacked, settings.max_checkpoint)
+        archive.unpack(place, unpacked, settings.limits.checkpoint)
         place = unpacked
     found = checkpoint.read(place, name)
     if active is not None and found.id != active.model:
         raise CheckpointRefused(f"{place} was altered, it is {found.id} now: copy the checkpoint there again")
     bundled = base is not None and found.digest == checkpoint.read(base, BASE).digest
-    if settings.trusted_keys_file is not None and not bundled:
-        Trusted.read(settings.trusted_keys_file).require(found)
+    if settings.signers_file is not None and not bundled:
+        Trusted.read(settings.signers_file).require(found)
     return found
 
 
@@ -221,9 +220,9 @@ def _room(
     loading = resources.loading(size, settings.engine)
     needed = indexes.needed(len(corpus.live), missing, dimensions)
     memory = _PROCESS + loading + needed.memory
-    yield from _tried(lambda: _enough_memory(memory, settings.memory_reserve))
+    yield from _tried(lambda: _enough_memory(memory, settings.headroom.memory))
     if settings.data_dir.exists():
-        yield from _tried(lambda: _enough_disk(needed.disk, settings.data_dir, settings.disk_reserve))
+        yield from _tried(lambda: _enough_disk(needed.disk, settings.data_dir, settings.headroom.disk))
 
 
 def _enough_memory(needed: int, reserve: int) -> Iterator[Finding]:

@@ -1,5 +1,5 @@
 """The log: readable lines on a terminal, JSON for machines, and nothing of what callers store or ask, unless
-`INSTAR_LOG_TEXTS` says so.
+`INSTAR_LOG__TEXTS` says so.
 
 What has the attribute `fields` (`extra={"fields": {...}}`) is written with them, and with the ids of the trace that it
 belongs to.

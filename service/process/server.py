@@ -19,7 +19,8 @@ from service.models.torch_model import hide_progress
 from service.observability.steps import Reached, unwatched
 from service.process import address, logs
 from service.process.connection import Connection
-from service.settings import LEVELS, Settings, is_loopback, unknown_names
+from service.settings import LEVELS, Settings, is_loopback
+from service.settings.names import remarks
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class Server(uvicorn.Server):
 
 def serve(settings: Settings, reached: Reached = unwatched) -> int:
     """Run until a signal; returns the exit code: 1 if the service cannot start."""
-    readable = logs.set_up(_level(settings), settings.log_format)
+    readable = logs.set_up(_level(settings), settings.log.format)
     # What the imports left, half a million objects, stays for good. Without them a full collection takes some
     # milliseconds; with them a quarter of a second, in which nothing is answered.
     gc.collect()
@@ -73,8 +74,8 @@ def serve(settings: Settings, reached: Reached = unwatched) -> int:
     # is loaded beside it.
     sys.setswitchinterval(_SWITCH_SECONDS)
     hide_progress()
-    for name, meant in unknown_names(os.environ).items():
-        log.warning("%s is no setting: %s", name, f"is {meant} meant?" if meant else "see the settings in the README")
+    for remark in remarks(os.environ):
+        log.warning(remark.text)
     problem = address.problem(settings.host, settings.port)
     if problem is not None:
         log.error("the service cannot start: %s", problem)
@@ -109,10 +110,10 @@ def serve(settings: Settings, reached: Reached = unwatched) -> int:
         server_header=False,
         http=Connection,
         ws="none",
-        ssl_certfile=settings.tls_certificate,
-        ssl_keyfile=settings.tls_key,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=settings.trusted_proxies,
+        ssl_certfile=settings.tls.certificate,
+        ssl_keyfile=settings.tls.key,
+        proxy_headers=bool(settings.proxy.trusted),
+        forwarded_allow_ips=settings.proxy.trusted,
         timeout_graceful_shutdown=settings.drain_seconds,
     )
     server = Server(config, core)
@@ -136,28 +137,28 @@ def serve(settings: Settings, reached: Reached = unwatched) -> int:
 
 def _level(settings: Settings) -> str:
     """The level of the log: that in the file, if one is there, else that of the settings."""
-    if settings.log_level_file is None:
-        return settings.log_level
+    if settings.log.level_file is None:
+        return settings.log.level
     try:
-        given = settings.log_level_file.read_text(encoding="utf-8").strip().lower()
+        given = settings.log.level_file.read_text(encoding="utf-8").strip().lower()
     except FileNotFoundError:
-        return settings.log_level
+        return settings.log.level
     except (OSError, UnicodeDecodeError) as error:
-        log.error("%s cannot be read (%s): the level is %s", settings.log_level_file, error, settings.log_level)
-        return settings.log_level
+        log.error("%s cannot be read (%s): the level is %s", settings.log.level_file, error, settings.log.level)
+        return settings.log.level
     if given not in LEVELS:
-        log.error("%s must be one of %s: the level is %s", given[:20], ", ".join(LEVELS), settings.log_level)
-        return settings.log_level
+        log.error("%s must be one of %s: the level is %s", given[:20], ", ".join(LEVELS), settings.log.level)
+        return settings.log.level
     return given
 
 
 def _renew(context: ssl.SSLContext, settings: Settings) -> None:
     """Have new connections get the certificate as it is now; one that cannot be used leaves it as it was."""
-    if settings.tls_certificate is not None:
+    if settings.tls.certificate is not None:
         try:
-            context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+            context.load_cert_chain(settings.tls.certificate, settings.tls.key)
         except (OSError, ssl.SSLError) as error:
-            log.error("the certificate stays as it was: %s cannot be used (%s)", settings.tls_certificate, error)
+            log.error("the certificate stays as it was: %s cannot be used (%s)", settings.tls.certificate, error)
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> None:

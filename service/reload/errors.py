@@ -33,7 +33,7 @@ def is_worse(building: str, active: str, queries: int, ndcg: tuple[float, float]
     """The objection to the checkpoint `building`; `ndcg` are the nDCG@10 of it and of `active`."""
     return (
         f"{building} is worse than {active} on the {queries} judged queries: nDCG@10 {ndcg[0]:.3f} after"
-        f" {ndcg[1]:.3f}, and it may lose {loss:g} (INSTAR_MAX_JUDGED_LOSS)"
+        f" {ndcg[1]:.3f}, and it may lose {loss:g} (INSTAR_GATE__MAX_LOSS)"
     )
 
 

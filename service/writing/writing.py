@@ -137,7 +137,7 @@ class Writing:
             if generation is self._generations.active:
                 raise
             # A generation that is being built must not fail a write; its job meets the same text and ends refused.
-            await self._generations.unfollow(generation)
+            await self._generations.stop_following(generation)
         else:
             known |= zip(texts, rows, strict=True)
 

@@ -377,9 +377,9 @@ def test_a_factory_touches_nothing_until_it_is_asked(kind: Open, tmp_path: Path)
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize(("index_kind", "chosen"), [("faiss", FaissIndexes), ("exact", ExactIndexes)])
-def test_the_setting_chooses_the_index(index_kind: str, chosen: type, tmp_path: Path) -> None:
-    assert isinstance(open_indexes(Settings.model_validate({"index_kind": index_kind, "data_dir": tmp_path})), chosen)
+@pytest.mark.parametrize(("kind", "chosen"), [("faiss", FaissIndexes), ("exact", ExactIndexes)])
+def test_the_setting_chooses_the_index(kind: str, chosen: type, tmp_path: Path) -> None:
+    assert isinstance(open_indexes(Settings.model_validate({"index": {"kind": kind}, "data_dir": tmp_path})), chosen)
 
 
 def test_the_vectors_that_one_kind_of_index_stored_serve_the_others(kind: Open, tmp_path: Path) -> None:

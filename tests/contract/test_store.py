@@ -503,7 +503,7 @@ def test_judgements_of_no_document_of_their_collection_are_refused(store: Corpus
 
 def test_too_many_judgements_are_refused_and_change_nothing(store: CorpusStore) -> None:
     store.judgements.add([judged("q", f"d{number}") for number in range(MOST)])
-    with pytest.raises(TooLarge, match="INSTAR_MAX_JUDGEMENTS"):
+    with pytest.raises(TooLarge, match="INSTAR_LIMITS__JUDGEMENTS"):
         store.judgements.add([judged("q", "another")])
     with pytest.raises(TooLarge):
         store.judgements.replace([judged("p", f"d{number}") for number in range(MOST + 1)])

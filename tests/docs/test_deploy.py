@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from service.settings import Settings
+from service.settings.names import variables
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -44,7 +44,7 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
 
 
 def test_settings_are_those_that_there_are() -> None:
-    known = {f"INSTAR_{name.upper()}" for name in Settings.model_fields}
+    known = {name for name, _ in variables()}
     # Of the compose file itself: where checkpoints are on the host.
     known.add("INSTAR_CHECKPOINTS")
     files = [ROOT / "Dockerfile", DEPLOY / "compose.yaml", *KUBERNETES, DEPLOY / "systemd" / "instar.service"]

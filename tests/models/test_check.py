@@ -25,7 +25,7 @@ def place(tmp_path: Path, tiny_checkpoints: Path) -> Path:
 
 def settings(place: Path, **more: object) -> Settings:
     given = {"model": "one", "data_dir": place / "data", "checkpoints_dir": place / "checkpoints", "port": 0} | more
-    return Settings.model_validate({"memory_reserve": 0, "disk_reserve": 0} | given)
+    return Settings.model_validate({"headroom": {"memory": 0, "disk": 0}} | given)
 
 
 def wrong(found: list[Finding]) -> str:
@@ -61,11 +61,11 @@ def test_a_folder_that_cannot_be_written(place: Path) -> None:
 
 @pytest.mark.parametrize(
     ("reserve", "said"),
-    [("memory_reserve", "of memory are needed"), ("disk_reserve", "of disk are needed")],
+    [("memory", "of memory are needed"), ("disk", "of disk are needed")],
 )
 def test_too_little_room(place: Path, reserve: str, said: str) -> None:
     (place / "data").mkdir()
-    assert said in wrong(check.findings(settings(place, **{reserve: 1 << 60}), {}))
+    assert said in wrong(check.findings(settings(place, headroom={"memory": 0, "disk": 0} | {reserve: 1 << 60}), {}))
 
 
 def test_int8_needs_more_room_for_the_same_checkpoint(place: Path) -> None:
@@ -107,7 +107,7 @@ def test_keys(place: Path) -> None:
 
 def test_certificates_and_trusted_keys(place: Path) -> None:
     key(place, "own")
-    unsigned = settings(place, trusted_keys_file=place / "own.pub")
+    unsigned = settings(place, signers_file=place / "own.pub")
     assert "is not signed" in wrong(check.findings(unsigned, {}))
     assert not [
         finding
@@ -116,7 +116,7 @@ def test_certificates_and_trusted_keys(place: Path) -> None:
     ]
     # It ends in two days.
     certificate(place, "x")
-    found = wrong(check.findings(settings(place, tls_certificate=place / "tls.crt", tls_key=place / "tls.key"), {}))
+    found = wrong(check.findings(settings(place, tls={"certificate": place / "tls.crt", "key": place / "tls.key"}), {}))
     assert "renew it" in found
-    assert "no certificate" in wrong(check.findings(settings(place, tls_certificate=place / "tls.key"), {}))
-    assert "INSTAR_TLS_CERTIFICATE" in wrong(check.findings(settings(place, tls_key=place / "tls.key"), {}))
+    assert "no certificate" in wrong(check.findings(settings(place, tls={"certificate": place / "tls.key"}), {}))
+    assert "INSTAR_TLS__CERTIFICATE" in wrong(check.findings(settings(place, tls={"key": place / "tls.key"}), {}))

@@ -13,6 +13,7 @@ from service.corpus.base import GenerationRecord
 from service.corpus.sqlite.records import SqliteRecords
 from service.reload.job import Job
 from service.settings import Settings
+from service.settings.groups import Headroom
 
 
 def test_a_slow_disk_does_not_bring_a_cancelled_reload_back(
@@ -32,8 +33,7 @@ def test_a_slow_disk_does_not_bring_a_cancelled_reload_back(
                 checkpoints_dir=tiny_checkpoints,
                 model="one",
                 engine="torch",
-                memory_reserve=0,
-                disk_reserve=0,
+                headroom=Headroom(memory=0, disk=0),
             )
         )
         await core.start()

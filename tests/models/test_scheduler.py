@@ -210,14 +210,14 @@ def test_texts_on_which_the_model_breaks_are_told_from_a_broken_encoder(schedule
     encoder = cast(DenseEncoder, recorder)
     with pytest.raises(EncodingFailed, match="one by one"):
         scheduler.submit(encoder, [text("poison")], "interactive").result(10)
-    assert scheduler.ailment is None
+    assert scheduler.failure is None
     recorder.broken = True
     with pytest.raises(EncoderFailed):
         scheduler.submit(encoder, [text("good")], "interactive").result(10)
-    assert scheduler.ailment == "RuntimeError: could not create a primitive"
+    assert scheduler.failure == "RuntimeError: could not create a primitive"
     recorder.broken = False
     scheduler.submit(encoder, [text("good")], "interactive").result(10)
-    assert scheduler.ailment is None
+    assert scheduler.failure is None
 
 
 def test_a_full_lane_is_overloaded_and_recovers(scheduler: Scheduler) -> None:

@@ -31,6 +31,7 @@ from service.reload.job import Job
 from service.search.query import Hit
 from service.search.retrieval import Asked
 from service.settings import Settings
+from service.settings.groups import Headroom
 
 _T = TypeVar("_T")
 NAMES = ("one", "two")
@@ -98,8 +99,7 @@ class ServiceMachine(RuleBasedStateMachine):
                 model="one",
                 engine="torch",
                 retain=self.retain,
-                memory_reserve=0,
-                disk_reserve=0,
+                headroom=Headroom(memory=0, disk=0),
             )
         )
         self.run(self.core.start())

@@ -65,7 +65,7 @@ def test_the_webhook_is_told_of_every_change_once_signed_and_again_when_it_fails
 ) -> None:
     with receiving(failures=1) as receiver:
         url = f"http://127.0.0.1:{receiver.server.server_port}/hook"
-        server = Server(tmp_path, MODEL="one", WEBHOOK_URL=url, WEBHOOK_SECRET=SECRET, RETAIN_HOURS=48)
+        server = Server(tmp_path, MODEL="one", WEBHOOK__URL=url, WEBHOOK__SECRET=SECRET, RETENTION__HOURS=48)
         server.checkpoints.mkdir()
         for name in ("one", "two"):
             (server.checkpoints / name).symlink_to(tiny_checkpoints / name)
@@ -106,7 +106,7 @@ def test_events_begin_with_the_last_change_and_go_on_after_the_one_that_was_seen
 
 
 def test_a_generation_is_let_go_when_its_time_is_over(tmp_path: Path, tiny_checkpoints: Path) -> None:
-    server = Server(tmp_path, MODEL="one", RETAIN_HOURS=0.001)
+    server = Server(tmp_path, MODEL="one", RETENTION__HOURS=0.001)
     server.checkpoints.mkdir()
     for name in ("one", "two"):
         (server.checkpoints / name).symlink_to(tiny_checkpoints / name)
@@ -123,7 +123,7 @@ def test_a_generation_is_let_go_when_its_time_is_over(tmp_path: Path, tiny_check
 
 @pytest.mark.parametrize("secret", ["secret", "whsec_short", "whsec_" + "!" * 40])
 def test_a_secret_that_is_none_is_refused(tmp_path: Path, secret: str) -> None:
-    server = Server(tmp_path, WEBHOOK_URL="http://127.0.0.1:9", WEBHOOK_SECRET=secret, command=True)
+    server = Server(tmp_path, WEBHOOK__URL="http://127.0.0.1:9", WEBHOOK__SECRET=secret, command=True)
     server.launch()
     assert server.process.wait(60) != 0
     assert "openssl rand -base64 32" in "".join(server.output)

@@ -44,7 +44,7 @@ def serve(folder: Path, tiny_checkpoints: Path, **settings: Any) -> Server:
 def test_it_speaks_tls_and_takes_a_new_certificate_without_a_restart(tmp_path: Path, tiny_checkpoints: Path) -> None:
     certificate(tmp_path, "first")
     server = serve(
-        tmp_path, tiny_checkpoints, TLS_CERTIFICATE=tmp_path / "tls.crt", TLS_KEY=tmp_path / "tls.key", ADMIN_KEY="a"
+        tmp_path, tiny_checkpoints, TLS__CERTIFICATE=tmp_path / "tls.crt", TLS__KEY=tmp_path / "tls.key", ADMIN_KEY="a"
     )
     server.launch()
     base = server.wait_for(r'ready on ([^\s"]+)')
@@ -74,7 +74,7 @@ def test_it_speaks_tls_and_takes_a_new_certificate_without_a_restart(tmp_path: P
 def test_only_trusted_proxies_say_who_calls(
     tmp_path: Path, tiny_checkpoints: Path, proxies: str, believed: bool
 ) -> None:
-    with serve(tmp_path, tiny_checkpoints, TRUSTED_PROXIES=proxies) as server:
+    with serve(tmp_path, tiny_checkpoints, PROXY__TRUSTED=proxies) as server:
         server.client.post("/admin/rollback", headers={"X-Forwarded-For": "198.51.100.7"})
         until(lambda: "audit" in "".join(server.output))
         (line,) = [json.loads(line) for line in server.output if '"audit"' in line]
@@ -82,7 +82,7 @@ def test_only_trusted_proxies_say_who_calls(
 
 
 def test_a_proxy_that_is_none_is_refused_at_the_start(tmp_path: Path) -> None:
-    server = Server(tmp_path, TRUSTED_PROXIES='["my-proxy"]')
+    server = Server(tmp_path, PROXY__TRUSTED='["my-proxy"]')
     server.launch()
     assert server.process.wait(60) == 2
     assert "name addresses or networks" in "".join(server.output)
@@ -90,7 +90,7 @@ def test_a_proxy_that_is_none_is_refused_at_the_start(tmp_path: Path) -> None:
 
 def test_the_level_of_the_log_changes_without_a_restart(tmp_path: Path, tiny_checkpoints: Path) -> None:
     level = tmp_path / "level"
-    with serve(tmp_path, tiny_checkpoints, LOG_LEVEL_FILE=level) as server:
+    with serve(tmp_path, tiny_checkpoints, LOG__LEVEL_FILE=level) as server:
 
         def lines() -> int:
             before = "".join(server.output).count('"audit"')
@@ -110,7 +110,7 @@ def test_the_level_of_the_log_changes_without_a_restart(tmp_path: Path, tiny_che
 
 @pytest.fixture
 def small(tmp_path: Path, tiny_checkpoints: Path) -> Server:
-    return serve(tmp_path, tiny_checkpoints, MAX_STREAMS=2)
+    return serve(tmp_path, tiny_checkpoints, LIMITS__STREAMS=2)
 
 
 def connect(server: Server) -> socket.socket:
@@ -166,7 +166,7 @@ def test_so_many_streams_are_open_and_no_more(small: Server) -> None:
             assert [next(lines).partition(":")[0] for lines in streams] == ["event", "event"]
             refused = server.client.get("/events")
             assert (refused.status_code, refused.headers["Retry-After"]) == (429, "30")
-            assert "INSTAR_MAX_STREAMS" in refused.json()["error"]["message"]
+            assert "INSTAR_LIMITS__STREAMS" in refused.json()["error"]["message"]
 
         def accepted() -> bool:
             with server.client.stream("GET", "/events") as stream:

@@ -132,7 +132,7 @@ def test_a_question_and_documents_get_the_vectors_of_the_checkpoint_that_is_name
 
 @pytest.mark.parametrize("sides", [True, False])
 def test_with_sides_a_bare_string_is_a_query_and_a_list_is_documents(tmp_path: Path, sides: bool) -> None:
-    server = Server(tmp_path, MODEL="prompted", OPENAI_SIDES=sides)
+    server = Server(tmp_path, MODEL="prompted", CLIENTS__OPENAI_SIDES=sides)
     model = SentenceTransformer(str(checkpoints.tiny(server.checkpoints / "prompted", prompts=PROMPTS)), device="cpu")
     plain = model.encode(TEXTS, normalize_embeddings=True)
     query = model.encode_query(TEXTS[:1], normalize_embeddings=True) if sides else plain[:1]

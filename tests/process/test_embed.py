@@ -71,7 +71,7 @@ def test_token_ids_are_refused_unless_callers_are_said_to_know_them(server: Serv
 
 
 def test_token_ids_stand_for_their_text(tmp_path_factory: pytest.TempPathFactory) -> None:
-    with Server(tmp_path_factory.mktemp("ids"), TOKEN_IDS="true") as server:
+    with Server(tmp_path_factory.mktemp("ids"), CLIENTS__TOKEN_IDS="true") as server:
         _compare_token_ids(server)
 
 

@@ -15,7 +15,7 @@ DOCUMENTS = 5000
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("graph"), MODEL="one", GRAPH_FROM=1000)
+    server = Server(tmp_path_factory.mktemp("graph"), MODEL="one", INDEX__HNSW_FROM=1000)
     server.checkpoints.mkdir()
     for name in ("one", "two"):
         (server.checkpoints / name).symlink_to(tiny_checkpoints / name)

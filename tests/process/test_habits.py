@@ -130,7 +130,7 @@ def test_the_address_itself_leads_somewhere(server: Server) -> None:
 
 
 def test_behind_a_prefix_of_a_proxy_all_links_have_it(tmp_path: Path, tiny_checkpoints: Path) -> None:
-    server = Server(tmp_path, MODEL="one", ROOT_PATH="/instar")
+    server = Server(tmp_path, MODEL="one", PROXY__PATH="/instar")
     server.checkpoints.symlink_to(tiny_checkpoints)
     with server:
         assert "'/instar/openapi.json'" in server.client.get("/docs").text

@@ -19,7 +19,11 @@ CALLERS = 10
 def slow(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path) -> Iterator[Server]:
     """A service of which a batch holds one text."""
     server = Server(
-        tmp_path_factory.mktemp("slow"), MODEL="one", BATCH_TOKENS=64, BULK_BATCH_TOKENS=64, QUEUE_SECONDS=1000
+        tmp_path_factory.mktemp("slow"),
+        MODEL="one",
+        COMPUTE__BATCH_TOKENS=64,
+        COMPUTE__BULK_BATCH_TOKENS=64,
+        COMPUTE__QUEUE_SECONDS=1000,
     )
     server.checkpoints.mkdir()
     (server.checkpoints / "one").symlink_to(tiny_checkpoints / "one")

@@ -59,7 +59,7 @@ def test_the_openapi_document_names_every_route(server: Server) -> None:
 
 
 def test_logs_hold_no_text_of_documents_or_queries(tmp_path: Path, tiny_checkpoints: Path) -> None:
-    server = Server(tmp_path, MODEL="one", LOG_LEVEL="debug")
+    server = Server(tmp_path, MODEL="one", LOG__LEVEL="debug")
     server.checkpoints.mkdir()
     (server.checkpoints / "one").symlink_to(tiny_checkpoints / "one")
     with server:

@@ -164,7 +164,7 @@ def test_judgements_are_listed_in_pages_and_taken_back_by_conditions(filled: Ser
 
 
 def test_more_judgements_than_are_allowed_change_nothing(tmp_path: Path, tiny_checkpoints: Path) -> None:
-    server = Server(tmp_path, MODEL="one", MAX_JUDGEMENTS=3)
+    server = Server(tmp_path, MODEL="one", LIMITS__JUDGEMENTS=3)
     server.checkpoints.mkdir()
     (server.checkpoints / "one").symlink_to(tiny_checkpoints / "one")
     with server:
@@ -357,7 +357,7 @@ def test_only_documents_that_are_there_are_judged(filled: Server) -> None:
 
 
 def test_the_loss_that_is_allowed_is_a_setting(tmp_path: Path, tiny_checkpoints: Path) -> None:
-    server = Server(tmp_path, MODEL="one", MAX_JUDGED_LOSS=1)
+    server = Server(tmp_path, MODEL="one", GATE__MAX_LOSS=1)
     server.checkpoints.mkdir()
     for name in ("one", "two"):
         (server.checkpoints / name).symlink_to(tiny_checkpoints / name)

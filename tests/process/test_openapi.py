@@ -126,7 +126,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path) ->
     """A service with keys, a small model, and another by the name that the examples have; it is asked as admin."""
     home = tmp_path_factory.mktemp("described")
     # What the examples judge is not what a small model finds.
-    server = Server(home, MODEL="one", API_KEY=DATA_KEY, ADMIN_KEY=ADMIN_KEY, MAX_JUDGED_LOSS=1)
+    server = Server(home, MODEL="one", API_KEY=DATA_KEY, ADMIN_KEY=ADMIN_KEY, GATE__MAX_LOSS=1)
     server.checkpoints.mkdir()
     for name, folder in (("one", "one"), (RELOADED, "two")):
         (server.checkpoints / name).symlink_to(tiny_checkpoints / folder)

@@ -20,7 +20,7 @@ TEXTS = ["a text that fills the model up to its very end with plain words " * 5]
 
 @pytest.fixture(scope="module")
 def busy(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("busy"), MODEL="one", QUEUE_SECONDS=QUEUE_SECONDS)
+    server = Server(tmp_path_factory.mktemp("busy"), MODEL="one", COMPUTE__QUEUE_SECONDS=QUEUE_SECONDS)
     server.checkpoints.mkdir()
     (server.checkpoints / "one").symlink_to(tiny_checkpoints / "one")
     with server:

@@ -22,7 +22,7 @@ TEXTS = {
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("search"), MODEL="one", MAX_QUERIES=4)
+    server = Server(tmp_path_factory.mktemp("search"), MODEL="one", LIMITS__QUERIES=4)
     server.checkpoints.mkdir()
     for name in ("one", "two"):
         (server.checkpoints / name).symlink_to(tiny_checkpoints / name)
@@ -210,7 +210,7 @@ def test_places_are_told_of_each_query_and_only_when_asked(running: Server) -> N
 
 
 def test_places_far_down_in_a_large_collection_are_exact(tmp_path: Path, tiny_checkpoints: Path) -> None:
-    server = Server(tmp_path, MODEL="one", MAX_K=300, GRAPH_FROM=2000)
+    server = Server(tmp_path, MODEL="one", LIMITS__K=300, INDEX__HNSW_FROM=2000)
     server.checkpoints.mkdir()
     (server.checkpoints / "one").symlink_to(tiny_checkpoints / "one")
     with server:

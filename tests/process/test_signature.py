@@ -16,7 +16,7 @@ def trusting(tmp_path: Path) -> Server:
     """A service that trusts two keys, and starts with the bundled model."""
     keys = [key(tmp_path, name).with_suffix(".pub").read_text() for name in ("first", "second")]
     (tmp_path / "trusted.pem").write_text("".join(keys))
-    server = Server(tmp_path / "service", TRUSTED_KEYS_FILE=tmp_path / "trusted.pem")
+    server = Server(tmp_path / "service", SIGNERS_FILE=tmp_path / "trusted.pem")
     server.checkpoints.mkdir(parents=True)
     return server
 
@@ -36,7 +36,7 @@ def test_only_what_a_trusted_key_has_signed_is_loaded(tmp_path: Path, trusting: 
         for name, reason in (
             ("unsigned", "is not signed"),
             ("plain", "is not signed"),
-            ("strange", "a key that INSTAR_TRUSTED_KEYS_FILE does not name"),
+            ("strange", "a key that INSTAR_SIGNERS_FILE does not name"),
         ):
             job = server.reload(name)
             assert job["state"] == "refused"
@@ -59,7 +59,7 @@ def test_only_what_a_trusted_key_has_signed_is_loaded(tmp_path: Path, trusting: 
 
 def test_a_service_with_a_wrong_file_of_keys_does_not_start(tmp_path: Path) -> None:
     (tmp_path / "trusted.pem").write_text("no key")
-    server = Server(tmp_path, TRUSTED_KEYS_FILE=tmp_path / "trusted.pem")
+    server = Server(tmp_path, SIGNERS_FILE=tmp_path / "trusted.pem")
     server.launch()
     assert server.process.wait(60) == 1
     assert "must hold public Ed25519 keys" in "".join(server.output)

@@ -21,7 +21,7 @@ def test_event_streams_do_not_delay_the_stop(stopped_server: Server) -> None:
 
 
 def test_events_show_the_progress_to_the_end(stopped_server: Server) -> None:
-    stopped_server.settings["BULK_BATCH_TOKENS"] = 64
+    stopped_server.settings["COMPUTE__BULK_BATCH_TOKENS"] = 64
     with stopped_server:
         stopped_server.put_documents({f"d{n}": "some words to embed " * 12 + str(n) for n in range(1500)})
         job = stopped_server.post("/admin/reload", {"model": "two"})["id"]

@@ -45,7 +45,7 @@ def test_the_address_of_the_server_embeds(server: Server, reference: SentenceTra
 
 def test_token_ids_are_embedded(tmp_path: Path, reference: SentenceTransformer, tokenizer: Any) -> None:
     ids = tokenizer(TEXTS[0], add_special_tokens=False)["input_ids"]
-    with Server(tmp_path, TOKEN_IDS="true") as server:
+    with Server(tmp_path, CLIENTS__TOKEN_IDS="true") as server:
         np.testing.assert_allclose(server.post("/embed", {"inputs": ids}), reference.encode(TEXTS[:1]), atol=1e-5)
 
 

@@ -71,7 +71,7 @@ def test_a_search_is_traced_from_the_request_to_the_batch(
     collector: Collector, tmp_path: Path, tiny_checkpoints: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{collector.server_port}")
-    with serve(tmp_path, tiny_checkpoints, TRACING="true", LOG_TEXTS="true") as server:
+    with serve(tmp_path, tiny_checkpoints, TRACING="true", LOG__TEXTS="true") as server:
         server.put_documents({"a": "a report", "b": "another"})
         headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
         assert server.client.post("/search", json={"query": "a report"}, headers=headers).is_success

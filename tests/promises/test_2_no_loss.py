@@ -15,7 +15,7 @@ MANY = 100_000
 
 @pytest.fixture
 def stopped_server(stopped_server: Server) -> Server:
-    stopped_server.settings["MAX_K"] = MANY
+    stopped_server.settings["LIMITS__K"] = MANY
     return stopped_server
 
 

@@ -10,7 +10,7 @@ from tests.support.server import Server
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_an_interrupted_reload_is_resumed(stopped_server: Server, how: signal.Signals) -> None:
-    stopped_server.settings["BULK_BATCH_TOKENS"] = 64
+    stopped_server.settings["COMPUTE__BULK_BATCH_TOKENS"] = 64
     stopped_server.start()
     stopped_server.put_documents({f"d{n}": "some words to embed " * 12 + str(n) for n in range(2500)})
     job = stopped_server.post("/admin/reload", {"model": "two"})["id"]
@@ -48,7 +48,7 @@ def test_the_activated_generation_and_the_retained_one_come_back(stopped_server:
 
 
 def test_a_cancelled_reload_changes_nothing_and_is_not_resumed(stopped_server: Server) -> None:
-    stopped_server.settings["BULK_BATCH_TOKENS"] = 64
+    stopped_server.settings["COMPUTE__BULK_BATCH_TOKENS"] = 64
     with stopped_server:
         stopped_server.put_documents({f"d{n}": "some words to embed " * 12 + str(n) for n in range(2500)})
         before = stopped_server.state()

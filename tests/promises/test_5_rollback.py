@@ -96,7 +96,7 @@ def test_a_released_generation_is_brought_back_from_its_kept_vectors(tmp_path: P
 
 
 def test_a_released_generation_whose_checkpoint_is_gone_is_a_404(tmp_path: Path, tiny_checkpoints: Path) -> None:
-    with _serving(tmp_path, tiny_checkpoints, KEEP_VECTORS=0) as server:
+    with _serving(tmp_path, tiny_checkpoints, RETENTION__VECTORS=0) as server:
         server.reload("two")
         server.reload("three")
         (server.checkpoints / "one").unlink()

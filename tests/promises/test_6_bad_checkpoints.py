@@ -22,7 +22,7 @@ Spoil = Callable[[Path], None]
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("refusals"), MODEL="one", MAX_CHECKPOINT=20_000_000)
+    server = Server(tmp_path_factory.mktemp("refusals"), MODEL="one", LIMITS__CHECKPOINT=20_000_000)
     server.checkpoints.mkdir()
     (server.checkpoints / "one").symlink_to(tiny_checkpoints / "one")
     with server:
@@ -194,7 +194,7 @@ def test_a_model_of_the_hub_is_not_downloaded_unless_allowed(running: Server) ->
 
 
 def test_a_reload_that_does_not_fit_is_refused_before_the_work(tmp_path: Path, tiny_checkpoints: Path) -> None:
-    for setting, words in (("MEMORY_RESERVE", "of memory"), ("DISK_RESERVE", "of disk")):
+    for setting, words in (("HEADROOM__MEMORY", "of memory"), ("HEADROOM__DISK", "of disk")):
         server = Server(tmp_path / setting, MODEL="one")
         server.checkpoints.mkdir(parents=True)
         for name in ("one", "two"):

@@ -34,7 +34,7 @@ class Doomed(Server):
     """A service whose trials meet their doom; `c0` to `c9` are checkpoints of one content."""
 
     def __init__(self, folder: Path, tiny_checkpoints: Path, nursery: Nursery) -> None:
-        super().__init__(folder, MODEL="one", ENGINE="auto", TRIAL_SECONDS=20)
+        super().__init__(folder, MODEL="one", ENGINE="auto", COMPUTE__TRIAL_SECONDS=20)
         self.checkpoints.mkdir()
         (self.checkpoints / "one").symlink_to(tiny_checkpoints / "one")
         self.nursery = nursery

@@ -47,8 +47,8 @@ class Server:
             "CHECKPOINTS_DIR": self.checkpoints,
             # Its vectors are sentence-transformers' own, to the last digits that a test compares.
             "ENGINE": "torch",
-            "MEMORY_RESERVE": 0,
-            "DISK_RESERVE": 0,
+            "HEADROOM__MEMORY": 0,
+            "HEADROOM__DISK": 0,
             **settings,
         }
         self.process: Process

@@ -103,13 +103,13 @@ class Episode:
             # Its scores can be checked to the last digits.
             "INSTAR_ENGINE": "torch",
             "INSTAR_RETAIN": "2",
-            "INSTAR_MEMORY_RESERVE": "0",
-            "INSTAR_DISK_RESERVE": "0",
+            "INSTAR_HEADROOM__MEMORY": "0",
+            "INSTAR_HEADROOM__DISK": "0",
             # A reload of 600 small documents then has several portions and batches.
-            "INSTAR_BULK_BATCH_TOKENS": "2048",
+            "INSTAR_COMPUTE__BULK_BATCH_TOKENS": "2048",
             # Graphs of a few hundred documents, which find everything when they are asked to.
-            "INSTAR_GRAPH_FROM": "100",
-            "INSTAR_MIN_RECALL": "1",
+            "INSTAR_INDEX__HNSW_FROM": "100",
+            "INSTAR_INDEX__MIN_RECALL": "1",
         }
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "checkpoints").mkdir()

@@ -54,7 +54,7 @@ UPLOAD = Operation(
         **failing(
             INSTAR,
             is_folder("support", "checkpoints"),
-            body_too_long(8589934592, "INSTAR_MAX_CHECKPOINT"),
+            body_too_long(8589934592, "INSTAR_LIMITS__CHECKPOINT"),
             empty_upload(),
             no_modules(),
         ),

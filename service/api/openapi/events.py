@@ -39,7 +39,7 @@ EVENTS = Operation(
 
 
 def webhooks() -> APIRouter:
-    """Calls to INSTAR_WEBHOOK_URL, for the OpenAPI document; `service.generations.webhook` makes them."""
+    """Calls to INSTAR_WEBHOOK__URL, for the OpenAPI document; `service.generations.webhook` makes them."""
     router = APIRouter(tags=["events"])
 
     @router.post(
@@ -58,9 +58,9 @@ def webhooks() -> APIRouter:
         webhook_timestamp: Annotated[str, Header(description="when it was sent, in seconds since 1970")],
         webhook_signature: Annotated[
             str | None,
-            Header(description="v1, and base64 of the HMAC-SHA256 by INSTAR_WEBHOOK_SECRET, where that is set"),
+            Header(description="v1, and base64 of the HMAC-SHA256 by INSTAR_WEBHOOK__SECRET, where that is set"),
         ] = None,
     ) -> None:
-        """Sent to `INSTAR_WEBHOOK_URL` for each change, in order and at least once, as in Standard Webhooks."""
+        """Sent to `INSTAR_WEBHOOK__URL` for each change, in order and at least once, as in Standard Webhooks."""
 
     return router

@@ -33,7 +33,7 @@ class _Backups:
         """One consistent archive, as a tar, of the corpus and the checkpoints that it needs; see restore."""
         self._require_ready()
         settings = self._settings
-        snapshot = await asyncio.to_thread(backup.take, self._corpus, settings.data_dir, settings.disk_reserve)
+        snapshot = await asyncio.to_thread(backup.take, self._corpus, settings.data_dir, settings.headroom.disk)
         name = f"instar-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar"
         return StreamingResponse(
             _archive(snapshot),

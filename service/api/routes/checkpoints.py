@@ -104,11 +104,11 @@ class _Checkpoints:
         if length == 0:
             raise empty_upload()
         settings = self._settings
-        resources.require_disk(length, settings.checkpoints_dir, settings.disk_reserve)
+        resources.require_disk(length, settings.checkpoints_dir, settings.headroom.disk)
         path = self._catalogue.upload_file()
         try:
             with path.open("wb") as file:
-                async for part in bounded(request.stream(), settings.max_checkpoint, "INSTAR_MAX_CHECKPOINT"):
+                async for part in bounded(request.stream(), settings.limits.checkpoint, "INSTAR_LIMITS__CHECKPOINT"):
                     await asyncio.to_thread(file.write, part)
             accepted = await asyncio.to_thread(self._catalogue.accept, name, path)
         finally:

@@ -47,11 +47,11 @@ class _Health:
         """200 while the process does its work; 503 when a part of it has ended, and only a restart helps."""
         if self._readiness.ready and not self._scheduler.alive:
             raise encoder_ended()
-        if self._scheduler.ailment is not None:
-            raise NotReady(f"nothing can be encoded ({self._scheduler.ailment}): restart the service")
-        if self._readiness.ailment is not None:
+        if self._scheduler.failure is not None:
+            raise NotReady(f"nothing can be encoded ({self._scheduler.failure}): restart the service")
+        if self._readiness.failure is not None:
             raise NotReady(
-                f"maintenance has ended ({self._readiness.ailment}): restart the service, and report its log"
+                f"maintenance has ended ({self._readiness.failure}): restart the service, and report its log"
             )
         return {"status": "alive"}
 

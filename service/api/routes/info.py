@@ -76,7 +76,7 @@ class _About:
             "max_input_length": generation.encoder.max_length,
             "max_batch_tokens": self._scheduler.budget["interactive"],
             "max_batch_requests": None,
-            "max_client_batch_size": self._settings.max_inputs,
+            "max_client_batch_size": self._settings.limits.inputs,
             "max_concurrent_requests": None,
             "auto_truncate": True,
             "tokenization_workers": TOKENIZING_THREADS,

@@ -60,7 +60,7 @@ class _Embedding:
         check_texts(texts, "input", settings)
         check_dimensions(request.dimensions, encoder)
         encoding.require_room()
-        items = await encoding.prepare(encoder, texts, _side(request.input) if settings.openai_sides else None)
+        items = await encoding.prepare(encoder, texts, _side(request.input) if settings.clients.openai_sides else None)
         vectors = encoder.finish(await encoding.raw(encoder, items), request.dimensions)
         tokens = sum(item.tokens for item in items)
         content = {

@@ -57,8 +57,8 @@ class _RollingBack:
 
         Without a number it is a step back, like undo: a second one goes further back, never forward, and is a 422 where
         nothing is left. With a number it is the same however often it is sent. A released generation is brought back by
-        a reload of its checkpoint, which takes what vectors are still on the disk (INSTAR_KEEP_VECTORS) and gets a
-        number of its own; the judged queries do not stop it.
+        a reload of its checkpoint, which takes what vectors are still on the disk (INSTAR_RETENTION__VECTORS) and gets
+        a number of its own; the judged queries do not stop it.
         """
         self._require_ready()
         target = await self._targets.find(request.generation)

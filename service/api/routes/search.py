@@ -69,7 +69,7 @@ class _Searching:
         self._require_ready()
         queries = [request.query] if isinstance(request.query, str) else request.query
         check_search(request, queries, self._settings)
-        asked = _asked(request, self._settings.max_k)
+        asked = _asked(request, self._settings.limits.k)
         if request.generation is None:
             generation = self._generations.acquire(request.model)
         else:
@@ -84,7 +84,7 @@ class _Searching:
             rank_of=request.rank_of or (),
         )
         self._telemetry.searched(result.seconds)
-        if self._settings.log_texts:
+        if self._settings.log.texts:
             _log_texts(queries, result, request.collection, generation.model)
         content = _content(request, result, generation)
         if request.model is not None or request.generation is not None:

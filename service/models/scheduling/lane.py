@@ -1,4 +1,4 @@
-"""What waits in a lane, and which of it forms the next batch. The scheduler's lock guards all of it."""
+"""A lane: the texts that wait there, and which of them form the next batch. The scheduler's lock guards it."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -52,7 +52,7 @@ class Batch:
 
 @dataclass(slots=True)
 class LaneState:
-    """What a lane has done and what waits in it, for metrics; `rate` is tokens per second, 0 before the first batch."""
+    """Work done by a lane, and work that waits; `rate` is tokens per second, 0 before the first batch."""
 
     waiting_tokens: int = 0
     running: int = 0

@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 
 Observe = Callable[[Lane, int, float, Sequence[float]], None]
 
+# Tokens that may wait in a lane before callers get 429, however fast the lane is.
+_QUEUE_TOKENS = 262_144
 _PLAIN_TEXT = "a text on which no encoder fails"
 
 
@@ -68,7 +70,7 @@ class Scheduler:
         self._waits: dict[Lane, threading.Condition] = {lane: threading.Condition(self._lock) for lane in LANES}
         self._stopping = False
         # Why nothing can be encoded, until something is again.
-        self.ailment: str | None = None
+        self.failure: str | None = None
         self.lanes: dict[Lane, LaneState] = {lane: LaneState() for lane in LANES}
         self._processors = processors
         self._lowest = ThreadPoolExecutor(processors, thread_name_prefix="instar-lowest", initializer=lower_priority)
@@ -86,10 +88,10 @@ class Scheduler:
     ) -> Self:
         """A scheduler as the settings want it, and where they say nothing as suits the `kind` of what computes."""
         return cls(
-            batch_tokens=settings.batch_tokens or kind.tokens["interactive"],
-            bulk_batch_tokens=settings.bulk_batch_tokens or kind.tokens["bulk"],
-            queue_tokens=settings.queue_tokens,
-            queue_seconds=settings.queue_seconds,
+            batch_tokens=settings.compute.batch_tokens or kind.tokens["interactive"],
+            bulk_batch_tokens=settings.compute.bulk_batch_tokens or kind.tokens["bulk"],
+            queue_tokens=_QUEUE_TOKENS,
+            queue_seconds=settings.compute.queue_seconds,
             processors=kind.batches or processors,
             observe=observe,
             traced=traced,
@@ -203,7 +205,7 @@ class Scheduler:
         finally:
             with self._lock:
                 self.lanes[lane].running -= 1
-        self.ailment = None
+        self.failure = None
         took = time.perf_counter() - began
         self._observe(lane, batch.padded, took, batch.waited)
         with self._lock:
@@ -231,7 +233,7 @@ class Scheduler:
             try:
                 self._compute(encoder, encoder.prepare([_PLAIN_TEXT], "document"), share)
             except (RuntimeError, MemoryError) as again:
-                self.ailment = f"{type(again).__name__}: {again}"
+                self.failure = f"{type(again).__name__}: {again}"
                 raise encoder_fails() from again
             try:
                 return self._compute(encoder, items, share)
