@@ -41,9 +41,10 @@ from service.api.routes import (
     tokens,
 )
 from service.api.state_metrics import State
-from service.core import Core
 from service.errors import InstarError
 from service.generations.rollback import RollbackTargets
+from service.lifecycle import Lifecycle
+from service.wiring import Parts
 
 log = logging.getLogger(__name__)
 
@@ -53,24 +54,26 @@ _HOT = ("/v1/embeddings", "/embed", "/search")
 _FOR_ONE_CALLER = ("/embed", "/similarity", "/v1/", "/search", "/documents")
 
 
-def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], None]) -> FastAPI:
-    """The application for `core`, which it starts in the background: `/health` answers from the beginning.
+def build(
+    parts: Parts, lifecycle: Lifecycle, on_ready: Callable[[], None], on_failure: Callable[[str], None]
+) -> FastAPI:
+    """The application of `parts`, which it starts in the background: `/health` answers from the beginning.
 
     `on_ready` is called when requests are answered, `on_failure` with the reason if that cannot be.
     """
     app = DocumentedApp(
         title="Instar",
         version=__version__,
-        lifespan=lambda _: _running(core, on_ready, on_failure),
-        root_path=core.settings.proxy.path,
+        lifespan=lambda _: _running(lifecycle, on_ready, on_failure),
+        root_path=parts.settings.proxy.path,
         description=DESCRIPTION,
         openapi_tags=TAGS,
         servers=[{"url": "/", "description": "the service that answers this document"}],
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
         telemetry={
-            "tracer_provider": core.tracing.provider,
-            "tracing": core.tracing.provider is not None,
+            "tracer_provider": parts.tracing.provider,
+            "tracing": parts.tracing.provider is not None,
             "operation_spans": False,
             # Prometheus has the numbers, and FastAPI's logs would have texts of callers in them.
             "metrics": False,
@@ -78,11 +81,17 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
             "auto_configure": False,
         },
     )
-    core.telemetry.registry.register(
-        State(core, core.settings.data_dir, core.scheduler, core.reloads, core.generations)
+    parts.telemetry.registry.register(
+        State(
+            lifecycle,
+            parts.settings.data_dir,
+            parts.models.scheduler,
+            parts.reloads,
+            parts.serving.generations,
+        )
     )
-    routers = _routers(core)
-    _add_middleware(app, core, [route for router in routers for route in router.routes if isinstance(route, APIRoute)])
+    routers = _routers(parts, lifecycle)
+    _add_middleware(app, parts, [route for router in routers for route in router.routes if isinstance(route, APIRoute)])
     failures.install(app)
     for router in routers:
         app.include_router(router)
@@ -90,76 +99,79 @@ def build(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], 
     return app
 
 
-def _routers(core: Core) -> list[APIRouter]:
+def _routers(parts: Parts, lifecycle: Lifecycle) -> list[APIRouter]:
     """All routes, in the order of the OpenAPI document."""
-    settings, root_path, ready = core.settings, core.settings.proxy.path, core.require_ready
-    admission = Admission(core.keyring, core.allowances, settings.limits.body)
-    streams = EventStreams(settings.limits.streams, core.stopping)
-    targets = RollbackTargets(core.generations, core.records, core.catalogue, core.builder)
+    settings, models, serving, corpus = parts.settings, parts.models, parts.serving, parts.corpus
+    ready, root_path, loaded = lifecycle.require_ready, settings.proxy.path, serving.generations
+    admission = Admission(parts.keyring, models.allowances, settings.limits.body)
+    streams = EventStreams(settings.limits.streams, lifecycle.stopping)
+    targets = RollbackTargets(loaded, corpus.records, models.catalogue, serving.builder)
     return [
-        embed.routes(admission, ready, core.generations, core.encoding, core.allowances, settings),
-        tokens.routes(admission, ready, core.generations, core.encoding, settings),
-        openai.routes(admission, ready, core.generations, core.encoding, settings),
-        search.routes(admission, ready, core.search, core.generations, core.documents, core.telemetry, settings),
-        documents.routes(admission, ready, core.documents, core.writing, core.generations, settings),
+        embed.routes(admission, ready, loaded, models.encoding, models.allowances, settings),
+        tokens.routes(admission, ready, loaded, models.encoding, settings),
+        openai.routes(admission, ready, loaded, models.encoding, settings),
+        search.routes(admission, ready, parts.search, loaded, corpus.documents, parts.telemetry, settings),
+        documents.routes(admission, ready, corpus.documents, parts.writing, loaded, settings),
         collections.routes(
-            admission, ready, core.documents, core.writing, core.judgements, core.housekeeping, core.thread
+            admission, ready, corpus.documents, parts.writing, corpus.judgements, serving.housekeeping, parts.thread
         ),
-        judgements.routes(admission, ready, core.judgements, core.documents, core.thread, settings),
-        health.routes(core, ready, core.scheduler, root_path),
-        info.routes(admission, core.generations, core.documents, core.reloads, core.scheduler, settings),
-        metrics.routes(core.telemetry.registry),
-        events.routes(admission, ready, core.changes, core.generations, streams),
-        reload.routes(admission, ready, core.reloads, root_path),
-        jobs.routes(admission, core.reloads, streams),
-        backup.routes(admission, ready, core.corpus, settings),
-        generations.routes(admission, core.records, core.generations, core.reloads),
-        rollback.routes(admission, ready, targets, core.activation, core.reloads, root_path),
-        checkpoints.routes(admission, ready, core.catalogue, core.records, core.reloads, core.thread, settings),
+        judgements.routes(admission, ready, corpus.judgements, corpus.documents, parts.thread, settings),
+        health.routes(lifecycle, ready, models.scheduler, root_path),
+        info.routes(admission, loaded, corpus.documents, parts.reloads, models.scheduler, settings),
+        metrics.routes(parts.telemetry.registry),
+        events.routes(admission, ready, parts.changes, loaded, streams),
+        reload.routes(admission, ready, parts.reloads, root_path),
+        jobs.routes(admission, parts.reloads, streams),
+        backup.routes(admission, ready, corpus, settings),
+        generations.routes(admission, corpus.records, loaded, parts.reloads),
+        rollback.routes(admission, ready, targets, serving.activation, parts.reloads, root_path),
+        checkpoints.routes(admission, ready, models.catalogue, corpus.records, parts.reloads, parts.thread, settings),
     ]
 
 
-def _add_middleware(app: FastAPI, core: Core, routes: list[APIRoute]) -> None:
+def _add_middleware(app: FastAPI, parts: Parts, routes: list[APIRoute]) -> None:
     """Put every request through the middleware, of which the last one here comes first."""
-    if core.tracing.provider is None:
+    if parts.tracing.provider is None:
         # FastAPI makes the spans of its routes itself.
         hot = [route for route in routes if route.path in _HOT]
-        app.add_middleware(Shortcut, routes=hot, max_body=core.settings.limits.body)
+        app.add_middleware(Shortcut, routes=hot, max_body=parts.settings.limits.body)
     app.add_middleware(ContentEncoding)
-    app.add_middleware(LocalOriginOnly, keyring=core.keyring)
+    app.add_middleware(LocalOriginOnly, keyring=parts.keyring)
     app.add_middleware(Audited)
-    app.add_middleware(RequestMetrics, telemetry=core.telemetry)
+    app.add_middleware(RequestMetrics, telemetry=parts.telemetry)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(CancelOnDisconnect, paths=_FOR_ONE_CALLER)
     app.add_middleware(Paths, paths=[route.path for route in routes])
 
 
 @asynccontextmanager
-async def _running(core: Core, on_ready: Callable[[], None], on_failure: Callable[[str], None]) -> AsyncIterator[None]:
-    """Within it the core runs in the background, from its start to its stop."""
+async def _running(
+    lifecycle: Lifecycle, on_ready: Callable[[], None], on_failure: Callable[[str], None]
+) -> AsyncIterator[None]:
+    """Within it the service runs in the background, from its start to its stop."""
 
     async def run() -> None:
         try:
-            await core.start()
+            await lifecycle.start()
         except InstarError as error:
             on_failure(error.message)
             return
         on_ready()
-        await core.maintain()
+        await lifecycle.maintain()
 
     def report(task: "asyncio.Task[None]") -> None:
         if task.cancelled() or (error := task.exception()) is None:
             return
         log.error("the background task ended", exc_info=error)
         # The service goes on answering; /health asks for a restart.
-        core.failure = f"{type(error).__name__}: {error}"
-        if not core.ready:
-            on_failure(core.failure)
+        lifecycle.failure = f"{type(error).__name__}: {error}"
+        if not lifecycle.ready:
+            on_failure(lifecycle.failure)
 
     task = asyncio.create_task(run(), name="instar-start")
     task.add_done_callback(report)
     yield
-    core.stopping.set()
+    lifecycle.stopping.set()
     task.cancel()
     await asyncio.wait([task])
-    await core.stop()
+    await lifecycle.stop()

@@ -1,5 +1,6 @@
 """The process: the application under uvicorn, from the first log line to the exit code."""
 
+import asyncio
 import gc
 import logging
 import os
@@ -10,10 +11,10 @@ from types import FrameType
 
 import uvicorn
 
-from service import sample
+from service import sample, wiring
 from service.app import build
-from service.core import Core
 from service.errors import InstarError
+from service.lifecycle import Lifecycle
 from service.machine.children import ForkServer, InThisProcess
 from service.models.torch_model import hide_progress
 from service.observability.steps import Reached, unwatched
@@ -39,13 +40,13 @@ ready on {base}
 class Server(uvicorn.Server):
     """uvicorn's server, which also tells long-lived answers that it is about to stop."""
 
-    def __init__(self, config: uvicorn.Config, core: Core) -> None:
+    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
         super().__init__(config)
-        self._core = core
+        self._stopping = stopping
         self.failure: str | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._core.stopping.set()
+        self._stopping.set()
         super().handle_exit(sig, frame)
 
     def fail(self, reason: str) -> None:
@@ -81,14 +82,15 @@ def serve(settings: Settings, reached: Reached = unwatched) -> int:
         log.error("the service cannot start: %s", problem)
         return 1
     try:
-        core = Core(settings, reached, children)
+        parts = wiring.build(settings, reached, children)
     except InstarError as error:
         log.error("the service cannot start: %s", error.message)
         return 1
-    if not is_loopback(settings.host) and core.keyring.is_open("write"):
+    if not is_loopback(settings.host) and parts.keyring.is_open("write"):
         log.warning(
             "INSTAR_OPEN_DATA: whoever reaches %s may read, write and delete documents without a key", settings.host
         )
+    lifecycle = Lifecycle(parts)
     server: Server
 
     def ready() -> None:
@@ -102,7 +104,7 @@ def serve(settings: Settings, reached: Reached = unwatched) -> int:
         server.fail(reason)
 
     config = uvicorn.Config(
-        build(core, ready, failed),
+        build(parts, lifecycle, ready, failed),
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -116,13 +118,13 @@ def serve(settings: Settings, reached: Reached = unwatched) -> int:
         forwarded_allow_ips=settings.proxy.trusted,
         timeout_graceful_shutdown=settings.drain_seconds,
     )
-    server = Server(config, core)
+    server = Server(config, lifecycle.stopping)
     # When it has drained, uvicorn raises the signal again, for the handler that was there before.
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)
 
     def look_again(*_: object) -> None:
-        core.keyring.look()
+        parts.keyring.look()
         logs.set_level(_level(settings))
         if config.ssl is not None:
             _renew(config.ssl, settings)

@@ -13,7 +13,6 @@ INVERTED = {
     "service/access/keyring.py",
     "service/checkpoints/checkpoint.py",
     "service/checkpoints/signature.py",
-    "service/core.py",
     "service/errors.py",
     "service/generations/changes.py",
     "service/generations/webhook.py",

@@ -13,7 +13,6 @@ LONG_FILES = {
     "service/checkpoints/checkpoint.py",
 }
 LONG_FUNCTIONS = {
-    "service/core.py: __init__",
     "service/process/server.py: serve",
 }
 

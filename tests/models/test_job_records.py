@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from service.core import Core
 from service.corpus.base import GenerationRecord
 from service.corpus.sqlite.records import SqliteRecords
+from service.lifecycle import Lifecycle
 from service.reload.job import Job
 from service.settings import Settings
 from service.settings.groups import Headroom
+from service.wiring import build
 
 
 def test_a_slow_disk_does_not_bring_a_cancelled_reload_back(
@@ -27,7 +28,7 @@ def test_a_slow_disk_does_not_bring_a_cancelled_reload_back(
         save(self, identity, state, record)
 
     async def cancelled() -> list[str]:
-        core = Core(
+        parts = build(
             Settings(
                 data_dir=tmp_path,
                 checkpoints_dir=tiny_checkpoints,
@@ -36,15 +37,16 @@ def test_a_slow_disk_does_not_bring_a_cancelled_reload_back(
                 headroom=Headroom(memory=0, disk=0),
             )
         )
-        await core.start()
+        lifecycle = Lifecycle(parts)
+        await lifecycle.start()
         monkeypatch.setattr(SqliteRecords, "save_job", slowly)
-        job = await core.reloads.start("two")
+        job = await parts.reloads.start("two")
         # So that its first stage is being recorded.
         await asyncio.sleep(0.05)
-        assert (await core.reloads.cancel(job.id)).state == "cancelled"
+        assert (await parts.reloads.cancel(job.id)).state == "cancelled"
         await asyncio.sleep(0.5)
-        unfinished = core.records.unfinished_jobs()
-        await core.stop()
+        unfinished = parts.corpus.records.unfinished_jobs()
+        await lifecycle.stop()
         return unfinished
 
     assert asyncio.run(cancelled()) == []

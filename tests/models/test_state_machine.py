@@ -22,16 +22,17 @@ from hypothesis.stateful import (
 )
 from sentence_transformers import SentenceTransformer
 
-from service.core import Core
 from service.corpus import filters
 from service.corpus.base import Document
 from service.errors import InvalidRequest, NotFound
 from service.index.faiss import index, partition
+from service.lifecycle import Lifecycle
 from service.reload.job import Job
 from service.search.query import Hit
 from service.search.retrieval import Asked
 from service.settings import Settings
 from service.settings.groups import Headroom
+from service.wiring import build
 
 _T = TypeVar("_T")
 NAMES = ("one", "two")
@@ -92,7 +93,7 @@ class ServiceMachine(RuleBasedStateMachine):
     def launch(self) -> None:
         self.threads = ThreadPoolExecutor()
         self.loop.set_default_executor(self.threads)
-        self.core = Core(
+        self.parts = build(
             Settings(
                 data_dir=self.data,
                 checkpoints_dir=self.exact.folder,
@@ -102,26 +103,27 @@ class ServiceMachine(RuleBasedStateMachine):
                 headroom=Headroom(memory=0, disk=0),
             )
         )
-        self.run(self.core.start())
+        self.lifecycle = Lifecycle(self.parts)
+        self.run(self.lifecycle.start())
 
     def run(self, step: Coroutine[Any, Any, _T]) -> _T:
         return self.loop.run_until_complete(step)
 
     @rule(collection=collections, batch=documents)
     def put(self, collection: str, batch: list[Document]) -> None:
-        self.run(self.core.writing.put(collection, batch))
+        self.run(self.parts.writing.put(collection, batch))
         self.known[collection] |= {document.id: document for document in batch}
 
     @rule(collection=collections, ids=st.lists(st.sampled_from([f"d{number}" for number in range(9)]), max_size=5))
     def delete(self, collection: str, ids: list[str]) -> None:
         there = {identity for identity in ids if self.known[collection].pop(identity, None)}
-        assert self.run(self.core.writing.delete(collection, ids)) == len(there)
+        assert self.run(self.parts.writing.delete(collection, ids)) == len(there)
 
     @rule(collection=collections, least=st.integers(0, 3))
     def delete_matching(self, collection: str, least: int) -> None:
         gone = [key for key, document in self.known[collection].items() if document.metadata.get("n", -1) >= least]
         tree = filters.parse({"n": {"gte": least}})
-        assert self.run(self.core.writing.delete_matching(collection, tree)) == len(gone)
+        assert self.run(self.parts.writing.delete_matching(collection, tree)) == len(gone)
         for key in gone:
             del self.known[collection][key]
 
@@ -135,7 +137,7 @@ class ServiceMachine(RuleBasedStateMachine):
     @rule(name=names, collection=collections, batch=documents)
     def reload_under_writes(self, name: str, collection: str, batch: list[Document]) -> None:
         async def reload() -> Job:
-            job = await self.core.reloads.start(name)
+            job = await self.parts.reloads.start(name)
             await self.write_on(collection, batch, lambda: not job.over)
             return job
 
@@ -149,21 +151,21 @@ class ServiceMachine(RuleBasedStateMachine):
         async def write(document: Document) -> None:
             while going():
                 self.known[collection].pop(document.id, None)
-                await self.core.writing.delete(collection, [document.id])
+                await self.parts.writing.delete(collection, [document.id])
                 if not going():
                     break
                 self.known[collection][document.id] = document
-                await self.core.writing.put(collection, [document])
+                await self.parts.writing.put(collection, [document])
 
         await asyncio.gather(*map(write, {document.id: document for document in batch}.values()))
 
     @rule(name=names, waits=st.integers(0, 30))
     def cancel(self, name: str, waits: int) -> None:
         async def begin_and_cancel() -> Job:
-            job = await self.core.reloads.start(name)
+            job = await self.parts.reloads.start(name)
             for _ in range(waits):
                 await asyncio.sleep(0.001)
-            return await self.core.reloads.cancel(job.id)
+            return await self.parts.reloads.cancel(job.id)
 
         job = self.run(begin_and_cancel())
         assert job.state in ("done", "cancelled")
@@ -174,24 +176,24 @@ class ServiceMachine(RuleBasedStateMachine):
     def rollback(self) -> None:
         if not self.former:
             with pytest.raises(InvalidRequest):
-                self.core.generations.before()
+                self.parts.serving.generations.before()
             return
-        self.run(self.core.activation.rollback(self.core.generations.retained[0]))
+        self.run(self.parts.serving.activation.rollback(self.parts.serving.generations.retained[0]))
         self.activated(self.former[0])
 
     @rule(collection=collections, batch=documents)
     def keep_house_under_writes(self, collection: str, batch: list[Document]) -> None:
         async def keep_house() -> None:
-            sealing = asyncio.create_task(self.core.builder.seal())
+            sealing = asyncio.create_task(self.parts.serving.builder.seal())
             await self.write_on(collection, batch, lambda: not sealing.done())
             await sealing
-            await self.core.housekeeping.purge()
+            await self.parts.serving.housekeeping.purge()
 
         self.run(keep_house())
 
     @rule(lost=st.sampled_from(["nothing", "one file", "all files"]))
     def restart(self, lost: str) -> None:
-        self.run(self.core.stop())
+        self.run(self.lifecycle.stop())
         stores = sorted((self.data / "vectors").glob("*.db"))
         for path in stores[: {"nothing": 0, "one file": 1, "all files": len(stores)}[lost]]:
             path.unlink()
@@ -206,7 +208,7 @@ class ServiceMachine(RuleBasedStateMachine):
         self.threads.shutdown()
         shutil.copytree(self.data, copied)
         self.loop.set_default_executor(ThreadPoolExecutor())
-        self.run(self.core.stop())
+        self.run(self.lifecycle.stop())
         self.data = copied
         self.launch()
 
@@ -214,10 +216,13 @@ class ServiceMachine(RuleBasedStateMachine):
     def finds_exactly_what_is_there(self) -> None:
         if not hasattr(self, "core"):
             return
-        assert self.core.generations.acquire().model.startswith(f"{self.active}@")
-        assert [one.model.partition("@")[0] for one in self.core.generations.retained] == self.former
+        assert self.parts.serving.generations.acquire().model.startswith(f"{self.active}@")
+        assert [one.model.partition("@")[0] for one in self.parts.serving.generations.retained] == self.former
         for collection, known in self.known.items():
-            listed = {version.document.id: version.document for version in self.core.documents.page(collection, 0, 100)}
+            listed = {
+                version.document.id: version.document
+                for version in self.parts.corpus.documents.page(collection, 0, 100)
+            }
             assert listed == known
             for query in QUERIES:
                 self.compare(collection, query, 100, known, None)
@@ -246,7 +251,7 @@ class ServiceMachine(RuleBasedStateMachine):
         assert all(known[hit.document.id] == hit.document for hit in worded)
 
     def search(self, query: str, asked: Asked) -> list[Hit]:
-        (hits,) = self.run(self.core.search.run(self.core.generations.acquire(), [query], asked)).hits
+        (hits,) = self.run(self.parts.search.run(self.parts.serving.generations.acquire(), [query], asked)).hits
         return hits
 
     def activated(self, name: str) -> None:
@@ -256,7 +261,7 @@ class ServiceMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "core"):
-            self.run(self.core.stop())
+            self.run(self.lifecycle.stop())
             self.run(self.loop.shutdown_default_executor())
             self.loop.close()
             shutil.rmtree(self.folders)

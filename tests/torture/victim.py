@@ -4,7 +4,7 @@ import os
 import signal
 from collections import Counter
 
-from service import core
+from service import lifecycle
 from service.index.faiss import index, partition, sealed
 from service.observability.steps import Reached, Step
 from service.process.server import serve
@@ -18,7 +18,7 @@ KILLED = "torture: killed at"
 def live(command: Command) -> int:
     """Be a service; `step` of the command is where it dies, or null, and `pass` how often it comes there before."""
     # Housekeeping that takes minutes and thousands of documents otherwise happens within a life.
-    core._SEAL_EVERY, core._PURGE_EVERY = 0.3, 0.9
+    lifecycle._SEAL_EVERY, lifecycle._PURGE_EVERY = 0.3, 0.9
     for module in (partition, index):
         vars(module)["SEAL_FROM"] = 64
     # A graph that is searched to its end finds what exact search finds, so that nothing missing is excused.

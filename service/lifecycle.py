@@ -1,0 +1,85 @@
+"""The life of a service: its start, its upkeep and its stop."""
+
+import asyncio
+from datetime import UTC, datetime
+
+from service import sample
+from service.checkpoints.catalogue import base_folder
+from service.corpus.base import DEFAULT_COLLECTION
+from service.generations.errors import starting
+from service.wiring import Parts
+
+_SEAL_EVERY = 5.0
+# Longer than any search takes: what dies is kept that long for those that have found it.
+_PURGE_EVERY = 60.0
+
+
+class Lifecycle:
+    """Starts, maintains and stops the parts. `failure` says why maintenance has ended, if it has."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self.ready = False
+        self.failure: str | None = None
+        self.stopping = asyncio.Event()
+
+    async def start(self) -> None:
+        """Bring back what was active, and return when it answers."""
+        parts, models = self._parts, self._parts.models
+        models.scheduler.start()
+        models.encoding.answering = False
+        await parts.serving.startup.run(parts.settings.model, parts.reloads.unfinished())
+        if parts.settings.sample:
+            await self._add_sample()
+        self.ready = models.encoding.answering = True
+        await parts.reloads.resume()
+
+    async def maintain(self) -> None:
+        """Keep house, and tell the webhook of changes, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_house())
+            if self._parts.webhook is not None:
+                group.create_task(self._parts.webhook.run())
+
+    async def stop(self) -> None:
+        """Interrupt a reload, end what is under way and close the data folder."""
+        self.ready = False
+        parts, models = self._parts, self._parts.models
+        await parts.reloads.stop()
+        if models.scheduler.alive:
+            await asyncio.to_thread(models.scheduler.stop)
+        models.encoding.close()
+        await asyncio.to_thread(parts.thread.close)
+        for index in parts.serving.generations.indexes():
+            await asyncio.to_thread(index.close)
+        parts.corpus.close()
+        await asyncio.to_thread(parts.tracing.stop)
+
+    def require_ready(self) -> None:
+        """Raise NotReady unless requests can be answered."""
+        if not self.ready:
+            raise starting(self._parts.serving.startup.stage)
+
+    async def _add_sample(self) -> None:
+        """Add something to try: documents, unless there ever were any, and a second checkpoint."""
+        parts = self._parts
+        parts.serving.startup.stage = "indexing the sample corpus"
+        if parts.corpus.documents.last_seq() == 0:
+            await parts.writing.put(DEFAULT_COLLECTION, sample.documents(), patient=True)
+        base = base_folder()
+        if base is not None:
+            await asyncio.to_thread(sample.write_checkpoint, base, parts.settings.checkpoints_dir)
+
+    async def _keep_house(self) -> None:
+        """Seal what has grown large, remove what is long dead, and let go of generations whose time is over."""
+        parts, serving = self._parts, self._parts.serving
+        clock = asyncio.get_running_loop().time
+        purged = clock()
+        while True:
+            await asyncio.sleep(_SEAL_EVERY)
+            await serving.builder.seal()
+            for number in await asyncio.to_thread(parts.changes.outlived, datetime.now(UTC)):
+                await serving.generations.release(number)
+            if clock() - purged >= _PURGE_EVERY:
+                await serving.housekeeping.purge()
+                purged = clock()

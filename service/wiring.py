@@ -1,0 +1,234 @@
+"""The composition root: from the settings to the parts of a service. It alone knows every implementation."""
+
+from dataclasses import dataclass
+
+from service.access.allowance import Allowances
+from service.access.keyring import Keyring, Scope
+from service.checkpoints.catalogue import Catalogue
+from service.checkpoints.signature import Trusted
+from service.corpus.base import CorpusStore
+from service.corpus.sqlite.store import SqliteStore
+from service.generations import backup
+from service.generations.activation import Activation
+from service.generations.builder import Builder
+from service.generations.changes import Changes
+from service.generations.generations import Generations
+from service.generations.housekeeping import Housekeeping
+from service.generations.startup import Startup
+from service.generations.webhook import Webhook
+from service.index.choice import open_indexes
+from service.machine import resources
+from service.machine.children import Children, InThisProcess
+from service.machine.resources import Headroom
+from service.machine.writer import WritingThread
+from service.models.base import LANES
+from service.models.encoders import Encoders, Trials
+from service.models.encoding import Encoding
+from service.models.loader import Loader
+from service.models.scheduling.scheduler import Scheduler
+from service.models.torch_model import device_here
+from service.observability import tracing
+from service.observability.observer import Observer
+from service.observability.steps import Reached, unwatched
+from service.observability.telemetry import Telemetry
+from service.observability.tracing import Tracing
+from service.reload.gate import Gate
+from service.reload.job import ENDS
+from service.reload.jobs import Jobs
+from service.reload.judging import Judging
+from service.reload.runner import Reloads
+from service.reload.shadow import Shadow
+from service.reload.stages import Stages
+from service.search.query import Search
+from service.search.retrieval import Retrieval
+from service.settings import Settings, is_loopback
+from service.writing.writing import Writing
+
+
+@dataclass(frozen=True)
+class Models:
+    """Checkpoints, and what loads and computes them."""
+
+    catalogue: Catalogue
+    loader: Loader
+    scheduler: Scheduler
+    encoding: Encoding
+    allowances: Allowances
+
+
+@dataclass(frozen=True)
+class Serving:
+    """Generations, and what builds, restores and replaces them."""
+
+    generations: Generations
+    builder: Builder
+    housekeeping: Housekeeping
+    activation: Activation
+    startup: Startup
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of one service on one data folder. Nothing runs until `Lifecycle` starts it."""
+
+    settings: Settings
+    tracing: Tracing
+    telemetry: Telemetry
+    keyring: Keyring
+    corpus: CorpusStore
+    thread: WritingThread
+    models: Models
+    serving: Serving
+    search: Search
+    writing: Writing
+    reloads: Reloads
+    changes: Changes
+    webhook: Webhook | None
+
+
+def build(settings: Settings, reached: Reached = unwatched, children: Children | None = None) -> Parts:
+    """Open the data folder and put the parts together; nothing is loaded yet.
+
+    `reached` is told of every step. Checkpoints are tried in `children`; none: in this process. Raises DataFolderInUse
+    if another process has the folder, and KeyUnusable or TracingUnavailable for a setting that cannot be met.
+    """
+    traces = tracing.exporting() if settings.tracing else Tracing()
+    corpus = SqliteStore(settings.data_dir, settings.limits.judgements)
+    backup.clear(settings.data_dir)
+    thread = WritingThread()
+    observer = Observer(Telemetry(LANES, ENDS), reached)
+    models = _models(settings, corpus, traces, observer, children or InThisProcess())
+    serving = _serving(settings, corpus, models, thread, reached)
+    retrieval = Retrieval(corpus.keywords, corpus.documents)
+    shadow = Shadow(serving.generations, retrieval, models.encoding)
+    closed = not settings.open_data and not is_loopback(settings.host)
+    changes = Changes(corpus.records, settings.retention.hours)
+    return Parts(
+        settings=settings,
+        tracing=traces,
+        telemetry=observer.telemetry,
+        keyring=Keyring(settings.keys_path, _given(settings), closed=closed),
+        corpus=corpus,
+        thread=thread,
+        models=models,
+        serving=serving,
+        search=Search(corpus, retrieval, models.encoding, [shadow], traces),
+        writing=Writing(corpus.documents, serving.generations, models.encoding, thread, reached),
+        reloads=_reloads(
+            serving, models.loader, Jobs(corpus.records, thread), shadow, _judging(settings, corpus, models), observer
+        ),
+        changes=changes,
+        webhook=_webhook(settings, changes, corpus, thread),
+    )
+
+
+def _models(settings: Settings, corpus: CorpusStore, traces: Tracing, observer: Observer, children: Children) -> Models:
+    processors = settings.compute.cores or resources.processors()
+    scheduler = Scheduler.suited(settings, processors, device_here(), observe=observer.batch, traced=traces)
+    allowances = Allowances()
+    encoding = Encoding(scheduler, allowances.spend, traces)
+    catalogue = Catalogue(
+        settings.checkpoints_dir,
+        settings.data_dir / "checkpoints",
+        allow_hub=settings.allow_hub,
+        max_size=settings.limits.checkpoint,
+        disk_reserve=settings.headroom.disk,
+        trusted=Trusted.read(settings.signers_file) if settings.signers_file else None,
+        reached=observer.reached,
+    )
+    trials = Trials(children, settings.compute.trial_seconds)
+    encoders = Encoders(settings.engine, settings.data_dir / "engines", processors, corpus.documents.sample, trials)
+    return Models(
+        catalogue, Loader(catalogue, encoders, encoding, _headroom(settings)), scheduler, encoding, allowances
+    )
+
+
+def _serving(
+    settings: Settings, corpus: CorpusStore, models: Models, thread: WritingThread, reached: Reached
+) -> Serving:
+    documents, indexes = corpus.documents, open_indexes(settings)
+    generations = Generations(corpus.records, thread, retain=settings.retain, aliases=settings.aliases, reached=reached)
+    builder = Builder(
+        documents=documents,
+        generations=generations,
+        encoding=models.encoding,
+        indexes=indexes,
+        headroom=_headroom(settings),
+        thread=thread,
+        reached=reached,
+    )
+    housekeeping = Housekeeping(
+        documents=documents,
+        generations=generations,
+        loader=models.loader,
+        indexes=indexes,
+        keep_vectors=settings.retention.vectors,
+        thread=thread,
+        reached=reached,
+    )
+    activation = Activation(generations, builder, thread, reached)
+    startup = Startup(
+        activation=activation,
+        builder=builder,
+        housekeeping=housekeeping,
+        loader=models.loader,
+        documents=documents,
+        generations=generations,
+        reached=reached,
+    )
+    return Serving(generations, builder, housekeeping, activation, startup)
+
+
+def _reloads(
+    serving: Serving, loader: Loader, jobs: Jobs, shadow: Shadow, judging: Judging, observer: Observer
+) -> Reloads:
+    generations = serving.generations
+    gate = Gate(judging=judging, shadow=shadow, generations=generations, jobs=jobs, observer=observer)
+    stages = Stages(
+        activation=serving.activation,
+        builder=serving.builder,
+        generations=generations,
+        gate=gate,
+        loader=loader,
+        jobs=jobs,
+        observer=observer,
+    )
+    return Reloads(
+        stages=stages,
+        jobs=jobs,
+        loader=loader,
+        generations=generations,
+        gate=gate,
+        housekeeping=serving.housekeeping,
+        observer=observer,
+    )
+
+
+def _judging(settings: Settings, corpus: CorpusStore, models: Models) -> Judging:
+    return Judging(corpus.judgements, corpus.documents, models.encoding, settings.gate.max_loss)
+
+
+def _webhook(settings: Settings, changes: Changes, corpus: CorpusStore, thread: WritingThread) -> Webhook | None:
+    if settings.webhook.url is None:
+        return None
+    secret = settings.webhook.secret
+    return Webhook(
+        str(settings.webhook.url),
+        secret.get_secret_value() if secret else None,
+        changes=changes,
+        records=corpus.records,
+        thread=thread,
+    )
+
+
+def _headroom(settings: Settings) -> Headroom:
+    return Headroom(settings.headroom.memory, settings.headroom.disk, settings.data_dir)
+
+
+def _given(settings: Settings) -> dict[str, tuple[str, frozenset[Scope]]]:
+    """The keys that the settings hold, by the name of the setting."""
+    data: frozenset[Scope] = frozenset(("embed", "search", "write"))
+    admin: frozenset[Scope] = frozenset(("admin",))
+    # Where both are the same, it is found as the one that may do everything.
+    both = (("INSTAR_ADMIN_KEY", settings.admin_key, admin), ("INSTAR_API_KEY", settings.api_key, data))
+    return {name: (key.get_secret_value(), scopes) for name, key, scopes in both if key is not None}
