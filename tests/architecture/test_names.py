@@ -87,7 +87,6 @@ STILL = {
     "Asked",
     "Catalogue",
     "Compared",
-    "Core",
     "Encoders",
     "Form",
     "Found",
