@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field, StrictInt
 
 from service.errors import EmptyInput, InvalidRequest, TooLarge
-from service.models.dense import DenseEncoder
+from service.models.base import ServedModel
 from service.settings import Settings
 
 # A text, texts, token ids of the model's own tokenizer, or lists of them.
@@ -38,7 +38,7 @@ def too_many_texts(param: str, count: int, most: int) -> TooLarge:
 
 
 def texts_of(
-    inputs: list[str] | list[int] | list[list[int]], encoder: DenseEncoder, param: str, settings: Settings
+    inputs: list[str] | list[int] | list[list[int]], encoder: ServedModel, param: str, settings: Settings
 ) -> list[str]:
     """The texts of a request, decoded where it has token ids of the model's own tokenizer.
 
@@ -66,7 +66,7 @@ def texts_of(
     return [*texts, encoder.decode(ids, param)] if ids else texts
 
 
-def check_dimensions(dimensions: int | None, encoder: DenseEncoder) -> None:
+def check_dimensions(dimensions: int | None, encoder: ServedModel) -> None:
     """Raise InvalidRequest unless vectors of `encoder` can be cut to `dimensions`."""
     if dimensions is not None and not 1 <= dimensions <= encoder.dimensions:
         raise wrong_dimensions(encoder.dimensions, encoder.checkpoint.id)

@@ -18,7 +18,7 @@ from service.index.base import IndexFactory, Maintenance, Publish, VectorIndex, 
 from service.machine.priority import at_lowest_priority
 from service.machine.resources import Headroom
 from service.machine.writer import WritingThread
-from service.models.dense import DenseEncoder
+from service.models.base import ServedModel
 from service.models.encoding import Encoding
 from service.observability.steps import Reached
 
@@ -54,7 +54,7 @@ class Builder:
         self._thread = thread
         self._reached = reached
 
-    def new_generation(self, encoder: DenseEncoder) -> Generation:
+    def new_generation(self, encoder: ServedModel) -> Generation:
         """A generation of the encoder, with no number yet, whose index may still have to be loaded."""
         record = GenerationRecord(
             model=encoder.checkpoint.id,
@@ -64,7 +64,7 @@ class Builder:
         )
         return Generation(record, encoder, self.open_index(encoder))
 
-    def open_index(self, encoder: DenseEncoder) -> VectorIndex:
+    def open_index(self, encoder: ServedModel) -> VectorIndex:
         """The index of the encoder's document fingerprint: the one in memory, else one that is still to be loaded."""
         fingerprint = encoder.checkpoint.fingerprint
         return self._generations.shared_index(fingerprint) or self._indexes.open(fingerprint, encoder.dimensions)
@@ -86,7 +86,7 @@ class Builder:
         self._headroom.require_disk(needed.disk)
 
     async def embed_missing(
-        self, encoder: DenseEncoder, index: VectorIndex, seqs: Seqs, progress: Progress = lambda _: None
+        self, encoder: ServedModel, index: VectorIndex, seqs: Seqs, progress: Progress = lambda _: None
     ) -> None:
         """Embed the documents `seqs` and store their vectors; `progress` is told the number of each portion."""
         room = asyncio.Semaphore(_PORTIONS)
@@ -116,7 +116,7 @@ class Builder:
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
 
-    async def load(self, encoder: DenseEncoder, index: VectorIndex) -> None:
+    async def load(self, encoder: ServedModel, index: VectorIndex) -> None:
         """Make the index searchable with every document there was when it began, unless it is already.
 
         The documents' vectors are expected in the store; the few that came or changed meanwhile are embedded.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from service.corpus.base import GenerationRecord
 from service.index.base import VectorIndex
-from service.models.dense import DenseEncoder
+from service.models.base import ServedModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +21,7 @@ class Generation:
     """
 
     record: GenerationRecord
-    encoder: DenseEncoder
+    encoder: ServedModel
     index: VectorIndex
 
     @property

@@ -1,8 +1,10 @@
 """The seam of models: the types that travel between texts and vectors, and what the rooms above know of a model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
+
+from pydantic import Field
 
 from service.checkpoints.checkpoint import Checkpoint
 from service.machine.arrays import Vectors
@@ -29,6 +31,17 @@ class Prepared:
     text: str
     ids: list[int]
     tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token: its id, the characters it stands for and where they are; a special one stands for none."""
+
+    id: Annotated[int, Field(description="its id in the tokenizer")]
+    text: Annotated[str, Field(description="the characters that it stands for; of a special token its name")]
+    special: Annotated[bool, Field(description="put there by the tokenizer, not by the text")]
+    start: Annotated[int | None, Field(description="place of its first character; null: it is special")]
+    stop: Annotated[int | None, Field(description="place after its last character; null: it is special")]
 
 
 class Batchable(Protocol):
@@ -73,3 +86,52 @@ class DenseModel(Batchable, Protocol):
 
     def finish(self, raw: Vectors, dimensions: int | None = None, *, normalize: bool = True) -> Vectors:
         """Raw vectors cut to `dimensions` (default: the checkpoint's) and scaled to unit length (n, dimensions)."""
+
+
+class ServedModel(DenseModel, Protocol):
+    """A dense model with its tokenizer, as the rooms above know it."""
+
+    @property
+    def prompts(self) -> Mapping[str, str]:
+        """The checkpoint's prompts by name."""
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """Sentences for whoever reloads it or runs the service."""
+
+    @property
+    def max_length(self) -> int:
+        """Tokens of a text that the model reads, special ones included."""
+
+    @property
+    def pooling(self) -> str:
+        """How the vectors of tokens become one, as sentence-transformers names it."""
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether a GPU computes it."""
+
+    @property
+    def least_cosine(self) -> float:
+        """The least cosine between its vectors and torch's that its engine was held to."""
+
+    def prompt(self, side: Side | None, name: str | None = None) -> str:
+        """The text put before an input; raises InvalidRequest for a name that the checkpoint does not have."""
+
+    def prepare(
+        self, texts: Sequence[str], side: Side | None, prompt_name: str | None = None, cut: Direction | None = None
+    ) -> list[Prepared]:
+        """Tokenize the texts, each cut to what the model reads: at the side `cut`, else as the checkpoint has it."""
+
+    def count(self, text: str, side: Side | None, prompt_name: str | None = None) -> int:
+        """Tokens of the whole text with its prompt, before it is cut."""
+
+    def decode(self, ids: Sequence[int], param: str, *, skip_special: bool = True) -> str:
+        """The text of token ids of this checkpoint's own tokenizer; raises InvalidRequest, of `param`, for others."""
+
+    def tokens(self, text: str, prompt_name: str | None, *, special: bool) -> list[Token]:
+        """The tokens of the whole text with its prompt; with `special` also those that the model wants around it."""
+
+    def token_vectors(self, texts: Sequence[str], prompt: str) -> list[Vectors]:
+        """The vectors (tokens, width) of each text's tokens before they are pooled; raises InvalidRequest for a model
+        that has none."""

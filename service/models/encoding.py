@@ -9,8 +9,7 @@ import numpy as np
 
 from service.errors import Overloaded
 from service.machine.arrays import Vectors
-from service.models.base import Direction, Lane, Prepared, Side
-from service.models.dense import DenseEncoder
+from service.models.base import Direction, Lane, Prepared, ServedModel, Side
 from service.models.scheduling.scheduler import Scheduler
 from service.observability.tracing import Tracing
 
@@ -41,7 +40,7 @@ class Encoding:
 
     async def prepare(
         self,
-        encoder: DenseEncoder,
+        encoder: ServedModel,
         texts: Sequence[str],
         side: Side | None,
         prompt_name: str | None = None,
@@ -61,7 +60,7 @@ class Encoding:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
     async def raw(
-        self, encoder: DenseEncoder, items: Sequence[Prepared], lane: Lane | None = None, *, patient: bool = False
+        self, encoder: ServedModel, items: Sequence[Prepared], lane: Lane | None = None, *, patient: bool = False
     ) -> Vectors:
         """Raw vectors of prepared texts; the lane is chosen by their number of tokens unless given.
 
@@ -88,7 +87,7 @@ class Encoding:
 
     async def embed(
         self,
-        encoder: DenseEncoder,
+        encoder: ServedModel,
         texts: Sequence[str],
         side: Side,
         lane: Lane | None = None,

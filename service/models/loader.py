@@ -1,20 +1,36 @@
 """From the name of a checkpoint to an encoder that is sound."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 from service.checkpoints.catalogue import Catalogue
 from service.checkpoints.checkpoint import Checkpoint
 from service.machine.resources import Headroom
 from service.models import probe
-from service.models.dense import DenseEncoder
-from service.models.encoders import Encoders
+from service.models.base import ServedModel
 from service.models.encoding import Encoding
+
+
+class LoadsModels(Protocol):
+    """Loads checkpoints on the engine that suits the machine."""
+
+    def loading(self, checkpoint: Checkpoint) -> int:
+        """Bytes of memory that its trial, and then loading it, take."""
+
+    def load(self, checkpoint: Checkpoint) -> ServedModel:
+        """The model in memory; raises CheckpointRefused if it cannot be loaded."""
+
+    def load_beside(self, checkpoint: Checkpoint, given_up: Callable[[], bool]) -> ServedModel:
+        """Load it while another model answers, until `given_up` answers true; raises CheckpointRefused or GivenUp."""
+
+    def forget(self, keep: set[str]) -> None:
+        """Delete what is kept of all checkpoints but those with the ids in `keep`."""
 
 
 class Loader:
     """Installs checkpoints, loads them, and probes what was loaded."""
 
-    def __init__(self, catalogue: Catalogue, encoders: Encoders, encoding: Encoding, headroom: Headroom) -> None:
+    def __init__(self, catalogue: Catalogue, encoders: LoadsModels, encoding: Encoding, headroom: Headroom) -> None:
         self._catalogue = catalogue
         self._encoders = encoders
         self._encoding = encoding
@@ -28,14 +44,14 @@ class Loader:
         """Verify the checkpoint of that name or id and return the service's own copy; raises as `Catalogue.install`."""
         return self._catalogue.install(model)
 
-    def load(self, model: str) -> DenseEncoder:
+    def load(self, model: str) -> ServedModel:
         """The encoder of the checkpoint `model` at the start, when nothing answers yet.
 
         It is that of the service's own copy if `model` is an id that has one. Raises CheckpointRefused or NotFound.
         """
         return self._encoders.load(self._catalogue.install(model))
 
-    def reopen(self, identity: str) -> DenseEncoder:
+    def reopen(self, identity: str) -> ServedModel:
         """The encoder of the service's own copy of the checkpoint with that id; raises CheckpointRefused."""
         return self._encoders.load(self._catalogue.open(identity))
 
@@ -43,11 +59,11 @@ class Loader:
         """Raise InsufficientResources unless there is memory to try and to load it."""
         self._headroom.require_memory(self._encoders.loading(checkpoint))
 
-    def load_beside(self, checkpoint: Checkpoint, given_up: Callable[[], bool]) -> DenseEncoder:
+    def load_beside(self, checkpoint: Checkpoint, given_up: Callable[[], bool]) -> ServedModel:
         """Load `checkpoint` while another encoder answers, until `given_up` answers true; raises CheckpointRefused."""
         return self._encoders.load_beside(checkpoint, given_up)
 
-    async def probe(self, encoder: DenseEncoder) -> None:
+    async def probe(self, encoder: ServedModel) -> None:
         """Raise CheckpointRefused unless the encoder's vectors are sound."""
         await probe.check(encoder, self._encoding)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from service.checkpoints.checkpoint import MIN_CANARY_COSINE
 from service.errors import CheckpointRefused, EncodingFailed
-from service.models.dense import DenseEncoder
+from service.models.base import ServedModel
 from service.models.encoding import Encoding
 
 # Unrelated on purpose: a sound model keeps them apart.
@@ -31,7 +31,7 @@ TEXTS = (
 _MAX_MEAN_COSINE = 0.995
 
 
-async def check(encoder: DenseEncoder, encoding: Encoding) -> None:
+async def check(encoder: ServedModel, encoding: Encoding) -> None:
     """Raise CheckpointRefused, with the reason, unless `encoder` is sound."""
     name = encoder.checkpoint.id
     try:
@@ -56,7 +56,7 @@ def not_finite(name: str) -> str:
     return f"{name} gives vectors that are not finite (NaN or infinity in its weights?): train or copy it again"
 
 
-async def _check_canaries(encoder: DenseEncoder, encoding: Encoding) -> None:
+async def _check_canaries(encoder: ServedModel, encoding: Encoding) -> None:
     manifest = encoder.checkpoint.manifest
     for canary in manifest.canaries if manifest else ():
         (vector,) = await encoding.embed(encoder, [canary.text], canary.side, "bulk", patient=True)

@@ -6,12 +6,10 @@ Texts are tokenized once, on arrival, so that batches can be formed by their tru
 import functools
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import torch
-from pydantic import Field
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Router, Transformer
 from tokenizers import Tokenizer
@@ -19,22 +17,11 @@ from transformers import PreTrainedTokenizerFast
 
 from service.checkpoints.checkpoint import Checkpoint, document_prompt
 from service.errors import InvalidRequest
-from service.models.base import SIDES, Direction, Prepared, Side
+from service.models.base import SIDES, Direction, Prepared, Side, Token
 from service.models.engines.base import Padded, Unsuitable
 
 _UNLIMITED = 1_000_000
 _DIRECTIONS: tuple[Direction, ...] = ("left", "right")
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A token: its id, the characters it stands for and where they are; a special one stands for none."""
-
-    id: Annotated[int, Field(description="its id in the tokenizer")]
-    text: Annotated[str, Field(description="the characters that it stands for; of a special token its name")]
-    special: Annotated[bool, Field(description="put there by the tokenizer, not by the text")]
-    start: Annotated[int | None, Field(description="place of its first character; null: it is special")]
-    stop: Annotated[int | None, Field(description="place after its last character; null: it is special")]
 
 
 class Tokenized:

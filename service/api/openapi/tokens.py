@@ -4,7 +4,7 @@ from service.api.error_forms import TEI
 from service.api.inputs import blank
 from service.api.openapi.embed import READING
 from service.api.openapi.operation import NAMED, Operation, failing, success
-from service.models.tokenized import Token
+from service.models.base import Token
 
 TOKENIZE = Operation(
     "Tokenize texts",

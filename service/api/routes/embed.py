@@ -26,8 +26,7 @@ from service.errors import InvalidRequest
 from service.generations.generation import Generation
 from service.generations.loaded import LoadedGenerations
 from service.machine.arrays import Vectors
-from service.models.base import Side
-from service.models.dense import DenseEncoder
+from service.models.base import ServedModel, Side
 from service.models.encoding import Encoding
 from service.settings import Settings
 
@@ -129,14 +128,12 @@ class _Vectors:
         }
         return raw, headers
 
-    async def _check_lengths(
-        self, encoder: DenseEncoder, texts: list[str], reading: Reading, side: Side | None
-    ) -> None:
+    async def _check_lengths(self, encoder: ServedModel, texts: list[str], reading: Reading, side: Side | None) -> None:
         if reading.truncate is False:
             await self._encoding.apart(_refuse_long, encoder, texts, side, reading.prompt_name)
 
 
-def _counted(encoder: DenseEncoder, texts: Sequence[str], tokens: int) -> dict[str, str]:
+def _counted(encoder: ServedModel, texts: Sequence[str], tokens: int) -> dict[str, str]:
     return {
         "x-compute-type": "gpu" if encoder.on_gpu else "cpu",
         "x-compute-characters": str(sum(map(len, texts))),
@@ -155,7 +152,7 @@ def _milliseconds(seconds: float) -> str:
     return str(round(seconds * 1000))
 
 
-def _refuse_long(encoder: DenseEncoder, texts: list[str], side: Side | None, prompt_name: str | None) -> None:
+def _refuse_long(encoder: ServedModel, texts: list[str], side: Side | None, prompt_name: str | None) -> None:
     for text in texts:
         tokens = encoder.count(text, side, prompt_name)
         if tokens > encoder.max_length:

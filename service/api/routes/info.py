@@ -57,7 +57,7 @@ class _About:
             "dimensions": generation.encoder.dimensions,
             "engine": generation.encoder.engine,
             "max_length": generation.encoder.max_length,
-            "prompts": generation.encoder.prompts,
+            "prompts": dict(generation.encoder.prompts),
             "retained": [former.model for former in self._generations.retained],
             "documents": sum(collections.values()),
             "collections": collections,
