@@ -185,7 +185,7 @@ def test_nothing_is_reported_to_anybody(folder: Path, tmp_path: Path, choice: st
         "    if event in ('socket.connect', 'socket.getaddrinfo'): print('CONNECTS', arguments, flush=True)\n"
         "sys.addaudithook(refuse)\n"
         "from pathlib import Path\n"
-        "from service import checkpoint\n"
+        "from service.checkpoints import checkpoint\n"
         "from service.models.encoders import Encoders\n"
         "from tests.support.checkpoints import TRIALS\n"
         f"read = checkpoint.read(Path({str(folder)!r}), 'model')\n"
