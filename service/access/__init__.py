@@ -1,1 +1,1 @@
-"""Who may call, and how much."""
+"""Callers: their keys, and how much each may ask."""

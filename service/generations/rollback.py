@@ -1,4 +1,4 @@
-"""Where a rollback leads."""
+"""Targets of a rollback: the generations that it can lead to."""
 
 import asyncio
 

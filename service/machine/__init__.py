@@ -1,1 +1,1 @@
-"""What the computer gives: files, threads, memory, child processes."""
+"""Resources of the computer: files, threads, memory, child processes."""

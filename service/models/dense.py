@@ -61,7 +61,7 @@ class DenseEncoder(Tokenized):
 
     @property
     def device(self) -> torch.device:
-        """Where torch computes."""
+        """The device on which torch computes."""
         return self._device
 
     @property

@@ -1,1 +1,1 @@
-"""What can be seen of a running service: metrics, traces, the steps between faults."""
+"""Sights of a running service: metrics, traces, the steps between faults."""

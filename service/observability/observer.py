@@ -1,4 +1,4 @@
-"""Whoever watches a running service: what it counts, and the steps at which a test makes it fail."""
+"""The observer of a running service: its counts, and the steps at which a test makes it fail."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Whoever is told of live searches: the generation in the shadow, which answers some of them, too."""
+"""Observers of live searches, such as the generation in the shadow, which answers some of them, too."""
 
 from collections.abc import Sequence
 from typing import Protocol
