@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from service.checkpoints.catalogue import base_folder
+from service.checkpoints.registry import base_folder
 
 
 def folder() -> Path:

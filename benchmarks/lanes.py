@@ -13,7 +13,7 @@ from service.machine import resources
 from service.machine.children import InThisProcess
 from service.models.base import Lane, Prepared
 from service.models.dense import DenseEncoder
-from service.models.encoders import Encoders, Trials
+from service.models.encoder_factory import EncoderFactory, Trials
 from service.models.scheduling.scheduler import Scheduler
 from service.models.torch_model import device_here
 from service.settings import Settings
@@ -25,7 +25,7 @@ def running(folder: Path, **changed: Any) -> Iterator[tuple[DenseEncoder, Schedu
     settings = Settings(**changed)
     processors = settings.compute.cores or resources.processors()
     with tempfile.TemporaryDirectory() as engines:
-        encoders = Encoders(
+        encoders = EncoderFactory(
             settings.engine,
             Path(engines),
             processors,

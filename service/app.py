@@ -103,11 +103,11 @@ def _routers(parts: Parts, lifecycle: Lifecycle) -> list[APIRouter]:
     """All routes, in the order of the OpenAPI document."""
     settings, models, serving, corpus = parts.settings, parts.models, parts.serving, parts.corpus
     ready, root_path, loaded = lifecycle.require_ready, settings.proxy.path, serving.generations
-    admission = Admission(parts.keyring, models.allowances, settings.limits.body)
+    admission = Admission(parts.keyring, models.limits, settings.limits.body)
     streams = EventStreams(settings.limits.streams, lifecycle.stopping)
-    targets = RollbackTargets(loaded, corpus.records, models.catalogue, serving.builder)
+    targets = RollbackTargets(loaded, corpus.records, models.registry, serving.builder)
     return [
-        embed.routes(admission, ready, loaded, models.encoding, models.allowances, settings),
+        embed.routes(admission, ready, loaded, models.encoding, models.limits, settings),
         tokens.routes(admission, ready, loaded, models.encoding, settings),
         openai.routes(admission, ready, loaded, models.encoding, settings),
         search.routes(admission, ready, parts.search, loaded, corpus.documents, parts.telemetry, settings),
@@ -125,7 +125,7 @@ def _routers(parts: Parts, lifecycle: Lifecycle) -> list[APIRouter]:
         backup.routes(admission, ready, corpus, settings),
         generations.routes(admission, corpus.records, loaded, parts.reloads),
         rollback.routes(admission, ready, targets, serving.activation, parts.reloads, root_path),
-        checkpoints.routes(admission, ready, models.catalogue, corpus.records, parts.reloads, parts.thread, settings),
+        checkpoints.routes(admission, ready, models.registry, corpus.records, parts.reloads, parts.thread, settings),
     ]
 
 

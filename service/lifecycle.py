@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 
 from service import sample
-from service.checkpoints.catalogue import base_folder
+from service.checkpoints.registry import base_folder
 from service.corpus.base import DEFAULT_COLLECTION
 from service.generations.errors import starting
 from service.wiring import Parts
@@ -28,7 +28,7 @@ class Lifecycle:
         parts, models = self._parts, self._parts.models
         models.scheduler.start()
         models.encoding.answering = False
-        await parts.serving.startup.run(parts.settings.model, parts.reloads.unfinished())
+        await parts.serving.restore.run(parts.settings.model, parts.reloads.unfinished())
         if parts.settings.sample:
             await self._add_sample()
         self.ready = models.encoding.answering = True
@@ -58,12 +58,12 @@ class Lifecycle:
     def require_ready(self) -> None:
         """Raise NotReady unless requests can be answered."""
         if not self.ready:
-            raise starting(self._parts.serving.startup.stage)
+            raise starting(self._parts.serving.restore.stage)
 
     async def _add_sample(self) -> None:
         """Add something to try: documents, unless there ever were any, and a second checkpoint."""
         parts = self._parts
-        parts.serving.startup.stage = "indexing the sample corpus"
+        parts.serving.restore.stage = "indexing the sample corpus"
         if parts.corpus.documents.last_seq() == 0:
             await parts.writing.put(DEFAULT_COLLECTION, sample.documents(), patient=True)
         base = base_folder()

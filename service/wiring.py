@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from service.access.allowance import Allowances
 from service.access.keyring import Keyring, Scope
-from service.checkpoints.catalogue import Catalogue
-from service.checkpoints.signature import Trusted
+from service.access.limits import RateLimits
+from service.checkpoints.registry import Registry
+from service.checkpoints.signature import Signers
 from service.corpus.base import CorpusStore
 from service.corpus.sqlite.store import SqliteStore
 from service.generations import backup
@@ -14,7 +14,7 @@ from service.generations.builder import Builder
 from service.generations.changes import Changes
 from service.generations.generations import Generations
 from service.generations.housekeeping import Housekeeping
-from service.generations.startup import Startup
+from service.generations.restore import Restore
 from service.generations.webhook import Webhook
 from service.index.choice import open_indexes
 from service.machine import resources
@@ -22,7 +22,7 @@ from service.machine.children import Children, InThisProcess
 from service.machine.resources import Headroom
 from service.machine.writer import WritingThread
 from service.models.base import LANES
-from service.models.encoders import Encoders, Trials
+from service.models.encoder_factory import EncoderFactory, Trials
 from service.models.encoding import Encoding
 from service.models.loader import Loader
 from service.models.scheduling.scheduler import Scheduler
@@ -35,7 +35,7 @@ from service.observability.tracing import Tracing
 from service.reload.gate import Gate
 from service.reload.job import ENDS
 from service.reload.jobs import Jobs
-from service.reload.judging import Judging
+from service.reload.judge import Judge
 from service.reload.runner import Reloads
 from service.reload.shadow import Shadow
 from service.reload.stages import Stages
@@ -49,11 +49,11 @@ from service.writing.writing import Writing
 class Models:
     """Checkpoints, and what loads and computes them."""
 
-    catalogue: Catalogue
+    registry: Registry
     loader: Loader
     scheduler: Scheduler
     encoding: Encoding
-    allowances: Allowances
+    limits: RateLimits
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Serving:
     builder: Builder
     housekeeping: Housekeeping
     activation: Activation
-    startup: Startup
+    restore: Restore
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def build(settings: Settings, reached: Reached = unwatched, children: Children |
     """Open the data folder and put the parts together; nothing is loaded yet.
 
     `reached` is told of every step. Checkpoints are tried in `children`; none: in this process. Raises DataFolderInUse
-    if another process has the folder, and KeyUnusable or TracingUnavailable for a setting that cannot be met.
+    if another process has the folder, and SigningKeyError or TracingUnavailable for a setting that cannot be met.
     """
     traces = tracing.exporting() if settings.tracing else Tracing()
     corpus = SqliteStore(settings.data_dir, settings.limits.judgements)
@@ -115,7 +115,7 @@ def build(settings: Settings, reached: Reached = unwatched, children: Children |
         search=Search(corpus, retrieval, models.encoding, [shadow], traces),
         writing=Writing(corpus.documents, serving.generations, models.encoding, thread, reached),
         reloads=_reloads(
-            serving, models.loader, Jobs(corpus.records, thread), shadow, _judging(settings, corpus, models), observer
+            serving, models.loader, Jobs(corpus.records, thread), shadow, _judge(settings, corpus, models), observer
         ),
         changes=changes,
         webhook=_webhook(settings, changes, corpus, thread),
@@ -125,22 +125,22 @@ def build(settings: Settings, reached: Reached = unwatched, children: Children |
 def _models(settings: Settings, corpus: CorpusStore, traces: Tracing, observer: Observer, children: Children) -> Models:
     processors = settings.compute.cores or resources.processors()
     scheduler = Scheduler.suited(settings, processors, device_here(), observe=observer.batch, traced=traces)
-    allowances = Allowances()
-    encoding = Encoding(scheduler, allowances.spend, traces)
-    catalogue = Catalogue(
+    limits = RateLimits()
+    encoding = Encoding(scheduler, limits.charge_tokens, traces)
+    registry = Registry(
         settings.checkpoints_dir,
         settings.data_dir / "checkpoints",
         allow_hub=settings.allow_hub,
         max_size=settings.limits.checkpoint,
         disk_reserve=settings.headroom.disk,
-        trusted=Trusted.read(settings.signers_file) if settings.signers_file else None,
+        trusted=Signers.read(settings.signers_file) if settings.signers_file else None,
         reached=observer.reached,
     )
     trials = Trials(children, settings.compute.trial_seconds)
-    encoders = Encoders(settings.engine, settings.data_dir / "engines", processors, corpus.documents.sample, trials)
-    return Models(
-        catalogue, Loader(catalogue, encoders, encoding, _headroom(settings)), scheduler, encoding, allowances
+    factory = EncoderFactory(
+        settings.engine, settings.data_dir / "engines", processors, corpus.documents.sample, trials
     )
+    return Models(registry, Loader(registry, factory, encoding, _headroom(settings)), scheduler, encoding, limits)
 
 
 def _serving(
@@ -167,7 +167,7 @@ def _serving(
         reached=reached,
     )
     activation = Activation(generations, builder, thread, reached)
-    startup = Startup(
+    restore = Restore(
         activation=activation,
         builder=builder,
         housekeeping=housekeeping,
@@ -176,14 +176,12 @@ def _serving(
         generations=generations,
         reached=reached,
     )
-    return Serving(generations, builder, housekeeping, activation, startup)
+    return Serving(generations, builder, housekeeping, activation, restore)
 
 
-def _reloads(
-    serving: Serving, loader: Loader, jobs: Jobs, shadow: Shadow, judging: Judging, observer: Observer
-) -> Reloads:
+def _reloads(serving: Serving, loader: Loader, jobs: Jobs, shadow: Shadow, judge: Judge, observer: Observer) -> Reloads:
     generations = serving.generations
-    gate = Gate(judging=judging, shadow=shadow, generations=generations, jobs=jobs, observer=observer)
+    gate = Gate(judge=judge, shadow=shadow, generations=generations, jobs=jobs, observer=observer)
     stages = Stages(
         activation=serving.activation,
         builder=serving.builder,
@@ -204,8 +202,8 @@ def _reloads(
     )
 
 
-def _judging(settings: Settings, corpus: CorpusStore, models: Models) -> Judging:
-    return Judging(corpus.judgements, corpus.documents, models.encoding, settings.gate.max_loss)
+def _judge(settings: Settings, corpus: CorpusStore, models: Models) -> Judge:
+    return Judge(corpus.judgements, corpus.documents, models.encoding, settings.gate.max_loss)
 
 
 def _webhook(settings: Settings, changes: Changes, corpus: CorpusStore, thread: WritingThread) -> Webhook | None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from sentence_transformers import SentenceTransformer
 
 from service.checkpoints import archive, checkpoint
-from service.checkpoints.catalogue import BASE, Catalogue
 from service.checkpoints.checkpoint import Checkpoint
+from service.checkpoints.registry import BASE, Registry
 from service.errors import CheckpointRefused, InvalidRequest, NotFound
 from trainer.errors import BadData
 
@@ -66,4 +66,4 @@ def _read(name: str, temporary: Path, allow_hub: bool) -> Checkpoint:
         archive.unpack(path, temporary, _MOST)
         return checkpoint.read(temporary, checkpoint_name(name))
     empty, copies = temporary / "checkpoints", temporary / "kept"
-    return Catalogue(empty, copies, allow_hub=allow_hub, max_size=_MOST, disk_reserve=0).install(name)
+    return Registry(empty, copies, allow_hub=allow_hub, max_size=_MOST, disk_reserve=0).install(name)

@@ -30,7 +30,7 @@ _NAME = r"^[A-Za-z0-9._-]{1,64}$"
 _LOOK_EVERY = 1.0
 
 
-class KeyringUnusable(InstarError):
+class KeyFileError(InstarError):
     """The file of the keys cannot be read or changed."""
 
 
@@ -65,7 +65,7 @@ class Keyring:
     """The keys of a file, as it is now, and those that the settings give. Safe from any thread."""
 
     def __init__(self, path: Path, given: Mapping[str, tuple[str, frozenset[Scope]]], *, closed: bool = False) -> None:
-        """`given` are keys by name, with their scopes. Raises KeyringUnusable if there is a file that cannot be read.
+        """`given` are keys by name, with their scopes. Raises KeyFileError if there is a file that cannot be read.
 
         Without a file, a scope that no given key has is open to everybody, unless the keyring is `closed`.
         """
@@ -86,13 +86,13 @@ class Keyring:
     def find(self, token: str) -> Key | None:
         """The key that `token` is, unless there is none or it was revoked."""
         if time.monotonic() - self._looked >= _LOOK_EVERY and _state(self._path) != self._seen:
-            self.look()
+            self.reload()
         digest = _digest(token).encode()
         # All are compared, in constant time, so that the time tells nothing.
         found = [key for key in self._keys if hmac.compare_digest(key.digest.encode(), digest)]
         return next((key for key in found if key.revoked is None), None)
 
-    def look(self) -> None:
+    def reload(self) -> None:
         """Read the file again; one that cannot be read leaves the keys as they were."""
         self._looked = time.monotonic()
         state = _state(self._path)
@@ -102,7 +102,7 @@ class Keyring:
         self._seen = state
         try:
             keys = [*self._given, *read(self._path)]
-        except KeyringUnusable as error:
+        except KeyFileError as error:
             log.error("the keys stay as they were: %s", error.message)
             return
         before, after = ({key.name for key in some if key.revoked is None} for some in (self._keys, keys))
@@ -115,26 +115,26 @@ class Keyring:
 def create(path: Path, name: str, scopes: Sequence[Scope], limits: Limits) -> str:
     """Add a key to the file, which is made; returns the key, which nobody can tell afterwards.
 
-    Raises KeyringUnusable if a key that was not revoked has that name.
+    Raises KeyFileError if a key that was not revoked has that name.
     """
     keys = read(path)
     if any(key.name == name and key.revoked is None for key in keys):
-        raise KeyringUnusable(f"there is a key {name!r}: revoke it first, or choose another name")
+        raise KeyFileError(f"there is a key {name!r}: revoke it first, or choose another name")
     token = _PREFIX + secrets.token_urlsafe(32)
     try:
         made = Key(name=name, digest=_digest(token), scopes=frozenset(scopes), limits=limits, created=datetime.now(UTC))
     except ValidationError as error:
-        raise KeyringUnusable("a name has 1 to 64 letters, digits, '.', '_' or '-': choose such a one") from error
+        raise KeyFileError("a name has 1 to 64 letters, digits, '.', '_' or '-': choose such a one") from error
     _write(path, [*keys, made])
     return token
 
 
 def revoke(path: Path, name: str) -> None:
-    """Make the key useless at once; it stays listed. Raises KeyringUnusable if there is none of that name."""
+    """Make the key useless at once; it stays listed. Raises KeyFileError if there is none of that name."""
     keys = read(path)
     if not any(key.name == name and key.revoked is None for key in keys):
         known = ", ".join(key.name for key in keys if key.revoked is None) or "none"
-        raise KeyringUnusable(f"there is no key {name!r} that could be revoked: there are {known}")
+        raise KeyFileError(f"there is no key {name!r} that could be revoked: there are {known}")
     now = datetime.now(UTC)
     _write(
         path,
@@ -143,17 +143,15 @@ def revoke(path: Path, name: str) -> None:
 
 
 def read(path: Path) -> list[Key]:
-    """The keys in the file, in the order of their making; none without a file. Raises KeyringUnusable."""
+    """The keys in the file, in the order of their making; none without a file. Raises KeyFileError."""
     try:
         return _KEYS.validate_json(path.read_bytes())
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise KeyringUnusable(f"{path} cannot be read ({error.strerror}): let this user read it") from error
+        raise KeyFileError(f"{path} cannot be read ({error.strerror}): let this user read it") from error
     except ValidationError as error:
-        raise KeyringUnusable(
-            f"{path} is not a file of keys: restore it from a backup, or make its keys anew"
-        ) from error
+        raise KeyFileError(f"{path} is not a file of keys: restore it from a backup, or make its keys anew") from error
 
 
 def _write(path: Path, keys: list[Key]) -> None:
@@ -162,7 +160,7 @@ def _write(path: Path, keys: list[Key]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, json.dumps(_KEYS.dump_python(keys, mode="json"), indent=1), mode=0o600)
     except OSError as error:
-        raise KeyringUnusable(f"{path} cannot be written ({error.strerror}): let this user write there") from error
+        raise KeyFileError(f"{path} cannot be written ({error.strerror}): let this user write there") from error
 
 
 def _digest(token: str) -> str:

@@ -11,8 +11,8 @@ from fastapi import Depends, Request
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 
-from service.access.allowance import Allowances
 from service.access.keyring import Keyring, Scope
+from service.access.limits import RateLimits
 from service.errors import Forbidden, Unauthorized
 
 
@@ -31,14 +31,14 @@ class Auth(SecurityBase):
     FastAPI puts it into the OpenAPI document, too.
     """
 
-    def __init__(self, keyring: Keyring, allowances: Allowances, scope: Scope) -> None:
+    def __init__(self, keyring: Keyring, limits: RateLimits, scope: Scope) -> None:
         self.scheme_name = f"{scope}Key"
         self.model = HTTPBearer(
             description=f"A key with the scope {scope} or admin; where there are no keys, none. The headers `api-key`"
             " and `X-API-Key` are taken, too."
         )
         self._keyring = keyring
-        self._allowances = allowances
+        self._limits = limits
         self._scope: Scope = scope
 
     # FastAPI runs a dependency that is not async on another thread, which takes longer than this does.
@@ -59,7 +59,7 @@ class Auth(SecurityBase):
         request.state.key = key.name
         if not key.scopes & {self._scope, "admin"}:
             raise scope_missing(key.name, self._scope, key.scopes)
-        self._allowances.begin(key)
+        self._limits.charge_request(key)
 
 
 def key_missing(scope: Scope) -> Unauthorized:

@@ -5,8 +5,8 @@ from typing import Any
 
 from fastapi import APIRouter, Depends
 
-from service.access.allowance import Allowances
 from service.access.keyring import Keyring, Scope
+from service.access.limits import RateLimits
 from service.api.auth import Auth
 from service.api.bodies import strict_route
 from service.api.error_forms import INSTAR, ErrorForm
@@ -17,14 +17,14 @@ from service.api.openapi.operation import Operation, failing
 class Admission:
     """Two conditions that every request has to meet: a key with the right scope, and a body that is not too long."""
 
-    def __init__(self, keyring: Keyring, allowances: Allowances, max_body: int) -> None:
+    def __init__(self, keyring: Keyring, limits: RateLimits, max_body: int) -> None:
         self._keyring = keyring
-        self._allowances = allowances
+        self._limits = limits
         self.route_class = strict_route(max_body)
 
     def needs(self, scope: Scope) -> Auth:
         """The check for a key with that scope."""
-        return Auth(self._keyring, self._allowances, scope)
+        return Auth(self._keyring, self._limits, scope)
 
 
 class Router(APIRouter):

@@ -1,4 +1,4 @@
-"""Refusals of the catalogue of checkpoints."""
+"""Refusals of the registry of checkpoints."""
 
 from collections.abc import Sequence
 

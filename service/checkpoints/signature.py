@@ -26,7 +26,7 @@ _MAKE = "openssl genpkey -algorithm ed25519 -out trainer.pem"
 _PUBLIC = re.compile(rb"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL)
 
 
-class KeyUnusable(InstarError):
+class SigningKeyError(InstarError):
     """A file of keys for signatures cannot be read."""
 
 
@@ -34,14 +34,14 @@ class Signer:
     """Signs manifests."""
 
     def __init__(self, path: Path) -> None:
-        """With the private key in the file; raises KeyUnusable."""
+        """With the private key in the file; raises SigningKeyError."""
         try:
             key = load_pem_private_key(path.read_bytes(), password=None)
         # TypeError: it has a password.
         except (OSError, ValueError, TypeError) as error:
-            raise KeyUnusable(f"{path} cannot be read ({error}): make a key with {_MAKE}") from error
+            raise SigningKeyError(f"{path} cannot be read ({error}): make a key with {_MAKE}") from error
         if not isinstance(key, Ed25519PrivateKey):
-            raise KeyUnusable(f"{path} is a key of another kind: make one with {_MAKE}")
+            raise SigningKeyError(f"{path} is a key of another kind: make one with {_MAKE}")
         self._key = key
 
     def __call__(self, content: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
@@ -50,22 +50,22 @@ class Signer:
         return {**content, _FIELD: base64.b64encode(self._key.sign(_signed(content))).decode()}
 
 
-class Trusted:
+class Signers:
     """The public keys of those whose checkpoints are loaded."""
 
     def __init__(self, keys: Sequence[Ed25519PublicKey]) -> None:
         self._keys = keys
 
     @classmethod
-    def read(cls, path: Path) -> "Trusted":
-        """Those in the file, one after the other; raises KeyUnusable."""
+    def read(cls, path: Path) -> "Signers":
+        """Those in the file, one after the other; raises SigningKeyError."""
         try:
             found = [load_pem_public_key(each) for each in _PUBLIC.findall(path.read_bytes())]
         except (OSError, ValueError) as error:
-            raise KeyUnusable(f"{path} cannot be read ({error}): write public keys in PEM into it") from error
+            raise SigningKeyError(f"{path} cannot be read ({error}): write public keys in PEM into it") from error
         keys = [key for key in found if isinstance(key, Ed25519PublicKey)]
         if not keys or len(keys) < len(found):
-            raise KeyUnusable(
+            raise SigningKeyError(
                 f"{path} must hold public Ed25519 keys in PEM and no others: openssl pkey -in trainer.pem -pubout"
             )
         return cls(keys)

@@ -78,7 +78,7 @@ class Builder:
         live = _all(self._documents.live())
         return index.store.missing(live), len(live)
 
-    def require_room(self, index: VectorIndex, documents: int, missing: int) -> None:
+    def require_capacity(self, index: VectorIndex, documents: int, missing: int) -> None:
         """Raise InsufficientResources unless there is memory to build the index of so many documents, and disk for
         the vectors of those that are missing."""
         needed = self._indexes.needed(documents, missing, index.dimensions)

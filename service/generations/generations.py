@@ -31,7 +31,7 @@ class Generations(LoadedGenerations):
         """The records of all generations ever, the latest activation first."""
         return self._records.generations()
 
-    def kept(self) -> list[GenerationRecord]:
+    def unreleased(self) -> list[GenerationRecord]:
         """The records of those that are not released."""
         return [record for record in self.recorded() if record.state != "released"]
 

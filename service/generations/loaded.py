@@ -96,7 +96,7 @@ class LoadedGenerations:
         every = (*([self.active] if self.active else []), *self.retained)
         return next((generation for generation in every if generation.number == number), None)
 
-    def written(self) -> tuple[Generation, ...]:
+    def writable(self) -> tuple[Generation, ...]:
         """Generations for which a write has to be embedded, one for each document fingerprint."""
         loaded = (*([self.active] if self.active else []), *self.following)
         return tuple({generation.index.fingerprint: generation for generation in reversed(loaded)}.values())[::-1]

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from service.checkpoints.catalogue import Catalogue
+from service.checkpoints.registry import Registry
 from service.corpus.base import GenerationRecord, Records
 from service.generations.builder import Builder
 from service.generations.errors import never_built
@@ -13,12 +13,10 @@ from service.generations.loaded import LoadedGenerations
 class RollbackTargets:
     """The generations that a rollback can lead to."""
 
-    def __init__(
-        self, generations: LoadedGenerations, records: Records, catalogue: Catalogue, builder: Builder
-    ) -> None:
+    def __init__(self, generations: LoadedGenerations, records: Records, registry: Registry, builder: Builder) -> None:
         self._generations = generations
         self._records = records
-        self._catalogue = catalogue
+        self._registry = registry
         self._builder = builder
 
     async def find(self, number: int | None) -> Generation | GenerationRecord:
@@ -35,7 +33,7 @@ class RollbackTargets:
         record = next((record for record in records if record.number == number), None)
         if record is None:
             raise never_built(number, [former.number for former in self._generations.retained])
-        await asyncio.to_thread(self._catalogue.require, record.model)
+        await asyncio.to_thread(self._registry.require, record.model)
         return record
 
     async def unembedded(self, target: Generation | GenerationRecord) -> int:

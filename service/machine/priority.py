@@ -25,7 +25,7 @@ class Runs(Protocol):
     def __call__(self, function: Callable[[], _T], /) -> _T: ...
 
 
-def at_once(function: Callable[[], _T], /) -> _T:
+def inline(function: Callable[[], _T], /) -> _T:
     """Run `function` on this thread."""
     return function()
 
@@ -50,10 +50,10 @@ def _lower(thread: int) -> None:
 
 def at_lowest_priority(function: Callable[[], _T], /) -> _T:
     """Compute `function` on a thread of its own, of the lowest priority; returns or raises as it does."""
-    return mostly_at_lowest_priority(lambda _: function())
+    return idle_priority_session(lambda _: function())
 
 
-def mostly_at_lowest_priority(function: Callable[[Runs], _T], /) -> _T:
+def idle_priority_session(function: Callable[[Runs], _T], /) -> _T:
     """Do so for most of `function`, which is given a way to run parts of it on the waiting thread, at its priority.
 
     A priority that was lowered cannot be raised again, so the thread ends with the function.
@@ -124,9 +124,9 @@ def _settle(outcome: "Future[_T]", function: Callable[[], _T]) -> None:
 class Priorities:
     """Ways to start the threads of an engine: at the priority of the process, and at the lowest."""
 
-    own: Runs = at_once
+    own: Runs = inline
     lowest: Runs = at_lowest_priority
 
 
 # For a process that does nothing else, and has one priority.
-ALIKE = Priorities(lowest=at_once)
+ALIKE = Priorities(lowest=inline)

@@ -13,7 +13,7 @@ from typing import TypeVar
 _T = TypeVar("_T")
 
 
-async def to_its_end(
+async def run_to_completion(
     work: Callable[[], _T], executor: Executor | None = None, given_up: threading.Event | None = None
 ) -> _T:
     """Run `work` on a thread. A caller that is cancelled sets `given_up`, waits for `work`, then raises CancelledError.

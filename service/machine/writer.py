@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from service.machine.threads import to_its_end
+from service.machine.threads import run_to_completion
 
 _T = TypeVar("_T")
 
@@ -17,7 +17,7 @@ class WritingThread:
 
     async def run(self, step: Callable[[], _T]) -> _T:
         """Run `step`; one that is cancelled meanwhile returns when the step has ended, and then is cancelled."""
-        return await to_its_end(step, self._executor)
+        return await run_to_completion(step, self._executor)
 
     def close(self) -> None:
         """Return when every step that was asked for has ended."""

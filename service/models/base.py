@@ -16,8 +16,8 @@ Direction = Literal["left", "right"]
 Lane = Literal["interactive", "bulk"]
 LANES: tuple[Lane, Lane] = ("interactive", "bulk")
 # Cores for a batch: all of them, one, or one at idle priority.
-Share = Literal["whole", "single", "spare"]
-SHARES: tuple[Share, Share, Share] = ("whole", "single", "spare")
+Cores = Literal["whole", "single", "spare"]
+CORES: tuple[Cores, Cores, Cores] = ("whole", "single", "spare")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Batchable(Protocol):
     def prepare(self, texts: Sequence[str], side: Side | None) -> list[Prepared]:
         """Tokenize the texts, each cut to what the model reads."""
 
-    def forward(self, batch: Sequence[Prepared], share: Share) -> Vectors:
+    def forward(self, batch: Sequence[Prepared], cores: Cores) -> Vectors:
         """Raw vectors (n, native dimensions) of one batch of one kind; raises EncodingFailed if one is not finite."""
 
 
@@ -112,7 +112,7 @@ class ServedModel(DenseModel, Protocol):
         """Whether a GPU computes it."""
 
     @property
-    def least_cosine(self) -> float:
+    def min_agreement(self) -> float:
         """The least cosine between its vectors and torch's that its engine was held to."""
 
     def prompt(self, side: Side | None, name: str | None = None) -> str:

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 # How a batch is laid out: its texts after each other in one sequence, or each in a row that is padded.
-Form = Literal["sequences", "rows"]
+Layout = Literal["sequences", "rows"]
 Precision = Literal["float", "int8"]
 # Of a compiled model: one for each processor, so that it computes as many batches at a time; or one in all, which
 # compiles where several do not (openvinotoolkit divides by the processors of a stream).
@@ -19,7 +19,7 @@ class Configuration(BaseModel):
 
     engine: Literal["openvino", "torch bf16"]
     precision: Precision = "float"
-    form: Form = "rows"
+    form: Layout = "rows"
     streams: Streams = "several"
 
     def __str__(self) -> str:
@@ -29,7 +29,7 @@ class Configuration(BaseModel):
         return f"OpenVINO{precision} in {self.form}{' on one stream' if self.streams == 'one' else ''}"
 
 
-def on_processors(forms: tuple[Form, ...], *, int8: bool) -> list[Configuration]:
+def on_processors(forms: tuple[Layout, ...], *, int8: bool) -> list[Configuration]:
     """Configurations for processors, the fastest first."""
     floats = [Configuration(engine="openvino", form=form, streams=streams) for form in forms for streams in _STREAMS]
     if not int8:

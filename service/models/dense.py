@@ -19,7 +19,7 @@ from service.checkpoints.checkpoint import Checkpoint
 from service.errors import CheckpointRefused, InvalidRequest
 from service.machine.arrays import Vectors
 from service.models import torch_model
-from service.models.base import Prepared, Share, Side
+from service.models.base import Cores, Prepared, Side
 from service.models.engines.base import Engine, Unsuitable
 from service.models.errors import not_finite
 from service.models.scheduling import device
@@ -74,28 +74,28 @@ class DenseEncoder(Tokenized):
         """The modules of sentence-transformers, without a last one that scales to unit length."""
         return self._modules
 
-    def forward(self, batch: Sequence[Prepared], share: Share = "whole") -> Vectors:
+    def forward(self, batch: Sequence[Prepared], cores: Cores = "whole") -> Vectors:
         """Raw vectors (n, native dimensions) of one batch of one kind, not normalised.
 
         Raises EncodingFailed if a vector is not finite.
         """
         side, prompt = batch[0].kind
         # torch keeps this for each thread.
-        torch.set_num_threads(self._processors if share == "whole" else 1)
+        torch.set_num_threads(self._processors if cores == "whole" else 1)
         with torch.inference_mode():
-            vectors = self._computed(batch, side, share)
+            vectors = self._computed(batch, side, cores)
             if vectors is None:
                 vectors = torch_model.compute(self._weights(), self._features(batch, side, prompt), side)
         if not np.isfinite(vectors).all():
             raise not_finite(self.checkpoint.id)
         return vectors
 
-    def _computed(self, batch: Sequence[Prepared], side: Side | None, share: Share) -> Vectors | None:
+    def _computed(self, batch: Sequence[Prepared], side: Side | None, cores: Cores) -> Vectors | None:
         """Vectors by the engine, as they come; None where it has failed and torch can be asked instead."""
         if self._engine is None:
             return None
         try:
-            pooled = self._engine.pooled(self.padded(batch), share)
+            pooled = self._engine.pooled(self.padded(batch), cores)
         except RuntimeError as error:
             if not self._replaced:
                 raise
@@ -180,9 +180,9 @@ class DenseEncoder(Tokenized):
         return 0 if self._engine is None else self._engine.part(item.tokens)
 
     @property
-    def least_cosine(self) -> float:
+    def min_agreement(self) -> float:
         """To torch's vectors, that its engine was held to."""
-        return 1.0 if self._engine is None else self._engine.least_cosine
+        return 1.0 if self._engine is None else self._engine.min_agreement
 
     @property
     def engine(self) -> str:

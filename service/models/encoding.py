@@ -49,13 +49,13 @@ class Encoding:
         """Tokenize; what is long on a thread of its own, so that it holds nobody up."""
         if sum(map(len, texts)) <= _AT_ONCE:
             return encoder.prepare(texts, side, prompt_name, cut)
-        return await self.apart(encoder.prepare, texts, side, prompt_name, cut)
+        return await self.on_tokenizer_thread(encoder.prepare, texts, side, prompt_name, cut)
 
-    def require_room(self) -> None:
+    def require_capacity(self) -> None:
         """Raise Overloaded where somebody who waits for an answer would wait too long; before anything costs time."""
-        self._scheduler.require_room("interactive")
+        self._scheduler.require_capacity("interactive")
 
-    async def apart(self, function: Callable[..., _T], *arguments: Any) -> _T:
+    async def on_tokenizer_thread(self, function: Callable[..., _T], *arguments: Any) -> _T:
         """Run `function` on a tokenizing thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
@@ -101,6 +101,6 @@ class Encoding:
         if not texts:
             return np.empty((0, encoder.dimensions), dtype=np.float32)
         if lane is None:
-            self.require_room()
+            self.require_capacity()
         items = await self.prepare(encoder, texts, side)
         return encoder.finish(await self.raw(encoder, items, lane, patient=patient))

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from service.checkpoints.catalogue import Catalogue
 from service.checkpoints.checkpoint import Checkpoint
+from service.checkpoints.registry import Registry
 from service.machine.resources import Headroom
 from service.models import probe
 from service.models.base import ServedModel
 from service.models.encoding import Encoding
 
 
-class LoadsModels(Protocol):
+class ModelFactory(Protocol):
     """Loads checkpoints on the engine that suits the machine."""
 
     def loading(self, checkpoint: Checkpoint) -> int:
@@ -30,38 +30,38 @@ class LoadsModels(Protocol):
 class Loader:
     """Installs checkpoints, loads them, and probes what was loaded."""
 
-    def __init__(self, catalogue: Catalogue, encoders: LoadsModels, encoding: Encoding, headroom: Headroom) -> None:
-        self._catalogue = catalogue
-        self._encoders = encoders
+    def __init__(self, registry: Registry, factory: ModelFactory, encoding: Encoding, headroom: Headroom) -> None:
+        self._registry = registry
+        self._factory = factory
         self._encoding = encoding
         self._headroom = headroom
 
     def require(self, model: str) -> None:
         """Raise NotFound or InvalidRequest if there can be nothing by the name or id `model`."""
-        self._catalogue.require(model)
+        self._registry.require(model)
 
     def install(self, model: str) -> Checkpoint:
-        """Verify the checkpoint of that name or id and return the service's own copy; raises as `Catalogue.install`."""
-        return self._catalogue.install(model)
+        """Verify the checkpoint of that name or id and return the service's own copy; raises as `Registry.install`."""
+        return self._registry.install(model)
 
     def load(self, model: str) -> ServedModel:
         """The encoder of the checkpoint `model` at the start, when nothing answers yet.
 
         It is that of the service's own copy if `model` is an id that has one. Raises CheckpointRefused or NotFound.
         """
-        return self._encoders.load(self._catalogue.install(model))
+        return self._factory.load(self._registry.install(model))
 
     def reopen(self, identity: str) -> ServedModel:
         """The encoder of the service's own copy of the checkpoint with that id; raises CheckpointRefused."""
-        return self._encoders.load(self._catalogue.open(identity))
+        return self._factory.load(self._registry.open(identity))
 
     def require_memory(self, checkpoint: Checkpoint) -> None:
         """Raise InsufficientResources unless there is memory to try and to load it."""
-        self._headroom.require_memory(self._encoders.loading(checkpoint))
+        self._headroom.require_memory(self._factory.loading(checkpoint))
 
     def load_beside(self, checkpoint: Checkpoint, given_up: Callable[[], bool]) -> ServedModel:
         """Load `checkpoint` while another encoder answers, until `given_up` answers true; raises CheckpointRefused."""
-        return self._encoders.load_beside(checkpoint, given_up)
+        return self._factory.load_beside(checkpoint, given_up)
 
     async def probe(self, encoder: ServedModel) -> None:
         """Raise CheckpointRefused unless the encoder's vectors are sound."""
@@ -69,5 +69,5 @@ class Loader:
 
     def forget(self, needed: set[str]) -> None:
         """Delete the copies and conversions of all checkpoints but those with the ids in `needed`."""
-        self._catalogue.forget(needed)
-        self._encoders.forget(needed)
+        self._registry.forget(needed)
+        self._factory.forget(needed)

@@ -62,7 +62,7 @@ async def _check_canaries(encoder: ServedModel, encoding: Encoding) -> None:
         (vector,) = await encoding.embed(encoder, [canary.text], canary.side, "bulk", patient=True)
         known = np.array(canary.vector, dtype=np.float32)
         cosine = float(vector @ known) if vector.shape == known.shape else 0.0
-        if cosine < min(MIN_CANARY_COSINE, encoder.least_cosine):
+        if cosine < min(MIN_CANARY_COSINE, encoder.min_agreement):
             raise CheckpointRefused(
                 f"{encoder.checkpoint.id} does not reproduce its canary vectors (cosine {cosine:.4f} of a"
                 f" {canary.side}): it was not saved as it was trained, or the library versions differ; package it again"

@@ -18,7 +18,7 @@ from service.machine.arrays import Vectors
 from service.machine.children import Say
 from service.machine.priority import ALIKE
 from service.models import probe
-from service.models.base import SHARES, Prepared, Side
+from service.models.base import CORES, Prepared, Side
 from service.models.configuration import Configuration
 from service.models.dense import DenseEncoder
 from service.models.engines.base import Unsuitable
@@ -110,16 +110,16 @@ class Trial:
         encoder.use(engine)
         try:
             agreement = min(
-                _cosine(encoder.finish(encoder.forward(batch, share)), vectors)
+                _cosine(encoder.finish(encoder.forward(batch, cores)), vectors)
                 for batch, vectors in zip(batches, expected, strict=True)
-                for share in SHARES
+                for cores in CORES
             )
         except EncodingFailed as error:
             raise Unsuitable(f"{engine.name} gives vectors that are not finite") from error
         finally:
             encoder.use(None)
-        if not agreement >= engine.least_cosine:
-            raise Unsuitable(f"{engine.name} gives other vectors (cosine {agreement:.4f}, not {engine.least_cosine})")
+        if not agreement >= engine.min_agreement:
+            raise Unsuitable(f"{engine.name} gives other vectors (cosine {agreement:.4f}, not {engine.min_agreement})")
         return agreement
 
 

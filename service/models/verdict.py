@@ -12,7 +12,7 @@ import transformers
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from service.checkpoints.checkpoint import Checkpoint
-from service.machine.kept import Kept, Make
+from service.machine.cache import Cache, Make
 from service.models.configuration import Configuration
 from service.settings import EngineChoice
 
@@ -81,16 +81,16 @@ class Verdict(BaseModel):
 
 
 class Verdicts:
-    """Verdicts by checkpoint, in `kept`. Each holds for one choice of engine, one machine and its libraries."""
+    """Verdicts by checkpoint, in `cache`. Each holds for one choice of engine, one machine and its libraries."""
 
-    def __init__(self, kept: Kept, choice: EngineChoice, processors: int) -> None:
-        self._kept = kept
+    def __init__(self, cache: Cache, choice: EngineChoice, processors: int) -> None:
+        self._cache = cache
         self._choice = choice
         self._processors = processors
 
     def find(self, checkpoint: Checkpoint) -> Verdict | None:
         """The verdict on that checkpoint, if it is there and holds here."""
-        folder = self._kept.find(_name(checkpoint), self._make())
+        folder = self._cache.find(_name(checkpoint), self._make())
         if folder is None:
             return None
         try:
@@ -104,7 +104,7 @@ class Verdicts:
         def write(folder: Path) -> None:
             (folder / _FILE).write_text(verdict.model_dump_json(), encoding="utf-8")
 
-        self._kept.keep(_name(checkpoint), self._make(), write)
+        self._cache.keep(_name(checkpoint), self._make(), write)
 
     def _make(self) -> Make:
         return {

@@ -32,7 +32,7 @@ Step = Literal[
     "trial.convert",
     "trial.compile",
     "trial.compare",
-    # An upload: it has arrived; it is in the catalogue.
+    # An upload: it has arrived; it is in the registry.
     "upload.received",
     "upload.placed",
     # Housekeeping: a sealed part is built; the dead are gone from the corpus; from the vectors.

@@ -15,9 +15,9 @@ from cryptography import x509
 
 from service.access import keyring
 from service.checkpoints import archive, checkpoint
-from service.checkpoints.catalogue import BASE, base_folder
 from service.checkpoints.checkpoint import Checkpoint
-from service.checkpoints.signature import Trusted
+from service.checkpoints.registry import BASE, base_folder
+from service.checkpoints.signature import Signers
 from service.corpus.base import FILE, GenerationRecord, Seqs
 from service.corpus.sqlite import offline
 from service.errors import CheckpointRefused, InstarError, NotFound
@@ -78,7 +78,7 @@ def _keys(settings: Settings) -> Iterator[Finding]:
         trusted = settings.signers_file
 
         def read() -> Iterator[Finding]:
-            Trusted.read(trusted)
+            Signers.read(trusted)
             yield Finding(f"only checkpoints that a key in {trusted} has signed are loaded")
 
         yield from _tried(read)
@@ -199,7 +199,7 @@ def _read(settings: Settings, active: GenerationRecord | None, unpacked: Path) -
         raise CheckpointRefused(f"{place} was altered, it is {found.id} now: copy the checkpoint there again")
     bundled = base is not None and found.digest == checkpoint.read(base, BASE).digest
     if settings.signers_file is not None and not bundled:
-        Trusted.read(settings.signers_file).require(found)
+        Signers.read(settings.signers_file).require(found)
     return found
 
 

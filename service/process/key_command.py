@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from service.access import keyring
-from service.access.keyring import SCOPES, KeyringUnusable, Limits
+from service.access.keyring import SCOPES, KeyFileError, Limits
 
 
 def add(commands: Any) -> None:
@@ -35,7 +35,7 @@ def run(given: argparse.Namespace, path: Path) -> int:
             keyring.revoke(path, given.name)
         else:
             _list(path)
-    except KeyringUnusable as error:
+    except KeyFileError as error:
         print(error.message, file=sys.stderr)
         return 1
     return 0

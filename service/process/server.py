@@ -123,13 +123,13 @@ def serve(settings: Settings, reached: Reached = unwatched) -> int:
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)
 
-    def look_again(*_: object) -> None:
-        parts.keyring.look()
+    def reload_keys(*_: object) -> None:
+        parts.keyring.reload()
         logs.set_level(_level(settings))
         if config.ssl is not None:
             _renew(config.ssl, settings)
 
-    signal.signal(signal.SIGHUP, look_again)
+    signal.signal(signal.SIGHUP, reload_keys)
     server.run()
     if server.failure is not None:
         log.error("the service cannot start: %s", server.failure)

@@ -9,18 +9,18 @@ from service.generations.generations import Generations
 from service.observability.observer import Observer
 from service.reload.job import Job, Shadowed
 from service.reload.jobs import Jobs
-from service.reload.judging import Judging
+from service.reload.judge import Judge
 from service.reload.order import Order
-from service.reload.shadow import Compared, Shadow
+from service.reload.shadow import Comparison, Shadow
 
 
 class Gate:
     """Judges the generation of one job at a time. `orders` end its time in the shadow."""
 
     def __init__(
-        self, *, judging: Judging, shadow: Shadow, generations: Generations, jobs: Jobs, observer: Observer
+        self, *, judge: Judge, shadow: Shadow, generations: Generations, jobs: Jobs, observer: Observer
     ) -> None:
-        self._judging = judging
+        self._judge = judge
         self._shadow = shadow
         self._generations = generations
         self._jobs = jobs
@@ -29,7 +29,7 @@ class Gate:
 
     async def require_judgements(self) -> None:
         """Raise CheckpointRefused where there are judgements, and no generation can be judged by them."""
-        useless = await asyncio.to_thread(self._judging.useless)
+        useless = await asyncio.to_thread(self._judge.useless)
         if useless is not None:
             raise useless.refusal()
 
@@ -40,7 +40,7 @@ class Gate:
 
         `warned` are the warnings that do not come from judging, which may happen more than once.
         """
-        verdict = await self._judging.judge(self._generations.acquire(), generation)
+        verdict = await self._judge.judge(self._generations.acquire(), generation)
         self._observer.step("reload.judged")
         job.judged = verdict.judged
         job.warnings = list(warned)
@@ -56,14 +56,14 @@ class Gate:
         """Return when somebody has ordered that it shall answer, and nothing speaks against it."""
         shadowed = job.shadowed = job.shadowed or Shadowed()
 
-        def note(compared: Compared | None) -> None:
+        def note(compared: Comparison | None) -> None:
             shadowed.count(compared)
             self._observer.shadowed(compared)
 
         self.orders = asyncio.Queue()
         await self._generations.show(generation)
         await self._jobs.enter(job, "shadow")
-        with self._shadow.watching(generation, share, note):
+        with self._shadow.shadowing(generation, share, note):
             while True:
                 order = await self.orders.get()
                 # Documents and judgements may have changed since.

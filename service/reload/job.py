@@ -8,8 +8,8 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from service.reload.judging import Judged
-from service.reload.shadow import Compared
+from service.reload.judge import Judged
+from service.reload.shadow import Comparison
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Shadowed(BaseModel):
     active_ms: float = Field(0, description="milliseconds of the active one to encode and search")
     shadow_ms: float = Field(0, description="milliseconds of the shadow for the same")
 
-    def count(self, compared: Compared | None) -> None:
+    def count(self, compared: Comparison | None) -> None:
         """Take in one search, or one that was left out."""
         if compared is None:
             self.skipped += 1

@@ -95,7 +95,7 @@ class Reloads:
 
     def used(self) -> set[str]:
         """Ids of the checkpoints that a generation which is not released, or the reload under way, needs."""
-        return {record.model for record in self._generations.kept()} | self.unfinished()[0]
+        return {record.model for record in self._generations.unreleased()} | self.unfinished()[0]
 
     def latest(self, limit: int) -> list[Job]:
         """The jobs that were asked for last, the newest first; the one under way as it is at this moment."""

@@ -20,7 +20,7 @@ from service.generations.generation import Generation
 from service.generations.loaded import LoadedGenerations
 from service.models.encoding import Encoding
 from service.search.fusion import Scored
-from service.search.retrieval import Asked, Retrieval
+from service.search.retrieval import Retrieval, SearchSpec
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ _AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class Comparison:
     """One query as both generations answer it; the seconds are those of the search that it came in.
 
     `overlap` is the share of what either found that both did, `shift` the mean score in the shadow less that in the
@@ -43,7 +43,7 @@ class Compared:
 
 
 # Told of each comparison, and of each search that was left out.
-Note = Callable[[Compared | None], None]
+Note = Callable[[Comparison | None], None]
 
 
 @dataclass(eq=False)
@@ -65,7 +65,7 @@ class Shadow:
         self._watched: _Watched | None = None
 
     @contextmanager
-    def watching(self, generation: Generation, share: float, note: Note) -> Iterator[None]:
+    def shadowing(self, generation: Generation, share: float, note: Note) -> Iterator[None]:
         """Meanwhile `generation` answers that share of the searches, too, and `note` is told."""
         watched = self._watched = _Watched(generation, share, note)
         try:
@@ -76,14 +76,14 @@ class Shadow:
                 task.cancel()
 
     def searched(
-        self, generation: Generation, queries: Sequence[str], asked: Asked, found: Sequence[Scored], seconds: float
+        self, generation: Generation, queries: Sequence[str], spec: SearchSpec, found: Sequence[Scored], seconds: float
     ) -> None:
         """Compare what `generation` found of a live search in so many seconds, if its turn has come; returns at once.
 
         One by keyword alone asks no model, and is passed over.
         """
         watched = self._watched
-        if watched is None or asked.mode == "keyword" or generation is not self._generations.active:
+        if watched is None or spec.mode == "keyword" or generation is not self._generations.active:
             return
         # Every tenth and not each with a chance of one in ten: it needs no luck to come near to the share.
         watched.due += watched.share
@@ -94,7 +94,7 @@ class Shadow:
             watched.note(None)
             return
         task = asyncio.get_running_loop().create_task(
-            self._compare(watched, queries, asked, found, seconds),
+            self._compare(watched, queries, spec, found, seconds),
             # Its tokens are not those of the caller's key.
             context=Context(),
         )
@@ -102,13 +102,13 @@ class Shadow:
         task.add_done_callback(partial(_ended, watched))
 
     async def _compare(
-        self, watched: _Watched, queries: Sequence[str], asked: Asked, found: Sequence[Scored], seconds: float
+        self, watched: _Watched, queries: Sequence[str], spec: SearchSpec, found: Sequence[Scored], seconds: float
     ) -> None:
         index = watched.generation.index
         began = time.perf_counter()
         try:
             vectors = await self._encoding.embed(watched.generation.encoder, queries, "query")
-            own = await asyncio.to_thread(self._retrieval.rank, index, queries, vectors, asked)
+            own = await asyncio.to_thread(self._retrieval.rank, index, queries, vectors, spec)
         except InstarError:
             watched.note(None)
             return
@@ -118,11 +118,11 @@ class Shadow:
                 watched.note(compared(active, shadow.found, seconds, took))
 
 
-def compared(active: Scored, shadow: Scored, active_seconds: float, shadow_seconds: float) -> Compared:
+def compared(active: Scored, shadow: Scored, active_seconds: float, shadow_seconds: float) -> Comparison:
     """What two rankings, of which one may be empty, have in common."""
     one, other = ({seq for seq, _ in found} for found in (active, shadow))
     means = [float(np.mean([score for _, score in found])) if found else 0.0 for found in (active, shadow)]
-    return Compared(
+    return Comparison(
         overlap=len(one & other) / max(len(one), len(other)),
         same_first=bool(active and shadow and active[0][0] == shadow[0][0]),
         shift=means[1] - means[0],

@@ -17,7 +17,7 @@ from service.generations.activation import Activation
 from service.generations.builder import Builder
 from service.generations.generation import Generation
 from service.generations.generations import Generations
-from service.machine.threads import to_its_end
+from service.machine.threads import run_to_completion
 from service.models.loader import Loader
 from service.observability.observer import Observer
 from service.reload.gate import Gate
@@ -54,7 +54,7 @@ class Stages:
         # A job that is resumed says again what still holds.
         job.warnings = []
         await self._jobs.enter(job, "install")
-        checkpoint = await to_its_end(partial(self._loader.install, job.checkpoint or job.model))
+        checkpoint = await run_to_completion(partial(self._loader.install, job.checkpoint or job.model))
         self._observer.step("reload.installed")
         job.checkpoint, job.fingerprint = checkpoint.id, checkpoint.fingerprint
         return checkpoint
@@ -65,7 +65,7 @@ class Stages:
         self._loader.require_memory(checkpoint)
         given_up = threading.Event()
         loading = partial(self._loader.load_beside, checkpoint, given_up.is_set)
-        encoder = await to_its_end(loading, given_up=given_up)
+        encoder = await run_to_completion(loading, given_up=given_up)
         job.warnings = [*encoder.warnings]
         self._observer.step("reload.loaded")
         await self._jobs.enter(job, "probe")
@@ -100,7 +100,7 @@ class Stages:
             await self._gate.require_judgements()
         index, encoder = generation.index, generation.encoder
         missing, documents = await asyncio.to_thread(self._builder.missing, index)
-        self._builder.require_room(index, documents, len(missing))
+        self._builder.require_capacity(index, documents, len(missing))
         job.reused = documents - len(missing)
         job.expect(len(missing))
         await self._jobs.enter(job, "embed")

@@ -5,14 +5,14 @@ from typing import Protocol
 
 from service.generations.generation import Generation
 from service.search.fusion import Scored
-from service.search.retrieval import Asked
+from service.search.retrieval import SearchSpec
 
 
 class SearchObserver(Protocol):
     """Is told of each search whose queries the service has encoded itself."""
 
     def searched(
-        self, generation: Generation, queries: Sequence[str], asked: Asked, found: Sequence[Scored], seconds: float
+        self, generation: Generation, queries: Sequence[str], spec: SearchSpec, found: Sequence[Scored], seconds: float
     ) -> None:
         """Take note of what `generation` found for each query, in so many seconds; returns at once."""
         ...

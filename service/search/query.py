@@ -13,7 +13,7 @@ from service.models.encoding import Encoding
 from service.observability.tracing import Tracing
 from service.search.fusion import Scored
 from service.search.observer import SearchObserver
-from service.search.retrieval import Asked, Part, Ranked, Retrieval, Standing
+from service.search.retrieval import Component, Ranking, Retrieval, SearchSpec, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +21,20 @@ class Hit:
     """A document and its score in the mode that was asked.
 
     `standing` is its rank, from 1, and score in each part of the search that has it, `spans` are the [start, end) of
-    the words of the query in its text, in characters; both are empty unless they were asked for.
+    the words of the query in its text, in characters; both are empty unless they were spec for.
     """
 
     score: float
     document: Document
-    standing: Mapping[Part, tuple[int, float]]
+    standing: Mapping[Component, tuple[int, float]]
     spans: Sequence[Span]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
     """The hits of each query, best first, and the seconds that each step took, waiting for its turn included.
 
-    `standings` are those that were asked for, for each query by the document's id; the collection has no other ids.
+    `standings` are those that were spec for, for each query by the document's id; the collection has no other ids.
     """
 
     hits: list[list[Hit]]
@@ -64,37 +64,37 @@ class Search:
         self,
         generation: Generation,
         queries: Sequence[str],
-        asked: Asked,
+        spec: SearchSpec,
         *,
         vectors: Vectors | None = None,
         highlight: bool = False,
         explain: bool = False,
         rank_of: Sequence[str] = (),
-    ) -> Found:
-        """What is asked of each query; `vectors` (n, dimensions) of the generation's encoder spare encoding them.
+    ) -> SearchResult:
+        """What is spec of each query; `vectors` (n, dimensions) of the generation's encoder spare encoding them.
 
-        `rank_of` are ids of documents whose standing is asked for, too.
+        `rank_of` are ids of documents whose standing is spec for, too.
 
         Raises NotFound for an unknown collection.
         """
-        collection = asked.collection
+        collection = spec.collection
         if not generation.index.has(collection):
             await asyncio.to_thread(require_collection, self._documents, collection)
         own_vectors = vectors is not None
         began = time.perf_counter()
-        if vectors is None and asked.mode != "keyword":
+        if vectors is None and spec.mode != "keyword":
             vectors = await self._encoding.embed(generation.encoder, queries, "query")
         encoded = time.perf_counter()
 
         numbers: dict[str, int] = {}
 
-        def find() -> tuple[list[list[Hit]], list[Ranked], float]:
+        def find() -> tuple[list[list[Hit]], list[Ranking], float]:
             start = time.perf_counter()
-            with self._tracing.span("search", {"instar.generation": generation.number, "instar.mode": asked.mode}):
+            with self._tracing.span("search", {"instar.generation": generation.number, "instar.mode": spec.mode}):
                 if rank_of:
                     numbers.update(self._documents.seqs_of(collection, rank_of))
                 standing_of = tuple(numbers.values())
-                ranked_by = replace(asked, standing_of=standing_of) if standing_of else asked
+                ranked_by = replace(spec, standing_of=standing_of) if standing_of else spec
                 rankings = self._retrieval.rank(generation.index, queries, vectors, ranked_by)
             searching = time.perf_counter() - start
             with self._tracing.span("fetch", {"instar.documents": sum(len(ranked.found) for ranked in rankings)}):
@@ -105,12 +105,12 @@ class Search:
         if not own_vectors:
             found = [ranked.found for ranked in rankings]
             for observer in self._observers:
-                observer.searched(generation, queries, asked, found, encoded - began + searching)
+                observer.searched(generation, queries, spec, found, encoded - began + searching)
         standings = [{identity: ranked.standings[seq] for identity, seq in numbers.items()} for ranked in rankings]
-        return Found(hits, {"encode": encoded - began, "search": searching, "fetch": fetching}, standings)
+        return SearchResult(hits, {"encode": encoded - began, "search": searching, "fetch": fetching}, standings)
 
     def _fetched(
-        self, queries: Sequence[str], rankings: Sequence[Ranked], *, highlight: bool, explain: bool
+        self, queries: Sequence[str], rankings: Sequence[Ranking], *, highlight: bool, explain: bool
     ) -> list[list[Hit]]:
         documents = self._documents.fetch(list({seq for ranked in rankings for seq, _ in ranked.found}))
         found: list[list[Hit]] = []
@@ -128,8 +128,8 @@ class Search:
         return found
 
 
-def _standings(parts: Mapping[Part, Scored]) -> dict[int, dict[Part, tuple[int, float]]]:
-    found: dict[int, dict[Part, tuple[int, float]]] = {}
+def _standings(parts: Mapping[Component, Scored]) -> dict[int, dict[Component, tuple[int, float]]]:
+    found: dict[int, dict[Component, tuple[int, float]]] = {}
     for name, part in parts.items():
         for rank, (seq, score) in enumerate(part, 1):
             found.setdefault(seq, {})[name] = (rank, score)

@@ -15,14 +15,14 @@ from service.search.conditions import meeting_in
 from service.search.diversity import chosen
 from service.search.fusion import WEIGHTS, Fusion, Scored, Weights, by_rank, by_score
 
-Part = Literal["dense", "keyword"]
+Component = Literal["dense", "keyword"]
 Mode = Literal["dense", "keyword", "hybrid"]
 # Of each part so many are fused at least, and so many are there at least to choose different ones from.
 _DEPTH = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SearchSpec:
     """What is wanted of each query: `k` documents of a collection from the place `offset` on.
 
     `fusion` and `weights` are those of a hybrid search, None for its defaults; `diversity` is 0 to 1.
@@ -37,7 +37,7 @@ class Asked:
     fusion: Fusion = "score"
     weights: Weights | None = None
     diversity: float = 0.0
-    # Sequence numbers of documents whose standing is asked for, too; without diversity. In hybrid mode it is told as
+    # Sequence numbers of documents whose standing is spec for, too; without diversity. In hybrid mode it is told as
     # far as the first `reach` of a ranking.
     standing_of: Sequence[int] = ()
     reach: int = 0
@@ -56,14 +56,14 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
-    """(sequence number, score), best first, the parts that it was made of, and the standings that were asked for.
+class Ranking:
+    """(sequence number, score), best first, the parts that it was made of, and the standings that were spec for.
 
     Scores are cosines in dense mode, BM25 in keyword mode, and those of `service.search.fusion` in hybrid mode.
     """
 
     found: Scored
-    parts: Mapping[Part, Scored]
+    parts: Mapping[Component, Scored]
     standings: Mapping[int, Standing] = field(default_factory=dict)
 
 
@@ -90,58 +90,60 @@ class Retrieval:
         self._keywords = keywords
         self._documents = documents
 
-    def rank(self, index: VectorIndex, queries: Sequence[str], vectors: Vectors | None, asked: Asked) -> list[Ranked]:
+    def rank(
+        self, index: VectorIndex, queries: Sequence[str], vectors: Vectors | None, spec: SearchSpec
+    ) -> list[Ranking]:
         """A ranking for each query; `vectors` (n, dimensions) are those of the queries, none in keyword mode."""
         # The view first: what is in it stays in the corpus for a while, so the filter cannot miss it.
-        view = index.view(asked.collection)
+        view = index.view(spec.collection)
         allowed = None
-        if asked.tree is not None:
-            allowed = view.select(asked.tree, meeting_in(self._documents, asked.collection))
+        if spec.tree is not None:
+            allowed = view.select(spec.tree, meeting_in(self._documents, spec.collection))
         # What other collections hold is passed over at less cost than the words of one are looked up.
-        within = None if index.collections == 1 else asked.collection
+        within = None if index.collections == 1 else spec.collection
         scope = _Scope(view, allowed, within)
-        last = asked.offset + asked.k
-        depth = last if asked.mode != "hybrid" and not asked.diversity else max(last, _DEPTH)
+        last = spec.offset + spec.k
+        depth = last if spec.mode != "hybrid" and not spec.diversity else max(last, _DEPTH)
         dense = [] if vectors is None else scope.dense(vectors, depth)
-        rankings: list[Ranked] = []
+        rankings: list[Ranking] = []
         for number, query in enumerate(queries):
-            if asked.mode == "dense":
-                ranked = Ranked(dense[number], {"dense": dense[number]})
+            if spec.mode == "dense":
+                ranked = Ranking(dense[number], {"dense": dense[number]})
             else:
                 lookup = self._keywords.lookup(query)
                 worded = self._by_keyword(scope, lookup, depth)
-                ranked = Ranked(worded, {"keyword": worded})
-                if asked.mode == "hybrid":
-                    fused = _fused(dense[number], worded, lookup.most, asked)
-                    ranked = Ranked(fused, {"dense": dense[number], "keyword": worded})
+                ranked = Ranking(worded, {"keyword": worded})
+                if spec.mode == "hybrid":
+                    fused = _fused(dense[number], worded, lookup.most, spec)
+                    ranked = Ranking(fused, {"dense": dense[number], "keyword": worded})
             standings: Mapping[int, Standing] = {}
-            if asked.standing_of:
+            if spec.standing_of:
                 vector = None if vectors is None else vectors[number]
-                standings = self._standings(scope, query, vector, asked, ranked.found)
-            rankings.append(Ranked(_cut(view, ranked.found, asked), ranked.parts, standings))
+                standings = self._standings(scope, query, vector, spec, ranked.found)
+            rankings.append(Ranking(_cut(view, ranked.found, spec), ranked.parts, standings))
         return rankings
 
     def _standings(
-        self, scope: _Scope, query: str, vector: Vectors | None, asked: Asked, ranking: Scored
+        self, scope: _Scope, query: str, vector: Vectors | None, spec: SearchSpec, ranking: Scored
     ) -> dict[int, Standing]:
-        """The standings that are asked for; `ranking` is its beginning, of which no standing may differ."""
-        seqs = np.array(asked.standing_of, dtype=np.int64)
+        """The standings that are spec for; `ranking` is its beginning, of which no standing may differ."""
+        seqs = np.array(spec.standing_of, dtype=np.int64)
         held = set(seqs[scope.view.holds(seqs, None)].tolist())
         passing = set(seqs[scope.view.holds(seqs, scope.allowed)].tolist())
         standings = _standings_in(ranking, passing)
         further = passing - standings.keys()
-        if further and asked.mode == "keyword":
+        if further and spec.mode == "keyword":
             standings |= self._in_words(scope, self._keywords.lookup(query), further)
-        elif further and vector is not None and asked.mode == "dense":
+        elif further and vector is not None and spec.mode == "dense":
             ascending = np.array(sorted(further), dtype=np.int64)
             ranks, scores = scope.view.ranks(vector, ascending, scope.allowed)
             of_each = zip(ascending.tolist(), ranks.tolist(), scores.tolist(), strict=True)
             standings |= {seq: Standing(rank, score) for seq, rank, score in of_each}
         elif further and vector is not None:
-            lookup, reach = self._keywords.lookup(query), max(asked.reach, _DEPTH)
+            lookup, reach = self._keywords.lookup(query), max(spec.reach, _DEPTH)
             (dense,), worded = scope.dense(vector[None], reach), self._by_keyword(scope, lookup, reach)
-            standings |= _standings_in(_fused(dense, worded, lookup.most, asked), further)
-        for seq in asked.standing_of:
+            standings |= _standings_in(_fused(dense, worded, lookup.most, spec), further)
+        for seq in spec.standing_of:
             if seq not in standings:
                 standings[seq] = Standing(
                     reason="unranked" if seq in passing else "filtered" if seq in held else "later"
@@ -177,9 +179,9 @@ class Retrieval:
         return found
 
 
-def _fused(dense: Scored, worded: Scored, most: float, asked: Asked) -> Scored:
-    weights = asked.weights or WEIGHTS[asked.fusion]
-    if asked.fusion == "rank":
+def _fused(dense: Scored, worded: Scored, most: float, spec: SearchSpec) -> Scored:
+    weights = spec.weights or WEIGHTS[spec.fusion]
+    if spec.fusion == "rank":
         return by_rank(dense, worded, weights)
     return by_score(dense, [(seq, score / most) for seq, score in worded], weights)
 
@@ -189,16 +191,16 @@ def _standings_in(ranking: Scored, wanted: Collection[int]) -> dict[int, Standin
     return {seq: Standing(rank, score) for rank, (seq, score) in enumerate(ranking, 1) if seq in wanted}
 
 
-def _cut(view: View, found: Scored, asked: Asked) -> Scored:
-    """What is asked of it."""
-    if asked.min_score is not None:
-        found = [(seq, score) for seq, score in found if score >= asked.min_score]
-    last = asked.offset + asked.k
-    if asked.diversity and found:
+def _cut(view: View, found: Scored, spec: SearchSpec) -> Scored:
+    """What is spec of it."""
+    if spec.min_score is not None:
+        found = [(seq, score) for seq, score in found if score >= spec.min_score]
+    last = spec.offset + spec.k
+    if spec.diversity and found:
         relevance = np.array([score for _, score in found], dtype=np.float32)
-        if asked.mode == "keyword":
+        if spec.mode == "keyword":
             # A cosine is 1 at most; of BM25 that of the best stands for it.
             relevance /= relevance[0]
         vectors = view.vectors_of(np.array([seq for seq, _ in found], dtype=np.int64))
-        found = [found[place] for place in chosen(relevance, vectors, last, asked.diversity)]
-    return found[asked.offset : last]
+        found = [found[place] for place in chosen(relevance, vectors, last, spec.diversity)]
+    return found[spec.offset : last]

@@ -76,7 +76,7 @@ class Writing:
         while True:
             plan = await asyncio.to_thread(self._plan, collection, latest)
             if plan.changed:
-                for generation in self._generations.written():
+                for generation in self._generations.writable():
                     await self._embed(generation, plan, vectors, patient=patient)
             self._reached("write.embedded")
             # A generation may have begun to follow the writes, and others may have written what was unchanged.
@@ -150,7 +150,7 @@ class Writing:
             return Written(active, (), tuple(plan.unchanged.values()))
         texts = [document.text for document in plan.changed]
         rows: dict[str, Vectors] = {}
-        for fingerprint in {generation.index.fingerprint for generation in self._generations.written()}:
+        for fingerprint in {generation.index.fingerprint for generation in self._generations.writable()}:
             known = vectors.get(fingerprint, {})
             if any(text not in known for text in texts):
                 return None

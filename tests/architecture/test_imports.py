@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 PLANTED = [
     ("service/search/query.py", "from service.reload import shadow", "Imports run downward"),
     ("service/settings/groups.py", "from service.process import logs", "Imports run downward"),
-    ("service/machine/kept.py", "from trainer import recipe", "The service never imports the trainer"),
+    ("service/machine/cache.py", "from trainer import recipe", "The service never imports the trainer"),
     ("service/search/query.py", "import torch", "Models alone know what computes them"),
     ("service/search/retrieval.py", "import faiss", "FAISS is known in its own room alone"),
     (

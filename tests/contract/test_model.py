@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.checkpoints import checkpoint
-from service.models.base import SHARES, DenseModel, Share, Side
+from service.models.base import CORES, Cores, DenseModel, Side
 from service.models.dense import DenseEncoder
 from service.models.scheduling.scheduler import Scheduler
 from tests.support import checkpoints
@@ -34,12 +34,12 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(texts=TEXTS, side=SIDES, share=st.sampled_from(SHARES))
+@given(texts=TEXTS, side=SIDES, cores=st.sampled_from(CORES))
 def test_a_text_has_the_vector_that_it_has_alone(
-    model: DenseModel, texts: list[str], side: Side | None, share: Share
+    model: DenseModel, texts: list[str], side: Side | None, cores: Cores
 ) -> None:
-    together = model.finish(model.forward(model.prepare(texts, side), share))
-    alone = [model.finish(model.forward(model.prepare([text], side), share))[0] for text in texts]
+    together = model.finish(model.forward(model.prepare(texts, side), cores))
+    alone = [model.finish(model.forward(model.prepare([text], side), cores))[0] for text in texts]
     assert together.shape == (len(texts), model.dimensions)
     assert together.dtype == np.float32
     np.testing.assert_allclose(together, np.stack(alone), atol=1e-5)

@@ -12,7 +12,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Dense, Router
 
 from service.checkpoints import checkpoint
-from service.checkpoints.catalogue import BASE, Catalogue
+from service.checkpoints.registry import BASE, Registry
 from service.errors import CheckpointRefused, NotFound
 from service.models.dense import DenseEncoder
 from tests.support import checkpoints
@@ -122,7 +122,7 @@ def test_a_query_adapter_keeps_the_fingerprint_of_its_base(tmp_path: Path) -> No
         SentenceTransformer(modules=[router], device="cpu"), tmp_path / "checkpoints" / "adapted"
     )
     assert checkpoint.read(adapted, "a").fingerprint == checkpoint.read(base, "b").fingerprint
-    kept = DenseEncoder(make_catalogue(tmp_path).install("adapted"))
+    kept = DenseEncoder(make_registry(tmp_path).install("adapted"))
     expected = SentenceTransformer(str(adapted), device="cpu").encode_query("a question", normalize_embeddings=True)
     found = kept.finish(kept.forward(kept.prepare(["a question"], "query")))[0]
     np.testing.assert_allclose(found, expected, atol=1e-6)
@@ -133,33 +133,33 @@ def test_a_query_adapter_keeps_the_fingerprint_of_its_base(tmp_path: Path) -> No
 def test_the_base_model_is_refused_unless_its_weights_are_the_official_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    catalogue = make_catalogue(tmp_path)
-    assert catalogue.install(BASE).name == BASE
+    registry = make_registry(tmp_path)
+    assert registry.install(BASE).name == BASE
     forged = tmp_path / "forged"
     checkpoint.copy(checkpoints.base(), forged)
     weights(forged)
-    monkeypatch.setattr("service.checkpoints.catalogue.base_folder", lambda: forged)
+    monkeypatch.setattr("service.checkpoints.registry.base_folder", lambda: forged)
     with pytest.raises(CheckpointRefused, match="not the official ones"):
-        make_catalogue(tmp_path / "other").install(BASE)
+        make_registry(tmp_path / "other").install(BASE)
 
 
 def test_a_kept_copy_does_not_change_with_its_source(tmp_path: Path, folder: Path) -> None:
-    catalogue = make_catalogue(tmp_path)
+    registry = make_registry(tmp_path)
     shutil.copytree(folder, tmp_path / "checkpoints" / "mine")
-    kept = catalogue.install("mine")
+    kept = registry.install("mine")
     weights(tmp_path / "checkpoints" / "mine")
-    assert catalogue.open(kept.id).digest == kept.digest
-    assert catalogue.install(kept.id).digest == kept.digest
-    assert catalogue.install("mine").id != kept.id
+    assert registry.open(kept.id).digest == kept.digest
+    assert registry.install(kept.id).digest == kept.digest
+    assert registry.install("mine").id != kept.id
     weights(kept.folder)
     with pytest.raises(CheckpointRefused, match="was altered"):
-        catalogue.open(kept.id)
+        registry.open(kept.id)
 
 
 def test_a_zip_in_the_folder_is_a_checkpoint(tmp_path: Path, folder: Path) -> None:
-    catalogue = make_catalogue(tmp_path)
+    registry = make_registry(tmp_path)
     checkpoints.zipped(folder, tmp_path / "checkpoints" / "packed.zip")
-    assert catalogue.install("packed").fingerprint == checkpoint.read(folder, "x").fingerprint
+    assert registry.install("packed").fingerprint == checkpoint.read(folder, "x").fingerprint
 
 
 def test_a_model_of_the_hubs_local_cache_is_loaded_without_the_network(
@@ -172,12 +172,12 @@ def test_a_model_of_the_hubs_local_cache_is_loaded_without_the_network(
     (cache / "models--some-org--some-model" / "refs").mkdir(parents=True)
     (cache / "models--some-org--some-model" / "refs" / "main").write_text(revision)
     shutil.copytree(folder, snapshot)
-    catalogue = make_catalogue(tmp_path)
-    installed = catalogue.install("some-org/some-model")
+    registry = make_registry(tmp_path)
+    installed = registry.install("some-org/some-model")
     assert installed.name == "some-model"
     assert installed.digest == checkpoint.read(folder, "x").digest
     with pytest.raises(NotFound, match="INSTAR_ALLOW_HUB"):
-        catalogue.install("some-org/other-model")
+        registry.install("some-org/other-model")
 
 
 def test_canaries_are_part_of_the_manifest_and_checked(folder: Path) -> None:
@@ -188,5 +188,5 @@ def test_canaries_are_part_of_the_manifest_and_checked(folder: Path) -> None:
     assert np.linalg.norm(manifest.canaries[0].vector) == pytest.approx(1, abs=1e-5)
 
 
-def make_catalogue(folder: Path) -> Catalogue:
-    return Catalogue(folder / "checkpoints", folder / "kept", allow_hub=False, max_size=1 << 30, disk_reserve=0)
+def make_registry(folder: Path) -> Registry:
+    return Registry(folder / "checkpoints", folder / "kept", allow_hub=False, max_size=1 << 30, disk_reserve=0)

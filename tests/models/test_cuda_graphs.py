@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from service.checkpoints import checkpoint
 from service.machine.arrays import Vectors
 from service.models import probe
-from service.models.base import Prepared, Share
+from service.models.base import Cores, Prepared
 from service.models.dense import DenseEncoder
-from service.models.encoders import Encoders
+from service.models.encoder_factory import EncoderFactory
 from service.models.engines.base import Padded
 from service.models.engines.cuda_graphs import filled, shape
 from tests.support import checkpoints
@@ -52,7 +52,7 @@ def encoders(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[DenseEncod
     real = request.param == "all-MiniLM-L6-v2"
     folder = checkpoints.base() if real else checkpoints.tiny(tmp_path / "tiny", positions=50)
     read = checkpoint.read(folder, "model")
-    found = Encoders("auto", tmp_path / "engines", 2, lambda _: [], checkpoints.TRIALS).load(read)
+    found = EncoderFactory("auto", tmp_path / "engines", 2, lambda _: [], checkpoints.TRIALS).load(read)
     assert found.engine == "torch bf16"
     return found, DenseEncoder(read)
 
@@ -70,10 +70,10 @@ def test_graphs_and_what_runs_beside_them_give_the_vectors_of_fp32(encoders: tup
     batches = [_texts(found, pick) for _ in range(120)]
     expected = [exact.finish(exact.forward(batch)) for batch in batches]
 
-    def cosine(batch: list[Prepared], vectors: Vectors, share: Share) -> float:
-        return float((found.finish(found.forward(batch, share)) * vectors).sum(axis=1).min())
+    def cosine(batch: list[Prepared], vectors: Vectors, cores: Cores) -> float:
+        return float((found.finish(found.forward(batch, cores)) * vectors).sum(axis=1).min())
 
-    shares: list[Share] = ["whole", "spare", "single"]
+    shares: list[Cores] = ["whole", "spare", "single"]
     with ThreadPoolExecutor(4) as threads:
         cosines = list(threads.map(cosine, batches, expected, shares * 40))
     assert min(cosines) > 0.999, sorted(cosines)[:5]

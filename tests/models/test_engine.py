@@ -19,9 +19,9 @@ from sentence_transformers.base.modules import Dense, Router
 
 from service.checkpoints import checkpoint
 from service.machine.arrays import Vectors
-from service.models.base import SHARES, Side
+from service.models.base import CORES, Side
 from service.models.dense import DenseEncoder
-from service.models.encoders import Encoders
+from service.models.encoder_factory import EncoderFactory
 from service.models.engines.torch_bf16 import TorchBf16
 from tests.models.test_encoder import (
     TEXTS,
@@ -63,7 +63,7 @@ def no_documents(_: int) -> list[str]:
 
 
 def load(folder: Path, engines: Path) -> DenseEncoder:
-    return Encoders("auto", engines, 2, no_documents, checkpoints.TRIALS).load(checkpoint.read(folder, "model"))
+    return EncoderFactory("auto", engines, 2, no_documents, checkpoints.TRIALS).load(checkpoint.read(folder, "model"))
 
 
 def vectors(encoder: DenseEncoder, side: Side = "document") -> Vectors:
@@ -81,10 +81,10 @@ def test_openvino_gives_the_vectors_of_sentence_transformers(tmp_path: Path, mak
     for side, encode in (("query", reference.encode_query), ("document", reference.encode_document)):
         expected = encode(TEXTS, normalize_embeddings=True)
         items = encoder.prepare(TEXTS, side)  # type: ignore[arg-type]
-        for share in SHARES:
-            found = encoder.finish(encoder.forward(items, share))
+        for cores in CORES:
+            found = encoder.finish(encoder.forward(items, cores))
             assert (found * expected).sum(axis=1).min() > 0.999
-            alone = np.concatenate([encoder.finish(encoder.forward([item], share)) for item in items])
+            alone = np.concatenate([encoder.finish(encoder.forward([item], cores)) for item in items])
             assert (alone * expected).sum(axis=1).min() > 0.999
 
 
@@ -167,7 +167,7 @@ def test_a_conversion_that_cannot_be_kept_costs_the_engine_until_the_next_start(
 
 
 def test_what_no_generation_needs_is_forgotten(folder: Path, tmp_path: Path) -> None:
-    made = Encoders("auto", tmp_path / "engines", 2, no_documents, checkpoints.TRIALS)
+    made = EncoderFactory("auto", tmp_path / "engines", 2, no_documents, checkpoints.TRIALS)
     identity = made.load(checkpoint.read(folder, "model")).checkpoint.id
     made.forget({identity})
     kept = sorted(path.name for path in (tmp_path / "engines").iterdir())
@@ -186,11 +186,11 @@ def test_nothing_is_reported_to_anybody(folder: Path, tmp_path: Path, choice: st
         "sys.addaudithook(refuse)\n"
         "from pathlib import Path\n"
         "from service.checkpoints import checkpoint\n"
-        "from service.models.encoders import Encoders\n"
+        "from service.models.encoder_factory import EncoderFactory\n"
         "from tests.support.checkpoints import TRIALS\n"
         f"read = checkpoint.read(Path({str(folder)!r}), 'model')\n"
         "texts = [f'text {n} of the corpus' for n in range(100)]\n"
-        f"made = Encoders({choice!r}, Path({str(tmp_path / 'engines')!r}), 2, lambda _: texts, TRIALS)\n"
+        f"made = EncoderFactory({choice!r}, Path({str(tmp_path / 'engines')!r}), 2, lambda _: texts, TRIALS)\n"
         "print(made.load(read).engine, 'nncf' in sys.modules)\n"
         "import time; time.sleep(1)\n"
     )

@@ -11,7 +11,7 @@ from service import sample
 from service.checkpoints import checkpoint
 from service.machine.arrays import Vectors
 from service.models.dense import DenseEncoder
-from service.models.encoders import Encoders
+from service.models.encoder_factory import EncoderFactory
 from service.models.engines.int8 import Int8
 from tests.support import checkpoints
 
@@ -30,10 +30,10 @@ def vectors(encoder: DenseEncoder) -> Vectors:
 
 def test_it_is_calibrated_on_the_corpus_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Without VNNI, whose products do not overflow, all-MiniLM-L6-v2 keeps less than it has to.
-    monkeypatch.setattr(Int8, "least_cosine", 0.9)
+    monkeypatch.setattr(Int8, "min_agreement", 0.9)
     read = checkpoint.read(checkpoints.base(), "model")
-    exact = vectors(Encoders("torch", tmp_path / "engines", 2, documents, checkpoints.TRIALS).load(read))
-    encoder = Encoders("int8", tmp_path / "engines", 2, documents, checkpoints.TRIALS).load(read)
+    exact = vectors(EncoderFactory("torch", tmp_path / "engines", 2, documents, checkpoints.TRIALS).load(read))
+    encoder = EncoderFactory("int8", tmp_path / "engines", 2, documents, checkpoints.TRIALS).load(read)
     assert encoder.engine == "openvino int8"
     found = vectors(encoder)
     cosines = (found * exact).sum(axis=1)
@@ -47,10 +47,10 @@ def test_it_is_calibrated_on_the_corpus_and_kept(tmp_path: Path, monkeypatch: py
     def unneeded(_: int) -> Sequence[str]:
         raise AssertionError("it was calibrated again")
 
-    again = Encoders("int8", tmp_path / "engines", 2, unneeded, checkpoints.TRIALS).load(read)
+    again = EncoderFactory("int8", tmp_path / "engines", 2, unneeded, checkpoints.TRIALS).load(read)
     assert again.engine == "openvino int8"
     np.testing.assert_allclose(vectors(again), found, atol=1e-6)
-    plain = Encoders("auto", tmp_path / "engines", 2, unneeded, checkpoints.TRIALS).load(read)
+    plain = EncoderFactory("auto", tmp_path / "engines", 2, unneeded, checkpoints.TRIALS).load(read)
     assert plain.engine.startswith("openvino")
     assert "int8" not in plain.engine
     assert (vectors(plain) * exact).sum(axis=1).min() > 0.999
@@ -64,8 +64,8 @@ def test_where_it_cannot_be_the_engine_is_chosen_as_without_it(
     if lack == "NNCF":
         monkeypatch.setitem(sys.modules, "nncf", None)
     if lack == "agreement":
-        monkeypatch.setattr(Int8, "least_cosine", 1.1)
-    made = Encoders(
+        monkeypatch.setattr(Int8, "min_agreement", 1.1)
+    made = EncoderFactory(
         "int8", tmp_path / "engines", 2, lambda _: DOCUMENTS[: 99 if lack == "documents" else 100], checkpoints.TRIALS
     )
     encoder = made.load(checkpoint.read(folder, "model"))

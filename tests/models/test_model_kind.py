@@ -15,9 +15,9 @@ from transformers import AutoTokenizer, BertConfig, BertForMaskedLM, BertForSequ
 
 from service.checkpoints import checkpoint
 from service.errors import CheckpointRefused
-from service.models.base import SHARES
+from service.models.base import CORES
 from service.models.dense import DenseEncoder
-from service.models.encoders import Encoders
+from service.models.encoder_factory import EncoderFactory
 from tests.models.test_encoder import TEXTS
 from tests.support import checkpoints
 
@@ -108,7 +108,7 @@ def test_half_weights_are_computed_as_their_fp32_twins_are(tmp_path: Path, half:
     assert read["half"].computed_size == read["twin"].computed_size > 1.9 * read["half"].size
     exact = DenseEncoder(read["half"])
     np.testing.assert_allclose(exact.finish(exact.forward(exact.prepare(TEXTS, "document"))), expected, atol=1e-6)
-    encoders = Encoders("auto", tmp_path / "engines", 2, lambda _: [], checkpoints.TRIALS)
+    encoders = EncoderFactory("auto", tmp_path / "engines", 2, lambda _: [], checkpoints.TRIALS)
     fast = {name: encoders.load(each) for name, each in read.items()}
     assert fast["half"].engine == fast["twin"].engine != "torch fp32"
     assert fast["half"].packs
@@ -120,7 +120,7 @@ def test_half_weights_are_computed_as_their_fp32_twins_are(tmp_path: Path, half:
 class Broken:
     """An engine that gives no numbers, or fails, once it is relied upon."""
 
-    name, least_cosine, packs = "broken", 0.999, False
+    name, min_agreement, packs = "broken", 0.999, False
 
     def __init__(self, fails: bool) -> None:
         self._fails = fails
@@ -128,7 +128,7 @@ class Broken:
     def part(self, tokens: int) -> int:  # noqa: ARG002
         return 0
 
-    def pooled(self, batch: Any, share: str) -> Any:  # noqa: ARG002
+    def pooled(self, batch: Any, cores: str) -> Any:  # noqa: ARG002
         if self._fails:
             raise RuntimeError("a shape that it cannot")
         return np.full((len(batch.ids), 32), np.nan, dtype=np.float32)
@@ -141,8 +141,8 @@ def test_torch_computes_what_an_engine_cannot(tmp_path: Path, fails: bool, caplo
     encoder = DenseEncoder(checkpoint.read(folder, "model"))
     encoder.rely_on(Broken(fails))
     items = encoder.prepare(TEXTS, "document")
-    for share in SHARES:
-        np.testing.assert_allclose(encoder.finish(encoder.forward(items, share)), expected, atol=2e-6)
+    for cores in CORES:
+        np.testing.assert_allclose(encoder.finish(encoder.forward(items, cores)), expected, atol=2e-6)
     assert "torch computes" in caplog.text
 
 

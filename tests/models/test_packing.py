@@ -12,9 +12,9 @@ from sentence_transformers.sentence_transformer.modules import Pooling, Transfor
 from transformers import CONFIG_MAPPING, AutoModel, AutoTokenizer
 
 from service.checkpoints import checkpoint
-from service.models.base import SHARES
+from service.models.base import CORES
 from service.models.dense import DenseEncoder
-from service.models.encoders import Encoders
+from service.models.encoder_factory import EncoderFactory
 from service.models.engines.base import Padded
 from service.models.engines.packing import Sequences, packed
 from tests.models.test_encoder import TEXTS
@@ -47,16 +47,16 @@ def save(folder: Path, kind: str, pooling: Any = "mean", longest: int = 64) -> P
 
 
 def load(folder: Path, engines: Path) -> DenseEncoder:
-    return Encoders("auto", engines, 2, lambda _: [], checkpoints.TRIALS).load(checkpoint.read(folder, "model"))
+    return EncoderFactory("auto", engines, 2, lambda _: [], checkpoints.TRIALS).load(checkpoint.read(folder, "model"))
 
 
 def same(encoder: DenseEncoder, folder: Path) -> None:
     """Check it against sentence-transformers: alone, together, in each share, one form after the other."""
     expected = SentenceTransformer(str(folder), device="cpu").encode_document(TEXTS, normalize_embeddings=True)
     items = encoder.prepare(TEXTS, "document")
-    for share in SHARES:
+    for cores in CORES:
         for batch, rows in [(items, expected), *(([item], expected[[place]]) for place, item in enumerate(items))]:
-            found = encoder.finish(encoder.forward(batch, share))
+            found = encoder.finish(encoder.forward(batch, cores))
             assert (found * rows).sum(axis=1).min() > 0.999
 
 

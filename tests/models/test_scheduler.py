@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from service.errors import EncoderFailed, EncodingFailed, NotReady, Overloaded
 from service.machine.arrays import Vectors
-from service.models.base import Lane, Prepared, Share
+from service.models.base import Cores, Lane, Prepared
 from service.models.dense import DenseEncoder
 from service.models.scheduling.scheduler import Scheduler
 
@@ -33,7 +33,7 @@ class Recorder:
         self.gate.set()
         self.began = threading.Semaphore(0)
         self.policy = -1
-        self.shares: list[Share] = []
+        self.cores: list[Cores] = []
         self.broken = False
 
     def part(self, item: Prepared) -> int:
@@ -42,9 +42,9 @@ class Recorder:
     def prepare(self, texts: Sequence[str], side: Any) -> list[Prepared]:
         return [text(name, side=side) for name in texts]
 
-    def forward(self, batch: Sequence[Prepared], share: Share = "whole") -> Vectors:
+    def forward(self, batch: Sequence[Prepared], cores: Cores = "whole") -> Vectors:
         self.batches.append([item.text for item in batch])
-        self.shares.append(share)
+        self.cores.append(cores)
         self.began.release()
         self.gate.wait(10)
         self.policy = os.sched_getscheduler(threading.get_native_id())
@@ -156,7 +156,7 @@ def test_a_batch_has_all_processors_only_when_no_other_is_beside_or_behind_it() 
     scheduler.submit(encoder, [text("in bulk")], "bulk").result(10)
     scheduler.submit(encoder, [text("by itself")], "interactive").result(10)
     scheduler.stop()
-    assert recorder.shares == ["whole", "single", "single", "spare", "whole"]
+    assert recorder.cores == ["whole", "single", "single", "spare", "whole"]
 
 
 def test_bulk_requests_take_turns(scheduler: Scheduler) -> None:

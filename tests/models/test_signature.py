@@ -10,7 +10,7 @@ import pytest
 
 from service.checkpoints import checkpoint
 from service.checkpoints.checkpoint import MANIFEST
-from service.checkpoints.signature import KeyUnusable, Signer, Trusted
+from service.checkpoints.signature import Signer, Signers, SigningKeyError
 from service.errors import CheckpointRefused
 from service.machine.files import checksum
 from tests.support import checkpoints
@@ -61,7 +61,7 @@ def changed(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None
 def test_what_was_altered_after_it_was_signed_is_refused(tmp_path: Path, alter: Callable[[Path], None]) -> None:
     private = key(tmp_path, "own")
     folder = packaged(tmp_path, private)
-    trusted = Trusted.read(private.with_suffix(".pub"))
+    trusted = Signers.read(private.with_suffix(".pub"))
     trusted.require(checkpoint.read(folder, "tuned"))
     # Written otherwise, it says the same.
     changed(lambda _: None)(folder)
@@ -77,9 +77,9 @@ def test_a_package_that_is_signed_anew_has_one_signature(tmp_path: Path) -> None
     manifest = checkpoint.read(folder, "tuned").manifest
     assert manifest is not None
     checkpoint.write_manifest(folder, manifest, Signer(second))
-    Trusted.read(second.with_suffix(".pub")).require(checkpoint.read(folder, "tuned"))
+    Signers.read(second.with_suffix(".pub")).require(checkpoint.read(folder, "tuned"))
     with pytest.raises(CheckpointRefused):
-        Trusted.read(first.with_suffix(".pub")).require(checkpoint.read(folder, "tuned"))
+        Signers.read(first.with_suffix(".pub")).require(checkpoint.read(folder, "tuned"))
 
 
 def test_the_same_package_signed_twice_is_the_same(tmp_path: Path) -> None:
@@ -95,10 +95,10 @@ def test_files_that_hold_no_such_key_are_said_so(tmp_path: Path, capsys: pytest.
     (tmp_path / "rsa.pub").write_bytes(public)
     (tmp_path / "empty.pub").write_text("")
     for name in ("rsa.pub", "empty.pub", "absent.pub"):
-        with pytest.raises(KeyUnusable):
-            Trusted.read(tmp_path / name)
+        with pytest.raises(SigningKeyError):
+            Signers.read(tmp_path / name)
     for name in ("rsa.pem", "empty.pub", "absent.pem"):
-        with pytest.raises(KeyUnusable, match="openssl genpkey"):
+        with pytest.raises(SigningKeyError, match="openssl genpkey"):
             Signer(tmp_path / name)
     checkpoints.tiny(tmp_path / "source")
     code = main(

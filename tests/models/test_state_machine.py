@@ -29,7 +29,7 @@ from service.index.faiss import index, partition
 from service.lifecycle import Lifecycle
 from service.reload.job import Job
 from service.search.query import Hit
-from service.search.retrieval import Asked
+from service.search.retrieval import SearchSpec
 from service.settings import Settings
 from service.settings.groups import Headroom
 from service.wiring import build
@@ -230,9 +230,9 @@ class ServiceMachine(RuleBasedStateMachine):
     def compare(
         self, collection: str, query: str, k: int, known: dict[str, Document], condition: dict[str, Any] | None
     ) -> None:
-        asked = Asked(k=k, collection=collection, tree=None if condition is None else filters.parse(condition))
+        spec = SearchSpec(k=k, collection=collection, tree=None if condition is None else filters.parse(condition))
         try:
-            hits = self.search(query, asked)
+            hits = self.search(query, spec)
         except NotFound:
             assert not self.known[collection]
             return
@@ -245,13 +245,13 @@ class ServiceMachine(RuleBasedStateMachine):
         np.testing.assert_allclose([hit.score for hit in hits], best, atol=1e-5)
 
         sharing = {key for key, document in known.items() if set(document.text.split()) & set(query.split())}
-        worded = self.search(query, replace(asked, mode="keyword"))
+        worded = self.search(query, replace(spec, mode="keyword"))
         assert len(worded) == min(k, len(sharing))
         assert {hit.document.id for hit in worded} <= sharing
         assert all(known[hit.document.id] == hit.document for hit in worded)
 
-    def search(self, query: str, asked: Asked) -> list[Hit]:
-        (hits,) = self.run(self.parts.search.run(self.parts.serving.generations.acquire(), [query], asked)).hits
+    def search(self, query: str, spec: SearchSpec) -> list[Hit]:
+        (hits,) = self.run(self.parts.search.run(self.parts.serving.generations.acquire(), [query], spec)).hits
         return hits
 
     def activated(self, name: str) -> None:

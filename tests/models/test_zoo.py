@@ -11,9 +11,9 @@ from sentence_transformers import SentenceTransformer
 
 from service.checkpoints import checkpoint
 from service.machine.arrays import Vectors
-from service.models.base import LANES, SHARES, Prepared, Share, Side
+from service.models.base import CORES, LANES, Cores, Prepared, Side
 from service.models.dense import DenseEncoder
-from service.models.encoders import Encoders
+from service.models.encoder_factory import EncoderFactory
 from service.models.scheduling.scheduler import Scheduler
 from service.models.torch_model import device_here
 from service.settings import Settings
@@ -50,11 +50,11 @@ def test_vectors_are_those_of_sentence_transformers(specimen: Specimen, tmp_path
     if not specimen.padded:
         # sentence-transformers itself cannot compute two texts together then.
         reference.tokenizer.pad_token = "[PAD]"
-    encoder = Encoders("auto", tmp_path / "engines", 1, lambda _: [], checkpoints.TRIALS).load(
+    encoder = EncoderFactory("auto", tmp_path / "engines", 1, lambda _: [], checkpoints.TRIALS).load(
         checkpoint.read(folder, "model")
     )
     assert encoder.engine.startswith(specimen.engine), encoder.warnings
-    least = _LEAST.get(encoder.engine, encoder.least_cosine)
+    least = _LEAST.get(encoder.engine, encoder.min_agreement)
     sides: list[tuple[Side | None, str]] = [
         ("query", "encode_query"),
         ("document", "encode_document"),
@@ -69,13 +69,13 @@ def test_vectors_are_those_of_sentence_transformers(specimen: Specimen, tmp_path
                 found = encoder.finish(scheduler.submit(encoder, items, lane).result())
                 assert _least_cosine(found, expected) >= least, (side, kind, lane)
         # One after the other, whatever the share.
-        for share in SHARES:
-            found = np.concatenate([_alone(encoder, item, share) for item in items[:4]])
-            assert _least_cosine(found, expected[:4]) >= least, (side, share)
+        for cores in CORES:
+            found = np.concatenate([_alone(encoder, item, cores) for item in items[:4]])
+            assert _least_cosine(found, expected[:4]) >= least, (side, cores)
 
 
-def _alone(encoder: DenseEncoder, item: Prepared, share: Share) -> Vectors:
-    return encoder.finish(encoder.forward([item], share))
+def _alone(encoder: DenseEncoder, item: Prepared, cores: Cores) -> Vectors:
+    return encoder.finish(encoder.forward([item], cores))
 
 
 def _least_cosine(found: Vectors, expected: Vectors) -> float:

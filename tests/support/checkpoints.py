@@ -10,10 +10,10 @@ from sentence_transformers.sentence_transformer.modules import Pooling, Transfor
 from transformers import AutoTokenizer, BertConfig, BertModel
 
 from service.checkpoints import checkpoint
-from service.checkpoints.catalogue import base_folder
 from service.checkpoints.checkpoint import Canary, Manifest
+from service.checkpoints.registry import base_folder
 from service.machine.children import InThisProcess
-from service.models.encoders import Trials
+from service.models.encoder_factory import Trials
 
 # For tests of what a trial finds; tests/promises/test_6_bad_native_code.py has those of what becomes of a child.
 TRIALS = Trials(InThisProcess(), seconds=600)

@@ -8,7 +8,7 @@ import numpy as np
 
 from service.checkpoints.checkpoint import Checkpoint
 from service.machine.arrays import Vectors
-from service.models.base import Prepared, Share, Side
+from service.models.base import Cores, Prepared, Side
 
 DIMENSIONS = 8
 _LONGEST = 32
@@ -43,7 +43,7 @@ class HashedModel:
         words = [text.split()[:_LONGEST] for text in texts]
         return [Prepared((side, ""), " ".join(each), [0] * (len(each) + 2), len(each) + 2) for each in words]
 
-    def forward(self, batch: Sequence[Prepared], share: Share) -> Vectors:  # noqa: ARG002
+    def forward(self, batch: Sequence[Prepared], cores: Cores) -> Vectors:  # noqa: ARG002
         rows = [blake2b(f"{self.checkpoint.id}|{item.kind}|{item.text}".encode()).digest() for item in batch]
         return np.stack([np.frombuffer(row, np.uint8)[:DIMENSIONS] for row in rows]).astype(np.float32) + 1
 

@@ -17,7 +17,7 @@ from sentence_transformers import SentenceTransformer
 
 from service.checkpoints import checkpoint
 from service.checkpoints.checkpoint import FILE_KINDS, MANIFEST, MIN_CANARY_COSINE, Canary, Checkpoint, Manifest, Sign
-from service.checkpoints.signature import KeyUnusable, Signer
+from service.checkpoints.signature import Signer, SigningKeyError
 from service.machine import files
 from trainer import base_model
 from trainer.errors import BadData
@@ -125,7 +125,7 @@ def signer(key: Path | None) -> Sign:
         return dict
     try:
         return Signer(key)
-    except KeyUnusable as error:
+    except SigningKeyError as error:
         raise BadData(error.message) from error
 
 

@@ -1,6 +1,6 @@
 """Examples of errors that many routes answer, made by the functions that make the errors themselves."""
 
-from service.access.allowance import limit_reached
+from service.access.limits import limit_reached
 from service.api.auth import key_missing, scope_missing
 from service.api.bodies import body_too_long
 from service.api.event_streams import too_many_streams

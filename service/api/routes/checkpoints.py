@@ -22,8 +22,8 @@ from service.api.schemas.checkpoints import (
     Uploaded,
 )
 from service.checkpoints import checkpoint
-from service.checkpoints.catalogue import Catalogue, Listing
 from service.checkpoints.errors import empty_upload, not_listed
+from service.checkpoints.registry import Listing, Registry
 from service.corpus.base import Records
 from service.machine import resources
 from service.machine.writer import WritingThread
@@ -38,7 +38,7 @@ _NOTE = "checkpoint: "
 def routes(
     admission: Admission,
     require_ready: RequireReady,
-    catalogue: Catalogue,
+    registry: Registry,
     records: Records,
     reloads: Reloads,
     thread: WritingThread,
@@ -46,7 +46,7 @@ def routes(
 ) -> Router:
     """The routes of checkpoints."""
     router = Router(admission, "admin", "admin")
-    handlers = _Checkpoints(require_ready, catalogue, records, reloads, thread, settings)
+    handlers = _Checkpoints(require_ready, registry, records, reloads, thread, settings)
     router.add("GET /admin/models", handlers.list_checkpoints, documented.LIST)
     router.add("PUT /admin/models/{name}/note", handlers.note_checkpoint, documented.NOTE)
     router.add("DELETE /admin/models/{name}", handlers.delete_checkpoint, documented.DELETE)
@@ -58,14 +58,14 @@ class _Checkpoints:
     def __init__(
         self,
         require_ready: RequireReady,
-        catalogue: Catalogue,
+        registry: Registry,
         records: Records,
         reloads: Reloads,
         thread: WritingThread,
         settings: Settings,
     ) -> None:
         self._require_ready = require_ready
-        self._catalogue = catalogue
+        self._registry = registry
         self._records = records
         self._reloads = reloads
         self._thread = thread
@@ -73,14 +73,14 @@ class _Checkpoints:
 
     async def list_checkpoints(self) -> CheckpointsAnswer:
         """Every checkpoint that can be reloaded, and what is wrong with those that cannot."""
-        listings = await asyncio.to_thread(self._catalogue.list)
+        listings = await asyncio.to_thread(self._registry.list)
         notes = await asyncio.to_thread(self._records.notes, _NOTE)
         return {"models": [_entry(listing, notes.get(listing.name)) for listing in listings]}
 
     async def note_checkpoint(self, name: NotedName, request: NoteRequest) -> Noted:
         """Have GET /admin/models show a note beside the checkpoint, until it is deleted or its note is replaced."""
         self._require_ready()
-        names = {listing.name for listing in await asyncio.to_thread(self._catalogue.list)}
+        names = {listing.name for listing in await asyncio.to_thread(self._registry.list)}
         if name not in names:
             raise not_listed(name)
         await self._thread.run(partial(self._records.save_note, f"{_NOTE}{name}", request.note))
@@ -93,7 +93,7 @@ class _Checkpoints:
         if job is not None and name in (job.model, job.checkpoint):
             raise reload_needs(job.id, job.model)
         used = await asyncio.to_thread(self._reloads.used)
-        await asyncio.to_thread(self._catalogue.remove, name, used)
+        await asyncio.to_thread(self._registry.remove, name, used)
         await self._thread.run(partial(self._records.save_note, f"{_NOTE}{name}", None))
         return {"name": name}
 
@@ -105,12 +105,12 @@ class _Checkpoints:
             raise empty_upload()
         settings = self._settings
         resources.require_disk(length, settings.checkpoints_dir, settings.headroom.disk)
-        path = self._catalogue.upload_file()
+        path = self._registry.upload_file()
         try:
             with path.open("wb") as file:
                 async for part in bounded(request.stream(), settings.limits.checkpoint, "INSTAR_LIMITS__CHECKPOINT"):
                     await asyncio.to_thread(file.write, part)
-            accepted = await asyncio.to_thread(self._catalogue.accept, name, path)
+            accepted = await asyncio.to_thread(self._registry.accept, name, path)
         finally:
             path.unlink(missing_ok=True)
         return {

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from fastapi import Response
 
-from service.access.allowance import Allowances
+from service.access.limits import RateLimits
 from service.api.error_forms import TEI
 from service.api.inputs import Given, check_dimensions, check_texts, texts_of
 from service.api.openapi import embed as documented
@@ -36,12 +36,12 @@ def routes(
     require_ready: RequireReady,
     generations: LoadedGenerations,
     encoding: Encoding,
-    allowances: Allowances,
+    limits: RateLimits,
     settings: Settings,
 ) -> Router:
     """The routes of text-embeddings-inference that compute vectors."""
     router = Router(admission, "embedding", "embed", TEI)
-    handlers = _Vectors(require_ready, generations, encoding, allowances, settings)
+    handlers = _Vectors(require_ready, generations, encoding, limits, settings)
     router.add("POST /embed", handlers.embed, documented.EMBED)
     router.add("POST /embed_all", handlers.embed_all, documented.EMBED_ALL)
     router.add("POST /similarity", handlers.similarity, documented.SIMILARITY)
@@ -55,13 +55,13 @@ class _Vectors:
         require_ready: RequireReady,
         generations: LoadedGenerations,
         encoding: Encoding,
-        allowances: Allowances,
+        limits: RateLimits,
         settings: Settings,
     ) -> None:
         self._require_ready = require_ready
         self._generations = generations
         self._encoding = encoding
-        self._allowances = allowances
+        self._limits = limits
         self._settings = settings
 
     async def embed(self, request: EmbedRequest) -> Response:
@@ -80,9 +80,9 @@ class _Vectors:
         encoder = generation.encoder
         await self._check_lengths(encoder, texts, request, None)
         prompt = encoder.prompt(None, request.prompt_name)
-        vectors = await self._encoding.apart(encoder.token_vectors, texts, prompt)
+        vectors = await self._encoding.on_tokenizer_thread(encoder.token_vectors, texts, prompt)
         tokens = sum(map(len, vectors))
-        self._allowances.spend(tokens)
+        self._limits.charge_tokens(tokens)
         return _timed(json_answer(vectors, generation), began, _counted(encoder, texts, tokens))
 
     async def similarity(self, request: SimilarityRequest) -> Response:
@@ -103,12 +103,14 @@ class _Vectors:
 
     async def _texts(self, reading: Reading, inputs: Given) -> tuple[Generation, list[str]]:
         self._require_ready()
-        self._encoding.require_room()
+        self._encoding.require_capacity()
         generation = self._generations.acquire(reading.model)
         texts = (
             [inputs]
             if isinstance(inputs, str)
-            else await self._encoding.apart(texts_of, inputs, generation.encoder, "inputs", self._settings)
+            else await self._encoding.on_tokenizer_thread(
+                texts_of, inputs, generation.encoder, "inputs", self._settings
+            )
         )
         check_texts(texts, "inputs", self._settings)
         return generation, texts
@@ -130,7 +132,7 @@ class _Vectors:
 
     async def _check_lengths(self, encoder: ServedModel, texts: list[str], reading: Reading, side: Side | None) -> None:
         if reading.truncate is False:
-            await self._encoding.apart(_refuse_long, encoder, texts, side, reading.prompt_name)
+            await self._encoding.on_tokenizer_thread(_refuse_long, encoder, texts, side, reading.prompt_name)
 
 
 def _counted(encoder: ServedModel, texts: Sequence[str], tokens: int) -> dict[str, str]:

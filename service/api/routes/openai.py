@@ -55,11 +55,11 @@ class _Embedding:
         texts = (
             [request.input]
             if isinstance(request.input, str)
-            else await encoding.apart(texts_of, request.input, encoder, "input", settings)
+            else await encoding.on_tokenizer_thread(texts_of, request.input, encoder, "input", settings)
         )
         check_texts(texts, "input", settings)
         check_dimensions(request.dimensions, encoder)
-        encoding.require_room()
+        encoding.require_capacity()
         items = await encoding.prepare(encoder, texts, _side(request.input) if settings.clients.openai_sides else None)
         vectors = encoder.finish(await encoding.raw(encoder, items), request.dimensions)
         tokens = sum(item.tokens for item in items)

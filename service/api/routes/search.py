@@ -20,8 +20,8 @@ from service.generations.loaded import LoadedGenerations
 from service.observability.telemetry import Telemetry
 from service.search import retrieval
 from service.search.fusion import Weights
-from service.search.query import Found, Hit, Search
-from service.search.retrieval import Asked
+from service.search.query import Hit, Search, SearchResult
+from service.search.retrieval import SearchSpec
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class _Searching:
         self._require_ready()
         queries = [request.query] if isinstance(request.query, str) else request.query
         check_search(request, queries, self._settings)
-        asked = _asked(request, self._settings.limits.k)
+        asked = _spec(request, self._settings.limits.k)
         if request.generation is None:
             generation = self._generations.acquire(request.model)
         else:
@@ -96,8 +96,8 @@ class _Searching:
         return json_answer(content, generation, result.seconds)
 
 
-def _asked(request: SearchRequest, reach: int) -> Asked:
-    return Asked(
+def _spec(request: SearchRequest, reach: int) -> SearchSpec:
+    return SearchSpec(
         k=request.k,
         collection=request.collection,
         mode=request.mode,
@@ -111,7 +111,7 @@ def _asked(request: SearchRequest, reach: int) -> Asked:
     )
 
 
-def _log_texts(queries: Sequence[str], result: Found, collection: str, model: str) -> None:
+def _log_texts(queries: Sequence[str], result: SearchResult, collection: str, model: str) -> None:
     for query, hits in zip(queries, result.hits, strict=True):
         fields = {
             "query": query,
@@ -122,7 +122,7 @@ def _log_texts(queries: Sequence[str], result: Found, collection: str, model: st
         log.info("search", extra={"fields": fields})
 
 
-def _content(request: SearchRequest, result: Found, generation: Generation) -> SearchAnswer:
+def _content(request: SearchRequest, result: SearchResult, generation: Generation) -> SearchAnswer:
     results = [[_result(hit, request) for hit in hits] for hits in result.hits]
     return {
         "generation": generation.number,
@@ -142,7 +142,7 @@ def _result(hit: Hit, request: SearchRequest) -> Result:
 
 
 def _places(
-    request: SearchRequest, ids: Sequence[str], result: Found, generation: Generation
+    request: SearchRequest, ids: Sequence[str], result: SearchResult, generation: Generation
 ) -> Sequence[Place | Sequence[Place]]:
     places = [
         [_place(identity, standings.get(identity), request, generation) for identity in ids]

@@ -52,7 +52,9 @@ class _Tokens:
             every = generation.encoder.tokens(text, request.prompt_name, special=request.add_special_tokens)
             return [asdict(token) for token in every]
 
-        return json_answer(await self._encoding.apart(lambda: [tokens(text) for text in texts]), generation)
+        return json_answer(
+            await self._encoding.on_tokenizer_thread(lambda: [tokens(text) for text in texts]), generation
+        )
 
     async def decode(self, request: DecodeRequest) -> Response:
         """The text of token ids of the model's own tokenizer."""
@@ -65,4 +67,4 @@ class _Tokens:
             skip = request.skip_special_tokens
             return [generation.encoder.decode(ids, "ids", skip_special=skip) for ids in lists]
 
-        return json_answer(await self._encoding.apart(texts), generation)
+        return json_answer(await self._encoding.on_tokenizer_thread(texts), generation)

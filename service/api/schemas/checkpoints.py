@@ -22,7 +22,7 @@ NewName = Annotated[str, Path(description="what it is to be called; an earlier u
 
 
 class Listed(TypedDict):
-    """An entry of the catalogue."""
+    """An entry of the registry."""
 
     name: Annotated[str, Field(description="what a reload calls it")]
     source: Annotated[

@@ -11,7 +11,7 @@ from service.api.schemas.base import BodyModel, Integer, Number
 from service.api.schemas.documents import StoredDocument
 from service.corpus.base import DEFAULT_COLLECTION
 from service.search.fusion import Fusion
-from service.search.retrieval import Mode, Part
+from service.search.retrieval import Component, Mode
 
 MAX_RANKED = 100
 
@@ -88,7 +88,7 @@ class Result(StoredDocument):
     ]
     explain: NotRequired[
         Annotated[
-            dict[Part, Standing],
+            dict[Component, Standing],
             Field(description="where it stands in each part of the search that found it, where that was asked"),
         ]
     ]

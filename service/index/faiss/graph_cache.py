@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from service.index.faiss import memory
 from service.index.faiss.duplicates import Duplicates
 from service.index.faiss.sealed import Sealed
-from service.machine.kept import Content, Kept, Make
+from service.machine.cache import Cache, Content, Make
 
 log = logging.getLogger(__name__)
 
@@ -30,14 +30,14 @@ class GraphCache:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._kept = Kept(folder)
-        self._kept.sweep()
+        self._cache = Cache(folder)
+        self._cache.sweep()
 
     def get(self, fingerprint: str, collection: str, dimensions: int, min_recall: float) -> Sealed | None:
         """Return the sealed part, if it is kept and whole, and was tuned to that recall."""
         make = _make(fingerprint, collection, dimensions, min_recall)
         name = _name(fingerprint, collection)
-        files = self._kept.read(name, make)
+        files = self._cache.read(name, make)
         if files is None:
             return None
         try:
@@ -72,17 +72,17 @@ class GraphCache:
             (folder / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
 
         make = _make(fingerprint, collection, built.index.d, min_recall)
-        self._kept.keep(_name(fingerprint, collection), make, write)
+        self._cache.keep(_name(fingerprint, collection), make, write)
 
     def highest(self) -> int:
         """Return the highest sequence number of a document in any graph, 0 without any."""
-        return max((self._highest(name) for name in self._kept.names()), default=0)
+        return max((self._highest(name) for name in self._cache.names()), default=0)
 
     def forget(self, fingerprints: set[str]) -> None:
         """Delete the graphs of all fingerprints but these."""
-        for name in self._kept.names():
+        for name in self._cache.names():
             if name.partition("-")[0] not in fingerprints:
-                self._kept.forget(name)
+                self._cache.forget(name)
 
     def _highest(self, name: str) -> int:
         try:

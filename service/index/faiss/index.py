@@ -113,7 +113,7 @@ class FaissIndex:
         GivenUp soon after `given_up` answers true.
         """
         partitions = {
-            collection: self._kept(collection, seqs) or self._made(collection, seqs, given_up)
+            collection: self._from_cache(collection, seqs) or self._made(collection, seqs, given_up)
             for collection, seqs in live.items()
         }
 
@@ -156,7 +156,7 @@ class FaissIndex:
             self._graphs.keep(self.fingerprint, collection, built, self._min_recall)
         return built
 
-    def _kept(self, collection: str, seqs: Seqs) -> Partition | None:
+    def _from_cache(self, collection: str, seqs: Seqs) -> Partition | None:
         """Make a partition around the kept graph, unless there is none or it has fewer than half of the documents."""
         if len(seqs) < self._graph_from:
             return None

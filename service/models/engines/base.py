@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.machine.arrays import Vectors
-from service.models.base import Share
+from service.models.base import Cores
 
 # The least cosine of engines that compute in another precision, and of those that have quantised weights.
 ROUNDED, QUANTISED = 0.999, 0.99
@@ -55,7 +55,7 @@ class Engine(Protocol):
         """What it is and the precision it computes in."""
 
     @property
-    def least_cosine(self) -> float:
+    def min_agreement(self) -> float:
         """To torch's vectors: what it changes within that is no other checkpoint; below that it is not used."""
 
     @property
@@ -65,5 +65,5 @@ class Engine(Protocol):
     def part(self, tokens: int) -> int:
         """Of the engine, that computes a text of so many tokens: those of another part share no batch for a gain."""
 
-    def pooled(self, batch: Padded, share: Share) -> Vectors:
+    def pooled(self, batch: Padded, cores: Cores) -> Vectors:
         """Pooled vectors (n, width of the pooling). Raises RuntimeError if it cannot compute."""

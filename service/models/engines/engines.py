@@ -48,16 +48,16 @@ class Engines:
         """
         if configuration.engine == "openvino":
             modules = encoder.convertible()
-            model = self._kept(encoder, configuration, "float", lambda: _converted(encoder, modules, configuration))
+            model = self._stored(encoder, configuration, "float", lambda: _converted(encoder, modules, configuration))
             if configuration.precision == "int8":
                 # What may be impossible comes first.
-                self._kept(
+                self._stored(
                     encoder,
                     configuration,
                     "int8",
                     lambda: quantised(model, _calibration(encoder, configuration, texts)),
                 )
-                self._kept(encoder, configuration, "int8-weights", lambda: compressed(model))
+                self._stored(encoder, configuration, "int8-weights", lambda: compressed(model))
 
     def make(self, encoder: DenseEncoder, configuration: Configuration, priorities: Priorities) -> Engine:
         """The engine of `encoder`, out of what `convert` has kept; raises Unsuitable if it cannot be made."""
@@ -70,7 +70,7 @@ class Engines:
                 raise Unsuitable(f"the GPU has no room for it in bf16 ({error})", passing=True) from error
 
         def compiled(name: str, options: Mapping[str, Any] | None = None) -> Engine:
-            model = self._kept(encoder, configuration, name, None)
+            model = self._stored(encoder, configuration, name, None)
             engine = OpenVino(model, self.processors, priorities, options, streams=configuration.streams)
             return packing.Packing(engine, modules) if configuration.form == "sequences" else engine
 
@@ -82,7 +82,7 @@ class Engines:
         """Delete the conversions of all checkpoints but those with the ids in `keep`."""
         Conversions(self.folder).forget(keep)
 
-    def _kept(
+    def _stored(
         self, encoder: DenseEncoder, configuration: Configuration, name: str, make: Callable[[], Any] | None
     ) -> Any:
         return Conversions(self.folder).get(encoder.checkpoint.id, f"{configuration.form}-{name}", make)

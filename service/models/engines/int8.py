@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.machine.arrays import Vectors
-from service.models.base import Share
+from service.models.base import Cores
 from service.models.engines.base import QUANTISED, Engine, Padded, Unsuitable
 from service.models.engines.openvino import root_logger_kept
 
@@ -34,7 +34,7 @@ class Int8:
     """Two engines of one model, by the length of each text, whatever shares its batch."""
 
     name = "openvino int8"
-    least_cosine = QUANTISED
+    min_agreement = QUANTISED
 
     def __init__(self, short: Engine, long: Engine) -> None:
         self._short = short
@@ -49,17 +49,17 @@ class Int8:
         """1 for long texts."""
         return int(tokens >= _LONG)
 
-    def pooled(self, batch: Padded, share: Share) -> Vectors:
+    def pooled(self, batch: Padded, cores: Cores) -> Vectors:
         """Pooled vectors of the batch."""
         long = batch.mask.sum(axis=1) >= _LONG
         if long.all():
-            return self._long.pooled(batch, share)
+            return self._long.pooled(batch, cores)
         if not long.any():
-            return self._short.pooled(batch, share)
-        short = self._short.pooled(batch.rows(~long), share)
+            return self._short.pooled(batch, cores)
+        short = self._short.pooled(batch.rows(~long), cores)
         found = np.empty((len(long), short.shape[1]), dtype=np.float32)
         found[~long] = short
-        found[long] = self._long.pooled(batch.rows(long), share)
+        found[long] = self._long.pooled(batch.rows(long), cores)
         return found
 
 

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
 from service.machine.arrays import Vectors
-from service.machine.kept import Kept
+from service.machine.cache import Cache
 from service.machine.priority import Priorities
-from service.models.base import Share
+from service.models.base import Cores
 from service.models.configuration import Streams
 from service.models.engines import attention
 from service.models.engines.base import ROUNDED, Padded, Unsuitable
@@ -58,7 +58,7 @@ _FAILURES = (
 class OpenVino:
     """One converted model, compiled for each share of the processors."""
 
-    least_cosine = ROUNDED
+    min_agreement = ROUNDED
     packs = False
 
     def __init__(
@@ -82,7 +82,7 @@ class OpenVino:
         width = processors if streams == "several" else 1
         apart = together | {"NUM_STREAMS": width}
         # Those of normal priority first: threads that all share must not get the lowest.
-        self._requests: dict[Share, SimpleQueue[Any]] = {
+        self._requests: dict[Cores, SimpleQueue[Any]] = {
             "whole": priorities.own(partial(_compiled, core, model, together, 1)),
             "single": priorities.own(partial(_compiled, core, model, apart, width)),
             # The threads that it computes on are started here, and inherit the priority.
@@ -93,13 +93,13 @@ class OpenVino:
         """There is one."""
         return 0
 
-    def pooled(self, batch: Padded, share: Share) -> Vectors:
+    def pooled(self, batch: Padded, cores: Cores) -> Vectors:
         """Pooled vectors of the batch."""
-        return self.infer(batch.tensors(), share)
+        return self.infer(batch.tensors(), cores)
 
-    def infer(self, tensors: Mapping[str, NDArray[np.int64]], share: Share) -> Vectors:
+    def infer(self, tensors: Mapping[str, NDArray[np.int64]], cores: Cores) -> Vectors:
         """The model's output; waits while as many batches are under way as can be computed at a time."""
-        requests = self._requests[share]
+        requests = self._requests[cores]
         request = requests.get()
         try:
             found = request.infer(tensors, share_inputs=True)
@@ -112,7 +112,7 @@ class Conversions:
     """Converted models, kept by checkpoint id."""
 
     def __init__(self, folder: Path) -> None:
-        self._kept = Kept(folder)
+        self._cache = Cache(folder)
 
     def get(self, identity: str, kind: str, convert: Callable[[], Any] | None) -> Any:
         """The OpenVINO model of that checkpoint and kind, which `convert` makes unless it is kept.
@@ -121,18 +121,18 @@ class Conversions:
         """
         make = {"openvino": openvino.get_version()}
         name = f"{identity}.{kind}"
-        folder = self._kept.find(name, make)
+        folder = self._cache.find(name, make)
         if folder is None and convert is not None:
-            folder = self._kept.keep(name, make, partial(_save, convert()))
+            folder = self._cache.keep(name, make, partial(_save, convert()))
         if folder is None:
             raise Unsuitable("its conversion is not on the disk: restart the service to have it made", passing=True)
         return openvino.Core().read_model(folder / _MODEL)
 
     def forget(self, keep: set[str]) -> None:
         """Delete those of all checkpoints but the ones with the ids in `keep`."""
-        for name in self._kept.names():
+        for name in self._cache.names():
             if name.rpartition(".")[0] not in keep:
-                self._kept.forget(name)
+                self._cache.forget(name)
 
 
 class Rows(torch.nn.Module):

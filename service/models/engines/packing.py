@@ -17,7 +17,7 @@ from sentence_transformers.base.modules import Transformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 
 from service.machine.arrays import Vectors
-from service.models.base import Share
+from service.models.base import Cores
 from service.models.dense import DenseEncoder
 from service.models.engines.base import Padded
 from service.models.engines.openvino import OpenVino
@@ -78,16 +78,16 @@ class Packing:
         self._means = pooling.pooling_mode == "mean"
         self._rest = [deepcopy(module) for module in modules[2 if self._means else 1 :]]
         self.name = model.name
-        self.least_cosine = model.least_cosine
+        self.min_agreement = model.min_agreement
 
     def part(self, tokens: int) -> int:
         """There is one."""
         return self._model.part(tokens)
 
-    def pooled(self, batch: Padded, share: Share) -> Vectors:
+    def pooled(self, batch: Padded, cores: Cores) -> Vectors:
         """Pooled vectors of the batch."""
         lengths = batch.mask.sum(axis=1)
-        found = self._model.infer(packed(batch), share)[: lengths.sum()]
+        found = self._model.infer(packed(batch), cores)[: lengths.sum()]
         features: dict[str, Any]
         if self._means:
             means: Vectors = np.add.reduceat(found, np.cumsum(lengths) - lengths) / lengths[:, None].astype(np.float32)

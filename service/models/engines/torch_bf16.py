@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from service.machine.arrays import Vectors
-from service.models.base import Share
+from service.models.base import Cores
 from service.models.engines.base import ROUNDED, Padded
 from service.models.engines.cuda_graphs import CudaGraphs
 
@@ -19,7 +19,7 @@ class TorchBf16:
     """A copy of some modules, in bf16, on the device that they are on."""
 
     name = "torch bf16"
-    least_cosine = ROUNDED
+    min_agreement = ROUNDED
     packs = False
 
     def __init__(self, modules: Sequence[torch.nn.Module], device: torch.device, example: Padded, longest: int) -> None:
@@ -34,9 +34,9 @@ class TorchBf16:
         """There is one."""
         return 0
 
-    def pooled(self, batch: Padded, share: Share) -> Vectors:
+    def pooled(self, batch: Padded, cores: Cores) -> Vectors:
         """Pooled vectors of the batch; what somebody waits for goes first."""
-        if self._graphs is not None and share != "spare" and self._graphs.fit(batch):
+        if self._graphs is not None and cores != "spare" and self._graphs.fit(batch):
             return self._graphs.pooled(batch)
         tensors = {name: torch.from_numpy(array).to(self._device) for name, array in batch.tensors().items()}
         vectors: Vectors = self._compute(tensors).cpu().numpy()

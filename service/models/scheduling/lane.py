@@ -9,8 +9,8 @@ from itertools import islice
 from opentelemetry.trace import Span
 
 from service.machine.arrays import Vectors
-from service.models.base import Batchable, Lane, Prepared, Share
-from service.models.scheduling.window import around, first
+from service.models.base import Batchable, Cores, Lane, Prepared
+from service.models.scheduling.batching import by_length, in_order
 
 # Texts, of those that have waited longest, out of which a batch is formed: by length, and in the order of arrival. By
 # length there are more to choose from for a large budget, one for each so many tokens.
@@ -45,7 +45,7 @@ class Batch:
 
     encoder: Batchable
     places: list[tuple[Request, int]]
-    share: Share
+    cores: Cores
     padded: int
     waited: list[float]
 
@@ -87,16 +87,18 @@ class LaneState:
             enough = max(_ENOUGH_TOKENS, encoder.overhead)
             budget = min(budget, max(enough, self.waiting_tokens // processors))
         if encoder.packs:
-            fitting = first([request.items[place].tokens for request, place in waiting], min(budget, _SEQUENCE_TOKENS))
+            fitting = in_order(
+                [request.items[place].tokens for request, place in waiting], min(budget, _SEQUENCE_TOKENS)
+            )
             return [waiting[place] for place in fitting]
         anchor = waiting[0]
         waiting.sort(key=lambda each: each[0].items[each[1]].tokens)
         lengths = [request.items[place].tokens for request, place in waiting]
-        return waiting[around(lengths, waiting.index(anchor), budget, encoder.overhead)]
+        return waiting[by_length(lengths, waiting.index(anchor), budget, encoder.overhead)]
 
-    def measure(self, share: Share, tokens: int, seconds: float, processors: int) -> None:
+    def measure(self, cores: Cores, tokens: int, seconds: float, processors: int) -> None:
         """Let the batch count for a tenth of the rate, so that it follows the load within a second or two."""
-        rate = tokens / max(seconds, 1e-9) * (1 if share == "whole" else processors)
+        rate = tokens / max(seconds, 1e-9) * (1 if cores == "whole" else processors)
         self.rate = rate if not self.rate else 0.9 * self.rate + 0.1 * rate
 
     def before(self, lane: Lane, tokens: int, turn: int) -> int:

@@ -28,7 +28,7 @@ import numpy as np
 from service.errors import EncodingFailed, NotReady
 from service.machine.arrays import Vectors
 from service.machine.priority import lower_priority
-from service.models.base import LANES, Batchable, Lane, Prepared, Share
+from service.models.base import LANES, Batchable, Cores, Lane, Prepared
 from service.models.errors import encoder_fails, queue_full
 from service.models.scheduling.device import Device
 from service.models.scheduling.lane import Batch, LaneState, Request
@@ -157,18 +157,18 @@ class Scheduler:
         with self._lock:
             if self._stopping:
                 raise NotReady("the service is stopping: try again in a moment")
-            self._require_room(lane, tokens)
+            self._require_capacity(lane, tokens)
             state.requests.append(request)
             state.waiting_tokens += tokens
             self._waits[lane].notify()
         return future
 
-    def require_room(self, lane: Lane) -> None:
+    def require_capacity(self, lane: Lane) -> None:
         """Raise Overloaded if a submission would; for those who have costly things to do before it."""
         with self._lock:
-            self._require_room(lane, 1)
+            self._require_capacity(lane, 1)
 
-    def _require_room(self, lane: Lane, tokens: int) -> None:
+    def _require_capacity(self, lane: Lane, tokens: int) -> None:
         state = self.lanes[lane]
         wait = state.before(lane, tokens, self.budget[lane]) / state.rate if state.rate else 0.0
         if state.waiting_tokens >= self._queue_tokens or wait > self._queue_seconds:
@@ -195,7 +195,7 @@ class Scheduler:
         began = time.perf_counter()
         try:
             with self._tracing.batch((request.span for request in requests), about):
-                vectors = self._forward(batch.encoder, items, batch.share)
+                vectors = self._forward(batch.encoder, items, batch.cores)
         # Whatever a model raises belongs to the callers of this batch, and not to those after them.
         except Exception as error:
             for request, _ in batch.places:
@@ -209,7 +209,7 @@ class Scheduler:
         took = time.perf_counter() - began
         self._observe(lane, batch.padded, took, batch.waited)
         with self._lock:
-            self.lanes[lane].measure(batch.share, sum(item.tokens for item in items), took, self._processors)
+            self.lanes[lane].measure(batch.cores, sum(item.tokens for item in items), took, self._processors)
             for (request, place), vector in zip(batch.places, vectors, strict=True):
                 request.rows[place] = vector
                 request.missing -= 1
@@ -221,37 +221,37 @@ class Scheduler:
                     rows = [row for row in request.rows if row is not None]
                     request.future.set_result(rows[0][None] if len(rows) == 1 else np.stack(rows))
 
-    def _forward(self, encoder: Batchable, items: Sequence[Prepared], share: Share) -> Vectors:
+    def _forward(self, encoder: Batchable, items: Sequence[Prepared], cores: Cores) -> Vectors:
         """The vectors; raises EncodingFailed if the texts are at fault, EncoderFailed if any text would be.
 
         torch does not always recover from a moment without memory: what it could not make then is missing for good.
         """
         try:
-            return self._compute(encoder, items, share)
+            return self._compute(encoder, items, cores)
         except (RuntimeError, MemoryError) as error:
             log.warning("a batch failed: %s", error)
             try:
-                self._compute(encoder, encoder.prepare([_PLAIN_TEXT], "document"), share)
+                self._compute(encoder, encoder.prepare([_PLAIN_TEXT], "document"), cores)
             except (RuntimeError, MemoryError) as again:
                 self.failure = f"{type(again).__name__}: {again}"
                 raise encoder_fails() from again
             try:
-                return self._compute(encoder, items, share)
+                return self._compute(encoder, items, cores)
             except (RuntimeError, MemoryError) as again:
                 raise EncodingFailed(
                     f"the model fails on these texts ({again}): try them one by one to find out which"
                 ) from again
 
-    def _compute(self, encoder: Batchable, items: Sequence[Prepared], share: Share) -> Vectors:
+    def _compute(self, encoder: Batchable, items: Sequence[Prepared], cores: Cores) -> Vectors:
         """The vectors, at the priority of the share.
 
         Only computing has the lowest one. A thread that has it all the time, and is put off while it has the
         interpreter, puts off everybody.
         """
 
-        if share == "spare" and not encoder.yields:
-            return self._lowest.submit(encoder.forward, items, share).result()
-        return encoder.forward(items, share)
+        if cores == "spare" and not encoder.yields:
+            return self._lowest.submit(encoder.forward, items, cores).result()
+        return encoder.forward(items, cores)
 
     def _take(self, lane: Lane) -> Batch | None:
         """Form the next batch."""
@@ -283,8 +283,8 @@ class Scheduler:
             padded = tokens if head.encoder.packs else max(lengths) * len(places)
             state.padded_tokens += padded
             alone = not state.running and not state.waiting_tokens
-            share: Share = "spare" if lane == "bulk" else "whole" if alone else "single"
+            cores: Cores = "spare" if lane == "bulk" else "whole" if alone else "single"
             state.running += 1
             if state.waiting_tokens:
                 self._waits[lane].notify()
-            return Batch(head.encoder, places, share, padded, waited)
+            return Batch(head.encoder, places, cores, padded, waited)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from service.access import keyring
-from service.access.allowance import Allowances
-from service.access.keyring import Key, Keyring, KeyringUnusable, Limits, Scope
+from service.access.keyring import Key, KeyFileError, Keyring, Limits, Scope
+from service.access.limits import RateLimits
 from service.errors import LimitReached
 
 
@@ -60,18 +60,18 @@ def test_a_file_that_breaks_or_goes_leaves_the_keys_as_they_were(path: Path, mon
         assert running.find(token) is not None
         assert not running.is_open("search")
     path.write_text('[{"name": "a"}]')
-    with pytest.raises(KeyringUnusable, match="not a file of keys"):
+    with pytest.raises(KeyFileError, match="not a file of keys"):
         Keyring(path, {})
 
 
 def test_names_are_words_and_only_once(path: Path) -> None:
     keyring.create(path, "a", ["search"], Limits())
-    with pytest.raises(KeyringUnusable, match="revoke it first"):
+    with pytest.raises(KeyFileError, match="revoke it first"):
         keyring.create(path, "a", ["embed"], Limits())
     for name in ("", "a b", "ä", "a/b", "x" * 65):
-        with pytest.raises(KeyringUnusable, match="1 to 64 letters"):
+        with pytest.raises(KeyFileError, match="1 to 64 letters"):
             keyring.create(path, name, ["embed"], Limits())
-    with pytest.raises(KeyringUnusable, match="there are a"):
+    with pytest.raises(KeyFileError, match="there are a"):
         keyring.revoke(path, "b")
 
 
@@ -92,7 +92,7 @@ class Clock:
         return self.now
 
 
-def limited(**limits: Any) -> tuple[Key, Allowances, Clock]:
+def limited(**limits: Any) -> tuple[Key, RateLimits, Clock]:
     clock = Clock()
     key = Key(
         name="a",
@@ -101,46 +101,46 @@ def limited(**limits: Any) -> tuple[Key, Allowances, Clock]:
         limits=Limits(**limits),
         created="2026-01-01T00:00:00Z",
     )
-    return key, Allowances(clock), clock
+    return key, RateLimits(clock), clock
 
 
 def test_requests_beyond_the_limit_wait_as_long_as_they_are_told() -> None:
-    key, allowances, clock = limited(requests_per_minute=6)
+    key, limits, clock = limited(requests_per_minute=6)
     for _ in range(6):
-        allowances.begin(key)
+        limits.charge_request(key)
     with pytest.raises(LimitReached) as refused:
-        allowances.begin(key)
+        limits.charge_request(key)
     assert refused.value.retry_after == 10
     clock.now += 9.9
     with pytest.raises(LimitReached):
-        allowances.begin(key)
+        limits.charge_request(key)
     clock.now += 0.1
-    allowances.begin(key)
+    limits.charge_request(key)
     with pytest.raises(LimitReached):
-        allowances.begin(key)
+        limits.charge_request(key)
 
 
 def test_tokens_are_counted_when_they_were_spent() -> None:
-    key, allowances, clock = limited(tokens_per_minute=60, tokens_per_day=86_400)
-    allowances.begin(key)
-    allowances.spend(90)
+    key, limits, clock = limited(tokens_per_minute=60, tokens_per_day=86_400)
+    limits.charge_request(key)
+    limits.charge_tokens(90)
     with pytest.raises(LimitReached) as refused:
-        allowances.begin(key)
+        limits.charge_request(key)
     assert refused.value.retry_after == 31
     clock.now += 31
-    allowances.begin(key)
-    allowances.spend(86_400)
+    limits.charge_request(key)
+    limits.charge_tokens(86_400)
     clock.now += 3600
     with pytest.raises(LimitReached):
-        allowances.begin(key)
+        limits.charge_request(key)
 
 
 def test_a_limit_that_is_raised_counts_at_once_and_keys_do_not_share() -> None:
-    key, allowances, _ = limited(requests_per_day=1)
-    allowances.begin(key)
+    key, limits, _ = limited(requests_per_day=1)
+    limits.charge_request(key)
     with pytest.raises(LimitReached):
-        allowances.begin(key)
-    allowances.begin(key.model_copy(update={"name": "b"}))
-    allowances.begin(key.model_copy(update={"limits": Limits(requests_per_day=2)}))
+        limits.charge_request(key)
+    limits.charge_request(key.model_copy(update={"name": "b"}))
+    limits.charge_request(key.model_copy(update={"limits": Limits(requests_per_day=2)}))
     for _ in range(1000):
-        allowances.begin(key.model_copy(update={"name": "c", "limits": Limits()}))
+        limits.charge_request(key.model_copy(update={"name": "c", "limits": Limits()}))

@@ -20,7 +20,7 @@ from service.generations.generation import Generation
 from service.index.base import View
 from service.machine.arrays import Vectors
 from service.machine.priority import at_lowest_priority
-from service.machine.threads import to_its_end
+from service.machine.threads import run_to_completion
 from service.models.encoding import Encoding
 from service.reload.errors import TRAIN_FURTHER, is_worse
 
@@ -116,7 +116,7 @@ class _Query:
     views: tuple[View, View]
 
 
-class Judging:
+class Judge:
     """Evaluates generations, at the lowest priority; nDCG@10 may fall by `max_loss`."""
 
     def __init__(self, judgements: Judgements, documents: Documents, encoding: Encoding, max_loss: float) -> None:
@@ -214,7 +214,7 @@ class Judging:
             part = slice(start, start + _PORTION)
             texts = [query.text for query in queries[part]]
             vectors = await self._encoding.embed(generation.encoder, texts, "query", "bulk", patient=True)
-            figures += await to_its_end(
+            figures += await run_to_completion(
                 partial(at_lowest_priority, partial(_figures, queries[part], views[part], vectors))
             )
         return figures

@@ -19,7 +19,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from service.checkpoints import archive, checkpoint
 from service.checkpoints.checkpoint import Checkpoint
 from service.checkpoints.errors import is_bundled, is_folder, not_in_folder, not_listed
-from service.checkpoints.signature import Trusted
+from service.checkpoints.signature import Signers
 from service.errors import CheckpointRefused, Conflict, NotFound
 from service.machine import files, resources
 from service.observability.steps import Reached, unwatched
@@ -42,31 +42,31 @@ class Listing:
     copied: bool = False
 
 
-class Catalogue:
+class Registry:
     """Looks checkpoints up, keeps the service's own copies, takes uploads."""
 
     def __init__(
         self,
         folder: Path,
-        kept: Path,
+        copies: Path,
         *,
         allow_hub: bool,
         max_size: int,
         disk_reserve: int,
-        trusted: Trusted | None = None,
+        trusted: Signers | None = None,
         reached: Reached = unwatched,
     ) -> None:
         """`trusted` has signed what is loaded, the bundled base model aside, which is as trusted as the code; None:
         signatures are not looked at."""
         self._folder = folder
-        self._kept = kept
+        self._copies = copies
         self._allow_hub = allow_hub
         self._max_size = max_size
         self._disk_reserve = disk_reserve
         self._trusted = trusted
         self._reached = reached
         self._listed: dict[tuple[str, ...], Checkpoint | CheckpointRefused] = {}
-        for place in (folder, kept):
+        for place in (folder, copies):
             place.mkdir(parents=True, exist_ok=True)
             files.sweep(place)
 
@@ -85,18 +85,18 @@ class Catalogue:
         if the disk is too full for the copy.
         """
         found = self._locate(model)
-        if found.parent == self._kept:
+        if found.parent == self._copies:
             return self.open(model)
         name, _, digest = model.rpartition("/")[2].partition("@")
         checkpoint.check_name(name)
-        with files.new_folder(self._kept) as target:
+        with files.new_folder(self._copies) as target:
             if found.suffix == ".zip":
                 self._unpack(found, target)
                 files.flush(target)
                 fresh = self._read(target, name)
             else:
                 source = self._read_source(found, name)
-                resources.require_disk(source.size, self._kept, self._disk_reserve)
+                resources.require_disk(source.size, self._copies, self._disk_reserve)
                 checkpoint.copy(found, target)
                 fresh = self._read(target, name)
                 if fresh.digest != source.digest:
@@ -104,7 +104,7 @@ class Catalogue:
             if digest and fresh.id != model:
                 raise NotFound(f"there is no {model} any more: {name} is now {fresh.id}", "model")
             self._reached("reload.copied")
-            place = self._kept / fresh.id
+            place = self._copies / fresh.id
             if place.is_dir():
                 return self.open(fresh.id)
             target.rename(place)
@@ -113,29 +113,29 @@ class Catalogue:
 
     def open(self, identity: str) -> Checkpoint:
         """Verify and return the service's own copy of the checkpoint with that id."""
-        found = self._read(self._kept / identity, identity.partition("@")[0])
+        found = self._read(self._copies / identity, identity.partition("@")[0])
         if found.id != identity:
             raise CheckpointRefused(
-                f"the service's copy of {identity} was altered: delete it in {self._kept.name}/ of the data folder, put"
-                f" the checkpoint into {self._folder.name}/ and reload it"
+                f"the service's copy of {identity} was altered: delete it in {self._copies.name}/ of the data folder,"
+                f" put the checkpoint into {self._folder.name}/ and reload it"
             )
         return found
 
     def forget(self, keep: set[str]) -> None:
         """Delete the service's own copies of all checkpoints but those with the ids in `keep`."""
-        for path in self._kept.iterdir():
+        for path in self._copies.iterdir():
             if path.name not in keep and not path.name.startswith(files.INCOMING):
                 shutil.rmtree(path)
 
     def accept(self, name: str, upload: Path) -> Checkpoint:
-        """Put the uploaded zip into the catalogue as `name`, whole or not at all, replacing an earlier upload.
+        """Put the uploaded zip into the registry as `name`, whole or not at all, replacing an earlier upload.
 
         Raises CheckpointRefused if it is not a checkpoint, Conflict if a folder has that name.
         """
         checkpoint.check_name(name, "name")
         if (self._folder / name).is_dir():
             raise is_folder(name, f"{self._folder.name}/")
-        with files.new_folder(self._kept) as trial:
+        with files.new_folder(self._copies) as trial:
             self._unpack(upload, trial)
             found = self._read(trial, name)
         files.flush(upload)
@@ -164,7 +164,7 @@ class Catalogue:
         base = base_folder()
         if base is not None:
             found.setdefault(BASE, ("bundled", base))
-        for path in sorted(self._kept.iterdir()):
+        for path in sorted(self._copies.iterdir()):
             if path.is_dir() and "@" in path.name:
                 found[path.name] = ("kept", path)
         every = [self._listing(name, source, path) for name, (source, path) in sorted(found.items())]
@@ -194,7 +194,7 @@ class Catalogue:
                 " that each generation of it is released",
                 "name",
             )
-        places = [self._folder / name, self._folder / f"{name}.zip", self._kept / identity]
+        places = [self._folder / name, self._folder / f"{name}.zip", self._copies / identity]
         for place in places if listing.source != "kept" else places[2:]:
             if place.is_dir() and not place.is_symlink():
                 files.delete_folder(place)
@@ -218,7 +218,7 @@ class Catalogue:
     def _inspect(self, path: Path, name: str) -> Checkpoint:
         if path.is_dir():
             return self._read_source(path, name)
-        with files.new_folder(self._kept) as trial:
+        with files.new_folder(self._copies) as trial:
             self._unpack(path, trial)
             return self._read(trial, name)
 
@@ -255,8 +255,8 @@ class Catalogue:
         if _is_hub_name(model):
             return self._from_hub(model)
         checkpoint.check_name(name)
-        if digest and (self._kept / model).is_dir():
-            return self._kept / model
+        if digest and (self._copies / model).is_dir():
+            return self._copies / model
         for place in (self._folder / name, self._folder / f"{name}.zip"):
             if place.exists():
                 return place

@@ -33,7 +33,7 @@ class _Bucket:
         return max(0.0, (amount - self.left) * self.period / self.limit)
 
 
-class Allowances:
+class RateLimits:
     """The buckets of all keys, by name. Safe from any thread."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -43,7 +43,7 @@ class Allowances:
         self._lock = threading.Lock()
         self._buckets: dict[tuple[str, str], _Bucket] = {}
 
-    def begin(self, key: Key) -> None:
+    def charge_request(self, key: Key) -> None:
         """Count a request, as whose tokens those count that are spent from now on in this context.
 
         Raises LimitReached, with the seconds to wait, if the key has used up one of its limits.
@@ -59,7 +59,7 @@ class Allowances:
             for bucket in requests:
                 bucket.left -= 1
 
-    def spend(self, tokens: int) -> None:
+    def charge_tokens(self, tokens: int) -> None:
         """Count tokens that the request has cost; without one, as in a reload, nobody pays."""
         key = self._caller.get()
         if key is None:

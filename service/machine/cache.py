@@ -26,7 +26,7 @@ Make = Mapping[str, str | int | float]
 Content = NDArray[np.uint8]
 
 
-class Kept:
+class Cache:
     """The things kept in `folder`, by name. `make` is what must be equal for one to be of use, such as versions."""
 
     def __init__(self, folder: Path) -> None:

@@ -16,7 +16,7 @@ from service.observability.steps import Reached
 log = logging.getLogger(__name__)
 
 
-class Startup:
+class Restore:
     """Brings the generations back. `stage` says in words how far it is."""
 
     def __init__(

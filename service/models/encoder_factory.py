@@ -14,9 +14,9 @@ from pathlib import Path
 from service.checkpoints.checkpoint import Checkpoint
 from service.errors import CheckpointRefused
 from service.machine import resources
+from service.machine.cache import Cache
 from service.machine.children import ChildLost, Children, Limits, never
-from service.machine.kept import Kept
-from service.machine.priority import Priorities, lowered_afterwards, mostly_at_lowest_priority
+from service.machine.priority import Priorities, idle_priority_session, lowered_afterwards
 from service.models.configuration import Configuration
 from service.models.dense import DenseEncoder
 from service.models.engines.base import Unsuitable
@@ -40,7 +40,7 @@ def _at_start(loading: _Loading) -> DenseEncoder:
 
 
 def _beside(loading: _Loading) -> DenseEncoder:
-    return mostly_at_lowest_priority(lambda own: loading(Priorities(own=own)))
+    return idle_priority_session(lambda own: loading(Priorities(own=own)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Trials:
     seconds: float
 
 
-class Encoders:
+class EncoderFactory:
     """Loads checkpoints. Conversions and verdicts are kept in `folder`; `sample` gives texts of so many documents."""
 
     def __init__(
@@ -64,9 +64,9 @@ class Encoders:
     ) -> None:
         self._choice = choice
         self._engines = Engines(folder, processors)
-        self._kept = Kept(folder)
-        self._kept.sweep()
-        self._verdicts = Verdicts(self._kept, choice, processors)
+        self._cache = Cache(folder)
+        self._cache.sweep()
+        self._verdicts = Verdicts(self._cache, choice, processors)
         self._sample = sample
         self._trials = trials
 
@@ -143,7 +143,7 @@ class Encoders:
                     f" {lost}; use a smaller checkpoint, or train or copy it again"
                 ) from lost
             log.warning("the trial of %s by %s was lost: %s\n%s", checkpoint.id, trying, lost, lost.output)
-            self._kept.sweep()
+            self._cache.sweep()
             passing, crashed = lost.cause == "memory", lost.cause == "crash"
             hearing.rejections.append(
                 Rejection(configuration=trying, reason=str(lost), passing=passing, crashed=crashed)

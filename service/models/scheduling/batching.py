@@ -9,7 +9,7 @@ from collections.abc import Sequence
 _PADDING_SHARE = 0.15
 
 
-def around(lengths: Sequence[int], anchor: int, budget: int, overhead: int) -> slice:
+def by_length(lengths: Sequence[int], anchor: int, budget: int, overhead: int) -> slice:
     """The places of a batch that holds the text at `anchor`, out of texts with ascending `lengths` in tokens.
 
     It grows towards the side that takes less padding, as long as that costs less than another batch would, which takes
@@ -32,7 +32,7 @@ def around(lengths: Sequence[int], anchor: int, budget: int, overhead: int) -> s
     return slice(first, end)
 
 
-def first(lengths: Sequence[int], budget: int) -> list[int]:
+def in_order(lengths: Sequence[int], budget: int) -> list[int]:
     """The places of a batch out of texts of `lengths` in tokens, in the order in which they came.
 
     The first text is always there; each other one that `budget` still has room for.
