@@ -81,7 +81,7 @@ def build(
             "auto_configure": False,
         },
     )
-    parts.telemetry.registry.register(
+    parts.metrics.registry.register(
         State(
             lifecycle,
             parts.settings.data_dir,
@@ -110,7 +110,7 @@ def _routers(parts: Parts, lifecycle: Lifecycle) -> list[APIRouter]:
         embed.routes(admission, ready, loaded, models.encoding, models.limits, settings),
         tokens.routes(admission, ready, loaded, models.encoding, settings),
         openai.routes(admission, ready, loaded, models.encoding, settings),
-        search.routes(admission, ready, parts.search, loaded, corpus.documents, parts.telemetry, settings),
+        search.routes(admission, ready, parts.search, loaded, corpus.documents, parts.observer, settings),
         documents.routes(admission, ready, corpus.documents, parts.writing, loaded, settings),
         collections.routes(
             admission, ready, corpus.documents, parts.writing, corpus.judgements, serving.housekeeping, parts.thread
@@ -118,7 +118,7 @@ def _routers(parts: Parts, lifecycle: Lifecycle) -> list[APIRouter]:
         judgements.routes(admission, ready, corpus.judgements, corpus.documents, parts.thread, settings),
         health.routes(lifecycle, ready, models.scheduler, root_path),
         info.routes(admission, loaded, corpus.documents, parts.reloads, models.scheduler, settings),
-        metrics.routes(parts.telemetry.registry),
+        metrics.routes(parts.metrics.registry),
         events.routes(admission, ready, parts.changes, loaded, streams),
         reload.routes(admission, ready, parts.reloads, root_path),
         jobs.routes(admission, parts.reloads, streams),
@@ -138,7 +138,7 @@ def _add_middleware(app: FastAPI, parts: Parts, routes: list[APIRoute]) -> None:
     app.add_middleware(ContentEncoding)
     app.add_middleware(LocalOriginOnly, keyring=parts.keyring)
     app.add_middleware(Audited)
-    app.add_middleware(RequestMetrics, telemetry=parts.telemetry)
+    app.add_middleware(RequestMetrics, observer=parts.observer)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(CancelOnDisconnect, paths=_FOR_ONE_CALLER)
     app.add_middleware(Paths, paths=[route.path for route in routes])

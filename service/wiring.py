@@ -6,6 +6,7 @@ from service.access.keyring import Keyring, Scope
 from service.access.limits import RateLimits
 from service.checkpoints.registry import Registry
 from service.checkpoints.signature import Signers
+from service.cluster.alone import Alone
 from service.corpus.base import CorpusStore
 from service.corpus.sqlite.store import SqliteStore
 from service.generations import backup
@@ -28,9 +29,8 @@ from service.models.loader import Loader
 from service.models.scheduling.scheduler import Scheduler
 from service.models.torch_model import device_here
 from service.observability import tracing
+from service.observability.metrics import Metrics
 from service.observability.observer import Observer
-from service.observability.steps import Reached, unwatched
-from service.observability.telemetry import Telemetry
 from service.observability.tracing import Tracing
 from service.reload.gate import Gate
 from service.reload.job import ENDS
@@ -73,7 +73,8 @@ class Parts:
 
     settings: Settings
     tracing: Tracing
-    telemetry: Telemetry
+    observer: Observer
+    metrics: Metrics
     keyring: Keyring
     corpus: CorpusStore
     thread: WritingThread
@@ -86,19 +87,27 @@ class Parts:
     webhook: Webhook | None
 
 
-def build(settings: Settings, reached: Reached = unwatched, children: Children | None = None) -> Parts:
+def new_metrics() -> Metrics:
+    """The observer that counts, before anything is there to be counted."""
+    return Metrics(LANES, ENDS)
+
+
+def build(
+    settings: Settings, metrics: Metrics, observer: Observer | None = None, children: Children | None = None
+) -> Parts:
     """Open the data folder and put the parts together; nothing is loaded yet.
 
-    `reached` is told of every step. Checkpoints are tried in `children`; none: in this process. Raises DataFolderInUse
-    if another process has the folder, and SigningKeyError or TracingUnavailable for a setting that cannot be met.
+    `observer` is told of everything that happens; none: `metrics`. Checkpoints are tried in `children`; none: in this
+    process. Raises DataFolderInUse if another process has the folder, and SigningKeyError or TracingUnavailable for a
+    setting that cannot be met.
     """
     traces = tracing.exporting() if settings.tracing else Tracing()
     corpus = SqliteStore(settings.data_dir, settings.limits.judgements)
     backup.clear(settings.data_dir)
     thread = WritingThread()
-    observer = Observer(Telemetry(LANES, ENDS), reached)
+    observer = observer or metrics
     models = _models(settings, corpus, traces, observer, children or InThisProcess())
-    serving = _serving(settings, corpus, models, thread, reached)
+    serving = _serving(settings, corpus, models, thread, observer)
     retrieval = Retrieval(corpus.keywords, corpus.documents)
     shadow = Shadow(serving.generations, retrieval, models.encoding)
     closed = not settings.open_data and not is_loopback(settings.host)
@@ -106,14 +115,15 @@ def build(settings: Settings, reached: Reached = unwatched, children: Children |
     return Parts(
         settings=settings,
         tracing=traces,
-        telemetry=observer.telemetry,
+        observer=observer,
+        metrics=metrics,
         keyring=Keyring(settings.keys_path, _given(settings), closed=closed),
         corpus=corpus,
         thread=thread,
         models=models,
         serving=serving,
         search=Search(corpus, retrieval, models.encoding, [shadow], traces),
-        writing=Writing(corpus.documents, serving.generations, models.encoding, thread, reached),
+        writing=Writing(corpus.documents, serving.generations, models.encoding, thread, observer),
         reloads=_reloads(
             serving, models.loader, Jobs(corpus.records, thread), shadow, _judge(settings, corpus, models), observer
         ),
@@ -124,7 +134,7 @@ def build(settings: Settings, reached: Reached = unwatched, children: Children |
 
 def _models(settings: Settings, corpus: CorpusStore, traces: Tracing, observer: Observer, children: Children) -> Models:
     processors = settings.compute.cores or resources.processors()
-    scheduler = Scheduler.suited(settings, processors, device_here(), observe=observer.batch, traced=traces)
+    scheduler = Scheduler.suited(settings, processors, device_here(), observer=observer, traced=traces)
     limits = RateLimits()
     encoding = Encoding(scheduler, limits.charge_tokens, traces)
     registry = Registry(
@@ -134,7 +144,7 @@ def _models(settings: Settings, corpus: CorpusStore, traces: Tracing, observer: 
         max_size=settings.limits.checkpoint,
         disk_reserve=settings.headroom.disk,
         trusted=Signers.read(settings.signers_file) if settings.signers_file else None,
-        reached=observer.reached,
+        observer=observer,
     )
     trials = Trials(children, settings.compute.trial_seconds)
     factory = EncoderFactory(
@@ -144,10 +154,12 @@ def _models(settings: Settings, corpus: CorpusStore, traces: Tracing, observer: 
 
 
 def _serving(
-    settings: Settings, corpus: CorpusStore, models: Models, thread: WritingThread, reached: Reached
+    settings: Settings, corpus: CorpusStore, models: Models, thread: WritingThread, observer: Observer
 ) -> Serving:
     documents, indexes = corpus.documents, open_indexes(settings)
-    generations = Generations(corpus.records, thread, retain=settings.retain, aliases=settings.aliases, reached=reached)
+    generations = Generations(
+        corpus.records, thread, Alone(), retain=settings.retain, aliases=settings.aliases, observer=observer
+    )
     builder = Builder(
         documents=documents,
         generations=generations,
@@ -155,7 +167,7 @@ def _serving(
         indexes=indexes,
         headroom=_headroom(settings),
         thread=thread,
-        reached=reached,
+        observer=observer,
     )
     housekeeping = Housekeeping(
         documents=documents,
@@ -164,17 +176,16 @@ def _serving(
         indexes=indexes,
         keep_vectors=settings.retention.vectors,
         thread=thread,
-        reached=reached,
+        observer=observer,
     )
-    activation = Activation(generations, builder, thread, reached)
+    activation = Activation(generations, builder, thread, observer)
     restore = Restore(
         activation=activation,
         builder=builder,
         housekeeping=housekeeping,
         loader=models.loader,
-        documents=documents,
         generations=generations,
-        reached=reached,
+        observer=observer,
     )
     return Serving(generations, builder, housekeeping, activation, restore)
 

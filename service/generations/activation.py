@@ -6,17 +6,17 @@ from service.generations.builder import Builder, Progress
 from service.generations.generation import Generation
 from service.generations.generations import Generations
 from service.machine.writer import WritingThread
-from service.observability.steps import Reached
+from service.observability.observer import Observer
 
 
 class Activation:
     """Replaces the active generation."""
 
-    def __init__(self, generations: Generations, builder: Builder, thread: WritingThread, reached: Reached) -> None:
+    def __init__(self, generations: Generations, builder: Builder, thread: WritingThread, observer: Observer) -> None:
         self._generations = generations
         self._builder = builder
         self._thread = thread
-        self._reached = reached
+        self._observer = observer
 
     async def rollback(self, former: Generation, by: str | None = None) -> Generation:
         """Make the retained generation `former` the active one again; nothing is done if it is."""
@@ -41,7 +41,7 @@ class Activation:
         """
         while True:
             await self._builder.embed_gap(generation, progress)
-            self._reached("reload.caught-up")
+            self._observer.step("reload.caught-up")
             activated = await self._thread.run(lambda: self._switch(generation, switched, by))
             if activated is not None:
                 return activated

@@ -20,7 +20,7 @@ from service.machine.resources import Headroom
 from service.machine.writer import WritingThread
 from service.models.base import ServedModel
 from service.models.encoding import Encoding
-from service.observability.steps import Reached
+from service.observability.observer import Observer
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Builder:
         indexes: IndexFactory,
         headroom: Headroom,
         thread: WritingThread,
-        reached: Reached,
+        observer: Observer,
     ) -> None:
         self._documents = documents
         self._generations = generations
@@ -52,7 +52,7 @@ class Builder:
         self._indexes = indexes
         self._headroom = headroom
         self._thread = thread
-        self._reached = reached
+        self._observer = observer
 
     def new_generation(self, encoder: ServedModel) -> Generation:
         """A generation of the encoder, with no number yet, whose index may still have to be loaded."""
@@ -69,9 +69,21 @@ class Builder:
         fingerprint = encoder.checkpoint.fingerprint
         return self._generations.shared_index(fingerprint) or self._indexes.open(fingerprint, encoder.dimensions)
 
-    def highest_stored(self) -> int:
-        """The highest sequence number of a document that has a vector on the disk."""
-        return self._indexes.highest_stored()
+    async def reserve_stored(self) -> None:
+        """Keep the sequence numbers of all stored vectors from being given to other documents.
+
+        Vectors are stored after their documents, so they can be ahead only of a corpus that has lost writes. A document
+        that got the number of a lost one would be found by the vector of the lost one.
+        """
+        stored = self._indexes.highest_stored()
+        last = await self._thread.run(partial(self._documents.reserve, stored))
+        if last < stored:
+            log.error(
+                "the corpus ends with write %d, but there are vectors of writes up to %d: the disk has lost what was"
+                " written between; check it, and restore a backup if you have one",
+                last,
+                stored,
+            )
 
     def missing(self, index: VectorIndex) -> tuple[Seqs, int]:
         """Documents whose vectors are not on the disk yet, ascending, and how many documents there are."""
@@ -103,7 +115,7 @@ class Builder:
                 )
                 if texts:
                     await asyncio.to_thread(index.store.put, present, np.stack([known[text] for text in texts]))
-                self._reached("reload.stored")
+                self._observer.step("reload.stored")
                 progress(len(part))
             finally:
                 room.release()
@@ -134,9 +146,9 @@ class Builder:
             # A document may have changed in between, and its new version has no vector yet.
             with suppress(VectorsMissing):
                 publish = await self._building(partial(index.build, live, high))
-                self._reached("reload.built")
+                self._observer.step("reload.built")
                 await self._thread.run(publish)
-                self._reached("reload.published")
+                self._observer.step("reload.published")
 
     async def load_stored(self, index: VectorIndex) -> None:
         """Make the index searchable as far as its vectors are stored without a gap; nothing is embedded."""
@@ -192,7 +204,7 @@ class Builder:
         for index in list(self._generations.indexes()):
             for work in index.maintain():
                 publish = await self._building(work)
-                self._reached("seal.built")
+                self._observer.step("seal.built")
                 await self._thread.run(publish)
 
     async def _building(self, build: Maintenance) -> Publish:

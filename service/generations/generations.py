@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 
+from service.cluster.base import Coordination
 from service.corpus.base import GenerationRecord, Records
 from service.generations.generation import Generation
 from service.generations.loaded import LoadedGenerations
 from service.machine.writer import WritingThread
-from service.observability.steps import Reached
+from service.observability.observer import Observer
 
 log = logging.getLogger(__name__)
 
@@ -19,13 +20,21 @@ class Generations(LoadedGenerations):
     """Changes which generations are loaded, on the disk and in memory, up to `retain` retained ones."""
 
     def __init__(
-        self, records: Records, thread: WritingThread, *, retain: int, aliases: Mapping[str, str], reached: Reached
+        self,
+        records: Records,
+        thread: WritingThread,
+        coordination: Coordination,
+        *,
+        retain: int,
+        aliases: Mapping[str, str],
+        observer: Observer,
     ) -> None:
         super().__init__(aliases=aliases)
         self._records = records
         self._thread = thread
+        self._coordination = coordination
         self._retain = retain
-        self._reached = reached
+        self._observer = observer
 
     def recorded(self) -> list[GenerationRecord]:
         """The records of all generations ever, the latest activation first."""
@@ -45,13 +54,17 @@ class Generations(LoadedGenerations):
 
     @asynccontextmanager
     async def follow(self, generation: Generation) -> AsyncIterator[None]:
-        """Within the block, writes also reach `generation`: new documents are embedded for it and deletes applied."""
-        await self._thread.run(partial(self._follow, generation))
-        self._reached("reload.following")
-        try:
-            yield
-        finally:
-            await self.stop_following(generation)
+        """Within the block, writes also reach `generation`: new documents are embedded for it and deletes applied.
+
+        Raises NotLeader if another process changes the generations of this corpus.
+        """
+        async with self._coordination.leading():
+            await self._thread.run(partial(self._follow, generation))
+            self._observer.step("reload.following")
+            try:
+                yield
+            finally:
+                await self.stop_following(generation)
 
     async def stop_following(self, generation: Generation) -> None:
         """From now on, writes do not reach `generation`."""
@@ -76,21 +89,23 @@ class Generations(LoadedGenerations):
     def switch(self, generation: Generation, by: str | None, switched: Callable[[Generation], None]) -> Generation:
         """Make `generation`, which is complete, the active one: a step of the writing thread.
 
-        `by` is the key that asked for it, for the record. `switched` is called with what is active from then on.
+        `by` is the key that asked for it, for the record. `switched` is called with what is active from then on. Raises
+        NotLeader, and changes nothing, if another process has taken over.
         """
+        self._coordination.require_lead()
         began = time.perf_counter()
         index = generation.index
         stats = index.stats()
         update = {"documents": stats.documents, "recall": stats.recall, "activated_by": by}
         record = self._records.activate(generation.record.model_copy(update=update), self._retain)
-        self._reached("reload.recorded")
+        self._observer.step("reload.recorded")
         activated = Generation(record, generation.encoder, index)
         others = (*([self.active] if self.active else []), *self.retained)
         self.active = activated
         self.retained = tuple(other for other in others if other.number != record.number)[: self._retain]
         switched(activated)
         self._close_unused(others)
-        self._reached("reload.switched")
+        self._observer.step("reload.switched")
         log.info(
             "generation %d of %s is active with %d documents; writes waited %.1f ms for it",
             record.number,

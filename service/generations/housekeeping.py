@@ -9,7 +9,7 @@ from service.generations.generations import Generations
 from service.index.base import IndexFactory
 from service.machine.writer import WritingThread
 from service.models.loader import Loader
-from service.observability.steps import Reached
+from service.observability.observer import Observer
 
 # Dead versions remembered between two purges, and removed in one step, which holds up the writes.
 _DOOMED = 100_000
@@ -28,7 +28,7 @@ class Housekeeping:
         indexes: IndexFactory,
         keep_vectors: int,
         thread: WritingThread,
-        reached: Reached,
+        observer: Observer,
     ) -> None:
         self._documents = documents
         self._generations = generations
@@ -36,7 +36,7 @@ class Housekeeping:
         self._indexes = indexes
         self._keep_vectors = keep_vectors
         self._thread = thread
-        self._reached = reached
+        self._observer = observer
         self._doomed: list[int] = []
 
     async def purge(self) -> None:
@@ -52,10 +52,10 @@ class Housekeeping:
         for start in range(0, len(dead), _PURGED):
             part = dead[start : start + _PURGED]
             await self._thread.run(partial(self._documents.purge, part))
-            self._reached("purge.corpus")
+            self._observer.step("purge.corpus")
             for index in list(self._generations.indexes()):
                 await asyncio.to_thread(index.store.drop, part)
-            self._reached("purge.vectors")
+            self._observer.step("purge.vectors")
 
     def forget_unused(self, models: set[str], fingerprints: set[str]) -> None:
         """Delete the checkpoints that no kept generation needs, and the vectors but for some recently used.
@@ -71,4 +71,4 @@ class Housekeeping:
         spared = {returnable[fingerprint] for fingerprint in spare if fingerprint in returnable}
         needed_models = {record.model for record in kept} | models | spared
         self._loader.forget(needed_models)
-        self._reached("reload.cleaned")
+        self._observer.step("reload.cleaned")

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from service.corpus.base import Documents, GenerationRecord
+from service.corpus.base import GenerationRecord
 from service.errors import InstarError
 from service.generations.activation import Activation
 from service.generations.builder import Builder
@@ -11,7 +11,7 @@ from service.generations.generation import Generation
 from service.generations.generations import Generations
 from service.generations.housekeeping import Housekeeping
 from service.models.loader import Loader
-from service.observability.steps import Reached
+from service.observability.observer import Observer
 
 log = logging.getLogger(__name__)
 
@@ -26,17 +26,15 @@ class Restore:
         builder: Builder,
         housekeeping: Housekeeping,
         loader: Loader,
-        documents: Documents,
         generations: Generations,
-        reached: Reached,
+        observer: Observer,
     ) -> None:
         self._activation = activation
         self._builder = builder
         self._housekeeping = housekeeping
         self._loader = loader
-        self._documents = documents
         self._generations = generations
-        self._reached = reached
+        self._observer = observer
         self.stage = "opening the corpus"
 
     async def run(self, model: str, needed: tuple[set[str], set[str]]) -> None:
@@ -45,7 +43,7 @@ class Restore:
         `needed` are checkpoints and document fingerprints to keep for a job that will be resumed. Raises
         InstarError if there is nothing that could answer.
         """
-        await asyncio.to_thread(self._check_for_losses)
+        await self._builder.reserve_stored()
         # Twice, because the first only marks: no search of this process can have seen them.
         await self._housekeeping.purge()
         await self._housekeeping.purge()
@@ -67,21 +65,6 @@ class Restore:
         self._housekeeping.forget_unused(*needed)
         self.stage = "ready"
 
-    def _check_for_losses(self) -> None:
-        """Vectors are stored after their documents, so they can be ahead only of a corpus that has lost writes.
-
-        Their numbers must not be given again: another document would be found by the vector of a lost one.
-        """
-        stored = self._builder.highest_stored()
-        given = self._documents.reserve(stored)
-        if given < stored:
-            log.error(
-                "the corpus ends with write %d, but there are vectors of writes up to %d: the disk has lost what was"
-                " written between; check it, and restore a backup if you have one",
-                given,
-                stored,
-            )
-
     async def _begin(self, model: str) -> None:
         self.stage = f"loading {model}"
         encoder = await asyncio.to_thread(self._loader.load, model)
@@ -95,12 +78,12 @@ class Restore:
     async def _restore(self, record: GenerationRecord) -> None:
         self.stage = f"loading {record.model}"
         encoder = await asyncio.to_thread(self._loader.reopen, record.model)
-        self._reached("start.loaded")
+        self._observer.step("start.loaded")
         index = self._builder.open_index(encoder)
         self.stage = "indexing the corpus"
         await self._builder.load(encoder, index)
         await self._generations.restore(Generation(record, encoder, index))
-        self._reached("start.restored")
+        self._observer.step("start.restored")
         log.info("generation %d of %s is active again", record.number, record.model)
 
     async def _restore_retained(self, record: GenerationRecord) -> None:
@@ -115,4 +98,4 @@ class Restore:
         # Deletes reach only what is among the generations, so it joins them before it is loaded.
         await self._generations.restore_retained(generation)
         await self._builder.load_stored(generation.index)
-        self._reached("start.retained")
+        self._observer.step("start.retained")

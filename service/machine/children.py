@@ -25,11 +25,11 @@ from typing import IO, Any, Literal, NoReturn, Protocol
 import psutil
 
 from service.machine.priority import lower_priority
-from service.observability.steps import Reached, unwatched
+from service.observability.observer import Observer, Unobserved
 
 Say = Callable[[str], None]
 # Picklable; is told what to say lines with, and of what its steps are.
-Work = Callable[[Say, Reached], None]
+Work = Callable[[Say, Observer], None]
 Cause = Literal["crash", "time", "memory"]
 
 _NUMBER = struct.Struct("!i")
@@ -92,21 +92,21 @@ class InThisProcess:
 
     def run(self, work: Work, limits: Limits, heard: Say) -> None:  # noqa: ARG002
         """Run `work` on this thread; what it raises is raised."""
-        work(heard, unwatched)
+        work(heard, Unobserved())
 
 
 class ForkServer:
     """A process that forks a child for each piece of work. Linux only; safe to use from many threads."""
 
-    def __init__(self, reached: Reached = unwatched) -> None:
-        """Split the server off. Call it before any thread is started. `reached` is told of the steps of the work."""
+    def __init__(self, observer: Observer) -> None:
+        """Split the server off. Call it before any thread is started. `observer` is told of the steps of the work."""
         self._lock = threading.Lock()
         self._socket, theirs = socket.socketpair()
         parent = os.getpid()
         self._pid = os.fork()
         if self._pid == 0:
             self._socket.close()
-            _serve(theirs, reached, parent)
+            _serve(theirs, observer, parent)
         theirs.close()
 
     def run(self, work: Work, limits: Limits, heard: Say) -> None:
@@ -200,7 +200,7 @@ def _tail(output: IO[bytes]) -> str:
     return output.read().decode(errors="replace")
 
 
-def _serve(orders: socket.socket, reached: Reached, parent: int) -> NoReturn:
+def _serve(orders: socket.socket, observer: Observer, parent: int) -> NoReturn:
     """Fork a child for each order until nobody can order any more."""
     _die_with(parent)
     # Ctrl-C reaches all processes of a terminal: whoever is served ends in order, and then this one does.
@@ -215,7 +215,7 @@ def _serve(orders: socket.socket, reached: Reached, parent: int) -> NoReturn:
         if child == 0:
             _die_with(server)
             orders.close()
-            _live(*descriptors, idle=bool(idle[0]), reached=reached)
+            _live(*descriptors, idle=bool(idle[0]), observer=observer)
         for descriptor in descriptors:
             os.close(descriptor)
         try:
@@ -226,7 +226,7 @@ def _serve(orders: socket.socket, reached: Reached, parent: int) -> NoReturn:
             os._exit(0)
 
 
-def _live(order: int, said: int, output: int, *, idle: bool, reached: Reached) -> NoReturn:
+def _live(order: int, said: int, output: int, *, idle: bool, observer: Observer) -> NoReturn:
     """Do the work, and end with 0 if it has ended well."""
     code = _FAILED
     try:
@@ -239,7 +239,7 @@ def _live(order: int, said: int, output: int, *, idle: bool, reached: Reached) -
         with os.fdopen(order, "rb") as file:
             # It comes from this program, through a file that has no name.
             work: Work = pickle.load(file)  # noqa: S301
-        work(lambda line: _write(said, line), reached)
+        work(lambda line: _write(said, line), observer)
         code = 0
     # The end of a process: whoever ordered the work is told by what is written.
     except BaseException as error:

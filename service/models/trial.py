@@ -24,7 +24,7 @@ from service.models.dense import DenseEncoder
 from service.models.engines.base import Unsuitable
 from service.models.engines.engines import Engines
 from service.models.verdict import Rejection
-from service.observability.steps import Reached
+from service.observability.observer import Observer
 from service.settings import EngineChoice
 
 _SEVERAL = {"streams": "several"}
@@ -58,7 +58,7 @@ class Trial:
     rejections: Sequence[Rejection]
     texts: Sequence[str]
 
-    def __call__(self, say: Say, reached: Reached) -> None:
+    def __call__(self, say: Say, observer: Observer) -> None:
         """Run it; `say` is told a `Line` at a time, as JSON."""
 
         def tell(line: Line) -> None:
@@ -66,7 +66,7 @@ class Trial:
 
         try:
             tell(Line(event="trying"))
-            reached("trial.torch")
+            observer.step("trial.torch")
             encoder = DenseEncoder(self.checkpoint, self.engines.processors)
             batches = _batches(encoder)
             expected = [encoder.finish(encoder.forward(batch)) for batch in batches]
@@ -77,7 +77,7 @@ class Trial:
         for configuration in self._configurations(encoder):
             tell(Line(event="trying", configuration=configuration))
             try:
-                agreement = self._agreement(encoder, configuration, batches, expected, reached)
+                agreement = self._agreement(encoder, configuration, batches, expected, observer)
                 return tell(Line(event="passed", configuration=configuration, agreement=agreement))
             except Unsuitable as reason:
                 rejection = Rejection(configuration=configuration, reason=str(reason), passing=reason.passing)
@@ -99,14 +99,14 @@ class Trial:
         configuration: Configuration,
         batches: Sequence[Sequence[Prepared]],
         expected: Sequence[Vectors],
-        reached: Reached,
+        observer: Observer,
     ) -> float:
         """The least cosine between the engine's vectors and torch's; raises Unsuitable if it is too low."""
-        reached("trial.convert")
+        observer.step("trial.convert")
         self.engines.convert(encoder, configuration, self.texts)
-        reached("trial.compile")
+        observer.step("trial.compile")
         engine = self.engines.make(encoder, configuration, ALIKE)
-        reached("trial.compare")
+        observer.step("trial.compare")
         encoder.use(engine)
         try:
             agreement = min(

@@ -1,32 +1,37 @@
-"""The observer of a running service: its counts, and the steps at which a test makes it fail."""
+"""The seam to those who watch a service: metrics count what happens, and a test makes a fault happen at a step."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
-from service.observability.steps import Reached, Step
-from service.observability.telemetry import Comparison, Telemetry
+from service.observability.steps import Step
 
 
-@dataclass(frozen=True, slots=True)
-class Observer:
-    """Tells the instruments what happens, and `reached` every step."""
-
-    telemetry: Telemetry
-    reached: Reached
+class Observer(Protocol):
+    """Told of everything that happens often or takes time, from any thread, while it waits: so answer at once."""
 
     def step(self, name: Step) -> None:
-        """A step is done, after which a crash finds another state."""
-        self.reached(name)
+        """A step is done, after which a crash finds another state on the disk or in memory."""
+
+    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        """A request was answered: the template of its path, its method, the status, and the seconds that it took."""
+
+    def searched(self, seconds: Mapping[str, float]) -> None:
+        """A search was made: the seconds of its steps, by their names."""
 
     def batch(self, lane: str, tokens: int, seconds: float, waited: Sequence[float]) -> None:
         """A batch was computed: its lane, its tokens with padding, its seconds, and the queueing time of each request
         that starts with it."""
-        self.telemetry.encoded(lane, tokens, seconds, waited)
 
     def reload_ended(self, state: str) -> None:
         """A reload has come to this end."""
-        self.telemetry.reloaded(state)
 
-    def shadowed(self, comparison: Comparison | None) -> None:
-        """A live search was compared with the shadow's, or, with None, left out."""
-        self.telemetry.shadowed(comparison)
+    def shadow_compared(self, overlap: float, active_seconds: float, shadow_seconds: float) -> None:
+        """A live search was answered by the shadow, too: the share of the documents that both found, in [0, 1], and
+        the seconds that each generation took."""
+
+    def shadow_skipped(self) -> None:
+        """A live search that the shadow should have answered was left out."""
+
+
+class Unobserved(Observer):
+    """The observer of a service that nobody watches."""

@@ -3,7 +3,6 @@
 Whoever runs the service may watch them, and so make a fault happen at each one by its name.
 """
 
-from collections.abc import Callable
 from typing import Literal
 
 Step = Literal[
@@ -44,8 +43,3 @@ Step = Literal[
     "start.restored",
     "start.retained",
 ]
-Reached = Callable[[Step], None]
-
-
-def unwatched(_: Step) -> None:
-    """What a step is told when nobody watches."""

@@ -7,9 +7,11 @@ import os
 import signal
 import ssl
 import sys
+from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from service import sample, wiring
 from service.app import build
@@ -17,11 +19,12 @@ from service.errors import InstarError
 from service.lifecycle import Lifecycle
 from service.machine.children import ForkServer, InThisProcess
 from service.models.torch_model import hide_progress
-from service.observability.steps import Reached, unwatched
+from service.observability.observer import Observer
 from service.process import address, logs
 from service.process.connection import Connection
 from service.settings import LEVELS, Settings, is_loopback
 from service.settings.names import remarks
+from service.wiring import Parts
 
 log = logging.getLogger(__name__)
 
@@ -62,34 +65,48 @@ class Server(uvicorn.Server):
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def serve(settings: Settings, reached: Reached = unwatched) -> int:
-    """Run until a signal; returns the exit code: 1 if the service cannot start."""
+def serve(settings: Settings, watch: Callable[[Observer], Observer] = lambda metrics: metrics) -> int:
+    """Run until a signal; returns the exit code: 1 if the service cannot start.
+
+    `watch` gets the metrics and returns the observer of the service, which may stand before them.
+    """
     readable = logs.set_up(_level(settings), settings.log.format)
-    # What the imports left, half a million objects, stays for good. Without them a full collection takes some
-    # milliseconds; with them a quarter of a second, in which nothing is answered.
-    gc.collect()
-    gc.freeze()
+    _prepare_interpreter()
+    metrics = wiring.new_metrics()
+    observer = watch(metrics)
     # While there is no thread and no data file that a child could inherit.
-    children = ForkServer(reached) if sys.platform == "linux" else InThisProcess()
-    # A query takes hold of the interpreter some ten times, and waits for it as often as long as this while a checkpoint
-    # is loaded beside it.
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    hide_progress()
+    children = ForkServer(observer) if sys.platform == "linux" else InThisProcess()
     for remark in remarks(os.environ):
         log.warning(remark.text)
     problem = address.problem(settings.host, settings.port)
     if problem is not None:
-        log.error("the service cannot start: %s", problem)
-        return 1
+        return _fail(problem)
     try:
-        parts = wiring.build(settings, reached, children)
+        parts = wiring.build(settings, metrics, observer, children)
     except InstarError as error:
-        log.error("the service cannot start: %s", error.message)
-        return 1
+        return _fail(error.message)
     if not is_loopback(settings.host) and parts.keyring.is_open("write"):
         log.warning(
             "INSTAR_OPEN_DATA: whoever reaches %s may read, write and delete documents without a key", settings.host
         )
+    return _run(parts, readable=readable)
+
+
+def _prepare_interpreter() -> None:
+    # The imports left half a million objects, which stay for good. Without them a full collection takes some
+    # milliseconds; with them a quarter of a second, in which nothing is answered.
+    gc.collect()
+    gc.freeze()
+    # A query takes hold of the interpreter some ten times, and waits for it as often as long as this while a checkpoint
+    # is loaded beside it.
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    hide_progress()
+
+
+def _run(parts: Parts, *, readable: bool) -> int:
+    """Serve the parts until a signal; returns the exit code. `readable` logs are for a person, who is told what to try
+    first."""
+    settings = parts.settings
     lifecycle = Lifecycle(parts)
     server: Server
 
@@ -103,8 +120,26 @@ def serve(settings: Settings, reached: Reached = unwatched) -> int:
     def failed(reason: str) -> None:
         server.fail(reason)
 
-    config = uvicorn.Config(
-        build(parts, lifecycle, ready, failed),
+    config = _config(settings, build(parts, lifecycle, ready, failed))
+    server = Server(config, lifecycle.stopping)
+    # When it has drained, uvicorn raises the signal again, for the handler that was there before.
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, _leave)
+
+    def reload_files(*_: object) -> None:
+        parts.keyring.reload()
+        logs.set_level(_level(settings))
+        if config.ssl is not None:
+            _renew(config.ssl, settings)
+
+    signal.signal(signal.SIGHUP, reload_files)
+    server.run()
+    return 0 if server.failure is None else _fail(server.failure)
+
+
+def _config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -118,23 +153,11 @@ def serve(settings: Settings, reached: Reached = unwatched) -> int:
         forwarded_allow_ips=settings.proxy.trusted,
         timeout_graceful_shutdown=settings.drain_seconds,
     )
-    server = Server(config, lifecycle.stopping)
-    # When it has drained, uvicorn raises the signal again, for the handler that was there before.
-    signal.signal(signal.SIGTERM, _leave)
-    signal.signal(signal.SIGINT, _leave)
 
-    def reload_keys(*_: object) -> None:
-        parts.keyring.reload()
-        logs.set_level(_level(settings))
-        if config.ssl is not None:
-            _renew(config.ssl, settings)
 
-    signal.signal(signal.SIGHUP, reload_keys)
-    server.run()
-    if server.failure is not None:
-        log.error("the service cannot start: %s", server.failure)
-        return 1
-    return 0
+def _fail(reason: str) -> int:
+    log.error("the service cannot start: %s", reason)
+    return 1
 
 
 def _level(settings: Settings) -> str:

@@ -58,7 +58,10 @@ class Gate:
 
         def note(compared: Comparison | None) -> None:
             shadowed.count(compared)
-            self._observer.shadowed(compared)
+            if compared is None:
+                self._observer.shadow_skipped()
+            else:
+                self._observer.shadow_compared(compared.overlap, compared.active_seconds, compared.shadow_seconds)
 
         self.orders = asyncio.Queue()
         await self._generations.show(generation)

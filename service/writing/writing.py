@@ -24,7 +24,7 @@ from service.index.base import Publish
 from service.machine.arrays import Vectors
 from service.machine.writer import WritingThread
 from service.models.encoding import Encoding
-from service.observability.steps import Reached
+from service.observability.observer import Observer
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +56,13 @@ class Writing:
         generations: Generations,
         encoding: Encoding,
         thread: WritingThread,
-        reached: Reached,
+        observer: Observer,
     ) -> None:
         self._documents = documents
         self._generations = generations
         self._encoding = encoding
         self._thread = thread
-        self._reached = reached
+        self._observer = observer
 
     async def put(self, collection: str, documents: Sequence[Document], *, patient: bool = False) -> Written:
         """Upsert by id, all or none; of documents with the same id the last one stays.
@@ -78,7 +78,7 @@ class Writing:
             if plan.changed:
                 for generation in self._generations.writable():
                     await self._embed(generation, plan, vectors, patient=patient)
-            self._reached("write.embedded")
+            self._observer.step("write.embedded")
             # A generation may have begun to follow the writes, and others may have written what was unchanged.
             written = await self._thread.run(partial(self._commit, collection, plan, vectors))
             if written is not None:
@@ -180,13 +180,13 @@ class Writing:
         change = write(
             lambda coming: ready.extend(index.prepare(coming, vectors.get(index.fingerprint)) for index in indexes)
         )
-        self._reached("write.committed")
+        self._observer.step("write.committed")
         for publish in ready:
             publish()
         for index in indexes:
             if index.fingerprint in vectors:
                 keep(index, change.added, vectors[index.fingerprint])
-        self._reached("write.indexed")
+        self._observer.step("write.indexed")
         return len(change.died)
 
 

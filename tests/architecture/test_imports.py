@@ -33,6 +33,11 @@ PLANTED = [
         "from service.corpus.sqlite import fulltext",
         "Stores of the corpus do not know each other",
     ),
+    (
+        "service/generations/generations.py",
+        "from service.cluster import alone",
+        "The rooms know the seam of coordination and no kind of it",
+    ),
     ("service/generations/backup.py", "import fastapi", "HTTP is known to the API and the application alone"),
     ("service/app.py", "import uvicorn", "uvicorn is known to the process alone"),
     (

@@ -14,7 +14,7 @@ from service.lifecycle import Lifecycle
 from service.reload.job import Job
 from service.settings import Settings
 from service.settings.groups import Headroom
-from service.wiring import build
+from service.wiring import build, new_metrics
 
 
 def test_a_slow_disk_does_not_bring_a_cancelled_reload_back(
@@ -35,7 +35,8 @@ def test_a_slow_disk_does_not_bring_a_cancelled_reload_back(
                 model="one",
                 engine="torch",
                 headroom=Headroom(memory=0, disk=0),
-            )
+            ),
+            new_metrics(),
         )
         lifecycle = Lifecycle(parts)
         await lifecycle.start()

@@ -32,7 +32,7 @@ from service.search.query import Hit
 from service.search.retrieval import SearchSpec
 from service.settings import Settings
 from service.settings.groups import Headroom
-from service.wiring import build
+from service.wiring import build, new_metrics
 
 _T = TypeVar("_T")
 NAMES = ("one", "two")
@@ -101,7 +101,8 @@ class ServiceMachine(RuleBasedStateMachine):
                 engine="torch",
                 retain=self.retain,
                 headroom=Headroom(memory=0, disk=0),
-            )
+            ),
+            new_metrics(),
         )
         self.lifecycle = Lifecycle(self.parts)
         self.run(self.lifecycle.start())

@@ -8,15 +8,17 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import openvino
 from pydantic import BaseModel
 
-from service.observability.steps import Reached, Step
+from service.observability.steps import Step
 from service.process.server import serve
 from service.settings import Settings
+from tests.support.fault_points import FaultPoints
 from tests.support.nursery import Command, fork_on_command
 
 HALF_WRITTEN = "half-written"
@@ -67,16 +69,13 @@ def live(command: Command) -> int:
     """Be a service; `doom` of the command is the path of the file."""
     path = Path(command["doom"])
     openvino.serialize = _half_written(path, openvino.serialize)
-    return serve(Settings(), _doom(path))
+    return serve(Settings(), lambda metrics: FaultPoints(metrics, partial(_meet_fate, path)))
 
 
-def _doom(path: Path) -> Reached:
-    def reached(step: Step) -> None:
-        doom = _met(path, step)
-        if doom is not None:
-            FATES[doom.fate]()
-
-    return reached
+def _meet_fate(path: Path, step: Step) -> None:
+    doom = _met(path, step)
+    if doom is not None:
+        FATES[doom.fate]()
 
 
 def _half_written(path: Path, write: Callable[..., None]) -> Callable[..., None]:

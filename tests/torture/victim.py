@@ -3,12 +3,14 @@
 import os
 import signal
 from collections import Counter
+from collections.abc import Callable
 
 from service import lifecycle
 from service.index.faiss import index, partition, sealed
-from service.observability.steps import Reached, Step
+from service.observability.steps import Step
 from service.process.server import serve
 from service.settings import Settings
+from tests.support.fault_points import FaultPoints
 from tests.support.nursery import Command, fork_on_command
 
 # The last line of the log of one that was killed at its step.
@@ -23,20 +25,21 @@ def live(command: Command) -> int:
         vars(module)["SEAL_FROM"] = 64
     # A graph that is searched to its end finds what exact search finds, so that nothing missing is excused.
     sealed._FIRST_EFFORT = 2048
-    return serve(Settings(), killer(command["step"], command["pass"]))
+    killing = killer(command["step"], command["pass"])
+    return serve(Settings(), lambda metrics: FaultPoints(metrics, killing))
 
 
-def killer(step: Step | None, passed: int) -> Reached:
+def killer(step: Step | None, passed: int) -> Callable[[Step], None]:
     """Kills this process when it comes to `step` for the time after `passed` times."""
     seen = Counter[str]()
 
-    def reached(name: Step) -> None:
+    def kill(name: Step) -> None:
         seen[name] += 1
         if name == step and seen[name] > passed:
             os.write(2, f"{KILLED} {name}\n".encode())
             os.kill(os.getpid(), signal.SIGKILL)
 
-    return reached
+    return kill
 
 
 if __name__ == "__main__":

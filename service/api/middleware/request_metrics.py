@@ -6,15 +6,15 @@ import time
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.middleware.recorded_status import StatusRecorder
-from service.observability.telemetry import Telemetry
+from service.observability.observer import Observer
 
 
 class RequestMetrics:
     """ASGI middleware that counts and times the requests of every known route."""
 
-    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
+    def __init__(self, app: ASGIApp, observer: Observer) -> None:
         self._app = app
-        self._telemetry = telemetry
+        self._observer = observer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -31,4 +31,4 @@ class RequestMetrics:
         finally:
             # The template, not the path: there would be a label for every document id.
             route = getattr(scope.get("route"), "path", "unknown")
-            self._telemetry.answered(route, scope["method"], recorder.status, time.perf_counter() - began)
+            self._observer.answered(route, scope["method"], recorder.status, time.perf_counter() - began)

@@ -17,7 +17,7 @@ from service.corpus import filters
 from service.corpus.base import Documents
 from service.generations.generation import Generation
 from service.generations.loaded import LoadedGenerations
-from service.observability.telemetry import Telemetry
+from service.observability.observer import Observer
 from service.search import retrieval
 from service.search.fusion import Weights
 from service.search.query import Hit, Search, SearchResult
@@ -33,12 +33,12 @@ def routes(
     search: Search,
     generations: LoadedGenerations,
     documents: Documents,
-    telemetry: Telemetry,
+    observer: Observer,
     settings: Settings,
 ) -> Router:
     """The route of searching."""
     router = Router(admission, "search", "search")
-    handlers = _Searching(require_ready, search, generations, documents, telemetry, settings)
+    handlers = _Searching(require_ready, search, generations, documents, observer, settings)
     router.add("POST /search", handlers.search, documented.SEARCH)
     return router
 
@@ -50,14 +50,14 @@ class _Searching:
         search: Search,
         generations: LoadedGenerations,
         documents: Documents,
-        telemetry: Telemetry,
+        observer: Observer,
         settings: Settings,
     ) -> None:
         self._require_ready = require_ready
         self._search = search
         self._generations = generations
         self._documents = documents
-        self._telemetry = telemetry
+        self._observer = observer
         self._settings = settings
 
     async def search(self, request: SearchRequest) -> Response:
@@ -83,7 +83,7 @@ class _Searching:
             explain=request.explain,
             rank_of=request.rank_of or (),
         )
-        self._telemetry.searched(result.seconds)
+        self._observer.searched(result.seconds)
         if self._settings.log.texts:
             _log_texts(queries, result, request.collection, generation.model)
         content = _content(request, result, generation)

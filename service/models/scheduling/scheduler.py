@@ -18,7 +18,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Self
@@ -33,12 +33,11 @@ from service.models.errors import encoder_fails, queue_full
 from service.models.scheduling.device import Device
 from service.models.scheduling.lane import Batch, LaneState, Request
 from service.observability import tracing
+from service.observability.observer import Observer, Unobserved
 from service.observability.tracing import Tracing
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
-
-Observe = Callable[[Lane, int, float, Sequence[float]], None]
 
 # Tokens that may wait in a lane before callers get 429, however fast the lane is.
 _QUEUE_TOKENS = 262_144
@@ -56,12 +55,10 @@ class Scheduler:
         queue_tokens: int,
         queue_seconds: float,
         processors: int,
-        observe: Observe = lambda *_: None,
+        observer: Observer | None = None,
         traced: Tracing | None = None,
     ) -> None:
-        """`observe` is told of every batch: its lane, its tokens with padding, the seconds that it took, and those that
-        each request whose first it was had waited."""
-        self._observe = observe
+        self._observer = observer or Unobserved()
         self._tracing = traced or Tracing()
         self.budget: dict[Lane, int] = {"interactive": batch_tokens, "bulk": bulk_batch_tokens}
         self._queue_tokens = queue_tokens
@@ -83,7 +80,7 @@ class Scheduler:
         processors: int,
         kind: Device,
         *,
-        observe: Observe = lambda *_: None,
+        observer: Observer | None = None,
         traced: Tracing | None = None,
     ) -> Self:
         """A scheduler as the settings want it, and where they say nothing as suits the `kind` of what computes."""
@@ -93,7 +90,7 @@ class Scheduler:
             queue_tokens=_QUEUE_TOKENS,
             queue_seconds=settings.compute.queue_seconds,
             processors=kind.batches or processors,
-            observe=observe,
+            observer=observer,
             traced=traced,
         )
 
@@ -207,7 +204,7 @@ class Scheduler:
                 self.lanes[lane].running -= 1
         self.failure = None
         took = time.perf_counter() - began
-        self._observe(lane, batch.padded, took, batch.waited)
+        self._observer.batch(lane, batch.padded, took, batch.waited)
         with self._lock:
             self.lanes[lane].measure(batch.cores, sum(item.tokens for item in items), took, self._processors)
             for (request, place), vector in zip(batch.places, vectors, strict=True):

@@ -1,39 +1,20 @@
-"""What happens often and takes time, as instruments of Prometheus, handed to whoever measures it.
+"""Everything that happens often and takes time, counted by instruments of Prometheus.
 
-The state of things, such as how many documents there are, is read at each scrape instead
-(`service.api.middleware.metrics`).
+The state of things, such as how many documents there are, is read at each scrape (`service.api.state_metrics`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+
+from service.observability.steps import Step
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _TOKENS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16_384, 32_768)
 
 
-class Comparison(Protocol):
-    """One live search as the active generation and the one in the shadow answer it."""
-
-    @property
-    def overlap(self) -> float:
-        """Share of the documents found by either that both found."""
-        ...
-
-    @property
-    def active_seconds(self) -> float:
-        """Seconds that the active one took."""
-        ...
-
-    @property
-    def shadow_seconds(self) -> float:
-        """Seconds that the other one took."""
-        ...
-
-
-class Telemetry:
-    """The instruments of one service, whose texts go through `lanes` and whose reloads come to one of `ends`."""
+class Metrics:
+    """The observer that counts; `lanes` are those of the scheduler, and `ends` the states that a reload can end in."""
 
     def __init__(self, lanes: Iterable[str], ends: Iterable[str]) -> None:
         self.registry = CollectorRegistry()
@@ -72,7 +53,7 @@ class Telemetry:
         self._shadow_seconds = self._seconds(
             "instar_shadow_search_duration_seconds", "Time of the same searches in both generations", "generation"
         )
-        # Of what has not happened yet there are zeros, so that a rate is 0 and not missing.
+        # An instrument shows 0 before anything has happened, so that a rate is 0 and not missing.
         for lane in lanes:
             for instrument in (self._wait_seconds, self._batch_seconds, self._batch_tokens):
                 instrument.labels(lane)
@@ -83,13 +64,16 @@ class Telemetry:
         for generation in ("active", "shadow"):
             self._shadow_seconds.labels(generation)
 
+    def step(self, name: Step) -> None:
+        """Count nothing: steps are for faults."""
+
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request."""
         self._requests.labels(route, method, str(status)).inc()
         self._request_seconds.labels(route).observe(seconds)
 
-    def encoded(self, lane: str, tokens: int, seconds: float, waited: Sequence[float]) -> None:
-        """Count a batch, and the seconds that requests whose first it was had waited."""
+    def batch(self, lane: str, tokens: int, seconds: float, waited: Sequence[float]) -> None:
+        """Count a batch, and the seconds that requests which start with it have waited."""
         self._batch_tokens.labels(lane).observe(tokens)
         self._batch_seconds.labels(lane).observe(seconds)
         for wait in waited:
@@ -100,17 +84,20 @@ class Telemetry:
         for step, took in seconds.items():
             self._search_seconds.labels(step).observe(took)
 
-    def reloaded(self, state: str) -> None:
+    def reload_ended(self, state: str) -> None:
         """Count a reload that has ended."""
         self._reloads.labels(state).inc()
 
-    def shadowed(self, compared: Comparison | None) -> None:
-        """Count a search that was compared with the shadow's, or one that was left out."""
-        self._shadow_searches.labels("skipped" if compared is None else "compared").inc()
-        if compared is not None:
-            self._shadow_overlap.observe(compared.overlap)
-            self._shadow_seconds.labels("active").observe(compared.active_seconds)
-            self._shadow_seconds.labels("shadow").observe(compared.shadow_seconds)
+    def shadow_compared(self, overlap: float, active_seconds: float, shadow_seconds: float) -> None:
+        """Count a live search that both generations answered."""
+        self._shadow_searches.labels("compared").inc()
+        self._shadow_overlap.observe(overlap)
+        self._shadow_seconds.labels("active").observe(active_seconds)
+        self._shadow_seconds.labels("shadow").observe(shadow_seconds)
+
+    def shadow_skipped(self) -> None:
+        """Count a live search that was left out."""
+        self._shadow_searches.labels("skipped").inc()
 
     def _seconds(self, name: str, says: str, label: str) -> Histogram:
         return Histogram(name, says, [label], buckets=_SECONDS, registry=self.registry)

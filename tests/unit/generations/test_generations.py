@@ -1,0 +1,75 @@
+"""The set of generations changes in the hands of who leads, on the disk and in memory alike."""
+
+import asyncio
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from service.cluster.base import NotLeader
+from service.corpus.base import GenerationRecord
+from service.corpus.memory.records import MemoryRecords
+from service.generations.generation import Generation
+from service.generations.generations import Generations
+from service.index.exact import ExactIndexes
+from service.machine.writer import WritingThread
+from service.observability.observer import Unobserved
+from tests.support.hashed import HashedModel
+from tests.support.shared_lead import Member, SharedLead
+
+
+class Process:
+    """One of the processes on a corpus, as far as its generations go."""
+
+    def __init__(self, lead: SharedLead, records: MemoryRecords, folder: Path) -> None:
+        self.thread = WritingThread()
+        self.lead = Member(lead)
+        self.generations = Generations(records, self.thread, self.lead, retain=1, aliases={}, observer=Unobserved())
+        self._indexes = ExactIndexes(folder)
+
+    def build(self, name: str) -> Generation:
+        model = HashedModel(name)
+        fingerprint = model.checkpoint.fingerprint
+        record = GenerationRecord(
+            model=model.checkpoint.id, fingerprint=fingerprint, dimensions=model.dimensions, built=datetime.now(UTC)
+        )
+        return Generation(record, model, self._indexes.open(fingerprint, model.dimensions))
+
+    async def activate(self, generation: Generation) -> None:
+        await self.thread.run(partial(self.generations.switch, generation, None, lambda _: None))
+
+
+def test_a_process_that_lost_its_lead_activates_nothing(tmp_path: Path) -> None:
+    shared, records = SharedLead(), MemoryRecords()
+    first, second = (Process(shared, records, tmp_path / name) for name in ("first", "second"))
+    before, built = first.build("before"), first.build("built")
+
+    async def lose() -> None:
+        async with first.generations.follow(before):
+            await first.activate(before)
+        recorded = records.generations()
+        async with first.generations.follow(built):
+            shared.take_over(second.lead)
+            with pytest.raises(NotLeader):
+                await first.activate(built)
+        assert records.generations() == recorded
+        assert first.generations.active is not None
+        assert first.generations.active.encoder is before.encoder
+        assert first.generations.following == ()
+
+    asyncio.run(lose())
+
+
+def test_a_process_that_does_not_lead_begins_nothing(tmp_path: Path) -> None:
+    shared, records = SharedLead(), MemoryRecords()
+    first, second = (Process(shared, records, tmp_path / name) for name in ("first", "second"))
+
+    async def both() -> None:
+        async with first.generations.follow(first.build("one")):
+            with pytest.raises(NotLeader):
+                async with second.generations.follow(second.build("two")):
+                    pass
+            assert second.generations.following == ()
+
+    asyncio.run(both())
