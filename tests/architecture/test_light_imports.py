@@ -12,7 +12,7 @@ ROOMS = {
     "service/writing/",
     "service/generations/",
     "service/reload/",
-    "service/learning/",
+    "service/cluster/",
     "service/access/",
     "service/corpus/base.py",
     "service/index/base.py",

@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,8 @@ class Process:
         self._indexes = ExactIndexes(folder)
 
     def build(self, name: str) -> Generation:
-        model = HashedModel(name)
+        # It never tokenizes for a user here.
+        model: Any = HashedModel(name)
         fingerprint = model.checkpoint.fingerprint
         record = GenerationRecord(
             model=model.checkpoint.id, fingerprint=fingerprint, dimensions=model.dimensions, built=datetime.now(UTC)
