@@ -15,13 +15,14 @@ from typing import Any
 from benchmarks import machine, texts
 from service.checkpoints import checkpoint
 from service.checkpoints.registry import BASE, base_folder
+from service.machine import openmp
 from service.models.dense import DenseEncoder
 
 RESULTS = Path(__file__).parent / "results" / "contention.json"
 _SETTINGS: dict[str, dict[str, str]] = {
     "OpenMP's default": {},
     "OMP_WAIT_POLICY=passive": {"OMP_WAIT_POLICY": "passive"},
-    "GOMP_SPINCOUNT=1000 (the service's)": {"GOMP_SPINCOUNT": "1000"},
+    **{f"{name}={value} (the service's)": {name: value} for name, value in openmp.SPIN_COUNT.items()},
     "one thread": {"OMP_NUM_THREADS": "1"},
 }
 _ROUNDS = 3

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from trainer.train import processor
+
 
 def describe() -> dict[str, str]:
     """Processor, cores and the versions that decide the figures."""
@@ -25,9 +27,7 @@ def describe() -> dict[str, str]:
 
 def instructions() -> str:
     """The widest instructions that torch computes with here, as AVX2 or AVX512, and whether they know bf16."""
-    known = torch.cpu.get_capabilities()
-    bf16 = any(known.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
-    return torch.backends.cpu.get_cpu_capability() + (" with bf16" if bf16 else "")
+    return torch.backends.cpu.get_cpu_capability() + (" with bf16" if processor.has_bf16() else "")
 
 
 def beside(results: Path) -> Path:

@@ -22,6 +22,8 @@ from benchmarks.clients import Clients, Search
 RESULTS = Path(__file__).parent / "results" / "swap.json"
 _MODELS = ("first", "second", "third")
 _SHOWN_POINTS = 4000
+# Thousands of points, which the picture shows and no table needs.
+_POINTS = ("searches", "progress")
 # Of which the encoder alone takes some ten seconds; fewer gave rates that differed by a tenth.
 _ALONE = 2048
 
@@ -39,8 +41,10 @@ def main() -> None:
         measured = measure(Path(folder), given.documents, given.clients, given.think_ms / 1000, given.seconds)
     print(table(measured))
     given.results.parent.mkdir(parents=True, exist_ok=True)
-    given.results.write_text(json.dumps(measured, indent=1) + "\n")
+    summary = {name: figures for name, figures in measured.items() if name not in _POINTS}
+    given.results.write_text(json.dumps(summary, indent=1) + "\n")
     if given.results == RESULTS:
+        swap_plot.MEASURED.write_text(json.dumps(measured) + "\n")
         swap_plot.draw(measured, swap_plot.PICTURE)
 
 

@@ -6,13 +6,16 @@ import os
 import sys
 from contextlib import redirect_stdout
 
+from service.machine import openmp
+
+# Libraries read these variables when they are imported.
+_ENVIRONMENT = {**openmp.SPIN_COUNT, "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "true"}
+
 
 def main(arguments: list[str]) -> int:
     """Run one command. 0 done, 2 data or flags that cannot be used, 3 not better, 130 stopped and resumable."""
-    # Beside a busy neighbour, threads that spin at a barrier make training many times slower.
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    for variable, value in _ENVIRONMENT.items():
+        os.environ.setdefault(variable, value)
     from pydantic import ValidationError  # noqa: PLC0415
     from pydantic_settings import get_subcommand  # noqa: PLC0415
 

@@ -52,17 +52,68 @@ def replace_file(path: Path, content: str, *, mode: int = 0o666) -> None:
     beside.replace(path)
 
 
+@contextmanager
+def replacing_file(path: Path) -> Iterator[Path]:
+    """Write a new file to the path that is yielded; it replaces `path` in one step when the block ends.
+
+    After a power cut `path` is the old file or the new one, whole. A block that raises leaves `path` as it was. `sweep`
+    does not touch the new file: a service that starts may sweep a folder of checkpoints while the trainer writes there.
+    """
+    incoming = path.with_name(f".{path.name}.incoming")
+    try:
+        yield incoming
+        _sync(incoming)
+        incoming.replace(path)
+    finally:
+        incoming.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_beside(path: Path) -> Iterator[Path]:
+    """A new folder beside `path`, to be filled and renamed to it; at the end it is deleted, unless it was renamed.
+
+    Its permissions are those of any new folder, and its name depends on `path` alone: the next call for `path` deletes
+    what a crash has left. `sweep` does not touch it, for the reason that `replacing_file` gives.
+    """
+    incoming = path.with_name(f".{path.name}.incoming")
+    shutil.rmtree(incoming, ignore_errors=True)
+    try:
+        incoming.mkdir(parents=True)
+        yield incoming
+    finally:
+        shutil.rmtree(incoming, ignore_errors=True)
+
+
+def replace_folder(path: Path, incoming: Path) -> None:
+    """Flush the folder `incoming`, rename it to `path`, and delete the folder that was there.
+
+    `path` never holds a part of a folder. A crash between the two renames leaves nothing at `path`.
+    """
+    outgoing = path.with_name(f".{path.name}.outgoing")
+    shutil.rmtree(outgoing, ignore_errors=True)
+    flush(incoming)
+    if path.exists():
+        path.rename(outgoing)
+    incoming.rename(path)
+    flush(path)
+    shutil.rmtree(outgoing, ignore_errors=True)
+
+
 def flush(folder: Path) -> None:
     """Return when everything below `folder`, and its name in its parent, would survive a power cut."""
     for path in [*folder.rglob("*"), folder, folder.parent]:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _sync(path)
 
 
 def checksum(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

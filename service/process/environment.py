@@ -9,10 +9,10 @@ import os
 import sys
 from collections.abc import MutableMapping
 
+from service.machine import openmp
+
 WANTED = {
-    # GNU's OpenMP, for torch and FAISS: beside a busy neighbour encoding takes many times as long otherwise
-    # (docs/measurements.md).
-    "GOMP_SPINCOUNT": "1000",
+    **openmp.SPIN_COUNT,
     # torch asks the driver's own library whether there is a GPU: once CUDA was asked, the children that try checkpoints
     # (service.machine.children) could not use it.
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",

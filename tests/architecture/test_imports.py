@@ -45,6 +45,11 @@ PLANTED = [
         "from service.models import encoder",
         "The trainer knows the contract with the service",
     ),
+    (
+        "trainer/train/training.py",
+        "from service.machine import children",
+        "The trainer knows the contract with the service",
+    ),
     ("trainer/prepare/rows.py", "from trainer.train import losses", "The trainer's imports run downward"),
 ]
 

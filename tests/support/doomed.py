@@ -15,6 +15,7 @@ from typing import Any
 import openvino
 from pydantic import BaseModel
 
+from service.machine.files import replace_file
 from service.observability.steps import Step
 from service.process.server import serve
 from service.settings import Settings
@@ -34,9 +35,7 @@ class Doom(BaseModel):
 
     def write(self, path: Path) -> None:
         """Replace the file in one step: the test and the trial read it at any time."""
-        beside = path.with_suffix(".new")
-        beside.write_text(self.model_dump_json())
-        beside.replace(path)
+        replace_file(path, self.model_dump_json())
 
 
 def _bloat() -> None:

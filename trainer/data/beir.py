@@ -6,13 +6,13 @@ they are, so ids have no tabs and no line breaks.
 
 import errno
 import math
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from service.machine import files
 from trainer.data.collected import Collected
 from trainer.data.dataset import Dataset, Document, Judgement, Split
 from trainer.data.lines import decoded, numbered, objects
@@ -59,16 +59,16 @@ def collect(folder: Path, collected: Collected) -> None:
     for place, row in objects(folder / _QUERIES, collected):
         with collected.row(place):
             collected.add_query(_id(row), text(row.get("text"), "the text"))
-    files = {path.stem: path for path in sorted((folder / "qrels").glob("*.tsv"))}
-    for unknown in files.keys() - {*_SPLITS, _UNSPLIT, _WEAK}:
+    qrels = {path.stem: path for path in sorted((folder / "qrels").glob("*.tsv"))}
+    for unknown in qrels.keys() - {*_SPLITS, _UNSPLIT, _WEAK}:
         raise BadData(f"qrels/{unknown}.tsv is of no known split: name it after one of {', '.join(_SPLITS)}")
-    if _UNSPLIT in files and files.keys() & _SPLITS.keys():
+    if _UNSPLIT in qrels and qrels.keys() & _SPLITS.keys():
         raise BadData(
             f"qrels/{_UNSPLIT}.tsv is for judgements without a split, but others have one: remove or merge it"
         )
     for name in [*_SPLITS, _UNSPLIT, _WEAK]:
-        if name in files:
-            _collect_qrels(files[name], name, collected)
+        if name in qrels:
+            _collect_qrels(qrels[name], name, collected)
     if (folder / _NEGATIVES).exists():
         _collect_negatives(folder / _NEGATIVES, collected)
 
@@ -97,14 +97,12 @@ def write(dataset: Dataset, folder: Path) -> None:
         if not identity.strip() or any(character in identity for character in "\t\r\n"):
             raise BadData(f"the id {shown(identity)} cannot stand in a TSV file: take out tabs and line breaks")
     target = folder.resolve()
-    partial = target.with_name(f".{target.name}.partial")
     try:
-        shutil.rmtree(partial, ignore_errors=True)
-        (partial / "qrels").mkdir(parents=True)
-        _write_files(dataset, partial)
-        partial.replace(target)
+        with files.folder_beside(target) as incoming:
+            (incoming / "qrels").mkdir()
+            _write_files(dataset, incoming)
+            incoming.replace(target)
     except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
         if error.errno == errno.ENOSPC:
             raise DiskFull(f"the disk is full, so {folder} was not written: make room and start again") from error
         raise BadData(f"{folder} cannot be written ({error.strerror}): name another folder") from error

@@ -93,30 +93,20 @@ def complete(folder: Path, name: str, lineage: Mapping[str, JsonValue], card: st
 
 def publish(folder: Path, target: Path) -> None:
     """Copy the complete `folder` to `target` and replace what is there; `target` never holds a part of it."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    incoming, outgoing = (target.with_name(f".{target.name}.{state}") for state in ("incoming", "outgoing"))
-    for rest in (incoming, outgoing):
-        shutil.rmtree(rest, ignore_errors=True)
-    shutil.copytree(folder, incoming)
-    files.flush(incoming)
-    if target.exists():
-        target.rename(outgoing)
-    incoming.rename(target)
-    files.flush(target)
-    shutil.rmtree(outgoing, ignore_errors=True)
+    with files.folder_beside(target) as incoming:
+        shutil.copytree(folder, incoming, dirs_exist_ok=True)
+        files.replace_folder(target, incoming)
 
 
 def pack(folder: Path, archive: Path) -> None:
     """Write the checkpoint in `folder` as a zip; equal folders give equal zips."""
-    partial = archive.with_name(f".{archive.name}.incoming")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as target:
+    with files.replacing_file(archive) as incoming, zipfile.ZipFile(incoming, "w", zipfile.ZIP_DEFLATED) as target:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 entry = zipfile.ZipInfo(f"{folder.name}/{path.relative_to(folder).as_posix()}", _NO_DATE)
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 entry.external_attr = 0o100644 << 16
                 target.writestr(entry, path.read_bytes())
-    partial.replace(archive)
 
 
 def signer(key: Path | None) -> Sign:

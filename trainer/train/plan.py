@@ -7,6 +7,7 @@ import torch
 
 from trainer.prepare.rows import Rows
 from trainer.recipe import Mode, Recipe
+from trainer.train import processor
 
 ComputedIn = Literal["bf16", "fp32"]
 
@@ -48,8 +49,7 @@ def precision(recipe: Recipe) -> ComputedIn:
         return recipe.precision
     if torch.cuda.is_available():
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    capabilities = torch.cpu.get_capabilities()
-    return "bf16" if any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16")) else "fp32"
+    return "bf16" if processor.has_bf16() else "fp32"
 
 
 def _batch_size(rows: Rows, max_length: int) -> int:

@@ -18,6 +18,7 @@ from sentence_transformers import SentenceTransformer
 from transformers import set_seed
 
 from service.checkpoints.checkpoint import Checkpoint
+from service.machine import files
 from trainer import base_model
 from trainer.data.dataset import SPLITS, Dataset
 from trainer.errors import BadData
@@ -65,9 +66,8 @@ def tune(base: Checkpoint, dataset: Dataset, recipe: Recipe, folder: Path, *, re
         states = States(folder / "states", resume)
         training.train(model, loss, Material(made, dataset), recipe, states, quiet=quiet)
         modes.finish(model)
-        partial = finished.with_suffix(".partial")
-        save_file({key: tensor.contiguous() for key, tensor in merging.weights(model).items()}, partial)
-        partial.replace(finished)
+        with files.replacing_file(finished) as incoming:
+            save_file({key: tensor.contiguous() for key, tensor in merging.weights(model).items()}, incoming)
         # The states are three times as large as the weights, and no longer of use.
         shutil.rmtree(states.folder)
     else:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from service.machine.files import replace_file
 from trainer.prove.gate import Verdict
 from trainer.prove.metrics import NDCG
 from trainer.prove.report import plots
@@ -13,9 +14,9 @@ from trainer.prove.report.model import Report
 def write(report: Report, verdict: Verdict, folder: Path) -> None:
     """Write all three into `folder`, each whole or not at all. Equal reports give equal bytes."""
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / "report.json", report.model_dump_json(indent=1))
-    _replace(folder / "verdict.json", verdict.model_dump_json(indent=1))
-    _replace(folder / "report.html", page(report, verdict))
+    replace_file(folder / "report.json", report.model_dump_json(indent=1))
+    replace_file(folder / "verdict.json", verdict.model_dump_json(indent=1))
+    replace_file(folder / "report.html", page(report, verdict))
 
 
 def page(report: Report, verdict: Verdict) -> str:
@@ -37,9 +38,3 @@ def page(report: Report, verdict: Verdict) -> str:
         rank_plot=plots.ranks(report.queries),
         change_plot=plots.changes(report.queries),
     )
-
-
-def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
