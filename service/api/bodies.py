@@ -78,18 +78,18 @@ def not_json(where: str, reason: object) -> InvalidRequest:
 
 async def lines(stream: AsyncIterator[bytes], limit: int) -> AsyncIterator[tuple[int, bytes]]:
     """The non-empty lines of an NDJSON stream, numbered from 1; raises TooLarge for one longer than `limit` bytes."""
-    rest = bytearray()
+    unfinished = bytearray()
     number = 0
     async for part in stream:
-        rest += part
+        unfinished += part
         if b"\n" in part:
-            *whole, last = rest.split(b"\n")
-            rest = bytearray(last)
-            for line in whole:
+            *complete, last = unfinished.split(b"\n")
+            unfinished = bytearray(last)
+            for line in complete:
                 number += 1
                 if line.strip():
                     yield number, bytes(line)
-        if len(rest) > limit:
+        if len(unfinished) > limit:
             raise TooLarge(f"line {number + 1} is longer than {limit} bytes: split it, or raise INSTAR_LIMITS__BODY")
-    if rest.strip():
-        yield number + 1, bytes(rest)
+    if unfinished.strip():
+        yield number + 1, bytes(unfinished)

@@ -24,8 +24,8 @@ def read_documents(raw: bytes, settings: Settings) -> tuple[str, list[Document]]
     """
     if raw.lstrip().startswith(b"["):
         raise InvalidRequest(f'wrap the documents: send {{"documents": [...]}}, or {NDJSON} with one on each line')
-    first, _, rest = raw.strip().partition(b"\n")
-    if first.rstrip().endswith(b"}") and rest.lstrip().startswith(b"{"):
+    first_line, _, others = raw.strip().partition(b"\n")
+    if first_line.rstrip().endswith(b"}") and others.lstrip().startswith(b"{"):
         raise InvalidRequest(f"the body looks like NDJSON: send it with Content-Type: {NDJSON}")
     body = parse(DocumentsRequest, raw)
     refuse_nul(body.collection, "collection")
@@ -37,32 +37,32 @@ def read_documents(raw: bytes, settings: Settings) -> tuple[str, list[Document]]
     return body.collection, documents
 
 
-def check_document(new: NewDocument, place: str, settings: Settings) -> Document:
-    """The document to store; raises InvalidRequest or TooLarge, naming `place`, if it cannot be."""
+def check_document(new: NewDocument, where: str, settings: Settings) -> Document:
+    """The document to store; raises InvalidRequest or TooLarge, naming `where`, if it cannot be."""
     identity = new.id if new.id is not None else uuid4().hex
-    refuse_nul(identity, f"{place}.id")
+    refuse_nul(identity, f"{where}.id")
     if len(identity.encode()) > MAX_ID:
         raise InvalidRequest(
-            f"{place}.id has more than {MAX_ID} bytes: use a shorter one, a hash for example", f"{place}.id"
+            f"{where}.id has more than {MAX_ID} bytes: use a shorter one, a hash for example", f"{where}.id"
         )
-    check_text(new.text, f"{place}.text", settings)
-    refuse_nul(new.text, f"{place}.text")
+    check_text(new.text, f"{where}.text", settings)
+    refuse_nul(new.text, f"{where}.text")
     if _depth(new.metadata) > _MAX_DEPTH:
-        raise InvalidRequest(f"{place}.metadata is nested deeper than {_MAX_DEPTH}: flatten it", f"{place}.metadata")
+        raise InvalidRequest(f"{where}.metadata is nested deeper than {_MAX_DEPTH}: flatten it", f"{where}.metadata")
     try:
         packed = orjson.dumps(new.metadata)
     except TypeError as error:
         raise InvalidRequest(
-            f"{place}.metadata cannot be stored ({error}): use smaller numbers", f"{place}.metadata"
+            f"{where}.metadata cannot be stored ({error}): use smaller numbers", f"{where}.metadata"
         ) from error
     if len(packed) > settings.limits.metadata:
         raise TooLarge(
-            f"{place}.metadata has {len(packed)} bytes, more than {settings.limits.metadata}: keep less there, or raise"
+            f"{where}.metadata has {len(packed)} bytes, more than {settings.limits.metadata}: keep less there, or raise"
             " INSTAR_LIMITS__METADATA",
-            f"{place}.metadata",
+            f"{where}.metadata",
         )
     if b"\\u0000" in packed:
-        raise InvalidRequest(f"{place}.metadata contains the character U+0000: remove it", f"{place}.metadata")
+        raise InvalidRequest(f"{where}.metadata contains the character U+0000: remove it", f"{where}.metadata")
     return Document(identity, new.text, new.metadata)
 
 
@@ -90,10 +90,10 @@ def sequence_number(cursor: str | None) -> int:
     return int(cursor)
 
 
-def too_many_documents(count: int, most: int) -> TooLarge:
-    """There are `count` documents in one JSON body, more than `most`."""
+def too_many_documents(count: int, limit: int) -> TooLarge:
+    """There are `count` documents in one JSON body, more than `limit`."""
     return TooLarge(
-        f"documents has {count} entries, more than {most}: send parts, or {NDJSON}, which has no limit", "documents"
+        f"documents has {count} entries, more than {limit}: send parts, or {NDJSON}, which has no limit", "documents"
     )
 
 

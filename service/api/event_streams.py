@@ -17,10 +17,10 @@ EventSource = Callable[[], Awaitable[tuple[list[str], bool]]]
 
 
 class EventStreams:
-    """The streams that are open, `most` at a time, until `stopping` is set."""
+    """The streams that are open, `limit` at a time, until `stopping` is set."""
 
-    def __init__(self, most: int, stopping: asyncio.Event) -> None:
-        self._most = most
+    def __init__(self, limit: int, stopping: asyncio.Event) -> None:
+        self._limit = limit
         self._stopping = stopping
         self._open = 0
 
@@ -29,7 +29,7 @@ class EventStreams:
 
         Raises Overloaded if too many are open.
         """
-        if self._open >= self._most:
+        if self._open >= self._limit:
             raise too_many_streams(self._open)
         return StreamingResponse(self._follow(source), media_type="text/event-stream", headers=_HEADERS)
 

@@ -49,7 +49,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
         return error_answer(request, not_json("the body", problem["ctx"]["error"]))
     body = getattr(request.scope.get("route"), "body_field", None)
     # FastAPI begins each place with body, query or path.
-    problems = [{**each, "loc": each["loc"][1:]} for each in error.errors()]
+    problems = [{**problem, "loc": problem["loc"][1:]} for problem in error.errors()]
     message, field = mistakes.explain(problems, body.field_info.annotation if body is not None else None)
     return error_answer(request, InvalidRequest(message, field))
 
@@ -58,12 +58,12 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     error = cast(HTTPException, error)
     methods = cast(DocumentedApp, request.app).methods(request.url.path) if error.status_code == 405 else ()
     instead = f"use {' or '.join(methods)}" if methods else "GET /docs lists the routes"
-    known = InstarError(f"{request.method} {request.url.path[:200]}: {error.detail}; {instead}")
-    known.status = error.status_code
-    known.type = (
+    failure = InstarError(f"{request.method} {request.url.path[:200]}: {error.detail}; {instead}")
+    failure.status = error.status_code
+    failure.type = (
         "not_found" if error.status_code == 404 else "method_not_allowed" if error.status_code == 405 else "http"
     )
-    response = error_answer(request, known)
+    response = error_answer(request, failure)
     response.headers.update(error.headers or {})
     if methods:
         # Starlette names the methods of the first route alone (RFC 9110, 15.5.6).
@@ -90,12 +90,12 @@ def _circumstances(error: Exception) -> InstarError | None:
 
 
 async def _unknown(request: Request, error: Exception) -> JSONResponse:
-    known = _circumstances(error)
-    if known is None:
+    failure = _circumstances(error)
+    if failure is None:
         # The server logs the traceback. The caller learns nothing of the inside.
         log.error("%s %s failed: %s", request.method, request.url.path, type(error).__name__)
-        known = fault()
-    response = error_answer(request, known)
+        failure = fault()
+    response = error_answer(request, failure)
     # Starlette answers this outside of every middleware.
     response.raw_headers.extend(SECURITY_HEADERS)
     return response

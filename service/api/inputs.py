@@ -10,11 +10,13 @@ from service.models.base import ServedModel
 from service.settings import Settings
 
 # A text, texts, token ids of the model's own tokenizer, or lists of them.
-Given = str | list[str] | list[StrictInt] | list[list[StrictInt]]
+TextsOrTokens = str | list[str] | list[StrictInt] | list[list[StrictInt]]
 ModelName = Annotated[str | None, Field(description="active, the id of a checkpoint, or an alias; default: active")]
-GIVEN = "a text or texts; with `INSTAR_CLIENTS__TOKEN_IDS` token ids of the model's own tokenizer, or lists of them"
+INPUT_DESCRIPTION = (
+    "a text or texts; with `INSTAR_CLIENTS__TOKEN_IDS` token ids of the model's own tokenizer, or lists of them"
+)
 NEXT_CURSOR = "`cursor` of the next page; null: this is the last"
-CUT = "cut the vectors to so many dimensions, then normalise again"
+DIMENSIONS_DESCRIPTION = "cut the vectors to so many dimensions, then normalise again"
 
 
 def check_texts(texts: Sequence[str], param: str, settings: Settings) -> None:
@@ -32,9 +34,9 @@ def no_texts(param: str) -> EmptyInput:
     return EmptyInput(f"{param} is empty: send at least one text", param)
 
 
-def too_many_texts(param: str, count: int, most: int) -> TooLarge:
-    """There are `count` texts, more than `most`."""
-    return TooLarge(f"{param} has {count} texts, more than {most}: send parts, or raise INSTAR_LIMITS__INPUTS", param)
+def too_many_texts(param: str, count: int, limit: int) -> TooLarge:
+    """There are `count` texts, more than `limit`."""
+    return TooLarge(f"{param} has {count} texts, more than {limit}: send parts, or raise INSTAR_LIMITS__INPUTS", param)
 
 
 def texts_of(
@@ -72,9 +74,9 @@ def check_dimensions(dimensions: int | None, encoder: ServedModel) -> None:
         raise wrong_dimensions(encoder.dimensions, encoder.checkpoint.id)
 
 
-def wrong_dimensions(most: int, model: str) -> InvalidRequest:
-    """Vectors of the checkpoint with that id have 1 to `most` dimensions."""
-    return InvalidRequest(f"dimensions must be 1 to {most} with {model}", "dimensions")
+def wrong_dimensions(limit: int, model: str) -> InvalidRequest:
+    """Vectors of the checkpoint with that id have 1 to `limit` dimensions."""
+    return InvalidRequest(f"dimensions must be 1 to {limit} with {model}", "dimensions")
 
 
 def check_text(text: str, param: str, settings: Settings) -> None:

@@ -27,15 +27,15 @@ def check_judgements(request: JudgementsRequest, documents: Documents, settings:
     if request.collection is not None:
         refuse_nul(request.collection, "collection")
         require_collection(documents, request.collection)
-    known: dict[Key, Judgement] = {}
+    judgements: dict[Key, Judgement] = {}
     for index, sent in enumerate(request.judgements):
         judgement = sent
         if request.collection is not None and "collection" not in sent.model_fields_set:
             judgement = sent.model_copy(update={"collection": request.collection})
         _check(judgement, f"judgements.{index}", request.collection, settings)
-        if known.setdefault(judgement.key, judgement).good is not judgement.good:
+        if judgements.setdefault(judgement.key, judgement).good is not judgement.good:
             raise contradiction(index)
-    return list(known.values())
+    return list(judgements.values())
 
 
 def _check(judgement: Judgement, param: str, collection: str | None, settings: Settings) -> None:

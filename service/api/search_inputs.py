@@ -31,16 +31,16 @@ def check_search(request: SearchRequest, queries: Sequence[str], settings: Setti
         )
 
 
-def too_many_queries(count: int, most: int) -> TooLarge:
-    """There are `count` queries, more than `most`."""
+def too_many_queries(count: int, limit: int) -> TooLarge:
+    """There are `count` queries, more than `limit`."""
     return TooLarge(
-        f"query has {count} questions, more than {most}: send parts, or raise INSTAR_LIMITS__QUERIES", "query"
+        f"query has {count} questions, more than {limit}: send parts, or raise INSTAR_LIMITS__QUERIES", "query"
     )
 
 
-def wrong_k(most: int) -> InvalidRequest:
-    """More than `most` results are asked for."""
-    return InvalidRequest(f"k must be 1 to {most}: ask for fewer, or raise INSTAR_LIMITS__K", "k")
+def wrong_k(limit: int) -> InvalidRequest:
+    """More than `limit` results are asked for."""
+    return InvalidRequest(f"k must be 1 to {limit}: ask for fewer, or raise INSTAR_LIMITS__K", "k")
 
 
 def query_vectors(request: SearchRequest, queries: int, generation: Generation) -> Vectors | None:

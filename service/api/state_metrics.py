@@ -85,12 +85,12 @@ def _reload(job: Job | None) -> Iterable[Metric]:
     for stage in STAGES:
         stages.add_metric([stage], int(job is not None and job.stage == stage))
     yield stages
-    for name, says, value in (
+    for name, meaning, value in (
         ("embedded", "Documents that the reload has embedded", job.done if job else 0),
         ("expected", "Documents that the reload has to embed", job.total if job else 0),
         ("rate", "Documents that the reload embeds in a second", (job.rate or 0) if job else 0),
     ):
-        yield GaugeMetricFamily(f"instar_reload_{name}_documents", says, value=value)
+        yield GaugeMetricFamily(f"instar_reload_{name}_documents", meaning, value=value)
     judged = GaugeMetricFamily(
         "instar_judged_ndcg_ratio", "nDCG@10 of both generations on the judged queries", labels=["generation"]
     )

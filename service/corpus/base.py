@@ -114,7 +114,7 @@ class Judgement(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Which:
+class JudgementFilter:
     """Conditions on judgements; None is any. An unresolved one is of a document that is not in the corpus."""
 
     collection: str | None = None
@@ -267,13 +267,13 @@ class Judgements(Protocol):
     def replace(self, judgements: Sequence[Judgement], collection: str | None = None) -> Outcome:
         """Put judgements in place of all, or of those of `collection`. Raises like `add`."""
 
-    def remove(self, which: Which) -> int:
+    def remove(self, conditions: JudgementFilter) -> int:
         """Remove the judgements that meet all conditions. Returns how many there were."""
 
     def all(self) -> list[Judgement]:
         """Return all judgements in the order of their keys."""
 
-    def page(self, which: Which, after: Key | None, limit: int) -> list[Judgement]:
+    def page(self, conditions: JudgementFilter, after: Key | None, limit: int) -> list[Judgement]:
         """Return up to `limit` judgements that meet all conditions and have a key above `after`, in order of keys."""
 
     def counts(self) -> tuple[int, int]:

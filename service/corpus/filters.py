@@ -107,9 +107,11 @@ def meets(indexed: set[tuple[str, IndexedValue]], condition: Condition) -> bool:
     if condition.operator == "exists":
         return any(key == condition.key or key.startswith(f"{condition.key}.") for key, _ in indexed)
     return any(
-        key == condition.key and value.kind == wanted.kind and _COMPARED[condition.operator](value.value, wanted.value)
+        key == condition.key
+        and value.kind == operand.kind
+        and _COMPARED[condition.operator](value.value, operand.value)
         for key, value in indexed
-        for wanted in condition.values
+        for operand in condition.values
     )
 
 
@@ -188,14 +190,14 @@ def _parse_operation(key: str, operator: str, operand: Any, budget: Iterator[int
     if operator == "exists":
         if not isinstance(operand, bool):
             raise InvalidRequest('"exists" takes true or false', "filter")
-        there = _condition(key, "exists", [], budget)
-        return there if operand else Not(there)
+        exists = _condition(key, "exists", [], budget)
+        return exists if operand else Not(exists)
     if operator == "eq":
         return _condition(key, "in", [operand], budget)
     if operator == "ne":
         return Not(_condition(key, "in", [operand], budget))
-    for known in _RANGES:
-        if operator == known:
+    for comparison in _RANGES:
+        if operator == comparison:
             if (
                 isinstance(operand, bool)
                 or not isinstance(operand, int | float | str)
@@ -204,7 +206,7 @@ def _parse_operation(key: str, operator: str, operand: Any, budget: Iterator[int
                 raise InvalidRequest(
                     f'"{operator}" compares numbers or strings of up to {_LONGEST_INDEXED} characters', "filter"
                 )
-            return _condition(key, known, [operand], budget)
+            return _condition(key, comparison, [operand], budget)
     raise InvalidRequest(f"there is no operator {operator[:80]!r}: use {_OPERATORS}", "filter")
 
 

@@ -11,9 +11,9 @@ def require_collection(documents: Documents, collection: str) -> None:
     """Raise NotFound, with the collections there are, unless `collection` is the default or has a document."""
     if collection == DEFAULT_COLLECTION:
         return
-    known = list(documents.collections())
-    if collection not in known:
-        raise no_collection(collection, known)
+    collections = list(documents.collections())
+    if collection not in collections:
+        raise no_collection(collection, collections)
 
 
 def unresolved_judgements(collection: str, judgements: Sequence[Judgement]) -> InvalidRequest:

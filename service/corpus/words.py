@@ -72,8 +72,8 @@ def spaced(text: str) -> str:
     return text if text.isascii() else text.translate(_LETTERS)
 
 
-def phrases(query: str, most: int) -> list[Phrase]:
-    """Return the phrases to look up for `query`, each once, up to `most`, in the order of the query.
+def phrases(query: str, limit: int) -> list[Phrase]:
+    """Return the phrases to look up for `query`, each once, up to `limit`, in the order of the query.
 
     `place_pin` and `E-1043` are looked up as a whole, which no text has by chance, and in their parts.
     """
@@ -90,25 +90,25 @@ def phrases(query: str, most: int) -> list[Phrase]:
                 looked_up[word, words[index + 1]] = None
             elif not follows:
                 looked_up[word,] = None
-    return list(looked_up)[:most]
+    return list(looked_up)[:limit]
 
 
-def spellings(query: str, most: int) -> list[Phrase]:
-    """Return other spellings of identifiers with digits, up to `most`: `E17` of `E-17`, `E-17` or `E 17` of `E17`.
+def spellings(query: str, limit: int) -> list[Phrase]:
+    """Return other spellings of identifiers with digits, up to `limit`: `E17` of `E-17`, `E-17` or `E 17` of `E17`.
 
     Numbers are never joined, because `2.1` is not `21`. No number is looked up by a part of it or with other zeros
     before it, because `00123` is another identifier than `123`.
     """
-    other: dict[Phrase, None] = {}
+    variants: dict[Phrase, None] = {}
     for chunk in query.split():
         words = chunk.translate(_LETTERS).split()
         if not any(map(str.isdigit, chunk)) or any(is_unspaced(word[0]) for word in words):
             continue
         borders = pairwise(words)
         if len(words) > 1 and not any(left[-1].isdigit() and right[0].isdigit() for left, right in borders):
-            other["".join(words),] = None
+            variants["".join(words),] = None
         for word in words:
             runs = tuple(_RUNS.findall(word))
             if len(runs) > 1:
-                other[runs] = None
-    return list(other)[:most]
+                variants[runs] = None
+    return list(variants)[:limit]

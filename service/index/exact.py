@@ -63,8 +63,8 @@ class ExactView:
         """Return the ranks, from 1, and the cosines of allowed documents among all allowed ones."""
         ((ranking, scores),) = self.search(query[None], len(self.seqs), allowed)
         order = np.argsort(ranking)
-        places = order[np.searchsorted(ranking, seqs, sorter=order)]
-        return places + 1, scores[places]
+        positions = order[np.searchsorted(ranking, seqs, sorter=order)]
+        return positions + 1, scores[positions]
 
     def select(self, tree: Filter, meeting: Meeting) -> Mask:
         """Select the documents that pass the filter, as a mask (n,)."""

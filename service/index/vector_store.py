@@ -67,8 +67,8 @@ class VectorStore:
 
     def put(self, seqs: Sequence[int], vectors: Vectors) -> None:
         """Store the vectors (n, dimensions) of `seqs`, in place of those that they have."""
-        packed = [vector.tobytes() for vector in vectors]
-        rows = [(int(seq), one, _checksum(int(seq), one)) for seq, one in zip(seqs, packed, strict=True)]
+        blobs = [vector.tobytes() for vector in vectors]
+        rows = [(int(seq), blob, _checksum(int(seq), blob)) for seq, blob in zip(seqs, blobs, strict=True)]
         with self._using() as connection, connection:
             connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
 
@@ -133,22 +133,22 @@ class VectorStore:
                 (int(part[0]), int(part[-1])),
             ).fetchall()
         seqs = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
-        wanted = [rows[place] for place in np.flatnonzero(np.isin(seqs, part))]
+        selected = [rows[row] for row in np.flatnonzero(np.isin(seqs, part))]
         damaged = [
             seq
-            for seq, vector, checksum in wanted
+            for seq, vector, checksum in selected
             if not isinstance(vector, bytes) or checksum != _checksum(seq, vector)
         ]
         if damaged:
             self._mend(damaged)
             return None
         # Not their number alone: damage to SQLite's pages can hide some rows and list others twice.
-        if not np.array_equal([seq for seq, _, _ in wanted], part):
+        if not np.array_equal([seq for seq, _, _ in selected], part):
             # Rows that a scan finds and a search does not, or finds twice, are in the wrong place of the file.
             if not len(self.missing(part)):
                 self._mend([])
             return None
-        packed = b"".join(vector for _, vector, _ in wanted)
+        packed = b"".join(vector for _, vector, _ in selected)
         return np.frombuffer(packed, dtype=np.float32).reshape(len(part), self.dimensions)
 
     def _mend(self, damaged: Sequence[int]) -> None:

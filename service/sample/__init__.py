@@ -19,8 +19,8 @@ def file() -> Path:
 
 def load() -> dict[str, Any]:
     """`queries` {id: text}, `corpus` {id: text} and `relevant_docs` {query id: [good id, bad id]}."""
-    found: dict[str, Any] = json.loads(file().read_text(encoding="utf-8"))
-    return found
+    content: dict[str, Any] = json.loads(file().read_text(encoding="utf-8"))
+    return content
 
 
 def documents() -> list[Document]:
@@ -34,9 +34,9 @@ def write_checkpoint(base: Path, folder: Path) -> None:
     if target.exists():
         return
     with files.new_folder(folder) as incoming:
-        made = incoming / SHORT
-        checkpoint.copy(base, made)
-        config = made / "config_sentence_transformers.json"
+        cut = incoming / SHORT
+        checkpoint.copy(base, cut)
+        config = cut / "config_sentence_transformers.json"
         settings = json.loads(config.read_text(encoding="utf-8")) | {"truncate_dim": 256}
         config.write_text(json.dumps(settings, indent=2), encoding="utf-8")
-        made.rename(target)
+        cut.rename(target)

@@ -9,7 +9,7 @@ from service.corpus.filters import Condition, attributes, meets
 from service.index.base import Mask, Meeting
 
 # Up to so many versions, reading each one costs less than listing all that meet a condition.
-_READ = 256
+_READ_ONE_BY_ONE = 256
 
 
 def meeting_in(documents: Documents, collection: str) -> Meeting:
@@ -18,7 +18,7 @@ def meeting_in(documents: Documents, collection: str) -> Meeting:
 
 
 def _meeting(documents: Documents, collection: str, condition: Condition, seqs: Seqs) -> Mask:
-    if len(seqs) > _READ:
+    if len(seqs) > _READ_ONE_BY_ONE:
         return np.isin(seqs, documents.meeting(collection, condition, int(seqs[0]) - 1), assume_unique=True)
     versions = documents.fetch(seqs.tolist()) if len(seqs) else {}
     return np.array(

@@ -12,15 +12,15 @@ def chosen(relevance: Vectors, vectors: Vectors, count: int, diversity: float) -
     `relevance` (n,) in descending order, unit `vectors` (n, dimensions), `diversity` 0 (by relevance alone) to 1. Each
     choice is the best by (1 - diversity) times its relevance less diversity times its cosine to the nearest chosen one.
     """
-    left = np.ones(len(relevance), dtype=np.bool_)
+    remaining = np.ones(len(relevance), dtype=np.bool_)
     nearest = np.zeros(len(relevance), dtype=np.float32)
-    order: list[int] = []
-    while len(order) < min(count, len(relevance)):
-        worth = np.where(left, (1 - diversity) * relevance - diversity * nearest, -np.inf)
+    choices: list[int] = []
+    while len(choices) < min(count, len(relevance)):
+        gain = np.where(remaining, (1 - diversity) * relevance - diversity * nearest, -np.inf)
         # Of equal ones argmax takes the first.
-        best = int(worth.argmax())
+        best = int(gain.argmax())
         cosines = vectors @ vectors[best]
-        nearest = np.maximum(nearest, cosines) if order else cosines
-        left[best] = False
-        order.append(best)
-    return np.array(order, dtype=np.int64)
+        nearest = np.maximum(nearest, cosines) if choices else cosines
+        remaining[best] = False
+        choices.append(best)
+    return np.array(choices, dtype=np.int64)

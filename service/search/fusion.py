@@ -13,7 +13,7 @@ from typing import Literal
 Fusion = Literal["score", "rank"]
 Scored = Sequence[tuple[int, float]]
 # The constant of the paper.
-_RANKS = 60
+_RANK_CONSTANT = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,10 @@ def by_score(dense: Scored, keyword: Scored, weights: Weights) -> list[tuple[int
     """
     cosines, coverages = dict(dense), dict(keyword)
     lowest = min(cosines.values(), default=0.0)
-    whole = weights.dense + weights.keyword
+    total = weights.dense + weights.keyword
     return _best_first(
         {
-            seq: (weights.dense * cosines.get(seq, lowest) + weights.keyword * coverages.get(seq, 0.0)) / whole
+            seq: (weights.dense * cosines.get(seq, lowest) + weights.keyword * coverages.get(seq, 0.0)) / total
             for seq in cosines | coverages
         }
     )
@@ -46,13 +46,13 @@ def by_score(dense: Scored, keyword: Scored, weights: Weights) -> list[tuple[int
 
 def by_rank(dense: Scored, keyword: Scored, weights: Weights) -> list[tuple[int, float]]:
     """The weighted mean of 61 / (60 + rank), 1 for what is first in both, in the same order."""
-    whole = weights.dense + weights.keyword
+    total = weights.dense + weights.keyword
     scores: dict[int, float] = {}
-    for found, weight in ((dense, weights.dense), (keyword, weights.keyword)):
-        for rank, (seq, _) in enumerate(found, 1):
-            scores[seq] = scores.get(seq, 0.0) + weight / whole * (_RANKS + 1) / (_RANKS + rank)
+    for scored, weight in ((dense, weights.dense), (keyword, weights.keyword)):
+        for rank, (seq, _) in enumerate(scored, 1):
+            scores[seq] = scores.get(seq, 0.0) + weight / total * (_RANK_CONSTANT + 1) / (_RANK_CONSTANT + rank)
     return _best_first(scores)
 
 
 def _best_first(scores: dict[int, float]) -> list[tuple[int, float]]:
-    return sorted(scores.items(), key=lambda found: (-found[1], found[0]))
+    return sorted(scores.items(), key=lambda scored: (-scored[1], scored[0]))

@@ -12,7 +12,12 @@ class SearchObserver(Protocol):
     """Is told of each search whose queries the service has encoded itself."""
 
     def searched(
-        self, generation: Generation, queries: Sequence[str], spec: SearchSpec, found: Sequence[Scored], seconds: float
+        self,
+        generation: Generation,
+        queries: Sequence[str],
+        spec: SearchSpec,
+        rankings: Sequence[Scored],
+        seconds: float,
     ) -> None:
         """Take note of what `generation` found for each query, in so many seconds; returns at once."""
         ...

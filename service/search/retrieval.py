@@ -62,18 +62,18 @@ class Ranking:
     Scores are cosines in dense mode, BM25 in keyword mode, and those of `service.search.fusion` in hybrid mode.
     """
 
-    found: Scored
+    scored: Scored
     parts: Mapping[Component, Scored]
     standings: Mapping[int, Standing] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """The part of a view that is searched: what is `allowed`, and the collection to look up words `within`."""
+    """The part of a view that is searched. Words are looked up in `collection`, or in all where it is None."""
 
     view: View
     allowed: Allowed | None
-    within: str | None
+    collection: str | None
 
     def dense(self, vectors: Vectors, depth: int) -> list[Scored]:
         """The first `depth` by vector, for each of the vectors (n, dimensions)."""
@@ -100,27 +100,27 @@ class Retrieval:
         if spec.tree is not None:
             allowed = view.select(spec.tree, meeting_in(self._documents, spec.collection))
         # What other collections hold is passed over at less cost than the words of one are looked up.
-        within = None if index.collections == 1 else spec.collection
-        scope = _Scope(view, allowed, within)
-        last = spec.offset + spec.k
-        depth = last if spec.mode != "hybrid" and not spec.diversity else max(last, _DEPTH)
+        collection = None if index.collections == 1 else spec.collection
+        scope = _Scope(view, allowed, collection)
+        end = spec.offset + spec.k
+        depth = end if spec.mode != "hybrid" and not spec.diversity else max(end, _DEPTH)
         dense = [] if vectors is None else scope.dense(vectors, depth)
         rankings: list[Ranking] = []
-        for number, query in enumerate(queries):
+        for row, query in enumerate(queries):
             if spec.mode == "dense":
-                ranked = Ranking(dense[number], {"dense": dense[number]})
+                ranking = Ranking(dense[row], {"dense": dense[row]})
             else:
                 lookup = self._keywords.lookup(query)
-                worded = self._by_keyword(scope, lookup, depth)
-                ranked = Ranking(worded, {"keyword": worded})
+                keyword = self._by_keyword(scope, lookup, depth)
+                ranking = Ranking(keyword, {"keyword": keyword})
                 if spec.mode == "hybrid":
-                    fused = _fused(dense[number], worded, lookup.most, spec)
-                    ranked = Ranking(fused, {"dense": dense[number], "keyword": worded})
+                    fused = _fused(dense[row], keyword, lookup.most, spec)
+                    ranking = Ranking(fused, {"dense": dense[row], "keyword": keyword})
             standings: Mapping[int, Standing] = {}
             if spec.standing_of:
-                vector = None if vectors is None else vectors[number]
-                standings = self._standings(scope, query, vector, spec, ranked.found)
-            rankings.append(Ranking(_cut(view, ranked.found, spec), ranked.parts, standings))
+                vector = None if vectors is None else vectors[row]
+                standings = self._standings(scope, query, vector, spec, ranking.scored)
+            rankings.append(Ranking(_cut(view, ranking.scored, spec), ranking.parts, standings))
         return rankings
 
     def _standings(
@@ -141,8 +141,8 @@ class Retrieval:
             standings |= {seq: Standing(rank, score) for seq, rank, score in of_each}
         elif further and vector is not None:
             lookup, reach = self._keywords.lookup(query), max(spec.reach, _DEPTH)
-            (dense,), worded = scope.dense(vector[None], reach), self._by_keyword(scope, lookup, reach)
-            standings |= _standings_in(_fused(dense, worded, lookup.most, spec), further)
+            (dense,), keyword = scope.dense(vector[None], reach), self._by_keyword(scope, lookup, reach)
+            standings |= _standings_in(_fused(dense, keyword, lookup.most, spec), further)
         for seq in spec.standing_of:
             if seq not in standings:
                 standings[seq] = Standing(
@@ -150,57 +150,57 @@ class Retrieval:
                 )
         return standings
 
-    def _in_words(self, scope: _Scope, lookup: Lookup, wanted: Collection[int]) -> dict[int, Standing]:
-        """Standings by keyword of those of the `wanted` that have one."""
+    def _in_words(self, scope: _Scope, lookup: Lookup, sought: Collection[int]) -> dict[int, Standing]:
+        """Standings by keyword of those of the `sought` that have one."""
         standings: dict[int, Standing] = {}
-        sought = np.array(list(wanted), dtype=np.int64)
+        seqs_sought = np.array(list(sought), dtype=np.int64)
         before = 0
-        with closing(self._keywords.ranked(lookup, scope.within)) as portions:
+        with closing(self._keywords.ranked(lookup, scope.collection)) as portions:
             for portion in portions:
                 seqs = np.array([seq for seq, _ in portion], dtype=np.int64)
                 held = scope.view.holds(seqs, scope.allowed)
                 ranks = before + np.cumsum(held)
-                for place in np.flatnonzero(held & np.isin(seqs, sought)):
-                    seq, score = portion[place]
-                    standings[seq] = Standing(int(ranks[place]), score)
-                if len(standings) == len(wanted):
+                for position in np.flatnonzero(held & np.isin(seqs, seqs_sought)):
+                    seq, score = portion[position]
+                    standings[seq] = Standing(int(ranks[position]), score)
+                if len(standings) == len(sought):
                     break
                 before = int(ranks[-1])
         return standings
 
     def _by_keyword(self, scope: _Scope, lookup: Lookup, depth: int) -> Scored:
-        found: list[tuple[int, float]] = []
-        with closing(self._keywords.ranked(lookup, scope.within)) as portions:
+        scored: list[tuple[int, float]] = []
+        with closing(self._keywords.ranked(lookup, scope.collection)) as portions:
             for portion in portions:
                 held = scope.view.holds(np.array([seq for seq, _ in portion], dtype=np.int64), scope.allowed)
-                found += [portion[place] for place in np.flatnonzero(held)[: depth - len(found)]]
-                if len(found) == depth:
+                scored += [portion[position] for position in np.flatnonzero(held)[: depth - len(scored)]]
+                if len(scored) == depth:
                     break
-        return found
+        return scored
 
 
-def _fused(dense: Scored, worded: Scored, most: float, spec: SearchSpec) -> Scored:
+def _fused(dense: Scored, keyword: Scored, most: float, spec: SearchSpec) -> Scored:
     weights = spec.weights or WEIGHTS[spec.fusion]
     if spec.fusion == "rank":
-        return by_rank(dense, worded, weights)
-    return by_score(dense, [(seq, score / most) for seq, score in worded], weights)
+        return by_rank(dense, keyword, weights)
+    return by_score(dense, [(seq, score / most) for seq, score in keyword], weights)
 
 
-def _standings_in(ranking: Scored, wanted: Collection[int]) -> dict[int, Standing]:
-    """Standings of those of the `wanted` that the ranking has."""
-    return {seq: Standing(rank, score) for rank, (seq, score) in enumerate(ranking, 1) if seq in wanted}
+def _standings_in(ranking: Scored, seqs: Collection[int]) -> dict[int, Standing]:
+    """Return the standings of those `seqs` that the ranking has."""
+    return {seq: Standing(rank, score) for rank, (seq, score) in enumerate(ranking, 1) if seq in seqs}
 
 
-def _cut(view: View, found: Scored, spec: SearchSpec) -> Scored:
+def _cut(view: View, scored: Scored, spec: SearchSpec) -> Scored:
     """What is spec of it."""
     if spec.min_score is not None:
-        found = [(seq, score) for seq, score in found if score >= spec.min_score]
-    last = spec.offset + spec.k
-    if spec.diversity and found:
-        relevance = np.array([score for _, score in found], dtype=np.float32)
+        scored = [(seq, score) for seq, score in scored if score >= spec.min_score]
+    end = spec.offset + spec.k
+    if spec.diversity and scored:
+        relevance = np.array([score for _, score in scored], dtype=np.float32)
         if spec.mode == "keyword":
             # A cosine is 1 at most; of BM25 that of the best stands for it.
             relevance /= relevance[0]
-        vectors = view.vectors_of(np.array([seq for seq, _ in found], dtype=np.int64))
-        found = [found[place] for place in chosen(relevance, vectors, last, spec.diversity)]
-    return found[spec.offset : last]
+        vectors = view.vectors_of(np.array([seq for seq, _ in scored], dtype=np.int64))
+        scored = [scored[position] for position in chosen(relevance, vectors, end, spec.diversity)]
+    return scored[spec.offset : end]

@@ -38,7 +38,7 @@ def variables(model: type[BaseModel] = Settings, prefix: str = PREFIX) -> Iterat
 
 def remarks(environment: Iterable[str]) -> Iterator[Remark]:
     """Say of each variable that looks like a setting and is none which one is meant, or what it is called now."""
-    known = dict(variables())
+    fields = dict(variables())
     # A whole group may be set as one JSON object.
     groups = {PREFIX + name.upper() for name, field in Settings.model_fields.items() if group_of(field) is not None}
     # Settings are looked up whatever their case.
@@ -48,9 +48,9 @@ def remarks(environment: Iterable[str]) -> Iterator[Remark]:
             yield _renamed(name, FORMER[name], both=FORMER[name] in names)
         elif name in GONE:
             yield Remark(f"{name} is no setting any more: {GONE[name]}", wrong=True)
-        elif name not in known and name not in groups:
-            near = next(iter(get_close_matches(name, [*known, *FORMER], 1)), None)
-            meant = FORMER.get(near, near) if near else None
+        elif name not in fields and name not in groups:
+            closest = next(iter(get_close_matches(name, [*fields, *FORMER], 1)), None)
+            meant = FORMER.get(closest, closest) if closest else None
             advice = f"is {meant} meant?" if meant else "see the settings in the README"
             yield Remark(f"{name} is no setting: {advice}", wrong=True)
 
@@ -64,6 +64,6 @@ def _renamed(former: str, name: str, *, both: bool) -> Remark:
 def spelled(location: Iterable[int | str], environment: Iterable[str]) -> str:
     """The variable of a field, by the name that it has in the environment."""
     name = PREFIX + "__".join(map(str, location)).upper()
-    names = {each.upper() for each in environment}
+    names = {variable.upper() for variable in environment}
     former = next((former for former, new in FORMER.items() if new == name and former in names), name)
     return name if name in names else former

@@ -17,7 +17,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from service.corpus import filters
-from service.corpus.base import Change, CorpusStore, Document, GenerationRecord, Judgement, Outcome, Prepare, Which
+from service.corpus.base import (
+    Change,
+    CorpusStore,
+    Document,
+    GenerationRecord,
+    Judgement,
+    JudgementFilter,
+    Outcome,
+    Prepare,
+)
 from service.corpus.memory.store import MemoryStore
 from service.corpus.refusals import require_collection
 from service.corpus.sqlite.store import SqliteStore
@@ -517,15 +526,18 @@ def test_judgements_are_paged_and_removed_by_conditions(store: CorpusStore) -> N
     store.judgements.add(written)
     assert store.judgements.counts() == (4, 2)
     ordered = store.judgements.all()
-    first = store.judgements.page(Which(), None, 3)
+    first = store.judgements.page(JudgementFilter(), None, 3)
     assert first == ordered[:3]
-    assert store.judgements.page(Which(), first[-1].key, 3) == ordered[3:]
-    assert keys(store.judgements.page(Which(query="q"), None, 9)) == [("default", "q", "a"), ("default", "q", "b")]
-    assert keys(store.judgements.page(Which(collection="other"), None, 9)) == [("other", "p", "a")]
+    assert store.judgements.page(JudgementFilter(), first[-1].key, 3) == ordered[3:]
+    assert keys(store.judgements.page(JudgementFilter(query="q"), None, 9)) == [
+        ("default", "q", "a"),
+        ("default", "q", "b"),
+    ]
+    assert keys(store.judgements.page(JudgementFilter(collection="other"), None, 9)) == [("other", "p", "a")]
     unresolved = [("default", "q", "b"), ("other", "p", "a")]
-    assert keys(store.judgements.page(Which(unresolved=True), None, 9)) == unresolved
-    assert store.judgements.remove(Which(document="a", query="p")) == 2
-    assert store.judgements.remove(Which(unresolved=True)) == 1
+    assert keys(store.judgements.page(JudgementFilter(unresolved=True), None, 9)) == unresolved
+    assert store.judgements.remove(JudgementFilter(document="a", query="p")) == 2
+    assert store.judgements.remove(JudgementFilter(unresolved=True)) == 1
     store.documents.delete("default", ["a"], accept)
     assert store.judgements.counts() == (1, 1)
 

@@ -26,11 +26,11 @@ class CancelOnDisconnect:
         if scope["type"] != "http" or not scope["path"].startswith(self._paths) or answering is None:
             await self._app(scope, receive, send)
             return
-        gone = False
+        disconnected = False
 
         def cancel() -> None:
-            nonlocal gone
-            gone = True
+            nonlocal disconnected
+            disconnected = True
             answering.cancel()
 
         callbacks = scope["extensions"][ON_DISCONNECT]
@@ -38,7 +38,7 @@ class CancelOnDisconnect:
         try:
             await self._app(scope, receive, send)
         except asyncio.CancelledError:
-            if not gone or answering.uncancel():
+            if not disconnected or answering.uncancel():
                 raise
         finally:
             callbacks.discard(cancel)

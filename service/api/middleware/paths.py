@@ -13,8 +13,8 @@ class Paths:
 
     def __init__(self, app: ASGIApp, paths: Iterable[str]) -> None:
         self._app = app
-        known = {path: path for path in paths if "{" not in path and path != "/"} | _ALIASES
-        slashed = {f"{spelt}/": path for spelt, path in known.items()}
+        targets = {path: path for path in paths if "{" not in path and path != "/"} | _ALIASES
+        slashed = {f"{spelt}/": path for spelt, path in targets.items()}
         self._paths: Mapping[str, str] = _ALIASES | slashed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

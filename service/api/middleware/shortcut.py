@@ -34,15 +34,17 @@ class Shortcut:
             await self._app(scope, receive, send)
             return
         try:
-            first = await receive()
+            message = await receive()
         except InstarError as error:
             await failures.error_answer(Request(scope), error)(scope, receive, send)
             return
-        body = first.get("body", b"")
-        whole = first["type"] == "http.request" and not first.get("more_body", False) and len(body) <= self._max_body
-        content = handler.read(body) if whole else None
+        body = message.get("body", b"")
+        complete = (
+            message["type"] == "http.request" and not message.get("more_body", False) and len(body) <= self._max_body
+        )
+        content = handler.read(body) if complete else None
         if content is None:
-            await self._app(scope, _again(first, receive), send)
+            await self._app(scope, _again(message, receive), send)
             return
         # RequestMetrics counts by it.
         scope["route"] = handler.route
@@ -84,15 +86,15 @@ def _is_json(scope: Scope) -> bool:
     return bool(kind.partition(b";")[0].strip().lower() == b"application/json")
 
 
-def _again(first: Message, receive: Receive) -> Receive:
-    """`receive`, replaying `first`."""
-    taken = False
+def _again(message: Message, receive: Receive) -> Receive:
+    """`receive`, replaying `message`."""
+    replayed = False
 
     async def received() -> Message:
-        nonlocal taken
-        if taken:
+        nonlocal replayed
+        if replayed:
             return await receive()
-        taken = True
-        return first
+        replayed = True
+        return message
 
     return received

@@ -116,17 +116,17 @@ class _Writes:
         audit.note(request, collection=collection, deleted=1)
         return {"deleted": 1}
 
-    async def delete_documents(self, request: Request, wanted: DeleteRequest) -> Deleted:
+    async def delete_documents(self, request: Request, deletion: DeleteRequest) -> Deleted:
         """Delete by ids or by a filter; answers how many there were."""
         self._require_ready()
-        if (wanted.ids is None) == (wanted.filter is None):
+        if (deletion.ids is None) == (deletion.filter is None):
             raise neither_ids_nor_filter()
         deleted = await (
-            self._writing.delete(wanted.collection, wanted.ids)
-            if wanted.ids is not None
-            else self._writing.delete_matching(wanted.collection, filters.parse(wanted.filter))
+            self._writing.delete(deletion.collection, deletion.ids)
+            if deletion.ids is not None
+            else self._writing.delete_matching(deletion.collection, filters.parse(deletion.filter))
         )
-        audit.note(request, collection=wanted.collection, deleted=deleted)
+        audit.note(request, collection=deletion.collection, deleted=deleted)
         return {"deleted": deleted}
 
 

@@ -11,7 +11,7 @@ from fastapi import Response
 
 from service.access.limits import RateLimits
 from service.api.error_forms import TEI
-from service.api.inputs import Given, check_dimensions, check_texts, texts_of
+from service.api.inputs import TextsOrTokens, check_dimensions, check_texts, texts_of
 from service.api.openapi import embed as documented
 from service.api.readiness import RequireReady
 from service.api.responses import json_answer
@@ -101,7 +101,7 @@ class _Vectors:
         """Embed texts or compare sentences, by the form of the request."""
         return await (self.similarity(request) if isinstance(request, SimilarityRequest) else self.embed(request))
 
-    async def _texts(self, reading: Reading, inputs: Given) -> tuple[Generation, list[str]]:
+    async def _texts(self, reading: Reading, inputs: TextsOrTokens) -> tuple[Generation, list[str]]:
         self._require_ready()
         self._encoding.require_capacity()
         generation = self._generations.acquire(reading.model)

@@ -20,7 +20,7 @@ from service.api.schemas.judgements import (
     Taken,
     Unresolved,
 )
-from service.corpus.base import Documents, Judgements, Outcome, Which
+from service.corpus.base import Documents, JudgementFilter, Judgements, Outcome
 from service.machine.writer import WritingThread
 from service.settings import Settings
 
@@ -86,9 +86,9 @@ class _Judgements:
     ) -> JudgementsAnswer:
         """Judgements as they were sent, a page at a time; `next` is null on the last page."""
         self._require_ready()
-        which = Which(collection, query, document, unresolved)
+        conditions = JudgementFilter(collection, query, document, unresolved)
         after = None if cursor is None else key_before(cursor)
-        page = await asyncio.to_thread(self._judgements.page, which, after, limit + 1)
+        page = await asyncio.to_thread(self._judgements.page, conditions, after, limit + 1)
         return {"judgements": page[:limit], "next": cursor_after(page[limit - 1].key) if len(page) > limit else None}
 
     async def delete_judgements(
@@ -100,10 +100,10 @@ class _Judgements:
     ) -> Removed:
         """Remove the judgements that meet all conditions, of which there must be one."""
         self._require_ready()
-        which = Which(collection, query, document, unresolved)
-        if which == Which():
+        conditions = JudgementFilter(collection, query, document, unresolved)
+        if conditions == JudgementFilter():
             raise no_condition()
-        return {"removed": await self._thread.run(partial(self._judgements.remove, which))}
+        return {"removed": await self._thread.run(partial(self._judgements.remove, conditions))}
 
 
 def _taken(outcome: Outcome) -> Taken:

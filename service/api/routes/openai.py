@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import Response
 
 from service.api.error_forms import OPENAI
-from service.api.inputs import Given, check_dimensions, check_texts, texts_of
+from service.api.inputs import TextsOrTokens, check_dimensions, check_texts, texts_of
 from service.api.openapi import openai as documented
 from service.api.readiness import RequireReady
 from service.api.responses import json_answer
@@ -101,7 +101,7 @@ class _Models:
         }
 
 
-def _side(inputs: Given) -> Side:
+def _side(inputs: TextsOrTokens) -> Side:
     return "query" if isinstance(inputs, str) else "document"
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, StrictBool
 
-from service.api.inputs import CUT, GIVEN, Given, ModelName
+from service.api.inputs import DIMENSIONS_DESCRIPTION, INPUT_DESCRIPTION, ModelName, TextsOrTokens
 from service.api.schemas.base import BodyModel, Integer
 from service.models.base import Direction, Side
 
@@ -32,14 +32,14 @@ class Reading(BodyModel):
 class EmbedAllRequest(Reading):
     """Texts to embed token by token."""
 
-    inputs: Given = Field(description=GIVEN)
+    inputs: TextsOrTokens = Field(description=INPUT_DESCRIPTION)
 
 
 class EmbedRequest(EmbedAllRequest):
     """Texts to embed; `input_type` says what they are."""
 
     normalize: StrictBool = Field(True, description="give the vectors unit length")
-    dimensions: Integer | None = Field(None, description=CUT)
+    dimensions: Integer | None = Field(None, description=DIMENSIONS_DESCRIPTION)
     input_type: Side | None = Field(None, description="apply the checkpoint's prompt of that side")
 
 

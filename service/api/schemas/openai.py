@@ -6,7 +6,7 @@ from fastapi import Path
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from service.api.inputs import CUT, GIVEN, Given, ModelName
+from service.api.inputs import DIMENSIONS_DESCRIPTION, INPUT_DESCRIPTION, ModelName, TextsOrTokens
 from service.api.schemas.base import BodyModel, Integer
 
 Name = Annotated[
@@ -21,12 +21,12 @@ Name = Annotated[
 class EmbeddingsRequest(BodyModel):
     """Texts to embed."""
 
-    input: Given = Field(description=GIVEN)
+    input: TextsOrTokens = Field(description=INPUT_DESCRIPTION)
     model: ModelName = None
     encoding_format: Literal["float", "base64"] = Field(
         "float", description="base64: of the numbers as little-endian float32"
     )
-    dimensions: Integer | None = Field(None, description=CUT)
+    dimensions: Integer | None = Field(None, description=DIMENSIONS_DESCRIPTION)
     user: str | None = Field(None, description="taken, and not looked at")
 
 

@@ -36,21 +36,21 @@ class Frequencies:
                 (self._versions,) = connection.execute("SELECT count(*) FROM keywords_docsize").fetchone()
                 self._counts.clear()
             versions = self._versions
-            known = {phrase: self._counts[phrase] for phrase in phrases if phrase in self._counts}
+            counts = {phrase: self._counts[phrase] for phrase in phrases if phrase in self._counts}
         for phrase in phrases:
-            if phrase not in known:
-                known[phrase] = _count(connection, phrase)
+            if phrase not in counts:
+                counts[phrase] = _count(connection, phrase)
         with self._lock:
             if versions == self._versions:
                 for phrase in phrases:
                     # A phrase that no version has costs nothing to count, and must be found once it is written.
-                    if known[phrase]:
-                        self._counts[phrase] = known[phrase]
+                    if counts[phrase]:
+                        self._counts[phrase] = counts[phrase]
                         self._counts.move_to_end(phrase)
             while len(self._counts) > _REMEMBERED:
                 self._counts.popitem(last=False)
         # A count may be younger than the number of versions.
-        return versions, [min(known[phrase], versions) for phrase in phrases]
+        return versions, [min(counts[phrase], versions) for phrase in phrases]
 
 
 def _count(connection: sqlite3.Connection, phrase: Phrase) -> int:

@@ -20,8 +20,8 @@ _TABLE = f"CREATE VIRTUAL TABLE keywords USING fts5(collection, text, content = 
 
 def create(connection: sqlite3.Connection) -> None:
     """Make the table with the words of all versions, unless it is there in its present form."""
-    made = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'keywords'").fetchall()
-    if made == [(_TABLE,)]:
+    statements = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'keywords'").fetchall()
+    if statements == [(_TABLE,)]:
         return
     connection.execute("DROP TABLE IF EXISTS keywords")
     connection.execute(_TABLE)

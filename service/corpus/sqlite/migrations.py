@@ -22,8 +22,8 @@ _WITH_EMPTY_VALUES = (
 def migrate(database: Database) -> None:
     """Take the steps that the database has not taken yet; its `user_version` counts the others."""
     with database.write() as connection:
-        (taken,) = connection.execute("PRAGMA user_version").fetchone()
-        for step in _STEPS[taken:]:
+        (steps_taken,) = connection.execute("PRAGMA user_version").fetchone()
+        for step in _STEPS[steps_taken:]:
             step(connection)
         connection.execute(f"PRAGMA user_version = {len(_STEPS)}")
 

@@ -29,9 +29,9 @@ def damage(path: Path) -> str | None:
 def summary(path: Path) -> Summary:
     """Sum up the database without writing to it; raises StorageFailed if it is damaged."""
     with translated(str(path)), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as corpus:
-        harm = _damage(corpus)
-        if harm is not None:
-            raise StorageFailed(f"the corpus {path} is damaged ({harm}): restore a backup, and check the disk")
+        reason = _damage(corpus)
+        if reason is not None:
+            raise StorageFailed(f"the corpus {path} is damaged ({reason}): restore a backup, and check the disk")
         live = corpus.execute("SELECT seq FROM documents WHERE dead = 0 ORDER BY seq").fetchall()
         records = corpus.execute("SELECT record FROM generations WHERE state = 'active'").fetchall()
     active = GenerationRecord.model_validate_json(records[0][0]) if records else None

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.index.faiss import bitsets as bits
-from service.index.faiss.bitsets import Bits, Places
+from service.index.faiss.bitsets import Bits, Positions
 from service.machine.arrays import Vectors
 
 _CHUNK = 50_000
@@ -26,7 +26,7 @@ class Duplicates:
     """
 
     group_of: NDArray[np.int32]
-    representatives: Places
+    representatives: Positions
 
     @classmethod
     def from_groups(cls, group_of: NDArray[np.int32]) -> "Duplicates":
@@ -41,39 +41,39 @@ class Duplicates:
         groups[self.group_of[others]] = True
         return bits.pack(groups)
 
-    def spread(self, scores: Vectors, groups: Places, k: int, allowed: Bits | None) -> tuple[Vectors, Places]:
+    def spread(self, scores: Vectors, groups: Positions, k: int, allowed: Bits | None) -> tuple[Vectors, Positions]:
         """Replace each group in a ranking (n, k) by its allowed places, and keep the first `k` of a row.
 
         Both results (n, k) are filled up with -inf and -1.
         """
         all_scores = np.full((len(groups), k), -np.inf, dtype=np.float32)
-        all_places = np.full((len(groups), k), -1, dtype=np.int64)
+        all_positions = np.full((len(groups), k), -1, dtype=np.int64)
         mask = None if allowed is None else bits.unpack(allowed, len(self.group_of))
         for row, (row_scores, ranking) in enumerate(zip(scores, groups, strict=True)):
             filled = 0
             for score, group in zip(row_scores, ranking[ranking >= 0].tolist(), strict=False):
-                places = self._members(group)
-                places = (places if mask is None else places[mask[places]])[: k - filled]
-                all_scores[row, filled : filled + len(places)] = score
-                all_places[row, filled : filled + len(places)] = places
-                filled += len(places)
+                positions = self._members(group)
+                positions = (positions if mask is None else positions[mask[positions]])[: k - filled]
+                all_scores[row, filled : filled + len(positions)] = score
+                all_positions[row, filled : filled + len(positions)] = positions
+                filled += len(positions)
                 if filled == k:
                     break
-        return all_scores, all_places
+        return all_scores, all_positions
 
-    def _members(self, group: int) -> Places:
+    def _members(self, group: int) -> Positions:
         starts, order = self._groups
         return order[starts[group] : starts[group + 1]]
 
     @cached_property
-    def _others(self) -> Places:
+    def _others(self) -> Positions:
         """Places that do not represent their group."""
         mask = np.ones(len(self.group_of), dtype=bool)
         mask[self.representatives] = False
         return np.flatnonzero(mask)
 
     @cached_property
-    def _groups(self) -> tuple[Places, Places]:
+    def _groups(self) -> tuple[Positions, Positions]:
         """Where each group begins in the places by group, and these places."""
         order = np.argsort(self.group_of, kind="stable")
         return np.searchsorted(self.group_of[order], np.arange(len(self.representatives) + 1)), order

@@ -113,7 +113,7 @@ class FaissIndex:
         GivenUp soon after `given_up` answers true.
         """
         partitions = {
-            collection: self._from_cache(collection, seqs) or self._made(collection, seqs, given_up)
+            collection: self._from_cache(collection, seqs) or self._from_vectors(collection, seqs, given_up)
             for collection, seqs in live.items()
         }
 
@@ -141,7 +141,7 @@ class FaissIndex:
         built = self._build(collection, before.live_seqs(), before.live_vectors, given_up)
         return partial(partition.replace_sealed, built, before)
 
-    def _made(self, collection: str, seqs: Seqs, given_up: IsGivenUp) -> Partition:
+    def _from_vectors(self, collection: str, seqs: Seqs, given_up: IsGivenUp) -> Partition:
         read = partial(self._vectors, seqs)
         if len(seqs) >= SEAL_FROM:
             return Partition(self.dimensions, self._build(collection, seqs, read, given_up))

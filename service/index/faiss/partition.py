@@ -13,7 +13,7 @@ from service.corpus.base import Seqs
 from service.corpus.filters import Filter, evaluate
 from service.index.base import Mask, Meeting, Ranks
 from service.index.faiss import bitsets as bits
-from service.index.faiss.bitsets import Bits, Places
+from service.index.faiss.bitsets import Bits, Positions
 from service.index.faiss.sealed import Sealed
 from service.index.faiss.selection import Selection
 from service.machine import huge_pages
@@ -49,11 +49,11 @@ class FaissView:
         none: tuple[Seqs, Vectors] = np.empty(0, np.int64), np.empty(0, np.float32)
         parts = [[none] for _ in queries]
         if self.sealed is not None:
-            for part, scores, places in zip(
+            for part, scores, positions in zip(
                 parts, *self.sealed.search(queries, k, self._sealed_allowed(allowed)), strict=True
             ):
-                hit = places >= 0
-                part.append((self.sealed.seqs[places[hit]], scores[hit]))
+                hit = positions >= 0
+                part.append((self.sealed.seqs[positions[hit]], scores[hit]))
         live = self.fresh_live[: self.fresh]
         rows = np.flatnonzero(live if allowed is None else live & allowed.fresh)
         if len(rows):
@@ -68,12 +68,14 @@ class FaissView:
         """Say which of `seqs` are documents of the view, and among those `allowed`."""
         held = np.zeros(len(seqs), dtype=np.bool_)
         if self.sealed is not None:
-            known, places = _located(self.sealed.seqs, seqs)
+            matched, positions = _located(self.sealed.seqs, seqs)
             live = self._sealed_allowed(allowed)
-            held[known] = True if live is None else bits.has(live, places)
-        known, places = _located(self.fresh_seqs[: self.fresh], seqs)
-        held[known] = (
-            self.fresh_live[places] if allowed is None else (self.fresh_live[: self.fresh] & allowed.fresh)[places]
+            held[matched] = True if live is None else bits.has(live, positions)
+        matched, positions = _located(self.fresh_seqs[: self.fresh], seqs)
+        held[matched] = (
+            self.fresh_live[positions]
+            if allowed is None
+            else (self.fresh_live[: self.fresh] & allowed.fresh)[positions]
         )
         return held
 
@@ -81,10 +83,10 @@ class FaissView:
         """Return the vectors (n, dimensions) of documents that the view holds."""
         vectors = np.empty((len(seqs), self.fresh_vectors.shape[1]), dtype=np.float32)
         if self.sealed is not None:
-            known, places = _located(self.sealed.seqs, seqs)
-            vectors[known] = self.sealed.vectors_of(places)
-        known, places = _located(self.fresh_seqs[: self.fresh], seqs)
-        vectors[known] = self.fresh_vectors[places]
+            matched, positions = _located(self.sealed.seqs, seqs)
+            vectors[matched] = self.sealed.vectors_of(positions)
+        matched, positions = _located(self.fresh_seqs[: self.fresh], seqs)
+        vectors[matched] = self.fresh_vectors[positions]
         return vectors
 
     def ranks(self, query: Vectors, seqs: Seqs, allowed: Selection | None) -> tuple[Ranks, Vectors]:
@@ -100,12 +102,12 @@ class FaissView:
             numbers = np.concatenate((self.sealed.seqs, numbers))
         held = self.holds(numbers, allowed)
         scores, numbers = scores[held], numbers[held]
-        _, places = _located(numbers, seqs)
+        _, positions = _located(numbers, seqs)
         ranks = [
-            1 + np.count_nonzero(scores > scores[place]) + np.count_nonzero(scores[:place] == scores[place])
-            for place in places
+            1 + np.count_nonzero(scores > scores[position]) + np.count_nonzero(scores[:position] == scores[position])
+            for position in positions
         ]
-        return np.array(ranks, dtype=np.int64), scores[places]
+        return np.array(ranks, dtype=np.int64), scores[positions]
 
     def select(self, tree: Filter, meeting: Meeting) -> Selection:
         """Select the documents that pass the filter; `meeting` says which meet a condition."""
@@ -121,8 +123,8 @@ class FaissView:
         if self.sealed is None or self.sealed_live is None:
             return fresh
         size = len(self.sealed.seqs)
-        then = bits.everything(size) if before.sealed_live is None else before.sealed_live
-        return np.concatenate((self.sealed.seqs[bits.places(then & ~self.sealed_live, size)], fresh))
+        live_before = bits.everything(size) if before.sealed_live is None else before.sealed_live
+        return np.concatenate((self.sealed.seqs[bits.members(live_before & ~self.sealed_live, size)], fresh))
 
     def live_seqs(self) -> Seqs:
         """List the sequence numbers of all documents in the view, ascending."""
@@ -205,25 +207,25 @@ class Partition:
 
     def replace_sealed(self, sealed: Sealed, before: FaissView) -> None:
         """Put `sealed`, built of the live documents of the view `before`, in place of both its parts."""
-        now = self.view
-        later = slice(before.fresh, now.fresh)
-        live = now.fresh_live[later]
-        fresh = Partition(now.fresh_vectors.shape[1], sealed)
-        fresh.apply(now.fresh_seqs[later][live].tolist(), now.fresh_vectors[later][live], ())
-        fresh.apply((), now.fresh_vectors[:0], now.gone_since(before).tolist())
+        current = self.view
+        later = slice(before.fresh, current.fresh)
+        live = current.fresh_live[later]
+        fresh = Partition(current.fresh_vectors.shape[1], sealed)
+        fresh.apply(current.fresh_seqs[later][live].tolist(), current.fresh_vectors[later][live], ())
+        fresh.apply((), current.fresh_vectors[:0], current.gone_since(before).tolist())
         self.view = fresh.view
 
     def _without(self, view: FaissView, died: Sequence[int]) -> FaissView:
-        gone = np.asarray(died, dtype=np.int64)
+        dead_seqs = np.asarray(died, dtype=np.int64)
         if view.sealed is not None:
-            _, places = _located(view.sealed.seqs, gone)
-            if len(places):
+            _, positions = _located(view.sealed.seqs, dead_seqs)
+            if len(positions):
                 live = bits.everything(len(view.sealed.seqs)) if view.sealed_live is None else view.sealed_live
-                view = replace(view, sealed_live=bits.without(live, places))
-        _, places = _located(view.fresh_seqs[: view.fresh], gone)
-        if len(places):
+                view = replace(view, sealed_live=bits.without(live, positions))
+        _, positions = _located(view.fresh_seqs[: view.fresh], dead_seqs)
+        if len(positions):
             fresh_live = view.fresh_live.copy()
-            fresh_live[places] = False
+            fresh_live[positions] = False
             view = replace(view, fresh_live=fresh_live)
         return view
 
@@ -247,9 +249,9 @@ def _best(parts: Sequence[tuple[Seqs, Vectors]], k: int) -> tuple[Seqs, Vectors]
     return seqs[order], scores[order]
 
 
-def _located(ascending: Seqs, wanted: Seqs) -> tuple[Places, Places]:
+def _located(ascending: Seqs, wanted: Seqs) -> tuple[Positions, Positions]:
     """Say which of `wanted` are in `ascending`, and at which places there."""
-    places = np.searchsorted(ascending, wanted)
-    inside = np.flatnonzero(places < len(ascending))
-    known = inside[ascending[places[inside]] == wanted[inside]]
-    return known, places[known]
+    positions = np.searchsorted(ascending, wanted)
+    candidates = np.flatnonzero(positions < len(ascending))
+    matched = candidates[ascending[positions[candidates]] == wanted[candidates]]
+    return matched, positions[matched]

@@ -16,7 +16,7 @@ from service.corpus.base import Seqs
 from service.index.base import GivenUp, IsGivenUp
 from service.index.faiss import bitsets as bits
 from service.index.faiss import graph_repair, memory
-from service.index.faiss.bitsets import Bits, Places
+from service.index.faiss.bitsets import Bits, Positions
 from service.index.faiss.duplicates import Duplicates, find_duplicates
 from service.index.faiss.selection import Conditions
 from service.machine import huge_pages
@@ -71,16 +71,16 @@ class Sealed:
         """The vectors of the index, in its order."""
         return memory.vectors_of(self.index)
 
-    def vectors_of(self, places: Places) -> Vectors:
+    def vectors_of(self, positions: Positions) -> Vectors:
         """Return the vectors (n, dimensions) of some places."""
-        return self.distinct_vectors[places if self.duplicates is None else self.duplicates.group_of[places]]
+        return self.distinct_vectors[positions if self.duplicates is None else self.duplicates.group_of[positions]]
 
     def scores(self, query: Vectors) -> Vectors:
         """Return the cosines (n,) of all places with one unit vector; equal vectors have equal cosines."""
         scores: Vectors = np.einsum("ij,j->i", self.distinct_vectors, query)
         return scores if self.duplicates is None else scores[self.duplicates.group_of]
 
-    def search(self, queries: Vectors, k: int, allowed: Bits | None) -> tuple[Vectors, Places]:
+    def search(self, queries: Vectors, k: int, allowed: Bits | None) -> tuple[Vectors, Positions]:
         """Find the `k` best scores (n, k) and places of each query among the places `allowed`, or all.
 
         Places are -1 where there are fewer than `k`.
@@ -90,16 +90,16 @@ class Sealed:
         groups = None if allowed is None else self.duplicates.groups_in(allowed)
         return self.duplicates.spread(*self._search(queries, k, groups), k, allowed)
 
-    def _search(self, queries: Vectors, k: int, allowed: Bits | None) -> tuple[Vectors, Places]:
+    def _search(self, queries: Vectors, k: int, allowed: Bits | None) -> tuple[Vectors, Positions]:
         size = self.index.ntotal
         possible = size if allowed is None else bits.count(allowed, size)
         if allowed is not None and self.picks(possible, k):
-            return self._pick(queries, k, bits.places(allowed, size))
+            return self._pick(queries, k, bits.members(allowed, size))
         if self.effort:
             effort = self.effort_past(size - possible, k)
-            scores, places = _walk(self.index, queries, k, effort, allowed)
-            if (places[:, : min(k, possible)] >= 0).all():
-                return scores, places
+            scores, positions = _walk(self.index, queries, k, effort, allowed)
+            if (positions[:, : min(k, possible)] >= 0).all():
+                return scores, positions
             # The graph has lost its way to some of them.
         return self._flat(queries, k, None if allowed is None else faiss.IDSelectorBitmap(allowed))
 
@@ -116,23 +116,23 @@ class Sealed:
         more: float = (size / max(size - others, 1)) ** _PASSED_OVER
         return max(round(self.effort * more), 2 * k)
 
-    def _pick(self, queries: Vectors, k: int, allowed: Places) -> tuple[Vectors, Places]:
+    def _pick(self, queries: Vectors, k: int, allowed: Positions) -> tuple[Vectors, Positions]:
         if not len(allowed):
             return np.full((len(queries), k), -np.inf, np.float32), np.full((len(queries), k), -1, np.int64)
         return self._flat(queries, k, faiss.IDSelectorArray(allowed))
 
-    def _flat(self, queries: Vectors, k: int, selector: "faiss.IDSelector | None") -> tuple[Vectors, Places]:
+    def _flat(self, queries: Vectors, k: int, selector: "faiss.IDSelector | None") -> tuple[Vectors, Positions]:
         """Search by comparing all; the first places of equal scores are taken."""
         flat = faiss.downcast_index(self.index.storage) if self.effort else self.index
         parameters = faiss.SearchParameters(sel=selector)
         # FAISS takes any of the places that tie with the last one.
-        taken = k + 1
-        scores, places = flat.search(queries, taken, params=parameters)
-        while taken < flat.ntotal and ((scores[:, k - 1] == scores[:, -1]) & (places[:, -1] >= 0)).any():
-            taken = min(4 * taken, flat.ntotal)
-            scores, places = flat.search(queries, taken, params=parameters)
-        order = np.lexsort((places, -scores), axis=1)[:, :k]
-        return np.take_along_axis(scores, order, axis=1), np.take_along_axis(places, order, axis=1)
+        depth = k + 1
+        scores, positions = flat.search(queries, depth, params=parameters)
+        while depth < flat.ntotal and ((scores[:, k - 1] == scores[:, -1]) & (positions[:, -1] >= 0)).any():
+            depth = min(4 * depth, flat.ntotal)
+            scores, positions = flat.search(queries, depth, params=parameters)
+        order = np.lexsort((positions, -scores), axis=1)[:, :k]
+        return np.take_along_axis(scores, order, axis=1), np.take_along_axis(positions, order, axis=1)
 
 
 def build(
@@ -184,26 +184,26 @@ def _tune(graph: "faiss.IndexHNSWFlat", min_recall: float) -> tuple[int, float]:
         scores, _ = _walk(graph, probes, exact.shape[1], effort)
         return float((scores >= exact[:, -1:] - _SAME).mean())
 
-    effort, most = _FIRST_EFFORT, max(_MOST_EFFORT, len(vectors) // _LOOKED_AT)
-    over: float = max(1.0, len(vectors) / _SUMS_HOLD_TO) ** _QUESTIONS_OVER
+    effort, highest = _FIRST_EFFORT, max(_MOST_EFFORT, len(vectors) // _LOOKED_AT)
+    factor: float = max(1.0, len(vectors) / _SUMS_HOLD_TO) ** _QUESTIONS_OVER
     while True:
         recall = recall_at(effort)
         if recall >= min_recall:
-            raised = min(round(effort * over), most)
+            raised = min(round(effort * factor), highest)
             return raised, recall_at(raised) if raised > effort else recall
-        if effort >= most:
+        if effort >= highest:
             log.warning(
                 "the graph of %d vectors has a recall of %.3f at the highest effort that is allowed",
                 len(vectors),
                 recall,
             )
             return effort, recall
-        effort = min(effort + effort // 4, most)
+        effort = min(effort + effort // 4, highest)
 
 
 def _walk(
     graph: "faiss.IndexHNSWFlat", queries: Vectors, k: int, effort: int, allowed: Bits | None = None
-) -> tuple[Vectors, Places]:
+) -> tuple[Vectors, Positions]:
     """Return the `k` best allowed scores (n, k) and places that a walk through the graph comes to.
 
     FAISS's bounded queue is scanned as a whole at each step, which takes most of the time of a large effort. The
@@ -211,10 +211,10 @@ def _walk(
     """
     parameters = faiss.SearchParametersHNSW(efSearch=effort, bounded_queue=False)
     if allowed is None:
-        nearest: tuple[Vectors, Places] = graph.search(queries, k, params=parameters)
+        nearest: tuple[Vectors, Positions] = graph.search(queries, k, params=parameters)
         return nearest
-    scores, places = graph.search(queries, effort, params=parameters)
-    hit = (places >= 0) & bits.has(allowed, places)
+    scores, positions = graph.search(queries, effort, params=parameters)
+    hit = (positions >= 0) & bits.has(allowed, positions)
     order = np.argsort(~hit, axis=1, kind="stable")[:, :k]
-    hit, scores, places = (np.take_along_axis(array, order, axis=1) for array in (hit, scores, places))
-    return np.where(hit, scores, -np.inf), np.where(hit, places, -1)
+    hit, scores, positions = (np.take_along_axis(array, order, axis=1) for array in (hit, scores, positions))
+    return np.where(hit, scores, -np.inf), np.where(hit, positions, -1)
