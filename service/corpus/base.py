@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from service.corpus.filters import Condition, Filter
-from service.corpus.words import Phrase
 
 DEFAULT_COLLECTION = "default"
 # The name of a corpus in a backup, and of one that is a file in the data folder.
@@ -67,11 +66,15 @@ Prepare = Callable[[Change], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Lookup:
-    """The phrases that a query looks up, and the most that a text could score for it."""
+class KeywordRanking:
+    """The versions that have words of a query, and the highest score that a text could have for it.
 
-    phrases: tuple[Phrase, ...]
-    most: float
+    `portions` yields (sequence number, score): best first, and ascending where scores are equal. Scores are above 0 and
+    at most `max_score`. The caller must exhaust or close `portions`, which may hold a connection.
+    """
+
+    portions: Generator[list[tuple[int, float]]]
+    max_score: float
 
 
 class GenerationRecord(BaseModel):
@@ -205,14 +208,10 @@ class Documents(Protocol):
 class Keywords(Protocol):
     """The words of all versions, dead ones included until they are purged. Safe from any thread."""
 
-    def lookup(self, query: str) -> Lookup:
-        """Choose the phrases to look up. A store may leave out the commonest where they would take long."""
+    def rank(self, query: str, collection: str | None) -> KeywordRanking:
+        """Rank the versions of `collection`, or of all if it is None, that have at least one phrase of the query.
 
-    def ranked(self, lookup: Lookup, collection: str | None) -> Generator[list[tuple[int, float]]]:
-        """Yield (sequence number, score) in portions: best first, and ascending where scores are equal.
-
-        Versions have at least one phrase, and are of `collection` unless it is None. Scores are above 0 and at most
-        `lookup.most`. The caller must exhaust or close the generator, which may hold a connection.
+        A store may leave out the commonest phrases where they would take long.
         """
 
     def highlights(self, query: str, texts: Sequence[str]) -> list[list[Span]]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from service.corpus.base import Documents, Keywords, Lookup
+from service.corpus.base import Documents, Keywords
 from service.corpus.filters import Filter
 from service.index.base import Allowed, VectorIndex, View
 from service.machine.arrays import Vectors
@@ -110,11 +110,10 @@ class Retrieval:
             if spec.mode == "dense":
                 ranking = Ranking(dense[row], {"dense": dense[row]})
             else:
-                lookup = self._keywords.lookup(query)
-                keyword = self._by_keyword(scope, lookup, depth)
+                keyword, max_score = self._by_keyword(scope, query, depth)
                 ranking = Ranking(keyword, {"keyword": keyword})
                 if spec.mode == "hybrid":
-                    fused = _fused(dense[row], keyword, lookup.most, spec)
+                    fused = _fused(dense[row], keyword, max_score, spec)
                     ranking = Ranking(fused, {"dense": dense[row], "keyword": keyword})
             standings: Mapping[int, Standing] = {}
             if spec.standing_of:
@@ -131,18 +130,19 @@ class Retrieval:
         held = set(seqs[scope.view.holds(seqs, None)].tolist())
         passing = set(seqs[scope.view.holds(seqs, scope.allowed)].tolist())
         standings = _standings_in(ranking, passing)
-        further = passing - standings.keys()
-        if further and spec.mode == "keyword":
-            standings |= self._in_words(scope, self._keywords.lookup(query), further)
-        elif further and vector is not None and spec.mode == "dense":
-            ascending = np.array(sorted(further), dtype=np.int64)
+        missing = passing - standings.keys()
+        if missing and spec.mode == "keyword":
+            standings |= self._standings_by_keyword(scope, query, missing)
+        elif missing and vector is not None and spec.mode == "dense":
+            ascending = np.array(sorted(missing), dtype=np.int64)
             ranks, scores = scope.view.ranks(vector, ascending, scope.allowed)
             of_each = zip(ascending.tolist(), ranks.tolist(), scores.tolist(), strict=True)
             standings |= {seq: Standing(rank, score) for seq, rank, score in of_each}
-        elif further and vector is not None:
-            lookup, reach = self._keywords.lookup(query), max(spec.reach, _DEPTH)
-            (dense,), keyword = scope.dense(vector[None], reach), self._by_keyword(scope, lookup, reach)
-            standings |= _standings_in(_fused(dense, keyword, lookup.most, spec), further)
+        elif missing and vector is not None:
+            reach = max(spec.reach, _DEPTH)
+            (dense,) = scope.dense(vector[None], reach)
+            keyword, max_score = self._by_keyword(scope, query, reach)
+            standings |= _standings_in(_fused(dense, keyword, max_score, spec), missing)
         for seq in spec.standing_of:
             if seq not in standings:
                 standings[seq] = Standing(
@@ -150,40 +150,42 @@ class Retrieval:
                 )
         return standings
 
-    def _in_words(self, scope: _Scope, lookup: Lookup, sought: Collection[int]) -> dict[int, Standing]:
-        """Standings by keyword of those of the `sought` that have one."""
+    def _standings_by_keyword(self, scope: _Scope, query: str, seqs: Collection[int]) -> dict[int, Standing]:
+        """Return the standings of those `seqs` that the ranking by keyword has."""
         standings: dict[int, Standing] = {}
-        seqs_sought = np.array(list(sought), dtype=np.int64)
+        wanted_seqs = np.array(list(seqs), dtype=np.int64)
         before = 0
-        with closing(self._keywords.ranked(lookup, scope.collection)) as portions:
+        with closing(self._keywords.rank(query, scope.collection).portions) as portions:
             for portion in portions:
-                seqs = np.array([seq for seq, _ in portion], dtype=np.int64)
-                held = scope.view.holds(seqs, scope.allowed)
+                portion_seqs = np.array([seq for seq, _ in portion], dtype=np.int64)
+                held = scope.view.holds(portion_seqs, scope.allowed)
                 ranks = before + np.cumsum(held)
-                for position in np.flatnonzero(held & np.isin(seqs, seqs_sought)):
+                for position in np.flatnonzero(held & np.isin(portion_seqs, wanted_seqs)):
                     seq, score = portion[position]
                     standings[seq] = Standing(int(ranks[position]), score)
-                if len(standings) == len(sought):
+                if len(standings) == len(seqs):
                     break
                 before = int(ranks[-1])
         return standings
 
-    def _by_keyword(self, scope: _Scope, lookup: Lookup, depth: int) -> Scored:
+    def _by_keyword(self, scope: _Scope, query: str, depth: int) -> tuple[Scored, float]:
+        """Return the first `depth` by keyword, and the highest score that a text could have."""
         scored: list[tuple[int, float]] = []
-        with closing(self._keywords.ranked(lookup, scope.collection)) as portions:
+        ranking = self._keywords.rank(query, scope.collection)
+        with closing(ranking.portions) as portions:
             for portion in portions:
                 held = scope.view.holds(np.array([seq for seq, _ in portion], dtype=np.int64), scope.allowed)
                 scored += [portion[position] for position in np.flatnonzero(held)[: depth - len(scored)]]
                 if len(scored) == depth:
                     break
-        return scored
+        return scored, ranking.max_score
 
 
-def _fused(dense: Scored, keyword: Scored, most: float, spec: SearchSpec) -> Scored:
+def _fused(dense: Scored, keyword: Scored, max_score: float, spec: SearchSpec) -> Scored:
     weights = spec.weights or WEIGHTS[spec.fusion]
     if spec.fusion == "rank":
         return by_rank(dense, keyword, weights)
-    return by_score(dense, [(seq, score / most) for seq, score in keyword], weights)
+    return by_score(dense, [(seq, score / max_score) for seq, score in keyword], weights)
 
 
 def _standings_in(ranking: Scored, seqs: Collection[int]) -> dict[int, Standing]:

@@ -302,8 +302,7 @@ def test_a_filter_finds_what_its_definition_says(
 
 
 def ranking(store: CorpusStore, query: str, collection: str | None = None) -> list[tuple[int, float]]:
-    lookup = store.keywords.lookup(query)
-    with closing(store.keywords.ranked(lookup, collection)) as portions:
+    with closing(store.keywords.rank(query, collection).portions) as portions:
         return [scored for portion in portions for scored in portion]
 
 
@@ -344,7 +343,7 @@ def test_a_ranking_is_whole_in_order_and_within_its_bound(
             }
             assert ranked == sorted(ranked, key=lambda scored: (-scored[1], scored[0]))
             assert len({seq for seq, _ in ranked}) == len(ranked)
-            assert all(0 < score <= store.keywords.lookup(query).most for _, score in ranked)
+            assert all(0 < score <= store.keywords.rank(query, collection).max_score for _, score in ranked)
 
 
 def test_rare_words_frequent_words_and_short_texts_come_first(store: CorpusStore) -> None:
