@@ -13,23 +13,23 @@ SHORT = "all-MiniLM-L6-v2-256"
 
 
 def file() -> Path:
-    """The questions, the passages and their judgements as JSON."""
+    """Return the path of the JSON file with the questions, the passages and the judgements."""
     return Path(str(resources.files(__package__).joinpath("brindle.json")))
 
 
 def load() -> dict[str, Any]:
-    """`queries` {id: text}, `corpus` {id: text} and `relevant_docs` {query id: [good id, bad id]}."""
+    """Return `queries` {id: text}, `corpus` {id: text} and `relevant_docs` {query id: [good id, bad id]}."""
     content: dict[str, Any] = json.loads(file().read_text(encoding="utf-8"))
     return content
 
 
 def documents() -> list[Document]:
-    """Its passages, as they are indexed for the demonstration."""
+    """Return the passages as documents."""
     return [Document(identity, text, {"source": "brindle"}) for identity, text in load()["corpus"].items()]
 
 
 def write_checkpoint(base: Path, folder: Path) -> None:
-    """Put the checkpoint `SHORT` into `folder`, unless it is there: `base`, cut to 256 of its 384 dimensions."""
+    """Put the checkpoint `SHORT` into `folder`, unless it is there. It is `base`, cut to 256 of its 384 dimensions."""
     target = folder / SHORT
     if target.exists():
         return

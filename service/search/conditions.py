@@ -1,4 +1,4 @@
-"""Which versions of documents meet a condition of a filter, as the corpus knows it."""
+"""Asks the corpus which versions of documents meet a condition of a filter."""
 
 from functools import partial
 
@@ -8,12 +8,12 @@ from service.corpus.base import Documents, Seqs
 from service.corpus.filters import Condition, attributes, meets
 from service.index.base import Mask, Meeting
 
-# Up to so many versions, reading each one costs less than listing all that meet a condition.
+# Up to this many versions, reading each one costs less than listing all that meet a condition.
 _READ_ONE_BY_ONE = 256
 
 
 def meeting_in(documents: Documents, collection: str) -> Meeting:
-    """Return what tells which of ascending sequence numbers are of versions in the collection that meet a condition."""
+    """Return a function that says which of ascending sequence numbers meet a condition, in one collection."""
     return partial(_meeting, documents, collection)
 
 

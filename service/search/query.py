@@ -1,4 +1,4 @@
-"""Queries through one generation: encode, rank, fetch."""
+"""Runs queries through one generation: encode, rank, fetch."""
 
 import asyncio
 import time
@@ -18,10 +18,10 @@ from service.search.retrieval import Component, Ranking, Retrieval, SearchSpec, 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A document and its score in the mode that was asked.
+    """A document and its score in the mode of the search.
 
-    `ranks` are its rank, from 1, and score in each part of the search that has it, `spans` are the [start, end) of
-    the words of the query in its text, in characters; both are empty unless they were spec for.
+    `ranks` has its rank, from 1, and its score in each part of the search that found it. `spans` has the [start, end)
+    of the query's words in its text, in characters. Both are empty unless they were asked for.
     """
 
     score: float
@@ -32,9 +32,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The hits of each query, best first, and the seconds that each step took, waiting for its turn included.
+    """The hits of each query, best first, and the seconds that each step took, waiting included.
 
-    `standings` are those that were spec for, for each query by the document's id; the collection has no other ids.
+    `standings` has the standings that were asked for, for each query by the document's id. Ids that the collection does
+    not have are left out.
     """
 
     hits: list[list[Hit]]
@@ -43,7 +44,7 @@ class SearchResult:
 
 
 class Search:
-    """Finds documents; everything it uses comes from the generation that it is given."""
+    """Finds documents. A search takes its encoder and its index from one generation."""
 
     def __init__(
         self,
@@ -71,11 +72,10 @@ class Search:
         explain: bool = False,
         rank_of: Sequence[str] = (),
     ) -> SearchResult:
-        """What is spec of each query; `vectors` (n, dimensions) of the generation's encoder spare encoding them.
+        """Answer each query as `spec` says.
 
-        `rank_of` are ids of documents whose standing is spec for, too.
-
-        Raises NotFound for an unknown collection.
+        Pass `vectors` (n, dimensions) from this generation's encoder to skip encoding. `rank_of` are ids of documents
+        whose standing is wanted, too. Raises NotFound for an unknown collection.
         """
         collection = spec.collection
         if not generation.index.has(collection):

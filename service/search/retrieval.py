@@ -1,4 +1,4 @@
-"""Which documents of a view answer a query, and in what order: by vector, by keyword, or by both."""
+"""Ranks the documents of a view that answer a query: by vector, by keyword, or by both."""
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
@@ -17,15 +17,15 @@ from service.search.fusion import WEIGHTS, Fusion, Scored, Weights, by_rank, by_
 
 Component = Literal["dense", "keyword"]
 Mode = Literal["dense", "keyword", "hybrid"]
-# Of each part so many are fused at least, and so many are there at least to choose different ones from.
+# The least number of documents of each part that are fused, and from which different ones are chosen.
 _DEPTH = 100
 
 
 @dataclass(frozen=True, slots=True)
 class SearchSpec:
-    """What is wanted of each query: `k` documents of a collection from the place `offset` on.
+    """A search as its caller wants it: for each query `k` documents of a collection, after the first `offset`.
 
-    `fusion` and `weights` are those of a hybrid search, None for its defaults; `diversity` is 0 to 1.
+    `fusion` and `weights` are for a hybrid search; without `weights` it takes its own. `diversity` is 0 to 1.
     """
 
     k: int
@@ -37,8 +37,8 @@ class SearchSpec:
     fusion: Fusion = "score"
     weights: Weights | None = None
     diversity: float = 0.0
-    # Sequence numbers of documents whose standing is spec for, too; without diversity. In hybrid mode it is told as
-    # far as the first `reach` of a ranking.
+    # Sequence numbers of documents whose standing is wanted, too; without diversity. A hybrid search looks for them
+    # among the first `reach` of each part.
     standing_of: Sequence[int] = ()
     reach: int = 0
 
@@ -47,7 +47,8 @@ class SearchSpec:
 class Standing:
     """A document's rank, from 1, and score in the whole ranking of a query, or the reason why it has none.
 
-    `later`: it is not in the view; `filtered`: it does not pass the filter; `unranked`: the ranking does not have it.
+    `later`: the view does not have it; `filtered`: it does not pass the filter; `unranked`: the ranking does not have
+    it.
     """
 
     rank: int | None = None
@@ -57,8 +58,9 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """(sequence number, score), best first, the parts that it was made of, and the standings that were spec for.
+    """The documents that answer a query, as (sequence number, score), best first.
 
+    `parts` are the rankings that it was made of, and `standings` those that were asked for, by sequence number.
     Scores are cosines in dense mode, BM25 in keyword mode, and those of `service.search.fusion` in hybrid mode.
     """
 
@@ -76,7 +78,7 @@ class _Scope:
     collection: str | None
 
     def dense(self, vectors: Vectors, depth: int) -> list[Scored]:
-        """The first `depth` by vector, for each of the vectors (n, dimensions)."""
+        """Return the first `depth` by vector, for each of the vectors (n, dimensions)."""
         return [
             list(zip(seqs.tolist(), scores.tolist(), strict=True))
             for seqs, scores in self.view.search(vectors, depth, self.allowed)
@@ -93,13 +95,13 @@ class Retrieval:
     def rank(
         self, index: VectorIndex, queries: Sequence[str], vectors: Vectors | None, spec: SearchSpec
     ) -> list[Ranking]:
-        """A ranking for each query; `vectors` (n, dimensions) are those of the queries, none in keyword mode."""
-        # The view first: what is in it stays in the corpus for a while, so the filter cannot miss it.
+        """Return a ranking for each query. `vectors` (n, dimensions) are those of the queries; None in keyword mode."""
+        # Take the view first: its documents stay in the corpus for a while, so the filter cannot miss one.
         view = index.view(spec.collection)
         allowed = None
         if spec.tree is not None:
             allowed = view.select(spec.tree, meeting_in(self._documents, spec.collection))
-        # What other collections hold is passed over at less cost than the words of one are looked up.
+        # With one collection in the index, words are found faster without its name, and the view drops other documents.
         collection = None if index.collections == 1 else spec.collection
         scope = _Scope(view, allowed, collection)
         end = spec.offset + spec.k
@@ -125,7 +127,7 @@ class Retrieval:
     def _standings(
         self, scope: _Scope, query: str, vector: Vectors | None, spec: SearchSpec, ranking: Scored
     ) -> dict[int, Standing]:
-        """The standings that are spec for; `ranking` is its beginning, of which no standing may differ."""
+        """Return the standings that `spec` wants. They agree with `ranking`, the beginning of the whole ranking."""
         seqs = np.array(spec.standing_of, dtype=np.int64)
         held = set(seqs[scope.view.holds(seqs, None)].tolist())
         passing = set(seqs[scope.view.holds(seqs, scope.allowed)].tolist())
@@ -194,14 +196,14 @@ def _standings_in(ranking: Scored, seqs: Collection[int]) -> dict[int, Standing]
 
 
 def _cut(view: View, scored: Scored, spec: SearchSpec) -> Scored:
-    """What is spec of it."""
+    """Return the page of the ranking that `spec` wants."""
     if spec.min_score is not None:
         scored = [(seq, score) for seq, score in scored if score >= spec.min_score]
     end = spec.offset + spec.k
     if spec.diversity and scored:
         relevance = np.array([score for _, score in scored], dtype=np.float32)
         if spec.mode == "keyword":
-            # A cosine is 1 at most; of BM25 that of the best stands for it.
+            # Diversity weighs relevance against cosines, so the best score of BM25 counts as 1.
             relevance /= relevance[0]
         vectors = view.vectors_of(np.array([seq for seq, _ in scored], dtype=np.int64))
         scored = [scored[position] for position in chosen(relevance, vectors, end, spec.diversity)]

@@ -1,4 +1,4 @@
-"""The variables of the settings, and what is wrong with those that somebody has set."""
+"""The names of settings' variables, and remarks on variables that are set by a wrong name."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ from service.settings.groups import Group
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """A sentence about a variable; `wrong` if what it is set to has no effect."""
+    """A sentence about a variable. `wrong`: its value has no effect."""
 
     text: str
     wrong: bool
 
 
 def group_of(field: FieldInfo) -> type[Group] | None:
-    """The group that a field holds; none: it is a setting itself."""
+    """Return the group that a field holds, or None if it is a setting itself."""
     kind = field.annotation
     return kind if isinstance(kind, type) and issubclass(kind, Group) else None
 
 
 def variables(model: type[BaseModel] = Settings, prefix: str = PREFIX) -> Iterator[tuple[str, FieldInfo]]:
-    """Every setting by the name of its variable, in the order of the documentation."""
+    """Yield the variable and the field of every setting, in the order of the documentation."""
     for name, field in model.model_fields.items():
         group = group_of(field)
         if group is None:
@@ -37,11 +37,11 @@ def variables(model: type[BaseModel] = Settings, prefix: str = PREFIX) -> Iterat
 
 
 def remarks(environment: Iterable[str]) -> Iterator[Remark]:
-    """Say of each variable that looks like a setting and is none which one is meant, or what it is called now."""
+    """Yield a remark on each variable that is named like a setting and is none: the setting that is meant."""
     fields = dict(variables())
     # A whole group may be set as one JSON object.
     groups = {PREFIX + name.upper() for name, field in Settings.model_fields.items() if group_of(field) is not None}
-    # Settings are looked up whatever their case.
+    # Settings are read in any case.
     names = sorted({name.upper() for name in environment if name.upper().startswith(PREFIX)})
     for name in names:
         if name in FORMER:
@@ -62,7 +62,7 @@ def _renamed(former: str, name: str, *, both: bool) -> Remark:
 
 
 def spelled(location: Iterable[int | str], environment: Iterable[str]) -> str:
-    """The variable of a field, by the name that it has in the environment."""
+    """Return the variable of a field, by the name that the environment has: the present one or a former one."""
     name = PREFIX + "__".join(map(str, location)).upper()
     names = {variable.upper() for variable in environment}
     former = next((former for former, new in FORMER.items() if new == name and former in names), name)
