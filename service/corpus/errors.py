@@ -1,4 +1,4 @@
-"""Errors of a corpus, whichever store it is in."""
+"""Errors of a corpus in any store."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -19,7 +19,7 @@ def unusable(name: str, reason: object) -> StorageFailed:
 
 
 def no_collection(name: str, collections: Sequence[str]) -> NotFound:
-    """There is no collection `name`; `collections` are those that there are."""
+    """There is no collection `name`; `collections` lists the others."""
     listed = ", ".join(collections[:_LISTED]) + (", …" if len(collections) > _LISTED else "")
     return NotFound(
         f"there is no collection {name[:80]!r}: there are {listed or 'none yet, POST /documents makes one'}",
@@ -28,13 +28,13 @@ def no_collection(name: str, collections: Sequence[str]) -> NotFound:
 
 
 def collection_gone(name: str, collections: Sequence[str]) -> NotFound:
-    """There is no collection `name` to delete; `collections` are those that there are."""
+    """There is no collection `name` to delete; `collections` lists the others."""
     listed = ", ".join(collections[:_LISTED]) or "none yet"
     return NotFound(f"there is no collection {name[:80]!r}: there are {listed}", "name")
 
 
 def too_many_judgements(verb: Literal["are", "would be"], count: int, limit: int) -> TooLarge:
-    """A request has `count` judgements, or would lead to so many, and `limit` are allowed."""
+    """A request has `count` judgements, or would lead to that many, and `limit` are allowed."""
     return TooLarge(
         f"there {verb} {count} judgements, more than {limit}: send fewer, or raise INSTAR_LIMITS__JUDGEMENTS",
         "judgements",

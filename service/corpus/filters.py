@@ -49,7 +49,7 @@ class IndexedValue:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One comparison, of which a store can list the documents. A range has one value, `exists` has none."""
+    """One comparison. A store can list the documents that meet it. A range has one value, `exists` has none."""
 
     key: str
     operator: Operator
@@ -103,7 +103,7 @@ def evaluate(tree: Filter, meeting: Callable[[Condition], _Set]) -> _Set:
 
 
 def meets(indexed: set[tuple[str, IndexedValue]], condition: Condition) -> bool:
-    """Whether a document with these attributes meets the condition, as a store says of it."""
+    """Say whether a document with these attributes meets the condition. Every store says the same."""
     if condition.operator == "exists":
         return any(key == condition.key or key.startswith(f"{condition.key}.") for key, _ in indexed)
     return any(
@@ -116,7 +116,7 @@ def meets(indexed: set[tuple[str, IndexedValue]], condition: Condition) -> bool:
 
 
 def attributes(metadata: dict[str, Any]) -> set[tuple[str, IndexedValue]]:
-    """Return what a document can be filtered by: scalars and elements of lists, nested ones by their dotted path."""
+    """Return the values to filter a document by: scalars and elements of lists, nested ones by their dotted path."""
     return set(_flatten("", metadata))
 
 
@@ -221,7 +221,7 @@ def _condition(key: str, operator: Operator, values: Sequence[Any], budget: Iter
 
 
 def _operand(value: Scalar, operator: Operator) -> IndexedValue:
-    """Return the form in which a value is looked up: a date is a moment, unless a day or month is to be equal."""
+    """Return the form in which a value is looked up: a date is a moment, unless days or months are to be equal."""
     if isinstance(value, str) and (operator in _RANGES or has_time(value)) and (at := moment(value)) is not None:
         return IndexedValue("moment", at)
     return index_value(value)

@@ -26,9 +26,9 @@ _UNSPACED = (
     (0x20000, 0x323AF),
 )
 
-# Joiners, selectors of a presentation and skin tones: they make another picture of the emoji, and no other word.
+# Joiners, presentation selectors and skin tones change the picture of an emoji, and not the word.
 _MODIFIERS = frozenset((0x200D, *range(0xFE00, 0xFE10), *range(0x1F3FB, 0x1F400)))
-# Phrases that a query looks up at most: of a page that is sent as a query, those of its beginning.
+# The most phrases that a query looks up. A page that is sent as a query is looked up by its beginning.
 MOST_PHRASES = 64
 _RUNS = re.compile(r"\d+|\D+")
 
@@ -54,7 +54,7 @@ def _letter(character: str) -> str:
 
 
 def is_unspaced(character: str) -> bool:
-    """Whether the character belongs to a script without spaces between words."""
+    """Say whether the character belongs to a script without spaces between words."""
     return any(first <= ord(character) <= last for first, last in _UNSPACED)
 
 
@@ -68,7 +68,7 @@ def letters(text: str) -> list[str]:
 
 def spaced(text: str) -> str:
     """Return the text with spaces between its words; ASCII stays as it is."""
-    # SQLite splits ASCII in the same way.
+    # SQLite itself splits ASCII like this.
     return text if text.isascii() else text.translate(_LETTERS)
 
 

@@ -13,7 +13,7 @@ from service.corpus.filters import Condition, Filter, attributes, evaluate, meet
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A version of a collection."""
+    """A version, and the collection that it is in."""
 
     collection: str
     version: Version
@@ -22,7 +22,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The versions by sequence number, ascending, and the last number that was given."""
+    """All versions by sequence number, ascending, and the last number that was given."""
 
     rows: Mapping[int, Row]
     last: int

@@ -28,7 +28,7 @@ class MemoryKeywords:
         state = self._documents.state
         texts = _texts(state)
         query_phrases = words.phrases(query, MOST_PHRASES)
-        # A spelling that no text has is no part of the question.
+        # A spelling that no text has is no part of the query.
         phrases = [phrase for phrase in _phrases(query) if phrase in query_phrases or _count(phrase, texts)]
         mean_length = sum(map(len, texts.values())) / max(1, len(texts))
         scores: dict[int, float] = {}

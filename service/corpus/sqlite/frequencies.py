@@ -1,7 +1,7 @@
-"""How many versions have a phrase: counted at the first question for it, and remembered.
+"""Counts the versions that have a phrase, when a query first has it, and remembers the count.
 
-Counting goes through all of these versions. The phrases that cost most, the words of every question, are remembered
-soonest.
+Counting goes through all of these versions. The phrases that cost most are words of nearly every query, and so are
+counted once.
 """
 
 import sqlite3
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from service.corpus.words import Phrase
 
 _REMEMBERED = 10_000
-# Counts are good until the number of writes ever has grown by this factor.
+# Counts are used until the number of all writes has grown by this factor.
 _GROWTH = 1.1
 
 
@@ -49,7 +49,7 @@ class Frequencies:
                         self._counts.move_to_end(phrase)
             while len(self._counts) > _REMEMBERED:
                 self._counts.popitem(last=False)
-        # A count may be younger than the number of versions.
+        # A count may be newer than the number of versions.
         return versions, [min(counts[phrase], versions) for phrase in phrases]
 
 

@@ -1,4 +1,4 @@
-"""The places of the words of a query in a text: FTS5 itself finds them, so they are those of the keyword search."""
+"""Finds the words of a query in texts. FTS5 itself does so, which makes them the words of the keyword search."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ def spans(query: str, texts: Sequence[str]) -> list[list[Span]]:
 
 
 def _original(marked_text: str, letters: Sequence[str]) -> list[Span]:
-    """Return the marked spans, in characters of the text of which `letters` has one entry for each character."""
+    """Return the marked spans in characters of the original text, for each of which `letters` has one entry."""
     origin = [position for position, letter in enumerate(letters) for _ in letter]
     pieces = marked_text.split(_OPEN)
     start = len(pieces[0])

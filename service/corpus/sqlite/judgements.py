@@ -1,4 +1,4 @@
-"""Judgements in SQLite, beside the documents that they are of."""
+"""Judgements in SQLite, beside the documents."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -99,7 +99,7 @@ class SqliteJudgements:
 
 
 def _where(conditions: JudgementFilter, after: Key | None = None) -> tuple[str, list[str]]:
-    """Build the WHERE of SQL with its values; `after` is the last key that is left out."""
+    """Return the WHERE clause of SQL and its values. Keys up to `after` are left out."""
     equal = {"collection": conditions.collection, "query": conditions.query, "document": conditions.document}
     parts = [f"{name} = ?" for name, value in equal.items() if value is not None]
     values = [value for value in equal.values() if value is not None]
@@ -112,7 +112,7 @@ def _where(conditions: JudgementFilter, after: Key | None = None) -> tuple[str, 
 
 
 def _unresolved(connection: sqlite3.Connection, keys: Sequence[Key]) -> int:
-    """Count the keys of documents that are not in the corpus."""
+    """Count the keys whose document is not in the corpus."""
     documents = {(collection, document) for collection, _, document in keys}
     present = {
         document

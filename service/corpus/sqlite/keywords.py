@@ -15,7 +15,7 @@ from service.corpus.words import MOST_PHRASES, Phrase
 _MOST_POSTINGS, _LEAST_PHRASES = 20_000, 2
 # FTS5's k1, and the least weight that it gives a phrase.
 _SATURATION, _LEAST_WEIGHT = 1.2, 1e-6
-# Ranked versions fetched at a time, until enough of them are still alive and pass the filter.
+# Ranked versions fetched at a time. A search stops when enough of them are live and pass its filter.
 _FETCHED = 1000
 
 
@@ -35,7 +35,7 @@ class SqliteKeywords:
         with self._database.read() as connection:
             versions, counts = self._frequencies.of(connection, phrases)
         weights = [_inverse_frequency(versions, count) for count in counts[: len(query_phrases)]]
-        # A spelling that no text has is no part of the question.
+        # A spelling that no text has is no part of the query.
         weights += [_inverse_frequency(versions, count) for count in counts[len(query_phrases) :] if count]
         max_score = (_SATURATION + 1) * sum(weights)
         return KeywordRanking(self._portions(_rarest(phrases, counts), collection), max_score)

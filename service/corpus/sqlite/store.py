@@ -37,7 +37,7 @@ class SqliteStore:
             closing(sqlite3.connect(path)) as source,
             closing(sqlite3.connect(target)) as copy,
         ):
-            # In one step, which holds up no writer in WAL mode; several steps would begin again with every write.
+            # One step holds up no writer in WAL mode. Several steps would begin again with every write.
             source.backup(copy)
             return listed(copy)
 
