@@ -1,8 +1,8 @@
 """Groups of equal vectors.
 
-Some passages, such as footers and licences, stand in a corpus many times, and equal texts have equal vectors. A graph
-of them all falls apart, because HNSW keeps one link among equal vectors and drops the others as spare. So the graph has
-one vector of each group, its representative, and a representative that is found stands for its whole group.
+Some passages, such as footers and licences, occur many times in a corpus, and equal texts have equal vectors. A graph
+of all of them falls apart, because HNSW keeps one link among equal vectors and drops the others as superfluous. So the
+graph has one vector of each group, its representative. A search that finds it has found the whole group.
 """
 
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ _CHUNK = 50_000
 
 @dataclass(frozen=True, eq=False)
 class Duplicates:
-    """The places of n vectors in groups of equal ones.
+    """The positions of n vectors, in groups of equal vectors.
 
-    `group_of[i]` is the group of the i-th place; `representatives` has the first place of each group, ascending.
+    `group_of[i]` is the group of position i. `representatives` has the first position of each group, ascending.
     """
 
     group_of: NDArray[np.int32]
@@ -30,11 +30,11 @@ class Duplicates:
 
     @classmethod
     def from_groups(cls, group_of: NDArray[np.int32]) -> "Duplicates":
-        """Make it of the group of each place alone."""
+        """Make it from the group of each position."""
         return cls(group_of, np.unique(group_of, return_index=True)[1])
 
     def groups_in(self, allowed: Bits) -> Bits:
-        """Return the groups with at least one allowed place."""
+        """Return the groups with at least one allowed position."""
         mask = bits.unpack(allowed, len(self.group_of))
         groups = mask[self.representatives]
         others = self._others[mask[self._others]]
@@ -42,9 +42,9 @@ class Duplicates:
         return bits.pack(groups)
 
     def spread(self, scores: Vectors, groups: Positions, k: int, allowed: Bits | None) -> tuple[Vectors, Positions]:
-        """Replace each group in a ranking (n, k) by its allowed places, and keep the first `k` of a row.
+        """Replace each group in a ranking (n, k) by its allowed positions, and keep the first `k` of each row.
 
-        Both results (n, k) are filled up with -inf and -1.
+        Both results (n, k) are padded, with -inf and with -1.
         """
         all_scores = np.full((len(groups), k), -np.inf, dtype=np.float32)
         all_positions = np.full((len(groups), k), -1, dtype=np.int64)
@@ -67,14 +67,14 @@ class Duplicates:
 
     @cached_property
     def _others(self) -> Positions:
-        """Places that do not represent their group."""
+        """The positions that do not represent their group."""
         mask = np.ones(len(self.group_of), dtype=bool)
         mask[self.representatives] = False
         return np.flatnonzero(mask)
 
     @cached_property
     def _groups(self) -> tuple[Positions, Positions]:
-        """Where each group begins in the places by group, and these places."""
+        """The start of each group in the list of positions by group, and that list."""
         order = np.argsort(self.group_of, kind="stable")
         return np.searchsorted(self.group_of[order], np.arange(len(self.representatives) + 1)), order
 

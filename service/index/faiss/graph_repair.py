@@ -1,9 +1,9 @@
-"""Repairs a graph, so that a search can come to every vector from wherever it begins.
+"""Repairs a graph, so that a search can reach every vector from any start.
 
-HNSW drops links that look spare, and a vector without a link to it is never found again, whatever the effort. Where
-many texts are alike, as with a footer on every page, whole clusters get out of reach, or a search that begins in one
-never leaves it. A recall that is measured on samples does not show the loss of a single document. So the base layer is
-walked after the build, and vectors that are out of reach are linked to the nearest ones.
+HNSW drops links that look superfluous. A vector to which no link leads is never found, whatever the effort. If many
+texts are alike, as with a footer on every page, whole clusters become unreachable, or a search that begins in one never
+leaves it. A recall that is measured on samples does not show the loss of a single document. So the base layer is walked
+after the build, and unreachable vectors are linked to their nearest ones. A node is the position of a vector.
 """
 
 from functools import cached_property
@@ -17,18 +17,18 @@ from service.index.faiss import bitsets as bits
 Mask = NDArray[np.bool_]
 Nodes = NDArray[np.int64]
 
-# Places whose links are looked at together, which takes 33 MB.
+# Nodes whose links are read together, which takes 33 MB.
 _CHUNK = 65_536
-# Searches for the nearest in one round.
+# Searches for nearest nodes in one round.
 _BATCH = 256
 _NEAREST = 32
-# Each round links what the former rounds could not, because they changed what is reached and which slots are free.
+# Each round links what the former ones could not: they changed which nodes are reachable and which slots are free.
 _ROUNDS = 32
 _STARTS = 8
 
 
 def repair(graph: "faiss.IndexHNSWFlat") -> Nodes:
-    """Link the places that are out of reach in a graph of vectors that differ; return those that still are."""
+    """Link the unreachable nodes of a graph of vectors that all differ. Returns those that are still unreachable."""
     links = _Adjacency(graph)
     core = _core(links, graph.hnsw.entry_point)
     _lead_out(links, core, graph)
@@ -36,13 +36,13 @@ def repair(graph: "faiss.IndexHNSWFlat") -> Nodes:
 
 
 def unreachable(graph: "faiss.IndexHNSWFlat") -> Nodes:
-    """List the places that no search can come to from the top of the graph."""
+    """List the nodes that no search can reach from the top of the graph."""
     links = _Adjacency(graph)
     return np.flatnonzero(~links.reached_from(graph.hnsw.entry_point))
 
 
 class _Adjacency:
-    """The base layer of a graph, as FAISS holds it: up to `width` links a place, then -1."""
+    """The base layer of a graph, as FAISS holds it: up to `width` links for each node, then -1."""
 
     def __init__(self, graph: "faiss.IndexHNSWFlat") -> None:
         hnsw = graph.hnsw
@@ -53,12 +53,12 @@ class _Adjacency:
         self.size: int = graph.ntotal
 
     def neighbors(self, nodes: Nodes) -> NDArray[np.int32]:
-        """Return the places (n, width) that `nodes` link to, -1 where a slot is free."""
+        """Return the nodes (n, width) that `nodes` link to, -1 for a free slot."""
         neighbors: NDArray[np.int32] = self._neighbors[self._first[nodes, None] + self._slots]
         return neighbors
 
     def has_room(self, node: int) -> bool:
-        """Say whether the place has a free slot."""
+        """Say whether the node has a free slot."""
         return bool(self._neighbors[self._first[node] + self._slots[-1]] < 0)
 
     def add(self, node: int, target: int) -> None:
@@ -69,7 +69,7 @@ class _Adjacency:
 
     @cached_property
     def _popular(self) -> NDArray[np.int64]:
-        """The number of links to each place before any was added."""
+        """The number of links to each node before any was added."""
         counts = np.zeros(self.size, dtype=np.int64)
         for begin in range(0, self.size, _CHUNK):
             neighbors = self.neighbors(np.arange(begin, min(begin + _CHUNK, self.size)))
@@ -77,13 +77,13 @@ class _Adjacency:
         return counts
 
     def reached_from(self, start: int) -> Mask:
-        """Return a mask of the places that one can come to from `start`."""
+        """Return a mask of the nodes that can be reached from `start`."""
         reached = np.zeros(self.size, dtype=bool)
         self.walk(reached, start)
         return reached
 
     def walk(self, reached: Mask, start: int) -> None:
-        """Mark the places that one can come to from `start` by way of places that are not marked yet."""
+        """Mark the nodes that can be reached from `start` through nodes that are not marked yet."""
         reached[start] = True
         frontier = np.array([start])
         while len(frontier):
@@ -97,8 +97,8 @@ class _Adjacency:
             frontier = np.concatenate(reached_next)
 
     def leading_to(self, core: int) -> Mask:
-        """Return a mask of the places from which one can come to `core`."""
-        # The last place stands for -1, and is never marked.
+        """Return a mask of the nodes from which `core` can be reached."""
+        # The last entry stands for -1, and is never marked.
         leading = np.zeros(self.size + 1, dtype=bool)
         leading[core] = True
         unmarked = np.flatnonzero(~leading[:-1])
@@ -113,7 +113,7 @@ class _Adjacency:
 
 
 def _core(links: _Adjacency, entry: int) -> int:
-    """Return a place from which most can be reached: the `entry`, unless it lies in a closed cluster."""
+    """Return a node from which most can be reached: the `entry`, unless it lies in a closed cluster."""
     others = np.random.default_rng(0).choice(links.size, min(_STARTS, links.size), replace=False)
     best, most_reached = entry, 0
     for start in [entry, *others.tolist()]:
@@ -126,7 +126,7 @@ def _core(links: _Adjacency, entry: int) -> int:
 
 
 def _lead_out(links: _Adjacency, core: int, graph: "faiss.IndexHNSWFlat") -> None:
-    """Give each closed cluster a link out of it, to the nearest place that leads to the core."""
+    """Give each closed cluster a link out of it, to the nearest node that leads to the core."""
     storage = faiss.downcast_index(graph.storage)
     random = np.random.default_rng(0)
     while True:
@@ -142,7 +142,7 @@ def _lead_out(links: _Adjacency, core: int, graph: "faiss.IndexHNSWFlat") -> Non
 
 
 def _lead_in(links: _Adjacency, core: int, graph: "faiss.IndexHNSWFlat") -> Nodes:
-    """Link each place that is out of reach from the nearest place within reach, if possible from one with room."""
+    """Link to each unreachable node from the nearest reachable one, if possible one with room. Returns the rest."""
     for _ in range(_ROUNDS):
         reached = links.reached_from(core)
         lost = np.flatnonzero(~reached)

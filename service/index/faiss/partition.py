@@ -1,7 +1,7 @@
 """The index of one collection: a sealed part that never changes, and a fresh part that takes writes.
 
 A search takes the present view and works on that alone. A write makes the next view and puts it in place of the former
-in one assignment, so no search waits for a write, and none sees half of one. Writes come from one thread.
+one by one assignment. So no search waits for a write, and none sees half of one. Writes come from one thread.
 """
 
 from collections.abc import Sequence
@@ -29,8 +29,8 @@ _SEAL_SHARE = 0.1
 class FaissView:
     """One moment of a collection's index.
 
-    `fresh` rows of the fresh arrays belong to this view; later writes append behind them. `sealed_live` and
-    `fresh_live` say which documents are live, None that all are.
+    The first `fresh` rows of the fresh arrays belong to this view; later writes append behind them. `sealed_live` and
+    `fresh_live` say which documents are live. None: all are.
     """
 
     sealed: Sealed | None
@@ -41,10 +41,9 @@ class FaissView:
     fresh: int
 
     def search(self, queries: Vectors, k: int, allowed: Selection | None) -> list[tuple[Seqs, Vectors]]:
-        """Find the `k` nearest documents of each unit vector of (n, dimensions), of those `allowed`.
+        """Find, among the documents `allowed` (None: all), the `k` nearest ones of each unit vector (n, dimensions).
 
-        The answer has, for each query, sequence numbers and cosines, best first. Equal scores keep the order of
-        writing.
+        Returns sequence numbers and cosines for each query, best first. Equal scores keep the order of writing.
         """
         none: tuple[Seqs, Vectors] = np.empty(0, np.int64), np.empty(0, np.float32)
         parts = [[none] for _ in queries]
@@ -65,7 +64,7 @@ class FaissView:
         return [_best(part, k) for part in parts]
 
     def holds(self, seqs: Seqs, allowed: Selection | None) -> Mask:
-        """Say which of `seqs` are documents of the view, and among those `allowed`."""
+        """Say which of `seqs` (n,) are allowed documents of the view, as a mask (n,)."""
         held = np.zeros(len(seqs), dtype=np.bool_)
         if self.sealed is not None:
             matched, positions = _located(self.sealed.seqs, seqs)
@@ -92,9 +91,9 @@ class FaissView:
     def ranks(self, query: Vectors, seqs: Seqs, allowed: Selection | None) -> tuple[Ranks, Vectors]:
         """Return the ranks, from 1, and the cosines of allowed documents among all allowed ones.
 
-        Every document is compared with the unit vector `query`, so a rank is exact even where the index is a graph.
+        Every document is compared with the unit vector `query`, so a rank is exact even if the index is a graph.
         """
-        # Row by row: the sums of a matrix product differ in the last bit between equal rows.
+        # Sum row by row, because in a matrix product the sums of equal rows can differ in the last bit.
         fresh = np.einsum("ij,j->i", self.fresh_vectors[: self.fresh], query)
         scores, numbers = fresh, self.fresh_seqs[: self.fresh]
         if self.sealed is not None:
@@ -110,7 +109,7 @@ class FaissView:
         return np.array(ranks, dtype=np.int64), scores[positions]
 
     def select(self, tree: Filter, meeting: Meeting) -> Selection:
-        """Select the documents that pass the filter; `meeting` says which meet a condition."""
+        """Select the documents that pass the filter. `meeting` says which meet a condition."""
         fresh = self.fresh_seqs[: self.fresh]
         if self.sealed is None:
             return Selection(None, evaluate(tree, lambda condition: meeting(condition, fresh)))
@@ -152,13 +151,13 @@ class FaissView:
 
     @property
     def deleted(self) -> int:
-        """The number of places that dead documents take."""
+        """The number of dead documents that still take room."""
         sealed = 0 if self.sealed is None else self._dead(self.sealed)
         return sealed + self.fresh - self.unsealed
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody would miss the view: it has no document, and is not about to be sealed."""
+        """Whether the view can be dropped: it has no document, and is not about to be sealed."""
         return self.sealed is None and not self.wants_sealing and not self.live
 
     @property
@@ -184,7 +183,7 @@ class FaissView:
 
 
 class Partition:
-    """One collection's index. Every method but reading `view` is for the writing thread."""
+    """The index of one collection. Any thread may read `view`; all methods are for the writing thread."""
 
     def __init__(self, dimensions: int, sealed: Sealed | None = None) -> None:
         self.view = FaissView(
@@ -197,16 +196,16 @@ class Partition:
         )
 
     def apply(self, added: Sequence[int], vectors: Vectors, died: Sequence[int]) -> None:
-        """Add documents (ascending, above all that are there) and take others out, in one step."""
+        """Add documents (ascending, above all that are there) and remove the `died` ones, in one step."""
         self.view = self.after(added, vectors, died)
 
     def after(self, added: Sequence[int], vectors: Vectors, died: Sequence[int]) -> FaissView:
-        """Make the view with these documents added and the others taken out; nobody sees it yet."""
+        """Return the view with these documents added and the `died` ones removed. Nobody sees it yet."""
         view = self._without(self.view, died)
         return self._with(view, added, vectors) if len(added) else view
 
     def replace_sealed(self, sealed: Sealed, before: FaissView) -> None:
-        """Put `sealed`, built of the live documents of the view `before`, in place of both its parts."""
+        """Put `sealed`, which was built from the live documents of the view `before`, in place of both its parts."""
         current = self.view
         later = slice(before.fresh, current.fresh)
         live = current.fresh_live[later]
@@ -250,7 +249,7 @@ def _best(parts: Sequence[tuple[Seqs, Vectors]], k: int) -> tuple[Seqs, Vectors]
 
 
 def _located(ascending: Seqs, wanted: Seqs) -> tuple[Positions, Positions]:
-    """Say which of `wanted` are in `ascending`, and at which places there."""
+    """Return the indices of those `wanted` that are in `ascending`, and their positions there."""
     positions = np.searchsorted(ascending, wanted)
     candidates = np.flatnonzero(positions < len(ascending))
     matched = candidates[ascending[positions[candidates]] == wanted[candidates]]

@@ -1,8 +1,8 @@
-"""Which documents of a view pass a filter.
+"""Selects the documents of a view that pass a filter.
 
-The metadata of a version never changes, so the places of a sealed part that meet a condition never change either. They
-are found out once and remembered as bits, for the conditions that were used last. The fresh part only grows, so only
-its new rows are looked at. Dead documents are left to the view.
+The metadata of a version never changes, so the positions of a sealed part that meet a condition never change either.
+They are looked up once and remembered as bits, for the conditions that were used last. The fresh part only grows, so
+only its new rows are looked up. A selection has dead documents in it, too; the view leaves them out.
 """
 
 import threading
@@ -23,7 +23,7 @@ _REMEMBERED = 128
 
 @dataclass(frozen=True)
 class Selection:
-    """The documents of a view that may be found: places of its sealed part, and a mask over its fresh rows."""
+    """The documents of a view that may be found: positions of its sealed part, and a mask over its fresh rows."""
 
     sealed: Bits | None
     fresh: Mask
@@ -31,7 +31,7 @@ class Selection:
 
 @dataclass(frozen=True, eq=False)
 class _Matches:
-    """The places of a sealed part, and of the first rows of the fresh part beside it, that meet one condition."""
+    """The positions of a sealed part that meet one condition, and a mask over the first rows of the fresh part."""
 
     sealed: Bits
     fresh: Mask = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
