@@ -91,7 +91,7 @@ class EncoderFailed(InstarError):
 
 
 class Overloaded(InstarError):
-    """More work is queued than can be done in time. There should be room after `retry_after` seconds."""
+    """More work is queued than can be done in time. There should be room after `Retry-After` seconds."""
 
     status = 429
     type = "overloaded"
@@ -102,7 +102,7 @@ class Overloaded(InstarError):
 
 
 class LimitReached(Overloaded):
-    """The key has reached its limit. It may ask again after `retry_after` seconds."""
+    """The key has reached its limit. It may ask again after `Retry-After` seconds."""
 
     type = "limit_reached"
 

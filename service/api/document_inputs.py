@@ -18,9 +18,10 @@ _MAX_DEPTH = 32
 
 
 def read_documents(raw: bytes, settings: Settings) -> tuple[str, list[Document]]:
-    """The collection and the documents of a JSON body; raises InvalidRequest or TooLarge unless all can be written.
+    """Return the collection and the documents of a JSON body.
 
-    A bare list of documents, and lines of them, are refused with the way to send them.
+    Raises InvalidRequest or TooLarge unless all of them can be written. The error for a bare list of documents, or for
+    lines of them, says how to send them.
     """
     if raw.lstrip().startswith(b"["):
         raise InvalidRequest(f'wrap the documents: send {{"documents": [...]}}, or {NDJSON} with one on each line')
@@ -38,7 +39,7 @@ def read_documents(raw: bytes, settings: Settings) -> tuple[str, list[Document]]
 
 
 def check_document(new: NewDocument, where: str, settings: Settings) -> Document:
-    """The document to store; raises InvalidRequest or TooLarge, naming `where`, if it cannot be."""
+    """Return the document to store. Raises InvalidRequest or TooLarge, which names `where`, if it cannot be."""
     identity = new.id if new.id is not None else uuid4().hex
     refuse_nul(identity, f"{where}.id")
     if len(identity.encode()) > MAX_ID:
@@ -67,7 +68,7 @@ def check_document(new: NewDocument, where: str, settings: Settings) -> Document
 
 
 def _depth(value: Any) -> int:
-    """How many objects and lists are nested in `value`, itself included."""
+    """Count the levels of objects and lists in `value`, its own included."""
     level: Sequence[Any] = [value]
     depth = 0
     while level:
@@ -82,7 +83,7 @@ def _depth(value: Any) -> int:
 
 
 def sequence_number(cursor: str | None) -> int:
-    """The sequence number after which a page begins; raises InvalidRequest for a cursor that was not made here."""
+    """Return the sequence number after which a page begins. Raises InvalidRequest for an unknown cursor."""
     if cursor is None:
         return 0
     if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 18:
@@ -98,7 +99,7 @@ def too_many_documents(count: int, limit: int) -> TooLarge:
 
 
 def stored_before(error: InstarError, count: int) -> InstarError:
-    """Add to `error`, which ends a stream of documents, how many documents are stored in spite of it."""
+    """Make `error`, which ends a stream of documents, say that `count` documents are stored all the same."""
     error.message += f"; the {count} documents before that portion are stored"
     error.details["stored"] = count
     return error
@@ -115,5 +116,5 @@ def no_document(identity: str, collection: str) -> NotFound:
 
 
 def absent(identity: str, collection: str) -> str:
-    """The sentence that a collection has no document with that id."""
+    """Say that a collection has no document with that id."""
     return f"there is no document {identity[:80]!r} in the collection {collection[:80]!r}"

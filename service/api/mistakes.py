@@ -1,4 +1,4 @@
-"""Sentences about invalid request bodies, which tell their authors what to write instead."""
+"""Explains invalid request bodies: what is wrong, and what to write instead."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-# Fields, by the names that other systems use for them.
+# Names that other systems use, and the fields that they stand for here.
 _ELSEWHERE = {
     "content": ("text",),
     "docs": ("documents",),
@@ -37,9 +37,9 @@ Problem = Mapping[str, Any]
 
 
 def explain(problems: Sequence[Problem], model: type[BaseModel] | None) -> tuple[str, str | None]:
-    """A sentence about the first of pydantic's `problems` with a `model`, and the field that is at fault.
+    """Return a sentence about the first of pydantic's `problems` with `model`, and the field at fault.
 
-    A field that is missing beside one that is unknown is taken for a misspelling.
+    An unknown field beside a missing one is taken for a misspelling of it.
     """
     first = problems[0]
     path = tuple(first["loc"])
@@ -63,7 +63,7 @@ def explain(problems: Sequence[Problem], model: type[BaseModel] | None) -> tuple
 
 
 def nearest(name: str, fields: Sequence[str]) -> str | None:
-    """The one of the `fields` names that `name` probably stands for; None where none is near."""
+    """Return the field that `name` probably stands for, or None if no name is similar."""
     elsewhere = next((field for field in _ELSEWHERE.get(name.lower(), ()) if field in fields), None)
     return elsewhere or next(iter(difflib.get_close_matches(name, fields, 1)), None)
 
@@ -81,7 +81,7 @@ def _with(model: type[BaseModel] | None) -> str:
 
 
 def _fields(model: Any, path: Sequence[Any]) -> list[str]:
-    """The fields of the model at that place in `model`; empty where it cannot be found."""
+    """Return the fields of the model at `path` within `model`; none if there is no such model."""
     for part in path:
         field = getattr(model, "model_fields", {}).get(part) if isinstance(part, str) else None
         if field is not None:
@@ -90,7 +90,7 @@ def _fields(model: Any, path: Sequence[Any]) -> list[str]:
 
 
 def _model_in(annotation: Any) -> Any:
-    """The model that an annotation names, within lists and unions."""
+    """Return the model that an annotation names, also within lists and unions, or None."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((model for part in get_args(annotation) if (model := _model_in(part)) is not None), None)

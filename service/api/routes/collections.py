@@ -1,4 +1,4 @@
-"""`/collections`: the collections that there are, and the end of one."""
+"""`/collections`: list the collections, and delete one."""
 
 import asyncio
 from functools import partial
@@ -52,7 +52,7 @@ class _Collections:
         self._thread = thread
 
     async def list_collections(self) -> CollectionsAnswer:
-        """Collections that have documents, and how many."""
+        """List the collections that have documents, and count these."""
         self._require_ready()
         counts = await asyncio.to_thread(self._documents.collections)
         return {"collections": [{"name": name, "documents": count} for name, count in counts.items()]}
@@ -60,7 +60,8 @@ class _Collections:
     async def delete_collection(self, request: Request, name: Name) -> Ended:
         """Delete all documents of a collection and the judgements of them.
 
-        Answered when they are on no disk any more: texts, metadata, words and the vectors of all loaded generations.
+        The answer comes when no disk has them any more: texts, metadata, words and the vectors of all loaded
+        generations.
         """
         self._require_ready()
         names = list(await asyncio.to_thread(self._documents.collections))

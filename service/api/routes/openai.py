@@ -47,7 +47,7 @@ class _Embedding:
         self._settings = settings
 
     async def embeddings(self, request: EmbeddingsRequest) -> Response:
-        """Embed texts as OpenAI does; vectors have unit length, and token counts are the model's own."""
+        """Embed texts as OpenAI does. Vectors have unit length, and token counts are the model's own."""
         self._require_ready()
         encoding, settings = self._encoding, self._settings
         generation = self._generations.acquire(request.model)
@@ -80,11 +80,11 @@ class _Models:
         self._generations = generations
 
     async def list_models(self) -> ModelsAnswer:
-        """All names that a request may give as its model."""
+        """List all names that a request may give as its model."""
         return {"object": "list", "data": [self._model(name) for name in self._generations.names()]}
 
     async def read_model(self, name: Name) -> Model:
-        """One of these names."""
+        """Say which checkpoint answers by a name."""
         names = self._generations.names()
         if name not in names:
             raise no_name(name, names)
@@ -106,5 +106,5 @@ def _side(inputs: TextsOrTokens) -> Side:
 
 
 def _encode(vectors: Vectors, index: int, form: str) -> Any:
-    # float32, little-endian, as OpenAI's clients decode it.
+    # OpenAI's clients decode little-endian float32.
     return vectors[index] if form == "float" else base64.b64encode(vectors[index].astype("<f4").tobytes()).decode()

@@ -61,7 +61,7 @@ class _Searching:
         self._settings = settings
 
     async def search(self, request: SearchRequest) -> Response:
-        """The documents that answer the query, best first; of several queries a list for each.
+        """Find the documents that answer the query, best first. For several queries the answer has a list for each.
 
         `score` is the cosine in dense mode, BM25 in keyword mode, and their fusion in hybrid mode. Equal scores keep
         the order of writing.
