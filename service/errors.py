@@ -1,15 +1,15 @@
-"""What can go wrong, one class per kind, each with the HTTP status that says it.
+"""The errors that a caller gets: one class for each kind, with its HTTP status.
 
-Every message tells the reader what to do next. The forms in which errors are answered (ours,
-OpenAI's, text-embeddings-inference's) are those of `service.api.forms`.
+Every message says what is wrong and what to do next. `service.api.error_forms` writes an error in the form of the
+protocol that the caller speaks.
 """
 
 
 class InstarError(Exception):
     """The service failed on a request.
 
-    Base of all errors that are answered to a caller. `param` names the field of the request that is at fault, where
-    one is. `details` are further fields for the error object of the answer.
+    All other errors are subclasses. `param` names the field of the request that is at fault, if one is. `details` are
+    further fields of the error object in the answer.
     """
 
     status = 500
@@ -24,32 +24,32 @@ class InstarError(Exception):
 
 
 class InvalidRequest(InstarError):
-    """The request is not in the contract."""
+    """The request does not follow the contract."""
 
     status = 422
     type = "invalid_request"
 
 
 class EmptyInput(InvalidRequest):
-    """There is no text where one is needed."""
+    """The request has no text where one is needed."""
 
 
 class Unauthorized(InstarError):
-    """No key, or not the right one."""
+    """The request has no key, or one that is not known."""
 
     status = 401
     type = "unauthorized"
 
 
 class NotFound(InstarError):
-    """What the request names is not there."""
+    """The request names something that does not exist."""
 
     status = 404
     type = "not_found"
 
 
 class Conflict(InstarError):
-    """The request does not fit what is going on."""
+    """The request conflicts with the present state of the service."""
 
     status = 409
     type = "conflict"
@@ -63,13 +63,13 @@ class TooLarge(InstarError):
 
 
 class UnsupportedEncoding(InvalidRequest):
-    """The body is packed in a way that is not read here."""
+    """The body is compressed in a way that the service cannot unpack."""
 
     status = 415
 
 
 class CheckpointRefused(InstarError):
-    """A checkpoint is not fit to answer; the running state is as it was."""
+    """The checkpoint is not fit to answer. The running state has not changed."""
 
     status = 422
     type = "checkpoint_refused"
@@ -91,7 +91,7 @@ class EncoderFailed(InstarError):
 
 
 class Overloaded(InstarError):
-    """More is queued than can be served in a bearable time; `retry_after` seconds later there should be room."""
+    """More work is queued than can be done in time. There should be room after `Retry-After` seconds."""
 
     status = 429
     type = "overloaded"
@@ -102,7 +102,7 @@ class Overloaded(InstarError):
 
 
 class LimitReached(Overloaded):
-    """A key has used up what it may ask; `retry_after` seconds later it may ask again."""
+    """The key has reached its limit. It may ask again after `Retry-After` seconds."""
 
     type = "limit_reached"
 
@@ -123,7 +123,7 @@ class NotReady(InstarError):
 
 
 class InsufficientResources(InstarError):
-    """Memory or disk will not do."""
+    """There is not enough memory or disk."""
 
     status = 503
     type = "insufficient_resources"
@@ -131,7 +131,7 @@ class InsufficientResources(InstarError):
 
 
 class StorageFailed(InstarError):
-    """A disk does not do what it should."""
+    """A disk fails to read or write."""
 
     status = 503
     type = "storage_failed"

@@ -1,7 +1,7 @@
-"""Who may call: the key of a request, checked against its scopes and limits.
+"""Checks the key of a request: its scopes and its limits.
 
-`Authorization: Bearer KEY` (RFC 6750). `api-key`, as clients of Azure send it, and `X-API-Key`, as many others do, are
-taken as well.
+The key is in `Authorization: Bearer KEY` (RFC 6750), in `api-key`, as clients of Azure send it, or in `X-API-Key`, as
+many others do.
 """
 
 from collections.abc import Set
@@ -21,12 +21,12 @@ async def _key_name(request: Request) -> str | None:
     return name
 
 
-# The name of the key of a request; None where no key was needed.
+# The name of the request's key; None if no key was needed.
 KeyName = Annotated[str | None, Depends(_key_name)]
 
 
 class Auth(SecurityBase):
-    """A dependency of routes that requires a key with `scope`, or with the scope admin, which opens all routes.
+    """A dependency that requires a key with `scope` or with the scope admin, which opens all routes.
 
     FastAPI puts it into the OpenAPI document, too.
     """
@@ -34,14 +34,14 @@ class Auth(SecurityBase):
     def __init__(self, keyring: Keyring, limits: RateLimits, scope: Scope) -> None:
         self.scheme_name = f"{scope}Key"
         self.model = HTTPBearer(
-            description=f"A key with the scope {scope} or admin; where there are no keys, none. The headers `api-key`"
-            " and `X-API-Key` are taken, too."
+            description=f"A key with the scope {scope} or admin; none if the service has no keys. The headers `api-key`"
+            " and `X-API-Key` are read, too."
         )
         self._keyring = keyring
         self._limits = limits
         self._scope: Scope = scope
 
-    # FastAPI runs a dependency that is not async on another thread, which takes longer than this does.
+    # FastAPI runs a dependency that is not async on another thread, which takes longer than the check.
     async def __call__(self, request: Request) -> None:
         """Raise Unauthorized, Forbidden or LimitReached unless the request may be answered."""
         if self._keyring.is_open(self._scope):
@@ -63,7 +63,7 @@ class Auth(SecurityBase):
 
 
 def key_missing(scope: Scope) -> Unauthorized:
-    """The request has no key, and needs one with that scope."""
+    """The request has no key, but needs one with `scope`."""
     return Unauthorized(
         f"send the header 'Authorization: Bearer KEY' with a key that has the scope {scope}: `python -m service key"
         " create` makes one"
@@ -71,12 +71,12 @@ def key_missing(scope: Scope) -> Unauthorized:
 
 
 def scope_missing(key: str, scope: Scope, scopes: Set[Scope]) -> Forbidden:
-    """The key of that name has other `scopes` than the one that is needed."""
+    """The key of that name has `scopes`, and not the one that is needed."""
     return Forbidden(f"the key {key} has not the scope {scope}, only {', '.join(sorted(scopes))}: use another")
 
 
 def _token(request: Request) -> str | None:
-    """The key that a request brings."""
+    """Return the key that a request brings, or None."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()

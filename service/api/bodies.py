@@ -1,4 +1,4 @@
-"""Reading request bodies: bounded, and strict JSON (RFC 8259) with well-formed Unicode only."""
+"""Reads request bodies: of bounded size, and as strict JSON (RFC 8259) with well-formed Unicode only."""
 
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
@@ -11,13 +11,13 @@ from pydantic import BaseModel, ValidationError
 from service.api import mistakes
 from service.errors import InvalidRequest, TooLarge
 
-# Some editors and clients put it before UTF-8 (RFC 8259, 8.1: a parser may ignore it).
+# Some editors and clients put this before UTF-8. A parser may ignore it (RFC 8259, 8.1).
 BOM = b"\xef\xbb\xbf"
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
 def strict_route(max_body: int) -> type[APIRoute]:
-    """The class of routes whose bodies have `max_body` bytes at most, and whose JSON has no NaN or lone surrogates."""
+    """Return a class of routes with bodies of at most `max_body` bytes, and JSON without NaN and lone surrogates."""
 
     class StrictRequest(Request):
         async def body(self) -> bytes:
@@ -46,7 +46,7 @@ def strict_route(max_body: int) -> type[APIRoute]:
 
 
 async def bounded(stream: AsyncIterator[bytes], limit: int, setting: str) -> AsyncIterator[bytes]:
-    """Pass on `stream`; raises TooLarge when it is longer than `limit` bytes, which is the value of `setting`."""
+    """Pass `stream` on. Raises TooLarge if it is longer than `limit` bytes, the value of `setting`."""
     size = 0
     async for part in stream:
         size += len(part)
@@ -61,7 +61,7 @@ def body_too_long(limit: int, setting: str) -> TooLarge:
 
 
 def parse(model: type[_Model], raw: bytes, where: str = "the body") -> _Model:
-    """Validate JSON as `model`; raises InvalidRequest that names `where` and the field."""
+    """Validate JSON as `model`. Raises InvalidRequest, which names `where` and the field."""
     try:
         return model.model_validate(orjson.loads(raw.removeprefix(BOM)))
     except orjson.JSONDecodeError as error:
@@ -77,19 +77,19 @@ def not_json(where: str, reason: object) -> InvalidRequest:
 
 
 async def lines(stream: AsyncIterator[bytes], limit: int) -> AsyncIterator[tuple[int, bytes]]:
-    """The non-empty lines of an NDJSON stream, numbered from 1; raises TooLarge for one longer than `limit` bytes."""
-    rest = bytearray()
+    """Yield the non-empty lines of an NDJSON stream, numbered from 1. Raises TooLarge for one above `limit` bytes."""
+    unfinished = bytearray()
     number = 0
     async for part in stream:
-        rest += part
+        unfinished += part
         if b"\n" in part:
-            *whole, last = rest.split(b"\n")
-            rest = bytearray(last)
-            for line in whole:
+            *complete, last = unfinished.split(b"\n")
+            unfinished = bytearray(last)
+            for line in complete:
                 number += 1
                 if line.strip():
                     yield number, bytes(line)
-        if len(rest) > limit:
+        if len(unfinished) > limit:
             raise TooLarge(f"line {number + 1} is longer than {limit} bytes: split it, or raise INSTAR_LIMITS__BODY")
-    if rest.strip():
-        yield number + 1, bytes(rest)
+    if unfinished.strip():
+        yield number + 1, bytes(unfinished)

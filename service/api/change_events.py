@@ -9,9 +9,9 @@ from service.generations.loaded import LoadedGenerations
 
 
 def changes_since(changes: Changes, generations: LoadedGenerations, last_event_id: str | None) -> EventSource:
-    """The last change, or all after the one with that id; then each as it comes.
+    """Return a source of events: the last change, or all after the one with that id, and then each as it comes.
 
-    Raises InvalidRequest for an id that was not made here.
+    Raises InvalidRequest for an id that this service did not make.
     """
     if last_event_id is not None and not (last_event_id.isascii() and last_event_id.isdigit()):
         raise unknown_event_id()
@@ -30,10 +30,10 @@ def changes_since(changes: Changes, generations: LoadedGenerations, last_event_i
 
 
 def change_event(change: Change) -> str:
-    """The event of one change."""
+    """Return the event of one change."""
     return event(change.type, change.model_dump_json(), change.id)
 
 
 def unknown_event_id() -> InvalidRequest:
-    """The id of the last event was not made here."""
+    """The service did not make the id of the last event."""
     return InvalidRequest("Last-Event-ID is not one of ours: take it from `id` of an event", "Last-Event-ID")

@@ -18,14 +18,15 @@ _MAX_DEPTH = 32
 
 
 def read_documents(raw: bytes, settings: Settings) -> tuple[str, list[Document]]:
-    """The collection and the documents of a JSON body; raises InvalidRequest or TooLarge unless all can be written.
+    """Return the collection and the documents of a JSON body.
 
-    A bare list of documents, and lines of them, are refused with the way to send them.
+    Raises InvalidRequest or TooLarge unless all of them can be written. The error for a bare list of documents, or for
+    lines of them, says how to send them.
     """
     if raw.lstrip().startswith(b"["):
         raise InvalidRequest(f'wrap the documents: send {{"documents": [...]}}, or {NDJSON} with one on each line')
-    first, _, rest = raw.strip().partition(b"\n")
-    if first.rstrip().endswith(b"}") and rest.lstrip().startswith(b"{"):
+    first_line, _, others = raw.strip().partition(b"\n")
+    if first_line.rstrip().endswith(b"}") and others.lstrip().startswith(b"{"):
         raise InvalidRequest(f"the body looks like NDJSON: send it with Content-Type: {NDJSON}")
     body = parse(DocumentsRequest, raw)
     refuse_nul(body.collection, "collection")
@@ -37,37 +38,37 @@ def read_documents(raw: bytes, settings: Settings) -> tuple[str, list[Document]]
     return body.collection, documents
 
 
-def check_document(new: NewDocument, place: str, settings: Settings) -> Document:
-    """The document to store; raises InvalidRequest or TooLarge, naming `place`, if it cannot be."""
+def check_document(new: NewDocument, where: str, settings: Settings) -> Document:
+    """Return the document to store. Raises InvalidRequest or TooLarge, which names `where`, if it cannot be."""
     identity = new.id if new.id is not None else uuid4().hex
-    refuse_nul(identity, f"{place}.id")
+    refuse_nul(identity, f"{where}.id")
     if len(identity.encode()) > MAX_ID:
         raise InvalidRequest(
-            f"{place}.id has more than {MAX_ID} bytes: use a shorter one, a hash for example", f"{place}.id"
+            f"{where}.id has more than {MAX_ID} bytes: use a shorter one, a hash for example", f"{where}.id"
         )
-    check_text(new.text, f"{place}.text", settings)
-    refuse_nul(new.text, f"{place}.text")
+    check_text(new.text, f"{where}.text", settings)
+    refuse_nul(new.text, f"{where}.text")
     if _depth(new.metadata) > _MAX_DEPTH:
-        raise InvalidRequest(f"{place}.metadata is nested deeper than {_MAX_DEPTH}: flatten it", f"{place}.metadata")
+        raise InvalidRequest(f"{where}.metadata is nested deeper than {_MAX_DEPTH}: flatten it", f"{where}.metadata")
     try:
         packed = orjson.dumps(new.metadata)
     except TypeError as error:
         raise InvalidRequest(
-            f"{place}.metadata cannot be stored ({error}): use smaller numbers", f"{place}.metadata"
+            f"{where}.metadata cannot be stored ({error}): use smaller numbers", f"{where}.metadata"
         ) from error
     if len(packed) > settings.limits.metadata:
         raise TooLarge(
-            f"{place}.metadata has {len(packed)} bytes, more than {settings.limits.metadata}: keep less there, or raise"
+            f"{where}.metadata has {len(packed)} bytes, more than {settings.limits.metadata}: keep less there, or raise"
             " INSTAR_LIMITS__METADATA",
-            f"{place}.metadata",
+            f"{where}.metadata",
         )
     if b"\\u0000" in packed:
-        raise InvalidRequest(f"{place}.metadata contains the character U+0000: remove it", f"{place}.metadata")
+        raise InvalidRequest(f"{where}.metadata contains the character U+0000: remove it", f"{where}.metadata")
     return Document(identity, new.text, new.metadata)
 
 
 def _depth(value: Any) -> int:
-    """How many objects and lists are nested in `value`, itself included."""
+    """Count the levels of objects and lists in `value`, its own included."""
     level: Sequence[Any] = [value]
     depth = 0
     while level:
@@ -82,7 +83,7 @@ def _depth(value: Any) -> int:
 
 
 def sequence_number(cursor: str | None) -> int:
-    """The sequence number after which a page begins; raises InvalidRequest for a cursor that was not made here."""
+    """Return the sequence number after which a page begins. Raises InvalidRequest for an unknown cursor."""
     if cursor is None:
         return 0
     if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 18:
@@ -90,15 +91,15 @@ def sequence_number(cursor: str | None) -> int:
     return int(cursor)
 
 
-def too_many_documents(count: int, most: int) -> TooLarge:
-    """There are `count` documents in one JSON body, more than `most`."""
+def too_many_documents(count: int, limit: int) -> TooLarge:
+    """There are `count` documents in one JSON body, more than `limit`."""
     return TooLarge(
-        f"documents has {count} entries, more than {most}: send parts, or {NDJSON}, which has no limit", "documents"
+        f"documents has {count} entries, more than {limit}: send parts, or {NDJSON}, which has no limit", "documents"
     )
 
 
 def stored_before(error: InstarError, count: int) -> InstarError:
-    """Add to `error`, which ends a stream of documents, how many documents are stored in spite of it."""
+    """Make `error`, which ends a stream of documents, say that `count` documents are stored all the same."""
     error.message += f"; the {count} documents before that portion are stored"
     error.details["stored"] = count
     return error
@@ -115,5 +116,5 @@ def no_document(identity: str, collection: str) -> NotFound:
 
 
 def absent(identity: str, collection: str) -> str:
-    """The sentence that a collection has no document with that id."""
+    """Say that a collection has no document with that id."""
     return f"there is no document {identity[:80]!r} in the collection {collection[:80]!r}"

@@ -1,4 +1,4 @@
-"""A stream of documents, one on each line (NDJSON), written in portions while it comes."""
+"""Writes a stream of documents, one on each line (NDJSON), in portions as it comes."""
 
 import tempfile
 from collections.abc import AsyncIterator
@@ -14,22 +14,22 @@ from service.corpus.base import Document
 from service.errors import InstarError, InvalidRequest
 from service.settings import Settings
 
-# Documents of a stream that are embedded and committed together.
+# The most documents and characters that are embedded and committed together.
 _PORTION = 128
 _PORTION_CHARACTERS = 1_000_000
 
 
 async def write_stream(request: Request, sending: Sending, settings: Settings) -> AsyncIterator[bytes]:
-    """Write all documents of the stream; returns the parts of the answer.
+    """Write all documents of the stream. Returns the parts of the answer.
 
-    Ids wait in a file, so that memory does not grow with the stream. An InstarError tells how many documents are
-    stored in spite of it.
+    The ids wait in a file, so that memory does not grow with the stream. An InstarError says how many documents are
+    stored all the same.
     """
     ids = tempfile.SpooledTemporaryFile(max_size=1 << 20)  # noqa: SIM115  (closed when the answer is sent)
     stored = 0
     try:
         async for portion in _portions(request, settings):
-            # While this waits, nothing more is read of the stream, so its sender waits, too.
+            # The stream is not read while this waits, so its sender waits, too.
             await sending.put(portion, patient=True)
             for document in portion:
                 ids.write((b"," if stored else b"") + orjson.dumps(document.id))

@@ -1,4 +1,4 @@
-"""The forms in which errors are answered: Instar's, OpenAI's, and that of text-embeddings-inference."""
+"""The forms of errors: Instar's, OpenAI's, and that of text-embeddings-inference."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,11 +22,11 @@ from service.errors import (
 )
 
 _Message = Annotated[str, Field(description="what is wrong, and what to do next")]
-_Param = Annotated[str | None, Field(description="the field of the request that is at fault; null: none is")]
+_Param = Annotated[str | None, Field(description="the field of the request that is at fault; null: no single one is")]
 
 
 class Fault(TypedDict):
-    """A failure."""
+    """The failure of a request."""
 
     type: Annotated[
         str,
@@ -39,10 +39,10 @@ class Fault(TypedDict):
     message: _Message
     param: _Param
     job: NotRequired[
-        Annotated[str, Field(description="id of the reload that is running, for which a new one is refused")]
+        Annotated[str, Field(description="id of the running reload, because of which a new one is refused")]
     ]
     stored: NotRequired[
-        Annotated[int, Field(description="documents of a stream that are stored in spite of the error")]
+        Annotated[int, Field(description="documents of a stream that are stored although the request failed")]
     ]
 
 
@@ -53,7 +53,7 @@ class ErrorAnswer(TypedDict):
 
 
 class OpenAIFault(TypedDict):
-    """A failure, in OpenAI's words."""
+    """The failure of a request, in OpenAI's words."""
 
     message: _Message
     type: Annotated[str, Field(description="invalid_request_error, rate_limit_error or server_error")]
@@ -108,9 +108,9 @@ _TEI_TYPES: dict[type[InstarError], str] = {
 
 @dataclass(frozen=True)
 class ErrorForm:
-    """How a protocol answers errors: the schema and the body of its answer.
+    """A protocol's form of errors: the schema and the body of the answer.
 
-    `statuses` are those that differ from the status of the error.
+    `statuses` has the statuses that differ from the error's own.
     """
 
     schema: type[Any]
@@ -118,12 +118,12 @@ class ErrorForm:
     statuses: Mapping[type[InstarError], int]
 
     def status(self, error: InstarError) -> int:
-        """The status with which `error` is answered."""
+        """Return the status of the answer to `error`."""
         return self.statuses.get(type(error), error.status)
 
 
 def headers(error: InstarError) -> dict[str, str]:
-    """The headers of the answer to `error`, in every form."""
+    """Return the headers of the answer to `error`, which are the same in every form."""
     named = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     if isinstance(error, Unauthorized):
         named["WWW-Authenticate"] = "Bearer"
@@ -151,7 +151,7 @@ _TEI_PATHS = frozenset(("/embed", "/embed_all", "/similarity", "/tokenize", "/de
 
 
 def form_of(method: str, path: str) -> ErrorForm:
-    """The form in which errors of a request are answered."""
+    """Return the form of the errors of a request."""
     if path.startswith("/v1/"):
         return OPENAI
     # Clients of text-embeddings-inference embed by POST /, where browsers GET a greeting.

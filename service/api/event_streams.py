@@ -12,24 +12,24 @@ _HEARTBEAT = 15.0
 _RETRY_SECONDS = 30
 _HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
-# Returns the events since its last call, and whether the stream ends with them.
+# Returns the events since its last call, and whether they are the last ones.
 EventSource = Callable[[], Awaitable[tuple[list[str], bool]]]
 
 
 class EventStreams:
-    """The streams that are open, `most` at a time, until `stopping` is set."""
+    """The open streams: at most `limit` of them, until `stopping` is set."""
 
-    def __init__(self, most: int, stopping: asyncio.Event) -> None:
-        self._most = most
+    def __init__(self, limit: int, stopping: asyncio.Event) -> None:
+        self._limit = limit
         self._stopping = stopping
         self._open = 0
 
     def events(self, source: EventSource) -> StreamingResponse:
-        """An answer that passes events on as they come, until the last one, or until the caller or the service stops.
+        """Answer with events as they come, until the last one, or until the caller or the service stops.
 
-        Raises Overloaded if too many are open.
+        Raises Overloaded if too many streams are open.
         """
-        if self._open >= self._most:
+        if self._open >= self._limit:
             raise too_many_streams(self._open)
         return StreamingResponse(self._follow(source), media_type="text/event-stream", headers=_HEADERS)
 
@@ -54,11 +54,11 @@ class EventStreams:
 
 
 def too_many_streams(count: int) -> Overloaded:
-    """So many streams are open already."""
+    """`count` streams are open, and no more are allowed."""
     return Overloaded(f"{count} streams are open: close some, or raise INSTAR_LIMITS__STREAMS", _RETRY_SECONDS)
 
 
 def event(kind: str, data: str, identity: int | None = None) -> str:
-    """One event, whose data is a line of JSON."""
+    """Return the text of one event, whose data is a line of JSON."""
     named = "" if identity is None else f"id: {identity}\n"
     return f"event: {kind}\n{named}data: {data}\n\n"

@@ -1,4 +1,4 @@
-"""Errors as answers, each in the form of the protocol that the route speaks (`service.api.error_forms`)."""
+"""Answers errors, each in the form of the protocol that the route speaks (`service.api.error_forms`)."""
 
 import errno
 import logging
@@ -24,7 +24,7 @@ _NO_MEMORY = ("can't start new thread", "can't allocate memory", "not enough mem
 
 
 def install(app: FastAPI) -> None:
-    """Make `app` answer every error in its route's form."""
+    """Make `app` answer every error in the form of its route."""
     app.add_exception_handler(InstarError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -32,7 +32,7 @@ def install(app: FastAPI) -> None:
 
 
 def error_answer(request: Request, error: InstarError) -> JSONResponse:
-    """The answer to `error` on the route of `request`."""
+    """Return the answer to `error` on the route of `request`."""
     form = form_of(request.method, request.url.path)
     return JSONResponse(form.body(error), form.status(error), headers(error))
 
@@ -48,8 +48,8 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     if problem["type"] == "json_invalid":
         return error_answer(request, not_json("the body", problem["ctx"]["error"]))
     body = getattr(request.scope.get("route"), "body_field", None)
-    # FastAPI begins each place with body, query or path.
-    problems = [{**each, "loc": each["loc"][1:]} for each in error.errors()]
+    # FastAPI begins each location with body, query or path.
+    problems = [{**problem, "loc": problem["loc"][1:]} for problem in error.errors()]
     message, field = mistakes.explain(problems, body.field_info.annotation if body is not None else None)
     return error_answer(request, InvalidRequest(message, field))
 
@@ -58,44 +58,44 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     error = cast(HTTPException, error)
     methods = cast(DocumentedApp, request.app).methods(request.url.path) if error.status_code == 405 else ()
     instead = f"use {' or '.join(methods)}" if methods else "GET /docs lists the routes"
-    known = InstarError(f"{request.method} {request.url.path[:200]}: {error.detail}; {instead}")
-    known.status = error.status_code
-    known.type = (
+    failure = InstarError(f"{request.method} {request.url.path[:200]}: {error.detail}; {instead}")
+    failure.status = error.status_code
+    failure.type = (
         "not_found" if error.status_code == 404 else "method_not_allowed" if error.status_code == 405 else "http"
     )
-    response = error_answer(request, known)
+    response = error_answer(request, failure)
     response.headers.update(error.headers or {})
     if methods:
-        # Starlette names the methods of the first route alone (RFC 9110, 15.5.6).
+        # Starlette names the methods of the first route alone; all are wanted (RFC 9110, 15.5.6).
         response.headers["Allow"] = ", ".join(methods)
     return response
 
 
 def fault() -> InstarError:
-    """This program is at fault."""
+    """The service itself is at fault."""
     return InstarError("the service failed on this request: see its log, and report it if it happens again")
 
 
 def _circumstances(error: Exception) -> InstarError | None:
-    """The error in terms of the machine, where it lacks disk or memory; None where this program is at fault."""
+    """Return the error in terms of the machine if it lacks disk or memory, or None if the service is at fault."""
     if isinstance(error, OSError):
         if error.errno in _DISK_FULL:
             return InsufficientResources("the disk is full: free some room, then try again")
         if error.errno in _DISK_FAILED:
             return StorageFailed(f"the disk cannot be used ({error.strerror}): check it, then try again")
-    # Python and torch have no class of their own for these.
+    # Python and torch have no class of their own for the other cases.
     if isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY):
         return InsufficientResources("the memory is used up: try again in a while, or give the service more")
     return None
 
 
 async def _unknown(request: Request, error: Exception) -> JSONResponse:
-    known = _circumstances(error)
-    if known is None:
-        # The server logs the traceback. The caller learns nothing of the inside.
+    failure = _circumstances(error)
+    if failure is None:
+        # The server logs the traceback. The caller learns nothing of the service's insides.
         log.error("%s %s failed: %s", request.method, request.url.path, type(error).__name__)
-        known = fault()
-    response = error_answer(request, known)
-    # Starlette answers this outside of every middleware.
+        failure = fault()
+    response = error_answer(request, failure)
+    # Starlette sends this answer outside all middleware, which would add the headers.
     response.raw_headers.extend(SECURITY_HEADERS)
     return response

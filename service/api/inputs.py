@@ -1,4 +1,4 @@
-"""Checks of the texts, vectors' dimensions and cursors that callers send, shared by the routes that take them."""
+"""Checks of texts, dimensions and cursors that callers send, shared by the routes that take them."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -9,16 +9,18 @@ from service.errors import EmptyInput, InvalidRequest, TooLarge
 from service.models.base import ServedModel
 from service.settings import Settings
 
-# A text, texts, token ids of the model's own tokenizer, or lists of them.
-Given = str | list[str] | list[StrictInt] | list[list[StrictInt]]
+# A text, texts, token ids of one text, or token ids of several.
+TextsOrTokens = str | list[str] | list[StrictInt] | list[list[StrictInt]]
 ModelName = Annotated[str | None, Field(description="active, the id of a checkpoint, or an alias; default: active")]
-GIVEN = "a text or texts; with `INSTAR_CLIENTS__TOKEN_IDS` token ids of the model's own tokenizer, or lists of them"
-NEXT_CURSOR = "`cursor` of the next page; null: this is the last"
-CUT = "cut the vectors to so many dimensions, then normalise again"
+INPUT_DESCRIPTION = (
+    "a text or texts; with `INSTAR_CLIENTS__TOKEN_IDS` also token ids of the model's own tokenizer, or lists of them"
+)
+NEXT_CURSOR = "`cursor` of the next page; null: this is the last page"
+DIMENSIONS_DESCRIPTION = "cut the vectors to this many dimensions, then normalise them again"
 
 
 def check_texts(texts: Sequence[str], param: str, settings: Settings) -> None:
-    """Raise InvalidRequest or TooLarge unless there are texts, not too many, none blank and none too long."""
+    """Raise InvalidRequest or TooLarge unless there are texts, not too many, and none blank or too long."""
     if not texts:
         raise no_texts(param)
     if len(texts) > settings.limits.inputs:
@@ -32,18 +34,18 @@ def no_texts(param: str) -> EmptyInput:
     return EmptyInput(f"{param} is empty: send at least one text", param)
 
 
-def too_many_texts(param: str, count: int, most: int) -> TooLarge:
-    """There are `count` texts, more than `most`."""
-    return TooLarge(f"{param} has {count} texts, more than {most}: send parts, or raise INSTAR_LIMITS__INPUTS", param)
+def too_many_texts(param: str, count: int, limit: int) -> TooLarge:
+    """There are `count` texts, more than `limit`."""
+    return TooLarge(f"{param} has {count} texts, more than {limit}: send parts, or raise INSTAR_LIMITS__INPUTS", param)
 
 
 def texts_of(
     inputs: list[str] | list[int] | list[list[int]], encoder: ServedModel, param: str, settings: Settings
 ) -> list[str]:
-    """The texts of a request, decoded where it has token ids of the model's own tokenizer.
+    """Return the texts of a request, decoded from token ids if it has those of the model's own tokenizer.
 
-    Raises InvalidRequest for token ids unless the settings allow them: ids of another tokenizer look alike, and nobody
-    would notice that the vectors belong to other words.
+    Raises InvalidRequest for token ids unless the settings allow them: ids of another tokenizer look the same, and
+    nobody would notice that the vectors belong to other words.
     """
     if not settings.clients.token_ids and not all(isinstance(item, str) for item in inputs):
         raise InvalidRequest(
@@ -72,9 +74,9 @@ def check_dimensions(dimensions: int | None, encoder: ServedModel) -> None:
         raise wrong_dimensions(encoder.dimensions, encoder.checkpoint.id)
 
 
-def wrong_dimensions(most: int, model: str) -> InvalidRequest:
-    """Vectors of the checkpoint with that id have 1 to `most` dimensions."""
-    return InvalidRequest(f"dimensions must be 1 to {most} with {model}", "dimensions")
+def wrong_dimensions(limit: int, model: str) -> InvalidRequest:
+    """Vectors of the checkpoint with that id have 1 to `limit` dimensions."""
+    return InvalidRequest(f"dimensions must be 1 to {limit} with {model}", "dimensions")
 
 
 def check_text(text: str, param: str, settings: Settings) -> None:
@@ -90,7 +92,7 @@ def check_text(text: str, param: str, settings: Settings) -> None:
 
 
 def blank(param: str) -> EmptyInput:
-    """A text has no characters, or none but spaces."""
+    """A text is empty or has spaces only."""
     instead = "send a question" if param.startswith("query") else "send text, or leave it out"
     return EmptyInput(f"{param} is empty or blank: {instead}", param)
 
@@ -102,5 +104,5 @@ def refuse_nul(value: str, param: str) -> None:
 
 
 def unknown_cursor() -> InvalidRequest:
-    """The cursor of a page was not made here."""
+    """The service did not make the cursor of a page."""
     return InvalidRequest("cursor is not one of ours: take it from `next` of the page before", "cursor")

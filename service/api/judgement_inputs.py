@@ -1,4 +1,4 @@
-"""Checks of judgements and of the pages of them."""
+"""Checks of judgements, and of cursors in lists of them."""
 
 import base64
 import binascii
@@ -13,29 +13,29 @@ from service.corpus.refusals import require_collection
 from service.errors import InvalidRequest, TooLarge
 from service.settings import Settings
 
-# The cursor of a page has the last query in it, and the head of a request is limited.
+# The cursor of a page contains the last query, and the head of a request has a limited size.
 _MAX_QUERY = 10_000
 
 
 def check_judgements(request: JudgementsRequest, documents: Documents, settings: Settings) -> Sequence[Judgement]:
-    """The judgements of the request, each of them once.
+    """Return the judgements of the request, each of them once.
 
-    Raises InvalidRequest, NotFound or TooLarge, which names the judgement that is at fault.
+    Raises InvalidRequest, NotFound or TooLarge, which names the judgement at fault.
     """
     if len(request.judgements) > settings.limits.judgements:
         raise too_many_judgements("are", len(request.judgements), settings.limits.judgements)
     if request.collection is not None:
         refuse_nul(request.collection, "collection")
         require_collection(documents, request.collection)
-    known: dict[Key, Judgement] = {}
+    judgements: dict[Key, Judgement] = {}
     for index, sent in enumerate(request.judgements):
         judgement = sent
         if request.collection is not None and "collection" not in sent.model_fields_set:
             judgement = sent.model_copy(update={"collection": request.collection})
         _check(judgement, f"judgements.{index}", request.collection, settings)
-        if known.setdefault(judgement.key, judgement).good is not judgement.good:
+        if judgements.setdefault(judgement.key, judgement).good is not judgement.good:
             raise contradiction(index)
-    return list(known.values())
+    return list(judgements.values())
 
 
 def _check(judgement: Judgement, param: str, collection: str | None, settings: Settings) -> None:
@@ -59,23 +59,23 @@ def _check(judgement: Judgement, param: str, collection: str | None, settings: S
 
 
 def contradiction(index: int) -> InvalidRequest:
-    """The judgement with that index says the opposite of one before it."""
+    """The judgement at `index` says the opposite of one before it."""
     return InvalidRequest(f"judgements.{index} contradicts one before it: leave one of them out", f"judgements.{index}")
 
 
 def no_condition() -> InvalidRequest:
-    """A request to delete judgements does not say which."""
+    """A request to delete judgements does not say which ones."""
     return InvalidRequest("say which: name collection, query, document or unresolved; PUT of [] removes all")
 
 
 def cursor_after(key: Key) -> str:
-    """The cursor of the page that begins after the judgement with that key."""
-    # None of its three parts has the character U+0000.
+    """Return the cursor of the page that begins after the judgement with that key."""
+    # No part of a key has the character U+0000, so it can separate them.
     return base64.urlsafe_b64encode("\0".join(key).encode()).decode()
 
 
 def key_before(cursor: str) -> Key:
-    """The key of the judgement after which a page begins; raises InvalidRequest for another cursor."""
+    """Return the key after which a page begins. Raises InvalidRequest for an unknown cursor."""
     try:
         collection, query, document = base64.b64decode(cursor.encode(), b"-_", validate=True).decode().split("\0")
     except (binascii.Error, ValueError) as error:

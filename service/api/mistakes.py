@@ -1,4 +1,4 @@
-"""Sentences about invalid request bodies, which tell their authors what to write instead."""
+"""Explains invalid request bodies: what is wrong, and what to write instead."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-# Fields, by the names that other systems use for them.
+# Names that other systems use, and the fields that they stand for here.
 _ELSEWHERE = {
     "content": ("text",),
     "docs": ("documents",),
@@ -37,42 +37,42 @@ Problem = Mapping[str, Any]
 
 
 def explain(problems: Sequence[Problem], model: type[BaseModel] | None) -> tuple[str, str | None]:
-    """A sentence about the first of pydantic's `problems` with a `model`, and the field that is at fault.
+    """Return a sentence about the first of pydantic's `problems` with `model`, and the field at fault.
 
-    A field that is missing beside one that is unknown is taken for a misspelling.
+    An unknown field beside a missing one is taken for a misspelling of it.
     """
     first = problems[0]
-    place = tuple(first["loc"])
-    field = ".".join(map(str, place)) or None
+    path = tuple(first["loc"])
+    field = ".".join(map(str, path)) or None
     if first["type"] not in ("missing", "extra_forbidden"):
         hint = " (send it with Content-Type: application/json)" if first["type"].endswith("attributes_type") else ""
         return f"{field or 'the body'}: {first['msg']}{hint}", field
-    if not place:
+    if not path:
         return f"the body is missing: send a JSON object{_with(model)}", None
-    beside = [each for each in problems if tuple(each["loc"][:-1]) == tuple(first["loc"][:-1])]
-    missing = [str(each["loc"][-1]) for each in beside if each["type"] == "missing"]
-    unknown = [str(each["loc"][-1]) for each in beside if each["type"] == "extra_forbidden"]
+    beside = [problem for problem in problems if tuple(problem["loc"][:-1]) == tuple(first["loc"][:-1])]
+    missing = [str(problem["loc"][-1]) for problem in beside if problem["type"] == "missing"]
+    unknown = [str(problem["loc"][-1]) for problem in beside if problem["type"] == "extra_forbidden"]
     # A model that allows extra fields does not report them.
     if not unknown and isinstance(first.get("input"), dict):
-        unknown = [name for name in first["input"] if any(near in missing for near in _ELSEWHERE.get(name, ()))]
-    where = "".join(f"{part}." for part in place[:-1])
+        unknown = [name for name in first["input"] if any(field in missing for field in _ELSEWHERE.get(name, ()))]
+    where = "".join(f"{part}." for part in path[:-1])
     sentences = [f"`{where}{name}` is missing" for name in missing]
-    known = _fields(model, place[:-1]) or missing
-    sentences += [f"there is no `{where}{name[:80]}`: {_instead(name, known)}" for name in unknown]
+    fields = _fields(model, path[:-1]) or missing
+    sentences += [f"there is no `{where}{name[:80]}`: {_instead(name, fields)}" for name in unknown]
     return "; ".join(sentences) + ("" if unknown else ": add it"), field
 
 
-def nearest(name: str, known: Sequence[str]) -> str | None:
-    """The one of the `known` names that `name` probably stands for; None where none is near."""
-    elsewhere = next((field for field in _ELSEWHERE.get(name.lower(), ()) if field in known), None)
-    return elsewhere or next(iter(difflib.get_close_matches(name, known, 1)), None)
+def nearest(name: str, fields: Sequence[str]) -> str | None:
+    """Return the field that `name` probably stands for, or None if no name is similar."""
+    elsewhere = next((field for field in _ELSEWHERE.get(name.lower(), ()) if field in fields), None)
+    return elsewhere or next(iter(difflib.get_close_matches(name, fields, 1)), None)
 
 
-def _instead(name: str, known: Sequence[str]) -> str:
-    meant = nearest(name, known)
+def _instead(name: str, fields: Sequence[str]) -> str:
+    meant = nearest(name, fields)
     if meant is not None:
         return f"use `{meant}`"
-    return f"there are {', '.join(known[:_LISTED])}{', …' if len(known) > _LISTED else ''}"
+    return f"there are {', '.join(fields[:_LISTED])}{', …' if len(fields) > _LISTED else ''}"
 
 
 def _with(model: type[BaseModel] | None) -> str:
@@ -80,9 +80,9 @@ def _with(model: type[BaseModel] | None) -> str:
     return f" with {' and '.join(required)}" if required else ""
 
 
-def _fields(model: Any, place: Sequence[Any]) -> list[str]:
-    """The fields of the model at that place in `model`; empty where it cannot be found."""
-    for part in place:
+def _fields(model: Any, path: Sequence[Any]) -> list[str]:
+    """Return the fields of the model at `path` within `model`; none if there is no such model."""
+    for part in path:
         field = getattr(model, "model_fields", {}).get(part) if isinstance(part, str) else None
         if field is not None:
             model = _model_in(field.annotation)
@@ -90,7 +90,7 @@ def _fields(model: Any, place: Sequence[Any]) -> list[str]:
 
 
 def _model_in(annotation: Any) -> Any:
-    """The model that an annotation names, within lists and unions."""
+    """Return the model that an annotation names, also within lists and unions, or None."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((model for part in get_args(annotation) if (model := _model_in(part)) is not None), None)

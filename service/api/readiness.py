@@ -1,4 +1,4 @@
-"""Whether requests can be answered, as routes see it."""
+"""The readiness of the service, as routes see it."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -17,5 +17,5 @@ class Readiness(Protocol):
 
     @property
     def failure(self) -> str | None:
-        """Why the maintenance has ended, which only a restart repairs; None while it goes on."""
+        """The reason why maintenance has ended, which only a restart repairs; None while it goes on."""
         ...

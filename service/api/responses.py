@@ -10,7 +10,7 @@ from service.generations.generation import Generation
 
 MODEL_HEADER = "X-Instar-Model"
 GENERATION_HEADER = "X-Instar-Generation"
-# Headers of every answer, which keep browsers from misusing it (OWASP, HTTP Headers Cheat Sheet).
+# Headers of every answer that keep browsers from misusing it (OWASP, HTTP Headers Cheat Sheet).
 SECURITY_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -20,14 +20,14 @@ SECURITY_HEADERS = [
 
 
 def naming(generation: Generation) -> dict[str, str]:
-    """The headers that name what answered."""
+    """Return the headers that name the checkpoint and the generation that answered."""
     return {MODEL_HEADER: generation.model, GENERATION_HEADER: str(generation.number)}
 
 
 def json_answer(content: Any, generation: Generation, seconds: Mapping[str, float] | None = None) -> Response:
-    """`content` as JSON. numpy arrays in it are written from their buffers.
+    """Answer `content` as JSON. NumPy arrays in it are written from their buffers.
 
-    `seconds` by part become the header `Server-Timing` (W3C, Server Timing), in milliseconds.
+    `seconds` by step become the header `Server-Timing` (W3C, Server Timing), in milliseconds.
     """
     headers = naming(generation)
     if seconds is not None:

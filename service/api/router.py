@@ -1,4 +1,4 @@
-"""Routes as lines: a method with a path, its handler, and what the OpenAPI document says of it."""
+"""Routes as lines of code: a method with a path, its handler, and its words in the OpenAPI document."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ from service.api.openapi.operation import Operation, failing
 
 
 class Admission:
-    """Two conditions that every request has to meet: a key with the right scope, and a body that is not too long."""
+    """The conditions of every request: a key with the right scope, and a body that is not too long."""
 
     def __init__(self, keyring: Keyring, limits: RateLimits, max_body: int) -> None:
         self._keyring = keyring
@@ -23,15 +23,15 @@ class Admission:
         self.route_class = strict_route(max_body)
 
     def needs(self, scope: Scope) -> Auth:
-        """The check for a key with that scope."""
+        """Return the check for a key with that scope."""
         return Auth(self._keyring, self._limits, scope)
 
 
 class Router(APIRouter):
-    """The routes of one group, which admit requests alike and answer errors in one form."""
+    """The routes of one group, which share their admission and their form of errors."""
 
     def __init__(self, admission: Admission, tag: str, scope: Scope, form: ErrorForm = INSTAR) -> None:
-        """The group stands under `tag` in the document; a route needs a key with `scope` unless it names another."""
+        """The document lists the group under `tag`. A route needs a key with `scope` unless it names another scope."""
         super().__init__(route_class=admission.route_class, tags=[tag], responses=failing(form, *KEYED, *WORKING))
         self._admission = admission
         self._scope: Scope = scope
@@ -43,7 +43,7 @@ class Router(APIRouter):
 
 
 def describe(router: APIRouter, call: str, handler: Callable[..., Any], operation: Operation, **options: Any) -> None:
-    """Have `router` answer `call` by `handler`, with the words of `operation` in the OpenAPI document."""
+    """Make `router` answer `call` by `handler`, with the words of `operation` in the OpenAPI document."""
     method, path = call.split()
     router.add_api_route(
         path,

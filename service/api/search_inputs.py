@@ -1,4 +1,4 @@
-"""Checks of a search: its queries, its page, and the vectors that it brings."""
+"""Checks of a search: its queries, its page of results, and the vectors in it."""
 
 from collections.abc import Sequence
 
@@ -31,20 +31,20 @@ def check_search(request: SearchRequest, queries: Sequence[str], settings: Setti
         )
 
 
-def too_many_queries(count: int, most: int) -> TooLarge:
-    """There are `count` queries, more than `most`."""
+def too_many_queries(count: int, limit: int) -> TooLarge:
+    """There are `count` queries, more than `limit`."""
     return TooLarge(
-        f"query has {count} questions, more than {most}: send parts, or raise INSTAR_LIMITS__QUERIES", "query"
+        f"query has {count} questions, more than {limit}: send parts, or raise INSTAR_LIMITS__QUERIES", "query"
     )
 
 
-def wrong_k(most: int) -> InvalidRequest:
-    """More than `most` results are asked for."""
-    return InvalidRequest(f"k must be 1 to {most}: ask for fewer, or raise INSTAR_LIMITS__K", "k")
+def wrong_k(limit: int) -> InvalidRequest:
+    """The request asks for more than `limit` results."""
+    return InvalidRequest(f"k must be 1 to {limit}: ask for fewer, or raise INSTAR_LIMITS__K", "k")
 
 
 def query_vectors(request: SearchRequest, queries: int, generation: Generation) -> Vectors | None:
-    """The unit vectors (queries, dimensions) that the request brings; None where it brings none.
+    """Return the unit vectors (queries, dimensions) in the request, or None if it has none.
 
     Raises InvalidRequest unless they fit the queries and the checkpoint of `generation`.
     """
@@ -64,7 +64,7 @@ def query_vectors(request: SearchRequest, queries: int, generation: Generation) 
             [request.query_vector] if isinstance(request.query, str) else request.query_vector, dtype=np.float32
         )
     except ValueError:
-        # Rows of different lengths.
+        # The rows have different lengths.
         vectors = np.empty(0, dtype=np.float32)
     if vectors.shape != (queries, dimensions):
         raise InvalidRequest(f"query_vector must be {dimensions} numbers, or as many for each query", "query_vector")

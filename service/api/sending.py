@@ -1,4 +1,4 @@
-"""One request that writes documents, in one portion or in many, and the counts that it is answered with."""
+"""Carries out one request that writes documents, in one portion or in many."""
 
 import asyncio
 from array import array
@@ -12,20 +12,20 @@ from service.writing.writing import Writing
 
 
 class Sending:
-    """Writes portions into a collection; with `sync`, removes in the end the former documents that were not sent."""
+    """Writes portions into a collection, and counts. With `sync` it ends by removing documents that were not sent."""
 
     def __init__(self, writing: Writing, collection: str, generation: Generation, until: int | None) -> None:
-        """`until` is the sequence number up to which documents that are not sent are removed; None: none are."""
+        """Documents up to the sequence number `until` that are not sent are removed; None: none are."""
         self._writing = writing
         self._collection = collection
         self._until = until
-        # 8 bytes for each document, however many there are.
+        # An array takes 8 bytes for each document.
         self._sent = array("q")
         self.generation = generation
         self.counts: dict[str, int] = {"written": 0, "unchanged": 0}
 
     async def put(self, documents: Sequence[Document], *, patient: bool = False) -> None:
-        """Write a portion, which is durable when this returns."""
+        """Write a portion. It is durable when this returns."""
         written = await self._writing.put(self._collection, documents, patient=patient)
         self.generation = written.generation
         self.counts["written"] += len(written.added)
@@ -34,7 +34,7 @@ class Sending:
             self._sent.extend((*written.added, *written.unchanged))
 
     async def end(self) -> None:
-        """Remove the documents that were not sent, if `sync` was asked for."""
+        """Remove the documents that were not sent, if the request has `sync`."""
         if self._until is not None:
             sent = np.unique(np.frombuffer(self._sent, dtype=np.int64))
             removed = await self._writing.delete_others(self._collection, sent, self._until)
@@ -42,5 +42,5 @@ class Sending:
 
 
 async def last_before(documents: Documents, *, sync: bool) -> int | None:
-    """The last sequence number before a request: later documents of other requests are not removed by it."""
+    """Return the last sequence number before a request with `sync`, which must not remove later documents."""
     return await asyncio.to_thread(documents.last_seq) if sync else None

@@ -16,7 +16,7 @@ from service.reload.runner import Reloads
 
 
 class State(Collector):
-    """Reads the gauges of the service. Gauges of an index belong to the active generation."""
+    """Reads the gauges of the service. Gauges of an index are those of the active generation."""
 
     def __init__(
         self,
@@ -68,8 +68,8 @@ def _generation(active: Generation, retained: int) -> Iterable[Metric]:
     yield GaugeMetricFamily("instar_retained_generations", "Former generations that are loaded", value=retained)
     index = active.index.stats()
     yield GaugeMetricFamily("instar_documents", "Documents that can be found", value=index.documents)
-    yield GaugeMetricFamily("instar_fresh_documents", "Those of them that are not sealed yet", value=index.fresh)
-    yield GaugeMetricFamily("instar_deleted_documents", "Deleted ones that still take a place", value=index.deleted)
+    yield GaugeMetricFamily("instar_fresh_documents", "Documents that are not sealed yet", value=index.fresh)
+    yield GaugeMetricFamily("instar_deleted_documents", "Deleted documents that still take room", value=index.deleted)
     yield GaugeMetricFamily("instar_collections", "Collections that have documents", value=active.index.collections)
     yield GaugeMetricFamily(
         "instar_index_recall",
@@ -79,18 +79,18 @@ def _generation(active: Generation, retained: int) -> Iterable[Metric]:
 
 
 def _reload(job: Job | None) -> Iterable[Metric]:
-    """Metrics of the reload under way, zeros where there is none, so that its curves end."""
+    """Yield the metrics of the running reload; zeros if there is none, so that its curves end."""
     yield GaugeMetricFamily("instar_reload_running", "1 while a reload is under way", value=int(job is not None))
     stages = GaugeMetricFamily("instar_reload_stage", "1 for the stage that the reload is in", labels=["stage"])
     for stage in STAGES:
         stages.add_metric([stage], int(job is not None and job.stage == stage))
     yield stages
-    for name, says, value in (
+    for name, meaning, value in (
         ("embedded", "Documents that the reload has embedded", job.done if job else 0),
         ("expected", "Documents that the reload has to embed", job.total if job else 0),
         ("rate", "Documents that the reload embeds in a second", (job.rate or 0) if job else 0),
     ):
-        yield GaugeMetricFamily(f"instar_reload_{name}_documents", says, value=value)
+        yield GaugeMetricFamily(f"instar_reload_{name}_documents", meaning, value=value)
     judged = GaugeMetricFamily(
         "instar_judged_ndcg_ratio", "nDCG@10 of both generations on the judged queries", labels=["generation"]
     )
@@ -100,6 +100,6 @@ def _reload(job: Job | None) -> Iterable[Metric]:
     yield judged
     yield GaugeMetricFamily(
         "instar_shadow_score_shift",
-        "Mean score of what the shadow has found, less that of what the active generation has",
+        "Mean score of the shadow's results, less that of the active generation's",
         value=job.shadowed.score_shift if job and job.shadowed else 0,
     )

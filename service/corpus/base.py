@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from service.corpus.filters import Condition, Filter
-from service.corpus.words import Phrase
 
 DEFAULT_COLLECTION = "default"
-# The name of a corpus in a backup, and of one that is a file in the data folder.
+# The corpus has this name in a backup and, if it is a file, in the data folder.
 FILE = "corpus.db"
 
 Seqs = NDArray[np.int64]
@@ -53,7 +52,7 @@ class Version:
 class Change:
     """The effect of one write on a collection: versions that are added and versions that die, ascending.
 
-    `before` is the highest sequence number there was.
+    `before` is the highest sequence number before the write.
     """
 
     collection: str
@@ -62,16 +61,20 @@ class Change:
     died: tuple[int, ...]
 
 
-# Called before a commit, which it prevents by raising: it does all that can fail beside the corpus.
+# Called before a commit, to do all that can fail outside the corpus. It prevents the commit by raising.
 Prepare = Callable[[Change], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Lookup:
-    """The phrases that a query looks up, and the most that a text could score for it."""
+class KeywordRanking:
+    """The versions that have words of a query, and the highest score that a text could have for it.
 
-    phrases: tuple[Phrase, ...]
-    most: float
+    `portions` yields (sequence number, score): best first, and ascending where scores are equal. Scores are above 0 and
+    at most `max_score`. The caller must exhaust or close `portions`, which may hold a connection.
+    """
+
+    portions: Generator[list[tuple[int, float]]]
+    max_score: float
 
 
 class GenerationRecord(BaseModel):
@@ -90,10 +93,10 @@ class GenerationRecord(BaseModel):
     built: datetime = Field(description="when it was built")
     activated: datetime | None = Field(None, description="when it became active last; null: never")
     activated_by: str | None = Field(
-        None, description="name of the key that had it activated; null: none was needed, or it was the first start"
+        None, description="name of the key that asked for that; null: none was needed, or it was the first start"
     )
-    warnings: list[str] = Field([], description="what somebody should know of it, each as a sentence")
-    state: State = Field("retained", description="active: it answers; retained: it can again; released: it is gone")
+    warnings: list[str] = Field([], description="what operators should know of it, a sentence each")
+    state: State = Field("retained", description="active: it answers; retained: it can answer; released: it is gone")
     activation: int = Field(0, description="grows with every activation, and orders them")
 
 
@@ -103,7 +106,7 @@ class Judgement(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     query: str = Field(min_length=1, description="the question, as it is searched")
-    document: str = Field(min_length=1, description="id of the document; it may come to the corpus later")
+    document: str = Field(min_length=1, description="id of the document, which may be written later")
     good: StrictBool = Field(description="whether the document answers the question")
     collection: str = Field(DEFAULT_COLLECTION, min_length=1, max_length=128, description="the document's collection")
     provenance: str | None = Field(None, max_length=1000, description="where the judgement comes from, for people")
@@ -114,8 +117,8 @@ class Judgement(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Which:
-    """Conditions on judgements; None is any. An unresolved one is of a document that is not in the corpus."""
+class JudgementFilter:
+    """Conditions on judgements; None matches any. `unresolved`: only those whose document is not in the corpus."""
 
     collection: str | None = None
     query: str | None = None
@@ -125,8 +128,8 @@ class Which:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The effect of a change: how many `judgements` and judged `queries` there are now, and how many judgements were
-    new, said something else before, are gone, and (among those that were sent) are unresolved."""
+    """The judgements and judged queries that there are after a change, and how many judgements it added, changed and
+    removed. `unresolved` counts those of the request whose document is not in the corpus."""
 
     judgements: int
     queries: int
@@ -166,7 +169,7 @@ class Documents(Protocol):
         """Return sequence numbers by id, without the unknown ones."""
 
     def with_text(self, texts: Sequence[str]) -> dict[str, list[int]]:
-        """Return, by text, sequence numbers of some documents of any collection that have that text."""
+        """Return, by text, sequence numbers of some documents that have it, in any collection."""
 
     def page(self, collection: str, after: int, limit: int) -> list[Version]:
         """Return up to `limit` documents with a sequence number above `after`, ascending."""
@@ -192,7 +195,7 @@ class Documents(Protocol):
         """Return the highest sequence number that was given, 0 before the first."""
 
     def reserve(self, seq: int) -> int:
-        """Give no number up to `seq` to a new version. Returns the highest number that had been given before."""
+        """Keep numbers up to `seq` from new versions. Returns the highest number that had been given before."""
 
     def dead_of(self, collection: str) -> list[int]: ...
     def dead(self, limit: int) -> list[int]:
@@ -205,25 +208,21 @@ class Documents(Protocol):
 class Keywords(Protocol):
     """The words of all versions, dead ones included until they are purged. Safe from any thread."""
 
-    def lookup(self, query: str) -> Lookup:
-        """Choose the phrases to look up. A store may leave out the commonest where they would take long."""
+    def rank(self, query: str, collection: str | None) -> KeywordRanking:
+        """Rank the versions of `collection`, or of all if it is None, that have at least one phrase of the query.
 
-    def ranked(self, lookup: Lookup, collection: str | None) -> Generator[list[tuple[int, float]]]:
-        """Yield (sequence number, score) in portions: best first, and ascending where scores are equal.
-
-        Versions have at least one phrase, and are of `collection` unless it is None. Scores are above 0 and at most
-        `lookup.most`. The caller must exhaust or close the generator, which may hold a connection.
+        A store may leave out the commonest phrases where they would take long.
         """
 
     def highlights(self, query: str, texts: Sequence[str]) -> list[list[Span]]:
-        """Return for each text the spans that a keyword search for `query` finds in it, ascending, apart."""
+        """Return for each text the spans that a keyword search for `query` finds in it, ascending and disjoint."""
 
 
 class Records(Protocol):
     """The durable records of generations and jobs, and notes."""
 
     def activate(self, record: GenerationRecord, retain: int) -> GenerationRecord:
-        """Make `record` active; with the number 0 it is new, and gets the next number.
+        """Make `record` active. One with the number 0 is new, and gets the next number.
 
         Up to `retain` former ones are retained, the latest activated first. Older ones are released.
         """
@@ -242,7 +241,7 @@ class Records(Protocol):
         """Replace the note of that name; None removes it."""
 
     def notes(self, beginning: str) -> dict[str, str]:
-        """Return the notes whose names begin so, by the rest of the name."""
+        """Return the notes whose names begin with `beginning`, by the rest of the name."""
 
     def job(self, identity: str) -> str | None: ...
     def save_job(self, identity: str, state: str, record: str) -> None:
@@ -259,7 +258,7 @@ class Judgements(Protocol):
     """Statements of people: which documents are good answers to which queries, and which are bad."""
 
     def add(self, judgements: Sequence[Judgement], collection: str | None = None) -> Outcome:
-        """Add judgements; one with the key of another takes its place.
+        """Add judgements. Each takes the place of a former one with its key.
 
         Raises InvalidRequest if `collection` has none of the documents, TooLarge if there would be too many judgements.
         """
@@ -267,13 +266,13 @@ class Judgements(Protocol):
     def replace(self, judgements: Sequence[Judgement], collection: str | None = None) -> Outcome:
         """Put judgements in place of all, or of those of `collection`. Raises like `add`."""
 
-    def remove(self, which: Which) -> int:
+    def remove(self, conditions: JudgementFilter) -> int:
         """Remove the judgements that meet all conditions. Returns how many there were."""
 
     def all(self) -> list[Judgement]:
         """Return all judgements in the order of their keys."""
 
-    def page(self, which: Which, after: Key | None, limit: int) -> list[Judgement]:
+    def page(self, conditions: JudgementFilter, after: Key | None, limit: int) -> list[Judgement]:
         """Return up to `limit` judgements that meet all conditions and have a key above `after`, in order of keys."""
 
     def counts(self) -> tuple[int, int]:
@@ -281,7 +280,7 @@ class Judgements(Protocol):
 
 
 class CorpusStore(Protocol):
-    """Everything that is true: documents, their words, records and judgements, in one place."""
+    """The whole corpus: documents, their words, records and judgements, in one place."""
 
     @property
     def documents(self) -> Documents: ...

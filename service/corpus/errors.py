@@ -1,4 +1,4 @@
-"""Errors of a corpus, whichever store it is in."""
+"""Errors of a corpus in any store."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -18,24 +18,24 @@ def unusable(name: str, reason: object) -> StorageFailed:
     return StorageFailed(f"{name} cannot be used ({reason}): check the disk, then try again")
 
 
-def no_collection(name: str, known: Sequence[str]) -> NotFound:
-    """There is no collection `name`; `known` are those that there are."""
-    listed = ", ".join(known[:_LISTED]) + (", …" if len(known) > _LISTED else "")
+def no_collection(name: str, collections: Sequence[str]) -> NotFound:
+    """There is no collection `name`; `collections` lists the others."""
+    listed = ", ".join(collections[:_LISTED]) + (", …" if len(collections) > _LISTED else "")
     return NotFound(
         f"there is no collection {name[:80]!r}: there are {listed or 'none yet, POST /documents makes one'}",
         "collection",
     )
 
 
-def collection_gone(name: str, known: Sequence[str]) -> NotFound:
-    """There is no collection `name` to delete; `known` are those that there are."""
-    listed = ", ".join(known[:_LISTED]) or "none yet"
+def collection_gone(name: str, collections: Sequence[str]) -> NotFound:
+    """There is no collection `name` to delete; `collections` lists the others."""
+    listed = ", ".join(collections[:_LISTED]) or "none yet"
     return NotFound(f"there is no collection {name[:80]!r}: there are {listed}", "name")
 
 
-def too_many_judgements(verb: Literal["are", "would be"], count: int, most: int) -> TooLarge:
-    """A request has `count` judgements, or would lead to so many, and `most` are allowed."""
+def too_many_judgements(verb: Literal["are", "would be"], count: int, limit: int) -> TooLarge:
+    """A request has `count` judgements, or would lead to that many, and `limit` are allowed."""
     return TooLarge(
-        f"there {verb} {count} judgements, more than {most}: send fewer, or raise INSTAR_LIMITS__JUDGEMENTS",
+        f"there {verb} {count} judgements, more than {limit}: send fewer, or raise INSTAR_LIMITS__JUDGEMENTS",
         "judgements",
     )

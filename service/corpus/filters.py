@@ -49,7 +49,7 @@ class IndexedValue:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One comparison, of which a store can list the documents. A range has one value, `exists` has none."""
+    """One comparison. A store can list the documents that meet it. A range has one value, `exists` has none."""
 
     key: str
     operator: Operator
@@ -103,18 +103,20 @@ def evaluate(tree: Filter, meeting: Callable[[Condition], _Set]) -> _Set:
 
 
 def meets(indexed: set[tuple[str, IndexedValue]], condition: Condition) -> bool:
-    """Whether a document with these attributes meets the condition, as a store says of it."""
+    """Say whether a document with these attributes meets the condition. Every store says the same."""
     if condition.operator == "exists":
         return any(key == condition.key or key.startswith(f"{condition.key}.") for key, _ in indexed)
     return any(
-        key == condition.key and value.kind == wanted.kind and _COMPARED[condition.operator](value.value, wanted.value)
+        key == condition.key
+        and value.kind == operand.kind
+        and _COMPARED[condition.operator](value.value, operand.value)
         for key, value in indexed
-        for wanted in condition.values
+        for operand in condition.values
     )
 
 
 def attributes(metadata: dict[str, Any]) -> set[tuple[str, IndexedValue]]:
-    """Return what a document can be filtered by: scalars and elements of lists, nested ones by their dotted path."""
+    """Return the values to filter a document by: scalars and elements of lists, nested ones by their dotted path."""
     return set(_flatten("", metadata))
 
 
@@ -188,14 +190,14 @@ def _parse_operation(key: str, operator: str, operand: Any, budget: Iterator[int
     if operator == "exists":
         if not isinstance(operand, bool):
             raise InvalidRequest('"exists" takes true or false', "filter")
-        there = _condition(key, "exists", [], budget)
-        return there if operand else Not(there)
+        exists = _condition(key, "exists", [], budget)
+        return exists if operand else Not(exists)
     if operator == "eq":
         return _condition(key, "in", [operand], budget)
     if operator == "ne":
         return Not(_condition(key, "in", [operand], budget))
-    for known in _RANGES:
-        if operator == known:
+    for comparison in _RANGES:
+        if operator == comparison:
             if (
                 isinstance(operand, bool)
                 or not isinstance(operand, int | float | str)
@@ -204,7 +206,7 @@ def _parse_operation(key: str, operator: str, operand: Any, budget: Iterator[int
                 raise InvalidRequest(
                     f'"{operator}" compares numbers or strings of up to {_LONGEST_INDEXED} characters', "filter"
                 )
-            return _condition(key, known, [operand], budget)
+            return _condition(key, comparison, [operand], budget)
     raise InvalidRequest(f"there is no operator {operator[:80]!r}: use {_OPERATORS}", "filter")
 
 
@@ -219,7 +221,7 @@ def _condition(key: str, operator: Operator, values: Sequence[Any], budget: Iter
 
 
 def _operand(value: Scalar, operator: Operator) -> IndexedValue:
-    """Return the form in which a value is looked up: a date is a moment, unless a day or month is to be equal."""
+    """Return the form in which a value is looked up: a date is a moment, unless days or months are to be equal."""
     if isinstance(value, str) and (operator in _RANGES or has_time(value)) and (at := moment(value)) is not None:
         return IndexedValue("moment", at)
     return index_value(value)

@@ -32,7 +32,7 @@ def moment(text: str) -> str | None:
 
 
 def has_time(text: str) -> bool:
-    """Whether a date has a time of day, and so stands for one moment."""
+    """Say whether a date has a time of day, and so stands for one moment."""
     return len(text) > len("YYYY-MM-DD")
 
 

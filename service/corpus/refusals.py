@@ -1,4 +1,4 @@
-"""The refusals that every store of the corpus gives in the same words."""
+"""Refusals that every store of the corpus gives in the same words."""
 
 from collections.abc import Sequence
 
@@ -8,16 +8,16 @@ from service.errors import InvalidRequest
 
 
 def require_collection(documents: Documents, collection: str) -> None:
-    """Raise NotFound, with the collections there are, unless `collection` is the default or has a document."""
+    """Raise NotFound, which lists the collections, unless `collection` is the default one or has a document."""
     if collection == DEFAULT_COLLECTION:
         return
-    known = list(documents.collections())
-    if collection not in known:
-        raise no_collection(collection, known)
+    collections = list(documents.collections())
+    if collection not in collections:
+        raise no_collection(collection, collections)
 
 
 def unresolved_judgements(collection: str, judgements: Sequence[Judgement]) -> InvalidRequest:
-    """Build the error for judgements of a collection that has none of their documents."""
+    """Return the error for judgements of a collection that has none of their documents."""
     return InvalidRequest(
         f"the collection {collection[:80]!r} has none of the documents that are judged (as"
         f" {judgements[0].document[:80]!r}): send the ids that its documents have; nothing has changed",

@@ -26,9 +26,9 @@ _UNSPACED = (
     (0x20000, 0x323AF),
 )
 
-# Joiners, selectors of a presentation and skin tones: they make another picture of the emoji, and no other word.
+# Joiners, presentation selectors and skin tones change the picture of an emoji, and not the word.
 _MODIFIERS = frozenset((0x200D, *range(0xFE00, 0xFE10), *range(0x1F3FB, 0x1F400)))
-# Phrases that a query looks up at most: of a page that is sent as a query, those of its beginning.
+# The most phrases that a query looks up. A page that is sent as a query is looked up by its beginning.
 MOST_PHRASES = 64
 _RUNS = re.compile(r"\d+|\D+")
 
@@ -54,7 +54,7 @@ def _letter(character: str) -> str:
 
 
 def is_unspaced(character: str) -> bool:
-    """Whether the character belongs to a script without spaces between words."""
+    """Say whether the character belongs to a script without spaces between words."""
     return any(first <= ord(character) <= last for first, last in _UNSPACED)
 
 
@@ -68,12 +68,12 @@ def letters(text: str) -> list[str]:
 
 def spaced(text: str) -> str:
     """Return the text with spaces between its words; ASCII stays as it is."""
-    # SQLite splits ASCII in the same way.
+    # SQLite itself splits ASCII like this.
     return text if text.isascii() else text.translate(_LETTERS)
 
 
-def phrases(query: str, most: int) -> list[Phrase]:
-    """Return the phrases to look up for `query`, each once, up to `most`, in the order of the query.
+def phrases(query: str, limit: int) -> list[Phrase]:
+    """Return the phrases to look up for `query`, each once, up to `limit`, in the order of the query.
 
     `place_pin` and `E-1043` are looked up as a whole, which no text has by chance, and in their parts.
     """
@@ -90,25 +90,25 @@ def phrases(query: str, most: int) -> list[Phrase]:
                 looked_up[word, words[index + 1]] = None
             elif not follows:
                 looked_up[word,] = None
-    return list(looked_up)[:most]
+    return list(looked_up)[:limit]
 
 
-def spellings(query: str, most: int) -> list[Phrase]:
-    """Return other spellings of identifiers with digits, up to `most`: `E17` of `E-17`, `E-17` or `E 17` of `E17`.
+def spellings(query: str, limit: int) -> list[Phrase]:
+    """Return other spellings of identifiers with digits, up to `limit`: `E17` of `E-17`, `E-17` or `E 17` of `E17`.
 
     Numbers are never joined, because `2.1` is not `21`. No number is looked up by a part of it or with other zeros
     before it, because `00123` is another identifier than `123`.
     """
-    other: dict[Phrase, None] = {}
+    variants: dict[Phrase, None] = {}
     for chunk in query.split():
         words = chunk.translate(_LETTERS).split()
         if not any(map(str.isdigit, chunk)) or any(is_unspaced(word[0]) for word in words):
             continue
         borders = pairwise(words)
         if len(words) > 1 and not any(left[-1].isdigit() and right[0].isdigit() for left, right in borders):
-            other["".join(words),] = None
+            variants["".join(words),] = None
         for word in words:
             runs = tuple(_RUNS.findall(word))
             if len(runs) > 1:
-                other[runs] = None
-    return list(other)[:most]
+                variants[runs] = None
+    return list(variants)[:limit]

@@ -1,1 +1,1 @@
-"""Vectors and how they are searched: everything here is derived from the corpus and can be rebuilt."""
+"""Vectors and their search. Everything here is derived from the corpus and can be rebuilt."""

@@ -1,4 +1,4 @@
-"""The seam of the index: vectors that are derived from the corpus and can be made again, and the search among them.
+"""The seam of the index: vectors that are derived from the corpus and can be rebuilt, and the search among them.
 
 A factory opens one index for each document fingerprint. An index stores vectors by the documents' sequence numbers,
 and shows one view for each collection. Views never change, and any thread may read them. The writing thread makes all
@@ -20,11 +20,11 @@ Mask = NDArray[np.bool_]
 Ranks = NDArray[np.int64]
 # The result of `View.select`, which only views of the same index can read.
 Allowed = Any
-# Answers which of ascending sequence numbers (n,) are of versions that meet a condition, as a mask (n,).
+# Says which of ascending sequence numbers (n,) belong to versions that meet a condition, as a mask (n,).
 Meeting = Callable[[Condition, Seqs], Mask]
 # Shows a change that is ready. It runs on the writing thread, takes no time, and cannot fail.
 Publish = Callable[[], None]
-# Answers true when nobody waits any longer for what is being built.
+# Says whether nobody waits any longer for what is being built.
 IsGivenUp = Callable[[], bool]
 # Builds on any thread; raises GivenUp.
 Maintenance = Callable[[IsGivenUp], Publish]
@@ -40,9 +40,10 @@ class GivenUp(Exception):
 
 @dataclass(frozen=True, slots=True)
 class IndexStats:
-    """Counts of documents: searchable, of these compared one by one, and deleted ones that still take a place.
+    """Counts of documents: all that can be found, those of them that are compared one by one, and deleted ones that
+    still take room.
 
-    `recall` is recall@10 against exact search by collection, as measured at the build of those that are not exact.
+    `recall` is recall@10 against exact search, by collection, measured when an index that is not exact was built.
     """
 
     documents: int
@@ -53,7 +54,7 @@ class IndexStats:
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """Bytes of memory that building an index takes, and bytes of disk that its vectors take."""
+    """The bytes of memory that building an index takes, and the bytes of disk that its vectors take."""
 
     memory: int
     disk: int
@@ -63,15 +64,14 @@ class View(Protocol):
     """One moment of a collection. It never changes."""
 
     def search(self, queries: Vectors, k: int, allowed: Allowed | None) -> list[tuple[Seqs, Vectors]]:
-        """Find the `k` nearest documents of each unit vector of (n, dimensions), of those `allowed`.
+        """Find, among the documents `allowed` (None: all), the `k` nearest ones of each unit vector (n, dimensions).
 
-        The answer has, for each query, sequence numbers and cosines, best first. Documents of equal scores keep the
-        order of writing.
+        Returns sequence numbers and cosines for each query, best first. Equal scores keep the order of writing.
         """
         ...
 
     def holds(self, seqs: Seqs, allowed: Allowed | None) -> Mask:
-        """Say which of `seqs` are documents of the view, and among those `allowed`."""
+        """Say which of `seqs` (n,) are allowed documents of the view, as a mask (n,)."""
         ...
 
     def vectors_of(self, seqs: Seqs) -> Vectors:
@@ -79,50 +79,50 @@ class View(Protocol):
         ...
 
     def ranks(self, query: Vectors, seqs: Seqs, allowed: Allowed | None) -> tuple[Ranks, Vectors]:
-        """Rank documents that the view holds and that are `allowed`, among all that are.
+        """Rank some allowed documents of the view among all its allowed ones.
 
-        The answer has their ranks, from 1, and their cosines with the unit vector `query`. Every document is compared,
-        so the ranks are exact even where a search is not.
+        Returns their ranks, from 1, and their cosines with the unit vector `query`. Every document is compared, so the
+        ranks are exact even if a search is not.
         """
         ...
 
     def select(self, tree: Filter, meeting: Meeting) -> Allowed:
-        """Select the documents that pass the filter; an index that cannot tell asks `meeting`."""
+        """Select the documents that pass the filter. An index that does not know the metadata asks `meeting`."""
         ...
 
 
 class StoredVectors(Protocol):
     """The vectors of one document fingerprint that outlive the process, by sequence number. Safe from any thread.
 
-    Methods raise InsufficientResources when there is no room and StorageFailed when the storage fails.
+    Methods raise InsufficientResources if there is no room, StorageFailed if the storage fails.
     """
 
     def missing(self, seqs: Seqs) -> Seqs:
-        """Return those of the ascending `seqs` that have no vector."""
+        """Return the ascending `seqs` that have no vector."""
         ...
 
     def put(self, seqs: Sequence[int], vectors: Vectors) -> None:
-        """Store the vectors (n, dimensions) of `seqs`, in place of those that they have."""
+        """Store the vectors (n, dimensions) of `seqs`, in place of former ones."""
         ...
 
     def some(self, seqs: Sequence[int]) -> Mapping[int, Vectors]:
-        """Return the vectors (dimensions,) of those of `seqs` that have one; none after the index was closed."""
+        """Return the vectors (dimensions,) of the `seqs` that have one; of none after the index was closed."""
         ...
 
     def prune(self, live: Seqs, high: int) -> None:
-        """Forget all vectors up to the sequence number `high` but those of the ascending `live`."""
+        """Forget the vectors up to the sequence number `high`, except those of the ascending `live`."""
         ...
 
     def drop(self, seqs: Sequence[int]) -> None:
-        """Forget the vectors of `seqs`; does nothing after the index was closed."""
+        """Forget the vectors of `seqs`. Does nothing after the index was closed."""
         ...
 
 
 class VectorIndex(Protocol):
     """All collections in the vectors of one document fingerprint.
 
-    It is loaded once `build` has been published. From then on it is complete up to the sequence number `complete_to`:
-    every live document at or below it is in. Deletes reach it whether it is complete or not.
+    The index is loaded once `build` has been published. From then on it is complete up to the sequence number
+    `complete_to`: it has every live document at or below that. Deletes reach it whether it is complete or not.
     """
 
     @property
@@ -137,17 +137,17 @@ class VectorIndex(Protocol):
 
     @property
     def store(self) -> StoredVectors:
-        """The vectors that are there, searchable or not."""
+        """The stored vectors, searchable or not."""
         ...
 
     @property
     def loaded(self) -> bool:
-        """Whether it can be searched."""
+        """Whether the index can be searched."""
         ...
 
     @property
     def complete_to(self) -> int:
-        """The sequence number up to which every live document is in."""
+        """The sequence number up to which the index has every live document."""
         ...
 
     @property
@@ -168,17 +168,17 @@ class VectorIndex(Protocol):
         ...
 
     def prepare(self, change: Change, vectors: Vectors | None) -> Publish:
-        """Make ready what one write will change.
+        """Prepare the effect of one write. The answer shows it.
 
-        Without `vectors` (n, dimensions) of the added documents, or when the index is not complete up to the write,
-        it takes over the deletes alone.
+        Without `vectors` (n, dimensions) of the added documents, or if the index is not complete up to the write, that
+        is the deletes alone.
         """
         ...
 
     def catch_up(self, gap: Mapping[str, Seqs], to: int) -> bool:
         """Add all documents written after `complete_to` and up to `to`, by collection, from their stored vectors.
 
-        The answer is false, and nothing changes, if one of them has no vector yet.
+        Returns false, and changes nothing, if one of them has no vector yet.
         """
         ...
 
@@ -191,7 +191,7 @@ class VectorIndex(Protocol):
         ...
 
     def maintain(self) -> Sequence[Maintenance]:
-        """Return the work that keeps searches fast, each piece for any thread and at any time."""
+        """Return pieces of work that keep searches fast, each for any thread and at any time."""
         ...
 
     def close(self) -> None:
@@ -200,16 +200,16 @@ class VectorIndex(Protocol):
 
 
 class IndexFactory(Protocol):
-    """Opens indexes, and keeps the vectors of those that are closed. To make one touches nothing."""
+    """Opens indexes, and keeps the vectors of those that are closed. Making a factory touches no file."""
 
     def open(self, fingerprint: str, dimensions: int) -> VectorIndex:
-        """Open the index of a document fingerprint, with the vectors that are stored; it is not loaded yet."""
+        """Open the index of a document fingerprint with its stored vectors. It is not loaded yet."""
         ...
 
     def stored(self, fingerprint: str) -> Seqs:
         """List the sequence numbers that have a vector of the fingerprint, ascending, as far as they can be read.
 
-        Changes nothing, and may run beside a process that has the index open.
+        This changes nothing, and may run beside a process that has the index open.
         """
         ...
 
@@ -218,12 +218,12 @@ class IndexFactory(Protocol):
         ...
 
     def forget(self, keep: Set[str], spare: int) -> list[str]:
-        """Delete the vectors of all fingerprints but those of `keep` and, besides, the `spare` others used last.
+        """Delete the vectors of all fingerprints, except `keep` and the `spare` others that were used last.
 
-        The answer lists these others, the one used last first.
+        Returns these others, the one used last first.
         """
         ...
 
     def needed(self, documents: int, missing: int, dimensions: int) -> Needed:
-        """Estimate what an index of so many documents takes, of which so many have no stored vector."""
+        """Estimate what an index of `documents` takes, `missing` of which have no stored vector."""
         ...

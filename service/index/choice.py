@@ -5,12 +5,12 @@ from service.settings import Settings
 
 
 def open_indexes(settings: Settings) -> IndexFactory:
-    """Return the factory of the index that the settings ask for; nothing on the disk is touched."""
+    """Return the factory of the index that the settings choose. It touches no file."""
     if settings.index.kind == "exact":
         from service.index.exact import ExactIndexes  # noqa: PLC0415
 
         return ExactIndexes(settings.data_dir / "vectors")
-    # Imported here, so that an installation without FAISS's index does not load it.
+    # Imported here, so that a service without FAISS's index does not load it.
     from service.index.faiss.factory import FaissIndexes  # noqa: PLC0415
 
     return FaissIndexes(settings.data_dir, graph_from=settings.index.hnsw_from, min_recall=settings.index.min_recall)

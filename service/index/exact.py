@@ -1,7 +1,7 @@
 """Exact search in NumPy, which compares a query with every vector of a collection.
 
-It is for small installations, and the tests hold every other index against it. A search takes time, and a write copies
-memory, in proportion to the documents of the collection.
+It is for small installations, and the tests hold every other index against it. The time of a search and the memory that
+a write copies grow with the documents of the collection.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,9 +27,9 @@ from service.index.vector_folder import VectorFolder
 from service.index.vector_store import VectorStore
 from service.machine.arrays import Vectors
 
-# Vectors in the index, and once more while a write copies them.
+# The index has the vectors once, and a write copies them.
 _MEMORY_FACTOR = 2.0
-# SQLite's pages and write-ahead log around the vectors.
+# SQLite adds pages and a write-ahead log to the vectors.
 _DISK_FACTOR = 1.7
 
 
@@ -41,18 +41,18 @@ class ExactView:
     vectors: Vectors
 
     def search(self, queries: Vectors, k: int, allowed: Mask | None) -> list[tuple[Seqs, Vectors]]:
-        """Find the `k` nearest documents of each unit vector of (n, dimensions), best first; ties in written order."""
+        """Find the `k` nearest documents of each unit vector (n, dimensions), best first; ties in written order."""
         rows = np.arange(len(self.seqs)) if allowed is None else np.flatnonzero(allowed)
         results = []
         for query in queries:
-            # Row by row: the sums of a matrix product differ in the last bit between equal rows.
+            # Sum row by row, because in a matrix product the sums of equal rows can differ in the last bit.
             scores = np.einsum("ij,j->i", self.vectors, query)[rows]
             best = np.argsort(-scores, kind="stable")[:k]
             results.append((self.seqs[rows[best]], scores[best]))
         return results
 
     def holds(self, seqs: Seqs, allowed: Mask | None) -> Mask:
-        """Say which of `seqs` are documents of the view, and among those `allowed`."""
+        """Say which of `seqs` (n,) are allowed documents of the view, as a mask (n,)."""
         return np.isin(seqs, self.seqs if allowed is None else self.seqs[allowed])
 
     def vectors_of(self, seqs: Seqs) -> Vectors:
@@ -63,15 +63,15 @@ class ExactView:
         """Return the ranks, from 1, and the cosines of allowed documents among all allowed ones."""
         ((ranking, scores),) = self.search(query[None], len(self.seqs), allowed)
         order = np.argsort(ranking)
-        places = order[np.searchsorted(ranking, seqs, sorter=order)]
-        return places + 1, scores[places]
+        positions = order[np.searchsorted(ranking, seqs, sorter=order)]
+        return positions + 1, scores[positions]
 
     def select(self, tree: Filter, meeting: Meeting) -> Mask:
         """Select the documents that pass the filter, as a mask (n,)."""
         return evaluate(tree, lambda condition: meeting(condition, self.seqs))
 
     def after(self, added: Sequence[int], vectors: Vectors, died: Sequence[int]) -> "ExactView":
-        """Return the view with documents added, above all that are there, and others taken out."""
+        """Return the view with documents added, whose numbers are above all others, and the `died` ones removed."""
         live = ~np.isin(self.seqs, np.array(died, dtype=np.int64))
         seqs = np.concatenate((self.seqs[live], np.array(added, dtype=np.int64)))
         return ExactView(seqs, np.concatenate((self.vectors[live], vectors)))
@@ -88,7 +88,7 @@ class ExactIndex:
         self.loaded = False
         self._none = np.empty((0, store.dimensions), np.float32)
         self._views: dict[str, ExactView] = {}
-        # Deletes that were heard of before the index was loaded.
+        # The deletes that came before the index was loaded.
         self._died: list[int] = []
 
     @property
@@ -105,12 +105,12 @@ class ExactIndex:
         return collection in self._views
 
     def stats(self) -> IndexStats:
-        """Count the documents, which are all compared one by one."""
+        """Count the documents, all of which are compared one by one."""
         documents = sum(len(view.seqs) for view in list(self._views.values()))
         return IndexStats(documents, fresh=documents, deleted=0, recall={})
 
     def prepare(self, change: Change, vectors: Vectors | None) -> Publish:
-        """Make ready what one write will change; deletes alone without `vectors` or when the index is not complete."""
+        """Prepare the effect of one write: the deletes alone without `vectors`, or if the index is not complete."""
         complete = self.loaded and vectors is not None and self.complete_to == change.before and len(change.added) > 0
         view = self.view(change.collection)
         if complete and vectors is not None:
@@ -128,7 +128,7 @@ class ExactIndex:
         return publish
 
     def catch_up(self, gap: Mapping[str, Seqs], to: int) -> bool:
-        """Add the documents of `gap`, all those written after `complete_to`; false if one has no vector yet."""
+        """Add the documents of `gap`, all that were written after `complete_to`; false if one has no vector yet."""
         ready: dict[str, ExactView] = {}
         for collection, seqs in gap.items():
             vectors = self.store.get(seqs)
@@ -159,7 +159,7 @@ class ExactIndex:
         return publish
 
     def maintain(self) -> list[Maintenance]:
-        """Nothing makes it faster."""
+        """Return no work, because nothing makes an exact search faster."""
         return []
 
     def close(self) -> None:
@@ -174,10 +174,10 @@ class ExactIndexes(VectorFolder):
     """Exact indexes with their vectors in a folder."""
 
     def open(self, fingerprint: str, dimensions: int) -> ExactIndex:
-        """Open the index of a document fingerprint, with the vectors that are stored; it is not loaded yet."""
+        """Open the index of a document fingerprint with its stored vectors. It is not loaded yet."""
         return ExactIndex(fingerprint, self.open_store(fingerprint, dimensions))
 
     def needed(self, documents: int, missing: int, dimensions: int) -> Needed:
-        """Estimate what an index of so many documents takes, of which so many have no stored vector."""
+        """Estimate what an index of `documents` takes, `missing` of which have no stored vector."""
         vector = dimensions * 4
         return Needed(int(documents * vector * _MEMORY_FACTOR), int(missing * vector * _DISK_FACTOR))

@@ -1,6 +1,6 @@
 """The stored vectors of all document fingerprints: a folder with one file for each.
 
-Factories whose indexes lie in memory are such folders, so the vectors of one kind of index serve the others.
+A factory whose indexes lie in memory is such a folder, so the vectors of one kind of index serve the others.
 """
 
 from collections.abc import Set
@@ -12,13 +12,13 @@ from service.index.vector_store import VectorStore
 
 
 class VectorFolder:
-    """Opens, counts and deletes the files. To make one touches nothing."""
+    """Opens, counts and deletes the files. Making a folder object touches no file."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def open_store(self, fingerprint: str, dimensions: int) -> VectorStore:
-        """Open the store of a fingerprint; one that is damaged or of other dimensions is begun anew."""
+        """Open the store of a fingerprint. An empty one takes the place of a damaged one, or of other dimensions."""
         return VectorStore(self._path(fingerprint), dimensions)
 
     def stored(self, fingerprint: str) -> Seqs:
@@ -34,9 +34,9 @@ class VectorFolder:
         return {path.stem for path in self._folder.glob("*.db")}
 
     def forget(self, keep: Set[str], spare: int) -> list[str]:
-        """Delete all files but those of `keep` and, besides, the `spare` others written last.
+        """Delete all files, except those of `keep` and the `spare` others that were written last.
 
-        The answer lists the fingerprints of these others, the one written last first.
+        Returns the fingerprints of these others, the one written last first.
         """
         others = [path for path in self._folder.glob("*.db") if path.stem not in keep]
         others.sort(key=lambda path: path.stat().st_mtime, reverse=True)

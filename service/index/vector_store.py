@@ -27,11 +27,11 @@ from service.machine.arrays import Vectors
 log = logging.getLogger(__name__)
 
 _CHUNK = 10_000
-# Files of another version are begun anew.
+# A file of another version is replaced by an empty one.
 _VERSION = 2
 _SCHEMA = (
     "CREATE TABLE vectors (seq INTEGER PRIMARY KEY, vector BLOB NOT NULL, checksum INTEGER NOT NULL)",
-    # To list the numbers without reading past all vectors.
+    # Lists the numbers without reading past all vectors.
     "CREATE INDEX numbers ON vectors (seq)",
 )
 
@@ -43,17 +43,17 @@ class _Unfit(sqlite3.DatabaseError):
 class VectorStore:
     """Unit vectors of `dimensions` float32, by sequence number, in one SQLite file. Safe from any thread.
 
-    Methods raise InsufficientResources when the disk is full and StorageFailed when it does not do what it should. A
-    damaged file is begun anew.
+    Methods raise InsufficientResources if the disk is full, StorageFailed if it fails. An empty file takes the place of
+    a damaged one.
     """
 
     def __init__(self, path: Path, dimensions: int) -> None:
-        """Open or create the file; one that is damaged or of other dimensions is begun anew."""
+        """Open or create the file. An empty one takes the place of a damaged one, or of other dimensions."""
         self.dimensions = dimensions
         self._path = path
         self._lock = threading.Lock()
         self._closed = False
-        # None after damage, until the file could be begun anew.
+        # None after damage, until an empty file is there.
         self._connection: sqlite3.Connection | None
         path.parent.mkdir(parents=True, exist_ok=True)
         with translated(path.name):
@@ -63,17 +63,17 @@ class VectorStore:
                 if not _is_unusable(error):
                     raise
                 log.warning("%s is begun anew (%s): its vectors are embedded again", path.name, error)
-                self._connection = self._anew()
+                self._connection = self._replace_file()
 
     def put(self, seqs: Sequence[int], vectors: Vectors) -> None:
-        """Store the vectors (n, dimensions) of `seqs`, in place of those that they have."""
-        packed = [vector.tobytes() for vector in vectors]
-        rows = [(int(seq), one, _checksum(int(seq), one)) for seq, one in zip(seqs, packed, strict=True)]
+        """Store the vectors (n, dimensions) of `seqs`, in place of former ones."""
+        blobs = [vector.tobytes() for vector in vectors]
+        rows = [(int(seq), blob, _checksum(int(seq), blob)) for seq, blob in zip(seqs, blobs, strict=True)]
         with self._using() as connection, connection:
             connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
 
     def missing(self, seqs: Seqs) -> Seqs:
-        """Return those of the ascending `seqs` that have no vector yet."""
+        """Return the ascending `seqs` that have no vector yet."""
         stored = self._stored("SELECT seq FROM vectors INDEXED BY numbers ORDER BY seq")
         return np.setdiff1d(seqs, stored, assume_unique=True)
 
@@ -91,7 +91,7 @@ class VectorStore:
         return vectors
 
     def some(self, seqs: Sequence[int]) -> dict[int, NDArray[np.float32]]:
-        """Return the vectors (dimensions,) of those of `seqs` that have one; none once the store is closed."""
+        """Return the vectors (dimensions,) of the `seqs` that have one; of none once the store is closed."""
         rows: list[tuple[int, bytes, int]] = []
         if seqs:
             with self._using() as connection:
@@ -107,12 +107,12 @@ class VectorStore:
         }
 
     def prune(self, live: Seqs, high: int) -> None:
-        """Forget all vectors up to the sequence number `high` but those of the ascending `live`."""
+        """Forget the vectors up to the sequence number `high`, except those of the ascending `live`."""
         have = self._stored("SELECT seq FROM vectors INDEXED BY numbers WHERE seq <= ? ORDER BY seq", high)
         self.drop(np.setdiff1d(have, live, assume_unique=True).tolist())
 
     def drop(self, seqs: Sequence[int]) -> None:
-        """Forget the vectors of `seqs`; does nothing once the store is closed."""
+        """Forget the vectors of `seqs`. Does nothing once the store is closed."""
         with self._using() as connection:
             if not self._closed:
                 with connection:
@@ -133,22 +133,22 @@ class VectorStore:
                 (int(part[0]), int(part[-1])),
             ).fetchall()
         seqs = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
-        wanted = [rows[place] for place in np.flatnonzero(np.isin(seqs, part))]
+        selected = [rows[row] for row in np.flatnonzero(np.isin(seqs, part))]
         damaged = [
             seq
-            for seq, vector, checksum in wanted
+            for seq, vector, checksum in selected
             if not isinstance(vector, bytes) or checksum != _checksum(seq, vector)
         ]
         if damaged:
             self._mend(damaged)
             return None
-        # Not their number alone: damage to SQLite's pages can hide some rows and list others twice.
-        if not np.array_equal([seq for seq, _, _ in wanted], part):
+        # The numbers are compared, not counted: damage to SQLite's pages can hide some rows and list others twice.
+        if not np.array_equal([seq for seq, _, _ in selected], part):
             # Rows that a scan finds and a search does not, or finds twice, are in the wrong place of the file.
             if not len(self.missing(part)):
                 self._mend([])
             return None
-        packed = b"".join(vector for _, vector, _ in wanted)
+        packed = b"".join(vector for _, vector, _ in selected)
         return np.frombuffer(packed, dtype=np.float32).reshape(len(part), self.dimensions)
 
     def _mend(self, damaged: Sequence[int]) -> None:
@@ -168,10 +168,10 @@ class VectorStore:
 
     @contextmanager
     def _using(self) -> Iterator[sqlite3.Connection]:
-        """Lend the connection. If the file turns out to be damaged, the block ends early and the file is begun anew."""
+        """Lend the connection. If the file turns out to be damaged, the block ends early and the file is replaced."""
         with self._lock, translated(self._path.name):
             if self._connection is None:
-                self._connection = self._anew()
+                self._connection = self._replace_file()
             try:
                 yield self._connection
             except sqlite3.DatabaseError as error:
@@ -180,9 +180,9 @@ class VectorStore:
                 log.warning("%s is damaged (%s): its vectors are embedded again", self._path.name, error)
                 self._connection.close()
                 self._connection = None
-                self._connection = self._anew()
+                self._connection = self._replace_file()
 
-    def _anew(self) -> sqlite3.Connection:
+    def _replace_file(self) -> sqlite3.Connection:
         try:
             remove(self._path)
         except OSError as error:
@@ -194,7 +194,7 @@ class VectorStore:
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, check_same_thread=False)
         try:
-            # Damage can turn a blob into text, which need not be any.
+            # Damage can turn a blob into text, which cannot always be decoded.
             connection.text_factory = bytes
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
@@ -211,7 +211,7 @@ class VectorStore:
         except sqlite3.DatabaseError:
             connection.close()
             raise
-        # Python cannot read SQLite's words for a schema with bytes that are no text.
+        # Python cannot decode SQLite's message about a schema whose bytes are no text.
         except UnicodeDecodeError as error:
             connection.close()
             raise _Unfit("its schema is damaged") from error
@@ -219,7 +219,7 @@ class VectorStore:
 
 
 def _is_unusable(error: sqlite3.DatabaseError) -> bool:
-    # The statements never change, so where SQLite finds fault with one, the file has made it wrong.
+    # The statements never change, so the file is at fault if SQLite rejects one.
     wrong = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR
     return wrong or is_damage(error) or isinstance(error, _Unfit)
 

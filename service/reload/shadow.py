@@ -114,8 +114,8 @@ class Shadow:
             return
         took = time.perf_counter() - began
         for active, shadow in zip(found, own, strict=True):
-            if active or shadow.found:
-                watched.note(compared(active, shadow.found, seconds, took))
+            if active or shadow.scored:
+                watched.note(compared(active, shadow.scored, seconds, took))
 
 
 def compared(active: Scored, shadow: Scored, active_seconds: float, shadow_seconds: float) -> Comparison:

@@ -13,30 +13,30 @@ SHORT = "all-MiniLM-L6-v2-256"
 
 
 def file() -> Path:
-    """The questions, the passages and their judgements as JSON."""
+    """Return the path of the JSON file with the questions, the passages and the judgements."""
     return Path(str(resources.files(__package__).joinpath("brindle.json")))
 
 
 def load() -> dict[str, Any]:
-    """`queries` {id: text}, `corpus` {id: text} and `relevant_docs` {query id: [good id, bad id]}."""
-    found: dict[str, Any] = json.loads(file().read_text(encoding="utf-8"))
-    return found
+    """Return `queries` {id: text}, `corpus` {id: text} and `relevant_docs` {query id: [good id, bad id]}."""
+    content: dict[str, Any] = json.loads(file().read_text(encoding="utf-8"))
+    return content
 
 
 def documents() -> list[Document]:
-    """Its passages, as they are indexed for the demonstration."""
+    """Return the passages as documents."""
     return [Document(identity, text, {"source": "brindle"}) for identity, text in load()["corpus"].items()]
 
 
 def write_checkpoint(base: Path, folder: Path) -> None:
-    """Put the checkpoint `SHORT` into `folder`, unless it is there: `base`, cut to 256 of its 384 dimensions."""
+    """Put the checkpoint `SHORT` into `folder`, unless it is there. It is `base`, cut to 256 of its 384 dimensions."""
     target = folder / SHORT
     if target.exists():
         return
     with files.new_folder(folder) as incoming:
-        made = incoming / SHORT
-        checkpoint.copy(base, made)
-        config = made / "config_sentence_transformers.json"
+        cut = incoming / SHORT
+        checkpoint.copy(base, cut)
+        config = cut / "config_sentence_transformers.json"
         settings = json.loads(config.read_text(encoding="utf-8")) | {"truncate_dim": 256}
         config.write_text(json.dumps(settings, indent=2), encoding="utf-8")
-        made.rename(target)
+        cut.rename(target)

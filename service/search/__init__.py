@@ -1,1 +1,1 @@
-"""A query's way: select, rank, fuse, fetch."""
+"""The way of a query: select, rank, fuse, fetch."""

@@ -1,4 +1,4 @@
-"""Which versions of documents meet a condition of a filter, as the corpus knows it."""
+"""Asks the corpus which versions of documents meet a condition of a filter."""
 
 from functools import partial
 
@@ -8,17 +8,17 @@ from service.corpus.base import Documents, Seqs
 from service.corpus.filters import Condition, attributes, meets
 from service.index.base import Mask, Meeting
 
-# Up to so many versions, reading each one costs less than listing all that meet a condition.
-_READ = 256
+# Up to this many versions, reading each one costs less than listing all that meet a condition.
+_READ_ONE_BY_ONE = 256
 
 
 def meeting_in(documents: Documents, collection: str) -> Meeting:
-    """Return what tells which of ascending sequence numbers are of versions in the collection that meet a condition."""
+    """Return a function that says which of ascending sequence numbers meet a condition, in one collection."""
     return partial(_meeting, documents, collection)
 
 
 def _meeting(documents: Documents, collection: str, condition: Condition, seqs: Seqs) -> Mask:
-    if len(seqs) > _READ:
+    if len(seqs) > _READ_ONE_BY_ONE:
         return np.isin(seqs, documents.meeting(collection, condition, int(seqs[0]) - 1), assume_unique=True)
     versions = documents.fetch(seqs.tolist()) if len(seqs) else {}
     return np.array(

@@ -7,20 +7,21 @@ from service.machine.arrays import Vectors
 
 
 def chosen(relevance: Vectors, vectors: Vectors, count: int, diversity: float) -> NDArray[np.int64]:
-    """Which `count` candidates to show, in that order.
+    """Choose `count` candidates to show. Returns their indices, in the order in which to show them.
 
-    `relevance` (n,) in descending order, unit `vectors` (n, dimensions), `diversity` 0 (by relevance alone) to 1. Each
-    choice is the best by (1 - diversity) times its relevance less diversity times its cosine to the nearest chosen one.
+    `relevance` (n,) is in descending order. `vectors` (n, dimensions) have unit length. `diversity` is 0 (by relevance
+    alone) to 1. Each choice has the highest gain: (1 - diversity) times its relevance, less diversity times its cosine
+    to the nearest candidate chosen before.
     """
-    left = np.ones(len(relevance), dtype=np.bool_)
+    remaining = np.ones(len(relevance), dtype=np.bool_)
     nearest = np.zeros(len(relevance), dtype=np.float32)
-    order: list[int] = []
-    while len(order) < min(count, len(relevance)):
-        worth = np.where(left, (1 - diversity) * relevance - diversity * nearest, -np.inf)
-        # Of equal ones argmax takes the first.
-        best = int(worth.argmax())
+    choices: list[int] = []
+    while len(choices) < min(count, len(relevance)):
+        gain = np.where(remaining, (1 - diversity) * relevance - diversity * nearest, -np.inf)
+        # argmax takes the first of equal gains.
+        best = int(gain.argmax())
         cosines = vectors @ vectors[best]
-        nearest = np.maximum(nearest, cosines) if order else cosines
-        left[best] = False
-        order.append(best)
-    return np.array(order, dtype=np.int64)
+        nearest = np.maximum(nearest, cosines) if choices else cosines
+        remaining[best] = False
+        choices.append(best)
+    return np.array(choices, dtype=np.int64)

@@ -1,9 +1,10 @@
-"""Two rankings of a query into one: by vector, with cosines, and by keyword, with coverages.
+"""Fuses two rankings of a query: the one by vector, with cosines, and the one by keyword, with coverages.
 
-A coverage is BM25 as a share of the most that a text could score for the query, 0 to 1: low where the words of the
-query are hardly anywhere, as in a paraphrase, high where rare ones are found, as in the name of a command. A score of
-both follows the part that has found something (a convex combination with theoretical bounds: Bruch, Gai and Ingber
-2023); ranks (reciprocal rank fusion: Cormack, Clarke and Büttcher 2009) cannot tell. `make bench-modes` shows both.
+A coverage is BM25 as a share of the highest score that a text could have for the query, 0 to 1. It is low for a
+paraphrase, whose words hardly any text has, and high for the name of a command, whose rare words some text has. So a
+fusion of scores follows the part that has found something (a convex combination with theoretical bounds: Bruch, Gai and
+Ingber 2023). A fusion of ranks cannot (reciprocal rank fusion: Cormack, Clarke and Büttcher 2009). `make bench-modes`
+compares both.
 """
 
 from collections.abc import Sequence
@@ -12,13 +13,13 @@ from typing import Literal
 
 Fusion = Literal["score", "rank"]
 Scored = Sequence[tuple[int, float]]
-# The constant of the paper.
-_RANKS = 60
+# The constant of reciprocal rank fusion, from its paper.
+_RANK_CONSTANT = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """How much each part counts, 0 or more, one of them more than 0."""
+    """The weight of each part: 0 or more, and above 0 for one of them."""
 
     dense: float
     keyword: float
@@ -29,30 +30,31 @@ WEIGHTS: dict[Fusion, Weights] = {"score": Weights(2, 1), "rank": Weights(1, 0.1
 
 
 def by_score(dense: Scored, keyword: Scored, weights: Weights) -> list[tuple[int, float]]:
-    """The weighted mean of cosine and coverage, best first, the lower sequence number first of equal ones.
+    """Return the weighted mean of cosine and coverage, best first; equal scores by ascending sequence number.
 
-    What only the keywords have found gets the lowest cosine that was found, what they have not found a coverage of 0.
+    A document that only the keywords have found gets the lowest cosine in `dense`. One that they have not found gets a
+    coverage of 0.
     """
     cosines, coverages = dict(dense), dict(keyword)
     lowest = min(cosines.values(), default=0.0)
-    whole = weights.dense + weights.keyword
+    total = weights.dense + weights.keyword
     return _best_first(
         {
-            seq: (weights.dense * cosines.get(seq, lowest) + weights.keyword * coverages.get(seq, 0.0)) / whole
+            seq: (weights.dense * cosines.get(seq, lowest) + weights.keyword * coverages.get(seq, 0.0)) / total
             for seq in cosines | coverages
         }
     )
 
 
 def by_rank(dense: Scored, keyword: Scored, weights: Weights) -> list[tuple[int, float]]:
-    """The weighted mean of 61 / (60 + rank), 1 for what is first in both, in the same order."""
-    whole = weights.dense + weights.keyword
+    """Return the weighted mean of 61 / (60 + rank), in the order of `by_score`; 1 for the first of both rankings."""
+    total = weights.dense + weights.keyword
     scores: dict[int, float] = {}
-    for found, weight in ((dense, weights.dense), (keyword, weights.keyword)):
-        for rank, (seq, _) in enumerate(found, 1):
-            scores[seq] = scores.get(seq, 0.0) + weight / whole * (_RANKS + 1) / (_RANKS + rank)
+    for scored, weight in ((dense, weights.dense), (keyword, weights.keyword)):
+        for rank, (seq, _) in enumerate(scored, 1):
+            scores[seq] = scores.get(seq, 0.0) + weight / total * (_RANK_CONSTANT + 1) / (_RANK_CONSTANT + rank)
     return _best_first(scores)
 
 
 def _best_first(scores: dict[int, float]) -> list[tuple[int, float]]:
-    return sorted(scores.items(), key=lambda found: (-found[1], found[0]))
+    return sorted(scores.items(), key=lambda scored: (-scored[1], scored[0]))

@@ -1,4 +1,4 @@
-"""Queries through one generation: encode, rank, fetch."""
+"""Runs queries through one generation: encode, rank, fetch."""
 
 import asyncio
 import time
@@ -18,23 +18,24 @@ from service.search.retrieval import Component, Ranking, Retrieval, SearchSpec, 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A document and its score in the mode that was asked.
+    """A document and its score in the mode of the search.
 
-    `standing` is its rank, from 1, and score in each part of the search that has it, `spans` are the [start, end) of
-    the words of the query in its text, in characters; both are empty unless they were spec for.
+    `ranks` has its rank, from 1, and its score in each part of the search that found it. `spans` has the [start, end)
+    of the query's words in its text, in characters. Both are empty unless they were asked for.
     """
 
     score: float
     document: Document
-    standing: Mapping[Component, tuple[int, float]]
+    ranks: Mapping[Component, tuple[int, float]]
     spans: Sequence[Span]
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The hits of each query, best first, and the seconds that each step took, waiting for its turn included.
+    """The hits of each query, best first, and the seconds that each step took, waiting included.
 
-    `standings` are those that were spec for, for each query by the document's id; the collection has no other ids.
+    `standings` has the standings that were asked for, for each query by the document's id. Ids that the collection does
+    not have are left out.
     """
 
     hits: list[list[Hit]]
@@ -43,7 +44,7 @@ class SearchResult:
 
 
 class Search:
-    """Finds documents; everything it uses comes from the generation that it is given."""
+    """Finds documents. A search takes its encoder and its index from one generation."""
 
     def __init__(
         self,
@@ -71,66 +72,65 @@ class Search:
         explain: bool = False,
         rank_of: Sequence[str] = (),
     ) -> SearchResult:
-        """What is spec of each query; `vectors` (n, dimensions) of the generation's encoder spare encoding them.
+        """Answer each query as `spec` says.
 
-        `rank_of` are ids of documents whose standing is spec for, too.
-
-        Raises NotFound for an unknown collection.
+        Pass `vectors` (n, dimensions) from this generation's encoder to skip encoding. `rank_of` are ids of documents
+        whose standing is wanted, too. Raises NotFound for an unknown collection.
         """
         collection = spec.collection
         if not generation.index.has(collection):
             await asyncio.to_thread(require_collection, self._documents, collection)
-        own_vectors = vectors is not None
+        vectors_sent = vectors is not None
         began = time.perf_counter()
         if vectors is None and spec.mode != "keyword":
             vectors = await self._encoding.embed(generation.encoder, queries, "query")
         encoded = time.perf_counter()
 
-        numbers: dict[str, int] = {}
+        seqs: dict[str, int] = {}
 
         def find() -> tuple[list[list[Hit]], list[Ranking], float]:
             start = time.perf_counter()
             with self._tracing.span("search", {"instar.generation": generation.number, "instar.mode": spec.mode}):
                 if rank_of:
-                    numbers.update(self._documents.seqs_of(collection, rank_of))
-                standing_of = tuple(numbers.values())
+                    seqs.update(self._documents.seqs_of(collection, rank_of))
+                standing_of = tuple(seqs.values())
                 ranked_by = replace(spec, standing_of=standing_of) if standing_of else spec
                 rankings = self._retrieval.rank(generation.index, queries, vectors, ranked_by)
             searching = time.perf_counter() - start
-            with self._tracing.span("fetch", {"instar.documents": sum(len(ranked.found) for ranked in rankings)}):
+            with self._tracing.span("fetch", {"instar.documents": sum(len(ranking.scored) for ranking in rankings)}):
                 return self._fetched(queries, rankings, highlight=highlight, explain=explain), rankings, searching
 
         hits, rankings, searching = await asyncio.to_thread(find)
         fetching = time.perf_counter() - encoded - searching
-        if not own_vectors:
-            found = [ranked.found for ranked in rankings]
+        if not vectors_sent:
+            scored = [ranking.scored for ranking in rankings]
             for observer in self._observers:
-                observer.searched(generation, queries, spec, found, encoded - began + searching)
-        standings = [{identity: ranked.standings[seq] for identity, seq in numbers.items()} for ranked in rankings]
+                observer.searched(generation, queries, spec, scored, encoded - began + searching)
+        standings = [{identity: ranking.standings[seq] for identity, seq in seqs.items()} for ranking in rankings]
         return SearchResult(hits, {"encode": encoded - began, "search": searching, "fetch": fetching}, standings)
 
     def _fetched(
         self, queries: Sequence[str], rankings: Sequence[Ranking], *, highlight: bool, explain: bool
     ) -> list[list[Hit]]:
-        documents = self._documents.fetch(list({seq for ranked in rankings for seq, _ in ranked.found}))
-        found: list[list[Hit]] = []
-        for query, ranked in zip(queries, rankings, strict=True):
-            kept = [(seq, score) for seq, score in ranked.found if seq in documents]
-            texts = [documents[seq].text for seq, _ in kept]
-            marked = self._keywords.highlights(query, texts) if highlight else [[]] * len(texts)
-            standings = _standings(ranked.parts) if explain else {}
-            found.append(
+        documents = self._documents.fetch(list({seq for ranking in rankings for seq, _ in ranking.scored}))
+        hits: list[list[Hit]] = []
+        for query, ranking in zip(queries, rankings, strict=True):
+            scored = [(seq, score) for seq, score in ranking.scored if seq in documents]
+            texts = [documents[seq].text for seq, _ in scored]
+            spans = self._keywords.highlights(query, texts) if highlight else [[]] * len(texts)
+            ranks = _ranks(ranking.parts) if explain else {}
+            hits.append(
                 [
-                    Hit(score, documents[seq], standings.get(seq, {}), own)
-                    for (seq, score), own in zip(kept, marked, strict=True)
+                    Hit(score, documents[seq], ranks.get(seq, {}), highlights)
+                    for (seq, score), highlights in zip(scored, spans, strict=True)
                 ]
             )
-        return found
+        return hits
 
 
-def _standings(parts: Mapping[Component, Scored]) -> dict[int, dict[Component, tuple[int, float]]]:
-    found: dict[int, dict[Component, tuple[int, float]]] = {}
-    for name, part in parts.items():
-        for rank, (seq, score) in enumerate(part, 1):
-            found.setdefault(seq, {})[name] = (rank, score)
-    return found
+def _ranks(parts: Mapping[Component, Scored]) -> dict[int, dict[Component, tuple[int, float]]]:
+    ranks: dict[int, dict[Component, tuple[int, float]]] = {}
+    for name, scored in parts.items():
+        for rank, (seq, score) in enumerate(scored, 1):
+            ranks.setdefault(seq, {})[name] = (rank, score)
+    return ranks

@@ -1,4 +1,4 @@
-"""Which documents of a view answer a query, and in what order: by vector, by keyword, or by both."""
+"""Ranks the documents of a view that answer a query: by vector, by keyword, or by both."""
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from service.corpus.base import Documents, Keywords, Lookup
+from service.corpus.base import Documents, Keywords
 from service.corpus.filters import Filter
 from service.index.base import Allowed, VectorIndex, View
 from service.machine.arrays import Vectors
@@ -17,15 +17,15 @@ from service.search.fusion import WEIGHTS, Fusion, Scored, Weights, by_rank, by_
 
 Component = Literal["dense", "keyword"]
 Mode = Literal["dense", "keyword", "hybrid"]
-# Of each part so many are fused at least, and so many are there at least to choose different ones from.
+# The least number of documents of each part that are fused, and from which different ones are chosen.
 _DEPTH = 100
 
 
 @dataclass(frozen=True, slots=True)
 class SearchSpec:
-    """What is wanted of each query: `k` documents of a collection from the place `offset` on.
+    """A search as its caller wants it: for each query `k` documents of a collection, after the first `offset`.
 
-    `fusion` and `weights` are those of a hybrid search, None for its defaults; `diversity` is 0 to 1.
+    `fusion` and `weights` are for a hybrid search; without `weights` it takes its own. `diversity` is 0 to 1.
     """
 
     k: int
@@ -37,8 +37,8 @@ class SearchSpec:
     fusion: Fusion = "score"
     weights: Weights | None = None
     diversity: float = 0.0
-    # Sequence numbers of documents whose standing is spec for, too; without diversity. In hybrid mode it is told as
-    # far as the first `reach` of a ranking.
+    # Sequence numbers of documents whose standing is wanted, too; without diversity. A hybrid search looks for them
+    # among the first `reach` of each part.
     standing_of: Sequence[int] = ()
     reach: int = 0
 
@@ -47,7 +47,8 @@ class SearchSpec:
 class Standing:
     """A document's rank, from 1, and score in the whole ranking of a query, or the reason why it has none.
 
-    `later`: it is not in the view; `filtered`: it does not pass the filter; `unranked`: the ranking does not have it.
+    `later`: the view does not have it; `filtered`: it does not pass the filter; `unranked`: the ranking does not have
+    it.
     """
 
     rank: int | None = None
@@ -57,26 +58,27 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """(sequence number, score), best first, the parts that it was made of, and the standings that were spec for.
+    """The documents that answer a query, as (sequence number, score), best first.
 
+    `parts` are the rankings that it was made of, and `standings` those that were asked for, by sequence number.
     Scores are cosines in dense mode, BM25 in keyword mode, and those of `service.search.fusion` in hybrid mode.
     """
 
-    found: Scored
+    scored: Scored
     parts: Mapping[Component, Scored]
     standings: Mapping[int, Standing] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """The part of a view that is searched: what is `allowed`, and the collection to look up words `within`."""
+    """The part of a view that is searched. Words are looked up in `collection`, or in all where it is None."""
 
     view: View
     allowed: Allowed | None
-    within: str | None
+    collection: str | None
 
     def dense(self, vectors: Vectors, depth: int) -> list[Scored]:
-        """The first `depth` by vector, for each of the vectors (n, dimensions)."""
+        """Return the first `depth` by vector, for each of the vectors (n, dimensions)."""
         return [
             list(zip(seqs.tolist(), scores.tolist(), strict=True))
             for seqs, scores in self.view.search(vectors, depth, self.allowed)
@@ -93,56 +95,56 @@ class Retrieval:
     def rank(
         self, index: VectorIndex, queries: Sequence[str], vectors: Vectors | None, spec: SearchSpec
     ) -> list[Ranking]:
-        """A ranking for each query; `vectors` (n, dimensions) are those of the queries, none in keyword mode."""
-        # The view first: what is in it stays in the corpus for a while, so the filter cannot miss it.
+        """Return a ranking for each query. `vectors` (n, dimensions) are those of the queries; None in keyword mode."""
+        # Take the view first: its documents stay in the corpus for a while, so the filter cannot miss one.
         view = index.view(spec.collection)
         allowed = None
         if spec.tree is not None:
             allowed = view.select(spec.tree, meeting_in(self._documents, spec.collection))
-        # What other collections hold is passed over at less cost than the words of one are looked up.
-        within = None if index.collections == 1 else spec.collection
-        scope = _Scope(view, allowed, within)
-        last = spec.offset + spec.k
-        depth = last if spec.mode != "hybrid" and not spec.diversity else max(last, _DEPTH)
+        # With one collection in the index, words are found faster without its name, and the view drops other documents.
+        collection = None if index.collections == 1 else spec.collection
+        scope = _Scope(view, allowed, collection)
+        end = spec.offset + spec.k
+        depth = end if spec.mode != "hybrid" and not spec.diversity else max(end, _DEPTH)
         dense = [] if vectors is None else scope.dense(vectors, depth)
         rankings: list[Ranking] = []
-        for number, query in enumerate(queries):
+        for row, query in enumerate(queries):
             if spec.mode == "dense":
-                ranked = Ranking(dense[number], {"dense": dense[number]})
+                ranking = Ranking(dense[row], {"dense": dense[row]})
             else:
-                lookup = self._keywords.lookup(query)
-                worded = self._by_keyword(scope, lookup, depth)
-                ranked = Ranking(worded, {"keyword": worded})
+                keyword, max_score = self._by_keyword(scope, query, depth)
+                ranking = Ranking(keyword, {"keyword": keyword})
                 if spec.mode == "hybrid":
-                    fused = _fused(dense[number], worded, lookup.most, spec)
-                    ranked = Ranking(fused, {"dense": dense[number], "keyword": worded})
+                    fused = _fused(dense[row], keyword, max_score, spec)
+                    ranking = Ranking(fused, {"dense": dense[row], "keyword": keyword})
             standings: Mapping[int, Standing] = {}
             if spec.standing_of:
-                vector = None if vectors is None else vectors[number]
-                standings = self._standings(scope, query, vector, spec, ranked.found)
-            rankings.append(Ranking(_cut(view, ranked.found, spec), ranked.parts, standings))
+                vector = None if vectors is None else vectors[row]
+                standings = self._standings(scope, query, vector, spec, ranking.scored)
+            rankings.append(Ranking(_cut(view, ranking.scored, spec), ranking.parts, standings))
         return rankings
 
     def _standings(
         self, scope: _Scope, query: str, vector: Vectors | None, spec: SearchSpec, ranking: Scored
     ) -> dict[int, Standing]:
-        """The standings that are spec for; `ranking` is its beginning, of which no standing may differ."""
+        """Return the standings that `spec` wants. They agree with `ranking`, the beginning of the whole ranking."""
         seqs = np.array(spec.standing_of, dtype=np.int64)
         held = set(seqs[scope.view.holds(seqs, None)].tolist())
         passing = set(seqs[scope.view.holds(seqs, scope.allowed)].tolist())
         standings = _standings_in(ranking, passing)
-        further = passing - standings.keys()
-        if further and spec.mode == "keyword":
-            standings |= self._in_words(scope, self._keywords.lookup(query), further)
-        elif further and vector is not None and spec.mode == "dense":
-            ascending = np.array(sorted(further), dtype=np.int64)
+        missing = passing - standings.keys()
+        if missing and spec.mode == "keyword":
+            standings |= self._standings_by_keyword(scope, query, missing)
+        elif missing and vector is not None and spec.mode == "dense":
+            ascending = np.array(sorted(missing), dtype=np.int64)
             ranks, scores = scope.view.ranks(vector, ascending, scope.allowed)
             of_each = zip(ascending.tolist(), ranks.tolist(), scores.tolist(), strict=True)
             standings |= {seq: Standing(rank, score) for seq, rank, score in of_each}
-        elif further and vector is not None:
-            lookup, reach = self._keywords.lookup(query), max(spec.reach, _DEPTH)
-            (dense,), worded = scope.dense(vector[None], reach), self._by_keyword(scope, lookup, reach)
-            standings |= _standings_in(_fused(dense, worded, lookup.most, spec), further)
+        elif missing and vector is not None:
+            reach = max(spec.reach, _DEPTH)
+            (dense,) = scope.dense(vector[None], reach)
+            keyword, max_score = self._by_keyword(scope, query, reach)
+            standings |= _standings_in(_fused(dense, keyword, max_score, spec), missing)
         for seq in spec.standing_of:
             if seq not in standings:
                 standings[seq] = Standing(
@@ -150,57 +152,59 @@ class Retrieval:
                 )
         return standings
 
-    def _in_words(self, scope: _Scope, lookup: Lookup, wanted: Collection[int]) -> dict[int, Standing]:
-        """Standings by keyword of those of the `wanted` that have one."""
+    def _standings_by_keyword(self, scope: _Scope, query: str, seqs: Collection[int]) -> dict[int, Standing]:
+        """Return the standings of those `seqs` that the ranking by keyword has."""
         standings: dict[int, Standing] = {}
-        sought = np.array(list(wanted), dtype=np.int64)
+        wanted_seqs = np.array(list(seqs), dtype=np.int64)
         before = 0
-        with closing(self._keywords.ranked(lookup, scope.within)) as portions:
+        with closing(self._keywords.rank(query, scope.collection).portions) as portions:
             for portion in portions:
-                seqs = np.array([seq for seq, _ in portion], dtype=np.int64)
-                held = scope.view.holds(seqs, scope.allowed)
+                portion_seqs = np.array([seq for seq, _ in portion], dtype=np.int64)
+                held = scope.view.holds(portion_seqs, scope.allowed)
                 ranks = before + np.cumsum(held)
-                for place in np.flatnonzero(held & np.isin(seqs, sought)):
-                    seq, score = portion[place]
-                    standings[seq] = Standing(int(ranks[place]), score)
-                if len(standings) == len(wanted):
+                for position in np.flatnonzero(held & np.isin(portion_seqs, wanted_seqs)):
+                    seq, score = portion[position]
+                    standings[seq] = Standing(int(ranks[position]), score)
+                if len(standings) == len(seqs):
                     break
                 before = int(ranks[-1])
         return standings
 
-    def _by_keyword(self, scope: _Scope, lookup: Lookup, depth: int) -> Scored:
-        found: list[tuple[int, float]] = []
-        with closing(self._keywords.ranked(lookup, scope.within)) as portions:
+    def _by_keyword(self, scope: _Scope, query: str, depth: int) -> tuple[Scored, float]:
+        """Return the first `depth` by keyword, and the highest score that a text could have."""
+        scored: list[tuple[int, float]] = []
+        ranking = self._keywords.rank(query, scope.collection)
+        with closing(ranking.portions) as portions:
             for portion in portions:
                 held = scope.view.holds(np.array([seq for seq, _ in portion], dtype=np.int64), scope.allowed)
-                found += [portion[place] for place in np.flatnonzero(held)[: depth - len(found)]]
-                if len(found) == depth:
+                scored += [portion[position] for position in np.flatnonzero(held)[: depth - len(scored)]]
+                if len(scored) == depth:
                     break
-        return found
+        return scored, ranking.max_score
 
 
-def _fused(dense: Scored, worded: Scored, most: float, spec: SearchSpec) -> Scored:
+def _fused(dense: Scored, keyword: Scored, max_score: float, spec: SearchSpec) -> Scored:
     weights = spec.weights or WEIGHTS[spec.fusion]
     if spec.fusion == "rank":
-        return by_rank(dense, worded, weights)
-    return by_score(dense, [(seq, score / most) for seq, score in worded], weights)
+        return by_rank(dense, keyword, weights)
+    return by_score(dense, [(seq, score / max_score) for seq, score in keyword], weights)
 
 
-def _standings_in(ranking: Scored, wanted: Collection[int]) -> dict[int, Standing]:
-    """Standings of those of the `wanted` that the ranking has."""
-    return {seq: Standing(rank, score) for rank, (seq, score) in enumerate(ranking, 1) if seq in wanted}
+def _standings_in(ranking: Scored, seqs: Collection[int]) -> dict[int, Standing]:
+    """Return the standings of those `seqs` that the ranking has."""
+    return {seq: Standing(rank, score) for rank, (seq, score) in enumerate(ranking, 1) if seq in seqs}
 
 
-def _cut(view: View, found: Scored, spec: SearchSpec) -> Scored:
-    """What is spec of it."""
+def _cut(view: View, scored: Scored, spec: SearchSpec) -> Scored:
+    """Return the page of the ranking that `spec` wants."""
     if spec.min_score is not None:
-        found = [(seq, score) for seq, score in found if score >= spec.min_score]
-    last = spec.offset + spec.k
-    if spec.diversity and found:
-        relevance = np.array([score for _, score in found], dtype=np.float32)
+        scored = [(seq, score) for seq, score in scored if score >= spec.min_score]
+    end = spec.offset + spec.k
+    if spec.diversity and scored:
+        relevance = np.array([score for _, score in scored], dtype=np.float32)
         if spec.mode == "keyword":
-            # A cosine is 1 at most; of BM25 that of the best stands for it.
+            # Diversity weighs relevance against cosines, so the best score of BM25 counts as 1.
             relevance /= relevance[0]
-        vectors = view.vectors_of(np.array([seq for seq, _ in found], dtype=np.int64))
-        found = [found[place] for place in chosen(relevance, vectors, last, spec.diversity)]
-    return found[spec.offset : last]
+        vectors = view.vectors_of(np.array([seq for seq, _ in scored], dtype=np.int64))
+        scored = [scored[position] for position in chosen(relevance, vectors, end, spec.diversity)]
+    return scored[spec.offset : end]

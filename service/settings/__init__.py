@@ -1,6 +1,6 @@
 """Every setting of the service, read from the environment with the prefix `INSTAR_`.
 
-Settings that people set are fields here; all others are in groups, whose variables are `INSTAR_GROUP__NAME`.
+Settings that many people change are fields here. All others are in groups, whose variables are `INSTAR_GROUP__NAME`.
 """
 
 import ipaddress
@@ -53,8 +53,8 @@ class Settings(BaseSettings):
     )
     open_data: bool = Field(
         False,
-        description="the data routes need no key on any address; otherwise they do on all but loopback, and `ADMIN_KEY`"
-        " opens them where there is no other",
+        description="the data routes need no key on any address; without this they need one on all but loopback, and"
+        " `ADMIN_KEY` opens them if there is no other key",
     )
     keys_file: Path | None = Field(
         None,
@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     signers_file: Path | None = Field(
         None,
         description="file of public Ed25519 keys in PEM: only checkpoints that one of them has signed are loaded; none:"
-        " signatures are not looked at",
+        " signatures are not checked",
     )
     aliases: dict[str, str] = Field(
         {},
@@ -75,11 +75,11 @@ class Settings(BaseSettings):
     allow_hub: bool = Field(
         False, description="let Hugging Face names download; otherwise only its local cache is read"
     )
-    drain_seconds: int = Field(8, ge=1, description="time that requests in flight have to end after SIGTERM")
+    drain_seconds: int = Field(8, ge=1, description="seconds in which requests in flight have to end after SIGTERM")
     tracing: bool = Field(
         False,
-        description="send traces by OTLP, as `OTEL_EXPORTER_OTLP_ENDPOINT` and its like say; needs"
-        " `pip install 'instar[tracing]'`",
+        description="send traces by OTLP to `OTEL_EXPORTER_OTLP_ENDPOINT`, and as OpenTelemetry's other variables say;"
+        " needs `pip install 'instar[tracing]'`",
     )
 
     tls: Tls = Tls()
@@ -103,7 +103,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments go before the environment, which has former names as well."""
+        """Take arguments first, then the environment, in which former names count, too."""
         return init_settings, Environment(settings_cls)
 
     @property
@@ -127,7 +127,7 @@ class Settings(BaseSettings):
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches that address."""
+    """Say whether the address can be reached from this machine alone."""
     if host == "localhost":
         return True
     try:

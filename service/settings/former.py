@@ -6,7 +6,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource
 
 PREFIX = "INSTAR_"
 
-# Without the prefix, the former name first.
+# Former name: present name, without the prefix.
 _RENAMED = {
     "TLS_CERTIFICATE": "TLS__CERTIFICATE",
     "TLS_KEY": "TLS__KEY",
@@ -52,7 +52,7 @@ GONE: Mapping[str, str] = {
 
 
 class Environment(EnvSettingsSource):
-    """The environment, in which a former name stands for the new one. Where both are set, the new one wins."""
+    """The environment, in which a former name stands for the new one. If both are set, the new one counts."""
 
     def __init__(self, settings_cls: type[BaseSettings]) -> None:
         super().__init__(settings_cls)

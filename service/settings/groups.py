@@ -15,7 +15,7 @@ WEBHOOK_SECRET_PREFIX = "whsec_"  # noqa: S105  (how a secret of Standard Webhoo
 
 
 class Group(BaseModel):
-    """Settings that belong together. The first line of a group's docstring is its text in `docs/settings.md`."""
+    """Settings that belong together. A group's docstring is its text in `docs/settings.md`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -24,13 +24,15 @@ class Tls(Group):
     """The certificate, read again on SIGHUP. Without one the service speaks HTTP."""
 
     certificate: Path | None = Field(
-        None, description="file of the certificate and its chain, in PEM: it speaks HTTPS; none: HTTP"
+        None, description="file of the certificate and its chain, in PEM; none: the service speaks HTTP"
     )
-    key: Path | None = Field(None, description="file of its private key; none: it is in `TLS__CERTIFICATE`")
+    key: Path | None = Field(
+        None, description="file of the certificate's private key; none: the key is in `TLS__CERTIFICATE`"
+    )
 
 
 class Proxy(Group):
-    """The reverse proxy that stands before the service."""
+    """The reverse proxy in front of the service."""
 
     trusted: list[str] = Field(
         [],
@@ -40,7 +42,7 @@ class Proxy(Group):
     path: str = Field(
         "",
         pattern=r"^(/[^/?#\s]+)*$",
-        description="path under which a proxy publishes the service and which it takes off, such as `/instar`",
+        description="path under which a proxy publishes the service, and which it removes, such as `/instar`",
     )
 
     @field_validator("trusted")
@@ -55,35 +57,37 @@ class Proxy(Group):
 
 
 class Clients(Group):
-    """How some clients have to be understood."""
+    """How the service understands some clients."""
 
     openai_sides: bool = Field(
         False,
-        description="`/v1/embeddings`: a bare string is a query and a list is documents, as DocsGPT sends them, and"
-        " each gets the checkpoint's prompt for it",
+        description="`/v1/embeddings` takes a bare string for a query and a list for documents, as DocsGPT sends them,"
+        " and applies the checkpoint's prompt of that side",
     )
     token_ids: bool = Field(
         False,
-        description="callers may send token ids for texts, which have to be of the checkpoint's own tokenizer: those of"
-        " another one give vectors of other words",
+        description="callers may send token ids in place of texts; they must come from the checkpoint's own tokenizer,"
+        " because ids of another one give vectors of other words",
     )
 
 
 class Retention(Group):
-    """How long former generations stay, besides how many of them are loaded (`RETAIN`)."""
+    """How long former generations stay. `RETAIN` says how many of them stay loaded."""
 
     hours: float = Field(
-        0, ge=0, description="hours after which a former generation is let go; 0: only when later ones push it out"
+        0, ge=0, description="hours after which a former generation is released; 0: only when later ones take its place"
     )
-    vectors: int = Field(2, ge=0, description="released generations whose vectors stay on disk for a cheap return")
+    vectors: int = Field(
+        2, ge=0, description="released generations whose vectors stay on disk, so that a return is cheap"
+    )
 
 
 class Webhook(Group):
-    """Who is told of a new model, see [clients](clients.md#being-told-of-a-new-model)."""
+    """The receiver that is told of a new model, see [clients](clients.md#being-told-of-a-new-model)."""
 
-    url: HttpUrl | None = Field(None, description="address that is told of every new active checkpoint")
+    url: HttpUrl | None = Field(None, description="address to which each change of the active checkpoint is sent")
     secret: SecretStr | None = Field(
-        None, description="signs what it is told: `whsec_` and 24 to 64 bytes in base64 (Standard Webhooks)"
+        None, description="key that signs what is sent: `whsec_` and 24 to 64 bytes in base64 (Standard Webhooks)"
     )
 
     @field_validator("secret")
@@ -107,22 +111,22 @@ class Compute(Group):
     batch_tokens: int | None = Field(
         None,
         ge=1,
-        description="most tokens in one interactive batch; more in a request is bulk; none: 1,024, and 8,192 on GPUs",
+        description="most tokens in one interactive batch; a request with more is bulk; none: 1,024, and 8,192 on GPUs",
     )
     bulk_batch_tokens: int | None = Field(
         None,
         ge=1,
-        description="most tokens in one bulk batch, for which a write waits during a reload; none: 512, and 32,768 on"
-        " GPUs",
+        description="most tokens in one bulk batch; a write waits for one such batch during a reload; none: 512, and"
+        " 32,768 on GPUs",
     )
     queue_seconds: float = Field(
-        5, gt=0, description="time that what waits in a lane may take to encode before callers get 429"
+        5, gt=0, description="seconds that the texts in a lane may take to encode before callers get 429"
     )
     trial_seconds: float = Field(
         900,
         gt=0,
-        description="time that a checkpoint's trial may take: it is loaded, converted and computed in a process of its"
-        " own before the service does so",
+        description="seconds that a checkpoint's trial may take, in which a process of its own loads, converts and"
+        " computes it before the service itself does",
     )
 
 
@@ -130,27 +134,29 @@ IndexKind = Literal["faiss", "exact"]
 
 
 class IndexSettings(Group):
-    """How vectors are searched, when a collection gets an HNSW index, and how good that has to be."""
+    """How vectors are searched, when a collection gets an HNSW index, and how good that index must be."""
 
     kind: IndexKind = Field(
         "faiss",
-        description="`faiss`: for collections of any size; `exact`: always compares with every document, in NumPy, for"
-        " small ones",
+        description="`faiss`: for collections of any size; `exact`: for small ones, compares with every document, in"
+        " NumPy",
     )
-    hnsw_from: int = Field(50_000, ge=1, description="documents of a collection from which HNSW replaces exact search")
+    hnsw_from: int = Field(
+        50_000, ge=1, description="number of documents in a collection from which HNSW replaces exact search"
+    )
     min_recall: float = Field(
         0.99, gt=0, le=1, description="recall@10 that an HNSW index is tuned to reach at its build"
     )
 
 
 class Gate(Group):
-    """When a reload is refused, see [operating](operating.md#replace-the-model-with-care)."""
+    """The gate that refuses a reload, see [operating](operating.md#replace-the-model-with-care)."""
 
     max_loss: float = Field(
         0.02,
         ge=0,
         le=1,
-        description="what nDCG@10 on the judged queries may lose by a reload; one that loses more is refused",
+        description="most nDCG@10 on the judged queries that a reload may lose; one that loses more is refused",
     )
 
 
@@ -163,7 +169,7 @@ class Limits(Group):
     metadata: int = Field(65_536, ge=2, description="largest metadata of one document, as JSON")
     k: int = Field(1000, ge=1, description="largest `k` of a search, `offset` included")
     queries: int = Field(128, ge=1, description="most questions of one search")
-    judgements: int = Field(20_000, ge=0, description="most judgements, which each reload evaluates")
+    judgements: int = Field(20_000, ge=0, description="most judgements; each reload evaluates all of them")
     streams: int = Field(256, ge=1, description="most streams of events that are open at a time")
     checkpoint: int = Field(8 << 30, ge=1, description="largest checkpoint, unpacked")
 
@@ -180,7 +186,7 @@ class Log(Group):
 
     level: Level = Field("info", description="debug, info, warning or error")
     format: LogFormat = Field("auto", description="`text`, `json`, or `auto`: text on a terminal and JSON elsewhere")
-    texts: bool = Field(False, description="put the texts of searches, and the ids of what they found, into the log")
+    texts: bool = Field(False, description="log the texts of searches and the ids of the documents that they found")
     level_file: Path | None = Field(
-        None, description="file of a level that goes before `LOG__LEVEL`, read at the start and on SIGHUP"
+        None, description="file with a level that counts in place of `LOG__LEVEL`, read at the start and on SIGHUP"
     )

@@ -1,4 +1,4 @@
-"""The variables of the settings, and what is wrong with those that somebody has set."""
+"""The names of settings' variables, and remarks on variables that are set by a wrong name."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ from service.settings.groups import Group
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """A sentence about a variable; `wrong` if what it is set to has no effect."""
+    """A sentence about a variable. `wrong`: its value has no effect."""
 
     text: str
     wrong: bool
 
 
 def group_of(field: FieldInfo) -> type[Group] | None:
-    """The group that a field holds; none: it is a setting itself."""
+    """Return the group that a field holds, or None if it is a setting itself."""
     kind = field.annotation
     return kind if isinstance(kind, type) and issubclass(kind, Group) else None
 
 
 def variables(model: type[BaseModel] = Settings, prefix: str = PREFIX) -> Iterator[tuple[str, FieldInfo]]:
-    """Every setting by the name of its variable, in the order of the documentation."""
+    """Yield the variable and the field of every setting, in the order of the documentation."""
     for name, field in model.model_fields.items():
         group = group_of(field)
         if group is None:
@@ -37,20 +37,20 @@ def variables(model: type[BaseModel] = Settings, prefix: str = PREFIX) -> Iterat
 
 
 def remarks(environment: Iterable[str]) -> Iterator[Remark]:
-    """Say of each variable that looks like a setting and is none which one is meant, or what it is called now."""
-    known = dict(variables())
+    """Yield a remark on each variable that is named like a setting and is none: the setting that is meant."""
+    fields = dict(variables())
     # A whole group may be set as one JSON object.
     groups = {PREFIX + name.upper() for name, field in Settings.model_fields.items() if group_of(field) is not None}
-    # Settings are looked up whatever their case.
+    # Settings are read in any case.
     names = sorted({name.upper() for name in environment if name.upper().startswith(PREFIX)})
     for name in names:
         if name in FORMER:
             yield _renamed(name, FORMER[name], both=FORMER[name] in names)
         elif name in GONE:
             yield Remark(f"{name} is no setting any more: {GONE[name]}", wrong=True)
-        elif name not in known and name not in groups:
-            near = next(iter(get_close_matches(name, [*known, *FORMER], 1)), None)
-            meant = FORMER.get(near, near) if near else None
+        elif name not in fields and name not in groups:
+            closest = next(iter(get_close_matches(name, [*fields, *FORMER], 1)), None)
+            meant = FORMER.get(closest, closest) if closest else None
             advice = f"is {meant} meant?" if meant else "see the settings in the README"
             yield Remark(f"{name} is no setting: {advice}", wrong=True)
 
@@ -62,8 +62,8 @@ def _renamed(former: str, name: str, *, both: bool) -> Remark:
 
 
 def spelled(location: Iterable[int | str], environment: Iterable[str]) -> str:
-    """The variable of a field, by the name that it has in the environment."""
+    """Return the variable of a field, by the name that the environment has: the present one or a former one."""
     name = PREFIX + "__".join(map(str, location)).upper()
-    names = {each.upper() for each in environment}
+    names = {variable.upper() for variable in environment}
     former = next((former for former, new in FORMER.items() if new == name and former in names), name)
     return name if name in names else former

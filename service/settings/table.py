@@ -15,20 +15,20 @@ _HEAD = """\
 <!-- written by `python -m service.settings --table` -->
 
 Settings are environment variables, and all of them begin with `INSTAR_`. Sizes are in bytes, texts in characters. A
-start warns of names that are no setting. `python -m service check` says beforehand whether a start would do."""
+start warns of names that are no setting. `python -m service check` tests beforehand whether the service would start."""
 _TABLE = "| variable | default | meaning |\n|---|---|---|"
 _FORMER = """\
 ## Former names
 
 Settings had these names before there were groups. They go on working for one release, and a start warns of each with
-its new name. Where both are set, the new one counts.
+its new name. If both are set, the new one counts.
 
 | former name | name |
 |---|---|"""
 
 
 def page() -> str:
-    """The text of `docs/settings.md`."""
+    """Return the text of `docs/settings.md`."""
     parts = [_HEAD]
     for group, rows in groupby(variables(), key=lambda variable: _group(variable[0])):
         parts += [_title(group), "\n".join([_TABLE, *(row(name, field) for name, field in rows)])]
@@ -37,7 +37,7 @@ def page() -> str:
 
 
 def row(name: str, field: FieldInfo) -> str:
-    """A line of the table."""
+    """Return a line of the table."""
     default = field.default
     shown = "" if default is None else str(default).lower() if isinstance(default, bool) else str(default)
     return f"| `{name}` | {f'`{shown}`' if shown else ''} | {field.description} |"

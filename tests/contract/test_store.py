@@ -17,7 +17,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from service.corpus import filters
-from service.corpus.base import Change, CorpusStore, Document, GenerationRecord, Judgement, Outcome, Prepare, Which
+from service.corpus.base import (
+    Change,
+    CorpusStore,
+    Document,
+    GenerationRecord,
+    Judgement,
+    JudgementFilter,
+    Outcome,
+    Prepare,
+)
 from service.corpus.memory.store import MemoryStore
 from service.corpus.refusals import require_collection
 from service.corpus.sqlite.store import SqliteStore
@@ -293,8 +302,7 @@ def test_a_filter_finds_what_its_definition_says(
 
 
 def ranking(store: CorpusStore, query: str, collection: str | None = None) -> list[tuple[int, float]]:
-    lookup = store.keywords.lookup(query)
-    with closing(store.keywords.ranked(lookup, collection)) as portions:
+    with closing(store.keywords.rank(query, collection).portions) as portions:
         return [scored for portion in portions for scored in portion]
 
 
@@ -335,7 +343,7 @@ def test_a_ranking_is_whole_in_order_and_within_its_bound(
             }
             assert ranked == sorted(ranked, key=lambda scored: (-scored[1], scored[0]))
             assert len({seq for seq, _ in ranked}) == len(ranked)
-            assert all(0 < score <= store.keywords.lookup(query).most for _, score in ranked)
+            assert all(0 < score <= store.keywords.rank(query, collection).max_score for _, score in ranked)
 
 
 def test_rare_words_frequent_words_and_short_texts_come_first(store: CorpusStore) -> None:
@@ -517,15 +525,18 @@ def test_judgements_are_paged_and_removed_by_conditions(store: CorpusStore) -> N
     store.judgements.add(written)
     assert store.judgements.counts() == (4, 2)
     ordered = store.judgements.all()
-    first = store.judgements.page(Which(), None, 3)
+    first = store.judgements.page(JudgementFilter(), None, 3)
     assert first == ordered[:3]
-    assert store.judgements.page(Which(), first[-1].key, 3) == ordered[3:]
-    assert keys(store.judgements.page(Which(query="q"), None, 9)) == [("default", "q", "a"), ("default", "q", "b")]
-    assert keys(store.judgements.page(Which(collection="other"), None, 9)) == [("other", "p", "a")]
+    assert store.judgements.page(JudgementFilter(), first[-1].key, 3) == ordered[3:]
+    assert keys(store.judgements.page(JudgementFilter(query="q"), None, 9)) == [
+        ("default", "q", "a"),
+        ("default", "q", "b"),
+    ]
+    assert keys(store.judgements.page(JudgementFilter(collection="other"), None, 9)) == [("other", "p", "a")]
     unresolved = [("default", "q", "b"), ("other", "p", "a")]
-    assert keys(store.judgements.page(Which(unresolved=True), None, 9)) == unresolved
-    assert store.judgements.remove(Which(document="a", query="p")) == 2
-    assert store.judgements.remove(Which(unresolved=True)) == 1
+    assert keys(store.judgements.page(JudgementFilter(unresolved=True), None, 9)) == unresolved
+    assert store.judgements.remove(JudgementFilter(document="a", query="p")) == 2
+    assert store.judgements.remove(JudgementFilter(unresolved=True)) == 1
     store.documents.delete("default", ["a"], accept)
     assert store.judgements.counts() == (1, 1)
 

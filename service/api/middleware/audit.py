@@ -1,4 +1,4 @@
-"""The audit log: a line for each request that changes documents, or that does more than look at `/admin`."""
+"""The audit log: a line for each request that changes documents, or does more than read at `/admin`."""
 
 import logging
 
@@ -13,7 +13,7 @@ _PATHS = ("/admin/", "/documents", "/collections/")
 _LOOKS = ("GET", "HEAD", "OPTIONS")
 # GET requests that are audited anyway: a backup contains everything.
 _TAKES = ("/admin/backup",)
-# Where a handler says in the state of its request how much it has changed.
+# The attribute in a request's state by which a handler says how much it has changed.
 _COUNTS = "audited"
 
 
@@ -23,7 +23,7 @@ def note(request: Request, **counts: int | str) -> None:
 
 
 class Audited:
-    """ASGI middleware that logs action, key, address and outcome."""
+    """ASGI middleware that logs the action, the key, the address and the outcome of a request."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -41,7 +41,7 @@ class Audited:
         finally:
             client = scope.get("client")
             fields = {
-                # As it came, percent-encoded: no caller can write lines of its own into the log.
+                # The path stays percent-encoded, so no caller can write lines into the log.
                 "action": f"{scope['method']} {scope['raw_path'].decode('ascii', 'replace')[:200]}",
                 "key": scope.get("state", {}).get("key"),
                 "client": client[0] if client else None,

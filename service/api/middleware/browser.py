@@ -1,9 +1,9 @@
-"""Limits for browsers: other sites read no answer, and without keys other machines' pages may not even ask.
+"""Limits for browsers: no other site reads an answer, and without keys no other machine's page may send a request.
 
-Without CORS headers a browser lets no script of another site read an answer. A service without keys trusts everybody on
-its machine, though, and a browser there runs the scripts of everybody: a POST without a body needs no permission
-(Fetch, "CORS-safelisted request"), and a name that first leads to a page and then to 127.0.0.1 makes both one origin
-(DNS rebinding). `Origin` and `Host` tell.
+A browser lets no script of another site read an answer without CORS headers. But a service without keys trusts
+everybody on its machine, and a browser there runs scripts of any site. A POST without a body needs no permission
+(Fetch, "CORS-safelisted request"). A name that leads first to a page and then to 127.0.0.1 makes both one origin (DNS
+rebinding). `Origin` and `Host` give such requests away.
 """
 
 import ipaddress
@@ -21,9 +21,9 @@ from service.errors import Forbidden
 
 
 class SecurityHeaders:
-    """ASGI middleware that adds the headers to every answer that is made inside of it.
+    """ASGI middleware that adds security headers to every answer.
 
-    Answers to unexpected errors are made outside of it, and get the headers there (`service.api.failures`).
+    Answers to unexpected errors are made outside it, and get the headers there (`service.api.failures`).
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -39,7 +39,7 @@ class SecurityHeaders:
 
 
 class LocalOriginOnly:
-    """ASGI middleware that refuses pages of other machines as long as administration needs no key."""
+    """ASGI middleware that refuses requests of other machines' pages while administration needs no key."""
 
     def __init__(self, app: ASGIApp, keyring: Keyring) -> None:
         self._app = app
@@ -61,7 +61,7 @@ class LocalOriginOnly:
 
 @lru_cache(maxsize=64)
 def _is_here(address: str) -> bool:
-    """Whether an origin, or a host with or without a port, is this machine."""
+    """Say whether an origin, or a host with or without a port, is this machine."""
     try:
         host = urlsplit(address if "://" in address else f"//{address}").hostname or ""
         return host == "localhost" or ipaddress.ip_address(host).is_loopback

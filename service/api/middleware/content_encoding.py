@@ -1,4 +1,4 @@
-"""Compressed request bodies (RFC 9110, 8.4) are unpacked as they come, a bounded part at a time."""
+"""Unpacks compressed request bodies (RFC 9110, 8.4) as they come, a bounded part at a time."""
 
 import zlib
 from collections.abc import AsyncGenerator
@@ -9,15 +9,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.api import failures
 from service.errors import InvalidRequest, UnsupportedEncoding
 
-# Most bytes of a part, however well it was packed.
+# The most bytes of an unpacked part.
 _PART = 1 << 16
-# zlib's window bits for either header; deflate without one is what some clients send by that name.
+# zlib's window bits for each header. Some clients send deflate without one by the name deflate.
 _GZIP, _DEFLATE, _BARE = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 _NAME = b"content-encoding"
 
 
 class ContentEncoding:
-    """ASGI middleware that unpacks bodies. Handlers bound the body that they read, and so the unpacked one."""
+    """ASGI middleware that unpacks bodies. Handlers limit the body that they read, which is the unpacked one."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -49,7 +49,7 @@ class ContentEncoding:
 
 
 async def _unpacked(receive: Receive, deflate: bool) -> AsyncGenerator[Message]:
-    """The messages of a body, unpacked."""
+    """Yield the messages of a body, unpacked."""
     unpacking = None
     while True:
         message = await receive()
@@ -78,5 +78,5 @@ async def _unpacked(receive: Receive, deflate: bool) -> AsyncGenerator[Message]:
 
 
 def _bits(packed: bytes) -> int:
-    """Whether deflate has the header of zlib (RFC 1950), by its first byte."""
+    """Return zlib's window bits for deflate, whose first byte tells whether it has a header (RFC 1950)."""
     return _DEFLATE if packed[0] & 0x0F == 8 else _BARE

@@ -1,7 +1,7 @@
-"""A caller that hangs up costs nothing more: its request is cancelled, and its waiting texts are not encoded.
+"""Cancels the request of a caller that hangs up, so that its waiting texts are not encoded.
 
 FastAPI lets a handler run to its end, whether anybody listens or not. On the routes that work for one caller alone, the
-connection reports its loss (`service.process.connection`). A task beside each request that waits for the loss (ASGI 3,
+connection reports its loss (`service.process.connection`). A task for each request that waits for the loss (ASGI 3,
 "http.disconnect") would take a seventh of the event loop's time.
 """
 
@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-# The extension (ASGI 3, "Extensions") that holds a set of functions, to be called when the connection is lost.
+# The extension (ASGI 3, "Extensions") with a set of functions to call when the connection is lost.
 ON_DISCONNECT = "instar.on_disconnect"
 
 
 class CancelOnDisconnect:
-    """ASGI middleware that cancels requests to `paths` and below when their caller has gone."""
+    """ASGI middleware that cancels requests to `paths` and below when their caller hangs up."""
 
     def __init__(self, app: ASGIApp, paths: Sequence[str]) -> None:
         self._app = app
@@ -26,11 +26,11 @@ class CancelOnDisconnect:
         if scope["type"] != "http" or not scope["path"].startswith(self._paths) or answering is None:
             await self._app(scope, receive, send)
             return
-        gone = False
+        disconnected = False
 
         def cancel() -> None:
-            nonlocal gone
-            gone = True
+            nonlocal disconnected
+            disconnected = True
             answering.cancel()
 
         callbacks = scope["extensions"][ON_DISCONNECT]
@@ -38,7 +38,7 @@ class CancelOnDisconnect:
         try:
             await self._app(scope, receive, send)
         except asyncio.CancelledError:
-            if not gone or answering.uncancel():
+            if not disconnected or answering.uncancel():
                 raise
         finally:
             callbacks.discard(cancel)

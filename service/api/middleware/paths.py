@@ -1,20 +1,20 @@
-"""Other spellings of requests: a path that ends in a slash or lacks /v1, and HEAD in place of GET."""
+"""Accepts other spellings of requests: a path that ends in a slash or lacks /v1, and HEAD in place of GET."""
 
 from collections.abc import Iterable, Mapping
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-# Infinity has OpenAI's routes at the root, and so have its clients.
+# Clients of Infinity expect OpenAI's routes at the root.
 _ALIASES = {"/embeddings": "/v1/embeddings", "/models": "/v1/models"}
 
 
 class Paths:
-    """ASGI middleware. Paths may end in a slash unless their route has a parameter, which could hold that slash."""
+    """ASGI middleware. A path may end in a slash unless its route has a parameter, which could contain the slash."""
 
     def __init__(self, app: ASGIApp, paths: Iterable[str]) -> None:
         self._app = app
-        known = {path: path for path in paths if "{" not in path and path != "/"} | _ALIASES
-        slashed = {f"{spelt}/": path for spelt, path in known.items()}
+        targets = {path: path for path in paths if "{" not in path and path != "/"} | _ALIASES
+        slashed = {f"{spelt}/": path for spelt, path in targets.items()}
         self._paths: Mapping[str, str] = _ALIASES | slashed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

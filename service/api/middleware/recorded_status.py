@@ -4,7 +4,7 @@ from starlette.types import Message, Send
 
 
 class StatusRecorder:
-    """Passes an answer on and records its status: 500 until the answer begins, as a crash is answered."""
+    """Passes an answer on and records its status, which is 500 until the answer begins, as after a crash."""
 
     def __init__(self, send: Send) -> None:
         self._send = send

@@ -1,4 +1,4 @@
-"""Prometheus metrics of requests: how many each route answers, and in what time."""
+"""Prometheus metrics of requests: their number and their time, by route."""
 
 import asyncio
 import time
@@ -25,10 +25,10 @@ class RequestMetrics:
         try:
             await self._app(scope, receive, recorder)
         except asyncio.CancelledError:
-            # No answer has this status. nginx logs it for a caller that has gone.
+            # No answer has this status. nginx logs it for a caller that has hung up.
             recorder.status = 499
             raise
         finally:
-            # The template, not the path: there would be a label for every document id.
+            # The template is the label, because the path has the document's id in it.
             route = getattr(scope.get("route"), "path", "unknown")
             self._observer.answered(route, scope["method"], recorder.status, time.perf_counter() - began)

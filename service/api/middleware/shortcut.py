@@ -1,9 +1,9 @@
 """A shortcut past FastAPI for requests that come thousands of times in a second.
 
-FastAPI looks through all routes twice, opens three stacks of contexts and gathers dependencies, which takes longer than
-all the work of the service itself for a short question on the event loop. A request as clients send it, whose body is
-in one piece and valid, needs none of this: its key is checked, and its handler is called. FastAPI answers all other
-requests, invalid ones above all.
+FastAPI looks through all routes twice, opens three stacks of contexts and gathers dependencies. For a short question
+that takes longer, on the event loop, than all the work of the service itself. A usual request, whose body is valid and
+in one piece, needs none of it: its key is checked and its handler called. FastAPI answers all other requests, above all
+invalid ones.
 """
 
 import inspect
@@ -21,7 +21,7 @@ from service.errors import InstarError
 
 
 class Shortcut:
-    """ASGI middleware that calls the handlers of `routes`, which take a model of their body and nothing else."""
+    """ASGI middleware that calls the handlers of `routes`. These take a model of the body and nothing else."""
 
     def __init__(self, app: ASGIApp, routes: Iterable[APIRoute], max_body: int) -> None:
         self._app = app
@@ -34,17 +34,19 @@ class Shortcut:
             await self._app(scope, receive, send)
             return
         try:
-            first = await receive()
+            message = await receive()
         except InstarError as error:
             await failures.error_answer(Request(scope), error)(scope, receive, send)
             return
-        body = first.get("body", b"")
-        whole = first["type"] == "http.request" and not first.get("more_body", False) and len(body) <= self._max_body
-        content = handler.read(body) if whole else None
+        body = message.get("body", b"")
+        complete = (
+            message["type"] == "http.request" and not message.get("more_body", False) and len(body) <= self._max_body
+        )
+        content = handler.read(body) if complete else None
         if content is None:
-            await self._app(scope, _again(first, receive), send)
+            await self._app(scope, _again(message, receive), send)
             return
-        # RequestMetrics counts by it.
+        # RequestMetrics counts by route.
         scope["route"] = handler.route
         request = Request(scope, receive)
         try:
@@ -55,7 +57,7 @@ class Shortcut:
 
 
 class _Handler:
-    """The function of a route, and what goes before it."""
+    """The function of a route, and the checks before it."""
 
     def __init__(self, route: APIRoute) -> None:
         self.route = route
@@ -65,34 +67,34 @@ class _Handler:
         self._checks = [depends.dependency for depends in route.dependencies if depends.dependency is not None]
 
     def read(self, body: bytes) -> BaseModel | None:
-        """The body; None if something is wrong with it."""
+        """Return the body as a model, or None if something is wrong with it."""
         try:
             return self._model.model_validate(orjson.loads(body))
         except (orjson.JSONDecodeError, ValidationError):
             return None
 
     async def call(self, request: Request, content: BaseModel) -> Response:
-        """The answer of the function; raises InstarError, as it and the checks do."""
+        """Run the checks and return the answer of the function. Raises InstarError, as they do."""
         for check in self._checks:
             await check(request)
         return await self._function(content)
 
 
 def _is_json(scope: Scope) -> bool:
-    """Whether the body is said to be JSON, which has no other encoding than UTF-8 (RFC 8259)."""
+    """Say whether the request calls its body JSON, which is always UTF-8 (RFC 8259)."""
     kind = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
     return bool(kind.partition(b";")[0].strip().lower() == b"application/json")
 
 
-def _again(first: Message, receive: Receive) -> Receive:
-    """`receive`, replaying `first`."""
-    taken = False
+def _again(message: Message, receive: Receive) -> Receive:
+    """`receive`, replaying `message`."""
+    replayed = False
 
     async def received() -> Message:
-        nonlocal taken
-        if taken:
+        nonlocal replayed
+        if replayed:
             return await receive()
-        taken = True
-        return first
+        replayed = True
+        return message
 
     return received

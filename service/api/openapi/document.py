@@ -1,4 +1,4 @@
-"""The OpenAPI document as a whole: its introduction, its tags, and what has to be changed in FastAPI's own."""
+"""The OpenAPI document as a whole: its introduction, its tags, and corrections of FastAPI's own."""
 
 import re
 from collections.abc import Iterator
@@ -19,11 +19,12 @@ models.
   built with it: the active one answers, retained ones are kept for rollback. A **reload** builds a generation and
   activates it.
 - Answers that used a model name it in the headers `X-Instar-Model` and `X-Instar-Generation`.
-- The message of an error says what to do. The routes of OpenAI (`/v1`) and of text-embeddings-inference (`/embed`,
-  `/embed_all`, `/similarity`, `/tokenize`, `/decode`) answer errors in their form, all others in ours.
-- Where the service has keys, send `Authorization: Bearer KEY`; the admin key opens all routes. Where it has none, that
-  header is not looked at.
-- New fields may be added to answers; clients should leave out what they do not know.
+- The message of an error says what is wrong and what to do. The routes of OpenAI (`/v1`) and of
+  text-embeddings-inference (`/embed`, `/embed_all`, `/similarity`, `/tokenize`, `/decode`) answer errors in their form,
+  all others in ours.
+- If the service has keys, send `Authorization: Bearer KEY`. The admin key opens all routes. If it has none, it ignores
+  that header.
+- New fields may be added to answers. Clients should ignore fields that they do not know.
 """
 TAGS = [
     {"name": "search", "description": "Find documents: by vector, by keyword, or by both."},
@@ -31,23 +32,26 @@ TAGS = [
     {"name": "embedding", "description": "Embed texts, for those who keep vectors themselves."},
     {"name": "events", "description": "Learn that the model has changed."},
     {"name": "admin", "description": "Replace the model, go back, save."},
-    {"name": "health", "description": "Whether it lives, whether it can answer, what runs, and how it fares."},
+    {
+        "name": "health",
+        "description": "Ask whether the service lives, whether it can answer, and what runs; read its metrics.",
+    },
 ]
 
 _FASTAPI_ERROR = "HTTPValidationError"
 
 
 class DocumentedApp(FastAPI):
-    """An application whose OpenAPI document is corrected where FastAPI's own differs from its answers."""
+    """An application whose OpenAPI document is true where FastAPI's own is not."""
 
     def openapi(self) -> dict[str, Any]:
-        """The document, made at the first call."""
+        """Return the document, which the first call makes."""
         if self.openapi_schema is None:
             document = nulls.show(super().openapi())
             schemas = document["components"]["schemas"]
             for operation in _operations(document):
                 _name_schemas(operation.get("requestBody", {}), schemas)
-                # FastAPI assumes that it answers a wrong parameter in its own form.
+                # FastAPI assumes that wrong parameters are answered in its own form.
                 if _FASTAPI_ERROR in str(operation["responses"].get("422")):
                     del operation["responses"]["422"]
                 operation["responses"] = dict(sorted(operation["responses"].items()))
@@ -57,7 +61,7 @@ class DocumentedApp(FastAPI):
         return self.openapi_schema
 
     def methods(self, path: str) -> list[str]:
-        """The methods of all routes that lead to that path."""
+        """Return the methods of all routes to a path."""
         return sorted(
             {
                 method.upper()
@@ -69,7 +73,7 @@ class DocumentedApp(FastAPI):
 
 
 def _pattern(template: str) -> str:
-    """A regular expression for the paths of a template. Only ids of documents have slashes."""
+    """Return a regular expression for the paths of a template. Only ids of documents have slashes."""
     part = ".+" if template.startswith("/documents/") else "[^/]+"
     return re.sub(r"\\\{\w+\\\}", part, re.escape(template))
 

@@ -1,4 +1,4 @@
-"""Examples of errors that many routes answer, made by the functions that make the errors themselves."""
+"""Examples of errors that many routes answer. The functions that make the errors make the examples, too."""
 
 from service.access.limits import limit_reached
 from service.api.auth import key_missing, scope_missing

@@ -1,4 +1,4 @@
-"""The OpenAPI document on changes of the model, and of the calls that tell of them."""
+"""The OpenAPI document on changes of the model, and on the calls that announce them."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -39,7 +39,7 @@ EVENTS = Operation(
 
 
 def webhooks() -> APIRouter:
-    """Calls to INSTAR_WEBHOOK__URL, for the OpenAPI document; `service.generations.webhook` makes them."""
+    """Return the calls to INSTAR_WEBHOOK__URL for the document; `service.generations.webhook` makes them."""
     router = APIRouter(tags=["events"])
 
     @router.post(
@@ -48,8 +48,8 @@ def webhooks() -> APIRouter:
         operation_id="model_activated",
         status_code=204,
         responses={
-            204: {"description": "The receiver has taken it; any 2xx says so."},
-            "default": {"description": "It is sent again, later and later, until it is taken."},
+            204: {"description": "The receiver has taken it. Any 2xx says so."},
+            "default": {"description": "The receiver has not taken it. It is sent again, after ever longer pauses."},
         },
     )
     async def model_activated(
@@ -58,9 +58,9 @@ def webhooks() -> APIRouter:
         webhook_timestamp: Annotated[str, Header(description="when it was sent, in seconds since 1970")],
         webhook_signature: Annotated[
             str | None,
-            Header(description="v1, and base64 of the HMAC-SHA256 by INSTAR_WEBHOOK__SECRET, where that is set"),
+            Header(description="v1, and base64 of the HMAC-SHA256 by INSTAR_WEBHOOK__SECRET, if that is set"),
         ] = None,
     ) -> None:
-        """Sent to `INSTAR_WEBHOOK__URL` for each change, in order and at least once, as in Standard Webhooks."""
+        """Announce each change to `INSTAR_WEBHOOK__URL`, in order and at least once, as Standard Webhooks does."""
 
     return router

@@ -1,4 +1,4 @@
-"""The OpenAPI document on the routes for those who watch the service."""
+"""The OpenAPI document on the routes that watch the service."""
 
 from fastapi import Response
 

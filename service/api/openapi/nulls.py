@@ -1,4 +1,4 @@
-"""null in examples: FastAPI leaves out of its document whatever is None."""
+"""Keeps null in examples, because FastAPI leaves None out of its document."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ _NULL = "\0"
 
 
 def hide(example: Any) -> Any:
-    """`example` with a placeholder for each null."""
+    """Return `example` with a placeholder for each null."""
     return _replaced(example, None, _NULL)
 
 
 def show(document: Any) -> Any:
-    """`document` with null for each placeholder."""
+    """Return `document` with null for each placeholder."""
     return _replaced(document, _NULL, None)
 
 

@@ -1,7 +1,7 @@
 """The OpenAPI document on one route: its answers, its errors in the form of its protocol, and its headers.
 
-Nothing here is at work when a request is answered: routes that are called often make their answers themselves, and the
-tests hold those against this.
+Nothing of it runs when a request is answered. Routes that are called often make their answers by hand, and the tests
+compare these with the document.
 """
 
 from collections.abc import Mapping
@@ -28,8 +28,8 @@ Responses = dict[int | str, dict[str, Any]]
 class Operation:
     """The words of a route. Its longer description is the docstring of its handler.
 
-    `bodies` are examples of JSON that it takes, by what they show; `body` describes a body of another kind, as OpenAPI
-    does. `options` are FastAPI's own, such as `status_code`.
+    `bodies` are examples of JSON bodies, by the names that the document shows. `body` describes a body of another kind,
+    as OpenAPI does. `options` are FastAPI's own, such as `status_code`.
     """
 
     summary: str
@@ -40,7 +40,7 @@ class Operation:
 
     @property
     def extra(self) -> dict[str, Any] | None:
-        """The part of the operation that FastAPI takes as it is."""
+        """The part of the operation that FastAPI copies."""
         if self.body is not None:
             return {"requestBody": dict(self.body)}
         if self.bodies is not None:
@@ -49,7 +49,7 @@ class Operation:
 
 
 def header(description: str, example: str | int) -> dict[str, Any]:
-    """A response header that is always there."""
+    """Return a response header that is always there."""
     kind = "integer" if isinstance(example, int) else "string"
     return {"description": description, "required": True, "schema": {"type": kind}, "example": example}
 
@@ -66,21 +66,21 @@ TIMED: Headers = {
 }
 _FAILED: Headers = {
     "Retry-After": header("seconds after which to try again", 1),
-    "WWW-Authenticate": header("how to send the key (RFC 6750)", "Bearer"),
+    "WWW-Authenticate": header("the way to send the key (RFC 6750)", "Bearer"),
 }
 
 
 def requests(by_name: Mapping[str, object]) -> dict[str, Example]:
-    """Examples of requests, by what they show."""
+    """Return examples of requests, by the names that the document shows."""
     return {name: {"summary": name, "value": nulls.hide(example)} for name, example in by_name.items()}
 
 
 def success(
     description: str, example: object, schema: object = None, headers: Headers | None = None, kind: str = JSON
 ) -> dict[str, Any]:
-    """The answer of a route that did what was asked, of the media type `kind`.
+    """Return the answer of a route that has done its work, of the media type `kind`.
 
-    `schema` is its type, where the return type of the handler does not say it; of a stream, str or bytes.
+    `schema` is its type, if the return type of the handler does not say it. For a stream it is str or bytes.
     """
     content: dict[str, Any] = {} if example is None else {"example": nulls.hide(example)}
     answer: dict[str, Any] = {"description": description, "headers": dict(headers or {}), "content": {kind: content}}
@@ -92,7 +92,7 @@ def success(
 
 
 def failing(form: ErrorForm, *errors: InstarError) -> Responses:
-    """The answers to `errors`, which are examples of all that can go wrong, by status."""
+    """Return the answers to `errors`, by status. They are examples of all errors that a route has."""
     by_status: dict[int, list[InstarError]] = {}
     for error in errors:
         by_status.setdefault(form.status(error), []).append(error)

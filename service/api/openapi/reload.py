@@ -1,4 +1,4 @@
-"""The OpenAPI document on reloads and of the end of the shadow."""
+"""The OpenAPI document on reloads and on the end of the shadow."""
 
 from service.api.error_forms import INSTAR
 from service.api.openapi.errors import LONG_BODY

@@ -1,4 +1,4 @@
-"""The OpenAPI document on the way back."""
+"""The OpenAPI document on rollbacks."""
 
 from service.api.error_forms import INSTAR
 from service.api.openapi.errors import LONG_BODY, NOT_FINITE

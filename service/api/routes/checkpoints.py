@@ -1,4 +1,4 @@
-"""`/admin/models`: the checkpoints that there are, taking one, and deleting one."""
+"""`/admin/models`: list checkpoints, note something of one, upload one, delete one."""
 
 import asyncio
 from functools import partial
@@ -31,7 +31,7 @@ from service.reload.errors import reload_needs
 from service.reload.runner import Reloads
 from service.settings import Settings
 
-# How the records name a note of a checkpoint.
+# The records' names of notes on checkpoints begin with this.
 _NOTE = "checkpoint: "
 
 
@@ -72,13 +72,13 @@ class _Checkpoints:
         self._settings = settings
 
     async def list_checkpoints(self) -> CheckpointsAnswer:
-        """Every checkpoint that can be reloaded, and what is wrong with those that cannot."""
+        """List every checkpoint that can be reloaded, and say what is wrong with those that cannot."""
         listings = await asyncio.to_thread(self._registry.list)
         notes = await asyncio.to_thread(self._records.notes, _NOTE)
         return {"models": [_entry(listing, notes.get(listing.name)) for listing in listings]}
 
     async def note_checkpoint(self, name: NotedName, request: NoteRequest) -> Noted:
-        """Have GET /admin/models show a note beside the checkpoint, until it is deleted or its note is replaced."""
+        """Show a note beside the checkpoint in GET /admin/models, until either is deleted or replaced."""
         self._require_ready()
         names = {listing.name for listing in await asyncio.to_thread(self._registry.list)}
         if name not in names:
@@ -87,7 +87,7 @@ class _Checkpoints:
         return {"name": name, "note": request.note}
 
     async def delete_checkpoint(self, name: Name) -> DeletedCheckpoint:
-        """Delete a checkpoint that nothing uses, with the service's own copy of it."""
+        """Delete a checkpoint that nothing uses, and the service's own copy of it."""
         self._require_ready()
         job = self._reloads.current
         if job is not None and name in (job.model, job.checkpoint):
@@ -98,7 +98,7 @@ class _Checkpoints:
         return {"name": name}
 
     async def upload_checkpoint(self, name: NewName, request: Request) -> Uploaded:
-        """Take a checkpoint as a zip; it is verified before it is there, and not loaded."""
+        """Upload a checkpoint as a zip. It is verified before it is listed, and it is not loaded."""
         checkpoint.check_name(name, "name")
         length = int(request.headers.get("Content-Length", "1"))
         if length == 0:

@@ -1,4 +1,4 @@
-"""`/collections`: the collections that there are, and the end of one."""
+"""`/collections`: list the collections, and delete one."""
 
 import asyncio
 from functools import partial
@@ -10,7 +10,7 @@ from service.api.openapi import collections as documented
 from service.api.readiness import RequireReady
 from service.api.router import Admission, Router
 from service.api.schemas.collections import CollectionsAnswer, Ended, Name
-from service.corpus.base import Documents, Judgements, Which
+from service.corpus.base import Documents, JudgementFilter, Judgements
 from service.corpus.errors import collection_gone
 from service.generations.housekeeping import Housekeeping
 from service.machine.writer import WritingThread
@@ -52,7 +52,7 @@ class _Collections:
         self._thread = thread
 
     async def list_collections(self) -> CollectionsAnswer:
-        """Collections that have documents, and how many."""
+        """List the collections that have documents, and count these."""
         self._require_ready()
         counts = await asyncio.to_thread(self._documents.collections)
         return {"collections": [{"name": name, "documents": count} for name, count in counts.items()]}
@@ -60,14 +60,15 @@ class _Collections:
     async def delete_collection(self, request: Request, name: Name) -> Ended:
         """Delete all documents of a collection and the judgements of them.
 
-        Answered when they are on no disk any more: texts, metadata, words and the vectors of all loaded generations.
+        The answer comes when no disk has them any more: texts, metadata, words and the vectors of all loaded
+        generations.
         """
         self._require_ready()
-        known = list(await asyncio.to_thread(self._documents.collections))
-        if name not in known:
-            raise collection_gone(name, known)
+        names = list(await asyncio.to_thread(self._documents.collections))
+        if name not in names:
+            raise collection_gone(name, names)
         deleted = await self._writing.delete_collection(name)
-        judgements = await self._thread.run(partial(self._judgements.remove, Which(name)))
+        judgements = await self._thread.run(partial(self._judgements.remove, JudgementFilter(name)))
         await self._housekeeping.purge_versions(await asyncio.to_thread(self._documents.dead_of, name))
         audit.note(request, deleted=deleted, judgements=judgements)
         return {"deleted": deleted, "judgements": judgements}

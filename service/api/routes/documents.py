@@ -73,14 +73,14 @@ class _Writes:
     async def write_documents(
         self, request: Request, collection: Collection = DEFAULT_COLLECTION, sync: Sync = False
     ) -> Response:
-        """Upsert documents by id; answered when they are durable and the next search finds them.
+        """Upsert documents by id. The answer comes when they are durable and the next search finds them.
 
-        A document that is there with the same text and metadata costs nothing. With `sync` the request holds all
-        documents of the collection: others that were there before it began are deleted when it has come to its end.
+        A document that is already stored with the same text and metadata costs nothing. With `sync` the request has all
+        documents of the collection: at its end, others that were there before it began are deleted.
 
-        JSON is written whole or not at all, into the collection that it names. NDJSON is streamed and written in
-        portions, into the collection of the query; an error in a line names it, and what stood in earlier portions
-        stays written, `stored` documents.
+        JSON is written as a whole or not at all, into the collection that it names. NDJSON is streamed and written in
+        portions, into the collection of the query. An error in a line names the line; the documents of earlier portions
+        stay written, and `stored` counts them.
         """
         self._require_ready()
         kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -109,24 +109,24 @@ class _Writes:
     async def delete_document(
         self, request: Request, identity: Identity, collection: Collection = DEFAULT_COLLECTION
     ) -> Deleted:
-        """Delete one document; the next search does not find it."""
+        """Delete one document. The next search does not find it."""
         self._require_ready()
         if not await self._writing.delete(collection, [identity]):
             raise no_document(identity, collection)
         audit.note(request, collection=collection, deleted=1)
         return {"deleted": 1}
 
-    async def delete_documents(self, request: Request, wanted: DeleteRequest) -> Deleted:
-        """Delete by ids or by a filter; answers how many there were."""
+    async def delete_documents(self, request: Request, deletion: DeleteRequest) -> Deleted:
+        """Delete documents by ids or by a filter. The answer counts them."""
         self._require_ready()
-        if (wanted.ids is None) == (wanted.filter is None):
+        if (deletion.ids is None) == (deletion.filter is None):
             raise neither_ids_nor_filter()
         deleted = await (
-            self._writing.delete(wanted.collection, wanted.ids)
-            if wanted.ids is not None
-            else self._writing.delete_matching(wanted.collection, filters.parse(wanted.filter))
+            self._writing.delete(deletion.collection, deletion.ids)
+            if deletion.ids is not None
+            else self._writing.delete_matching(deletion.collection, filters.parse(deletion.filter))
         )
-        audit.note(request, collection=wanted.collection, deleted=deleted)
+        audit.note(request, collection=deletion.collection, deleted=deleted)
         return {"deleted": deleted}
 
 
@@ -141,7 +141,7 @@ class _Reads:
         cursor: Annotated[str | None, Query(description="`next` of the page before")] = None,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="most documents of the page")] = _PAGE,
     ) -> Page:
-        """Documents in the order of their last write, a page at a time; `next` is null on the last page."""
+        """List documents in the order of their last write, a page at a time. `next` is null on the last page."""
         self._require_ready()
         after = sequence_number(cursor)
         versions = await asyncio.to_thread(self._documents.page, collection, after, limit + 1)
@@ -149,7 +149,7 @@ class _Reads:
         return {"documents": [_shown(version.document) for version in versions[:limit]], "next": last}
 
     async def read_document(self, identity: Identity, collection: Collection = DEFAULT_COLLECTION) -> StoredDocument:
-        """One document."""
+        """Read one document."""
         self._require_ready()
         version = await asyncio.to_thread(self._documents.get, collection, identity)
         if version is None:

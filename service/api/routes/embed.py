@@ -1,6 +1,6 @@
-"""The routes of text-embeddings-inference (1.9), with `input_type` and `model` besides.
+"""The routes of text-embeddings-inference (1.9), which also take `input_type` and `model`.
 
-Hugging Face's clients call `POST /` when their model is the address of a server: it embeds or compares, by the form of
+Hugging Face's clients call `POST /` if their model is the address of a server. It embeds or compares, by the form of
 the request.
 """
 
@@ -11,7 +11,7 @@ from fastapi import Response
 
 from service.access.limits import RateLimits
 from service.api.error_forms import TEI
-from service.api.inputs import Given, check_dimensions, check_texts, texts_of
+from service.api.inputs import TextsOrTokens, check_dimensions, check_texts, texts_of
 from service.api.openapi import embed as documented
 from service.api.readiness import RequireReady
 from service.api.responses import json_answer
@@ -65,7 +65,7 @@ class _Vectors:
         self._settings = settings
 
     async def embed(self, request: EmbedRequest) -> Response:
-        """Embed texts: a list of vectors, also for one text."""
+        """Embed texts. The answer is a list of vectors, for one text as well."""
         began = time.perf_counter()
         generation, texts = await self._texts(request, request.inputs)
         check_dimensions(request.dimensions, generation.encoder)
@@ -74,7 +74,7 @@ class _Vectors:
         return _timed(json_answer(vectors, generation), began, headers)
 
     async def embed_all(self, request: EmbedAllRequest) -> Response:
-        """A vector for every token of each text, special ones included, as the model has them before pooling."""
+        """Embed every token of each text, special tokens included, as the model does before pooling."""
         began = time.perf_counter()
         generation, texts = await self._texts(request, request.inputs)
         encoder = generation.encoder
@@ -86,7 +86,7 @@ class _Vectors:
         return _timed(json_answer(vectors, generation), began, _counted(encoder, texts, tokens))
 
     async def similarity(self, request: SimilarityRequest) -> Response:
-        """The cosine of each sentence to the source sentence."""
+        """Compare each sentence with the source sentence, by the cosine of their vectors."""
         began = time.perf_counter()
         reading = request.parameters.model_copy(update={"model": request.model or request.parameters.model})
         sentences = [request.inputs.source_sentence, *request.inputs.sentences]
@@ -101,7 +101,7 @@ class _Vectors:
         """Embed texts or compare sentences, by the form of the request."""
         return await (self.similarity(request) if isinstance(request, SimilarityRequest) else self.embed(request))
 
-    async def _texts(self, reading: Reading, inputs: Given) -> tuple[Generation, list[str]]:
+    async def _texts(self, reading: Reading, inputs: TextsOrTokens) -> tuple[Generation, list[str]]:
         self._require_ready()
         self._encoding.require_capacity()
         generation = self._generations.acquire(reading.model)
@@ -144,7 +144,7 @@ def _counted(encoder: ServedModel, texts: Sequence[str], tokens: int) -> dict[st
 
 
 def _timed(response: Response, began: float, headers: dict[str, str]) -> Response:
-    """With the headers of text-embeddings-inference. The time in the queue is part of `x-inference-time` here."""
+    """Add the headers of text-embeddings-inference. `x-inference-time` includes the time in the queue here."""
     took = _milliseconds(time.perf_counter() - began)
     response.headers.update(headers | {"x-compute-time": took, "x-total-time": took})
     return response

@@ -1,4 +1,4 @@
-"""`GET /events`: changes of the active checkpoint as they come."""
+"""`GET /events`: follow changes of the active checkpoint."""
 
 from typing import Annotated
 
@@ -21,7 +21,7 @@ def routes(
     generations: LoadedGenerations,
     streams: EventStreams,
 ) -> Router:
-    """The route of those who keep vectors of their own."""
+    """The route for callers that keep vectors of their own."""
     router = Router(admission, "events", "search")
     handlers = _Events(require_ready, changes, generations, streams)
     router.add("GET /events", handlers.events, documented.EVENTS)
@@ -41,6 +41,6 @@ class _Events:
         self,
         last_event_id: Annotated[str | None, Header(description="`id` of the last event that was seen")] = None,
     ) -> StreamingResponse:
-        """The last change at once, or all after `Last-Event-ID`; then each as it comes, until the caller goes."""
+        """Send the last change, or all after `Last-Event-ID`, and then each as it comes, until the caller leaves."""
         self._require_ready()
         return self._streams.events(changes_since(self._changes, self._generations, last_event_id))

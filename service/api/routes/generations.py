@@ -1,4 +1,4 @@
-"""`GET /admin/generations`: every generation that there ever was."""
+"""`GET /admin/generations`: list all generations, former ones included."""
 
 import asyncio
 
@@ -26,14 +26,14 @@ class _Listing:
         self._reloads = reloads
 
     async def list_generations(self) -> GenerationsAnswer:
-        """Every generation, the latest activation first, and the one that is being built or in the shadow."""
+        """List every generation, the latest activation first, and the one that is being built or in the shadow."""
         records = await asyncio.to_thread(self._records.generations)
         listed: list[GenerationRecord | UnderWay] = [self._counted(record) for record in records]
         job = self._reloads.current
         return {"generations": listed if job is None else [*listed, self._under_way(job)]}
 
     def _counted(self, record: GenerationRecord) -> GenerationRecord:
-        """The record with the number of documents that are in its index now."""
+        """Return the record with the number of documents that are in its index now."""
         loaded = self._generations.loaded(record.number)
         return record if loaded is None else record.model_copy(update={"documents": loaded.index.stats().documents})
 

@@ -1,4 +1,4 @@
-"""`/`, `/health` and `/ready`: whether the service lives, and whether it can answer. No key is needed."""
+"""`/`, `/health` and `/ready`: say whether the service lives, and whether it can answer. No key is needed."""
 
 from fastapi import APIRouter
 
@@ -16,7 +16,7 @@ from service.models.scheduling.scheduler import Scheduler
 
 
 def routes(readiness: Readiness, require_ready: RequireReady, scheduler: Scheduler, root_path: str) -> APIRouter:
-    """The routes of those who watch the service, which stand behind `root_path`."""
+    """The routes for those who watch the service. A proxy publishes them below `root_path`."""
     router = APIRouter(tags=["health"], responses=failing(INSTAR, FAULT))
     handlers = _Health(readiness, require_ready, scheduler, root_path)
     describe(router, "GET /", handlers.about, documented.ABOUT)
@@ -33,7 +33,7 @@ class _Health:
         self._root_path = root_path
 
     async def about(self) -> About:
-        """Name this service and where its documentation is; for whoever opens its address in a browser."""
+        """Name the service and its documentation, for somebody who opens its address in a browser."""
         return About(
             service="Instar",
             version=__version__,
@@ -44,7 +44,7 @@ class _Health:
         )
 
     async def health(self) -> Status:
-        """200 while the process does its work; 503 when a part of it has ended, and only a restart helps."""
+        """Answer 200 while the process does its work, and 503 if a part of it has ended and only a restart helps."""
         if self._readiness.ready and not self._scheduler.alive:
             raise encoder_ended()
         if self._scheduler.failure is not None:
@@ -56,6 +56,6 @@ class _Health:
         return {"status": "alive"}
 
     async def ready(self) -> Status:
-        """200 when requests are answered; 503 with the stage of the start before."""
+        """Answer 200 once requests are answered, and before that 503 with the stage of the start."""
         self._require_ready()
         return {"status": "ready"}

@@ -1,4 +1,4 @@
-"""`GET /info`: what runs."""
+"""`GET /info`: say what runs."""
 
 import asyncio
 
@@ -45,7 +45,7 @@ class _About:
         self._settings = settings
 
     async def info(self) -> Info:
-        """Answer the checkpoint and its generation, and how much there is."""
+        """Name the checkpoint and its generation, and count the documents."""
         generation = self._generations.acquire()
         checkpoint = generation.encoder.checkpoint
         collections = await asyncio.to_thread(self._documents.collections)
@@ -67,7 +67,7 @@ class _About:
             "reload": self._reloads.current,
             "warnings": list(dict.fromkeys([*generation.encoder.warnings, *generation.record.warnings])),
             "lineage": checkpoint.manifest.lineage if checkpoint.manifest else {},
-            # What clients of text-embeddings-inference look for.
+            # Clients of text-embeddings-inference look for the fields below.
             "model_id": checkpoint.name,
             "model_sha": checkpoint.id.rpartition("@")[2],
             "model_dtype": generation.encoder.engine.rpartition(" ")[2],

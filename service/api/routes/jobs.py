@@ -1,4 +1,4 @@
-"""`/admin/jobs`: how far reloads are, and how they ended."""
+"""`/admin/jobs`: list reloads, follow one, cancel one."""
 
 import asyncio
 from typing import Annotated
@@ -34,25 +34,25 @@ class _Jobs:
     async def list_jobs(
         self, limit: Annotated[int, Query(ge=1, le=_MOST, description="the most jobs in the answer")] = 20
     ) -> JobsAnswer:
-        """The reloads that were asked for last, the newest first; the one under way, if any, is the first."""
+        """List the latest reloads, the newest first. A running one is the first."""
         return {"jobs": await asyncio.to_thread(self._reloads.latest, limit)}
 
     async def read_job(self, identity: Identity) -> Job:
-        """How far a reload is, and how it ended."""
+        """Say how far a reload is, or how it ended."""
         return self._reloads.job(identity)
 
     async def cancel_job(self, identity: Identity) -> Job:
-        """Cancel a reload; what it has embedded is kept for the next one."""
+        """Cancel a reload. The next one reuses what it has embedded."""
         return await self._reloads.cancel(identity)
 
     async def follow_job(self, identity: Identity) -> Response:
-        """The job as server-sent events (WHATWG HTML), one for each change, until it ends."""
+        """Send the job as server-sent events (WHATWG HTML), one for each change, until it ends."""
         self._reloads.job(identity)
         return self._streams.events(_changes(self._reloads, identity))
 
 
 def _changes(reloads: Reloads, identity: str) -> EventSource:
-    """The job whenever it has changed, and at last how it ended."""
+    """Return a source of events: the job whenever it has changed, and at last its end."""
     shown = ""
 
     async def changes() -> tuple[list[str], bool]:

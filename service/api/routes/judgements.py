@@ -1,4 +1,4 @@
-"""`/admin/judgements`: what people say of documents, by which a new checkpoint is judged before it answers."""
+"""`/admin/judgements`: people's judgements of documents, by which a new checkpoint is judged before it answers."""
 
 import asyncio
 from functools import partial
@@ -20,7 +20,7 @@ from service.api.schemas.judgements import (
     Taken,
     Unresolved,
 )
-from service.corpus.base import Documents, Judgements, Outcome, Which
+from service.corpus.base import Documents, JudgementFilter, Judgements, Outcome
 from service.machine.writer import WritingThread
 from service.settings import Settings
 
@@ -61,15 +61,16 @@ class _Judgements:
         self._settings = settings
 
     async def add_judgements(self, request: JudgementsRequest) -> Taken:
-        """Add judgements; one of the same query and document as another takes its place."""
+        """Add judgements. Each takes the place of a former one of the same query and document."""
         self._require_ready()
         judgements = await asyncio.to_thread(check_judgements, request, self._documents, self._settings)
         return _taken(await self._thread.run(partial(self._judgements.add, judgements, request.collection)))
 
     async def put_judgements(self, request: JudgementsRequest) -> Taken:
-        """Replace all judgements, or all of a collection; POST adds to them. Without any, no reload is judged.
+        """Replace all judgements, or all of a collection. POST adds to them.
 
-        A reload compares both generations on the judgements before it activates the new one.
+        A reload compares both generations on the judgements before it activates the new one. Without judgements, no
+        reload is judged.
         """
         self._require_ready()
         judgements = await asyncio.to_thread(check_judgements, request, self._documents, self._settings)
@@ -84,11 +85,11 @@ class _Judgements:
         cursor: Annotated[str | None, Query(description="`next` of the page before")] = None,
         limit: Annotated[int, Query(ge=1, le=_PAGE, description="most judgements of the page")] = _PAGE,
     ) -> JudgementsAnswer:
-        """Judgements as they were sent, a page at a time; `next` is null on the last page."""
+        """List judgements as they were sent, a page at a time. `next` is null on the last page."""
         self._require_ready()
-        which = Which(collection, query, document, unresolved)
+        conditions = JudgementFilter(collection, query, document, unresolved)
         after = None if cursor is None else key_before(cursor)
-        page = await asyncio.to_thread(self._judgements.page, which, after, limit + 1)
+        page = await asyncio.to_thread(self._judgements.page, conditions, after, limit + 1)
         return {"judgements": page[:limit], "next": cursor_after(page[limit - 1].key) if len(page) > limit else None}
 
     async def delete_judgements(
@@ -98,12 +99,12 @@ class _Judgements:
         document: JudgedDocument = None,
         unresolved: Unresolved = False,
     ) -> Removed:
-        """Remove the judgements that meet all conditions, of which there must be one."""
+        """Remove the judgements that meet all conditions. At least one condition is needed."""
         self._require_ready()
-        which = Which(collection, query, document, unresolved)
-        if which == Which():
+        conditions = JudgementFilter(collection, query, document, unresolved)
+        if conditions == JudgementFilter():
             raise no_condition()
-        return {"removed": await self._thread.run(partial(self._judgements.remove, which))}
+        return {"removed": await self._thread.run(partial(self._judgements.remove, conditions))}
 
 
 def _taken(outcome: Outcome) -> Taken:

@@ -1,4 +1,4 @@
-"""`GET /metrics`: how the service fares, for Prometheus. No key is needed."""
+"""`GET /metrics`: metrics of the service, for Prometheus. No key is needed."""
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -22,5 +22,5 @@ class _Metrics:
         self._registry = registry
 
     async def scrape(self) -> Response:
-        """Prometheus text format."""
+        """Answer all metrics, in the text format of Prometheus."""
         return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import Response
 
 from service.api.error_forms import OPENAI
-from service.api.inputs import Given, check_dimensions, check_texts, texts_of
+from service.api.inputs import TextsOrTokens, check_dimensions, check_texts, texts_of
 from service.api.openapi import openai as documented
 from service.api.readiness import RequireReady
 from service.api.responses import json_answer
@@ -47,7 +47,7 @@ class _Embedding:
         self._settings = settings
 
     async def embeddings(self, request: EmbeddingsRequest) -> Response:
-        """Embed texts as OpenAI does; vectors have unit length, and token counts are the model's own."""
+        """Embed texts as OpenAI does. Vectors have unit length, and token counts are the model's own."""
         self._require_ready()
         encoding, settings = self._encoding, self._settings
         generation = self._generations.acquire(request.model)
@@ -80,11 +80,11 @@ class _Models:
         self._generations = generations
 
     async def list_models(self) -> ModelsAnswer:
-        """All names that a request may give as its model."""
+        """List all names that a request may give as its model."""
         return {"object": "list", "data": [self._model(name) for name in self._generations.names()]}
 
     async def read_model(self, name: Name) -> Model:
-        """One of these names."""
+        """Say which checkpoint answers by a name."""
         names = self._generations.names()
         if name not in names:
             raise no_name(name, names)
@@ -101,10 +101,10 @@ class _Models:
         }
 
 
-def _side(inputs: Given) -> Side:
+def _side(inputs: TextsOrTokens) -> Side:
     return "query" if isinstance(inputs, str) else "document"
 
 
 def _encode(vectors: Vectors, index: int, form: str) -> Any:
-    # float32, little-endian, as OpenAI's clients decode it.
+    # OpenAI's clients decode little-endian float32.
     return vectors[index] if form == "float" else base64.b64encode(vectors[index].astype("<f4").tobytes()).decode()

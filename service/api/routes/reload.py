@@ -1,4 +1,4 @@
-"""`POST /admin/reload` and `POST /admin/activate`: another checkpoint begins to answer."""
+"""`POST /admin/reload` and `POST /admin/activate`: make another checkpoint answer."""
 
 from fastapi import Response
 
@@ -14,7 +14,7 @@ _UNLESS_WORSE = ActivateRequest(force=False)
 
 
 def routes(admission: Admission, require_ready: RequireReady, reloads: Reloads, root_path: str) -> Router:
-    """The routes of reloading, which stand behind `root_path`."""
+    """The routes of reloads. A proxy publishes them below `root_path`."""
     router = Router(admission, "admin", "admin")
     handlers = _Reloading(require_ready, reloads, root_path)
     router.add("POST /admin/reload", handlers.reload, documented.RELOAD)
@@ -29,9 +29,10 @@ class _Reloading:
         self._root_path = root_path
 
     async def reload(self, request: ReloadRequest, response: Response, by: KeyName) -> Job:
-        """Build a generation from a checkpoint and activate it; answers the job at once.
+        """Build a generation from a checkpoint and activate it. The answer is the job, and comes at once.
 
-        If it is worse on the judged queries than the active one (PUT /admin/judgements), the job ends `refused`.
+        If the generation is worse than the active one on the judged queries (PUT /admin/judgements), the job ends
+        `refused`.
         """
         self._require_ready()
         job = await self._reloads.start(request.model, force=request.force, shadow=request.shadow, by=by)
@@ -39,6 +40,6 @@ class _Reloading:
         return job
 
     async def activate(self, by: KeyName, request: ActivateRequest = _UNLESS_WORSE) -> Job:
-        """Activate the generation that is in the shadow; DELETE of its job gives it up."""
+        """Activate the generation that is in the shadow. To give it up, DELETE its job."""
         self._require_ready()
         return await self._reloads.activate(force=request.force, by=by)

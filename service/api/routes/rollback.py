@@ -1,4 +1,4 @@
-"""`/admin/rollback`: where a step back leads, and going there."""
+"""`/admin/rollback`: return to a former generation, or say where that would lead."""
 
 from fastapi import Response
 
@@ -14,7 +14,7 @@ from service.generations.rollback import RollbackTargets
 from service.reload.job import Job
 from service.reload.runner import Reloads
 
-# Promise of a rollback for which nothing has to be embedded.
+# A rollback that has nothing to embed takes less than this, by promise.
 _AT_ONCE_SECONDS = 1.0
 _THE_ONE_BEFORE = RollbackRequest(generation=None)
 
@@ -27,7 +27,7 @@ def routes(
     reloads: Reloads,
     root_path: str,
 ) -> Router:
-    """The routes of the way back, which stand behind `root_path`."""
+    """The routes of rollbacks. A proxy publishes them below `root_path`."""
     router = Router(admission, "admin", "admin")
     handlers = _RollingBack(require_ready, targets, activation, reloads, root_path)
     router.add("POST /admin/rollback", handlers.rollback, documented.ROLL_BACK)
@@ -53,12 +53,12 @@ class _RollingBack:
     async def rollback(
         self, by: KeyName, response: Response, request: RollbackRequest = _THE_ONE_BEFORE
     ) -> GenerationRecord | Job:
-        """Make a former generation active again; answers the generation that is active now.
+        """Make a former generation active again. The answer is the generation that is active now.
 
-        Without a number it is a step back, like undo: a second one goes further back, never forward, and is a 422 where
-        nothing is left. With a number it is the same however often it is sent. A released generation is brought back by
-        a reload of its checkpoint, which takes what vectors are still on the disk (INSTAR_RETENTION__VECTORS) and gets
-        a number of its own; the judged queries do not stop it.
+        Without a number it is a step back, like undo. A second step goes further back, never forward, and is a 422 if
+        nothing is left. With a number it has the same effect however often it is sent. A reload of its checkpoint
+        brings a released generation back: it reuses the vectors that are still on disk (INSTAR_RETENTION__VECTORS) and
+        gets a new number. The judged queries do not stop it.
         """
         self._require_ready()
         target = await self._targets.find(request.generation)
@@ -70,7 +70,7 @@ class _RollingBack:
         return job
 
     async def plan_rollback(self, generation: Target = None) -> RollbackPlan:
-        """Say where POST /admin/rollback with the same `generation` would lead; nothing is changed."""
+        """Say where POST /admin/rollback with the same `generation` would lead. Nothing changes."""
         self._require_ready()
         target = await self._targets.find(generation)
         if isinstance(target, GenerationRecord):

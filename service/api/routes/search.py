@@ -61,7 +61,7 @@ class _Searching:
         self._settings = settings
 
     async def search(self, request: SearchRequest) -> Response:
-        """The documents that answer the query, best first; of several queries a list for each.
+        """Find the documents that answer the query, best first. For several queries the answer has a list for each.
 
         `score` is the cosine in dense mode, BM25 in keyword mode, and their fusion in hybrid mode. Equal scores keep
         the order of writing.
@@ -69,7 +69,7 @@ class _Searching:
         self._require_ready()
         queries = [request.query] if isinstance(request.query, str) else request.query
         check_search(request, queries, self._settings)
-        asked = _spec(request, self._settings.limits.k)
+        spec = _spec(request, self._settings.limits.k)
         if request.generation is None:
             generation = self._generations.acquire(request.model)
         else:
@@ -77,7 +77,7 @@ class _Searching:
         result = await self._search.run(
             generation,
             queries,
-            asked,
+            spec,
             vectors=query_vectors(request, len(queries), generation),
             highlight=request.highlight,
             explain=request.explain,
@@ -92,7 +92,7 @@ class _Searching:
                 self._documents.count_after, request.collection, generation.index.complete_to
             )
         if request.rank_of is not None:
-            content["rank_of"] = _places(request, request.rank_of, result, generation)
+            content["rank_of"] = _ranks_of(request, request.rank_of, result, generation)
         return json_answer(content, generation, result.seconds)
 
 
@@ -137,21 +137,23 @@ def _result(hit: Hit, request: SearchRequest) -> Result:
     if request.highlight:
         result["highlights"] = hit.spans
     if request.explain:
-        result["explain"] = {part: {"rank": rank, "score": score} for part, (rank, score) in hit.standing.items()}
+        result["explain"] = {part: {"rank": rank, "score": score} for part, (rank, score) in hit.ranks.items()}
     return result
 
 
-def _places(
+def _ranks_of(
     request: SearchRequest, ids: Sequence[str], result: SearchResult, generation: Generation
 ) -> Sequence[Place | Sequence[Place]]:
-    places = [
-        [_place(identity, standings.get(identity), request, generation) for identity in ids]
+    ranks = [
+        [_rank_of(identity, standings.get(identity), request, generation) for identity in ids]
         for standings in result.standings
     ]
-    return places[0] if isinstance(request.query, str) else places
+    return ranks[0] if isinstance(request.query, str) else ranks
 
 
-def _place(identity: str, standing: retrieval.Standing | None, request: SearchRequest, generation: Generation) -> Place:
+def _rank_of(
+    identity: str, standing: retrieval.Standing | None, request: SearchRequest, generation: Generation
+) -> Place:
     if standing is None:
         return {"id": identity, "rank": None, "score": None, "reason": absent(identity, request.collection)}
     reasons = {

@@ -1,4 +1,4 @@
-"""`/tokenize` and `/decode` of text-embeddings-inference: between texts and tokens."""
+"""`/tokenize` and `/decode` of text-embeddings-inference: turn texts into tokens, and token ids into texts."""
 
 from dataclasses import asdict
 from typing import Any
@@ -24,7 +24,7 @@ def routes(
     encoding: Encoding,
     settings: Settings,
 ) -> Router:
-    """The routes of text-embeddings-inference that need its tokenizer alone."""
+    """The routes of text-embeddings-inference that need the tokenizer alone."""
     router = Router(admission, "embedding", "embed", TEI)
     handlers = _Tokens(require_ready, generations, encoding, settings)
     router.add("POST /tokenize", handlers.tokenize, documented.TOKENIZE)
@@ -42,7 +42,7 @@ class _Tokens:
         self._settings = settings
 
     async def tokenize(self, request: TokenizeRequest) -> Response:
-        """The tokens of each text; `start` and `stop` count characters of the text with its prompt."""
+        """Tokenize each text. `start` and `stop` count characters of the text with its prompt."""
         self._require_ready()
         texts = [request.inputs] if isinstance(request.inputs, str) else request.inputs
         check_texts(texts, "inputs", self._settings)
@@ -57,7 +57,7 @@ class _Tokens:
         )
 
     async def decode(self, request: DecodeRequest) -> Response:
-        """The text of token ids of the model's own tokenizer."""
+        """Turn token ids of the model's own tokenizer into text."""
         self._require_ready()
         generation = self._generations.acquire(request.model)
         single = [item for item in request.ids if isinstance(item, int)]

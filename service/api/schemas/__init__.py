@@ -1,1 +1,1 @@
-"""The requests that are read and the answers that are written, a file for each group of routes."""
+"""The requests and answers of routes, a file for each group."""

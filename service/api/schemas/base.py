@@ -1,4 +1,4 @@
-"""The base of request models: null counts as left out, as many clients send it, and only numbers are numbers."""
+"""The base of request models: null counts as left out, because many clients send it, and only numbers are numbers."""
 
 from typing import Annotated, Any
 
@@ -15,13 +15,13 @@ def _no_other_kind(value: Any) -> Any:
     return value
 
 
-# Numbers of JSON Schema: 3 and 3.0 are integers; true and "3" are no numbers.
+# Numbers as in JSON Schema: 3 and 3.0 are integers; true and "3" are no numbers.
 Integer = Annotated[int, BeforeValidator(_no_other_kind)]
 Number = Annotated[float, Strict()]
 
 
 class BodyModel(BaseModel):
-    """A request body, or an object in one. A field that has a default takes null for it."""
+    """A request body, or an object in one. In a field with a default, null stands for the default."""
 
     @model_validator(mode="before")
     @classmethod
@@ -44,7 +44,7 @@ class BodyModel(BaseModel):
 def _or_null(field: dict[str, Any]) -> dict[str, Any]:
     about = {name: value for name, value in field.items() if name in ("title", "description", "default")}
     if isinstance(about.get("default"), dict):
-        # Generators of clients cannot tell which of the kinds such a default has.
+        # Generators of clients cannot tell the kind of such a default.
         del about["default"]
     kinds = {name: value for name, value in field.items() if name not in about}
     return {"anyOf": [*(kinds.pop("anyOf", None) or [kinds]), _NULL], **about}

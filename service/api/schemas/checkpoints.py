@@ -1,4 +1,4 @@
-"""`/admin/models`: checkpoints that are listed, noted, uploaded and deleted."""
+"""`/admin/models`: checkpoints that are listed, annotated, uploaded and deleted."""
 
 from typing import Annotated, Any, Literal
 
@@ -18,19 +18,22 @@ NotedName = Annotated[
         openapi_examples={"the bundled one": {"summary": "the bundled one", "value": "all-MiniLM-L6-v2"}},
     ),
 ]
-NewName = Annotated[str, Path(description="what it is to be called; an earlier upload of that name is replaced")]
+NewName = Annotated[str, Path(description="the name of the checkpoint; it replaces an earlier upload of that name")]
 
 
 class Listed(TypedDict):
     """An entry of the registry."""
 
-    name: Annotated[str, Field(description="what a reload calls it")]
+    name: Annotated[str, Field(description="its name, by which a reload finds it")]
     source: Annotated[
         Literal["folder", "zip", "bundled", "kept"],
-        Field(description="where it is: in the checkpoints folder, in a package, or among the service's own copies"),
+        Field(
+            description="folder: in the checkpoints folder; zip: a package there; bundled: with the service; kept: a"
+            " copy of the service's own"
+        ),
     ]
-    copied: Annotated[bool, Field(description="whether the service has a copy of its own besides")]
-    note: Annotated[str | None, Field(description="what people say of it; null: nothing")]
+    copied: Annotated[bool, Field(description="whether the service has a copy of its own, too")]
+    note: Annotated[str | None, Field(description="the note that people left; null: none")]
 
 
 class Loadable(Listed):
@@ -43,7 +46,7 @@ class Loadable(Listed):
 
 
 class Broken(Listed):
-    """An entry that is no checkpoint."""
+    """An entry that cannot be reloaded."""
 
     problem: Annotated[str | None, Field(description="what is wrong with it")]
 
@@ -57,7 +60,7 @@ class CheckpointsAnswer(TypedDict):
 class Uploaded(TypedDict):
     """A checkpoint that can be reloaded from now on."""
 
-    name: Annotated[str, Field(description="what a reload calls it")]
+    name: Annotated[str, Field(description="its name, by which a reload finds it")]
     model: Annotated[str, Field(description="its id")]
     fingerprint: Annotated[str, Field(description=FINGERPRINT)]
     size: Annotated[int, Field(description="bytes of its files")]
@@ -68,17 +71,17 @@ class NoteRequest(BodyModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    note: str | None = Field(None, max_length=1000, description="replaces what was said before; null: nothing is said")
+    note: str | None = Field(None, max_length=1000, description="replaces the former note; null: removes it")
 
 
 class Noted(TypedDict):
     """The note on a checkpoint from now on."""
 
-    name: Annotated[str, Field(description="what a reload calls it")]
-    note: Annotated[str | None, Field(description="what people say of it; null: nothing")]
+    name: Annotated[str, Field(description="its name, by which a reload finds it")]
+    note: Annotated[str | None, Field(description="the note that people left; null: none")]
 
 
 class DeletedCheckpoint(TypedDict):
-    """A checkpoint that is gone."""
+    """A checkpoint that was deleted."""
 
     name: Annotated[str, Field(description="its former name")]

@@ -16,7 +16,7 @@ class Collection(TypedDict):
     """A collection that has documents."""
 
     name: Annotated[str, Field(description="its name")]
-    documents: Annotated[int, Field(description="how many documents it has")]
+    documents: Annotated[int, Field(description="number of its documents")]
 
 
 class CollectionsAnswer(TypedDict):
@@ -26,7 +26,7 @@ class CollectionsAnswer(TypedDict):
 
 
 class Ended(TypedDict):
-    """A collection is gone for good."""
+    """A collection that was deleted for good."""
 
-    deleted: Annotated[int, Field(description="how many documents there were")]
-    judgements: Annotated[int, Field(description="how many judgements of them there were")]
+    deleted: Annotated[int, Field(description="number of documents that it had")]
+    judgements: Annotated[int, Field(description="number of judgements of these documents")]

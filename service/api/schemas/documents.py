@@ -14,9 +14,7 @@ MAX_ID = 512
 MAX_PAGE = 1000
 
 Collection = Annotated[str, Query(min_length=1, max_length=128, description="the documents' collection")]
-Sync = Annotated[
-    bool, Query(description="the request holds all documents of the collection: delete what it does not hold")
-]
+Sync = Annotated[bool, Query(description="the request has all documents of the collection: delete all others")]
 Identity = Annotated[
     str,
     Path(
@@ -34,10 +32,10 @@ class NewDocument(BodyModel):
     id: str | None = Field(
         None,
         min_length=1,
-        description=f"replaces the document that has it; at most {MAX_ID} bytes; default: a new one",
+        description=f"id, at most {MAX_ID} bytes; a document that has it is replaced; default: a new id",
     )
-    text: str = Field(description="what is embedded, searched and found")
-    metadata: dict[str, Any] = Field({}, description="what filters go by; nested as you like")
+    text: str = Field(description="the text that is embedded and searched")
+    metadata: dict[str, Any] = Field({}, description="values for filters; may be nested")
 
 
 class DocumentsRequest(BodyModel):
@@ -46,7 +44,9 @@ class DocumentsRequest(BodyModel):
     model_config = ConfigDict(extra="forbid")
 
     documents: list[NewDocument] = Field(description="one or more")
-    collection: str = Field(DEFAULT_COLLECTION, min_length=1, max_length=128, description="where they go")
+    collection: str = Field(
+        DEFAULT_COLLECTION, min_length=1, max_length=128, description="the collection of all of them"
+    )
 
 
 class DeleteRequest(BodyModel):
@@ -68,24 +68,24 @@ class StoredDocument(TypedDict):
 
 
 class WriteAnswer(TypedDict):
-    """Documents that are durable, and that the next search finds."""
+    """Documents that are durable and that the next search finds."""
 
     ids: Annotated[list[str], Field(description="their ids, in the order of the request")]
     written: Annotated[int, Field(description="documents that are new or changed")]
-    unchanged: Annotated[int, Field(description="documents that were there with the same text and metadata")]
+    unchanged: Annotated[int, Field(description="documents that were stored already, with the same text and metadata")]
     removed: NotRequired[
         Annotated[int, Field(description="with `sync`, documents of the collection that were not in the request")]
     ]
 
 
 class Page(TypedDict):
-    """Some of the documents of a collection."""
+    """A page of the documents of a collection."""
 
     documents: Annotated[list[StoredDocument], Field(description="in the order of their last write")]
     next: Annotated[str | None, Field(description=NEXT_CURSOR)]
 
 
 class Deleted(TypedDict):
-    """Documents are deleted, and no search finds them any more."""
+    """The number of documents that were deleted. No search finds them any more."""
 
-    deleted: Annotated[int, Field(description="how many documents there were")]
+    deleted: Annotated[int, Field(description="number of documents that were deleted")]

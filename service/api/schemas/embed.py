@@ -1,15 +1,18 @@
-"""Requests of text-embeddings-inference (1.9), with `input_type` and `model` besides."""
+"""Requests of text-embeddings-inference (1.9), which also have `input_type` and `model`."""
 
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, StrictBool
 
-from service.api.inputs import CUT, GIVEN, Given, ModelName
+from service.api.inputs import DIMENSIONS_DESCRIPTION, INPUT_DESCRIPTION, ModelName, TextsOrTokens
 from service.api.schemas.base import BodyModel, Integer
 from service.models.base import Direction, Side
 
 PromptName = Annotated[
-    str | None, Field(description="the checkpoint's prompt of that name goes before each text; default: its own")
+    str | None,
+    Field(
+        description="name of the checkpoint's prompt that is put before each text; default: the checkpoint's own choice"
+    ),
 ]
 
 
@@ -19,9 +22,11 @@ def _lower(value: Any) -> Any:
 
 
 class Reading(BodyModel):
-    """How texts are read, in all requests."""
+    """The fields that say how texts are read."""
 
-    truncate: StrictBool | None = Field(None, description="false: a text longer than the model reads is an error")
+    truncate: StrictBool | None = Field(
+        None, description="false: a text that is longer than the model reads is an error"
+    )
     truncation_direction: Annotated[Direction | None, BeforeValidator(_lower)] = Field(
         None, description="the end at which a longer text is cut; default: the checkpoint's own"
     )
@@ -32,15 +37,15 @@ class Reading(BodyModel):
 class EmbedAllRequest(Reading):
     """Texts to embed token by token."""
 
-    inputs: Given = Field(description=GIVEN)
+    inputs: TextsOrTokens = Field(description=INPUT_DESCRIPTION)
 
 
 class EmbedRequest(EmbedAllRequest):
-    """Texts to embed; `input_type` says what they are."""
+    """Texts to embed. `input_type` says whether they are queries or documents."""
 
     normalize: StrictBool = Field(True, description="give the vectors unit length")
-    dimensions: Integer | None = Field(None, description=CUT)
-    input_type: Side | None = Field(None, description="apply the checkpoint's prompt of that side")
+    dimensions: Integer | None = Field(None, description=DIMENSIONS_DESCRIPTION)
+    input_type: Side | None = Field(None, description="query or document: apply the checkpoint's prompt for it")
 
 
 class Compared(BodyModel):

@@ -1,4 +1,4 @@
-"""Descriptions of fields that several answers have, from the models that the fields come from."""
+"""Descriptions of fields that several answers have, taken from the models that define the fields."""
 
 from service.checkpoints.checkpoint import Manifest
 from service.corpus.base import GenerationRecord

@@ -1,4 +1,4 @@
-"""`/admin/generations`: every generation, and the one that is being built."""
+"""`/admin/generations`: all generations, and the one that is being built."""
 
 from typing import Annotated, Literal
 
@@ -14,17 +14,17 @@ class UnderWay(BaseModel):
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
     generation: int | None = Field(
-        None, description="number by which a search names it while it is in the shadow; null: it is being built"
+        None, description="number that a search can name while it is in the shadow; null: it is being built"
     )
     state: Literal["building", "shadow"] = Field(description="building: not complete; shadow: it answers unseen")
     job: str = Field(description="id of the reload")
-    model: str = Field(description="id of its checkpoint; until that is known, what the reload was asked for")
+    model: str = Field(description="id of its checkpoint; before that is known, the name in the request of the reload")
     fingerprint: str | None = Field(description="hash of all that decides a document's vector; null: not known yet")
     documents: int = Field(description="documents whose vectors it has")
 
 
 class GenerationsAnswer(TypedDict):
-    """Every generation that there ever was."""
+    """All generations, former ones included."""
 
     generations: Annotated[
         list[GenerationRecord | UnderWay],

@@ -1,4 +1,4 @@
-"""`/`, `/health` and `/ready`: whether the service lives, and where its documentation is."""
+"""`/`, `/health` and `/ready`: the state of the service, and its documentation."""
 
 from typing import Annotated
 
@@ -7,17 +7,17 @@ from typing_extensions import TypedDict
 
 
 class Status(TypedDict):
-    """All is well."""
+    """The service is well."""
 
     status: Annotated[str, Field(description="alive or ready")]
 
 
 class About(TypedDict):
-    """The service, and where its documentation is."""
+    """The service and its documentation."""
 
     service: Annotated[str, Field(description="always Instar")]
-    version: Annotated[str, Field(description="of the service")]
+    version: Annotated[str, Field(description="version of the service")]
     documentation: Annotated[str, Field(description="path of the contract as a page")]
     openapi: Annotated[str, Field(description="path of the contract as an OpenAPI document")]
-    ready: Annotated[str, Field(description="path that says whether requests are answered")]
-    info: Annotated[str, Field(description="path that says what runs")]
+    ready: Annotated[str, Field(description="path of the answer whether requests are answered")]
+    info: Annotated[str, Field(description="path of the answer which checkpoint runs")]

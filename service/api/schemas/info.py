@@ -1,4 +1,4 @@
-"""`/info`: the checkpoint, its generation, and how much there is."""
+"""`/info`: the checkpoint, its generation, and the number of documents."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ from service.reload.job import Job
 class Kind(TypedDict):
     """The pooling of an embedding model."""
 
-    pooling: Annotated[str, Field(description="how the vectors of tokens become one")]
+    pooling: Annotated[str, Field(description="the way in which the vectors of tokens become one")]
 
 
 class ModelType(TypedDict):
@@ -23,40 +23,40 @@ class ModelType(TypedDict):
 
 
 class Info(TypedDict):
-    """The checkpoint, its generation, and how much there is."""
+    """The checkpoint, its generation, and the number of documents."""
 
-    version: Annotated[str, Field(description="of the service")]
+    version: Annotated[str, Field(description="version of the service")]
     model: Annotated[str, Field(description="id of the active checkpoint")]
     generation: Annotated[int, Field(description="number of the active generation")]
     fingerprint: Annotated[str, Field(description=FINGERPRINT)]
     dimensions: Annotated[int, Field(description="dimensions of its vectors")]
-    engine: Annotated[str, Field(description="what computes them, and in which precision")]
-    max_length: Annotated[int, Field(description="tokens of a text that the model reads, special ones included")]
-    prompts: Annotated[dict[str, str], Field(description="what goes before a text, by the prompt's name")]
+    engine: Annotated[str, Field(description="engine that computes them, and its precision")]
+    max_length: Annotated[int, Field(description="most tokens of a text that the model reads, special ones included")]
+    prompts: Annotated[dict[str, str], Field(description="prompts that can be put before a text, by name")]
     retained: Annotated[list[str], Field(description="ids of former checkpoints that still answer, the latest first")]
     documents: Annotated[int, Field(description="documents in all collections")]
-    collections: Annotated[dict[str, int], Field(description="documents in each")]
-    recall: Annotated[dict[str, float], Field(description="recall@10 of each collection that has a graph")]
+    collections: Annotated[dict[str, int], Field(description="documents in each collection")]
+    recall: Annotated[dict[str, float], Field(description="recall@10 of each collection that has an HNSW index")]
     activated: Annotated[datetime | None, Field(description="when the generation became active")]
     activated_by: Annotated[
         str | None,
         Field(description=ACTIVATED_BY),
     ]
-    reload: Annotated[Job | None, Field(description="the job of the reload that is under way; null: none is")]
+    reload: Annotated[Job | None, Field(description="the job of the running reload; null: none runs")]
     warnings: Annotated[
-        list[str], Field(description="what somebody should know of the active generation, each as a sentence")
+        list[str], Field(description="what operators should know of the active generation, a sentence each")
     ]
     lineage: Annotated[dict[str, Any], Field(description=LINEAGE)]
-    # What clients of text-embeddings-inference look for.
+    # Clients of text-embeddings-inference look for the fields below.
     model_id: Annotated[str, Field(description="name of the checkpoint")]
     model_sha: Annotated[str, Field(description="12 digits of its content hash")]
     model_dtype: Annotated[str, Field(description="precision of its numbers")]
     served_model_name: Annotated[str, Field(description="the same as `model`")]
-    model_type: Annotated[ModelType, Field(description="its kind")]
+    model_type: Annotated[ModelType, Field(description="kind of the model")]
     max_input_length: Annotated[int, Field(description="the same as `max_length`")]
     max_batch_tokens: Annotated[int, Field(description="most tokens in one interactive batch")]
-    max_batch_requests: Annotated[int | None, Field(description="null: that is not limited")]
+    max_batch_requests: Annotated[int | None, Field(description="always null: there is no limit")]
     max_client_batch_size: Annotated[int, Field(description="most texts in one request")]
-    max_concurrent_requests: Annotated[int | None, Field(description="null: that is not limited")]
+    max_concurrent_requests: Annotated[int | None, Field(description="always null: there is no limit")]
     auto_truncate: Annotated[bool, Field(description="texts that are too long are cut")]
     tokenization_workers: Annotated[int, Field(description="threads that tokenize")]

@@ -1,4 +1,4 @@
-"""`/admin/jobs`: reloads that were asked for."""
+"""`/admin/jobs`: reloads, running and ended ones."""
 
 from typing import Annotated
 
@@ -12,6 +12,6 @@ Identity = Annotated[str, Path(description="the job's id")]
 
 
 class JobsAnswer(TypedDict):
-    """The reloads that were asked for last."""
+    """The latest reloads."""
 
-    jobs: Annotated[list[Job], Field(description="the newest first; only the first can be under way")]
+    jobs: Annotated[list[Job], Field(description="the newest first; only the first one can be running")]

@@ -13,11 +13,11 @@ from service.corpus.base import Judgement
 Collection = Annotated[str | None, Query(description="only those of this collection")]
 JudgedQuery = Annotated[str | None, Query(description="only those of this query")]
 JudgedDocument = Annotated[str | None, Query(description="only those of the document with this id")]
-Unresolved = Annotated[bool, Query(description="only those whose document is not there")]
+Unresolved = Annotated[bool, Query(description="only those whose document is not in the corpus")]
 
 
 class JudgementsRequest(BodyModel):
-    """Judgements."""
+    """Judgements to add, or to put in place of others."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -26,33 +26,35 @@ class JudgementsRequest(BodyModel):
         None,
         min_length=1,
         max_length=128,
-        description="the collection that all are of; it must be there and have one of the documents at least. PUT"
-        " replaces the judgements of this collection alone",
+        description="the collection of all of them; it must have at least one of the documents. PUT replaces the"
+        " judgements of this collection alone",
     )
 
 
 class Taken(TypedDict):
-    """The judgements after a change, and the change."""
+    """The effect of a change, and the judgements after it."""
 
-    judgements: Annotated[int, Field(description="how many there are now")]
-    queries: Annotated[int, Field(description="how many queries are judged now")]
-    added: Annotated[int, Field(description="judgements that are new")]
-    changed: Annotated[int, Field(description="judgements that said something else before")]
-    removed: Annotated[int, Field(description="judgements that there were, and that are gone")]
+    judgements: Annotated[int, Field(description="number of judgements now")]
+    queries: Annotated[int, Field(description="number of judged queries now")]
+    added: Annotated[int, Field(description="number of new judgements")]
+    changed: Annotated[int, Field(description="number of judgements that said something else before")]
+    removed: Annotated[int, Field(description="number of former judgements that were removed")]
     unresolved: Annotated[
         int,
-        Field(description="judgements of the request whose document is not there: they do not count before it is"),
+        Field(
+            description="number of judgements in the request whose document is not in the corpus: they count once it is"
+        ),
     ]
 
 
 class Removed(TypedDict):
-    """Judgements are gone."""
+    """The number of judgements that were removed."""
 
-    removed: Annotated[int, Field(description="how many there were")]
+    removed: Annotated[int, Field(description="number of judgements that were removed")]
 
 
 class JudgementsAnswer(TypedDict):
-    """Some of the judgements."""
+    """A page of judgements."""
 
-    judgements: Annotated[list[Judgement], Field(description="by collection, query and document")]
+    judgements: Annotated[list[Judgement], Field(description="in the order of collection, query and document")]
     next: Annotated[str | None, Field(description=NEXT_CURSOR)]

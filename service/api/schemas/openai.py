@@ -6,7 +6,7 @@ from fastapi import Path
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from service.api.inputs import CUT, GIVEN, Given, ModelName
+from service.api.inputs import DIMENSIONS_DESCRIPTION, INPUT_DESCRIPTION, ModelName, TextsOrTokens
 from service.api.schemas.base import BodyModel, Integer
 
 Name = Annotated[
@@ -21,21 +21,21 @@ Name = Annotated[
 class EmbeddingsRequest(BodyModel):
     """Texts to embed."""
 
-    input: Given = Field(description=GIVEN)
+    input: TextsOrTokens = Field(description=INPUT_DESCRIPTION)
     model: ModelName = None
     encoding_format: Literal["float", "base64"] = Field(
-        "float", description="base64: of the numbers as little-endian float32"
+        "float", description="float: numbers; base64: the numbers as little-endian float32, in base64"
     )
-    dimensions: Integer | None = Field(None, description=CUT)
-    user: str | None = Field(None, description="taken, and not looked at")
+    dimensions: Integer | None = Field(None, description=DIMENSIONS_DESCRIPTION)
+    user: str | None = Field(None, description="accepted and ignored")
 
 
 class EmbeddedText(TypedDict):
     """The vector of a text."""
 
     object: Annotated[Literal["embedding"], Field(description="what this is")]
-    index: Annotated[int, Field(description="place of the text in the request, from 0")]
-    embedding: Annotated[list[float] | str, Field(description="the numbers, or their base64 where that was asked")]
+    index: Annotated[int, Field(description="index of the text in the request, from 0")]
+    embedding: Annotated[list[float] | str, Field(description="the numbers, or base64 if the request asked for it")]
 
 
 class Usage(TypedDict):
@@ -51,7 +51,7 @@ class EmbeddingsAnswer(TypedDict):
     object: Annotated[Literal["list"], Field(description="what this is")]
     data: Annotated[list[EmbeddedText], Field(description="a vector for each text")]
     model: Annotated[str, Field(description="id of the checkpoint that answered")]
-    usage: Annotated[Usage, Field(description="what the model read")]
+    usage: Annotated[Usage, Field(description="number of tokens")]
 
 
 class Model(TypedDict):

@@ -1,14 +1,14 @@
-"""`/admin/reload` and `/admin/activate`: which checkpoint to activate, and how."""
+"""`/admin/reload` and `/admin/activate`: the checkpoint to activate."""
 
 from pydantic import ConfigDict, Field, StrictBool
 
 from service.api.schemas.base import BodyModel, Number
 
-_FORCE = "activate even if the judged queries say that it is worse"
+_FORCE = "activate it even if it is worse on the judged queries"
 
 
 class ReloadRequest(BodyModel):
-    """Which checkpoint to activate."""
+    """A checkpoint to activate."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -18,13 +18,13 @@ class ReloadRequest(BodyModel):
         None,
         gt=0,
         le=1,
-        description="share of live searches that the new generation answers, too, without showing it, until"
-        " POST /admin/activate; null: it is activated at once",
+        description="share of live searches that the new generation also answers, unseen, until POST /admin/activate;"
+        " null: it is activated once it is built",
     )
 
 
 class ActivateRequest(BodyModel):
-    """How to end the shadow."""
+    """The end of the shadow."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -1,4 +1,4 @@
-"""`/admin/rollback`: which generation to return to, and where that leads."""
+"""`/admin/rollback`: a generation to return to."""
 
 from typing import Annotated
 
@@ -12,14 +12,14 @@ from service.corpus.base import State
 # The highest number that SQLite can hold.
 _HIGHEST = (1 << 63) - 1
 _WHERE_TO = (
-    "a retained generation, or a released one, which a reload brings back; default: a step back, to the generation that"
-    " was active last of those built before the active one"
+    "number of a retained generation, or of a released one, which a reload brings back; default: of the generations"
+    " built before the active one, the one that was active last"
 )
 Target = Annotated[int | None, Query(ge=1, le=_HIGHEST, description=_WHERE_TO)]
 
 
 class RollbackRequest(BodyModel):
-    """Which generation to return to."""
+    """A generation to return to."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -29,12 +29,15 @@ class RollbackRequest(BodyModel):
 class RollbackPlan(TypedDict):
     """The generation that a rollback would lead to."""
 
-    generation: Annotated[int, Field(description="number of the generation; send it to get there and nowhere else")]
+    generation: Annotated[int, Field(description="number of the generation; a request with it leads to no other")]
     model: Annotated[str, Field(description="id of its checkpoint")]
     state: Annotated[
-        State, Field(description="active: nothing would happen; retained: it is at once; released: by a reload")
+        State,
+        Field(
+            description="active: nothing would happen; retained: it answers at once; released: a reload brings it back"
+        ),
     ]
-    embed: Annotated[int, Field(description="documents that would have to be embedded at this moment")]
+    embed: Annotated[int, Field(description="documents that would have to be embedded now")]
     seconds: Annotated[
-        float | None, Field(description="about how long it would take; null: that cannot be known before it begins")
+        float | None, Field(description="seconds that it would take, about; null: unknown before it begins")
     ]

@@ -1,4 +1,4 @@
-"""`POST /search`: questions, and the documents that answer them."""
+"""`POST /search`: queries, and the documents that answer them."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, NotRequired, Self
@@ -17,12 +17,12 @@ MAX_RANKED = 100
 
 
 class PartWeights(BodyModel):
-    """How much each part of a hybrid search counts."""
+    """The weight of each part of a hybrid search."""
 
     model_config = ConfigDict(extra="forbid")
 
-    dense: Number = Field(ge=0, le=1000, description="weight of what was found by vector")
-    keyword: Number = Field(ge=0, le=1000, description="weight of what was found by keyword")
+    dense: Number = Field(ge=0, le=1000, description="weight of the part by vector")
+    keyword: Number = Field(ge=0, le=1000, description="weight of the part by keyword")
 
     @model_validator(mode="after")
     def _one_counts(self) -> Self:
@@ -32,48 +32,54 @@ class PartWeights(BodyModel):
 
 
 class SearchRequest(BodyModel):
-    """A search: the queries, where to look, and what to tell of the results."""
+    """A search: its queries, its documents, and the details of its results."""
 
     model_config = ConfigDict(extra="forbid")
 
-    query: str | list[str] = Field(description="a question, or several, which are searched as one batch")
+    query: str | list[str] = Field(description="a query, or several, which are searched as one batch")
     query_vector: list[Number] | list[list[Number]] | None = Field(
         None,
-        description="the vector of the query, or one for each, made by the checkpoint that answers: name it in `model`",
+        description="the vector of the query, or one for each query, made by the checkpoint that answers: name it in"
+        " `model`",
     )
     model: ModelName = None
     generation: Integer | None = Field(
         None, description="number of the generation that is to answer: active, retained, or in the shadow"
     )
     k: Integer = Field(10, ge=1, description="most results of a query")
-    offset: Integer = Field(0, ge=0, description="results to leave out at the beginning, to page")
-    mode: Mode = Field("dense", description="by vector, by keyword (BM25), or by both")
+    offset: Integer = Field(0, ge=0, description="results to skip at the beginning, for pages")
+    mode: Mode = Field("dense", description="dense: by vector; keyword: by BM25; hybrid: by both")
     fusion: Fusion = Field(
-        "score", description="hybrid: the weighted mean of cosine and BM25's share of its most, or of reciprocal ranks"
+        "score",
+        description="hybrid: score: the weighted mean of the cosine and of BM25 as a share of its maximum; rank: of"
+        " reciprocal ranks",
     )
     weights: PartWeights | None = Field(
-        None, description="of the parts of a hybrid search; by default 2 to 1 with scores, and 1 to 0.1 with ranks"
+        None,
+        description="weights of the parts of a hybrid search; by default 2 to 1 for scores, and 1 to 0.1 for ranks",
     )
     filter: dict[str, Any] | None = Field(None, description='metadata conditions such as {"year": {"gte": 2024}}')
     collection: str = Field(DEFAULT_COLLECTION, description="the documents' collection")
     min_score: Number | None = Field(None, description="leave out results with a lower score")
     diversity: Number = Field(
-        0, ge=0, le=1, description="0: by relevance alone; above: less of what is like a better result (MMR)"
+        0, ge=0, le=1, description="0: by relevance alone; above 0: fewer results that are like a better one (MMR)"
     )
-    highlight: StrictBool = Field(False, description="tell where the words of the query are in each text")
-    explain: StrictBool = Field(False, description="tell rank and score of each result in each part of the search")
+    highlight: StrictBool = Field(False, description="add the spans of the query's words in each text")
+    explain: StrictBool = Field(
+        False, description="add the rank and the score of each result in each part of the search"
+    )
     rank_of: list[str] | None = Field(
         None,
         max_length=MAX_RANKED,
-        description="ids of documents: tell where each stands, however far down, without `diversity`",
+        description="ids of documents: add the rank of each, however far down; not with `diversity`",
     )
 
 
 class Standing(TypedDict):
-    """Where a result stands in one part of the search."""
+    """The rank and the score of a result in one part of the search."""
 
-    rank: Annotated[int, Field(description="its place there, from 1")]
-    score: Annotated[float, Field(description="its cosine, or its BM25")]
+    rank: Annotated[int, Field(description="its rank there, from 1")]
+    score: Annotated[float, Field(description="its cosine or its BM25")]
 
 
 class Result(StoredDocument):
@@ -83,26 +89,26 @@ class Result(StoredDocument):
     highlights: NotRequired[
         Annotated[
             Sequence[tuple[int, int]],
-            Field(description="[start, end) of the query's words in the text, in characters, where that was asked"),
+            Field(description="[start, end) of the query's words in the text, in characters; with `highlight`"),
         ]
     ]
     explain: NotRequired[
         Annotated[
             dict[Component, Standing],
-            Field(description="where it stands in each part of the search that found it, where that was asked"),
+            Field(description="its rank and score in each part of the search that found it; with `explain`"),
         ]
     ]
 
 
 class Place(TypedDict):
-    """Where a document stands that was asked for by its id, whether it is among the results or not."""
+    """The rank of a document of `rank_of`, whether it is among the results or not."""
 
     id: Annotated[str, Field(description="its id")]
     rank: Annotated[
-        int | None, Field(description="its place in the whole ranking, from 1, whatever `offset` and `min_score` leave")
+        int | None, Field(description="its rank in the whole ranking, from 1, which ignores `offset` and `min_score`")
     ]
-    score: Annotated[float | None, Field(description="its score in the mode that was asked")]
-    reason: Annotated[str | None, Field(description="why it has no rank; null: it has one")]
+    score: Annotated[float | None, Field(description="its score in the mode of the search")]
+    reason: Annotated[str | None, Field(description="reason why it has no rank; null: it has one")]
 
 
 class SearchAnswer(TypedDict):
@@ -112,20 +118,20 @@ class SearchAnswer(TypedDict):
     model: Annotated[str, Field(description="id of the checkpoint that answered")]
     results: Annotated[
         Sequence[Result | Sequence[Result]],
-        Field(description="best first; where the request has a list of queries, a list for each of them"),
+        Field(description="best first; a list for each query if the request has a list of queries"),
     ]
     behind: NotRequired[
         Annotated[
             int,
             Field(
                 description="documents of the collection that were written too late for this generation to find them;"
-                " where the request names a model or a generation"
+                " if the request names a model or a generation"
             ),
         ]
     ]
     rank_of: NotRequired[
         Annotated[
             Sequence[Place | Sequence[Place]],
-            Field(description="the documents that `rank_of` names, in its order; of several queries a list for each"),
+            Field(description="the documents of `rank_of`, in its order; a list for each query if there are several"),
         ]
     ]

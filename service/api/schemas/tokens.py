@@ -1,4 +1,4 @@
-"""Requests of text-embeddings-inference that have to do with tokens alone."""
+"""Requests of text-embeddings-inference that concern tokens alone."""
 
 from pydantic import Field, StrictBool, StrictInt
 
@@ -11,7 +11,7 @@ class TokenizeRequest(BodyModel):
     """Texts to tokenize."""
 
     inputs: str | list[str] = Field(description="a text, or several")
-    add_special_tokens: StrictBool = Field(True, description="with the tokens that the model puts around a text")
+    add_special_tokens: StrictBool = Field(True, description="add the tokens that the model puts around a text")
     prompt_name: PromptName = None
     model: ModelName = None
 

@@ -13,7 +13,7 @@ from service.corpus.filters import Condition, Filter, attributes, evaluate, meet
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A version of a collection."""
+    """A version, and the collection that it is in."""
 
     collection: str
     version: Version
@@ -22,7 +22,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The versions by sequence number, ascending, and the last number that was given."""
+    """All versions by sequence number, ascending, and the last number that was given."""
 
     rows: Mapping[int, Row]
     last: int
@@ -39,8 +39,10 @@ class MemoryDocuments:
 
     def put(self, collection: str, documents: Sequence[Document], prepare: Prepare) -> Change:
         latest = {document.id: document for document in documents}
-        versions = [Version(seq, deepcopy(each)) for seq, each in enumerate(latest.values(), self.state.last + 1)]
-        rows = [Row(collection, each) for each in versions]
+        versions = [
+            Version(seq, deepcopy(document)) for seq, document in enumerate(latest.values(), self.state.last + 1)
+        ]
+        rows = [Row(collection, version) for version in versions]
         return self._write(collection, rows, self.seqs_of(collection, list(latest)).values(), prepare)
 
     def delete(self, collection: str, ids: Sequence[str], prepare: Prepare) -> Change:
@@ -132,8 +134,8 @@ class MemoryDocuments:
         added = {row.version.seq: row for row in rows}
         change = Change(collection, self.state.last, tuple(added), tuple(sorted(died)))
         prepare(change)
-        buried = {seq: replace(self.state.rows[seq], dead=True) for seq in change.died}
-        self.state = State({**self.state.rows, **buried, **added}, self.state.last + len(added))
+        dead = {seq: replace(self.state.rows[seq], dead=True) for seq in change.died}
+        self.state = State({**self.state.rows, **dead, **added}, self.state.last + len(added))
         return change
 
 

@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 
-from service.corpus.base import Judgement, Key, Outcome, Which
+from service.corpus.base import Judgement, JudgementFilter, Key, Outcome
 from service.corpus.errors import too_many_judgements
 from service.corpus.memory.documents import MemoryDocuments
 from service.corpus.refusals import unresolved_judgements
 
 
 class MemoryJudgements:
-    """The `Judgements` in memory, `most` of them at most."""
+    """The `Judgements` in memory, `limit` of them at most."""
 
-    def __init__(self, documents: MemoryDocuments, most: int) -> None:
+    def __init__(self, documents: MemoryDocuments, limit: int) -> None:
         self._documents = documents
-        self._most = most
+        self._limit = limit
         self._judgements: dict[Key, Judgement] = {}
 
     def add(self, judgements: Sequence[Judgement], collection: str | None = None) -> Outcome:
@@ -22,30 +22,30 @@ class MemoryJudgements:
     def replace(self, judgements: Sequence[Judgement], collection: str | None = None) -> Outcome:
         return self._put(judgements, collection, replacing=True)
 
-    def remove(self, which: Which) -> int:
-        doomed = {judgement.key for judgement in self._meeting(which)}
-        self._judgements = {key: judgement for key, judgement in self._judgements.items() if key not in doomed}
-        return len(doomed)
+    def remove(self, conditions: JudgementFilter) -> int:
+        keys = {judgement.key for judgement in self._meeting(conditions)}
+        self._judgements = {key: judgement for key, judgement in self._judgements.items() if key not in keys}
+        return len(keys)
 
     def all(self) -> list[Judgement]:
-        return self._meeting(Which())
+        return self._meeting(JudgementFilter())
 
-    def page(self, which: Which, after: Key | None, limit: int) -> list[Judgement]:
-        return [each for each in self._meeting(which) if after is None or each.key > after][:limit]
+    def page(self, conditions: JudgementFilter, after: Key | None, limit: int) -> list[Judgement]:
+        return [judgement for judgement in self._meeting(conditions) if after is None or judgement.key > after][:limit]
 
     def counts(self) -> tuple[int, int]:
-        return len(self._judgements), len(self._meeting(Which(unresolved=True)))
+        return len(self._judgements), len(self._meeting(JudgementFilter(unresolved=True)))
 
     def _put(self, judgements: Sequence[Judgement], collection: str | None, *, replacing: bool) -> Outcome:
         new = {judgement.key: judgement for judgement in judgements}
         unresolved = sum(self._is_unresolved(judgement) for judgement in new.values())
         if collection is not None and new and unresolved == len(new):
             raise unresolved_judgements(collection, judgements)
-        former = {judgement.key: judgement for judgement in self._meeting(Which(collection))}
+        former = {judgement.key: judgement for judgement in self._meeting(JudgementFilter(collection))}
         removed = former.keys() - new.keys() if replacing else set()
-        after = {key: each for key, each in {**self._judgements, **new}.items() if key not in removed}
-        if len(after) > self._most:
-            raise too_many_judgements("would be", len(after), self._most)
+        after = {key: judgement for key, judgement in {**self._judgements, **new}.items() if key not in removed}
+        if len(after) > self._limit:
+            raise too_many_judgements("would be", len(after), self._limit)
         self._judgements = after
         return Outcome(
             judgements=len(after),
@@ -56,14 +56,14 @@ class MemoryJudgements:
             unresolved=unresolved,
         )
 
-    def _meeting(self, which: Which) -> list[Judgement]:
+    def _meeting(self, conditions: JudgementFilter) -> list[Judgement]:
         return [
             judgement
             for _, judgement in sorted(self._judgements.items())
-            if which.collection in (None, judgement.collection)
-            and which.query in (None, judgement.query)
-            and which.document in (None, judgement.document)
-            and (not which.unresolved or self._is_unresolved(judgement))
+            if conditions.collection in (None, judgement.collection)
+            and conditions.query in (None, judgement.query)
+            and conditions.document in (None, judgement.document)
+            and (not conditions.unresolved or self._is_unresolved(judgement))
         ]
 
     def _is_unresolved(self, judgement: Judgement) -> bool:

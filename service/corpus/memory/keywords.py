@@ -8,7 +8,7 @@ import math
 from collections.abc import Generator, Iterable, Mapping, Sequence
 
 from service.corpus import words
-from service.corpus.base import Lookup, Span
+from service.corpus.base import KeywordRanking, Span
 from service.corpus.memory.documents import MemoryDocuments, State
 from service.corpus.memory.words import occurrences, words_of
 from service.corpus.words import MOST_PHRASES, Phrase
@@ -24,31 +24,32 @@ class MemoryKeywords:
     def __init__(self, documents: MemoryDocuments) -> None:
         self._documents = documents
 
-    def lookup(self, query: str) -> Lookup:
-        texts = _texts(self._documents.state)
-        asked = words.phrases(query, MOST_PHRASES)
-        # A spelling that no text has is no part of the question.
-        used = [phrase for phrase in _phrases(query) if phrase in asked or _count(phrase, texts)]
-        return Lookup(tuple(used), (_SATURATION + 1) * sum(_weight(phrase, texts) for phrase in used))
-
-    def ranked(self, lookup: Lookup, collection: str | None) -> Generator[list[tuple[int, float]]]:
+    def rank(self, query: str, collection: str | None) -> KeywordRanking:
         state = self._documents.state
         texts = _texts(state)
-        mean = sum(map(len, texts.values())) / max(1, len(texts))
+        query_phrases = words.phrases(query, MOST_PHRASES)
+        # A spelling that no text has is no part of the query.
+        phrases = [phrase for phrase in _phrases(query) if phrase in query_phrases or _count(phrase, texts)]
+        mean_length = sum(map(len, texts.values())) / max(1, len(texts))
         scores: dict[int, float] = {}
-        for phrase in lookup.phrases:
+        for phrase in phrases:
             weight = _weight(phrase, texts)
             for seq, text in texts.items():
                 times = len(occurrences(phrase, text))
                 if times and collection in (None, state.rows[seq].collection):
-                    damping = _SATURATION * (1 - _LENGTH + _LENGTH * len(text) / mean)
+                    damping = _SATURATION * (1 - _LENGTH + _LENGTH * len(text) / mean_length)
                     scores[seq] = scores.get(seq, 0.0) + weight * times * (_SATURATION + 1) / (times + damping)
-        ranking = sorted(scores.items(), key=lambda scored: (-scored[1], scored[0]))
-        for start in range(0, len(ranking), _PORTION):
-            yield ranking[start : start + _PORTION]
+        max_score = (_SATURATION + 1) * sum(_weight(phrase, texts) for phrase in phrases)
+        return KeywordRanking(_portions(scores), max_score)
 
     def highlights(self, query: str, texts: Sequence[str]) -> list[list[Span]]:
         return [_highlights(_phrases(query), text) for text in texts]
+
+
+def _portions(scores: Mapping[int, float]) -> Generator[list[tuple[int, float]]]:
+    ranking = sorted(scores.items(), key=lambda scored: (-scored[1], scored[0]))
+    for start in range(0, len(ranking), _PORTION):
+        yield ranking[start : start + _PORTION]
 
 
 def _texts(state: State) -> dict[int, list[str]]:

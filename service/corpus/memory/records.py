@@ -15,8 +15,8 @@ class MemoryRecords:
         self._jobs: dict[str, tuple[str, str]] = {}
 
     def activate(self, record: GenerationRecord, retain: int) -> GenerationRecord:
-        former = {each.number: each for each in self.generations()}
-        activation = 1 + max((each.activation for each in former.values()), default=0)
+        former = {generation.number: generation for generation in self.generations()}
+        activation = 1 + max((generation.activation for generation in former.values()), default=0)
         active = record.model_copy(
             update={
                 "number": record.number or self.next_number(),
@@ -26,9 +26,11 @@ class MemoryRecords:
             }
         )
         former.pop(active.number, None)
-        loaded = [number for number, each in former.items() if each.state != "released"]
+        loaded = [number for number, generation in former.items() if generation.state != "released"]
         states = {number: "retained" if number in loaded[:retain] else "released" for number in former}
-        changed = {number: each.model_copy(update={"state": states[number]}) for number, each in former.items()}
+        changed = {
+            number: generation.model_copy(update={"state": states[number]}) for number, generation in former.items()
+        }
         self._generations = {**changed, active.number: active}
         return active
 

@@ -31,4 +31,6 @@ class MemoryStore:
 
     def _written(self) -> bytes:
         rows = [(row.collection, row.version.seq, row.version.document) for row in self.documents.state.live()]
-        return json.dumps([[name, seq, each.id, each.text, each.metadata] for name, seq, each in rows]).encode()
+        return json.dumps(
+            [[name, seq, document.id, document.text, document.metadata] for name, seq, document in rows]
+        ).encode()

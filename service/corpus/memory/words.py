@@ -9,7 +9,11 @@ from service.corpus.words import Phrase
 
 def _plain(word: str) -> str:
     """Return the word without case and diacritics."""
-    return "".join(each for each in unicodedata.normalize("NFKD", word.casefold()) if not unicodedata.combining(each))
+    return "".join(
+        character
+        for character in unicodedata.normalize("NFKD", word.casefold())
+        if not unicodedata.combining(character)
+    )
 
 
 def words_of(text: str) -> list[tuple[str, int, int]]:
@@ -31,6 +35,6 @@ def words_of(text: str) -> list[tuple[str, int, int]]:
 
 def occurrences(phrase: Phrase, text: Sequence[str]) -> list[int]:
     """Return where the phrase begins in the words of a text."""
-    wanted = tuple(map(_plain, phrase))
-    size = len(wanted)
-    return [start for start in range(len(text) - size + 1) if tuple(text[start : start + size]) == wanted]
+    plain_phrase = tuple(map(_plain, phrase))
+    size = len(plain_phrase)
+    return [start for start in range(len(text) - size + 1) if tuple(text[start : start + size]) == plain_phrase]

@@ -15,7 +15,7 @@ _CORPUS = "the corpus"
 
 
 class Database:
-    """Transactions that are on the disk when they return, and reads that never wait for them (SQLite's WAL)."""
+    """Runs transactions that are on the disk when they end, and reads that never wait for them (SQLite's WAL)."""
 
     def __init__(self, folder: Path) -> None:
         """Open or create the database in `folder`; raises DataFolderInUse if another process has it, and
@@ -33,9 +33,9 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: committed and on the disk at the end, rolled back on an error.
+        """Run one transaction: committed and on the disk at the end, rolled back on an error.
 
-        Raises InsufficientResources when the disk is full, StorageFailed when it does not do what it should.
+        Raises InsufficientResources if the disk is full, StorageFailed if it fails.
         """
         with self._writing, translated(_CORPUS):
             # A disk that fails in the middle of a rollback leaves a transaction open.
@@ -50,9 +50,9 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """A connection for reading; each statement sees the last transaction that was committed before it.
+        """Lend a connection for reading. Each statement sees the last transaction that was committed before it.
 
-        Raises StorageFailed when the disk does not do what it should.
+        Raises StorageFailed if the disk fails.
         """
         with translated(_CORPUS):
             try:

@@ -1,4 +1,4 @@
-"""SQLite's errors when a disk fails, in the words of this service."""
+"""Turns SQLite's errors on a failing disk into those of the service."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -25,13 +25,13 @@ def translated(what: str) -> Iterator[None]:
         if _code(error) in _FAILED:
             raise unusable(what, error) from error
         raise
-    # Python cannot read SQLite's words for a schema with bytes that are no text.
+    # Python cannot decode SQLite's message about a schema whose bytes are no text.
     except UnicodeDecodeError as error:
         raise StorageFailed(f"{what} is damaged (its schema): restore a backup, and check the disk") from error
 
 
 def is_damage(error: sqlite3.DatabaseError) -> bool:
-    """Whether the error says that a file is not as it was written."""
+    """Say whether the error means that a file is not as it was written."""
     return _code(error) in _DAMAGED
 
 

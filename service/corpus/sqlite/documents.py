@@ -35,11 +35,11 @@ CREATE TABLE IF NOT EXISTS attributes (
 ) WITHOUT ROWID;
 """
 
-# All of them are in an index by collection, and the last ones are at the end of the table.
+# An index has all live documents by collection, and the table has the latest ones at its end.
 _LIVE = "SELECT collection, seq FROM documents WHERE dead = 0 ORDER BY collection, seq"
 _LIVE_AFTER = "SELECT collection, seq FROM documents WHERE dead = 0 AND seq > ? ORDER BY seq"
 _HAVING = "SELECT seq FROM attributes WHERE collection = ? AND key = ? AND kind = ? AND value "
-# The oldest ones, which have had the time to be embedded.
+# The oldest versions are chosen, because they have had the time to be embedded.
 _WITH_HASH = "SELECT seq FROM documents WHERE hash = ? AND dead = 0 AND hash IS NOT NULL ORDER BY seq LIMIT 4"
 _THERE = "SELECT seq FROM attributes WHERE collection = ? AND (key = ? OR (key >= ? AND key < ?)) AND seq > ?"
 _LISTED = {
@@ -174,7 +174,7 @@ class SqliteDocuments:
     def meeting(self, collection: str, condition: Condition, after: int = 0) -> Seqs:
         rows: list[tuple[int]] = []
         if condition.operator == "exists":
-            # Each beginning of a dotted path is there, too: "/" follows "." in the order of code points.
+            # A key exists if it begins a dotted path, too. "/" follows "." in the order of code points.
             below = (f"{condition.key}.", f"{condition.key}/")
             rows = self._read(_THERE, (collection, condition.key, *below, after))
         else:

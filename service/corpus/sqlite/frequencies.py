@@ -1,7 +1,7 @@
-"""How many versions have a phrase: counted at the first question for it, and remembered.
+"""Counts the versions that have a phrase, when a query first has it, and remembers the count.
 
-Counting goes through all of these versions. The phrases that cost most, the words of every question, are remembered
-soonest.
+Counting goes through all of these versions. The phrases that cost most are words of nearly every query, and so are
+counted once.
 """
 
 import sqlite3
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from service.corpus.words import Phrase
 
 _REMEMBERED = 10_000
-# Counts are good until the number of writes ever has grown by this factor.
+# Counts are used until the number of all writes has grown by this factor.
 _GROWTH = 1.1
 
 
@@ -36,21 +36,21 @@ class Frequencies:
                 (self._versions,) = connection.execute("SELECT count(*) FROM keywords_docsize").fetchone()
                 self._counts.clear()
             versions = self._versions
-            known = {phrase: self._counts[phrase] for phrase in phrases if phrase in self._counts}
+            counts = {phrase: self._counts[phrase] for phrase in phrases if phrase in self._counts}
         for phrase in phrases:
-            if phrase not in known:
-                known[phrase] = _count(connection, phrase)
+            if phrase not in counts:
+                counts[phrase] = _count(connection, phrase)
         with self._lock:
             if versions == self._versions:
                 for phrase in phrases:
                     # A phrase that no version has costs nothing to count, and must be found once it is written.
-                    if known[phrase]:
-                        self._counts[phrase] = known[phrase]
+                    if counts[phrase]:
+                        self._counts[phrase] = counts[phrase]
                         self._counts.move_to_end(phrase)
             while len(self._counts) > _REMEMBERED:
                 self._counts.popitem(last=False)
-        # A count may be younger than the number of versions.
-        return versions, [min(known[phrase], versions) for phrase in phrases]
+        # A count may be newer than the number of versions.
+        return versions, [min(counts[phrase], versions) for phrase in phrases]
 
 
 def _count(connection: sqlite3.Connection, phrase: Phrase) -> int:

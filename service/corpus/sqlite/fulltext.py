@@ -1,7 +1,7 @@
-"""The table of the words of all versions, by SQLite's FTS5, in the corpus's own database and transactions.
+"""The table of the words of all versions, by SQLite's FTS5 (https://sqlite.org/fts5.html).
 
-(https://sqlite.org/fts5.html.) The table has no content of its own: a version is added with its text and must be
-removed with the same text.
+It lies in the database of the corpus, and is written in the same transactions. It stores no texts: a version is added
+with its text and must be removed with that text.
 """
 
 import logging
@@ -20,8 +20,8 @@ _TABLE = f"CREATE VIRTUAL TABLE keywords USING fts5(collection, text, content = 
 
 def create(connection: sqlite3.Connection) -> None:
     """Make the table with the words of all versions, unless it is there in its present form."""
-    made = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'keywords'").fetchall()
-    if made == [(_TABLE,)]:
+    statements = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'keywords'").fetchall()
+    if statements == [(_TABLE,)]:
         return
     connection.execute("DROP TABLE IF EXISTS keywords")
     connection.execute(_TABLE)
@@ -46,12 +46,12 @@ def remove(connection: sqlite3.Connection, seq: int, collection: str, text: str)
 
 
 def expression(phrases: Sequence[Phrase]) -> str:
-    """FTS5's expression for texts that have any of the phrases."""
+    """Return FTS5's expression for texts that have any of the phrases."""
     return " OR ".join(f'"{" ".join(phrase)}"' for phrase in phrases)
 
 
 def name_of(collection: str) -> str:
-    """A word that stands for the collection, whatever characters its name has."""
+    """Return a word that stands for the collection, whatever characters its name has."""
     return str(int.from_bytes(sha256(collection.encode()).digest()[:12]))
 
 

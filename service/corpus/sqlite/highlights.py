@@ -1,4 +1,4 @@
-"""The places of the words of a query in a text: FTS5 itself finds them, so they are those of the keyword search."""
+"""Finds the words of a query in texts. FTS5 itself does so, which makes them the words of the keyword search."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -25,29 +25,29 @@ def spans(query: str, texts: Sequence[str]) -> list[list[Span]]:
             "INSERT INTO texts (rowid, text) VALUES (?, ?)",
             ((row, "".join(plain)) for row, plain in enumerate(letters)),
         )
-        marked = connection.execute(
+        marked_texts = connection.execute(
             "SELECT rowid, highlight(texts, 0, ?, ?) FROM texts WHERE texts MATCH ?",
             (_OPEN, _CLOSE, fulltext.expression(looked_up)),
         )
-        for row, text in marked:
+        for row, text in marked_texts:
             spans_of[row] = _original(text, letters[row])
     finally:
         connection.close()
     return spans_of
 
 
-def _original(marked: str, letters: Sequence[str]) -> list[Span]:
-    """Return the marked spans, in characters of the text of which `letters` has one entry for each character."""
+def _original(marked_text: str, letters: Sequence[str]) -> list[Span]:
+    """Return the marked spans in characters of the original text, for each of which `letters` has one entry."""
     origin = [position for position, letter in enumerate(letters) for _ in letter]
-    pieces = marked.split(_OPEN)
+    pieces = marked_text.split(_OPEN)
     start = len(pieces[0])
-    places: list[Span] = []
+    merged: list[Span] = []
     for piece in pieces[1:]:
-        inside, _, after = piece.partition(_CLOSE)
-        first, last = origin[start], origin[start + len(inside) - 1]
+        highlighted, _, after = piece.partition(_CLOSE)
+        first, last = origin[start], origin[start + len(highlighted) - 1]
         # One character can stand for several words, as ¼ does.
-        if places and first < places[-1][1]:
-            first = places.pop()[0]
-        places.append((first, last + 1))
-        start += len(inside) + len(after)
-    return places
+        if merged and first < merged[-1][1]:
+            first = merged.pop()[0]
+        merged.append((first, last + 1))
+        start += len(highlighted) + len(after)
+    return merged

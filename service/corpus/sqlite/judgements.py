@@ -1,9 +1,9 @@
-"""Judgements in SQLite, beside the documents that they are of."""
+"""Judgements in SQLite, beside the documents."""
 
 import sqlite3
 from collections.abc import Sequence
 
-from service.corpus.base import Judgement, Key, Outcome, Which
+from service.corpus.base import Judgement, JudgementFilter, Key, Outcome
 from service.corpus.errors import too_many_judgements
 from service.corpus.refusals import unresolved_judgements
 from service.corpus.sqlite.database import Database
@@ -30,11 +30,11 @@ _UNRESOLVED = (
 
 
 class SqliteJudgements:
-    """The `Judgements` of the database, `most` of them at most."""
+    """The `Judgements` of the database, `limit` of them at most."""
 
-    def __init__(self, database: Database, most: int) -> None:
+    def __init__(self, database: Database, limit: int) -> None:
         self._database = database
-        self._most = most
+        self._limit = limit
         with database.write() as connection:
             connection.executescript(SCHEMA)
 
@@ -44,16 +44,16 @@ class SqliteJudgements:
     def replace(self, judgements: Sequence[Judgement], collection: str | None = None) -> Outcome:
         return self._put(judgements, collection, replacing=True)
 
-    def remove(self, which: Which) -> int:
-        clause, values = _where(which)
+    def remove(self, conditions: JudgementFilter) -> int:
+        clause, values = _where(conditions)
         with self._database.write() as connection:
             return connection.execute(f"{_DELETE}{clause}", values).rowcount
 
     def all(self) -> list[Judgement]:
-        return self.page(Which(), None, -1)
+        return self.page(JudgementFilter(), None, -1)
 
-    def page(self, which: Which, after: Key | None, limit: int) -> list[Judgement]:
-        clause, values = _where(which, after)
+    def page(self, conditions: JudgementFilter, after: Key | None, limit: int) -> list[Judgement]:
+        clause, values = _where(conditions, after)
         with self._database.read() as connection:
             rows = connection.execute(f"{_ALL}{clause}{_ORDER} LIMIT ?", [*values, limit]).fetchall()
         return [
@@ -68,12 +68,12 @@ class SqliteJudgements:
         return int(count), int(unresolved)
 
     def _put(self, judgements: Sequence[Judgement], collection: str | None, *, replacing: bool) -> Outcome:
-        new = {each.key: (each.good, each.provenance) for each in judgements}
+        new = {judgement.key: (judgement.good, judgement.provenance) for judgement in judgements}
         with self._database.write() as connection:
             unresolved = _unresolved(connection, list(new))
             if collection is not None and new and unresolved == len(new):
                 raise unresolved_judgements(collection, judgements)
-            clause, values = _where(Which(collection))
+            clause, values = _where(JudgementFilter(collection))
             rows = connection.execute(f"{_ALL}{clause}", values).fetchall()
             former = {(row[0], row[1], row[2]): (bool(row[3]), row[4]) for row in rows}
             if replacing:
@@ -86,8 +86,8 @@ class SqliteJudgements:
             (queries,) = connection.execute(
                 "SELECT count(*) FROM (SELECT DISTINCT collection, query FROM judgements)"
             ).fetchone()
-            if count > self._most:
-                raise too_many_judgements("would be", count, self._most)
+            if count > self._limit:
+                raise too_many_judgements("would be", count, self._limit)
         return Outcome(
             judgements=int(count),
             queries=int(queries),
@@ -98,12 +98,12 @@ class SqliteJudgements:
         )
 
 
-def _where(which: Which, after: Key | None = None) -> tuple[str, list[str]]:
-    """Build the WHERE of SQL with its values; `after` is the last key that is left out."""
-    equal = {"collection": which.collection, "query": which.query, "document": which.document}
+def _where(conditions: JudgementFilter, after: Key | None = None) -> tuple[str, list[str]]:
+    """Return the WHERE clause of SQL and its values. Keys up to `after` are left out."""
+    equal = {"collection": conditions.collection, "query": conditions.query, "document": conditions.document}
     parts = [f"{name} = ?" for name, value in equal.items() if value is not None]
     values = [value for value in equal.values() if value is not None]
-    if which.unresolved:
+    if conditions.unresolved:
         parts.append(_UNRESOLVED)
     if after is not None:
         parts.append("(collection, query, document) > (?, ?, ?)")
@@ -112,13 +112,13 @@ def _where(which: Which, after: Key | None = None) -> tuple[str, list[str]]:
 
 
 def _unresolved(connection: sqlite3.Connection, keys: Sequence[Key]) -> int:
-    """Count the keys of documents that are not in the corpus."""
+    """Count the keys whose document is not in the corpus."""
     documents = {(collection, document) for collection, _, document in keys}
-    there = {
+    present = {
         document
         for document in documents
         if connection.execute(
             "SELECT 1 FROM documents WHERE collection = ? AND id = ? AND dead = 0", document
         ).fetchone()
     }
-    return sum((collection, document) not in there for collection, _, document in keys)
+    return sum((collection, document) not in present for collection, _, document in keys)

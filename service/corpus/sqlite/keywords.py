@@ -4,7 +4,7 @@ import math
 from collections.abc import Generator, Sequence
 
 from service.corpus import words
-from service.corpus.base import Lookup, Span
+from service.corpus.base import KeywordRanking, Span
 from service.corpus.sqlite import fulltext, highlights
 from service.corpus.sqlite.database import Database
 from service.corpus.sqlite.frequencies import Frequencies
@@ -15,7 +15,7 @@ from service.corpus.words import MOST_PHRASES, Phrase
 _MOST_POSTINGS, _LEAST_PHRASES = 20_000, 2
 # FTS5's k1, and the least weight that it gives a phrase.
 _SATURATION, _LEAST_WEIGHT = 1.2, 1e-6
-# Ranked versions fetched at a time, until enough of them are still alive and pass the filter.
+# Ranked versions fetched at a time. A search stops when enough of them are live and pass its filter.
 _FETCHED = 1000
 
 
@@ -26,32 +26,24 @@ class SqliteKeywords:
         self._database = database
         self._frequencies = Frequencies()
 
-    def lookup(self, query: str) -> Lookup:
-        asked = words.phrases(query, MOST_PHRASES)
-        if not asked:
-            return Lookup((), 0.0)
-        other = [phrase for phrase in words.spellings(query, MOST_PHRASES) if phrase not in asked]
+    def rank(self, query: str, collection: str | None) -> KeywordRanking:
+        query_phrases = words.phrases(query, MOST_PHRASES)
+        if not query_phrases:
+            return KeywordRanking(self._portions((), collection), 0.0)
+        spellings = [phrase for phrase in words.spellings(query, MOST_PHRASES) if phrase not in query_phrases]
+        phrases = [*query_phrases, *spellings]
         with self._database.read() as connection:
-            versions, counts = self._frequencies.of(connection, [*asked, *other])
-        # A spelling that no text has is no part of the question.
-        used = [phrase for phrase, count in zip(other, counts[len(asked) :], strict=True) if count]
-        counts = [*counts[: len(asked)], *(count for count in counts[len(asked) :] if count)]
-        asked += used
-        weights = [_inverse_frequency(versions, count) for count in counts]
-        there = sorted((count, phrase) for phrase, count in zip(asked, counts, strict=True) if count)
-        rarest: list[Phrase] = []
-        postings = 0
-        for count, phrase in there:
-            postings += count
-            if len(rarest) >= _LEAST_PHRASES and postings > _MOST_POSTINGS:
-                break
-            rarest.append(phrase)
-        return Lookup(tuple(rarest), (_SATURATION + 1) * sum(weights))
+            versions, counts = self._frequencies.of(connection, phrases)
+        weights = [_inverse_frequency(versions, count) for count in counts[: len(query_phrases)]]
+        # A spelling that no text has is no part of the query.
+        weights += [_inverse_frequency(versions, count) for count in counts[len(query_phrases) :] if count]
+        max_score = (_SATURATION + 1) * sum(weights)
+        return KeywordRanking(self._portions(_rarest(phrases, counts), collection), max_score)
 
-    def ranked(self, lookup: Lookup, collection: str | None) -> Generator[list[tuple[int, float]]]:
-        if not lookup.phrases:
+    def _portions(self, phrases: Sequence[Phrase], collection: str | None) -> Generator[list[tuple[int, float]]]:
+        if not phrases:
             return
-        match = f"text : ({fulltext.expression(lookup.phrases)})"
+        match = f"text : ({fulltext.expression(phrases)})"
         if collection is not None:
             match = f"collection : {fulltext.name_of(collection)} AND {match}"
         with self._database.read() as connection:
@@ -66,6 +58,18 @@ class SqliteKeywords:
         return highlights.spans(query, texts)
 
 
-def _inverse_frequency(versions: int, having: int) -> float:
-    """The weight that FTS5 gives a phrase."""
-    return max(_LEAST_WEIGHT, math.log((versions - having + 0.5) / (having + 0.5)))
+def _rarest(phrases: Sequence[Phrase], counts: Sequence[int]) -> list[Phrase]:
+    """Return the phrases that some text has, the rarest first, without those that would take long."""
+    rarest: list[Phrase] = []
+    postings = 0
+    for count, phrase in sorted((count, phrase) for phrase, count in zip(phrases, counts, strict=True) if count):
+        postings += count
+        if len(rarest) >= _LEAST_PHRASES and postings > _MOST_POSTINGS:
+            break
+        rarest.append(phrase)
+    return rarest
+
+
+def _inverse_frequency(versions: int, count: int) -> float:
+    """Return the weight that FTS5 gives a phrase that `count` of the `versions` have."""
+    return max(_LEAST_WEIGHT, math.log((versions - count + 0.5) / (count + 0.5)))

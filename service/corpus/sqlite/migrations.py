@@ -8,7 +8,7 @@ from service.corpus.filters import attributes
 from service.corpus.sqlite.database import Database
 
 _INSERT = "INSERT OR IGNORE INTO attributes VALUES (?, ?, ?, ?, ?)"
-# Every date begins so; other strings that do are told apart when they are read.
+# Every date begins like this. Other strings that do are sorted out when they are read.
 _LIKE_A_DATE = (
     "SELECT collection, key, value, seq FROM attributes"
     " WHERE kind = 'string' AND value GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]*'"
@@ -20,16 +20,16 @@ _WITH_EMPTY_VALUES = (
 
 
 def migrate(database: Database) -> None:
-    """Take the steps that the database has not taken yet; its `user_version` counts the others."""
+    """Take the steps that the database has not taken yet. Its `user_version` counts the steps that it has."""
     with database.write() as connection:
-        (taken,) = connection.execute("PRAGMA user_version").fetchone()
-        for step in _STEPS[taken:]:
+        (steps_taken,) = connection.execute("PRAGMA user_version").fetchone()
+        for step in _STEPS[steps_taken:]:
             step(connection)
         connection.execute(f"PRAGMA user_version = {len(_STEPS)}")
 
 
 def _hash_texts(connection: sqlite3.Connection) -> None:
-    """Add hashes of texts. Earlier versions have none: they are embedded once more when their text comes again."""
+    """Add hashes of texts. Versions from before have none, so a text of theirs that comes again is embedded again."""
     connection.execute("ALTER TABLE documents ADD COLUMN hash BLOB")
     connection.execute("CREATE INDEX same_text ON documents (hash) WHERE dead = 0 AND hash IS NOT NULL")
 

@@ -1,4 +1,4 @@
-"""A look at a corpus file from outside of the service, which may be at work on it."""
+"""Reads the file of a corpus from outside the service, which may be using it."""
 
 import sqlite3
 from contextlib import closing
@@ -21,17 +21,17 @@ class Summary:
 
 
 def damage(path: Path) -> str | None:
-    """Return SQLite's words for the damage of the database, or None; raises StorageFailed if it is no database."""
+    """Return SQLite's message about damage to the database, or None. Raises StorageFailed if it is no database."""
     with translated("the corpus in the backup"), closing(sqlite3.connect(path)) as connection:
         return _damage(connection)
 
 
 def summary(path: Path) -> Summary:
-    """Sum up the database without writing to it; raises StorageFailed if it is damaged."""
+    """Sum up the database without writing to it. Raises StorageFailed if it is damaged."""
     with translated(str(path)), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as corpus:
-        harm = _damage(corpus)
-        if harm is not None:
-            raise StorageFailed(f"the corpus {path} is damaged ({harm}): restore a backup, and check the disk")
+        reason = _damage(corpus)
+        if reason is not None:
+            raise StorageFailed(f"the corpus {path} is damaged ({reason}): restore a backup, and check the disk")
         live = corpus.execute("SELECT seq FROM documents WHERE dead = 0 ORDER BY seq").fetchall()
         records = corpus.execute("SELECT record FROM generations WHERE state = 'active'").fetchall()
     active = GenerationRecord.model_validate_json(records[0][0]) if records else None

@@ -32,9 +32,13 @@ class SqliteStore:
 
     def backup(self, target: Path) -> list[GenerationRecord]:
         path = self._database.path
-        with translated("the corpus"), closing(sqlite3.connect(path)) as now, closing(sqlite3.connect(target)) as copy:
-            # In one step, which holds up no writer in WAL mode; several steps would begin again with every write.
-            now.backup(copy)
+        with (
+            translated("the corpus"),
+            closing(sqlite3.connect(path)) as source,
+            closing(sqlite3.connect(target)) as copy,
+        ):
+            # One step holds up no writer in WAL mode. Several steps would begin again with every write.
+            source.backup(copy)
             return listed(copy)
 
     def close(self) -> None:

@@ -1,1 +1,1 @@
-"""The index on FAISS, its vectors on the disk."""
+"""The index on FAISS, with its vectors on the disk."""

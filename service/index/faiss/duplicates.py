@@ -1,8 +1,8 @@
 """Groups of equal vectors.
 
-Some passages, such as footers and licences, stand in a corpus many times, and equal texts have equal vectors. A graph
-of them all falls apart, because HNSW keeps one link among equal vectors and drops the others as spare. So the graph has
-one vector of each group, its representative, and a representative that is found stands for its whole group.
+Some passages, such as footers and licences, occur many times in a corpus, and equal texts have equal vectors. A graph
+of all of them falls apart, because HNSW keeps one link among equal vectors and drops the others as superfluous. So the
+graph has one vector of each group, its representative. A search that finds it has found the whole group.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.index.faiss import bitsets as bits
-from service.index.faiss.bitsets import Bits, Places
+from service.index.faiss.bitsets import Bits, Positions
 from service.machine.arrays import Vectors
 
 _CHUNK = 50_000
@@ -20,61 +20,61 @@ _CHUNK = 50_000
 
 @dataclass(frozen=True, eq=False)
 class Duplicates:
-    """The places of n vectors in groups of equal ones.
+    """The positions of n vectors, in groups of equal vectors.
 
-    `group_of[i]` is the group of the i-th place; `representatives` has the first place of each group, ascending.
+    `group_of[i]` is the group of position i. `representatives` has the first position of each group, ascending.
     """
 
     group_of: NDArray[np.int32]
-    representatives: Places
+    representatives: Positions
 
     @classmethod
     def from_groups(cls, group_of: NDArray[np.int32]) -> "Duplicates":
-        """Make it of the group of each place alone."""
+        """Make it from the group of each position."""
         return cls(group_of, np.unique(group_of, return_index=True)[1])
 
     def groups_in(self, allowed: Bits) -> Bits:
-        """Return the groups with at least one allowed place."""
+        """Return the groups with at least one allowed position."""
         mask = bits.unpack(allowed, len(self.group_of))
         groups = mask[self.representatives]
         others = self._others[mask[self._others]]
         groups[self.group_of[others]] = True
         return bits.pack(groups)
 
-    def spread(self, scores: Vectors, groups: Places, k: int, allowed: Bits | None) -> tuple[Vectors, Places]:
-        """Replace each group in a ranking (n, k) by its allowed places, and keep the first `k` of a row.
+    def spread(self, scores: Vectors, groups: Positions, k: int, allowed: Bits | None) -> tuple[Vectors, Positions]:
+        """Replace each group in a ranking (n, k) by its allowed positions, and keep the first `k` of each row.
 
-        Both results (n, k) are filled up with -inf and -1.
+        Both results (n, k) are padded, with -inf and with -1.
         """
         all_scores = np.full((len(groups), k), -np.inf, dtype=np.float32)
-        all_places = np.full((len(groups), k), -1, dtype=np.int64)
+        all_positions = np.full((len(groups), k), -1, dtype=np.int64)
         mask = None if allowed is None else bits.unpack(allowed, len(self.group_of))
         for row, (row_scores, ranking) in enumerate(zip(scores, groups, strict=True)):
             filled = 0
             for score, group in zip(row_scores, ranking[ranking >= 0].tolist(), strict=False):
-                places = self._members(group)
-                places = (places if mask is None else places[mask[places]])[: k - filled]
-                all_scores[row, filled : filled + len(places)] = score
-                all_places[row, filled : filled + len(places)] = places
-                filled += len(places)
+                positions = self._members(group)
+                positions = (positions if mask is None else positions[mask[positions]])[: k - filled]
+                all_scores[row, filled : filled + len(positions)] = score
+                all_positions[row, filled : filled + len(positions)] = positions
+                filled += len(positions)
                 if filled == k:
                     break
-        return all_scores, all_places
+        return all_scores, all_positions
 
-    def _members(self, group: int) -> Places:
+    def _members(self, group: int) -> Positions:
         starts, order = self._groups
         return order[starts[group] : starts[group + 1]]
 
     @cached_property
-    def _others(self) -> Places:
-        """Places that do not represent their group."""
+    def _others(self) -> Positions:
+        """The positions that do not represent their group."""
         mask = np.ones(len(self.group_of), dtype=bool)
         mask[self.representatives] = False
         return np.flatnonzero(mask)
 
     @cached_property
-    def _groups(self) -> tuple[Places, Places]:
-        """Where each group begins in the places by group, and these places."""
+    def _groups(self) -> tuple[Positions, Positions]:
+        """The start of each group in the list of positions by group, and that list."""
         order = np.argsort(self.group_of, kind="stable")
         return np.searchsorted(self.group_of[order], np.arange(len(self.representatives) + 1)), order
 

@@ -9,16 +9,17 @@ from service.index.faiss.graph_cache import GraphCache
 from service.index.faiss.index import FaissIndex
 from service.index.vector_folder import VectorFolder
 
-# Vectors in the index, once more while it is built, and HNSW's links.
+# The index has the vectors once, and once more while it is built, and HNSW's links.
 _MEMORY_FACTOR = 2.5
-# SQLite's pages and write-ahead log around the vectors, and a graph that is kept, which has them once more.
+# SQLite adds pages and a write-ahead log to the vectors, and a cached graph has the vectors once more.
 _DISK_FACTOR = 2.7
 
 
 class FaissIndexes(VectorFolder):
-    """Indexes below a data folder.
+    """Opens indexes, whose files are below a data folder.
 
-    HNSW, tuned to a recall@10 of `min_recall`, replaces exact search from `graph_from` documents of a collection on.
+    From `graph_from` documents in a collection on, HNSW replaces exact search. It is tuned to a recall@10 of
+    `min_recall`.
     """
 
     def __init__(self, data_folder: Path, *, graph_from: int, min_recall: float) -> None:
@@ -28,7 +29,7 @@ class FaissIndexes(VectorFolder):
         self._min_recall = min_recall
 
     def open(self, fingerprint: str, dimensions: int) -> FaissIndex:
-        """Open the index of a document fingerprint, with the vectors that are stored; it is not loaded yet."""
+        """Open the index of a document fingerprint with its stored vectors. It is not loaded yet."""
         store = self.open_store(fingerprint, dimensions)
         return FaissIndex(fingerprint, store, self._graphs, graph_from=self._graph_from, min_recall=self._min_recall)
 
@@ -37,13 +38,13 @@ class FaissIndexes(VectorFolder):
         return max(self._graphs.highest(), super().highest_stored())
 
     def forget(self, keep: Set[str], spare: int) -> list[str]:
-        """Delete vectors and graphs of all fingerprints but those of `keep` and the `spare` others used last."""
+        """Delete vectors and graphs of all fingerprints, except `keep` and the `spare` others that were used last."""
         spared = super().forget(keep, spare)
         self._graphs.forget(self.fingerprints())
         return spared
 
     def needed(self, documents: int, missing: int, dimensions: int) -> Needed:
-        """Estimate what an index of so many documents takes, of which so many have no stored vector."""
+        """Estimate what an index of `documents` takes, `missing` of which have no stored vector."""
         vector = dimensions * 4
         return Needed(int(documents * vector * _MEMORY_FACTOR), int(missing * vector * _DISK_FACTOR))
 

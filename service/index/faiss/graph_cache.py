@@ -1,4 +1,4 @@
-"""A disk cache for sealed parts with a graph, because building one takes minutes and reading it seconds."""
+"""A disk cache for sealed parts with a graph: building one takes minutes, reading it seconds."""
 
 import json
 import logging
@@ -34,7 +34,7 @@ class GraphCache:
         self._cache.sweep()
 
     def get(self, fingerprint: str, collection: str, dimensions: int, min_recall: float) -> Sealed | None:
-        """Return the sealed part, if it is kept and whole, and was tuned to that recall."""
+        """Return the cached sealed part, or None unless it is whole and was tuned to that recall."""
         make = _make(fingerprint, collection, dimensions, min_recall)
         name = _name(fingerprint, collection)
         files = self._cache.read(name, make)
@@ -54,10 +54,10 @@ class GraphCache:
             return None
 
     def keep(self, fingerprint: str, collection: str, built: Sealed, min_recall: float) -> None:
-        """Keep `built` in place of the one before. If the disk fails, warn, and keep nothing."""
+        """Put `built` in place of the former one. If the disk fails, log a warning and keep nothing."""
 
         def write(folder: Path) -> None:
-            # Vectors have a file of their own, so that they can be read to where a search is fast.
+            # Vectors have a file of their own, so that they can be read into memory that a search is fast in.
             faiss.write_index(built.index, str(folder / _GRAPH), faiss.IO_FLAG_SKIP_STORAGE)
             built.distinct_vectors.tofile(folder / _VECTORS)
             np.save(folder / _SEQS, built.seqs)
@@ -79,7 +79,7 @@ class GraphCache:
         return max((self._highest(name) for name in self._cache.names()), default=0)
 
     def forget(self, fingerprints: set[str]) -> None:
-        """Delete the graphs of all fingerprints but these."""
+        """Delete the graphs of all other fingerprints."""
         for name in self._cache.names():
             if name.partition("-")[0] not in fingerprints:
                 self._cache.forget(name)
@@ -97,7 +97,7 @@ def _name(fingerprint: str, collection: str) -> str:
 
 
 def _array(content: Content) -> NDArray[Any]:
-    """Read what NumPy saved there."""
+    """Read an array that NumPy saved."""
     array: NDArray[Any] = np.load(BytesIO(content.data))
     return array
 

@@ -1,9 +1,9 @@
-"""Repairs a graph, so that a search can come to every vector from wherever it begins.
+"""Repairs a graph, so that a search can reach every vector from any start.
 
-HNSW drops links that look spare, and a vector without a link to it is never found again, whatever the effort. Where
-many texts are alike, as with a footer on every page, whole clusters get out of reach, or a search that begins in one
-never leaves it. A recall that is measured on samples does not show the loss of a single document. So the base layer is
-walked after the build, and vectors that are out of reach are linked to the nearest ones.
+HNSW drops links that look superfluous. A vector to which no link leads is never found, whatever the effort. If many
+texts are alike, as with a footer on every page, whole clusters become unreachable, or a search that begins in one never
+leaves it. A recall that is measured on samples does not show the loss of a single document. So the base layer is walked
+after the build, and unreachable vectors are linked to their nearest ones. A node is the position of a vector.
 """
 
 from functools import cached_property
@@ -13,36 +13,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.index.faiss import bitsets as bits
-from service.index.faiss.bitsets import Places
 
 Mask = NDArray[np.bool_]
+Nodes = NDArray[np.int64]
 
-# Places whose links are looked at together, which takes 33 MB.
+# Nodes whose links are read together, which takes 33 MB.
 _CHUNK = 65_536
-# Searches for the nearest in one round.
+# Searches for nearest nodes in one round.
 _BATCH = 256
 _NEAREST = 32
-# Each round links what the former rounds could not, because they changed what is reached and which slots are free.
+# Each round links what the former ones could not: they changed which nodes are reachable and which slots are free.
 _ROUNDS = 32
 _STARTS = 8
 
 
-def repair(graph: "faiss.IndexHNSWFlat") -> Places:
-    """Link the places that are out of reach in a graph of vectors that differ; return those that still are."""
+def repair(graph: "faiss.IndexHNSWFlat") -> Nodes:
+    """Link the unreachable nodes of a graph of vectors that all differ. Returns those that are still unreachable."""
     links = _Adjacency(graph)
     core = _core(links, graph.hnsw.entry_point)
     _lead_out(links, core, graph)
     return _lead_in(links, core, graph)
 
 
-def unreachable(graph: "faiss.IndexHNSWFlat") -> Places:
-    """List the places that no search can come to from the top of the graph."""
+def unreachable(graph: "faiss.IndexHNSWFlat") -> Nodes:
+    """List the nodes that no search can reach from the top of the graph."""
     links = _Adjacency(graph)
     return np.flatnonzero(~links.reached_from(graph.hnsw.entry_point))
 
 
 class _Adjacency:
-    """The base layer of a graph, as FAISS holds it: up to `width` links a place, then -1."""
+    """The base layer of a graph, as FAISS holds it: up to `width` links for each node, then -1."""
 
     def __init__(self, graph: "faiss.IndexHNSWFlat") -> None:
         hnsw = graph.hnsw
@@ -52,97 +52,97 @@ class _Adjacency:
         self._slots = np.arange(hnsw.nb_neighbors(0))
         self.size: int = graph.ntotal
 
-    def neighbors(self, places: Places) -> NDArray[np.int32]:
-        """Return the places (n, width) that `places` link to, -1 where a slot is free."""
-        neighbors: NDArray[np.int32] = self._neighbors[self._first[places, None] + self._slots]
+    def neighbors(self, nodes: Nodes) -> NDArray[np.int32]:
+        """Return the nodes (n, width) that `nodes` link to, -1 for a free slot."""
+        neighbors: NDArray[np.int32] = self._neighbors[self._first[nodes, None] + self._slots]
         return neighbors
 
-    def has_room(self, place: int) -> bool:
-        """Say whether the place has a free slot."""
-        return bool(self._neighbors[self._first[place] + self._slots[-1]] < 0)
+    def has_room(self, node: int) -> bool:
+        """Say whether the node has a free slot."""
+        return bool(self._neighbors[self._first[node] + self._slots[-1]] < 0)
 
-    def add(self, place: int, to: int) -> None:
-        """Link `place` to `to`. If `place` has no free slot, replace its link to the most-linked neighbour."""
-        mine = self._neighbors[self._first[place] + self._slots]
-        slot = int(np.argmax(mine < 0)) if mine[-1] < 0 else int(np.argmax(self._popular[mine]))
-        self._neighbors[self._first[place] + slot] = to
+    def add(self, node: int, target: int) -> None:
+        """Link `node` to `target`. If `node` has no free slot, replace its link to the most-linked neighbour."""
+        links = self._neighbors[self._first[node] + self._slots]
+        slot = int(np.argmax(links < 0)) if links[-1] < 0 else int(np.argmax(self._popular[links]))
+        self._neighbors[self._first[node] + slot] = target
 
     @cached_property
     def _popular(self) -> NDArray[np.int64]:
-        """The number of links to each place before any was added."""
+        """The number of links to each node before any was added."""
         counts = np.zeros(self.size, dtype=np.int64)
         for begin in range(0, self.size, _CHUNK):
-            there = self.neighbors(np.arange(begin, min(begin + _CHUNK, self.size)))
-            counts += np.bincount(there[there >= 0], minlength=self.size)
+            neighbors = self.neighbors(np.arange(begin, min(begin + _CHUNK, self.size)))
+            counts += np.bincount(neighbors[neighbors >= 0], minlength=self.size)
         return counts
 
     def reached_from(self, start: int) -> Mask:
-        """Return a mask of the places that one can come to from `start`."""
+        """Return a mask of the nodes that can be reached from `start`."""
         reached = np.zeros(self.size, dtype=bool)
         self.walk(reached, start)
         return reached
 
     def walk(self, reached: Mask, start: int) -> None:
-        """Mark the places that one can come to from `start` by way of places that are not marked yet."""
+        """Mark the nodes that can be reached from `start` through nodes that are not marked yet."""
         reached[start] = True
-        edge = np.array([start])
-        while len(edge):
-            beyond = []
-            for begin in range(0, len(edge), _CHUNK):
-                ahead = self.neighbors(edge[begin : begin + _CHUNK]).ravel()
-                ahead = ahead[ahead >= 0]
-                ahead = np.unique(ahead[~reached[ahead]])
-                reached[ahead] = True
-                beyond.append(ahead)
-            edge = np.concatenate(beyond)
+        frontier = np.array([start])
+        while len(frontier):
+            reached_next = []
+            for begin in range(0, len(frontier), _CHUNK):
+                neighbors = self.neighbors(frontier[begin : begin + _CHUNK]).ravel()
+                neighbors = neighbors[neighbors >= 0]
+                neighbors = np.unique(neighbors[~reached[neighbors]])
+                reached[neighbors] = True
+                reached_next.append(neighbors)
+            frontier = np.concatenate(reached_next)
 
     def leading_to(self, core: int) -> Mask:
-        """Return a mask of the places from which one can come to `core`."""
-        # The last place stands for -1, and is never marked.
+        """Return a mask of the nodes from which `core` can be reached."""
+        # The last entry stands for -1, and is never marked.
         leading = np.zeros(self.size + 1, dtype=bool)
         leading[core] = True
-        rest = np.flatnonzero(~leading[:-1])
+        unmarked = np.flatnonzero(~leading[:-1])
         while True:
-            for begin in range(0, len(rest), _CHUNK):
-                some = rest[begin : begin + _CHUNK]
-                leading[some] = leading[self.neighbors(some)].any(axis=1)
-            left = rest[~leading[rest]]
-            if len(left) == len(rest):
+            for begin in range(0, len(unmarked), _CHUNK):
+                batch = unmarked[begin : begin + _CHUNK]
+                leading[batch] = leading[self.neighbors(batch)].any(axis=1)
+            remaining = unmarked[~leading[unmarked]]
+            if len(remaining) == len(unmarked):
                 return leading[:-1]
-            rest = left
+            unmarked = remaining
 
 
 def _core(links: _Adjacency, entry: int) -> int:
-    """Return a place from which most can be reached: the `entry`, unless it lies in a closed cluster."""
+    """Return a node from which most can be reached: the `entry`, unless it lies in a closed cluster."""
     others = np.random.default_rng(0).choice(links.size, min(_STARTS, links.size), replace=False)
-    best, most = entry, 0
+    best, most_reached = entry, 0
     for start in [entry, *others.tolist()]:
         count = int(np.count_nonzero(links.reached_from(start)))
-        if count > most:
-            best, most = start, count
-        if most > links.size // 2:
+        if count > most_reached:
+            best, most_reached = start, count
+        if most_reached > links.size // 2:
             break
     return best
 
 
 def _lead_out(links: _Adjacency, core: int, graph: "faiss.IndexHNSWFlat") -> None:
-    """Give each closed cluster a link out of it, to the nearest place that leads to the core."""
+    """Give each closed cluster a link out of it, to the nearest node that leads to the core."""
     storage = faiss.downcast_index(graph.storage)
-    pick = np.random.default_rng(0)
+    random = np.random.default_rng(0)
     while True:
         leading = links.leading_to(core)
         closed = np.flatnonzero(~leading)
         if not len(closed):
             return
-        some = pick.choice(closed, min(_BATCH, len(closed)), replace=False)
+        batch = random.choice(closed, min(_BATCH, len(closed)), replace=False)
         selector = faiss.IDSelectorBitmap(bits.pack(leading))
-        _, nearest = storage.search(graph.reconstruct_batch(some), 1, params=faiss.SearchParameters(sel=selector))
-        for place, to in zip(some.tolist(), nearest[:, 0].tolist(), strict=True):
-            links.add(place, to)
+        _, nearest = storage.search(graph.reconstruct_batch(batch), 1, params=faiss.SearchParameters(sel=selector))
+        for node, target in zip(batch.tolist(), nearest[:, 0].tolist(), strict=True):
+            links.add(node, target)
 
 
-def _lead_in(links: _Adjacency, core: int, graph: "faiss.IndexHNSWFlat") -> Places:
-    """Link each place that is out of reach from the nearest place within reach, if possible from one with room."""
+def _lead_in(links: _Adjacency, core: int, graph: "faiss.IndexHNSWFlat") -> Nodes:
+    """Link to each unreachable node from the nearest reachable one, if possible one with room. Returns the rest."""
     for _ in range(_ROUNDS):
         reached = links.reached_from(core)
         lost = np.flatnonzero(~reached)
@@ -151,9 +151,9 @@ def _lead_in(links: _Adjacency, core: int, graph: "faiss.IndexHNSWFlat") -> Plac
         _, nearest = graph.search(
             graph.reconstruct_batch(lost), _NEAREST, params=faiss.SearchParametersHNSW(efSearch=4 * _NEAREST)
         )
-        for place, near in zip(lost.tolist(), nearest, strict=True):
-            within = [by for by in near[near >= 0].tolist() if reached[by]]
-            if not reached[place] and within:
-                links.add(next(filter(links.has_room, within), within[0]), place)
-                links.walk(reached, place)
+        for node, nearest_nodes in zip(lost.tolist(), nearest, strict=True):
+            sources = [source for source in nearest_nodes[nearest_nodes >= 0].tolist() if reached[source]]
+            if not reached[node] and sources:
+                links.add(next(filter(links.has_room, sources), sources[0]), node)
+                links.walk(reached, node)
     return lost

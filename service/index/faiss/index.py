@@ -1,7 +1,7 @@
 """The index of one document fingerprint: its vectors on disk, and one partition for each collection in memory.
 
-An index that follows the writes stays complete. A retained one falls behind in additions alone, for deletes reach every
-index at once.
+An index that follows the writes stays complete. A retained one falls behind in additions alone, because deletes reach
+every index at once.
 """
 
 import logging
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class FaissIndex:
-    """Search it through `view` from any thread; only the writing thread may change what it shows."""
+    """Any thread may search it through `view`. Only the writing thread may change what it shows."""
 
     def __init__(
         self, fingerprint: str, store: VectorStore, graphs: GraphCache, *, graph_from: int, min_recall: float
@@ -37,7 +37,7 @@ class FaissIndex:
         self._graph_from = graph_from
         self._min_recall = min_recall
         self._partitions: dict[str, Partition] = {}
-        # Deletes that were heard of before the index was loaded.
+        # The deletes that came before the index was loaded.
         self._died: list[int] = []
 
     @property
@@ -65,10 +65,7 @@ class FaissIndex:
         )
 
     def prepare(self, change: Change, vectors: Vectors | None) -> Publish:
-        """Make ready what one write will change.
-
-        Without `vectors`, or when the index is not complete anyway, only the deletes are taken over.
-        """
+        """Prepare the effect of one write: the deletes alone without `vectors`, or if the index is not complete."""
         complete = self.loaded and vectors is not None and self.complete_to == change.before and len(change.added) > 0
         partition = self._partitions.get(change.collection)
         if partition is None:
@@ -86,13 +83,13 @@ class FaissIndex:
                 self._partitions[change.collection] = partition
                 self.complete_to = change.added[-1]
             if view.is_empty:
-                # Applications make collections and delete all that is in them, without end.
+                # Some applications go on making collections and emptying them.
                 self._partitions.pop(change.collection, None)
 
         return publish
 
     def catch_up(self, gap: Mapping[str, Seqs], to: int) -> bool:
-        """Add the documents of `gap`, all those written after `complete_to`; false if one has no vector yet."""
+        """Add the documents of `gap`, all that were written after `complete_to`; false if one has no vector yet."""
         ready: list[tuple[str, Partition, FaissView]] = []
         for collection, seqs in gap.items():
             vectors = self.store.get(seqs)
@@ -109,11 +106,11 @@ class FaissIndex:
     def build(self, live: Mapping[str, Seqs], to: int, given_up: IsGivenUp = lambda: False) -> Publish:
         """Make partitions of the documents in `live` from their stored vectors.
 
-        A graph that is kept is taken, with what was written and deleted since beside it. Raises VectorsMissing, and
+        A cached graph is taken as it is, and later writes and deletes are added to it. Raises VectorsMissing, and
         GivenUp soon after `given_up` answers true.
         """
         partitions = {
-            collection: self._from_cache(collection, seqs) or self._made(collection, seqs, given_up)
+            collection: self._from_cache(collection, seqs) or self._from_vectors(collection, seqs, given_up)
             for collection, seqs in live.items()
         }
 
@@ -141,7 +138,7 @@ class FaissIndex:
         built = self._build(collection, before.live_seqs(), before.live_vectors, given_up)
         return partial(partition.replace_sealed, built, before)
 
-    def _made(self, collection: str, seqs: Seqs, given_up: IsGivenUp) -> Partition:
+    def _from_vectors(self, collection: str, seqs: Seqs, given_up: IsGivenUp) -> Partition:
         read = partial(self._vectors, seqs)
         if len(seqs) >= SEAL_FROM:
             return Partition(self.dimensions, self._build(collection, seqs, read, given_up))
@@ -150,14 +147,14 @@ class FaissIndex:
         return partition
 
     def _build(self, collection: str, seqs: Seqs, read: Callable[[], Vectors], given_up: IsGivenUp) -> Sealed:
-        """Build a sealed part, and keep it if that took long."""
+        """Build a sealed part, and cache it if that took long."""
         built = sealed.build(seqs, read, graph_from=self._graph_from, min_recall=self._min_recall, given_up=given_up)
         if built.effort:
             self._graphs.keep(self.fingerprint, collection, built, self._min_recall)
         return built
 
     def _from_cache(self, collection: str, seqs: Seqs) -> Partition | None:
-        """Make a partition around the kept graph, unless there is none or it has fewer than half of the documents."""
+        """Make a partition around the cached graph, or None unless that has at least half of the documents."""
         if len(seqs) < self._graph_from:
             return None
         graph = self._graphs.get(self.fingerprint, collection, self.dimensions, self._min_recall)

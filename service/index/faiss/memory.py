@@ -1,4 +1,4 @@
-"""Indexes of FAISS without copies: they refer to our arrays, which lie in huge pages."""
+"""Makes indexes of FAISS without copies: they refer to arrays of this program, which lie in huge pages."""
 
 from typing import Any
 
@@ -20,12 +20,12 @@ def exact_index(vectors: Vectors) -> "faiss.IndexFlatIP":
 def share_vectors(graph: "faiss.IndexHNSWFlat", vectors: Vectors) -> None:
     """Point the graph at `vectors` (n, dimensions) instead of FAISS's copy. The array must not change afterwards.
 
-    A graph that was read without vectors gets them by this.
+    A graph that was read without its vectors gets them here.
     """
     if graph.storage is None:
         graph.storage = faiss.IndexFlatIP(graph.d)
         graph.own_fields = True
-    # FAISS frees its own links, so they are always copied, even from a page.
+    # FAISS frees the links that it owns, so they are always copied, even if they lie on a page boundary.
     links = huge_pages.copied(faiss.rev_swig_ptr(graph.hnsw.neighbors.data(), graph.hnsw.neighbors.size()))
     graph.hnsw.neighbors = _reference(faiss.MaybeOwnedVectorInt32, links)
     graph.referenced_objects = (_refer(faiss.downcast_index(graph.storage), vectors), links)
@@ -38,7 +38,7 @@ def vectors_of(index: "faiss.IndexFlatIP | faiss.IndexHNSWFlat") -> Vectors:
 
 
 def _refer(index: "faiss.IndexFlatIP", vectors: Vectors) -> Vectors:
-    """Point the index at the vectors; the array that is returned must live as long as the index does."""
+    """Point the index at the vectors. The returned array must live as long as the index does."""
     placed: Vectors = huge_pages.placed(vectors)
     index.codes = _reference(faiss.MaybeOwnedVectorUInt8, placed.view(np.uint8).reshape(-1))
     index.ntotal = len(placed)
@@ -46,5 +46,5 @@ def _refer(index: "faiss.IndexFlatIP", vectors: Vectors) -> Vectors:
 
 
 def _reference(kind: Any, array: NDArray[Any]) -> Any:
-    # FAISS asks for an owner; the owner of an empty vector is none.
+    # FAISS asks for an owner, and that of an empty vector owns nothing.
     return kind.create_view(faiss.swig_ptr(array), len(array), kind().owner)

@@ -1,7 +1,7 @@
 """The index of one collection: a sealed part that never changes, and a fresh part that takes writes.
 
 A search takes the present view and works on that alone. A write makes the next view and puts it in place of the former
-in one assignment, so no search waits for a write, and none sees half of one. Writes come from one thread.
+one by one assignment. So no search waits for a write, and none sees half of one. Writes come from one thread.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from service.corpus.base import Seqs
 from service.corpus.filters import Filter, evaluate
 from service.index.base import Mask, Meeting, Ranks
 from service.index.faiss import bitsets as bits
-from service.index.faiss.bitsets import Bits, Places
+from service.index.faiss.bitsets import Bits, Positions
 from service.index.faiss.sealed import Sealed
 from service.index.faiss.selection import Selection
 from service.machine import huge_pages
@@ -29,8 +29,8 @@ _SEAL_SHARE = 0.1
 class FaissView:
     """One moment of a collection's index.
 
-    `fresh` rows of the fresh arrays belong to this view; later writes append behind them. `sealed_live` and
-    `fresh_live` say which documents are live, None that all are.
+    The first `fresh` rows of the fresh arrays belong to this view; later writes append behind them. `sealed_live` and
+    `fresh_live` say which documents are live. None: all are.
     """
 
     sealed: Sealed | None
@@ -41,19 +41,18 @@ class FaissView:
     fresh: int
 
     def search(self, queries: Vectors, k: int, allowed: Selection | None) -> list[tuple[Seqs, Vectors]]:
-        """Find the `k` nearest documents of each unit vector of (n, dimensions), of those `allowed`.
+        """Find, among the documents `allowed` (None: all), the `k` nearest ones of each unit vector (n, dimensions).
 
-        The answer has, for each query, sequence numbers and cosines, best first. Equal scores keep the order of
-        writing.
+        Returns sequence numbers and cosines for each query, best first. Equal scores keep the order of writing.
         """
         none: tuple[Seqs, Vectors] = np.empty(0, np.int64), np.empty(0, np.float32)
         parts = [[none] for _ in queries]
         if self.sealed is not None:
-            for part, scores, places in zip(
+            for part, scores, positions in zip(
                 parts, *self.sealed.search(queries, k, self._sealed_allowed(allowed)), strict=True
             ):
-                hit = places >= 0
-                part.append((self.sealed.seqs[places[hit]], scores[hit]))
+                hit = positions >= 0
+                part.append((self.sealed.seqs[positions[hit]], scores[hit]))
         live = self.fresh_live[: self.fresh]
         rows = np.flatnonzero(live if allowed is None else live & allowed.fresh)
         if len(rows):
@@ -65,15 +64,17 @@ class FaissView:
         return [_best(part, k) for part in parts]
 
     def holds(self, seqs: Seqs, allowed: Selection | None) -> Mask:
-        """Say which of `seqs` are documents of the view, and among those `allowed`."""
+        """Say which of `seqs` (n,) are allowed documents of the view, as a mask (n,)."""
         held = np.zeros(len(seqs), dtype=np.bool_)
         if self.sealed is not None:
-            known, places = _located(self.sealed.seqs, seqs)
+            matched, positions = _located(self.sealed.seqs, seqs)
             live = self._sealed_allowed(allowed)
-            held[known] = True if live is None else bits.has(live, places)
-        known, places = _located(self.fresh_seqs[: self.fresh], seqs)
-        held[known] = (
-            self.fresh_live[places] if allowed is None else (self.fresh_live[: self.fresh] & allowed.fresh)[places]
+            held[matched] = True if live is None else bits.has(live, positions)
+        matched, positions = _located(self.fresh_seqs[: self.fresh], seqs)
+        held[matched] = (
+            self.fresh_live[positions]
+            if allowed is None
+            else (self.fresh_live[: self.fresh] & allowed.fresh)[positions]
         )
         return held
 
@@ -81,18 +82,18 @@ class FaissView:
         """Return the vectors (n, dimensions) of documents that the view holds."""
         vectors = np.empty((len(seqs), self.fresh_vectors.shape[1]), dtype=np.float32)
         if self.sealed is not None:
-            known, places = _located(self.sealed.seqs, seqs)
-            vectors[known] = self.sealed.vectors_of(places)
-        known, places = _located(self.fresh_seqs[: self.fresh], seqs)
-        vectors[known] = self.fresh_vectors[places]
+            matched, positions = _located(self.sealed.seqs, seqs)
+            vectors[matched] = self.sealed.vectors_of(positions)
+        matched, positions = _located(self.fresh_seqs[: self.fresh], seqs)
+        vectors[matched] = self.fresh_vectors[positions]
         return vectors
 
     def ranks(self, query: Vectors, seqs: Seqs, allowed: Selection | None) -> tuple[Ranks, Vectors]:
         """Return the ranks, from 1, and the cosines of allowed documents among all allowed ones.
 
-        Every document is compared with the unit vector `query`, so a rank is exact even where the index is a graph.
+        Every document is compared with the unit vector `query`, so a rank is exact even if the index is a graph.
         """
-        # Row by row: the sums of a matrix product differ in the last bit between equal rows.
+        # Sum row by row, because in a matrix product the sums of equal rows can differ in the last bit.
         fresh = np.einsum("ij,j->i", self.fresh_vectors[: self.fresh], query)
         scores, numbers = fresh, self.fresh_seqs[: self.fresh]
         if self.sealed is not None:
@@ -100,15 +101,15 @@ class FaissView:
             numbers = np.concatenate((self.sealed.seqs, numbers))
         held = self.holds(numbers, allowed)
         scores, numbers = scores[held], numbers[held]
-        _, places = _located(numbers, seqs)
+        _, positions = _located(numbers, seqs)
         ranks = [
-            1 + np.count_nonzero(scores > scores[place]) + np.count_nonzero(scores[:place] == scores[place])
-            for place in places
+            1 + np.count_nonzero(scores > scores[position]) + np.count_nonzero(scores[:position] == scores[position])
+            for position in positions
         ]
-        return np.array(ranks, dtype=np.int64), scores[places]
+        return np.array(ranks, dtype=np.int64), scores[positions]
 
     def select(self, tree: Filter, meeting: Meeting) -> Selection:
-        """Select the documents that pass the filter; `meeting` says which meet a condition."""
+        """Select the documents that pass the filter. `meeting` says which meet a condition."""
         fresh = self.fresh_seqs[: self.fresh]
         if self.sealed is None:
             return Selection(None, evaluate(tree, lambda condition: meeting(condition, fresh)))
@@ -121,8 +122,8 @@ class FaissView:
         if self.sealed is None or self.sealed_live is None:
             return fresh
         size = len(self.sealed.seqs)
-        then = bits.everything(size) if before.sealed_live is None else before.sealed_live
-        return np.concatenate((self.sealed.seqs[bits.places(then & ~self.sealed_live, size)], fresh))
+        live_before = bits.everything(size) if before.sealed_live is None else before.sealed_live
+        return np.concatenate((self.sealed.seqs[bits.members(live_before & ~self.sealed_live, size)], fresh))
 
     def live_seqs(self) -> Seqs:
         """List the sequence numbers of all documents in the view, ascending."""
@@ -150,13 +151,13 @@ class FaissView:
 
     @property
     def deleted(self) -> int:
-        """The number of places that dead documents take."""
+        """The number of dead documents that still take room."""
         sealed = 0 if self.sealed is None else self._dead(self.sealed)
         return sealed + self.fresh - self.unsealed
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody would miss the view: it has no document, and is not about to be sealed."""
+        """Whether the view can be dropped: it has no document, and is not about to be sealed."""
         return self.sealed is None and not self.wants_sealing and not self.live
 
     @property
@@ -182,7 +183,7 @@ class FaissView:
 
 
 class Partition:
-    """One collection's index. Every method but reading `view` is for the writing thread."""
+    """The index of one collection. Any thread may read `view`; all methods are for the writing thread."""
 
     def __init__(self, dimensions: int, sealed: Sealed | None = None) -> None:
         self.view = FaissView(
@@ -195,35 +196,35 @@ class Partition:
         )
 
     def apply(self, added: Sequence[int], vectors: Vectors, died: Sequence[int]) -> None:
-        """Add documents (ascending, above all that are there) and take others out, in one step."""
+        """Add documents (ascending, above all that are there) and remove the `died` ones, in one step."""
         self.view = self.after(added, vectors, died)
 
     def after(self, added: Sequence[int], vectors: Vectors, died: Sequence[int]) -> FaissView:
-        """Make the view with these documents added and the others taken out; nobody sees it yet."""
+        """Return the view with these documents added and the `died` ones removed. Nobody sees it yet."""
         view = self._without(self.view, died)
         return self._with(view, added, vectors) if len(added) else view
 
     def replace_sealed(self, sealed: Sealed, before: FaissView) -> None:
-        """Put `sealed`, built of the live documents of the view `before`, in place of both its parts."""
-        now = self.view
-        later = slice(before.fresh, now.fresh)
-        live = now.fresh_live[later]
-        fresh = Partition(now.fresh_vectors.shape[1], sealed)
-        fresh.apply(now.fresh_seqs[later][live].tolist(), now.fresh_vectors[later][live], ())
-        fresh.apply((), now.fresh_vectors[:0], now.gone_since(before).tolist())
+        """Put `sealed`, which was built from the live documents of the view `before`, in place of both its parts."""
+        current = self.view
+        later = slice(before.fresh, current.fresh)
+        live = current.fresh_live[later]
+        fresh = Partition(current.fresh_vectors.shape[1], sealed)
+        fresh.apply(current.fresh_seqs[later][live].tolist(), current.fresh_vectors[later][live], ())
+        fresh.apply((), current.fresh_vectors[:0], current.gone_since(before).tolist())
         self.view = fresh.view
 
     def _without(self, view: FaissView, died: Sequence[int]) -> FaissView:
-        gone = np.asarray(died, dtype=np.int64)
+        dead_seqs = np.asarray(died, dtype=np.int64)
         if view.sealed is not None:
-            _, places = _located(view.sealed.seqs, gone)
-            if len(places):
+            _, positions = _located(view.sealed.seqs, dead_seqs)
+            if len(positions):
                 live = bits.everything(len(view.sealed.seqs)) if view.sealed_live is None else view.sealed_live
-                view = replace(view, sealed_live=bits.without(live, places))
-        _, places = _located(view.fresh_seqs[: view.fresh], gone)
-        if len(places):
+                view = replace(view, sealed_live=bits.without(live, positions))
+        _, positions = _located(view.fresh_seqs[: view.fresh], dead_seqs)
+        if len(positions):
             fresh_live = view.fresh_live.copy()
-            fresh_live[places] = False
+            fresh_live[positions] = False
             view = replace(view, fresh_live=fresh_live)
         return view
 
@@ -247,9 +248,9 @@ def _best(parts: Sequence[tuple[Seqs, Vectors]], k: int) -> tuple[Seqs, Vectors]
     return seqs[order], scores[order]
 
 
-def _located(ascending: Seqs, wanted: Seqs) -> tuple[Places, Places]:
-    """Say which of `wanted` are in `ascending`, and at which places there."""
-    places = np.searchsorted(ascending, wanted)
-    inside = np.flatnonzero(places < len(ascending))
-    known = inside[ascending[places[inside]] == wanted[inside]]
-    return known, places[known]
+def _located(ascending: Seqs, wanted: Seqs) -> tuple[Positions, Positions]:
+    """Return the indices of those `wanted` that are in `ascending`, and their positions there."""
+    positions = np.searchsorted(ascending, wanted)
+    candidates = np.flatnonzero(positions < len(ascending))
+    matched = candidates[ascending[positions[candidates]] == wanted[candidates]]
+    return matched, positions[matched]

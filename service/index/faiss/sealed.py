@@ -1,8 +1,8 @@
 """The sealed part of an index: large, built once, never changed.
 
-It is exact (FAISS `IndexFlatIP`) below a size, and from there on HNSW (Malkov and Yashunin 2016; FAISS
-`IndexHNSWFlat`) over vectors that all differ and can all be reached. At the build the effort of an HNSW search is
-raised until recall@10 against exact search is what was asked.
+Below a size it is exact (FAISS `IndexFlatIP`). From there on it is HNSW (Malkov and Yashunin 2016; FAISS
+`IndexHNSWFlat`), over vectors that all differ and can all be reached. The build raises the effort of an HNSW search
+until recall@10 against exact search is at least the wanted one.
 """
 
 import logging
@@ -16,7 +16,7 @@ from service.corpus.base import Seqs
 from service.index.base import GivenUp, IsGivenUp
 from service.index.faiss import bitsets as bits
 from service.index.faiss import graph_repair, memory
-from service.index.faiss.bitsets import Bits, Places
+from service.index.faiss.bitsets import Bits, Positions
 from service.index.faiss.duplicates import Duplicates, find_duplicates
 from service.index.faiss.selection import Conditions
 from service.machine import huge_pages
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 _LINKS = 32
 _BUILD_EFFORT = 128
 _FIRST_EFFORT = 16
-# The most effort, or more, as long as comparing one by one takes longer.
+# The most effort, or more if comparing all vectors takes longer still.
 _MOST_EFFORT = 2048
 _PROBES = 200
 # Sums of 4 vectors are as hard to find as real questions are, up to 100,000 vectors (`make bench-index`). Beyond that,
@@ -39,9 +39,9 @@ _QUESTIONS_OVER = 0.2
 _ADDED = 5000
 # Vectors compared one by one in the time that a graph's search takes for one unit of effort (`make bench-filters`).
 _LOOKED_AT = 16
-# Where one in n vectors is allowed, n ** 0.85 times the effort keeps the recall (`make bench-filters`).
+# If one in n vectors is allowed, n ** 0.85 times the effort keeps the recall (`make bench-filters`).
 _PASSED_OVER = 0.85
-# Up to this share of an exact index, going through the allowed vectors alone costs less than passing over the others.
+# Up to this share of an exact index, comparing the allowed vectors alone costs less than skipping the others.
 _PICKED_SHARE = 0.1
 # Scores this near to each other count as equal, because orders of summation differ.
 _SAME = 1e-6
@@ -49,9 +49,9 @@ _SAME = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Sealed:
-    """`seqs[i]`, ascending, is the document of the i-th place; `effort` is HNSW's efSearch, 0 where it is exact.
+    """A sealed part. `seqs[i]`, ascending, is the document at position i. `effort` is HNSW's efSearch; 0: it is exact.
 
-    `index` has the vectors of all places, or, where some of these are equal, one of each group of `duplicates`.
+    `index` has the vectors of all positions or, if some of these are equal, one for each group of `duplicates`.
     """
 
     seqs: Seqs
@@ -63,76 +63,76 @@ class Sealed:
 
     @property
     def vectors(self) -> Vectors:
-        """The vectors (n, dimensions) of all places."""
+        """The vectors (n, dimensions) of all positions."""
         return self.distinct_vectors if self.duplicates is None else self.distinct_vectors[self.duplicates.group_of]
 
     @property
     def distinct_vectors(self) -> Vectors:
-        """The vectors of the index, in its order."""
+        """The vectors of `index`, in its order."""
         return memory.vectors_of(self.index)
 
-    def vectors_of(self, places: Places) -> Vectors:
-        """Return the vectors (n, dimensions) of some places."""
-        return self.distinct_vectors[places if self.duplicates is None else self.duplicates.group_of[places]]
+    def vectors_of(self, positions: Positions) -> Vectors:
+        """Return the vectors (n, dimensions) of some positions."""
+        return self.distinct_vectors[positions if self.duplicates is None else self.duplicates.group_of[positions]]
 
     def scores(self, query: Vectors) -> Vectors:
-        """Return the cosines (n,) of all places with one unit vector; equal vectors have equal cosines."""
+        """Return the cosines (n,) of all positions with one unit vector. Equal vectors have equal cosines."""
         scores: Vectors = np.einsum("ij,j->i", self.distinct_vectors, query)
         return scores if self.duplicates is None else scores[self.duplicates.group_of]
 
-    def search(self, queries: Vectors, k: int, allowed: Bits | None) -> tuple[Vectors, Places]:
-        """Find the `k` best scores (n, k) and places of each query among the places `allowed`, or all.
+    def search(self, queries: Vectors, k: int, allowed: Bits | None) -> tuple[Vectors, Positions]:
+        """Find, for each query, the `k` best scores (n, k) and their positions among those `allowed`, or all.
 
-        Places are -1 where there are fewer than `k`.
+        If there are fewer than `k`, the positions behind them are -1.
         """
         if self.duplicates is None:
             return self._search(queries, k, allowed)
         groups = None if allowed is None else self.duplicates.groups_in(allowed)
         return self.duplicates.spread(*self._search(queries, k, groups), k, allowed)
 
-    def _search(self, queries: Vectors, k: int, allowed: Bits | None) -> tuple[Vectors, Places]:
+    def _search(self, queries: Vectors, k: int, allowed: Bits | None) -> tuple[Vectors, Positions]:
         size = self.index.ntotal
         possible = size if allowed is None else bits.count(allowed, size)
         if allowed is not None and self.picks(possible, k):
-            return self._pick(queries, k, bits.places(allowed, size))
+            return self._pick(queries, k, bits.members(allowed, size))
         if self.effort:
             effort = self.effort_past(size - possible, k)
-            scores, places = _walk(self.index, queries, k, effort, allowed)
-            if (places[:, : min(k, possible)] >= 0).all():
-                return scores, places
-            # The graph has lost its way to some of them.
+            scores, positions = _walk(self.index, queries, k, effort, allowed)
+            if (positions[:, : min(k, possible)] >= 0).all():
+                return scores, positions
+            # The walk has missed some of them.
         return self._flat(queries, k, None if allowed is None else faiss.IDSelectorBitmap(allowed))
 
     def picks(self, possible: int, k: int) -> bool:
-        """Say whether comparing the `possible` places one by one costs less than a search past the others."""
+        """Say whether comparing the `possible` positions one by one costs less than a search past the others."""
         size: int = self.index.ntotal
         if not self.effort:
             return possible <= _PICKED_SHARE * size
         return possible <= max(k, _LOOKED_AT * self.effort_past(size - possible, k))
 
     def effort_past(self, others: int, k: int) -> int:
-        """Return the effort of a search for `k` places that passes over `others`."""
+        """Return the effort of a search for `k` positions that passes over `others`."""
         size: int = self.index.ntotal
         more: float = (size / max(size - others, 1)) ** _PASSED_OVER
         return max(round(self.effort * more), 2 * k)
 
-    def _pick(self, queries: Vectors, k: int, allowed: Places) -> tuple[Vectors, Places]:
+    def _pick(self, queries: Vectors, k: int, allowed: Positions) -> tuple[Vectors, Positions]:
         if not len(allowed):
             return np.full((len(queries), k), -np.inf, np.float32), np.full((len(queries), k), -1, np.int64)
         return self._flat(queries, k, faiss.IDSelectorArray(allowed))
 
-    def _flat(self, queries: Vectors, k: int, selector: "faiss.IDSelector | None") -> tuple[Vectors, Places]:
-        """Search by comparing all; the first places of equal scores are taken."""
+    def _flat(self, queries: Vectors, k: int, selector: "faiss.IDSelector | None") -> tuple[Vectors, Positions]:
+        """Search by comparing all vectors. Of equal scores the first positions are taken."""
         flat = faiss.downcast_index(self.index.storage) if self.effort else self.index
         parameters = faiss.SearchParameters(sel=selector)
-        # FAISS takes any of the places that tie with the last one.
-        taken = k + 1
-        scores, places = flat.search(queries, taken, params=parameters)
-        while taken < flat.ntotal and ((scores[:, k - 1] == scores[:, -1]) & (places[:, -1] >= 0)).any():
-            taken = min(4 * taken, flat.ntotal)
-            scores, places = flat.search(queries, taken, params=parameters)
-        order = np.lexsort((places, -scores), axis=1)[:, :k]
-        return np.take_along_axis(scores, order, axis=1), np.take_along_axis(places, order, axis=1)
+        # FAISS keeps any of the positions that tie with the last one, so the ties are searched to their end.
+        depth = k + 1
+        scores, positions = flat.search(queries, depth, params=parameters)
+        while depth < flat.ntotal and ((scores[:, k - 1] == scores[:, -1]) & (positions[:, -1] >= 0)).any():
+            depth = min(4 * depth, flat.ntotal)
+            scores, positions = flat.search(queries, depth, params=parameters)
+        order = np.lexsort((positions, -scores), axis=1)[:, :k]
+        return np.take_along_axis(scores, order, axis=1), np.take_along_axis(positions, order, axis=1)
 
 
 def build(
@@ -145,7 +145,7 @@ def build(
 ) -> Sealed:
     """Build the sealed part of ascending `seqs`.
 
-    `read` answers their unit vectors (n, dimensions), which must not change afterwards. Raises GivenUp soon after
+    `read` returns their unit vectors (n, dimensions), which must not change afterwards. Raises GivenUp soon after
     `given_up` answers true.
     """
     vectors = read()
@@ -172,9 +172,9 @@ def build(
 def _tune(graph: "faiss.IndexHNSWFlat", min_recall: float) -> tuple[int, float]:
     """Find the least effort, rising by a quarter, at which recall@10 of questions reaches `min_recall`.
 
-    The answer is the effort and the recall of probes. A question lies among the documents and near none of them, which
-    is much harder for a graph than its own vectors are. A probe, the sum of some documents, is as hard. A place that
-    scores as the tenth best counts as found.
+    Returns the effort, and the recall of probes with it. A question lies among the documents and near none of them,
+    which is much harder for a graph than its own vectors are. A probe, the sum of some documents, is as hard. A
+    position that scores like the tenth best counts as found.
     """
     vectors = memory.vectors_of(graph)
     probes = vectors[np.random.default_rng(0).integers(len(vectors), size=(_SUMMED, _PROBES))].sum(axis=0)
@@ -184,37 +184,37 @@ def _tune(graph: "faiss.IndexHNSWFlat", min_recall: float) -> tuple[int, float]:
         scores, _ = _walk(graph, probes, exact.shape[1], effort)
         return float((scores >= exact[:, -1:] - _SAME).mean())
 
-    effort, most = _FIRST_EFFORT, max(_MOST_EFFORT, len(vectors) // _LOOKED_AT)
-    over: float = max(1.0, len(vectors) / _SUMS_HOLD_TO) ** _QUESTIONS_OVER
+    effort, highest = _FIRST_EFFORT, max(_MOST_EFFORT, len(vectors) // _LOOKED_AT)
+    factor: float = max(1.0, len(vectors) / _SUMS_HOLD_TO) ** _QUESTIONS_OVER
     while True:
         recall = recall_at(effort)
         if recall >= min_recall:
-            raised = min(round(effort * over), most)
+            raised = min(round(effort * factor), highest)
             return raised, recall_at(raised) if raised > effort else recall
-        if effort >= most:
+        if effort >= highest:
             log.warning(
                 "the graph of %d vectors has a recall of %.3f at the highest effort that is allowed",
                 len(vectors),
                 recall,
             )
             return effort, recall
-        effort = min(effort + effort // 4, most)
+        effort = min(effort + effort // 4, highest)
 
 
 def _walk(
     graph: "faiss.IndexHNSWFlat", queries: Vectors, k: int, effort: int, allowed: Bits | None = None
-) -> tuple[Vectors, Places]:
-    """Return the `k` best allowed scores (n, k) and places that a walk through the graph comes to.
+) -> tuple[Vectors, Positions]:
+    """Return the `k` best allowed scores (n, k) that a walk through the graph finds, and their positions.
 
-    FAISS's bounded queue is scanned as a whole at each step, which takes most of the time of a large effort. The
-    unbounded one is a heap and knows no selection, so places that are not allowed are taken out afterwards.
+    FAISS scans its bounded queue as a whole at each step, which takes most of the time of a large effort. The unbounded
+    queue is a heap and knows no selection, so positions that are not allowed are removed afterwards.
     """
     parameters = faiss.SearchParametersHNSW(efSearch=effort, bounded_queue=False)
     if allowed is None:
-        nearest: tuple[Vectors, Places] = graph.search(queries, k, params=parameters)
+        nearest: tuple[Vectors, Positions] = graph.search(queries, k, params=parameters)
         return nearest
-    scores, places = graph.search(queries, effort, params=parameters)
-    hit = (places >= 0) & bits.has(allowed, places)
+    scores, positions = graph.search(queries, effort, params=parameters)
+    hit = (positions >= 0) & bits.has(allowed, positions)
     order = np.argsort(~hit, axis=1, kind="stable")[:, :k]
-    hit, scores, places = (np.take_along_axis(array, order, axis=1) for array in (hit, scores, places))
-    return np.where(hit, scores, -np.inf), np.where(hit, places, -1)
+    hit, scores, positions = (np.take_along_axis(array, order, axis=1) for array in (hit, scores, positions))
+    return np.where(hit, scores, -np.inf), np.where(hit, positions, -1)

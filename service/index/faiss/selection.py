@@ -1,8 +1,8 @@
-"""Which documents of a view pass a filter.
+"""Selects the documents of a view that pass a filter.
 
-The metadata of a version never changes, so the places of a sealed part that meet a condition never change either. They
-are found out once and remembered as bits, for the conditions that were used last. The fresh part only grows, so only
-its new rows are looked at. Dead documents are left to the view.
+The metadata of a version never changes, so the positions of a sealed part that meet a condition never change either.
+They are looked up once and remembered as bits, for the conditions that were used last. The fresh part only grows, so
+only its new rows are looked up. A selection has dead documents in it, too; the view leaves them out.
 """
 
 import threading
@@ -23,15 +23,15 @@ _REMEMBERED = 128
 
 @dataclass(frozen=True)
 class Selection:
-    """The documents of a view that may be found: places of its sealed part, and a mask over its fresh rows."""
+    """The documents of a view that may be found: positions of its sealed part, and a mask over its fresh rows."""
 
     sealed: Bits | None
     fresh: Mask
 
 
 @dataclass(frozen=True, eq=False)
-class _Known:
-    """The places of a sealed part, and of the first rows of the fresh part beside it, that meet one condition."""
+class _Matches:
+    """The positions of a sealed part that meet one condition, and a mask over the first rows of the fresh part."""
 
     sealed: Bits
     fresh: Mask = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
@@ -45,30 +45,30 @@ class Conditions:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: OrderedDict[Condition, _Known] = OrderedDict()
+        self._remembered: OrderedDict[Condition, _Matches] = OrderedDict()
 
     def select(self, tree: Filter, sealed: Seqs, fresh: Seqs, meeting: Meeting) -> Selection:
         """Select the documents that pass the filter, by the sequence numbers of both parts."""
-        known: dict[Condition, _Known] = {}
+        matches: dict[Condition, _Matches] = {}
 
-        def places(condition: Condition) -> Bits:
-            known[condition] = self._recall(condition, sealed, fresh, meeting)
-            return known[condition].sealed
+        def sealed_matches(condition: Condition) -> Bits:
+            matches[condition] = self._recall(condition, sealed, fresh, meeting)
+            return matches[condition].sealed
 
-        allowed = evaluate(tree, places)
-        return Selection(allowed, evaluate(tree, lambda condition: known[condition].fresh[: len(fresh)]))
+        allowed = evaluate(tree, sealed_matches)
+        return Selection(allowed, evaluate(tree, lambda condition: matches[condition].fresh[: len(fresh)]))
 
-    def _recall(self, condition: Condition, sealed: Seqs, fresh: Seqs, meeting: Meeting) -> _Known:
+    def _recall(self, condition: Condition, sealed: Seqs, fresh: Seqs, meeting: Meeting) -> _Matches:
         with self._lock:
-            known = self._known.get(condition)
-        if known is None:
-            known = _Known(bits.pack(meeting(condition, sealed)))
-        rows = len(known.fresh)
+            matches = self._remembered.get(condition)
+        if matches is None:
+            matches = _Matches(bits.pack(meeting(condition, sealed)))
+        rows = len(matches.fresh)
         if rows < len(fresh):
-            known = _Known(known.sealed, np.concatenate((known.fresh, meeting(condition, fresh[rows:]))))
+            matches = _Matches(matches.sealed, np.concatenate((matches.fresh, meeting(condition, fresh[rows:]))))
         with self._lock:
-            self._known[condition] = known
-            self._known.move_to_end(condition)
-            while len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
-        return known
+            self._remembered[condition] = matches
+            self._remembered.move_to_end(condition)
+            while len(self._remembered) > _REMEMBERED:
+                self._remembered.popitem(last=False)
+        return matches

@@ -106,7 +106,7 @@ def test_bits_are_a_set(mask: list[bool], data: st.DataObject) -> None:
     assert bits.unpack(packed, size).tolist() == mask
     assert bits.count(packed, size) == sum(mask)
     assert bits.count(~packed, size) == size - sum(mask)
-    assert bits.places(packed, size).tolist() == [place for place, inside in enumerate(mask) if inside]
+    assert bits.members(packed, size).tolist() == [place for place, inside in enumerate(mask) if inside]
     assert bits.count(bits.everything(size), size) == size
     if size:
         gone = data.draw(st.lists(st.integers(0, size - 1)))
