@@ -1,8 +1,8 @@
-"""Work in a child process, for native code that may crash, hang or take all memory: its death costs nobody else.
+"""Work in a child process, for native code that may crash, hang or take all memory: only the child dies of it.
 
 `ForkServer` splits a server off this process early, when everything is imported and nothing has begun: no thread, no
 data file, no GPU. The server forks a child for each piece of work, so that a child starts in milliseconds and shares
-the imports' memory. Server and children die with the process that they serve.
+the memory of the imports. Server and children die with the process that they serve.
 """
 
 import ctypes
@@ -28,14 +28,14 @@ from service.machine.priority import lower_priority
 from service.observability.observer import Observer, Unobserved
 
 Say = Callable[[str], None]
-# Picklable; is told what to say lines with, and of what its steps are.
+# A picklable function that the child calls with a way to say lines, and with the observer of its steps.
 Work = Callable[[Say, Observer], None]
 Cause = Literal["crash", "time", "memory"]
 
 _NUMBER = struct.Struct("!i")
-# Between two looks at the memory of a child.
+# Seconds between two looks at the memory of a child.
 _LOOK_SECONDS = 0.05
-# The last that a child wrote before it died.
+# Bytes at the end of a child's output that are kept when it is lost.
 _TAIL = 4000
 # Exit code of a child whose last line of output is an exception.
 _FAILED = 70
@@ -46,7 +46,7 @@ _FIRST_TO_GO = "1000"
 
 
 def never() -> bool:
-    """What somebody answers who does not give up."""
+    """False, the answer of a caller that never gives up."""
     return False
 
 
@@ -65,7 +65,7 @@ class Limits:
 
 
 class ChildLost(Exception):
-    """The child ended before its work did. The message says how; `output` is the last that it wrote."""
+    """The child ended before its work did. The message says how; `output` is the end of what it wrote."""
 
     def __init__(self, message: str, cause: Cause, output: str = "") -> None:
         super().__init__(message)
@@ -80,19 +80,19 @@ class GivenUp(Exception):
 class Children(Protocol):
     """Runs pieces of work, one at a time."""
 
-    def run(self, work: Work, limits: Limits, heard: Say) -> None:
-        """Return when `work` has ended; `heard` is called with each line that it says.
+    def run(self, work: Work, limits: Limits, on_line: Say) -> None:
+        """Return when `work` has ended; `on_line` is called with each line that it says.
 
         Raises ChildLost if the child ended before its work did, and GivenUp.
         """
 
 
 class InThisProcess:
-    """No child: for systems without a safe fork, and for tests of the work itself."""
+    """Runs work without a child: for systems without a safe fork, and for tests of the work itself."""
 
-    def run(self, work: Work, limits: Limits, heard: Say) -> None:  # noqa: ARG002
-        """Run `work` on this thread; what it raises is raised."""
-        work(heard, Unobserved())
+    def run(self, work: Work, limits: Limits, on_line: Say) -> None:  # noqa: ARG002
+        """Run `work` on this thread; raises whatever it raises."""
+        work(on_line, Unobserved())
 
 
 class ForkServer:
@@ -101,36 +101,36 @@ class ForkServer:
     def __init__(self, observer: Observer) -> None:
         """Split the server off. Call it before any thread is started. `observer` is told of the steps of the work."""
         self._lock = threading.Lock()
-        self._socket, theirs = socket.socketpair()
+        self._socket, server_socket = socket.socketpair()
         parent = os.getpid()
         self._pid = os.fork()
         if self._pid == 0:
             self._socket.close()
-            _serve(theirs, observer, parent)
-        theirs.close()
+            _serve(server_socket, observer, parent)
+        server_socket.close()
 
-    def run(self, work: Work, limits: Limits, heard: Say) -> None:
-        """See `Children`. A failure of Python's in the child counts as a crash, with its message as the reason."""
+    def run(self, work: Work, limits: Limits, on_line: Say) -> None:
+        """See `Children`. An exception in the child counts as a crash, with its message as the reason."""
         with self._lock, tempfile.TemporaryFile() as order, tempfile.TemporaryFile() as output:
             pickle.dump(work, order)
             order.seek(0)
-            said, theirs = os.pipe()
-            with os.fdopen(said, "rb", buffering=0) as lines:
+            read_end, write_end = os.pipe()
+            with os.fdopen(read_end, "rb", buffering=0) as pipe:
                 try:
                     idle = bytes([limits.idle])
-                    socket.send_fds(self._socket, [idle], [order.fileno(), theirs, output.fileno()])
+                    socket.send_fds(self._socket, [idle], [order.fileno(), write_end, output.fileno()])
                 finally:
-                    os.close(theirs)
+                    os.close(write_end)
                 child = self._number()
                 try:
-                    _listen(lines, _process(child), limits, heard)
+                    _listen(pipe, _process(child), limits, on_line)
                 finally:
                     status = self._number()
             if status:
                 raise _lost(os.waitstatus_to_exitcode(status), _tail(output))
 
     def close(self) -> None:
-        """End the server, which ends when nobody can ask it any more."""
+        """Close the socket, at which the server ends, and wait for it."""
         self._socket.close()
         os.waitpid(self._pid, 0)
 
@@ -144,25 +144,25 @@ class ForkServer:
         return int(_NUMBER.unpack(answer)[0])
 
 
-def _listen(lines: IO[bytes], child: psutil.Process | None, limits: Limits, heard: Say) -> None:
-    """Hear the child out; kill it, and raise, once it is past a limit."""
-    began = time.monotonic()
-    first = _memory(child)
-    rest = b""
+def _listen(pipe: IO[bytes], child: psutil.Process | None, limits: Limits, on_line: Say) -> None:
+    """Pass on the child's lines until it closes the pipe; once it is past a limit, kill it and raise."""
+    deadline = time.monotonic() + limits.seconds
+    memory_at_start = _memory(child)
+    unfinished = b""
     try:
         while True:
-            if select.select([lines], [], [], _LOOK_SECONDS)[0]:
-                read = lines.read(1 << 16)
-                if not read:
+            if select.select([pipe], [], [], _LOOK_SECONDS)[0]:
+                data = pipe.read(1 << 16)
+                if not data:
                     return
-                *whole, rest = (rest + read).split(b"\n")
-                for line in whole:
-                    heard(line.decode())
+                *lines, unfinished = (unfinished + data).split(b"\n")
+                for line in lines:
+                    on_line(line.decode())
             if limits.given_up():
                 raise GivenUp
-            if time.monotonic() - began > limits.seconds:
+            if time.monotonic() > deadline:
                 raise ChildLost(f"it took more than {limits.seconds:.0f} seconds", "time")
-            if _memory(child) - first > limits.memory:
+            if _memory(child) - memory_at_start > limits.memory:
                 raise ChildLost(f"it took more than {limits.memory >> 20:,} MiB of memory", "memory")
     except BaseException:
         if child is not None:
@@ -185,7 +185,7 @@ def _memory(child: psutil.Process | None) -> int:
 
 
 def _lost(code: int, output: str) -> ChildLost:
-    """The loss of a child with that exit code, or less the signal that it died of."""
+    """The error for a child that ended with `code`: its exit code, or minus the signal that killed it."""
     if code == -signal.SIGKILL:
         return ChildLost("it was killed, as the kernel does when memory runs out", "memory", output)
     if code < 0:
@@ -201,9 +201,9 @@ def _tail(output: IO[bytes]) -> str:
 
 
 def _serve(orders: socket.socket, observer: Observer, parent: int) -> NoReturn:
-    """Fork a child for each order until nobody can order any more."""
+    """Fork a child for each order until the other end of the socket is closed."""
     _die_with(parent)
-    # Ctrl-C reaches all processes of a terminal: whoever is served ends in order, and then this one does.
+    # Ctrl-C reaches all processes of a terminal. The process that is served ends in order, and this one ends with it.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     while True:
@@ -215,7 +215,7 @@ def _serve(orders: socket.socket, observer: Observer, parent: int) -> NoReturn:
         if child == 0:
             _die_with(server)
             orders.close()
-            _live(*descriptors, idle=bool(idle[0]), observer=observer)
+            _run_work(*descriptors, idle=bool(idle[0]), observer=observer)
         for descriptor in descriptors:
             os.close(descriptor)
         try:
@@ -226,8 +226,11 @@ def _serve(orders: socket.socket, observer: Observer, parent: int) -> NoReturn:
             os._exit(0)
 
 
-def _live(order: int, said: int, output: int, *, idle: bool, observer: Observer) -> NoReturn:
-    """Do the work, and end with 0 if it has ended well."""
+def _run_work(order: int, lines: int, output: int, *, idle: bool, observer: Observer) -> NoReturn:
+    """Do the work that is pickled in `order`, and end this process: with 0 if the work ended well.
+
+    The arguments are descriptors: `lines` takes what the work says, `output` what it writes to stdout and stderr.
+    """
     code = _FAILED
     try:
         os.dup2(output, 1)
@@ -237,11 +240,11 @@ def _live(order: int, said: int, output: int, *, idle: bool, observer: Observer)
         if idle:
             lower_priority()
         with os.fdopen(order, "rb") as file:
-            # It comes from this program, through a file that has no name.
+            # The pickle comes from this program, through a file that has no name.
             work: Work = pickle.load(file)  # noqa: S301
-        work(lambda line: _write(said, line), observer)
+        work(lambda line: _write(lines, line), observer)
         code = 0
-    # The end of a process: whoever ordered the work is told by what is written.
+    # The process ends here whatever happens: the last line of its output says why.
     except BaseException as error:
         sys.stderr.write(f"{type(error).__name__}: {' '.join(str(error).split())}\n")
     finally:
@@ -249,10 +252,10 @@ def _live(order: int, said: int, output: int, *, idle: bool, observer: Observer)
         os._exit(code)
 
 
-def _write(said: int, line: str) -> None:
+def _write(descriptor: int, line: str) -> None:
     data = line.encode() + b"\n"
     while data:
-        data = data[os.write(said, data) :]
+        data = data[os.write(descriptor, data) :]
 
 
 def _volunteer() -> None:
@@ -260,7 +263,7 @@ def _volunteer() -> None:
     try:
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO)
     except OSError:
-        # Some containers forbid it; the limit on memory holds all the same.
+        # Some containers forbid it. The limit on memory still holds.
         return
 
 

@@ -15,8 +15,6 @@ INVERTED = {
     "service/errors.py",
     "service/generations/changes.py",
     "service/generations/webhook.py",
-    "service/machine/children.py",
-    "service/machine/cache.py",
     "service/models/engines/base.py",
     "service/models/engines/cuda_graphs.py",
     "service/models/scheduling/device.py",
