@@ -17,7 +17,6 @@ INVERTED = {
     "service/generations/webhook.py",
     "service/models/engines/base.py",
     "service/models/engines/cuda_graphs.py",
-    "service/models/scheduling/device.py",
     "service/models/verdict.py",
     "service/process/environment.py",
     "service/reload/judge.py",
