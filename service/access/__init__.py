@@ -1,1 +1,1 @@
-"""Callers: their keys, and how much each may ask."""
+"""Callers: the keys they identify themselves with, and the limits of each key."""

@@ -1,4 +1,4 @@
-"""Who may call: named keys with scopes and limits, in a file that holds their hashes only.
+"""Named keys with scopes and limits, in a file that holds only their hashes.
 
 A key is 256 random bits. No dictionary has it, so one round of SHA-256 hides it as well as a slow hash would, and costs
 a request microseconds (NIST SP 800-63B, 3.1.2: look-up secrets of 112 bits and more need no salt and no slow hash).
@@ -26,16 +26,16 @@ Scope = Literal["embed", "search", "write", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 _PREFIX = "instar_"
 _NAME = r"^[A-Za-z0-9._-]{1,64}$"
-# Seconds after which a key that was revoked is refused at the latest.
+# Seconds between two looks at the file: a revoked key is refused after at most that long.
 _LOOK_EVERY = 1.0
 
 
 class KeyFileError(InstarError):
-    """The file of the keys cannot be read or changed."""
+    """The key file cannot be read or changed."""
 
 
 class Limits(BaseModel):
-    """The most that one key may ask; None is as much as it likes."""
+    """The limits of one key; None is no limit."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -46,7 +46,7 @@ class Limits(BaseModel):
 
 
 class Key(BaseModel):
-    """A key as it is kept: what it may do, and how to recognise it."""
+    """A key as the file holds it: its permissions, and the SHA-256 that it is recognised by."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -62,50 +62,54 @@ _KEYS = TypeAdapter(list[Key])
 
 
 class Keyring:
-    """The keys of a file, as it is now, and those that the settings give. Safe from any thread."""
+    """The keys of the settings and of a file, which is read again when it changes. Safe from any thread."""
 
-    def __init__(self, path: Path, given: Mapping[str, tuple[str, frozenset[Scope]]], *, closed: bool = False) -> None:
-        """`given` are keys by name, with their scopes. Raises KeyFileError if there is a file that cannot be read.
+    def __init__(
+        self, path: Path, from_settings: Mapping[str, tuple[str, frozenset[Scope]]], *, closed: bool = False
+    ) -> None:
+        """`from_settings` maps a name to a key and its scopes. Raises KeyFileError if `path` is there but unreadable.
 
-        Without a file, a scope that no given key has is open to everybody, unless the keyring is `closed`.
+        Without a file, everybody has each scope that no key of the settings has, unless the keyring is `closed`.
         """
         self._closed = closed
         self._path = path
-        self._given = [
+        self._from_settings = [
             Key(name=name, digest=_digest(token), scopes=scopes, created=datetime.now(UTC))
-            for name, (token, scopes) in given.items()
+            for name, (token, scopes) in from_settings.items()
         ]
-        self._seen = _state(path)
-        self._keys = [*self._given, *read(path)]
-        self._looked = time.monotonic()
+        self._version = _version(path)
+        self._keys = [*self._from_settings, *read(path)]
+        self._looked_at = time.monotonic()
 
     def is_open(self, scope: Scope) -> bool:
         """Whether everybody has the scope."""
-        return not self._closed and self._seen is None and not any(scope in key.scopes for key in self._given)
+        if self._closed or self._version is not None:
+            return False
+        return not any(scope in key.scopes for key in self._from_settings)
 
     def find(self, token: str) -> Key | None:
-        """The key that `token` is, unless there is none or it was revoked."""
-        if time.monotonic() - self._looked >= _LOOK_EVERY and _state(self._path) != self._seen:
+        """The key with that token; None if there is none, or if it was revoked."""
+        if time.monotonic() - self._looked_at >= _LOOK_EVERY and _version(self._path) != self._version:
             self.reload()
         digest = _digest(token).encode()
-        # All are compared, in constant time, so that the time tells nothing.
-        found = [key for key in self._keys if hmac.compare_digest(key.digest.encode(), digest)]
-        return next((key for key in found if key.revoked is None), None)
+        # Every key is compared, each in constant time, so that the time gives nothing away.
+        matches = [key for key in self._keys if hmac.compare_digest(key.digest.encode(), digest)]
+        return next((key for key in matches if key.revoked is None), None)
 
     def reload(self) -> None:
-        """Read the file again; one that cannot be read leaves the keys as they were."""
-        self._looked = time.monotonic()
-        state = _state(self._path)
-        if state is None and self._seen is not None:
-            log.error("%s is gone: its keys stay as they were until it is back", self._path)
+        """Read the file again. The keys stay as they are if it is gone or cannot be read."""
+        self._looked_at = time.monotonic()
+        version = _version(self._path)
+        if version is None and self._version is not None:
+            log.error("%s is gone: restore it; until then its keys stay in force", self._path)
             return
-        self._seen = state
+        self._version = version
         try:
-            keys = [*self._given, *read(self._path)]
+            keys = [*self._from_settings, *read(self._path)]
         except KeyFileError as error:
-            log.error("the keys stay as they were: %s", error.message)
+            log.error("the keys in force stay as they are: %s", error.message)
             return
-        before, after = ({key.name for key in some if key.revoked is None} for some in (self._keys, keys))
+        before, after = _valid_names(self._keys), _valid_names(keys)
         self._keys = keys
         if before != after:
             fields = {"action": "keys changed", "added": sorted(after - before), "revoked": sorted(before - after)}
@@ -113,28 +117,28 @@ class Keyring:
 
 
 def create(path: Path, name: str, scopes: Sequence[Scope], limits: Limits) -> str:
-    """Add a key to the file, which is made; returns the key, which nobody can tell afterwards.
+    """Add a key to the file, creating the file if need be, and return the token, which is stored nowhere.
 
-    Raises KeyFileError if a key that was not revoked has that name.
+    Raises KeyFileError if the name breaks the rules or a valid key has it, or if the file cannot be read or written.
     """
     keys = read(path)
     if any(key.name == name and key.revoked is None for key in keys):
         raise KeyFileError(f"there is a key {name!r}: revoke it first, or choose another name")
     token = _PREFIX + secrets.token_urlsafe(32)
     try:
-        made = Key(name=name, digest=_digest(token), scopes=frozenset(scopes), limits=limits, created=datetime.now(UTC))
+        key = Key(name=name, digest=_digest(token), scopes=frozenset(scopes), limits=limits, created=datetime.now(UTC))
     except ValidationError as error:
-        raise KeyFileError("a name has 1 to 64 letters, digits, '.', '_' or '-': choose such a one") from error
-    _write(path, [*keys, made])
+        raise KeyFileError("a name has 1 to 64 letters, digits, '.', '_' or '-': choose another one") from error
+    _write(path, [*keys, key])
     return token
 
 
 def revoke(path: Path, name: str) -> None:
-    """Make the key useless at once; it stays listed. Raises KeyFileError if there is none of that name."""
+    """Revoke the key of that name, which stays listed. Raises KeyFileError if no valid key has it."""
     keys = read(path)
     if not any(key.name == name and key.revoked is None for key in keys):
-        known = ", ".join(key.name for key in keys if key.revoked is None) or "none"
-        raise KeyFileError(f"there is no key {name!r} that could be revoked: there are {known}")
+        valid = ", ".join(key.name for key in keys if key.revoked is None) or "none"
+        raise KeyFileError(f"there is no key {name!r} to revoke: choose one of the valid keys ({valid})")
     now = datetime.now(UTC)
     _write(
         path,
@@ -143,7 +147,7 @@ def revoke(path: Path, name: str) -> None:
 
 
 def read(path: Path) -> list[Key]:
-    """The keys in the file, in the order of their making; none without a file. Raises KeyFileError."""
+    """The keys in the file, oldest first; none without a file. Raises KeyFileError if the file cannot be read."""
     try:
         return _KEYS.validate_json(path.read_bytes())
     except FileNotFoundError:
@@ -151,7 +155,9 @@ def read(path: Path) -> list[Key]:
     except OSError as error:
         raise KeyFileError(f"{path} cannot be read ({error.strerror}): let this user read it") from error
     except ValidationError as error:
-        raise KeyFileError(f"{path} is not a file of keys: restore it from a backup, or make its keys anew") from error
+        raise KeyFileError(
+            f"{path} is not a file of keys: restore it from a backup, or delete it and create the keys again"
+        ) from error
 
 
 def _write(path: Path, keys: list[Key]) -> None:
@@ -167,10 +173,14 @@ def _digest(token: str) -> str:
     return sha256(token.encode()).hexdigest()
 
 
-def _state(path: Path) -> tuple[int, int, int] | None:
-    """What changes when the file does; None without one."""
+def _valid_names(keys: Sequence[Key]) -> set[str]:
+    return {key.name for key in keys if key.revoked is None}
+
+
+def _version(path: Path) -> tuple[int, int, int] | None:
+    """Modification time, size and inode, one of which differs once the file is changed; None without a file."""
     try:
-        found = path.stat()
+        status = path.stat()
     except FileNotFoundError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -1,1 +1,1 @@
-"""The processes on one corpus: which of them may change the set of generations."""
+"""Coordination of the processes on one corpus: which of them may change the set of generations."""

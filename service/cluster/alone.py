@@ -1,10 +1,10 @@
-"""One process on its own corpus, which the lock on the data folder keeps to it: it always leads."""
+"""A single process, whose lock on the data folder keeps the corpus to it: it always leads."""
 
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 
 class Alone:
-    """Leads without asking."""
+    """The coordination of a process that always leads."""
 
     def leading(self) -> AbstractAsyncContextManager[None]:
         """See `Coordination`; never raises."""

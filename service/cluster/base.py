@@ -1,4 +1,4 @@
-"""The seam to other processes on the corpus: one of them leads, and it alone changes which generation answers."""
+"""The seam to other processes on the corpus, one of which leads: it alone changes which generation answers."""
 
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
@@ -7,16 +7,18 @@ from service.errors import Conflict
 
 
 class NotLeader(Conflict):
-    """Another process leads, or has taken the lead over."""
+    """Another process leads, perhaps one that has taken over the lead."""
 
 
 class Coordination(Protocol):
     """The lead, as one process sees it."""
 
     def leading(self) -> AbstractAsyncContextManager[None]:
-        """Lead within the block, which may hold other such blocks of this process; raises NotLeader if another process
-        leads."""
+        """Lead within the block; raises NotLeader if another process leads. Blocks of one process may be nested."""
 
     def require_lead(self) -> None:
-        """Raise NotLeader unless this process still leads: called on the writing thread, in the step that activates a
-        generation and right before its record, so that a process that was away too long activates nothing."""
+        """Raise NotLeader unless this process still leads.
+
+        The step that activates a generation calls it on the writing thread, right before it records the activation. So
+        a process that was away too long activates nothing.
+        """

@@ -1,7 +1,7 @@
-"""Arrays that travel through every room."""
+"""The type of vectors, which every room hands on."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-# One vector in a row: float32, (n, dimensions).
+# One vector a row: float32, (n, dimensions).
 Vectors = NDArray[np.float32]

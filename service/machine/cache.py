@@ -1,6 +1,7 @@
-"""Derived files that take long to make, kept on the disk: whatever is missing, damaged or of another make is made anew.
+"""A disk cache for derived files that take long to make.
 
-Each thing kept is a folder with a list of its files' checksums, and comes into its place in one step.
+An entry is a folder with a version and a list of its files' checksums, and comes into its place in one step. An entry
+that is missing, damaged or of another version is made again.
 """
 
 import json
@@ -19,15 +20,17 @@ from service.machine import files, huge_pages
 log = logging.getLogger(__name__)
 
 _LIST = "checksums.json"
+# Bytes that are read and hashed at a time.
+_CHUNK = 1 << 20
 
-_PART = 1 << 20
-
-Make = Mapping[str, str | int | float]
+# Everything that must be equal for an entry to be of use, such as the versions of libraries.
+CacheVersion = Mapping[str, str | int | float]
+# The bytes of a file, uint8.
 Content = NDArray[np.uint8]
 
 
 class Cache:
-    """The things kept in `folder`, by name. `make` is what must be equal for one to be of use, such as versions."""
+    """The entries in `folder`, by name."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -37,64 +40,67 @@ class Cache:
         """Delete what a process that ended in the middle of writing has left."""
         files.sweep(self._folder)
 
-    def find(self, name: str, make: Make) -> Path | None:
-        """The folder of `name`, if it is whole and of that make."""
-        place = self._folder / name
-        return place if self._is_whole(place, make, files.checksum) else None
+    def find(self, name: str, version: CacheVersion) -> Path | None:
+        """The folder of the entry; None unless its checksums and version match."""
+        folder = self._folder / name
+        return folder if self._is_whole(folder, version, files.checksum) else None
 
-    def read(self, name: str, make: Make) -> dict[str, Content] | None:
-        """The files of `name`, if it is whole and of that make; each is read once, and checked meanwhile."""
+    def read(self, name: str, version: CacheVersion) -> dict[str, Content] | None:
+        """The files of the entry by name; None unless its checksums and version match.
+
+        Each file is read once, and checked while it is read.
+        """
         contents: dict[str, Content] = {}
 
-        def reading(path: Path) -> str:
+        def collect(path: Path) -> str:
             contents[path.name], checksum = _read(path)
             return checksum
 
-        return contents if self._is_whole(self._folder / name, make, reading) else None
+        return contents if self._is_whole(self._folder / name, version, collect) else None
 
-    def keep(self, name: str, make: Make, write: Callable[[Path], None]) -> Path | None:
-        """Have `write` fill a folder, and put it in place of what was kept; None, with a warning, if the disk fails."""
-        place = self._folder / name
+    def keep(self, name: str, version: CacheVersion, write: Callable[[Path], None]) -> Path | None:
+        """Have `write` fill a folder, and replace the entry by it; None, with a warning, if the disk fails."""
+        folder = self._folder / name
         try:
             with files.new_folder(self._folder) as incoming:
                 write(incoming)
-                content = {"make": make, "files": _checksums(incoming, files.checksum)}
+                content = {"make": version, "files": _checksums(incoming, files.checksum)}
                 (incoming / _LIST).write_text(json.dumps(content), encoding="utf-8")
-                if place.exists():
-                    shutil.rmtree(place)
-                incoming.rename(place)
+                if folder.exists():
+                    shutil.rmtree(folder)
+                incoming.rename(folder)
         # FAISS and OpenVINO raise RuntimeError when they cannot write.
         except (OSError, RuntimeError) as error:
-            log.warning("%s is not kept, and the next start makes it anew: %s", place, error)
+            log.warning("%s cannot be stored (%s): check the disk; the next start makes it again", folder, error)
             return None
-        return place
+        return folder
 
     def names(self) -> list[str]:
-        """What is there, whole or not."""
+        """The names of all entries, whole or damaged."""
         return [path.name for path in self._folder.iterdir() if not path.name.startswith(files.INCOMING)]
 
     def forget(self, name: str) -> None:
-        """Delete it."""
+        """Delete the entry."""
         shutil.rmtree(self._folder / name)
 
-    def _is_whole(self, place: Path, make: Make, checksum: Callable[[Path], str]) -> bool:
+    def _is_whole(self, folder: Path, version: CacheVersion, checksum: Callable[[Path], str]) -> bool:
         try:
-            listed = json.loads((place / _LIST).read_text(encoding="utf-8"))
-            if listed["make"] != make:
+            listed = json.loads((folder / _LIST).read_text(encoding="utf-8"))
+            if listed["make"] != version:
                 return False
-            if listed["files"] == _checksums(place, checksum):
+            if listed["files"] == _checksums(folder, checksum):
                 return True
         except FileNotFoundError:
             return False
         except (OSError, ValueError, KeyError, TypeError) as error:
-            log.warning("%s cannot be read (%s): it is made anew", place, error)
+            log.warning("%s cannot be read (%s): it is made again", folder, error)
             return False
-        log.warning("%s is damaged: it is made anew", place)
+        log.warning("%s is damaged: it is made again", folder)
         return False
 
 
-def _checksums(place: Path, checksum: Callable[[Path], str]) -> dict[str, str]:
-    return {path.name: checksum(path) for path in sorted(place.iterdir()) if path.name != _LIST}
+def _checksums(folder: Path, checksum: Callable[[Path], str]) -> dict[str, str]:
+    return {path.name: checksum(path) for path in sorted(folder.iterdir()) if path.name != _LIST}
 
 
 def _read(path: Path) -> tuple[Content, str]:
@@ -103,7 +109,7 @@ def _read(path: Path) -> tuple[Content, str]:
     with path.open("rb", buffering=0) as file:
         content: Content = huge_pages.empty((os.fstat(file.fileno()).st_size,), np.uint8)
         filled = 0
-        while read := file.readinto(content.data[filled : filled + _PART]):
+        while read := file.readinto(content.data[filled : filled + _CHUNK]):
             digest.update(content.data[filled : filled + read])
             filled += read
     return content, digest.hexdigest()

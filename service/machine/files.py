@@ -1,4 +1,4 @@
-"""Files and folders that come into their place whole, or not at all."""
+"""Files and folders that appear whole or not at all."""
 
 import hashlib
 import os
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# Names of what is still being made, or deleted, begin so.
+# How the names of files and folders begin while they are being written or deleted.
 INCOMING = ".incoming-"
 
 
@@ -23,7 +23,7 @@ def new_folder(parent: Path) -> Iterator[Path]:
 
 
 def new_file(parent: Path) -> Path:
-    """A new, empty file in `parent`, to be filled and renamed; the caller deletes what is left of it."""
+    """A new, empty file in `parent`, to be filled and renamed; the caller deletes it if it fails before that."""
     descriptor, path = tempfile.mkstemp(prefix=INCOMING, dir=parent)
     os.close(descriptor)
     return Path(path)
@@ -31,25 +31,25 @@ def new_file(parent: Path) -> Path:
 
 def sweep(parent: Path) -> None:
     """Delete what a process that ended in the middle of `new_folder`, `new_file` or `delete_folder` has left."""
-    for rest in parent.glob(f"{INCOMING}*"):
-        shutil.rmtree(rest, ignore_errors=True) if rest.is_dir() else rest.unlink(missing_ok=True)
+    for path in parent.glob(f"{INCOMING}*"):
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def delete_folder(path: Path) -> None:
-    """Delete a folder as a whole; after a crash it is there or gone, and `sweep` deletes the rest."""
-    rest = path.with_name(f"{INCOMING}deleted-{path.name}")
-    path.rename(rest)
-    shutil.rmtree(rest)
+    """Delete a folder as a whole: after a crash it is there or gone, and `sweep` deletes what is left of it."""
+    doomed = path.with_name(f"{INCOMING}deleted-{path.name}")
+    path.rename(doomed)
+    shutil.rmtree(doomed)
 
 
 def replace_file(path: Path, content: str, *, mode: int = 0o666) -> None:
     """Replace or create the file in one step that survives a power cut, with the permissions `mode`; raises OSError."""
-    beside = path.with_name(f"{INCOMING}{path.name}")
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
+    temporary = path.with_name(f"{INCOMING}{path.name}")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    beside.replace(path)
+    temporary.replace(path)
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def replace_folder(path: Path, incoming: Path) -> None:
 
 
 def flush(folder: Path) -> None:
-    """Return when everything below `folder`, and its name in its parent, would survive a power cut."""
+    """Sync to the disk, so that everything below `folder`, and its name in its parent, survives a power cut."""
     for path in [*folder.rglob("*"), folder, folder.parent]:
         _sync(path)
 

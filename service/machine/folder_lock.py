@@ -1,4 +1,4 @@
-"""The lock on the data folder, on which one process works at a time."""
+"""The lock that keeps the data folder to one process at a time."""
 
 import fcntl
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ class DataFolderInUse(InstarError):
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes off the data folder, which is made; raises DataFolderInUse if one works there."""
+    """Create the data folder and keep other processes off it; raises DataFolderInUse if one works there already."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as file:
         try:

@@ -12,9 +12,9 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
-# Where there are no policies, as in gVisor.
+# The lowest nice value, for kernels without scheduling policies, such as gVisor's.
 _LOWEST = 19
-# The kernel keeps no more (proc_pid_comm(5)).
+# The kernel keeps no more characters of a thread's name (proc_pid_comm(5)).
 _NAME_CHARACTERS = 15
 _T = TypeVar("_T")
 
@@ -31,12 +31,12 @@ def inline(function: Callable[[], _T], /) -> _T:
 
 
 def lower_priority() -> None:
-    """Let the kernel prefer every other thread to this one; the threads that are started from it inherit that.
+    """Let the kernel prefer every other thread to this one; the threads that it starts inherit that.
 
-    SCHED_IDLE (sched(7)): whoever wakes up runs at once in its place. Of a thread that is only nice, EEVDF lets a part
-    of its slice pass first.
+    Any thread that wakes up takes the place of a SCHED_IDLE thread at once (sched(7)). A thread that is only nice keeps
+    its place for part of its slice (EEVDF).
     """
-    # Only Linux has policies and priorities of threads in these calls (setpriority(2), "C library/kernel differences").
+    # Only on Linux do these calls apply to single threads (setpriority(2), "C library/kernel differences").
     if sys.platform == "linux":
         _lower(threading.get_native_id())
 
@@ -49,32 +49,33 @@ def _lower(thread: int) -> None:
 
 
 def at_lowest_priority(function: Callable[[], _T], /) -> _T:
-    """Compute `function` on a thread of its own, of the lowest priority; returns or raises as it does."""
+    """Compute `function` on a new thread of the lowest priority; returns or raises as it does."""
     return idle_priority_session(lambda _: function())
 
 
 def idle_priority_session(function: Callable[[Runs], _T], /) -> _T:
-    """Do so for most of `function`, which is given a way to run parts of it on the waiting thread, at its priority.
+    """Like `at_lowest_priority`, but `function` receives a callable that runs a step at the caller's priority.
 
-    A priority that was lowered cannot be raised again, so the thread ends with the function.
+    That step runs on the caller's thread, because a priority that was lowered cannot be raised again. For the same
+    reason the new thread ends with the function.
     """
     outcome: Future[_T] = Future()
-    parts: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+    steps: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
 
-    def back(part: Callable[[], Any], /) -> Any:
-        found: Future[Any] = Future()
-        parts.put(partial(_settle, found, part))
-        return found.result()
+    def on_caller(step: Callable[[], Any], /) -> Any:
+        step_outcome: Future[Any] = Future()
+        steps.put(partial(_settle, step_outcome, step))
+        return step_outcome.result()
 
     def work() -> None:
         lower_priority()
-        _settle(outcome, lambda: function(back))
-        parts.put(None)
+        _settle(outcome, lambda: function(on_caller))
+        steps.put(None)
 
     thread = threading.Thread(target=work, name="instar-lowest")
     thread.start()
-    while (part := parts.get()) is not None:
-        part()
+    while (step := steps.get()) is not None:
+        step()
     thread.join()
     return outcome.result()
 
@@ -82,7 +83,7 @@ def idle_priority_session(function: Callable[[Runs], _T], /) -> _T:
 def lowered_afterwards(function: Callable[[], _T], /) -> _T:
     """Compute `function` at this thread's priority, then lower the threads that it started and that still live.
 
-    At the lowest priority it might never end on a machine whose other processes are busy.
+    At the lowest priority, `function` might never end on a machine whose other processes are busy.
     """
     if sys.platform != "linux":
         return function()
@@ -101,11 +102,11 @@ def _then_lower(function: Callable[[], _T]) -> _T:
     try:
         (threads / str(starter) / "comm").write_text(name)
     except OSError:
-        # As in gVisor.
+        # Some kernels do not let a thread be named, such as gVisor's.
         return at_lowest_priority(function)
     outcome = function()
     for thread in threads.iterdir():
-        # It may end at any moment.
+        # The thread may end at any moment.
         with suppress(OSError):
             if thread.name != str(starter) and (thread / "comm").read_text().strip() == name:
                 _lower(int(thread.name))
@@ -115,7 +116,7 @@ def _then_lower(function: Callable[[], _T]) -> _T:
 def _settle(outcome: "Future[_T]", function: Callable[[], _T]) -> None:
     try:
         outcome.set_result(function())
-    # It belongs to whoever waits for the outcome.
+    # Whatever is raised belongs to the thread that waits for the outcome.
     except BaseException as error:
         outcome.set_exception(error)
 
@@ -124,9 +125,9 @@ def _settle(outcome: "Future[_T]", function: Callable[[], _T]) -> None:
 class Priorities:
     """Ways to start the threads of an engine: at the priority of the process, and at the lowest."""
 
-    own: Runs = inline
+    normal: Runs = inline
     lowest: Runs = at_lowest_priority
 
 
-# For a process that does nothing else, and has one priority.
-ALIKE = Priorities(lowest=inline)
+# For a process that does nothing else, so that no thread has to make way for others.
+ONE_PRIORITY = Priorities(lowest=inline)

@@ -1,4 +1,4 @@
-"""How much memory and disk there is, so that a reload that cannot end is refused before it begins."""
+"""Memory, disk and processors of the machine, so that a reload for which they do not suffice is refused beforehand."""
 
 import os
 import shutil
@@ -11,24 +11,25 @@ from service.errors import InsufficientResources
 from service.settings import EngineChoice
 
 _CGROUP = Path("/sys/fs/cgroup")
-# Of the weights in the file: what was converted, and compiled for each share of the processors (all-MiniLM-L6-v2: 2.3);
-# for int8 two models, one of them calibrated (4.4 to 5.8).
+# Memory that loading takes, as a multiple of the size of the weights. The engine converts the model and compiles it for
+# all cores and twice for single ones (measured on all-MiniLM-L6-v2: 2.3). For int8 there are two models, one of them
+# calibrated (4.4 to 5.8).
 _LOAD_FACTORS: dict[EngineChoice, float] = {"auto": 2.5, "torch": 2.5, "int8": 6.0}
 
 
 def available_memory() -> int:
-    """Bytes that this process may still take: of the machine, or of its control group (version 2) if that is less."""
-    machine = psutil.virtual_memory().available
+    """Bytes that this process may still take: those free on the machine, or in its control group (v2) if fewer."""
+    on_machine = psutil.virtual_memory().available
     try:
         limit = int((_CGROUP / "memory.max").read_text())
         used = int((_CGROUP / "memory.current").read_text())
     except (OSError, ValueError):
-        return machine
-    return min(machine, limit - used)
+        return on_machine
+    return min(on_machine, limit - used)
 
 
 def processors() -> int:
-    """Processors that this process may use: those of its affinity, or of its control group's quota if that is less."""
+    """Processors that this process may use: those of its affinity, or of its control group's quota if fewer."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         quota, period = map(int, (_CGROUP / "cpu.max").read_text().split())
@@ -47,7 +48,7 @@ def require_memory(size: int, reserve: int) -> None:
     free = available_memory()
     if size + reserve > free:
         raise InsufficientResources(
-            f"{_mib(size + reserve)} of memory are needed (with INSTAR_HEADROOM__MEMORY) and {_mib(free)} are free:"
+            f"{_mib(size + reserve)} of memory are needed (INSTAR_HEADROOM__MEMORY included) and {_mib(free)} are free:"
             " free some, use a smaller checkpoint, or restart with INSTAR_RETAIN=0 to drop the former generations"
         )
 
@@ -57,14 +58,14 @@ def require_disk(size: int, folder: Path, disk_reserve: int) -> None:
     free = shutil.disk_usage(folder).free
     if size + disk_reserve > free:
         raise InsufficientResources(
-            f"{_mib(size + disk_reserve)} of disk are needed (with INSTAR_HEADROOM__DISK) and {_mib(free)} are free"
-            f" where {folder.name}/ is: free some"
+            f"{_mib(size + disk_reserve)} of disk are needed (INSTAR_HEADROOM__DISK included) and {_mib(free)} are free"
+            f" where {folder.name}/ is: free some, or move the folder to a larger disk"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Headroom:
-    """Bytes of memory, and of the disk where `folder` is, that must stay free, whatever is loaded and stored."""
+    """Bytes that must stay free, whatever is loaded and stored: of memory, and of the disk that `folder` is on."""
 
     memory: int
     disk: int

@@ -1,7 +1,7 @@
-"""Work on a thread that is waited for to its end, also by whoever is cancelled meanwhile.
+"""Work on a thread whose end the caller awaits, even after it was cancelled.
 
-A thread cannot be stopped. `asyncio.to_thread` leaves it behind when its caller is cancelled, and what it still does
-meets whatever comes next.
+A thread cannot be stopped. `asyncio.to_thread` leaves it behind when its caller is cancelled, and the rest of its work
+then gets in the way of whatever comes next.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ async def run_to_completion(
 ) -> _T:
     """Run `work` on a thread. A caller that is cancelled sets `given_up`, waits for `work`, then raises CancelledError.
 
-    What `work` raises then is of no use to anybody.
+    An error that `work` raises after that is dropped.
     """
     future = asyncio.get_running_loop().run_in_executor(executor, work)
     try:

@@ -1,4 +1,4 @@
-"""One thread for everything that changes the corpus, an index or the set of generations, so that none needs a lock."""
+"""One thread that makes every change to the corpus, an index or the set of generations, so that none needs a lock."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,15 +10,15 @@ _T = TypeVar("_T")
 
 
 class WritingThread:
-    """The one thread that changes things: steps run one after the other, each to its end."""
+    """The one thread that changes things. Its steps run one after the other, each to its end."""
 
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="instar-writer")
 
     async def run(self, step: Callable[[], _T]) -> _T:
-        """Run `step`; one that is cancelled meanwhile returns when the step has ended, and then is cancelled."""
+        """Run `step` and return its result. A caller that is cancelled first waits until the step has ended."""
         return await run_to_completion(step, self._executor)
 
     def close(self) -> None:
-        """Return when every step that was asked for has ended."""
+        """Wait until every step that was submitted has ended, then end the thread."""
         self._executor.shutdown()

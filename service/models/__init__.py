@@ -1,1 +1,1 @@
-"""Texts to vectors: loaded checkpoints."""
+"""Loaded checkpoints, which turn texts into vectors."""

@@ -22,12 +22,13 @@ CORES: tuple[Cores, Cores, Cores] = ("whole", "single", "spare")
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """One text, ready to be put into a batch: its ids with special tokens, empty where the model needs the text.
+    """One text, ready for a batch.
 
-    `kind` is (side, prompt): only equal kinds share a batch.
+    `ids` include the special tokens; they are empty where the model reads `text` itself. `tokens` is their number, or
+    an estimate of it. Only texts with equal `side_and_prompt` share a batch.
     """
 
-    kind: tuple[Side | None, str]
+    side_and_prompt: tuple[Side | None, str]
     text: str
     ids: list[int]
     tokens: int
@@ -35,7 +36,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token: its id, the characters it stands for and where they are; a special one stands for none."""
+    """A token: its id, and the characters that it stands for with their position; a special one stands for none."""
 
     id: Annotated[int, Field(description="its id in the tokenizer")]
     text: Annotated[str, Field(description="the characters that it stands for; of a special token its name")]
@@ -53,7 +54,7 @@ class Batchable(Protocol):
 
     @property
     def packs(self) -> bool:
-        """Whether texts of all lengths share a batch for nothing."""
+        """Whether texts of all lengths share a batch at no cost, because none is padded to the longest."""
 
     @property
     def yields(self) -> bool:
@@ -61,7 +62,7 @@ class Batchable(Protocol):
 
     @property
     def overhead(self) -> int:
-        """The time that a batch takes besides its tokens', as a number of tokens."""
+        """The fixed cost of a batch, as the number of tokens that take as long to compute."""
 
     def part(self, item: Prepared) -> int:
         """The sub-model that computes this text. Batching texts of different parts gains nothing."""
@@ -70,7 +71,10 @@ class Batchable(Protocol):
         """Tokenize the texts, each cut to what the model reads."""
 
     def forward(self, batch: Sequence[Prepared], cores: Cores) -> Vectors:
-        """Raw vectors (n, native dimensions) of one batch of one kind; raises EncodingFailed if one is not finite."""
+        """Raw vectors (n, native dimensions) of one batch of one side and prompt.
+
+        Raises EncodingFailed if one is not finite.
+        """
 
 
 class DenseModel(Batchable, Protocol):
@@ -82,10 +86,10 @@ class DenseModel(Batchable, Protocol):
 
     @property
     def engine(self) -> str:
-        """The name of what computes, with its precision."""
+        """The name of the engine, with its precision."""
 
     def finish(self, raw: Vectors, dimensions: int | None = None, *, normalize: bool = True) -> Vectors:
-        """Raw vectors cut to `dimensions` (default: the checkpoint's) and scaled to unit length (n, dimensions)."""
+        """Raw vectors cut to `dimensions` (default: the checkpoint's) and scaled to unit length: (n, dimensions)."""
 
 
 class ServedModel(DenseModel, Protocol):
@@ -97,7 +101,7 @@ class ServedModel(DenseModel, Protocol):
 
     @property
     def warnings(self) -> Sequence[str]:
-        """Sentences for whoever reloads it or runs the service."""
+        """Sentences for the caller of a reload and the operator of the service."""
 
     @property
     def max_length(self) -> int:
@@ -121,17 +125,19 @@ class ServedModel(DenseModel, Protocol):
     def prepare(
         self, texts: Sequence[str], side: Side | None, prompt_name: str | None = None, cut: Direction | None = None
     ) -> list[Prepared]:
-        """Tokenize the texts, each cut to what the model reads: at the side `cut`, else as the checkpoint has it."""
+        """Tokenize the texts, each cut to what the model reads: at the end `cut`, else at the checkpoint's."""
 
     def count(self, text: str, side: Side | None, prompt_name: str | None = None) -> int:
         """Tokens of the whole text with its prompt, before it is cut."""
 
     def decode(self, ids: Sequence[int], param: str, *, skip_special: bool = True) -> str:
-        """The text of token ids of this checkpoint's own tokenizer; raises InvalidRequest, of `param`, for others."""
+        """The text of ids of this checkpoint's tokenizer; raises InvalidRequest, naming `param`, for any other id."""
 
     def tokens(self, text: str, prompt_name: str | None, *, special: bool) -> list[Token]:
         """The tokens of the whole text with its prompt; with `special` also those that the model wants around it."""
 
     def token_vectors(self, texts: Sequence[str], prompt: str) -> list[Vectors]:
-        """The vectors (tokens, width) of each text's tokens before they are pooled; raises InvalidRequest for a model
-        that has none."""
+        """The vectors (tokens, width) of each text's tokens before they are pooled.
+
+        Raises InvalidRequest for a model that has none.
+        """

@@ -1,14 +1,14 @@
-"""How a checkpoint can be computed other than by torch in fp32, and in which order that is tried."""
+"""The ways to compute a checkpoint other than by torch in fp32, and the order in which they are tried."""
 
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-# How a batch is laid out: its texts after each other in one sequence, or each in a row that is padded.
+# The layout of a batch: its texts one after the other in one sequence, or each in a row that is padded.
 Layout = Literal["sequences", "rows"]
 Precision = Literal["float", "int8"]
-# Of a compiled model: one for each processor, so that it computes as many batches at a time; or one in all, which
-# compiles where several do not (openvinotoolkit divides by the processors of a stream).
+# The streams of a compiled model: one for each processor, so that it computes as many batches at a time; or one in all,
+# which compiles where several do not (OpenVINO divides by the number of processors of a stream).
 Streams = Literal["several", "one"]
 
 

@@ -22,7 +22,7 @@ from service.models import torch_model
 from service.models.base import Cores, Prepared, Side
 from service.models.engines.base import Engine, Unsuitable
 from service.models.errors import not_finite
-from service.models.scheduling import device
+from service.models.scheduling.device import device_for
 from service.models.tokenized import Tokenized
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class DenseEncoder(Tokenized):
 
         Raises EncodingFailed if a vector is not finite.
         """
-        side, prompt = batch[0].kind
+        side, prompt = batch[0].side_and_prompt
         # torch keeps this for each thread.
         torch.set_num_threads(self._processors if cores == "whole" else 1)
         with torch.inference_mode():
@@ -173,7 +173,7 @@ class DenseEncoder(Tokenized):
     @property
     def overhead(self) -> int:
         """The time that a batch takes besides its tokens', as a number of tokens."""
-        return device.kind(on_gpu=self.on_gpu).overhead
+        return device_for(on_gpu=self.on_gpu).overhead
 
     def part(self, item: Prepared) -> int:
         """The sub-model of the engine that computes this text. Batching texts of different parts gains nothing."""

@@ -40,7 +40,7 @@ def _at_start(loading: _Loading) -> DenseEncoder:
 
 
 def _beside(loading: _Loading) -> DenseEncoder:
-    return idle_priority_session(lambda own: loading(Priorities(own=own)))
+    return idle_priority_session(lambda normal: loading(Priorities(normal=normal)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Texts to vectors for everyone who needs them: tokenizing off the event loop, then the scheduler."""
+"""The awaitable way from texts to vectors: tokenizing off the event loop, then the scheduler."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -15,23 +15,24 @@ from service.observability.tracing import Tracing
 
 _T = TypeVar("_T")
 TOKENIZING_THREADS = 2
-# Characters that are tokenized in less time than it takes to change threads twice on a busy machine.
-_AT_ONCE = 1000
-# Seconds between two attempts to find room.
-_PATIENCE = 0.1
+# Characters that are tokenized in less time than two changes of threads take on a busy machine.
+_INLINE_CHARACTERS = 1000
+# Seconds that a patient caller waits before it tries again to find room in the lane.
+_RETRY_SECONDS = 0.1
 
 
 class Encoding:
     """Awaitable encoding. A caller that is cancelled costs no inference from then on."""
 
     def __init__(
-        self, scheduler: Scheduler, spend: Callable[[int], None] = lambda _: None, tracing: Tracing | None = None
+        self, scheduler: Scheduler, charge: Callable[[int], None] = lambda _: None, tracing: Tracing | None = None
     ) -> None:
-        """`spend` is told of the tokens of everything that is encoded, by whoever waits for it."""
+        """`charge` is called with the tokens of everything that is encoded, in the context of the caller."""
         self._scheduler = scheduler
-        self._spend = spend
+        self._charge = charge
         self._tracing = tracing or Tracing()
-        # Before queries come, bulk has nobody to make way for, and must not starve beside what else the machine does.
+        # False while the service starts. All texts then take the interactive lane: there is no query that bulk has to
+        # make way for, and at idle priority it would starve beside other processes.
         self.answering = True
         self._threads = ThreadPoolExecutor(TOKENIZING_THREADS, thread_name_prefix="instar-tokenizer")
 
@@ -46,13 +47,13 @@ class Encoding:
         prompt_name: str | None = None,
         cut: Direction | None = None,
     ) -> list[Prepared]:
-        """Tokenize; what is long on a thread of its own, so that it holds nobody up."""
-        if sum(map(len, texts)) <= _AT_ONCE:
+        """Tokenize `texts`: long ones on a tokenizing thread, so that they hold up no other request."""
+        if sum(map(len, texts)) <= _INLINE_CHARACTERS:
             return encoder.prepare(texts, side, prompt_name, cut)
         return await self.on_tokenizer_thread(encoder.prepare, texts, side, prompt_name, cut)
 
     def require_capacity(self) -> None:
-        """Raise Overloaded where somebody who waits for an answer would wait too long; before anything costs time."""
+        """Raise Overloaded if a query would wait too long: to be called before anything costs time."""
         self._scheduler.require_capacity("interactive")
 
     async def on_tokenizer_thread(self, function: Callable[..., _T], *arguments: Any) -> _T:
@@ -62,28 +63,31 @@ class Encoding:
     async def raw(
         self, encoder: ServedModel, items: Sequence[Prepared], lane: Lane | None = None, *, patient: bool = False
     ) -> Vectors:
-        """Raw vectors of prepared texts; the lane is chosen by their number of tokens unless given.
+        """Raw vectors (n, native dimensions) of prepared texts. Without a `lane`, their number of tokens chooses it.
 
         Raises Overloaded if too much waits already; `patient` callers wait for room instead.
         """
-        chosen = (lane or self._scheduler.lane_for(items)) if self.answering else "interactive"
+        if not self.answering:
+            lane = "interactive"
+        elif lane is None:
+            lane = self._scheduler.lane_for(items)
         tokens = sum(item.tokens for item in items)
-        about: dict[str, str | int] = {
+        attributes: dict[str, str | int] = {
             "instar.model": encoder.checkpoint.id,
-            "instar.lane": chosen,
+            "instar.lane": lane,
             "instar.texts": len(items),
             "instar.tokens": tokens,
         }
-        with self._tracing.span("encode", about):
+        with self._tracing.span("encode", attributes):
             while True:
                 try:
-                    found = await asyncio.wrap_future(self._scheduler.submit(encoder, items, chosen, patient=patient))
-                    self._spend(tokens)
-                    return found
+                    vectors = await asyncio.wrap_future(self._scheduler.submit(encoder, items, lane, patient=patient))
+                    self._charge(tokens)
+                    return vectors
                 except Overloaded:
                     if not patient:
                         raise
-                    await asyncio.sleep(_PATIENCE)
+                    await asyncio.sleep(_RETRY_SECONDS)
 
     async def embed(
         self,
@@ -94,7 +98,7 @@ class Encoding:
         *,
         patient: bool = False,
     ) -> Vectors:
-        """Unit vectors (n, dimensions) of `texts`, as they are indexed and searched.
+        """Unit vectors (n, dimensions) of `texts`, as they are stored in an index and searched with.
 
         Raises Overloaded if too much waits already; `patient` callers wait for room instead.
         """

@@ -1,4 +1,4 @@
-"""From the name of a checkpoint to an encoder that is sound."""
+"""The way from the name of a checkpoint to an encoder that is sound."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -15,16 +15,19 @@ class ModelFactory(Protocol):
     """Loads checkpoints on the engine that suits the machine."""
 
     def loading(self, checkpoint: Checkpoint) -> int:
-        """Bytes of memory that its trial, and then loading it, take."""
+        """Bytes of memory that the checkpoint's trial, and then loading it, take."""
 
     def load(self, checkpoint: Checkpoint) -> ServedModel:
-        """The model in memory; raises CheckpointRefused if it cannot be loaded."""
+        """Load the checkpoint; raises CheckpointRefused if it cannot be loaded."""
 
     def load_beside(self, checkpoint: Checkpoint, given_up: Callable[[], bool]) -> ServedModel:
-        """Load it while another model answers, until `given_up` answers true; raises CheckpointRefused or GivenUp."""
+        """Load the checkpoint while another model answers; raises CheckpointRefused.
+
+        Once `given_up` answers true, a trial under way ends with GivenUp.
+        """
 
     def forget(self, keep: set[str]) -> None:
-        """Delete what is kept of all checkpoints but those with the ids in `keep`."""
+        """Delete the conversions and verdicts of all checkpoints but those with the ids in `keep`."""
 
 
 class Loader:
@@ -37,7 +40,7 @@ class Loader:
         self._headroom = headroom
 
     def require(self, model: str) -> None:
-        """Raise NotFound or InvalidRequest if there can be nothing by the name or id `model`."""
+        """Raise NotFound or InvalidRequest if no checkpoint can have the name or id `model`."""
         self._registry.require(model)
 
     def install(self, model: str) -> Checkpoint:
@@ -45,22 +48,22 @@ class Loader:
         return self._registry.install(model)
 
     def load(self, model: str) -> ServedModel:
-        """The encoder of the checkpoint `model` at the start, when nothing answers yet.
+        """Install and load the checkpoint of that name or id at the start, when nothing answers yet.
 
-        It is that of the service's own copy if `model` is an id that has one. Raises CheckpointRefused or NotFound.
+        The service's own copy is loaded if `model` is an id that has one. Raises CheckpointRefused or NotFound.
         """
         return self._factory.load(self._registry.install(model))
 
     def reopen(self, identity: str) -> ServedModel:
-        """The encoder of the service's own copy of the checkpoint with that id; raises CheckpointRefused."""
+        """Load the service's own copy of the checkpoint with that id; raises CheckpointRefused."""
         return self._factory.load(self._registry.open(identity))
 
     def require_memory(self, checkpoint: Checkpoint) -> None:
-        """Raise InsufficientResources unless there is memory to try and to load it."""
+        """Raise InsufficientResources unless the memory suffices to try and to load the checkpoint."""
         self._headroom.require_memory(self._factory.loading(checkpoint))
 
     def load_beside(self, checkpoint: Checkpoint, given_up: Callable[[], bool]) -> ServedModel:
-        """Load `checkpoint` while another encoder answers, until `given_up` answers true; raises CheckpointRefused."""
+        """Load `checkpoint` while another encoder answers; raises as `ModelFactory.load_beside`."""
         return self._factory.load_beside(checkpoint, given_up)
 
     async def probe(self, encoder: ServedModel) -> None:

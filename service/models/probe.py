@@ -1,6 +1,6 @@
-"""The check that a freshly loaded encoder is sound, made before it costs any work.
+"""The check that a freshly loaded encoder is sound, before any work is put into its generation.
 
-Vectors must be finite, must tell texts apart, and must be those that the trainer saw (canaries).
+Vectors must be finite, must tell texts apart, and must equal those that the trainer saw (canaries).
 """
 
 import numpy as np
@@ -26,8 +26,8 @@ TEXTS = (
     "Plant the bulbs in October, twice as deep as they are tall.",
 )
 
-# Mean cosine between the texts above: all-MiniLM-L6-v2 has 0.02, and even the untrained,
-# strongly anisotropic models are below 0.99.
+# The highest mean cosine between the texts above. all-MiniLM-L6-v2 has 0.02, and even untrained, strongly anisotropic
+# models stay below 0.99.
 _MAX_MEAN_COSINE = 0.995
 
 
@@ -52,7 +52,7 @@ async def check(encoder: ServedModel, encoding: Encoding) -> None:
 
 
 def not_finite(name: str) -> str:
-    """The reason why a checkpoint is refused that gives no numbers."""
+    """The reason why the checkpoint of that name, whose vectors are not finite, is refused."""
     return f"{name} gives vectors that are not finite (NaN or infinity in its weights?): train or copy it again"
 
 
@@ -60,8 +60,8 @@ async def _check_canaries(encoder: ServedModel, encoding: Encoding) -> None:
     manifest = encoder.checkpoint.manifest
     for canary in manifest.canaries if manifest else ():
         (vector,) = await encoding.embed(encoder, [canary.text], canary.side, "bulk", patient=True)
-        known = np.array(canary.vector, dtype=np.float32)
-        cosine = float(vector @ known) if vector.shape == known.shape else 0.0
+        expected = np.array(canary.vector, dtype=np.float32)
+        cosine = float(vector @ expected) if vector.shape == expected.shape else 0.0
         if cosine < min(MIN_CANARY_COSINE, encoder.min_agreement):
             raise CheckpointRefused(
                 f"{encoder.checkpoint.id} does not reproduce its canary vectors (cosine {cosine:.4f} of a"

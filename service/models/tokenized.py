@@ -125,7 +125,7 @@ class Tokenized:
 
         Always on the right, whatever the tokenizer says, so that a text has the positions that it has alone.
         """
-        side = batch[0].kind[0]
+        side, _ = batch[0].side_and_prompt
         padding = self._padding[side]
         if padding is None:
             raise Unsuitable("its input is more than plain tokens")

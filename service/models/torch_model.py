@@ -12,18 +12,17 @@ from service.checkpoints.checkpoint import Checkpoint
 from service.errors import CheckpointRefused
 from service.machine.arrays import Vectors
 from service.models.base import Side
-from service.models.scheduling import device
-from service.models.scheduling.device import Device
+from service.models.scheduling.device import Device, device_for
 
-# What sentence-transformers and transformers raise at files that do not fit together.
+# The errors of sentence-transformers and transformers at files that do not fit together.
 _LOAD_ERRORS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError, SafetensorError)
 
 
 def load(checkpoint: Checkpoint) -> SentenceTransformer:
-    """The model without a last module that scales to unit length; raises CheckpointRefused if it cannot be loaded.
+    """Load the model, without a last module that scales to unit length; raises CheckpointRefused.
 
-    Pickled weights and custom code are refused by `checkpoint.read` already; these arguments are the second wall.
-    Half-precision weights are loaded in fp32, which is exact, and on processors the faster.
+    `checkpoint.read` refuses pickled weights and custom code already; the arguments here are the second wall.
+    Half-precision weights are loaded in fp32, which is exact, and faster on processors.
     """
     try:
         model = SentenceTransformer(
@@ -38,7 +37,7 @@ def load(checkpoint: Checkpoint) -> SentenceTransformer:
             f"{checkpoint.name} cannot be loaded ({type(error).__name__}: {reason[0] if reason else ''}): check"
             " that SentenceTransformer loads it with the library versions of this service"
         ) from error
-    # Vectors are normalised in `finish`, so that a caller can have them without.
+    # Vectors are scaled to unit length in `finish`, so that a caller can have them unscaled.
     if isinstance(model[-1], Normalize):
         del model[len(model) - 1]
     return model.float().eval()
@@ -46,18 +45,18 @@ def load(checkpoint: Checkpoint) -> SentenceTransformer:
 
 def compute(model: SentenceTransformer, features: dict[str, Any], side: Side | None) -> Vectors:
     """Raw vectors (n, native dimensions) of the features of one batch."""
-    here = {
+    on_device = {
         key: value.to(model.device) if isinstance(value, torch.Tensor) else value for key, value in features.items()
     }
-    vectors: Vectors = model(here, task=side)["sentence_embedding"].float().cpu().numpy()
+    vectors: Vectors = model(on_device, task=side)["sentence_embedding"].float().cpu().numpy()
     return vectors
 
 
 def device_here() -> Device:
-    """The kind of what computes checkpoints on this machine."""
-    return device.kind(on_gpu=torch.cuda.is_available())
+    """The kind of device that computes checkpoints on this machine."""
+    return device_for(on_gpu=torch.cuda.is_available())
 
 
 def hide_progress() -> None:
-    """Have transformers draw no bars while checkpoints are loaded: they break the lines of a log."""
+    """Keep transformers from drawing progress bars while it loads checkpoints: they break the lines of a log."""
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]

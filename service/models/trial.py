@@ -16,7 +16,7 @@ from service.checkpoints.checkpoint import Checkpoint
 from service.errors import CheckpointRefused, EncodingFailed
 from service.machine.arrays import Vectors
 from service.machine.children import Say
-from service.machine.priority import ALIKE
+from service.machine.priority import ONE_PRIORITY
 from service.models import probe
 from service.models.base import CORES, Prepared, Side
 from service.models.configuration import Configuration
@@ -105,7 +105,7 @@ class Trial:
         observer.step("trial.convert")
         self.engines.convert(encoder, configuration, self.texts)
         observer.step("trial.compile")
-        engine = self.engines.make(encoder, configuration, ALIKE)
+        engine = self.engines.make(encoder, configuration, ONE_PRIORITY)
         observer.step("trial.compare")
         encoder.use(engine)
         try:

@@ -12,7 +12,7 @@ import transformers
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from service.checkpoints.checkpoint import Checkpoint
-from service.machine.cache import Cache, Make
+from service.machine.cache import Cache, CacheVersion
 from service.models.configuration import Configuration
 from service.settings import EngineChoice
 
@@ -90,7 +90,7 @@ class Verdicts:
 
     def find(self, checkpoint: Checkpoint) -> Verdict | None:
         """The verdict on that checkpoint, if it is there and holds here."""
-        folder = self._cache.find(_name(checkpoint), self._make())
+        folder = self._cache.find(_name(checkpoint), self._version())
         if folder is None:
             return None
         try:
@@ -104,9 +104,9 @@ class Verdicts:
         def write(folder: Path) -> None:
             (folder / _FILE).write_text(verdict.model_dump_json(), encoding="utf-8")
 
-        self._cache.keep(_name(checkpoint), self._make(), write)
+        self._cache.keep(_name(checkpoint), self._version(), write)
 
-    def _make(self) -> Make:
+    def _version(self) -> CacheVersion:
         return {
             "choice": self._choice,
             "processors": self._processors,

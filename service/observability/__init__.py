@@ -1,1 +1,1 @@
-"""Sights of a running service: metrics, traces, the steps between faults."""
+"""Metrics and traces of a running service, and the steps at which a test makes it fail."""

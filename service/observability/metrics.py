@@ -1,6 +1,6 @@
-"""Everything that happens often and takes time, counted by instruments of Prometheus.
+"""Prometheus counters and histograms of everything that happens often and takes time.
 
-The state of things, such as how many documents there are, is read at each scrape (`service.api.state_metrics`).
+Gauges of the present state, such as the number of documents, are read at each scrape (`service.api.state_metrics`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ _TOKENS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16_384, 32_768)
 
 
 class Metrics:
-    """The observer that counts; `lanes` are those of the scheduler, and `ends` the states that a reload can end in."""
+    """The observer that counts. `lanes` are those of the scheduler; `ends` are the states that a reload can end in."""
 
     def __init__(self, lanes: Iterable[str], ends: Iterable[str]) -> None:
         self.registry = CollectorRegistry()
@@ -40,7 +40,7 @@ class Metrics:
         self._reloads = Counter("instar_reloads", "Reloads that have ended", ["state"], registry=self.registry)
         self._shadow_searches = Counter(
             "instar_shadow_searches",
-            "Live searches that a generation in the shadow has answered, too, or left out",
+            "Live searches that the shadow generation answered as well, or left out",
             ["outcome"],
             registry=self.registry,
         )
@@ -51,9 +51,9 @@ class Metrics:
             registry=self.registry,
         )
         self._shadow_seconds = self._seconds(
-            "instar_shadow_search_duration_seconds", "Time of the same searches in both generations", "generation"
+            "instar_shadow_search_duration_seconds", "Time of a search that both generations answered", "generation"
         )
-        # An instrument shows 0 before anything has happened, so that a rate is 0 and not missing.
+        # Naming a label makes its instrument show 0 before anything has happened, so that a rate is 0 and not missing.
         for lane in lanes:
             for instrument in (self._wait_seconds, self._batch_seconds, self._batch_tokens):
                 instrument.labels(lane)
@@ -65,24 +65,24 @@ class Metrics:
             self._shadow_seconds.labels(generation)
 
     def step(self, name: Step) -> None:
-        """Count nothing: steps are for faults."""
+        """Count nothing: steps are there for tests that make a fault happen."""
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Count a request."""
+        """Count an answered request."""
         self._requests.labels(route, method, str(status)).inc()
         self._request_seconds.labels(route).observe(seconds)
 
     def batch(self, lane: str, tokens: int, seconds: float, waited: Sequence[float]) -> None:
-        """Count a batch, and the seconds that requests which start with it have waited."""
+        """Count a batch, and the queueing time of each request that starts with it."""
         self._batch_tokens.labels(lane).observe(tokens)
         self._batch_seconds.labels(lane).observe(seconds)
         for wait in waited:
             self._wait_seconds.labels(lane).observe(wait)
 
     def searched(self, seconds: Mapping[str, float]) -> None:
-        """Count a search by its steps."""
-        for step, took in seconds.items():
-            self._search_seconds.labels(step).observe(took)
+        """Count each step of a search."""
+        for step, step_seconds in seconds.items():
+            self._search_seconds.labels(step).observe(step_seconds)
 
     def reload_ended(self, state: str) -> None:
         """Count a reload that has ended."""
@@ -96,8 +96,8 @@ class Metrics:
         self._shadow_seconds.labels("shadow").observe(shadow_seconds)
 
     def shadow_skipped(self) -> None:
-        """Count a live search that was left out."""
+        """Count a live search that the shadow left out."""
         self._shadow_searches.labels("skipped").inc()
 
-    def _seconds(self, name: str, says: str, label: str) -> Histogram:
-        return Histogram(name, says, [label], buckets=_SECONDS, registry=self.registry)
+    def _seconds(self, name: str, documentation: str, label: str) -> Histogram:
+        return Histogram(name, documentation, [label], buckets=_SECONDS, registry=self.registry)

@@ -1,6 +1,6 @@
-"""The steps between which a crash finds another state on the disk or in memory.
+"""The steps after each of which a crash finds another state on the disk or in memory.
 
-Whoever runs the service may watch them, and so make a fault happen at each one by its name.
+Tests subscribe to them to inject a fault at a named step.
 """
 
 from typing import Literal
@@ -26,19 +26,19 @@ Step = Literal[
     "reload.recorded",
     "reload.switched",
     "reload.cleaned",
-    # A trial, in a process of its own: torch loads the checkpoint; an engine converts, compiles and computes it.
+    # A trial, in a child process: torch loads the checkpoint; an engine converts, compiles and computes it.
     "trial.torch",
     "trial.convert",
     "trial.compile",
     "trial.compare",
-    # An upload: it has arrived; it is in the registry.
+    # An upload: the archive has arrived; the checkpoint is in the registry.
     "upload.received",
     "upload.placed",
-    # Housekeeping: a sealed part is built; the dead are gone from the corpus; from the vectors.
+    # Housekeeping: a sealed part is built; dead versions are purged from the corpus; from the vectors.
     "seal.built",
     "purge.corpus",
     "purge.vectors",
-    # A start: the active generation's encoder is loaded; it is complete; a retained one is.
+    # A start: the active generation's encoder is loaded; that generation is complete; a retained one is complete.
     "start.loaded",
     "start.restored",
     "start.retained",

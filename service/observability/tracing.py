@@ -1,7 +1,7 @@
-"""Traces: what a request does and when, as spans of OpenTelemetry. Without a provider nothing is recorded.
+"""OpenTelemetry spans of the steps of a request. Without a provider nothing is recorded.
 
 FastAPI makes the span of a request itself. Below it are `encode`, `search` and `fetch`. A batch holds texts of several
-requests, so its span is in a trace of its own, and it and the `encode` spans are linked both ways (OpenTelemetry
+requests, so its span is in a separate trace, and it and the `encode` spans are linked both ways (OpenTelemetry
 specification, "Links between spans").
 """
 
@@ -21,21 +21,24 @@ _NEEDED = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 
 
 class TracingUnavailable(InstarError):
-    """Traces are wanted, and what sends them is not installed."""
+    """Traces are wanted, but the packages that send them are not installed."""
 
 
 class Tracing:
     """Makes the spans of the service's own work."""
 
     def __init__(self, provider: TracerProvider | None = None, stop: Callable[[], None] = lambda: None) -> None:
-        """Record with `provider`; `stop` sends what it still holds."""
+        """Record with `provider`; `stop` sends the spans that it still holds and ends it."""
         self.provider = provider
         self._tracer = (provider or NoOpTracerProvider()).get_tracer("instar", __version__)
         self.stop = stop
 
     @contextmanager
     def span(self, name: str, attributes: Attributes) -> Iterator[None]:
-        """A part of a request that is recorded; what a reload does by itself, nobody follows span by span."""
+        """Record the block as a part of the current request.
+
+        Work outside of a recorded request, as in a reload, gets no span.
+        """
         if not current().is_recording():
             yield
             return
@@ -43,23 +46,23 @@ class Tracing:
             yield
 
     @contextmanager
-    def batch(self, parts: Iterable[Span], attributes: Attributes) -> Iterator[None]:
-        """A batch for the requests whose spans are `parts`; if none of them is recorded, it is not, either."""
-        recorded = [part for part in parts if part.is_recording()]
+    def batch(self, spans: Iterable[Span], attributes: Attributes) -> Iterator[None]:
+        """Record the block as a batch for the requests with those spans, unless none of them is recorded."""
+        recorded = [span for span in spans if span.is_recording()]
         if not recorded:
             yield
             return
-        links = [Link(part.get_span_context()) for part in recorded]
-        with self._started("batch", attributes, Context(), links) as span:
-            for part in recorded:
-                part.add_link(span.get_span_context())
+        links = [Link(span.get_span_context()) for span in recorded]
+        with self._started("batch", attributes, Context(), links) as batch:
+            for span in recorded:
+                span.add_link(batch.get_span_context())
             yield
 
     @contextmanager
     def _started(
         self, name: str, attributes: Attributes, context: Context | None = None, links: Sequence[Link] = ()
     ) -> Iterator[Span]:
-        """A span that notes the kind of an error, and not its message, which may quote a text."""
+        """A span that records the class of an error, and not its message, which may quote a text."""
         with self._tracer.start_as_current_span(
             name, context, links=links, attributes=attributes, record_exception=False, set_status_on_exception=False
         ) as span:
@@ -71,12 +74,12 @@ class Tracing:
 
 
 def available() -> bool:
-    """Whether what sends traces is installed."""
+    """Whether the packages that send traces are installed."""
     return all(_installed(name) for name in _NEEDED)
 
 
 def exporting() -> Tracing:
-    """Traces that are sent by OTLP over HTTP as the environment says (`OTEL_*`, OpenTelemetry specification).
+    """Tracing that sends spans by OTLP over HTTP, as the environment says (`OTEL_*`, OpenTelemetry specification).
 
     Raises TracingUnavailable.
     """
@@ -89,7 +92,7 @@ def exporting() -> Tracing:
 
     resource = Resource.create()
     if str(resource.attributes[SERVICE_NAME]).startswith("unknown_service"):
-        # Neither OTEL_SERVICE_NAME nor OTEL_RESOURCE_ATTRIBUTES says it.
+        # Neither OTEL_SERVICE_NAME nor OTEL_RESOURCE_ATTRIBUTES names the service.
         resource = resource.merge(Resource({SERVICE_NAME: "instar"}))
     provider = SdkTracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
@@ -97,12 +100,12 @@ def exporting() -> Tracing:
 
 
 def current() -> Span:
-    """The span of what is under way; one that records nothing if there is none."""
+    """The current span; outside of every span, one that records nothing."""
     return trace.get_current_span()
 
 
 def identity() -> dict[str, str]:
-    """What log lines name it by, empty outside of every span."""
+    """The ids by which log lines name the current span; empty outside of every span."""
     context = current().get_span_context()
     if not context.is_valid:
         return {}

@@ -14,7 +14,7 @@ from service.machine import openmp
 WANTED = {
     **openmp.SPIN_COUNT,
     # torch asks the driver's own library whether there is a GPU: once CUDA was asked, the children that try checkpoints
-    # (service.machine.children) could not use it.
+    # (service.machine.fork_server) could not use it.
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
     # OpenBLAS, for NumPy, spins for longer than the time between two searches. What it is asked for is short.
     "OPENBLAS_NUM_THREADS": "1",

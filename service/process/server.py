@@ -17,7 +17,8 @@ from service import sample, wiring
 from service.app import build
 from service.errors import InstarError
 from service.lifecycle import Lifecycle
-from service.machine.children import ForkServer, InThisProcess
+from service.machine.children import InThisProcess
+from service.machine.fork_server import ForkServer
 from service.models.torch_model import hide_progress
 from service.observability.observer import Observer
 from service.process import address, logs

@@ -55,10 +55,10 @@ def test_vectors_are_cut_first_and_then_of_unit_length(model: DenseModel) -> Non
         )
 
 
-def test_only_texts_of_one_side_and_prompt_are_of_one_kind(model: DenseModel) -> None:
+def test_texts_of_one_side_and_prompt_alone_may_share_a_batch(model: DenseModel) -> None:
     query, document = (model.prepare(["one", "two words"], side) for side in ("query", "document"))
-    assert len({item.kind for item in query}) == len({item.kind for item in document}) == 1
-    assert {item.kind for item in query} != {item.kind for item in document}
+    assert len({item.side_and_prompt for item in query}) == len({item.side_and_prompt for item in document}) == 1
+    assert {item.side_and_prompt for item in query} != {item.side_and_prompt for item in document}
 
 
 def test_the_scheduler_gives_each_text_its_vector_in_order(model: DenseModel) -> None:

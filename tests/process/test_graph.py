@@ -116,6 +116,6 @@ def test_a_damaged_graph_is_built_anew(large: Server, name: str) -> None:
         content[len(content) // 2] ^= 4
         path.write_bytes(content)
     large.start()
-    large.wait_for("made anew")
+    large.wait_for("made again")
     assert not any("is taken as it was kept" in line for line in large.output)
     check_searches(large)

@@ -44,7 +44,7 @@ class HashedModel:
         return [Prepared((side, ""), " ".join(each), [0] * (len(each) + 2), len(each) + 2) for each in words]
 
     def forward(self, batch: Sequence[Prepared], cores: Cores) -> Vectors:  # noqa: ARG002
-        rows = [blake2b(f"{self.checkpoint.id}|{item.kind}|{item.text}".encode()).digest() for item in batch]
+        rows = [blake2b(f"{self.checkpoint.id}|{item.side_and_prompt}|{item.text}".encode()).digest() for item in batch]
         return np.stack([np.frombuffer(row, np.uint8)[:DIMENSIONS] for row in rows]).astype(np.float32) + 1
 
     def finish(self, raw: Vectors, dimensions: int | None = None, *, normalize: bool = True) -> Vectors:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from service.index.faiss import memory
 from service.index.faiss.duplicates import Duplicates
 from service.index.faiss.sealed import Sealed
-from service.machine.cache import Cache, Content, Make
+from service.machine.cache import Cache, CacheVersion, Content
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ def _array(content: Content) -> NDArray[Any]:
     return array
 
 
-def _make(fingerprint: str, collection: str, dimensions: int, min_recall: float) -> Make:
+def _make(fingerprint: str, collection: str, dimensions: int, min_recall: float) -> CacheVersion:
     return {
         "fingerprint": fingerprint,
         "collection": collection,

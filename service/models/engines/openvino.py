@@ -83,8 +83,8 @@ class OpenVino:
         apart = together | {"NUM_STREAMS": width}
         # Those of normal priority first: threads that all share must not get the lowest.
         self._requests: dict[Cores, SimpleQueue[Any]] = {
-            "whole": priorities.own(partial(_compiled, core, model, together, 1)),
-            "single": priorities.own(partial(_compiled, core, model, apart, width)),
+            "whole": priorities.normal(partial(_compiled, core, model, together, 1)),
+            "single": priorities.normal(partial(_compiled, core, model, apart, width)),
             # The threads that it computes on are started here, and inherit the priority.
             "spare": priorities.lowest(partial(_compiled, core, model, apart, width)),
         }

@@ -1,4 +1,4 @@
-"""What processors and GPUs differ in, for whoever forms batches for them."""
+"""The differences between processors and GPUs that matter to the forming of batches."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,9 @@ from service.models.base import Lane
 class Device:
     """A kind of device.
 
-    `tokens` are the most in a batch of each lane, unless the settings say so. `overhead` is the time that a batch takes
-    besides its tokens', as a number of tokens. `batches` are computed at a time in each lane; 0: one on each processor.
+    `tokens` are the most in a batch of each lane, unless the settings say otherwise. `overhead` is the fixed cost of a
+    batch, as the number of tokens that take as long. `batches` are computed at a time in each lane; 0: one on each
+    processor.
     """
 
     tokens: dict[Lane, int]
@@ -18,11 +19,11 @@ class Device:
     batches: int
 
 
-# Where the rate of `make bench-budget` is flat; on GPUs as far as a query does not wait long behind a batch.
+# Batches at which the rate of `make bench-budget` no longer grows; on a GPU no larger than a query can wait for.
 PROCESSORS = Device({"interactive": 1024, "bulk": 512}, overhead=16, batches=0)
 GPU = Device({"interactive": 8192, "bulk": 32_768}, overhead=4096, batches=2)
 
 
-def kind(*, on_gpu: bool) -> Device:
-    """The kind of what computes."""
+def device_for(*, on_gpu: bool) -> Device:
+    """The kind of device that computes."""
     return GPU if on_gpu else PROCESSORS

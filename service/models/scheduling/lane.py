@@ -1,4 +1,4 @@
-"""A lane: the texts that wait there, and which of them form the next batch. The scheduler's lock guards it."""
+"""A lane: the texts that wait there, and the choice of those in the next batch. The scheduler's lock guards it."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -12,20 +12,20 @@ from service.machine.arrays import Vectors
 from service.models.base import Batchable, Cores, Lane, Prepared
 from service.models.scheduling.batching import by_length, in_order
 
-# Texts, of those that have waited longest, out of which a batch is formed: by length, and in the order of arrival. By
-# length there are more to choose from for a large budget, one for each so many tokens.
-_LOOKED_AT, _IN_ORDER, _PER_TEXT = 256, 48, 16
-# Tokens with which a batch has most of the rate that a larger one has (`make bench-budget`). What waits in the
-# interactive lane is shared out among the processors in batches of at least so many.
+# How many of the longest-waiting texts are considered for a batch: when sorting by length, when keeping arrival order.
+# By length, a large budget has more to choose from: one text for every 16 of its tokens.
+_BY_LENGTH, _IN_ORDER, _TOKENS_PER_TEXT = 256, 48, 16
+# Tokens with which a batch has most of the rate of a larger one (`make bench-budget`). The texts that wait in the
+# interactive lane are divided among the processors in batches of at least that many.
 _ENOUGH_TOKENS = 128
-# Each token of a sequence is compared with all others, so that more texts in one of so many tokens cost more than they
-# save.
+# Each token of a sequence is compared with all others. Beyond this many tokens, another text costs a sequence more than
+# it saves.
 _SEQUENCE_TOKENS = 256
 
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """The texts of one submission; `order` holds the places that are not in a batch yet, longest text first."""
+    """The texts of one submission; `order` holds the positions that are not in a batch yet, longest text first."""
 
     encoder: Batchable
     items: Sequence[Prepared]
@@ -41,10 +41,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Texts that are computed together, each as its request and its place there; `waited` in seconds."""
+    """Texts that are computed together, each as its request and its position there.
+
+    `padded` are its tokens with padding; `waited` holds the queueing time, in seconds, of each request that starts with
+    it.
+    """
 
     encoder: Batchable
-    places: list[tuple[Request, int]]
+    texts: list[tuple[Request, int]]
     cores: Cores
     padded: int
     waited: list[float]
@@ -52,7 +56,7 @@ class Batch:
 
 @dataclass(slots=True)
 class LaneState:
-    """Work done by a lane, and work that waits; `rate` is tokens per second, 0 before the first batch."""
+    """The work that a lane has done, and the work that waits; `rate` is tokens per second, 0 before the first batch."""
 
     waiting_tokens: int = 0
     running: int = 0
@@ -69,41 +73,48 @@ class LaneState:
             self.waiting_tokens -= request.waiting_tokens
             self.requests.remove(request)
 
-    def chosen(self, lane: Lane, budget: int, processors: int) -> list[tuple[Request, int]]:
-        """The texts of the next batch: the first request's longest, and what costs the least beside it."""
+    def choose(self, lane: Lane, budget: int, processors: int) -> list[tuple[Request, int]]:
+        """The texts of the next batch: the first request's longest, and those that cost the least beside it."""
         head = self.requests[0]
         encoder, longest = head.encoder, head.items[head.order[0]]
         part = encoder.part(longest)
-        looked_at = max(_LOOKED_AT, budget // _PER_TEXT)
-        candidates = (
-            (request, place)
+        considered = max(_BY_LENGTH, budget // _TOKENS_PER_TEXT)
+        compatible = (
+            (request, position)
             for request in self.requests
             if request.encoder is encoder
-            for place in islice(request.order, looked_at)
-            if request.items[place].kind == longest.kind and encoder.part(request.items[place]) == part
+            for position in islice(request.order, considered)
+            if (item := request.items[position]).side_and_prompt == longest.side_and_prompt
+            and encoder.part(item) == part
         )
-        waiting = list(islice(candidates, _IN_ORDER if encoder.packs else looked_at))
+        texts = list(islice(compatible, _IN_ORDER if encoder.packs else considered))
         if lane == "interactive":
             enough = max(_ENOUGH_TOKENS, encoder.overhead)
             budget = min(budget, max(enough, self.waiting_tokens // processors))
         if encoder.packs:
-            fitting = in_order(
-                [request.items[place].tokens for request, place in waiting], min(budget, _SEQUENCE_TOKENS)
-            )
-            return [waiting[place] for place in fitting]
-        anchor = waiting[0]
-        waiting.sort(key=lambda each: each[0].items[each[1]].tokens)
-        lengths = [request.items[place].tokens for request, place in waiting]
-        return waiting[by_length(lengths, waiting.index(anchor), budget, encoder.overhead)]
+            indices = in_order(list(map(_tokens, texts)), min(budget, _SEQUENCE_TOKENS))
+            return [texts[index] for index in indices]
+        anchor = texts[0]
+        texts.sort(key=_tokens)
+        return texts[by_length(list(map(_tokens, texts)), texts.index(anchor), budget, encoder.overhead)]
 
     def measure(self, cores: Cores, tokens: int, seconds: float, processors: int) -> None:
-        """Let the batch count for a tenth of the rate, so that it follows the load within a second or two."""
+        """Let the batch count for a tenth of the rate, so that the rate follows the load within a second or two."""
         rate = tokens / max(seconds, 1e-9) * (1 if cores == "whole" else processors)
         self.rate = rate if not self.rate else 0.9 * self.rate + 0.1 * rate
 
-    def before(self, lane: Lane, tokens: int, turn: int) -> int:
-        """Waiting tokens that come before the last of a new request of so many; a `turn` is what a batch may hold."""
+    def tokens_ahead(self, lane: Lane, tokens: int, turn: int) -> int:
+        """The waiting tokens that are computed before a new request of `tokens` is done.
+
+        Bulk requests take turns of `turn` tokens, a full batch. So each other one counts for as many turns as the new
+        one needs. A patient one counts for a single turn, because it is no reason to refuse others.
+        """
         if lane == "interactive":
             return self.waiting_tokens
         turns = -(-tokens // turn)
-        return sum(min(other.waiting_tokens, turn if other.patient else turns * turn) for other in self.requests)
+        return sum(min(request.waiting_tokens, turn if request.patient else turns * turn) for request in self.requests)
+
+
+def _tokens(text: tuple[Request, int]) -> int:
+    request, position = text
+    return request.items[position].tokens

@@ -1,35 +1,34 @@
-"""Two lanes: every text of the service is encoded through here.
+"""The two lanes through which every text of the service is encoded.
 
-Requests that arrive together are batched together, whoever sent them. The interactive lane, where
-somebody waits for an answer to a question, and the bulk lane, which holds documents to be written or embedded
-again and large requests, run beside each other, each with a thread for every processor. A query waits behind no bulk
-batch: bulk is computed at the lowest priority there is, so that the kernel gives the cores at once to whoever serves
-a query. Bulk requests take turns.
+Requests that arrive together are batched together, whoever sent them. The interactive lane is for callers that wait
+for an answer. The bulk lane is for documents that are written or embedded again, and for large requests. The lanes run
+beside each other, each with a thread for every processor. A query waits behind no bulk batch: bulk is computed at the
+lowest priority there is, so that the kernel gives the cores at once to any thread that serves a query. Bulk requests
+take turns.
 
-A batch holds texts of one encoder and one kind, that which has waited longest among them, of about one length where
-they are padded to the longest (`window`), and at most as many tokens (padding counted) as its lane allows; a longer
-text is a batch of its own. A batch is computed on one processor, because processors that share a batch wait for
-each other at every layer, and for whatever else runs on one of them. Only an interactive batch with no other beside or
-behind it has them all.
+A batch holds texts of one encoder, one side and one prompt, among them the text that has waited longest. Texts that are
+padded to the longest are of about one length (`batching`). Padding included, a batch has at most as many tokens as its
+lane allows; a longer text is alone in its batch. A batch is computed on one processor, because processors that share a
+batch wait for each other at every layer, and for whatever else runs on one of them. Only an interactive batch with no
+other beside or behind it has all processors.
 """
 
-import logging
 import math
 import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import Self
 
 import numpy as np
 
-from service.errors import EncodingFailed, NotReady
+from service.errors import NotReady
 from service.machine.arrays import Vectors
-from service.machine.priority import lower_priority
 from service.models.base import LANES, Batchable, Cores, Lane, Prepared
-from service.models.errors import encoder_fails, queue_full
+from service.models.errors import queue_full
+from service.models.scheduling.computing import Computing
 from service.models.scheduling.device import Device
 from service.models.scheduling.lane import Batch, LaneState, Request
 from service.observability import tracing
@@ -37,11 +36,8 @@ from service.observability.observer import Observer, Unobserved
 from service.observability.tracing import Tracing
 from service.settings import Settings
 
-log = logging.getLogger(__name__)
-
 # Tokens that may wait in a lane before callers get 429, however fast the lane is.
 _QUEUE_TOKENS = 262_144
-_PLAIN_TEXT = "a text on which no encoder fails"
 
 
 class Scheduler:
@@ -66,11 +62,9 @@ class Scheduler:
         self._lock = threading.Lock()
         self._waits: dict[Lane, threading.Condition] = {lane: threading.Condition(self._lock) for lane in LANES}
         self._stopping = False
-        # Why nothing can be encoded, until something is again.
-        self.failure: str | None = None
         self.lanes: dict[Lane, LaneState] = {lane: LaneState() for lane in LANES}
         self._processors = processors
-        self._lowest = ThreadPoolExecutor(processors, thread_name_prefix="instar-lowest", initializer=lower_priority)
+        self._computing = Computing(processors)
         self._threads = [self._thread(lane) for lane in LANES for _ in range(processors)]
 
     @classmethod
@@ -78,18 +72,18 @@ class Scheduler:
         cls,
         settings: Settings,
         processors: int,
-        kind: Device,
+        device: Device,
         *,
         observer: Observer | None = None,
         traced: Tracing | None = None,
     ) -> Self:
-        """A scheduler as the settings want it, and where they say nothing as suits the `kind` of what computes."""
+        """A scheduler as the settings want it; where they say nothing, as it suits the device."""
         return cls(
-            batch_tokens=settings.compute.batch_tokens or kind.tokens["interactive"],
-            bulk_batch_tokens=settings.compute.bulk_batch_tokens or kind.tokens["bulk"],
+            batch_tokens=settings.compute.batch_tokens or device.tokens["interactive"],
+            bulk_batch_tokens=settings.compute.bulk_batch_tokens or device.tokens["bulk"],
             queue_tokens=_QUEUE_TOKENS,
             queue_seconds=settings.compute.queue_seconds,
-            processors=kind.batches or processors,
+            processors=device.batches or processors,
             observer=observer,
             traced=traced,
         )
@@ -105,22 +99,27 @@ class Scheduler:
     def alive(self) -> bool:
         return all(thread.is_alive() for thread in self._threads)
 
+    @property
+    def failure(self) -> str | None:
+        """The error for which nothing can be encoded; None while encoding works."""
+        return self._computing.failure
+
     def stop(self) -> None:
-        """End after the batches in progress; what still waits fails with NotReady."""
+        """End after the batches in progress; requests that still wait fail with NotReady."""
         with self._lock:
             self._stopping = True
             for waits in self._waits.values():
                 waits.notify_all()
         for thread in self._threads:
             thread.join()
-        self._lowest.shutdown()
+        self._computing.close()
         for lane in self.lanes.values():
             for request in lane.requests:
                 with suppress(InvalidStateError):
                     request.future.set_exception(NotReady("the service is stopping: try again in a moment"))
 
     def lane_for(self, items: Sequence[Prepared]) -> Lane:
-        """Bulk for more than one interactive batch can hold, so that no request fills that lane alone."""
+        """Bulk for more items than one interactive batch holds, so that no request fills the interactive lane alone."""
         return "interactive" if sum(item.tokens for item in items) <= self.budget["interactive"] else "bulk"
 
     def submit(
@@ -128,15 +127,15 @@ class Scheduler:
     ) -> "Future[Vectors]":
         """Queue `items`; the result holds their raw vectors (n, native dimensions) in order.
 
-        Cancelling the future takes out what is not in a batch yet. Raises Overloaded when too much
-        waits in the lane already, NotReady when stopping. `patient` callers come again until there is room,
-        as a reload does, and are no reason to refuse others, who take turns with them.
+        Cancelling the future takes out the texts that are not in a batch yet. Raises Overloaded when too much waits in
+        the lane already, and NotReady when the service is stopping. A `patient` caller, such as a reload, tries again
+        until there is room; it takes turns with other callers and is no reason to refuse them.
         """
         future: Future[Vectors] = Future()
         if not items:
             future.set_result(np.empty((0, encoder.dimensions), dtype=np.float32))
             return future
-        order = deque(sorted(range(len(items)), key=lambda place: -items[place].tokens))
+        order = deque(sorted(range(len(items)), key=lambda position: -items[position].tokens))
         tokens = sum(item.tokens for item in items)
         request = Request(
             encoder=encoder,
@@ -161,16 +160,15 @@ class Scheduler:
         return future
 
     def require_capacity(self, lane: Lane) -> None:
-        """Raise Overloaded if a submission would; for those who have costly things to do before it."""
+        """Raise Overloaded if a submission would: for callers that have costly work to do before it."""
         with self._lock:
             self._require_capacity(lane, 1)
 
     def _require_capacity(self, lane: Lane, tokens: int) -> None:
         state = self.lanes[lane]
-        wait = state.before(lane, tokens, self.budget[lane]) / state.rate if state.rate else 0.0
+        wait = state.tokens_ahead(lane, tokens, self.budget[lane]) / state.rate if state.rate else 0.0
         if state.waiting_tokens >= self._queue_tokens or wait > self._queue_seconds:
-            seconds = max(1, math.ceil(wait))
-            raise queue_full(seconds)
+            raise queue_full(max(1, math.ceil(wait)))
 
     def _run(self, lane: Lane) -> None:
         while True:
@@ -186,102 +184,69 @@ class Scheduler:
         batch = self._take(lane)
         if batch is None:
             return
-        items = [request.items[place] for request, place in batch.places]
-        requests = {id(request): request for request, _ in batch.places}.values()
-        about = {"instar.lane": lane, "instar.texts": len(items), "instar.tokens": batch.padded}
-        began = time.perf_counter()
+        items = [request.items[position] for request, position in batch.texts]
+        requests = {id(request): request for request, _ in batch.texts}.values()
+        attributes = {"instar.lane": lane, "instar.texts": len(items), "instar.tokens": batch.padded}
+        start = time.perf_counter()
         try:
-            with self._tracing.batch((request.span for request in requests), about):
-                vectors = self._forward(batch.encoder, items, batch.cores)
+            with self._tracing.batch((request.span for request in requests), attributes):
+                vectors = self._computing.forward(batch.encoder, items, batch.cores)
         # Whatever a model raises belongs to the callers of this batch, and not to those after them.
         except Exception as error:
-            for request, _ in batch.places:
+            for request, _ in batch.texts:
                 with suppress(InvalidStateError):
                     request.future.set_exception(error)
             return
         finally:
             with self._lock:
                 self.lanes[lane].running -= 1
-        self.failure = None
-        took = time.perf_counter() - began
-        self._observer.batch(lane, batch.padded, took, batch.waited)
+        seconds = time.perf_counter() - start
+        self._observer.batch(lane, batch.padded, seconds, batch.waited)
         with self._lock:
-            self.lanes[lane].measure(batch.cores, sum(item.tokens for item in items), took, self._processors)
-            for (request, place), vector in zip(batch.places, vectors, strict=True):
-                request.rows[place] = vector
+            self.lanes[lane].measure(batch.cores, sum(item.tokens for item in items), seconds, self._processors)
+            for (request, position), vector in zip(batch.texts, vectors, strict=True):
+                request.rows[position] = vector
                 request.missing -= 1
         for request in requests:
             if request.missing == 0:
-                # Its caller may give up at any moment, also between a check and this line, and another thread may
-                # have been the first to see that nothing is missing.
+                # The caller may give up at any moment, also between a check and this line, and another thread may have
+                # been the first to see that nothing is missing.
                 with suppress(InvalidStateError):
                     rows = [row for row in request.rows if row is not None]
                     request.future.set_result(rows[0][None] if len(rows) == 1 else np.stack(rows))
 
-    def _forward(self, encoder: Batchable, items: Sequence[Prepared], cores: Cores) -> Vectors:
-        """The vectors; raises EncodingFailed if the texts are at fault, EncoderFailed if any text would be.
-
-        torch does not always recover from a moment without memory: what it could not make then is missing for good.
-        """
-        try:
-            return self._compute(encoder, items, cores)
-        except (RuntimeError, MemoryError) as error:
-            log.warning("a batch failed: %s", error)
-            try:
-                self._compute(encoder, encoder.prepare([_PLAIN_TEXT], "document"), cores)
-            except (RuntimeError, MemoryError) as again:
-                self.failure = f"{type(again).__name__}: {again}"
-                raise encoder_fails() from again
-            try:
-                return self._compute(encoder, items, cores)
-            except (RuntimeError, MemoryError) as again:
-                raise EncodingFailed(
-                    f"the model fails on these texts ({again}): try them one by one to find out which"
-                ) from again
-
-    def _compute(self, encoder: Batchable, items: Sequence[Prepared], cores: Cores) -> Vectors:
-        """The vectors, at the priority of the share.
-
-        Only computing has the lowest one. A thread that has it all the time, and is put off while it has the
-        interpreter, puts off everybody.
-        """
-
-        if cores == "spare" and not encoder.yields:
-            return self._lowest.submit(encoder.forward, items, cores).result()
-        return encoder.forward(items, cores)
-
     def _take(self, lane: Lane) -> Batch | None:
-        """Form the next batch."""
+        """Form the next batch of the lane; None if nothing waits there."""
         state = self.lanes[lane]
         with self._lock:
             state.drop_abandoned()
             if not state.requests:
                 return None
-            places = state.chosen(lane, self.budget[lane], self._processors)
-            head = places[0][0]
+            texts = state.choose(lane, self.budget[lane], self._processors)
+            encoder = texts[0][0].encoder
             now = time.perf_counter()
             waited = [
                 now - request.submitted
-                for request in {id(request): request for request, _ in places}.values()
+                for request in {id(request): request for request, _ in texts}.values()
                 if len(request.order) == len(request.items)
             ]
-            lengths = [request.items[place].tokens for request, place in places]
-            # Longest first, as they stand there, so that it is the front from which most are taken.
-            for request, place in reversed(places):
-                request.order.remove(place)
-                request.waiting_tokens -= request.items[place].tokens
+            lengths = [request.items[position].tokens for request, position in texts]
+            # Longest first, as `order` is sorted, so that most are removed at its front.
+            for request, position in reversed(texts):
+                request.order.remove(position)
+                request.waiting_tokens -= request.items[position].tokens
             if lane == "bulk":
                 state.requests.rotate(-1)
             tokens = sum(lengths)
             state.waiting_tokens -= tokens
             state.batches += 1
-            state.texts += len(places)
+            state.texts += len(texts)
             state.tokens += tokens
-            padded = tokens if head.encoder.packs else max(lengths) * len(places)
+            padded = tokens if encoder.packs else max(lengths) * len(texts)
             state.padded_tokens += padded
             alone = not state.running and not state.waiting_tokens
             cores: Cores = "spare" if lane == "bulk" else "whole" if alone else "single"
             state.running += 1
             if state.waiting_tokens:
                 self._waits[lane].notify()
-            return Batch(head.encoder, places, cores, padded, waited)
+            return Batch(encoder, texts, cores, padded, waited)

@@ -1,4 +1,4 @@
-"""Keys: kept as hashes, found in constant time, revoked at once; and how much each may ask."""
+"""Keys are stored as hashes, found in constant time and revoked at once; each may ask as much as its limits allow."""
 
 import os
 import stat
@@ -25,14 +25,14 @@ def ring(path: Path, monkeypatch: pytest.MonkeyPatch) -> Keyring:
 
 def test_a_key_is_found_by_its_token_and_kept_as_a_hash(path: Path) -> None:
     token = keyring.create(path, "rag-app", ["embed", "search"], Limits(requests_per_minute=5))
-    found = Keyring(path, {}).find(token)
-    assert found is not None
-    assert (found.name, found.limits.requests_per_minute) == ("rag-app", 5)
-    assert found.scopes == {"embed", "search"}
+    key = Keyring(path, {}).find(token)
+    assert key is not None
+    assert (key.name, key.limits.requests_per_minute) == ("rag-app", 5)
+    assert key.scopes == {"embed", "search"}
     assert token not in path.read_text()
     assert len(token) > 40
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600  # noqa: PTH116
-    for wrong in ("", token[:-1], token + "a", found.digest, "rag-app"):
+    for wrong in ("", token[:-1], token + "a", key.digest, "rag-app"):
         assert Keyring(path, {}).find(wrong) is None
 
 
@@ -71,18 +71,18 @@ def test_names_are_words_and_only_once(path: Path) -> None:
     for name in ("", "a b", "ä", "a/b", "x" * 65):
         with pytest.raises(KeyFileError, match="1 to 64 letters"):
             keyring.create(path, name, ["embed"], Limits())
-    with pytest.raises(KeyFileError, match="there are a"):
+    with pytest.raises(KeyFileError, match=r"valid keys \(a\)"):
         keyring.revoke(path, "b")
 
 
-def test_given_keys_close_what_they_are_for(path: Path) -> None:
-    given: dict[str, tuple[str, frozenset[Scope]]] = {"INSTAR_API_KEY": ("word", frozenset(("search",)))}
-    running = Keyring(path, given)
+def test_keys_of_the_settings_close_what_they_are_for(path: Path) -> None:
+    from_settings: dict[str, tuple[str, frozenset[Scope]]] = {"INSTAR_API_KEY": ("word", frozenset(("search",)))}
+    running = Keyring(path, from_settings)
     assert not running.is_open("search")
     assert running.is_open("admin")
-    found = running.find("word")
-    assert found is not None
-    assert found.name == "INSTAR_API_KEY"
+    key = running.find("word")
+    assert key is not None
+    assert key.name == "INSTAR_API_KEY"
 
 
 class Clock:
