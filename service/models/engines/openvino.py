@@ -39,6 +39,10 @@ from openvino.frontend import (  # noqa: E402
     OpValidationFailure,
 )
 
+# The first use of NumPy in OpenVINO's bindings takes two locks, and two threads that make it at a time can wait for each
+# other for ever: pybind11 holds a C++ guard while it waits for the interpreter, which the other thread has.
+openvino.Type.f32.to_dtype()
+
 _MODEL = "model.xml"
 # What tracing and conversion raise at models that are not made for them.
 _FAILURES = (
