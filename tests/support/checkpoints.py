@@ -1,4 +1,4 @@
-"""Checkpoints to test with: of the real model where what it finds matters, tiny and random where speed does."""
+"""Checkpoints for tests: the real model where results matter, tiny random ones where speed matters."""
 
 import shutil
 import zipfile
@@ -15,7 +15,7 @@ from service.checkpoints.registry import base_folder
 from service.machine.children import InThisProcess
 from service.models.encoder_factory import Trials
 
-# For tests of what a trial finds; tests/promises/test_6_bad_native_code.py has those of what becomes of a child.
+# Trials in this process, for tests of their verdicts. tests/promises/test_6_bad_native_code.py tests trials in a child.
 TRIALS = Trials(InThisProcess(), seconds=600)
 
 
@@ -27,7 +27,7 @@ def base() -> Path:
 
 
 def real(folder: Path, seed: int) -> Path:
-    """The base model with noise on its weights: as good, but with other vectors."""
+    """The base model with noise on its weights. It ranks as well and has other vectors."""
     model = SentenceTransformer(str(base()), device="cpu")
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -46,7 +46,7 @@ def tiny(
     truncate_dim: int | None = None,
     positions: int = 128,
 ) -> Path:
-    """A random model of two layers with the base model's tokenizer."""
+    """Save a random model of two layers, with the base model's tokenizer, in `folder`."""
     parts = folder.with_name(folder.name + ".parts")
     return save(tiny_model(parts, seed, dimensions, prompts, truncate_dim, positions), folder)
 
@@ -83,7 +83,7 @@ def save(model: SentenceTransformer, folder: Path) -> Path:
 
 
 def with_manifest(folder: Path, canaries: list[Canary] | None = None) -> Path:
-    """Add a manifest, with a canary that the model reproduces unless others are given."""
+    """Add a manifest with `canaries` (default: one that the model reproduces)."""
     if canaries is None:
         text = "The parcel was returned."
         vector = SentenceTransformer(str(folder), device="cpu").encode_document(text, normalize_embeddings=True)
@@ -93,7 +93,7 @@ def with_manifest(folder: Path, canaries: list[Canary] | None = None) -> Path:
 
 
 def zipped(folder: Path, archive: Path) -> Path:
-    """The checkpoint as a zip with a folder at its top, as people make them."""
+    """Zip the checkpoint with its folder at the top, as people do."""
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
