@@ -52,8 +52,7 @@ class Auth(SecurityBase):
         key = self._keyring.find(token)
         if key is None:
             raise Unauthorized(
-                "this key is not known here (was it revoked?): `python -m service key list` shows the names of those"
-                " that are"
+                "this key is not known here (was it revoked?): send a key that `python -m service key list` names"
             )
         # The audit log and KeyName read it.
         request.state.key = key.name

@@ -62,7 +62,7 @@ class VectorStore:
             except sqlite3.DatabaseError as error:
                 if not _is_unusable(error):
                     raise
-                log.warning("%s is begun anew (%s): its vectors are embedded again", path.name, error)
+                log.warning("%s is replaced by an empty file (%s): its vectors are embedded again", path.name, error)
                 self._connection = self._replace_file()
 
     def put(self, seqs: Sequence[int], vectors: Vectors) -> None:
@@ -187,7 +187,8 @@ class VectorStore:
             remove(self._path)
         except OSError as error:
             raise StorageFailed(
-                f"{self._path.name} cannot be begun anew ({error.strerror}): check the disk, then try again"
+                f"{self._path.name} cannot be replaced by an empty file ({error.strerror}): check the disk, then try"
+                " again"
             ) from error
         return self._open()
 
