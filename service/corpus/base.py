@@ -1,6 +1,6 @@
 """The seam of the corpus: the types that it holds, and the Protocols that each store of it implements.
 
-Rooms above import this module and no store; `tests/contract/test_store.py` holds each store to it. Each version of a
+Rooms above import this module and no store; `tests/contract/store/` holds each store to it. Each version of a
 document has its own sequence number, which grows with each write. An upsert adds a version and marks the former one
 dead; a delete marks it dead. Dead versions stay readable until they are purged, so that a search that began before the
 write can still fetch what it found. Writes come from one thread at a time, reads from any. A change is one transaction,
