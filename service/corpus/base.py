@@ -69,7 +69,7 @@ Prepare = Callable[[Change], None]
 class KeywordRanking:
     """The versions that have words of a query, and the highest score that a text could have for it.
 
-    `portions` yields (sequence number, score): best first, and ascending where scores are equal. Scores are above 0 and
+    `portions` yields (sequence number, score): best first, and ascending among equal scores. Scores are above 0 and
     at most `max_score`. The caller must exhaust or close `portions`, which may hold a connection.
     """
 
@@ -195,7 +195,7 @@ class Documents(Protocol):
         """Return the highest sequence number that was given, 0 before the first."""
 
     def reserve(self, seq: int) -> int:
-        """Keep numbers up to `seq` from new versions. Returns the highest number that had been given before."""
+        """Give new versions numbers above `seq` only. Returns the highest number that had been given before."""
 
     def dead_of(self, collection: str) -> list[int]: ...
     def dead(self, limit: int) -> list[int]:
