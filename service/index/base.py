@@ -106,7 +106,7 @@ class StoredVectors(Protocol):
         ...
 
     def some(self, seqs: Sequence[int]) -> Mapping[int, Vectors]:
-        """Return the vectors (dimensions,) of the `seqs` that have one; of none after the index was closed."""
+        """Return the stored vectors (dimensions,) of `seqs`, by sequence number; none after the index was closed."""
         ...
 
     def prune(self, live: Seqs, high: int) -> None:
@@ -168,10 +168,10 @@ class VectorIndex(Protocol):
         ...
 
     def prepare(self, change: Change, vectors: Vectors | None) -> Publish:
-        """Prepare the effect of one write. The answer shows it.
+        """Prepare the effect of one write. The returned function shows it.
 
-        Without `vectors` (n, dimensions) of the added documents, or if the index is not complete up to the write, that
-        is the deletes alone.
+        Without `vectors` (n, dimensions) of the added documents, or if the index is not complete up to the write, it
+        shows the deletes alone.
         """
         ...
 

@@ -43,12 +43,12 @@ class _Unfit(sqlite3.DatabaseError):
 class VectorStore:
     """Unit vectors of `dimensions` float32, by sequence number, in one SQLite file. Safe from any thread.
 
-    Methods raise InsufficientResources if the disk is full, StorageFailed if it fails. An empty file takes the place of
-    a damaged one.
+    Methods raise InsufficientResources if the disk is full, StorageFailed if it fails. A damaged file is replaced by an
+    empty one.
     """
 
     def __init__(self, path: Path, dimensions: int) -> None:
-        """Open or create the file. An empty one takes the place of a damaged one, or of other dimensions."""
+        """Open or create the file. One that is damaged or has other dimensions is replaced by an empty one."""
         self.dimensions = dimensions
         self._path = path
         self._lock = threading.Lock()
@@ -62,7 +62,7 @@ class VectorStore:
             except sqlite3.DatabaseError as error:
                 if not _is_unusable(error):
                     raise
-                log.warning("%s is begun anew (%s): its vectors are embedded again", path.name, error)
+                log.warning("%s is replaced by an empty file (%s): its vectors are embedded again", path.name, error)
                 self._connection = self._replace_file()
 
     def put(self, seqs: Sequence[int], vectors: Vectors) -> None:
@@ -91,7 +91,7 @@ class VectorStore:
         return vectors
 
     def some(self, seqs: Sequence[int]) -> dict[int, NDArray[np.float32]]:
-        """Return the vectors (dimensions,) of the `seqs` that have one; of none once the store is closed."""
+        """Return the stored vectors (dimensions,) of `seqs`, by sequence number; none once the store is closed."""
         rows: list[tuple[int, bytes, int]] = []
         if seqs:
             with self._using() as connection:
@@ -187,7 +187,8 @@ class VectorStore:
             remove(self._path)
         except OSError as error:
             raise StorageFailed(
-                f"{self._path.name} cannot be begun anew ({error.strerror}): check the disk, then try again"
+                f"{self._path.name} cannot be replaced by an empty file ({error.strerror}): check the disk, then try"
+                " again"
             ) from error
         return self._open()
 

@@ -30,7 +30,7 @@ class _Backups:
         self._settings = settings
 
     async def take_backup(self) -> Response:
-        """Answer a tar archive of the corpus and the checkpoints that it needs, of one moment; see restore."""
+        """Answer a tar archive with one moment of the corpus, and the checkpoints that it needs; see restore."""
         self._require_ready()
         settings = self._settings
         snapshot = await asyncio.to_thread(backup.take, self._corpus, settings.data_dir, settings.headroom.disk)

@@ -78,7 +78,7 @@ class _Checkpoints:
         return {"models": [_entry(listing, notes.get(listing.name)) for listing in listings]}
 
     async def note_checkpoint(self, name: NotedName, request: NoteRequest) -> Noted:
-        """Show a note beside the checkpoint in GET /admin/models, until either is deleted or replaced."""
+        """Put a note beside the checkpoint in GET /admin/models. Whoever deletes the checkpoint deletes the note."""
         self._require_ready()
         names = {listing.name for listing in await asyncio.to_thread(self._registry.list)}
         if name not in names:
