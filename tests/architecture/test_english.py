@@ -18,7 +18,6 @@ INVERTED = {
     "service/generations/webhook.py",
     "service/models/engines/base.py",
     "service/models/engines/cuda_graphs.py",
-    "service/models/verdict.py",
     "service/process/environment.py",
     "service/process/server.py",
     "service/reload/judge.py",
