@@ -16,8 +16,6 @@ INVERTED = {
     "service/generations/changes.py",
     "service/generations/loaded.py",
     "service/generations/webhook.py",
-    "service/models/engines/base.py",
-    "service/models/engines/cuda_graphs.py",
     "service/process/environment.py",
     "service/process/server.py",
     "service/reload/judge.py",
