@@ -1,7 +1,7 @@
 """Attention masks as a converted model needs them: traceable, and with no token that may see nothing.
 
 A padding token may see nothing if it stands left of a decoder's text or out of reach of a sliding window. torch then
-gives zeros and OpenVINO gives NaN, which spreads: zero times NaN is NaN. Here each token sees itself. That changes no
+gives zeros and OpenVINO gives NaN, which spreads: zero times NaN is NaN. Here each token sees itself. This changes no
 token of a text, because none of them sees a padding token.
 """
 

@@ -6,7 +6,7 @@ checkpoint slightly different vectors. NNCF is an extra, `instar[int8]`.
 
 Fixed scales would change the vector of a single word most (all-MiniLM-L6-v2: cosines from 0.94). So short texts go to a
 model that has int8 weights alone and scales activations as they come, 64 of a token at a time (OpenVINO's dynamic
-quantisation). That model changes a word by a tenth as much, and is the faster one for few tokens.
+quantisation). This second model changes a word by a tenth as much, and is the faster one for few tokens.
 """
 
 import logging

@@ -120,7 +120,7 @@ class Conversions:
         self._cache = Cache(folder)
 
     def get(self, identity: str, variant: str, convert: Callable[[], Any] | None) -> Any:
-        """That variant of the checkpoint's OpenVINO model, which `convert` makes unless it is on the disk.
+        """The checkpoint's OpenVINO model of that variant, which `convert` makes unless it is on the disk.
 
         Raises Unsuitable if the model is not there and `convert` is None, or if the disk cannot store it.
         """
