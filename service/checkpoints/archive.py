@@ -5,7 +5,8 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from service.checkpoints.checkpoint import FILE_KINDS
+from service.checkpoints.contents import FILE_KINDS
+from service.checkpoints.errors import leaves_its_folder
 from service.errors import CheckpointRefused
 
 MAX_FILES = 1000
@@ -58,7 +59,7 @@ def _check(entries: list[zipfile.ZipInfo], max_size: int) -> None:
         path = PurePosixPath(name)
         kind = stat.S_IFMT(entry.external_attr >> 16)
         if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name or "\0" in name:
-            raise CheckpointRefused(f"the zip has the path {name!r}, which leaves its folder: do not trust its source")
+            raise leaves_its_folder("the zip has the path", name)
         if any(len(part.encode()) > MAX_NAME for part in path.parts):
             raise CheckpointRefused(f"the zip has a name of over {MAX_NAME} bytes: do not trust its source")
         if kind not in (0, stat.S_IFREG):

@@ -18,7 +18,9 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 
 from service.checkpoints import archive, checkpoint
 from service.checkpoints.checkpoint import Checkpoint
+from service.checkpoints.contents import FILE_KINDS
 from service.checkpoints.errors import is_bundled, is_folder, not_in_folder, not_listed
+from service.checkpoints.names import NAME, check_name
 from service.checkpoints.signature import Signers
 from service.errors import CheckpointRefused, Conflict, NotFound
 from service.machine import files, resources
@@ -88,7 +90,7 @@ class Registry:
         if found.parent == self._copies:
             return self.open(model)
         name, _, digest = model.rpartition("/")[2].partition("@")
-        checkpoint.check_name(name)
+        check_name(name)
         with files.new_folder(self._copies) as target:
             if found.suffix == ".zip":
                 self._unpack(found, target)
@@ -132,7 +134,7 @@ class Registry:
 
         Raises CheckpointRefused if it is not a checkpoint, Conflict if a folder has that name.
         """
-        checkpoint.check_name(name, "name")
+        check_name(name, "name")
         if (self._folder / name).is_dir():
             raise is_folder(name, f"{self._folder.name}/")
         with files.new_folder(self._copies) as trial:
@@ -155,7 +157,7 @@ class Registry:
         found: dict[str, tuple[Literal["folder", "zip", "bundled", "kept"], Path]] = {}
         for path in sorted(self._folder.iterdir()):
             name = path.name.removesuffix(".zip")
-            if not checkpoint.NAME.fullmatch(name):
+            if not NAME.fullmatch(name):
                 continue
             if path.is_dir():
                 found[name] = ("folder", path)
@@ -254,7 +256,7 @@ class Registry:
         name, _, digest = model.partition("@")
         if _is_hub_name(model):
             return self._from_hub(model)
-        checkpoint.check_name(name)
+        check_name(name)
         if digest and (self._copies / model).is_dir():
             return self._copies / model
         for place in (self._folder / name, self._folder / f"{name}.zip"):
@@ -271,7 +273,7 @@ class Registry:
     def _from_hub(self, model: str) -> Path:
         try:
             # Without weights for other frameworks, and without code, which is refused anyway.
-            patterns = [f"*{kind}" for kind in sorted(checkpoint.FILE_KINDS)]
+            patterns = [f"*{kind}" for kind in sorted(FILE_KINDS)]
             ignored = ["onnx/*", "openvino/*"]
             return Path(
                 snapshot_download(
@@ -288,7 +290,7 @@ class Registry:
 
 
 def _is_hub_name(model: str) -> bool:
-    return model.count("/") == 1 and all(checkpoint.NAME.fullmatch(part) for part in model.split("/"))
+    return model.count("/") == 1 and all(NAME.fullmatch(part) for part in model.split("/"))
 
 
 def base_folder() -> Path | None:

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from pydantic import JsonValue
 
-from service.checkpoints.checkpoint import MANIFEST, Checkpoint
+from service.checkpoints.checkpoint import Checkpoint
+from service.checkpoints.manifest import MANIFEST
 from service.errors import CheckpointRefused, InstarError
 
 _FIELD = "signature"

@@ -17,7 +17,7 @@ from typing import IO, Literal
 
 from pydantic import BaseModel, ValidationError
 
-from service.checkpoints import checkpoint
+from service.checkpoints.contents import FILE_KINDS
 from service.corpus.base import FILE, CorpusStore
 from service.errors import Conflict, InvalidRequest
 from service.machine import files, resources
@@ -145,7 +145,7 @@ def _unpack(archive: IO[bytes], folder: Path) -> None:
 def _safe(name: str) -> Path:
     """The place of a file below the folder; raises InvalidRequest for one that has no business in a backup."""
     path = PurePosixPath(name)
-    inside = path.parts[:1] == (CHECKPOINTS,) and len(path.parts) > 2 and path.suffix in checkpoint.FILE_KINDS
+    inside = path.parts[:1] == (CHECKPOINTS,) and len(path.parts) > 2 and path.suffix in FILE_KINDS
     if ".." in path.parts or path.is_absolute() or "\\" in name or not (name == FILE or inside):
         raise InvalidRequest(f"{name!r} does not belong into a backup: do not trust its source")
     return Path(*path.parts)

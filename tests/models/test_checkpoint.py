@@ -12,6 +12,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Dense, Router
 
 from service.checkpoints import checkpoint
+from service.checkpoints.manifest import MANIFEST
 from service.checkpoints.registry import BASE, Registry
 from service.errors import CheckpointRefused, NotFound
 from service.models.dense import DenseEncoder
@@ -184,7 +185,7 @@ def test_canaries_are_part_of_the_manifest_and_checked(folder: Path) -> None:
     checkpoints.with_manifest(folder)
     manifest = checkpoint.read(folder, "m").manifest
     assert manifest is not None
-    assert set(manifest.files) == {path for path in checkpoint.read(folder, "m").files if path != checkpoint.MANIFEST}
+    assert set(manifest.files) == {path for path in checkpoint.read(folder, "m").files if path != MANIFEST}
     assert np.linalg.norm(manifest.canaries[0].vector) == pytest.approx(1, abs=1e-5)
 
 

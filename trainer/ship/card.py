@@ -1,6 +1,6 @@
 """The model card of a package: what it is, what it was made of in numbers, how it did. No row of anybody's data."""
 
-from service.checkpoints.checkpoint import MANIFEST
+from service.checkpoints.manifest import MANIFEST
 from trainer.ship.provenance import Provenance
 
 

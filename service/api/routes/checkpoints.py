@@ -21,8 +21,8 @@ from service.api.schemas.checkpoints import (
     NoteRequest,
     Uploaded,
 )
-from service.checkpoints import checkpoint
 from service.checkpoints.errors import empty_upload, not_listed
+from service.checkpoints.names import check_name
 from service.checkpoints.registry import Listing, Registry
 from service.corpus.base import Records
 from service.machine import resources
@@ -99,7 +99,7 @@ class _Checkpoints:
 
     async def upload_checkpoint(self, name: NewName, request: Request) -> Uploaded:
         """Take a checkpoint as a zip; it is verified before it is there, and not loaded."""
-        checkpoint.check_name(name, "name")
+        check_name(name, "name")
         length = int(request.headers.get("Content-Length", "1"))
         if length == 0:
             raise empty_upload()
