@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks import machine, texts
 from service.checkpoints import checkpoint
-from service.checkpoints.registry import BASE, base_folder
+from service.checkpoints.bundled import BASE, base_folder
 from service.models.dense import DenseEncoder
 
 RESULTS = Path(__file__).parent / "results" / "contention.json"

@@ -8,8 +8,9 @@ from pathlib import Path
 from sentence_transformers import SentenceTransformer
 
 from service.checkpoints import archive, checkpoint
+from service.checkpoints.bundled import BASE
 from service.checkpoints.checkpoint import Checkpoint
-from service.checkpoints.registry import BASE, Registry
+from service.checkpoints.registry import Registry
 from service.errors import CheckpointRefused, InvalidRequest, NotFound
 from trainer.errors import BadData
 

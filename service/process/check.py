@@ -15,8 +15,8 @@ from cryptography import x509
 
 from service.access import keyring
 from service.checkpoints import archive, checkpoint
+from service.checkpoints.bundled import BASE, base_folder
 from service.checkpoints.checkpoint import Checkpoint
-from service.checkpoints.registry import BASE, base_folder
 from service.checkpoints.signature import Signers
 from service.corpus.base import FILE, GenerationRecord, Seqs
 from service.corpus.sqlite import offline

@@ -12,8 +12,9 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Dense, Router
 
 from service.checkpoints import checkpoint
+from service.checkpoints.bundled import BASE
 from service.checkpoints.manifest import MANIFEST
-from service.checkpoints.registry import BASE, Registry
+from service.checkpoints.registry import Registry
 from service.errors import CheckpointRefused, NotFound
 from service.models.dense import DenseEncoder
 from tests.support import checkpoints
@@ -139,7 +140,7 @@ def test_the_base_model_is_refused_unless_its_weights_are_the_official_ones(
     forged = tmp_path / "forged"
     checkpoint.copy(checkpoints.base(), forged)
     weights(forged)
-    monkeypatch.setattr("service.checkpoints.registry.base_folder", lambda: forged)
+    monkeypatch.setattr("service.checkpoints.bundled.base_folder", lambda: forged)
     with pytest.raises(CheckpointRefused, match="not the official ones"):
         make_registry(tmp_path / "other").install(BASE)
 

@@ -9,8 +9,8 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 from transformers import AutoTokenizer, BertConfig, BertModel
 
+from service.checkpoints.bundled import base_folder
 from service.checkpoints.manifest import Canary, Manifest, write_manifest
-from service.checkpoints.registry import base_folder
 from service.machine.children import InThisProcess
 from service.models.encoder_factory import Trials
 
