@@ -72,6 +72,7 @@ class Parts:
     """The parts of one service on one data folder. Nothing runs until `Lifecycle` starts it."""
 
     settings: Settings
+    headroom: Headroom
     tracing: Tracing
     observer: Observer
     metrics: Metrics
@@ -106,14 +107,16 @@ def build(
     backup.clear(settings.data_dir)
     thread = WritingThread()
     observer = observer or metrics
-    models = _models(settings, corpus, traces, observer, children or InThisProcess())
-    serving = _serving(settings, corpus, models, thread, observer)
+    headroom = Headroom(settings.headroom.memory, settings.headroom.disk, settings.data_dir)
+    models = _models(settings, corpus, headroom, traces, observer, children or InThisProcess())
+    serving = _serving(settings, corpus, headroom, models, thread, observer)
     retrieval = Retrieval(corpus.keywords, corpus.documents)
     shadow = Shadow(serving.generations, retrieval, models.encoding)
     closed = not settings.open_data and not is_loopback(settings.host)
     changes = Changes(corpus.records, settings.retention.hours)
     return Parts(
         settings=settings,
+        headroom=headroom,
         tracing=traces,
         observer=observer,
         metrics=metrics,
@@ -132,7 +135,14 @@ def build(
     )
 
 
-def _models(settings: Settings, corpus: CorpusStore, traces: Tracing, observer: Observer, children: Children) -> Models:
+def _models(
+    settings: Settings,
+    corpus: CorpusStore,
+    headroom: Headroom,
+    traces: Tracing,
+    observer: Observer,
+    children: Children,
+) -> Models:
     processors = settings.compute.cores or resources.processors()
     scheduler = Scheduler.suited(settings, processors, device_here(), observer=observer, traced=traces)
     limits = RateLimits()
@@ -142,7 +152,7 @@ def _models(settings: Settings, corpus: CorpusStore, traces: Tracing, observer: 
         settings.data_dir / "checkpoints",
         allow_hub=settings.allow_hub,
         max_size=settings.limits.checkpoint,
-        disk_reserve=settings.headroom.disk,
+        headroom=headroom,
         trusted=Signers.read(settings.signers_file) if settings.signers_file else None,
         observer=observer,
     )
@@ -150,11 +160,16 @@ def _models(settings: Settings, corpus: CorpusStore, traces: Tracing, observer: 
     factory = EncoderFactory(
         settings.engine, settings.data_dir / "engines", processors, corpus.documents.sample, trials
     )
-    return Models(registry, Loader(registry, factory, encoding, _headroom(settings)), scheduler, encoding, limits)
+    return Models(registry, Loader(registry, factory, encoding, headroom), scheduler, encoding, limits)
 
 
 def _serving(
-    settings: Settings, corpus: CorpusStore, models: Models, thread: WritingThread, observer: Observer
+    settings: Settings,
+    corpus: CorpusStore,
+    headroom: Headroom,
+    models: Models,
+    thread: WritingThread,
+    observer: Observer,
 ) -> Serving:
     documents, indexes = corpus.documents, open_indexes(settings)
     generations = Generations(
@@ -165,7 +180,7 @@ def _serving(
         generations=generations,
         encoding=models.encoding,
         indexes=indexes,
-        headroom=_headroom(settings),
+        headroom=headroom,
         thread=thread,
         observer=observer,
     )
@@ -228,10 +243,6 @@ def _webhook(settings: Settings, changes: Changes, corpus: CorpusStore, thread: 
         records=corpus.records,
         thread=thread,
     )
-
-
-def _headroom(settings: Settings) -> Headroom:
-    return Headroom(settings.headroom.memory, settings.headroom.disk, settings.data_dir)
 
 
 def _given(settings: Settings) -> dict[str, tuple[str, frozenset[Scope]]]:

@@ -67,4 +67,4 @@ def _read(name: str, temporary: Path, allow_hub: bool) -> Checkpoint:
         archive.unpack(path, temporary, _MOST)
         return checkpoint.read(temporary, checkpoint_name(name))
     empty, copies = temporary / "checkpoints", temporary / "kept"
-    return Registry(empty, copies, allow_hub=allow_hub, max_size=_MOST, disk_reserve=0).install(name)
+    return Registry(empty, copies, allow_hub=allow_hub, max_size=_MOST).install(name)

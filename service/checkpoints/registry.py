@@ -19,7 +19,8 @@ from service.checkpoints.hub import hub_folder, is_hub_name
 from service.checkpoints.names import NAME, check_name
 from service.checkpoints.signature import Signers
 from service.errors import CheckpointRefused, Conflict, NotFound
-from service.machine import files, resources
+from service.machine import files
+from service.machine.resources import Headroom
 from service.observability.observer import Observer, Unobserved
 
 
@@ -45,17 +46,20 @@ class Registry:
         *,
         allow_hub: bool,
         max_size: int,
-        disk_reserve: int,
+        headroom: Headroom | None = None,
         trusted: Signers | None = None,
         observer: Observer | None = None,
     ) -> None:
-        """`trusted` has signed what is loaded, the bundled base model aside, which is as trusted as the code; None:
-        signatures are not looked at."""
+        """Copies and uploads leave `headroom` on their disk; None: they may fill it.
+
+        `trusted` has signed what is loaded, the bundled base model aside, which is as trusted as the code; None:
+        signatures are not looked at.
+        """
         self._folder = folder
         self._copies = copies
         self._allow_hub = allow_hub
-        self._max_size = max_size
-        self._disk_reserve = disk_reserve
+        self.max_size = max_size
+        self._headroom = (headroom or Headroom(0, 0, copies)).at(copies)
         self._trusted = trusted
         self._observer = observer or Unobserved()
         self._listed: dict[tuple[str, ...], Checkpoint | CheckpointRefused] = {}
@@ -89,7 +93,7 @@ class Registry:
                 fresh = self._read(target, name)
             else:
                 source = self._read_source(found, name)
-                resources.require_disk(source.size, self._copies, self._disk_reserve)
+                self._headroom.require_disk(source.size)
                 checkpoint.copy(found, target)
                 fresh = self._read(target, name)
                 if fresh.digest != source.digest:
@@ -139,8 +143,12 @@ class Registry:
         self._observer.step("upload.placed")
         return found
 
-    def upload_file(self) -> Path:
-        """A new path for an upload in progress; whoever asked for it removes what is left there."""
+    def upload_file(self, size: int) -> Path:
+        """A new path for an upload of `size` bytes, which the caller deletes in the end.
+
+        Raises InsufficientResources if the disk is too full for it.
+        """
+        self._headroom.at(self._folder).require_disk(size)
         return files.new_file(self._folder)
 
     def list(self) -> list[Listing]:
@@ -216,8 +224,8 @@ class Registry:
             return self._read(trial, name)
 
     def _unpack(self, found: Path, target: Path) -> None:
-        resources.require_disk(min(archive.unpacked_size(found), self._max_size), target, self._disk_reserve)
-        archive.unpack(found, target, self._max_size)
+        self._headroom.require_disk(min(archive.unpacked_size(found), self.max_size))
+        archive.unpack(found, target, self.max_size)
 
     def _read(self, folder: Path, name: str) -> Checkpoint:
         found = checkpoint.read(folder, name)
@@ -233,7 +241,7 @@ class Registry:
 
     def _read_source(self, folder: Path, name: str) -> Checkpoint:
         found = self._read(folder, name)
-        if found.size > self._max_size:
+        if found.size > self.max_size:
             raise CheckpointRefused(f"{name} has {found.size} bytes: raise INSTAR_LIMITS__CHECKPOINT to allow that")
         if folder == bundled.base_folder():
             bundled.require_official_weights(found)

@@ -20,8 +20,9 @@ from pydantic import BaseModel, ValidationError
 from service.checkpoints.contents import FILE_KINDS
 from service.corpus.base import FILE, CorpusStore
 from service.errors import Conflict, InvalidRequest
-from service.machine import files, resources
+from service.machine import files
 from service.machine.folder_lock import locked
+from service.machine.resources import Headroom
 
 CHECKPOINTS = "checkpoints"
 _LIST = "backup.json"
@@ -61,12 +62,12 @@ class Snapshot:
         shutil.rmtree(self.folder)
 
 
-def take(corpus: CorpusStore, data_folder: Path, disk_reserve: int) -> Snapshot:
+def take(corpus: CorpusStore, data_folder: Path, headroom: Headroom) -> Snapshot:
     """Make a snapshot of the corpus as of one moment between two writes, and of its checkpoints; writers go on.
 
-    Raises InsufficientResources if the disk has no room for a second corpus.
+    Raises InsufficientResources unless a second corpus fits beside `headroom`.
     """
-    resources.require_disk(corpus.size(), data_folder, disk_reserve)
+    headroom.require_disk(corpus.size())
     folder = Path(tempfile.mkdtemp(prefix=files.INCOMING, dir=data_folder))
     try:
         while not _copy(corpus, data_folder, folder):

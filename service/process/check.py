@@ -25,6 +25,7 @@ from service.index.base import IndexFactory
 from service.index.choice import open_indexes
 from service.machine import resources
 from service.machine.folder_lock import DataFolderInUse, locked
+from service.machine.resources import Headroom
 from service.observability import tracing
 from service.process import address
 from service.settings import Settings, is_loopback
@@ -220,20 +221,21 @@ def _room(
     loading = resources.loading(size, settings.engine)
     needed = indexes.needed(len(corpus.live), missing, dimensions)
     memory = _PROCESS + loading + needed.memory
-    yield from _tried(lambda: _enough_memory(memory, settings.headroom.memory))
+    headroom = Headroom(settings.headroom.memory, settings.headroom.disk, settings.data_dir)
+    yield from _tried(lambda: _enough_memory(memory, headroom))
     if settings.data_dir.exists():
-        yield from _tried(lambda: _enough_disk(needed.disk, settings.data_dir, settings.headroom.disk))
+        yield from _tried(lambda: _enough_disk(needed.disk, headroom))
 
 
-def _enough_memory(needed: int, reserve: int) -> Iterator[Finding]:
-    resources.require_memory(needed, reserve)
+def _enough_memory(needed: int, headroom: Headroom) -> Iterator[Finding]:
+    headroom.require_memory(needed)
     free = resources.available_memory()
     yield Finding(f"{free // _MIB:,} MiB of memory are free, and some {needed // _MIB:,} are needed")
 
 
-def _enough_disk(needed: int, folder: Path, reserve: int) -> Iterator[Finding]:
-    resources.require_disk(needed, folder, reserve)
-    yield Finding(f"{shutil.disk_usage(folder).free // _MIB:,} MiB of disk are free")
+def _enough_disk(needed: int, headroom: Headroom) -> Iterator[Finding]:
+    headroom.require_disk(needed)
+    yield Finding(f"{shutil.disk_usage(headroom.folder).free // _MIB:,} MiB of disk are free")
 
 
 def _tried(look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:

@@ -191,4 +191,4 @@ def test_canaries_are_part_of_the_manifest_and_checked(folder: Path) -> None:
 
 
 def make_registry(folder: Path) -> Registry:
-    return Registry(folder / "checkpoints", folder / "kept", allow_hub=False, max_size=1 << 30, disk_reserve=0)
+    return Registry(folder / "checkpoints", folder / "kept", allow_hub=False, max_size=1 << 30)
