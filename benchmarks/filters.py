@@ -30,6 +30,7 @@ from service.index.faiss.partition import Partition
 from service.index.faiss.sealed import Sealed
 from service.machine.arrays import Vectors
 from service.search.conditions import meeting_in
+from service.settings.data_folder import DataFolder
 
 RESULTS = Path(__file__).parent / "results" / "filters.json"
 _QUERIES = 100
@@ -81,7 +82,7 @@ def measure(size: int) -> dict[str, Any]:
     """All of one size."""
     vectors, queries = corpus_and_queries(size, _QUERIES)
     with tempfile.TemporaryDirectory() as folder:
-        database = Database(Path(folder))
+        database = Database(DataFolder(Path(folder)))
         documents = SqliteDocuments(database)
         seqs = _write(documents, size)
         built = sealed.build(seqs, lambda: vectors, graph_from=1, min_recall=0.99)

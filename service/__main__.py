@@ -70,10 +70,10 @@ def _restore(file: str, settings: Settings) -> int:
 
     try:
         if file == "-":
-            backup.restore(sys.stdin.buffer, settings.data_dir, offline.damage)
+            backup.restore(sys.stdin.buffer, settings.data_folder, offline.damage)
         else:
             with Path(file).open("rb") as archive:
-                backup.restore(archive, settings.data_dir, offline.damage)
+                backup.restore(archive, settings.data_folder, offline.damage)
     except InstarError as error:
         print(error.message, file=sys.stderr)
         return 1

@@ -103,8 +103,8 @@ def build(
     setting that cannot be met.
     """
     traces = tracing.exporting() if settings.tracing else Tracing()
-    corpus = SqliteStore(settings.data_dir, settings.limits.judgements)
-    backup.clear(settings.data_dir)
+    corpus = SqliteStore(settings.data_folder, settings.limits.judgements)
+    backup.clear(settings.data_folder)
     thread = WritingThread()
     observer = observer or metrics
     headroom = Headroom(settings.headroom.memory, settings.headroom.disk, settings.data_dir)
@@ -149,7 +149,7 @@ def _models(
     encoding = Encoding(scheduler, limits.charge_tokens, traces)
     registry = Registry(
         settings.checkpoints_dir,
-        settings.data_dir / "checkpoints",
+        settings.data_folder.checkpoints,
         allow_hub=settings.allow_hub,
         max_size=settings.limits.checkpoint,
         headroom=headroom,
@@ -157,9 +157,7 @@ def _models(
         observer=observer,
     )
     trials = Trials(children, settings.compute.trial_seconds)
-    factory = EncoderFactory(
-        settings.engine, settings.data_dir / "engines", processors, corpus.documents.sample, trials
-    )
+    factory = EncoderFactory(settings.engine, settings.data_folder.engines, processors, corpus.documents.sample, trials)
     return Models(registry, Loader(registry, factory, encoding, headroom), scheduler, encoding, limits)
 
 

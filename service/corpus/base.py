@@ -21,8 +21,6 @@ from service.corpus.filters import Condition, Filter
 from service.corpus.words import Phrase
 
 DEFAULT_COLLECTION = "default"
-# The name of a corpus in a backup, and of one that is a file in the data folder.
-FILE = "corpus.db"
 
 Seqs = NDArray[np.int64]
 # A part [start, end) of a text, in characters.

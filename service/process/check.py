@@ -18,7 +18,7 @@ from service.checkpoints import archive, checkpoint
 from service.checkpoints.bundled import BASE, base_folder
 from service.checkpoints.checkpoint import Checkpoint
 from service.checkpoints.signature import Signers
-from service.corpus.base import FILE, GenerationRecord, Seqs
+from service.corpus.base import GenerationRecord, Seqs
 from service.corpus.sqlite import offline
 from service.errors import CheckpointRefused, InstarError, NotFound
 from service.index.base import IndexFactory
@@ -51,9 +51,9 @@ def findings(settings: Settings, environment: Mapping[str, str]) -> list[Finding
     runs = _runs(settings)
     found += [*_data_folder(settings, runs=runs), *_address(settings, runs=runs)]
     corpus = offline.Summary(np.empty(0, np.int64), None)
-    if (settings.data_dir / FILE).exists():
+    if settings.data_folder.corpus.exists():
         try:
-            corpus = offline.summary(settings.data_dir / FILE)
+            corpus = offline.summary(settings.data_folder.corpus)
         except InstarError as error:
             return [*found, Finding(error.message, wrong=True)]
         found.append(Finding(f"the corpus is whole and has {len(corpus.live)} documents"))
@@ -129,10 +129,10 @@ def _tracing(settings: Settings) -> Iterator[Finding]:
 
 def _runs(settings: Settings) -> bool:
     """Whether a service has the data folder."""
-    if not (settings.data_dir / "lock").exists():
+    if not settings.data_folder.lock.exists():
         return False
     try:
-        with locked(settings.data_dir):
+        with locked(settings.data_folder):
             return False
     except DataFolderInUse:
         return True
@@ -180,7 +180,7 @@ def _read(settings: Settings, active: GenerationRecord | None, unpacked: Path) -
     base = base_folder()
     places = [settings.checkpoints_dir / name, settings.checkpoints_dir / f"{name}.zip"]
     if active is not None:
-        places = [settings.data_dir / "checkpoints" / active.model]
+        places = [settings.data_folder.checkpoints / active.model]
     elif name == BASE and base is not None:
         places.append(base)
     place = next((place for place in places if place.exists()), None)

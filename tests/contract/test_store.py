@@ -22,13 +22,14 @@ from service.corpus.memory.store import MemoryStore
 from service.corpus.refusals import require_collection
 from service.corpus.sqlite.store import SqliteStore
 from service.errors import InvalidRequest, NotFound, TooLarge
+from service.settings.data_folder import DataFolder
 from tests.unit.corpus.test_filters import FILTERS, METADATA, passes
 from tests.unit.corpus.test_words import FOUND, NOT_FOUND
 
 MOST = 6
 STORES: dict[str, Callable[[Path], CorpusStore]] = {
     "memory": lambda _: MemoryStore(MOST),
-    "sqlite": lambda folder: SqliteStore(folder, MOST),
+    "sqlite": lambda folder: SqliteStore(DataFolder(folder), MOST),
 }
 COLLECTIONS = ("default", "other")
 IDS = [f"d{number}" for number in range(7)]

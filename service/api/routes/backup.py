@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 from fastapi import Response
 from fastapi.responses import StreamingResponse
@@ -15,10 +14,11 @@ from service.corpus.base import CorpusStore
 from service.generations import backup
 from service.generations.backup import Snapshot
 from service.machine.resources import Headroom
+from service.settings.data_folder import DataFolder
 
 
 def routes(
-    admission: Admission, require_ready: RequireReady, corpus: CorpusStore, data_folder: Path, headroom: Headroom
+    admission: Admission, require_ready: RequireReady, corpus: CorpusStore, data_folder: DataFolder, headroom: Headroom
 ) -> Router:
     """The route of backups."""
     router = Router(admission, "admin", "admin")
@@ -28,7 +28,9 @@ def routes(
 
 
 class _Backups:
-    def __init__(self, require_ready: RequireReady, corpus: CorpusStore, data_folder: Path, headroom: Headroom) -> None:
+    def __init__(
+        self, require_ready: RequireReady, corpus: CorpusStore, data_folder: DataFolder, headroom: Headroom
+    ) -> None:
         self._require_ready = require_ready
         self._corpus = corpus
         self._data_folder = data_folder
