@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from service.access.keyring import Keyring, Scope
 from service.access.limits import RateLimits
+from service.checkpoints.lookup import open_lookup
 from service.checkpoints.registry import Registry
-from service.checkpoints.signature import Signers
 from service.cluster.alone import Alone
 from service.corpus.base import CorpusStore
 from service.corpus.sqlite.store import SqliteStore
@@ -147,15 +147,7 @@ def _models(
     scheduler = Scheduler.suited(settings, processors, device_here(), observer=observer, traced=traces)
     limits = RateLimits()
     encoding = Encoding(scheduler, limits.charge_tokens, traces)
-    registry = Registry(
-        settings.checkpoints_dir,
-        settings.data_folder.checkpoints,
-        allow_hub=settings.allow_hub,
-        max_size=settings.limits.checkpoint,
-        headroom=headroom,
-        trusted=Signers.read(settings.signers_file) if settings.signers_file else None,
-        observer=observer,
-    )
+    registry = Registry(open_lookup(settings), headroom, observer)
     trials = Trials(children, settings.compute.trial_seconds)
     factory = EncoderFactory(settings.engine, settings.data_folder.engines, processors, corpus.documents.sample, trials)
     return Models(registry, Loader(registry, factory, encoding, headroom), scheduler, encoding, limits)

@@ -10,6 +10,7 @@ from sentence_transformers import SentenceTransformer
 from service.checkpoints import archive, checkpoint
 from service.checkpoints.bundled import BASE
 from service.checkpoints.checkpoint import Checkpoint
+from service.checkpoints.lookup import Lookup
 from service.checkpoints.registry import Registry
 from service.errors import CheckpointRefused, InvalidRequest, NotFound
 from trainer.errors import BadData
@@ -66,5 +67,5 @@ def _read(name: str, temporary: Path, allow_hub: bool) -> Checkpoint:
     if path.is_file():
         archive.unpack(path, temporary, _MOST)
         return checkpoint.read(temporary, checkpoint_name(name))
-    empty, copies = temporary / "checkpoints", temporary / "kept"
-    return Registry(empty, copies, allow_hub=allow_hub, max_size=_MOST).install(name)
+    lookup = Lookup(temporary / "checkpoints", temporary / "kept", allow_hub=allow_hub, max_size=_MOST)
+    return Registry(lookup).install(name)

@@ -14,13 +14,11 @@ import numpy as np
 from cryptography import x509
 
 from service.access import keyring
-from service.checkpoints import archive, checkpoint
-from service.checkpoints.bundled import BASE, base_folder
-from service.checkpoints.checkpoint import Checkpoint
+from service.checkpoints.lookup import open_lookup
 from service.checkpoints.signature import Signers
 from service.corpus.base import GenerationRecord, Seqs
 from service.corpus.sqlite import offline
-from service.errors import CheckpointRefused, InstarError, NotFound
+from service.errors import InstarError, NotFound
 from service.index.base import IndexFactory
 from service.index.choice import open_indexes
 from service.machine import resources
@@ -164,44 +162,24 @@ def _address(settings: Settings, *, runs: bool) -> Iterator[Finding]:
 
 def _model(settings: Settings, active: GenerationRecord | None) -> tuple[Finding, int]:
     """The checkpoint that a start would load, and its bytes."""
-    with tempfile.TemporaryDirectory(prefix="instar-check-") as unpacked:
-        try:
-            found = _read(settings, active, Path(unpacked))
-        except InstarError as error:
-            return Finding(error.message, wrong=True), 0
-    if found is None:
+    try:
+        lookup = open_lookup(settings)
+        checkpoint = lookup.verify(settings.model) if active is None else lookup.open(active.model)
+    except NotFound as error:
+        return Finding(error.message if active else _not_there(settings), wrong=True), 0
+    except InstarError as error:
+        return Finding(error.message, wrong=True), 0
+    if checkpoint is None:
         return Finding(f"{settings.model} is looked for at Hugging Face at the first start"), 0
-    return Finding(f"the checkpoint {found.id} is whole"), found.computed_size
+    return Finding(f"the checkpoint {checkpoint.id} is whole"), checkpoint.computed_size
 
 
-def _read(settings: Settings, active: GenerationRecord | None, unpacked: Path) -> Checkpoint | None:
-    """Raises NotFound or CheckpointRefused; None for one of Hugging Face."""
-    name = settings.model if active is None else active.model.partition("@")[0]
-    base = base_folder()
-    places = [settings.checkpoints_dir / name, settings.checkpoints_dir / f"{name}.zip"]
-    if active is not None:
-        places = [settings.data_folder.checkpoints / active.model]
-    elif name == BASE and base is not None:
-        places.append(base)
-    place = next((place for place in places if place.exists()), None)
-    if place is None:
-        if active is None and name.count("/") == 1:
-            return None
-        wanted = name if active is None else active.model
-        raise NotFound(
-            f"the checkpoint {wanted} is not there: put it at {places[0]}, or set INSTAR_MODEL to one that is in"
-            f" {settings.checkpoints_dir}"
-        )
-    if place.suffix == ".zip":
-        archive.unpack(place, unpacked, settings.limits.checkpoint)
-        place = unpacked
-    found = checkpoint.read(place, name)
-    if active is not None and found.id != active.model:
-        raise CheckpointRefused(f"{place} was altered, it is {found.id} now: copy the checkpoint there again")
-    bundled = base is not None and found.digest == checkpoint.read(base, BASE).digest
-    if settings.signers_file is not None and not bundled:
-        Signers.read(settings.signers_file).require(found)
-    return found
+def _not_there(settings: Settings) -> str:
+    folder = settings.checkpoints_dir
+    return (
+        f"the checkpoint {settings.model} is not there: put it at {folder / settings.model}, or set INSTAR_MODEL to one"
+        f" that is in {folder}"
+    )
 
 
 def _index(indexes: IndexFactory, active: GenerationRecord, live: Seqs) -> tuple[Finding, int]:
