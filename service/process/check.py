@@ -121,8 +121,9 @@ def _tls(settings: Settings) -> Iterator[Finding]:
 
 
 def _tracing(settings: Settings) -> Iterator[Finding]:
-    if settings.tracing and not tracing.available():
-        yield Finding("INSTAR_TRACING needs more packages: pip install 'instar[tracing]'", wrong=True)
+    missing = tracing.problem() if settings.tracing else None
+    if missing is not None:
+        yield Finding(missing, wrong=True)
 
 
 def _runs(settings: Settings) -> bool:
