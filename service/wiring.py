@@ -120,7 +120,7 @@ def build(
         tracing=traces,
         observer=observer,
         metrics=metrics,
-        keyring=Keyring(settings.keys_path, _given(settings), closed=closed),
+        keyring=Keyring(settings.keys_path, _keys_of_settings(settings), closed=closed),
         corpus=corpus,
         thread=thread,
         models=models,
@@ -235,7 +235,7 @@ def _webhook(settings: Settings, changes: Changes, corpus: CorpusStore, thread: 
     )
 
 
-def _given(settings: Settings) -> dict[str, tuple[str, frozenset[Scope]]]:
+def _keys_of_settings(settings: Settings) -> dict[str, tuple[str, frozenset[Scope]]]:
     """The keys that the settings hold, by the name of the setting."""
     data: frozenset[Scope] = frozenset(("embed", "search", "write"))
     admin: frozenset[Scope] = frozenset(("admin",))

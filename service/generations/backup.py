@@ -125,23 +125,23 @@ def _copy(corpus: CorpusStore, data_folder: DataFolder, snapshot: DataFolder) ->
 
 def _unpack(archive: IO[bytes], folder: Path) -> None:
     """Write the files of the archive and hold them against its list; raises InvalidRequest."""
-    found: dict[str, str] = {}
+    hashes: dict[str, str] = {}
     listed: bytes | None = None
     try:
         with tarfile.open(fileobj=archive, mode="r|") as source:
             for entry in source:
                 content = source.extractfile(entry)
-                if content is None or not entry.isreg() or entry.name in found or listed is not None:
+                if content is None or not entry.isreg() or entry.name in hashes or listed is not None:
                     raise InvalidRequest(f"{entry.name!r} does not belong into a backup: do not trust its source")
                 if entry.name == _LIST:
                     listed = content.read()
                 else:
-                    found[entry.name] = _write(content, folder / _safe(entry.name))
-        files = Listed.model_validate_json(listed or b"").files
+                    hashes[entry.name] = _write(content, folder / _safe(entry.name))
+        expected = Listed.model_validate_json(listed or b"").files
     except (tarfile.TarError, ValidationError, EOFError) as error:
         raise InvalidRequest("the backup is not whole, or is none: download it again") from error
-    if found != files or str(_NAMES.corpus) not in found:
-        altered = sorted(name for name in found.keys() | files.keys() if found.get(name) != files.get(name))
+    if hashes != expected or str(_NAMES.corpus) not in hashes:
+        altered = sorted(name for name in hashes.keys() | expected.keys() if hashes.get(name) != expected.get(name))
         raise InvalidRequest(f"the backup was altered ({', '.join(altered[:5])}): download it again")
 
 
@@ -149,8 +149,8 @@ def _safe(name: str) -> Path:
     """The place of a file below the folder; raises InvalidRequest for one that has no business in a backup."""
     path = PurePosixPath(name)
     in_checkpoint = path.is_relative_to(_NAMES.checkpoints) and len(path.parts) > 2 and path.suffix in FILE_KINDS
-    known = name == str(_NAMES.corpus) or in_checkpoint
-    if ".." in path.parts or path.is_absolute() or "\\" in name or not known:
+    belongs = name == str(_NAMES.corpus) or in_checkpoint
+    if ".." in path.parts or path.is_absolute() or "\\" in name or not belongs:
         raise InvalidRequest(f"{name!r} does not belong into a backup: do not trust its source")
     return Path(*path.parts)
 
@@ -165,9 +165,9 @@ def _write(content: IO[bytes], path: Path) -> str:
     return digest.hexdigest()
 
 
-def _check_corpus(harm: str | None) -> None:
-    if harm is not None:
-        raise InvalidRequest(f"the corpus in the backup is damaged ({harm}): use another backup")
+def _check_corpus(damage: str | None) -> None:
+    if damage is not None:
+        raise InvalidRequest(f"the corpus in the backup is damaged ({damage}): use another backup")
 
 
 def _header(name: str, size: int) -> bytes:

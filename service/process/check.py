@@ -45,24 +45,24 @@ class Finding:
 
 def findings(settings: Settings, environment: Mapping[str, str]) -> list[Finding]:
     """All that there is to say."""
-    found = [*_names(environment), *_keys(settings), *_tls(settings), *_tracing(settings)]
+    report = [*_names(environment), *_keys(settings), *_tls(settings), *_tracing(settings)]
     runs = _runs(settings)
-    found += [*_data_folder(settings, runs=runs), *_address(settings, runs=runs)]
+    report += [*_data_folder(settings, runs=runs), *_address(settings, runs=runs)]
     corpus = offline.Summary(np.empty(0, np.int64), None)
     if settings.data_folder.corpus.exists():
         try:
             corpus = offline.summary(settings.data_folder.corpus)
         except InstarError as error:
-            return [*found, Finding(error.message, wrong=True)]
-        found.append(Finding(f"the corpus is whole and has {len(corpus.live)} documents"))
+            return [*report, Finding(error.message, wrong=True)]
+        report.append(Finding(f"the corpus is whole and has {len(corpus.live)} documents"))
     finding, size = _model(settings, corpus.active)
-    found.append(finding)
+    report.append(finding)
     missing, indexes = 0, open_indexes(settings)
     if corpus.active is not None:
         finding, missing = _index(indexes, corpus.active, corpus.live)
-        found.append(finding)
+        report.append(finding)
     # What runs has taken its memory already.
-    return found if runs else [*found, *_room(settings, indexes, corpus, size, missing)]
+    return report if runs else [*report, *_room(settings, indexes, corpus, size, missing)]
 
 
 def _names(environment: Mapping[str, str]) -> Iterator[Finding]:
@@ -143,14 +143,14 @@ def _data_folder(settings: Settings, *, runs: bool) -> Iterator[Finding]:
     if runs:
         yield Finding(f"a service is at work on {settings.data_dir}: GET /health and /ready say how it is")
     for folder in (settings.data_dir, settings.checkpoints_dir):
-        place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
         try:
-            with tempfile.TemporaryFile(dir=place):
+            with tempfile.TemporaryFile(dir=nearest):
                 pass
         except OSError as error:
             # Checkpoints may be somebody else's to write, as in a container.
             if folder == settings.data_dir or not folder.exists():
-                yield Finding(f"{place} cannot be written ({error.strerror}): let this user write there", wrong=True)
+                yield Finding(f"{nearest} cannot be written ({error.strerror}): let this user write there", wrong=True)
 
 
 def _address(settings: Settings, *, runs: bool) -> Iterator[Finding]:

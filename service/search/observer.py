@@ -1,4 +1,4 @@
-"""Observers of live searches, such as the generation in the shadow, which answers some of them, too."""
+"""Observers of live searches, such as shadow mode, in which another generation answers some of them, too."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,10 +9,15 @@ from service.search.retrieval import SearchSpec
 
 
 class SearchObserver(Protocol):
-    """Is told of each search whose queries the service has encoded itself."""
+    """Hears of each search whose queries the service has encoded itself."""
 
     def searched(
-        self, generation: Generation, queries: Sequence[str], spec: SearchSpec, found: Sequence[Scored], seconds: float
+        self,
+        generation: Generation,
+        queries: Sequence[str],
+        spec: SearchSpec,
+        rankings: Sequence[Scored],
+        seconds: float,
     ) -> None:
-        """Take note of what `generation` found for each query, in so many seconds; returns at once."""
+        """Take note of the ranking of each query by `generation`, and of the time that it took. Returns at once."""
         ...

@@ -32,8 +32,6 @@ INVERTED = {
 # Words that are used more often than that in the service today.
 FREQUENT = {
     "found",
-    "given",
-    "own",
 }
 
 
