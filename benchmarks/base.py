@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from service.checkpoints.registry import base_folder
+from service.checkpoints.bundled import base_folder
 
 
 def folder() -> Path:

@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks import base, machine, texts
 from service.checkpoints import checkpoint
-from service.checkpoints.registry import BASE
+from service.checkpoints.bundled import BASE
 from service.machine import openmp
 from service.models.dense import DenseEncoder
 

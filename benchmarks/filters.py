@@ -31,6 +31,7 @@ from service.index.faiss.partition import Partition
 from service.index.faiss.sealed import Sealed
 from service.machine.arrays import Vectors
 from service.search.conditions import meeting_in
+from service.settings.data_folder import DataFolder
 
 RESULTS = Path(__file__).parent / "results" / "filters.json"
 _QUERIES = 100
@@ -82,7 +83,7 @@ def measure(size: int) -> dict[str, Any]:
     """Measure all filters on `size` documents."""
     vectors, queries = corpus_and_queries(size, _QUERIES)
     with tempfile.TemporaryDirectory() as folder:
-        database = Database(Path(folder))
+        database = Database(DataFolder(Path(folder)))
         documents = SqliteDocuments(database)
         seqs = _write(documents, size)
         built = sealed.build(seqs, lambda: vectors, graph_from=1, min_recall=0.99)

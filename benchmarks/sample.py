@@ -12,7 +12,7 @@ import numpy as np
 from sentence_transformers import SentenceTransformer
 
 from service import ranking, sample
-from service.checkpoints.registry import base_folder
+from service.checkpoints.bundled import base_folder
 
 RESULTS = Path(__file__).parent / "results" / "sample.json"
 

@@ -8,8 +8,10 @@ from pathlib import Path
 from sentence_transformers import SentenceTransformer
 
 from service.checkpoints import archive, checkpoint
+from service.checkpoints.bundled import BASE
 from service.checkpoints.checkpoint import Checkpoint
-from service.checkpoints.registry import BASE, Registry
+from service.checkpoints.lookup import Lookup
+from service.checkpoints.registry import Registry
 from service.errors import CheckpointRefused, InvalidRequest, NotFound
 from trainer.errors import BadData
 
@@ -65,5 +67,5 @@ def _read(name: str, temporary: Path, allow_hub: bool) -> Checkpoint:
     if path.is_file():
         archive.unpack(path, temporary, _MAX_UNPACKED)
         return checkpoint.read(temporary, checkpoint_name(name))
-    empty, copies = temporary / "checkpoints", temporary / "kept"
-    return Registry(empty, copies, allow_hub=allow_hub, max_size=_MAX_UNPACKED, disk_reserve=0).install(name)
+    lookup = Lookup(temporary / "checkpoints", temporary / "kept", allow_hub=allow_hub, max_size=_MAX_UNPACKED)
+    return Registry(lookup).install(name)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from sentence_transformers import SentenceTransformer
 
-from service.checkpoints.checkpoint import Checkpoint, Sign
+from service.checkpoints.checkpoint import Checkpoint
+from service.checkpoints.manifest import Sign
 from trainer import base_model
 from trainer.data.dataset import SPLITS, Dataset
 from trainer.errors import BadData

@@ -20,8 +20,6 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from service.corpus.filters import Condition, Filter
 
 DEFAULT_COLLECTION = "default"
-# The corpus has this name in a backup and, if it is a file, in the data folder.
-FILE = "corpus.db"
 
 Seqs = NDArray[np.int64]
 # A part [start, end) of a text, in characters.

@@ -15,7 +15,8 @@ from sentence_transformers.base.modules import Router, Transformer
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
-from service.checkpoints.checkpoint import Checkpoint, document_prompt
+from service.checkpoints.checkpoint import Checkpoint
+from service.checkpoints.fingerprint import document_prompt
 from service.errors import InvalidRequest
 from service.models.base import SIDES, Direction, Prepared, Side, Token
 from service.models.engines.base import Padded, Unsuitable

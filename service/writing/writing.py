@@ -128,9 +128,9 @@ class Writing:
         self, generation: Generation, plan: "_Plan", vectors: dict[str, TextVectors], *, patient: bool
     ) -> None:
         """Have a vector of each changed text in `vectors` of the generation's fingerprint."""
-        known = vectors.setdefault(generation.index.fingerprint, {})
-        known |= await asyncio.to_thread(at_hand, generation.index, plan.sources)
-        texts = list(dict.fromkeys(document.text for document in plan.changed if document.text not in known))
+        by_text = vectors.setdefault(generation.index.fingerprint, {})
+        by_text |= await asyncio.to_thread(at_hand, generation.index, plan.sources)
+        texts = list(dict.fromkeys(document.text for document in plan.changed if document.text not in by_text))
         try:
             rows = await self._encoding.embed(generation.encoder, texts, "document", "bulk", patient=patient)
         except EncodingFailed:
@@ -139,7 +139,7 @@ class Writing:
             # A generation that is being built must not fail a write; its job meets the same text and ends refused.
             await self._generations.stop_following(generation)
         else:
-            known |= zip(texts, rows, strict=True)
+            by_text |= zip(texts, rows, strict=True)
 
     def _commit(self, collection: str, plan: "_Plan", vectors: dict[str, TextVectors]) -> Written | None:
         """None if a generation lacks a vector, or what was unchanged is so no more."""
@@ -151,10 +151,10 @@ class Writing:
         texts = [document.text for document in plan.changed]
         rows: dict[str, Vectors] = {}
         for fingerprint in {generation.index.fingerprint for generation in self._generations.writable()}:
-            known = vectors.get(fingerprint, {})
-            if any(text not in known for text in texts):
+            by_text = vectors.get(fingerprint, {})
+            if any(text not in by_text for text in texts):
                 return None
-            rows[fingerprint] = np.stack([known[text] for text in texts])
+            rows[fingerprint] = np.stack([by_text[text] for text in texts])
         added: list[int] = []
 
         def write(prepare: Prepare) -> Change:
@@ -178,7 +178,7 @@ class Writing:
         indexes = list(self._generations.indexes())
         ready: list[Publish] = []
         change = write(
-            lambda coming: ready.extend(index.prepare(coming, vectors.get(index.fingerprint)) for index in indexes)
+            lambda change: ready.extend(index.prepare(change, vectors.get(index.fingerprint)) for index in indexes)
         )
         self._observer.step("write.committed")
         for publish in ready:

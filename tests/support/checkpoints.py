@@ -9,9 +9,8 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 from transformers import AutoTokenizer, BertConfig, BertModel
 
-from service.checkpoints import checkpoint
-from service.checkpoints.checkpoint import Canary, Manifest
-from service.checkpoints.registry import base_folder
+from service.checkpoints.bundled import base_folder
+from service.checkpoints.manifest import Canary, Manifest, write_manifest
 from service.machine.children import InThisProcess
 from service.models.encoder_factory import Trials
 
@@ -88,7 +87,7 @@ def with_manifest(folder: Path, canaries: list[Canary] | None = None) -> Path:
         text = "The parcel was returned."
         vector = SentenceTransformer(str(folder), device="cpu").encode_document(text, normalize_embeddings=True)
         canaries = [Canary(text=text, side="document", vector=vector.tolist())]
-    checkpoint.write_manifest(folder, Manifest(name=folder.name, files={}, canaries=canaries))
+    write_manifest(folder, Manifest(name=folder.name, files={}, canaries=canaries))
     return folder
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field, JsonValue, model_validator
 
-from service.checkpoints.checkpoint import NAME
+from service.checkpoints.names import NAME
 from trainer import run
 from trainer.commands.command import Answer
 from trainer.commands.flag_groups import (

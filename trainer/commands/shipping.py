@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import CliPositionalArg
 
-from service.checkpoints.checkpoint import NAME
+from service.checkpoints.names import NAME
 from trainer import base_model
 from trainer.commands.command import Answer, Command
 from trainer.commands.flag_groups import ADMIN_KEY_HELP, Address, Publishing, Signing, Splitting, admin_key

@@ -9,7 +9,7 @@ from datasets.arrow_dataset import Dataset as Table
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.util import mine_hard_negatives
 
-from service.checkpoints.checkpoint import document_prompt
+from service.checkpoints.fingerprint import document_prompt
 from trainer.data.dataset import Dataset
 
 # Candidates for each query, before those too close to the good document are left out.

@@ -1,6 +1,6 @@
 """The model card of a package: its origin and its results in numbers. It holds no row of anybody's data."""
 
-from service.checkpoints.checkpoint import MANIFEST
+from service.checkpoints.manifest import MANIFEST
 from trainer.ship.provenance import Provenance
 
 

@@ -17,7 +17,9 @@ from pydantic import JsonValue
 from sentence_transformers import SentenceTransformer
 
 from service.checkpoints import checkpoint
-from service.checkpoints.checkpoint import FILE_KINDS, MANIFEST, MIN_CANARY_COSINE, Canary, Checkpoint, Manifest, Sign
+from service.checkpoints.checkpoint import Checkpoint
+from service.checkpoints.contents import FILE_KINDS
+from service.checkpoints.manifest import MANIFEST, MIN_CANARY_COSINE, Canary, Manifest, Sign, write_manifest
 from service.checkpoints.signature import Signer, SigningKeyError
 from service.machine import files
 from trainer import base_model
@@ -89,7 +91,7 @@ def complete(folder: Path, name: str, lineage: Mapping[str, JsonValue], card: st
         "libraries": {library: version(library) for library in _LIBRARIES},
     }
     manifest = Manifest(name=name, files={}, canaries=canaries, lineage={**lineage, **facts})
-    checkpoint.write_manifest(folder, manifest, sign)
+    write_manifest(folder, manifest, sign)
     return checkpoint.read(folder, name)
 
 

@@ -15,7 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback, set_seed
 from transformers.trainer_callback import ProgressCallback
 
-from service.checkpoints.checkpoint import document_prompt
+from service.checkpoints.fingerprint import document_prompt
 from trainer.data.dataset import Dataset
 from trainer.errors import Interrupted
 from trainer.prepare import batches

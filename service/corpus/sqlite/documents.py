@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS attributes (
 ) WITHOUT ROWID;
 """
 
+LIVE_SEQS = "SELECT seq FROM documents WHERE dead = 0 ORDER BY seq"
 # An index has all live documents by collection, and the table has the latest ones at its end.
 _LIVE = "SELECT collection, seq FROM documents WHERE dead = 0 ORDER BY collection, seq"
 _LIVE_AFTER = "SELECT collection, seq FROM documents WHERE dead = 0 AND seq > ? ORDER BY seq"
@@ -185,7 +186,7 @@ class SqliteDocuments:
         return np.unique(np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows)))
 
     def sample(self, count: int) -> list[str]:
-        live = [row[0] for row in self._read("SELECT seq FROM documents WHERE dead = 0 ORDER BY seq")]
+        live = [row[0] for row in self._read(LIVE_SEQS)]
         documents = self.fetch(live[:: max(1, len(live) // count)][:count])
         return [document.text for document in documents.values()]
 

@@ -39,8 +39,8 @@ from openvino.frontend import (  # noqa: E402
     OpValidationFailure,
 )
 
-# The first use of NumPy in OpenVINO's bindings takes two locks, and two threads that make it at a time can wait for each
-# other for ever: pybind11 holds a C++ guard while it waits for the interpreter, which the other thread has.
+# The first use of NumPy in OpenVINO's bindings takes two locks, and two threads that make it at the same time can wait
+# for each other for ever: pybind11 holds a C++ guard while it waits for the interpreter, which the other thread has.
 openvino.Type.f32.to_dtype()
 
 _MODEL = "model.xml"

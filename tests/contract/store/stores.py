@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from service.corpus.base import Change, CorpusStore, Document, GenerationRecord
 from service.corpus.memory.store import MemoryStore
 from service.corpus.sqlite.store import SqliteStore
+from service.settings.data_folder import DataFolder
 
 MOST = 6
 STORES: dict[str, Callable[[Path], CorpusStore]] = {
     "memory": lambda _: MemoryStore(MOST),
-    "sqlite": lambda folder: SqliteStore(folder, MOST),
+    "sqlite": lambda folder: SqliteStore(DataFolder(folder), MOST),
 }
 COLLECTIONS = ("default", "other")
 # No English ending, which a store may or may not take off.
