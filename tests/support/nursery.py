@@ -5,6 +5,7 @@ process with its own sockets. Commands are JSON lines on standard input, `{"envi
 answers are `{"pid": n}`, and `{"ended": pid, "status": n}` for each child that ended.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -20,11 +21,18 @@ from typing import Any, Self
 
 from service.process.environment import WANTED
 
-# What loading a model imports late.
+# What a start and loading a model import late.
 _LATE = (
     "service.process.server",
-    "transformers.models.bert.modeling_bert",
+    "service.__main__",
+    "service.index.faiss.factory",
     "sentence_transformers.sentence_transformer.modules",
+    "transformers.models.bert.modeling_bert",
+    "transformers.models.bert.tokenization_bert",
+    "pydantic._internal._serializers",
+    "pydantic.v1",
+    "stringprep",
+    "uvloop",
 )
 _POLL_SECONDS = 0.01
 
@@ -124,6 +132,9 @@ def fork_on_command(live: Callable[[Command], int]) -> None:
     """Fork on command until standard input ends, then kill what is left; `live` is a child's life, to its exit code."""
     for name in _LATE:
         importlib.import_module(name)
+    # No child has to look through what the imports have left, which would copy it, page by page.
+    gc.collect()
+    gc.freeze()
     children: set[int] = set()
     commands = os.fdopen(os.dup(0), "rb", buffering=0)
     while True:
