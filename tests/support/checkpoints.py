@@ -1,4 +1,4 @@
-"""Checkpoints to test with: of the real model where what it finds matters, tiny and random where speed does."""
+"""Checkpoints to test with: the base model where what it finds matters, tiny and random ones where speed does."""
 
 import shutil
 import zipfile
@@ -23,18 +23,6 @@ def base() -> Path:
     """The folder of the bundled base model."""
     folder = base_folder()
     assert folder is not None
-    return folder
-
-
-def real(folder: Path, seed: int) -> Path:
-    """The base model with noise on its weights: as good, but with other vectors."""
-    model = SentenceTransformer(str(base()), device="cpu")
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            noise = torch.randn(parameter.shape, generator=generator)
-            parameter.add_(noise * 0.05 * parameter.std().nan_to_num())
-    model.save_pretrained(str(folder), create_model_card=False)
     return folder
 
 
