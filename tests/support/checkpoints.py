@@ -1,4 +1,4 @@
-"""Checkpoints for tests: the real model where results matter, tiny random ones where speed matters."""
+"""Checkpoints for tests: the base model where results matter, tiny random ones where speed matters."""
 
 import shutil
 import zipfile
@@ -22,18 +22,6 @@ def base() -> Path:
     """The folder of the bundled base model."""
     folder = base_folder()
     assert folder is not None
-    return folder
-
-
-def real(folder: Path, seed: int) -> Path:
-    """The base model with noise on its weights. It ranks as well and has other vectors."""
-    model = SentenceTransformer(str(base()), device="cpu")
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            noise = torch.randn(parameter.shape, generator=generator)
-            parameter.add_(noise * 0.05 * parameter.std().nan_to_num())
-    model.save_pretrained(str(folder), create_model_card=False)
     return folder
 
 

@@ -6,6 +6,7 @@ Answers are JSON lines on standard output: `{"pid": n}` for a child that began, 
 one that ended.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -21,11 +22,18 @@ from typing import Any, Self
 
 from service.process.environment import WANTED
 
-# Modules that are otherwise imported late, when a model is loaded.
+# Modules that a start and loading a model import late.
 _LATE = (
     "service.process.server",
-    "transformers.models.bert.modeling_bert",
+    "service.__main__",
+    "service.index.faiss.factory",
     "sentence_transformers.sentence_transformer.modules",
+    "transformers.models.bert.modeling_bert",
+    "transformers.models.bert.tokenization_bert",
+    "pydantic._internal._serializers",
+    "pydantic.v1",
+    "stringprep",
+    "uvloop",
 )
 _POLL_SECONDS = 0.01
 
@@ -128,6 +136,9 @@ def fork_on_command(live: Callable[[Command], int]) -> None:
     """
     for name in _LATE:
         importlib.import_module(name)
+    # No child has to look through what the imports have left, which would copy it, page by page.
+    gc.collect()
+    gc.freeze()
     children: set[int] = set()
     commands = os.fdopen(os.dup(0), "rb", buffering=0)
     while True:
