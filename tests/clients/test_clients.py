@@ -30,7 +30,16 @@ def python() -> Path:
     if not installed.exists() or installed.read_text() != wanted:
         subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", _ENVIRONMENT], check=True)
         # Most of what is installed is never imported, so that compiling it would be in vain.
-        pip = [sys.executable, "-m", "pip", "--python", interpreter, "install", "--quiet", "--no-compile"]
+        pip: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "pip",
+            "--python",
+            interpreter,
+            "install",
+            "--quiet",
+            "--no-compile",
+        ]
         subprocess.run([*pip, "-c", "constraints.txt", "-r", "requirements.txt"], cwd=_HERE, check=True)
         installed.write_text(wanted)
     return interpreter
@@ -54,7 +63,7 @@ def expected() -> Any:
 def said(keyed: Server, python: Path) -> dict[str, Any]:
     """What each client says, and its `errors`."""
     address = str(keyed.client.base_url).rstrip("/")
-    command = [python, _HERE / "ask.py", address, *ask.CLIENTS, "errors"]
+    command: list[str | Path] = [python, _HERE / "ask.py", address, *ask.CLIENTS, "errors"]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr[-3000:]
     lines = [json.loads(line) for line in run.stdout.splitlines() if line.startswith('{"client": ')]
