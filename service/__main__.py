@@ -1,4 +1,4 @@
-"""`python -m service`: run the service with the settings of the environment, check, restore a backup, or make keys."""
+"""`python -m service`: run the service, check its settings, restore a backup, or make keys."""
 
 import argparse
 import os
@@ -14,11 +14,14 @@ from service.settings.names import spelled
 
 
 def main() -> int:
-    """Do it; returns the exit code: 1 if the service cannot start, the check finds something wrong or the backup cannot
-    be used, 2 if a setting or an argument is wrong."""
+    """Run the command line; returns the exit code.
+
+    The code is 1 if the service cannot start, the check finds something wrong or the backup cannot be used, and 2 if a
+    setting or an argument is wrong.
+    """
     arguments = _parser().parse_args()
     try:
-        # Only the service listens: whoever makes the first key must not need one.
+        # Other commands do not listen, so they need no key: one of them makes the first key.
         settings = Settings() if arguments.command in (None, "check") else Settings(host="127.0.0.1")
     except SettingsError as error:
         print(f"settings: {error}: write lists and objects as JSON", file=sys.stderr)
@@ -36,7 +39,7 @@ def main() -> int:
         return _restore(arguments.file, settings)
     environment.prepare(os.environ)
     environment.limit_arenas()
-    # After the settings, because it brings torch along: a wrong setting is said at once.
+    # Imported here, because it imports torch: a wrong setting is reported at once.
     from service.process.server import serve  # noqa: PLC0415
 
     return serve(settings)

@@ -48,18 +48,18 @@ from service.wiring import Parts
 
 log = logging.getLogger(__name__)
 
-# Asked thousands of times in a second.
+# The routes that are asked thousands of times a second.
 _HOT = ("/v1/embeddings", "/embed", "/search")
-# Work for one caller alone. A reload or an upload serves everybody, and goes on without its caller.
+# The paths of work for one caller alone. A reload or an upload serves everybody, and goes on without its caller.
 _FOR_ONE_CALLER = ("/embed", "/similarity", "/v1/", "/search", "/documents")
 
 
 def build(
     parts: Parts, lifecycle: Lifecycle, on_ready: Callable[[], None], on_failure: Callable[[str], None]
 ) -> FastAPI:
-    """The application of `parts`, which it starts in the background: `/health` answers from the beginning.
+    """The application of `parts`. It starts them in the background, while `/health` answers already.
 
-    `on_ready` is called when requests are answered, `on_failure` with the reason if that cannot be.
+    `on_ready` is called when requests are answered, `on_failure` with the reason if the start fails.
     """
     app = DocumentedApp(
         title="Instar",
@@ -130,7 +130,7 @@ def _routers(parts: Parts, lifecycle: Lifecycle) -> list[APIRouter]:
 
 
 def _add_middleware(app: FastAPI, parts: Parts, routes: list[APIRoute]) -> None:
-    """Put every request through the middleware, of which the last one here comes first."""
+    """Put every request through the middleware. The last one added sees it first."""
     if parts.tracing.provider is None:
         # FastAPI makes the spans of its routes itself.
         hot = [route for route in routes if route.path in _HOT]
@@ -148,7 +148,7 @@ def _add_middleware(app: FastAPI, parts: Parts, routes: list[APIRoute]) -> None:
 async def _running(
     lifecycle: Lifecycle, on_ready: Callable[[], None], on_failure: Callable[[str], None]
 ) -> AsyncIterator[None]:
-    """Within it the service runs in the background, from its start to its stop."""
+    """Within the block, the service runs in the background, from its start to its stop."""
 
     async def run() -> None:
         try:

@@ -10,7 +10,7 @@ from service.generations.errors import starting
 from service.wiring import Parts
 
 _SEAL_EVERY = 5.0
-# Longer than any search takes: what dies is kept that long for those that have found it.
+# Longer than any search takes. Dead versions stay that long for searches that have found them.
 _PURGE_EVERY = 60.0
 
 
@@ -24,7 +24,7 @@ class Lifecycle:
         self.stopping = asyncio.Event()
 
     async def start(self) -> None:
-        """Bring back what was active, and return when it answers."""
+        """Restore the generations, and return when the active one answers."""
         parts, models = self._parts, self._parts.models
         models.scheduler.start()
         models.encoding.answering = False
@@ -61,7 +61,7 @@ class Lifecycle:
             raise starting(self._parts.serving.restore.stage)
 
     async def _add_sample(self) -> None:
-        """Add something to try: documents, unless there ever were any, and a second checkpoint."""
+        """Add the sample: its documents, unless the corpus ever had any, and a second checkpoint."""
         parts = self._parts
         parts.serving.restore.stage = "indexing the sample corpus"
         if parts.corpus.documents.last_seq() == 0:
@@ -71,7 +71,7 @@ class Lifecycle:
             await asyncio.to_thread(sample.write_checkpoint, base, parts.settings.checkpoints_dir)
 
     async def _keep_house(self) -> None:
-        """Seal what has grown large, remove what is long dead, and let go of generations whose time is over."""
+        """Seal large fresh parts, delete dead versions, and release generations whose time is over."""
         parts, serving = self._parts, self._parts.serving
         clock = asyncio.get_running_loop().time
         purged = clock()

@@ -89,7 +89,7 @@ class Parts:
 
 
 def new_metrics() -> Metrics:
-    """The observer that counts, before anything is there to be counted."""
+    """The metrics of a service, before anything is counted."""
     return Metrics(LANES, ENDS)
 
 
@@ -98,7 +98,7 @@ def build(
 ) -> Parts:
     """Open the data folder and put the parts together; nothing is loaded yet.
 
-    `observer` is told of everything that happens; none: `metrics`. Checkpoints are tried in `children`; none: in this
+    `observer` hears of everything that happens; none: `metrics`. Checkpoints are tried in `children`; none: in this
     process. Raises DataFolderInUse if another process has the folder, and SigningKeyError or TracingUnavailable for a
     setting that cannot be met.
     """
@@ -239,6 +239,6 @@ def _keys_of_settings(settings: Settings) -> dict[str, tuple[str, frozenset[Scop
     """The keys that the settings hold, by the name of the setting."""
     data: frozenset[Scope] = frozenset(("embed", "search", "write"))
     admin: frozenset[Scope] = frozenset(("admin",))
-    # Where both are the same, it is found as the one that may do everything.
+    # The admin key stands first, so that a key that is both may do everything.
     both = (("INSTAR_ADMIN_KEY", settings.admin_key, admin), ("INSTAR_API_KEY", settings.api_key, data))
     return {name: (key.get_secret_value(), scopes) for name, key, scopes in both if key is not None}

@@ -1,1 +1,1 @@
-"""The contract with the trainer: the format, its copies, its signatures."""
+"""Checkpoints: the contract between trainer and service, the copies that run, and their signatures."""

@@ -1,4 +1,4 @@
-"""Unpacking of a checkpoint's zip, which may be hostile."""
+"""The unpacking of a checkpoint's zip, which may be hostile."""
 
 import stat
 import zipfile
@@ -11,13 +11,13 @@ from service.errors import CheckpointRefused
 
 MAX_FILES = 1000
 MAX_NAME = 255
-# Weights hardly compress; what shrinks a thousandfold is a bomb.
+# Weights hardly compress, so a file that shrinks a thousandfold is a bomb.
 MAX_RATIO = 1000
 _CHUNK = 1 << 20
 
 
 def unpacked_size(archive: Path) -> int:
-    """Bytes that `archive` says it unpacks to; raises CheckpointRefused if it is no zip."""
+    """The bytes that `archive` claims to unpack to; raises CheckpointRefused if it is no zip."""
     try:
         with zipfile.ZipFile(archive) as source:
             return sum(entry.file_size for entry in source.infolist())
@@ -28,8 +28,8 @@ def unpacked_size(archive: Path) -> int:
 def unpack(archive: Path, target: Path, max_size: int) -> None:
     """Unpack `archive` into the new folder `target`, at most `max_size` bytes.
 
-    A single folder at the top of the archive is left out. Raises CheckpointRefused for whatever is not a
-    plain file of a known kind inside the folder; `target` may then hold a part and is the caller's to remove.
+    If all files lie in one folder of the archive, they are unpacked without it. Raises CheckpointRefused if an entry is
+    anything but a plain file of a known kind inside `target`. Some files may then be there, which the caller deletes.
     """
     try:
         with zipfile.ZipFile(archive) as source:
@@ -41,7 +41,7 @@ def unpack(archive: Path, target: Path, max_size: int) -> None:
                 path = target.joinpath(*PurePosixPath(entry.filename).parts[1 if top else 0 :])
                 path.parent.mkdir(parents=True, exist_ok=True)
                 budget -= _extract(source, entry, path, budget)
-    # NotImplementedError: a compression method that zipfile lacks.
+    # zipfile raises NotImplementedError for a compression method that it does not have.
     except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
         raise CheckpointRefused(f"the zip cannot be read ({error}): make and send it again") from error
     except (FileExistsError, NotADirectoryError) as error:
@@ -89,7 +89,7 @@ def _single_top(entries: list[zipfile.ZipInfo]) -> bool:
 
 
 def _extract(source: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, budget: int) -> int:
-    """Write one file and return its bytes, which are counted because the sizes in the zip may lie."""
+    """Write one file and return its size, which is counted because the sizes in the zip may lie."""
     written = 0
     with source.open(entry) as packed, path.open("xb") as file:
         while chunk := packed.read(_CHUNK):

@@ -1,4 +1,4 @@
-"""Refusals of the registry of checkpoints."""
+"""The errors about checkpoints that several files raise or show."""
 
 from collections.abc import Sequence
 

@@ -100,8 +100,7 @@ class Lookup:
         return verified
 
     def read_source(self, folder: Path, name: str) -> Checkpoint:
-        """Read and verify a checkpoint that somebody else put into `folder`; raises CheckpointRefused, also for its
-        size."""
+        """Read and verify a checkpoint that is no copy of the service; raises CheckpointRefused, also for its size."""
         source = self.read(folder, name)
         if source.size > self.max_size:
             raise CheckpointRefused(f"{name} has {source.size} bytes: raise INSTAR_LIMITS__CHECKPOINT to allow that")

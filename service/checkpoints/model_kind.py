@@ -1,4 +1,4 @@
-"""The kind of model in a folder, and the refusal of those that are no embedding model."""
+"""The kind of a model, and the refusal of models that do not embed."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 from service.errors import CheckpointRefused
 
-# `model_type` of config_sentence_transformers.json (sentence-transformers 5 and later), and what each kind is for.
+# The other kinds of model, by `model_type` of config_sentence_transformers.json (sentence-transformers 5 and later).
 _OTHER_KINDS = {
     "CrossEncoder": "a cross-encoder: it scores pairs of a query and a text, which is reranking",
     "SparseEncoder": "a sparse encoder: its vectors have a number for each word, which no dense index takes",
@@ -17,7 +17,7 @@ _LANGUAGE_MODEL = "ForCausalLM"
 
 
 def refuse_other_kinds(folder: Path) -> None:
-    """Raise CheckpointRefused, with what it is, if the folder holds something else than an embedding model."""
+    """Raise CheckpointRefused, which names the kind, if the folder holds a model that is no embedding model."""
     kind = _read(folder / "config_sentence_transformers.json").get("model_type")
     if kind in _OTHER_KINDS:
         raise CheckpointRefused(f"{folder.name} is {_OTHER_KINDS[kind]}; reload an embedding model")
@@ -40,7 +40,7 @@ def default_pooling(folder: Path) -> str | None:
 
 
 def _is_plain(folder: Path) -> bool:
-    """Whether it is a model of transformers that sentence-transformers has not saved."""
+    """Whether transformers has saved the model, and sentence-transformers has not."""
     return not (folder / "modules.json").exists() and "model_type" in _read(folder / "config.json")
 
 
@@ -50,7 +50,7 @@ def _architectures(folder: Path) -> list[str]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """A JSON object; empty where there is none, which whoever needs the file refuses for that."""
+    """The JSON object in a file; empty if there is none. Code that needs the file refuses the folder then."""
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError):

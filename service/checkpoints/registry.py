@@ -40,8 +40,10 @@ class Registry:
     """Installs, lists and deletes checkpoints, and takes uploads."""
 
     def __init__(self, lookup: Lookup, headroom: Headroom | None = None, observer: Observer | None = None) -> None:
-        """Make the folders of `lookup`. Copies and uploads leave `headroom` free on their disks; None: they may fill
-        them."""
+        """Make the folders of `lookup`.
+
+        Copies and uploads leave `headroom` free on their disks; None: they may fill the disks.
+        """
         self._lookup = lookup
         self._folder = lookup.folder
         self._copies = lookup.copies

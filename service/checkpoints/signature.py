@@ -1,7 +1,7 @@
-"""Signatures of checkpoints: that somebody whom one trusts has made them (Ed25519, RFC 8032).
+"""Signatures of checkpoints, which prove who made them (Ed25519, RFC 8032).
 
-The manifest holds the signature of everything else in it, and with it the hash of every other file. Keys are PEM, as
-`openssl genpkey -algorithm ed25519` and `openssl pkey -pubout` write them.
+A signature stands in the manifest. It covers the rest of the manifest, and so the hash of every other file. Keys are in
+PEM, as `openssl genpkey -algorithm ed25519` and `openssl pkey -pubout` write them.
 """
 
 import base64
@@ -21,24 +21,24 @@ from service.checkpoints.manifest import MANIFEST
 from service.errors import CheckpointRefused, InstarError
 
 _FIELD = "signature"
-# So that no signature of something else is one of a checkpoint.
+# Signed together with the manifest, so that a signature of anything else fits no checkpoint.
 _CONTEXT = b"instar checkpoint\n"
 _MAKE = "openssl genpkey -algorithm ed25519 -out trainer.pem"
 _PUBLIC = re.compile(rb"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL)
 
 
 class SigningKeyError(InstarError):
-    """A file of keys for signatures cannot be read."""
+    """A file of signing keys cannot be used."""
 
 
 class Signer:
     """Signs manifests."""
 
     def __init__(self, path: Path) -> None:
-        """With the private key in the file; raises SigningKeyError."""
+        """Sign with the private key in the file; raises SigningKeyError."""
         try:
             key = load_pem_private_key(path.read_bytes(), password=None)
-        # TypeError: it has a password.
+        # cryptography raises TypeError for a key with a password.
         except (OSError, ValueError, TypeError) as error:
             raise SigningKeyError(f"{path} cannot be read ({error}): make a key with {_MAKE}") from error
         if not isinstance(key, Ed25519PrivateKey):
@@ -46,20 +46,20 @@ class Signer:
         self._key = key
 
     def __call__(self, content: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-        """The manifest with its signature, in place of one that it had."""
+        """The manifest with a new signature, which replaces an earlier one."""
         content = {name: value for name, value in content.items() if name != _FIELD}
         return {**content, _FIELD: base64.b64encode(self._key.sign(_signed(content))).decode()}
 
 
 class Signers:
-    """The public keys of those whose checkpoints are loaded."""
+    """The public keys of the people whose checkpoints are loaded."""
 
     def __init__(self, keys: Sequence[Ed25519PublicKey]) -> None:
         self._keys = keys
 
     @classmethod
     def read(cls, path: Path) -> "Signers":
-        """Those in the file, one after the other; raises SigningKeyError."""
+        """Read the public keys in the file, one after the other; raises SigningKeyError."""
         try:
             public_keys = [load_pem_public_key(pem) for pem in _PUBLIC.findall(path.read_bytes())]
         except (OSError, ValueError) as error:
@@ -72,7 +72,7 @@ class Signers:
         return cls(keys)
 
     def require(self, checkpoint: Checkpoint) -> None:
-        """Raise CheckpointRefused unless one of the keys has signed the checkpoint, which was verified."""
+        """Raise CheckpointRefused unless one of the keys has signed the verified `checkpoint`."""
         content: dict[str, JsonValue] = {}
         if checkpoint.manifest is not None:
             content = json.loads((checkpoint.folder / MANIFEST).read_bytes())

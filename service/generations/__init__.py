@@ -1,1 +1,1 @@
-"""Which generation answers: built, activated, restored, told of."""
+"""Generations: how they are built, activated, restored, released and announced."""

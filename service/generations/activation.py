@@ -1,4 +1,4 @@
-"""Making a generation the active one: what reload, rollback and start have in common."""
+"""Activation: the last step of a reload, a rollback and the first start."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,10 @@ class Activation:
         self._observer = observer
 
     async def rollback(self, former: Generation, by: str | None = None) -> Generation:
-        """Make the retained generation `former` the active one again; nothing is done if it is."""
+        """Make the retained generation `former` the active one again, and do nothing if it is.
+
+        The record names `by`, the key that asked for it.
+        """
         if former is self._generations.active:
             return former
         async with self._generations.follow(former):
@@ -32,12 +35,12 @@ class Activation:
         progress: Progress = lambda _: None,
         by: str | None = None,
     ) -> Generation:
-        """Catch up with what was written meanwhile, then make `generation`, which must follow, the active one.
+        """Embed what was written since the index was complete, then make `generation` the active one. It must follow.
 
-        The check that nothing is missing and the activation are one step of the writing thread, so nothing can be
-        written between them. `switched` is called in that step,
-        with what is active from then on: a caller that is cancelled in that moment learns so that it was too late.
-        `by` is the key that asked for it, for the record.
+        The check that no vector is missing and the activation are one step of the writing thread, so no write comes
+        between them. `switched` is called within that step, with the generation that is active from then on: a caller
+        that is cancelled in that moment learns from it that the activation has happened. The record names `by`, the key
+        that asked for it.
         """
         while True:
             await self._builder.embed_gap(generation, progress)
@@ -49,5 +52,5 @@ class Activation:
     def _switch(
         self, generation: Generation, switched: Callable[[Generation], None], by: str | None
     ) -> Generation | None:
-        """Runs on the writing thread; None if a document is still missing."""
+        """Activate in a step of the writing thread; None if a document still has no vector."""
         return self._generations.switch(generation, by, switched) if self._builder.close_gap(generation.index) else None

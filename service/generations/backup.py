@@ -1,8 +1,8 @@
-"""One consistent archive of a running service, and a data folder made of one.
+"""Backups: one consistent archive of a running service, and the way back from it to a data folder.
 
-The archive is a tar with the corpus, the service's own copies of the checkpoints of its active and retained
-generations, and at the end a list of all files with their hashes, without which it is not whole. Vectors are
-not in it: they are embedded again.
+The archive is a tar. It holds the corpus and the service's own copies of the checkpoints of its active and retained
+generations. A list of all files with their hashes comes last; an archive without it is not whole. The archive has no
+vectors: the service embeds the documents again.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ class Listed(BaseModel):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Files that nobody changes any more, below `folder`."""
+    """The files below `folder`, which nobody changes any more."""
 
     folder: Path
 
@@ -65,9 +65,9 @@ class Snapshot:
 
 
 def take(corpus: CorpusStore, data_folder: DataFolder, headroom: Headroom) -> Snapshot:
-    """Make a snapshot of the corpus as of one moment between two writes, and of its checkpoints; writers go on.
+    """Make a snapshot of the corpus at one moment between two writes, and of its checkpoints. Writes go on.
 
-    Raises InsufficientResources unless a second corpus fits beside `headroom`.
+    Raises InsufficientResources if a second corpus would not leave `headroom` free.
     """
     headroom.require_disk(corpus.size())
     folder = Path(tempfile.mkdtemp(prefix=files.INCOMING, dir=data_folder.path))
@@ -82,15 +82,15 @@ def take(corpus: CorpusStore, data_folder: DataFolder, headroom: Headroom) -> Sn
 
 
 def clear(data_folder: DataFolder) -> None:
-    """Remove what a crash has left of snapshots and of restoring."""
+    """Delete what a crash has left of snapshots and restores."""
     files.sweep(data_folder.path)
 
 
 def restore(archive: IO[bytes], data_folder: DataFolder, damage: Callable[[Path], str | None]) -> None:
-    """Make a data folder of the archive; everything is verified before anything is in its place.
+    """Make a data folder out of the archive. All files are verified before the first one comes into its place.
 
-    `damage` says what is wrong with a corpus, or None. Raises Conflict if there is a corpus already, DataFolderInUse if
-    a process works there, InvalidRequest if the archive is not whole.
+    `damage` returns what is wrong with the corpus at a path, or None. Raises Conflict if the folder has a corpus,
+    DataFolderInUse if a process works on it, InvalidRequest if the archive is not whole.
     """
     with locked(data_folder):
         for path in (data_folder.corpus, data_folder.vectors):
@@ -112,11 +112,11 @@ def restore(archive: IO[bytes], data_folder: DataFolder, damage: Callable[[Path]
 
 
 def _copy(corpus: CorpusStore, data_folder: DataFolder, snapshot: DataFolder) -> bool:
-    """Copy the corpus and the checkpoints that it needs; false if one of these was let go of in that time."""
+    """Copy the corpus and the checkpoints that it needs; false if one of the checkpoints was deleted in that time."""
     needed = {record.model for record in corpus.backup(snapshot.corpus) if record.state != "released"}
     for model in needed:
         try:
-            # Links, because the service's own copies never change.
+            # Hard links are enough, because the service's own copies never change.
             shutil.copytree(data_folder.checkpoints / model, snapshot.checkpoints / model, copy_function=os.link)
         except FileNotFoundError:
             return False
@@ -124,7 +124,7 @@ def _copy(corpus: CorpusStore, data_folder: DataFolder, snapshot: DataFolder) ->
 
 
 def _unpack(archive: IO[bytes], folder: Path) -> None:
-    """Write the files of the archive and hold them against its list; raises InvalidRequest."""
+    """Write the files of the archive and compare them with its list; raises InvalidRequest."""
     hashes: dict[str, str] = {}
     listed: bytes | None = None
     try:
@@ -146,7 +146,7 @@ def _unpack(archive: IO[bytes], folder: Path) -> None:
 
 
 def _safe(name: str) -> Path:
-    """The place of a file below the folder; raises InvalidRequest for one that has no business in a backup."""
+    """The path of a file below the folder; raises InvalidRequest if a backup has no such file."""
     path = PurePosixPath(name)
     in_checkpoint = path.is_relative_to(_NAMES.checkpoints) and len(path.parts) > 2 and path.suffix in FILE_KINDS
     belongs = name == str(_NAMES.corpus) or in_checkpoint

@@ -1,4 +1,4 @@
-"""Building: from the corpus to an index that is complete, embedding what has no vector yet."""
+"""The builder: it embeds the documents that have no vector yet, and makes a complete index of all vectors."""
 
 import asyncio
 import logging
@@ -24,16 +24,16 @@ from service.observability.observer import Observer
 
 log = logging.getLogger(__name__)
 
-# Documents embedded and stored at a time: what a crash costs, and what the progress moves by.
+# Documents that are embedded and stored at a time. A crash loses the portions under way, and progress counts portions.
 _PORTION = 128
-# Portions under way at a time, so that the bulk lane never runs dry while one is stored.
+# Portions under way at a time, so that the bulk lane has work while a portion is stored.
 _PORTIONS = 2
 
 Progress = Callable[[int], None]
 
 
 class Builder:
-    """Embeds what an index lacks, and makes it searchable."""
+    """Embeds the documents that an index lacks, and makes the index searchable."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Builder:
         self._observer = observer
 
     def new_generation(self, encoder: ServedModel) -> Generation:
-        """A generation of the encoder, with no number yet, whose index may still have to be loaded."""
+        """A generation of the encoder, without a number. Its index may still have to be loaded."""
         record = GenerationRecord(
             model=encoder.checkpoint.id,
             fingerprint=encoder.checkpoint.fingerprint,
@@ -65,7 +65,7 @@ class Builder:
         return Generation(record, encoder, self.open_index(encoder))
 
     def open_index(self, encoder: ServedModel) -> VectorIndex:
-        """The index of the encoder's document fingerprint: the one in memory, else one that is still to be loaded."""
+        """The index of the encoder's document fingerprint: the one in memory, else a new one that is not loaded yet."""
         fingerprint = encoder.checkpoint.fingerprint
         return self._generations.shared_index(fingerprint) or self._indexes.open(fingerprint, encoder.dimensions)
 
@@ -86,13 +86,15 @@ class Builder:
             )
 
     def missing(self, index: VectorIndex) -> tuple[Seqs, int]:
-        """Documents whose vectors are not on the disk yet, ascending, and how many documents there are."""
+        """The sequence numbers of documents without a stored vector, ascending, and the number of all documents."""
         live = _all(self._documents.live())
         return index.store.missing(live), len(live)
 
     def require_capacity(self, index: VectorIndex, documents: int, missing: int) -> None:
-        """Raise InsufficientResources unless there is memory to build the index of so many documents, and disk for
-        the vectors of those that are missing."""
+        """Raise InsufficientResources if the index is too large for the memory, or its vectors for the disk.
+
+        `documents` is the number of documents in the index, `missing` the number of those without a stored vector.
+        """
         needed = self._indexes.needed(documents, missing, index.dimensions)
         self._headroom.require_memory(0 if index.loaded else needed.memory)
         self._headroom.require_disk(needed.disk)
@@ -100,7 +102,7 @@ class Builder:
     async def embed_missing(
         self, encoder: ServedModel, index: VectorIndex, seqs: Seqs, progress: Progress = lambda _: None
     ) -> None:
-        """Embed the documents `seqs` and store their vectors; `progress` is told the number of each portion."""
+        """Embed the documents `seqs` and store their vectors; `progress` hears how many documents each portion had."""
         room = asyncio.Semaphore(_PORTIONS)
 
         async def embed(part: list[int]) -> None:
@@ -129,9 +131,10 @@ class Builder:
             raise failures.exceptions[0] from None
 
     async def load(self, encoder: ServedModel, index: VectorIndex) -> None:
-        """Make the index searchable with every document there was when it began, unless it is already.
+        """Make the index searchable with every document that the corpus has at the start of the call.
 
-        The documents' vectors are expected in the store; the few that came or changed meanwhile are embedded.
+        Most vectors should be in the store already. Documents without one are embedded. Does nothing if the index is
+        loaded.
         """
         while not index.loaded:
             high = await asyncio.to_thread(self._documents.last_seq)
@@ -143,7 +146,7 @@ class Builder:
                 log.info("embedding %d documents that the index lacks", len(missing))
             await self.embed_missing(encoder, index, missing)
             await asyncio.to_thread(index.store.prune, seqs, high)
-            # A document may have changed in between, and its new version has no vector yet.
+            # A document that changed in between has no vector yet: the loop begins again.
             with suppress(VectorsMissing):
                 publish = await self._building(partial(index.build, live, high))
                 self._observer.step("reload.built")
@@ -151,14 +154,14 @@ class Builder:
                 self._observer.step("reload.published")
 
     async def load_stored(self, index: VectorIndex) -> None:
-        """Make the index searchable as far as its vectors are stored without a gap; nothing is embedded."""
+        """Make the index searchable up to the first document without a stored vector. Nothing is embedded."""
         while not index.loaded:
             live = await asyncio.to_thread(self._documents.live)
             missing = await asyncio.to_thread(index.store.missing, _all(live))
             high = int(missing[0]) - 1 if len(missing) else await asyncio.to_thread(self._documents.last_seq)
             stored = _up_to(high, live)
             await asyncio.to_thread(index.store.prune, _all(stored), high)
-            # Some may turn out to be damaged.
+            # A stored vector may turn out to be damaged: the loop begins again.
             with suppress(VectorsMissing):
                 await self._thread.run(await self._building(partial(index.build, stored, high)))
 
@@ -169,7 +172,7 @@ class Builder:
         return len(await asyncio.to_thread(index.store.missing, gap))
 
     async def unembedded_released(self, record: GenerationRecord) -> int:
-        """How many documents have to be embedded for a released generation, by the vectors still on the disk."""
+        """How many documents have to be embedded before a released generation, by its record, could be active."""
         live = _all(await asyncio.to_thread(self._documents.live))
         shared = self._generations.shared_index(record.fingerprint)
         if shared is not None:
@@ -178,29 +181,29 @@ class Builder:
         return len(np.setdiff1d(live, stored, assume_unique=True))
 
     async def catch_up(self, generation: Generation, progress: Progress = lambda _: None) -> None:
-        """Have `generation`, which must follow, find everything that was written meanwhile, too."""
+        """Add to the index what was written since it was complete. `generation` must follow the writes."""
         while True:
             await self.embed_gap(generation, progress)
             if await self._thread.run(lambda: self.close_gap(generation.index)):
                 return
 
     async def embed_gap(self, generation: Generation, progress: Progress) -> None:
-        """Embed what was written since the index was complete. As it follows, the gap can only shrink."""
+        """Embed what was written since the index was complete. The generation follows, so this gap can only shrink."""
         index = generation.index
         gap = _all(await asyncio.to_thread(self._documents.live, index.complete_to))
         missing = await asyncio.to_thread(index.store.missing, gap)
         await self.embed_missing(generation.encoder, index, missing, progress)
 
     def close_gap(self, index: VectorIndex) -> bool:
-        """Have the index find what was written since it was complete: a step of the writing thread.
+        """Add to the index what was written since it was complete, in a step of the writing thread.
 
-        Returns false if the vector of a document is still missing.
+        Returns false, and adds nothing, if a document still has no vector.
         """
         high = self._documents.last_seq()
         return index.complete_to >= high or index.catch_up(self._documents.live(index.complete_to), high)
 
     async def seal(self) -> None:
-        """Have each index do what keeps its searches fast, such as sealing fresh parts that have grown large."""
+        """Run the maintenance that keeps searches fast, such as the sealing of a fresh part that has grown large."""
         for index in list(self._generations.indexes()):
             for work in index.maintain():
                 publish = await self._building(work)
@@ -208,9 +211,9 @@ class Builder:
                 await self._thread.run(publish)
 
     async def _building(self, build: Maintenance) -> Publish:
-        """Run `build` on a thread, of the lowest priority once there are queries to be answered beside it.
+        """Run `build` on a thread, at the lowest priority if the service answers queries.
 
-        It is told when nobody waits for it any more.
+        `build` learns when the caller is cancelled, and gives up.
         """
         given_up = threading.Event()
         work = partial(build, given_up.is_set)

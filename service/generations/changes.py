@@ -1,4 +1,4 @@
-"""Changes of the active checkpoint, as clients that keep vectors of their own have to know them."""
+"""The changes of the active checkpoint, for clients that store vectors themselves."""
 
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -10,11 +10,11 @@ from service.corpus.base import Records
 
 
 class Former(BaseModel):
-    """A checkpoint that still answers who names it."""
+    """A former checkpoint, which still answers requests that name it."""
 
     generation: int = Field(description="number of its generation")
     model: str = Field(description="id of the checkpoint")
-    until: datetime | None = Field(description="when that ends; null: when later ones push it out")
+    until: datetime | None = Field(description="when that ends; null: when later generations push it out")
 
 
 class Change(BaseModel):
@@ -24,21 +24,21 @@ class Change(BaseModel):
     type: Literal["model.activated"] = Field(description="what has happened")
     generation: int = Field(description="number of the generation that is active now")
     model: str = Field(description="id of its checkpoint")
-    fingerprint: str = Field(description="of what decides documents' vectors: those of another one do not fit")
+    fingerprint: str = Field(description="its document fingerprint: vectors of another one do not fit")
     dimensions: int = Field(description="dimensions of its vectors")
     activated: datetime = Field(description="when it became active")
-    former: list[Former] = Field(description="checkpoints that still answer who names them")
+    former: list[Former] = Field(description="checkpoints that still answer requests that name them")
 
 
 class Changes:
-    """What the records say of activations. A generation that was activated again is listed at its last activation."""
+    """The activations in the records. A generation that was activated twice is listed at its last activation."""
 
     def __init__(self, records: Records, retain_hours: float) -> None:
         self._records = records
         self._hours = retain_hours
 
     def after(self, identity: int | None) -> list[Change]:
-        """The changes after that one, the oldest first; None: the last one alone."""
+        """The changes after the one with the id, the oldest first; None: the last one alone."""
         records = sorted(self._records.generations(), key=lambda record: record.activation)
         former = [
             Former(generation=record.number, model=record.model, until=self._until(later.activated))
@@ -62,7 +62,7 @@ class Changes:
         return changes[-1:] if identity is None else [change for change in changes if change.id > identity]
 
     def outlived(self, now: datetime) -> list[int]:
-        """Numbers of the retained generations whose time is over."""
+        """The numbers of the retained generations whose time is over."""
         return [
             former.generation
             for change in self.after(None)

@@ -1,4 +1,4 @@
-"""Errors where no generation answers a request, or none is left to go back to."""
+"""The errors of requests that no generation answers, and of rollbacks that lead nowhere."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,8 +1,7 @@
 """A generation: an encoder and the index built with it, as one.
 
-A request takes a reference to its generation once, at its start, and uses nothing else. Activation
-replaces the reference; a generation that is let go stays whole until the last request that holds it ends,
-and then its memory is freed with it.
+A request takes a reference to its generation once, at its start, and uses nothing else. Activation replaces the
+reference. A released generation stays whole until the last request that holds it has ended.
 """
 
 from collections.abc import Sequence

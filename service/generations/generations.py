@@ -1,4 +1,4 @@
-"""The one owner of the set of generations: every change of it is a step of the writing thread."""
+"""The one owner of the set of generations. Every change of the set is a step of the writing thread."""
 
 import logging
 import time
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class Generations(LoadedGenerations):
-    """Changes which generations are loaded, on the disk and in memory, up to `retain` retained ones."""
+    """Changes the set of generations, in memory and in the records; at most `retain` former ones stay loaded."""
 
     def __init__(
         self,
@@ -41,15 +41,15 @@ class Generations(LoadedGenerations):
         return self._records.generations()
 
     def unreleased(self) -> list[GenerationRecord]:
-        """The records of those that are not released."""
+        """The records of all generations that are not released."""
         return [record for record in self.recorded() if record.state != "released"]
 
     async def restore(self, generation: Generation) -> None:
-        """Make `generation` what answers, as its record says that it did."""
+        """Make `generation` the active one, as its record says."""
         await self._thread.run(partial(self._restore, generation))
 
     async def restore_retained(self, generation: Generation) -> None:
-        """Add `generation` to the retained ones, as its record says that it was."""
+        """Add `generation` to the retained ones, as its record says."""
         await self._thread.run(partial(self._restore_retained, generation))
 
     @asynccontextmanager
@@ -67,11 +67,11 @@ class Generations(LoadedGenerations):
                 await self.stop_following(generation)
 
     async def stop_following(self, generation: Generation) -> None:
-        """From now on, writes do not reach `generation`."""
+        """Have writes reach `generation` no longer."""
         await self._thread.run(partial(self._stop_following, generation))
 
     async def show(self, generation: Generation) -> None:
-        """Let requests ask for `generation`, which is in the shadow, by the number that it will get."""
+        """Put `generation` into the shadow. Requests may ask for it by the number that it will get."""
         await self._thread.run(partial(self._show, generation))
 
     async def discard(self, generation: Generation) -> None:
@@ -79,18 +79,18 @@ class Generations(LoadedGenerations):
         await self._thread.run(partial(self._discard, generation))
 
     async def release(self, number: int) -> None:
-        """Let go of a retained generation: who names its checkpoint gets an error from then on."""
+        """Release a retained generation. Requests that name its checkpoint get an error from then on."""
         await self._thread.run(partial(self._let_go, number))
 
     async def release_record(self, number: int) -> None:
-        """Record that a retained generation, which is not loaded, is released."""
+        """Record the release of a retained generation that is not loaded."""
         await self._thread.run(partial(self._records.release, number))
 
     def switch(self, generation: Generation, by: str | None, switched: Callable[[Generation], None]) -> Generation:
         """Make `generation`, which is complete, the active one: a step of the writing thread.
 
-        `by` is the key that asked for it, for the record. `switched` is called with what is active from then on. Raises
-        NotLeader, and changes nothing, if another process has taken over.
+        The record names `by`, the key that asked for it. `switched` is called with the generation that is active from
+        then on. Raises NotLeader, and changes nothing, if another process has taken over.
         """
         self._coordination.require_lead()
         began = time.perf_counter()

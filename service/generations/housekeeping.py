@@ -1,4 +1,4 @@
-"""Housekeeping: what nobody needs any more is deleted from the corpus, the stored vectors and the disk."""
+"""Housekeeping: the deletion of documents, vectors and checkpoints that nobody needs any more."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,13 +11,17 @@ from service.machine.writer import WritingThread
 from service.models.loader import Loader
 from service.observability.observer import Observer
 
-# Dead versions remembered between two purges, and removed in one step, which holds up the writes.
+# The most dead versions that are remembered from one purge to the next.
 _REMEMBERED = 100_000
+# The most that one step of the writing thread deletes, because writes wait for it.
 _PURGED_AT_ONCE = 1000
 
 
 class Housekeeping:
-    """Purges dead versions, and forgets checkpoints and vectors but those of `keep_vectors` former fingerprints."""
+    """Deletes dead versions of documents, and the checkpoints and vectors that nobody needs.
+
+    The vectors of the `keep_vectors` fingerprints that were used last stay, for a cheap return.
+    """
 
     def __init__(
         self,
@@ -40,15 +44,15 @@ class Housekeeping:
         self._purge_next: list[int] = []
 
     async def purge(self) -> None:
-        """Remove the dead versions that the call before saw, from the corpus and the stored vectors.
+        """Delete the dead versions that the call before saw, from the corpus and the stored vectors.
 
-        Called now and then, it leaves each at least one interval for the searches that have found it.
+        So a dead version stays for at least the time between two calls, for searches that have found it.
         """
         purge_now, self._purge_next = self._purge_next, await asyncio.to_thread(self._documents.dead, _REMEMBERED)
         await self.purge_versions(purge_now)
 
     async def purge_versions(self, dead: Sequence[int]) -> None:
-        """Remove these dead versions now. A search that has found one of them answers without it."""
+        """Delete these dead versions now. A search that has found one of them answers without it."""
         for start in range(0, len(dead), _PURGED_AT_ONCE):
             part = dead[start : start + _PURGED_AT_ONCE]
             await self._thread.run(partial(self._documents.purge, part))
@@ -58,15 +62,15 @@ class Housekeeping:
             self._observer.step("purge.vectors")
 
     def forget_unused(self, models: set[str], fingerprints: set[str]) -> None:
-        """Delete the checkpoints that no kept generation needs, and the vectors but for some recently used.
+        """Delete the checkpoints and vectors that no generation needs, except for some that were used last.
 
-        `models` and `fingerprints` are needed besides, by a job that will be resumed.
+        A job that will be resumed needs the checkpoints `models` and the vectors of `fingerprints`.
         """
         records = self._generations.recorded()
         unreleased = [record for record in records if record.state != "released"]
         needed = {record.fingerprint for record in unreleased} | fingerprints
         spare = self._indexes.forget(needed, self._keep_vectors)
-        # A return needs the checkpoint besides its vectors: the one that was active last, for each fingerprint.
+        # A return to vectors needs a checkpoint, too: the one of their fingerprint that was active last.
         returnable = {record.fingerprint: record.model for record in reversed(records)}
         spared = {returnable[fingerprint] for fingerprint in spare if fingerprint in returnable}
         needed_models = {record.model for record in unreleased} | models | spared

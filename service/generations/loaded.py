@@ -1,4 +1,4 @@
-"""Which generations are loaded, and which of them answers a request."""
+"""The loaded generations, and the choice of the one that answers a request."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,15 +13,15 @@ ACTIVE = "active"
 
 @dataclass
 class LoadedGenerations:
-    """The active generation, the retained ones (the latest first), and those that follow the writes, to be read.
+    """The active generation, the retained ones, the latest first, and those that follow the writes.
 
-    Every write is embedded for the active generation and for those that follow. `Generations` alone changes them.
+    Every write is embedded for the active generation and for those that follow. `Generations` alone changes the fields.
     """
 
     active: Generation | None = None
     retained: tuple[Generation, ...] = ()
     following: tuple[Generation, ...] = field(default=())
-    # The one in the shadow, with the number that it gets when it is activated.
+    # The generation in the shadow, with the number that it will get by its activation.
     shadow: Generation | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
 
@@ -29,7 +29,7 @@ class LoadedGenerations:
         """The generation that answers a request for `model`: none or "active", the id of a loaded checkpoint, or an
         alias of one of these.
 
-        Raises NotReady before there is one, NotFound with what there is for anything else.
+        Raises NotReady before a generation is active, and NotFound, which lists the names, for any other `model`.
         """
         active = self.active
         if active is None:
@@ -45,13 +45,13 @@ class LoadedGenerations:
         raise no_such_model(f"{model!s:.120}{alias}", self.names())
 
     def numbered(self, number: int, model: str | None = None) -> Generation:
-        """The loaded generation with that number, the one in the shadow included; `model`, if any, must name it, too.
+        """The loaded generation with the number, which may be the one in the shadow. A `model` must name it, too.
 
-        Raises NotReady before there is one, NotFound with what there is for another number, and InvalidRequest for
-        another model.
+        Raises NotReady before a generation is active, NotFound, which lists the numbers, for another number, and
+        InvalidRequest for another model.
         """
         active = self.acquire()
-        # One that could not follow a write may not have heard of the deletes either.
+        # A generation in the shadow that could not follow a write may lack deletes as well.
         followed = any(self.shadow is not None and follower.index is self.shadow.index for follower in self.following)
         loaded = [(active, "active"), *((former, "retained") for former in self.retained)]
         loaded += [(self.shadow, "in the shadow")] if self.shadow is not None and followed else []
@@ -70,7 +70,7 @@ class LoadedGenerations:
         return generation
 
     def names(self) -> list[str]:
-        """All that a request may call a model: active, checkpoints that are loaded, and aliases of these."""
+        """The names that a request may give a model: active, ids of loaded checkpoints, and aliases of these."""
         loaded = (*([self.active] if self.active else []), *self.retained)
         checkpoints = dict.fromkeys(generation.model for generation in loaded)
         return [
@@ -80,9 +80,9 @@ class LoadedGenerations:
         ]
 
     def before(self) -> Generation:
-        """The retained generation that a step back leads to: of those built before the active one, the one active last.
+        """The generation that a step back leads to: the last active of the retained ones built before the active one.
 
-        So a step back never goes forward again. Raises InvalidRequest where nothing is left.
+        So a step back never goes forward again. Raises InvalidRequest if there is no such generation.
         """
         active = self.acquire()
         for generation in self.retained:
@@ -92,12 +92,12 @@ class LoadedGenerations:
         raise nothing_before(active.number, active.model, later)
 
     def loaded(self, number: int) -> Generation | None:
-        """The active or retained generation with that number."""
+        """The active or retained generation with the number; None if there is none."""
         loaded = (*([self.active] if self.active else []), *self.retained)
         return next((generation for generation in loaded if generation.number == number), None)
 
     def writable(self) -> tuple[Generation, ...]:
-        """Generations for which a write has to be embedded, one for each document fingerprint."""
+        """The generations for which a write has to be embedded, one for each document fingerprint."""
         loaded = (*([self.active] if self.active else []), *self.following)
         return tuple({generation.index.fingerprint: generation for generation in reversed(loaded)}.values())[::-1]
 
@@ -107,7 +107,7 @@ class LoadedGenerations:
         return {id(generation.index): generation.index for generation in loaded}.values()
 
     def shared_index(self, fingerprint: str) -> VectorIndex | None:
-        """The index of that document fingerprint, if one is in memory."""
+        """The index of the document fingerprint; None unless it is in memory."""
         return next((index for index in self.indexes() if index.fingerprint == fingerprint), None)
 
     def _unaliased(self, model: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""From a data folder to the state that it was left in: after a clean stop, a crash, or nothing at all."""
+"""The start: from a data folder to the generations that it had at its last stop or crash, or to a first one."""
 
 import asyncio
 import logging
@@ -38,13 +38,13 @@ class Restore:
         self.stage = "opening the corpus"
 
     async def run(self, model: str, needed: tuple[set[str], set[str]]) -> None:
-        """Restore what was active and retained, or begin with `model` on the very first start.
+        """Restore the active and the retained generations, or build one of `model` on the very first start.
 
-        `needed` are checkpoints and document fingerprints to keep for a job that will be resumed. Raises
-        InstarError if there is nothing that could answer.
+        A job that will be resumed needs the checkpoints and document fingerprints `needed`. Raises InstarError if no
+        generation can answer.
         """
         await self._builder.reserve_stored()
-        # Twice, because the first only marks: no search of this process can have seen them.
+        # Twice, because a purge deletes what the one before saw. No search of this process has found these versions.
         await self._housekeeping.purge()
         await self._housekeeping.purge()
         records = self._generations.recorded()
@@ -95,7 +95,7 @@ class Restore:
             await self._generations.release_record(record.number)
             return
         generation = Generation(record, encoder, self._builder.open_index(encoder))
-        # Deletes reach only what is among the generations, so it joins them before it is loaded.
+        # Deletes reach only the indexes of the set of generations, so this one joins the set before it is loaded.
         await self._generations.restore_retained(generation)
         await self._builder.load_stored(generation.index)
         self._observer.step("start.retained")

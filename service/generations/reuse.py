@@ -1,4 +1,4 @@
-"""Vectors that are there already, because another version has the same text.
+"""The reuse of stored vectors for documents of the same text.
 
 Within one document fingerprint the text alone decides a document's vector, so equal texts are embedded once.
 """
@@ -14,12 +14,12 @@ from service.machine.arrays import Vectors
 
 log = logging.getLogger(__name__)
 
-# Vectors (dimensions,) by the text that they are of.
+# Vectors (dimensions,) by their texts.
 TextVectors = dict[str, Vectors]
 
 
 def at_hand(index: VectorIndex, sources: Mapping[str, Sequence[int]]) -> TextVectors:
-    """The stored vectors of those texts of `sources` for which one of their versions has one."""
+    """The stored vectors of texts. `sources` are, by text, the sequence numbers of versions that have the text."""
     stored = index.store.some([seq for seqs in sources.values() for seq in seqs])
     return {
         text: stored[seq]
@@ -29,7 +29,7 @@ def at_hand(index: VectorIndex, sources: Mapping[str, Sequence[int]]) -> TextVec
 
 
 def copy(index: VectorIndex, sources: Mapping[int, Sequence[int]]) -> None:
-    """Store for each version the vector of one of its `sources`, if one is there."""
+    """Store for each version the vector of one of its `sources`, versions of equal text, unless none has a vector."""
     stored = index.store.some([seq for seqs in sources.values() for seq in seqs])
     copies = {
         version: stored[seq]
@@ -41,9 +41,9 @@ def copy(index: VectorIndex, sources: Mapping[int, Sequence[int]]) -> None:
 
 
 def keep(index: VectorIndex, seqs: Sequence[int], vectors: Vectors) -> None:
-    """Store the vectors (n, dimensions) of documents that the corpus has, as far as the disk lets us."""
+    """Store the vectors (n, dimensions) of the documents `seqs`; a disk that fails costs only a warning."""
     try:
         index.store.put(seqs, vectors)
     except (StorageFailed, InsufficientResources, MemoryError) as error:
-        # Nothing is lost: the next start embeds them again.
+        # Nothing is lost: the next start embeds these documents again.
         log.warning("the vectors of %d documents are in memory only: %s", len(seqs), error)

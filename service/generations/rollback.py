@@ -1,4 +1,4 @@
-"""Targets of a rollback: the generations that it can lead to."""
+"""The targets of a rollback: the generations that it can lead to."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from service.generations.loaded import LoadedGenerations
 
 
 class RollbackTargets:
-    """The generations that a rollback can lead to."""
+    """Finds the generation that a rollback leads to."""
 
     def __init__(self, generations: LoadedGenerations, records: Records, registry: Registry, builder: Builder) -> None:
         self._generations = generations
@@ -20,9 +20,10 @@ class RollbackTargets:
         self._builder = builder
 
     async def find(self, number: int | None) -> Generation | GenerationRecord:
-        """The loaded generation with that number, or the record of a released one; None: one step back.
+        """The loaded generation with the number, or the record of a released one; None: the generation one step back.
 
-        Raises NotFound if there was never one, or if its checkpoint is gone; InvalidRequest where nothing is left.
+        Raises NotFound if no generation ever had the number or its checkpoint is gone, InvalidRequest if there is no
+        step back.
         """
         if number is None:
             return self._generations.before()
@@ -43,5 +44,5 @@ class RollbackTargets:
         return await self._builder.unembedded(target)
 
     def is_active(self, generation: Generation) -> bool:
-        """Whether it answers already."""
+        """Whether `generation` is the active one."""
         return generation is self._generations.active

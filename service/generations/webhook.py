@@ -1,7 +1,7 @@
-"""Tells one address of every change, in order and at least once, also across restarts.
+"""The webhook: it tells one address of every change, in order and at least once, also across restarts.
 
-Signed as in Standard Webhooks (standardwebhooks.com, version 1): the id stays the same when a change is sent again, so
-that a receiver can leave out what it has seen.
+Messages are signed as in Standard Webhooks (standardwebhooks.com, version 1). A change that is sent again has the id of
+the first time, so that a receiver can leave it out.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _DELIVERED = "webhook"
 
 
 class Webhook:
-    """`secret` is Standard Webhooks' form, whsec_ and base64; None: not signed."""
+    """Sends the changes to `url`, signed with `secret`: whsec_ and base64; None: not signed."""
 
     def __init__(
         self, url: str, secret: str | None, *, changes: Changes, records: Records, thread: WritingThread
@@ -41,7 +41,7 @@ class Webhook:
         self._thread = thread
 
     async def run(self) -> None:
-        """Deliver until cancelled. The first change that it ever delivers is the last one before it was set up."""
+        """Deliver until cancelled. The very first delivery is the last change before the webhook was set up."""
         wait = _FIRST_WAIT
         note = await asyncio.to_thread(self._records.note, _DELIVERED)
         delivered = None if note is None else int(note)
@@ -61,7 +61,7 @@ class Webhook:
                 wait = min(2 * wait, _LONGEST_WAIT)
 
     async def _deliver(self, client: httpx.AsyncClient, change: Change) -> str | None:
-        """What went wrong, if anything did."""
+        """Send one change; returns what went wrong, or None."""
         body = change.model_dump_json().encode()
         headers = {"Content-Type": "application/json"} | self._signed(f"msg_{change.id}", int(time.time()), body)
         try:

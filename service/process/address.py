@@ -1,10 +1,10 @@
-"""Whether an address can be listened on."""
+"""The test of an address to listen on."""
 
 import socket
 
 
 def problem(host: str, port: int) -> str | None:
-    """The sentence that says why not, and what to do; None if it can be."""
+    """The reason why the service cannot listen on the address, and what to do; None if it can."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

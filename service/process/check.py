@@ -1,4 +1,4 @@
-"""`python -m service check`: whether a start with these settings would do, in sentences, with what to do if not.
+"""`python -m service check`: says whether a start with these settings would succeed, and what to do if not.
 
 It changes nothing, and may run beside a service that is at work.
 """
@@ -31,20 +31,20 @@ from service.settings.names import remarks
 
 _MIB = 1 << 20
 _CERTIFICATE_DAYS = 14
-# What the process takes besides a model, with a small one (`docs/measurements.md`).
+# Bytes of memory that the process takes besides its model (`docs/measurements.md`).
 _PROCESS = 700 * _MIB
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at; `wrong` ones stand in the way of a start, or of what the settings ask for."""
+    """One sentence of the check. A `wrong` one says why a start fails, or why a setting has no effect."""
 
     text: str
     wrong: bool = False
 
 
 def findings(settings: Settings, environment: Mapping[str, str]) -> list[Finding]:
-    """All that there is to say."""
+    """The sentences of the check, in the order in which they are printed."""
     report = [*_names(environment), *_keys(settings), *_tls(settings), *_tracing(settings)]
     runs = _runs(settings)
     report += [*_data_folder(settings, runs=runs), *_address(settings, runs=runs)]
@@ -61,7 +61,7 @@ def findings(settings: Settings, environment: Mapping[str, str]) -> list[Finding
     if corpus.active is not None:
         finding, missing = _index(indexes, corpus.active, corpus.live)
         report.append(finding)
-    # What runs has taken its memory already.
+    # A service that runs has taken its memory already.
     return report if runs else [*report, *_room(settings, indexes, corpus, size, missing)]
 
 
@@ -85,7 +85,7 @@ def _keys(settings: Settings) -> Iterator[Finding]:
 
 def _key_findings(settings: Settings, path: Path) -> Iterator[Finding]:
     valid = [key for key in keyring.read(path) if key.revoked is None]
-    # The group may: Kubernetes shows secrets so.
+    # The group may read it, because Kubernetes mounts secrets so.
     if path.exists() and path.stat().st_mode & 0o007:
         yield Finding(f"others may read {path}: chmod o= {path}", wrong=True)
     if path.exists() and not any("admin" in key.scopes for key in valid) and settings.admin_key is None:
@@ -127,7 +127,7 @@ def _tracing(settings: Settings) -> Iterator[Finding]:
 
 
 def _runs(settings: Settings) -> bool:
-    """Whether a service has the data folder."""
+    """Whether a service works on the data folder."""
     if not settings.data_folder.lock.exists():
         return False
     try:
@@ -148,7 +148,7 @@ def _data_folder(settings: Settings, *, runs: bool) -> Iterator[Finding]:
             with tempfile.TemporaryFile(dir=nearest):
                 pass
         except OSError as error:
-            # Checkpoints may be somebody else's to write, as in a container.
+            # The checkpoints folder may be read-only, as in a container.
             if folder == settings.data_dir or not folder.exists():
                 yield Finding(f"{nearest} cannot be written ({error.strerror}): let this user write there", wrong=True)
 
@@ -162,7 +162,7 @@ def _address(settings: Settings, *, runs: bool) -> Iterator[Finding]:
 
 
 def _model(settings: Settings, active: GenerationRecord | None) -> tuple[Finding, int]:
-    """The checkpoint that a start would load, and its bytes."""
+    """The sentence on the checkpoint that a start would load, and the bytes of its weights in fp32."""
     try:
         lookup = open_lookup(settings)
         checkpoint = lookup.verify(settings.model) if active is None else lookup.open(active.model)
@@ -184,7 +184,7 @@ def _not_there(settings: Settings) -> str:
 
 
 def _index(indexes: IndexFactory, active: GenerationRecord, live: Seqs) -> tuple[Finding, int]:
-    """Whether each document has its vector, and how many have none."""
+    """The sentence on the vectors of the active generation, and how many documents have none."""
     missing = len(np.setdiff1d(live, indexes.stored(active.fingerprint), assume_unique=True))
     text = "every document has its vector"
     if missing:
@@ -195,7 +195,7 @@ def _index(indexes: IndexFactory, active: GenerationRecord, live: Seqs) -> tuple
 def _room(
     settings: Settings, indexes: IndexFactory, corpus: offline.Summary, size: int, missing: int
 ) -> Iterator[Finding]:
-    """Whether memory and disk will do."""
+    """The sentences on memory and disk."""
     dimensions = corpus.active.dimensions if corpus.active is not None else 0
     loading = resources.loading(size, settings.engine)
     needed = indexes.needed(len(corpus.live), missing, dimensions)

@@ -1,7 +1,7 @@
-"""One connection: uvicorn's, which gives up on a request whose head does not end in time, or not at all (Slowloris).
+"""One HTTP connection: uvicorn's protocol, with three changes.
 
-And the head of an answer leaves with its body: in one system call, and one packet for whoever waits for it. Who works
-on a request may be told that its caller has gone (`ON_DISCONNECT`).
+It closes if the head of a request is too large or does not end in time (Slowloris). It sends the head of an answer with
+the body, in one system call and one packet. It tells the work on a request when the caller has gone (`ON_DISCONNECT`).
 """
 
 import asyncio
@@ -13,12 +13,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from service.api.middleware.disconnect import ON_DISCONNECT
 
 HEAD_SECONDS = 10.0
-# nginx takes 32 kB, Node.js 16.
+# nginx takes heads of 32 kB, Node.js of 16.
 HEAD_BYTES = 65_536
 
 
 class _Joining:
-    """A transport that writes once what it is given within one turn of the event loop."""
+    """A transport that joins all writes within one turn of the event loop into one."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
@@ -44,16 +44,16 @@ class _Joining:
 
 
 class Connection(HttpToolsProtocol):
-    """Closes when the head of a request takes longer than `HEAD_SECONDS` or has more than `HEAD_BYTES`.
+    """Closes if the head of a request takes longer than `HEAD_SECONDS` or has more than `HEAD_BYTES`.
 
-    Bodies are bounded where they are read, and may take as long as they like: a stream of documents does.
+    A body may take any time, as a stream of documents does. Its size is bounded by the code that reads it.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._deadline: asyncio.TimerHandle | None = None
         self._in_body = False
-        # Whether the bytes that came last had the end of a head in them, or belong to a body.
+        # Whether the last bytes had the end of a head in them, or belong to a body.
         self._had_head = False
         self._size = 0
         self._on_disconnect: set[Callable[[], None]] = set()
@@ -65,7 +65,7 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._had_head = self._in_body
         super().data_received(data)
-        # Most heads come whole, and need no timer.
+        # Most heads come whole and need no timer.
         if self._had_head:
             return
         if self._deadline is None:
@@ -88,7 +88,7 @@ class Connection(HttpToolsProtocol):
         self._in_body = False
         super().on_message_complete()
         if not self.pipeline:
-            # uvicorn pauses at a large body until more of it is asked for, and then hears of no end.
+            # uvicorn pauses at a large body, and would not notice that the caller hangs up.
             self.flow.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -1,7 +1,7 @@
-"""What libraries that compute read from the environment when they are loaded, and what the service wants there.
+"""The environment variables that libraries read when they are loaded, and the values that the service wants.
 
-Their threads spin for milliseconds where they wait for each other. On a machine with anything else to do they spin
-while the one that they wait for cannot run, and take a processor from those who have something to compute.
+The threads of these libraries spin for milliseconds while they wait for each other. On a busy machine they spin while
+the thread that they wait for cannot run, and take a processor from threads that have work to do.
 """
 
 import ctypes
@@ -13,10 +13,10 @@ from service.machine import openmp
 
 WANTED = {
     **openmp.SPIN_COUNT,
-    # torch asks the driver's own library whether there is a GPU: once CUDA was asked, the children that try checkpoints
-    # (service.machine.fork_server) could not use it.
+    # torch asks the driver's own library whether there is a GPU. If it asked CUDA, the children that try checkpoints
+    # (service.machine.fork_server) could not use CUDA.
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
-    # OpenBLAS, for NumPy, spins for longer than the time between two searches. What it is asked for is short.
+    # NumPy's OpenBLAS spins for longer than the time between two searches, and its computations here are short.
     "OPENBLAS_NUM_THREADS": "1",
 }
 # M_ARENA_MAX in glibc's malloc.h.
@@ -25,7 +25,7 @@ _LEAST_ARENAS = 4
 
 
 def prepare(environment: MutableMapping[str, str]) -> None:
-    """Put it there, unless somebody wants something else."""
+    """Set the variables in `environment`, except those that somebody has set."""
     for name, value in WANTED.items():
         environment.setdefault(name, value)
 
@@ -33,8 +33,8 @@ def prepare(environment: MutableMapping[str, str]) -> None:
 def limit_arenas() -> None:
     """Let glibc spread memory over as many arenas as there are processors, not eight times as many (mallopt(3)).
 
-    Each checkpoint is loaded on a new thread, and in another arena: with many of them a reload after another leaves
-    more memory held (docs/performance.md). Who sets MALLOC_ARENA_MAX is obeyed.
+    Each checkpoint is loaded on a new thread, and so in another arena. With many arenas, repeated reloads hold more
+    memory (docs/performance.md). MALLOC_ARENA_MAX in the environment goes before.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None and "MALLOC_ARENA_MAX" not in os.environ:

@@ -10,7 +10,7 @@ from service.access.keyring import SCOPES, KeyFileError, Limits
 
 
 def add(commands: Any) -> None:
-    """Add the command to those of the parser."""
+    """Add the command to the `commands` of the parser."""
     parser = commands.add_parser("key", help="make, list and revoke the keys of callers")
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     creating = actions.add_parser("create", help="make a key, and print it this once")
@@ -26,7 +26,7 @@ def add(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace, path: Path) -> int:
-    """Do it on the file at `path`; returns the exit code: 1 if it cannot be done."""
+    """Run the command on the key file at `path`; returns the exit code, 0 or, if it fails, 1."""
     try:
         if arguments.action == "create":
             limits = {name: getattr(arguments, name) for name in Limits.model_fields}

@@ -1,8 +1,8 @@
-"""The log: readable lines on a terminal, JSON for machines, and nothing of what callers store or ask, unless
-`INSTAR_LOG__TEXTS` says so.
+"""The log: readable lines on a terminal, and JSON for machines.
 
-What has the attribute `fields` (`extra={"fields": {...}}`) is written with them, and with the ids of the trace that it
-belongs to.
+Texts of callers are not in it, unless `INSTAR_LOG__TEXTS` is set.
+
+A record is written with the attribute `fields` (`extra={"fields": {...}}`), and with the ids of its trace.
 """
 
 import json
@@ -47,7 +47,7 @@ class Text(logging.Formatter):
 
 
 def _quoted(value: object) -> str:
-    """The value as logfmt has it: in quotes where it would not be read as one."""
+    """The value in logfmt, with quotes if it would not be read as one value."""
     text = str(value)
     return json.dumps(text, ensure_ascii=False) if not text or any(sign in text for sign in ' "=\n\t') else text
 
@@ -60,9 +60,9 @@ class _ForTrainers(logging.Filter):
 
 
 def set_up(level: str, form: LogFormat) -> bool:
-    """Send the log, warnings of libraries included, to standard error; returns whether it is for people.
+    """Send the log, and the warnings of libraries, to standard error; returns whether it is text for people.
 
-    `auto` is text on a terminal and JSON elsewhere.
+    The form `auto` is text on a terminal and JSON elsewhere.
     """
     handler = logging.StreamHandler(sys.stderr)
     readable = form == "text" or (form == "auto" and sys.stderr.isatty())
@@ -74,14 +74,14 @@ def set_up(level: str, form: LogFormat) -> bool:
     for noisy in _NOISY:
         logger = logging.getLogger(noisy)
         logger.setLevel(logging.WARNING)
-        # transformers and others write to standard error by themselves, in a form of their own.
+        # transformers and others write to standard error themselves, in another form.
         logger.handlers.clear()
         logger.propagate = True
     return readable
 
 
 def set_level(level: str) -> None:
-    """Leave out what is below it."""
+    """Log nothing below `level`."""
     logging.getLogger().setLevel(level.upper())
-    # A level of its own, because the conversion of a model silences the root logger for a moment.
+    # The service's logger has the level itself: the conversion of a model silences the root logger for a moment.
     logging.getLogger("service").setLevel(level.upper())

@@ -29,7 +29,7 @@ from service.wiring import Parts
 
 log = logging.getLogger(__name__)
 
-# Python's own is 5 ms.
+# Seconds after which a thread must hand over the interpreter. Python's default is 5 ms.
 _SWITCH_SECONDS = 0.0005
 
 _TRY = """
@@ -60,7 +60,7 @@ class Server(uvicorn.Server):
 
     @property
     def base_url(self) -> str:
-        """Where it listens."""
+        """The URL that the server listens on."""
         host, port = next(socket.getsockname() for asgi in self.servers for socket in asgi.sockets)[:2]
         scheme = "https" if self.config.is_ssl else "http"
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
@@ -69,13 +69,13 @@ class Server(uvicorn.Server):
 def serve(settings: Settings, watch: Callable[[Observer], Observer] = lambda metrics: metrics) -> int:
     """Run until a signal; returns the exit code: 1 if the service cannot start.
 
-    `watch` gets the metrics and returns the observer of the service, which may stand before them.
+    `watch` gets the metrics and returns the observer of the service, which may pass on to them.
     """
     readable = logs.set_up(_level(settings), settings.log.format)
     _prepare_interpreter()
     metrics = wiring.new_metrics()
     observer = watch(metrics)
-    # While there is no thread and no data file that a child could inherit.
+    # Now, while there is no thread and no open file that a child could inherit.
     children = ForkServer(observer) if sys.platform == "linux" else InThisProcess()
     for remark in remarks(os.environ):
         log.warning(remark.text)
@@ -94,19 +94,17 @@ def serve(settings: Settings, watch: Callable[[Observer], Observer] = lambda met
 
 
 def _prepare_interpreter() -> None:
-    # The imports left half a million objects, which stay for good. Without them a full collection takes some
-    # milliseconds; with them a quarter of a second, in which nothing is answered.
+    # The imports left half a million objects, which stay for good. A full collection takes some milliseconds without
+    # them. With them it takes a quarter of a second, in which nothing is answered.
     gc.collect()
     gc.freeze()
-    # A query takes hold of the interpreter some ten times, and waits for it as often as long as this while a checkpoint
-    # is loaded beside it.
+    # A query takes the interpreter some ten times. Each time it may wait this long while a checkpoint is loaded.
     sys.setswitchinterval(_SWITCH_SECONDS)
     hide_progress()
 
 
 def _run(parts: Parts, *, readable: bool) -> int:
-    """Serve the parts until a signal; returns the exit code. `readable` logs are for a person, who is told what to try
-    first."""
+    """Serve the parts until a signal; returns the exit code. With a `readable` log, print what to try first."""
     settings = parts.settings
     lifecycle = Lifecycle(parts)
     server: Server
@@ -123,7 +121,7 @@ def _run(parts: Parts, *, readable: bool) -> int:
 
     config = _config(settings, build(parts, lifecycle, ready, failed))
     server = Server(config, lifecycle.stopping)
-    # When it has drained, uvicorn raises the signal again, for the handler that was there before.
+    # uvicorn raises the signal again after the last request, for the handler that was there before.
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)
 
@@ -162,7 +160,7 @@ def _fail(reason: str) -> int:
 
 
 def _level(settings: Settings) -> str:
-    """The level of the log: that in the file, if one is there, else that of the settings."""
+    """The level of the log, from the file of the level if there is one, else from the settings."""
     if settings.log.level_file is None:
         return settings.log.level
     try:
@@ -179,7 +177,7 @@ def _level(settings: Settings) -> str:
 
 
 def _renew(context: ssl.SSLContext, settings: Settings) -> None:
-    """Have new connections get the certificate as it is now; one that cannot be used leaves it as it was."""
+    """Read the certificate again, for new connections; if it cannot be used, the former one stays."""
     if settings.tls.certificate is not None:
         try:
             context.load_cert_chain(settings.tls.certificate, settings.tls.key)

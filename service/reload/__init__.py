@@ -1,1 +1,1 @@
-"""From a checkpoint to the generation that answers."""
+"""The reload: from a checkpoint to the generation that answers."""

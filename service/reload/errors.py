@@ -1,4 +1,4 @@
-"""Refusals of a reload."""
+"""The refusals of a reload."""
 
 from service.errors import CheckpointRefused, Conflict, NotFound
 
@@ -6,7 +6,7 @@ TRAIN_FURTHER = "train it further, or activate it with force"
 
 
 def job_running(job: str, model: str) -> Conflict:
-    """The reload `job` of `model` is under way, and only one can be."""
+    """The reload `job` of `model` is under way, and there can be only one."""
     return Conflict(
         f"the reload {job} of {model} is running: wait for it, or cancel it with DELETE /admin/jobs/{job}", job=job
     )
@@ -23,7 +23,7 @@ def no_job(identity: str) -> NotFound:
 
 
 def nothing_in_shadow() -> Conflict:
-    """No generation waits to be activated."""
+    """No generation waits in the shadow to be activated."""
     return Conflict(
         "no generation is in the shadow: POST /admin/reload with shadow builds one, and its job says when it is there"
     )
@@ -38,5 +38,5 @@ def is_worse(building: str, active: str, queries: int, ndcg: tuple[float, float]
 
 
 def worse_than(building: str, active: str, queries: int, ndcg: tuple[float, float], loss: float) -> CheckpointRefused:
-    """The checkpoint `building` is not activated, because it is worse; see `is_worse`."""
+    """The refusal of the checkpoint `building`, because it is worse; the arguments are those of `is_worse`."""
     return CheckpointRefused(f"{is_worse(building, active, queries, ndcg, loss)}; {TRAIN_FURTHER}")

@@ -1,4 +1,4 @@
-"""The gate: whether a generation that is built may answer, by judged queries and by what it does in the shadow."""
+"""The gate: it decides whether a new generation may answer, by the judged queries and its time in the shadow."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from service.reload.shadow import Comparison, Shadow
 
 
 class Gate:
-    """Judges the generation of one job at a time. `orders` end its time in the shadow."""
+    """Judges the generation of one job at a time. `orders` to activate it end its time in the shadow."""
 
     def __init__(
         self, *, judge: Judge, shadow: Shadow, generations: Generations, jobs: Jobs, observer: Observer
@@ -28,17 +28,18 @@ class Gate:
         self.orders: asyncio.Queue[Order] = asyncio.Queue()
 
     async def require_judgements(self) -> None:
-        """Raise CheckpointRefused where there are judgements, and no generation can be judged by them."""
-        useless = await asyncio.to_thread(self._judge.useless)
-        if useless is not None:
-            raise useless.refusal()
+        """Raise CheckpointRefused if there are judgements, and none that a generation can be judged by."""
+        verdict = await asyncio.to_thread(self._judge.unusable)
+        if verdict is not None:
+            raise verdict.refusal()
 
     async def judge(
         self, job: Job, generation: Generation, warned: Sequence[str], *, force: bool
     ) -> CheckpointRefused | None:
-        """Compare it with the active one on the judged queries; the reason not to let it answer, unless by `force`.
+        """Compare `generation` with the active one; returns the reason not to activate it, or None.
 
-        `warned` are the warnings that do not come from judging, which may happen more than once.
+        With `force` the reason becomes a warning of the job. A job may be judged several times: `warned` are its
+        warnings from before, which stay.
         """
         verdict = await self._judge.judge(self._generations.acquire(), generation)
         self._observer.step("reload.judged")
@@ -53,7 +54,7 @@ class Gate:
         return None if force or verdict.objection is None else verdict.refusal()
 
     async def stay_in_shadow(self, job: Job, generation: Generation, share: float, warned: Sequence[str]) -> None:
-        """Return when somebody has ordered that it shall answer, and nothing speaks against it."""
+        """Keep `generation` in the shadow until there is an order to activate it, and the judgement allows that."""
         shadowed = job.shadowed = job.shadowed or Shadowed()
 
         def note(compared: Comparison | None) -> None:

@@ -1,4 +1,4 @@
-"""One reload as its callers see it: state, stage, progress and outcome, kept across restarts."""
+"""The job of one reload: its state, stage, progress and outcome, as callers see them and records keep them."""
 
 import logging
 import time
@@ -22,20 +22,22 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 
 
 class Shadowed(BaseModel):
-    """How a generation did in the shadow, as means over the searches that it answered, too."""
+    """The results of a generation in the shadow, as means over the searches that both generations answered."""
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
     searches: int = Field(0, description="searches that both generations answered")
-    skipped: int = Field(0, description="searches that were left out, because others were under way or it failed")
-    overlap: float = Field(0, description="share of the documents that either found which both found")
+    skipped: int = Field(0, description="searches that were left out, because others were under way or this one failed")
+    overlap: float = Field(0, description="documents that both found, as a share of the longer result")
     same_first: float = Field(0, description="share of the searches with the same first document")
-    score_shift: float = Field(0, description="mean score of what it found, less that of what the active one found")
-    active_ms: float = Field(0, description="milliseconds of the active one to encode and search")
-    shadow_ms: float = Field(0, description="milliseconds of the shadow for the same")
+    score_shift: float = Field(
+        0, description="mean score of its results, less the mean score of the active generation's"
+    )
+    active_ms: float = Field(0, description="milliseconds that the active generation took to encode and search")
+    shadow_ms: float = Field(0, description="milliseconds that the generation in the shadow took to encode and search")
 
     def count(self, compared: Comparison | None) -> None:
-        """Take in one search, or one that was left out."""
+        """Add the comparison of one search; None: the search was left out."""
         if compared is None:
             self.skipped += 1
             return
@@ -90,7 +92,7 @@ class Job(BaseModel):
         return self.state not in ("queued", "running")
 
     def warn(self, sentence: str) -> None:
-        """Tell what does not stop the reload but should be known, here, in the log, and in the generation's record."""
+        """Add a warning to the job, and so to the generation's record, and to the log."""
         if sentence not in self.warnings:
             self.warnings.append(sentence)
             log.warning("reload %s of %s: %s", self.id, self.checkpoint or self.model, sentence)
@@ -101,13 +103,13 @@ class Job(BaseModel):
         self._began, self._counted = time.monotonic(), 0
 
     def lap(self) -> float:
-        """Seconds since it was called last, or since the job began to run."""
+        """The seconds since the call before; 0 at the first call."""
         now = time.monotonic()
         began, self._lap = self._lap, now
         return round(now - began, 2) if began else 0.0
 
     def advance(self, documents: int) -> None:
-        """Count documents that were embedded; more may come than were expected, while people write."""
+        """Count embedded documents. There may be more than expected, because people write."""
         self.done += documents
         self._counted += documents
         self.total = max(self.total, self.done)

@@ -1,4 +1,4 @@
-"""Reload jobs as they are recorded."""
+"""The records of reload jobs."""
 
 import logging
 from functools import partial
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 class Jobs:
-    """Every job ever asked for, in the records."""
+    """Saves jobs to the records, and finds them there."""
 
     def __init__(self, records: Records, thread: WritingThread) -> None:
         self._records = records
@@ -20,8 +20,8 @@ class Jobs:
     async def save(self, job: Job) -> None:
         """Record the job as it is at this moment.
 
-        The one thread that writes keeps the order, also when the caller is cancelled: else a job that was cancelled
-        could be recorded as running after all, and come back.
+        The writing thread keeps the order even if a caller is cancelled. Without it, the last record of a cancelled job
+        could say that it runs, and a restart would resume it.
         """
         await self._thread.run(partial(self._records.save_job, job.id, job.state, job.model_dump_json()))
 
@@ -33,7 +33,7 @@ class Jobs:
         log.info("reload %s of %s: %s", job.id, job.checkpoint or job.model, stage, extra={"fields": fields})
 
     def find(self, identity: str) -> Job | None:
-        """The job with that id."""
+        """The job with the id; None if there is none."""
         record = self._records.job(identity)
         return None if record is None else Job.model_validate_json(record)
 

@@ -1,7 +1,7 @@
-"""Two generations on the judged queries, on the same documents at the same moment; may the new one replace the other?
+"""The judge: it compares two generations on the judged queries, over the same documents at one moment.
 
-The search is that of `dense` mode. Documents that nobody has judged count as not good, as in trec_eval; who collects
-judgements from what one model has found should know that they are kinder to that model (Buckley and Voorhees 2004).
+It searches as `dense` mode does. Documents that nobody has judged count as not good, as in trec_eval. So judgements of
+one model's results favour that model (Buckley and Voorhees 2004).
 """
 
 import asyncio
@@ -25,9 +25,9 @@ from service.models.encoding import Encoding
 from service.reload.errors import TRAIN_FURTHER, is_worse
 
 _K = 10
-# Queries encoded and searched at a time.
+# Queries that are encoded and searched at a time.
 _PORTION = 64
-# Queries that got worse: how many a job tells, how many of these a reason names, and characters of each.
+# The most queries that got worse in a job, the most in a reason, and the most characters of each query in a reason.
 _WORST, _NAMED, _SHOWN = 10, 3, 80
 
 UNJUDGED = (
@@ -37,7 +37,7 @@ UNJUDGED = (
 
 
 class Scores(BaseModel):
-    """What one generation comes to, as means over the judged queries, each from 0 to 1."""
+    """The figures of one generation, as means over the judged queries, each from 0 to 1."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,14 +50,14 @@ class Scores(BaseModel):
 
 
 class Difference(BaseModel):
-    """One judged query in two generations."""
+    """The figures of one judged query in two generations."""
 
     model_config = ConfigDict(frozen=True)
 
     query: str = Field(description="the question")
     collection: str = Field(description="collection that it is asked of")
     active: float = Field(description="nDCG@10 of the generation that answers")
-    building: float = Field(description="nDCG@10 of the one that is being built")
+    building: float = Field(description="nDCG@10 of the generation that is being built")
 
     def __str__(self) -> str:
         shown = " ".join(self.query.split())
@@ -66,13 +66,13 @@ class Difference(BaseModel):
 
 
 class Judged(BaseModel):
-    """Two generations on the judged queries."""
+    """The comparison of two generations on the judged queries."""
 
     model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
 
     queries: int = Field(description="judged queries with a good document that is in the corpus")
-    active: Scores = Field(description="of the generation that answers")
-    building: Scores = Field(description="of the one that is being built")
+    active: Scores = Field(description="figures of the generation that answers")
+    building: Scores = Field(description="figures of the generation that is being built")
     better: int = Field(0, description="queries whose nDCG@10 has risen")
     worse: int = Field(0, description="queries whose nDCG@10 has fallen")
     worst: list[Difference] = Field([], description=f"the queries that fell most, {_WORST} at most, the worst first")
@@ -80,15 +80,15 @@ class Judged(BaseModel):
 
     @property
     def loss(self) -> float:
-        """What nDCG@10 loses, below 0 where it gains."""
+        """The loss of nDCG@10; below 0 if it has risen."""
         return self.active.ndcg - self.building.ndcg
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The outcome of judging: `objection` says why the new generation should not answer, `remedy` what to do then.
+    """The outcome of a comparison: `objection` says why the new generation should not answer, `remedy` what to do.
 
-    `warning` is a sentence on what did not count. None of the three has the text of a query in it.
+    `warning` says which judgements did not count. None of the three quotes a query.
     """
 
     judged: Judged | None
@@ -97,7 +97,7 @@ class Verdict:
     warning: str | None = None
 
     def refusal(self) -> CheckpointRefused:
-        """The objection as an error, with the queries that got worst on a line of its own."""
+        """The objection as an error, which names the queries that got worst on a line of their own."""
         message = f"{self.objection}; {self.remedy}"
         if self.judged is not None and self.judged.worst:
             worst = ", ".join(map(str, self.judged.worst[:_NAMED]))
@@ -107,7 +107,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class _Query:
-    """A judged query, with the sequence numbers of its documents, and the views in which they all are."""
+    """A judged query, the sequence numbers of its good and bad documents, and the two views that hold them all."""
 
     text: str
     collection: str
@@ -117,7 +117,7 @@ class _Query:
 
 
 class Judge:
-    """Evaluates generations, at the lowest priority; nDCG@10 may fall by `max_loss`."""
+    """Compares generations, at the lowest priority. nDCG@10 may fall by `max_loss`."""
 
     def __init__(self, judgements: Judgements, documents: Documents, encoding: Encoding, max_loss: float) -> None:
         self._judgements = judgements
@@ -125,8 +125,8 @@ class Judge:
         self._encoding = encoding
         self._max_loss = max_loss
 
-    def useless(self) -> Verdict | None:
-        """The verdict on any generation, where there are judgements and all are of documents that are not there."""
+    def unusable(self) -> Verdict | None:
+        """The verdict on any generation if there are judgements, and all are of missing documents; else None."""
         count, unresolved = self._judgements.counts()
         if not count or unresolved < count:
             return None
@@ -138,13 +138,13 @@ class Judge:
         )
 
     async def judge(self, active: Generation, building: Generation) -> Verdict:
-        """Compare both on all judged queries that have a good document in both."""
+        """Compare both generations on the judged queries that have a good document in both."""
         queries = await asyncio.to_thread(self._queries, active, building)
         count, unresolved = await asyncio.to_thread(self._judgements.counts)
         if not queries and not count:
             return Verdict(None, warning=UNJUDGED)
         if not queries:
-            return await asyncio.to_thread(self.useless) or Verdict(
+            return await asyncio.to_thread(self.unusable) or Verdict(
                 None,
                 f"it cannot be judged, because none of the judgements ({count}) says of a document in the corpus that"
                 " it is good",
@@ -224,7 +224,10 @@ class Judge:
 
 @dataclass(frozen=True, slots=True)
 class _Figures:
-    """Of one query; `in_order` says of each pair of a good and a bad document whether the good one is above."""
+    """The figures of one query.
+
+    `in_order` says, for each pair of a good and a bad document, whether the good one has the higher score.
+    """
 
     ndcg: float
     recall: float
@@ -232,7 +235,7 @@ class _Figures:
 
 
 def _seqs(judgements: Sequence[Judgement], seq_of: Mapping[str, int], *, good: bool) -> list[int]:
-    """The sequence numbers of the documents that are judged good, or not, and are there."""
+    """The sequence numbers of the documents that are judged good, or bad, and are in the corpus."""
     documents = [judgement.document for judgement in judgements if judgement.good is good]
     return [seq_of[document] for document in documents if document in seq_of]
 

@@ -20,7 +20,7 @@ from service.reload.stages import Stages
 
 log = logging.getLogger(__name__)
 
-# A job that takes the process down with it must not do so forever.
+# A job that ends the process each time must not be resumed forever.
 _MAX_ATTEMPTS = 3
 # Seconds between attempts to record how a job ended.
 _SAVE_AGAIN = 0.5
@@ -54,10 +54,11 @@ class Reloads:
     async def start(
         self, model: str, *, force: bool = False, shadow: float | None = None, by: str | None = None
     ) -> Job:
-        """Begin a reload, asked for `by` a key; with `shadow` it waits for `activate` when it has built the generation,
-        which answers that share of the searches meanwhile, unseen.
+        """Start a reload of the checkpoint `model`. `by` is the key that asked for it.
 
-        Raises Conflict with the id of the one that runs, NotFound if there is no such checkpoint.
+        With `shadow`, the new generation first answers that share of the live searches, and its results are not shown,
+        until `activate` is called. Raises Conflict with the id of a reload that runs, NotFound if there is no such
+        checkpoint.
         """
         self._generations.acquire()
         self._loader.require(model)
@@ -72,7 +73,7 @@ class Reloads:
         for job in self._jobs.unfinished():
             active = self._generations.acquire()
             if job.checkpoint == active.model:
-                # The crash came between the activation and this note of it.
+                # The crash came after the activation and before the job's record of it.
                 job.generation = active.number
                 await self._end(job, "done")
             elif job.attempts >= _MAX_ATTEMPTS or self._current is not None:
@@ -84,7 +85,7 @@ class Reloads:
                 await self._launch(job)
 
     def unfinished(self) -> tuple[set[str], set[str]]:
-        """Checkpoint ids and document fingerprints that a job to be resumed needs."""
+        """The checkpoint ids, and the document fingerprints, that a job to be resumed needs."""
         jobs = self._jobs.unfinished()
         return {job.checkpoint for job in jobs if job.checkpoint}, {job.fingerprint for job in jobs if job.fingerprint}
 
@@ -94,7 +95,7 @@ class Reloads:
         return None if self._current is None or self._current.over else self._current
 
     def used(self) -> set[str]:
-        """Ids of the checkpoints that a generation which is not released, or the reload under way, needs."""
+        """The ids of checkpoints that the reload under way or an unreleased generation needs."""
         return {record.model for record in self._generations.unreleased()} | self.unfinished()[0]
 
     def latest(self, limit: int) -> list[Job]:
@@ -112,7 +113,7 @@ class Reloads:
         return job
 
     async def cancel(self, identity: str) -> Job:
-        """Cancel the job and return when it has ended; one that is over stays as it is."""
+        """Cancel the job and return when it has ended. A job that is over stays as it is."""
         job = self.job(identity)
         if job is self._current and self._task is not None and not job.over:
             self._task.cancel()
@@ -123,10 +124,10 @@ class Reloads:
         return job
 
     async def activate(self, *, force: bool = False, by: str | None = None) -> Job:
-        """Have the generation that is in the shadow answer; returns its job when it has ended.
+        """Activate the generation in the shadow; returns its job when the job has ended.
 
-        Raises Conflict if there is none, and CheckpointRefused if it is worse on the judged queries: then it stays in
-        the shadow.
+        Raises Conflict if no generation is in the shadow. Raises CheckpointRefused if that generation is worse on the
+        judged queries; it then stays in the shadow.
         """
         job, task = self.current, self._task
         if job is None or task is None or job.stage != "shadow":
@@ -154,7 +155,7 @@ class Reloads:
         self._task = asyncio.get_running_loop().create_task(
             self._run(job),
             name=f"reload-{job.id}",
-            # It is nobody's request, and its tokens are nobody's.
+            # An empty context, because no key is charged for the tokens of a reload.
             context=Context(),
         )
 
@@ -166,7 +167,7 @@ class Reloads:
             await self._interrupted(job)
         except InstarError as error:
             await self._end(job, "refused", error.message)
-        # Whoever asked for the job has no other place to learn what went wrong; nothing goes on from here.
+        # The job is the only place where its caller can read what went wrong, so every error ends here.
         except Exception as error:
             log.exception("the reload %s of %s failed", job.id, job.model)
             if job.generation is None:
@@ -179,7 +180,7 @@ class Reloads:
         if job.generation is not None:
             await self._end(job, "done")
         elif self._stopping:
-            # Stays unfinished in the records. Only crashes count as attempts.
+            # The job stays unfinished in the records, to be resumed. Only crashes count as attempts.
             job.attempts -= 1
             await self._jobs.save(job)
         else:
@@ -200,7 +201,7 @@ class Reloads:
             await asyncio.to_thread(self._housekeeping.forget_unused, needed, {checkpoint.fingerprint})
 
     async def _end(self, job: Job, state: JobState, reason: str | None = None) -> None:
-        """Say how it ended when that is on the disk, and not before: else a restart would go on with it."""
+        """End the job, first in the records: a caller who read its end before could see it resumed by a restart."""
         end = {"state": state, "stage": "ended", "reason": reason, "ended": datetime.now(UTC), "eta_s": None}
         ended = job.model_copy(update=end)
         while True:

@@ -1,7 +1,7 @@
-"""The shadow: a generation that answers a share of the live searches beside the active one, and shows nobody.
+"""Shadow mode: a new generation answers a share of the live searches. Its results are compared, and never returned.
 
-What it finds is compared with what the caller got. A search costs as much again for it, so few are under way at a time,
-and one that comes meanwhile, or for which there is no room in the queue, is left out and counted.
+A comparison costs as much as the search itself, so few are under way at a time. A search that finds no room among them,
+or in the queue of the encoder, is left out and counted.
 """
 
 import asyncio
@@ -24,15 +24,16 @@ from service.search.retrieval import Retrieval, SearchSpec
 
 log = logging.getLogger(__name__)
 
+# Searches that are compared at a time.
 _AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One query as both generations answer it; the seconds are those of the search that it came in.
+    """The results of one query in both generations, and the seconds that each took for the search with the query.
 
-    `overlap` is the share of what either found that both did, `shift` the mean score in the shadow less that in the
-    active one.
+    `overlap` is the number of documents that both found, divided by the length of the longer result. `shift` is the
+    mean score in the shadow less the mean score in the active generation.
     """
 
     overlap: float
@@ -42,12 +43,14 @@ class Comparison:
     shadow_seconds: float
 
 
-# Told of each comparison, and of each search that was left out.
+# Called with each comparison, and with None for each search that was left out.
 Note = Callable[[Comparison | None], None]
 
 
 @dataclass(eq=False)
 class _Watched:
+    """The generation in the shadow. It compares a search whenever `accrued`, the sum of shares, reaches 1."""
+
     generation: Generation
     share: float
     note: Note
@@ -56,7 +59,7 @@ class _Watched:
 
 
 class Shadow:
-    """Compares live searches with those of the generation that is watched, if one is."""
+    """Compares live searches with the results of the generation in the shadow, if there is one."""
 
     def __init__(self, generations: LoadedGenerations, retrieval: Retrieval, encoding: Encoding) -> None:
         self._generations = generations
@@ -66,7 +69,7 @@ class Shadow:
 
     @contextmanager
     def shadowing(self, generation: Generation, share: float, note: Note) -> Iterator[None]:
-        """Meanwhile `generation` answers that share of the searches, too, and `note` is told."""
+        """Within the block, `generation` also answers that share of the searches, and `note` is called for each."""
         watched = self._watched = _Watched(generation, share, note)
         try:
             yield
@@ -83,14 +86,14 @@ class Shadow:
         rankings: Sequence[Scored],
         seconds: float,
     ) -> None:
-        """Compare what `generation` found of a live search in so many seconds, if its turn has come; returns at once.
+        """Compare the `rankings` of a live search, which took `seconds`, if it is one of the share; returns at once.
 
-        One by keyword alone asks no model, and is passed over.
+        A search in keyword mode asks no model and is left out.
         """
         watched = self._watched
         if watched is None or spec.mode == "keyword" or generation is not self._generations.active:
             return
-        # Every tenth and not each with a chance of one in ten: it needs no luck to come near to the share.
+        # Every tenth search, and not each with a chance of one in ten: that needs no luck to come near the share.
         watched.accrued += watched.share
         if watched.accrued < 1:
             return
@@ -100,7 +103,7 @@ class Shadow:
             return
         task = asyncio.get_running_loop().create_task(
             self._compare(watched, queries, spec, rankings, seconds),
-            # Its tokens are not those of the caller's key.
+            # An empty context, because the caller's key is not charged for these tokens.
             context=Context(),
         )
         watched.tasks.add(task)
@@ -124,7 +127,7 @@ class Shadow:
 
 
 def compared(active: Scored, shadow: Scored, active_seconds: float, shadow_seconds: float) -> Comparison:
-    """What two rankings, of which one may be empty, have in common."""
+    """The comparison of two rankings, of which one may be empty."""
     active_seqs, shadow_seqs = ({seq for seq, _ in ranking} for ranking in (active, shadow))
     active_mean, shadow_mean = (
         float(np.mean([score for _, score in ranking])) if ranking else 0.0 for ranking in (active, shadow)

@@ -1,10 +1,9 @@
-"""The stages of a reload: from the name of a checkpoint to the generation that answers, while the former one does.
+"""The stages of a reload, from the name of a checkpoint to the generation that answers.
 
-Stages, in order: install (copy and verify), load, probe, resources (is there room?), embed, index, judge (is it worse
-on the judged queries?), shadow (if that was asked for), and activate, which begins with catching up with what was
-written meanwhile. Up to the activation nothing that answers is touched, so a refusal, a failure, a cancellation or a
-crash leaves the running state as it was; embedded vectors stay on the disk, and a resumed or repeated reload goes on
-from there.
+In order: install (copy and verify), load, probe, resources (is there room?), embed, index, judge (is it worse on the
+judged queries?), shadow (if the reload asks for it), and activate, which begins with the documents that were written in
+the time since. Up to the activation the active generation is not touched, so a refusal, a failure, a cancellation or a
+crash leaves it as it was. Embedded vectors stay on the disk, and a resumed or repeated reload goes on from there.
 """
 
 import asyncio
@@ -50,8 +49,8 @@ class Stages:
         self._observer = observer
 
     async def install(self, job: Job) -> Checkpoint:
-        """The service's own copy of the checkpoint that the job asks for; raises as `Loader.install`."""
-        # A job that is resumed says again what still holds.
+        """Install the checkpoint that the job asks for; raises as `Loader.install`."""
+        # A resumed job collects its warnings again.
         job.warnings = []
         await self._jobs.enter(job, "install")
         checkpoint = await run_to_completion(partial(self._loader.install, job.checkpoint or job.model))
@@ -60,7 +59,7 @@ class Stages:
         return checkpoint
 
     async def build(self, job: Job, checkpoint: Checkpoint) -> None:
-        """All that follows, up to the activation; raises InstarError if the checkpoint is not to answer."""
+        """Take the installed checkpoint through all other stages; raises InstarError if it must not answer."""
         await self._jobs.enter(job, "load")
         self._loader.require_memory(checkpoint)
         given_up = threading.Event()
@@ -94,7 +93,7 @@ class Stages:
             await self._generations.discard(generation)
 
     async def _embed(self, job: Job, generation: Generation) -> None:
-        """Embed the corpus, but for what has a vector of that fingerprint already, in memory or on the disk."""
+        """Embed the documents that have no vector of the fingerprint yet, in memory or on the disk."""
         await self._jobs.enter(job, "resources")
         if not job.force and job.shadow is None:
             await self._gate.require_judgements()

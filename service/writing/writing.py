@@ -1,9 +1,9 @@
-"""The way of a write: embed, then corpus and indexes in one step of the writing thread.
+"""The way of a write: embed first, then change the corpus and the indexes in one step of the writing thread.
 
-Everything that changes the corpus, an index or the set of generations runs on one thread, so none of
-it needs a lock, and what one step does is seen whole or not at all. Embedding comes first and holds
-no one up: when it fails, nothing has changed. In the step, the next views of the indexes are made ready, then
-the corpus commits, then the views are shown: what is in an index is in the corpus, and the other way round.
+Every change of the corpus, an index or the set of generations is a step of that thread. So no change needs a lock, and
+others see a step whole or not at all. Embedding comes first and holds nobody up; if it fails, nothing has changed. The
+step then prepares the next views of the indexes, commits to the corpus, and shows the views. So an index and the corpus
+always hold the same documents.
 """
 
 import asyncio
@@ -29,8 +29,10 @@ from service.observability.observer import Observer
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A write that is durable: the generation that was active then, and sequence numbers of versions that were added
-    and of those that were left as they were."""
+    """A durable write: the generation that was active, and the sequence numbers of the document versions.
+
+    `added` are new versions, `unchanged` those that were there already with the same text and metadata.
+    """
 
     generation: Generation
     added: tuple[int, ...]
@@ -39,8 +41,11 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Of a write: documents to write, sequence numbers by id of those that need not be, and those by text of versions
-    that may have the vector of that text."""
+    """The plan of a write: `changed` are the documents to write.
+
+    `unchanged` are sequence numbers, by id, of documents that need no write. `sources` are sequence numbers, by text,
+    of versions that may have the vector of the text.
+    """
 
     changed: list[Document]
     unchanged: dict[str, int]
@@ -65,7 +70,7 @@ class Writing:
         self._observer = observer
 
     async def put(self, collection: str, documents: Sequence[Document], *, patient: bool = False) -> Written:
-        """Upsert by id, all or none; of documents with the same id the last one stays.
+        """Upsert by id, all or none. If several documents have one id, the last of them counts.
 
         A document that is there with the same text and metadata is left as it is. Only texts that no document has are
         embedded. Raises Overloaded if too much waits to be embedded; `patient` callers wait for room instead.
@@ -79,7 +84,7 @@ class Writing:
                 for generation in self._generations.writable():
                     await self._embed(generation, plan, vectors, patient=patient)
             self._observer.step("write.embedded")
-            # A generation may have begun to follow the writes, and others may have written what was unchanged.
+            # None: a generation has begun to follow the writes, or another write has changed an unchanged document.
             written = await self._thread.run(partial(self._commit, collection, plan, vectors))
             if written is not None:
                 return written
@@ -89,7 +94,7 @@ class Writing:
         return await self._thread.run(lambda: self._follow(partial(self._documents.delete, collection, ids), {}))
 
     async def delete_matching(self, collection: str, tree: Filter) -> int:
-        """Delete what passes the filter; returns how many that were."""
+        """Delete the documents that pass the filter; returns how many there were."""
         return await self._thread.run(
             lambda: self._follow(partial(self._documents.delete_matching, collection, tree), {})
         )
@@ -99,8 +104,10 @@ class Writing:
         return await self._thread.run(lambda: self._follow(partial(self._documents.delete_collection, collection), {}))
 
     async def delete_others(self, collection: str, keep: Seqs, until: int) -> int:
-        """Delete all documents of the collection that were written up to the sequence number `until`, but for those of
-        `keep`; returns how many there were."""
+        """Delete the documents of the collection up to the sequence number `until`, except those of `keep`.
+
+        Returns how many there were.
+        """
 
         def step() -> int:
             live = self._documents.live_in(collection)
@@ -110,7 +117,7 @@ class Writing:
         return await self._thread.run(step)
 
     def _plan(self, collection: str, latest: Mapping[str, Document]) -> "_Plan":
-        """What of a write is new, and where vectors of its texts may be."""
+        """The plan for the documents `latest`, by id: which are new, and where vectors of their texts may be."""
         current = self._documents.current(collection, list(latest))
         unchanged = {
             identity: version.seq for identity, version in current.items() if _same(version.document, latest[identity])
@@ -119,7 +126,7 @@ class Writing:
         sources = self._documents.with_text([document.text for document in changed])
         for document in changed:
             version = current.get(document.id)
-            # Versions of former releases cannot be found by their text.
+            # Versions that an earlier release wrote cannot be found by their text.
             if version is not None and version.document.text == document.text:
                 sources.setdefault(document.text, []).append(version.seq)
         return _Plan(changed, unchanged, sources)
@@ -127,7 +134,7 @@ class Writing:
     async def _embed(
         self, generation: Generation, plan: "_Plan", vectors: dict[str, TextVectors], *, patient: bool
     ) -> None:
-        """Have a vector of each changed text in `vectors` of the generation's fingerprint."""
+        """Put the vector of each changed text into `vectors`, under the generation's fingerprint."""
         by_text = vectors.setdefault(generation.index.fingerprint, {})
         by_text |= await asyncio.to_thread(at_hand, generation.index, plan.sources)
         texts = list(dict.fromkeys(document.text for document in plan.changed if document.text not in by_text))
@@ -136,13 +143,13 @@ class Writing:
         except EncodingFailed:
             if generation is self._generations.active:
                 raise
-            # A generation that is being built must not fail a write; its job meets the same text and ends refused.
+            # A generation that is being built must not fail a write. Its job meets the text as well, and ends refused.
             await self._generations.stop_following(generation)
         else:
             by_text |= zip(texts, rows, strict=True)
 
     def _commit(self, collection: str, plan: "_Plan", vectors: dict[str, TextVectors]) -> Written | None:
-        """None if a generation lacks a vector, or what was unchanged is so no more."""
+        """Carry the plan out; None if a generation lacks a vector, or an unchanged document has changed."""
         if self._documents.seqs_of(collection, list(plan.unchanged)) != plan.unchanged:
             return None
         active = self._generations.acquire()
@@ -170,10 +177,10 @@ class Writing:
         return Written(active, tuple(added), tuple(plan.unchanged.values()))
 
     def _follow(self, write: Callable[[Prepare], Change], vectors: dict[str, Vectors]) -> int:
-        """Write to the corpus and have every index take it over; returns how many documents died.
+        """Apply `write` to the corpus and to every index; returns how many documents died.
 
-        What the indexes will show is made ready before the corpus commits. So a failure undoes the write as a whole,
-        and after the commit nothing is left that could fail.
+        The indexes prepare before the corpus commits, so a failure undoes the write as a whole. Nothing can fail after
+        the commit.
         """
         indexes = list(self._generations.indexes())
         ready: list[Publish] = []
@@ -191,7 +198,7 @@ class Writing:
 
 
 def _same(stored: Document, new: Document) -> bool:
-    """Whether nothing would change; the order of keys is nothing, and 1 is neither 1.0 nor true."""
+    """Whether text and metadata are equal. The order of keys does not count, and 1, 1.0 and true differ."""
     return stored.text == new.text and json.dumps(stored.metadata, sort_keys=True) == json.dumps(
         new.metadata, sort_keys=True
     )
