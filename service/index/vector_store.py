@@ -21,19 +21,36 @@ from numpy.typing import NDArray
 from service.corpus.base import Seqs
 from service.corpus.sqlite.disk_errors import is_damage, translated
 from service.errors import StorageFailed
+from service.index.rows import Rows
 from service.machine import huge_pages
-from service.machine.arrays import Vectors
+from service.machine.arrays import Spans, Windows
 
 log = logging.getLogger(__name__)
 
 _CHUNK = 10_000
-# A file of another version is replaced by an empty one.
-_VERSION = 2
+# A file of another version is replaced by an empty one, but for the one before, which had no windows.
+_VERSION = 3
+_BEFORE_WINDOWS = 2
 _SCHEMA = (
     "CREATE TABLE vectors (seq INTEGER PRIMARY KEY, vector BLOB NOT NULL, checksum INTEGER NOT NULL)",
     # Lists the numbers without reading past all vectors.
     "CREATE INDEX numbers ON vectors (seq)",
 )
+# A vector is that of the whole text, unless its windows are here: the blob of vectors then has one for each.
+_WINDOWS_SCHEMA = (
+    "CREATE TABLE windows (seq INTEGER PRIMARY KEY, spans BLOB NOT NULL)",
+    "CREATE TABLE windowing (collection TEXT PRIMARY KEY, windowing TEXT NOT NULL)",
+)
+_SOME = (
+    "SELECT seq, vector, checksum, spans FROM vectors LEFT JOIN windows USING (seq)"
+    " WHERE seq IN (SELECT value FROM json_each(?))"
+)
+_BETWEEN = (
+    "SELECT seq, vector, checksum, spans FROM vectors LEFT JOIN windows USING (seq)"
+    " WHERE seq BETWEEN ? AND ? ORDER BY seq"
+)
+_WHOLE = np.zeros((1, 2), np.int32)
+_SPAN_BYTES = 8
 
 
 class _Unfit(sqlite3.DatabaseError):
@@ -41,7 +58,7 @@ class _Unfit(sqlite3.DatabaseError):
 
 
 class VectorStore:
-    """Unit vectors of `dimensions` float32, by sequence number, in one SQLite file. Safe from any thread.
+    """Windows with unit vectors of `dimensions` float32, by sequence number, in one SQLite file. Safe from any thread.
 
     Methods raise InsufficientResources if the disk is full, StorageFailed if it fails. An empty file takes the place of
     a damaged one.
@@ -65,46 +82,66 @@ class VectorStore:
                 log.warning("%s is begun anew (%s): its vectors are embedded again", path.name, error)
                 self._connection = self._replace_file()
 
-    def put(self, seqs: Sequence[int], vectors: Vectors) -> None:
-        """Store the vectors (n, dimensions) of `seqs`, in place of former ones."""
-        blobs = [vector.tobytes() for vector in vectors]
-        rows = [(int(seq), blob, _checksum(int(seq), blob)) for seq, blob in zip(seqs, blobs, strict=True)]
+    def put(self, rows: Rows) -> None:
+        """Store the windows of these documents, in place of former ones."""
+        seqs = np.unique(rows.seqs)
+        vectors, windows = [], []
+        for seq, each in zip(seqs.tolist(), rows.windows(seqs), strict=True):
+            blob, spans = each.vectors.tobytes(), b"" if _is_whole(each.spans) else each.spans.tobytes()
+            vectors.append((seq, blob, _checksum(seq, blob, spans)))
+            if spans:
+                windows.append((seq, spans))
         with self._using() as connection, connection:
-            connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
+            connection.executemany("DELETE FROM windows WHERE seq = ?", ((seq,) for seq in seqs.tolist()))
+            connection.executemany("INSERT INTO windows VALUES (?, ?)", windows)
+            connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", vectors)
 
     def missing(self, seqs: Seqs) -> Seqs:
         """Return the ascending `seqs` that have no vector yet."""
         stored = self._stored("SELECT seq FROM vectors INDEXED BY numbers ORDER BY seq")
         return np.setdiff1d(seqs, stored, assume_unique=True)
 
-    def get(self, seqs: Seqs) -> Vectors | None:
-        """Return the vectors (n, dimensions) of the ascending `seqs`, or None if one is missing or damaged."""
-        vectors = huge_pages.empty((len(seqs), self.dimensions), np.float32)
+    def get(self, seqs: Seqs) -> Rows | None:
+        """Return the rows of the ascending `seqs`, or None if a document has none or a damaged one."""
+        counts = self._counts(seqs)
+        vectors = huge_pages.empty((int(counts.sum()), self.dimensions), np.float32)
+        spans = np.zeros((len(vectors), 2), np.int32)
         filled = 0
         for start in range(0, len(seqs), _CHUNK):
-            part = seqs[start : start + _CHUNK]
-            rows = self._read(part)
-            if rows is None:
+            part = slice(start, start + _CHUNK)
+            windows = self._read(seqs[part], counts[part])
+            if windows is None:
                 return None
-            vectors[filled : filled + len(part)] = rows
-            filled += len(part)
-        return vectors
+            end = filled + len(windows.vectors)
+            vectors[filled:end], spans[filled:end] = windows.vectors, windows.spans
+            filled = end
+        return Rows(np.repeat(seqs, counts), vectors, spans)
 
-    def some(self, seqs: Sequence[int]) -> dict[int, NDArray[np.float32]]:
-        """Return the vectors (dimensions,) of the `seqs` that have one; of none once the store is closed."""
-        rows: list[tuple[int, bytes, int]] = []
+    def some(self, seqs: Sequence[int]) -> dict[int, Windows]:
+        """Return the windows of the `seqs` that have any; of none once the store is closed."""
+        rows: list[tuple[int, bytes, int, bytes | None]] = []
         if seqs:
             with self._using() as connection:
                 if not self._closed:
-                    rows = connection.execute(
-                        "SELECT seq, vector, checksum FROM vectors WHERE seq IN (SELECT value FROM json_each(?))",
-                        (json.dumps(seqs),),
-                    ).fetchall()
-        return {
-            seq: np.frombuffer(vector, dtype=np.float32)
-            for seq, vector, checksum in rows
-            if isinstance(vector, bytes) and checksum == _checksum(seq, vector)
-        }
+                    rows = connection.execute(_SOME, (json.dumps(seqs),)).fetchall()
+        windows = {row[0]: self._windows(row) for row in rows}
+        return {seq: each for seq, each in windows.items() if each is not None}
+
+    def windowing(self) -> dict[str, str]:
+        """Return, by collection, how documents that the model does not read whole were cut into the windows here."""
+        with self._using() as connection:
+            rows = connection.execute("SELECT collection, windowing FROM windowing").fetchall()
+            return {collection.decode(): windowing.decode() for collection, windowing in rows}
+        return {}
+
+    def note_windowing(self, collection: str, windowing: str) -> None:
+        """Record how the documents of a collection are cut into windows from now on."""
+        with self._using() as connection, connection:
+            connection.execute("INSERT OR REPLACE INTO windowing VALUES (?, ?)", (collection, windowing))
+
+    def partial(self) -> Seqs:
+        """Return, ascending, the documents of several windows, or of one that is not the whole text."""
+        return self._stored("SELECT seq FROM windows ORDER BY seq")
 
     def prune(self, live: Seqs, high: int) -> None:
         """Forget the vectors up to the sequence number `high`, except those of the ascending `live`."""
@@ -116,7 +153,8 @@ class VectorStore:
         with self._using() as connection:
             if not self._closed:
                 with connection:
-                    connection.executemany("DELETE FROM vectors WHERE seq = ?", ((int(seq),) for seq in seqs))
+                    for statement in ("DELETE FROM windows WHERE seq = ?", "DELETE FROM vectors WHERE seq = ?"):
+                        connection.executemany(statement, ((int(seq),) for seq in seqs))
 
     def close(self) -> None:
         """Close the file."""
@@ -125,31 +163,53 @@ class VectorStore:
             if self._connection is not None:
                 self._connection.close()
 
-    def _read(self, part: Seqs) -> Vectors | None:
-        rows = []
+    def _counts(self, seqs: Seqs) -> NDArray[np.int64]:
+        """How many windows each of the ascending `seqs` should have."""
+        counts = np.ones(len(seqs), np.int64)
+        rows: list[tuple[int, int]] = []
         with self._using() as connection:
-            rows = connection.execute(
-                "SELECT seq, vector, checksum FROM vectors WHERE seq BETWEEN ? AND ? ORDER BY seq",
-                (int(part[0]), int(part[-1])),
-            ).fetchall()
+            rows = connection.execute("SELECT seq, length(spans) FROM windows ORDER BY seq").fetchall()
+        several = np.array(rows, dtype=np.int64).reshape(-1, 2)
+        positions = np.searchsorted(seqs, several[:, 0])
+        there = np.flatnonzero(positions < len(seqs))
+        there = there[seqs[positions[there]] == several[there, 0]]
+        counts[positions[there]] = np.maximum(several[there, 1] // _SPAN_BYTES, 1)
+        return counts
+
+    def _read(self, part: Seqs, counts: NDArray[np.int64]) -> Windows | None:
+        """The windows of these documents, one behind the other, if they are whole and as many as they should be."""
+        rows: list[tuple[int, bytes, int, bytes | None]] = []
+        with self._using() as connection:
+            rows = connection.execute(_BETWEEN, (int(part[0]), int(part[-1]))).fetchall()
         seqs = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
         selected = [rows[row] for row in np.flatnonzero(np.isin(seqs, part))]
-        damaged = [
-            seq
-            for seq, vector, checksum in selected
-            if not isinstance(vector, bytes) or checksum != _checksum(seq, vector)
-        ]
+        windows = [self._windows(row) for row in selected]
+        damaged = [row[0] for row, each in zip(selected, windows, strict=True) if each is None]
         if damaged:
             self._mend(damaged)
             return None
         # The numbers are compared, not counted: damage to SQLite's pages can hide some rows and list others twice.
-        if not np.array_equal([seq for seq, _, _ in selected], part):
+        if not np.array_equal([row[0] for row in selected], part):
             # Rows that a scan finds and a search does not, or finds twice, are in the wrong place of the file.
             if not len(self.missing(part)):
                 self._mend([])
             return None
-        packed = b"".join(vector for _, vector, _ in selected)
-        return np.frombuffer(packed, dtype=np.float32).reshape(len(part), self.dimensions)
+        whole = [each for each in windows if each is not None]
+        if [len(each) for each in whole] != counts.tolist():
+            return None
+        return Windows(np.concatenate([each.vectors for each in whole]), np.concatenate([each.spans for each in whole]))
+
+    def _windows(self, row: tuple[int, bytes, int, bytes | None]) -> Windows | None:
+        """The windows that a row has; None if it is damaged."""
+        seq, blob, checksum, span_blob = row
+        packed = span_blob or b""
+        if not isinstance(blob, bytes) or not isinstance(packed, bytes) or checksum != _checksum(seq, blob, packed):
+            return None
+        vectors = np.frombuffer(blob, np.float32)
+        spans = np.frombuffer(packed, np.int32).reshape(-1, 2) if packed else _WHOLE
+        if len(vectors) != len(spans) * self.dimensions:
+            return None
+        return Windows(vectors.reshape(-1, self.dimensions), spans)
 
     def _mend(self, damaged: Sequence[int]) -> None:
         """Forget the damaged vectors, or all if the file's structure is damaged, too."""
@@ -199,14 +259,16 @@ class VectorStore:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             version = self.dimensions << 8 | _VERSION
+            schema = [sql for (sql,) in connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")]
             (version_there,) = connection.execute("PRAGMA user_version").fetchone()
-            if not connection.execute("SELECT 1 FROM sqlite_schema").fetchall():
-                for statement in _SCHEMA:
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {version}")
-            elif version_there != version or connection.execute("SELECT sql FROM sqlite_schema").fetchall() != [
-                (statement.encode(),) for statement in _SCHEMA
-            ]:
+            before = version_there == self.dimensions << 8 | _BEFORE_WINDOWS and schema == _encoded(_SCHEMA)
+            if not schema or before:
+                with connection:
+                    connection.execute("BEGIN")
+                    for statement in _WINDOWS_SCHEMA if before else (*_SCHEMA, *_WINDOWS_SCHEMA):
+                        connection.execute(statement)
+                    connection.execute(f"PRAGMA user_version = {version}")
+            elif version_there != version or schema != _encoded((*_SCHEMA, *_WINDOWS_SCHEMA)):
                 raise _Unfit("it is of another version, or has other dimensions")
         except sqlite3.DatabaseError:
             connection.close()
@@ -224,9 +286,17 @@ def _is_unusable(error: sqlite3.DatabaseError) -> bool:
     return wrong or is_damage(error) or isinstance(error, _Unfit)
 
 
-def _checksum(seq: int, packed: bytes) -> int:
-    """Sum up the vector and its number, because damage may also put a vector under another number."""
-    return zlib.crc32(packed, seq & 0xFFFFFFFF)
+def _checksum(seq: int, vectors: bytes, spans: bytes) -> int:
+    """Sum up the windows and their number, because damage may also put a vector under another number."""
+    return zlib.crc32(spans, zlib.crc32(vectors, seq & 0xFFFFFFFF))
+
+
+def _encoded(statements: Sequence[str]) -> list[bytes]:
+    return [statement.encode() for statement in statements]
+
+
+def _is_whole(spans: Spans) -> bool:
+    return len(spans) == 1 and not spans.any()
 
 
 def highest(path: Path) -> int:

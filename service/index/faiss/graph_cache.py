@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 _GRAPH = "graph.faiss"
 _VECTORS = "vectors.f32"
 _SEQS = "seqs.npy"
+_SPANS = "spans.npy"
 _OF = "of.npy"
 _ABOUT = "about.json"
 
@@ -47,7 +48,10 @@ class GraphCache:
             graph = faiss.read_index(reader)
             memory.share_vectors(graph, vectors)
             duplicates = Duplicates.from_groups(_array(files[_OF])) if about["distinct"] else None
-            return Sealed(_array(files[_SEQS]), graph, about["effort"], about["recall"], duplicates)
+            seqs = _array(files[_SEQS])
+            # Graphs of former versions have no windows.
+            spans = _array(files[_SPANS]) if _SPANS in files else np.zeros((len(seqs), 2), np.int32)
+            return Sealed(seqs, spans, graph, about["effort"], about["recall"], duplicates)
         # FAISS raises RuntimeError when it cannot read.
         except (ValueError, RuntimeError, KeyError) as error:
             log.warning("%s cannot be read (%s): it is built anew", name, error)
@@ -61,6 +65,7 @@ class GraphCache:
             faiss.write_index(built.index, str(folder / _GRAPH), faiss.IO_FLAG_SKIP_STORAGE)
             built.distinct_vectors.tofile(folder / _VECTORS)
             np.save(folder / _SEQS, built.seqs)
+            np.save(folder / _SPANS, built.spans)
             if built.duplicates is not None:
                 np.save(folder / _OF, built.duplicates.group_of)
             about = {

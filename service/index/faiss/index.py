@@ -16,8 +16,8 @@ from service.index.faiss import sealed
 from service.index.faiss.graph_cache import GraphCache
 from service.index.faiss.partition import SEAL_FROM, FaissView, Partition
 from service.index.faiss.sealed import Sealed
+from service.index.rows import Rows
 from service.index.vector_store import VectorStore
-from service.machine.arrays import Vectors
 
 log = logging.getLogger(__name__)
 
@@ -58,22 +58,20 @@ class FaissIndex:
         """Count the documents in the views of this moment."""
         views = {name: partition.view for name, partition in list(self._partitions.items())}
         return IndexStats(
-            documents=sum(view.live for view in views.values()),
+            documents=sum(view.documents for view in views.values()),
+            windows=sum(view.live for view in views.values()),
             fresh=sum(view.unsealed for view in views.values()),
             deleted=sum(view.deleted for view in views.values()),
             recall={name: view.sealed.recall for name, view in views.items() if view.sealed is not None},
         )
 
-    def prepare(self, change: Change, vectors: Vectors | None) -> Publish:
+    def prepare(self, change: Change, rows: Rows | None) -> Publish:
         """Prepare the effect of one write: the deletes alone without `vectors`, or if the index is not complete."""
-        complete = self.loaded and vectors is not None and self.complete_to == change.before and len(change.added) > 0
+        complete = self.loaded and rows is not None and self.complete_to == change.before and len(change.added) > 0
         partition = self._partitions.get(change.collection)
         if partition is None:
             partition = Partition(self.dimensions)
-        if complete and vectors is not None:
-            view = partition.after(change.added, vectors, change.died)
-        else:
-            view = partition.after((), partition.view.fresh_vectors[:0], change.died)
+        view = partition.after(rows if complete else None, change.died)
 
         def publish() -> None:
             if not self.loaded:
@@ -92,11 +90,11 @@ class FaissIndex:
         """Add the documents of `gap`, all that were written after `complete_to`; false if one has no vector yet."""
         ready: list[tuple[str, Partition, FaissView]] = []
         for collection, seqs in gap.items():
-            vectors = self.store.get(seqs)
-            if vectors is None:
+            rows = self.store.get(seqs)
+            if rows is None:
                 return False
             partition = self._partitions.get(collection, Partition(self.dimensions))
-            ready.append((collection, partition, partition.after(seqs.tolist(), vectors, ())))
+            ready.append((collection, partition, partition.after(rows, ())))
         for collection, partition, view in ready:
             partition.view = view
             self._partitions[collection] = partition
@@ -116,7 +114,7 @@ class FaissIndex:
 
         def publish() -> None:
             for partition in partitions.values():
-                partition.apply((), partition.view.fresh_vectors[:0], self._died)
+                partition.apply(None, self._died)
             self._partitions = partitions
             self.complete_to = to
             self.loaded = True
@@ -135,20 +133,20 @@ class FaissIndex:
 
     def _seal(self, collection: str, partition: Partition, given_up: IsGivenUp) -> Publish:
         before = partition.view
-        built = self._build(collection, before.live_seqs(), before.live_vectors, given_up)
+        built = self._build(collection, before.live_rows, given_up)
         return partial(partition.replace_sealed, built, before)
 
     def _from_vectors(self, collection: str, seqs: Seqs, given_up: IsGivenUp) -> Partition:
-        read = partial(self._vectors, seqs)
+        read = partial(self._rows, seqs)
         if len(seqs) >= SEAL_FROM:
-            return Partition(self.dimensions, self._build(collection, seqs, read, given_up))
+            return Partition(self.dimensions, self._build(collection, read, given_up))
         partition = Partition(self.dimensions)
-        partition.apply(seqs.tolist(), read(), ())
+        partition.apply(read(), ())
         return partition
 
-    def _build(self, collection: str, seqs: Seqs, read: Callable[[], Vectors], given_up: IsGivenUp) -> Sealed:
+    def _build(self, collection: str, read: Callable[[], Rows], given_up: IsGivenUp) -> Sealed:
         """Build a sealed part, and cache it if that took long."""
-        built = sealed.build(seqs, read, graph_from=self._graph_from, min_recall=self._min_recall, given_up=given_up)
+        built = sealed.build(read, graph_from=self._graph_from, min_recall=self._min_recall, given_up=given_up)
         if built.effort:
             self._graphs.keep(self.fingerprint, collection, built, self._min_recall)
         return built
@@ -160,17 +158,29 @@ class FaissIndex:
         graph = self._graphs.get(self.fingerprint, collection, self.dimensions, self._min_recall)
         if graph is None:
             return None
-        later = np.setdiff1d(seqs, graph.seqs, assume_unique=True)
-        died = np.setdiff1d(graph.seqs, seqs, assume_unique=True)
-        if len(later) > len(seqs) // 2 or (len(later) and later[0] < graph.seqs[-1]):
+        if not self._has_the_windows_of(graph):
+            return None
+        cached = np.unique(graph.seqs)
+        later = np.setdiff1d(seqs, cached, assume_unique=True)
+        died = np.setdiff1d(cached, seqs, assume_unique=True)
+        if len(later) > len(seqs) // 2 or (len(later) and later[0] < cached[-1]):
             return None
         partition = Partition(self.dimensions, graph)
-        partition.apply(later.tolist(), self._vectors(later), died.tolist())
-        log.info("the graph of %d documents is taken as it was kept, %d came later", len(graph.seqs), len(later))
+        partition.apply(self._rows(later), died.tolist())
+        log.info("the graph of %d documents is taken as it was kept, %d came later", len(cached), len(later))
         return partition
 
-    def _vectors(self, seqs: Seqs) -> Vectors:
-        vectors = self.store.get(seqs)
-        if vectors is None:
+    def _has_the_windows_of(self, graph: Sealed) -> bool:
+        """Whether the documents of the graph still have the windows that are in it: a setting may have changed them."""
+        several = np.intersect1d(self.store.partial(), graph.seqs)
+        rows = graph.spans[:, 1] > 0
+        if not np.array_equal(several, np.unique(graph.seqs[rows])):
+            return False
+        stored = self.store.get(several) if len(several) else None
+        return not len(several) or (stored is not None and np.array_equal(stored.spans, graph.spans[rows]))
+
+    def _rows(self, seqs: Seqs) -> Rows:
+        rows = self.store.get(seqs)
+        if rows is None:
             raise VectorsMissing
-        return vectors
+        return rows

@@ -16,8 +16,9 @@ from service.index.faiss import bitsets as bits
 from service.index.faiss.bitsets import Bits, Positions
 from service.index.faiss.sealed import Sealed
 from service.index.faiss.selection import Selection
+from service.index.rows import Rows, best_of_each, bounds, count_documents, first_of_each, positions_of
 from service.machine import huge_pages
-from service.machine.arrays import Vectors
+from service.machine.arrays import Vectors, Windows
 
 _FIRST_CAPACITY = 16
 # The fresh part is compared exactly and in full, which costs next to nothing below this size.
@@ -30,21 +31,35 @@ class FaissView:
     """One moment of a collection's index.
 
     The first `fresh` rows of the fresh arrays belong to this view; later writes append behind them. `sealed_live` and
-    `fresh_live` say which documents are live. None: all are.
+    `fresh_live` say which rows are live. None: all are. Where nothing is `windowed`, each document has one row.
     """
 
     sealed: Sealed | None
     sealed_live: Bits | None
-    fresh_seqs: Seqs
-    fresh_vectors: Vectors
+    fresh_rows: Rows
     fresh_live: Mask
     fresh: int
+    windowed: bool
 
     def search(self, queries: Vectors, k: int, allowed: Selection | None) -> list[tuple[Seqs, Vectors]]:
         """Find, among the documents `allowed` (None: all), the `k` nearest ones of each unit vector (n, dimensions).
 
         Returns sequence numbers and cosines for each query, best first. Equal scores keep the order of writing.
         """
+        if not self.windowed:
+            return self._nearest_rows(queries, k, allowed)
+        depth, size = 2 * k, self.size
+        while True:
+            rankings = self._nearest_rows(queries, depth, allowed)
+            nearest = [first_of_each(seqs, scores) for seqs, scores in rankings]
+            enough = (
+                len(seqs) >= k or len(rows) < depth for (seqs, _), (rows, _) in zip(nearest, rankings, strict=True)
+            )
+            if depth >= size or all(enough):
+                return [(seqs[:k], scores[:k]) for seqs, scores in nearest]
+            depth = min(4 * depth, size)
+
+    def _nearest_rows(self, queries: Vectors, k: int, allowed: Selection | None) -> list[tuple[Seqs, Vectors]]:
         none: tuple[Seqs, Vectors] = np.empty(0, np.int64), np.empty(0, np.float32)
         parts = [[none] for _ in queries]
         if self.sealed is not None:
@@ -57,10 +72,10 @@ class FaissView:
         rows = np.flatnonzero(live if allowed is None else live & allowed.fresh)
         if len(rows):
             for part, query in zip(parts, queries, strict=True):
-                scores = (self.fresh_vectors[: self.fresh] @ query)[rows]
+                scores = (self.fresh_rows.vectors[: self.fresh] @ query)[rows]
                 # Keep every row that ties with the k-th score; `_best` takes the earliest of them.
                 best = scores >= np.partition(scores, -k)[-k] if len(rows) > k else slice(None)
-                part.append((self.fresh_seqs[rows[best]], scores[best]))
+                part.append((self.fresh_rows.seqs[rows[best]], scores[best]))
         return [_best(part, k) for part in parts]
 
     def holds(self, seqs: Seqs, allowed: Selection | None) -> Mask:
@@ -70,7 +85,7 @@ class FaissView:
             matched, positions = _located(self.sealed.seqs, seqs)
             live = self._sealed_allowed(allowed)
             held[matched] = True if live is None else bits.has(live, positions)
-        matched, positions = _located(self.fresh_seqs[: self.fresh], seqs)
+        matched, positions = _located(self._fresh_seqs, seqs)
         held[matched] = (
             self.fresh_live[positions]
             if allowed is None
@@ -78,29 +93,30 @@ class FaissView:
         )
         return held
 
-    def vectors_of(self, seqs: Seqs) -> Vectors:
-        """Return the vectors (n, dimensions) of documents that the view holds."""
-        vectors = np.empty((len(seqs), self.fresh_vectors.shape[1]), dtype=np.float32)
-        if self.sealed is not None:
-            matched, positions = _located(self.sealed.seqs, seqs)
-            vectors[matched] = self.sealed.vectors_of(positions)
-        matched, positions = _located(self.fresh_seqs[: self.fresh], seqs)
-        vectors[matched] = self.fresh_vectors[positions]
-        return vectors
+    def windows(self, seqs: Seqs) -> list[Windows]:
+        """Return the windows of documents that the view holds."""
+        fresh = self.fresh_rows[: self.fresh]
+        if self.sealed is None:
+            return fresh.windows(seqs)
+        starts, ends = bounds(self.sealed.seqs, seqs)
+        return [
+            self.sealed.windows(start, end) if start < end else later
+            for start, end, later in zip(starts.tolist(), ends.tolist(), fresh.windows(seqs), strict=True)
+        ]
 
     def ranks(self, query: Vectors, seqs: Seqs, allowed: Selection | None) -> tuple[Ranks, Vectors]:
         """Return the ranks, from 1, and the cosines of allowed documents among all allowed ones.
 
-        Every document is compared with the unit vector `query`, so a rank is exact even if the index is a graph.
+        Every window is compared with the unit vector `query`, so a rank is exact even if the index is a graph.
         """
         # Sum row by row, because in a matrix product the sums of equal rows can differ in the last bit.
-        fresh = np.einsum("ij,j->i", self.fresh_vectors[: self.fresh], query)
-        scores, numbers = fresh, self.fresh_seqs[: self.fresh]
+        fresh = np.einsum("ij,j->i", self.fresh_rows.vectors[: self.fresh], query)
+        scores, numbers = fresh, self._fresh_seqs
         if self.sealed is not None:
             scores = np.concatenate((self.sealed.scores(query), fresh))
             numbers = np.concatenate((self.sealed.seqs, numbers))
         held = self.holds(numbers, allowed)
-        scores, numbers = scores[held], numbers[held]
+        numbers, scores = best_of_each(numbers[held], scores[held])
         _, positions = _located(numbers, seqs)
         ranks = [
             1 + np.count_nonzero(scores > scores[position]) + np.count_nonzero(scores[:position] == scores[position])
@@ -110,7 +126,7 @@ class FaissView:
 
     def select(self, tree: Filter, meeting: Meeting) -> Selection:
         """Select the documents that pass the filter. `meeting` says which meet a condition."""
-        fresh = self.fresh_seqs[: self.fresh]
+        fresh = self._fresh_seqs
         if self.sealed is None:
             return Selection(None, evaluate(tree, lambda condition: meeting(condition, fresh)))
         return self.sealed.conditions.select(tree, self.sealed.seqs, fresh, meeting)
@@ -118,40 +134,56 @@ class FaissView:
     def gone_since(self, before: "FaissView") -> Seqs:
         """List the documents of `before`, an earlier view with the same sealed part, that have died since."""
         rows = slice(before.fresh)
-        fresh = before.fresh_seqs[rows][before.fresh_live[rows] & ~self.fresh_live[rows]]
+        fresh = before.fresh_rows.seqs[rows][before.fresh_live[rows] & ~self.fresh_live[rows]]
         if self.sealed is None or self.sealed_live is None:
-            return fresh
+            return np.unique(fresh)
         size = len(self.sealed.seqs)
         live_before = bits.everything(size) if before.sealed_live is None else before.sealed_live
-        return np.concatenate((self.sealed.seqs[bits.members(live_before & ~self.sealed_live, size)], fresh))
+        sealed = self.sealed.seqs[bits.members(live_before & ~self.sealed_live, size)]
+        return np.unique(np.concatenate((sealed, fresh)))
 
-    def live_seqs(self) -> Seqs:
-        """List the sequence numbers of all documents in the view, ascending."""
-        fresh = self.fresh_seqs[: self.fresh][self.fresh_live[: self.fresh]]
+    def live_rows(self) -> Rows:
+        """List the rows of all documents in the view, ascending."""
+        fresh = self.fresh_rows[: self.fresh][self.fresh_live[: self.fresh]]
         if self.sealed is None:
-            return fresh
-        return np.concatenate((self.sealed.seqs[self._sealed_rows(self.sealed)], fresh))
+            parts = [fresh]
+        else:
+            left = self._sealed_rows(self.sealed)
+            parts = [Rows(self.sealed.seqs[left], self.sealed.vectors[left], self.sealed.spans[left]), fresh]
+        vectors: Vectors = huge_pages.empty((sum(map(len, parts)), fresh.vectors.shape[1]), np.float32)
+        return Rows(
+            np.concatenate([part.seqs for part in parts]),
+            np.concatenate([part.vectors for part in parts], out=vectors),
+            np.concatenate([part.spans for part in parts]),
+        )
 
-    def live_vectors(self) -> Vectors:
-        """Return the vectors (n, dimensions) of all documents in the view, in the order of their sequence numbers."""
-        fresh = self.fresh_vectors[: self.fresh][self.fresh_live[: self.fresh]]
-        parts = [fresh] if self.sealed is None else [self.sealed.vectors[self._sealed_rows(self.sealed)], fresh]
-        vectors: Vectors = huge_pages.empty((sum(map(len, parts)), fresh.shape[1]), np.float32)
-        return np.concatenate(parts, out=vectors)
+    @property
+    def size(self) -> int:
+        """The number of rows, dead ones included."""
+        return self.fresh + (0 if self.sealed is None else len(self.sealed.seqs))
 
     @property
     def live(self) -> int:
-        """The number of documents in the view."""
+        """The number of windows in the view."""
         return self.unsealed + (0 if self.sealed is None else len(self.sealed.seqs) - self._dead(self.sealed))
 
     @property
+    def documents(self) -> int:
+        """The number of documents in the view."""
+        if not self.windowed:
+            return self.live
+        fresh = self._fresh_seqs[self.fresh_live[: self.fresh]]
+        sealed = 0 if self.sealed is None else count_documents(self.sealed.seqs[self._sealed_rows(self.sealed)])
+        return sealed + count_documents(fresh)
+
+    @property
     def unsealed(self) -> int:
-        """The number of documents in the fresh part."""
+        """The number of windows in the fresh part."""
         return int(np.count_nonzero(self.fresh_live[: self.fresh]))
 
     @property
     def deleted(self) -> int:
-        """The number of dead documents that still take room."""
+        """The number of dead windows that still take room."""
         sealed = 0 if self.sealed is None else self._dead(self.sealed)
         return sealed + self.fresh - self.unsealed
 
@@ -168,6 +200,10 @@ class FaissView:
         size = len(self.sealed.seqs)
         many = max(SEAL_FROM, int(_SEAL_SHARE * size))
         return self.fresh >= many or self._dead(self.sealed) > max(SEAL_FROM, size // 4)
+
+    @property
+    def _fresh_seqs(self) -> Seqs:
+        return self.fresh_rows.seqs[: self.fresh]
 
     def _dead(self, sealed: Sealed) -> int:
         size = len(sealed.seqs)
@@ -186,60 +222,63 @@ class Partition:
     """The index of one collection. Any thread may read `view`; all methods are for the writing thread."""
 
     def __init__(self, dimensions: int, sealed: Sealed | None = None) -> None:
-        self.view = FaissView(
-            sealed,
-            None,
-            np.empty(_FIRST_CAPACITY, dtype=np.int64),
-            np.empty((_FIRST_CAPACITY, dimensions), dtype=np.float32),
-            np.ones(_FIRST_CAPACITY, dtype=bool),
-            0,
+        room = Rows(
+            np.empty(_FIRST_CAPACITY, np.int64),
+            np.empty((_FIRST_CAPACITY, dimensions), np.float32),
+            np.empty((_FIRST_CAPACITY, 2), np.int32),
         )
+        windowed = sealed is not None and sealed.windowed
+        self.view = FaissView(sealed, None, room, np.ones(_FIRST_CAPACITY, dtype=bool), 0, windowed)
 
-    def apply(self, added: Sequence[int], vectors: Vectors, died: Sequence[int]) -> None:
+    def apply(self, added: Rows | None, died: Sequence[int]) -> None:
         """Add documents (ascending, above all that are there) and remove the `died` ones, in one step."""
-        self.view = self.after(added, vectors, died)
+        self.view = self.after(added, died)
 
-    def after(self, added: Sequence[int], vectors: Vectors, died: Sequence[int]) -> FaissView:
+    def after(self, added: Rows | None, died: Sequence[int]) -> FaissView:
         """Return the view with these documents added and the `died` ones removed. Nobody sees it yet."""
         view = self._without(self.view, died)
-        return self._with(view, added, vectors) if len(added) else view
+        return self._with(view, added) if added is not None and len(added) else view
 
     def replace_sealed(self, sealed: Sealed, before: FaissView) -> None:
         """Put `sealed`, which was built from the live documents of the view `before`, in place of both its parts."""
         current = self.view
         later = slice(before.fresh, current.fresh)
-        live = current.fresh_live[later]
-        fresh = Partition(current.fresh_vectors.shape[1], sealed)
-        fresh.apply(current.fresh_seqs[later][live].tolist(), current.fresh_vectors[later][live], ())
-        fresh.apply((), current.fresh_vectors[:0], current.gone_since(before).tolist())
+        fresh = Partition(current.fresh_rows.vectors.shape[1], sealed)
+        fresh.apply(current.fresh_rows[later][current.fresh_live[later]], ())
+        fresh.apply(None, current.gone_since(before).tolist())
         self.view = fresh.view
 
     def _without(self, view: FaissView, died: Sequence[int]) -> FaissView:
         dead_seqs = np.asarray(died, dtype=np.int64)
         if view.sealed is not None:
-            _, positions = _located(view.sealed.seqs, dead_seqs)
+            positions = positions_of(view.sealed.seqs, dead_seqs)
             if len(positions):
                 live = bits.everything(len(view.sealed.seqs)) if view.sealed_live is None else view.sealed_live
                 view = replace(view, sealed_live=bits.without(live, positions))
-        _, positions = _located(view.fresh_seqs[: view.fresh], dead_seqs)
+        positions = positions_of(view.fresh_rows.seqs[: view.fresh], dead_seqs)
         if len(positions):
             fresh_live = view.fresh_live.copy()
             fresh_live[positions] = False
             view = replace(view, fresh_live=fresh_live)
         return view
 
-    def _with(self, view: FaissView, added: Sequence[int], vectors: Vectors) -> FaissView:
+    def _with(self, view: FaissView, added: Rows) -> FaissView:
         end = view.fresh + len(added)
-        seqs, matrix, live = view.fresh_seqs, view.fresh_vectors, view.fresh_live
-        if end > len(seqs):
+        rows, live = view.fresh_rows, view.fresh_live
+        if end > len(rows):
             # Readers of earlier views keep the arrays that they have.
-            more = max(end, 2 * len(seqs)) - len(seqs)
-            seqs = np.concatenate((seqs, np.empty(more, dtype=np.int64)))
-            matrix = np.concatenate((matrix, np.empty((more, matrix.shape[1]), dtype=np.float32)))
+            more = max(end, 2 * len(rows)) - len(rows)
+            rows = Rows(
+                np.concatenate((rows.seqs, np.empty(more, np.int64))),
+                np.concatenate((rows.vectors, np.empty((more, rows.vectors.shape[1]), np.float32))),
+                np.concatenate((rows.spans, np.empty((more, 2), np.int32))),
+            )
             live = np.concatenate((live, np.ones(more, dtype=bool)))
-        seqs[view.fresh : end] = added
-        matrix[view.fresh : end] = vectors
-        return replace(view, fresh_seqs=seqs, fresh_vectors=matrix, fresh_live=live, fresh=end)
+        rows.seqs[view.fresh : end] = added.seqs
+        rows.vectors[view.fresh : end] = added.vectors
+        rows.spans[view.fresh : end] = added.spans
+        windowed = view.windowed or count_documents(added.seqs) < len(added)
+        return replace(view, fresh_rows=rows, fresh_live=live, fresh=end, windowed=windowed)
 
 
 def _best(parts: Sequence[tuple[Seqs, Vectors]], k: int) -> tuple[Seqs, Vectors]:
