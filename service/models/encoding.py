@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from service.errors import Overloaded
-from service.machine.arrays import Vectors
+from service.machine.arrays import Vectors, Windows
 from service.models.base import Direction, Lane, Prepared, ServedModel, Side
 from service.models.scheduling.scheduler import Scheduler
+from service.models.windowing import Windowing, parts
 from service.observability.tracing import Tracing
 
 _T = TypeVar("_T")
@@ -108,3 +109,24 @@ class Encoding:
             self.require_capacity()
         items = await self.prepare(encoder, texts, side)
         return encoder.finish(await self.raw(encoder, items, lane, patient=patient))
+
+    async def embed_documents(
+        self, encoder: ServedModel, texts: Sequence[str], windowing: Windowing, *, patient: bool = False
+    ) -> list[Windows]:
+        """The windows of each document, cut by `windowing` where it is longer than the model reads.
+
+        Raises Overloaded if too much waits already; `patient` callers wait for room instead.
+        """
+        if not texts:
+            return []
+        items = await self.prepare(encoder, texts, "document")
+        spans = await self.on_tokenizer_thread(encoder.windows, texts, items, windowing)
+        several = [number for number, each in enumerate(spans) if each.any()]
+        windows = [part for number in several for part in parts(texts[number], spans[number])]
+        prepared = iter(await self.prepare(encoder, windows, "document") if windows else [])
+        flat: list[Prepared] = []
+        for item, each in zip(items, spans, strict=True):
+            flat += [next(prepared) for _ in each] if each.any() else [item]
+        vectors = encoder.finish(await self.raw(encoder, flat, "bulk", patient=patient))
+        ends = np.cumsum([len(each) for each in spans])
+        return [Windows(rows, each) for rows, each in zip(np.split(vectors, ends[:-1]), spans, strict=True)]

@@ -17,8 +17,10 @@ from transformers import PreTrainedTokenizerFast
 
 from service.checkpoints.checkpoint import Checkpoint, document_prompt
 from service.errors import InvalidRequest
+from service.machine.arrays import Spans
 from service.models.base import SIDES, Direction, Prepared, Side, Token
 from service.models.engines.base import Padded, Unsuitable
+from service.models.windowing import WHOLE, Splitter, Windowing
 
 _UNLIMITED = 1_000_000
 _DIRECTIONS: tuple[Direction, ...] = ("left", "right")
@@ -89,6 +91,23 @@ class Tokenized:
         tokenizer = self._tokenizers[side, cut or self._cut[side]]
         encoded = tokenizer.encode_batch_fast([prompt + text for text in texts])
         return [Prepared(kind, text, ids := found.ids, len(ids)) for text, found in zip(texts, encoded, strict=True)]
+
+    def windows(self, texts: Sequence[str], items: Sequence[Prepared], windowing: Windowing) -> list[Spans]:
+        """The windows of documents that were tokenized as `items`; (0, 0) alone for one that is read whole."""
+        if self._padding["document"] is None:
+            return [WHOLE] * len(texts)
+        limit = self._limit("document")
+        return [
+            WHOLE if item.tokens < limit else self._splitter.spans(text, windowing)
+            for text, item in zip(texts, items, strict=True)
+        ]
+
+    @functools.cached_property
+    def _splitter(self) -> Splitter:
+        whole = Tokenizer.from_str(self._first("document").tokenizer.backend_tokenizer.to_str())
+        whole.no_padding()
+        whole.no_truncation()
+        return Splitter(whole, self._limit("document"), self.prompt("document"))
 
     def count(self, text: str, side: Side | None, prompt_name: str | None = None) -> int:
         """Tokens of the whole text with its prompt, before it is cut."""
