@@ -65,6 +65,11 @@ class Needed:
 class View(Protocol):
     """One moment of a collection. It never changes."""
 
+    @property
+    def windowed(self) -> bool:
+        """Whether some document is not one window that is the whole text."""
+        ...
+
     def search(self, queries: Vectors, k: int, allowed: Allowed | None) -> list[tuple[Seqs, Vectors]]:
         """Find, among the documents `allowed` (None: all), the `k` nearest ones of each unit vector (n, dimensions).
 
