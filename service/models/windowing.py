@@ -5,7 +5,7 @@ as near to a query as its nearest window (MaxP: Dai and Callan 2019).
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -34,6 +34,26 @@ class Windowing:
 
     def __str__(self) -> str:
         return f"overlap {self.overlap}, most {self.most}"
+
+
+@dataclass(frozen=True, slots=True)
+class Windowings:
+    """How long documents are cut, by collection."""
+
+    default: Windowing
+    collections: Mapping[str, Windowing]
+
+    def of(self, collection: str) -> Windowing:
+        return self.collections.get(collection, self.default)
+
+    @property
+    def uniform(self) -> bool:
+        """Whether the collection makes no difference."""
+        return not self.collections
+
+
+# Every document as far as the model reads it.
+TRUNCATED = Windowings(Windowing(overlap=0, most=1), {})
 
 
 class Splitter:

@@ -245,7 +245,12 @@ def _figures(queries: Sequence[_Query], views: Sequence[View], vectors: Vectors)
         first, good = seqs.tolist(), set(query.good.tolist())
         in_order = None
         if len(query.bad):
-            above, below = (view.vectors_of(own) @ vector for own in (query.good, query.bad))
+            above, below = (_cosines(view, own, vector) for own in (query.good, query.bad))
             in_order = (above[:, None] > below).ravel()
         found.append(_Figures(ranking.ndcg(first, good, _K), ranking.recall(first, good, _K), in_order))
     return found
+
+
+def _cosines(view: View, seqs: Seqs, vector: Vectors) -> Vectors:
+    """Return the cosines (n,) of documents with the unit vector of a query, each by its nearest window."""
+    return np.array([(windows.vectors @ vector).max() for windows in view.windows(seqs)], dtype=np.float32)
