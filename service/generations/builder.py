@@ -113,16 +113,16 @@ class Builder:
 
         async def embed(part: list[int], windowing: Windowing) -> None:
             try:
-                found = await asyncio.to_thread(self._documents.fetch, part)
-                present = [seq for seq in part if seq in found]
-                texts = [found[seq].text for seq in present]
+                documents = await asyncio.to_thread(self._documents.fetch, part)
+                present = [seq for seq in part if seq in documents]
+                texts = [documents[seq].text for seq in present]
                 stored = await asyncio.to_thread(lambda: at_hand(index, self._documents.with_text(texts)))
-                known = self._encoding.fitting(stored)
-                new = list(dict.fromkeys(text for text in texts if text not in known))
+                by_text = self._encoding.fitting(stored)
+                new = list(dict.fromkeys(text for text in texts if text not in by_text))
                 windows = await self._encoding.embed_documents(encoder, new, windowing, patient=True)
-                known |= zip(new, windows, strict=True)
+                by_text |= zip(new, windows, strict=True)
                 if texts:
-                    await asyncio.to_thread(index.store.put, stack(present, [known[text] for text in texts]))
+                    await asyncio.to_thread(index.store.put, stack(present, [by_text[text] for text in texts]))
                 self._observer.step("reload.stored")
                 progress(len(part))
             finally:
@@ -180,13 +180,13 @@ class Builder:
         while not index.loaded:
             high = await asyncio.to_thread(self._documents.last_seq)
             live = await asyncio.to_thread(self._documents.live)
-            live = {collection: own for collection, seqs in live.items() if len(own := seqs[seqs <= high])}
-            every = _all(live)
-            missing = await asyncio.to_thread(index.store.missing, every)
+            live = _up_to(high, live)
+            seqs = _all(live)
+            missing = await asyncio.to_thread(index.store.missing, seqs)
             if len(missing):
                 log.info("embedding %d documents that the index lacks", len(missing))
             await self.embed_missing(encoder, index, missing)
-            await asyncio.to_thread(index.store.prune, every, high)
+            await asyncio.to_thread(index.store.prune, seqs, high)
             # A document may have changed in between, and its new version has no vector yet.
             with suppress(VectorsMissing):
                 publish = await self._building(partial(index.build, live, high))
@@ -200,7 +200,7 @@ class Builder:
             live = await asyncio.to_thread(self._documents.live)
             missing = await asyncio.to_thread(index.store.missing, _all(live))
             high = int(missing[0]) - 1 if len(missing) else await asyncio.to_thread(self._documents.last_seq)
-            stored = {collection: own for collection, seqs in live.items() if len(own := seqs[seqs <= high])}
+            stored = _up_to(high, live)
             await asyncio.to_thread(index.store.prune, _all(stored), high)
             # Some may turn out to be damaged.
             with suppress(VectorsMissing):
@@ -283,6 +283,11 @@ class Builder:
             return 1.0
         _, spans = await self._encoding.windows(encoder, texts, self._encoding.windowings.default)
         return sum(map(len, spans)) / len(texts)
+
+
+def _up_to(high: int, live: dict[str, Seqs]) -> dict[str, Seqs]:
+    """The sequence numbers up to `high`, by collection; without collections that have none."""
+    return {collection: first for collection, seqs in live.items() if len(first := seqs[seqs <= high])}
 
 
 def _all(by_collection: dict[str, Seqs]) -> Seqs:

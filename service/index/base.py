@@ -188,10 +188,10 @@ class VectorIndex(Protocol):
         ...
 
     def prepare(self, change: Change, rows: Rows | None) -> Publish:
-        """Prepare the effect of one write. The answer shows it.
+        """Prepare the effect of one write. The returned function shows it.
 
-        Without the `rows` of the added documents, or if the index is not complete up to the write, that
-        is the deletes alone.
+        Without the `rows` of the added documents, or if the index is not complete up to the write, it shows the deletes
+        alone.
         """
         ...
 

@@ -60,12 +60,12 @@ class _Unfit(sqlite3.DatabaseError):
 class VectorStore:
     """Windows with unit vectors of `dimensions` float32, by sequence number, in one SQLite file. Safe from any thread.
 
-    Methods raise InsufficientResources if the disk is full, StorageFailed if it fails. An empty file takes the place of
-    a damaged one.
+    Methods raise InsufficientResources if the disk is full, StorageFailed if it fails. A damaged file is replaced by an
+    empty one.
     """
 
     def __init__(self, path: Path, dimensions: int) -> None:
-        """Open or create the file. An empty one takes the place of a damaged one, or of other dimensions."""
+        """Open or create the file. One that is damaged or has other dimensions is replaced by an empty one."""
         self.dimensions = dimensions
         self._path = path
         self._lock = threading.Lock()
@@ -79,7 +79,7 @@ class VectorStore:
             except sqlite3.DatabaseError as error:
                 if not _is_unusable(error):
                     raise
-                log.warning("%s is begun anew (%s): its vectors are embedded again", path.name, error)
+                log.warning("%s is replaced by an empty file (%s): its vectors are embedded again", path.name, error)
                 self._connection = self._replace_file()
 
     def put(self, rows: Rows) -> None:
@@ -247,7 +247,8 @@ class VectorStore:
             remove(self._path)
         except OSError as error:
             raise StorageFailed(
-                f"{self._path.name} cannot be begun anew ({error.strerror}): check the disk, then try again"
+                f"{self._path.name} cannot be replaced by an empty file ({error.strerror}): check the disk, then try"
+                " again"
             ) from error
         return self._open()
 

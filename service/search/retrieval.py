@@ -25,7 +25,7 @@ _DEPTH = 100
 class SearchSpec:
     """A search as its caller wants it: for each query `k` documents of a collection, after the first `offset`.
 
-    `fusion` and `weights` are for a hybrid search; without `weights` it takes its own. `diversity` is 0 to 1.
+    `fusion` and `weights` are for a hybrid search; the default weights depend on `fusion`. `diversity` is 0 to 1.
     """
 
     k: int

@@ -10,6 +10,7 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from service.settings.data_folder import DataFolder
 from service.settings.former import PREFIX, Environment
 from service.settings.groups import (
     LEVELS,
@@ -114,9 +115,14 @@ class Settings(BaseSettings):
         return init_settings, Environment(settings_cls)
 
     @property
+    def data_folder(self) -> DataFolder:
+        """The folder `data_dir`, with the paths of what is in it."""
+        return DataFolder(self.data_dir)
+
+    @property
     def keys_path(self) -> Path:
         """The file of named keys, whether it is there or not."""
-        return self.keys_file or self.data_dir / "keys.json"
+        return self.keys_file or self.data_folder.keys
 
     @model_validator(mode="after")
     def _loopback_without_admin_key(self) -> Self:

@@ -121,7 +121,9 @@ class Webhook(Group):
             except binascii.Error:
                 key = b""
             if not text.startswith(WEBHOOK_SECRET_PREFIX) or not 24 <= len(key) <= 64:
-                raise ValueError("must be whsec_ and 24 to 64 bytes in base64: echo whsec_$(openssl rand -base64 32)")
+                raise ValueError(
+                    "must be whsec_ and 24 to 64 bytes in base64: make one with echo whsec_$(openssl rand -base64 32)"
+                )
         return secret
 
 

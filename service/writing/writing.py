@@ -135,9 +135,9 @@ class Writing:
         self, generation: Generation, collection: str, plan: "_Plan", vectors: dict[str, TextWindows], *, patient: bool
     ) -> None:
         """Have the windows of each changed text in `vectors` of the generation's fingerprint."""
-        known = vectors.setdefault(generation.index.fingerprint, {})
-        known |= self._encoding.fitting(await asyncio.to_thread(at_hand, generation.index, plan.sources))
-        texts = list(dict.fromkeys(document.text for document in plan.changed if document.text not in known))
+        by_text = vectors.setdefault(generation.index.fingerprint, {})
+        by_text |= self._encoding.fitting(await asyncio.to_thread(at_hand, generation.index, plan.sources))
+        texts = list(dict.fromkeys(document.text for document in plan.changed if document.text not in by_text))
         try:
             windowing = self._encoding.windowings.of(collection)
             windows = await self._encoding.embed_documents(generation.encoder, texts, windowing, patient=patient)
@@ -147,7 +147,7 @@ class Writing:
             # A generation that is being built must not fail a write; its job meets the same text and ends refused.
             await self._generations.stop_following(generation)
         else:
-            known |= zip(texts, windows, strict=True)
+            by_text |= zip(texts, windows, strict=True)
 
     def _commit(self, collection: str, plan: "_Plan", vectors: dict[str, TextWindows]) -> Written | None:
         """None if a generation lacks a vector, or what was unchanged is so no more."""
@@ -159,10 +159,10 @@ class Writing:
         texts = [document.text for document in plan.changed]
         windows: dict[str, list[Windows]] = {}
         for fingerprint in {generation.index.fingerprint for generation in self._generations.writable()}:
-            known = vectors.get(fingerprint, {})
-            if any(text not in known for text in texts):
+            by_text = vectors.get(fingerprint, {})
+            if any(text not in by_text for text in texts):
                 return None
-            windows[fingerprint] = [known[text] for text in texts]
+            windows[fingerprint] = [by_text[text] for text in texts]
         added: list[int] = []
 
         def write(prepare: Prepare) -> Change:
@@ -197,7 +197,7 @@ class Writing:
         indexes = list(self._generations.indexes())
         ready: list[Publish] = []
         change = write(
-            lambda coming: ready.extend(index.prepare(coming, rows_of(index, coming.added)) for index in indexes)
+            lambda change: ready.extend(index.prepare(change, rows_of(index, change.added)) for index in indexes)
         )
         self._observer.step("write.committed")
         for publish in ready:

@@ -17,6 +17,7 @@ from service.index.faiss import bitsets as bits
 from service.index.faiss import sealed
 from service.index.faiss.partition import Partition
 from service.search.conditions import meeting_in
+from service.settings.data_folder import DataFolder
 
 FILTERS: list[dict[str, Any]] = [
     {"ward": 3},
@@ -35,7 +36,7 @@ def vectors(count: int) -> Any:
 
 @pytest.fixture
 def documents(tmp_path: Path) -> Iterator[Documents]:
-    database = Database(tmp_path)
+    database = Database(DataFolder(tmp_path))
     yield SqliteDocuments(database)
     database.close()
 
