@@ -116,8 +116,8 @@ class Builder:
                 documents = await asyncio.to_thread(self._documents.fetch, part)
                 present = [seq for seq in part if seq in documents]
                 texts = [documents[seq].text for seq in present]
-                stored = await asyncio.to_thread(lambda: at_hand(index, self._documents.with_text(texts)))
-                by_text = self._encoding.fitting(stored)
+                shared = self._encoding.shared
+                by_text = await asyncio.to_thread(lambda: at_hand(index, self._documents.with_text(texts), shared))
                 new = list(dict.fromkeys(text for text in texts if text not in by_text))
                 windows = await self._encoding.embed_documents(encoder, new, windowing, patient=True)
                 by_text |= zip(new, windows, strict=True)
@@ -156,8 +156,9 @@ class Builder:
         self, encoder: ServedModel, index: VectorIndex, seqs: list[int], windowing: Windowing
     ) -> None:
         versions = await asyncio.to_thread(self._documents.fetch, seqs)
-        # A token has a character at least.
-        long = [seq for seq in seqs if seq in versions and len(versions[seq].text) >= encoder.max_length - _AROUND]
+        # A token has a byte at least.
+        least = encoder.max_length - _AROUND - len(encoder.prompt("document").encode())
+        long = [seq for seq in seqs if seq in versions and len(versions[seq].text.encode()) >= least]
         if not long:
             return
         _, spans = await self._encoding.windows(encoder, [versions[seq].text for seq in long], windowing)

@@ -4,7 +4,7 @@ Within one document fingerprint the text alone decides a document's vector, so e
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -17,11 +17,13 @@ log = logging.getLogger(__name__)
 
 # Windows by the text that they are of.
 TextWindows = dict[str, Windows]
+# Whether every collection has these windows of their text.
+Shared = Callable[[Windows], bool]
 
 
-def at_hand(index: VectorIndex, sources: Mapping[str, Sequence[int]]) -> TextWindows:
-    """The stored windows of those texts of `sources` for which one of their versions has any."""
-    stored = index.store.some([seq for seqs in sources.values() for seq in seqs])
+def at_hand(index: VectorIndex, sources: Mapping[str, Sequence[int]], shared: Shared) -> TextWindows:
+    """The stored windows of those texts of `sources` for which one of their versions has any that are `shared`."""
+    stored = _stored(index, sources.values(), shared)
     return {
         text: stored[seq]
         for text, seqs in sources.items()
@@ -29,9 +31,9 @@ def at_hand(index: VectorIndex, sources: Mapping[str, Sequence[int]]) -> TextWin
     }
 
 
-def copy(index: VectorIndex, sources: Mapping[int, Sequence[int]]) -> None:
-    """Store for each version the windows of one of its `sources`, if they are there."""
-    stored = index.store.some([seq for seqs in sources.values() for seq in seqs])
+def copy(index: VectorIndex, sources: Mapping[int, Sequence[int]], shared: Shared) -> None:
+    """Store for each version the windows of one of its `sources`, if they are there and `shared`."""
+    stored = _stored(index, sources.values(), shared)
     copies = {
         version: stored[seq]
         for version, seqs in sources.items()
@@ -49,3 +51,8 @@ def keep(index: VectorIndex, rows: Rows) -> None:
     except (StorageFailed, InsufficientResources, MemoryError) as error:
         # Nothing is lost: the next start embeds them again.
         log.warning("the vectors of %d documents are in memory only: %s", len(np.unique(rows.seqs)), error)
+
+
+def _stored(index: VectorIndex, sources: Iterable[Sequence[int]], shared: Shared) -> dict[int, Windows]:
+    stored = index.store.some([seq for seqs in sources for seq in seqs])
+    return {seq: windows for seq, windows in stored.items() if shared(windows)}

@@ -1,7 +1,7 @@
 """The awaitable way from texts to vectors: tokenizing off the event loop, then the scheduler."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -125,12 +125,15 @@ class Encoding:
         if not texts:
             return []
         items, spans = await self.windows(encoder, texts, windowing)
-        several = [number for number, each in enumerate(spans) if each.any()]
-        windows = [part for number in several for part in parts(texts[number], spans[number])]
+        # With one window at most, the model's own cut is the window: a cut word would be other tokens on its own.
+        cut = [windowing.most > 1 and each.any() for each in spans]
+        windows = [
+            part for text, each, is_cut in zip(texts, spans, cut, strict=True) if is_cut for part in parts(text, each)
+        ]
         prepared = iter(await self.prepare(encoder, windows, "document") if windows else [])
         flat: list[Prepared] = []
-        for item, each in zip(items, spans, strict=True):
-            flat += [next(prepared) for _ in each] if each.any() else [item]
+        for item, each, is_cut in zip(items, spans, cut, strict=True):
+            flat += [next(prepared) for _ in each] if is_cut else [item]
         vectors = encoder.finish(await self.raw(encoder, flat, "bulk", patient=patient))
         ends = np.cumsum([len(each) for each in spans])
         return [Windows(rows, each) for rows, each in zip(np.split(vectors, ends[:-1]), spans, strict=True)]
@@ -142,6 +145,6 @@ class Encoding:
         items = await self.prepare(encoder, texts, "document")
         return items, await self.on_tokenizer_thread(encoder.windows, texts, items, windowing)
 
-    def fitting(self, windows: Mapping[str, Windows]) -> dict[str, Windows]:
-        """Those by text that are the same in every collection: all, unless collections are cut in different ways."""
-        return {text: each for text, each in windows.items() if self.windowings.uniform or not each.spans.any()}
+    def shared(self, windows: Windows) -> bool:
+        """Whether their text has these windows in every collection: always, unless collections differ in the cut."""
+        return self.windowings.uniform or not windows.spans.any()

@@ -111,7 +111,8 @@ class Tokenized:
         whole = Tokenizer.from_str(self._entry("document").tokenizer.backend_tokenizer.to_str())
         whole.no_padding()
         whole.no_truncation()
-        return Splitter(whole, self._limit("document"), self.prompt("document"))
+        truncating = self._tokenizers["document", self._cut["document"]]
+        return Splitter(whole, truncating, self._limit("document"), self.prompt("document"))
 
     def count(self, text: str, side: Side | None, prompt_name: str | None = None) -> int:
         """Tokens of the whole text with its prompt, before it is cut."""

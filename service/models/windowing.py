@@ -19,6 +19,8 @@ from service.machine.arrays import Spans
 _MARGIN = 2
 # An overlap takes at most this share of a window, else a text would have windows without end.
 _MOST_OVERLAP = 0.25
+# Tokens that must be left for the text beside a prompt, else windows would be shreds and the model's own cut is taken.
+_LEAST = 8
 WHOLE: Spans = np.zeros((1, 2), np.int32)
 
 
@@ -62,14 +64,15 @@ class Splitter:
     Safe from any thread.
     """
 
-    def __init__(self, tokenizer: Tokenizer, limit: int, prompt: str) -> None:
-        """`tokenizer` does not truncate, and belongs to the splitter alone."""
+    def __init__(self, tokenizer: Tokenizer, truncating: Tokenizer, limit: int, prompt: str) -> None:
+        """`tokenizer` does not truncate, and belongs to the splitter alone; `truncating` cuts as the model does."""
         self._tokenizer = tokenizer
+        self._truncating = truncating
         self._prompt = prompt
         around = tokenizer.num_special_tokens_to_add(is_pair=False)
         in_prompt = len(tokenizer.encode(prompt, add_special_tokens=False)) if prompt else 0
         self._limit = limit
-        self._capacity = max(limit - around - in_prompt - _MARGIN, 1)
+        self._capacity = limit - around - in_prompt - _MARGIN
         self._lock = threading.Lock()
         self._splitter = cache(self._make)
 
@@ -78,14 +81,25 @@ class Splitter:
         encoded = self._tokenizer.encode(self._prompt + text)
         if len(encoded) <= self._limit:
             return WHOLE
-        if windowing.most == 1:
-            # The last of so many tokens that is not special ends what is read.
-            end = max(end for _, end in encoded.offsets[: self._limit - 1])
-            return np.array([[0, max(end - len(self._prompt), 0)]], np.int32)
+        if windowing.most == 1 or self._capacity < _LEAST:
+            return self._read(text)
         with self._lock:
             splitter = self._splitter(min(windowing.overlap, int(_MOST_OVERLAP * self._capacity)))
-        windows = splitter.chunk_indices(text)[: windowing.most]
+        # The windows that count lie in these tokens; a longer text is not cut any further.
+        tokens = (windowing.most + 1) * self._limit
+        end = max(encoded.offsets[tokens][1] - len(self._prompt), 0) if tokens < len(encoded) else 0
+        windows = splitter.chunk_indices(text[:end] if end else text)[: windowing.most]
         return np.array([[start, start + len(window)] for start, window in windows] or [[0, 0]], np.int32)
+
+    def _read(self, text: str) -> Spans:
+        """The part of the text that the model reads when it cuts; at least a character, since (0, 0) is all."""
+        read = self._truncating.encode(self._prompt + text)
+        offsets = [
+            offset for offset, special in zip(read.offsets, read.special_tokens_mask, strict=True) if not special
+        ]
+        start = max(min((start for start, _ in offsets), default=0) - len(self._prompt), 0)
+        end = max((end for _, end in offsets), default=0) - len(self._prompt)
+        return np.array([[start, max(end, start + 1)]], np.int32)
 
     def _make(self, overlap: int) -> TextSplitter:
         return TextSplitter.from_huggingface_tokenizer(self._tokenizer, self._capacity, overlap)

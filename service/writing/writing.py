@@ -136,7 +136,7 @@ class Writing:
     ) -> None:
         """Have the windows of each changed text in `vectors` of the generation's fingerprint."""
         by_text = vectors.setdefault(generation.index.fingerprint, {})
-        by_text |= self._encoding.fitting(await asyncio.to_thread(at_hand, generation.index, plan.sources))
+        by_text |= await asyncio.to_thread(at_hand, generation.index, plan.sources, self._encoding.shared)
         texts = list(dict.fromkeys(document.text for document in plan.changed if document.text not in by_text))
         try:
             windowing = self._encoding.windowings.of(collection)
@@ -174,7 +174,7 @@ class Writing:
         sources = {seq: plan.sources[text] for seq, text in zip(added, texts, strict=True) if text in plan.sources}
         for index in self._generations.indexes():
             if index.fingerprint not in windows and sources:
-                copy(index, sources)
+                copy(index, sources, self._encoding.shared)
         answering = windows[active.index.fingerprint]
         return Written(
             active,

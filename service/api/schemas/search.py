@@ -83,6 +83,12 @@ class SearchRequest(BodyModel):
         description="ids of documents: add the rank of each, however far down; not with `diversity`",
     )
 
+    @model_validator(mode="after")
+    def _neighbours_of_passages(self) -> Self:
+        if self.neighbours and self.returned != "passages":
+            raise ValueError('neighbours are windows around a passage: send "return": "passages" as well')
+        return self
+
 
 class Standing(TypedDict):
     """The rank and the score of a result in one part of the search."""
