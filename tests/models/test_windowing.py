@@ -61,7 +61,9 @@ def cut_on_the_left(folder: Path) -> SentenceTransformer:
 
 def trained(folder: Path, tokenizer: Tokenizer, *, left: bool = False) -> SentenceTransformer:
     """A tiny model with another tokenizer."""
-    wrapped = PreTrainedTokenizerFast(
+    # transformers has no types for it.
+    wrapper: Any = PreTrainedTokenizerFast
+    wrapped = wrapper(
         tokenizer_object=tokenizer, pad_token="<pad>", unk_token="<unk>", truncation_side="left" if left else "right"
     )
     return checkpoints.tiny_model(folder, tokenizer=wrapped)
