@@ -39,8 +39,8 @@ class Sending:
         if self._until is not None:
             self._sent.extend((*written.added, *written.unchanged))
 
-    def answer(self) -> dict[str, Any]:
-        """What the answer says besides the ids."""
+    def outcome(self) -> dict[str, Any]:
+        """Return the parts of the answer besides the ids."""
         return {**self.counts, **({"cut": self._cut} if self._cut else {})}
 
     async def end(self) -> None:

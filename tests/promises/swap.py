@@ -14,7 +14,7 @@ CLIENTS = 8
 # Enough for many answers of either generation while they are embedded.
 DOCUMENTS = 1000
 # So many queries are more tokens than the models read.
-LONG_QUERIES = 60
+LONG_QUERIES = 20
 
 
 @dataclass(eq=False)
