@@ -7,11 +7,8 @@ damaged vector is forgotten and embedded again. Each vector has a checksum, beca
 
 import json
 import logging
-import sqlite3
-import threading
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -19,28 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.corpus.base import Seqs
-from service.corpus.sqlite.disk_errors import is_damage, translated
-from service.errors import StorageFailed
 from service.index.rows import Rows
+from service.index.vector_file import STORED, Unfit, VectorFile
 from service.machine import huge_pages
 from service.machine.arrays import Spans, Windows
 
 log = logging.getLogger(__name__)
 
 _CHUNK = 10_000
-# A file of another version is replaced by an empty one, but for the one before, which had no windows.
-_VERSION = 3
-_BEFORE_WINDOWS = 2
-_SCHEMA = (
-    "CREATE TABLE vectors (seq INTEGER PRIMARY KEY, vector BLOB NOT NULL, checksum INTEGER NOT NULL)",
-    # Lists the numbers without reading past all vectors.
-    "CREATE INDEX numbers ON vectors (seq)",
-)
-# A vector is that of the whole text, unless its windows are here: the blob of vectors then has one for each.
-_WINDOWS_SCHEMA = (
-    "CREATE TABLE windows (seq INTEGER PRIMARY KEY, spans BLOB NOT NULL)",
-    "CREATE TABLE windowing (collection TEXT PRIMARY KEY, windowing TEXT NOT NULL)",
-)
 _SOME = (
     "SELECT seq, vector, checksum, spans FROM vectors LEFT JOIN windows USING (seq)"
     " WHERE seq IN (SELECT value FROM json_each(?))"
@@ -53,10 +36,6 @@ _WHOLE = np.zeros((1, 2), np.int32)
 _SPAN_BYTES = 8
 
 
-class _Unfit(sqlite3.DatabaseError):
-    """SQLite can read the file, but it has other dimensions, or rows out of place."""
-
-
 class VectorStore:
     """Windows with unit vectors of `dimensions` float32, by sequence number, in one SQLite file. Safe from any thread.
 
@@ -67,20 +46,7 @@ class VectorStore:
     def __init__(self, path: Path, dimensions: int) -> None:
         """Open or create the file. An empty one takes the place of a damaged one, or of other dimensions."""
         self.dimensions = dimensions
-        self._path = path
-        self._lock = threading.Lock()
-        self._closed = False
-        # None after damage, until an empty file is there.
-        self._connection: sqlite3.Connection | None
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with translated(path.name):
-            try:
-                self._connection = self._open()
-            except sqlite3.DatabaseError as error:
-                if not _is_unusable(error):
-                    raise
-                log.warning("%s is begun anew (%s): its vectors are embedded again", path.name, error)
-                self._connection = self._replace_file()
+        self._file = VectorFile(path, dimensions)
 
     def put(self, rows: Rows) -> None:
         """Store the windows of these documents, in place of former ones."""
@@ -91,14 +57,14 @@ class VectorStore:
             vectors.append((seq, blob, _checksum(seq, blob, spans)))
             if spans:
                 windows.append((seq, spans))
-        with self._using() as connection, connection:
+        with self._file.using() as connection, connection:
             connection.executemany("DELETE FROM windows WHERE seq = ?", ((seq,) for seq in seqs.tolist()))
             connection.executemany("INSERT INTO windows VALUES (?, ?)", windows)
             connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", vectors)
 
     def missing(self, seqs: Seqs) -> Seqs:
         """Return the ascending `seqs` that have no vector yet."""
-        stored = self._stored("SELECT seq FROM vectors INDEXED BY numbers ORDER BY seq")
+        stored = self._stored(STORED)
         return np.setdiff1d(seqs, stored, assume_unique=True)
 
     def get(self, seqs: Seqs) -> Rows | None:
@@ -121,22 +87,22 @@ class VectorStore:
         """Return the windows of the `seqs` that have any; of none once the store is closed."""
         rows: list[tuple[int, bytes, int, bytes | None]] = []
         if seqs:
-            with self._using() as connection:
-                if not self._closed:
+            with self._file.using() as connection:
+                if not self._file.closed:
                     rows = connection.execute(_SOME, (json.dumps(seqs),)).fetchall()
         windows = {row[0]: self._windows(row) for row in rows}
         return {seq: each for seq, each in windows.items() if each is not None}
 
     def windowing(self) -> dict[str, str]:
         """Return, by collection, how documents that the model does not read whole were cut into the windows here."""
-        with self._using() as connection:
+        with self._file.using() as connection:
             rows = connection.execute("SELECT collection, windowing FROM windowing").fetchall()
             return {collection.decode(): windowing.decode() for collection, windowing in rows}
         return {}
 
     def note_windowing(self, collection: str, windowing: str) -> None:
         """Record how the documents of a collection are cut into windows from now on."""
-        with self._using() as connection, connection:
+        with self._file.using() as connection, connection:
             connection.execute("INSERT OR REPLACE INTO windowing VALUES (?, ?)", (collection, windowing))
 
     def partial(self) -> Seqs:
@@ -150,24 +116,21 @@ class VectorStore:
 
     def drop(self, seqs: Sequence[int]) -> None:
         """Forget the vectors of `seqs`. Does nothing once the store is closed."""
-        with self._using() as connection:
-            if not self._closed:
+        with self._file.using() as connection:
+            if not self._file.closed:
                 with connection:
                     for statement in ("DELETE FROM windows WHERE seq = ?", "DELETE FROM vectors WHERE seq = ?"):
                         connection.executemany(statement, ((int(seq),) for seq in seqs))
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
-            self._closed = True
-            if self._connection is not None:
-                self._connection.close()
+        self._file.close()
 
     def _counts(self, seqs: Seqs) -> NDArray[np.int64]:
         """How many windows each of the ascending `seqs` should have."""
         counts = np.ones(len(seqs), np.int64)
         rows: list[tuple[int, int]] = []
-        with self._using() as connection:
+        with self._file.using() as connection:
             rows = connection.execute("SELECT seq, length(spans) FROM windows ORDER BY seq").fetchall()
         several = np.array(rows, dtype=np.int64).reshape(-1, 2)
         positions = np.searchsorted(seqs, several[:, 0])
@@ -179,7 +142,7 @@ class VectorStore:
     def _read(self, part: Seqs, counts: NDArray[np.int64]) -> Windows | None:
         """The windows of these documents, one behind the other, if they are whole and as many as they should be."""
         rows: list[tuple[int, bytes, int, bytes | None]] = []
-        with self._using() as connection:
+        with self._file.using() as connection:
             rows = connection.execute(_BETWEEN, (int(part[0]), int(part[-1]))).fetchall()
         seqs = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
         selected = [rows[row] for row in np.flatnonzero(np.isin(seqs, part))]
@@ -213,77 +176,18 @@ class VectorStore:
 
     def _mend(self, damaged: Sequence[int]) -> None:
         """Forget the damaged vectors, or all if the file's structure is damaged, too."""
-        with self._using() as connection:
+        with self._file.using() as connection:
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != b"ok" or not damaged:
-                raise _Unfit(verdict.decode(errors="replace"))
-        log.warning("%d vectors in %s are damaged: they are embedded again", len(damaged), self._path.name)
+                raise Unfit(verdict.decode(errors="replace"))
+        log.warning("%d vectors in %s are damaged: they are embedded again", len(damaged), self._file.name)
         self.drop(damaged)
 
     def _stored(self, statement: str, *values: int) -> Seqs:
         seqs: list[int] = []
-        with self._using() as connection:
+        with self._file.using() as connection:
             seqs = list(chain.from_iterable(connection.execute(statement, values)))
         return np.array(seqs, dtype=np.int64)
-
-    @contextmanager
-    def _using(self) -> Iterator[sqlite3.Connection]:
-        """Lend the connection. If the file turns out to be damaged, the block ends early and the file is replaced."""
-        with self._lock, translated(self._path.name):
-            if self._connection is None:
-                self._connection = self._replace_file()
-            try:
-                yield self._connection
-            except sqlite3.DatabaseError as error:
-                if not _is_unusable(error):
-                    raise
-                log.warning("%s is damaged (%s): its vectors are embedded again", self._path.name, error)
-                self._connection.close()
-                self._connection = None
-                self._connection = self._replace_file()
-
-    def _replace_file(self) -> sqlite3.Connection:
-        try:
-            remove(self._path)
-        except OSError as error:
-            raise StorageFailed(
-                f"{self._path.name} cannot be begun anew ({error.strerror}): check the disk, then try again"
-            ) from error
-        return self._open()
-
-    def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, check_same_thread=False)
-        try:
-            # Damage can turn a blob into text, which cannot always be decoded.
-            connection.text_factory = bytes
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            version = self.dimensions << 8 | _VERSION
-            schema = [sql for (sql,) in connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")]
-            (version_there,) = connection.execute("PRAGMA user_version").fetchone()
-            before = version_there == self.dimensions << 8 | _BEFORE_WINDOWS and schema == _encoded(_SCHEMA)
-            if not schema or before:
-                with connection:
-                    connection.execute("BEGIN")
-                    for statement in _WINDOWS_SCHEMA if before else (*_SCHEMA, *_WINDOWS_SCHEMA):
-                        connection.execute(statement)
-                    connection.execute(f"PRAGMA user_version = {version}")
-            elif version_there != version or schema != _encoded((*_SCHEMA, *_WINDOWS_SCHEMA)):
-                raise _Unfit("it is of another version, or has other dimensions")
-        except sqlite3.DatabaseError:
-            connection.close()
-            raise
-        # Python cannot decode SQLite's message about a schema whose bytes are no text.
-        except UnicodeDecodeError as error:
-            connection.close()
-            raise _Unfit("its schema is damaged") from error
-        return connection
-
-
-def _is_unusable(error: sqlite3.DatabaseError) -> bool:
-    # The statements never change, so the file is at fault if SQLite rejects one.
-    wrong = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR
-    return wrong or is_damage(error) or isinstance(error, _Unfit)
 
 
 def _checksum(seq: int, vectors: bytes, spans: bytes) -> int:
@@ -291,36 +195,5 @@ def _checksum(seq: int, vectors: bytes, spans: bytes) -> int:
     return zlib.crc32(spans, zlib.crc32(vectors, seq & 0xFFFFFFFF))
 
 
-def _encoded(statements: Sequence[str]) -> list[bytes]:
-    return [statement.encode() for statement in statements]
-
-
 def _is_whole(spans: Spans) -> bool:
     return len(spans) == 1 and not spans.any()
-
-
-def highest(path: Path) -> int:
-    """Return the highest sequence number with a vector in the file of a store, 0 if it has none or cannot be read."""
-    highest_seqs = _seqs(path, "SELECT max(seq) FROM vectors HAVING max(seq) > 0")
-    return int(highest_seqs[0]) if len(highest_seqs) else 0
-
-
-def stored(path: Path) -> Seqs:
-    """List the sequence numbers with a vector in the file of a store, ascending; none if it cannot be read."""
-    return _seqs(path, "SELECT seq FROM vectors INDEXED BY numbers ORDER BY seq")
-
-
-def _seqs(path: Path, statement: str) -> Seqs:
-    """List what the statement selects in a file that another process may have open; nothing if it cannot be read."""
-    try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-            rows = connection.execute(statement).fetchall()
-    except (sqlite3.DatabaseError, UnicodeDecodeError):
-        rows = []
-    return np.array([seq for (seq,) in rows], dtype=np.int64)
-
-
-def remove(path: Path) -> None:
-    """Delete the file of a store and the files that SQLite keeps beside it."""
-    for suffix in ("", "-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
