@@ -77,12 +77,17 @@ def first_of_each(seqs: Seqs, scores: Vectors) -> tuple[Seqs, Vectors]:
     return seqs[firsts], scores[firsts]
 
 
-def best_of_each(ascending: Seqs, scores: Vectors) -> tuple[Seqs, Vectors]:
-    """The documents of the rows, ascending, and the score of the best row of each."""
-    if not len(ascending):
-        return ascending, scores
-    starts = np.flatnonzero(np.append(True, ascending[1:] != ascending[:-1]))
-    return ascending[starts], np.maximum.reduceat(scores, starts)
+def first_rows(ascending: Seqs) -> Positions:
+    """The position of the first row of each document."""
+    is_first = np.ones(len(ascending), np.bool_)
+    np.not_equal(ascending[1:], ascending[:-1], out=is_first[1:])
+    return np.flatnonzero(is_first)
+
+
+def best_of_each(scores: Vectors, starts: Positions) -> Vectors:
+    """The score of the best row of each document, whose first rows are `starts`."""
+    best: Vectors = scores if len(starts) == len(scores) else np.maximum.reduceat(scores, starts)
+    return best
 
 
 def count_documents(ascending: Seqs) -> int:

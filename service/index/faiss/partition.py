@@ -16,7 +16,7 @@ from service.index.faiss import bitsets as bits
 from service.index.faiss.bitsets import Bits, Positions
 from service.index.faiss.sealed import Sealed
 from service.index.faiss.selection import Selection
-from service.index.rows import Rows, best_of_each, bounds, count_documents, first_of_each, positions_of
+from service.index.rows import Rows, best_of_each, bounds, count_documents, first_of_each, first_rows, positions_of
 from service.machine import huge_pages
 from service.machine.arrays import Vectors, Windows
 
@@ -99,9 +99,10 @@ class FaissView:
         if self.sealed is None:
             return fresh.windows(seqs)
         starts, ends = bounds(self.sealed.seqs, seqs)
+        later = iter(fresh.windows(seqs[starts == ends]))
         return [
-            self.sealed.windows(start, end) if start < end else later
-            for start, end, later in zip(starts.tolist(), ends.tolist(), fresh.windows(seqs), strict=True)
+            self.sealed.windows(start, end) if start < end else next(later)
+            for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
         ]
 
     def ranks(self, query: Vectors, seqs: Seqs, allowed: Selection | None) -> tuple[Ranks, Vectors]:
@@ -116,7 +117,9 @@ class FaissView:
             scores = np.concatenate((self.sealed.scores(query), fresh))
             numbers = np.concatenate((self.sealed.seqs, numbers))
         held = self.holds(numbers, allowed)
-        numbers, scores = best_of_each(numbers[held], scores[held])
+        numbers, scores = numbers[held], scores[held]
+        starts = first_rows(numbers)
+        numbers, scores = numbers[starts], best_of_each(scores, starts)
         _, positions = _located(numbers, seqs)
         ranks = [
             1 + np.count_nonzero(scores > scores[position]) + np.count_nonzero(scores[:position] == scores[position])
@@ -249,6 +252,8 @@ class Partition:
         self.view = fresh.view
 
     def _without(self, view: FaissView, died: Sequence[int]) -> FaissView:
+        if not len(died):
+            return view
         dead_seqs = np.asarray(died, dtype=np.int64)
         if view.sealed is not None:
             positions = positions_of(view.sealed.seqs, dead_seqs)
