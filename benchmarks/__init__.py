@@ -1,1 +1,1 @@
-"""Benchmarks: each is a command that prints a table. Nothing here is asserted, because machines are noisy."""
+"""Benchmarks: commands that print tables. Nothing is asserted here, because machines are noisy."""

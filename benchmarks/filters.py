@@ -1,8 +1,9 @@
 """`make bench-filters`: filtered search beside unfiltered search, by selectivity, without encoding.
 
-First the whole: SQLite, what is remembered of it, and the index. "First" is the time of a condition that nobody has
-asked for before, "after a write" that of the first search after a document came. Then the two ways of searching a graph
-under a filter, past the others or one by one, which is where the index changes from one to the other.
+The first table is of a whole search: SQLite, the conditions that are remembered, and the index. "First" is the time of
+a search with a new condition, and "after a write" that of the first search after a document was written. The second
+table compares the two ways of searching a graph under a filter, past the others or one by one, and shows where the
+index changes from one to the other.
 """
 
 import argparse
@@ -31,6 +32,7 @@ from service.index.faiss.sealed import Sealed
 from service.index.rows import whole
 from service.machine.arrays import Vectors
 from service.search.conditions import meeting_in
+from service.settings.data_folder import DataFolder
 
 RESULTS = Path(__file__).parent / "results" / "filters.json"
 _QUERIES = 100
@@ -45,19 +47,19 @@ def main() -> None:
     """Measure, print the tables and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
-    given = parser.parse_args()
-    found = {"machine": machine.describe(), "sizes": [measure(size) for size in given.sizes]}
-    print(table(found))
-    RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+    options = parser.parse_args()
+    results = {"machine": machine.describe(), "sizes": [measure(size) for size in options.sizes]}
+    print(table(results))
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
 
-def table(found: dict[str, Any]) -> str:
-    """The figures as a reader wants them."""
+def table(results: dict[str, Any]) -> str:
+    """The results as Markdown tables."""
     lines = [
         "| documents | filter passes | ms | to unfiltered | first ms | after a write ms | recall@10 |",
         "|---|---|---|---|---|---|---|",
     ]
-    for size in found["sizes"]:
+    for size in results["sizes"]:
         for row in size["shares"]:
             to = row["ms"] / size["shares"][0]["ms"]
             lines.append(
@@ -69,7 +71,7 @@ def table(found: dict[str, Any]) -> str:
         "| documents | filter passes | past the others ms | one by one ms | chosen |",
         "|---|---|---|---|---|",
     ]
-    for size in found["sizes"]:
+    for size in results["sizes"]:
         lines += [
             f"| {size['documents']:,} | {row['share']:.1%} | {row['past_ms']:.2f} | {row['one_by_one_ms']:.2f} |"
             f" {row['chosen']} |"
@@ -79,10 +81,10 @@ def table(found: dict[str, Any]) -> str:
 
 
 def measure(size: int) -> dict[str, Any]:
-    """All of one size."""
+    """Measure all filters on `size` documents."""
     vectors, queries = corpus_and_queries(size, _QUERIES)
     with tempfile.TemporaryDirectory() as folder:
-        database = Database(Path(folder))
+        database = Database(DataFolder(Path(folder)))
         documents = SqliteDocuments(database)
         seqs = _write(documents, size)
         built = sealed.build(lambda: whole(seqs, vectors), graph_from=1, min_recall=0.99)
@@ -118,10 +120,10 @@ def _share(documents: Documents, partition: Partition, queries: Vectors, vectors
     times, hits = [], []
     for query, right in zip(queries, exact, strict=True):
         began = time.perf_counter()
-        found = search(query)
+        seqs = search(query)
         times.append((time.perf_counter() - began) * 1000)
-        wanted = {int(partition.view.sealed.seqs[allowed[place]]) for place in right if place >= 0}  # type: ignore[union-attr]
-        hits.append(len(wanted & set(found.tolist())) / max(1, len(wanted)))
+        wanted = {int(partition.view.sealed.seqs[allowed[row]]) for row in right if row >= 0}  # type: ignore[union-attr]
+        hits.append(len(wanted & set(seqs.tolist())) / max(1, len(wanted)))
     written = documents.put(_COLLECTION, [Document("new", "text", {name: 1})], lambda _: None)
     partition.apply(whole(np.array(written.added), queries[:1]), written.died)
     return {
@@ -134,7 +136,7 @@ def _share(documents: Documents, partition: Partition, queries: Vectors, vectors
 
 
 def _ways(built: Sealed, queries: Vectors, share: float) -> dict[str, Any]:
-    """Both ways at one selectivity; what is allowed has nothing to do with the query."""
+    """Measure both ways at one selectivity. The allowed documents are random, so they do not depend on the query."""
     size = len(built.seqs)
     mask = np.random.default_rng(0).random(size) < share
     allowed = bits.pack(mask)

@@ -1,7 +1,7 @@
-"""`make bench-growth`: what grows with the number of documents: reload, switch, restart, search, memory.
+"""`make bench-growth`: reload, switch, restart, search and memory by the number of documents.
 
-A static model (the word vectors of all-MiniLM-L6-v2, averaged) embeds thousands of documents a second, so that what is
-seen is everything else; the time that a real model takes for the documents comes on top and is in `make bench-swap`.
+A static model (the word vectors of all-MiniLM-L6-v2, averaged) embeds thousands of documents a second, so that the
+times are those of everything else. `make bench-swap` measures the time that a real model adds.
 """
 
 import argparse
@@ -38,32 +38,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--results", type=Path, default=RESULTS)
-    given = parser.parse_args()
-    sizes = {row["documents"]: row for row in machine.sizes_before(given.results)}
-    for size in given.sizes:
+    options = parser.parse_args()
+    sizes = {row["documents"]: row for row in machine.sizes_before(options.results)}
+    for size in options.sizes:
         with tempfile.TemporaryDirectory() as folder:
             sizes[size] = measure(Path(folder), size)
-        found = {"machine": machine.describe(), "sizes": [sizes[size] for size in sorted(sizes)]}
-        given.results.write_text(json.dumps(found, indent=1) + "\n")
-    print(table(found))
-    if given.results == RESULTS:
-        draw(found, PICTURE)
+        results = {"machine": machine.describe(), "sizes": [sizes[size] for size in sorted(sizes)]}
+        options.results.write_text(json.dumps(results, indent=1) + "\n")
+    print(table(results))
+    if options.results == RESULTS:
+        draw(results, PICTURE)
 
 
-def table(found: dict[str, Any]) -> str:
-    """The figures as a reader wants them."""
+def table(results: dict[str, Any]) -> str:
+    """The results as a Markdown table."""
     heads = ("documents", "reload s", "writes wait for the switch ms", "restart s", "search p50 ms", "p99 ms")
     lines = [f"| {' | '.join((*heads, 'memory MiB', 'most during the reload MiB'))} |", "|---" * 8 + "|"]
     lines += [
         f"| {row['documents']:,} | {row['reload_s']:.1f} | {row['switch_ms']:.1f} | {row['restart_s']:.1f} |"
         f" {row['p50']:.1f} | {row['p99']:.1f} | {row['memory'] / 2**20:,.0f} | {row['most'] / 2**20:,.0f} |"
-        for row in found["sizes"]
+        for row in results["sizes"]
     ]
     return "\n".join(lines)
 
 
 def measure(folder: Path, size: int) -> dict[str, Any]:
-    """Write so many documents, reload, stop, start again, and search."""
+    """Write `size` documents, reload, stop, start again, and search."""
     for seed, name in enumerate(_MODELS):
         make_static(folder / name, seed)
     with service.running(folder / "data", folder, _MODELS[0]) as started:
@@ -88,10 +88,10 @@ def measure(folder: Path, size: int) -> dict[str, Any]:
         }
 
 
-def draw(found: dict[str, Any], picture: Path) -> None:
-    """Write the picture: each figure over the number of documents."""
+def draw(results: dict[str, Any], picture: Path) -> None:
+    """Draw the figures over the number of documents into the file `picture`."""
     mpl.use("Agg")
-    sizes = [row["documents"] for row in found["sizes"]]
+    sizes = [row["documents"] for row in results["sizes"]]
     shown = (
         ("reload_s", "reload, s"),
         ("restart_s", "restart to ready, s"),
@@ -99,14 +99,14 @@ def draw(found: dict[str, Any], picture: Path) -> None:
         ("switch_ms", "writes wait for the switch, ms"),
     )
     figure, axes = plt.subplots(1, len(shown), figsize=(12, 3.2), dpi=110)
-    for place, (key, title) in zip(axes, shown, strict=True):
-        place.plot(sizes, [row[key] for row in found["sizes"]], marker="o", color="#0072b2")
-        place.set_xscale("log")
-        place.set_ylim(bottom=0)
-        place.set_title(title, fontsize=10)
-        place.set_xlabel("documents")
-        place.grid(axis="y", color="#dddddd", linewidth=0.6)
-        place.spines[["top", "right"]].set_visible(False)
+    for plot, (key, title) in zip(axes, shown, strict=True):
+        plot.plot(sizes, [row[key] for row in results["sizes"]], marker="o", color="#0072b2")
+        plot.set_xscale("log")
+        plot.set_ylim(bottom=0)
+        plot.set_title(title, fontsize=10)
+        plot.set_xlabel("documents")
+        plot.grid(axis="y", color="#dddddd", linewidth=0.6)
+        plot.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
     figure.savefig(picture)
     plt.close(figure)
@@ -114,7 +114,7 @@ def draw(found: dict[str, Any], picture: Path) -> None:
 
 @contextmanager
 def _peak(process: psutil.Process) -> Iterator[list[int]]:
-    """The most memory that the process has meanwhile, in the list's only element."""
+    """Within the block, keep the most memory of the process in the list's only element, in bytes."""
     peak, done = [0], threading.Event()
 
     def watch() -> None:
@@ -142,7 +142,7 @@ def _searches(base_url: str) -> list[float]:
 
 
 def make_static(folder: Path, seed: int) -> None:
-    """A static model: the word vectors of the base model, with a little noise of its own."""
+    """Save a static model in `folder`: the word vectors of the base model, with a little noise by `seed`."""
     transformer = SentenceTransformer(str(base.folder()), device="cpu")
     words = transformer.state_dict()["0.model.embeddings.word_embeddings.weight"].numpy()
     noise = np.random.default_rng(seed).normal(scale=0.1 * words.std(), size=words.shape).astype(np.float32)

@@ -1,8 +1,8 @@
 """`make bench-index`: the index beside the others of FAISS, hnswlib and usearch, by size.
 
-Each is built and measured in a process of its own on the same vectors, one after the other. Instar sets its effort
-itself; the others are given the least with which they find as much. hnswlib and usearch have an environment of their
-own. `INSTAR_INDEX__HNSW_FROM` and the choice of HNSW come from this table.
+All are built and measured on equal vectors, one after the other, in a new process each. Instar sets its effort itself.
+The others get the least effort with which they find as much. hnswlib and usearch have an environment of their own.
+`INSTAR_INDEX__HNSW_FROM` and the choice of HNSW come from this table.
 """
 
 import argparse
@@ -34,19 +34,19 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--indexes", nargs="+", choices=_MODULES, default=list(_MODULES))
     parser.add_argument("--results", type=Path, default=RESULTS)
-    given = parser.parse_args()
-    kept = [size for size in machine.sizes_before(given.results) if size["vectors"] not in given.sizes]
-    sizes = [*kept, *(measure(size, given.indexes) for size in given.sizes)]
-    found = {"machine": machine.describe(), "sizes": sorted(sizes, key=lambda size: int(size["vectors"]))}
-    print(table(found))
-    given.results.write_text(json.dumps(found, indent=1) + "\n")
+    options = parser.parse_args()
+    kept = [size for size in machine.sizes_before(options.results) if size["vectors"] not in options.sizes]
+    sizes = [*kept, *(measure(size, options.indexes) for size in options.sizes)]
+    results = {"machine": machine.describe(), "sizes": sorted(sizes, key=lambda size: int(size["vectors"]))}
+    print(table(results))
+    options.results.write_text(json.dumps(results, indent=1) + "\n")
 
 
-def table(found: dict[str, Any]) -> str:
-    """The figures as a reader wants them."""
+def table(results: dict[str, Any]) -> str:
+    """The results as Markdown tables, with their ratios to Instar's."""
     lines = []
-    for size in found["sizes"]:
-        own = size["indexes"][0]
+    for size in results["sizes"]:
+        instar = size["indexes"][0]
         lines += [
             f"**{size['vectors']:,} vectors**",
             "",
@@ -55,26 +55,26 @@ def table(found: dict[str, Any]) -> str:
             "|---" * 10 + "|",
         ]
         lines += [
-            f"| {each['name']} | {each['recall']:.3f} | {each['effort']} | {each['one']:,.0f} |"
-            f" {each['one'] / own['one']:.2f}x | {each['many']:,.0f} | {each['many'] / own['many']:.2f}x |"
-            f" {each['build_s']:.1f} | {each['bytes']:,.0f} | {each.get('cut_off', '')} |"
-            for each in size["indexes"]
+            f"| {index['name']} | {index['recall']:.3f} | {index['effort']} | {index['one']:,.0f} |"
+            f" {index['one'] / instar['one']:.2f}x | {index['many']:,.0f} | {index['many'] / instar['many']:.2f}x |"
+            f" {index['build_s']:.1f} | {index['bytes']:,.0f} | {index.get('cut_off', '')} |"
+            for index in size["indexes"]
         ]
         lines.append("")
     return "\n".join(lines[:-1])
 
 
 def measure(size: int, names: list[str]) -> dict[str, Any]:
-    """All indexes of `size` vectors."""
+    """Measure the indexes `names` on `size` vectors."""
     vectors, queries = corpus_and_queries(size, _QUERIES)
     _, right = faiss.knn(queries, vectors, 10, metric=faiss.METRIC_INNER_PRODUCT)
     with tempfile.TemporaryDirectory() as folder:
         for name, array in (("vectors", vectors), ("queries", queries), ("right", right)):
             np.save(Path(folder) / f"{name}.npy", array)
         del vectors
-        own = _run("Instar", folder, 0)
-        others = [_run(name, folder, own["recall"]) for name in names if name != "Instar"]
-        return {"vectors": size, "indexes": [own, *others]}
+        instar = _run("Instar", folder, 0)
+        others = [_run(name, folder, instar["recall"]) for name in names if name != "Instar"]
+        return {"vectors": size, "indexes": [instar, *others]}
 
 
 def _run(name: str, folder: str, recall: float) -> dict[str, Any]:
@@ -87,8 +87,8 @@ def _run(name: str, folder: str, recall: float) -> dict[str, Any]:
         text=True,
         check=True,
     )
-    found: dict[str, Any] = json.loads(run.stdout)
-    return found
+    figures: dict[str, Any] = json.loads(run.stdout)
+    return figures
 
 
 def _peers() -> Path:

@@ -21,7 +21,7 @@ from service.settings import Settings
 
 @contextmanager
 def running(folder: Path, **changed: Any) -> Iterator[tuple[DenseEncoder, Scheduler]]:
-    """An encoder of the checkpoint and a scheduler that runs within the block, with the settings that are `changed`."""
+    """An encoder of the checkpoint, and a scheduler that runs within the block. `changed` are settings."""
     settings = Settings(**changed)
     processors = settings.compute.cores or resources.processors()
     with tempfile.TemporaryDirectory() as engines:
@@ -42,7 +42,7 @@ def running(folder: Path, **changed: Any) -> Iterator[tuple[DenseEncoder, Schedu
 
 
 def rate(encoder: DenseEncoder, scheduler: Scheduler, items: Sequence[Prepared], lane: Lane) -> float:
-    """Texts a second of one submission, after another has warmed the lane up."""
+    """Texts a second of one submission, after another one has warmed up the lane."""
     scheduler.submit(encoder, items[:64], lane).result()
     began = time.perf_counter()
     scheduler.submit(encoder, items, lane).result()

@@ -1,7 +1,7 @@
-"""`make bench-losses`: what each loss comes to on the sample corpus and on any BEIR folder, all else being equal.
+"""`make bench-losses`: the results of all losses on the sample corpus and on any BEIR folder, all else being equal.
 
-Each is trained from the same base on the same judgements with one mined negative for each good document, and takes
-the weights that ranked best on dev, unmixed. Written after each loss, so that an interrupted run goes on.
+Training begins with the base and uses one mined negative for each good document. The weights that ranked best on dev
+are taken, unmixed. Results are written after each loss, so that an interrupted run goes on.
 """
 
 import argparse
@@ -32,29 +32,30 @@ def main() -> None:
     """Measure what has not been measured yet, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--beir", type=Path, action="append", default=[], help="a folder in BEIR layout")
-    parser.add_argument("--again", action="store_true", help="forget what was measured")
-    given = parser.parse_args()
+    parser.add_argument("--again", action="store_true", help="measure all losses again")
+    options = parser.parse_args()
     measured: dict[str, Any] = {"machine": machine.describe(), "sets": {}}
-    if RESULTS.is_file() and not given.again:
+    if RESULTS.is_file() and not options.again:
         measured["sets"] = json.loads(RESULTS.read_text())["sets"]
-    own = formats.load(sample.file(), "good-bad", skip_bad=False).dataset
-    sets = {"sample corpus": own} | {
-        path.name: formats.load(path, "beir", skip_bad=False).dataset for path in given.beir
+    sample_set = formats.load(sample.file(), "good-bad", skip_bad=False).dataset
+    sets = {"sample corpus": sample_set} | {
+        path.name: formats.load(path, "beir", skip_bad=False).dataset for path in options.beir
     }
     for name, judged in sets.items():
         data, _ = splits.split(inspection.cleaned(judged), "auto", Recipe().seed)
         pairs = sum(map(len, data.good("train").values()))
         epochs = max(1, round(_ROWS_SEEN / pairs))
-        found = measured["sets"].setdefault(name, {"pairs": pairs, "epochs": epochs, "losses": {}})
+        figures = measured["sets"].setdefault(name, {"pairs": pairs, "epochs": epochs, "losses": {}})
+        general = sample_set if judged is not sample_set else None
         for loss in LOSSES:
-            if loss not in found["losses"]:
-                found["losses"][loss] = measure(data, own if judged is not own else None, loss, epochs)
+            if loss not in figures["losses"]:
+                figures["losses"][loss] = measure(data, general, loss, epochs)
                 RESULTS.write_text(json.dumps(measured, indent=1) + "\n")
     print(table(measured))
 
 
 def measure(data: Dataset, general: Dataset | None, loss: LossName, epochs: int) -> dict[str, Any]:
-    """Figures of the test queries after training with that loss."""
+    """The figures of the test queries after training with `loss`, and of the `general` set."""
     recipe = Recipe(loss=loss, epochs=epochs, negatives=1)
     with base_model.open(recipe.base) as base, tempfile.TemporaryDirectory() as folder:
         tuned = tuning.tune(base, data, recipe, Path(folder), resume=False, quiet=False)
@@ -78,26 +79,26 @@ def measure(data: Dataset, general: Dataset | None, loss: LossName, epochs: int)
 
 
 def table(measured: dict[str, Any]) -> str:
-    """The figures as a reader wants them, best first."""
+    """The results as Markdown tables, the best loss first."""
     parts = []
-    for name, found in measured["sets"].items():
-        base = next(iter(found["losses"].values()))["base"]
+    for name, figures in measured["sets"].items():
+        base = next(iter(figures["losses"].values()))["base"]
         lines = [
-            f"{name}: {found['pairs']:,} pairs of question and good document, {found['epochs']} epochs; {NDCG} of the"
-            f" test questions, {base:.3f} before",
+            f"{name}: {figures['pairs']:,} pairs of question and good document, {figures['epochs']} epochs;"
+            f" {NDCG} of the test questions, {base:.3f} before",
             "",
             f"| loss | {NDCG} | difference | recall@10 | random pairs | general set |",
             "|---|---|---|---|---|---|",
         ]
-        for loss, one in sorted(found["losses"].items(), key=lambda item: -item[1]["tuned"]):
-            change = one["difference"]
+        for loss, result in sorted(figures["losses"].items(), key=lambda item: -item[1]["tuned"]):
+            change = result["difference"]
             cells = [
                 loss,
-                f"{one['tuned']:.3f}",
+                f"{result['tuned']:.3f}",
                 f"{change['value']:+.3f} [{change['low']:+.3f}, {change['high']:+.3f}]",
-                f"{one['recall@10']:.3f}",
-                f"{one['random_pairs']:.2f}",
-                "" if one["general"] is None else f"{one['general']:+.3f}",
+                f"{result['recall@10']:.3f}",
+                f"{result['random_pairs']:.2f}",
+                "" if result["general"] is None else f"{result['general']:+.3f}",
             ]
             lines.append(f"| {' | '.join(cells)} |")
         parts.append("\n".join(lines))

@@ -1,4 +1,4 @@
-"""What a measurement was made on."""
+"""The machine that a measurement was made on."""
 
 import json
 import os
@@ -26,17 +26,18 @@ def describe() -> dict[str, str]:
 
 
 def instructions() -> str:
-    """The widest instructions that torch computes with here, as AVX2 or AVX512, and whether they know bf16."""
+    """The widest instructions that torch uses here, such as AVX2 or AVX512, and whether there are some for bf16."""
     return torch.backends.cpu.get_cpu_capability() + (" with bf16" if processor.has_bf16() else "")
 
 
 def beside(results: Path) -> Path:
-    """That file; on a machine with a GPU another beside it."""
+    """The file `results`. On a machine with a GPU, another file beside it."""
     return results.with_stem(f"{results.stem}-gpu") if torch.cuda.is_available() else results
 
 
 def sizes_before(results: Path) -> list[dict[str, Any]]:
-    """The `sizes` in a file of results that was written on such a machine: a million documents take most of an hour."""
+    """The `sizes` in a file of results that was written on an equal machine, because a million documents take most of
+    an hour."""
     before = json.loads(results.read_text()) if results.exists() else {}
     sizes: list[dict[str, Any]] = before["sizes"] if before.get("machine") == describe() else []
     return sizes

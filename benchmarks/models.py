@@ -1,7 +1,7 @@
-"""`make bench-models`: every architecture of the zoo on the engine that it ends on, beside sentence-transformers.
+"""`make bench-models`: the zoo's architectures on the engine that the service chooses, beside sentence-transformers.
 
-The weights are random, the width and the words real: 384 numbers in 6 layers, passages of some 130 tokens in the bulk
-lane. sentence-transformers computes in fp32 and in batches of 32, as it does unless somebody says otherwise.
+The weights are random, but the sizes are real: 384 numbers in 6 layers, and passages of some 130 tokens in the bulk
+lane. sentence-transformers computes with its defaults, in fp32 and in batches of 32.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def table(results: dict[str, Any]) -> str:
-    """The figures as a reader wants them."""
+    """The results as a Markdown table."""
     lines = [
         "| architecture | pooling | engine | least cosine | sentence-transformers, tokens/s | Instar, tokens/s | |",
         "|---|---|---|---|---|---|---|",
@@ -53,7 +53,7 @@ def table(results: dict[str, Any]) -> str:
 
 
 def measure(specimen: Specimen, rounds: int) -> dict[str, Any]:
-    """Both on the same passages, in turns; the median of each, and the least cosine between their vectors."""
+    """Measure both on equal passages, in turns: the median speeds, and the least cosine between their vectors."""
     passages = texts.passages(_PASSAGES)
     with tempfile.TemporaryDirectory() as parent:
         folder = specimen.save(Path(parent) / "model", _SIZE)
@@ -74,7 +74,7 @@ def measure(specimen: Specimen, rounds: int) -> dict[str, Any]:
                 "pooling": specimen.pooling,
                 "engine": encoder.engine,
                 "least_cosine": float((vectors * expected).sum(axis=1).min()),
-                **{name: statistics.median(each) for name, each in rates.items()},
+                **{name: statistics.median(measured) for name, measured in rates.items()},
             }
 
 

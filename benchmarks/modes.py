@@ -1,7 +1,7 @@
-"""`make bench-modes`: what search by vector, by keyword and by both finds of judged queries, and what each costs.
+"""`make bench-modes`: how well search by vector, by keyword and by both ranks, and how long it takes.
 
 The judged queries are those of the sample corpus, and with `--beir FOLDER` those of other data (the test split). The
-costs are of one client, by the number of documents, with a static model that encodes a query in no time.
+times are of one client, by the number of documents, with a static model that encodes a query in no time.
 """
 
 import argparse
@@ -33,34 +33,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--beir", type=Path, nargs="*", default=[], help="folders with corpus, queries and qrels")
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000])
-    given = parser.parse_args()
-    judged = {"sample corpus": load_sample(), **{folder.name: load_beir(folder) for folder in given.beir}}
-    found = {
+    options = parser.parse_args()
+    sets = {"sample corpus": load_sample(), **{folder.name: load_beir(folder) for folder in options.beir}}
+    results = {
         "machine": machine.describe(),
-        "quality": [{"data": name, **quality(own)} for name, own in judged.items()],
-        "sizes": [cost(size) for size in given.sizes],
+        "quality": [{"data": name, **quality(judged)} for name, judged in sets.items()],
+        "sizes": [cost(size) for size in options.sizes],
     }
-    print(table(found))
-    RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+    print(table(results))
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
 
-def table(found: dict[str, Any]) -> str:
-    """The figures as a reader wants them."""
+def table(results: dict[str, Any]) -> str:
+    """The results as Markdown tables."""
     lines = [f"| nDCG@10 | queries | {' | '.join(MODES)} | to the better part |", f"|{'---|' * (len(MODES) + 3)}"]
-    for row in found["quality"]:
+    for row in results["quality"]:
         better = max(row["dense"], row["keyword"])
         shown = " | ".join(f"{row[mode]:.3f}" for mode in MODES)
         lines.append(f"| {row['data']} | {row['queries']:,} | {shown} | {row['hybrid'] - better:+.3f} |")
     heads = [f"{mode} {figure} ms" for mode in MODES for figure in ("p50", "p99")]
     lines += ["", f"| documents | {' | '.join(heads)} |", f"|{'---|' * (len(heads) + 1)}"]
-    for row in found["sizes"]:
+    for row in results["sizes"]:
         shown = " | ".join(f"{row[mode][figure]:.1f}" for mode in MODES for figure in ("p50", "p99"))
         lines.append(f"| {row['documents']:,} | {shown} |")
     return "\n".join(lines)
 
 
 def quality(judged: Judged) -> dict[str, Any]:
-    """nDCG@10 by mode."""
+    """Measure nDCG@10 by mode."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / _MODEL).symlink_to(base.folder())
@@ -77,30 +77,30 @@ def quality(judged: Judged) -> dict[str, Any]:
 
 def _ndcg(client: httpx.Client, judged: Judged, mode: Mode) -> float:
     gains: list[float] = []
-    asked = list(judged.good.items())
-    for start in range(0, len(asked), _TOGETHER):
-        part = asked[start : start + _TOGETHER]
+    queries = list(judged.good.items())
+    for start in range(0, len(queries), _TOGETHER):
+        part = queries[start : start + _TOGETHER]
         body = {"query": [judged.queries[query] for query, _ in part], "mode": mode}
-        results = client.post("/search", json=body).raise_for_status().json()["results"]
+        answers = client.post("/search", json=body).raise_for_status().json()["results"]
         gains += [
-            ranking.ndcg([hit["id"] for hit in hits], good) for hits, (_, good) in zip(results, part, strict=True)
+            ranking.ndcg([hit["id"] for hit in hits], good) for hits, (_, good) in zip(answers, part, strict=True)
         ]
     return float(np.mean(gains))
 
 
 def cost(size: int) -> dict[str, Any]:
-    """Milliseconds of a search by mode."""
+    """Measure the milliseconds of a search by mode, on `size` documents."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_static(folder / _MODEL, 0)
         with service.running(folder / "data", folder, _MODEL) as started:
             service.write(started.base_url, texts.passages(size, words=_WORDS))
             service.settled(started)
-            found: dict[str, Any] = {"documents": size}
+            costs: dict[str, Any] = {"documents": size}
             for mode in MODES:
                 times = _times(started.base_url, mode)
-                found[mode] = {"p50": float(np.percentile(times, 50)), "p99": float(np.percentile(times, 99))}
-            return found
+                costs[mode] = {"p50": float(np.percentile(times, 50)), "p99": float(np.percentile(times, 99))}
+            return costs
 
 
 def _times(base_url: str, mode: Mode) -> list[float]:

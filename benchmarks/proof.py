@@ -1,4 +1,4 @@
-"""`make bench-proof ARGS="--beir FOLDER"`: a whole run of the trainer on data that is not ours, and what it proves."""
+"""`make bench-proof ARGS="--beir FOLDER"`: a whole run of the trainer on public data, and what it proves."""
 
 import argparse
 import json
@@ -18,21 +18,21 @@ FLAGS = ("--format", "beir", "--negatives", "1", "--epochs", "1")
 
 
 def main() -> None:
-    """Run the trainer and keep what its report says."""
+    """Run the trainer, and keep the figures of its report and its verdict."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--beir", type=Path, required=True, help="a folder in BEIR layout")
-    parser.add_argument("--work", type=Path, help="folder of the run, gone on with if there is one; none: a new one")
-    given = parser.parse_args()
+    parser.add_argument("--work", type=Path, help="folder of the run, which goes on if it was begun; none: a new one")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        work = given.work or Path(temporary) / "run"
+        work = options.work or Path(temporary) / "run"
         resume = ["--resume"] if work.is_dir() else []
-        run = [sys.executable, "-m", "trainer", "run", "--data", str(given.beir), *FLAGS]
+        run = [sys.executable, "-m", "trainer", "run", "--data", str(options.beir), *FLAGS]
         code = subprocess.call([*run, "--work", str(work), "--out", str(Path(temporary) / "checkpoints"), *resume])
         if code not in (0, 3):
             sys.exit(code)
         measured = {
             "machine": machine.describe(),
-            "command": " ".join(["python -m trainer run --data", given.beir.name, *FLAGS]),
+            "command": " ".join(["python -m trainer run --data", options.beir.name, *FLAGS]),
             "report": Report.model_validate_json((work / "report.json").read_text()).model_dump(
                 mode="json", exclude={"queries", "examples", "recall_by_k"}
             ),
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def table(measured: dict[str, Any]) -> str:
-    """The command, the verdict and the figures as a reader wants them."""
+    """The command, the verdict and the report as Markdown."""
     empty: dict[str, Any] = {"queries": [], "examples": [], "recall_by_k": {}}
     report = Report.model_validate(measured["report"] | empty)
     verdict = Verdict.model_validate(measured["verdict"])

@@ -1,4 +1,4 @@
-"""`make report`: docs/measurements.md and the table in the README out of the results that the benchmarks wrote."""
+"""`make report`: writes docs/measurements.md and the table in the README from the results of the benchmarks."""
 
 import json
 import re
@@ -177,20 +177,20 @@ was not trained on.
 
 
 def main() -> None:
-    """Write both."""
+    """Write both files."""
     REPORT.write_text(build())
     README.write_text(readme(README.read_text()))
 
 
 def readme(text: str) -> str:
-    """The README's text with its table as the results have it."""
+    """The README's text with the table of the current results."""
     if not embedding.RESULTS.exists():
         return text
     return _TABLE.sub(lambda _: embedding.summary(_results(embedding.RESULTS)), text)
 
 
 def build() -> str:
-    """The report as the results have it, without the sections of which there are none."""
+    """The report of the current results. Sections without results are left out."""
     head, *sections = re.split(r"^(?=## )", _TEXT, flags=re.MULTILINE)
     return "\n\n".join(part.strip() for part in (head, *map(_filled, sections)) if part) + "\n"
 
@@ -205,8 +205,8 @@ def _filled(section: str) -> str:
 
 
 def _results(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
+    results: dict[str, Any] = json.loads(path.read_text())
+    return results
 
 
 if __name__ == "__main__":

@@ -12,14 +12,14 @@ import numpy as np
 from sentence_transformers import SentenceTransformer
 
 from service import ranking, sample
-from service.checkpoints.registry import base_folder
+from service.checkpoints.bundled import base_folder
 
 RESULTS = Path(__file__).parent / "results" / "sample.json"
 
 
 @dataclass(frozen=True)
 class Judged:
-    """Texts by id, good documents by query, and bad ones where there are any."""
+    """Texts by id, good documents by query, and the bad document of a query, if there is one."""
 
     queries: dict[str, str]
     corpus: dict[str, str]
@@ -31,26 +31,26 @@ def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--beir", type=Path, help="a folder with corpus.jsonl, queries.jsonl and qrels/test.tsv")
-    given = parser.parse_args()
-    judged = load_beir(given.beir) if given.beir else load_sample()
-    found = measure(judged)
-    print(table(found))
-    if not given.beir:
+    options = parser.parse_args()
+    judged = load_beir(options.beir) if options.beir else load_sample()
+    results = measure(judged)
+    print(table(results))
+    if not options.beir:
         RESULTS.parent.mkdir(parents=True, exist_ok=True)
-        RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
 
 def measure(judged: Judged) -> dict[str, Any]:
     """The figures of the base model."""
     rankings = rank(judged)
-    pairs = [(found, judged.good[query]) for query, found in rankings.items()]
+    pairs = [(ranked, judged.good[query]) for query, ranked in rankings.items()]
     figures: dict[str, Any] = {
         "documents": len(judged.corpus),
         "queries": len(judged.good),
-        "nDCG@10": float(np.mean([ranking.ndcg(found, good) for found, good in pairs])),
-        "recall@1": float(np.mean([ranking.recall(found, good, 1) for found, good in pairs])),
-        "recall@10": float(np.mean([ranking.recall(found, good, 10) for found, good in pairs])),
-        "MRR@10": float(np.mean([ranking.reciprocal_rank(found, good) for found, good in pairs])),
+        "nDCG@10": float(np.mean([ranking.ndcg(ranked, good) for ranked, good in pairs])),
+        "recall@1": float(np.mean([ranking.recall(ranked, good, 1) for ranked, good in pairs])),
+        "recall@10": float(np.mean([ranking.recall(ranked, good, 10) for ranked, good in pairs])),
+        "MRR@10": float(np.mean([ranking.reciprocal_rank(ranked, good) for ranked, good in pairs])),
     }
     if judged.bad:
         above = [
@@ -61,32 +61,32 @@ def measure(judged: Judged) -> dict[str, Any]:
     return figures
 
 
-def table(found: dict[str, Any]) -> str:
-    """The figures as a reader wants them."""
-    cells = [f"{value:,}" if isinstance(value, int) else f"{value:.3f}" for value in found.values()]
-    return "\n".join(["| " + " | ".join(found) + " |", "|---" * len(found) + "|", "| " + " | ".join(cells) + " |"])
+def table(results: dict[str, Any]) -> str:
+    """The results as a Markdown table."""
+    cells = [f"{value:,}" if isinstance(value, int) else f"{value:.3f}" for value in results.values()]
+    return "\n".join(["| " + " | ".join(results) + " |", "|---" * len(results) + "|", "| " + " | ".join(cells) + " |"])
 
 
 def rank(judged: Judged) -> dict[str, list[str]]:
-    """All documents for each judged query, best first."""
+    """The ids of all documents by query, best first."""
     model = SentenceTransformer(str(base_folder()), device="cpu")
     documents = model.encode_document(list(judged.corpus.values()), normalize_embeddings=True)
     queries = model.encode_query([judged.queries[query] for query in judged.good], normalize_embeddings=True)
     ids = list(judged.corpus)
     order = np.argsort(-(queries @ documents.T), axis=1, kind="stable")
-    return {query: [ids[place] for place in row] for query, row in zip(judged.good, order, strict=True)}
+    return {query: [ids[column] for column in row] for query, row in zip(judged.good, order, strict=True)}
 
 
 def load_sample() -> Judged:
     """The sample corpus of the service."""
-    found = sample.load()
-    good = {query: {pair[0]} for query, pair in found["relevant_docs"].items()}
-    bad = {query: pair[1] for query, pair in found["relevant_docs"].items()}
-    return Judged(found["queries"], found["corpus"], good, bad)
+    content = sample.load()
+    good = {query: {pair[0]} for query, pair in content["relevant_docs"].items()}
+    bad = {query: pair[1] for query, pair in content["relevant_docs"].items()}
+    return Judged(content["queries"], content["corpus"], good, bad)
 
 
 def load_beir(folder: Path) -> Judged:
-    """The test split of a folder in BEIR's layout."""
+    """The split test of a folder in BEIR's layout."""
 
     def texts(name: str) -> dict[str, str]:
         rows = map(json.loads, (folder / name).read_text(encoding="utf-8").splitlines())

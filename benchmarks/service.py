@@ -1,4 +1,4 @@
-"""A service in a process of its own."""
+"""Runs a service in its own process, writes documents and reloads."""
 
 import json
 import os
@@ -18,7 +18,7 @@ _READY = "ready on "
 
 @dataclass(frozen=True)
 class Service:
-    """One that is ready: where it answers, its process, and the file that it logs to."""
+    """A service that is ready: its address, its process, and the file of its log."""
 
     base_url: str
     process: psutil.Process
@@ -27,8 +27,7 @@ class Service:
 
 @dataclass(frozen=True)
 class Reloaded:
-    """Seconds that a reload took in all, documents embedded in a second while it embedded, and how many there were
-    after so many seconds."""
+    """Seconds of a whole reload, documents that it embedded in a second, and its progress: (seconds, documents)."""
 
     seconds: float
     rate: float
@@ -37,7 +36,7 @@ class Reloaded:
 
 @contextmanager
 def running(data: Path, checkpoints: Path, model: str) -> Iterator[Service]:
-    """Start `python -m service` on the folder `data` with `model` out of `checkpoints`; yields it when it is ready."""
+    """Run `python -m service` on the folder `data`, with `model` from `checkpoints`. Yields it when it is ready."""
     settings = {
         "PORT": "0",
         "LOG__FORMAT": "text",
@@ -63,7 +62,7 @@ def running(data: Path, checkpoints: Path, model: str) -> Iterator[Service]:
 
 
 def write(base_url: str, passages: Iterable[str]) -> None:
-    """Write a document for each passage, in one stream."""
+    """Write the passages as documents, in one stream."""
     lines = (json.dumps({"id": str(number), "text": text}).encode() + b"\n" for number, text in enumerate(passages))
     httpx.post(
         f"{base_url}/documents", content=lines, headers={"Content-Type": "application/x-ndjson"}, timeout=7200
@@ -71,13 +70,13 @@ def write(base_url: str, passages: Iterable[str]) -> None:
 
 
 def settled(started: Service) -> None:
-    """Wait until sealing, which goes on after the last write, is over."""
+    """Wait for the end of the sealing, which goes on after the last write."""
     while started.process.cpu_percent(interval=2) > 5:
         pass
 
 
 def reload(base_url: str, model: str) -> Reloaded:
-    """Reload `model`; raises RuntimeError if it was not done."""
+    """Reload `model`. Raises RuntimeError if the reload fails."""
     began = time.perf_counter()
     progress: list[tuple[float, int]] = []
     job = httpx.post(f"{base_url}/admin/reload", json={"model": model}).raise_for_status().json()

@@ -1,7 +1,7 @@
-"""`make bench-swap`: search latency and failures before, during and after a reload, and what the reload gets.
+"""`make bench-swap`: search latency and failures before, during and after a reload, and the speed of the reload.
 
-Before the load comes, the encoder is measured alone with the service's own batches, and one reload is made while
-nobody searches: the shares are of figures of the same run.
+Before clients search, the encoder is measured alone with the service's batches, and one reload is made while nobody
+searches. So all figures that are compared come from one run.
 """
 
 import argparse
@@ -24,7 +24,7 @@ _MODELS = ("first", "second", "third")
 _SHOWN_POINTS = 4000
 # Thousands of points, which the picture shows and no table needs.
 _POINTS = ("searches", "progress")
-# Of which the encoder alone takes some ten seconds; fewer gave rates that differed by a tenth.
+# Documents for the encoder alone. They take it some ten seconds; fewer gave rates that differed by a tenth.
 _ALONE = 2048
 
 
@@ -36,14 +36,14 @@ def main() -> None:
     parser.add_argument("--think-ms", type=float, default=100, help="pause of a client between two searches")
     parser.add_argument("--seconds", type=float, default=30, help="length of the phases before and after")
     parser.add_argument("--results", type=Path, default=RESULTS)
-    given = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        measured = measure(Path(folder), given.documents, given.clients, given.think_ms / 1000, given.seconds)
+        measured = measure(Path(folder), options.documents, options.clients, options.think_ms / 1000, options.seconds)
     print(table(measured))
-    given.results.parent.mkdir(parents=True, exist_ok=True)
+    options.results.parent.mkdir(parents=True, exist_ok=True)
     summary = {name: figures for name, figures in measured.items() if name not in _POINTS}
-    given.results.write_text(json.dumps(summary, indent=1) + "\n")
-    if given.results == RESULTS:
+    options.results.write_text(json.dumps(summary, indent=1) + "\n")
+    if options.results == RESULTS:
         swap_plot.MEASURED.write_text(json.dumps(measured) + "\n")
         swap_plot.draw(measured, swap_plot.PICTURE)
 
@@ -58,7 +58,7 @@ def measure(folder: Path, documents: int, clients: int, think: float, seconds: f
         base_url = started.base_url
         service.write(base_url, passages)
         idle = service.reload(base_url, _MODELS[1])
-        searching = Clients(base_url, [{"query": asked, "k": 10} for asked in texts.questions()], clients, think)
+        searching = Clients(base_url, [{"query": question, "k": 10} for question in texts.questions()], clients, think)
         time.sleep(seconds)
         began = time.monotonic()
         loaded = service.reload(base_url, _MODELS[2])
@@ -78,7 +78,7 @@ def measure(folder: Path, documents: int, clients: int, think: float, seconds: f
         "documents": documents,
         "clients": clients,
         "think_ms": think * 1000,
-        "phases": {name: _summary(found) for name, found in phases.items()},
+        "phases": {name: _summary(seen) for name, seen in phases.items()},
         "documents_per_second": {
             "encoder alone": engine,
             "reload, idle": idle.rate,
@@ -90,14 +90,14 @@ def measure(folder: Path, documents: int, clients: int, think: float, seconds: f
         "activated": activated - zero,
         "searches": [
             asdict(search) | {"began": search.began - zero}
-            for place, search in enumerate(searches)
-            if place % step == 0 or search.failure
+            for number, search in enumerate(searches)
+            if number % step == 0 or search.failure
         ],
     }
 
 
 def table(measured: dict[str, Any]) -> str:
-    """The figures as a reader wants them."""
+    """The results as Markdown tables."""
     rows = [
         f"{measured['documents']} documents, {measured['clients']} clients that pause {measured['think_ms']:.0f} ms;"
         f" {measured['machine']['cores']} cores, {measured['machine']['processor']}",
@@ -107,9 +107,9 @@ def table(measured: dict[str, Any]) -> str:
     ]
     before = measured["phases"]["before"]["p99"]
     rows += [
-        f"| {name} | {found['searches']} | {found['per_second']:.0f} | {found['failures']} | {found['p50']:.1f} |"
-        f" {found['p95']:.1f} | {found['p99']:.1f} | {found['p99'] / before:.2f}x |"
-        for name, found in measured["phases"].items()
+        f"| {name} | {phase['searches']} | {phase['per_second']:.0f} | {phase['failures']} | {phase['p50']:.1f} |"
+        f" {phase['p95']:.1f} | {phase['p99']:.1f} | {phase['p99'] / before:.2f}x |"
+        for name, phase in measured["phases"].items()
     ]
     rates = measured["documents_per_second"]
     rows += [
@@ -142,7 +142,7 @@ def _summary(searches: list[Search]) -> dict[str, float]:
 
 
 def _make_checkpoint(folder: Path, seed: int) -> None:
-    """The base model with other weights: noise of a twentieth of each tensor's spread."""
+    """Save the base model with noise on its weights: a twentieth of the spread of each tensor."""
     model = SentenceTransformer(str(base.folder()), device="cpu")
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():

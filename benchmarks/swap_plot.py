@@ -1,4 +1,4 @@
-"""The picture of the swap: each search, when it began, how long it took and what answered; and what the reload gets."""
+"""The picture of the swap: searches by their beginning, duration and generation, and the speed of the reload."""
 
 import json
 import sys
@@ -13,12 +13,12 @@ PICTURE = Path(__file__).parent.parent / "docs" / "swap.png"
 # The whole measurement of the last `make bench-swap` here. git ignores it, because its points take 31,000 lines.
 MEASURED = Path(__file__).parent / "results" / "swap-points.json"
 _COLOURS = ("#0072b2", "#d55e00")
-# Seconds that the curves take together.
+# Seconds that a point of the curves stands for.
 _STEP = 5.0
 
 
 def draw(measured: dict[str, Any], picture: Path) -> None:
-    """Write the picture of what `benchmarks.swap` measured."""
+    """Draw what `benchmarks.swap` measured into the file `picture`."""
     mpl.use("Agg")
     figure, (above, below) = plt.subplots(
         2, 1, figsize=(10, 6), dpi=110, sharex=True, gridspec_kw={"height_ratios": (3, 1)}
@@ -46,10 +46,10 @@ def _searches(axes: Any, measured: dict[str, Any]) -> None:
     answered = [search for search in searches if not search["failure"]]
     generations = sorted({search["generation"] for search in answered})
     for colour, generation in zip(_COLOURS, generations, strict=True):
-        own = [search for search in answered if search["generation"] == generation]
+        points = [search for search in answered if search["generation"] == generation]
         axes.scatter(
-            [search["began"] for search in own],
-            [search["seconds"] * 1000 for search in own],
+            [search["began"] for search in points],
+            [search["seconds"] * 1000 for search in points],
             s=4,
             alpha=0.5,
             color=colour,

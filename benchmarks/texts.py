@@ -7,16 +7,16 @@ from service import sample
 
 
 def passages(count: int, seed: int = 0, words: int = 90) -> list[str]:
-    """`count` texts of about so many words (90 are some 130 tokens), each of whole sentences of the sample corpus."""
+    """`count` texts of at least `words` words (90 are some 130 tokens), made of sentences of the sample corpus."""
     pick = random.Random(seed)
     sentences = [part for text in sample.load()["corpus"].values() for part in re.split(r"(?<=[.!?]) ", text)]
-    made = []
+    passages = []
     for number in range(count):
         text: list[str] = []
         while len(text) < words:
             text += pick.choice(sentences).split()
-        made.append(f"{' '.join(text)} No. {number}.")
-    return made
+        passages.append(f"{' '.join(text)} No. {number}.")
+    return passages
 
 
 def questions() -> list[str]:

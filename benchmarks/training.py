@@ -1,9 +1,9 @@
-"""`make bench-train`: rows trained in a second, and the quality they come to, against sentence-transformers' defaults.
+"""`make bench-train`: rows trained in a second and the resulting quality, against sentence-transformers' defaults.
 
-Both train the same rows of the sample corpus with the same loss for the same number of epochs, one after the other in
-one process. Only time within steps counts. The defaults are those of SentenceTransformerTrainingArguments: fp32,
-batches of 8 rows in random order, learning rate 5e-5; ours are those of the recipe. What is gained depends on the
-processor, so the results are kept by its instructions.
+Both train on equal rows of the sample corpus with one loss and one number of epochs, one after the other in one
+process. Only time within steps counts. sentence-transformers' defaults are those of
+SentenceTransformerTrainingArguments: fp32, batches of 8 rows in random order, learning rate 5e-5. Instar's are those of
+the recipe. The gain depends on the processor, so results are kept by its instructions.
 """
 
 import argparse
@@ -35,7 +35,7 @@ RESULTS = Path(__file__).parent / "results" / "training.json"
 
 
 class Watch(TrainerCallback):
-    """Adds up the seconds between the beginnings and ends of steps."""
+    """Adds up the seconds between the beginning and the end of steps."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -51,25 +51,25 @@ class Watch(TrainerCallback):
 
 
 def main() -> None:
-    """Measure both and print the table."""
+    """Measure both trainers, print the table and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--epochs", type=int, default=3)
-    given = parser.parse_args()
+    options = parser.parse_args()
     data = inspection.cleaned(formats.load(sample.file(), "good-bad", skip_bad=False).dataset)
     divided, _ = splits.split(data, "auto", Recipe().seed)
-    recipe = Recipe(epochs=given.epochs, negatives=1, mine=False, patience=given.epochs)
-    made = rows.tuples(divided, splits.components(divided), {}, negatives=1, seed=recipe.seed)
+    recipe = Recipe(epochs=options.epochs, negatives=1, mine=False, patience=options.epochs)
+    train_rows = rows.tuples(divided, splits.components(divided), {}, negatives=1, seed=recipe.seed)
     untrained = _model()
-    measured: dict[str, Any] = {"machine": machine.describe(), "rows": len(made), "epochs": given.epochs}
+    measured: dict[str, Any] = {"machine": machine.describe(), "rows": len(train_rows), "epochs": options.epochs}
     measured["base"] = _quality(untrained, divided)
-    for name, train in (("sentence-transformers' defaults", _defaults), ("Instar", _ours)):
+    for name, train in (("sentence-transformers' defaults", _defaults), ("Instar", _instar)):
         model, watch = _model(), Watch()
         with tempfile.TemporaryDirectory() as folder:
-            train(model, made, divided, recipe, Path(folder) / "states", watch)
+            train(model, train_rows, divided, recipe, Path(folder) / "states", watch)
         measured[name] = {
-            "rows_per_second": given.epochs * len(made) / watch.seconds,
+            "rows_per_second": options.epochs * len(train_rows) / watch.seconds,
             "ndcg": _quality(model, divided),
-            "batch": -(-given.epochs * len(made) // watch.steps),
+            "batch": -(-options.epochs * len(train_rows) // watch.steps),
         }
     results = json.loads(RESULTS.read_text()) | {machine.instructions(): measured}
     print(table(results))
@@ -77,12 +77,12 @@ def main() -> None:
 
 
 def table(results: dict[str, Any]) -> str:
-    """The figures as a reader wants them."""
+    """The results as a Markdown table."""
     names = ("sentence-transformers' defaults", "Instar")
-    any_one = next(iter(results.values()))
+    first = next(iter(results.values()))
     lines = [
-        f"{any_one['rows']} rows of question, good and bad document, {any_one['epochs']} epochs; nDCG@10 of the test"
-        f" questions, {any_one['base']:.3f} before",
+        f"{first['rows']} rows of question, good and bad document, {first['epochs']} epochs; nDCG@10 of the test"
+        f" questions, {first['base']:.3f} before",
         "",
         "| processor | trainer | rows in a batch | rows/s | | nDCG@10 |",
         "|---|---|---|---|---|---|",
@@ -90,9 +90,9 @@ def table(results: dict[str, Any]) -> str:
     for instructions, measured in results.items():
         slow = measured[names[0]]["rows_per_second"]
         for name in names:
-            found = measured[name]
-            rate = found["rows_per_second"]
-            cells = (found["batch"], f"{rate:.1f}", f"{rate / slow:.2f}x", f"{found['ndcg']:.3f}")
+            figures = measured[name]
+            rate = figures["rows_per_second"]
+            cells = (figures["batch"], f"{rate:.1f}", f"{rate / slow:.2f}x", f"{figures['ndcg']:.3f}")
             lines.append(f"| {instructions} | {name} | {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 
@@ -106,7 +106,9 @@ def _quality(model: SentenceTransformer, data: Dataset) -> float:
     return RankingEvaluator(data, data.good("test"), "fp32").ndcg(model)
 
 
-def _defaults(model: SentenceTransformer, made: Rows, _: Dataset, recipe: Recipe, folder: Path, watch: Watch) -> None:
+def _defaults(
+    model: SentenceTransformer, train_rows: Rows, _: Dataset, recipe: Recipe, folder: Path, watch: Watch
+) -> None:
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(folder),
         num_train_epochs=recipe.epochs or 1,
@@ -118,16 +120,18 @@ def _defaults(model: SentenceTransformer, made: Rows, _: Dataset, recipe: Recipe
     SentenceTransformerTrainer(
         model=model,
         args=arguments,
-        train_dataset=Table.from_dict(dict(made.columns)),
+        train_dataset=Table.from_dict(dict(train_rows.columns)),
         loss=theirs.MultipleNegativesRankingLoss(model),
         callbacks=[watch],
     ).train()
 
 
-def _ours(model: SentenceTransformer, made: Rows, data: Dataset, recipe: Recipe, folder: Path, watch: Watch) -> None:
+def _instar(
+    model: SentenceTransformer, train_rows: Rows, data: Dataset, recipe: Recipe, folder: Path, watch: Watch
+) -> None:
     loss = losses.build("multiple-negatives", model, None, [])
     states = States(folder, resume=False)
-    training.train(model, loss, Material(made, data), recipe, states, quiet=True, callbacks=[watch])
+    training.train(model, loss, Material(train_rows, data), recipe, states, quiet=True, callbacks=[watch])
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""`make tune`: the loop, closed once, against a running service that serves the sample corpus.
+"""`make tune`: the whole loop once, with a running service that serves the sample corpus.
 
-Asks the service the judged test questions, has the trainer tune, judge, package and reload, and asks again. It trains
-with one hard negative instead of three, which takes half the time: on two cores without AVX-512 or bf16 the loop would
-last twelve minutes otherwise.
+It asks the service the judged test questions, has the trainer tune, judge, package and reload, and asks again. It
+trains with one hard negative instead of three, which halves the time: on two cores without AVX-512 or bf16 the loop
+would take twelve minutes otherwise.
 """
 
 import argparse
@@ -23,49 +23,53 @@ _DEPTH = 20
 
 
 def main() -> None:
-    """Ask, tune, ask again, and print the table; exits with the trainer's code if there was no promotion."""
+    """Ask, tune, ask again, and print the table. Exits with the trainer's code if the model was not promoted."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", default="http://127.0.0.1:8080")
     parser.add_argument("--out", type=Path, default=Path("checkpoints"))
-    given, others = parser.parse_known_args()
+    options, others = parser.parse_known_args()
     data = inspection.cleaned(formats.load(sample.file(), "good-bad", skip_bad=False).dataset)
     divided, _ = splits.split(data, "auto", Recipe().seed)
     try:
-        before = ask(given.url, divided)
+        before = ask(options.url, divided)
     except httpx.HTTPError as error:
-        sys.exit(f"no service answers at {given.url} ({error}): run `make serve` in another terminal")
+        sys.exit(f"no service answers at {options.url} ({error}): run `make serve` in another terminal")
     began = time.monotonic()
     run = [sys.executable, "-m", "trainer", "run", "--data", str(sample.file()), "--format", "good-bad"]
     code = subprocess.call(
-        [*run, "--negatives", "1", "--out", str(given.out), "--replace", "--reload", given.url, *others]
+        [*run, "--negatives", "1", "--out", str(options.out), "--replace", "--reload", options.url, *others]
     )
     if code:
         sys.exit(code)
-    print(f"\nThe same test questions, asked of {given.url} before and {time.monotonic() - began:.0f} s later:\n")
-    print(table(before, ask(given.url, divided), divided))
+    print(f"\nThe same test questions, asked of {options.url} before and {time.monotonic() - began:.0f} s later:\n")
+    print(table(before, ask(options.url, divided), divided))
 
 
 def ask(url: str, data: Dataset) -> dict[str, list[str]]:
-    """The ids that the service finds for each test question, best first."""
+    """The ids of the service's results by test question, best first."""
     with httpx.Client(base_url=url, timeout=60) as client:
-        found = {}
+        rankings = {}
         for query in sorted(data.good("test")):
             answer = client.post("/search", json={"query": data.queries[query], "k": _DEPTH}).raise_for_status().json()
-            found[query] = [result["id"] for result in answer["results"]]
-    return found
+            rankings[query] = [result["id"] for result in answer["results"]]
+    return rankings
 
 
 def table(before: dict[str, list[str]], after: dict[str, list[str]], data: Dataset) -> str:
-    """The figures as a reader wants them, and how many questions changed for the better."""
+    """The results as a Markdown table, and how many questions changed for the better and for the worse."""
     good, bad = data.good("test"), data.bad("test")
     lines = ["| | before | after |", "|---|---|---|"]
     for k in (1, 3, 5, 10):
-        shares = [_mean([ranking.recall(found[query], good[query], k) for query in good]) for found in (before, after)]
+        shares = [
+            _mean([ranking.recall(ranked[query], good[query], k) for query in good]) for ranked in (before, after)
+        ]
         lines.append(f"| recall@{k} | {shares[0]:.3f} | {shares[1]:.3f} |")
-    gains = [_mean([ranking.ndcg(found[query], good[query]) for query in good]) for found in (before, after)]
+    gains = [_mean([ranking.ndcg(ranked[query], good[query]) for query in good]) for ranked in (before, after)]
     lines.append(f"| nDCG@10 | {gains[0]:.3f} | {gains[1]:.3f} |")
     judged = [query for query in good if bad.get(query)]
-    ahead = [{query for query in judged if _ahead(found[query], good[query], bad[query])} for found in (before, after)]
+    ahead = [
+        {query for query in judged if _ahead(ranked[query], good[query], bad[query])} for ranked in (before, after)
+    ]
     lines += [
         f"| good above bad | {len(ahead[0]) / len(judged):.3f} | {len(ahead[1]) / len(judged):.3f} |",
         "",
@@ -75,9 +79,11 @@ def table(before: dict[str, list[str]], after: dict[str, list[str]], data: Datas
     return "\n".join(lines)
 
 
-def _ahead(found: list[str], good: set[str], bad: set[str]) -> bool:
+def _ahead(ranked: list[str], good: set[str], bad: set[str]) -> bool:
+    """Whether a good document is ranked above all bad ones."""
+
     def best(ids: set[str]) -> int:
-        return min((found.index(identity) for identity in ids if identity in found), default=len(found))
+        return min((ranked.index(identity) for identity in ids if identity in ranked), default=len(ranked))
 
     return best(good) < best(bad)
 

@@ -1,4 +1,4 @@
-"""Load from wrk (Will Glozer), a client in C that takes little from the server beside it; a package of Debian's."""
+"""Load from wrk (Will Glozer), a package of Debian: a client in C that leaves the processors to the server."""
 
 import re
 import shutil
@@ -39,9 +39,9 @@ class Load:
 
 
 def load(url: str, bodies: list[str], *, connections: int, seconds: float) -> Load:
-    """POST the JSON `bodies` in turn, over so many connections that each wait for an answer before the next."""
+    """POST the JSON `bodies` in turn over `connections`. A connection waits for the answer before its next request."""
     if shutil.which("wrk") is None:
-        raise RuntimeError("the load comes from wrk: install it (Debian: apt-get install wrk)")
+        raise RuntimeError("wrk is missing, which makes the load: install it (Debian: apt-get install wrk)")
     with tempfile.TemporaryDirectory() as folder:
         lines = Path(folder) / "bodies"
         lines.write_text("\n".join(bodies) + "\n", encoding="utf-8")
@@ -54,8 +54,8 @@ def load(url: str, bodies: list[str], *, connections: int, seconds: float) -> Lo
             text=True,
             check=True,
         )
-    found = re.search(r"measured (\S+) (\S+) (\S+) (\d+)", run.stdout)
-    if found is None:
-        raise RuntimeError(f"wrk said nothing of what it measured: {run.stdout} {run.stderr}")
-    per_second, p50, p99 = map(float, found.groups()[:3])
-    return Load(per_second, p50, p99, int(found[4]))
+    measured = re.search(r"measured (\S+) (\S+) (\S+) (\d+)", run.stdout)
+    if measured is None:
+        raise RuntimeError(f"wrk did not print what it measured: {run.stdout} {run.stderr}")
+    per_second, p50, p99 = map(float, measured.groups()[:3])
+    return Load(per_second, p50, p99, int(measured[4]))

@@ -16,10 +16,10 @@ from service.settings.names import spelled
 def main() -> int:
     """Do it; returns the exit code: 1 if the service cannot start, the check finds something wrong or the backup cannot
     be used, 2 if a setting or an argument is wrong."""
-    given = _parser().parse_args()
+    arguments = _parser().parse_args()
     try:
         # Only the service listens: whoever makes the first key must not need one.
-        settings = Settings() if given.command in (None, "check") else Settings(host="127.0.0.1")
+        settings = Settings() if arguments.command in (None, "check") else Settings(host="127.0.0.1")
     except SettingsError as error:
         print(f"settings: {error}: write lists and objects as JSON", file=sys.stderr)
         return 2
@@ -28,12 +28,12 @@ def main() -> int:
             name = spelled(problem["loc"], os.environ) if problem["loc"] else "settings"
             print(f"{name}: {problem['msg']}", file=sys.stderr)
         return 2
-    if given.command == "check":
+    if arguments.command == "check":
         return _check(settings)
-    if given.command == "key":
-        return key_command.run(given, settings.keys_path)
-    if given.command == "restore":
-        return _restore(given.file, settings)
+    if arguments.command == "key":
+        return key_command.run(arguments, settings.keys_path)
+    if arguments.command == "restore":
+        return _restore(arguments.file, settings)
     environment.prepare(os.environ)
     environment.limit_arenas()
     # After the settings, because it brings torch along: a wrong setting is said at once.
@@ -57,10 +57,10 @@ def _parser() -> argparse.ArgumentParser:
 def _check(settings: Settings) -> int:
     from service.process import check  # noqa: PLC0415
 
-    found = check.findings(settings, os.environ)
-    for finding in found:
+    findings = check.findings(settings, os.environ)
+    for finding in findings:
         print(f"{'WRONG' if finding.wrong else 'ok':<6} {finding.text}")
-    return int(any(finding.wrong for finding in found))
+    return int(any(finding.wrong for finding in findings))
 
 
 def _restore(file: str, settings: Settings) -> int:
@@ -70,10 +70,10 @@ def _restore(file: str, settings: Settings) -> int:
 
     try:
         if file == "-":
-            backup.restore(sys.stdin.buffer, settings.data_dir, offline.damage)
+            backup.restore(sys.stdin.buffer, settings.data_folder, offline.damage)
         else:
             with Path(file).open("rb") as archive:
-                backup.restore(archive, settings.data_dir, offline.damage)
+                backup.restore(archive, settings.data_folder, offline.damage)
     except InstarError as error:
         print(error.message, file=sys.stderr)
         return 1

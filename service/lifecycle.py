@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 
 from service import sample
-from service.checkpoints.registry import base_folder
+from service.checkpoints.bundled import base_folder
 from service.corpus.base import DEFAULT_COLLECTION
 from service.generations.errors import starting
 from service.wiring import Parts

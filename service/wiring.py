@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from service.access.keyring import Keyring, Scope
 from service.access.limits import RateLimits
+from service.checkpoints.lookup import open_lookup
 from service.checkpoints.registry import Registry
-from service.checkpoints.signature import Signers
 from service.cluster.alone import Alone
 from service.corpus.base import CorpusStore
 from service.corpus.sqlite.store import SqliteStore
@@ -28,6 +28,7 @@ from service.models.encoding import Encoding
 from service.models.loader import Loader
 from service.models.scheduling.scheduler import Scheduler
 from service.models.torch_model import device_here
+from service.models.windowing import TRUNCATED, Windowing, Windowings
 from service.observability import tracing
 from service.observability.metrics import Metrics
 from service.observability.observer import Observer
@@ -72,6 +73,7 @@ class Parts:
     """The parts of one service on one data folder. Nothing runs until `Lifecycle` starts it."""
 
     settings: Settings
+    headroom: Headroom
     tracing: Tracing
     observer: Observer
     metrics: Metrics
@@ -102,22 +104,24 @@ def build(
     setting that cannot be met.
     """
     traces = tracing.exporting() if settings.tracing else Tracing()
-    corpus = SqliteStore(settings.data_dir, settings.limits.judgements)
-    backup.clear(settings.data_dir)
+    corpus = SqliteStore(settings.data_folder, settings.limits.judgements)
+    backup.clear(settings.data_folder)
     thread = WritingThread()
     observer = observer or metrics
-    models = _models(settings, corpus, traces, observer, children or InThisProcess())
-    serving = _serving(settings, corpus, models, thread, observer)
+    headroom = Headroom(settings.headroom.memory, settings.headroom.disk, settings.data_dir)
+    models = _models(settings, corpus, headroom, traces, observer, children or InThisProcess())
+    serving = _serving(settings, corpus, headroom, models, thread, observer)
     retrieval = Retrieval(corpus.keywords, corpus.documents)
     shadow = Shadow(serving.generations, retrieval, models.encoding)
     closed = not settings.open_data and not is_loopback(settings.host)
     changes = Changes(corpus.records, settings.retention.hours)
     return Parts(
         settings=settings,
+        headroom=headroom,
         tracing=traces,
         observer=observer,
         metrics=metrics,
-        keyring=Keyring(settings.keys_path, _given(settings), closed=closed),
+        keyring=Keyring(settings.keys_path, _keys_of_settings(settings), closed=closed),
         corpus=corpus,
         thread=thread,
         models=models,
@@ -132,29 +136,31 @@ def build(
     )
 
 
-def _models(settings: Settings, corpus: CorpusStore, traces: Tracing, observer: Observer, children: Children) -> Models:
+def _models(
+    settings: Settings,
+    corpus: CorpusStore,
+    headroom: Headroom,
+    traces: Tracing,
+    observer: Observer,
+    children: Children,
+) -> Models:
     processors = settings.compute.cores or resources.processors()
     scheduler = Scheduler.suited(settings, processors, device_here(), observer=observer, traced=traces)
     limits = RateLimits()
-    encoding = Encoding(scheduler, limits.charge_tokens, traces)
-    registry = Registry(
-        settings.checkpoints_dir,
-        settings.data_dir / "checkpoints",
-        allow_hub=settings.allow_hub,
-        max_size=settings.limits.checkpoint,
-        disk_reserve=settings.headroom.disk,
-        trusted=Signers.read(settings.signers_file) if settings.signers_file else None,
-        observer=observer,
-    )
+    encoding = Encoding(scheduler, limits.charge_tokens, traces, _windowings(settings))
+    registry = Registry(open_lookup(settings), headroom, observer)
     trials = Trials(children, settings.compute.trial_seconds)
-    factory = EncoderFactory(
-        settings.engine, settings.data_dir / "engines", processors, corpus.documents.sample, trials
-    )
-    return Models(registry, Loader(registry, factory, encoding, _headroom(settings)), scheduler, encoding, limits)
+    factory = EncoderFactory(settings.engine, settings.data_folder.engines, processors, corpus.documents.sample, trials)
+    return Models(registry, Loader(registry, factory, encoding, headroom), scheduler, encoding, limits)
 
 
 def _serving(
-    settings: Settings, corpus: CorpusStore, models: Models, thread: WritingThread, observer: Observer
+    settings: Settings,
+    corpus: CorpusStore,
+    headroom: Headroom,
+    models: Models,
+    thread: WritingThread,
+    observer: Observer,
 ) -> Serving:
     documents, indexes = corpus.documents, open_indexes(settings)
     generations = Generations(
@@ -165,7 +171,7 @@ def _serving(
         generations=generations,
         encoding=models.encoding,
         indexes=indexes,
-        headroom=_headroom(settings),
+        headroom=headroom,
         thread=thread,
         observer=observer,
     )
@@ -230,11 +236,15 @@ def _webhook(settings: Settings, changes: Changes, corpus: CorpusStore, thread: 
     )
 
 
-def _headroom(settings: Settings) -> Headroom:
-    return Headroom(settings.headroom.memory, settings.headroom.disk, settings.data_dir)
+def _windowings(settings: Settings) -> Windowings:
+    if settings.long == "truncate":
+        return TRUNCATED
+    windows = settings.windows
+    others = {name: Windowing(other.overlap, other.most) for name, other in windows.collections.items()}
+    return Windowings(Windowing(windows.overlap, windows.most), others)
 
 
-def _given(settings: Settings) -> dict[str, tuple[str, frozenset[Scope]]]:
+def _keys_of_settings(settings: Settings) -> dict[str, tuple[str, frozenset[Scope]]]:
     """The keys that the settings hold, by the name of the setting."""
     data: frozenset[Scope] = frozenset(("embed", "search", "write"))
     admin: frozenset[Scope] = frozenset(("admin",))

@@ -42,17 +42,6 @@ LONG_FIRST = (
 
 
 @pytest.fixture(scope="session")
-def real_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two checkpoints with the real model's size and quality, `blue` and `green`."""
-    from tests.support import checkpoints  # noqa: PLC0415
-
-    folder = tmp_path_factory.mktemp("real")
-    for seed, name in enumerate(("blue", "green")):
-        checkpoints.real(folder / name, seed)
-    return folder
-
-
-@pytest.fixture(scope="session")
 def tiny_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Small random checkpoints, `one` and `two`, of different dimensions."""
     from tests.support import checkpoints  # noqa: PLC0415

@@ -13,7 +13,11 @@ _ENVIRONMENT = {**openmp.SPIN_COUNT, "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZER
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command. 0 done, 2 data or flags that cannot be used, 3 not better, 130 stopped and resumable."""
+    """Run one command and return its exit code.
+
+    0 done, 2 the data or a flag cannot be used, 3 the new model is not better, 130 stopped and resumable, 1 anything
+    else that a message explains.
+    """
     for variable, value in _ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
     from pydantic import ValidationError  # noqa: PLC0415
@@ -27,12 +31,12 @@ def main(arguments: list[str]) -> int:
 
     prepare()
     for name in ("transformers", "sentence_transformers"):
-        # These libraries log notices for authors of models, which users would take for errors.
+        # These libraries log notices for authors of models. Users would take them for errors.
         logging.getLogger(name).setLevel(logging.ERROR)
     as_json = "--json" in arguments
     try:
         try:
-            # The libraries print progress to standard output, which is the answer's alone.
+            # Libraries print progress to standard output, but that is for the answer alone.
             with redirect_stdout(sys.stderr if arguments and "--help" not in arguments else sys.stdout):
                 flags.check(Trainer, arguments)
                 command = get_subcommand(Trainer(_cli_parse_args=arguments), cli_exit_on_error=True)
@@ -40,9 +44,11 @@ def main(arguments: list[str]) -> int:
                 answer = command.answer()
         except ValidationError as error:
             wrong = "\n".join(map(flags.describe, error.errors()))
-            raise BadData(f"these settings cannot be used:\n{wrong}\nsee --help") from error
+            raise BadData(
+                f"these settings cannot be used:\n{wrong}\ncorrect them; --help says what each takes"
+            ) from error
     except KeyboardInterrupt:
-        print("stopped: go on with --resume", file=sys.stderr)
+        print("stopped: repeat the command with --resume to go on", file=sys.stderr)
         return Interrupted.exit_code
     except TrainerError as error:
         print(

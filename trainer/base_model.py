@@ -8,33 +8,35 @@ from pathlib import Path
 from sentence_transformers import SentenceTransformer
 
 from service.checkpoints import archive, checkpoint
+from service.checkpoints.bundled import BASE
 from service.checkpoints.checkpoint import Checkpoint
-from service.checkpoints.registry import BASE, Registry
+from service.checkpoints.lookup import Lookup
+from service.checkpoints.registry import Registry
 from service.errors import CheckpointRefused, InvalidRequest, NotFound
 from trainer.errors import BadData
 
-# Bytes that a zipped checkpoint may unpack to.
-_MOST = 64 << 30
+# The most bytes that a zipped checkpoint may unpack to.
+_MAX_UNPACKED = 64 << 30
 
 
 @contextmanager
 def open(name: str, *, allow_hub: bool = False) -> Iterator[Checkpoint]:  # noqa: A001 (always read as base_model.open)
-    """The checkpoint by that name: a folder, a zip, the bundled base model, or a Hugging Face name.
+    """Open the checkpoint `name`: a folder, a zip, the bundled base model, or a Hugging Face name.
 
-    It is verified as the service verifies it; its unpacked or downloaded files last as long as the block. Raises
-    BadData if there is none, or if the service would refuse it.
+    It is verified as the service does it. Unpacked and downloaded files are deleted at the end of the block. Raises
+    BadData if there is no such checkpoint, or if the service would refuse it.
     """
     with tempfile.TemporaryDirectory(prefix="instar-base-") as temporary:
         try:
-            source = _read(name, Path(temporary), allow_hub)
+            opened = _read(name, Path(temporary), allow_hub)
         except (NotFound, InvalidRequest) as error:
             raise BadData(
                 f"there is no model {name}: name a folder or zip with a sentence-transformers model, {BASE}, or a"
-                " Hugging Face name that is on this machine or may be downloaded with --allow-hub"
+                " Hugging Face name; --allow-hub lets it be downloaded"
             ) from error
         except CheckpointRefused as refused:
             raise BadData(f"{name} cannot be used: {refused.message}") from refused
-        yield source
+        yield opened
 
 
 def load(source: Checkpoint, device: str | None = None) -> SentenceTransformer:
@@ -43,7 +45,7 @@ def load(source: Checkpoint, device: str | None = None) -> SentenceTransformer:
 
 
 def load_folder(folder: Path, device: str | None = None) -> SentenceTransformer:
-    """The model in a folder that was just saved, on `device`. Pickles and code never run."""
+    """The model in `folder`, on `device` (default: the best there is). Pickles and code never run."""
     return SentenceTransformer(
         str(folder),
         device=device,
@@ -63,7 +65,7 @@ def _read(name: str, temporary: Path, allow_hub: bool) -> Checkpoint:
     if path.is_dir():
         return checkpoint.read(path, checkpoint_name(name))
     if path.is_file():
-        archive.unpack(path, temporary, _MOST)
+        archive.unpack(path, temporary, _MAX_UNPACKED)
         return checkpoint.read(temporary, checkpoint_name(name))
-    empty, copies = temporary / "checkpoints", temporary / "kept"
-    return Registry(empty, copies, allow_hub=allow_hub, max_size=_MOST, disk_reserve=0).install(name)
+    lookup = Lookup(temporary / "checkpoints", temporary / "kept", allow_hub=allow_hub, max_size=_MAX_UNPACKED)
+    return Registry(lookup).install(name)

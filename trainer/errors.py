@@ -18,7 +18,7 @@ class TrainerError(Exception):
 
 
 class BadData(TrainerError):
-    """The data, the settings or a file named in them cannot be used."""
+    """The data, a flag, or a file that a flag names cannot be used."""
 
     exit_code = 2
 
@@ -36,4 +36,4 @@ class Interrupted(TrainerError):
 
 
 class DiskFull(TrainerError):
-    """A file could not be written; what was complete before is still there."""
+    """A file could not be written. Files that were complete before are still there."""

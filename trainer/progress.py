@@ -1,4 +1,4 @@
-"""Words to a person on the way: on standard error, so that standard output holds the answer alone."""
+"""Progress for people goes to standard error, so that standard output holds the answer alone."""
 
 import os
 import sys
@@ -7,25 +7,25 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-# Between two lines about the same work in a file.
+# Seconds between two lines of one progress bar, where standard error is no terminal.
 _SECONDS = "10"
 
 
 def say(text: str, *, quiet: bool) -> None:
-    """Print a line at once, unless the answer is for a machine."""
+    """Print a line at once, unless `quiet`."""
     if not quiet:
         print(text, file=sys.stderr, flush=True)
 
 
 def prepare() -> None:
-    """Have progress bars that nobody watches print a line now and then. Call it before a bar is made."""
+    """Make progress bars print lines where standard error is no terminal. Call it before a bar is made."""
     if not sys.stderr.isatty():
         os.environ.setdefault("TQDM_MININTERVAL", _SECONDS)
         tqdm.status_printer = staticmethod(_lines)  # type: ignore[assignment,method-assign]
 
 
 def _lines(file: TextIO) -> Callable[[str], None]:
-    """A printer that gives each state of a bar a line, where a terminal would replace it."""
+    """A printer that writes each state of a bar on a line of its own."""
 
     def show(state: str) -> None:
         if state.strip():

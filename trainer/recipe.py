@@ -26,46 +26,49 @@ ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 class Recipe(BaseModel):
-    """Settings of a run; a field's description is the help of its flag."""
+    """The settings of a run. A field's description is the help text of its flag."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     base: str = Field("all-MiniLM-L6-v2", description="model to start from: a folder, a zip or a Hugging Face name")
-    seed: int = Field(13, ge=0, description="repeats a run")
+    seed: int = Field(13, ge=0, description="seed of the random numbers: an equal one repeats the run")
     split: SplitMode = Field("auto", description="how queries are divided into train, dev and test")
 
-    loss: LossName = Field("auto", description="auto picks by what the data has, and says why")
+    loss: LossName = Field("auto", description="loss to train with; auto chooses by the judgements, and says why")
     matryoshka: list[Annotated[int, Field(ge=1)]] = Field(
-        [], description="dimensions that must work on their own, e.g. [256, 128]; wraps the loss"
+        [], description="lengths that vectors can be cut to, e.g. [256, 128]; the loss trains each of them"
     )
     mode: Mode = Field("full", description="what learns: all weights, a query adapter, or LoRA matrices")
-    query_prompt: str | None = Field(None, description="put before queries, saved with the model; none: the base's own")
-    document_prompt: str | None = Field(None, description="put before documents, saved with the model")
-    max_length: int | None = Field(
-        None, ge=8, description="tokens of a text that the model reads; none: the base's own"
-    )
+    query_prompt: str | None = Field(None, description="text before each query, saved with the model; none: the base's")
+    document_prompt: str | None = Field(None, description="text before each document, saved with the model")
+    max_length: int | None = Field(None, ge=8, description="tokens of a text that the model reads; none: the base's")
 
-    mine: bool = Field(True, description="add mined hard negatives to those that were judged")
-    negatives: int = Field(3, ge=0, le=32, description="hard negatives beside each good document")
+    mine: bool = Field(True, description="add mined hard negatives to the documents judged bad")
+    negatives: int = Field(3, ge=0, le=32, description="hard negatives for each good document")
     margin: float = Field(
-        0.05, ge=0, lt=1, description="a mined negative scores below the good document by this share, or is left out"
+        0.05, ge=0, lt=1, description="share by which a mined negative must score below the good document"
     )
 
-    epochs: int | None = Field(None, ge=1, description="none: 3 to 10, the more the less data there is")
-    patience: int = Field(2, ge=1, description="evaluations on dev without a gain before training stops")
+    epochs: int | None = Field(None, ge=1, description="passes over all rows; none: 3 to 10, more for less data")
+    patience: int = Field(2, ge=1, description="training stops after this many evaluations on dev without a gain")
     batch_size: int | None = Field(None, ge=2, description="rows in a batch; none: by the number of rows")
     learning_rate: float | None = Field(
-        None, gt=0, lt=1, description="none: 2e-5, with lora 2e-4, with query-adapter 1e-3"
+        None, gt=0, lt=1, description="highest learning rate; none: 2e-5, with lora 2e-4, with query-adapter 1e-3"
     )
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the learning rate rises")
     dropout: float | None = Field(
-        0.0, ge=0, lt=1, description="while training; none: the base's own, which takes a third of the time on a CPU"
+        0.0,
+        ge=0,
+        lt=1,
+        description="dropout while training; none: the base's, which takes a third of the time on a CPU",
     )
-    precision: Precision = Field("auto", description="auto: bf16 where the processor has it")
+    precision: Precision = Field(
+        "auto", description="number format of the computing; auto: bf16 where the processor has it"
+    )
     lora_rank: int = Field(16, ge=1, description="rank of the LoRA matrices")
 
     alphas: list[Annotated[float, Field(ge=0, le=1)]] = Field(
-        list(ALPHAS), min_length=1, description="shares of the tuned weights to try on dev; 0 is the base itself"
+        list(ALPHAS), min_length=1, description="shares of the tuned weights that are tried on dev; 0 is the base"
     )
 
     @property

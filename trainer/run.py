@@ -1,7 +1,7 @@
 """The whole way from judgements to a checkpoint that is proven better, in stages that can be resumed.
 
-Everything that a run leaves behind lies in one folder: what training needs to resume, `package/`, and the report. Only
-a promoted package leaves it, for the folder of checkpoints.
+A run writes into one folder: the states to resume from, `package/`, and the report. A promoted package alone is copied
+from there into the folder of checkpoints.
 """
 
 import shutil
@@ -10,7 +10,8 @@ from pathlib import Path
 
 from sentence_transformers import SentenceTransformer
 
-from service.checkpoints.checkpoint import Checkpoint, Sign
+from service.checkpoints.checkpoint import Checkpoint
+from service.checkpoints.manifest import Sign
 from trainer import base_model
 from trainer.data.dataset import SPLITS, Dataset
 from trainer.errors import BadData
@@ -29,15 +30,15 @@ from trainer.train.merging import Share
 from trainer.train.ranking_evaluator import RankingEvaluator
 from trainer.train.tuning import Tuned
 
-# Texts of the corpus on which a package is compared with the model that it was made of.
+# Documents on which a package is compared with the model that was saved in it.
 _COMPARED = 64
 
 
 @dataclass(frozen=True)
 class RunPlan:
-    """How to train, what is demanded of the result, the name of the package, and the folder of the run.
+    """How to train, which thresholds the result must pass, the package's name, and the folder of the run.
 
-    `resume` goes on where an earlier run in the folder stopped; `allow_hub` lets the base be downloaded.
+    With `resume`, the run goes on where an earlier run in the folder stopped. `allow_hub` lets the base be downloaded.
     """
 
     recipe: Recipe
@@ -55,7 +56,7 @@ class RunPlan:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The end of a run; `checkpoint` is the package, which lies in `folder`."""
+    """The result of a run. `checkpoint` is the package, which lies in `folder`."""
 
     verdict: Verdict
     report: Report
@@ -64,24 +65,24 @@ class Outcome:
 
 
 def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: bool, sign: Sign = dict) -> Outcome:
-    """Split, train, merge, package, evaluate and judge; the package is signed by `sign`.
+    """Split, train, merge, package, evaluate and judge. `sign` signs the package.
 
-    Nothing may be forgotten on `general`. Raises BadData if the data or the base cannot be used, Interrupted after
-    Ctrl-C, DiskFull.
+    `general` is a set on which the tuned model may lose only a little. Raises BadData if the data or the base cannot be
+    used, Interrupted after Ctrl-C, and DiskFull.
     """
     recipe = run_plan.recipe
     divided, how = splits.split(dataset, recipe.split, recipe.seed)
     if not divided.good("test"):
-        raise BadData("no query with a good document is left for test: judge more queries, or split otherwise")
-    say(_possible(divided, run_plan.thresholds), quiet=quiet)
+        raise BadData("no query with a good document is left for test: judge more queries, or choose another --split")
+    say(_prospect(divided, run_plan.thresholds), quiet=quiet)
     say(f"step 1 of 5: splits: {how}", quiet=quiet)
     say("step 2 of 5: hard negatives and training; the bar says how long it takes", quiet=quiet)
     with base_model.open(recipe.base, allow_hub=run_plan.allow_hub) as base:
         tuned = tuning.tune(base, divided, recipe, run_plan.folder, resume=run_plan.resume, quiet=quiet)
-        say("step 3 of 5: how much of the tuned weights to take, by the dev questions", quiet=quiet)
+        say("step 3 of 5: the share of tuned weights that ranks best on the dev questions", quiet=quiet)
         share = _merge(tuned, divided, general, run_plan)
         say(str(share), quiet=quiet)
-        say("step 4 of 5: packaging, and both models on the test questions over the whole corpus", quiet=quiet)
+        say("step 4 of 5: the package, and both models on the test questions over the whole corpus", quiet=quiet)
         shutil.rmtree(run_plan.package, ignore_errors=True)
         saved = package.save(tuned.model, run_plan.package, base, same_documents=recipe.mode == "query-adapter")
         report = _compare(base, tuned.model, Exam(divided, how, general), run_plan, quiet=quiet)
@@ -102,8 +103,8 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
     return Outcome(verdict, report, checkpoint, run_plan.package)
 
 
-def _possible(divided: Dataset, thresholds: Thresholds) -> str:
-    """Whether the run can end in a verdict, said before it costs anything."""
+def _prospect(divided: Dataset, thresholds: Thresholds) -> str:
+    """Whether there are enough test queries for a verdict. It is printed before anything takes long."""
     test, judged = len(divided.good("test")), sum(len(divided.good(split)) for split in SPLITS)
     missing = thresholds.min_queries - test
     if missing <= 0:
@@ -111,13 +112,13 @@ def _possible(divided: Dataset, thresholds: Thresholds) -> str:
     needed = -(-thresholds.min_queries * judged // test)
     return (
         f"NO VERDICT IS POSSIBLE: there are {test} test questions, and {missing} more are needed (--min-queries"
-        f" {thresholds.min_queries}). With splits like these that is {needed} judged questions in all, and there are"
-        f" {judged}. The run goes on and can only end in INSUFFICIENT."
+        f" {thresholds.min_queries}). With such splits that takes {needed} judged questions in all, and there are"
+        f" {judged}: judge more. The run goes on, and can only end in INSUFFICIENT."
     )
 
 
 def _merge(tuned: Tuned, divided: Dataset, general: Dataset | None, run_plan: RunPlan) -> Share:
-    """Leave the mix of base and tuned weights in the model that dev chooses."""
+    """Set the tuned model's weights to the mix of base and tuned weights that dev chooses."""
     return merging.choose(
         tuned.model,
         tuned.base,
@@ -130,7 +131,7 @@ def _merge(tuned: Tuned, divided: Dataset, general: Dataset | None, run_plan: Ru
 
 
 def _compare(base: Checkpoint, model: SentenceTransformer, exam: Exam, run_plan: RunPlan, *, quiet: bool) -> Report:
-    """Compare the base with the package, loaded from its files; `model` is the one that was packaged."""
+    """Compare the base with the package as it loads from its files. `model` is the model that was packaged."""
     corpus = exam.dataset.corpus
     return comparison.compare(
         Contender(base.id, base_model.load(base)),

@@ -1,6 +1,6 @@
-"""A transformer as ONNX, for Infinity: `export_onnx.py FOLDER NEW_FOLDER`, run in Infinity's own environment.
+"""Exports a transformer as ONNX, for Infinity: `export_onnx.py FOLDER NEW_FOLDER` runs in Infinity's environment.
 
-torch's own exporter by tracing, because optimum 1.24 does not know what the newer one writes.
+It uses torch's exporter by tracing, because optimum 1.24 cannot read what the newer exporter writes.
 """
 
 import shutil
@@ -15,10 +15,10 @@ _OUTPUT = "last_hidden_state"
 
 
 def main() -> None:
-    """Copy the folder, and add the ONNX model."""
+    """Copy FOLDER to NEW_FOLDER, and add the ONNX model."""
     source, target = Path(sys.argv[1]), Path(sys.argv[2])
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.safetensors"))
-    # Traced attention must not hold the lengths of the example.
+    # Other attention would be traced with the lengths of the example.
     model = AutoModel.from_pretrained(source, attn_implementation="eager").eval()
     tokenizer = AutoTokenizer.from_pretrained(source)
     example = tokenizer(["a short text", "another, somewhat longer text"], padding=True, return_tensors="pt")

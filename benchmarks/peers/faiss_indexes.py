@@ -1,4 +1,4 @@
-"""Instar's index and others of FAISS."""
+"""Instar's index, and other indexes of FAISS."""
 
 import math
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from service.index.faiss import graph_repair, sealed
 from service.index.rows import whole
 from service.settings.groups import IndexSettings
 
-# Of a quantised index, as many times ten are compared once more with their whole vectors.
+# A quantised index compares so many times ten results once more, by their whole vectors.
 _REFINED = 8
 
 
@@ -46,7 +46,7 @@ def _hnsw_sq8(vectors: Any) -> Built:
     faiss.downcast_index(index.base_index).hnsw.efConstruction = BUILD_EFFORT
 
     def parameters(effort: int) -> Any:
-        # With the queue that Instar takes, as this is what Instar could be.
+        # Instar uses this queue, and Instar could use this index.
         return faiss.SearchParametersHNSW(efSearch=max(effort, K * _REFINED), bounded_queue=False)
 
     return _refined(index, vectors, parameters)

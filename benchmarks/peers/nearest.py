@@ -1,8 +1,9 @@
-"""One index of nearest neighbours, built and measured, in an environment that has its library.
+"""Builds and measures one index of nearest neighbours, in an environment that has its library.
 
-`python -m benchmarks.peers.MODULE NAME FOLDER RECALL`, with a module that has indexes for `main`. The folder holds
-`vectors.npy` (n, dimensions), `queries.npy` and `right.npy`, the places of the queries' ten nearest. Prints JSON. The
-effort is the least, rising by a quarter, at which recall@10 is at least RECALL, unless the index sets it itself.
+`python -m benchmarks.peers.MODULE NAME FOLDER RECALL` prints JSON. MODULE calls `main` with its indexes. FOLDER holds
+`vectors.npy` (n, dimensions), `queries.npy` (m, dimensions) and `right.npy` (m, 10), the rows of the queries' nearest
+vectors. Unless the index sets its effort itself, the effort is the least at which recall@10 is at least RECALL; it is
+sought in steps of a quarter.
 """
 
 import json
@@ -17,35 +18,35 @@ import numpy as np
 
 K = 10
 _EFFORTS = sorted({round(1.25**n) for n in range(44)})
-# Of every graph, those of Instar.
+# All graphs have Instar's number of links and effort of building.
 LINKS = 32
 BUILD_EFFORT = 128
 _SECONDS = 3.0
 _CLIENTS = 32
 Search = Callable[[Any], Any]
-# How to search with an effort, the effort if there is none to choose, and what else is to be told.
+# A function that makes a search with an effort, the effort if the index sets it itself, and further results.
 Built = tuple[Callable[[int], Search], int | None, dict[str, Any]]
 
 
 def main(indexes: Mapping[str, Callable[[Any], Built]], *, together: bool = False) -> None:
-    """Build, find the effort, measure, and print; `together` has the queries of many clients searched in one call."""
+    """Build, find the effort, measure, and print. With `together`, one call searches the queries of many clients."""
     name, folder, wanted = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
     vectors = np.load(folder / "vectors.npy", mmap_mode="r")
     queries, right = np.load(folder / "queries.npy"), np.load(folder / "right.npy")
     before = _own_bytes()
     began = time.perf_counter()
-    efforts, first, more = indexes[name](vectors)
+    with_effort, own_effort, more = indexes[name](vectors)
     build = time.perf_counter() - began
-    found: dict[str, Any] = {"name": name, "build_s": build, "bytes": (_own_bytes() - before) / len(vectors), **more}
-    for effort in [first] if first is not None else _EFFORTS:
-        search = efforts(effort)
-        found["recall"] = _recall(search, queries, right)
-        found["effort"] = effort
-        if found["recall"] >= wanted:
+    figures: dict[str, Any] = {"name": name, "build_s": build, "bytes": (_own_bytes() - before) / len(vectors), **more}
+    for effort in [own_effort] if own_effort is not None else _EFFORTS:
+        search = with_effort(effort)
+        figures["recall"] = _recall(search, queries, right)
+        figures["effort"] = effort
+        if figures["recall"] >= wanted:
             break
-    found["one"] = _rate(search, queries, clients=1)
-    found["many"] = _rate(search, queries, asking=_CLIENTS) if together else _rate(search, queries, clients=_CLIENTS)
-    print(json.dumps(found))
+    figures["one"] = _rate(search, queries, clients=1)
+    figures["many"] = _rate(search, queries, asking=_CLIENTS) if together else _rate(search, queries, clients=_CLIENTS)
+    print(json.dumps(figures))
 
 
 def _recall(search: Search, queries: Any, right: Any) -> float:
@@ -57,7 +58,7 @@ def _recall(search: Search, queries: Any, right: Any) -> float:
 
 
 def _rate(search: Search, queries: Any, clients: int = 1, asking: int = 1) -> float:
-    """Searches a second of so many threads, each with so many queries at a time."""
+    """Queries answered in a second, by `clients` threads that send `asking` queries in one call."""
     done = [0] * clients
     end = time.perf_counter() + _SECONDS
 
@@ -78,6 +79,6 @@ def _rate(search: Search, queries: Any, clients: int = 1, asking: int = 1) -> fl
 
 
 def _own_bytes() -> int:
-    """Memory that is not a mapped file."""
+    """The memory of this process without mapped files, in bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return 1024 * int(next(line for line in lines if line.startswith("RssAnon")).split()[1])

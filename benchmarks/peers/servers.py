@@ -1,4 +1,4 @@
-"""Embedding servers, each with the same model, ready to be measured."""
+"""Starts embedding servers, all with one model."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from benchmarks import base
 
 _ROOT = Path(__file__).parents[2]
 _INFINITY = _ROOT / ".venv-infinity"
-# The last releases that work together.
+# The newest releases that work together.
 _INFINITY_NEEDS = (
     "infinity-emb[server]==0.0.77",
     "transformers<4.50",
@@ -28,7 +28,7 @@ _INFINITY_NEEDS = (
     "typer<0.16",
     "optimum[onnxruntime]==1.24.0",
     "torch==2.13.0",
-    # Later ones need numpy 2, which these do without.
+    # Later releases need numpy 2, which the other packages do not need.
     "pyarrow<22",
 )
 _START_SECONDS = 180
@@ -36,7 +36,10 @@ _START_SECONDS = 180
 
 @dataclass(frozen=True)
 class Peer:
-    """How to start a server: `command` with {port} in it, `path` of OpenAI's route, and what it needs to be told."""
+    """How to start a server: the `command`, with {port} in it, and the `environment`.
+
+    `path` is OpenAI's route, `health` answers when the server is ready, and `model` is the name for requests.
+    """
 
     name: str
     command: list[str]
@@ -55,19 +58,19 @@ class Running:
     pid: int
 
     def pause(self, *, paused: bool) -> None:
-        """Take all processor time from it, which some poll away while they have nothing to do, or give it back."""
-        process = psutil.Process(self.pid)
-        for one in (process, *process.children(recursive=True)):
-            one.suspend() if paused else one.resume()
+        """Suspend or resume all its processes, because some servers use processor time even without requests."""
+        parent = psutil.Process(self.pid)
+        for process in (parent, *parent.children(recursive=True)):
+            process.suspend() if paused else process.resume()
 
     def memory(self) -> int:
-        """Bytes that it and its children hold of their own."""
-        process = psutil.Process(self.pid)
-        return sum(one.memory_full_info().uss for one in (process, *process.children(recursive=True)))
+        """Bytes of memory that its processes do not share with others."""
+        parent = psutil.Process(self.pid)
+        return sum(process.memory_full_info().uss for process in (parent, *parent.children(recursive=True)))
 
 
 def peers(folder: Path) -> list[Peer]:
-    """Instar first; `folder` is for their files."""
+    """All servers, Instar first. Their files go into `folder`."""
     install_infinity()
     offline = {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "INFINITY_ANONYMOUS_USAGE_STATS": "0"}
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -76,36 +79,35 @@ def peers(folder: Path) -> list[Peer]:
         command = [str(_INFINITY / "bin/infinity_emb"), "v2", "--port", "{port}", "--device", device]
         return Peer(name, [*command, "--model-id", str(model), *engine], "/embeddings", "/health", offline)
 
-    found = [
-        _instar("Instar", folder / "data"),
-        infinity("Infinity, torch", base.folder(), "--engine", "torch", "--no-bettertransformer"),
-        Peer(
-            "FastAPI tutorial",
-            [sys.executable, "-m", "benchmarks.peers.tutorial", str(base.folder()), "{port}"],
-            "/embeddings",
-            "/health",
-            offline,
-        ),
-    ]
+    instar = _instar("Instar", folder / "data")
+    infinity_torch = infinity("Infinity, torch", base.folder(), "--engine", "torch", "--no-bettertransformer")
+    tutorial = Peer(
+        "FastAPI tutorial",
+        [sys.executable, "-m", "benchmarks.peers.tutorial", str(base.folder()), "{port}"],
+        "/embeddings",
+        "/health",
+        offline,
+    )
     if device == "cuda":
-        return found
+        return [instar, infinity_torch, tutorial]
     onnx = folder / "onnx"
     export = [_INFINITY / "bin/python", Path(__file__).with_name("export_onnx.py"), base.folder(), onnx]
     subprocess.run(export, env=os.environ | offline, check=True, stderr=subprocess.DEVNULL)
     int8 = _instar("Instar, int8", folder / "int8", INSTAR_ENGINE="int8", INSTAR_SAMPLE="true")
-    # It is calibrated on the corpus, which a first start has to bring.
+    # int8 is calibrated on the corpus, which the first start writes.
     with running(int8):
         pass
-    return [found[0], int8, found[1], infinity("Infinity, ONNX", onnx, "--engine", "optimum"), *found[2:]]
+    return [instar, int8, infinity_torch, infinity("Infinity, ONNX", onnx, "--engine", "optimum"), tutorial]
 
 
 def _instar(name: str, data: Path, **settings: str) -> Peer:
-    own = {"INSTAR_DATA_DIR": str(data), "INSTAR_CHECKPOINTS_DIR": str(data / "checkpoints"), "INSTAR_PORT": "{port}"}
-    return Peer(name, [sys.executable, "-m", "service"], "/v1/embeddings", "/ready", own | settings, "active")
+    folders = {"INSTAR_DATA_DIR": str(data), "INSTAR_CHECKPOINTS_DIR": str(data / "checkpoints")}
+    environment = folders | {"INSTAR_PORT": "{port}"} | settings
+    return Peer(name, [sys.executable, "-m", "service"], "/v1/embeddings", "/ready", environment, "active")
 
 
 def install_infinity() -> None:
-    """Into an environment of its own, once."""
+    """Install Infinity into an environment of its own, unless that was done before."""
     if (_INFINITY / "installed").exists():
         return
     subprocess.run([sys.executable, "-m", "venv", _INFINITY], check=True)
@@ -115,7 +117,7 @@ def install_infinity() -> None:
 
 @contextmanager
 def running(peer: Peer) -> Iterator[Running]:
-    """Start it on a free port, and yield it when it answers."""
+    """Start the server on a free port, and yield it when it answers."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("INSTAR_")}
@@ -131,7 +133,7 @@ def running(peer: Peer) -> Iterator[Running]:
         _wait(process, peer, base_url)
         yield Running(peer, base_url, process.pid)
     finally:
-        # One that is paused would not hear of its end.
+        # A suspended process would not receive SIGTERM.
         process.send_signal(signal.SIGCONT)
         process.terminate()
         process.wait(60)

@@ -1,7 +1,7 @@
 """usearch, with the links and the build effort of Instar's graph.
 
-It holds the interpreter while it searches, so the queries of many clients are given to it together, for threads of its
-own.
+It holds the interpreter while it searches. So one call gets the queries of many clients, and usearch's own threads
+search them.
 """
 
 import os

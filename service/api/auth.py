@@ -52,8 +52,7 @@ class Auth(SecurityBase):
         key = self._keyring.find(token)
         if key is None:
             raise Unauthorized(
-                "this key is not known here (was it revoked?): `python -m service key list` shows the names of those"
-                " that are"
+                "this key is not known here (was it revoked?): send a key that `python -m service key list` names"
             )
         # The audit log and KeyName read it.
         request.state.key = key.name
@@ -71,7 +70,7 @@ def key_missing(scope: Scope) -> Unauthorized:
 
 
 def scope_missing(key: str, scope: Scope, scopes: Set[Scope]) -> Forbidden:
-    """The key of that name has `scopes`, and not the one that is needed."""
+    """The key of that name has `scopes`, and lacks the one that is needed."""
     return Forbidden(f"the key {key} has not the scope {scope}, only {', '.join(sorted(scopes))}: use another")
 
 

@@ -99,7 +99,7 @@ def too_many_documents(count: int, limit: int) -> TooLarge:
 
 
 def stored_before(error: InstarError, count: int) -> InstarError:
-    """Make `error`, which ends a stream of documents, say that `count` documents are stored all the same."""
+    """Add to `error`, which has ended a stream of documents, that `count` documents are stored."""
     error.message += f"; the {count} documents before that portion are stored"
     error.details["stored"] = count
     return error

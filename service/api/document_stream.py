@@ -23,7 +23,7 @@ async def write_stream(request: Request, sending: Sending, settings: Settings) -
     """Write all documents of the stream. Returns the parts of the answer.
 
     The ids wait in a file, so that memory does not grow with the stream. An InstarError says how many documents are
-    stored all the same.
+    stored by then.
     """
     ids = tempfile.SpooledTemporaryFile(max_size=1 << 20)  # noqa: SIM115  (closed when the answer is sent)
     stored = 0
@@ -41,7 +41,7 @@ async def write_stream(request: Request, sending: Sending, settings: Settings) -
         ids.close()
         stored_before(error, stored)
         raise
-    return _answer(ids, orjson.dumps(sending.counts)[1:])
+    return _answer(ids, orjson.dumps(sending.answer())[1:])
 
 
 async def _portions(request: Request, settings: Settings) -> AsyncIterator[list[Document]]:

@@ -85,7 +85,7 @@ def _circumstances(error: Exception) -> InstarError | None:
             return StorageFailed(f"the disk cannot be used ({error.strerror}): check it, then try again")
     # Python and torch have no class of their own for the other cases.
     if isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY):
-        return InsufficientResources("the memory is used up: try again in a while, or give the service more")
+        return InsufficientResources("the memory is used up: try again in a while, or give the service more memory")
     return None
 
 

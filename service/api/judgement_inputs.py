@@ -48,12 +48,13 @@ def _check(judgement: Judgement, param: str, collection: str | None, settings: S
         )
     if len(judgement.document.encode()) > MAX_ID:
         raise InvalidRequest(
-            f"{param}.document is no document's id: these have {MAX_ID} bytes at most", f"{param}.document"
+            f"{param}.document is longer than any id, which has up to {MAX_ID} bytes: send the id of a document",
+            f"{param}.document",
         )
     if collection not in (None, judgement.collection):
         raise InvalidRequest(
-            f"{param} is of the collection {judgement.collection[:80]!r}, and all are to be of"
-            f" {collection[:80]!r}: send it in another request, or leave collection out beside judgements",
+            f"{param} has the collection {judgement.collection[:80]!r}, but the request has {collection[:80]!r}: send"
+            " it in another request, or leave out the collection beside judgements",
             f"{param}.collection",
         )
 

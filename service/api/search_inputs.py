@@ -54,8 +54,8 @@ def query_vectors(request: SearchRequest, queries: int, generation: Generation) 
         raise InvalidRequest("query_vector has no use in keyword mode: leave it out", "query_vector")
     if request.model != generation.model:
         raise InvalidRequest(
-            f"query_vector must be made by {generation.model}, which answers, and model must say so: embed the query"
-            " again, name another in model, or leave query_vector out",
+            "model must be the id of the checkpoint that made query_vector, and the one that answers is"
+            f" {generation.model}: embed the query with that, send another id, or leave query_vector out",
             "model",
         )
     dimensions = generation.encoder.dimensions
@@ -67,8 +67,13 @@ def query_vectors(request: SearchRequest, queries: int, generation: Generation) 
         # The rows have different lengths.
         vectors = np.empty(0, dtype=np.float32)
     if vectors.shape != (queries, dimensions):
-        raise InvalidRequest(f"query_vector must be {dimensions} numbers, or as many for each query", "query_vector")
+        raise InvalidRequest(
+            f"query_vector must be {dimensions} numbers, or for several queries a list of that many for each",
+            "query_vector",
+        )
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     if not (np.isfinite(lengths) & (lengths > 0)).all():
-        raise InvalidRequest("query_vector must be finite and not all 0", "query_vector")
+        raise InvalidRequest(
+            "query_vector must be finite numbers that are not all 0: embed the query again", "query_vector"
+        )
     return np.ascontiguousarray(vectors / lengths)

@@ -5,7 +5,8 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from service.checkpoints.checkpoint import FILE_KINDS
+from service.checkpoints.contents import FILE_KINDS
+from service.checkpoints.errors import leaves_its_folder
 from service.errors import CheckpointRefused
 
 MAX_FILES = 1000
@@ -35,11 +36,11 @@ def unpack(archive: Path, target: Path, max_size: int) -> None:
             entries = [entry for entry in source.infolist() if not entry.is_dir()]
             _check(entries, max_size)
             top = _single_top(entries)
-            left = max_size
+            budget = max_size
             for entry in entries:
                 path = target.joinpath(*PurePosixPath(entry.filename).parts[1 if top else 0 :])
                 path.parent.mkdir(parents=True, exist_ok=True)
-                left -= _extract(source, entry, path, left)
+                budget -= _extract(source, entry, path, budget)
     # NotImplementedError: a compression method that zipfile lacks.
     except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
         raise CheckpointRefused(f"the zip cannot be read ({error}): make and send it again") from error
@@ -52,13 +53,13 @@ def _check(entries: list[zipfile.ZipInfo], max_size: int) -> None:
         raise CheckpointRefused("the zip is empty: put a sentence-transformers folder into it")
     if len(entries) > MAX_FILES:
         raise CheckpointRefused(f"the zip has {len(entries)} files, more than {MAX_FILES}: pack the checkpoint alone")
-    seen: set[str] = set()
+    paths: set[str] = set()
     for entry in entries:
         name = entry.filename
         path = PurePosixPath(name)
         kind = stat.S_IFMT(entry.external_attr >> 16)
         if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name or "\0" in name:
-            raise CheckpointRefused(f"the zip has the path {name!r}, which leaves its folder: do not trust its source")
+            raise leaves_its_folder("the zip has the path", name)
         if any(len(part.encode()) > MAX_NAME for part in path.parts):
             raise CheckpointRefused(f"the zip has a name of over {MAX_NAME} bytes: do not trust its source")
         if kind not in (0, stat.S_IFREG):
@@ -67,7 +68,7 @@ def _check(entries: list[zipfile.ZipInfo], max_size: int) -> None:
             raise CheckpointRefused(
                 f"{name!r} in the zip is of an unknown kind: pack only {', '.join(sorted(FILE_KINDS))} files"
             )
-        if str(path) in seen:
+        if str(path) in paths:
             raise CheckpointRefused(f"{name!r} is in the zip twice: pack it again")
         if entry.flag_bits & 0x1:
             raise CheckpointRefused(f"{name!r} in the zip is encrypted: pack it without a password")
@@ -75,7 +76,7 @@ def _check(entries: list[zipfile.ZipInfo], max_size: int) -> None:
             raise CheckpointRefused(
                 f"{name!r} in the zip unpacks to over {MAX_RATIO} times its size: do not trust its source"
             )
-        seen.add(str(path))
+        paths.add(str(path))
     if sum(entry.file_size for entry in entries) > max_size:
         raise CheckpointRefused(
             f"the zip unpacks to more than {max_size} bytes: raise INSTAR_LIMITS__CHECKPOINT if that is right"
@@ -87,13 +88,13 @@ def _single_top(entries: list[zipfile.ZipInfo]) -> bool:
     return len(tops) == 1 and all(len(PurePosixPath(entry.filename).parts) > 1 for entry in entries)
 
 
-def _extract(source: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, left: int) -> int:
+def _extract(source: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, budget: int) -> int:
     """Write one file and return its bytes, which are counted because the sizes in the zip may lie."""
     written = 0
     with source.open(entry) as packed, path.open("xb") as file:
         while chunk := packed.read(_CHUNK):
             written += len(chunk)
-            if written > left:
+            if written > budget:
                 raise CheckpointRefused("the zip unpacks to more than it says: do not trust its source")
             file.write(chunk)
     return written

@@ -33,3 +33,8 @@ def empty_upload() -> InvalidRequest:
 def no_modules() -> CheckpointRefused:
     """modules.json is an empty list."""
     return CheckpointRefused("modules.json names no modules: save the model again")
+
+
+def leaves_its_folder(finding: str, path: str) -> CheckpointRefused:
+    """A path in a checkpoint leads out of its folder; `finding` says where the path stands."""
+    return CheckpointRefused(f"{finding} {path!r}, which leaves its folder: do not trust its source")

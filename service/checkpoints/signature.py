@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from pydantic import JsonValue
 
-from service.checkpoints.checkpoint import MANIFEST, Checkpoint
+from service.checkpoints.checkpoint import Checkpoint
+from service.checkpoints.manifest import MANIFEST
 from service.errors import CheckpointRefused, InstarError
 
 _FIELD = "signature"
@@ -60,34 +61,34 @@ class Signers:
     def read(cls, path: Path) -> "Signers":
         """Those in the file, one after the other; raises SigningKeyError."""
         try:
-            found = [load_pem_public_key(each) for each in _PUBLIC.findall(path.read_bytes())]
+            public_keys = [load_pem_public_key(pem) for pem in _PUBLIC.findall(path.read_bytes())]
         except (OSError, ValueError) as error:
             raise SigningKeyError(f"{path} cannot be read ({error}): write public keys in PEM into it") from error
-        keys = [key for key in found if isinstance(key, Ed25519PublicKey)]
-        if not keys or len(keys) < len(found):
+        keys = [key for key in public_keys if isinstance(key, Ed25519PublicKey)]
+        if not keys or len(keys) < len(public_keys):
             raise SigningKeyError(
                 f"{path} must hold public Ed25519 keys in PEM and no others: openssl pkey -in trainer.pem -pubout"
             )
         return cls(keys)
 
-    def require(self, found: Checkpoint) -> None:
+    def require(self, checkpoint: Checkpoint) -> None:
         """Raise CheckpointRefused unless one of the keys has signed the checkpoint, which was verified."""
         content: dict[str, JsonValue] = {}
-        if found.manifest is not None:
-            content = json.loads((found.folder / MANIFEST).read_bytes())
-        given = content.pop(_FIELD, None)
-        if not isinstance(given, str):
+        if checkpoint.manifest is not None:
+            content = json.loads((checkpoint.folder / MANIFEST).read_bytes())
+        encoded = content.pop(_FIELD, None)
+        if not isinstance(encoded, str):
             raise CheckpointRefused(
-                f"{found.id} is not signed, and only what INSTAR_SIGNERS_FILE trusts is loaded: package it with"
+                f"{checkpoint.id} is not signed, and only what INSTAR_SIGNERS_FILE trusts is loaded: package it with"
                 " --sign-with"
             )
         try:
-            signature = base64.b64decode(given, validate=True)
+            signature = base64.b64decode(encoded, validate=True)
         except binascii.Error:
             signature = b""
         if not any(_fits(key, signature, _signed(content)) for key in self._keys):
             raise CheckpointRefused(
-                f"{found.id} is signed with a key that INSTAR_SIGNERS_FILE does not name, or was altered since: do"
+                f"{checkpoint.id} is signed with a key that INSTAR_SIGNERS_FILE does not name, or was altered since: do"
                 " not trust its source, or add its key"
             )
 

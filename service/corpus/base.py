@@ -1,6 +1,6 @@
 """The seam of the corpus: the types that it holds, and the Protocols that each store of it implements.
 
-Rooms above import this module and no store; `tests/contract/test_store.py` holds each store to it. Each version of a
+Rooms above import this module and no store; `tests/contract/store/` holds each store to it. Each version of a
 document has its own sequence number, which grows with each write. An upsert adds a version and marks the former one
 dead; a delete marks it dead. Dead versions stay readable until they are purged, so that a search that began before the
 write can still fetch what it found. Writes come from one thread at a time, reads from any. A change is one transaction,
@@ -20,8 +20,6 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from service.corpus.filters import Condition, Filter
 
 DEFAULT_COLLECTION = "default"
-# The corpus has this name in a backup and, if it is a file, in the data folder.
-FILE = "corpus.db"
 
 Seqs = NDArray[np.int64]
 # A part [start, end) of a text, in characters.
@@ -69,7 +67,7 @@ Prepare = Callable[[Change], None]
 class KeywordRanking:
     """The versions that have words of a query, and the highest score that a text could have for it.
 
-    `portions` yields (sequence number, score): best first, and ascending where scores are equal. Scores are above 0 and
+    `portions` yields (sequence number, score): best first, and ascending among equal scores. Scores are above 0 and
     at most `max_score`. The caller must exhaust or close `portions`, which may hold a connection.
     """
 
@@ -195,7 +193,7 @@ class Documents(Protocol):
         """Return the highest sequence number that was given, 0 before the first."""
 
     def reserve(self, seq: int) -> int:
-        """Keep numbers up to `seq` from new versions. Returns the highest number that had been given before."""
+        """Give new versions numbers above `seq` only. Returns the highest number that had been given before."""
 
     def dead_of(self, collection: str) -> list[int]: ...
     def dead(self, limit: int) -> list[int]:

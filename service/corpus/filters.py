@@ -212,7 +212,9 @@ def _parse_operation(key: str, operator: str, operand: Any, budget: Iterator[int
 
 def _condition(key: str, operator: Operator, values: Sequence[Any], budget: Iterator[int]) -> Condition:
     if next(budget, None) is None:
-        raise InvalidRequest(f"the filter has more than {MAX_CONDITIONS} conditions: use in, or fewer", "filter")
+        raise InvalidRequest(
+            f'the filter has more than {MAX_CONDITIONS} conditions: use "in", or fewer conditions', "filter"
+        )
     if any(isinstance(value, dict | list) for value in values):
         raise InvalidRequest(
             f"{key[:80]!r} is compared with an object or a list: use a string, number, boolean or null", "filter"

@@ -17,15 +17,18 @@ from typing import IO, Literal
 
 from pydantic import BaseModel, ValidationError
 
-from service.checkpoints import checkpoint
-from service.corpus.base import FILE, CorpusStore
+from service.checkpoints.contents import FILE_KINDS
+from service.corpus.base import CorpusStore
 from service.errors import Conflict, InvalidRequest
-from service.machine import files, resources
+from service.machine import files
 from service.machine.folder_lock import locked
+from service.machine.resources import Headroom
+from service.settings.data_folder import DataFolder
 
-CHECKPOINTS = "checkpoints"
 _LIST = "backup.json"
 _CHUNK = 1 << 20
+# An archive names its files by their paths below a data folder.
+_NAMES = DataFolder(Path())
 
 
 class Listed(BaseModel):
@@ -61,15 +64,15 @@ class Snapshot:
         shutil.rmtree(self.folder)
 
 
-def take(corpus: CorpusStore, data_folder: Path, disk_reserve: int) -> Snapshot:
+def take(corpus: CorpusStore, data_folder: DataFolder, headroom: Headroom) -> Snapshot:
     """Make a snapshot of the corpus as of one moment between two writes, and of its checkpoints; writers go on.
 
-    Raises InsufficientResources if the disk has no room for a second corpus.
+    Raises InsufficientResources unless a second corpus fits beside `headroom`.
     """
-    resources.require_disk(corpus.size(), data_folder, disk_reserve)
-    folder = Path(tempfile.mkdtemp(prefix=files.INCOMING, dir=data_folder))
+    headroom.require_disk(corpus.size())
+    folder = Path(tempfile.mkdtemp(prefix=files.INCOMING, dir=data_folder.path))
     try:
-        while not _copy(corpus, data_folder, folder):
+        while not _copy(corpus, data_folder, DataFolder(folder)):
             shutil.rmtree(folder)
             folder.mkdir()
     except BaseException:
@@ -78,43 +81,43 @@ def take(corpus: CorpusStore, data_folder: Path, disk_reserve: int) -> Snapshot:
     return Snapshot(folder)
 
 
-def clear(data_folder: Path) -> None:
+def clear(data_folder: DataFolder) -> None:
     """Remove what a crash has left of snapshots and of restoring."""
-    files.sweep(data_folder)
+    files.sweep(data_folder.path)
 
 
-def restore(archive: IO[bytes], data_folder: Path, damage: Callable[[Path], str | None]) -> None:
+def restore(archive: IO[bytes], data_folder: DataFolder, damage: Callable[[Path], str | None]) -> None:
     """Make a data folder of the archive; everything is verified before anything is in its place.
 
     `damage` says what is wrong with a corpus, or None. Raises Conflict if there is a corpus already, DataFolderInUse if
     a process works there, InvalidRequest if the archive is not whole.
     """
     with locked(data_folder):
-        for name in (FILE, "vectors"):
-            if (data_folder / name).exists():
-                raise Conflict(f"{data_folder / name} exists: move it away, or set INSTAR_DATA_DIR to a new folder")
+        for path in (data_folder.corpus, data_folder.vectors):
+            if path.exists():
+                raise Conflict(f"{path} exists: move it away, or set INSTAR_DATA_DIR to a new folder")
         clear(data_folder)
-        with files.new_folder(data_folder) as folder:
+        with files.new_folder(data_folder.path) as folder:
+            unpacked = DataFolder(folder)
             _unpack(archive, folder)
-            _check_corpus(damage(folder / FILE))
+            _check_corpus(damage(unpacked.corpus))
             files.flush(folder)
-            kept = data_folder / CHECKPOINTS
-            kept.mkdir(exist_ok=True)
-            for path in (folder / CHECKPOINTS).iterdir():
-                if not (kept / path.name).exists():
-                    path.rename(kept / path.name)
-            # Last, for with it the folder is a service's.
-            (folder / FILE).rename(data_folder / FILE)
-            files.flush(kept)
+            data_folder.checkpoints.mkdir(exist_ok=True)
+            for checkpoint in unpacked.checkpoints.iterdir():
+                if not (data_folder.checkpoints / checkpoint.name).exists():
+                    checkpoint.rename(data_folder.checkpoints / checkpoint.name)
+            # The corpus comes last, because a folder with a corpus is a service's.
+            unpacked.corpus.rename(data_folder.corpus)
+            files.flush(data_folder.checkpoints)
 
 
-def _copy(corpus: CorpusStore, data_folder: Path, folder: Path) -> bool:
+def _copy(corpus: CorpusStore, data_folder: DataFolder, snapshot: DataFolder) -> bool:
     """Copy the corpus and the checkpoints that it needs; false if one of these was let go of in that time."""
-    needed = {record.model for record in corpus.backup(folder / FILE) if record.state != "released"}
+    needed = {record.model for record in corpus.backup(snapshot.corpus) if record.state != "released"}
     for model in needed:
         try:
             # Links, because the service's own copies never change.
-            shutil.copytree(data_folder / CHECKPOINTS / model, folder / CHECKPOINTS / model, copy_function=os.link)
+            shutil.copytree(data_folder.checkpoints / model, snapshot.checkpoints / model, copy_function=os.link)
         except FileNotFoundError:
             return False
     return True
@@ -122,31 +125,32 @@ def _copy(corpus: CorpusStore, data_folder: Path, folder: Path) -> bool:
 
 def _unpack(archive: IO[bytes], folder: Path) -> None:
     """Write the files of the archive and hold them against its list; raises InvalidRequest."""
-    found: dict[str, str] = {}
+    hashes: dict[str, str] = {}
     listed: bytes | None = None
     try:
         with tarfile.open(fileobj=archive, mode="r|") as source:
             for entry in source:
                 content = source.extractfile(entry)
-                if content is None or not entry.isreg() or entry.name in found or listed is not None:
+                if content is None or not entry.isreg() or entry.name in hashes or listed is not None:
                     raise InvalidRequest(f"{entry.name!r} does not belong into a backup: do not trust its source")
                 if entry.name == _LIST:
                     listed = content.read()
                 else:
-                    found[entry.name] = _write(content, folder / _safe(entry.name))
-        files = Listed.model_validate_json(listed or b"").files
+                    hashes[entry.name] = _write(content, folder / _safe(entry.name))
+        expected = Listed.model_validate_json(listed or b"").files
     except (tarfile.TarError, ValidationError, EOFError) as error:
         raise InvalidRequest("the backup is not whole, or is none: download it again") from error
-    if found != files or FILE not in found:
-        altered = sorted(name for name in found.keys() | files.keys() if found.get(name) != files.get(name))
+    if hashes != expected or str(_NAMES.corpus) not in hashes:
+        altered = sorted(name for name in hashes.keys() | expected.keys() if hashes.get(name) != expected.get(name))
         raise InvalidRequest(f"the backup was altered ({', '.join(altered[:5])}): download it again")
 
 
 def _safe(name: str) -> Path:
     """The place of a file below the folder; raises InvalidRequest for one that has no business in a backup."""
     path = PurePosixPath(name)
-    inside = path.parts[:1] == (CHECKPOINTS,) and len(path.parts) > 2 and path.suffix in checkpoint.FILE_KINDS
-    if ".." in path.parts or path.is_absolute() or "\\" in name or not (name == FILE or inside):
+    in_checkpoint = path.is_relative_to(_NAMES.checkpoints) and len(path.parts) > 2 and path.suffix in FILE_KINDS
+    belongs = name == str(_NAMES.corpus) or in_checkpoint
+    if ".." in path.parts or path.is_absolute() or "\\" in name or not belongs:
         raise InvalidRequest(f"{name!r} does not belong into a backup: do not trust its source")
     return Path(*path.parts)
 
@@ -161,9 +165,9 @@ def _write(content: IO[bytes], path: Path) -> str:
     return digest.hexdigest()
 
 
-def _check_corpus(harm: str | None) -> None:
-    if harm is not None:
-        raise InvalidRequest(f"the corpus in the backup is damaged ({harm}): use another backup")
+def _check_corpus(damage: str | None) -> None:
+    if damage is not None:
+        raise InvalidRequest(f"the corpus in the backup is damaged ({damage}): use another backup")
 
 
 def _header(name: str, size: int) -> bytes:

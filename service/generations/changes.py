@@ -54,7 +54,7 @@ class Changes:
                 fingerprint=record.fingerprint,
                 dimensions=record.dimensions,
                 activated=record.activated,
-                former=[each for each in former if each.generation != record.number],
+                former=[other for other in former if other.generation != record.number],
             )
             for record in records
             if record.activated is not None and record.activation

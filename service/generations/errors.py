@@ -12,10 +12,10 @@ def starting(stage: str) -> NotReady:
     return NotReady(f"the service is starting ({stage}): wait until /ready answers 200")
 
 
-def no_such_model(asked: str, names: Iterable[str]) -> NotFound:
-    """No generation answers to the model that was `asked` for; `names` are those that do."""
+def no_such_model(model: str, names: Iterable[str]) -> NotFound:
+    """No generation answers to `model`; `names` are those that do."""
     return NotFound(
-        f"no generation of {asked} answers here: leave model out, or use one of {', '.join(names)};"
+        f"no generation of {model} answers here: leave model out, or use one of {', '.join(names)};"
         " INSTAR_ALIASES adds names that a client insists on",
         "model",
     )

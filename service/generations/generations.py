@@ -136,8 +136,8 @@ class Generations(LoadedGenerations):
 
     def _let_go(self, number: int) -> None:
         self._records.release(number)
-        released = tuple(each for each in self.retained if each.number == number)
-        self.retained = tuple(each for each in self.retained if each.number != number)
+        released = tuple(generation for generation in self.retained if generation.number == number)
+        self.retained = tuple(generation for generation in self.retained if generation.number != number)
         self._close_unused(released)
         log.info("generation %d is released, its time is over", number)
 

@@ -12,8 +12,8 @@ from service.models.loader import Loader
 from service.observability.observer import Observer
 
 # Dead versions remembered between two purges, and removed in one step, which holds up the writes.
-_DOOMED = 100_000
-_PURGED = 1000
+_REMEMBERED = 100_000
+_PURGED_AT_ONCE = 1000
 
 
 class Housekeeping:
@@ -37,20 +37,20 @@ class Housekeeping:
         self._keep_vectors = keep_vectors
         self._thread = thread
         self._observer = observer
-        self._doomed: list[int] = []
+        self._purge_next: list[int] = []
 
     async def purge(self) -> None:
         """Remove the dead versions that the call before saw, from the corpus and the stored vectors.
 
         Called now and then, it leaves each at least one interval for the searches that have found it.
         """
-        due, self._doomed = self._doomed, await asyncio.to_thread(self._documents.dead, _DOOMED)
-        await self.purge_versions(due)
+        purge_now, self._purge_next = self._purge_next, await asyncio.to_thread(self._documents.dead, _REMEMBERED)
+        await self.purge_versions(purge_now)
 
     async def purge_versions(self, dead: Sequence[int]) -> None:
         """Remove these dead versions now. A search that has found one of them answers without it."""
-        for start in range(0, len(dead), _PURGED):
-            part = dead[start : start + _PURGED]
+        for start in range(0, len(dead), _PURGED_AT_ONCE):
+            part = dead[start : start + _PURGED_AT_ONCE]
             await self._thread.run(partial(self._documents.purge, part))
             self._observer.step("purge.corpus")
             for index in list(self._generations.indexes()):
@@ -63,12 +63,12 @@ class Housekeeping:
         `models` and `fingerprints` are needed besides, by a job that will be resumed.
         """
         records = self._generations.recorded()
-        kept = [record for record in records if record.state != "released"]
-        needed = {record.fingerprint for record in kept} | fingerprints
+        unreleased = [record for record in records if record.state != "released"]
+        needed = {record.fingerprint for record in unreleased} | fingerprints
         spare = self._indexes.forget(needed, self._keep_vectors)
         # A return needs the checkpoint besides its vectors: the one that was active last, for each fingerprint.
         returnable = {record.fingerprint: record.model for record in reversed(records)}
         spared = {returnable[fingerprint] for fingerprint in spare if fingerprint in returnable}
-        needed_models = {record.model for record in kept} | models | spared
+        needed_models = {record.model for record in unreleased} | models | spared
         self._loader.forget(needed_models)
         self._observer.step("reload.cleaned")

@@ -34,15 +34,15 @@ class LoadedGenerations:
         active = self.active
         if active is None:
             raise NotReady("the service is starting: wait until /ready answers 200")
-        named = model if model is None else self.aliases.get(model, model)
-        if named is None or named == ACTIVE:
+        meant = self._unaliased(model)
+        if meant is None or meant == ACTIVE:
             return active
         loaded = (active, *self.retained)
         for generation in loaded:
-            if generation.model == named:
+            if generation.model == meant:
                 return generation
-        asked = f"{model!s:.120}" if named == model else f"{model!s:.120} (an alias of {named:.120})"
-        raise no_such_model(asked, self.names())
+        alias = "" if meant == model else f" (an alias of {meant:.120})"
+        raise no_such_model(f"{model!s:.120}{alias}", self.names())
 
     def numbered(self, number: int, model: str | None = None) -> Generation:
         """The loaded generation with that number, the one in the shadow included; `model`, if any, must name it, too.
@@ -52,17 +52,17 @@ class LoadedGenerations:
         """
         active = self.acquire()
         # One that could not follow a write may not have heard of the deletes either.
-        followed = any(self.shadow is not None and each.index is self.shadow.index for each in self.following)
+        followed = any(self.shadow is not None and follower.index is self.shadow.index for follower in self.following)
         loaded = [(active, "active"), *((former, "retained") for former in self.retained)]
         loaded += [(self.shadow, "in the shadow")] if self.shadow is not None and followed else []
-        generation = next((each for each, _ in loaded if each.number == number), None)
+        generation = next((candidate for candidate, _ in loaded if candidate.number == number), None)
         if generation is None:
-            known = ", ".join(f"{each.number} ({state})" for each, state in loaded)
+            listed = ", ".join(f"{candidate.number} ({state})" for candidate, state in loaded)
             raise NotFound(
-                f"generation {number!s:.20} is not loaded: leave generation out, or use one of {known}", "generation"
+                f"generation {number!s:.20} is not loaded: leave generation out, or use one of {listed}", "generation"
             )
-        named = model if model is None else self.aliases.get(model, model)
-        if named not in (None, generation.model) and not (named == ACTIVE and generation is active):
+        meant = self._unaliased(model)
+        if meant not in (None, generation.model) and not (meant == ACTIVE and generation is active):
             raise InvalidRequest(
                 f"generation {number} is of {generation.model} and not of {model!s:.120}: leave one of the two out",
                 "model",
@@ -76,7 +76,7 @@ class LoadedGenerations:
         return [
             ACTIVE,
             *checkpoints,
-            *(alias for alias, of in self.aliases.items() if of == ACTIVE or of in checkpoints),
+            *(alias for alias, model in self.aliases.items() if model == ACTIVE or model in checkpoints),
         ]
 
     def before(self) -> Generation:
@@ -93,8 +93,8 @@ class LoadedGenerations:
 
     def loaded(self, number: int) -> Generation | None:
         """The active or retained generation with that number."""
-        every = (*([self.active] if self.active else []), *self.retained)
-        return next((generation for generation in every if generation.number == number), None)
+        loaded = (*([self.active] if self.active else []), *self.retained)
+        return next((generation for generation in loaded if generation.number == number), None)
 
     def writable(self) -> tuple[Generation, ...]:
         """Generations for which a write has to be embedded, one for each document fingerprint."""
@@ -109,3 +109,7 @@ class LoadedGenerations:
     def shared_index(self, fingerprint: str) -> VectorIndex | None:
         """The index of that document fingerprint, if one is in memory."""
         return next((index for index in self.indexes() if index.fingerprint == fingerprint), None)
+
+    def _unaliased(self, model: str | None) -> str | None:
+        """The model that an alias stands for; any other name as it is."""
+        return model if model is None else self.aliases.get(model, model)

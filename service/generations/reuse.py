@@ -10,16 +10,17 @@ import numpy as np
 
 from service.errors import InsufficientResources, StorageFailed
 from service.index.base import VectorIndex
-from service.machine.arrays import Vectors
+from service.index.rows import Rows, stack
+from service.machine.arrays import Windows
 
 log = logging.getLogger(__name__)
 
-# Vectors (dimensions,) by the text that they are of.
-TextVectors = dict[str, Vectors]
+# Windows by the text that they are of.
+TextWindows = dict[str, Windows]
 
 
-def at_hand(index: VectorIndex, sources: Mapping[str, Sequence[int]]) -> TextVectors:
-    """The stored vectors of those texts of `sources` for which one of their versions has one."""
+def at_hand(index: VectorIndex, sources: Mapping[str, Sequence[int]]) -> TextWindows:
+    """The stored windows of those texts of `sources` for which one of their versions has any."""
     stored = index.store.some([seq for seqs in sources.values() for seq in seqs])
     return {
         text: stored[seq]
@@ -29,7 +30,7 @@ def at_hand(index: VectorIndex, sources: Mapping[str, Sequence[int]]) -> TextVec
 
 
 def copy(index: VectorIndex, sources: Mapping[int, Sequence[int]]) -> None:
-    """Store for each version the vector of one of its `sources`, if one is there."""
+    """Store for each version the windows of one of its `sources`, if they are there."""
     stored = index.store.some([seq for seqs in sources.values() for seq in seqs])
     copies = {
         version: stored[seq]
@@ -37,13 +38,14 @@ def copy(index: VectorIndex, sources: Mapping[int, Sequence[int]]) -> None:
         if (seq := next((seq for seq in seqs if seq in stored), None)) is not None
     }
     if copies:
-        keep(index, list(copies), np.stack(list(copies.values())))
+        versions = sorted(copies)
+        keep(index, stack(versions, [copies[version] for version in versions]))
 
 
-def keep(index: VectorIndex, seqs: Sequence[int], vectors: Vectors) -> None:
-    """Store the vectors (n, dimensions) of documents that the corpus has, as far as the disk lets us."""
+def keep(index: VectorIndex, rows: Rows) -> None:
+    """Store the windows of documents that the corpus has, as far as the disk lets us."""
     try:
-        index.store.put(seqs, vectors)
+        index.store.put(rows)
     except (StorageFailed, InsufficientResources, MemoryError) as error:
         # Nothing is lost: the next start embeds them again.
-        log.warning("the vectors of %d documents are in memory only: %s", len(seqs), error)
+        log.warning("the vectors of %d documents are in memory only: %s", len(np.unique(rows.seqs)), error)

@@ -43,12 +43,12 @@ class Webhook:
     async def run(self) -> None:
         """Deliver until cancelled. The first change that it ever delivers is the last one before it was set up."""
         wait = _FIRST_WAIT
-        noted = await asyncio.to_thread(self._records.note, _DELIVERED)
-        delivered = None if noted is None else int(noted)
+        note = await asyncio.to_thread(self._records.note, _DELIVERED)
+        delivered = None if note is None else int(note)
         async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, trust_env=False) as client:
             while True:
-                due = await asyncio.to_thread(self._changes.after, delivered)
-                for change in due:
+                undelivered = await asyncio.to_thread(self._changes.after, delivered)
+                for change in undelivered:
                     problem = await self._deliver(client, change)
                     if problem:
                         log.warning("the webhook is told again of generation %d: %s", change.generation, problem)
@@ -77,8 +77,8 @@ class Webhook:
         return None
 
     def _signed(self, identity: str, timestamp: int, body: bytes) -> dict[str, str]:
-        named = {"webhook-id": identity, "webhook-timestamp": str(timestamp)}
+        headers = {"webhook-id": identity, "webhook-timestamp": str(timestamp)}
         if self._key is None:
-            return named
+            return headers
         digest = hmac.digest(self._key, f"{identity}.{timestamp}.".encode() + body, sha256)
-        return named | {"webhook-signature": f"v1,{base64.b64encode(digest).decode()}"}
+        return headers | {"webhook-signature": f"v1,{base64.b64encode(digest).decode()}"}

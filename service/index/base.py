@@ -65,6 +65,11 @@ class Needed:
 class View(Protocol):
     """One moment of a collection. It never changes."""
 
+    @property
+    def windowed(self) -> bool:
+        """Whether some document is not one window that is the whole text."""
+        ...
+
     def search(self, queries: Vectors, k: int, allowed: Allowed | None) -> list[tuple[Seqs, Vectors]]:
         """Find, among the documents `allowed` (None: all), the `k` nearest ones of each unit vector (n, dimensions).
 
@@ -183,10 +188,10 @@ class VectorIndex(Protocol):
         ...
 
     def prepare(self, change: Change, rows: Rows | None) -> Publish:
-        """Prepare the effect of one write. The answer shows it.
+        """Prepare the effect of one write. The returned function shows it.
 
-        Without the `rows` of the added documents, or if the index is not complete up to the write, that
-        is the deletes alone.
+        Without the `rows` of the added documents, or if the index is not complete up to the write, it shows the deletes
+        alone.
         """
         ...
 

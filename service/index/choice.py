@@ -9,8 +9,8 @@ def open_indexes(settings: Settings) -> IndexFactory:
     if settings.index.kind == "exact":
         from service.index.exact import ExactIndexes  # noqa: PLC0415
 
-        return ExactIndexes(settings.data_dir / "vectors")
-    # Imported here, so that a service without FAISS's index does not load it.
+        return ExactIndexes(settings.data_folder.vectors)
+    # Imported here, so that an installation without FAISS's index does not load it.
     from service.index.faiss.factory import FaissIndexes  # noqa: PLC0415
 
-    return FaissIndexes(settings.data_dir, graph_from=settings.index.hnsw_from, min_recall=settings.index.min_recall)
+    return FaissIndexes(settings.data_folder, graph_from=settings.index.hnsw_from, min_recall=settings.index.min_recall)

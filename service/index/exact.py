@@ -6,6 +6,7 @@ a write copies grow with the documents of the collection.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -39,6 +40,11 @@ class ExactView:
     """The rows of a collection's documents."""
 
     rows: Rows
+
+    @cached_property
+    def windowed(self) -> bool:
+        """Whether some document is not one window that is the whole text."""
+        return bool(self.rows.spans.any())
 
     def search(self, queries: Vectors, k: int, allowed: Mask | None) -> list[tuple[Seqs, Vectors]]:
         """Find the `k` nearest documents of each unit vector (n, dimensions), best first; ties in written order."""

@@ -1,4 +1,4 @@
-"""The SQLite file that has the vectors of one document fingerprint. An empty one takes the place of a damaged one."""
+"""The SQLite file that has the vectors of one document fingerprint. A damaged one is replaced by an empty one."""
 
 import logging
 import sqlite3
@@ -43,7 +43,7 @@ class VectorFile:
     """
 
     def __init__(self, path: Path, dimensions: int) -> None:
-        """Open or create the file. An empty one takes the place of a damaged one, or of other dimensions."""
+        """Open or create the file. One that is damaged or has other dimensions is replaced by an empty one."""
         self._dimensions = dimensions
         self._path = path
         self._lock = threading.Lock()
@@ -57,7 +57,7 @@ class VectorFile:
             except sqlite3.DatabaseError as error:
                 if not _is_unusable(error):
                     raise
-                log.warning("%s is begun anew (%s): its vectors are embedded again", path.name, error)
+                log.warning("%s is replaced by an empty file (%s): its vectors are embedded again", path.name, error)
                 self._connection = self._replace()
 
     @property
@@ -98,7 +98,8 @@ class VectorFile:
             remove(self._path)
         except OSError as error:
             raise StorageFailed(
-                f"{self._path.name} cannot be begun anew ({error.strerror}): check the disk, then try again"
+                f"{self._path.name} cannot be replaced by an empty file ({error.strerror}): check the disk, then try"
+                " again"
             ) from error
         return self._open()
 

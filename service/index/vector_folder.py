@@ -18,7 +18,7 @@ class VectorFolder:
         self._folder = folder
 
     def open_store(self, fingerprint: str, dimensions: int) -> VectorStore:
-        """Open the store of a fingerprint. An empty one takes the place of a damaged one, or of other dimensions."""
+        """Open the store of a fingerprint. One that is damaged or has other dimensions is replaced by an empty one."""
         return VectorStore(self._path(fingerprint), dimensions)
 
     def stored(self, fingerprint: str) -> Seqs:

@@ -40,12 +40,12 @@ _Packed = Mapping[int, bytes]
 class VectorStore:
     """Windows with unit vectors of `dimensions` float32, by sequence number, in one SQLite file. Safe from any thread.
 
-    Methods raise InsufficientResources if the disk is full, StorageFailed if it fails. An empty file takes the place of
-    a damaged one.
+    Methods raise InsufficientResources if the disk is full, StorageFailed if it fails. A damaged file is replaced by an
+    empty one.
     """
 
     def __init__(self, path: Path, dimensions: int) -> None:
-        """Open or create the file. An empty one takes the place of a damaged one, or of other dimensions."""
+        """Open or create the file. One that is damaged or has other dimensions is replaced by an empty one."""
         self.dimensions = dimensions
         self._file = VectorFile(path, dimensions)
 

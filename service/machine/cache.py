@@ -37,7 +37,7 @@ class Cache:
         folder.mkdir(parents=True, exist_ok=True)
 
     def sweep(self) -> None:
-        """Delete what a process that ended in the middle of writing has left."""
+        """Delete the leftovers of a process that ended in the middle of writing."""
         files.sweep(self._folder)
 
     def find(self, name: str, version: CacheVersion) -> Path | None:

@@ -30,13 +30,13 @@ def new_file(parent: Path) -> Path:
 
 
 def sweep(parent: Path) -> None:
-    """Delete what a process that ended in the middle of `new_folder`, `new_file` or `delete_folder` has left."""
+    """Delete the leftovers of a process that ended in the middle of `new_folder`, `new_file` or `delete_folder`."""
     for path in parent.glob(f"{INCOMING}*"):
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def delete_folder(path: Path) -> None:
-    """Delete a folder as a whole: after a crash it is there or gone, and `sweep` deletes what is left of it."""
+    """Delete a folder as a whole: after a crash it is there or not, and `sweep` deletes the leftovers."""
     doomed = path.with_name(f"{INCOMING}deleted-{path.name}")
     path.rename(doomed)
     shutil.rmtree(doomed)

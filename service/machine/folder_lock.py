@@ -3,9 +3,9 @@
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from service.errors import InstarError
+from service.settings.data_folder import DataFolder
 
 
 class DataFolderInUse(InstarError):
@@ -13,14 +13,14 @@ class DataFolderInUse(InstarError):
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: DataFolder) -> Iterator[None]:
     """Create the data folder and keep other processes off it; raises DataFolderInUse if one works there already."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as file:
+    folder.path.mkdir(parents=True, exist_ok=True)
+    with folder.lock.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise DataFolderInUse(
-                f"another Instar uses {folder}: stop it, or give this one its own folder with INSTAR_DATA_DIR"
+                f"another Instar uses {folder.path}: stop it, or give this one its own folder with INSTAR_DATA_DIR"
             ) from error
         yield

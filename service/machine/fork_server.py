@@ -74,7 +74,7 @@ class ForkServer:
                 raise _lost(os.waitstatus_to_exitcode(status), _tail(output))
 
     def close(self) -> None:
-        """Close the socket, at which the server ends, and wait for it."""
+        """Close the socket, which ends the server, and wait until it has ended."""
         self._socket.close()
         os.waitpid(self._pid, 0)
 

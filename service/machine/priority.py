@@ -20,7 +20,7 @@ _T = TypeVar("_T")
 
 
 class Runs(Protocol):
-    """Runs a function on some thread, and returns or raises what it does."""
+    """Runs a function on some thread; returns or raises as it does."""
 
     def __call__(self, function: Callable[[], _T], /) -> _T: ...
 
@@ -56,8 +56,8 @@ def at_lowest_priority(function: Callable[[], _T], /) -> _T:
 def idle_priority_session(function: Callable[[Runs], _T], /) -> _T:
     """Like `at_lowest_priority`, but `function` receives a callable that runs a step at the caller's priority.
 
-    That step runs on the caller's thread, because a priority that was lowered cannot be raised again. For the same
-    reason the new thread ends with the function.
+    The step runs on the caller's thread, because a priority that was lowered cannot be raised again. For that reason,
+    too, the new thread ends with the function.
     """
     outcome: Future[_T] = Future()
     steps: SimpleQueue[Callable[[], None] | None] = SimpleQueue()

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -43,26 +43,6 @@ def loading(checkpoint_size: int, engine: EngineChoice) -> int:
     return int(checkpoint_size * _LOAD_FACTORS[engine])
 
 
-def require_memory(size: int, reserve: int) -> None:
-    """Raise InsufficientResources unless `size` more bytes fit into the memory, with `reserve` to spare."""
-    free = available_memory()
-    if size + reserve > free:
-        raise InsufficientResources(
-            f"{_mib(size + reserve)} of memory are needed (INSTAR_HEADROOM__MEMORY included) and {_mib(free)} are free:"
-            " free some, use a smaller checkpoint, or restart with INSTAR_RETAIN=0 to drop the former generations"
-        )
-
-
-def require_disk(size: int, folder: Path, disk_reserve: int) -> None:
-    """Raise InsufficientResources unless `size` more bytes fit into `folder`."""
-    free = shutil.disk_usage(folder).free
-    if size + disk_reserve > free:
-        raise InsufficientResources(
-            f"{_mib(size + disk_reserve)} of disk are needed (INSTAR_HEADROOM__DISK included) and {_mib(free)} are free"
-            f" where {folder.name}/ is: free some, or move the folder to a larger disk"
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Headroom:
     """Bytes that must stay free, whatever is loaded and stored: of memory, and of the disk that `folder` is on."""
@@ -71,13 +51,28 @@ class Headroom:
     disk: int
     folder: Path
 
+    def at(self, folder: Path) -> "Headroom":
+        """The headroom of memory and of the disk where another `folder` is."""
+        return replace(self, folder=folder)
+
     def require_memory(self, size: int) -> None:
         """Raise InsufficientResources unless `size` more bytes fit into the memory."""
-        require_memory(size, self.memory)
+        free = available_memory()
+        if size + self.memory > free:
+            raise InsufficientResources(
+                f"{_mib(size + self.memory)} of memory are needed (with INSTAR_HEADROOM__MEMORY) and {_mib(free)} are"
+                " free: free some, use a smaller checkpoint, or restart with INSTAR_RETAIN=0 to drop the former"
+                " generations"
+            )
 
     def require_disk(self, size: int) -> None:
         """Raise InsufficientResources unless `size` more bytes fit onto the disk."""
-        require_disk(size, self.folder, self.disk)
+        free = shutil.disk_usage(self.folder).free
+        if size + self.disk > free:
+            raise InsufficientResources(
+                f"{_mib(size + self.disk)} of disk are needed (with INSTAR_HEADROOM__DISK) and {_mib(free)} are free"
+                f" where {self.folder.name}/ is: free some"
+            )
 
 
 def _mib(size: int) -> str:

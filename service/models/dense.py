@@ -1,8 +1,7 @@
 """A loaded checkpoint that turns texts into vectors.
 
-The vectors equal those of `SentenceTransformer.encode_query`, `encode_document` and `encode`
-(sentence-transformers 6): same prompts, same routes, same truncation. An engine may compute all that comes before the
-routes.
+The vectors equal those of `SentenceTransformer.encode_query`, `encode_document` and `encode` (sentence-transformers 6):
+same prompts, same routes, same truncation. An engine may compute all modules before the routes.
 """
 
 import logging
@@ -32,15 +31,15 @@ class DenseEncoder(Tokenized):
     """One checkpoint in memory. Safe to use from many threads."""
 
     def __init__(self, checkpoint: Checkpoint, processors: int = 1) -> None:
-        """Load it; raises CheckpointRefused if sentence-transformers cannot.
+        """Load the checkpoint; raises CheckpointRefused if sentence-transformers cannot.
 
-        torch computes a batch that may have the whole machine on `processors` threads.
+        torch computes a batch on `processors` threads if the batch has whole cores, else on one.
         """
         model = torch_model.load(checkpoint)
         super().__init__(checkpoint, model)
         self._processors = processors
-        routers = (place for place, module in enumerate(self._modules) if isinstance(module, Router))
-        # Modules before the routes of queries and documents part.
+        routers = (index for index, module in enumerate(self._modules) if isinstance(module, Router))
+        # The number of modules that every text passes, before the routes of queries and documents part.
         self._shared = next(routers, len(self._modules))
         native = model.get_embedding_dimension()
         if not native:
@@ -48,10 +47,11 @@ class DenseEncoder(Tokenized):
         self.dimensions = min(native, model.truncate_dim or native)
         self._device = model.device
         self._engine: Engine | None = None
-        self._whole: SentenceTransformer | None = None
-        self._whole_lock = threading.RLock()
+        # The model in torch, loaded once more where an engine has replaced its modules.
+        self._reloaded: SentenceTransformer | None = None
+        self._reload_lock = threading.RLock()
         self._replaced = False
-        # Sentences for whoever reloads it or runs the service.
+        # Sentences for the caller of a reload and the operator of the service.
         self.warnings: list[str] = list(checkpoint.warnings)
 
     @property
@@ -75,23 +75,23 @@ class DenseEncoder(Tokenized):
         return self._modules
 
     def forward(self, batch: Sequence[Prepared], cores: Cores = "whole") -> Vectors:
-        """Raw vectors (n, native dimensions) of one batch of one kind, not normalised.
+        """Raw vectors (n, native dimensions) of one batch of one side and prompt, not scaled to unit length.
 
         Raises EncodingFailed if a vector is not finite.
         """
         side, prompt = batch[0].side_and_prompt
-        # torch keeps this for each thread.
+        # torch keeps this number for each thread.
         torch.set_num_threads(self._processors if cores == "whole" else 1)
         with torch.inference_mode():
-            vectors = self._computed(batch, side, cores)
+            vectors = self._by_engine(batch, side, cores)
             if vectors is None:
                 vectors = torch_model.compute(self._weights(), self._features(batch, side, prompt), side)
         if not np.isfinite(vectors).all():
             raise not_finite(self.checkpoint.id)
         return vectors
 
-    def _computed(self, batch: Sequence[Prepared], side: Side | None, cores: Cores) -> Vectors | None:
-        """Vectors by the engine, as they come; None where it has failed and torch can be asked instead."""
+    def _by_engine(self, batch: Sequence[Prepared], side: Side | None, cores: Cores) -> Vectors | None:
+        """Vectors by the engine; None where torch must compute: without an engine, or where one has failed."""
         if self._engine is None:
             return None
         try:
@@ -99,44 +99,46 @@ class DenseEncoder(Tokenized):
         except RuntimeError as error:
             if not self._replaced:
                 raise
-            log.warning("%s failed on a batch of %s, which torch computes: %s", self.engine, self.checkpoint.id, error)
+            log.warning(
+                "%s failed on a batch of %s; torch computes it instead: %s", self.engine, self.checkpoint.id, error
+            )
             return None
         if self._replaced and not np.isfinite(pooled).all():
             # A lower precision may overflow where fp32 does not.
-            log.warning("%s gave no number for a text of %s: torch computes it", self.engine, self.checkpoint.id)
+            log.warning("%s of %s gave NaN or infinity; torch computes the batch", self.engine, self.checkpoint.id)
             return None
-        rest = self._modules[self._shared :]
-        if not rest:
+        remaining = self._modules[self._shared :]
+        if not remaining:
             return pooled
         output = {"sentence_embedding": torch.from_numpy(pooled).to(self._device)}
-        for module in rest:
+        for module in remaining:
             output = module(output, task=side) if isinstance(module, Router) else module(output)
         vectors: Vectors = output["sentence_embedding"].float().cpu().numpy()
         return vectors
 
     def token_vectors(self, texts: Sequence[str], prompt: str) -> list[Vectors]:
-        """The vectors (tokens, width) of each text's tokens before they are pooled, by torch, in batches of its own.
+        """The vectors (tokens, width) of each text's tokens before they are pooled. torch computes them, unscheduled.
 
-        Where another engine has taken the weights over, the first call loads them once more. Raises InvalidRequest for
-        a model that has no such vectors.
+        The first call loads the weights once more where another engine has replaced them. Raises InvalidRequest for a
+        model that has no such vectors.
         """
-        if not isinstance(self._first(None), Transformer):
+        if not isinstance(self._entry(None), Transformer):
             raise InvalidRequest(f"{self.checkpoint.id} has no vectors of tokens before they are pooled: use /embed")
-        with self._whole_lock:
-            vectors = self._weights().encode(list(texts), prompt=prompt or None, output_value="token_embeddings")
-        return [of_text.float().cpu().numpy() for of_text in vectors]
+        with self._reload_lock:
+            tensors = self._weights().encode(list(texts), prompt=prompt or None, output_value="token_embeddings")
+        return [tensor.float().cpu().numpy() for tensor in tensors]
 
     def _weights(self) -> SentenceTransformer:
         """The whole model in torch. The first call loads it once more where an engine has replaced it."""
         if not self._replaced:
             return self._model
-        with self._whole_lock:
-            if self._whole is None:
-                self._whole = torch_model.load(self.checkpoint)
-            return self._whole
+        with self._reload_lock:
+            if self._reloaded is None:
+                self._reloaded = torch_model.load(self.checkpoint)
+            return self._reloaded
 
     def convertible(self) -> Sequence[torch.nn.Module]:
-        """The modules that every text passes, up to its pooled vector; raises Unsuitable unless they are all alike."""
+        """The modules that every text passes, up to its pooled vector; raises Unsuitable if no engine can take them."""
         if self._shared == 0:
             raise Unsuitable("queries and documents differ from the first module on")
         if any(getattr(module, "include_prompt", True) is False for module in self._modules):
@@ -144,13 +146,13 @@ class DenseEncoder(Tokenized):
         return self._modules[: self._shared]
 
     def use(self, engine: Engine | None) -> None:
-        """Let `engine` compute the convertible modules; none is torch."""
+        """Let `engine` compute the convertible modules; None leaves them to torch."""
         self._engine = engine
 
     def rely_on(self, engine: Engine) -> None:
         """Let `engine` replace the convertible modules, whose weights are freed.
 
-        What it gives that is not finite is computed by torch, which loads the weights again.
+        torch computes a batch on which the engine fails or gives NaN or infinity, and loads the weights again for that.
         """
         self._engine = engine
         self._replaced = True
@@ -159,20 +161,20 @@ class DenseEncoder(Tokenized):
 
     @property
     def packs(self) -> bool:
-        """Whether texts of all lengths share a batch for nothing."""
+        """Whether texts of all lengths share a batch at no cost, because none is padded to the longest."""
         return self._engine is not None and self._engine.packs
 
     @property
     def yields(self) -> bool:
-        """Whether a spare batch takes by itself what others leave, on threads of its engine or on a GPU.
+        """Whether a spare batch leaves cores to others by itself, on threads of its engine or on a GPU.
 
-        Otherwise it is computed on the thread that calls, which must have the priority for that.
+        Otherwise it is computed on the calling thread, which must be of idle priority.
         """
         return self._engine is not None or self.on_gpu
 
     @property
     def overhead(self) -> int:
-        """The time that a batch takes besides its tokens', as a number of tokens."""
+        """The fixed cost of a batch, as the number of tokens that take as long to compute."""
         return device_for(on_gpu=self.on_gpu).overhead
 
     def part(self, item: Prepared) -> int:
@@ -181,18 +183,18 @@ class DenseEncoder(Tokenized):
 
     @property
     def min_agreement(self) -> float:
-        """To torch's vectors, that its engine was held to."""
+        """The least cosine between its vectors and torch's that its engine was held to."""
         return 1.0 if self._engine is None else self._engine.min_agreement
 
     @property
     def engine(self) -> str:
-        """The name of what computes, with its precision."""
+        """The name of the engine, with its precision."""
         return "torch fp32" if self._engine is None else self._engine.name
 
     def finish(self, raw: Vectors, dimensions: int | None = None, *, normalize: bool = True) -> Vectors:
         """Cut raw vectors to `dimensions` (default: the checkpoint's) and scale them to unit length.
 
-        Cut first, as Matryoshka representation learning (Kusupati et al. 2022) wants it.
+        They are cut first, as Matryoshka representation learning (Kusupati et al. 2022) wants it.
         """
         cut = np.array(raw[:, : dimensions or self.dimensions], dtype=np.float32, order="C")
         if normalize:

@@ -1,13 +1,13 @@
-"""From a checkpoint to an encoder on the engine that suits the machine.
+"""The way from a checkpoint to an encoder on the engine that suits the machine.
 
-Another engine than torch in fp32 is used only if it gives torch's vectors. A trial in a child process finds that out
-before this process touches the checkpoint: whatever native code does there costs the engine, or the checkpoint, and
+An engine other than torch in fp32 is used only if it gives torch's vectors. A trial in a child process finds that out
+before this process touches the checkpoint: if native code crashes there, that costs the engine or the checkpoint, and
 never the service.
 """
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -27,32 +27,33 @@ from service.settings import EngineChoice
 
 log = logging.getLogger(__name__)
 
-# A trial may take this many times the memory that loading is reckoned with, and what any process needs besides.
-_MEMORY_FACTOR, _MEMORY_BESIDES = 3, 1 << 30
+# A trial may take this many times the memory that loading is reckoned to take, plus the bytes that any process needs.
+_MEMORY_FACTOR, _PROCESS_MEMORY = 3, 1 << 30
 
 
 _Loading = Callable[[Priorities], DenseEncoder]
 
 
 def _at_start(loading: _Loading) -> DenseEncoder:
-    """Nothing answers yet, so that nothing is to be let pass."""
+    """Load at normal priority: nothing answers yet for which loading has to make way."""
     return loading(Priorities(lowest=lowered_afterwards))
 
 
 def _beside(loading: _Loading) -> DenseEncoder:
+    """Load at the lowest priority, because another encoder answers."""
     return idle_priority_session(lambda normal: loading(Priorities(normal=normal)))
 
 
 @dataclass(frozen=True, slots=True)
 class Trials:
-    """How checkpoints are tried: in which children, and in how many seconds at most."""
+    """The children in which checkpoints are tried, and the seconds that a trial may take."""
 
     children: Children
     seconds: float
 
 
 class EncoderFactory:
-    """Loads checkpoints. Conversions and verdicts are kept in `folder`; `sample` gives texts of so many documents."""
+    """Loads checkpoints. Conversions and verdicts are kept in `folder`; `sample(n)` gives the texts of n documents."""
 
     def __init__(
         self,
@@ -71,24 +72,24 @@ class EncoderFactory:
         self._trials = trials
 
     def loading(self, checkpoint: Checkpoint) -> int:
-        """Bytes of memory that its trial, and then loading it, take."""
+        """Bytes of memory that the checkpoint's trial, and then loading it, take."""
         return resources.loading(checkpoint.computed_size, self._choice)
 
     def load(self, checkpoint: Checkpoint) -> DenseEncoder:
-        """The encoder of `checkpoint`; raises CheckpointRefused if it cannot be loaded."""
+        """Load `checkpoint`; raises CheckpointRefused if it cannot be loaded."""
         return self._load(checkpoint, _at_start, self._limits(checkpoint))
 
     def load_beside(self, checkpoint: Checkpoint, given_up: Callable[[], bool] = never) -> DenseEncoder:
         """Load `checkpoint` while another encoder answers queries: slow steps run at the lowest priority.
 
-        Never for the first load in a process: threads that all share would inherit that priority. Once `given_up`
-        answers true, a trial under way ends with GivenUp.
+        Never use it for the first load in a process: thread pools that all encoders share would inherit that priority.
+        Once `given_up` answers true, a trial under way ends with GivenUp.
         """
         limits = replace(self._limits(checkpoint), idle=True, given_up=given_up)
         return self._load(checkpoint, _beside, limits)
 
     def forget(self, keep: set[str]) -> None:
-        """Delete what is kept of all checkpoints but those with the ids in `keep`."""
+        """Delete the conversions and verdicts of all checkpoints but those with the ids in `keep`."""
         self._engines.forget(keep)
 
     def _load(
@@ -99,7 +100,9 @@ class EncoderFactory:
             try:
                 return at_priority(partial(self._loaded, checkpoint, verdict))
             except Unsuitable as reason:
-                log.warning("%s is tried again: %s", checkpoint.id, reason)
+                log.warning(
+                    "%s does not load on the engine of its last trial, and is tried again: %s", checkpoint.id, reason
+                )
         verdict = self._tried(checkpoint, verdict, limits)
         try:
             return at_priority(partial(self._loaded, checkpoint, verdict))
@@ -107,7 +110,7 @@ class EncoderFactory:
             return at_priority(partial(self._loaded, checkpoint, verdict.without_engine(str(reason))))
 
     def _loaded(self, checkpoint: Checkpoint, verdict: Verdict, priorities: Priorities) -> DenseEncoder:
-        """Raises Unsuitable if the verdict's configuration, which has suited a child, does not suit this process."""
+        """Load the checkpoint as the verdict says; raises Unsuitable if this process cannot, though a child could."""
         self._verdicts.keep(checkpoint, verdict.begun())
         encoder = DenseEncoder(checkpoint, self._engines.processors)
         if verdict.configuration is not None:
@@ -123,48 +126,55 @@ class EncoderFactory:
         return encoder
 
     def _tried(self, checkpoint: Checkpoint, former: Verdict | None, limits: Limits) -> Verdict:
-        """The verdict of as many trials as it takes; raises CheckpointRefused if torch cannot compute it either."""
-        hearing = _Hearing(list(former.lasting()) if former is not None else [])
-        while hearing.verdict is None:
-            self._try(checkpoint, hearing, limits)
-        return hearing.verdict
+        """The verdict after as many trials as it takes; raises CheckpointRefused if torch cannot compute it either."""
+        findings = _Findings(list(former.lasting()) if former is not None else [])
+        while findings.verdict is None:
+            self._try(checkpoint, findings, limits)
+        return findings.verdict
 
-    def _try(self, checkpoint: Checkpoint, hearing: "_Hearing", limits: Limits) -> None:
-        """Run a trial of what has not been rejected yet; a child that is lost costs what it was at."""
+    def _try(self, checkpoint: Checkpoint, findings: "_Findings", limits: Limits) -> None:
+        """Try the configurations that have not been rejected; the loss of the child rejects the one it was trying."""
         texts = self._sample(CALIBRATED) if self._choice == "int8" else []
-        trial = Trial(checkpoint, self._engines, self._choice, tuple(hearing.rejections), texts)
+        trial = Trial(checkpoint, self._engines, self._choice, tuple(findings.rejections), texts)
         try:
-            self._trials.children.run(trial, limits, hearing.hear)
+            self._trials.children.run(trial, limits, findings.add)
         except ChildLost as lost:
-            trying = hearing.trying
+            trying = findings.trying
             if trying is None:
                 raise CheckpointRefused(
                     f"{checkpoint.id} cannot be computed here: torch in fp32 was tried in a process of its own, and"
                     f" {lost}; use a smaller checkpoint, or train or copy it again"
                 ) from lost
-            log.warning("the trial of %s by %s was lost: %s\n%s", checkpoint.id, trying, lost, lost.output)
+            log.warning(
+                "%s cannot be computed by %s, so another engine is tried: %s\n%s",
+                checkpoint.id,
+                trying,
+                lost,
+                lost.output,
+            )
             self._cache.sweep()
             passing, crashed = lost.cause == "memory", lost.cause == "crash"
-            hearing.rejections.append(
+            findings.rejections.append(
                 Rejection(configuration=trying, reason=str(lost), passing=passing, crashed=crashed)
             )
 
     def _limits(self, checkpoint: Checkpoint) -> Limits:
-        """Limits of a trial: no more memory than is free, since the kernel would take any process for it."""
-        memory = min(resources.available_memory(), _MEMORY_BESIDES + _MEMORY_FACTOR * self.loading(checkpoint))
+        """Limits of a trial: no more memory than is free, because the kernel might kill any process to make room."""
+        memory = min(resources.available_memory(), _PROCESS_MEMORY + _MEMORY_FACTOR * self.loading(checkpoint))
         return Limits(memory, self._trials.seconds)
 
 
 @dataclass(slots=True)
-class _Hearing:
-    """Everything that the trials of a checkpoint have said so far."""
+class _Findings:
+    """The findings of a checkpoint's trials so far; `trying` is the configuration that the child is at."""
 
     rejections: list[Rejection]
     trying: Configuration | None = None
-    verdict: Verdict | None = field(default=None)
+    verdict: Verdict | None = None
 
-    def hear(self, said: str) -> None:
-        line = Line.model_validate_json(said)
+    def add(self, line_json: str) -> None:
+        """Take in a `Line` of the child, as JSON; raises CheckpointRefused if it refuses the checkpoint."""
+        line = Line.model_validate_json(line_json)
         if line.event == "refused":
             raise CheckpointRefused(line.reason)
         if line.event == "trying":

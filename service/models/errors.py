@@ -15,11 +15,13 @@ def encoder_ended() -> NotReady:
 
 def not_finite(checkpoint: str) -> EncodingFailed:
     """The error of the checkpoint with that id, which gave NaN or infinity for a text."""
-    return EncodingFailed(f"{checkpoint} gave a vector that is not finite: leave the text out, or reload another")
+    return EncodingFailed(
+        f"{checkpoint} gave a vector that is not finite: leave the text out, or reload another checkpoint"
+    )
 
 
 def queue_full(seconds: int) -> Overloaded:
     """The error of a lane where a new request would wait for so many seconds."""
     return Overloaded(
-        f"what waits to be embedded takes some {seconds} s: try again then, or send fewer at a time", seconds
+        f"the texts that wait to be embedded take about {seconds} s: try again then, or send fewer at a time", seconds
     )

@@ -5,7 +5,7 @@ Vectors must be finite, must tell texts apart, and must equal those that the tra
 
 import numpy as np
 
-from service.checkpoints.checkpoint import MIN_CANARY_COSINE
+from service.checkpoints.manifest import MIN_CANARY_COSINE
 from service.errors import CheckpointRefused, EncodingFailed
 from service.models.base import ServedModel
 from service.models.encoding import Encoding

@@ -1,8 +1,8 @@
 """A checkpoint's trial: it is loaded, converted, compiled and compared in a child process before the service does so.
 
-torch in fp32 says what is right. Then each configuration is tried in its order until one gives torch's vectors: what it
-needs is kept on the disk, and the verdict is said line by line, so that whoever listens knows what the child was at
-when it died.
+torch in fp32 says which vectors are right. Then the configurations are tried in order until one gives those vectors.
+Its conversion is kept on the disk. The child reports line by line, so that the service knows which configuration a
+child was at when it died.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,16 +29,17 @@ from service.settings import EngineChoice
 
 _SEVERAL = {"streams": "several"}
 _SIDES: tuple[Side, ...] = ("query", "document")
-# Short and long, alone and padded: a trace that fits one shape only must be seen.
+# Short and long texts, alone and padded: a trace that fits only one shape must be noticed.
 _LONG = " ".join(probe.TEXTS * 3)
 _BATCHES = (probe.TEXTS, ("No",), (_LONG,), ("No", _LONG, probe.TEXTS[0]))
 
 
 class Line(BaseModel):
-    """One thing that a trial says.
+    """One line of a trial's report.
 
-    `trying` a configuration (none: torch in fp32) begins. `rejected` costs the configuration, `refused` the checkpoint.
-    `passed` ends the trial, with the least cosine to torch.
+    `trying`: the trial of a configuration begins (none: torch in fp32). `rejected`: the configuration does not suit.
+    `refused`: the checkpoint cannot be computed. `passed`: the configuration suits, with `agreement`, the least cosine
+    to torch; this ends the trial.
     """
 
     event: Literal["trying", "passed", "rejected", "refused"]
@@ -50,7 +51,7 @@ class Line(BaseModel):
 
 @dataclass(frozen=True)
 class Trial:
-    """A checkpoint to be tried; picklable. `rejections` are of earlier trials; `texts` are of the corpus."""
+    """A checkpoint to be tried; picklable. `rejections` come from earlier trials, `texts` from the corpus."""
 
     checkpoint: Checkpoint
     engines: Engines
@@ -59,7 +60,7 @@ class Trial:
     texts: Sequence[str]
 
     def __call__(self, say: Say, observer: Observer) -> None:
-        """Run it; `say` is told a `Line` at a time, as JSON."""
+        """Run the trial; `say` is called with one `Line` at a time, as JSON."""
 
         def tell(line: Line) -> None:
             say(line.model_dump_json())
@@ -85,12 +86,12 @@ class Trial:
         return tell(Line(event="passed"))
 
     def _configurations(self, encoder: DenseEncoder) -> Iterator[Configuration]:
-        """Yield configurations that have not been rejected; one stream only where several have crashed."""
+        """Yield the configurations that have not been rejected; those with one stream only if several crashed."""
         rejected = {rejection.configuration for rejection in self.rejections}
         crashed = {rejection.configuration for rejection in self.rejections if rejection.crashed}
         for configuration in self.engines.configurations(encoder, self.choice):
-            needed = configuration.streams == "several" or configuration.model_copy(update=_SEVERAL) in crashed
-            if needed and configuration not in rejected:
+            eligible = configuration.streams == "several" or configuration.model_copy(update=_SEVERAL) in crashed
+            if eligible and configuration not in rejected:
                 yield configuration
 
     def _agreement(

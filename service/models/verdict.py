@@ -1,4 +1,4 @@
-"""The outcome of a checkpoint's trial, kept on the disk, so that no start repeats what an earlier one has tried."""
+"""The outcome of a checkpoint's trial, kept on the disk so that no start repeats the trials of an earlier one."""
 
 import platform
 from hashlib import sha256
@@ -17,13 +17,15 @@ from service.models.configuration import Configuration
 from service.settings import EngineChoice
 
 _FILE = "verdict.json"
-# A process that ended so often while it loaded a configuration that had passed, ended because of it.
+# After this many processes have ended while they loaded a configuration that had passed, it counts as the cause.
 _MAX_ENDS = 2
 
 
 class Rejection(BaseModel):
-    """A configuration that does not suit, and why: a `passing` reason may not hold at the next start, and a `crashed`
-    one may do on one stream."""
+    """A configuration that does not suit, and the reason.
+
+    A `passing` reason may not hold at the next start. A configuration that `crashed` may suit on one stream.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,7 +38,7 @@ class Rejection(BaseModel):
 class Verdict(BaseModel):
     """The configuration that suits (none: torch in fp32), its least cosine to torch, and those that do not suit.
 
-    `loading` counts the processes that have begun to load the configuration since one has ended that.
+    `loading` counts the processes that began to load the configuration since one last finished loading it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -61,7 +63,7 @@ class Verdict(BaseModel):
         return "; ".join(f"{' and '.join(names)} failed ({reason})" for reason, names in costs.items())
 
     def lasting(self) -> tuple[Rejection, ...]:
-        """What the next trial need not try; includes a configuration whose loading has ended processes."""
+        """The rejections that the next trial starts with, a configuration whose loading ended processes included."""
         lasting = tuple(rejection for rejection in self.rejections if not rejection.passing)
         if self.configuration is None or self.loading < _MAX_ENDS:
             return lasting
@@ -73,7 +75,7 @@ class Verdict(BaseModel):
         return self.model_copy(update={"loading": self.loading + 1})
 
     def without_engine(self, reason: str) -> "Verdict":
-        """The verdict where the configuration did not suit this process, for a reason that may not hold again."""
+        """This verdict with its configuration rejected, for a reason that may not hold at the next start."""
         if self.configuration is None:
             return self
         rejection = Rejection(configuration=self.configuration, reason=reason, passing=True)
@@ -89,7 +91,7 @@ class Verdicts:
         self._processors = processors
 
     def find(self, checkpoint: Checkpoint) -> Verdict | None:
-        """The verdict on that checkpoint, if it is there and holds here."""
+        """The verdict on the checkpoint; None unless there is one that holds on this machine."""
         folder = self._cache.find(_name(checkpoint), self._version())
         if folder is None:
             return None
@@ -99,7 +101,7 @@ class Verdicts:
             return None
 
     def keep(self, checkpoint: Checkpoint, verdict: Verdict) -> None:
-        """Keep it; where the disk fails, the next start tries the checkpoint once more."""
+        """Keep the verdict. If the disk fails, the next start tries the checkpoint once more."""
 
         def write(folder: Path) -> None:
             (folder / _FILE).write_text(verdict.model_dump_json(), encoding="utf-8")
@@ -123,7 +125,7 @@ def _name(checkpoint: Checkpoint) -> str:
 
 
 def _machine() -> str:
-    """The processor and the GPU, as far as what they compute differs."""
+    """A hash of everything about the processor and the GPU that vectors may depend on."""
     parts = [platform.machine()]
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

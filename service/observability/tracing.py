@@ -73,9 +73,10 @@ class Tracing:
                 raise
 
 
-def available() -> bool:
-    """Whether the packages that send traces are installed."""
-    return all(_installed(name) for name in _NEEDED)
+def problem() -> str | None:
+    """The sentence that says which packages are missing to send traces; None if they are installed."""
+    installed = all(_installed(name) for name in _NEEDED)
+    return None if installed else "INSTAR_TRACING needs more packages: pip install 'instar[tracing]'"
 
 
 def exporting() -> Tracing:
@@ -83,8 +84,9 @@ def exporting() -> Tracing:
 
     Raises TracingUnavailable.
     """
-    if not available():
-        raise TracingUnavailable("INSTAR_TRACING needs more packages: pip install 'instar[tracing]'")
+    missing = problem()
+    if missing is not None:
+        raise TracingUnavailable(missing)
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
     from opentelemetry.sdk.resources import SERVICE_NAME, Resource  # noqa: PLC0415
     from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider  # noqa: PLC0415

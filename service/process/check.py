@@ -14,17 +14,16 @@ import numpy as np
 from cryptography import x509
 
 from service.access import keyring
-from service.checkpoints import archive, checkpoint
-from service.checkpoints.checkpoint import Checkpoint
-from service.checkpoints.registry import BASE, base_folder
+from service.checkpoints.lookup import open_lookup
 from service.checkpoints.signature import Signers
-from service.corpus.base import FILE, GenerationRecord, Seqs
+from service.corpus.base import GenerationRecord, Seqs
 from service.corpus.sqlite import offline
-from service.errors import CheckpointRefused, InstarError, NotFound
+from service.errors import InstarError, NotFound
 from service.index.base import IndexFactory
 from service.index.choice import open_indexes
 from service.machine import resources
 from service.machine.folder_lock import DataFolderInUse, locked
+from service.machine.resources import Headroom
 from service.observability import tracing
 from service.process import address
 from service.settings import Settings, is_loopback
@@ -46,24 +45,24 @@ class Finding:
 
 def findings(settings: Settings, environment: Mapping[str, str]) -> list[Finding]:
     """All that there is to say."""
-    found = [*_names(environment), *_keys(settings), *_tls(settings), *_tracing(settings)]
+    report = [*_names(environment), *_keys(settings), *_tls(settings), *_tracing(settings)]
     runs = _runs(settings)
-    found += [*_data_folder(settings, runs=runs), *_address(settings, runs=runs)]
+    report += [*_data_folder(settings, runs=runs), *_address(settings, runs=runs)]
     corpus = offline.Summary(np.empty(0, np.int64), None)
-    if (settings.data_dir / FILE).exists():
+    if settings.data_folder.corpus.exists():
         try:
-            corpus = offline.summary(settings.data_dir / FILE)
+            corpus = offline.summary(settings.data_folder.corpus)
         except InstarError as error:
-            return [*found, Finding(error.message, wrong=True)]
-        found.append(Finding(f"the corpus is whole and has {len(corpus.live)} documents"))
+            return [*report, Finding(error.message, wrong=True)]
+        report.append(Finding(f"the corpus is whole and has {len(corpus.live)} documents"))
     finding, size = _model(settings, corpus.active)
-    found.append(finding)
+    report.append(finding)
     missing, indexes = 0, open_indexes(settings)
     if corpus.active is not None:
         finding, missing = _index(indexes, corpus.active, corpus.live)
-        found.append(finding)
+        report.append(finding)
     # What runs has taken its memory already.
-    return found if runs else [*found, *_room(settings, indexes, corpus, size, missing)]
+    return report if runs else [*report, *_room(settings, indexes, corpus, size, missing)]
 
 
 def _names(environment: Mapping[str, str]) -> Iterator[Finding]:
@@ -122,16 +121,17 @@ def _tls(settings: Settings) -> Iterator[Finding]:
 
 
 def _tracing(settings: Settings) -> Iterator[Finding]:
-    if settings.tracing and not tracing.available():
-        yield Finding("INSTAR_TRACING needs more packages: pip install 'instar[tracing]'", wrong=True)
+    missing = tracing.problem() if settings.tracing else None
+    if missing is not None:
+        yield Finding(missing, wrong=True)
 
 
 def _runs(settings: Settings) -> bool:
     """Whether a service has the data folder."""
-    if not (settings.data_dir / "lock").exists():
+    if not settings.data_folder.lock.exists():
         return False
     try:
-        with locked(settings.data_dir):
+        with locked(settings.data_folder):
             return False
     except DataFolderInUse:
         return True
@@ -143,14 +143,14 @@ def _data_folder(settings: Settings, *, runs: bool) -> Iterator[Finding]:
     if runs:
         yield Finding(f"a service is at work on {settings.data_dir}: GET /health and /ready say how it is")
     for folder in (settings.data_dir, settings.checkpoints_dir):
-        place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
         try:
-            with tempfile.TemporaryFile(dir=place):
+            with tempfile.TemporaryFile(dir=nearest):
                 pass
         except OSError as error:
             # Checkpoints may be somebody else's to write, as in a container.
             if folder == settings.data_dir or not folder.exists():
-                yield Finding(f"{place} cannot be written ({error.strerror}): let this user write there", wrong=True)
+                yield Finding(f"{nearest} cannot be written ({error.strerror}): let this user write there", wrong=True)
 
 
 def _address(settings: Settings, *, runs: bool) -> Iterator[Finding]:
@@ -163,44 +163,24 @@ def _address(settings: Settings, *, runs: bool) -> Iterator[Finding]:
 
 def _model(settings: Settings, active: GenerationRecord | None) -> tuple[Finding, int]:
     """The checkpoint that a start would load, and its bytes."""
-    with tempfile.TemporaryDirectory(prefix="instar-check-") as unpacked:
-        try:
-            found = _read(settings, active, Path(unpacked))
-        except InstarError as error:
-            return Finding(error.message, wrong=True), 0
-    if found is None:
+    try:
+        lookup = open_lookup(settings)
+        checkpoint = lookup.verify(settings.model) if active is None else lookup.open(active.model)
+    except NotFound as error:
+        return Finding(error.message if active else _not_there(settings), wrong=True), 0
+    except InstarError as error:
+        return Finding(error.message, wrong=True), 0
+    if checkpoint is None:
         return Finding(f"{settings.model} is looked for at Hugging Face at the first start"), 0
-    return Finding(f"the checkpoint {found.id} is whole"), found.computed_size
+    return Finding(f"the checkpoint {checkpoint.id} is whole"), checkpoint.computed_size
 
 
-def _read(settings: Settings, active: GenerationRecord | None, unpacked: Path) -> Checkpoint | None:
-    """Raises NotFound or CheckpointRefused; None for one of Hugging Face."""
-    name = settings.model if active is None else active.model.partition("@")[0]
-    base = base_folder()
-    places = [settings.checkpoints_dir / name, settings.checkpoints_dir / f"{name}.zip"]
-    if active is not None:
-        places = [settings.data_dir / "checkpoints" / active.model]
-    elif name == BASE and base is not None:
-        places.append(base)
-    place = next((place for place in places if place.exists()), None)
-    if place is None:
-        if active is None and name.count("/") == 1:
-            return None
-        wanted = name if active is None else active.model
-        raise NotFound(
-            f"the checkpoint {wanted} is not there: put it at {places[0]}, or set INSTAR_MODEL to one that is in"
-            f" {settings.checkpoints_dir}"
-        )
-    if place.suffix == ".zip":
-        archive.unpack(place, unpacked, settings.limits.checkpoint)
-        place = unpacked
-    found = checkpoint.read(place, name)
-    if active is not None and found.id != active.model:
-        raise CheckpointRefused(f"{place} was altered, it is {found.id} now: copy the checkpoint there again")
-    bundled = base is not None and found.digest == checkpoint.read(base, BASE).digest
-    if settings.signers_file is not None and not bundled:
-        Signers.read(settings.signers_file).require(found)
-    return found
+def _not_there(settings: Settings) -> str:
+    folder = settings.checkpoints_dir
+    return (
+        f"the checkpoint {settings.model} is not there: put it at {folder / settings.model}, or set INSTAR_MODEL to one"
+        f" that is in {folder}"
+    )
 
 
 def _index(indexes: IndexFactory, active: GenerationRecord, live: Seqs) -> tuple[Finding, int]:
@@ -220,20 +200,21 @@ def _room(
     loading = resources.loading(size, settings.engine)
     needed = indexes.needed(len(corpus.live), missing, dimensions)
     memory = _PROCESS + loading + needed.memory
-    yield from _tried(lambda: _enough_memory(memory, settings.headroom.memory))
+    headroom = Headroom(settings.headroom.memory, settings.headroom.disk, settings.data_dir)
+    yield from _tried(lambda: _enough_memory(memory, headroom))
     if settings.data_dir.exists():
-        yield from _tried(lambda: _enough_disk(needed.disk, settings.data_dir, settings.headroom.disk))
+        yield from _tried(lambda: _enough_disk(needed.disk, headroom))
 
 
-def _enough_memory(needed: int, reserve: int) -> Iterator[Finding]:
-    resources.require_memory(needed, reserve)
+def _enough_memory(needed: int, headroom: Headroom) -> Iterator[Finding]:
+    headroom.require_memory(needed)
     free = resources.available_memory()
     yield Finding(f"{free // _MIB:,} MiB of memory are free, and some {needed // _MIB:,} are needed")
 
 
-def _enough_disk(needed: int, folder: Path, reserve: int) -> Iterator[Finding]:
-    resources.require_disk(needed, folder, reserve)
-    yield Finding(f"{shutil.disk_usage(folder).free // _MIB:,} MiB of disk are free")
+def _enough_disk(needed: int, headroom: Headroom) -> Iterator[Finding]:
+    headroom.require_disk(needed)
+    yield Finding(f"{shutil.disk_usage(headroom.folder).free // _MIB:,} MiB of disk are free")
 
 
 def _tried(look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:

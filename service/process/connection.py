@@ -49,8 +49,8 @@ class Connection(HttpToolsProtocol):
     Bodies are bounded where they are read, and may take as long as they like: a stream of documents does.
     """
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
         self._deadline: asyncio.TimerHandle | None = None
         self._in_body = False
         # Whether the bytes that came last had the end of a head in them, or belong to a body.

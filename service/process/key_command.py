@@ -25,14 +25,14 @@ def add(commands: Any) -> None:
     revoking.add_argument("name")
 
 
-def run(given: argparse.Namespace, path: Path) -> int:
+def run(arguments: argparse.Namespace, path: Path) -> int:
     """Do it on the file at `path`; returns the exit code: 1 if it cannot be done."""
     try:
-        if given.action == "create":
-            limits = {name: getattr(given, name) for name in Limits.model_fields}
-            print(keyring.create(path, given.name, given.scope, Limits(**limits)))
-        elif given.action == "revoke":
-            keyring.revoke(path, given.name)
+        if arguments.action == "create":
+            limits = {name: getattr(arguments, name) for name in Limits.model_fields}
+            print(keyring.create(path, arguments.name, arguments.scope, Limits(**limits)))
+        elif arguments.action == "revoke":
+            keyring.revoke(path, arguments.name)
         else:
             _list(path)
     except KeyFileError as error:
@@ -41,8 +41,8 @@ def run(given: argparse.Namespace, path: Path) -> int:
     return 0
 
 
-def _positive(given: str) -> int:
-    if (number := int(given)) < 1:
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
         raise argparse.ArgumentTypeError(f"{number} is less than 1: leave it out for no limit")
     return number
 

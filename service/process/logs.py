@@ -41,9 +41,9 @@ class Text(logging.Formatter):
         super().__init__(_TEXT)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's name)
-        own = {**getattr(record, "fields", {}), **tracing.identity()}
-        fields = "".join(f" {name}={_quoted(value)}" for name, value in own.items())
-        return super().formatMessage(record) + fields
+        fields = {**getattr(record, "fields", {}), **tracing.identity()}
+        written = "".join(f" {name}={_quoted(value)}" for name, value in fields.items())
+        return super().formatMessage(record) + written
 
 
 def _quoted(value: object) -> str:

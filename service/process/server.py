@@ -166,16 +166,16 @@ def _level(settings: Settings) -> str:
     if settings.log.level_file is None:
         return settings.log.level
     try:
-        given = settings.log.level_file.read_text(encoding="utf-8").strip().lower()
+        level = settings.log.level_file.read_text(encoding="utf-8").strip().lower()
     except FileNotFoundError:
         return settings.log.level
     except (OSError, UnicodeDecodeError) as error:
         log.error("%s cannot be read (%s): the level is %s", settings.log.level_file, error, settings.log.level)
         return settings.log.level
-    if given not in LEVELS:
-        log.error("%s must be one of %s: the level is %s", given[:20], ", ".join(LEVELS), settings.log.level)
+    if level not in LEVELS:
+        log.error("%s must be one of %s: the level is %s", level[:20], ", ".join(LEVELS), settings.log.level)
         return settings.log.level
-    return given
+    return level
 
 
 def _renew(context: ssl.SSLContext, settings: Settings) -> None:

@@ -27,9 +27,9 @@ class Jobs:
 
     async def enter(self, job: Job, stage: Stage) -> None:
         """Record and log that the job begins `stage`."""
-        left, job.stage = job.stage, stage
+        former, job.stage = job.stage, stage
         await self.save(job)
-        fields = {"stage": stage, "after": left, "seconds": job.lap(), "done": job.done, "total": job.total}
+        fields = {"stage": stage, "after": former, "seconds": job.lap(), "done": job.done, "total": job.total}
         log.info("reload %s of %s: %s", job.id, job.checkpoint or job.model, stage, extra={"fields": fields})
 
     def find(self, identity: str) -> Job | None:

@@ -5,7 +5,7 @@ judgements from what one model has found should know that they are kinder to tha
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -100,8 +100,8 @@ class Verdict:
         """The objection as an error, with the queries that got worst on a line of its own."""
         message = f"{self.objection}; {self.remedy}"
         if self.judged is not None and self.judged.worst:
-            named = ", ".join(map(str, self.judged.worst[:_NAMED]))
-            message += f"\n{self.judged.worse} of {self.judged.queries} queries got worse, most of all {named}"
+            worst = ", ".join(map(str, self.judged.worst[:_NAMED]))
+            message += f"\n{self.judged.worse} of {self.judged.queries} queries got worse, most of all {worst}"
         return CheckpointRefused(message)
 
 
@@ -153,17 +153,17 @@ class Judge:
         before = await self._figures(active, queries, [query.views[0] for query in queries])
         after = await self._figures(building, queries, [query.views[1] for query in queries])
         differences = [
-            Difference(query=query.text, collection=query.collection, active=one.ndcg, building=other.ndcg)
-            for query, one, other in zip(queries, before, after, strict=True)
+            Difference(query=query.text, collection=query.collection, active=former.ndcg, building=new.ndcg)
+            for query, former, new in zip(queries, before, after, strict=True)
         ]
-        fallen = [each for each in differences if each.building < each.active]
+        fallen = [difference for difference in differences if difference.building < difference.active]
         judged = Judged(
             queries=len(queries),
             active=_scores(before),
             building=_scores(after),
-            better=sum(each.building > each.active for each in differences),
+            better=sum(difference.building > difference.active for difference in differences),
             worse=len(fallen),
-            worst=sorted(fallen, key=lambda each: each.building - each.active)[:_WORST],
+            worst=sorted(fallen, key=lambda difference: difference.building - difference.active)[:_WORST],
             unresolved=unresolved,
         )
         warning = (
@@ -191,20 +191,22 @@ class Judge:
         by_query: dict[tuple[str, str], list[Judgement]] = {}
         for judgement in self._judgements.all():
             by_query.setdefault((judgement.collection, judgement.query), []).append(judgement)
-        found = []
+        queries = []
         for collection in dict.fromkeys(collection for collection, _ in by_query):
-            own = {text: judged for (name, text), judged in by_query.items() if name == collection}
-            ids = list({judgement.document for judged in own.values() for judgement in judged})
-            seqs = self._documents.seqs_of(collection, ids)
-            given = np.fromiter(seqs.values(), dtype=np.int64, count=len(seqs))
+            by_text = {text: judgements for (name, text), judgements in by_query.items() if name == collection}
+            ids = list({judgement.document for judgements in by_text.values() for judgement in judgements})
+            seq_of = self._documents.seqs_of(collection, ids)
+            seqs = np.fromiter(seq_of.values(), dtype=np.int64, count=len(seq_of))
             views = (active.index.view(collection), building.index.view(collection))
-            here = set(given[views[0].holds(given, None) & views[1].holds(given, None)].tolist())
-            for text, judged in own.items():
-                known = [(seq, each.good) for each in judged if (seq := seqs.get(each.document)) in here]
-                good, bad = (np.array([seq for seq, is_good in known if is_good is side]) for side in (True, False))
+            in_both = set(seqs[views[0].holds(seqs, None) & views[1].holds(seqs, None)].tolist())
+            for text, judgements in by_text.items():
+                good, bad = (
+                    np.array([seq for seq in _seqs(judgements, seq_of, good=is_good) if seq in in_both])
+                    for is_good in (True, False)
+                )
                 if len(good):
-                    found.append(_Query(text, collection, good, bad, views))
-        return found
+                    queries.append(_Query(text, collection, good, bad, views))
+        return queries
 
     async def _figures(
         self, generation: Generation, queries: Sequence[_Query], views: Sequence[View]
@@ -229,23 +231,34 @@ class _Figures:
     in_order: NDArray[np.bool_] | None
 
 
+def _seqs(judgements: Sequence[Judgement], seq_of: Mapping[str, int], *, good: bool) -> list[int]:
+    """The sequence numbers of the documents that are judged good, or not, and are there."""
+    documents = [judgement.document for judgement in judgements if judgement.good is good]
+    return [seq_of[document] for document in documents if document in seq_of]
+
+
 def _scores(figures: Sequence[_Figures]) -> Scores:
-    pairs = [own.in_order for own in figures if own.in_order is not None]
+    pairs = [query.in_order for query in figures if query.in_order is not None]
     return Scores(
-        ndcg=float(np.mean([own.ndcg for own in figures])),
-        recall=float(np.mean([own.recall for own in figures])),
+        ndcg=float(np.mean([query.ndcg for query in figures])),
+        recall=float(np.mean([query.recall for query in figures])),
         good_above_bad=float(np.concatenate(pairs).mean()) if pairs else None,
     )
 
 
 def _figures(queries: Sequence[_Query], views: Sequence[View], vectors: Vectors) -> list[_Figures]:
-    found = []
+    figures = []
     for query, view, vector in zip(queries, views, vectors, strict=True):
-        ((seqs, _),) = view.search(vector[None], _K, None)
-        first, good = seqs.tolist(), set(query.good.tolist())
+        ((first, _),) = view.search(vector[None], _K, None)
+        ranked, good = first.tolist(), set(query.good.tolist())
         in_order = None
         if len(query.bad):
-            above, below = (view.vectors_of(own) @ vector for own in (query.good, query.bad))
-            in_order = (above[:, None] > below).ravel()
-        found.append(_Figures(ranking.ndcg(first, good, _K), ranking.recall(first, good, _K), in_order))
-    return found
+            good_scores, bad_scores = (_cosines(view, seqs, vector) for seqs in (query.good, query.bad))
+            in_order = (good_scores[:, None] > bad_scores).ravel()
+        figures.append(_Figures(ranking.ndcg(ranked, good, _K), ranking.recall(ranked, good, _K), in_order))
+    return figures
+
+
+def _cosines(view: View, seqs: Seqs, vector: Vectors) -> Vectors:
+    """Return the cosines (n,) of documents with the unit vector of a query, each by its nearest window."""
+    return np.array([(windows.vectors @ vector).max() for windows in view.windows(seqs)], dtype=np.float32)

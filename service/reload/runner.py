@@ -216,11 +216,11 @@ class Reloads:
         ran = (ended.ended or job.created) - job.created
         fields = {"seconds": round(ran.total_seconds(), 1), "embedded": job.done, "reused": job.reused}
         # The second line of a judge's reason names queries, and the log has no texts.
-        told = (reason or "").partition("\n")[0] if job.judged is not None else reason
+        logged = (reason or "").partition("\n")[0] if job.judged is not None else reason
         log.log(
             logging.INFO if state == "done" else logging.WARNING,
             "reload %s %s",
             job.id,
-            f"{state}: {told}" if told else state,
+            f"{state}: {logged}" if logged else state,
             extra={"fields": fields},
         )

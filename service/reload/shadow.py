@@ -51,7 +51,7 @@ class _Watched:
     generation: Generation
     share: float
     note: Note
-    due: float = 0.0
+    accrued: float = 0.0
     tasks: "set[asyncio.Task[None]]" = field(default_factory=set)
 
 
@@ -76,7 +76,12 @@ class Shadow:
                 task.cancel()
 
     def searched(
-        self, generation: Generation, queries: Sequence[str], spec: SearchSpec, found: Sequence[Scored], seconds: float
+        self,
+        generation: Generation,
+        queries: Sequence[str],
+        spec: SearchSpec,
+        rankings: Sequence[Scored],
+        seconds: float,
     ) -> None:
         """Compare what `generation` found of a live search in so many seconds, if its turn has come; returns at once.
 
@@ -86,15 +91,15 @@ class Shadow:
         if watched is None or spec.mode == "keyword" or generation is not self._generations.active:
             return
         # Every tenth and not each with a chance of one in ten: it needs no luck to come near to the share.
-        watched.due += watched.share
-        if watched.due < 1:
+        watched.accrued += watched.share
+        if watched.accrued < 1:
             return
-        watched.due -= 1
+        watched.accrued -= 1
         if len(watched.tasks) >= _AT_ONCE:
             watched.note(None)
             return
         task = asyncio.get_running_loop().create_task(
-            self._compare(watched, queries, spec, found, seconds),
+            self._compare(watched, queries, spec, rankings, seconds),
             # Its tokens are not those of the caller's key.
             context=Context(),
         )
@@ -102,30 +107,32 @@ class Shadow:
         task.add_done_callback(partial(_ended, watched))
 
     async def _compare(
-        self, watched: _Watched, queries: Sequence[str], spec: SearchSpec, found: Sequence[Scored], seconds: float
+        self, watched: _Watched, queries: Sequence[str], spec: SearchSpec, rankings: Sequence[Scored], seconds: float
     ) -> None:
         index = watched.generation.index
         began = time.perf_counter()
         try:
             vectors = await self._encoding.embed(watched.generation.encoder, queries, "query")
-            own = await asyncio.to_thread(self._retrieval.rank, index, queries, vectors, spec)
+            shadowed = await asyncio.to_thread(self._retrieval.rank, index, queries, vectors, spec)
         except InstarError:
             watched.note(None)
             return
-        took = time.perf_counter() - began
-        for active, shadow in zip(found, own, strict=True):
+        shadow_seconds = time.perf_counter() - began
+        for active, shadow in zip(rankings, shadowed, strict=True):
             if active or shadow.scored:
-                watched.note(compared(active, shadow.scored, seconds, took))
+                watched.note(compared(active, shadow.scored, seconds, shadow_seconds))
 
 
 def compared(active: Scored, shadow: Scored, active_seconds: float, shadow_seconds: float) -> Comparison:
     """What two rankings, of which one may be empty, have in common."""
-    one, other = ({seq for seq, _ in found} for found in (active, shadow))
-    means = [float(np.mean([score for _, score in found])) if found else 0.0 for found in (active, shadow)]
+    active_seqs, shadow_seqs = ({seq for seq, _ in ranking} for ranking in (active, shadow))
+    active_mean, shadow_mean = (
+        float(np.mean([score for _, score in ranking])) if ranking else 0.0 for ranking in (active, shadow)
+    )
     return Comparison(
-        overlap=len(one & other) / max(len(one), len(other)),
+        overlap=len(active_seqs & shadow_seqs) / max(len(active_seqs), len(shadow_seqs)),
         same_first=bool(active and shadow and active[0][0] == shadow[0][0]),
-        shift=means[1] - means[0],
+        shift=shadow_mean - active_mean,
         active_seconds=active_seconds,
         shadow_seconds=shadow_seconds,
     )

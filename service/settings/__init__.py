@@ -10,6 +10,7 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from service.settings.data_folder import DataFolder
 from service.settings.former import PREFIX, Environment
 from service.settings.groups import (
     LEVELS,
@@ -26,6 +27,7 @@ from service.settings.groups import (
     Retention,
     Tls,
     Webhook,
+    Windows,
 )
 
 __all__ = ["LEVELS", "WEBHOOK_SECRET_PREFIX", "EngineChoice", "LogFormat", "Settings", "is_loopback"]
@@ -50,6 +52,11 @@ class Settings(BaseSettings):
         "auto",
         description="`auto`: OpenVINO on CPUs and bf16 on GPUs where that gives torch's vectors, else torch in fp32;"
         " `torch`: always that; `int8`: quantised on the corpus, where that keeps a cosine of 0.99, else as `auto`",
+    )
+    long: Literal["windows", "truncate"] = Field(
+        "windows",
+        description="a document that is longer than the model reads: `windows`: is embedded in overlapping windows and"
+        " found by the best one; `truncate`: is found by its beginning alone, and the answer of a write says so",
     )
     open_data: bool = Field(
         False,
@@ -85,6 +92,7 @@ class Settings(BaseSettings):
     tls: Tls = Tls()
     proxy: Proxy = Proxy()
     clients: Clients = Clients()
+    windows: Windows = Windows()
     retention: Retention = Retention()
     webhook: Webhook = Webhook()
     compute: Compute = Compute()
@@ -107,9 +115,14 @@ class Settings(BaseSettings):
         return init_settings, Environment(settings_cls)
 
     @property
+    def data_folder(self) -> DataFolder:
+        """The folder `data_dir`, with the paths of what is in it."""
+        return DataFolder(self.data_dir)
+
+    @property
     def keys_path(self) -> Path:
         """The file of named keys, whether it is there or not."""
-        return self.keys_file or self.data_dir / "keys.json"
+        return self.keys_file or self.data_folder.keys
 
     @model_validator(mode="after")
     def _loopback_without_admin_key(self) -> Self:

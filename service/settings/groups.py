@@ -71,6 +71,27 @@ class Clients(Group):
     )
 
 
+class CollectionWindows(Group):
+    """How long documents of one collection are cut."""
+
+    overlap: int = Field(32, ge=0, le=4096)
+    most: int = Field(64, ge=1, le=4096)
+
+
+class Windows(Group):
+    """Windows of documents that are longer than the model reads. After a change, the next start embeds them again."""
+
+    overlap: int = Field(32, ge=0, le=4096, description="tokens that a window shares with the one before it, at most")
+    most: int = Field(
+        64, ge=1, le=4096, description="windows of a document at most; what comes after them is found by keyword alone"
+    )
+    collections: dict[str, CollectionWindows] = Field(
+        {},
+        description='other numbers for some collections, as JSON: `{"books": {"overlap": 64, "most": 500}}`; `most` 1'
+        " truncates there",
+    )
+
+
 class Retention(Group):
     """How long former generations stay. `RETAIN` says how many of them stay loaded."""
 
@@ -100,7 +121,9 @@ class Webhook(Group):
             except binascii.Error:
                 key = b""
             if not text.startswith(WEBHOOK_SECRET_PREFIX) or not 24 <= len(key) <= 64:
-                raise ValueError("must be whsec_ and 24 to 64 bytes in base64: echo whsec_$(openssl rand -base64 32)")
+                raise ValueError(
+                    "must be whsec_ and 24 to 64 bytes in base64: make one with echo whsec_$(openssl rand -base64 32)"
+                )
         return secret
 
 

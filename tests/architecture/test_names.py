@@ -1,9 +1,10 @@
-"""Names of before, which were puzzles, come back for no module, class, function or constant of the service."""
+"""Former names do not come back, and names on the disk stand in one file."""
 
 import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from service.settings.data_folder import DataFolder
 from tests.architecture.source import files
 
 # A former name, and the one that took its place.
@@ -96,3 +97,13 @@ def defined(path: str, tree: ast.Module) -> Iterator[str]:
 def test_former_names_do_not_come_back() -> None:
     names = {name for path, tree in files("service").items() for name in defined(path, tree)}
     assert not names & FORMER.keys() - IN_THE_CONTRACT
+
+
+def test_names_in_the_data_folder_stand_in_one_file() -> None:
+    folder = DataFolder(Path())
+    names = {getattr(folder, name).name for name, member in vars(DataFolder).items() if isinstance(member, property)}
+    assert "corpus.db" in names
+    for path, tree in files("service").items():
+        if path != "service/settings/data_folder.py":
+            joined = (node.right for node in ast.walk(tree) if isinstance(node, ast.BinOp))
+            assert not {right.value for right in joined if isinstance(right, ast.Constant)} & names, path

@@ -1,11 +1,13 @@
-"""`python ask.py CLIENT BASE_URL`: have a client embed the texts, and print the vectors as JSON; or its `errors`.
+"""`python ask.py BASE_URL CLIENT ...`: have each client embed the texts, and print the vectors; or OpenAI's `errors`.
 
-It runs in the environment of the clients, and needs nothing of this project.
+A line of JSON for each client holds its answer or its failure. This runs in the environment of the clients, and needs
+nothing of this project. One process asks them all, because what they import is mostly the same and takes long.
 """
 
 import asyncio
 import json
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -157,5 +159,11 @@ CLIENTS: dict[str, Callable[[str], Vectors]] = {
 }
 
 if __name__ == "__main__":
-    ask: Callable[[str], Any] = openai_errors if sys.argv[1] == "errors" else CLIENTS[sys.argv[1]]
-    print(json.dumps(ask(sys.argv[2])))
+    for name in sys.argv[2:]:
+        ask: Callable[[str], Any] = openai_errors if name == "errors" else CLIENTS[name]
+        said: dict[str, Any] = {"client": name}
+        try:
+            said["answer"] = ask(sys.argv[1])
+        except Exception:
+            said["failure"] = traceback.format_exc()
+        print(json.dumps(said), flush=True)

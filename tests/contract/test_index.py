@@ -32,6 +32,7 @@ from service.index.faiss import partition as faiss_partition
 from service.index.faiss.factory import FaissIndexes
 from service.machine.arrays import Vectors
 from service.settings import Settings
+from service.settings.data_folder import DataFolder
 
 DIMENSIONS = 8
 FINGERPRINT = "f" * 12
@@ -41,8 +42,8 @@ SEAL_FROM = 6
 Open = Callable[[Path], IndexFactory]
 KINDS: dict[str, Open] = {
     "exact": lambda folder: ExactIndexes(folder / "vectors"),
-    "faiss, exact": lambda folder: FaissIndexes(folder, graph_from=10**9, min_recall=0.99),
-    "faiss, graphs": lambda folder: FaissIndexes(folder, graph_from=1, min_recall=0.99),
+    "faiss, exact": lambda folder: FaissIndexes(DataFolder(folder), graph_from=10**9, min_recall=0.99),
+    "faiss, graphs": lambda folder: FaissIndexes(DataFolder(folder), graph_from=1, min_recall=0.99),
 }
 
 

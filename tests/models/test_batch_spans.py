@@ -7,7 +7,7 @@ from typing import Any, cast
 from service.models.dense import DenseEncoder
 from service.models.scheduling.scheduler import Scheduler
 from tests.models.test_scheduler import Recorder, text
-from tests.support.traces import asked, recorded
+from tests.support.traces import recorded, request_span
 
 
 def test_a_batch_is_linked_with_all_its_requests() -> None:
@@ -18,7 +18,7 @@ def test_a_batch_is_linked_with_all_its_requests() -> None:
     )
     futures: list[Future[Any]] = []
     futures.append(scheduler.submit(encoder, [text("of a request without a trace")], "interactive"))
-    with asked(tracing), ExitStack() as waiting:
+    with request_span(tracing), ExitStack() as waiting:
         for name in ("one", "two"):
             waiting.enter_context(tracing.span("encode", {}))
             futures.append(scheduler.submit(encoder, [text(name)], "interactive"))

@@ -85,6 +85,8 @@ def test_checkpoints_that_are_none(place: Path) -> None:
     assert "save the model again" in wrong(check.findings(settings(place), {}))
     (place / "checkpoints" / "three.zip").write_text("no zip")
     assert "the zip cannot be read" in wrong(check.findings(settings(place, model="three"), {}))
+    large = settings(place, model="all-MiniLM-L6-v2", limits={"checkpoint": 100})
+    assert "raise INSTAR_LIMITS__CHECKPOINT" in wrong(check.findings(large, {}))
 
 
 def test_a_checkpoint_in_a_zip(place: Path) -> None:

@@ -12,8 +12,11 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Dense, Router
 
 from service.checkpoints import checkpoint
-from service.checkpoints.registry import BASE, Registry
-from service.errors import CheckpointRefused, NotFound
+from service.checkpoints.bundled import BASE
+from service.checkpoints.lookup import Lookup
+from service.checkpoints.manifest import MANIFEST
+from service.checkpoints.registry import Registry
+from service.errors import CheckpointRefused, InstarError, NotFound
 from service.models.dense import DenseEncoder
 from tests.support import checkpoints
 
@@ -138,7 +141,7 @@ def test_the_base_model_is_refused_unless_its_weights_are_the_official_ones(
     forged = tmp_path / "forged"
     checkpoint.copy(checkpoints.base(), forged)
     weights(forged)
-    monkeypatch.setattr("service.checkpoints.registry.base_folder", lambda: forged)
+    monkeypatch.setattr("service.checkpoints.bundled.base_folder", lambda: forged)
     with pytest.raises(CheckpointRefused, match="not the official ones"):
         make_registry(tmp_path / "other").install(BASE)
 
@@ -160,6 +163,33 @@ def test_a_zip_in_the_folder_is_a_checkpoint(tmp_path: Path, folder: Path) -> No
     registry = make_registry(tmp_path)
     checkpoints.zipped(folder, tmp_path / "checkpoints" / "packed.zip")
     assert registry.install("packed").fingerprint == checkpoint.read(folder, "x").fingerprint
+
+
+def test_a_dry_run_finds_what_an_installation_finds_and_changes_nothing(tmp_path: Path, folder: Path) -> None:
+    source = shutil.copytree(folder, tmp_path / "checkpoints" / "mine")
+    checkpoints.zipped(folder, tmp_path / "checkpoints" / "packed.zip")
+    lookup = Lookup(tmp_path / "checkpoints", tmp_path / "kept", allow_hub=False, max_size=1 << 30)
+    small = Lookup(tmp_path / "checkpoints", tmp_path / "kept", allow_hub=False, max_size=100)
+    models = ["mine", "packed", "mine@0123456789ab", "other", "no name"]
+    verified = [outcome(each, model) for each in (lookup, small) for model in models]
+    assert not (tmp_path / "kept").exists()
+    assert lookup.verify("some-org/some-model") is None
+    installed = [outcome(Registry(each), model) for each in (lookup, small) for model in models]
+    assert verified == installed
+    copy = lookup.copies / lookup.read(source, "mine").id
+    assert outcome(lookup, copy.name) == copy.name
+    weights(copy)
+    assert "was altered" in outcome(lookup, copy.name)
+
+
+def outcome(at: Lookup | Registry, model: str) -> str:
+    """The id of the checkpoint, or why there is none."""
+    try:
+        answer = at.verify(model) if isinstance(at, Lookup) else at.install(model)
+    except InstarError as error:
+        return error.message
+    assert answer is not None
+    return answer.id
 
 
 def test_a_model_of_the_hubs_local_cache_is_loaded_without_the_network(
@@ -184,9 +214,9 @@ def test_canaries_are_part_of_the_manifest_and_checked(folder: Path) -> None:
     checkpoints.with_manifest(folder)
     manifest = checkpoint.read(folder, "m").manifest
     assert manifest is not None
-    assert set(manifest.files) == {path for path in checkpoint.read(folder, "m").files if path != checkpoint.MANIFEST}
+    assert set(manifest.files) == {path for path in checkpoint.read(folder, "m").files if path != MANIFEST}
     assert np.linalg.norm(manifest.canaries[0].vector) == pytest.approx(1, abs=1e-5)
 
 
 def make_registry(folder: Path) -> Registry:
-    return Registry(folder / "checkpoints", folder / "kept", allow_hub=False, max_size=1 << 30, disk_reserve=0)
+    return Registry(Lookup(folder / "checkpoints", folder / "kept", allow_hub=False, max_size=1 << 30))

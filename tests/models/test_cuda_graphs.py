@@ -17,7 +17,7 @@ from service.models.base import Cores, Prepared
 from service.models.dense import DenseEncoder
 from service.models.encoder_factory import EncoderFactory
 from service.models.engines.base import Padded
-from service.models.engines.cuda_graphs import filled, shape
+from service.models.engines.cuda_graphs import filled, graph_shape
 from tests.support import checkpoints
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no NVIDIA GPU")
@@ -25,25 +25,25 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is n
 
 @given(st.integers(1, 300), st.integers(1, 600), st.sampled_from((50, 128, 500, 512)))
 def test_a_shape_holds_the_batch_and_no_longer_text_than_the_model_reads(rows: int, width: int, longest: int) -> None:
-    found = shape(rows, width, longest)
-    assert rows <= found[0] < 2 * rows
-    assert width <= found[1] < 1.25 * width + 16
-    assert found[1] <= max(width, longest)
+    graph_rows, graph_width = graph_shape(rows, width, longest)
+    assert rows <= graph_rows < 2 * rows
+    assert width <= graph_width < 1.25 * width + 16
+    assert graph_width <= max(width, longest)
 
 
 def test_there_are_few_shapes() -> None:
-    assert len({shape(rows, width, 512) for rows in range(1, 65) for width in range(1, 513)}) == 7 * 16
+    assert len({graph_shape(rows, width, 512) for rows in range(1, 65) for width in range(1, 513)}) == 7 * 16
 
 
 @pytest.mark.parametrize("typed", [True, False])
 def test_what_a_batch_is_filled_up_with_is_masked_but_for_a_token_of_each_row(typed: bool) -> None:
     ids, mask = np.array([[7, 8, 9], [5, 6, 1]]), np.array([[1, 1, 1], [1, 1, 0]])
-    found = filled(Padded(ids, mask, mask * 2 if typed else None), 4, 5)
-    assert found.shape == (3 if typed else 2, 4, 5)
-    np.testing.assert_array_equal(found[0, :2, :3], ids)
-    assert found[1].tolist() == [[1, 1, 1, 0, 0], [1, 1, 0, 0, 0], [1, 0, 0, 0, 0], [1, 0, 0, 0, 0]]
+    arrays = filled(Padded(ids, mask, mask * 2 if typed else None), 4, 5)
+    assert arrays.shape == (3 if typed else 2, 4, 5)
+    np.testing.assert_array_equal(arrays[0, :2, :3], ids)
+    assert arrays[1].tolist() == [[1, 1, 1, 0, 0], [1, 1, 0, 0, 0], [1, 0, 0, 0, 0], [1, 0, 0, 0, 0]]
     if typed:
-        np.testing.assert_array_equal(found[2, :2, :3], mask * 2)
+        np.testing.assert_array_equal(arrays[2, :2, :3], mask * 2)
 
 
 @pytest.fixture(params=["all-MiniLM-L6-v2", "of 50 positions"])
@@ -73,7 +73,7 @@ def test_graphs_and_what_runs_beside_them_give_the_vectors_of_fp32(encoders: tup
     def cosine(batch: list[Prepared], vectors: Vectors, cores: Cores) -> float:
         return float((found.finish(found.forward(batch, cores)) * vectors).sum(axis=1).min())
 
-    shares: list[Cores] = ["whole", "spare", "single"]
+    cores: list[Cores] = ["whole", "spare", "single"]
     with ThreadPoolExecutor(4) as threads:
-        cosines = list(threads.map(cosine, batches, expected, shares * 40))
+        cosines = list(threads.map(cosine, batches, expected, cores * 40))
     assert min(cosines) > 0.999, sorted(cosines)[:5]

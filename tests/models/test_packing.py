@@ -51,7 +51,7 @@ def load(folder: Path, engines: Path) -> DenseEncoder:
 
 
 def same(encoder: DenseEncoder, folder: Path) -> None:
-    """Check it against sentence-transformers: alone, together, in each share, one form after the other."""
+    """Check it against sentence-transformers: alone and together, on all kinds of cores, one after the other."""
     expected = SentenceTransformer(str(folder), device="cpu").encode_document(TEXTS, normalize_embeddings=True)
     items = encoder.prepare(TEXTS, "document")
     for cores in CORES:
@@ -89,7 +89,7 @@ def test_a_model_that_has_other_vectors_in_sequences_is_computed_in_rows(
 
     def elsewhere(self: Sequences, *given: Any) -> None:
         made(self, *given)
-        self.begin = 3
+        self.first_position = 3
 
     monkeypatch.setattr(Sequences, "__init__", elsewhere)
     folder = save(tmp_path / "model", "bert")

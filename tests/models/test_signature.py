@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from service.checkpoints import checkpoint
-from service.checkpoints.checkpoint import MANIFEST
+from service.checkpoints.manifest import MANIFEST, write_manifest
 from service.checkpoints.signature import Signer, Signers, SigningKeyError
 from service.errors import CheckpointRefused
 from service.machine.files import checksum
@@ -76,7 +76,7 @@ def test_a_package_that_is_signed_anew_has_one_signature(tmp_path: Path) -> None
     folder = packaged(tmp_path, first)
     manifest = checkpoint.read(folder, "tuned").manifest
     assert manifest is not None
-    checkpoint.write_manifest(folder, manifest, Signer(second))
+    write_manifest(folder, manifest, Signer(second))
     Signers.read(second.with_suffix(".pub")).require(checkpoint.read(folder, "tuned"))
     with pytest.raises(CheckpointRefused):
         Signers.read(first.with_suffix(".pub")).require(checkpoint.read(folder, "tuned"))

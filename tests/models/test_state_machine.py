@@ -215,7 +215,7 @@ class ServiceMachine(RuleBasedStateMachine):
 
     @invariant()
     def finds_exactly_what_is_there(self) -> None:
-        if not hasattr(self, "core"):
+        if not hasattr(self, "lifecycle"):
             return
         assert self.parts.serving.generations.acquire().model.startswith(f"{self.active}@")
         assert [one.model.partition("@")[0] for one in self.parts.serving.generations.retained] == self.former
@@ -261,7 +261,7 @@ class ServiceMachine(RuleBasedStateMachine):
             self.active = name
 
     def teardown(self) -> None:
-        if hasattr(self, "core"):
+        if hasattr(self, "lifecycle"):
             self.run(self.lifecycle.stop())
             self.run(self.loop.shutdown_default_executor())
             self.loop.close()

@@ -68,7 +68,7 @@ def test_vectors_are_those_of_sentence_transformers(specimen: Specimen, tmp_path
             for lane in LANES:
                 found = encoder.finish(scheduler.submit(encoder, items, lane).result())
                 assert _least_cosine(found, expected) >= least, (side, kind, lane)
-        # One after the other, whatever the share.
+        # One after the other, on every kind of cores.
         for cores in CORES:
             found = np.concatenate([_alone(encoder, item, cores) for item in items[:4]])
             assert _least_cosine(found, expected[:4]) >= least, (side, cores)

@@ -79,4 +79,4 @@ def test_the_rows_of_a_real_database_are_those_of_the_file(database: str) -> Non
     assert found.dataset == expected.dataset
     assert found.review == expected.review
     assert [problem.reason for problem in found.problems] == [problem.reason for problem in expected.problems]
-    assert found.problems[0].place == f"conversation_messages:{ROWS[4]['id']}"
+    assert found.problems[0].location == f"conversation_messages:{ROWS[4]['id']}"

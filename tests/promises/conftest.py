@@ -3,28 +3,28 @@
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from service import sample
 from tests.promises.swap import CLIENTS, DOCUMENTS, Client, Swapped
+from tests.support import checkpoints
 from tests.support.server import Server
 
 
 @pytest.fixture(scope="session")
-def swapped(tmp_path_factory: pytest.TempPathFactory, real_checkpoints: Path) -> Iterator[Swapped]:
-    server = Server(tmp_path_factory.mktemp("swap"), MODEL="blue")
+def swapped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swapped]:
+    # In small batches, so that a reload between small models lasts for many answers, too.
+    server = Server(tmp_path_factory.mktemp("swap"), MODEL="blue", COMPUTE__BULK_BATCH_TOKENS=64)
     server.checkpoints.mkdir()
-    for name in ("blue", "green"):
-        (server.checkpoints / name).symlink_to(real_checkpoints / name)
+    for seed, name in enumerate(("blue", "green")):
+        checkpoints.tiny(server.checkpoints / name, seed)
     corpus = sample.load()
-    queries, documents = list(corpus["queries"].values()), dict(list(corpus["corpus"].items())[:DOCUMENTS])
-    texts = list(documents.values())
+    queries, passages = list(corpus["queries"].values()), list(corpus["corpus"].values())
     with server:
-        server.put_documents(documents)
+        server.put_documents({f"d{n}": f"{n}. {passages[n % len(passages)]}" for n in range(DOCUMENTS)})
         stop = threading.Event()
-        clients = [Client(str(server.client.base_url), n, stop, queries, texts) for n in range(CLIENTS)]
+        clients = [Client(str(server.client.base_url), n, stop, queries) for n in range(CLIENTS)]
         threads = [threading.Thread(target=client.run) for client in clients]
         for thread in threads:
             thread.start()

@@ -12,7 +12,7 @@ from tests.support.server import Server
 
 CLIENTS = 8
 # Enough for many answers of either generation while they are embedded.
-DOCUMENTS = 200
+DOCUMENTS = 1000
 
 
 @dataclass(eq=False)
@@ -23,7 +23,6 @@ class Client:
     number: int
     stop: threading.Event
     queries: list[str]
-    texts: list[str]
     answers: list[dict[str, Any]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     written: dict[str, str] = field(default_factory=dict)
@@ -39,7 +38,7 @@ class Client:
                 if action < 0.8:
                     self._search(client, pick.choice(self.queries))
                 elif action < 0.95 or not self.written:
-                    self._write(client, f"client{self.number}-{turn % 50}", f"{pick.choice(self.texts)} Note {turn}.")
+                    self._write(client, f"client{self.number}-{turn % 50}", f"{pick.choice(self.queries)} Note {turn}.")
                 else:
                     self._delete(client, pick.choice(sorted(self.written)))
                 time.sleep(pick.random() * 0.1)

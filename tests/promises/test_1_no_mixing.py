@@ -1,7 +1,5 @@
 """Promise 1: no answer mixes two generations, and each names the one that it is of."""
 
-from pathlib import Path
-
 import numpy as np
 from sentence_transformers import SentenceTransformer
 
@@ -26,19 +24,20 @@ def test_an_answer_names_one_generation_in_header_and_body(swapped: Swapped) -> 
             assert answer["model"].partition("@")[0] == models[answer["generation"]]
 
 
-def test_every_score_is_that_of_the_generation_that_the_answer_names(swapped: Swapped, real_checkpoints: Path) -> None:
+def test_every_score_is_that_of_the_generation_that_the_answer_names(swapped: Swapped) -> None:
     answers = [answer for client in swapped.clients for answer in client.answers if answer["results"]]
     texts = sorted({result["text"] for answer in answers for result in answer["results"]})
     queries = sorted({answer["query"] for answer in answers})
     for number, name in ((1, "blue"), (2, "green")):
-        model = SentenceTransformer(str(real_checkpoints / name), device="cpu")
+        model = SentenceTransformer(str(swapped.server.checkpoints / name), device="cpu")
         documents = dict(zip(texts, model.encode_document(texts, normalize_embeddings=True), strict=True))
         questions = dict(zip(queries, model.encode_query(queries, normalize_embeddings=True), strict=True))
-        own = [answer for answer in answers if answer["generation"] == number]
-        assert own
-        worst = max(
-            abs(float(np.dot(questions[answer["query"]], documents[result["text"]])) - result["score"])
-            for answer in own
-            for result in answer["results"]
-        )
-        assert worst < TOLERANCE
+        differences: dict[bool, list[float]] = {True: [], False: []}
+        for answer in answers:
+            differences[answer["generation"] == number] += [
+                abs(float(np.dot(questions[answer["query"]], documents[result["text"]])) - result["score"])
+                for result in answer["results"]
+            ]
+        assert max(differences[True]) < TOLERANCE
+        # The other model has other scores.
+        assert np.median(differences[False]) > 10 * TOLERANCE

@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from service.checkpoints.checkpoint import MANIFEST, Canary
+from service.checkpoints.manifest import MANIFEST, Canary
 from tests.support import checkpoints
 from tests.support.server import Server
 

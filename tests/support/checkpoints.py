@@ -1,4 +1,4 @@
-"""Checkpoints to test with: of the real model where what it finds matters, tiny and random where speed does."""
+"""Checkpoints for tests: the base model where results matter, tiny random ones where speed matters."""
 
 import shutil
 import zipfile
@@ -9,13 +9,12 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 from transformers import AutoTokenizer, BertConfig, BertModel
 
-from service.checkpoints import checkpoint
-from service.checkpoints.checkpoint import Canary, Manifest
-from service.checkpoints.registry import base_folder
+from service.checkpoints.bundled import base_folder
+from service.checkpoints.manifest import Canary, Manifest, write_manifest
 from service.machine.children import InThisProcess
 from service.models.encoder_factory import Trials
 
-# For tests of what a trial finds; tests/promises/test_6_bad_native_code.py has those of what becomes of a child.
+# Trials in this process, for tests of their verdicts. tests/promises/test_6_bad_native_code.py tests trials in a child.
 TRIALS = Trials(InThisProcess(), seconds=600)
 
 
@@ -23,18 +22,6 @@ def base() -> Path:
     """The folder of the bundled base model."""
     folder = base_folder()
     assert folder is not None
-    return folder
-
-
-def real(folder: Path, seed: int) -> Path:
-    """The base model with noise on its weights: as good, but with other vectors."""
-    model = SentenceTransformer(str(base()), device="cpu")
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            noise = torch.randn(parameter.shape, generator=generator)
-            parameter.add_(noise * 0.05 * parameter.std().nan_to_num())
-    model.save_pretrained(str(folder), create_model_card=False)
     return folder
 
 
@@ -46,7 +33,7 @@ def tiny(
     truncate_dim: int | None = None,
     positions: int = 128,
 ) -> Path:
-    """A random model of two layers with the base model's tokenizer."""
+    """Save a random model of two layers, with the base model's tokenizer, in `folder`."""
     parts = folder.with_name(folder.name + ".parts")
     return save(tiny_model(parts, seed, dimensions, prompts, truncate_dim, positions), folder)
 
@@ -83,17 +70,17 @@ def save(model: SentenceTransformer, folder: Path) -> Path:
 
 
 def with_manifest(folder: Path, canaries: list[Canary] | None = None) -> Path:
-    """Add a manifest, with a canary that the model reproduces unless others are given."""
+    """Add a manifest with `canaries` (default: one that the model reproduces)."""
     if canaries is None:
         text = "The parcel was returned."
         vector = SentenceTransformer(str(folder), device="cpu").encode_document(text, normalize_embeddings=True)
         canaries = [Canary(text=text, side="document", vector=vector.tolist())]
-    checkpoint.write_manifest(folder, Manifest(name=folder.name, files={}, canaries=canaries))
+    write_manifest(folder, Manifest(name=folder.name, files={}, canaries=canaries))
     return folder
 
 
 def zipped(folder: Path, archive: Path) -> Path:
-    """The checkpoint as a zip with a folder at its top, as people make them."""
+    """Zip the checkpoint with its folder at the top, as people do."""
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:
         for path in sorted(folder.rglob("*")):
             if path.is_file():

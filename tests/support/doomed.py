@@ -1,6 +1,6 @@
-"""A service process whose trials meet a fate: at a step of theirs, the child really dies, hangs or bloats.
+"""A service process whose trials meet a fate: at a named step, the trial's child really dies, hangs or bloats.
 
-`Doom` is the file, in JSON, in which a test says so; it is read whenever a trial comes to a step.
+A test writes the step and the fate into a JSON file, a `Doom`. A trial reads it at each of its steps.
 """
 
 import ctypes
@@ -26,7 +26,7 @@ HALF_WRITTEN = "half-written"
 
 
 class Doom(BaseModel):
-    """The fate of trials at `step`, but for those after the first `times`; each that comes there is counted."""
+    """The fate of the first `times` trials that come to `step`. `met` counts all trials that came there."""
 
     step: str
     fate: str
@@ -34,7 +34,7 @@ class Doom(BaseModel):
     met: int = 0
 
     def write(self, path: Path) -> None:
-        """Replace the file in one step: the test and the trial read it at any time."""
+        """Replace the file in one step, because the test and the trial read it at any time."""
         replace_file(path, self.model_dump_json())
 
 
@@ -56,7 +56,7 @@ def _raise() -> None:
 FATES: Mapping[str, Callable[[], object]] = {
     "SIGSEGV": lambda: ctypes.string_at(0),
     "SIGFPE": lambda: os.kill(os.getpid(), signal.SIGFPE),
-    # As the kernel does when memory runs out.
+    # The kernel does this when memory runs out.
     "SIGKILL": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "hang": _hang,
     "bloat": _bloat,
@@ -65,7 +65,7 @@ FATES: Mapping[str, Callable[[], object]] = {
 
 
 def live(command: Command) -> int:
-    """Be a service; `doom` of the command is the path of the file."""
+    """Run a service. The command's `doom` is the path of the file."""
     path = Path(command["doom"])
     openvino.serialize = _half_written(path, openvino.serialize)
     return serve(Settings(), lambda metrics: FaultPoints(metrics, partial(_meet_fate, path)))
@@ -89,7 +89,7 @@ def _half_written(path: Path, write: Callable[..., None]) -> Callable[..., None]
 
 
 def _met(path: Path, step: str) -> Doom | None:
-    """The doom of that step, if there is one; counts it."""
+    """The doom of `step` that the trial meets, or None. Counts a trial that came to the step."""
     if not path.exists():
         return None
     doom = Doom.model_validate_json(path.read_bytes())

@@ -1,4 +1,4 @@
-"""A model without weights: eight numbers out of a text's hash. It is a `DenseModel` in full, and loads no library."""
+"""A whole `DenseModel` without weights, which loads no library: a vector is eight numbers of a text's hash."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -15,7 +15,7 @@ _LONGEST = 32
 
 
 class HashedModel:
-    """Equal texts of a side have equal vectors, others hardly ever."""
+    """Gives equal texts of a side equal vectors, and different texts nearly always different ones."""
 
     dimensions = DIMENSIONS
     packs = False
@@ -40,8 +40,8 @@ class HashedModel:
         return 0
 
     def prepare(self, texts: Sequence[str], side: Side | None) -> list[Prepared]:
-        words = [text.split()[:_LONGEST] for text in texts]
-        return [Prepared((side, ""), " ".join(each), [0] * (len(each) + 2), len(each) + 2) for each in words]
+        split = [text.split()[:_LONGEST] for text in texts]
+        return [Prepared((side, ""), " ".join(words), [0] * (len(words) + 2), len(words) + 2) for words in split]
 
     def forward(self, batch: Sequence[Prepared], cores: Cores) -> Vectors:  # noqa: ARG002
         rows = [blake2b(f"{self.checkpoint.id}|{item.side_and_prompt}|{item.text}".encode()).digest() for item in batch]

@@ -10,7 +10,7 @@ _THINGS = (
 
 
 def dataset(queries: int = 24, *, bad: bool = True) -> Dataset:
-    """Question number n has the words of its bad document and not of its good one; two thirds train."""
+    """A question has the words of its bad document and not those of its good one. Two thirds of the questions train."""
     things = _THINGS[:queries]
     corpus = {
         **{f"good{n}": Document(f"Everything about the {thing} and how it is kept.") for n, thing in enumerate(things)},
@@ -31,5 +31,5 @@ def dataset(queries: int = 24, *, bad: bool = True) -> Dataset:
 
 
 def components(data: Dataset) -> dict[str, int]:
-    """Every query is a component of its own."""
+    """A component for each query."""
     return {query: number for number, query in enumerate(sorted(data.queries))}

@@ -1,10 +1,12 @@
-"""The nursery: imports the service once, and forks one service process after the other.
+"""The nursery: a process that imports the service once, and then forks service processes.
 
-An import takes seconds and a fork none, so that hundreds of starts fit into minutes. Each child is a whole service
-process with its own sockets. Commands are JSON lines on standard input, `{"environment": {...}, "log": path, ...}`;
-answers are `{"pid": n}`, and `{"ended": pid, "status": n}` for each child that ended.
+The imports take seconds and a fork takes none, so that hundreds of starts fit into minutes. A child is a whole service
+process with sockets of its own. Commands are JSON lines on standard input: `{"environment": {...}, "log": path, ...}`.
+Answers are JSON lines on standard output: `{"pid": n}` for a child that began, and `{"ended": pid, "status": n}` for
+one that ended.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -20,11 +22,18 @@ from typing import Any, Self
 
 from service.process.environment import WANTED
 
-# What loading a model imports late.
+# Modules that a start and loading a model import late.
 _LATE = (
     "service.process.server",
-    "transformers.models.bert.modeling_bert",
+    "service.__main__",
+    "service.index.faiss.factory",
     "sentence_transformers.sentence_transformer.modules",
+    "transformers.models.bert.modeling_bert",
+    "transformers.models.bert.tokenization_bert",
+    "pydantic._internal._serializers",
+    "pydantic.v1",
+    "stringprep",
+    "uvloop",
 )
 _POLL_SECONDS = 0.01
 
@@ -32,18 +41,18 @@ Command = dict[str, Any]
 
 
 class Hangs(Exception):
-    """A process does not start, or does not end."""
+    """A process did not start, or did not end, in time."""
 
 
 class Nursery:
-    """The process that forks, and what has become of its children."""
+    """Starts the process that forks, and keeps the exit statuses of its children."""
 
     def __init__(self, module: str = __name__, environment: Mapping[str, str] | None = None) -> None:
-        """Start it; `module`, when it is run, calls `fork_on_command`."""
+        """Start the process: it runs `module`, which calls `fork_on_command`."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("INSTAR_")}
         self._process = subprocess.Popen(
             [sys.executable, "-m", module],
-            # As the service has it from its own start.
+            # A service that is started by itself sets these variables before its imports.
             env=inherited | WANTED | dict(environment or {}),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -65,18 +74,18 @@ class Nursery:
             return self._last
 
     def status(self, pid: int) -> int | None:
-        """The exit status, negative for a signal; None while it lives."""
+        """The exit status of the child, negative for a signal. None while the child runs."""
         return self._ended.get(pid)
 
     def wait(self, pid: int, seconds: float) -> int:
-        """The exit status when it has ended; raises Hangs."""
+        """Wait for the end of the child and return its exit status. Raises Hangs after `seconds`."""
         with self._born:
             if not self._born.wait_for(lambda: pid in self._ended, seconds):
                 raise Hangs(f"process {pid} has not ended after {seconds} s")
         return self._ended[pid]
 
     def close(self) -> None:
-        """End it, and kill the children that are left."""
+        """End the process, which kills the children that are left."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait(30)
@@ -94,7 +103,7 @@ class Nursery:
             with self._born:
                 if "pid" in answer:
                     self._last = answer["pid"]
-                    # The number of one that ended long ago may be given again.
+                    # The number may be that of a child that ended long ago.
                     self._ended.pop(self._last, None)
                 else:
                     self._ended[answer["ended"]] = answer["status"]
@@ -102,7 +111,7 @@ class Nursery:
 
 
 class Child:
-    """One process out of a nursery, as `subprocess.Popen` has it."""
+    """One child of a nursery, with the methods of `subprocess.Popen`."""
 
     def __init__(self, nursery: Nursery, command: Command) -> None:
         self._nursery = nursery
@@ -115,15 +124,21 @@ class Child:
         return self._nursery.wait(self.pid, seconds)
 
     def send_signal(self, number: int) -> None:
-        # It may have ended a moment ago.
+        # The child may have ended a moment ago.
         with suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
 
 def fork_on_command(live: Callable[[Command], int]) -> None:
-    """Fork on command until standard input ends, then kill what is left; `live` is a child's life, to its exit code."""
+    """Fork on command until standard input ends, then kill the children that are left.
+
+    `live` runs in the child and returns its exit code.
+    """
     for name in _LATE:
         importlib.import_module(name)
+    # No child has to look through what the imports have left, which would copy it, page by page.
+    gc.collect()
+    gc.freeze()
     children: set[int] = set()
     commands = os.fdopen(os.dup(0), "rb", buffering=0)
     while True:
@@ -147,7 +162,7 @@ def fork_on_command(live: Callable[[Command], int]) -> None:
 
 
 def _be_born(command: Command, live: Callable[[Command], int]) -> None:
-    """Be a process of its own until its end."""
+    """Run `live` in the child that was just forked, and end the child."""
     log = os.open(command["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
@@ -172,7 +187,7 @@ def _say(answer: dict[str, int]) -> None:
 
 
 def _serve(_: Command) -> int:
-    """As `python -m service` does."""
+    """Run the service as `python -m service` does."""
     from service.__main__ import main  # noqa: PLC0415
 
     sys.argv = ["service"]

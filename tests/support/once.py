@@ -1,4 +1,4 @@
-"""What takes long to make is made once a run, by the first process of the run that asks."""
+"""Makes a folder that takes long to make once in a test run, in the first process that needs it."""
 
 import fcntl
 import os
@@ -9,8 +9,8 @@ import pytest
 
 
 def once_a_run(folders: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
-    """The folder that `make` has filled. Other processes wait until it is whole, and take it as it is."""
-    # Beside the folders of the processes, where there are several.
+    """The folder that `make` has filled. Other processes wait until it is whole, and use it."""
+    # If several processes run the tests, the folder lies beside their folders.
     run = folders.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else folders.getbasetemp()
     folder, whole = run / name, run / f"{name}.whole"
     with (run / f"{name}.lock").open("w") as lock:

@@ -1,4 +1,4 @@
-"""A service in a process of its own, as its users run it."""
+"""A service in its own process, as users run it."""
 
 import atexit
 import functools
@@ -20,7 +20,7 @@ START_SECONDS = 120
 
 
 class Process(Protocol):
-    """What a test may do to a service, however it was started."""
+    """A process of a service, whether it was forked or started by a command."""
 
     @property
     def pid(self) -> int: ...
@@ -30,9 +30,9 @@ class Process(Protocol):
 
 
 class Server:
-    """A service on a free port, on the folders below `folder`, which outlive it.
+    """A service on a free port. Its folders lie below `folder` and outlive it.
 
-    It is forked by a nursery, which saves the imports, or with `command` started as `python -m service`.
+    A nursery forks it, which saves the imports. With `command` it is started as `python -m service`.
     """
 
     def __init__(self, folder: Path, *, command: bool = False, **settings: object) -> None:
@@ -45,7 +45,7 @@ class Server:
             "PORT": 0,
             "DATA_DIR": self.data,
             "CHECKPOINTS_DIR": self.checkpoints,
-            # Its vectors are sentence-transformers' own, to the last digits that a test compares.
+            # This engine's vectors equal sentence-transformers' to the last digits that a test compares.
             "ENGINE": "torch",
             "HEADROOM__MEMORY": 0,
             "HEADROOM__DISK": 0,
@@ -56,15 +56,15 @@ class Server:
 
     def launch(self) -> None:
         """Start the process without waiting for it."""
-        own = {f"INSTAR_{name}": str(value) for name, value in self.settings.items()}
+        variables = {f"INSTAR_{name}": str(value) for name, value in self.settings.items()}
         self._log = next(path for path in self._logs if not path.exists())
         if not self._command:
-            self.process = self._fork({"environment": own, "log": str(self._log)})
+            self.process = self._fork({"environment": variables, "log": str(self._log)})
             return
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("INSTAR_")}
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "service"], env=inherited | own, stdout=log, stderr=subprocess.STDOUT
+                [sys.executable, "-m", "service"], env=inherited | variables, stdout=log, stderr=subprocess.STDOUT
             )
 
     def _fork(self, command: Command) -> Child:
@@ -76,32 +76,32 @@ class Server:
         return self._log.read_text(encoding="utf-8").splitlines(keepends=True) if self._log.exists() else []
 
     def start(self) -> Self:
-        """Start the process and return when it is ready."""
+        """Start the process and wait until it is ready."""
         self.launch()
         self.client = httpx.Client(base_url=self.wait_for(r'ready on ([^\s"]+)'), timeout=60)
         return self
 
     def wait_for(self, pattern: str) -> str:
-        """Wait until a line of the output matches, and return its first group."""
+        """Wait until a line of the output matches, and return the first group, or else the whole match."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             for line in self.output:
-                if found := re.search(pattern, line):
-                    return found[1] if found.groups() else found[0]
+                if match := re.search(pattern, line):
+                    return match[1] if match.groups() else match[0]
             if self.process.poll() is not None:
                 break
             time.sleep(0.02)
         raise AssertionError(f"no {pattern!r} in the output:\n{''.join(self.output)}")
 
     def stop(self) -> int:
-        """SIGTERM, and the exit code."""
+        """Send SIGTERM, wait for the end, and return the exit code."""
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(30)
         self.client.close()
         return code
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """Send SIGKILL, and wait for the end."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(30)
         self.client.close()
@@ -114,11 +114,11 @@ class Server:
             self.stop()
 
     def get(self, path: str, **options: Any) -> Any:
-        """GET that must succeed, as JSON."""
+        """The JSON of a GET request, which must succeed."""
         return self._json(self.client.get(path, **options))
 
     def post(self, path: str, body: object = None, **options: Any) -> Any:
-        """POST that must succeed, as JSON."""
+        """The JSON of a POST request, which must succeed."""
         return self._json(self.client.post(path, json=body, **options))
 
     def put_documents(self, texts: dict[str, str], **options: Any) -> None:
@@ -132,11 +132,11 @@ class Server:
         return results
 
     def reload(self, model: str) -> dict[str, Any]:
-        """Reload and return the job as it ended."""
+        """Reload the checkpoint `model`, and return the job when it has ended."""
         return self.wait_for_job(self.post("/admin/reload", {"model": model})["id"])
 
     def wait_for_job(self, identity: str) -> dict[str, Any]:
-        """The job when it is over."""
+        """Wait for the end of the job, and return the job."""
         while True:
             job: dict[str, Any] = self.get(f"/admin/jobs/{identity}")
             if job["state"] not in ("queued", "running"):
@@ -144,17 +144,17 @@ class Server:
             time.sleep(0.02)
 
     def wait_for_stage(self, identity: str, stage: str) -> dict[str, Any]:
-        """The job when it has come there; it must not end before."""
+        """Wait until the job is in `stage`, and return the job. It must not end before."""
         deadline = time.monotonic() + START_SECONDS
         while (job := self.get(f"/admin/jobs/{identity}"))["stage"] != stage:
             assert job["state"] in ("queued", "running"), job
             assert time.monotonic() < deadline, job
             time.sleep(0.02)
-        found: dict[str, Any] = job
-        return found
+        reached: dict[str, Any] = job
+        return reached
 
     def state(self) -> dict[str, Any]:
-        """What must not change when something is refused."""
+        """The state that a refused request must not change."""
         return {"info": self.get("/info"), "generations": self.get("/admin/generations")}
 
     def _json(self, response: httpx.Response) -> Any:
@@ -164,7 +164,7 @@ class Server:
 
 @functools.cache
 def _nursery() -> Nursery:
-    """One for all tests, from the first that needs it to the end of the run."""
+    """The nursery of all tests, from the first that needs it to the end of the run."""
     nursery = Nursery()
     atexit.register(nursery.close)
     return nursery

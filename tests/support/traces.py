@@ -1,4 +1,4 @@
-"""Spans that a test records in this process."""
+"""Records spans in this process."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,15 +11,15 @@ from service.observability.tracing import Tracing
 
 
 @contextmanager
-def asked(tracing: Tracing) -> Iterator[None]:
-    """What FastAPI does around a request."""
+def request_span(tracing: Tracing) -> Iterator[None]:
+    """Within the block a request is traced, as FastAPI's instrumentation does it."""
     assert tracing.provider is not None
     with tracing.provider.get_tracer("fastapi").start_as_current_span("POST /search"):
         yield
 
 
 def recorded() -> tuple[Tracing, InMemorySpanExporter]:
-    """Tracing, and what receives the spans that end."""
+    """Tracing, and the exporter that receives its spans when they end."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))

@@ -1,6 +1,6 @@
-"""A zoo of checkpoints: the architectures that people publish, of any size and of random weights.
+"""A zoo of checkpoints: the architectures that people publish, in any size and with random weights.
 
-Each has the tokenizer of the base model, so that a text has the same tokens everywhere.
+All have the tokenizer of the base model, so that a text has equal tokens everywhere.
 """
 
 import shutil
@@ -38,7 +38,7 @@ class Size:
 
     @property
     def usual(self) -> dict[str, Any]:
-        """The size, in the words of most configurations."""
+        """The size, with the names that most configurations use."""
         return {
             "vocab_size": VOCABULARY,
             "hidden_size": self.width,
@@ -49,13 +49,16 @@ class Size:
 
     @property
     def grouped(self) -> dict[str, Any]:
-        """The same of decoders, whose queries share keys."""
+        """The size of decoders, whose queries share keys."""
         return {**self.usual, "num_key_value_heads": self.heads // 2, "head_dim": self.width // self.heads}
 
 
 @dataclass(frozen=True)
 class Specimen:
-    """A checkpoint to be: `engine` is what it must end on, and `build` makes the whole of a transformer's model."""
+    """The plan of a checkpoint.
+
+    `engine` is the one that its trial must choose, and `build` joins transformer and pooling into a model.
+    """
 
     name: str
     network: Callable[[Size], Any]
@@ -239,7 +242,7 @@ _OF_BOTH: list[dict[str, Any]] = [
     {"name": "no special tokens", "special": False},
     {"name": "no longest text", "longest": None},
 ]
-_BERT, _QWEN3 = ARCHITECTURES[0], next(each for each in ARCHITECTURES if each.name == "Qwen3")
+_BERT, _QWEN3 = (next(specimen for specimen in ARCHITECTURES if specimen.name == name) for name in ("BERT", "Qwen3"))
 VARIATIONS = [
     replace(base, **{**variation, "name": f"{base.name}, {variation['name']}"})
     for base in (_BERT, _QWEN3)

@@ -1,6 +1,6 @@
-"""A command, and its answer: text for people, facts for machines (`--json`).
+"""A command, and its answer: text for people, facts for programs (`--json`).
 
-Answers go to standard output, and everything that is said on the way to standard error.
+The answer goes to standard output, and progress goes to standard error.
 """
 
 from abc import ABC, abstractmethod
@@ -19,13 +19,13 @@ class Answer:
 
 
 class Command(BaseModel, ABC):
-    """Flags that every command has."""
+    """A command, with the flags that all commands have."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     as_json: bool = Field(False, alias="json", description="answer in JSON, and show no progress")
-    allow_hub: bool = Field(False, description="let Hugging Face names download")
+    allow_hub: bool = Field(False, description="let a Hugging Face name be downloaded")
 
     @abstractmethod
     def answer(self) -> Answer:
-        """Run the command; raises a TrainerError that says what stood in the way."""
+        """Run the command. Raises a TrainerError that says what is wrong and what to do."""

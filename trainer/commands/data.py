@@ -21,7 +21,7 @@ class Inspect(Reading):
     """Say what is wrong with judgements before anything is trained on them."""
 
     data: CliPositionalArg[str] = Field(description="file or folder, or the URL of DocsGPT's PostgreSQL")
-    base: str = Field(BASE, description="model whose length limit the documents are held against")
+    base: str = Field(BASE, description="model by whose length limit documents are too long")
 
     def answer(self) -> Answer:
         imported = self.load(self.data)
@@ -35,7 +35,7 @@ class Import(Reading):
     """Turn judgements of any format into the canonical form."""
 
     data: CliPositionalArg[str] = Field(description="file or folder, or the URL of DocsGPT's PostgreSQL")
-    out: Path = Field(description="new folder in BEIR layout")
+    out: Path = Field(description="new folder, in BEIR layout")
 
     def answer(self) -> Answer:
         imported = self.load(self.data)
@@ -51,10 +51,10 @@ class Generate(Command):
     """Make weak pairs of a corpus that nobody has judged: titles, headings and crops as queries."""
 
     corpus: CliPositionalArg[Path] = Field(description="corpus.jsonl")
-    out: Path = Field(description="new folder in BEIR layout")
-    seed: int = Field(SEED, ge=0, description="repeats it")
-    base: str = Field(BASE, description="model that has to find a pair's document, or the pair is left out")
-    within: int = Field(20, ge=0, description="rank within which it has to; 0 keeps every pair")
+    out: Path = Field(description="new folder, in BEIR layout")
+    seed: int = Field(SEED, ge=0, description="seed of the random numbers: an equal one repeats the pairs")
+    base: str = Field(BASE, description="model that must find the document of a pair, or the pair is left out")
+    within: int = Field(20, ge=0, description="rank within which it must find the document; 0 keeps every pair")
 
     def answer(self) -> Answer:
         pairs = weak_labels.generate(beir.read_corpus(self.corpus), self.seed)
@@ -67,12 +67,12 @@ class Generate(Command):
 
 
 class Mine(Splitting):
-    """Find hard negatives for the training queries that nobody judged, to look at before they are trained on."""
+    """Find hard negatives for the training queries among documents that nobody judged, to look at before training."""
 
     data: CliPositionalArg[str] = Field(description="file or folder")
-    out: Path = Field(description="new file of JSON lines with query, pos and neg, as FlagEmbedding has them")
-    base: str = Field(BASE, description="model that takes them for answers")
-    negatives: int = Field(3, ge=1, description="for each query and good document")
+    out: Path = Field(description="new file of JSON lines with query, pos and neg, in FlagEmbedding's format")
+    base: str = Field(BASE, description="model that takes the negatives for answers")
+    negatives: int = Field(3, ge=1, description="hard negatives for each query and good document")
     margin: float = Field(0.05, ge=0, lt=1, description=Recipe.model_fields["margin"].description)
 
     def answer(self) -> Answer:

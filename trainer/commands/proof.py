@@ -1,4 +1,4 @@
-"""The commands that compare and judge: evaluate, gate."""
+"""The commands that compare and judge models: evaluate, gate."""
 
 from pathlib import Path
 

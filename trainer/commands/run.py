@@ -1,4 +1,4 @@
-"""The command `run`: the whole way from judgements to a service that has gone over to the tuned model."""
+"""The command `run`: the whole way from judgements to a service that answers with the tuned model."""
 
 import tomllib
 from difflib import get_close_matches
@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field, JsonValue, model_validator
 
-from service.checkpoints.checkpoint import NAME
+from service.checkpoints.names import NAME
 from trainer import run
 from trainer.commands.command import Answer
 from trainer.commands.flag_groups import (
@@ -31,16 +31,18 @@ from trainer.ship import delivery, package
 
 
 class Run(Reading, Remembering, Signing, Publishing, Recipe, Thresholds):
-    """All of it: read, split, mine, train, merge, package, evaluate, judge. Flags win over the TOML file."""
+    """Take all steps: read, split, mine, train, merge, package, evaluate, judge. Flags win over the TOML file."""
 
-    config: Path | None = Field(None, description="TOML file with the names of these flags")
+    config: Path | None = Field(None, description="TOML file with values of these flags, by their names")
     data: str = Field(description="file or folder, or the URL of DocsGPT's PostgreSQL")
     out: Path = Field(Path("checkpoints"), description="folder of checkpoints, for a promoted package")
-    name: str | None = Field(None, description="name to reload it by; none: the data's", pattern=f"^{NAME.pattern}$")
-    zip: bool = Field(False, description="also as a zip")
-    work: Path | None = Field(None, description="folder of the run; none: one below runs/")
+    name: str | None = Field(
+        None, description="name of the package; none: made from the data's name", pattern=f"^{NAME.pattern}$"
+    )
+    zip: bool = Field(False, description="write the package as a zip, too")
+    work: Path | None = Field(None, description="folder of the run; none: runs/NAME")
     resume: bool = Field(False, description="go on where the last run with these settings stopped")
-    reload: Address | None = Field(None, description="URL of a service that is to go over to a promoted package")
+    reload: Address | None = Field(None, description="URL of a service that shall reload a promoted package")
     admin_key: str | None = Field(None, description=ADMIN_KEY_HELP)
 
     @model_validator(mode="before")
@@ -51,17 +53,17 @@ class Run(Reading, Remembering, Signing, Publishing, Recipe, Thresholds):
         try:
             content = tomllib.loads(Path(flags["config"]).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise BadData(f"{flags['config']} cannot be read ({error}): mend it, or give flags") from error
+            raise BadData(f"{flags['config']} cannot be read ({error}): correct it, or give flags instead") from error
         content = {key.replace("-", "_"): value for key, value in content.items()}
         for key in content:
             if key not in cls.model_fields:
                 near = get_close_matches(key, cls.model_fields, 1)
-                meant = f": is {near[0]} meant?" if near else ": see run --help"
+                meant = f": is {near[0]} meant?" if near else ": remove it; run --help lists the names"
                 raise BadData(f"{flags['config']} has no use for {key}{meant}")
         return content | flags
 
     def answer(self) -> Answer:
-        # A key that cannot sign is found before anything that takes long.
+        # A key that cannot sign must stop the run before anything takes long.
         sign = package.signer(self.sign_with)
         name = self.name or _name(self.data)
         work = self.work or WORK / name
@@ -83,11 +85,11 @@ class Run(Reading, Remembering, Signing, Publishing, Recipe, Thresholds):
         text = f"{table}\n\n{outcome.verdict.text()}\n\n{outcome.folder.parent / 'report.html'}"
         if not outcome.verdict.promoted:
             return Answer(f"{text}\nnot published; the package is {outcome.folder}", facts, NotBetter.exit_code)
-        end = self._publish(outcome, name)
-        return Answer(f"{text}\n{end.text}", facts | end.facts)
+        publication = self._publish(outcome, name)
+        return Answer(f"{text}\n{publication.text}", facts | publication.facts)
 
     def _publish(self, outcome: Outcome, name: str) -> Answer:
-        """Publish a promoted package, and have the service of `--reload` go over to it."""
+        """Publish a promoted package, and have the service of `--reload` reload it."""
         identity, target = outcome.checkpoint.id, self.out / name
         package.publish(outcome.folder, target)
         answer = published(identity, self.out, name, zipped=self.zip)

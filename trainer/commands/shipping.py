@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import CliPositionalArg
 
-from service.checkpoints.checkpoint import NAME
+from service.checkpoints.names import NAME
 from trainer import base_model
 from trainer.commands.command import Answer, Command
 from trainer.commands.flag_groups import ADMIN_KEY_HELP, Address, Publishing, Signing, Splitting, admin_key
@@ -15,13 +15,13 @@ from trainer.ship import delivery, package
 
 
 class Package(Signing, Publishing):
-    """Make a checkpoint with a manifest of a trained model."""
+    """Make a checkpoint with a manifest from a trained model."""
 
     model: CliPositionalArg[Path] = Field(description="sentence-transformers folder")
     out: Path = Field(Path("checkpoints"), description="folder of checkpoints")
-    name: str = Field(description="name to reload it by", pattern=f"^{NAME.pattern}$")
-    zip: bool = Field(False, description="also as a zip")
-    unproven: bool = Field(False, description="package it although no gate has promoted it")
+    name: str = Field(description="name of the package", pattern=f"^{NAME.pattern}$")
+    zip: bool = Field(False, description="write the package as a zip, too")
+    unproven: bool = Field(False, description="package a model that no gate has promoted")
 
     def answer(self) -> Answer:
         self.require_free(self.out / self.name, "a package", "choose another --name")
@@ -73,14 +73,14 @@ class Send(Splitting):
         )
         if counts["unresolved"]:
             text += (
-                f"\n{counts['unresolved']} judgements do not count, because {self.collection} has not their documents:"
-                " GET /admin/judgements?unresolved=true lists them"
+                f"\n{counts['unresolved']} judgements do not count, because {self.collection} does not have their"
+                " documents: GET /admin/judgements?unresolved=true lists them"
             )
         return Answer(text, {**counts})
 
 
 def published(identity: str, folder: Path, name: str, *, zipped: bool) -> Answer:
-    """The answer about the package `folder`/`name`, beside which its zip is written if `zipped`."""
+    """The answer about the package `folder`/`name`. With `zipped`, its zip is written beside it."""
     if zipped:
         package.pack(folder / name, folder / f"{name}.zip")
     reload = json.dumps({"model": name})

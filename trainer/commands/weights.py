@@ -27,7 +27,7 @@ class Train(Reading, Recipe):
 
     data: CliPositionalArg[str] = Field(description="file or folder")
     out: Path = Field(description="new folder of the model")
-    work: Path = Field(WORK / "train", description="folder of what is needed to resume")
+    work: Path = Field(WORK / "train", description="folder of the states to resume from")
     resume: bool = Field(False, description="go on where the last run with these settings stopped")
 
     def answer(self) -> Answer:
@@ -64,7 +64,7 @@ class Merge(Splitting, Remembering):
         return Answer(f"{share.alpha:g} of the tuned weights; in {self.out}", share.facts())
 
     def _mix(self, model: SentenceTransformer, base: SentenceTransformer) -> Share:
-        """Leave in the tuned `model` the mix of its weights and the base's."""
+        """Set the tuned `model` to a mix of its weights and the base's."""
         before, after = merging.weights(base), merging.weights(model)
         if self.alpha != "auto":
             share = Share(_share(self.alpha), {}, {})

@@ -1,1 +1,1 @@
-"""Judged examples: their canonical form, the formats they come in, and what is wrong with them."""
+"""Judged examples: their canonical form, the formats that they come in, and their problems."""

@@ -1,7 +1,7 @@
 """The canonical form, in the layout of BEIR (Thakur et al. 2021), `--format beir`; see `trainer.data.dataset`.
 
-A document with a score above 0 is good; one with 0 or less was judged not relevant, which is bad. TSV files hold ids as
-they are, so ids have no tabs and no line breaks.
+A document with a score above 0 is good. One with 0 or less was judged not relevant, so it is bad. TSV files hold ids
+without any escapes, so ids have no tabs and no line breaks.
 """
 
 import errno
@@ -35,7 +35,7 @@ _WEAK = "weak"
 
 
 def read(folder: Path) -> Dataset:
-    """The data set in `folder`; raises BadData that names every row that cannot be used."""
+    """The data set in `folder`. Raises BadData, which lists the rows that cannot be used."""
     collected = Collected()
     collect(folder, collected)
     require_sound(collected.problems)
@@ -43,7 +43,7 @@ def read(folder: Path) -> Dataset:
 
 
 def read_corpus(path: Path) -> dict[str, Document]:
-    """The documents of a `corpus.jsonl`, or of a folder that has one; raises BadData like `read`."""
+    """The documents of a `corpus.jsonl`, or of a folder that has one. Raises BadData like `read`."""
     collected = Collected()
     collect_corpus(path, collected)
     require_sound(collected.problems)
@@ -51,13 +51,15 @@ def read_corpus(path: Path) -> dict[str, Document]:
 
 
 def collect(folder: Path, collected: Collected) -> None:
-    """Read a folder; raises BadData if a file is missing, or does not hold what its name says."""
+    """Read a folder. Raises BadData if a file is missing, or does not hold what its name says."""
     for name in (_CORPUS, _QUERIES, "qrels"):
         if not (folder / name).exists():
-            raise BadData(f"{folder} has no {name}: a BEIR folder has {_CORPUS}, {_QUERIES} and qrels/*.tsv")
+            raise BadData(
+                f"{folder} has no {name}: a BEIR folder has {_CORPUS}, {_QUERIES} and qrels/*.tsv; add what is missing"
+            )
     collect_corpus(folder, collected)
-    for place, row in objects(folder / _QUERIES, collected):
-        with collected.row(place):
+    for location, row in objects(folder / _QUERIES, collected):
+        with collected.row(location):
             collected.add_query(_id(row), text(row.get("text"), "the text"))
     qrels = {path.stem: path for path in sorted((folder / "qrels").glob("*.tsv"))}
     for unknown in qrels.keys() - {*_SPLITS, _UNSPLIT, _WEAK}:
@@ -74,22 +76,22 @@ def collect(folder: Path, collected: Collected) -> None:
 
 
 def collect_corpus(path: Path, collected: Collected) -> None:
-    """Read the documents of a `corpus.jsonl`, or of a folder that has one; raises BadData if none can be used."""
-    for place, row in objects(path / _CORPUS if path.is_dir() else path, collected):
-        with collected.row(place):
+    """Read the documents of a `corpus.jsonl`, or of a folder that has one. Raises BadData if none can be used."""
+    for location, row in objects(path / _CORPUS if path.is_dir() else path, collected):
+        with collected.row(location):
             title = row.get("title")
             document = Document(
                 string(row.get("text"), "the text"), "" if title is None else string(title, "the title")
             )
             collected.add_document(_id(row), document)
     if not collected.corpus:
-        raise BadData(f"{path} has no document that can be used: each line must be JSON with `_id` and `text`")
+        raise BadData(f"{path} has no document that can be used: make each line JSON with `_id` and `text`")
 
 
 def write(dataset: Dataset, folder: Path) -> None:
-    """Write the data set into the new folder `folder`, all or nothing; a repeated judgement is written once.
+    """Write the data set into the new folder `folder`, all or nothing. A repeated judgement is written once.
 
-    Raises BadData if the folder has something in it, or an id cannot stand in TSV, DiskFull if the disk is.
+    Raises BadData if the folder holds anything or cannot be written, or if an id cannot stand in TSV. Raises DiskFull.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadData(f"{folder} is there already: name a new folder, or remove it")
@@ -110,8 +112,8 @@ def write(dataset: Dataset, folder: Path) -> None:
 
 def _collect_qrels(path: Path, name: str, collected: Collected) -> None:
     split = _SPLITS.get(name)
-    for place, cells in _cells(path, f"qrels/{path.name}", ("query-id", "corpus-id", "score"), collected):
-        with collected.row(place):
+    for location, cells in _cells(path, f"qrels/{path.name}", ("query-id", "corpus-id", "score"), collected):
+        with collected.row(location):
             query, document, score = cells
             known = collected.splits.get(query, split)
             if split and known != split:
@@ -122,29 +124,29 @@ def _collect_qrels(path: Path, name: str, collected: Collected) -> None:
 
 
 def _collect_negatives(path: Path, collected: Collected) -> None:
-    for place, (query, document) in _cells(path, path.name, ("query-id", "corpus-id"), collected):
-        with collected.row(place):
+    for location, (query, document) in _cells(path, path.name, ("query-id", "corpus-id"), collected):
+        with collected.row(location):
             if collected.splits and query not in collected.splits:
                 raise Unusable(f"query {shown(query)} is in no qrels file, so its split is not known")
             collected.judge(Judgement(query, document, good=False))
 
 
 def _cells(path: Path, name: str, columns: tuple[str, ...], collected: Collected) -> Iterator[tuple[str, list[str]]]:
-    """(place, cells) of every row that has all columns; raises BadData if the header is another."""
+    """(location, cells) of every row that has all columns. Raises BadData if the header is not `columns`."""
     lines = numbered(path, name)
     header = next(lines, ("", b""))[1].decode(errors="replace").split("\t")
     if tuple(header[: len(columns)]) != columns:
         raise BadData(f"{name}:1 must be the header `{' '.join(columns)}`, with tabs between: add it")
-    for place, line in lines:
+    for location, line in lines:
         if not line.strip():
             continue
         cells: list[str] = []
-        with collected.row(place):
+        with collected.row(location):
             cells = decoded(line).split("\t")
             if len(cells) != len(header):
                 raise Unusable(f"has {len(cells)} cells where the header has {len(header)}")
         if len(cells) == len(header):
-            yield place, cells[: len(columns)]
+            yield location, cells[: len(columns)]
 
 
 def _id(row: Mapping[str, Any]) -> str:
@@ -180,7 +182,7 @@ def _write_files(dataset: Dataset, folder: Path) -> None:
         split = dataset.splits.get(judgement.query, _UNSPLIT)
         if judgement.weak:
             rows.setdefault(f"qrels/{_WEAK}.tsv", []).append(f"{pair}\t{int(judgement.good)}")
-        # negatives.tsv has no splits, so a query with bad documents alone would lose its split there.
+        # negatives.tsv has no splits: a query that has only bad documents would lose its split there.
         elif judgement.good or judgement.query not in good:
             rows.setdefault(f"qrels/{split}.tsv", []).append(f"{pair}\t{int(judgement.good)}")
         else:

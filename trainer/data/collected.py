@@ -10,9 +10,9 @@ from trainer.data.texts import content_id
 
 
 class Collected:
-    """Takes texts and judgements one after the other; one that cannot be used raises Unusable.
+    """Takes texts and judgements one after the other. One that cannot be used raises Unusable.
 
-    An importer reads each row in `with collected.row(place):`, which makes a problem of that error.
+    An importer reads each row in `with collected.row(location):`, which turns that error into a problem.
     """
 
     def __init__(self) -> None:
@@ -25,16 +25,16 @@ class Collected:
         self._judged: set[Judgement] = set()
 
     @contextmanager
-    def row(self, place: str) -> Iterator[None]:
-        """Make a problem of the row at `place` if the block, which reads it, raises Unusable."""
+    def row(self, location: str) -> Iterator[None]:
+        """Within the block the row at `location` is read; Unusable becomes a problem of that row."""
         try:
             yield
         except Unusable as reason:
-            self.problems.append(Problem(place, str(reason)))
+            self.problems.append(Problem(location, str(reason)))
 
-    def note(self, place: str, reason: str) -> None:
-        """Report something that is nobody's mistake."""
-        self.problems.append(Problem(place, reason, "note"))
+    def note(self, location: str, reason: str) -> None:
+        """Report that a sound row is of no use."""
+        self.problems.append(Problem(location, reason, "note"))
 
     def add_query(self, identity: str, query: str) -> None:
         if self.queries.setdefault(identity, query) != query:
@@ -92,5 +92,5 @@ class Collected:
         self._judged.update(judgements)
 
     def dataset(self) -> Dataset:
-        """Everything that can be used."""
+        """All that was taken, as a data set."""
         return Dataset(self.queries, self.corpus, tuple(self._judgements), self.splits)

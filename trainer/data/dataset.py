@@ -1,9 +1,10 @@
 """Judged examples in memory: queries, the whole corpus, judgements, and the split of each query.
 
 The canonical form on disk is the layout of BEIR (Thakur et al. 2021): `corpus.jsonl` (`_id`, `title`, `text`),
-`queries.jsonl` (`_id`, `text`) and `qrels/{train,dev,test}.tsv` (header, then `query-id`, `corpus-id`, `score`), beside
-which stand `negatives.tsv` (`query-id`, `corpus-id`), the documents judged bad, and `qrels/weak.tsv`, weak labels,
-which nobody judged: they are trained on and never tested on. `qrels/all.tsv` holds judgements that are not split yet.
+`queries.jsonl` (`_id`, `text`) and `qrels/{train,dev,test}.tsv` (header, then `query-id`, `corpus-id`, `score`). Three
+files are added to that layout. `negatives.tsv` (`query-id`, `corpus-id`) has the documents judged bad. `qrels/weak.tsv`
+has weak labels, which nobody judged: they are trained on and never tested on. `qrels/all.tsv` has judgements that are
+not split yet.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ SPLITS: tuple[Split, Split, Split] = ("train", "dev", "test")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One chunk of text, with the title it has in the corpus or none."""
+    """One chunk of text, with its title in the corpus, which may be empty."""
 
     text: str
     title: str = ""
@@ -32,7 +33,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A document is good or bad for a query, both by id. A `weak` judgement was derived and not made by a person."""
+    """A document is good or bad for a query, both by id. A `weak` judgement was derived: no person made it."""
 
     query: str
     document: str
@@ -42,7 +43,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Queries and documents by id, and the judgements of them, whose ids all resolve.
+    """Queries and documents by id, and judgements of them, whose ids all resolve.
 
     `splits` is empty, or has the split of every query that a person judged.
     """
@@ -53,9 +54,9 @@ class Dataset:
     splits: Mapping[str, Split] = field(default_factory=dict)
 
     def good(self, split: Split | None = None) -> dict[str, set[str]]:
-        """Good documents by query, for the queries of the split (None: all that persons judged).
+        """Good documents by query, for the queries of the split (None: all that people judged).
 
-        Weak judgements count in training only.
+        Weak judgements count for the split train alone.
         """
         return self._judged(split, good=True)
 
@@ -65,20 +66,20 @@ class Dataset:
 
     @property
     def held_out(self) -> dict[str, set[str]]:
-        """Good documents by query to compare models by that were trained on none of this set: those of the test split,
-        or all where there is no such split."""
+        """Good documents by query for comparing models that were not trained on this set: those of the test split, or
+        all where there is no such split."""
         return self.good("test") or self.good()
 
     def with_splits(self, splits: Mapping[str, Split]) -> "Dataset":
         return replace(self, splits=splits)
 
     def passages(self, ids: Collection[str]) -> list[str]:
-        """The texts that are embedded of these documents, in their order."""
+        """The texts of these documents as they are embedded, in the order of `ids`."""
         return [self.corpus[document].passage for document in ids]
 
     @property
     def digest(self) -> str:
-        """SHA-256 in hex of everything in it, whatever the order it was read in."""
+        """SHA-256 in hex of everything in the set. It does not depend on the order of reading."""
         facts = {
             "queries": dict(self.queries),
             "corpus": {key: [document.title, document.text] for key, document in self.corpus.items()},

@@ -2,12 +2,12 @@
 
 A row has `prompt`, `response`, `sources` [{`text`, `title`, `source`}] and `feedback`, which is null or {"text": "like"
 or "dislike"} (application/storage/db/models.py and application/api/user/conversations/routes.py in arc53/DocsGPT). A
-thumb rates the answer and not each source of it: the sources of a liked answer become weak good documents, those of a
-disliked one are put aside for review.
+thumb rates the answer and not each of its sources. So the sources of a liked answer become weak good documents, and the
+sources of a disliked answer are put aside for review.
 
 DocsGPT stores the first 1,000 characters of a source (`save_conversation` in application/api/answer/services/
-conversation_service.py), so sources are matched to the corpus by how its documents begin. Titles are left out: DocsGPT
-embeds the text alone, and where a chunk has no title it stores the text again.
+conversation_service.py). So sources are matched to the corpus by the beginnings of its documents. Titles are left out:
+DocsGPT embeds the text alone, and stores the text as the title of a chunk without one.
 """
 
 from bisect import bisect_left
@@ -31,38 +31,39 @@ _CUT = 1000
 def collect(source: Path | str, collected: Collected) -> None:
     """Read JSON lines at a path, or a database at a URL.
 
-    Sources are matched to the documents that are collected already; if there are none, they become the corpus.
-    Raises BadData if the source cannot be read.
+    Sources are matched to the documents that were collected before. If there are none, the sources become the corpus.
+    Raises BadData if `source` cannot be read.
     """
     rows = postgres.messages(source) if postgres.is_url(source) else objects(Path(source), collected)
-    known = Beginnings(collected.corpus) if collected.corpus else None
+    corpus = Beginnings(collected.corpus) if collected.corpus else None
     cut = set[str]()
-    for place, row in rows:
-        with collected.row(place):
+    for location, row in rows:
+        with collected.row(location):
             thumb = _thumb(row.get("feedback"))
             documents: list[str] = []
             for stored in _sources(row.get("sources")):
-                if known is None:
+                if corpus is None:
                     documents.append(collected.document(stored))
                     cut.update(documents[-1:] if len(stored) >= _CUT else [])
                 elif thumb:
-                    documents += _matched(stored, known, place, collected)
+                    documents += _matched(stored, corpus, location, collected)
             if thumb:
                 prompt = text(row.get("prompt"), "the prompt")
-                _take(thumb, prompt, str(row.get("response") or ""), documents, place, collected)
+                _take(thumb, prompt, str(row.get("response") or ""), documents, location, collected)
     if cut:
         reason = f"{len(cut):,} documents may be cut at {_CUT:,} characters: name the whole ones with --corpus"
         collected.note("sources", reason)
 
 
 class Beginnings:
-    """The documents of a corpus by their beginnings, whatever their spacing."""
+    """The documents of a corpus by their beginnings. Spacing does not count."""
 
     def __init__(self, corpus: Mapping[str, Document]) -> None:
         self._sorted = sorted((_spaced(document.text), identity) for identity, document in corpus.items())
 
     def matching(self, source: str) -> list[tuple[str, str]]:
-        """(text, id) of each document that a stored source may be: equal, or longer if the source was cut."""
+        """(text, id) of each document that a stored source may be: its text is equal, or longer if the source was
+        cut."""
         beginning = _spaced(source)
         first = bisect_left(self._sorted, (beginning, ""))
         following = (self._sorted[index] for index in range(first, len(self._sorted)))
@@ -71,20 +72,20 @@ class Beginnings:
         return list(takewhile(lambda entry: entry[0].startswith(beginning), following))
 
 
-def _matched(source: str, known: Beginnings, place: str, collected: Collected) -> list[str]:
-    """The id of the one document that the source is; otherwise nothing, and a note that says why."""
-    candidates = known.matching(source)
+def _matched(source: str, corpus: Beginnings, location: str, collected: Collected) -> list[str]:
+    """The id of the one document that matches the source. Otherwise nothing, and a note says why."""
+    candidates = corpus.matching(source)
     texts = {whole for whole, _ in candidates}
     if len(texts) == 1:
         return [candidates[0][1]]
     reason = "is not in the corpus" if not texts else f"may be any of {len(texts)} documents of the corpus"
-    collected.note(place, f"the source {shown(source)} {reason}, and is left out")
+    collected.note(location, f"the source {shown(source)} {reason}, and is left out")
     return []
 
 
-def _take(thumb: str, prompt: str, response: str, documents: list[str], place: str, collected: Collected) -> None:
+def _take(thumb: str, prompt: str, response: str, documents: list[str], location: str, collected: Collected) -> None:
     if not documents:
-        collected.note(place, f"the answer was {thumb}d, but no document of it is known")
+        collected.note(location, f"the answer was {thumb}d, but no document of it is known")
     elif thumb == "dislike":
         texts = tuple(collected.corpus[document].passage for document in dict.fromkeys(documents))
         collected.review.append(PutAside(prompt, response, texts))
@@ -98,7 +99,7 @@ def _take(thumb: str, prompt: str, response: str, documents: list[str], place: s
 
 
 def _thumb(feedback: Any) -> str | None:
-    """like or dislike; None where nobody rated."""
+    """like, dislike, or None if nobody rated the answer."""
     rating = _parsed(feedback)
     if isinstance(rating, dict):
         rating = rating.get("text")
@@ -111,7 +112,7 @@ def _thumb(feedback: Any) -> str | None:
 
 
 def _sources(stored: Any) -> list[str]:
-    """The texts of all sources that have one."""
+    """The texts of the sources; a source without text is left out."""
     sources = _parsed(stored)
     if sources is None:
         return []

@@ -12,9 +12,9 @@ from trainer.data.problems import Unusable, shown, text
 
 
 def collect(path: Path, collected: Collected) -> None:
-    """Read a file; raises BadData if it cannot be read."""
-    for place, row in objects(path, collected):
-        with collected.row(place):
+    """Read a file. Raises BadData if it cannot be read."""
+    for location, row in objects(path, collected):
+        with collected.row(location):
             good, bad = _texts(row.get("pos"), "pos"), _texts(row.get("neg") or [], "neg")
             if not good:
                 raise Unusable("`pos` has no document")

@@ -1,4 +1,4 @@
-"""The formats that judgements come in, and the way from each of them to a data set."""
+"""The formats that judgements come in, and the reading of each into a data set."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ DOCSGPT = "docsgpt"
 
 @dataclass(frozen=True)
 class Format:
-    """A line that says what a format is, and the function that reads a file of it."""
+    """A format: a line that says what it is, and the function that reads a file of it."""
 
     says: str
     collect: Callable[[Path, Collected], None]
@@ -24,7 +24,7 @@ class Format:
 
 @dataclass(frozen=True)
 class Imported:
-    """The data that can be used, the problems of the rest, and the answers that are put aside for a person to judge."""
+    """The data that can be used, the problems of the other rows, and the answers that a person has to judge."""
 
     dataset: Dataset
     problems: list[Problem]
@@ -48,16 +48,16 @@ FORMATS: Mapping[str, Format] = {
 
 
 def load(source: Path | str, name: str, *, skip_bad: bool, corpus: Path | None = None) -> Imported:
-    """The data at `source`, which is in the format `name`; rows that cannot be used are left out with `skip_bad`.
+    """The data at `source`, which is in the format `name`. `skip_bad` leaves out rows that cannot be used.
 
-    `source` is a file, a folder, or for docsgpt a URL of PostgreSQL; `corpus` has the documents that DocsGPT's sources
-    were cut from. Raises BadData if a row cannot be used and `skip_bad` is false, if no row can, or if the format is
-    not named: some formats look alike.
+    `source` is a file, a folder, or for docsgpt a URL of PostgreSQL. `corpus` has the documents that DocsGPT's sources
+    were cut from. Raises BadData if a row cannot be used and `skip_bad` is false, if no row can be used, or if the
+    format is not named: some formats look alike, so none is guessed.
     """
     if name not in FORMATS:
         known = "\n".join(f"  {key:<15} {form.says}" for key, form in FORMATS.items())
         raise BadData(
-            f"{f'{name!r} is no format' if name else 'the format is not named'}; use --format with one of:\n{known}"
+            f"{f'{name!r} is no format' if name else 'the format is not named'}: choose one with --format:\n{known}"
         )
     if corpus is not None and name != DOCSGPT:
         raise BadData(
@@ -83,7 +83,7 @@ def load(source: Path | str, name: str, *, skip_bad: bool, corpus: Path | None =
 
 def _require_kind(path: Path, *, folder: bool) -> None:
     if not path.exists():
-        raise BadData(f"{path} does not exist: name the data's file or folder")
+        raise BadData(f"{path} does not exist: give the file or folder of the data")
     if path.is_dir() != folder:
         kind = "a folder" if folder else "a file"
-        raise BadData(f"{path} must be {kind} in this format: name another, or its format with --format")
+        raise BadData(f"{path} must be {kind} in this format: give another path, or another --format")

@@ -1,6 +1,6 @@
 """The JSON of the sample corpus, `--format good-bad`: `relevant_docs` maps each query to [good, bad].
 
-LlamaIndex writes the same shape with good documents alone, and no file says which of the two it is.
+LlamaIndex writes JSON of this shape with good documents alone, and no file says which of the two formats it has.
 """
 
 from pathlib import Path
@@ -12,9 +12,9 @@ from trainer.data.problems import Unusable
 
 
 def collect(path: Path, collected: Collected) -> None:
-    """Read a file; raises BadData if it is not JSON of this shape."""
-    for place, query, ids in questions.collect(path, collected):
-        with collected.row(place):
+    """Read a file. Raises BadData if it is not JSON of this shape."""
+    for location, query, ids in questions.collect(path, collected):
+        with collected.row(location):
             good, bad = _pair(ids)
             collected.judge(Judgement(query, good, good=True), Judgement(query, bad, good=False))
 

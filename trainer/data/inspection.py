@@ -1,6 +1,6 @@
-"""Inspection of a data set as a whole before anything is trained on it, and the cleaned set.
+"""Inspects a data set as a whole before anything is trained on it, and cleans it.
 
-Texts that differ in case and spacing alone count as equal.
+Texts that differ only in case and spacing count as equal.
 """
 
 from collections import Counter, defaultdict
@@ -13,15 +13,15 @@ from trainer.data.dataset import SPLITS, Dataset, Judgement, Split
 from trainer.data.texts import normalised
 
 _EXAMPLES = 5
-# Texts tokenized at a time.
+# Documents that are tokenized at a time.
 _BATCH = 1024
 
 
 @dataclass(frozen=True)
 class Leak:
-    """Queries of a split that share their text, or the text of a good document, with an earlier split.
+    """How many queries of a split share their text, or the text of a good document, with an earlier split.
 
-    `queries` counts those that share either, out of `of` in the split.
+    `queries` counts the queries that share either. `of` counts all queries of the split.
     """
 
     same_query: int
@@ -32,10 +32,10 @@ class Leak:
 
 @dataclass(frozen=True)
 class Inspection:
-    """The findings, as ids. A group has the ids that stand for one text; `counts` has the size of each part.
+    """The findings, as ids. A group has the ids of one text. `counts` has the size of each part of the data.
 
     `left` counts the queries that keep a good document in the `cleaned` set, by split and under `all`. `too_long` has
-    the documents of more than `limit` tokens, which the model reads no further; it is None where nobody counted.
+    the documents of more than `limit` tokens, of which the model reads the beginning alone; None: nobody counted.
     """
 
     counts: Mapping[str, int]
@@ -51,7 +51,7 @@ class Inspection:
     left: Mapping[str, int]
 
     def facts(self) -> dict[str, JsonValue]:
-        """The inspection for machines: counts, and the first ids of each finding."""
+        """The inspection for programs: counts, and the first ids of each finding."""
         return {
             "counts": dict(self.counts),
             "left": dict(self.left),
@@ -90,7 +90,7 @@ class Inspection:
 def inspect(
     dataset: Dataset, *, tokens: Callable[[list[str]], list[int]] | None = None, limit: int | None = None
 ) -> Inspection:
-    """Look at everything. `tokens` counts the tokens of texts as the model does; the model reads `limit` of them."""
+    """Inspect the data. `tokens` counts the tokens of texts as the model does. The model reads `limit` of them."""
     resolved = _resolved(dataset)
     kept = cleaned(dataset)
     left: dict[str, int] = {split: len(kept.good(split)) for split in SPLITS if kept.splits}
@@ -122,7 +122,7 @@ def inspect(
 
 
 def leak(dataset: Dataset, split: Split) -> Leak:
-    """Texts that the queries of `split` share with the splits before it: dev with train, test with both."""
+    """Count texts that queries of `split` share with the splits before it: dev with train, test with both."""
     before: Sequence[Split] = SPLITS[: SPLITS.index(split)]
     queries, passages = set[str](), set[str]()
     for earlier in before:
@@ -140,12 +140,12 @@ def leak(dataset: Dataset, split: Split) -> Leak:
 
 
 def cleaned(dataset: Dataset) -> Dataset:
-    """The data with judgements that can be relied on.
+    """The data with its reliable judgements alone.
 
-    Judgements of ids that do not resolve are left out, and repeated ones, and all that contradict each other, because
-    nobody knows which is right. A person's judgement stands against a weak one, though. A text that is good for a query
-    is good under every id that it has. The corpus keeps its copies, because the corpus that is served has them, too,
-    and a copy of a good document that counted as wrong would be mined as a hard negative.
+    Three kinds of judgements are left out: those of ids that do not resolve, repeated ones, and all that contradict
+    each other, because nobody knows which is right. A person's judgement wins over a weak one, though. A text that is
+    good for a query is good under each of its ids: otherwise its copies would be mined as hard negatives. The corpus
+    keeps such copies, because the corpus that is served has them, too.
     """
     resolved = _resolved(dataset)
     contradicting = set(_contradicting(dataset, resolved))
@@ -178,7 +178,7 @@ def _unresolved(dataset: Dataset) -> Iterable[str]:
 
 
 def _contradicting(dataset: Dataset, judgements: Collection[Judgement]) -> list[Judgement]:
-    """Judgements that say good where another says bad of the same texts. A weak one never contradicts a person's."""
+    """Judgements that another one of equal texts contradicts. A weak judgement never contradicts a person's."""
     verdicts = defaultdict[tuple[str, str], set[tuple[bool, bool]]](set)
     texts = {}
     for judgement in judgements:
@@ -197,7 +197,7 @@ def _contradicting(dataset: Dataset, judgements: Collection[Judgement]) -> list[
 
 
 def _groups(texts: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], ...]:
-    """The ids of each text that has more than one."""
+    """The ids of each text that has several."""
     ids = defaultdict[str, list[str]](list)
     for identity, text in texts:
         ids[normalised(text)].append(identity)
@@ -207,6 +207,6 @@ def _groups(texts: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], ...]:
 def _longer(dataset: Dataset, tokens: Callable[[list[str]], list[int]], limit: int) -> Iterable[str]:
     ids = list(dataset.corpus)
     for first in range(0, len(ids), _BATCH):
-        some = ids[first : first + _BATCH]
-        counts = tokens(dataset.passages(some))
-        yield from (identity for identity, count in zip(some, counts, strict=True) if count > limit)
+        batch = ids[first : first + _BATCH]
+        counts = tokens(dataset.passages(batch))
+        yield from (identity for identity, count in zip(batch, counts, strict=True) if count > limit)

@@ -1,4 +1,4 @@
-"""The lines of a file, each with its place, read one at a time. A line of rubbish costs that line alone."""
+"""The lines of a file, each with its location, read one at a time. An unreadable line costs that line alone."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -15,7 +15,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def numbered(path: Path, name: str | None = None) -> Iterator[tuple[str, bytes]]:
-    """(place, line without its end) for every line; the place calls the file by `name`.
+    """(location, line without its end) for every line. The location names the file `name` (default: its own name).
 
     Raises BadData if the file cannot be read.
     """
@@ -30,7 +30,7 @@ def numbered(path: Path, name: str | None = None) -> Iterator[tuple[str, bytes]]
 
 
 def decoded(line: bytes) -> str:
-    """The text of a line; raises Unusable if it is not UTF-8."""
+    """The text of a line. Raises Unusable if it is not UTF-8."""
     try:
         return line.decode()
     except UnicodeDecodeError as error:
@@ -38,34 +38,33 @@ def decoded(line: bytes) -> str:
 
 
 def objects(path: Path, collected: Collected) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(place, object) for every line of JSON, or every element of a file that is one JSON array.
+    """(location, object) for every line of JSON, or every element of a file that is one JSON array.
 
-    Any other element, and any other line that is not blank, becomes a problem. Lines are read one at a time, an array
-    as a whole.
+    Anything else becomes a problem, except blank lines. Lines are read one at a time, an array as a whole.
     """
     array = _array(path)
     rows: Iterator[tuple[str, Any]]
     if array is None:
-        rows = ((place, partial(_parsed, line)) for place, line in numbered(path) if line.strip())
+        rows = ((location, partial(_parsed, line)) for location, line in numbered(path) if line.strip())
     else:
         rows = ((f"{path.name}[{number}]", partial(_object, row)) for number, row in enumerate(array))
-    for place, read in rows:
+    for location, read in rows:
         row = None
-        with collected.row(place):
+        with collected.row(location):
             row = read()
         if row is not None:
-            yield place, row
+            yield location, row
 
 
 def _array(path: Path) -> list[Any] | None:
-    """The elements of a file that is one JSON array, as exports often are; None for lines."""
+    """The elements of a file that is one JSON array, as exports often are. None: the file has lines."""
     begins = next((line.lstrip()[:1] for _, line in numbered(path) if line.strip()), b"")
     if begins != b"[":
         return None
     try:
         content = orjson.loads(path.read_bytes().removeprefix(_BOM))
     except orjson.JSONDecodeError:
-        # These are lines, and the first is a list: whoever reads them says so.
+        # The file has lines, and its first line is a list, which becomes a problem when it is read.
         return None
     return content if isinstance(content, list) else None
 

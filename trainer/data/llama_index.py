@@ -9,11 +9,11 @@ from trainer.data.problems import Unusable
 
 
 def collect(path: Path, collected: Collected) -> None:
-    """Read a file; raises BadData if it is not JSON of this shape."""
-    for place, query, ids in questions.collect(path, collected):
+    """Read a file. Raises BadData if it is not JSON of this shape."""
+    for location, query, ids in questions.collect(path, collected):
         if not ids:
-            with collected.row(place):
+            with collected.row(location):
                 raise Unusable("has no document")
         for document in ids:
-            with collected.row(place):
+            with collected.row(location):
                 collected.judge(Judgement(query, document, good=True))

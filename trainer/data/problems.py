@@ -1,4 +1,4 @@
-"""Problems of single rows, and the refusal of data that has such rows."""
+"""Problems of single rows, and the refusal of data with such rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,25 +12,25 @@ _SHOWN = 60
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """The reason why the row at `place` (`feedback.jsonl:17`, `relevant_docs.q3`) was left out.
+    """The reason why the row at `location` (`feedback.jsonl:17`, `relevant_docs.q3`) was left out.
 
-    A `note` is about a sound row that is of no use here, and stops nothing.
+    A `note` says that a sound row is of no use. It stops nothing.
     """
 
-    place: str
+    location: str
     reason: str
     severity: Literal["bad", "note"] = "bad"
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.reason}"
+        return f"{self.location}: {self.reason}"
 
 
 class Unusable(Exception):
-    """A row cannot be used; the message is the reason. It is caught where rows are read, and never shown by itself."""
+    """A row cannot be used. The message is the reason. The code that reads rows turns the error into a Problem."""
 
 
 def require_sound(problems: Sequence[Problem]) -> None:
-    """Raise BadData if a problem is more than a note, with the first ones listed."""
+    """Raise BadData, which lists the first problems, if one is more than a note."""
     bad = [problem for problem in problems if problem.severity == "bad"]
     if bad:
         rows = "row" if len(bad) == 1 else "rows"
@@ -49,13 +49,13 @@ def listed(problems: Sequence[Problem]) -> str:
 
 
 def shown(value: Any) -> str:
-    """The value as a message shows it, cut if it is long."""
+    """The value as messages show it, cut if it is long."""
     text = repr(value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
 def string(value: Any, what: str) -> str:
-    """The value, if it is a string that UTF-8 can hold; otherwise raises Unusable."""
+    """The value, if it is a string that UTF-8 can hold. Otherwise raises Unusable, which calls it `what`."""
     if value is None:
         raise Unusable(f"{what} is missing")
     if not isinstance(value, str):
@@ -68,7 +68,7 @@ def string(value: Any, what: str) -> str:
 
 
 def text(value: Any, what: str) -> str:
-    """The value, if it is a string that is not blank; otherwise raises Unusable."""
+    """The value, if it is a string that is not blank. Otherwise raises Unusable, which calls it `what`."""
     checked = string(value, what)
     if not checked.strip():
         raise Unusable(f"{what} is empty")

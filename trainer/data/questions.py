@@ -1,4 +1,4 @@
-"""JSON with `queries`, `corpus` and `relevant_docs`: two formats share this shape and mean different things by it."""
+"""JSON with `queries`, `corpus` and `relevant_docs`: two formats share this shape and mean different things."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from trainer.errors import BadData
 
 
 def collect(path: Path, collected: Collected) -> Iterator[tuple[str, str, list[str]]]:
-    """Read the texts, and yield (place, query id, document ids) for every entry of `relevant_docs`.
+    """Read the texts, and yield (location, query id, document ids) for every entry of `relevant_docs`.
 
     Raises BadData if the file is not JSON of this shape.
     """
@@ -31,16 +31,16 @@ def collect(path: Path, collected: Collected) -> Iterator[tuple[str, str, list[s
         with collected.row(f"corpus.{identity}"):
             collected.add_document(identity, Document(text(document, "the text")))
     for query, documents in relevant.items():
-        place = f"relevant_docs.{query}"
+        location = f"relevant_docs.{query}"
         ids = None
-        with collected.row(place):
+        with collected.row(location):
             ids = _ids(documents)
         if ids is not None:
-            yield place, query, ids
+            yield location, query, ids
 
 
 def _parsed(path: Path, collected: Collected) -> Any:
-    """The file as JSON. If a key stands twice in an object, the first value is kept and the other becomes a problem."""
+    """The file as JSON. If an object has a key twice, the first value is kept and the second becomes a problem."""
 
     def keep_first(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
         kept: dict[str, Any] = {}

@@ -1,8 +1,8 @@
 """Disliked answers, put aside for a person to judge.
 
-A thumb down rates an answer. The fault may lie with the model that wrote it, or with one document of four, so no
-document is taken for bad. The file is written in the format `labelled-pairs` with empty labels: once they are filled in
-with 0 or 1, it can be imported.
+A thumb down rates an answer. The fault may lie with the model that wrote it, or with one of four documents, so no
+document is taken for bad. The file has the format `labelled-pairs` with empty labels. When somebody has filled in 0 or
+1, it can be imported.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """The rows of a CSV or TSV file, whose quoted cells may run over several lines.
 
-A stray quote would swallow everything up to the next one. So a row that cannot be read costs its first line alone, and
-reading goes on with the second.
+A stray quote would swallow everything up to the next quote. So an unreadable row costs its first line alone, and
+reading goes on with its second line.
 """
 
 import csv
@@ -16,12 +16,12 @@ from trainer.data.problems import Problem, Unusable
 from trainer.errors import BadData
 
 _DELIMITERS = ",;\t"
-# The most lines that one row can have. Without a bound, the end of a stray quote would be sought in the whole file.
+# The most lines of a row. Without this bound, the whole file would be searched for the end of a stray quote.
 _LINES = 1000
 
 
 def rows(path: Path, collected: Collected) -> Iterator[tuple[str, dict[str, str]]]:
-    """(place, cells by column name) for every row that has a cell for each column; other rows become problems.
+    """(location, cells by column name) for every row that has a cell for each column. Other rows become problems.
 
     Names are in lower case. The delimiter is the comma, semicolon or tab that occurs most often in the header.
     Raises BadData if the first line cannot be a header.
@@ -34,19 +34,19 @@ def rows(path: Path, collected: Collected) -> Iterator[tuple[str, dict[str, str]
             ahead.extend(islice(lines, 1))
         if not ahead:
             return
-        place, line = ahead[0]
+        location, line = ahead[0]
         if not line.strip():
             ahead.popleft()
             continue
         try:
             cells, taken = _record(ahead, lines, delimiter, len(header))
         except Unusable as reason:
-            collected.problems.append(Problem(place, str(reason)))
+            collected.problems.append(Problem(location, str(reason)))
             ahead.popleft()
             continue
         for _ in range(taken):
             ahead.popleft()
-        yield place, dict(zip(header, cells, strict=True))
+        yield location, dict(zip(header, cells, strict=True))
 
 
 def _header(path: Path, line: bytes) -> tuple[list[str], str]:
@@ -58,7 +58,7 @@ def _header(path: Path, line: bytes) -> tuple[list[str], str]:
         raise BadData(f"{path.name}:1: the column names cannot be read ({error}): save it as CSV in UTF-8") from error
     named = [name for name in names if name]
     if not named or len(set(named)) < len(named):
-        raise BadData(f"{path.name}:1: the first line must name the columns, each by a name of its own")
+        raise BadData(f"{path.name}:1: the first line must name the columns, each by another name: correct it")
     return names, delimiter
 
 
@@ -77,7 +77,7 @@ def _record(
 
 
 def _texts(ahead: deque[tuple[str, bytes]], lines: Iterator[tuple[str, bytes]]) -> Iterator[str]:
-    """The lines of `ahead`, which is refilled from `lines` as they are used up."""
+    """The lines of `ahead`, which is refilled from `lines` when it runs out."""
     for number in range(_LINES):
         if number == len(ahead):
             ahead.extend(islice(lines, 1))

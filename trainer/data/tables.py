@@ -1,7 +1,8 @@
-"""CSV, TSV and JSON lines with the texts themselves: pairs, triplets and labelled pairs.
+"""CSV, TSV and JSON lines that hold the texts themselves: pairs, triplets and labelled pairs.
 
-A column is known by any of its usual names, in upper or lower case. Texts get ids made from their contents. A column
-that another of these formats would read is refused, so that no label is ignored and nothing bad is taken for good.
+A column may have any of several usual names, in upper or lower case. Texts get ids made from their contents. A column
+that belongs to another of these formats is refused. Otherwise a label could be ignored, or a bad document be taken for
+a good one.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -56,8 +57,8 @@ def collect_labelled_pairs(path: Path, collected: Collected) -> None:
 
 
 def _collect(path: Path, collected: Collected, take: Callable[[Mapping[str, Any]], None]) -> None:
-    for place, row in _rows(path, collected):
-        with collected.row(place):
+    for location, row in _rows(path, collected):
+        with collected.row(location):
             take(row)
 
 
@@ -65,8 +66,8 @@ def _rows(path: Path, collected: Collected) -> Iterator[tuple[str, Mapping[str, 
     if path.suffix.lower() in {".csv", ".tsv"}:
         yield from separated.rows(path, collected)
     else:
-        for place, row in objects(path, collected):
-            yield place, {name.strip().lower(): value for name, value in row.items()}
+        for location, row in objects(path, collected):
+            yield location, {name.strip().lower(): value for name, value in row.items()}
 
 
 def _one(row: Mapping[str, Any], names: Collection[str], what: str) -> str:
@@ -104,7 +105,7 @@ def _is_good(label: Any) -> bool:
         raise Unusable(f"the label is {shown(label)}, which is neither 0 nor 1") from error
     if number not in {0.0, 1.0}:
         raise Unusable(
-            f"the label is {shown(label)}, and a loss on labelled pairs learns nothing from what is neither 0 nor 1:"
-            " decide from where on a score is good"
+            f"the label is {shown(label)}, and a loss on labelled pairs learns nothing from labels other than 0 and 1:"
+            " decide from which score on a document is good"
         )
     return number == 1

@@ -1,16 +1,16 @@
-"""Equality of texts, and ids for texts that came without one."""
+"""When texts count as equal, and ids for texts that came without one."""
 
 import hashlib
 
-# 64 bits: in a million texts two get one id with a chance of 3 in 100 million.
+# 64 bits: among a million texts, two share an id with a chance of 3 in 100 million.
 _ID_DIGITS = 16
 
 
 def normalised(text: str) -> str:
-    """The text without case and spacing; it is equal for texts that read the same."""
+    """The text without case and with single spaces. Texts that are equal in this form count as equal."""
     return " ".join(text.casefold().split())
 
 
 def content_id(text: str) -> str:
-    """An id made from the text itself, so that a text has one id in every file."""
+    """An id made from the text, so that a text has one id in every file."""
     return hashlib.sha256(text.encode()).hexdigest()[:_ID_DIGITS]

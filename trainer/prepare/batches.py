@@ -1,8 +1,8 @@
 """Batches: the rows that are trained on together.
 
-Some losses take the other rows' documents for negatives. Two answers to one question in a batch would punish each
-other, so the rows of a group are spread over the batches. Texts of like length share a batch, because every text is
-padded to the longest. And no batch is a leftover: a batch of one row teaches such a loss nothing.
+Some losses take the documents of other rows for negatives. Two answers to one question in a batch would punish each
+other, so the rows of a group are spread over the batches. Texts of similar length share a batch, because every text is
+padded to the longest. All batches have nearly equal size: a last batch of one row would teach such a loss nothing.
 """
 
 import heapq
@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from sentence_transformers.base.sampler import DefaultBatchSampler
 
-# Batches whose rows are drawn from one range of lengths: enough to spread a group over.
-_BATCHES_OF_LIKE_LENGTH = 16
+# The number of batches that share a range of lengths: enough to spread a group over.
+_BATCHES_PER_RANGE = 16
 
 
 class SpreadBatchSampler(DefaultBatchSampler):
@@ -40,7 +40,7 @@ class SpreadBatchSampler(DefaultBatchSampler):
         self._generator.manual_seed(self.seed + self.epoch)
         order = torch.randperm(len(self._groups), generator=self._generator).tolist()
         order.sort(key=self._lengths.__getitem__)
-        ranges = max(1, round(self._count / _BATCHES_OF_LIKE_LENGTH))
+        ranges = max(1, round(self._count / _BATCHES_PER_RANGE))
         batches: list[list[int]] = []
         for number in range(ranges):
             first, last = number * self._count // ranges, (number + 1) * self._count // ranges
@@ -72,7 +72,7 @@ class SpreadBatchSampler(DefaultBatchSampler):
 
 
 def sampler(groups: Sequence[int], lengths: Sequence[int]) -> Callable[..., SpreadBatchSampler]:
-    """A factory as `SentenceTransformerTrainingArguments(batch_sampler=...)` takes it."""
+    """A factory for `SentenceTransformerTrainingArguments(batch_sampler=...)`."""
 
     def make(_: Any, batch_size: int, generator: torch.Generator, seed: int, **__: Any) -> SpreadBatchSampler:
         return SpreadBatchSampler(groups, lengths, batch_size=batch_size, generator=generator, seed=seed)

@@ -1,4 +1,4 @@
-"""Hard negatives that nobody judged: documents that the base model takes for answers."""
+"""Mines hard negatives: documents that nobody judged and that the base model takes for answers."""
 
 import json
 from collections import defaultdict
@@ -9,12 +9,12 @@ from datasets.arrow_dataset import Dataset as Table
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.util import mine_hard_negatives
 
-from service.checkpoints.checkpoint import document_prompt
+from service.checkpoints.fingerprint import document_prompt
 from trainer.data.dataset import Dataset
 
-# Candidates for each query; those too close to the good document fall out.
+# Candidates for each query, before those too close to the good document are left out.
 _CANDIDATES = 50
-# Documents mined beyond the needed ones, because some were judged.
+# Documents that are mined beyond those needed, because some of them were judged.
 _SPARE = 4
 
 
@@ -22,10 +22,10 @@ Mined = Mapping[tuple[str, str], Sequence[str]]
 
 
 def mine(model: SentenceTransformer, dataset: Dataset, *, per_row: int, margin: float) -> Mined:
-    """Up to `per_row` documents for each training query and good document, all by id, hardest first.
+    """Up to `per_row` documents for each pair of a training query and a good document, all by id, hardest first.
 
-    A document counts only if it scores below the good one by `margin` of its score (NV-Retriever, de Souza P. Moreira
-    et al. 2024): a closer one is too often an answer that nobody has marked. None has the text of a judged document.
+    A document must score below the good one by the share `margin` of its score (NV-Retriever, de Souza P. Moreira et
+    al. 2024): a closer one is too often an answer that nobody has marked. No document has the text of a judged one.
     """
     good, bad = dataset.good("train"), dataset.bad("train")
     identity = {document.passage: key for key, document in sorted(dataset.corpus.items(), reverse=True)}
@@ -52,7 +52,7 @@ def mine(model: SentenceTransformer, dataset: Dataset, *, per_row: int, margin: 
         num_negatives=min(per_row + _SPARE, candidates),
         sampling_strategy="top",
         output_format="triplet",
-        # The key of a cache would not name the model.
+        # A cache would be keyed without the model.
         cache_folder=None,
         verbose=False,
     )
@@ -71,7 +71,7 @@ def mine(model: SentenceTransformer, dataset: Dataset, *, per_row: int, margin: 
 
 
 def write(mined: Mined, dataset: Dataset, path: Path) -> None:
-    """Write JSON lines as FlagEmbedding has them: `query`, `pos` and `neg`, the texts of a pair and its negatives."""
+    """Write JSON lines in FlagEmbedding's format: `query`, `pos` and `neg` hold the texts of a pair and negatives."""
     with path.open("w", encoding="utf-8") as file:
         for (query, document), negatives in mined.items():
             row = {

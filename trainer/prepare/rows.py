@@ -1,8 +1,8 @@
-"""Training rows out of judgements: the columns that a loss reads, in its order.
+"""Training rows made from judgements: the columns that a loss reads, in its order.
 
-Tuple losses get (anchor, positive, negative_1, ...) and no label, so that no bad document can stand as a positive. Pair
-losses get (anchor, document, label) with labels of exactly 0 and 1. sentence-transformers binds columns by order and
-not by name.
+Tuple losses get (anchor, positive, negative_1, ...) and no label, so that no bad document can become a positive. Pair
+losses get (anchor, document, label) with labels of exactly 0 and 1. sentence-transformers takes columns by their order
+and not by their names.
 """
 
 import random
@@ -16,10 +16,10 @@ from trainer.prepare.mining import Mined
 
 @dataclass(frozen=True)
 class Rows:
-    """`columns` maps each column's name to its texts, `labels` has 0 or 1 for each row or is empty.
+    """`columns` maps the name of a column to its texts. `labels` has 0 or 1 for every row, or is empty.
 
-    `groups` has one number for each row. Rows of one group may answer each other's queries, so they must not be each
-    other's negatives.
+    `groups` has a number for every row. Rows of one group may answer each other's queries, so they must not be
+    negatives of each other.
     """
 
     columns: Mapping[str, Sequence[str]]
@@ -31,10 +31,10 @@ class Rows:
 
 
 def tuples(dataset: Dataset, components: Mapping[str, int], mined: Mined, *, negatives: int, seed: int) -> Rows:
-    """One row for each good document of a training query, with `negatives` that are not good for it.
+    """One row for each good document of a training query, with `negatives` documents that are not good for it.
 
-    Documents judged bad come first, then the mined ones, hardest first, then any of the corpus, because every row must
-    have the same number of columns.
+    Documents judged bad come first, then the mined ones, hardest first. Random documents of the corpus fill the rest,
+    because all rows need an equal number of columns. Raises BadData if the corpus is too small or a single row is left.
     """
     good, bad = dataset.good("train"), dataset.bad("train")
     ids = sorted(dataset.corpus)
@@ -57,9 +57,10 @@ def tuples(dataset: Dataset, components: Mapping[str, int], mined: Mined, *, neg
 
 
 def pairs(dataset: Dataset, components: Mapping[str, int], mined: Mined, *, negatives: int) -> Rows:
-    """One row for each judgement of a training query, label 1 for good and 0 for bad, and mined negatives as bad.
+    """One row for each judgement of a training query, with label 1 for good and 0 for bad.
 
-    Mined negatives bring a query to at most `negatives` bad documents for each good one.
+    Mined negatives are added as bad, up to `negatives` bad documents for each good one. Raises BadData if all labels
+    are equal, or if a single row is left.
     """
     good, bad = dataset.good("train"), dataset.bad("train")
     columns: dict[str, list[str]] = {"anchor": [], "document": []}
@@ -78,8 +79,8 @@ def pairs(dataset: Dataset, components: Mapping[str, int], mined: Mined, *, nega
             groups.append(components[query])
     if len(set(labels)) == 1:
         raise BadData(
-            "every judgement has the same label, and a loss on labelled pairs needs both: use --loss"
-            " multiple-negatives, or let hard negatives be mined"
+            "every judgement has the same label, and a loss on labelled pairs needs both labels: use --loss"
+            " multiple-negatives, or mine hard negatives (--mine)"
         )
     return _checked(Rows(columns, labels, groups))
 
@@ -88,7 +89,7 @@ def _any(dataset: Dataset, ids: list[str], pick: random.Random, taken: set[str],
     """`count` passages of the corpus that are not taken."""
     if not count:
         return []
-    # A few draws usually suffice; else the whole corpus is shuffled.
+    # A few draws usually suffice. If not, the whole corpus is shuffled.
     for size in (4 * (count + len(taken)), len(ids)):
         drawn = pick.sample(ids, min(size, len(ids)))
         passages = _distinct(dataset.passages(drawn), taken, count)
@@ -112,6 +113,6 @@ def _distinct(texts: Sequence[str], taken: set[str], limit: int) -> list[str]:
 def _checked(rows: Rows) -> Rows:
     if len(rows) < 2:
         raise BadData(
-            f"{len(rows)} rows are left to train on: judge more queries, or see what inspect says of the data"
+            f"{len(rows)} rows are too few to train on: judge more queries, or see what inspect says of the data"
         )
     return rows

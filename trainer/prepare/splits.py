@@ -1,8 +1,8 @@
-"""Splits: the queries that are trained on, that choose between models, and that test.
+"""Splits queries into train, dev (which chooses among models) and test.
 
-Two queries are connected if they have the same text, or if the same text is good for both. If each component
-stays in one split, no answer to a test query was trained on. This is too strict where the corpus is fixed and only
-phrasings are new: there queries are divided by their text alone.
+Two queries are connected if their texts are equal, or if equal texts are good for both. If each component of connected
+queries stays in one split, no answer to a test query was trained on. This is too strict where the corpus is fixed and
+only phrasings are new: there queries are divided by their text alone.
 """
 
 import random
@@ -26,11 +26,11 @@ _LEAST = 0.5
 def split(dataset: Dataset, mode: SplitMode, seed: int) -> tuple[Dataset, str]:
     """The data set with the split of each query that a person judged, and a sentence that says how and why.
 
-    Weak judgements that have a query or a good document in common with dev or test are left out. `auto` takes the
-    splits that the data came with, if it has any. Raises BadData if the queries cannot be divided like that.
+    Weak judgements that share a query or a good document with dev or test are left out. `auto` takes the splits of the
+    data, if it has any. Raises BadData if the queries cannot be divided in that way.
     """
     if not any(not judgement.weak for judgement in dataset.judgements):
-        raise BadData("nobody judged anything, and weak judgements are never tested on: judge some queries by hand")
+        raise BadData("no judgement is by a person, and weak ones are never tested on: judge some queries by hand")
     if mode == "auto":
         mode, why = ("given", "the data has them") if dataset.splits else ("by-component", "the data has none")
     else:
@@ -50,7 +50,7 @@ def split(dataset: Dataset, mode: SplitMode, seed: int) -> tuple[Dataset, str]:
 
 
 def by_component(dataset: Dataset, seed: int, shares: Shares = SHARES) -> Dataset:
-    """Whole components in one split; raises BadData if they are too few or too large for the shares."""
+    """Put whole components into one split. Raises BadData if they are too few or too large for the shares."""
     human = _human(dataset)
     judged = _judged(human)
     component_of = components(human)
@@ -59,16 +59,16 @@ def by_component(dataset: Dataset, seed: int, shares: Shares = SHARES) -> Datase
 
 
 def by_query(dataset: Dataset, seed: int, shares: Shares = SHARES) -> Dataset:
-    """Queries of one text in one split; raises BadData if they are too few."""
+    """Put all queries with one text into one split. Raises BadData if they are too few."""
     judged = _judged(_human(dataset))
     groups = _grouped({query: normalised(dataset.queries[query]) for query in judged})
     return dataset.with_splits(_divided(groups, seed, shares, "different texts"))
 
 
 def components(dataset: Dataset) -> dict[str, int]:
-    """The component of every query: those of one text, or with a good document of one text, have the same number.
+    """The number of every query's component: queries with equal texts, or with equal good documents, share a number.
 
-    Numbers depend on the ids alone, not on the order of anything.
+    Numbers depend on the ids alone, not on any order.
     """
     parents: dict[tuple[str, str], tuple[str, str]] = {}
 
@@ -94,7 +94,7 @@ def components(dataset: Dataset) -> dict[str, int]:
 def _given(dataset: Dataset, seed: int) -> tuple[Dataset, str]:
     if not dataset.splits:
         raise BadData(
-            "the data has no splits: leave out --split given, or name qrels/train.tsv, dev.tsv and test.tsv so"
+            "the data has no splits: leave out --split given, or name the files qrels/train.tsv, dev.tsv and test.tsv"
         )
     how = "as given"
     present = set(dataset.splits.values())
@@ -111,15 +111,15 @@ def _given(dataset: Dataset, seed: int) -> tuple[Dataset, str]:
 
 
 def _with_dev(dataset: Dataset, seed: int) -> tuple[Dataset, str]:
-    """Divide train into train and dev in the proportion of `SHARES`; also says how: by component, if possible."""
+    """Divide train into train and dev in the proportion of `SHARES`, by component if possible. Also says how."""
     train, dev, _ = SHARES
     shares = (train / (train + dev), dev / (train + dev), 0.0)
     trained = tuple(judgement for judgement in _human(dataset).judgements if dataset.splits[judgement.query] == "train")
-    only = replace(dataset, judgements=trained)
+    train_set = replace(dataset, judgements=trained)
     try:
-        cut, unit = by_component(only, seed, shares), "by component"
+        cut, unit = by_component(train_set, seed, shares), "by component"
     except BadData:
-        cut, unit = by_query(only, seed, shares), "by query"
+        cut, unit = by_query(train_set, seed, shares), "by query"
     return dataset.with_splits({**dataset.splits, **cut.splits}), unit
 
 
@@ -132,7 +132,7 @@ def _judged(dataset: Dataset) -> set[str]:
 
 
 def _grouped(keys: Mapping[str, Hashable]) -> list[list[str]]:
-    """The queries of each key, in an order that depends on their ids alone."""
+    """The queries grouped by their keys, in an order that depends on their ids alone."""
     groups: dict[Hashable, list[str]] = {}
     for query in sorted(keys):
         groups.setdefault(keys[query], []).append(query)
@@ -140,13 +140,13 @@ def _grouped(keys: Mapping[str, Hashable]) -> list[list[str]]:
 
 
 def _divided(groups: Sequence[list[str]], seed: int, shares: Shares, what: str) -> dict[str, Split]:
-    """Assign whole groups, the largest first, each to the split that it leaves least full (Graham 1969)."""
+    """Assign whole groups, the largest first, to the split that stays least full with them (Graham 1969)."""
     order = list(groups)
     random.Random(seed).shuffle(order)  # noqa: S311  (it has to repeat)
     order.sort(key=len, reverse=True)
     total = sum(map(len, order))
     sizes = dict.fromkeys(SPLITS, 0)
-    # The last of equally full splits is taken, so that a handful of queries reaches test.
+    # Among equally full splits the last is taken, so that a handful of queries reaches test.
     wanted = [(name, share) for name, share in zip(reversed(SPLITS), reversed(shares), strict=True) if share]
     splits: dict[str, Split] = {}
     for group in order:
@@ -164,9 +164,9 @@ def _divided(groups: Sequence[list[str]], seed: int, shares: Shares, what: str) 
 
 
 def _without_leaks(dataset: Dataset, *, passages: bool) -> Dataset:
-    """Leave out the weak judgements of a query text in dev or test.
+    """Leave out weak judgements whose query has the text of a query in dev or test.
 
-    `passages` leaves out those of a document that is good there, too.
+    With `passages`, weak judgements of documents that are good in dev or test are left out, too.
     """
     queries, documents = set[str](), set[str]()
     for query, name in dataset.splits.items():

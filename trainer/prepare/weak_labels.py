@@ -1,9 +1,9 @@
-"""Weak labels: pairs of query and document that nobody judged, made from a corpus alone, never to test on.
+"""Weak labels: pairs of query and document, made from a corpus alone. Nobody judged them, so they never test.
 
-A title asks for its text, a heading for the document that it stands in, and a span of words for where it was cut from
-(Contriever, Izacard et al. 2022, takes two spans of one text; here the other is the whole document, as a search returns
-it). A pair whose document the model does not rank is likely to ask for nothing, so `consistent` leaves it out
-(Promptagator, Dai et al. 2022).
+A title is a query for its text, a heading for its document, and a span of words for the document that it was cut from.
+(Contriever, Izacard et al. 2022, pairs two spans of one text. Here the second is the whole document, as a search
+returns it.) If the model does not rank a pair's document high, the query probably asks for nothing, and `consistent`
+leaves the pair out (Promptagator, Dai et al. 2022).
 """
 
 import random
@@ -19,18 +19,18 @@ from trainer.data.dataset import Dataset, Document, Judgement
 from trainer.data.texts import normalised
 
 _HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
-# Words of a title, heading or crop; nobody could tell what fewer words ask for.
+# The fewest words of a title, heading or crop: nobody could tell what fewer words ask for.
 _LEAST_WORDS = 2
 _LEAST_CROP = 4
 _LARGEST_CROP = 32
-# Contriever's spans: the least and the largest part of the text.
+# The smallest and the largest share of the text that a crop takes, as in Contriever.
 _CROP_SHARES = (0.05, 0.5)
 
 
 def generate(corpus: Mapping[str, Document], seed: int) -> Dataset:
-    """A data set of weak judgements alone, the same for the same corpus and seed, whatever the order.
+    """A data set of weak judgements alone. Equal corpora and seeds give equal sets, whatever their order.
 
-    Each document gives one crop, and its title and headings where no other document has the same.
+    Each document gives one crop, and those of its title and headings that no other document has.
     """
     collected = Collected()
     collected.corpus.update(corpus)
@@ -46,7 +46,7 @@ def generate(corpus: Mapping[str, Document], seed: int) -> Dataset:
 
 
 def consistent(model: SentenceTransformer, dataset: Dataset, k: int, *, quiet: bool = True) -> Dataset:
-    """The data set without the weak judgements whose document `model` does not rank among the first `k`."""
+    """The data set without weak judgements whose document `model` does not rank among the first `k`."""
     queries = sorted({judgement.query for judgement in dataset.judgements if judgement.weak and judgement.good})
     if not queries:
         return dataset
@@ -69,14 +69,14 @@ def consistent(model: SentenceTransformer, dataset: Dataset, k: int, *, quiet: b
 
 
 def _titles(document: Document) -> Iterator[str]:
-    """The title and the headings that are more than a word."""
+    """The title and the headings that have enough words."""
     for name in [document.title, *_HEADING.findall(document.text)]:
         if len(name.split()) >= _LEAST_WORDS:
             yield name.strip()
 
 
 def _crop(text: str, pick: random.Random) -> list[str]:
-    """One span of words at a random place, or none where the text is too short to have a part."""
+    """One span of words from a random position, or none if the text is too short."""
     words = _HEADING.sub(" ", text).split()
     low, high = (min(int(share * len(words)), _LARGEST_CROP) for share in _CROP_SHARES)
     if high < _LEAST_CROP:

@@ -1,1 +1,1 @@
-"""Proof that the tuned model is better: both models rank the same queries, a report compares them, a gate judges."""
+"""Proof that the tuned model is better: both models rank equal queries, a report compares them, and a gate judges."""

@@ -1,4 +1,4 @@
-"""BM25 over the same corpus: what plain words would find, the column that keeps embeddings honest.
+"""BM25 over the whole corpus: the baseline that shows what plain words find.
 
 `bm25s` runs with its defaults (Lucene's variant, k1 1.5, b 0.75; Lù 2024), without stemming and stop words, so that it
 suits any language with spaces.
@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 
 from trainer.data.dataset import Dataset
 
-# The most that a query without words can score, so that its coverage is a division by more than 0.
+# Replaces 0 as the most that a query without words can score, because coverages divide by it.
 _LEAST = np.float32(1e-9)
 
 
 @dataclass(frozen=True)
 class Words:
-    """`scores` (queries, all documents by id) are 0 or more; `most` (queries) is above 0: no document scores more."""
+    """`scores` (queries, all documents by id) are 0 or more. `most` (queries) is above 0: no document scores more."""
 
     scores: NDArray[np.float32]
     most: NDArray[np.float32]
 
     def coverages(self) -> NDArray[np.float32]:
-        """Scores as shares of the most, in [0, 1], as `service.search.fusion` weighs them."""
+        """Scores divided by `most`, in [0, 1]. `service.search.fusion` weighs such shares."""
         return self.scores / self.most[:, None]
 
 
@@ -46,7 +46,8 @@ def score(dataset: Dataset, queries: Sequence[str]) -> Words:
     texts_having = np.bincount([word for ids in corpus.ids for word in set(ids)], minlength=len(corpus.vocab))
 
     def rarity(word: str) -> float:
-        """The word's inverse document frequency, which bounds its part of a score: term frequency saturates at 1."""
+        """The word's inverse document frequency. It is the most that the word adds to a score, because the factor for
+        term frequency stays below 1."""
         texts = int(texts_having[corpus.vocab[word]]) if word in corpus.vocab else 0
         return log1p((len(corpus.ids) - texts + 0.5) / (texts + 0.5))
 

@@ -1,4 +1,4 @@
-"""Two models, and plain words beside them, on the same queries over the whole corpus."""
+"""Compares two models, and plain words beside them, on the test queries over the whole corpus."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from trainer.prove.reduction import Reduction
 from trainer.prove.report.model import WORDS_DO_AS_WELL, General, Report
 from trainer.prove.significance import Floats
 
-# K of the base for which the tuned model's K is sought.
+# Values of K of the base, for which the K of the tuned model with equal recall is sought.
 _BASE_KS = (5, 10)
 
 
@@ -33,7 +33,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class Exam:
-    """The test queries of `dataset`, and those of `general`, on which nothing may be forgotten (None: not known).
+    """The test queries of `dataset`, and the general set, which shows what was forgotten (None: nobody looks).
 
     `split_note` says how the queries were split.
     """
@@ -46,7 +46,7 @@ class Exam:
 def compare(
     base: Contender, tuned: Contender, exam: Exam, *, seed: int, package_faithful: bool | None, quiet: bool
 ) -> Report:
-    """Rank the whole corpus for the test queries with both models, with BM25 and with the base and BM25 together.
+    """Rank the whole corpus for the test queries: with both models, with BM25, and with the base and BM25 together.
 
     `package_faithful` says whether the tuned model's package gives its vectors (None: nobody looked). Equal arguments
     give an equal report. Raises BadData if no test query has a good document.
@@ -58,7 +58,7 @@ def compare(
         for name, contender in (("base", base), ("tuned", tuned))
     }
     ranked = _rankings(embedded, queries)
-    values = {name: metrics.by_query(each, queries) for name, each in ranked.items()}
+    values = {name: metrics.by_query(ranked[name], queries) for name in ranked}
     components = splits.components(dataset)
     estimator = Estimator(
         clusters=np.array([components[query] for query in queries.ids]),
@@ -81,7 +81,7 @@ def compare(
         losses=int(np.sum(after < before)),
         ties=int(np.sum(after == before)),
         reductions=_reductions(ranked, queries, base.model),
-        recall_by_k={name: reduction.recall_by_k(each.top, queries.good) for name, each in ranked.items()},
+        recall_by_k={name: reduction.recall_by_k(ranked[name].top, queries.good) for name in ranked},
         drift=drift(embedded, ranked),
         collapse={name: collapse(vectors, seed) for name, vectors in embedded.items()},
         general=_general(base.model, tuned.model, exam.general, quiet=quiet) if exam.general else None,
@@ -116,7 +116,7 @@ def _differences(values: Mapping[str, Mapping[str, Floats]], estimator: Estimato
 def _reductions(
     ranked: Mapping[str, Rankings], queries: JudgedQueries, tokenizing: SentenceTransformer
 ) -> list[Reduction]:
-    """The K-reductions, with documents measured in the tokens of `tokenizing`."""
+    """The K-reductions. Documents are measured in tokens of the model `tokenizing`."""
     base, tuned = ranked["base"].top, ranked["tuned"].top
     ids = sorted(
         {document for top in (base, tuned) for documents in top.values() for document in documents[: reduction.MOST]}

@@ -7,7 +7,7 @@ import numpy as np
 from trainer.prove.rankings import Embedded, Rankings
 from trainer.prove.report.model import Drift
 
-# Pairs of documents whose cosines tell a collapsed model from a sound one.
+# Random pairs of documents: their cosines tell a collapsed model from a sound one.
 _RANDOM_PAIRS = 10_000
 _OVERLAP_DEPTH = 10
 
@@ -29,7 +29,7 @@ def drift(embedded: Mapping[str, Embedded], rankings: Mapping[str, Rankings]) ->
 
 
 def collapse(embedded: Embedded, seed: int) -> float:
-    """The mean cosine of random pairs of documents; it nears 1 when a model gives every text the same vector."""
+    """The mean cosine of random pairs of documents. It is near 1 if the model gives all texts nearly one vector."""
     draw = np.random.default_rng(seed)
     documents = embedded.documents
     left = draw.integers(len(documents), size=_RANDOM_PAIRS)

@@ -1,4 +1,4 @@
-"""Means over queries, and how sure they are."""
+"""Means over queries, with their uncertainty."""
 
 from dataclasses import dataclass
 
@@ -31,8 +31,8 @@ class Difference(Estimate):
 class Estimator:
     """Estimates means over the same n queries.
 
-    `clusters` (n) numbers the queries that depend on each other; `has_bad` (n) marks the queries that have a bad
-    document, which alone count for pairs. The seed repeats the resampling.
+    `clusters` (n) gives queries that depend on each other one number. `has_bad` (n) marks the queries that have a bad
+    document: the metric for pairs counts them alone. An equal `seed` repeats the resampling.
     """
 
     clusters: Clusters

@@ -1,4 +1,4 @@
-"""Whether a tuned model may replace its base: rules on a report, and a verdict with reasons."""
+"""Decides whether a tuned model may replace its base: rules on a report, and a verdict with reasons."""
 
 from typing import Literal
 
@@ -12,21 +12,21 @@ Outcome = Literal["PROMOTE", "HOLD", "REJECT", "INSUFFICIENT"]
 
 
 class Thresholds(BaseModel):
-    """Demands on a tuned model. A field's description is the help of its flag."""
+    """The limits that a tuned model must keep. A field's description is the help text of its flag."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    min_queries: int = Field(50, ge=1, description="test queries below which nothing is said")
+    min_queries: int = Field(50, ge=1, description="fewest test queries for a verdict")
     min_gain: float = Field(0.01, description=f"least gain in {NDCG}")
-    min_low: float = Field(0.0, description="what the lower end of the gain's 95% interval must exceed")
-    serving_k: int = Field(10, ge=1, le=MOST, description="passages that are served for a question")
-    max_recall_loss: float = Field(0.0, ge=0, description="largest loss of recall at that K")
+    min_low: float = Field(0.0, description="the lower end of the gain's 95% interval must be above this")
+    serving_k: int = Field(10, ge=1, le=MOST, description="number K of passages that are served for a question")
+    max_recall_loss: float = Field(0.0, ge=0, description="largest loss of recall at K")
     max_general_loss: float = Field(0.02, ge=0, description=f"largest loss of {NDCG} on the general set")
-    min_net_wins: int = Field(1, description="queries that are better, less those that are worse")
+    min_net_wins: int = Field(1, description="fewest queries that are better, less those that are worse")
 
 
 class Rule(BaseModel):
-    """One rule and how it came out; `passed` is None where it could not be checked."""
+    """One rule and its result. `passed` is None if the rule could not be checked."""
 
     model_config = ConfigDict(frozen=True)
 

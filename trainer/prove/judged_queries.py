@@ -1,4 +1,4 @@
-"""The queries that a comparison asks, with the documents that were judged for them."""
+"""The queries of a comparison, with the documents that were judged for them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from trainer.errors import BadData
 
 @dataclass(frozen=True)
 class JudgedQueries:
-    """`ids` are the queries that have a good document, sorted; `good` and `bad` map a query to its documents."""
+    """`ids` are the queries that have a good document, sorted. `good` and `bad` map a query to its documents."""
 
     dataset: Dataset
     ids: Sequence[str]
@@ -21,5 +21,5 @@ def judged_queries(dataset: Dataset, split: Split) -> JudgedQueries:
     """The queries of a split. Raises BadData if none has a good document."""
     good = dataset.good(split)
     if not good:
-        raise BadData(f"no query with a good document is in {split}: judge more queries, or split otherwise")
+        raise BadData(f"no query with a good document is in {split}: judge more queries, or choose another --split")
     return JudgedQueries(dataset, sorted(good), good, dataset.bad(split))

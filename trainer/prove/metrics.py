@@ -14,9 +14,9 @@ RECALLS = (1, 3, 5, 10, 20)
 
 
 def by_query(rankings: Rankings, queries: JudgedQueries) -> dict[str, Floats]:
-    """Each metric's values (queries), in the order of the queries.
+    """The values (queries) of every metric, in the order of the queries.
 
-    A query without bad documents has the value 0 for pairs, and their mean leaves it out.
+    A query without bad documents has the value 0 for pairs. The mean over pairs leaves such queries out.
     """
 
     def values(metric: Callable[[str], float]) -> Floats:

@@ -8,7 +8,7 @@ from trainer.prove.rankings import Rankings
 from trainer.prove.report.model import Example, Line, Query
 from trainer.prove.significance import Floats
 
-# Queries whose rankings are shown, for the largest losses and for the largest wins.
+# Queries whose rankings are shown: so many of the largest losses, and so many of the largest wins.
 _EXAMPLES = 5
 _EXAMPLE_DEPTH = 10
 _EXAMPLE_CHARACTERS = 240
@@ -34,7 +34,7 @@ def outcomes(rankings: Mapping[str, Rankings], queries: JudgedQueries, before: F
 
 
 def examples(rankings: Mapping[str, Rankings], queries: JudgedQueries, change: Floats) -> list[Example]:
-    """The largest losses, then the largest wins; `change` (queries) is that of nDCG@10."""
+    """The largest losses, then the largest wins, by the `change` (queries) of nDCG@10."""
     order = sorted(range(len(queries.ids)), key=lambda row: (change[row], queries.ids[row]))
     losses = [row for row in order if change[row] < 0][:_EXAMPLES]
     wins = [row for row in reversed(order) if change[row] > 0][:_EXAMPLES]

@@ -1,6 +1,6 @@
 """The ranking of the whole corpus for each query.
 
-Among the documents of a split alone every model looks good, so nothing here ranks less than the corpus.
+Every model looks good among the documents of one split, so nothing here ranks less than the corpus.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from trainer.data.dataset import Dataset
 
 Vectors = NDArray[np.float32]
 
-# Documents kept of a ranking.
+# Documents of a ranking that are kept.
 DEPTH = 100
 # Queries whose scores are in memory at a time.
 _CHUNK = 64
@@ -23,26 +23,27 @@ _CHUNK = 64
 
 @dataclass(frozen=True)
 class Rankings:
-    """`top` has the first `DEPTH` documents of each query, best first; `ranks` the rank of each judged one, from 1."""
+    """`top` has the first `DEPTH` documents of every query, best first. `ranks` has the ranks, from 1, of its judged
+    documents."""
 
     top: Mapping[str, Sequence[str]]
     ranks: Mapping[str, Mapping[str, int]]
 
     def best(self, query: str, documents: set[str]) -> int:
-        """The rank of the first of `documents`, which were judged for the query."""
+        """The best rank among `documents`, which were judged for the query."""
         return min(self.ranks[query][document] for document in documents)
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """Unit vectors (n, dimensions) of the queries, in their order, and of all documents, in the order of their ids."""
+    """Unit vectors (n, dimensions) of queries, in their order, and of all documents, in the order of their ids."""
 
     queries: Vectors
     documents: Vectors
 
 
 def embed(model: SentenceTransformer, dataset: Dataset, queries: Sequence[str], *, quiet: bool) -> Embedded:
-    """Embed as the service does: with the model's own prompts, routes and length."""
+    """Embed `queries` and the corpus as the service does: with the model's prompts, routes and length."""
     bar = not quiet
     texts = [dataset.queries[query] for query in queries]
     corpus = dataset.passages(sorted(dataset.corpus))
@@ -55,10 +56,9 @@ def embed(model: SentenceTransformer, dataset: Dataset, queries: Sequence[str], 
 def by_cosine(
     embedded: Embedded, dataset: Dataset, queries: Sequence[str], *, coverages: Vectors | None = None
 ) -> Rankings:
-    """Rank the corpus for each of `queries`, whose vectors are in their order, by cosine.
+    """Rank the corpus by cosine for each of `queries`, in whose order their vectors are.
 
-    `coverages` (queries, documents) are added to the cosines, with the weights that the service's mode `hybrid` has by
-    default.
+    `coverages` (queries, documents) are added to the cosines, with the default weights of the service's mode `hybrid`.
     """
     weights = WEIGHTS["score"]
     top: dict[str, Sequence[str]] = {}
@@ -74,7 +74,7 @@ def by_cosine(
 
 
 def by_scores(scores: NDArray[np.floating], dataset: Dataset, queries: Sequence[str]) -> Rankings:
-    """Rank by `scores` (queries, all documents by id): the highest first, equal ones in the order of their ids."""
+    """Rank by `scores` (queries, all documents by id), the highest first. Equal scores are in the order of ids."""
     ids = sorted(dataset.corpus)
     column_of = {document: column for column, document in enumerate(ids)}
     good, bad = dataset.good(), dataset.bad()

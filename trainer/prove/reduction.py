@@ -1,4 +1,4 @@
-"""K-reduction, the point of tuning: fewer passages for the same recall, and the tokens that saves per question."""
+"""K-reduction, the point of tuning: fewer passages for equal recall, and the tokens that this saves per question."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,17 +6,17 @@ from pydantic import BaseModel, ConfigDict
 
 from service import ranking
 
-# Passages that anybody would put into a prompt.
+# The most passages that anybody would put into a prompt.
 MOST = 20
 # Rounding may leave an equal recall this much smaller.
 _ROUNDING = 1e-12
 
 
 class Reduction(BaseModel):
-    """The tuned model reaches at `tuned_k` the `recall` that the base has at `base_k`; None: not within 20 passages.
+    """The tuned model has at `tuned_k` the `recall` that the base has at `base_k` (None: not within 20 passages).
 
-    `tokens_saved` is the mean over queries of the tokens in the base's first `base_k` passages less those in the tuned
-    model's first `tuned_k`.
+    `tokens_saved` is a mean over queries: the tokens in the base's first `base_k` passages, less the tokens in the
+    tuned model's first `tuned_k`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,7 +39,7 @@ class Reduction(BaseModel):
 
 
 def recall_by_k(top: Mapping[str, Sequence[str]], good: Mapping[str, set[str]]) -> list[float]:
-    """The mean recall over the queries in `good` at every K from 1 to 20; `top` has the first documents of each."""
+    """The mean recall over the queries in `good` at every K from 1 to 20. `top` has the first documents by query."""
     return [
         sum(ranking.recall(top[query], relevant, k) for query, relevant in good.items()) / len(good)
         for k in range(1, MOST + 1)
@@ -53,7 +53,7 @@ def reduce(
     tokens: Mapping[str, int],
     base_k: int,
 ) -> Reduction:
-    """Compare rankings of the same queries; `tokens` has the length of every document among their first 20."""
+    """Compare the rankings of two models. `tokens` has the length of every document among their first 20."""
     wanted = recall_by_k(base, good)[base_k - 1]
     enough = (k for k, recall in enumerate(recall_by_k(tuned, good), 1) if recall >= wanted - _ROUNDING)
     tuned_k = next(enough, None)

@@ -1,6 +1,6 @@
-"""Whether a difference between two models on the same queries is more than chance.
+"""Tests whether a difference between two models on equal queries is more than chance.
 
-Queries with an answer in common depend on each other, so a cluster of them is flipped and resampled as a whole.
+Queries with a common answer depend on each other, so a cluster of them is flipped and resampled as a whole.
 """
 
 from itertools import product
@@ -13,17 +13,17 @@ Clusters = NDArray[np.int64]
 Marks = NDArray[np.bool_]
 
 _ROUNDS = 10_000
-# Clusters up to which all 2^n sign patterns are tried.
+# Up to so many clusters, all 2^n patterns of signs are tried.
 _EXACT = 12
 # Two-sided 5% and a power of 80%: 1.960 + 0.842.
 _DETECTABLE = 2.802
 _LEVEL = (2.5, 97.5)
-# Adding in another order may change a sum by this much.
+# Adding in another order may change a sum by this.
 _ROUNDING = 1e-12
 
 
 def p_value(differences: Floats, clusters: Clusters, seed: int) -> float:
-    """Two-sided p of the paired randomisation test on the mean of `differences` (n); `clusters` (n) flip as wholes.
+    """Two-sided p of the paired randomisation test on the mean of `differences` (n). `clusters` (n) flip as wholes.
 
     Smucker, Allan and Carterette (2007) recommend this test of Fisher's. It is exact for up to 12 clusters.
     """
@@ -38,7 +38,7 @@ def p_value(differences: Floats, clusters: Clusters, seed: int) -> float:
 
 
 def interval(values: Floats, clusters: Clusters, seed: int) -> tuple[float, float]:
-    """95% percentile bootstrap interval of the mean of `values` (n), with `clusters` (n) drawn as wholes."""
+    """The 95% percentile bootstrap interval of the mean of `values` (n). `clusters` (n) are drawn as wholes."""
     sums, sizes = _by_cluster(values, clusters)
     draw = np.random.default_rng(seed)
     drawn = draw.integers(len(sums), size=(_ROUNDS, len(sums)))
@@ -48,10 +48,10 @@ def interval(values: Floats, clusters: Clusters, seed: int) -> tuple[float, floa
 
 
 def detectable(differences: Floats, clusters: Clusters) -> float | None:
-    """The smallest mean difference that this many queries would show in four of five tries, at p below 0.05.
+    """The smallest mean difference that so many queries would show in four of five tries, at p below 0.05.
 
-    It is 2.802 standard errors of the mean, by the sandwich over clusters (Liang and Zeger 1986); None for a single
-    cluster.
+    It is 2.802 standard errors of the mean, by the sandwich estimator over clusters (Liang and Zeger 1986). None for a
+    single cluster.
     """
     sums, sizes = _by_cluster(differences, clusters)
     count = len(sums)
@@ -63,6 +63,6 @@ def detectable(differences: Floats, clusters: Clusters) -> float | None:
 
 
 def _by_cluster(values: Floats, clusters: Clusters) -> tuple[Floats, Floats]:
-    """Sum and size of every cluster."""
+    """The sum and the size of every cluster."""
     _, numbers = np.unique(clusters, return_inverse=True)
     return np.bincount(numbers, weights=values).astype(np.float64), np.bincount(numbers).astype(np.float64)

@@ -1,11 +1,14 @@
-"""The model card of a package: what it is, what it was made of in numbers, how it did. No row of anybody's data."""
+"""The model card of a package: its origin and its results in numbers. It holds no row of anybody's data."""
 
-from service.checkpoints.checkpoint import MANIFEST
+from service.checkpoints.manifest import MANIFEST
 from trainer.ship.provenance import Provenance
 
 
 def write(name: str, provenance: Provenance, *, loss: str, alpha: float) -> str:
-    """The card as Markdown, with the front matter that Hugging Face reads; `alpha` is the share of tuned weights."""
+    """The card as Markdown, with the front matter that Hugging Face reads. `alpha` is the share of tuned weights.
+
+    Its text is part of the package, so another wording changes every checkpoint id.
+    """
     dataset, report, verdict = provenance.dataset, provenance.report, provenance.verdict
     queries = provenance.queries()
     reload = "embeds all documents again" if provenance.reembeds else "keeps its documents' vectors"

@@ -1,6 +1,6 @@
-"""Packages and judgements on their way into a running service.
+"""Sends packages and judgements to a running service.
 
-A package is named where the service sees its folder, and sent as a zip where it does not. The service judges every
+A package is sent as a zip where the service does not find it in its own folder of checkpoints. The service judges every
 reload by the judgements.
 """
 
@@ -22,13 +22,13 @@ _TIMEOUT_SECONDS = 120
 
 
 class NotTaken(TrainerError):
-    """The service refused what it was sent; it answers as before."""
+    """The service refused a package or judgements, or it did not answer. If it runs, it answers as before."""
 
 
 def reload(url: str, identity: str, folder: Path, *, key: str | None, quiet: bool) -> dict[str, Any]:
     """Have the service at `url` reload the checkpoint `identity` in `folder`, and return its job when it is done.
 
-    Raises NotTaken with the service's own reason.
+    Raises NotTaken with the service's reason.
     """
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
@@ -47,8 +47,8 @@ def judge_by(
 ) -> dict[str, int]:
     """Have the service at `url` judge its reloads by the queries of `split`, whose documents it knows by the same ids.
 
-    They replace the judgements that it had for that collection. Returns the service's counts: what it has now, and what
-    changed. Raises NotTaken, also if the collection is not there or has none of the documents.
+    They replace the service's judgements for that collection. Returns the service's counts of judgements, in all and
+    changed. Raises NotTaken, also if the service has no such collection or none of the documents.
     """
     judgements = [
         {
@@ -68,7 +68,7 @@ def judge_by(
             body = {"judgements": judgements, "collection": collection}
             return _accepted(client.put("/admin/judgements", json=body))
     except httpx.HTTPError as error:
-        raise NotTaken(f"{url} did not answer ({error}): start the service, and send them again") from error
+        raise NotTaken(f"{url} did not answer ({error}): start the service, and send the judgements again") from error
 
 
 def _send(client: httpx.Client, folder: Path) -> None:

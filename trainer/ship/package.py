@@ -1,6 +1,7 @@
-"""A trained model as a checkpoint that the service takes: its files, its model card, its manifest.
+"""Packages: a trained model as a checkpoint that the service takes, with a model card and a manifest.
 
-Equal weights, recipe, data and report give equal bytes, so the checkpoint id repeats: no dates, no times, no paths.
+Equal weights, recipe, data and report give equal bytes, so the checkpoint id repeats. A package therefore holds no
+dates, times or paths.
 """
 
 import json
@@ -16,13 +17,15 @@ from pydantic import JsonValue
 from sentence_transformers import SentenceTransformer
 
 from service.checkpoints import checkpoint
-from service.checkpoints.checkpoint import FILE_KINDS, MANIFEST, MIN_CANARY_COSINE, Canary, Checkpoint, Manifest, Sign
+from service.checkpoints.checkpoint import Checkpoint
+from service.checkpoints.contents import FILE_KINDS
+from service.checkpoints.manifest import MANIFEST, MIN_CANARY_COSINE, Canary, Manifest, Sign, write_manifest
 from service.checkpoints.signature import Signer, SigningKeyError
 from service.machine import files
 from trainer import base_model
 from trainer.errors import BadData
 
-# Everyday words, so that no package shows what its owner's users ask.
+# Everyday texts: real queries would show in the package what its owner's users ask.
 _CANARIES = (
     "How do I reset my password?",
     "The parcel was returned to the sender after three attempts to deliver it.",
@@ -30,38 +33,39 @@ _CANARIES = (
     "Open the settings, choose a language, and save. " * 12,
 )
 _LIBRARIES = ("sentence-transformers", "transformers", "torch", "tokenizers", "numpy")
-# Largest difference of a coordinate between a model in memory and the same one loaded from its files.
+# The largest difference of a vector's number between a model in memory and that model loaded from its files.
 _TOLERANCE = 1e-5
 # The earliest date that a zip can name.
 _NO_DATE = (1980, 1, 1, 0, 0, 0)
-# Files of the saved model that describe it as a whole; the base's do not fit.
+# Files that describe the saved model as a whole, so that the base's files cannot stand in for them.
 _DESCRIBING = (MANIFEST, "modules.json", "config_sentence_transformers.json")
 
 
 def save(model: SentenceTransformer, folder: Path, base: Checkpoint, *, same_documents: bool) -> Checkpoint:
     """Write the model's files into the new `folder`.
 
-    `same_documents` says that the document side is the base's. Its files are then the base's, byte for byte, so that
-    the document fingerprint is the same and the service embeds no document again. Raises BadData if it is another.
+    `same_documents` says that the document side is the base's. Its files are then copied from the base, so that the
+    document fingerprint is equal and the service embeds no document again. Raises BadData if it is not equal, or if
+    the model saves files that no checkpoint may hold.
     """
     model.save_pretrained(str(folder), create_model_card=False)
     if same_documents:
         _restore(folder, base)
-    strange = sorted(path.name for path in folder.rglob("*") if path.is_file() and path.suffix not in FILE_KINDS)
-    if strange:
-        raise BadData(f"the model saves files that no checkpoint may hold ({', '.join(strange)}): use another base")
-    made = checkpoint.read(folder, folder.name.strip("."))
-    if same_documents and made.fingerprint != base.fingerprint:
+    foreign = sorted(path.name for path in folder.rglob("*") if path.is_file() and path.suffix not in FILE_KINDS)
+    if foreign:
+        raise BadData(f"the model saves files that no checkpoint may hold ({', '.join(foreign)}): use another base")
+    saved = checkpoint.read(folder, folder.name.strip("."))
+    if same_documents and saved.fingerprint != base.fingerprint:
         raise BadData("the document side of the saved model differs from the base's: train it with --mode full")
-    return made
+    return saved
 
 
 def faithful(model: SentenceTransformer, folder: Path, texts: Sequence[str]) -> bool:
     """Whether the model in `folder` gives `texts` the vectors of `model`, as queries and as documents."""
     loaded = base_model.load_folder(folder, str(model.device))
     return all(
-        np.allclose(encode(texts), same(texts), atol=_TOLERANCE)
-        for encode, same in (
+        np.allclose(encode(texts), encode_loaded(texts), atol=_TOLERANCE)
+        for encode, encode_loaded in (
             (model.encode_query, loaded.encode_query),
             (model.encode_document, loaded.encode_document),
         )
@@ -69,7 +73,7 @@ def faithful(model: SentenceTransformer, folder: Path, texts: Sequence[str]) -> 
 
 
 def complete(folder: Path, name: str, lineage: Mapping[str, JsonValue], card: str, sign: Sign = dict) -> Checkpoint:
-    """Add the model card and the manifest, signed by `sign`, to `folder`, and read it as a checkpoint."""
+    """Add the model card and the manifest, which `sign` signs, to `folder`, and read it as a checkpoint."""
     (folder / "README.md").write_text(card, encoding="utf-8")
     model = base_model.load_folder(folder, "cpu")
     canaries = [
@@ -87,19 +91,19 @@ def complete(folder: Path, name: str, lineage: Mapping[str, JsonValue], card: st
         "libraries": {library: version(library) for library in _LIBRARIES},
     }
     manifest = Manifest(name=name, files={}, canaries=canaries, lineage={**lineage, **facts})
-    checkpoint.write_manifest(folder, manifest, sign)
+    write_manifest(folder, manifest, sign)
     return checkpoint.read(folder, name)
 
 
 def publish(folder: Path, target: Path) -> None:
-    """Copy the complete `folder` to `target` and replace what is there; `target` never holds a part of it."""
+    """Copy the complete `folder` to `target` and replace what is there. `target` never holds a part of it."""
     with files.folder_beside(target) as incoming:
         shutil.copytree(folder, incoming, dirs_exist_ok=True)
         files.replace_folder(target, incoming)
 
 
 def pack(folder: Path, archive: Path) -> None:
-    """Write the checkpoint in `folder` as a zip; equal folders give equal zips."""
+    """Write the checkpoint in `folder` as a zip. Equal folders give equal zips."""
     with files.replacing_file(archive) as incoming, zipfile.ZipFile(incoming, "w", zipfile.ZIP_DEFLATED) as target:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
@@ -110,7 +114,10 @@ def pack(folder: Path, archive: Path) -> None:
 
 
 def signer(key: Path | None) -> Sign:
-    """A signature by the private key in that file; None signs nothing. Raises BadData if the file holds no key."""
+    """A function that signs with the private key in the file `key`; without a file it signs nothing.
+
+    Raises BadData if the file holds no key.
+    """
     if key is None:
         return dict
     try:
@@ -120,48 +127,48 @@ def signer(key: Path | None) -> Sign:
 
 
 def outcome(source: Checkpoint) -> str | None:
-    """The gate's verdict on a model, by the manifest that a run has written; None if no gate has judged it."""
+    """The gate's verdict on a model, as its manifest has it; None if no gate has judged the model."""
     verdict = source.manifest.lineage.get("verdict") if source.manifest else None
     return str(verdict.get("outcome")) if isinstance(verdict, dict) else None
 
 
 def repackage(source: Checkpoint, name: str, folder: Path, sign: Sign = dict) -> Checkpoint:
-    """Publish any model folder as `folder`/`name` with a manifest, which keeps the lineage of an earlier one."""
+    """Publish any model folder as `folder`/`name` with a new manifest, which keeps the lineage of an earlier one."""
     lineage = source.manifest.lineage if source.manifest else {}
     with tempfile.TemporaryDirectory(prefix="instar-package-") as temporary:
-        made = Path(temporary) / name
-        checkpoint.copy(source.folder, made)
-        (made / MANIFEST).unlink(missing_ok=True)
-        card = made / "README.md"
+        copy = Path(temporary) / name
+        checkpoint.copy(source.folder, copy)
+        (copy / MANIFEST).unlink(missing_ok=True)
+        card = copy / "README.md"
         text = card.read_text(encoding="utf-8") if card.is_file() else f"# {name}\n"
-        complete(made, name, lineage, text, sign)
-        publish(made, folder / name)
+        complete(copy, name, lineage, text, sign)
+        publish(copy, folder / name)
     return checkpoint.read(folder / name, name)
 
 
 def verify(path: str) -> Checkpoint:
-    """Check the package as the service would: file hashes, kinds, and the canaries' vectors.
+    """Check the package as the service would: file hashes, file kinds, and the canaries' vectors.
 
-    Raises BadData that names what is wrong.
+    Raises BadData with the reason.
     """
     with base_model.open(path) as source:
         if source.manifest is None:
-            raise BadData(f"{path} has no {MANIFEST}, so nothing can be compared: make a package of it with package")
+            raise BadData(f"{path} has no {MANIFEST} to check it by: make a package of it with the command package")
         model = base_model.load(source, "cpu")
         for canary in source.manifest.canaries:
             encode = model.encode_query if canary.side == "query" else model.encode_document
             if float(encode(canary.text, normalize_embeddings=True) @ canary.vector) < MIN_CANARY_COSINE:
                 raise BadData(
-                    f"{path} gives {canary.text[:40]!r} another vector than the manifest says: use the library"
-                    f" versions that it names ({json.dumps(source.manifest.lineage.get('libraries'))})"
+                    f"{path} gives {canary.text[:40]!r} another vector than its manifest: use the library versions that"
+                    f" the manifest names ({json.dumps(source.manifest.lineage.get('libraries'))})"
                 )
         return source
 
 
 def _restore(folder: Path, base: Checkpoint) -> None:
-    """Replace the saved files of the modules that the model shares with its base by the base's own files.
+    """Replace the saved files of the modules that the model shares with its base by the base's files.
 
-    The last of these modules went into the router's document route.
+    The last of these modules stands in the router's document route.
     """
     last = json.loads((base.folder / "modules.json").read_text(encoding="utf-8"))[-1]["path"]
     (route,) = folder.glob("*_Router/document_0_*")
@@ -179,7 +186,7 @@ def _restore(folder: Path, base: Checkpoint) -> None:
 
 
 def _pooling(folder: Path) -> JsonValue:
-    """The configuration of the Pooling module, or None."""
+    """The configuration of the model's Pooling module, or None."""
     for path in sorted(folder.rglob("*Pooling*/config.json")):
         configuration: JsonValue = json.loads(path.read_text(encoding="utf-8"))
         return configuration

@@ -14,9 +14,9 @@ from trainer.recipe import Recipe
 
 @dataclass(frozen=True)
 class Provenance:
-    """The base, data and recipe of a package, the decisions on the way, and the proof.
+    """The base, data and recipe of a package, the decisions of its run, and the proof.
 
-    `reembeds` says that a service embeds all documents again when it goes over from the base to the package.
+    `reembeds` says that a service which replaces the base by the package embeds all documents again.
     """
 
     base: Checkpoint
@@ -32,7 +32,7 @@ class Provenance:
         return {split: len(self.dataset.good(split)) for split in SPLITS}
 
     def lineage(self) -> dict[str, JsonValue]:
-        """The facts that a manifest keeps, without any text of the data."""
+        """The facts that a manifest keeps. They hold no text of the data."""
         return {
             "base": {"id": self.base.id, "digest": self.base.digest, "document_fingerprint": self.base.fingerprint},
             "data": {
@@ -41,7 +41,7 @@ class Provenance:
                 "queries": dict(self.queries()),
                 "judgements": len(self.dataset.judgements),
             },
-            # The base is named by its id above; its path must not change the package's id.
+            # The base is named by its id above. Its path must not change the package's id.
             "recipe": self.recipe.model_dump(mode="json", exclude={"base"}),
             "decisions": dict(self.decisions),
             "metrics": self.report.summary(),

@@ -1,1 +1,1 @@
-"""From rows to tuned weights: what learns, by which loss, and how much of it is taken."""
+"""From rows to tuned weights: which weights learn, by which loss, and how much of them is taken."""

@@ -7,7 +7,7 @@ from transformers.trainer_callback import ProgressCallback
 
 
 class Epochs(ProgressCallback):
-    """Prints a line for each evaluation, in place of the dictionaries of transformers."""
+    """Prints a line for each evaluation. transformers would print a dictionary."""
 
     def __init__(self, metric: str) -> None:
         super().__init__()
@@ -21,7 +21,7 @@ class Epochs(ProgressCallback):
         logs: dict[str, Any] | None = None,
         **_: Any,
     ) -> None:
-        """Say how well the model ranks on dev."""
+        """Print how well the model ranks on dev."""
         if self.training_bar is not None and logs and self._metric in logs:
             epochs = f"epoch {logs.get('epoch', 0):.3g} of {args.num_train_epochs:g}"
             self.training_bar.write(

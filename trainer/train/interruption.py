@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a training after the step in progress, with its state saved."""
+"""Ctrl-C and SIGTERM end a training after the step in progress and save its state."""
 
 import signal
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 @contextmanager
 def interruptible(trainer: SentenceTransformerTrainer) -> Iterator[list[int]]:
-    """Within the block, signals are noted in the list, and the training ends after the step in progress."""
+    """Within the block, Ctrl-C and SIGTERM are added to the list, and end the training after the step in progress."""
     signals: list[int] = []
 
     def note(number: int, _: FrameType | None) -> None:
@@ -28,7 +28,7 @@ def interruptible(trainer: SentenceTransformerTrainer) -> Iterator[list[int]]:
 
 
 class _StopAfterSignal(TrainerCallback):
-    """Saves the state and ends after the step in which a signal came."""
+    """Saves the state and ends the training after the step in which a signal came."""
 
     def __init__(self, signals: list[int]) -> None:
         self._signals = signals

@@ -1,6 +1,6 @@
-"""The losses by name: the rows that each reads, how it is built, and the one that suits the data.
+"""The losses by name: which rows a loss reads, how it is built, and which one suits the data.
 
-All but one come from sentence-transformers, with settings that make sense on vectors of unit length.
+All but one come from sentence-transformers, with settings that suit vectors of unit length.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ RowKind = Literal["tuples", "triplets", "pairs"]
 _ROWS: dict[LossName, RowKind] = {
     "multiple-negatives": "tuples",
     "cached-multiple-negatives": "tuples",
-    # The guide judges one negative for each row.
+    # The guide judges one negative of each row.
     "gist": "triplets",
     "triplet": "triplets",
     "online-contrastive": "pairs",
@@ -30,19 +30,22 @@ _ROWS: dict[LossName, RowKind] = {
     "cosine": "pairs",
 }
 
-# Cosine distances lie in [0, 2]: TripletLoss's default of 5 can never be reached.
+# Cosine distances lie in [0, 2], so TripletLoss's default margin of 5 is out of reach.
 _TRIPLET_MARGIN = 0.2
 _CONTRASTIVE_MARGIN = 0.5
-# Rows in memory at a time with a cached loss.
+# Rows that a cached loss has in memory at a time.
 _CACHED_ROWS = 16
 
 
 def choose(name: LossName, dataset: Dataset) -> tuple[LossName, str]:
-    """The loss to train with, and the reason in a sentence. Raises BadData where nothing can be learnt."""
+    """The loss to train with, and the reason in a sentence. Raises BadData if nothing can be learnt.
+
+    The reason is in the manifest, so another wording changes every checkpoint id.
+    """
     good, bad = dataset.good("train"), dataset.bad("train")
     if not good:
         raise BadData(
-            "no training query has a good document, and nothing can be learnt from bad ones alone: judge some"
+            "no training query has a good document, and bad ones alone teach nothing: judge some documents good"
         )
     if name != "auto":
         return name, "it was asked for"
@@ -62,7 +65,7 @@ def rows_of(name: LossName) -> RowKind:
 def build(
     name: LossName, model: SentenceTransformer, guide: SentenceTransformer | None, matryoshka: Sequence[int]
 ) -> nn.Module:
-    """Build the loss of that name; `guide` is the base model, which `gist` alone needs.
+    """Build the loss of that name. `guide` is the base model, which `gist` alone needs.
 
     Raises BadData if a Matryoshka dimension is larger than the model's.
     """
@@ -71,7 +74,7 @@ def build(
         return loss
     native = model.get_embedding_dimension() or 0
     if max(matryoshka) > native:
-        raise BadData(f"--matryoshka {max(matryoshka)} is more than the {native} dimensions of the model: leave it out")
+        raise BadData(f"--matryoshka {max(matryoshka)} is more than the model's {native} dimensions: give smaller ones")
     return losses.MatryoshkaLoss(model, loss, sorted({native, *matryoshka}, reverse=True))
 
 
@@ -84,7 +87,7 @@ def _build(name: LossName, model: SentenceTransformer, guide: SentenceTransforme
             loss = losses.CachedMultipleNegativesRankingLoss(model, similarity_fct=cosine, mini_batch_size=_CACHED_ROWS)
         case "gist":
             if guide is None:
-                raise BadData("--loss gist needs the base model as its guide: use it in a run")
+                raise BadData("--loss gist needs the base model as its guide: use the commands run or train")
             loss = losses.GISTEmbedLoss(model, guide=guide)
         case "triplet":
             loss = losses.TripletLoss(model, TripletDistanceMetric.COSINE, triplet_margin=_TRIPLET_MARGIN)
@@ -100,17 +103,17 @@ def _build(name: LossName, model: SentenceTransformer, guide: SentenceTransforme
 
 
 def cosine(left: Tensor, right: Tensor) -> Tensor:
-    """Cosines (n, m) of the rows of two matrices, in fp32: the loss multiplies them by 20, and bf16 has 8 bits."""
+    """Cosines (n, m) of the rows of two matrices, in fp32: bf16 has 8 bits, and the loss multiplies by 20."""
     with torch.autocast(left.device.type, enabled=False):
         unit = [nn.functional.normalize(vectors.float(), dim=-1) for vectors in (left, right)]
         return unit[0] @ unit[1].T
 
 
 class OnlineContrastive(losses.OnlineContrastiveLoss):
-    """OnlineContrastiveLoss as a mean over the batch, and ContrastiveLoss where a batch has no hard pair.
+    """OnlineContrastiveLoss as a mean over the batch, and ContrastiveLoss for batches without a hard pair.
 
-    The original sums, so that a batch eight times as large gives a loss eight times as large. And it is 0 as soon as
-    the pairs of a batch are separated at all, even far inside the margin.
+    The original is a sum, so that a batch eight times as large gives a loss eight times as large. It is also 0 as soon
+    as the pairs of a batch are separated at all, even if they are far inside the margin.
     """
 
     def __init__(self, model: SentenceTransformer) -> None:
@@ -118,7 +121,7 @@ class OnlineContrastive(losses.OnlineContrastiveLoss):
         self._every_pair = losses.ContrastiveLoss(model, margin=_CONTRASTIVE_MARGIN)
 
     def compute_loss_from_embeddings(self, embeddings: list[Tensor], labels: Tensor) -> Tensor:
-        """The mean loss of a batch: `embeddings` are two matrices (n, dimensions), `labels` (n) are 0 or 1."""
+        """The mean loss of a batch. `embeddings` are two matrices (n, dimensions), `labels` (n) are 0 or 1."""
         hard: Tensor = super().compute_loss_from_embeddings(embeddings, labels)
         if hard > 0:
             return hard / len(labels)

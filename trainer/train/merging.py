@@ -1,7 +1,7 @@
-"""Weights between the base and the tuned model: dev chooses the share of tuned ones, within what may be forgotten.
+"""Mixes the weights of the base and the tuned model. Dev chooses the share, and the general set limits it.
 
-Interpolation keeps more of what the base knew than tuning alone does (WiSE-FT, Wortsman et al. 2022; LM-Cocktail, Xiao
-et al. 2023), and because share 0 is the base itself, tuning that did harm shows here.
+A mix keeps more of what the base knew than tuning alone does (WiSE-FT, Wortsman et al. 2022; LM-Cocktail, Xiao et al.
+2023). Share 0 is the base itself, so tuning that did harm shows here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from trainer.train.ranking_evaluator import RankingEvaluator
 def interpolate(
     model: SentenceTransformer, base: Mapping[str, Tensor], tuned: Mapping[str, Tensor], alpha: float
 ) -> None:
-    """Set the weights of `model` to (1 - alpha) base + alpha tuned; raises BadData if they do not fit together."""
+    """Set the weights of `model` to (1 - alpha) base + alpha tuned. Raises BadData if their shapes differ."""
     shapes = [{name: tensor.shape for name, tensor in weights.items()} for weights in (base, tuned)]
     if shapes[0] != shapes[1]:
         raise BadData(
@@ -35,9 +35,9 @@ def interpolate(
 
 @dataclass(frozen=True)
 class Share:
-    """The chosen share of the tuned weights, and nDCG@10 by the shares that were tried on dev and on the general set.
+    """The chosen share of tuned weights, and nDCG@10 by share on dev and on the general set.
 
-    Shares are tried on the general set until one is good enough.
+    All shares are tried on dev. On the general set they are tried until one is good enough.
     """
 
     alpha: float
@@ -68,10 +68,10 @@ def choose(
     general: RankingEvaluator | None,
     max_general_loss: float,
 ) -> Share:
-    """Leave in `model` the mix that ranks best on dev and loses at most `max_general_loss` on the general set.
+    """Set `model` to the mix that ranks best on dev and loses at most `max_general_loss` on the general set.
 
-    The share nearest to the base wins a tie. If every share loses more, the best on dev is taken, and the gate will
-    reject it.
+    In a tie the share nearest to the base wins. If every share loses more, the best on dev is taken, and the gate
+    rejects it later.
     """
     scores: dict[float, float] = {}
     for alpha in sorted(set(alphas)):

@@ -1,4 +1,4 @@
-"""The part of a model that learns (all weights, a query adapter, LoRA matrices), and the way back to a plain model."""
+"""Makes a part of a model learn (all weights, a query adapter, LoRA matrices), and makes it a plain model again."""
 
 import copy
 from typing import Any
@@ -17,9 +17,9 @@ _LORA_DROPOUT = 0.05
 
 
 def prepare(model: SentenceTransformer, mode: Mode, lora_rank: int) -> None:
-    """Make `model` ready to be trained in that mode, in place. Its vectors do not change.
+    """Change `model` so that it can be trained in that mode. Its vectors do not change.
 
-    Raises BadData if the model does not allow it.
+    Raises BadData if the model does not allow the mode.
     """
     match mode:
         case "full":
@@ -31,7 +31,7 @@ def prepare(model: SentenceTransformer, mode: Mode, lora_rank: int) -> None:
 
 
 def finish(model: SentenceTransformer) -> None:
-    """Undo what served training alone: LoRA matrices are multiplied into the weights, nothing stays frozen."""
+    """Undo what training alone needed: multiply LoRA matrices into the weights, and let all weights learn again."""
     transformer = model[0]
     inner = getattr(transformer, "model", None)
     if isinstance(inner, PeftModel):
@@ -40,24 +40,24 @@ def finish(model: SentenceTransformer) -> None:
 
 
 def routes(model: SentenceTransformer) -> bool:
-    """Whether the model treats queries and documents by different modules."""
+    """Whether queries and documents go through different modules."""
     return any(isinstance(module, Router) for module in model)
 
 
 def _add_adapter(model: SentenceTransformer) -> None:
-    """Add a linear layer on the query side that begins as the identity; documents pass the same modules as before.
+    """Add a linear layer to the query side. It begins as the identity.
 
     LlamaIndex's linear adapter and Chroma's "Embedding Adapters" (Sanketh and Troynikov 2024) adapt queries alone, too.
-    The router replaces the last module, so that a document passes exactly the modules of the base.
+    A router takes the place of the last module, so that documents go through exactly the modules of the base.
     """
     if routes(model):
-        raise BadData("the base model has a router already: train it with --mode full, or give a model without one")
+        raise BadData("the base model has a router already: train it with --mode full, or use a base without one")
     model.requires_grad_(False)
     end = len(model) - 1
     last: Any = model[end]
     width = model.get_embedding_dimension()
     if not width:
-        raise BadData("the base model does not say how many dimensions it has: give one with a Pooling module")
+        raise BadData("the base model does not say how many dimensions it has: use a base with a Pooling module")
     adapter = Dense(width, width, bias=False, activation_function=nn.Identity(), init_weight=torch.eye(width))
     query_last = copy.deepcopy(last)
     query = [adapter, query_last] if isinstance(last, Normalize) else [query_last, adapter]

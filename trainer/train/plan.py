@@ -1,4 +1,4 @@
-"""The numbers that a recipe leaves open, decided by the number of rows and by the processor."""
+"""Decides the numbers that a recipe leaves open, by the rows and by the processor."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,18 +11,18 @@ from trainer.train import processor
 
 ComputedIn = Literal["bf16", "fp32"]
 
-# Tokens that a model without a limit reads.
+# Stands for the limit in tokens of a model that has no limit.
 UNLIMITED = 1 << 20
 _LEARNING_RATES: dict[Mode, float] = {"full": 2e-5, "lora": 2e-4, "query-adapter": 1e-3}
 _ROWS_IN_ALL = 12_000
-# All columns of a batch together: their activations take some 4 GB with all-MiniLM-L6-v2.
+# Tokens in all columns of a batch together: their activations take some 4 GB with all-MiniLM-L6-v2.
 _TOKENS_IN_BATCH = 8192
 _CHARACTERS_PER_TOKEN = 4
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Rows in a batch, passes over all rows, the largest learning rate, and the precision of the computing."""
+    """Rows in a batch, passes over all rows, the highest learning rate, and the precision of the computing."""
 
     batch_size: int
     epochs: int
@@ -31,9 +31,9 @@ class Plan:
 
 
 def decide(recipe: Recipe, rows: Rows, max_length: int | None) -> Plan:
-    """The recipe's own numbers where it has them; otherwise many epochs and small batches for few rows.
+    """The recipe's numbers, if it has them. Otherwise few rows get many epochs and small batches.
 
-    `max_length` is how many tokens the model reads of a text.
+    The model reads `max_length` tokens of a text (None: all).
     """
     return Plan(
         batch_size=min(recipe.batch_size or _batch_size(rows, max_length or UNLIMITED), len(rows)),
@@ -44,7 +44,7 @@ def decide(recipe: Recipe, rows: Rows, max_length: int | None) -> Plan:
 
 
 def precision(recipe: Recipe) -> ComputedIn:
-    """The recipe's precision; for auto, bf16 where the processor computes with it."""
+    """The recipe's precision. auto is bf16 if the GPU, or without a GPU the processor, computes in it."""
     if recipe.precision != "auto":
         return recipe.precision
     if torch.cuda.is_available():
@@ -53,7 +53,7 @@ def precision(recipe: Recipe) -> ComputedIn:
 
 
 def _batch_size(rows: Rows, max_length: int) -> int:
-    """8 to 64 rows: at least 16 steps an epoch, and no more tokens than fit, even where the rows are long."""
+    """8 to 64 rows: at least 16 steps an epoch if possible, and no more tokens than fit into memory."""
     longest = max_length * _CHARACTERS_PER_TOKEN
     sizes = sorted(sum(min(len(texts[row]), longest) for texts in rows.columns.values()) for row in range(len(rows)))
     nearly_longest = sizes[len(sizes) * 9 // 10] // _CHARACTERS_PER_TOKEN + 1

@@ -1,4 +1,4 @@
-"""How well a model in memory ranks: it chooses among the weights of a training, and among shares of them."""
+"""Measures how well a model in memory ranks, to choose among the weights of a training and among mixes of them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,10 +12,10 @@ from trainer.train.plan import ComputedIn
 
 
 class RankingEvaluator(InformationRetrievalEvaluator):
-    """nDCG@10 of queries over the whole corpus: among the passages good for them alone, every model looks good.
+    """nDCG@10 of queries over the whole corpus. Over a part of the corpus every model looks good.
 
-    `good` maps each query to its good documents. Training and choosing may compute in the precision of the training;
-    a figure that is compared with a threshold needs fp32.
+    `good` maps each query to its good documents. For choosing, the precision of the training will do. A figure that is
+    compared with a threshold needs fp32.
     """
 
     def __init__(self, dataset: Dataset, good: Mapping[str, set[str]], precision: ComputedIn) -> None:

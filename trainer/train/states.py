@@ -1,4 +1,4 @@
-"""The saved states of a training: which one to resume from, and which were never written to their end."""
+"""The saved states of a training: which one to resume from, and which are incomplete."""
 
 import shutil
 from collections.abc import Iterator
@@ -10,19 +10,20 @@ from safetensors import SafetensorError
 
 from trainer.errors import DiskFull
 
-# transformers writes this file of a state last.
+# The file of a state that transformers writes last.
 _LAST_FILE = "trainer_state.json"
 
 
 @dataclass(frozen=True)
 class States:
-    """The folder of a training's states. With `resume` the training goes on from the newest complete state."""
+    """The folder of a training's states. With `resume`, the training goes on from the newest complete state."""
 
     folder: Path
     resume: bool
 
     def begin(self) -> Path | None:
-        """The state to resume from, or None. All states are removed without one, and broken ones beside one."""
+        """The state to resume from, or None. Incomplete states are deleted, and all states if there is none to resume
+        from."""
         state = self._newest() if self.resume else None
         for path in self.folder.glob("*") if state is None else self._broken():
             shutil.rmtree(path)
@@ -30,7 +31,7 @@ class States:
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """Within the block, a state that cannot be written is removed, and DiskFull names the last good one."""
+        """Within the block, a state that cannot be written is deleted, and DiskFull names the last good one."""
         try:
             yield
         except (OSError, SafetensorError, RuntimeError) as error:
@@ -40,8 +41,10 @@ class States:
             for path in broken:
                 shutil.rmtree(path)
             good = self._newest()
-            left = f"the last good state is {good.name}: make room and go on with --resume" if good else "make room"
-            raise DiskFull(f"{broken[0].name} could not be written to {self.folder} ({error}); {left}") from error
+            remedy = "make room and start again"
+            if good:
+                remedy = f"the last good state is {good.name}: make room and go on with --resume"
+            raise DiskFull(f"{broken[0].name} could not be written to {self.folder} ({error}); {remedy}") from error
 
     def _broken(self) -> list[Path]:
         return [path for path in self.folder.glob("checkpoint-*") if not (path / _LAST_FILE).is_file()]

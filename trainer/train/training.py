@@ -1,4 +1,4 @@
-"""One training: rows and a loss change the weights of a model, dev chooses among them, and it can be resumed."""
+"""One training: rows and a loss change the weights of a model, and dev chooses among them. It can be resumed."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback, set_seed
 from transformers.trainer_callback import ProgressCallback
 
-from service.checkpoints.checkpoint import document_prompt
+from service.checkpoints.fingerprint import document_prompt
 from trainer.data.dataset import Dataset
 from trainer.errors import Interrupted
 from trainer.prepare import batches
@@ -31,15 +31,15 @@ from trainer.train.states import States
 
 WEIGHTS = "weights.safetensors"
 _METRIC = "eval_cosine_ndcg@10"
-# Tokens from which attention's square of the length outgrows the memory that plain attention needs.
+# Plain attention needs memory for the square of the length, which is too much for texts of more tokens.
 _LONG = 512
-# Steps between two evaluations and saved states, where an epoch is longer.
+# Steps between two evaluations, each of which saves a state. A shorter epoch has one evaluation.
 _STEPS_BETWEEN = 500
 
 
 @dataclass(frozen=True)
 class Material:
-    """`rows` are learnt from; the dev queries of `dataset`, asked of its whole corpus, choose among the weights."""
+    """The model learns from `rows`. The dev queries of `dataset`, over its whole corpus, choose among the weights."""
 
     rows: Rows
     dataset: Dataset
@@ -55,10 +55,10 @@ def train(
     quiet: bool,
     callbacks: Sequence[TrainerCallback] = (),
 ) -> dict[str, float]:
-    """Train `model` in place; it ends with the weights that ranked best on dev, which may be the first saved ones.
+    """Train `model` in place. It ends with the weights that ranked best on dev.
 
-    Equal recipe and rows give equal weights, resumed or not. Returns nDCG@10 on dev by step. Raises Interrupted after
-    Ctrl-C, with the state saved, and DiskFull.
+    Equal recipes and rows give equal weights, resumed or not. Returns nDCG@10 on dev by step. Raises Interrupted after
+    Ctrl-C, when the state is saved, and DiskFull.
     """
     rows = material.rows
     decided = plan.decide(recipe, rows, model.max_seq_length)
@@ -79,18 +79,18 @@ def train(
     _set_dropout(model, recipe.dropout)
     with interruptible(trainer) as signals, states.guarded(), _attention(model):
         trainer.train(resume_from_checkpoint=str(state) if state else None)
-        # Otherwise the model would go on computing in the training's precision.
+        # Otherwise the model would keep the training's precision.
         trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
     if signals:
-        raise Interrupted(f"stopped after step {trainer.state.global_step}: go on with --resume")
+        raise Interrupted(f"stopped after step {trainer.state.global_step}: repeat the command with --resume to go on")
     return {str(entry["step"]): entry[_METRIC] for entry in trainer.state.log_history if _METRIC in entry}
 
 
 class _Trainer(SentenceTransformerTrainer):
-    """Saves and loads all weights of the model by name, strictly.
+    """Saves all weights of the model by name, and loads exactly them.
 
-    sentence-transformers loads its saved folders by their configuration, which has brought back the base model in
-    silence where an adapter was trained.
+    sentence-transformers loads a saved folder by its configuration. After the training of an adapter that brought back
+    the base model without any warning.
     """
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ARG002
@@ -105,20 +105,20 @@ class _Trainer(SentenceTransformerTrainer):
         self._load_from_checkpoint(str(self.state.best_model_checkpoint))
 
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
-        """No callback: the trainer writes a model card of its own, which holds no training rows."""
+        """Add no callback: `ship.card` writes a model card that holds no training rows."""
 
 
 def _arguments(
     model: SentenceTransformer, rows: Rows, recipe: Recipe, decided: Plan, folder: Path, *, quiet: bool
 ) -> SentenceTransformerTrainingArguments:
     steps = -(-len(rows) // decided.batch_size)
-    every = min(steps, _STEPS_BETWEEN)
+    steps_between = min(steps, _STEPS_BETWEEN)
     return SentenceTransformerTrainingArguments(
         output_dir=str(folder),
         num_train_epochs=decided.epochs,
         per_device_train_batch_size=decided.batch_size,
         learning_rate=decided.learning_rate,
-        # A number and not the share: rounded up, the only step of a small run would be a warm-up with rate 0.
+        # transformers rounds a share up: the only step of a small run would be a warm-up with rate 0.
         warmup_steps=int(recipe.warmup * steps * decided.epochs),
         bf16=decided.precision == "bf16",
         use_cpu=not torch.cuda.is_available(),
@@ -128,14 +128,14 @@ def _arguments(
         prompts=_prompts(model, rows),
         router_mapping=_routes(rows) if routes(model) else {},
         eval_strategy="steps",
-        eval_steps=every,
+        eval_steps=steps_between,
         save_strategy="steps",
-        save_steps=every,
+        save_steps=steps_between,
         save_total_limit=2,
         load_best_model_at_end=True,
         metric_for_best_model=_METRIC,
         greater_is_better=True,
-        logging_steps=every,
+        logging_steps=steps_between,
         report_to="none",
         disable_tqdm=quiet,
         dataloader_pin_memory=False,
@@ -151,8 +151,8 @@ def _set_dropout(model: SentenceTransformer, dropout: float | None) -> None:
 
 @contextmanager
 def _attention(model: SentenceTransformer) -> Iterator[None]:
-    """Within the block, short texts on a CPU get plain attention, whose backward pass takes half the time of the fused
-    one."""
+    """Within the block, short texts on a CPU get plain attention. Its backward pass takes half as long as the fused
+    one's."""
     if model.device.type != "cpu" or (model.max_seq_length or plan.UNLIMITED) > _LONG:
         yield
         return
@@ -166,13 +166,13 @@ def _table(rows: Rows) -> Table:
 
 
 def _lengths(rows: Rows) -> list[int]:
-    """Characters of the longest document of each row, by which rows are put together."""
+    """The length in characters of the longest document of each row. Rows of similar length share a batch."""
     documents = [texts for name, texts in rows.columns.items() if name != "anchor"]
     return [max(len(texts[row]) for texts in documents) for row in range(len(rows))]
 
 
 def _prompts(model: SentenceTransformer, rows: Rows) -> dict[str, str]:
-    """The model's own prompts by column, so that training computes what `encode_query` and `encode_document` do."""
+    """The model's prompts by column, so that training computes what `encode_query` and `encode_document` do."""
     query, document = model.prompts.get("query") or "", document_prompt(model.prompts)
     return {name: prompt for name in rows.columns if (prompt := query if name == "anchor" else document)}
 

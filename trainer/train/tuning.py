@@ -1,7 +1,7 @@
 """From a base and judgements to tuned weights: claim the folder, mine, make rows, train. It can be resumed.
 
-The folder holds `run.json`, which identifies the run's recipe, data and base, `states/` to resume from, and at the end
-`tuned.safetensors`.
+The folder holds `run.json`, which identifies the recipe, data and base of the run, and `states/` to resume from. At the
+end it holds `tuned.safetensors` in place of the states.
 """
 
 import json
@@ -36,9 +36,9 @@ _RUN = "run.json"
 
 @dataclass(frozen=True)
 class Tuned:
-    """`model` has the modules of the result; `base` and `tuned` are its weights by name, before and after.
+    """`model` has the modules of the result. `base` and `tuned` are its weights by name, before and after training.
 
-    `decisions` records what was decided on the way, and why.
+    `decisions` records what was decided for the training, and why.
     """
 
     model: SentenceTransformer
@@ -48,41 +48,48 @@ class Tuned:
 
 
 def tune(base: Checkpoint, dataset: Dataset, recipe: Recipe, folder: Path, *, resume: bool, quiet: bool) -> Tuned:
-    """Train on the train split, choose on dev; with `resume`, go on where an earlier call in `folder` stopped.
+    """Train on the split train and choose on dev. With `resume`, go on where an earlier call in `folder` stopped.
 
-    Raises BadData if the data, the base or the folder does not allow it, Interrupted after Ctrl-C, DiskFull.
+    Raises BadData if the data, the base or the folder does not allow it, Interrupted after Ctrl-C, and DiskFull.
     """
     for split in SPLITS[:2]:
         if not dataset.good(split):
-            raise BadData(f"no query with a good document is left for {split}: judge more queries, or split otherwise")
+            raise BadData(
+                f"no query with a good document is left for {split}: judge more queries, or choose another --split"
+            )
     _claim(folder, {"recipe": recipe.digest, "data": dataset.digest, "base": base.id}, resume=resume)
     name, why = losses.choose(recipe.loss, dataset)
-    made, mined = _rows(base, dataset, recipe, losses.rows_of(name))
-    say(f"{len(made)} rows, {mined} hard negatives mined, loss {name}: {why}", quiet=quiet)
+    train_rows, mined = _rows(base, dataset, recipe, losses.rows_of(name))
+    say(f"{len(train_rows)} rows, {mined} hard negatives mined, loss {name}: {why}", quiet=quiet)
     model = _prepared(base, recipe)
     finished = folder / _TUNED
     if not (resume and finished.is_file()):
         loss = losses.build(name, model, base_model.load(base) if name == "gist" else None, recipe.matryoshka)
         states = States(folder / "states", resume)
-        training.train(model, loss, Material(made, dataset), recipe, states, quiet=quiet)
+        training.train(model, loss, Material(train_rows, dataset), recipe, states, quiet=quiet)
         modes.finish(model)
         with files.replacing_file(finished) as incoming:
             save_file({key: tensor.contiguous() for key, tensor in merging.weights(model).items()}, incoming)
-        # The states are three times as large as the weights, and no longer of use.
+        # The states are three times as large as the weights, and no longer needed.
         shutil.rmtree(states.folder)
     else:
         modes.finish(model)
     before = _prepared(base, recipe)
     modes.finish(before)
-    decisions: dict[str, JsonValue] = {"loss": name, "loss_because": why, "rows": len(made), "mined_negatives": mined}
-    decisions |= vars(plan.decide(recipe, made, model.max_seq_length))
+    decisions: dict[str, JsonValue] = {
+        "loss": name,
+        "loss_because": why,
+        "rows": len(train_rows),
+        "mined_negatives": mined,
+    }
+    decisions |= vars(plan.decide(recipe, train_rows, model.max_seq_length))
     return Tuned(model, merging.weights(before), load_file(finished, device=str(model.device)), decisions)
 
 
 def _prepared(base: Checkpoint, recipe: Recipe) -> SentenceTransformer:
     """The base model in memory with the recipe's prompts and length, ready to be trained in its mode.
 
-    Raises BadData if the recipe would change documents' vectors where they must stay.
+    Raises BadData if the recipe would change documents' vectors in the mode query-adapter, which keeps them.
     """
     model = base_model.load(base)
     if recipe.mode == "query-adapter" and (recipe.document_prompt is not None or recipe.max_length is not None):
@@ -99,7 +106,7 @@ def _prepared(base: Checkpoint, recipe: Recipe) -> SentenceTransformer:
 
 
 def _rows(base: Checkpoint, dataset: Dataset, recipe: Recipe, kind: losses.RowKind) -> tuple[Rows, int]:
-    """Training rows of that kind, and how many hard negatives were mined for them."""
+    """Training rows of the kind that a loss reads, and how many hard negatives were mined for them."""
     components = splits.components(dataset)
     wanted = 1 if kind == "triplets" else recipe.negatives
     mined = mining.mine(base_model.load(base), dataset, per_row=wanted, margin=recipe.margin) if recipe.mine else {}
@@ -112,7 +119,8 @@ def _rows(base: Checkpoint, dataset: Dataset, recipe: Recipe, kind: losses.RowKi
 def _claim(folder: Path, identity: dict[str, str], *, resume: bool) -> None:
     """Claim `folder` for a run of this identity.
 
-    `resume` needs a run of the same identity there. Without it an earlier run is removed; other files raise BadData.
+    With `resume`, a run of this identity must be there. Without it, an earlier run is deleted. Raises BadData if that
+    is not so, or if the folder holds other files.
     """
     note = folder / _RUN
     former: Any = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else None
@@ -120,10 +128,10 @@ def _claim(folder: Path, identity: dict[str, str], *, resume: bool) -> None:
         raise BadData(f"there is no run in {folder} to resume: leave out --resume")
     if resume and former != identity:
         changed = ", ".join(key for key in identity if former.get(key) != identity[key])
-        raise BadData(f"the run in {folder} had another {changed}: give the same again, or leave out --resume")
+        raise BadData(f"the run in {folder} had another {changed}: give what it had, or leave out --resume")
     if not resume:
         if folder.exists() and former is None and any(folder.iterdir()):
-            raise BadData(f"{folder} holds files that are not a run's: name another folder with --work")
+            raise BadData(f"{folder} holds files of something else than a run: name another folder with --work")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         note.write_text(json.dumps(identity), encoding="utf-8")

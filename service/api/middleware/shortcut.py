@@ -87,7 +87,7 @@ def _is_json(scope: Scope) -> bool:
 
 
 def _again(message: Message, receive: Receive) -> Receive:
-    """`receive`, replaying `message`."""
+    """Return `receive`, replaying `message` first."""
     replayed = False
 
     async def received() -> Message:

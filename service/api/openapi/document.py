@@ -42,7 +42,7 @@ _FASTAPI_ERROR = "HTTPValidationError"
 
 
 class DocumentedApp(FastAPI):
-    """An application whose OpenAPI document is true where FastAPI's own is not."""
+    """An application that corrects FastAPI's OpenAPI document where it differs from the answers."""
 
     def openapi(self) -> dict[str, Any]:
         """Return the document, which the first call makes."""

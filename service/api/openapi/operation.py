@@ -1,6 +1,6 @@
 """The OpenAPI document on one route: its answers, its errors in the form of its protocol, and its headers.
 
-Nothing of it runs when a request is answered. Routes that are called often make their answers by hand, and the tests
+None of this runs while a request is answered. Routes that are called often make their answers by hand, and the tests
 compare these with the document.
 """
 

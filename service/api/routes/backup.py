@@ -13,27 +13,33 @@ from service.api.router import Admission, Router
 from service.corpus.base import CorpusStore
 from service.generations import backup
 from service.generations.backup import Snapshot
-from service.settings import Settings
+from service.machine.resources import Headroom
+from service.settings.data_folder import DataFolder
 
 
-def routes(admission: Admission, require_ready: RequireReady, corpus: CorpusStore, settings: Settings) -> Router:
+def routes(
+    admission: Admission, require_ready: RequireReady, corpus: CorpusStore, data_folder: DataFolder, headroom: Headroom
+) -> Router:
     """The route of backups."""
     router = Router(admission, "admin", "admin")
-    router.add("GET /admin/backup", _Backups(require_ready, corpus, settings).take_backup, documented.TAKE)
+    handlers = _Backups(require_ready, corpus, data_folder, headroom)
+    router.add("GET /admin/backup", handlers.take_backup, documented.TAKE)
     return router
 
 
 class _Backups:
-    def __init__(self, require_ready: RequireReady, corpus: CorpusStore, settings: Settings) -> None:
+    def __init__(
+        self, require_ready: RequireReady, corpus: CorpusStore, data_folder: DataFolder, headroom: Headroom
+    ) -> None:
         self._require_ready = require_ready
         self._corpus = corpus
-        self._settings = settings
+        self._data_folder = data_folder
+        self._headroom = headroom
 
     async def take_backup(self) -> Response:
-        """Answer a tar archive of the corpus and the checkpoints that it needs, of one moment; see restore."""
+        """Answer a tar archive with one moment of the corpus, and the checkpoints that it needs; see restore."""
         self._require_ready()
-        settings = self._settings
-        snapshot = await asyncio.to_thread(backup.take, self._corpus, settings.data_dir, settings.headroom.disk)
+        snapshot = await asyncio.to_thread(backup.take, self._corpus, self._data_folder, self._headroom)
         name = f"instar-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar"
         return StreamingResponse(
             _archive(snapshot),

@@ -21,15 +21,13 @@ from service.api.schemas.checkpoints import (
     NoteRequest,
     Uploaded,
 )
-from service.checkpoints import checkpoint
 from service.checkpoints.errors import empty_upload, not_listed
+from service.checkpoints.names import check_name
 from service.checkpoints.registry import Listing, Registry
 from service.corpus.base import Records
-from service.machine import resources
 from service.machine.writer import WritingThread
 from service.reload.errors import reload_needs
 from service.reload.runner import Reloads
-from service.settings import Settings
 
 # The records' names of notes on checkpoints begin with this.
 _NOTE = "checkpoint: "
@@ -42,11 +40,10 @@ def routes(
     records: Records,
     reloads: Reloads,
     thread: WritingThread,
-    settings: Settings,
 ) -> Router:
     """The routes of checkpoints."""
     router = Router(admission, "admin", "admin")
-    handlers = _Checkpoints(require_ready, registry, records, reloads, thread, settings)
+    handlers = _Checkpoints(require_ready, registry, records, reloads, thread)
     router.add("GET /admin/models", handlers.list_checkpoints, documented.LIST)
     router.add("PUT /admin/models/{name}/note", handlers.note_checkpoint, documented.NOTE)
     router.add("DELETE /admin/models/{name}", handlers.delete_checkpoint, documented.DELETE)
@@ -62,14 +59,12 @@ class _Checkpoints:
         records: Records,
         reloads: Reloads,
         thread: WritingThread,
-        settings: Settings,
     ) -> None:
         self._require_ready = require_ready
         self._registry = registry
         self._records = records
         self._reloads = reloads
         self._thread = thread
-        self._settings = settings
 
     async def list_checkpoints(self) -> CheckpointsAnswer:
         """List every checkpoint that can be reloaded, and say what is wrong with those that cannot."""
@@ -78,7 +73,7 @@ class _Checkpoints:
         return {"models": [_entry(listing, notes.get(listing.name)) for listing in listings]}
 
     async def note_checkpoint(self, name: NotedName, request: NoteRequest) -> Noted:
-        """Show a note beside the checkpoint in GET /admin/models, until either is deleted or replaced."""
+        """Put a note beside the checkpoint in GET /admin/models. Whoever deletes the checkpoint deletes the note."""
         self._require_ready()
         names = {listing.name for listing in await asyncio.to_thread(self._registry.list)}
         if name not in names:
@@ -99,16 +94,14 @@ class _Checkpoints:
 
     async def upload_checkpoint(self, name: NewName, request: Request) -> Uploaded:
         """Upload a checkpoint as a zip. It is verified before it is listed, and it is not loaded."""
-        checkpoint.check_name(name, "name")
+        check_name(name, "name")
         length = int(request.headers.get("Content-Length", "1"))
         if length == 0:
             raise empty_upload()
-        settings = self._settings
-        resources.require_disk(length, settings.checkpoints_dir, settings.headroom.disk)
-        path = self._registry.upload_file()
+        path = self._registry.upload_file(length)
         try:
             with path.open("wb") as file:
-                async for part in bounded(request.stream(), settings.limits.checkpoint, "INSTAR_LIMITS__CHECKPOINT"):
+                async for part in bounded(request.stream(), self._registry.max_size, "INSTAR_LIMITS__CHECKPOINT"):
                     await asyncio.to_thread(file.write, part)
             accepted = await asyncio.to_thread(self._registry.accept, name, path)
         finally:

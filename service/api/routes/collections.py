@@ -52,7 +52,7 @@ class _Collections:
         self._thread = thread
 
     async def list_collections(self) -> CollectionsAnswer:
-        """List the collections that have documents, and count these."""
+        """List the collections that have documents, with their number."""
         self._require_ready()
         counts = await asyncio.to_thread(self._documents.collections)
         return {"collections": [{"name": name, "documents": count} for name, count in counts.items()]}
@@ -60,7 +60,7 @@ class _Collections:
     async def delete_collection(self, request: Request, name: Name) -> Ended:
         """Delete all documents of a collection and the judgements of them.
 
-        The answer comes when no disk has them any more: texts, metadata, words and the vectors of all loaded
+        The answer comes when the disk has nothing of them any more: texts, metadata, words, and vectors of all loaded
         generations.
         """
         self._require_ready()

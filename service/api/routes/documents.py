@@ -88,13 +88,15 @@ class _Writes:
             refuse_nul(collection, "collection")
             return await self._write_stream(request, collection, sync=sync)
         if kind != "application/json":
-            raise InvalidRequest(f"send documents with Content-Type: application/json, or {NDJSON} one a line")
+            raise InvalidRequest(
+                f"the Content-Type must be application/json, or {NDJSON} with one document on each line"
+            )
         collection, documents = read_documents(await request.body(), self._settings)
         sending = await self._begin(collection, sync=sync)
         await sending.put(documents)
         await sending.end()
         audit.note(request, collection=collection, **sending.counts)
-        return json_answer({"ids": [document.id for document in documents], **sending.counts}, sending.generation)
+        return json_answer({"ids": [document.id for document in documents], **sending.answer()}, sending.generation)
 
     async def _write_stream(self, request: Request, collection: str, *, sync: bool) -> Response:
         sending = await self._begin(collection, sync=sync)

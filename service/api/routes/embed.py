@@ -159,6 +159,6 @@ def _refuse_long(encoder: ServedModel, texts: list[str], side: Side | None, prom
         tokens = encoder.count(text, side, prompt_name)
         if tokens > encoder.max_length:
             raise InvalidRequest(
-                f"a text has {tokens} tokens, the model reads {encoder.max_length}: shorten it, or leave truncate out",
+                f"a text has {tokens} tokens, but the model reads {encoder.max_length}: cut it, or leave out truncate",
                 "inputs",
             )

@@ -1,6 +1,6 @@
 """Descriptions of fields that several answers have, taken from the models that define the fields."""
 
-from service.checkpoints.checkpoint import Manifest
+from service.checkpoints.manifest import Manifest
 from service.corpus.base import GenerationRecord
 
 FINGERPRINT = GenerationRecord.model_fields["fingerprint"].description

@@ -4,12 +4,11 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from service.corpus.base import FILE
 from service.corpus.sqlite.disk_errors import translated
 from service.machine.folder_lock import locked
+from service.settings.data_folder import DataFolder
 
 _CORPUS = "the corpus"
 
@@ -17,12 +16,12 @@ _CORPUS = "the corpus"
 class Database:
     """Runs transactions that are on the disk when they end, and reads that never wait for them (SQLite's WAL)."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: DataFolder) -> None:
         """Open or create the database in `folder`; raises DataFolderInUse if another process has it, and
         StorageFailed if it cannot be read."""
         self._lock = ExitStack()
         self._lock.enter_context(locked(folder))
-        self.path = folder / FILE
+        self.path = folder.corpus
         self._readers: SimpleQueue[sqlite3.Connection] = SimpleQueue()
         self._writing = threading.Lock()
         with translated(_CORPUS):

@@ -35,19 +35,20 @@ CREATE TABLE IF NOT EXISTS attributes (
 ) WITHOUT ROWID;
 """
 
+LIVE_SEQS = "SELECT seq FROM documents WHERE dead = 0 ORDER BY seq"
 # An index has all live documents by collection, and the table has the latest ones at its end.
 _LIVE = "SELECT collection, seq FROM documents WHERE dead = 0 ORDER BY collection, seq"
 _LIVE_AFTER = "SELECT collection, seq FROM documents WHERE dead = 0 AND seq > ? ORDER BY seq"
-_HAVING = "SELECT seq FROM attributes WHERE collection = ? AND key = ? AND kind = ? AND value "
+_WITH_VALUE = "SELECT seq FROM attributes WHERE collection = ? AND key = ? AND kind = ? AND value "
 # The oldest versions are chosen, because they have had the time to be embedded.
 _WITH_HASH = "SELECT seq FROM documents WHERE hash = ? AND dead = 0 AND hash IS NOT NULL ORDER BY seq LIMIT 4"
-_THERE = "SELECT seq FROM attributes WHERE collection = ? AND (key = ? OR (key >= ? AND key < ?)) AND seq > ?"
-_LISTED = {
-    "in": _HAVING + "= ? AND seq > ?",
-    "gt": _HAVING + "> ? AND seq > ?",
-    "gte": _HAVING + ">= ? AND seq > ?",
-    "lt": _HAVING + "< ? AND seq > ?",
-    "lte": _HAVING + "<= ? AND seq > ?",
+_WITH_KEY = "SELECT seq FROM attributes WHERE collection = ? AND (key = ? OR (key >= ? AND key < ?)) AND seq > ?"
+_MEETING = {
+    "in": _WITH_VALUE + "= ? AND seq > ?",
+    "gt": _WITH_VALUE + "> ? AND seq > ?",
+    "gte": _WITH_VALUE + ">= ? AND seq > ?",
+    "lt": _WITH_VALUE + "< ? AND seq > ?",
+    "lte": _WITH_VALUE + "<= ? AND seq > ?",
 }
 
 
@@ -176,16 +177,16 @@ class SqliteDocuments:
         if condition.operator == "exists":
             # A key exists if it begins a dotted path, too. "/" follows "." in the order of code points.
             below = (f"{condition.key}.", f"{condition.key}/")
-            rows = self._read(_THERE, (collection, condition.key, *below, after))
+            rows = self._read(_WITH_KEY, (collection, condition.key, *below, after))
         else:
             for value in condition.values:
                 rows += self._read(
-                    _LISTED[condition.operator], (collection, condition.key, value.kind, value.value, after)
+                    _MEETING[condition.operator], (collection, condition.key, value.kind, value.value, after)
                 )
         return np.unique(np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows)))
 
     def sample(self, count: int) -> list[str]:
-        live = [row[0] for row in self._read("SELECT seq FROM documents WHERE dead = 0 ORDER BY seq")]
+        live = [row[0] for row in self._read(LIVE_SEQS)]
         documents = self.fetch(live[:: max(1, len(live) // count)][:count])
         return [document.text for document in documents.values()]
 

@@ -1,7 +1,7 @@
-"""Counts the versions that have a phrase, when a query first has it, and remembers the count.
+"""Counts the versions that have a phrase, when a query first needs that, and remembers the count.
 
-Counting goes through all of these versions. The phrases that cost most are words of nearly every query, and so are
-counted once.
+Counting goes through all of these versions. The phrases that cost most to count are in nearly every query, so most of
+the work is done once.
 """
 
 import sqlite3

@@ -1,4 +1,4 @@
-"""Finds the words of a query in texts. FTS5 itself does so, which makes them the words of the keyword search."""
+"""Finds the words of a query in texts. FTS5 itself does so, so they are the words that a keyword search finds."""
 
 import sqlite3
 from collections.abc import Sequence

@@ -29,7 +29,7 @@ def migrate(database: Database) -> None:
 
 
 def _hash_texts(connection: sqlite3.Connection) -> None:
-    """Add hashes of texts. Versions from before have none, so a text of theirs that comes again is embedded again."""
+    """Add hashes of texts. Older versions have none, so their texts are embedded once more if they come again."""
     connection.execute("ALTER TABLE documents ADD COLUMN hash BLOB")
     connection.execute("CREATE INDEX same_text ON documents (hash) WHERE dead = 0 AND hash IS NOT NULL")
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from service.corpus.base import GenerationRecord, Seqs
 from service.corpus.sqlite.disk_errors import translated
+from service.corpus.sqlite.documents import LIVE_SEQS
 from service.errors import StorageFailed
 
 
@@ -29,10 +30,10 @@ def damage(path: Path) -> str | None:
 def summary(path: Path) -> Summary:
     """Sum up the database without writing to it. Raises StorageFailed if it is damaged."""
     with translated(str(path)), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as corpus:
-        reason = _damage(corpus)
-        if reason is not None:
-            raise StorageFailed(f"the corpus {path} is damaged ({reason}): restore a backup, and check the disk")
-        live = corpus.execute("SELECT seq FROM documents WHERE dead = 0 ORDER BY seq").fetchall()
+        harm = _damage(corpus)
+        if harm is not None:
+            raise StorageFailed(f"the corpus {path} is damaged ({harm}): restore a backup, and check the disk")
+        live = corpus.execute(LIVE_SEQS).fetchall()
         records = corpus.execute("SELECT record FROM generations WHERE state = 'active'").fetchall()
     active = GenerationRecord.model_validate_json(records[0][0]) if records else None
     return Summary(np.array([seq for (seq,) in live], dtype=np.int64), active)

@@ -11,12 +11,13 @@ from service.corpus.sqlite.documents import SqliteDocuments
 from service.corpus.sqlite.judgements import SqliteJudgements
 from service.corpus.sqlite.keywords import SqliteKeywords
 from service.corpus.sqlite.records import SqliteRecords, listed
+from service.settings.data_folder import DataFolder
 
 
 class SqliteStore:
     """The `CorpusStore` in a data folder."""
 
-    def __init__(self, folder: Path, max_judgements: int) -> None:
+    def __init__(self, folder: DataFolder, max_judgements: int) -> None:
         """Open or create the database in `folder`.
 
         Raises DataFolderInUse if another process has the folder, and StorageFailed if the database cannot be read.

@@ -2,12 +2,12 @@
 
 from collections.abc import Set
 from functools import cached_property
-from pathlib import Path
 
 from service.index.base import Needed
 from service.index.faiss.graph_cache import GraphCache
 from service.index.faiss.index import FaissIndex
 from service.index.vector_folder import VectorFolder
+from service.settings.data_folder import DataFolder
 
 # The index has the vectors once, and once more while it is built, and HNSW's links.
 _MEMORY_FACTOR = 2.5
@@ -22,9 +22,9 @@ class FaissIndexes(VectorFolder):
     `min_recall`.
     """
 
-    def __init__(self, data_folder: Path, *, graph_from: int, min_recall: float) -> None:
-        super().__init__(data_folder / "vectors")
-        self._graphs_folder = data_folder / "graphs"
+    def __init__(self, folder: DataFolder, *, graph_from: int, min_recall: float) -> None:
+        super().__init__(folder.vectors)
+        self._graphs_folder = folder.graphs
         self._graph_from = graph_from
         self._min_recall = min_recall
 

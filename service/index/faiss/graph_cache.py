@@ -61,7 +61,7 @@ class GraphCache:
         """Put `built` in place of the former one. If the disk fails, log a warning and keep nothing."""
 
         def write(folder: Path) -> None:
-            # Vectors have a file of their own, so that they can be read into memory that a search is fast in.
+            # Vectors have a file of their own, so that they can be read into memory in which a search is fast.
             faiss.write_index(built.index, str(folder / _GRAPH), faiss.IO_FLAG_SKIP_STORAGE)
             built.distinct_vectors.tofile(folder / _VECTORS)
             np.save(folder / _SEQS, built.seqs)

@@ -31,7 +31,8 @@ class FaissView:
     """One moment of a collection's index.
 
     The first `fresh` rows of the fresh arrays belong to this view; later writes append behind them. `sealed_live` and
-    `fresh_live` say which rows are live. None: all are. Where nothing is `windowed`, each document has one row.
+    `fresh_live` say which rows are live. None: all are. `windowed` says whether some
+    document is not one window that is the whole text.
     """
 
     sealed: Sealed | None
@@ -282,7 +283,7 @@ class Partition:
         rows.seqs[view.fresh : end] = added.seqs
         rows.vectors[view.fresh : end] = added.vectors
         rows.spans[view.fresh : end] = added.spans
-        windowed = view.windowed or count_documents(added.seqs) < len(added)
+        windowed = view.windowed or bool(added.spans.any())
         return replace(view, fresh_rows=rows, fresh_live=live, fresh=end, windowed=windowed)
 
 

@@ -20,7 +20,7 @@ from service.index.faiss import graph_repair, memory
 from service.index.faiss.bitsets import Bits, Positions
 from service.index.faiss.duplicates import Duplicates, find_duplicates
 from service.index.faiss.selection import Conditions
-from service.index.rows import Rows, count_documents
+from service.index.rows import Rows
 from service.machine import huge_pages
 from service.machine.arrays import Spans, Vectors, Windows
 
@@ -68,8 +68,8 @@ class Sealed:
 
     @cached_property
     def windowed(self) -> bool:
-        """Whether a document has several windows."""
-        return count_documents(self.seqs) < len(self.seqs)
+        """Whether some document is not one window that is the whole text."""
+        return bool(self.spans.any())
 
     @property
     def vectors(self) -> Vectors:

@@ -1,8 +1,8 @@
-"""Attention masks as a converted model needs them: traceable, and with no row in which nothing may be seen.
+"""Attention masks as a converted model needs them: traceable, and with no token that may see nothing.
 
-A token of the padding, left of a decoder's text or out of the reach of a sliding window, may see nothing. torch then
-gives zeros, OpenVINO gives no number, and that spreads: zero times no number is no number. Here each token sees itself,
-which changes no token that counts, because no other token sees one of the padding.
+A padding token may see nothing if it stands left of a decoder's text or out of reach of a sliding window. torch then
+gives zeros and OpenVINO gives NaN, which spreads: zero times NaN is NaN. Here each token sees itself. This changes no
+token of a text, because none of them sees a padding token.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ _NAME = "instar_sdpa"
 
 
 def make_convertible(model: PreTrainedModel) -> None:
-    """Have `model` make its masks so, where its attention goes through the interface of transformers."""
+    """Have `model` use these masks, if its attention goes through the interface of transformers."""
     if model.config._attn_implementation == "sdpa":
         AttentionInterface.register(_NAME, sdpa_attention_forward)
         AttentionMaskInterface.register(_NAME, _mask)
@@ -26,9 +26,9 @@ def make_convertible(model: PreTrainedModel) -> None:
 def _mask(*arguments: Any, **options: Any) -> torch.Tensor:
     """The boolean mask (texts, 1, queries, keys) of `sdpa_mask`, with its diagonal set."""
     # Shortcuts hold for one shape only, and vmap cannot be traced.
-    always = {"allow_is_causal_skip": False, "allow_is_bidirectional_skip": False, "use_vmap": False}
-    mask = sdpa_mask(*arguments, **{**options, **always})
+    traceable = {"allow_is_causal_skip": False, "allow_is_bidirectional_skip": False, "use_vmap": False}
+    mask = sdpa_mask(*arguments, **{**options, **traceable})
     assert mask is not None  # noqa: S101  (only shortcuts give none)
     queries, keys = mask.shape[-2], mask.shape[-1]
-    itself = torch.arange(queries)[:, None] == torch.arange(keys)[None, :]
-    return mask | itself
+    diagonal = torch.arange(queries)[:, None] == torch.arange(keys)[None, :]
+    return mask | diagonal

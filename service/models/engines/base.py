@@ -1,7 +1,7 @@
-"""What computes: the seam between batches of tokens and whatever multiplies the matrices.
+"""The seam to engines, which compute vectors of batches of tokens.
 
-torch computes whatever sentence-transformers can load. Another engine computes the modules of a checkpoint up to
-the pooled vector, and leaves the rest, which is small, to torch.
+torch computes every model that sentence-transformers can load. Another engine computes the modules of a checkpoint up
+to the pooled vector, and leaves the modules after that, which are small, to torch.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from service.machine.arrays import Vectors
 from service.models.base import Cores
 
-# The least cosine of engines that compute in another precision, and of those that have quantised weights.
-ROUNDED, QUANTISED = 0.999, 0.99
+# The least cosine to torch's vectors that is accepted: of engines that compute in another precision, and of those with
+# quantised weights.
+ROUNDED_AGREEMENT, QUANTISED_AGREEMENT = 0.999, 0.99
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +27,14 @@ class Padded:
     types: NDArray[np.int64] | None
 
     def tensors(self) -> dict[str, NDArray[np.int64]]:
-        """The arrays by the names that transformers has for them."""
+        """The arrays by the names that transformers uses for them."""
         named = {"input_ids": self.ids, "attention_mask": self.mask}
         return named if self.types is None else named | {"token_type_ids": self.types}
 
-    def rows(self, chosen: NDArray[np.bool_]) -> "Padded":
-        """Those of the rows, as wide as all are."""
-        types = None if self.types is None else self.types[chosen]
-        return Padded(self.ids[chosen], self.mask[chosen], types)
+    def rows(self, selected: NDArray[np.bool_]) -> "Padded":
+        """The batch of the rows where `selected` (n,) is true, of the same width."""
+        types = None if self.types is None else self.types[selected]
+        return Padded(self.ids[selected], self.mask[selected], types)
 
 
 class Unsuitable(Exception):
@@ -52,18 +53,18 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is and the precision it computes in."""
+        """The name of the engine, with its precision."""
 
     @property
     def min_agreement(self) -> float:
-        """To torch's vectors: what it changes within that is no other checkpoint; below that it is not used."""
+        """The least cosine between its vectors and torch's. An engine that falls below it is not used."""
 
     @property
     def packs(self) -> bool:
-        """Whether texts of all lengths share a batch for nothing, because none is padded to the longest."""
+        """Whether texts of all lengths share a batch at no cost, because none is padded to the longest."""
 
     def part(self, tokens: int) -> int:
-        """Of the engine, that computes a text of so many tokens: those of another part share no batch for a gain."""
+        """The sub-model that computes a text of so many tokens. Batching texts of different parts gains nothing."""
 
     def pooled(self, batch: Padded, cores: Cores) -> Vectors:
-        """Pooled vectors (n, width of the pooling). Raises RuntimeError if it cannot compute."""
+        """Pooled vectors (n, width of the pooling). Raises RuntimeError if it cannot compute them."""

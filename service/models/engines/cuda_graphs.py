@@ -1,9 +1,9 @@
 """CUDA graphs: a small batch in one launch.
 
 A GPU computes a few questions in less time than the interpreter takes to launch some hundred kernels for them, one
-after the other. A graph (CUDA Programming Guide, "CUDA Graphs") launches them all at once. It is of one shape and of
-tensors at one place, so a batch is filled up to one of some shapes, and its graph is captured when a batch first needs
-it.
+after the other. A graph (CUDA Programming Guide, "CUDA Graphs") launches them all at once. It has one shape, and its
+tensors stay at one address. So a batch is filled up to one of a few shapes, whose graph is captured when a batch first
+needs it.
 """
 
 import threading
@@ -19,41 +19,45 @@ from service.models.engines.base import Padded
 
 Compute = Callable[[dict[str, torch.Tensor]], torch.Tensor]
 # Larger batches keep a GPU busy for about as long as their launches take.
-_MOST_TOKENS = 8192
-# A width is a multiple of so many tokens, or of a quarter of the power of two below it, if that is more.
+_MAX_TOKENS = 8192
+# A width is a multiple of this many tokens, or of a quarter of the power of two below it, whichever is more.
 _ROUND = 16
-# What a library does at its first call only must not become part of a graph.
+# Calls before the capture: work that a library does at its first call alone must not become part of a graph.
 _WARM_UP = 2
 
 
-def shape(rows: int, width: int, longest: int) -> tuple[int, int]:
+def graph_shape(rows: int, width: int, longest: int) -> tuple[int, int]:
     """Rows and width of the graph for such a batch, at least as large; no text is longer than `longest` tokens."""
     multiple = max(_ROUND, 1 << (width - 1).bit_length() - 3 if width > _ROUND else 0)
     return 1 << (rows - 1).bit_length(), max(width, min(longest, -(-width // multiple) * multiple))
 
 
 def filled(batch: Padded, rows: int, width: int) -> NDArray[np.int64]:
-    """The arrays of a batch in that order, (2 or 3, rows, width): what is added is masked, but for a token of each row,
-    because attention to nothing is not a number."""
+    """The arrays of a batch (2 or 3, rows, width), in the order of `Padded.tensors`, filled up to that shape.
+
+    The filling is masked, except for one token of each row: attention to nothing would give NaN.
+    """
     arrays = list(batch.tensors().values())
-    found = np.zeros((len(arrays), rows, width), dtype=np.int64)
-    found[1, :, 0] = 1
-    for place, array in enumerate(arrays):
-        found[place, : array.shape[0], : array.shape[1]] = array
-    return found
+    stacked = np.zeros((len(arrays), rows, width), dtype=np.int64)
+    stacked[1, :, 0] = 1
+    for index, array in enumerate(arrays):
+        stacked[index, : array.shape[0], : array.shape[1]] = array
+    return stacked
 
 
 class CudaGraphs:
     """The graphs of one model, which are launched one at a time. Safe to use from many threads."""
 
     def __init__(self, compute: Compute, names: list[str], longest: int, device: torch.device) -> None:
-        """`compute` makes vectors (rows, width) of tensors with the `names`; raises RuntimeError if that cannot be
-        captured."""
+        """`compute` turns tensors with those `names` into vectors (rows, width).
+
+        Raises RuntimeError if `compute` cannot be captured.
+        """
         self._compute = compute
         self._names = names
         self._longest = longest
         self._device = device
-        # Before whatever fills the GPU: a query does not wait for a batch of documents.
+        # The stream has a higher priority than the default one, so that a query waits for no batch of documents.
         self._stream: Any = torch.cuda.Stream(device, priority=-1)  # type: ignore[no-untyped-call]
         self._pool: Any = torch.cuda.graph_pool_handle()
         self._captured: dict[tuple[int, int], tuple[torch.cuda.CUDAGraph, torch.Tensor, torch.Tensor]] = {}
@@ -61,40 +65,40 @@ class CudaGraphs:
         self._graph((1, min(_ROUND, longest)))
 
     def fit(self, batch: Padded) -> bool:
-        """Whether the batch is small enough."""
+        """Whether the batch is small enough to be computed by a graph."""
         rows, width = self._shape(batch)
-        return rows * width <= _MOST_TOKENS
+        return rows * width <= _MAX_TOKENS
 
     def pooled(self, batch: Padded) -> Vectors:
-        """What `compute` makes of the batch."""
-        chosen = self._shape(batch)
-        given = torch.from_numpy(filled(batch, *chosen))
+        """The vectors (n, width) that `compute` gives for the batch."""
+        shape = self._shape(batch)
+        filled_batch = torch.from_numpy(filled(batch, *shape))
         with self._lock, torch.inference_mode(), torch.cuda.stream(self._stream):
-            graph, tensors, vectors = self._graph(chosen)
-            tensors.copy_(given)
+            graph, tensors, vectors = self._graph(shape)
+            tensors.copy_(filled_batch)
             graph.replay()
-            found: Vectors = vectors[: len(batch.mask)].cpu().numpy()
-        return found
+            pooled: Vectors = vectors[: len(batch.mask)].cpu().numpy()
+        return pooled
 
     def _shape(self, batch: Padded) -> tuple[int, int]:
         rows, width = batch.mask.shape
-        return shape(rows, width, self._longest)
+        return graph_shape(rows, width, self._longest)
 
-    def _graph(self, chosen: tuple[int, int]) -> tuple[torch.cuda.CUDAGraph, torch.Tensor, torch.Tensor]:
-        """The graph of that shape, what it reads and what it writes."""
-        if chosen not in self._captured:
+    def _graph(self, shape: tuple[int, int]) -> tuple[torch.cuda.CUDAGraph, torch.Tensor, torch.Tensor]:
+        """The graph of that shape, the tensors that it reads and the vectors that it writes."""
+        if shape not in self._captured:
             with torch.inference_mode(), torch.cuda.stream(self._stream):
-                tensors = torch.zeros((len(self._names), *chosen), dtype=torch.int64, device=self._device)
+                tensors = torch.zeros((len(self._names), *shape), dtype=torch.int64, device=self._device)
                 tensors[1] = 1
                 features = dict(zip(self._names, tensors, strict=True))
                 for _ in range(_WARM_UP):
                     self._compute(dict(features))
                 graph = torch.cuda.CUDAGraph()
-                # Other threads go on meanwhile.
+                # Thread-local, so that other threads may use the GPU during the capture.
                 graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
                 try:
                     vectors = self._compute(dict(features))
                 finally:
                     graph.capture_end()
-            self._captured[chosen] = graph, tensors, vectors
-        return self._captured[chosen]
+            self._captured[shape] = graph, tensors, vectors
+        return self._captured[shape]

@@ -1,4 +1,4 @@
-"""Engines made of a loaded checkpoint and a configuration."""
+"""The making of engines from a loaded checkpoint and a configuration."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,21 +18,21 @@ from service.models.engines.openvino import Conversions, OpenVino, Rows, convert
 from service.models.engines.torch_bf16 import TorchBf16
 from service.settings import EngineChoice
 
-# Documents that int8 is calibrated on, and how many there must be.
+# How many documents int8 is calibrated on, at most and at least.
 CALIBRATED, _LEAST_CALIBRATED = 300, 100
-# The beginning of every third of them is as short as a question.
-_BEGINNING, _BEGINNINGS = 48, 3
+# The first 48 characters of every third document serve as a question.
+_QUESTION_CHARACTERS, _QUESTION_EVERY = 48, 3
 
 
 @dataclass(frozen=True)
 class Engines:
-    """Makes engines. Converted models are kept in `folder`; a compiled one computes on so many `processors`."""
+    """Makes engines. Converted models are kept in `folder`; a compiled one computes on `processors`."""
 
     folder: Path
     processors: int
 
     def configurations(self, encoder: DenseEncoder, choice: EngineChoice) -> list[Configuration]:
-        """Configurations to try in order; torch in fp32, which always can, comes after them."""
+        """Configurations to try, in order; after them comes torch in fp32, which can compute every checkpoint."""
         if choice == "torch":
             return []
         if encoder.device.type == "cpu":
@@ -42,7 +42,7 @@ class Engines:
         return []
 
     def convert(self, encoder: DenseEncoder, configuration: Configuration, texts: Sequence[str]) -> None:
-        """Make and keep what `make` reads; int8 is calibrated on `texts`.
+        """Convert the checkpoint and keep the conversions, which `make` reads; int8 is calibrated on `texts`.
 
         Raises Unsuitable if the checkpoint cannot be converted or the disk cannot keep it.
         """
@@ -50,7 +50,7 @@ class Engines:
             modules = encoder.convertible()
             model = self._stored(encoder, configuration, "float", lambda: _converted(encoder, modules, configuration))
             if configuration.precision == "int8":
-                # What may be impossible comes first.
+                # Quantising comes first, because it may be impossible.
                 self._stored(
                     encoder,
                     configuration,
@@ -60,7 +60,7 @@ class Engines:
                 self._stored(encoder, configuration, "int8-weights", lambda: compressed(model))
 
     def make(self, encoder: DenseEncoder, configuration: Configuration, priorities: Priorities) -> Engine:
-        """The engine of `encoder`, out of what `convert` has kept; raises Unsuitable if it cannot be made."""
+        """The engine of `encoder`, from the conversions that `convert` kept; raises Unsuitable if it cannot be made."""
         modules = encoder.convertible()
         if configuration.engine == "torch bf16":
             example = encoder.padded(encoder.prepare(probe.TEXTS, "document"))
@@ -100,7 +100,7 @@ def _converted(encoder: DenseEncoder, modules: Sequence[torch.nn.Module], config
 
 
 def _calibration(encoder: DenseEncoder, configuration: Configuration, texts: Sequence[str]) -> list[Mapping[str, Any]]:
-    """Documents of the corpus, one in a batch, and beginnings of some of them as questions."""
+    """Documents of the corpus, one in a batch, and the beginnings of some of them as questions."""
     if len(texts) < _LEAST_CALIBRATED:
         raise Unsuitable(
             f"there are {len(texts)} documents to calibrate it on, and {_LEAST_CALIBRATED} are needed: write some,"
@@ -108,5 +108,5 @@ def _calibration(encoder: DenseEncoder, configuration: Configuration, texts: Seq
             passing=True,
         )
     items = encoder.prepare(texts, "document")
-    items += encoder.prepare([text[:_BEGINNING] for text in texts[::_BEGINNINGS]], "query")
+    items += encoder.prepare([text[:_QUESTION_CHARACTERS] for text in texts[::_QUESTION_EVERY]], "query")
     return [_laid_out(encoder.padded([item]), configuration) for item in items]

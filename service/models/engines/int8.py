@@ -1,12 +1,12 @@
-"""int8: two OpenVINO models with int8 weights; for processors with instructions for it (VNNI, AMX).
+"""int8: two OpenVINO models with int8 weights, for processors with instructions for it (VNNI, AMX).
 
 Long texts go to a model whose weights and activations have fixed scales: NNCF's post-training quantisation for
-transformers, with SmoothQuant (Xiao et al. 2023), calibrated on documents of the corpus: the same weights calibrated on
-other documents give slightly other vectors. NNCF is an extra, `instar[int8]`.
+transformers, with SmoothQuant (Xiao et al. 2023), calibrated on documents of the corpus. So two corpora give one
+checkpoint slightly different vectors. NNCF is an extra, `instar[int8]`.
 
-A single word, of which every vector of the model is made then, that one would change most (all-MiniLM-L6-v2: cosines
-from 0.94). Short texts go to a model that has int8 weights alone, and scales activations as they come, 64 of a token at
-a time (OpenVINO's dynamic quantisation): it changes a word by a tenth of that, and is the faster one for few tokens.
+Fixed scales would change the vector of a single word most (all-MiniLM-L6-v2: cosines from 0.94). So short texts go to a
+model that has int8 weights alone and scales activations as they come, 64 of a token at a time (OpenVINO's dynamic
+quantisation). This second model changes a word by a tenth as much, and is the faster one for few tokens.
 """
 
 import logging
@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from service.machine.arrays import Vectors
 from service.models.base import Cores
-from service.models.engines.base import QUANTISED, Engine, Padded, Unsuitable
+from service.models.engines.base import QUANTISED_AGREEMENT, Engine, Padded, Unsuitable
 from service.models.engines.openvino import root_logger_kept
 
-# Tokens of a text, special ones included, from which on it is long: of 2,500 parts of sentences with so many and more,
-# none was changed beyond a cosine of 0.992.
+# A text is long from this many tokens on, special ones included: of 2,500 parts of sentences with 10 tokens and more,
+# none came below a cosine of 0.992.
 _LONG = 10
 # Activations that share a scale: more are a little faster and less exact.
 DYNAMIC = {"DYNAMIC_QUANTIZATION_GROUP_SIZE": 64}
@@ -31,10 +31,10 @@ _FAILURES = (RuntimeError, ValueError, TypeError, KeyError, AttributeError)
 
 
 class Int8:
-    """Two engines of one model, by the length of each text, whatever shares its batch."""
+    """Two engines of one model. The length of a text decides which computes it, whatever texts share its batch."""
 
     name = "openvino int8"
-    min_agreement = QUANTISED
+    min_agreement = QUANTISED_AGREEMENT
 
     def __init__(self, short: Engine, long: Engine) -> None:
         self._short = short
@@ -42,11 +42,11 @@ class Int8:
 
     @property
     def packs(self) -> bool:
-        """As both do."""
+        """Whether texts of all lengths share a batch at no cost; both engines agree in this."""
         return self._long.packs
 
     def part(self, tokens: int) -> int:
-        """1 for long texts."""
+        """1 for long texts, 0 for short ones."""
         return int(tokens >= _LONG)
 
     def pooled(self, batch: Padded, cores: Cores) -> Vectors:
@@ -56,25 +56,25 @@ class Int8:
             return self._long.pooled(batch, cores)
         if not long.any():
             return self._short.pooled(batch, cores)
-        short = self._short.pooled(batch.rows(~long), cores)
-        found = np.empty((len(long), short.shape[1]), dtype=np.float32)
-        found[~long] = short
-        found[long] = self._long.pooled(batch.rows(long), cores)
-        return found
+        short_vectors = self._short.pooled(batch.rows(~long), cores)
+        vectors = np.empty((len(long), short_vectors.shape[1]), dtype=np.float32)
+        vectors[~long] = short_vectors
+        vectors[long] = self._long.pooled(batch.rows(long), cores)
+        return vectors
 
 
 def compressed(model: Any) -> Any:
-    """`model` with int8 weights, for texts that are short; raises Unsuitable if that is not possible."""
+    """`model` with int8 weights, for short texts; raises Unsuitable if NNCF cannot make it."""
     with _nncf() as nncf:
         mode = nncf.CompressWeightsMode.INT8_ASYM
-        # Without the embeddings of tokens: they are looked up, which takes no time.
+        # The embeddings of tokens (`Gather`) stay as they are: they are looked up, which takes no time.
         return nncf.compress_weights(
             model.clone(), mode=mode, ignored_scope=nncf.IgnoredScope(types=["Gather"], validate=False)
         )
 
 
 def quantised(model: Any, batches: Sequence[Mapping[str, NDArray[np.int64]]]) -> Any:
-    """`model`, quantised by what it computes of `batches`; raises Unsuitable if that is not possible."""
+    """`model` quantised for long texts and calibrated on `batches`; raises Unsuitable if NNCF cannot make it."""
     with _nncf() as nncf:
         return nncf.quantize(
             model,
@@ -87,14 +87,14 @@ def quantised(model: Any, batches: Sequence[Mapping[str, NDArray[np.int64]]]) ->
 
 @contextmanager
 def _nncf() -> Iterator[Any]:
-    """NNCF, kept quiet; what it raises, or its absence, becomes Unsuitable."""
+    """NNCF, kept quiet. Raises Unsuitable if it is not installed or fails."""
     with root_logger_kept():
         try:
             import nncf  # noqa: PLC0415  (heavy, and an extra)
-            import rich  # noqa: PLC0415  (what NNCF draws its progress with)
+            import rich  # noqa: PLC0415  (NNCF draws its progress with it)
         except ImportError as error:
             raise Unsuitable("int8 needs NNCF: pip install 'instar[int8]'") from error
-        # Its own function changes handlers, too, which others may have added.
+        # `nncf.set_log_level` would also change handlers, which others may have added.
         logging.getLogger("nncf").setLevel(logging.ERROR)
         rich.reconfigure(quiet=True)
         try:

@@ -1,9 +1,9 @@
 """OpenVINO: the engine for CPUs, several times as fast as torch there.
 
-The torch modules are traced and converted once for a checkpoint; the converted model is kept on the disk, with
-checksums. It is compiled for each share of the processors: once so that all compute one batch together, and twice so
-that each computes a batch of its own, the second time on threads that inherit the lowest priority from the one that
-compiles.
+The torch modules of a checkpoint are traced and converted once. The converted model is kept on the disk, with
+checksums, and compiled for each of `Cores`: `whole`, where all processors compute one batch together; `single`, where
+each computes a separate batch; and `spare`, which is `single` on threads that inherit the lowest priority from the
+thread that compiles.
 """
 
 import logging
@@ -27,9 +27,9 @@ from service.machine.priority import Priorities
 from service.models.base import Cores
 from service.models.configuration import Streams
 from service.models.engines import attention
-from service.models.engines.base import ROUNDED, Padded, Unsuitable
+from service.models.engines.base import ROUNDED_AGREEMENT, Padded, Unsuitable
 
-# Without that package, a requirement of OpenVINO's, nothing is reported to OpenVINO's makers at import and conversion.
+# OpenVINO requires this package, which reports every import and conversion to its makers. Without it nothing is sent.
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 import openvino  # noqa: E402
 from openvino.frontend import (  # noqa: E402
@@ -39,8 +39,12 @@ from openvino.frontend import (  # noqa: E402
     OpValidationFailure,
 )
 
+# The first use of NumPy in OpenVINO's bindings takes two locks, and two threads that make it at the same time can wait
+# for each other for ever: pybind11 holds a C++ guard while it waits for the interpreter, which the other thread has.
+openvino.Type.f32.to_dtype()
+
 _MODEL = "model.xml"
-# What tracing and conversion raise at models that are not made for them.
+# The errors of tracing and conversion at models that are not made for them.
 _FAILURES = (
     GeneralFailure,
     NotImplementedFailure,
@@ -56,9 +60,9 @@ _FAILURES = (
 
 
 class OpenVino:
-    """One converted model, compiled for each share of the processors."""
+    """One converted model, compiled for each of `Cores`."""
 
-    min_agreement = ROUNDED
+    min_agreement = ROUNDED_AGREEMENT
     packs = False
 
     def __init__(
@@ -70,27 +74,32 @@ class OpenVino:
         *,
         streams: Streams = "several",
     ) -> None:
-        """Compile, with `options` of the plugin besides; raises Unsuitable if OpenVINO cannot.
+        """Compile the model, with `options` for the plugin; raises Unsuitable if OpenVINO cannot.
 
-        `priorities` are where the threads of its shares are started.
+        `priorities` start the threads that compute.
         """
         core = openvino.Core()
         bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         self.name = f"openvino {'bf16' if bf16 else 'fp32'}"
-        own = {"INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32", **(options or {})}
-        together = own | {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": processors, "ENABLE_CPU_PINNING": False}
-        width = processors if streams == "several" else 1
-        apart = together | {"NUM_STREAMS": width}
-        # Those of normal priority first: threads that all share must not get the lowest.
+        whole = {
+            "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32",
+            **(options or {}),
+            "NUM_STREAMS": 1,
+            "INFERENCE_NUM_THREADS": processors,
+            "ENABLE_CPU_PINNING": False,
+        }
+        single_streams = processors if streams == "several" else 1
+        single = whole | {"NUM_STREAMS": single_streams}
+        # Normal priority comes first: threads that all three share must not inherit the lowest.
         self._requests: dict[Cores, SimpleQueue[Any]] = {
-            "whole": priorities.normal(partial(_compiled, core, model, together, 1)),
-            "single": priorities.normal(partial(_compiled, core, model, apart, width)),
-            # The threads that it computes on are started here, and inherit the priority.
-            "spare": priorities.lowest(partial(_compiled, core, model, apart, width)),
+            "whole": priorities.normal(partial(_compiled, core, model, whole, 1)),
+            "single": priorities.normal(partial(_compiled, core, model, single, single_streams)),
+            # Compiling starts the threads that compute, and they inherit the priority.
+            "spare": priorities.lowest(partial(_compiled, core, model, single, single_streams)),
         }
 
     def part(self, tokens: int) -> int:  # noqa: ARG002
-        """There is one."""
+        """0: one model computes all texts."""
         return 0
 
     def pooled(self, batch: Padded, cores: Cores) -> Vectors:
@@ -102,41 +111,41 @@ class OpenVino:
         requests = self._requests[cores]
         request = requests.get()
         try:
-            found = request.infer(tensors, share_inputs=True)
-            return np.asarray(found[0], dtype=np.float32)
+            outputs = request.infer(tensors, share_inputs=True)
+            return np.asarray(outputs[0], dtype=np.float32)
         finally:
             requests.put(request)
 
 
 class Conversions:
-    """Converted models, kept by checkpoint id."""
+    """Converted models on the disk, by checkpoint id."""
 
     def __init__(self, folder: Path) -> None:
         self._cache = Cache(folder)
 
-    def get(self, identity: str, kind: str, convert: Callable[[], Any] | None) -> Any:
-        """The OpenVINO model of that checkpoint and kind, which `convert` makes unless it is kept.
+    def get(self, identity: str, variant: str, convert: Callable[[], Any] | None) -> Any:
+        """The checkpoint's OpenVINO model of that variant, which `convert` makes unless it is on the disk.
 
-        Raises Unsuitable if there is none and nothing to make it with, or the disk cannot keep it.
+        Raises Unsuitable if the model is not there and `convert` is None, or if the disk cannot store it.
         """
-        make = {"openvino": openvino.get_version()}
-        name = f"{identity}.{kind}"
-        folder = self._cache.find(name, make)
+        version = {"openvino": openvino.get_version()}
+        name = f"{identity}.{variant}"
+        folder = self._cache.find(name, version)
         if folder is None and convert is not None:
-            folder = self._cache.keep(name, make, partial(_save, convert()))
+            folder = self._cache.keep(name, version, partial(_save, convert()))
         if folder is None:
             raise Unsuitable("its conversion is not on the disk: restart the service to have it made", passing=True)
         return openvino.Core().read_model(folder / _MODEL)
 
     def forget(self, keep: set[str]) -> None:
-        """Delete those of all checkpoints but the ones with the ids in `keep`."""
+        """Delete the models of all checkpoints but those with the ids in `keep`."""
         for name in self._cache.names():
             if name.rpartition(".")[0] not in keep:
                 self._cache.forget(name)
 
 
 class Rows(torch.nn.Module):
-    """Modules as a function of a batch of rows, as a trace needs it."""
+    """Modules as one function of a batch of rows, which can be traced."""
 
     def __init__(self, modules: Sequence[torch.nn.Module]) -> None:
         super().__init__()
@@ -161,7 +170,7 @@ def convert(module: torch.nn.Module, example: Mapping[str, NDArray[np.int64]], r
     """`module` as an OpenVINO model of tensors (rows, any); raises Unsuitable if it cannot be converted."""
     tensors = {name: torch.from_numpy(array) for name, array in example.items()}
     try:
-        # That a trace holds for other shapes is not to be believed or warned of, but measured by whoever uses it.
+        # Warnings that a trace may not hold for other shapes are ignored: a trial measures whether it does.
         with torch.inference_mode(), warnings.catch_warnings(action="ignore"), root_logger_kept():
             return openvino.convert_model(
                 module.eval(),
@@ -174,7 +183,7 @@ def convert(module: torch.nn.Module, example: Mapping[str, NDArray[np.int64]], r
 
 @contextmanager
 def root_logger_kept() -> Iterator[None]:
-    """For what silences the root logger: convert_model, which leaves it so when it fails, and NNCF."""
+    """Restore the root logger after a block that silences it: convert_model does when it fails, and so does NNCF."""
     root = logging.getLogger()
     level, filters, handlers = root.level, root.filters.copy(), root.handlers.copy()
     try:
@@ -188,12 +197,12 @@ def _save(model: Any, folder: Path) -> None:
     openvino.serialize(model, folder / _MODEL)
 
 
-def _compiled(core: Any, model: Any, options: dict[str, Any], width: int) -> "SimpleQueue[Any]":
-    """Requests to a compiled model, as many as it computes at a time."""
+def _compiled(core: Any, model: Any, options: dict[str, Any], streams: int) -> "SimpleQueue[Any]":
+    """Requests to a compiled model, one for each batch that it computes at a time."""
     try:
         compiled = core.compile_model(model, "CPU", options)
         requests: SimpleQueue[Any] = SimpleQueue()
-        for _ in range(width):
+        for _ in range(streams):
             requests.put(compiled.create_infer_request())
     except RuntimeError as error:
         raise Unsuitable(f"OpenVINO does not compile it ({_first_line(error)})") from error

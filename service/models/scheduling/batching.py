@@ -1,7 +1,7 @@
 """The choice of the waiting texts that share a batch.
 
-Where texts are padded to the longest, a batch holds texts of nearly one length. Where nothing is padded, it holds those
-that came first.
+A batch holds texts of nearly one length where they are padded to the longest, and those that came first where none is
+padded.
 """
 
 from collections.abc import Sequence

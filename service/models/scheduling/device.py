@@ -19,7 +19,7 @@ class Device:
     batches: int
 
 
-# Batches at which the rate of `make bench-budget` no longer grows; on a GPU no larger than a query can wait for.
+# Batches beyond which the rate of `make bench-budget` no longer grows; on a GPU no larger than a query can wait for.
 PROCESSORS = Device({"interactive": 1024, "bulk": 512}, overhead=16, batches=0)
 GPU = Device({"interactive": 8192, "bulk": 32_768}, overhead=4096, batches=2)
 

@@ -2,10 +2,14 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from contextlib import chdir, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -43,16 +47,44 @@ class Trainer:
         return json.loads(self(f"{command} --json", code))
 
 
+def fill(folder: Path) -> None:
+    beir.write(judged.dataset(), folder / "data")
+    checkpoints.tiny(folder / "base")
+
+
 @pytest.fixture
 def trainer(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Trainer:
-    beir.write(judged.dataset(), tmp_path / "data")
-    checkpoints.tiny(tmp_path / "base")
+    fill(tmp_path)
     monkeypatch.chdir(tmp_path)
     return Trainer(tmp_path, capsys)
 
 
-def test_a_run_ends_in_a_checkpoint_that_verifies(trainer: Trainer) -> None:
-    facts = trainer.facts(f"{RUN} {LENIENT} --name tuned --zip")
+@dataclass(frozen=True)
+class Tuned:
+    """A folder in which a run has ended in the checkpoint `tuned`, and what the run said."""
+
+    folder: Path
+    facts: Any
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory: pytest.TempPathFactory) -> Tuned:
+    folder = tmp_path_factory.mktemp("tuned")
+    fill(folder)
+    with chdir(folder), redirect_stdout(StringIO()) as said:
+        assert main(f"{RUN} {LENIENT} --name tuned --zip --json".split()) == 0
+    return Tuned(folder, json.loads(said.getvalue()))
+
+
+@pytest.fixture
+def after_a_run(trainer: Trainer, tuned: Tuned) -> Trainer:
+    """In a copy of that folder."""
+    shutil.copytree(tuned.folder, trainer.folder, dirs_exist_ok=True)
+    return trainer
+
+
+def test_a_run_ends_in_a_checkpoint_that_verifies(after_a_run: Trainer, tuned: Tuned) -> None:
+    trainer, facts = after_a_run, tuned.facts
     assert facts["verdict"]["outcome"] == "PROMOTE"
     published = checkpoint.read(trainer.folder / "checkpoints" / "tuned", "tuned")
     assert published.id == facts["checkpoint"]
@@ -68,8 +100,8 @@ def test_a_run_ends_in_a_checkpoint_that_verifies(trainer: Trainer) -> None:
     assert (trainer.folder / "runs" / "tuned" / "report.html").is_file()
 
 
-def test_nothing_is_replaced_without_a_word(trainer: Trainer) -> None:
-    promoted = trainer.facts(f"{RUN} {LENIENT} --name tuned")["checkpoint"]
+def test_nothing_is_replaced_without_a_word(after_a_run: Trainer, tuned: Tuned) -> None:
+    trainer, promoted = after_a_run, tuned.facts["checkpoint"]
     report = trainer.folder / "runs" / "tuned" / "report.html"
     before = report.read_bytes()
     again = trainer(f"{RUN} --name tuned", code=2)
@@ -90,22 +122,20 @@ def test_nothing_is_replaced_without_a_word(trainer: Trainer) -> None:
     assert checkpoint.read(published, "tuned").id != promoted
 
 
-def test_no_text_of_the_data_is_in_the_package(trainer: Trainer) -> None:
-    trainer(f"{RUN} {LENIENT} --name tuned")
+def test_no_text_of_the_data_is_in_the_package(tuned: Tuned) -> None:
     data = judged.dataset()
-    for path in (trainer.folder / "checkpoints" / "tuned").rglob("*"):
+    for path in (tuned.folder / "checkpoints" / "tuned").rglob("*"):
         if path.suffix in (".md", ".json") and path.name not in ("tokenizer.json", "vocab.txt"):
             text = path.read_text()
             assert not any(query in text for query in data.queries.values()), path
             assert not any(document.text in text for document in data.corpus.values()), path
 
 
-def test_the_same_run_gives_the_same_checkpoint_and_another_seed_another(trainer: Trainer) -> None:
-    command = f"{RUN} {LENIENT} --name tuned"
-    first = trainer.facts(f"{command} --work a")["checkpoint"]
+def test_the_same_run_gives_the_same_checkpoint_and_another_seed_another(trainer: Trainer, tuned: Tuned) -> None:
+    first = tuned.facts["checkpoint"]
     (trainer.folder / "elsewhere").mkdir()
     (trainer.folder / "base").rename(trainer.folder / "elsewhere" / "base")
-    command = command.replace("--base base", "--base elsewhere/base")
+    command = f"{RUN} {LENIENT} --name tuned".replace("--base base", "--base elsewhere/base")
     assert trainer.facts(f"{command} --work b --replace")["checkpoint"] == first
     assert trainer.facts(f"{command} --work c --replace --seed 5")["checkpoint"] != first
 
@@ -118,8 +148,8 @@ def test_a_model_that_is_not_better_is_not_published(trainer: Trainer) -> None:
     assert trainer.facts("gate runs/tuned/report.json", code=3)["outcome"] == "INSUFFICIENT"
 
 
-def test_a_file_of_settings_says_what_flags_say_and_flags_win(trainer: Trainer) -> None:
-    by_flags = trainer.facts(f"{RUN} {LENIENT} --name tuned")["checkpoint"]
+def test_a_file_of_settings_says_what_flags_say_and_flags_win(after_a_run: Trainer, tuned: Tuned) -> None:
+    trainer, by_flags = after_a_run, tuned.facts["checkpoint"]
     words = f"{RUN} {LENIENT} --name tuned".split()[1:]
     pairs = {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
     lines = [f"{name} = {value if value.lstrip('-')[0].isdigit() else repr(value)}" for name, value in pairs.items()]

@@ -8,7 +8,8 @@ import pytest
 from sentence_transformers import SentenceTransformer
 
 from service.checkpoints import archive, checkpoint
-from service.checkpoints.checkpoint import FILE_KINDS, MANIFEST
+from service.checkpoints.contents import FILE_KINDS
+from service.checkpoints.manifest import MANIFEST, write_manifest
 from tests.support import checkpoints, judged
 from trainer import base_model
 from trainer.errors import BadData
@@ -71,7 +72,7 @@ def test_vectors_that_are_not_the_manifests_are_found_out(tmp_path: Path) -> Non
     manifest = checkpoint.read(folder, "tuned").manifest
     assert manifest is not None
     other = manifest.canaries[0].model_copy(update={"vector": manifest.canaries[0].vector[::-1]})
-    checkpoint.write_manifest(folder, manifest.model_copy(update={"canaries": [other]}))
+    write_manifest(folder, manifest.model_copy(update={"canaries": [other]}))
     with pytest.raises(BadData, match="another vector"):
         package.verify(str(folder))
 

@@ -2,7 +2,11 @@
 
 import json
 import os
-import signal
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +29,7 @@ from trainer.train.states import States
 from trainer.train.training import Material
 
 RECIPE = Recipe(epochs=2, batch_size=4, precision="fp32", learning_rate=1e-3, negatives=1, patience=9)
+THREE_EPOCHS = RECIPE.model_copy(update={"epochs": 3})
 
 
 def made_rows(data: Dataset, recipe: Recipe = RECIPE) -> Rows:
@@ -88,45 +93,55 @@ def test_the_best_weights_are_kept_and_not_the_last(tmp_path: Path) -> None:
     assert RankingEvaluator(judged.dataset(), judged.dataset().good("dev"), "fp32").ndcg(model) == max(scores.values())
 
 
-class Interrupts(nn.Module):
-    """A loss that sends the process a signal in its third step."""
-
-    def __init__(self, model: SentenceTransformer, number: int = signal.SIGINT) -> None:
-        super().__init__()
-        self.model = model
-        self.inner = losses.build("multiple-negatives", model, None, [])
-        self.number = number
-        self.steps = 0
-
-    def forward(self, features: Any, labels: Tensor) -> Tensor:
-        self.steps += 1
-        if self.steps == 6:
-            os.kill(os.getpid(), self.number)
-        loss: Tensor = self.inner(features, labels)
-        return loss
-
-
-def test_ctrl_c_leaves_a_run_that_ends_in_the_same_weights(tmp_path: Path) -> None:
-    recipe = RECIPE.model_copy(update={"epochs": 3})
-    whole, scores = trained(tmp_path / "whole", recipe)
-    with pytest.raises(Interrupted, match=r"step 6.*--resume"):
-        trained(tmp_path / "parted", recipe, loss=Interrupts)
-    resumed, rest = trained(tmp_path / "parted", recipe, resume=True)
-    assert same(whole, resumed)
-    assert rest == scores
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The states of a training that Ctrl-C has stopped in its sixth step."""
+    states = tmp_path_factory.mktemp("interrupted") / "states"
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.models.trainer.interrupted", states],
+        cwd=Path(__file__).parents[3],
+        # The last digits of a sum depend on how many threads make it.
+        env=os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == Interrupted.exit_code, run.stdout + run.stderr
+    assert re.search(r"step 6.*--resume", run.stdout), run.stdout
+    return states
 
 
-def test_without_resume_a_run_begins_anew(tmp_path: Path) -> None:
-    recipe = RECIPE.model_copy(update={"epochs": 3})
-    whole, _ = trained(tmp_path / "whole", recipe)
-    with pytest.raises(Interrupted):
-        trained(tmp_path / "parted", recipe, loss=Interrupts)
-    again, _ = trained(tmp_path / "parted", recipe)
-    assert same(whole, again)
+@dataclass(frozen=True)
+class Whole:
+    """A training that nothing has stopped: its states, its model and its scores."""
+
+    states: Path
+    model: SentenceTransformer
+    scores: dict[str, float]
 
 
-def test_a_full_disk_leaves_the_last_good_state_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = RECIPE.model_copy(update={"epochs": 3})
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    states = tmp_path_factory.mktemp("whole") / "states"
+    return Whole(states, *trained(states, THREE_EPOCHS))
+
+
+def test_ctrl_c_leaves_a_run_that_ends_in_the_same_weights(tmp_path: Path, interrupted: Path, whole: Whole) -> None:
+    parted = shutil.copytree(interrupted, tmp_path / "parted")
+    resumed, rest = trained(parted, THREE_EPOCHS, resume=True)
+    assert same(whole.model, resumed)
+    assert rest == whole.scores
+
+
+def test_without_resume_a_run_begins_anew(tmp_path: Path, interrupted: Path, whole: Whole) -> None:
+    parted = shutil.copytree(interrupted, tmp_path / "parted")
+    again, _ = trained(parted, THREE_EPOCHS)
+    assert same(whole.model, again)
+
+
+def test_a_full_disk_leaves_the_last_good_state_and_says_so(
+    tmp_path: Path, whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
     save, calls = torch.save, []
 
     def fail_later(content: Any, path: Any, *arguments: Any, **named: Any) -> None:
@@ -140,21 +155,19 @@ def test_a_full_disk_leaves_the_last_good_state_and_says_so(tmp_path: Path, monk
     with monkeypatch.context() as patched:
         patched.setattr(torch, "save", fail_later)
         with pytest.raises(DiskFull, match=r"No space left.*checkpoint-4.*--resume"):
-            trained(tmp_path / "states", recipe)
+            trained(tmp_path / "states", THREE_EPOCHS)
     assert [path.name for path in (tmp_path / "states").glob("checkpoint-*")] == ["checkpoint-4"]
-    resumed, _ = trained(tmp_path / "states", recipe, resume=True)
-    whole, _ = trained(tmp_path / "whole", recipe)
-    assert same(whole, resumed)
+    resumed, _ = trained(tmp_path / "states", THREE_EPOCHS, resume=True)
+    assert same(whole.model, resumed)
 
 
-def test_a_killed_run_goes_on_from_the_last_whole_state(tmp_path: Path) -> None:
-    recipe = RECIPE.model_copy(update={"epochs": 3})
-    whole, _ = trained(tmp_path / "whole", recipe)
-    torn = tmp_path / "whole" / "checkpoint-99"
+def test_a_killed_run_goes_on_from_the_last_whole_state(tmp_path: Path, whole: Whole) -> None:
+    killed = shutil.copytree(whole.states, tmp_path / "killed")
+    torn = killed / "checkpoint-99"
     torn.mkdir()
     (torn / training.WEIGHTS).write_bytes(b"half")
-    resumed, _ = trained(tmp_path / "whole", recipe, resume=True)
-    assert same(whole, resumed)
+    resumed, _ = trained(killed, THREE_EPOCHS, resume=True)
+    assert same(whole.model, resumed)
     assert not torn.exists()
 
 

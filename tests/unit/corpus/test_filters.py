@@ -15,6 +15,7 @@ from service.corpus.base import Document, Documents
 from service.corpus.sqlite.database import Database
 from service.corpus.sqlite.documents import SqliteDocuments
 from service.errors import InvalidRequest
+from service.settings.data_folder import DataFolder
 
 KEYS = st.sampled_from(["a", "b", "c"])
 DATES = st.sampled_from(
@@ -73,7 +74,7 @@ FILTERS = st.recursive(
 
 @pytest.fixture(scope="module")
 def documents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Documents]:
-    database = Database(tmp_path_factory.mktemp("filters"))
+    database = Database(DataFolder(tmp_path_factory.mktemp("filters")))
     yield SqliteDocuments(database)
     database.close()
 

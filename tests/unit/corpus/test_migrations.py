@@ -7,6 +7,7 @@ from pathlib import Path
 from service.corpus.base import Document
 from service.corpus.sqlite.database import Database
 from service.corpus.sqlite.documents import SCHEMA, SqliteDocuments
+from service.settings.data_folder import DataFolder
 
 
 def test_a_corpus_of_the_version_before_is_brought_up_to_date(tmp_path: Path) -> None:
@@ -19,7 +20,7 @@ def test_a_corpus_of_the_version_before_is_brought_up_to_date(tmp_path: Path) ->
         )
         for key in ("at", "name"):
             old.execute("INSERT INTO attributes VALUES ('c', ?, 'string', ?, 1)", (key, metadata[key]))
-    database = Database(tmp_path)
+    database = Database(DataFolder(tmp_path))
     documents = SqliteDocuments(database)
     documents.put("c", [Document("b", "text", metadata)], lambda _: None)
     with database.read() as connection:
@@ -29,4 +30,4 @@ def test_a_corpus_of_the_version_before_is_brought_up_to_date(tmp_path: Path) ->
     assert documents.with_text(["text"]) == {"text": [2]}
     assert documents.current("c", ["a"])["a"].document.metadata == metadata
     database.close()
-    assert SqliteDocuments(Database(tmp_path)).collections() == {"c": 2}
+    assert SqliteDocuments(Database(DataFolder(tmp_path))).collections() == {"c": 2}

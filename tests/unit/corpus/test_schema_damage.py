@@ -7,10 +7,11 @@ import pytest
 from service.corpus.sqlite import offline
 from service.corpus.sqlite.store import SqliteStore
 from service.errors import StorageFailed
+from service.settings.data_folder import DataFolder
 
 
 def test_a_schema_that_is_no_text_is_damage(tmp_path: Path) -> None:
-    SqliteStore(tmp_path, 10).close()
+    SqliteStore(DataFolder(tmp_path), 10).close()
     path = tmp_path / "corpus.db"
     content = path.read_bytes()
     assert b"CREATE TABLE documents" in content
@@ -18,4 +19,4 @@ def test_a_schema_that_is_no_text_is_damage(tmp_path: Path) -> None:
     with pytest.raises(StorageFailed, match="is damaged"):
         offline.summary(path)
     with pytest.raises(StorageFailed, match="is damaged"):
-        SqliteStore(tmp_path, 10)
+        SqliteStore(DataFolder(tmp_path), 10)

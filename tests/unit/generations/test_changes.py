@@ -7,10 +7,11 @@ from service.corpus.base import GenerationRecord
 from service.corpus.sqlite.database import Database
 from service.corpus.sqlite.records import SqliteRecords
 from service.generations.changes import Changes
+from service.settings.data_folder import DataFolder
 
 
 def test_how_long_is_counted_from_when_it_was_replaced(tmp_path: Path) -> None:
-    database = Database(tmp_path)
+    database = Database(DataFolder(tmp_path))
     records = SqliteRecords(database)
     for number in range(3):
         record = GenerationRecord(model=f"m@{number}", fingerprint="f", dimensions=4, built=datetime.now(UTC))

@@ -18,6 +18,7 @@ from service.index.faiss import sealed
 from service.index.faiss.partition import Partition
 from service.index.rows import whole
 from service.search.conditions import meeting_in
+from service.settings.data_folder import DataFolder
 
 FILTERS: list[dict[str, Any]] = [
     {"ward": 3},
@@ -36,7 +37,7 @@ def vectors(count: int) -> Any:
 
 @pytest.fixture
 def documents(tmp_path: Path) -> Iterator[Documents]:
-    database = Database(tmp_path)
+    database = Database(DataFolder(tmp_path))
     yield SqliteDocuments(database)
     database.close()
 

@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from service.errors import EncodingFailed
 from service.process.logs import Json
-from tests.support.traces import asked, recorded
+from tests.support.traces import recorded, request_span
 
 
 def test_what_no_request_has_asked_for_is_not_recorded() -> None:
@@ -23,7 +23,7 @@ def test_a_line_within_a_span_names_it() -> None:
     tracing, exporter = recorded()
     record = logging.LogRecord("service.x", logging.INFO, __file__, 1, "said", None, None)
     assert "trace_id" not in json.loads(Json().format(record))
-    with asked(tracing), tracing.span("search", {}):
+    with request_span(tracing), tracing.span("search", {}):
         said = json.loads(Json().format(record))
     span, _ = exporter.get_finished_spans()
     assert (said["trace_id"], said["span_id"]) == ids(span)
@@ -35,7 +35,7 @@ def ids(span: ReadableSpan) -> tuple[str, str]:
 
 def test_an_error_is_the_spans_without_its_words() -> None:
     tracing, exporter = recorded()
-    with asked(tracing), pytest.raises(EncodingFailed), tracing.span("encode", {}):
+    with request_span(tracing), pytest.raises(EncodingFailed), tracing.span("encode", {}):
         raise EncodingFailed("the model fails on a secret text")
     span, _ = exporter.get_finished_spans()
     assert not span.status.is_ok

@@ -1,4 +1,4 @@
-"""A report as files: `report.json` and `verdict.json` for machines, and one self-contained `report.html` for people."""
+"""A report as files: `report.json` and `verdict.json` for programs, and one self-contained `report.html` for people."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from trainer.prove.report.model import Report
 
 
 def write(report: Report, verdict: Verdict, folder: Path) -> None:
-    """Write all three into `folder`, each whole or not at all. Equal reports give equal bytes."""
+    """Write all three files into `folder`, each whole or not at all. Equal reports give equal bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     replace_file(folder / "report.json", report.model_dump_json(indent=1))
     replace_file(folder / "verdict.json", verdict.model_dump_json(indent=1))
@@ -20,7 +20,7 @@ def write(report: Report, verdict: Verdict, folder: Path) -> None:
 
 
 def page(report: Report, verdict: Verdict) -> str:
-    """The page as HTML; texts of the data are escaped."""
+    """The page as HTML. Texts of the data are escaped."""
     environment = Environment(
         loader=PackageLoader(__package__, "."),
         autoescape=select_autoescape(default=True),

@@ -1,4 +1,8 @@
-"""The contents of a report, and its text."""
+"""The contents of a report, and its text.
+
+The text of `table` is in every package's model card, and `summary` is in its manifest, so another wording or another
+field changes every checkpoint id.
+"""
 
 from typing import Literal
 
@@ -14,7 +18,7 @@ WORDS_DO_AS_WELL = {
     "hybrid": "The base in mode hybrid, by vectors and words, ranks as well as the tuned model here, and needs no"
     " training: try that first.",
 }
-# Names of the scores that need no tuned model. Older reports have no hybrid.
+# The scores that need no tuned model, and their headings. Older reports have no hybrid.
 _WITHOUT_TRAINING = {"bm25": "BM25", "hybrid": "base, hybrid"}
 
 
@@ -23,8 +27,8 @@ class _Frozen(BaseModel):
 
 
 class Drift(_Frozen):
-    """How far documents moved: cosines of old to new vectors (None where the dimensions differ), and how much of the
-    base's first ten documents is among the tuned model's."""
+    """How far documents moved: cosines of old to new vectors (None if the dimensions differ), and the share of the
+    base's first ten documents that are among the tuned model's first ten."""
 
     cosine_mean: float | None
     cosine_5th: float | None
@@ -32,7 +36,7 @@ class Drift(_Frozen):
 
 
 class General(_Frozen):
-    """nDCG@10 on a set that neither model was trained on, to show what was forgotten."""
+    """nDCG@10 on a set that no training used. It shows what was forgotten."""
 
     queries: int
     documents: int
@@ -41,7 +45,7 @@ class General(_Frozen):
 
 
 class Query(_Frozen):
-    """One query before and after; ranks are those of its first good and its first bad document, from 1."""
+    """One query before and after. Ranks are those of its first good and its first bad document, from 1."""
 
     id: str
     text: str
@@ -73,9 +77,9 @@ class Example(_Frozen):
 class Report(_Frozen):
     """Everything that `report.json` holds.
 
-    `scores` is by model (base, tuned, bm25, and hybrid: the base and BM25 together) and metric. `gains_over_words` has
-    the tuned model's nDCG@10 less that of bm25 and of hybrid. `queries` begins with the largest loss, `recall_by_k` has
-    K from 1 to 20, and `collapse` is the mean cosine of random pairs of documents.
+    `scores` is by model (base, tuned, bm25, and hybrid: the base and BM25 together) and by metric. `gains_over_words`
+    has the tuned model's nDCG@10 less that of bm25, and less that of hybrid. `queries` begins with the largest loss.
+    `recall_by_k` has K from 1 to 20. `collapse` is the mean cosine of random pairs of documents.
     """
 
     format: Literal[1] = 1
@@ -102,7 +106,7 @@ class Report(_Frozen):
     examples: list[Example]
 
     def table(self, *, enough: bool = True) -> str:
-        """Before and after as Markdown, intervals in brackets; `enough` queries let it say what the gain saves."""
+        """Before and after as Markdown, intervals in brackets. With `enough` queries it says what the gain saves."""
         detectable = self.differences[NDCG].detectable
         least = "" if detectable is None else f" They could show a difference in {NDCG} of {detectable:.3f}."
         lines = [
@@ -122,17 +126,17 @@ class Report(_Frozen):
 
     @property
     def without_training(self) -> list[str]:
-        """A sentence for each way without training that ranks as well as the tuned model, as far as the test shows."""
+        """A sentence for each way without training that the tuned model is not shown to beat."""
         return [WORDS_DO_AS_WELL[name] for name, gain in self.gains_over_words.items() if gain.low <= 0]
 
     def savings(self, *, enough: bool) -> list[str]:
-        """Sentences on the passages that the gain saves; a gain that the test cannot show saves none."""
+        """Sentences on the passages that the gain saves. A gain that the test does not show saves none."""
         if not enough or self.differences[NDCG].low <= 0:
             return ["Whether fewer passages would do cannot be said: the test does not show a gain."]
         return [reduction.describe() for reduction in self.reductions]
 
     def summary(self) -> dict[str, JsonValue]:
-        """The figures and intervals that a manifest keeps, without any text of the data."""
+        """The figures and intervals that a manifest keeps. They hold no text of the data."""
         return self.model_dump(
             mode="json",
             include={

@@ -13,16 +13,16 @@ _MODELS = ("base", "tuned", "bm25")
 
 
 def recall_by_k(curves: Mapping[str, Sequence[float]]) -> Markup:
-    """Recall of each model at every K."""
+    """The recall of the models by K."""
     most = len(curves["base"])
 
-    def place(k: int, recall: float) -> tuple[float, float]:
+    def position(k: int, recall: float) -> tuple[float, float]:
         return _across((k - 1) / (most - 1)), _up(recall)
 
     parts = [_rule(_up(tick / 5), f"{tick / 5:.1f}") for tick in range(6)]
     parts += [_tick(_across((k - 1) / (most - 1)), str(k)) for k in (1, 5, 10, 15, 20) if k <= most]
     for name in _MODELS:
-        points = " ".join("{:.1f},{:.1f}".format(*place(k, recall)) for k, recall in enumerate(curves[name], 1))
+        points = " ".join("{:.1f},{:.1f}".format(*position(k, recall)) for k, recall in enumerate(curves[name], 1))
         parts.append(Markup('<polyline class="line {}" points="{}"/>').format(name, points))
     parts.append(_axes("passages, K", "recall"))
     ends = "; ".join(f"{name} {curves[name][0]:.2f} at 1 and {curves[name][-1]:.2f} at {most}" for name in _MODELS)
@@ -30,7 +30,7 @@ def recall_by_k(curves: Mapping[str, Sequence[float]]) -> Markup:
 
 
 def ranks(queries: Sequence[Query]) -> Markup:
-    """Rank of each query's first good document before and after, on logarithmic axes; below the line is better."""
+    """The rank of each query's first good document before and after, on logarithmic axes. Below the line is better."""
     most = max([10, *(rank for query in queries for rank in (query.good_before, query.good_after))])
     span = log10(most)
 
@@ -67,7 +67,7 @@ def ranks(queries: Sequence[Query]) -> Markup:
 
 
 def changes(queries: Sequence[Query]) -> Markup:
-    """Each query's change in nDCG@10 as a bar, largest loss to largest gain."""
+    """The change of each query's nDCG@10 as a bar, from the largest loss to the largest gain."""
     by_change = sorted((query.ndcg_after - query.ndcg_before, query.text) for query in queries)
     width = (_WIDTH - _LEFT - _RIGHT) / max(1, len(by_change))
     parts = [_rule(_up((tick + 2) / 4), f"{tick / 2:+.1f}" if tick else "0") for tick in range(-2, 3)]

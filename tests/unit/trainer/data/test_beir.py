@@ -104,7 +104,7 @@ def test_a_row_that_cannot_be_used_is_a_problem_and_not_silent(file: str, row: s
     with pytest.raises(BadData, match="--skip-bad"):
         beir.read(folder)
     imported = formats.load(folder, "beir", skip_bad=True)
-    assert [problem.place for problem in imported.problems] == [f"{file}:{number}"]
+    assert [problem.location for problem in imported.problems] == [f"{file}:{number}"]
     assert said in imported.problems[0].reason
     assert imported.dataset.digest == beir.read(DATA / "beir").digest
 

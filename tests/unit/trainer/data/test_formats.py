@@ -292,7 +292,7 @@ def test_one_percent_of_rubbish_is_reported_line_by_line_and_costs_nothing_else(
     assert str(refused.value).count(f"{path.name}:") == 20
     assert "and 10 more" in str(refused.value)
     imported = formats.load(path, name, skip_bad=True)
-    assert {problem.place for problem in imported.problems} == rubbish
+    assert {problem.location for problem in imported.problems} == rubbish
     assert len(imported.dataset.judgements) == 3000 - len(rubbish) + (name == "flag-embedding")
 
 

@@ -1,0 +1,46 @@
+"""The data folder, and the path of each thing in it. No other file says how these are called on the disk."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """The folder `INSTAR_DATA_DIR`, in which one service keeps what it stores."""
+
+    path: Path
+
+    @property
+    def corpus(self) -> Path:
+        """The database of documents, records and judgements."""
+        return self.path / "corpus.db"
+
+    @property
+    def vectors(self) -> Path:
+        """The folder of stored vectors, a database for each document fingerprint."""
+        return self.path / "vectors"
+
+    @property
+    def graphs(self) -> Path:
+        """The folder of HNSW graphs."""
+        return self.path / "graphs"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the service's own copies of checkpoints, each named by its id."""
+        return self.path / "checkpoints"
+
+    @property
+    def engines(self) -> Path:
+        """The folder of converted models."""
+        return self.path / "engines"
+
+    @property
+    def keys(self) -> Path:
+        """The file of named keys, unless `INSTAR_KEYS_FILE` names another one."""
+        return self.path / "keys.json"
+
+    @property
+    def lock(self) -> Path:
+        """The file that is locked by the one process that works on the folder."""
+        return self.path / "lock"

@@ -1,0 +1,48 @@
+"""The stores that the contract is held against, and the parts that its tests share."""
+
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hypothesis import strategies as st
+
+from service.corpus.base import Change, CorpusStore, Document, GenerationRecord
+from service.corpus.memory.store import MemoryStore
+from service.corpus.sqlite.store import SqliteStore
+from service.settings.data_folder import DataFolder
+
+MOST = 6
+STORES: dict[str, Callable[[Path], CorpusStore]] = {
+    "memory": lambda _: MemoryStore(MOST),
+    "sqlite": lambda folder: SqliteStore(DataFolder(folder), MOST),
+}
+COLLECTIONS = ("default", "other")
+# No English ending, which a store may or may not take off.
+WORDS = ("kazu", "moro", "tibu", "E-17")
+
+collections = st.sampled_from(COLLECTIONS)
+texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=6).map(" ".join)
+
+
+def accept(_: Change) -> None:
+    """Let every change pass."""
+
+
+def put(store: CorpusStore, collection: str = "default", **texts: str) -> list[int]:
+    """Put a document of each text; returns their sequence numbers."""
+    made = [Document(identity, text, {}) for identity, text in texts.items()]
+    return list(store.documents.put(collection, made, accept).added)
+
+
+def ranking(store: CorpusStore, query: str, collection: str | None = None) -> list[tuple[int, float]]:
+    with closing(store.keywords.rank(query, collection).portions) as portions:
+        return [scored for portion in portions for scored in portion]
+
+
+def seqs_found(store: CorpusStore, query: str, collection: str | None = None) -> set[int]:
+    return {seq for seq, _ in ranking(store, query, collection)}
+
+
+def record(model: str, number: int = 0) -> GenerationRecord:
+    return GenerationRecord(number=number, model=model, fingerprint="f", dimensions=4, built=datetime.now(UTC))
