@@ -51,9 +51,18 @@ def whole(seqs: Seqs, vectors: Vectors) -> Rows:
     return Rows(seqs, vectors, np.zeros((len(seqs), 2), np.int32))
 
 
-def nothing(dimensions: int) -> Rows:
-    """No rows."""
-    return Rows(np.empty(0, np.int64), np.empty((0, dimensions), np.float32), np.empty((0, 2), np.int32))
+def room(count: int, dimensions: int) -> Rows:
+    """Room for so many rows, to be filled."""
+    return Rows(np.empty(count, np.int64), np.empty((count, dimensions), np.float32), np.empty((count, 2), np.int32))
+
+
+def joined(first: Rows, second: Rows) -> Rows:
+    """A copy of both, one behind the other."""
+    return Rows(
+        np.concatenate((first.seqs, second.seqs)),
+        np.concatenate((first.vectors, second.vectors)),
+        np.concatenate((first.spans, second.spans)),
+    )
 
 
 def bounds(ascending: Seqs, seqs: Seqs) -> tuple[Positions, Positions]:

@@ -14,8 +14,9 @@ from service.corpus.base import Change, Seqs
 from service.index.base import IndexStats, IsGivenUp, Maintenance, Publish, VectorsMissing
 from service.index.faiss import sealed
 from service.index.faiss.graph_cache import GraphCache
-from service.index.faiss.partition import SEAL_FROM, FaissView, Partition
+from service.index.faiss.partition import SEAL_FROM, Partition
 from service.index.faiss.sealed import Sealed
+from service.index.faiss.view import FaissView
 from service.index.rows import Rows
 from service.index.vector_store import VectorStore
 
@@ -80,7 +81,7 @@ class FaissIndex:
             if complete:
                 self._partitions[change.collection] = partition
                 self.complete_to = change.added[-1]
-            if view.is_empty:
+            if partition.is_empty:
                 # Some applications go on making collections and emptying them.
                 self._partitions.pop(change.collection, None)
 
@@ -125,7 +126,7 @@ class FaissIndex:
     def maintain(self) -> list[Maintenance]:
         """Seal the collections whose fresh part has grown large, or much of whose sealed part is dead."""
         partitions = list(self._partitions.items())
-        return [partial(self._seal, name, partition) for name, partition in partitions if partition.view.wants_sealing]
+        return [partial(self._seal, name, partition) for name, partition in partitions if partition.wants_sealing]
 
     def close(self) -> None:
         """Close the stored vectors. Views go on answering."""
