@@ -24,7 +24,7 @@ from service.index.base import (
     Ranks,
     VectorsMissing,
 )
-from service.index.rows import Rows, best_of_each, count_documents, nothing
+from service.index.rows import Rows, best_of_each, count_documents, first_rows, joined, room
 from service.index.vector_folder import VectorFolder
 from service.index.vector_store import VectorStore
 from service.machine.arrays import Vectors, Windows
@@ -49,13 +49,13 @@ class ExactView:
     def search(self, queries: Vectors, k: int, allowed: Mask | None) -> list[tuple[Seqs, Vectors]]:
         """Find the `k` nearest documents of each unit vector (n, dimensions), best first; ties in written order."""
         positions = np.arange(len(self.rows)) if allowed is None else np.flatnonzero(allowed)
+        starts = first_rows(self.rows.seqs[positions])
         results = []
         for query in queries:
             # Sum row by row, because in a matrix product the sums of equal rows can differ in the last bit.
-            scores = np.einsum("ij,j->i", self.rows.vectors, query)[positions]
-            seqs, scores = best_of_each(self.rows.seqs[positions], scores)
+            scores = best_of_each(np.einsum("ij,j->i", self.rows.vectors, query)[positions], starts)
             best = np.argsort(-scores, kind="stable")[:k]
-            results.append((seqs[best], scores[best]))
+            results.append((self.rows.seqs[positions[starts[best]]], scores[best]))
         return results
 
     def holds(self, seqs: Seqs, allowed: Mask | None) -> Mask:
@@ -80,13 +80,7 @@ class ExactView:
     def after(self, added: Rows, died: Sequence[int]) -> "ExactView":
         """Return the view with rows added, whose numbers are above all others, and the `died` documents removed."""
         left = self.rows[~np.isin(self.rows.seqs, np.array(died, dtype=np.int64))]
-        return ExactView(
-            Rows(
-                np.concatenate((left.seqs, added.seqs)),
-                np.concatenate((left.vectors, added.vectors)),
-                np.concatenate((left.spans, added.spans)),
-            )
-        )
+        return ExactView(joined(left, added))
 
 
 class ExactIndex:
@@ -98,7 +92,7 @@ class ExactIndex:
         self.store = store
         self.complete_to = 0
         self.loaded = False
-        self._none = nothing(store.dimensions)
+        self._none = room(0, store.dimensions)
         self._views: dict[str, ExactView] = {}
         # The deletes that came before the index was loaded.
         self._died: list[int] = []

@@ -51,9 +51,18 @@ def whole(seqs: Seqs, vectors: Vectors) -> Rows:
     return Rows(seqs, vectors, np.zeros((len(seqs), 2), np.int32))
 
 
-def nothing(dimensions: int) -> Rows:
-    """No rows."""
-    return Rows(np.empty(0, np.int64), np.empty((0, dimensions), np.float32), np.empty((0, 2), np.int32))
+def room(count: int, dimensions: int) -> Rows:
+    """Room for so many rows, to be filled."""
+    return Rows(np.empty(count, np.int64), np.empty((count, dimensions), np.float32), np.empty((count, 2), np.int32))
+
+
+def joined(first: Rows, second: Rows) -> Rows:
+    """A copy of both, one behind the other."""
+    return Rows(
+        np.concatenate((first.seqs, second.seqs)),
+        np.concatenate((first.vectors, second.vectors)),
+        np.concatenate((first.spans, second.spans)),
+    )
 
 
 def bounds(ascending: Seqs, seqs: Seqs) -> tuple[Positions, Positions]:
@@ -77,12 +86,17 @@ def first_of_each(seqs: Seqs, scores: Vectors) -> tuple[Seqs, Vectors]:
     return seqs[firsts], scores[firsts]
 
 
-def best_of_each(ascending: Seqs, scores: Vectors) -> tuple[Seqs, Vectors]:
-    """The documents of the rows, ascending, and the score of the best row of each."""
-    if not len(ascending):
-        return ascending, scores
-    starts = np.flatnonzero(np.append(True, ascending[1:] != ascending[:-1]))
-    return ascending[starts], np.maximum.reduceat(scores, starts)
+def first_rows(ascending: Seqs) -> Positions:
+    """The position of the first row of each document."""
+    is_first = np.ones(len(ascending), np.bool_)
+    np.not_equal(ascending[1:], ascending[:-1], out=is_first[1:])
+    return np.flatnonzero(is_first)
+
+
+def best_of_each(scores: Vectors, starts: Positions) -> Vectors:
+    """The score of the best row of each document, whose first rows are `starts`."""
+    best: Vectors = scores if len(starts) == len(scores) else np.maximum.reduceat(scores, starts)
+    return best
 
 
 def count_documents(ascending: Seqs) -> int:

@@ -14,10 +14,12 @@ from service.corpus.base import Change, Seqs
 from service.index.base import IndexStats, IsGivenUp, Maintenance, Publish, VectorsMissing
 from service.index.faiss import sealed
 from service.index.faiss.graph_cache import GraphCache
-from service.index.faiss.partition import SEAL_FROM, FaissView, Partition
+from service.index.faiss.partition import SEAL_FROM, Partition
 from service.index.faiss.sealed import Sealed
-from service.index.rows import Rows
+from service.index.faiss.view import FaissView
+from service.index.rows import Rows, count_documents, first_rows
 from service.index.vector_store import VectorStore
+from service.machine.arrays import Spans
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +68,7 @@ class FaissIndex:
         )
 
     def prepare(self, change: Change, rows: Rows | None) -> Publish:
-        """Prepare the effect of one write: the deletes alone without `vectors`, or if the index is not complete."""
+        """Prepare the effect of one write: the deletes alone without `rows`, or if the index is not complete."""
         complete = self.loaded and rows is not None and self.complete_to == change.before and len(change.added) > 0
         partition = self._partitions.get(change.collection)
         if partition is None:
@@ -80,7 +82,7 @@ class FaissIndex:
             if complete:
                 self._partitions[change.collection] = partition
                 self.complete_to = change.added[-1]
-            if view.is_empty:
+            if partition.is_empty:
                 # Some applications go on making collections and emptying them.
                 self._partitions.pop(change.collection, None)
 
@@ -107,10 +109,7 @@ class FaissIndex:
         A cached graph is taken as it is, and later writes and deletes are added to it. Raises VectorsMissing, and
         GivenUp soon after `given_up` answers true.
         """
-        partitions = {
-            collection: self._from_cache(collection, seqs) or self._from_vectors(collection, seqs, given_up)
-            for collection, seqs in live.items()
-        }
+        partitions = {collection: self._partition(collection, seqs, given_up) for collection, seqs in live.items()}
 
         def publish() -> None:
             for partition in partitions.values():
@@ -125,7 +124,7 @@ class FaissIndex:
     def maintain(self) -> list[Maintenance]:
         """Seal the collections whose fresh part has grown large, or much of whose sealed part is dead."""
         partitions = list(self._partitions.items())
-        return [partial(self._seal, name, partition) for name, partition in partitions if partition.view.wants_sealing]
+        return [partial(self._seal, name, partition) for name, partition in partitions if partition.wants_sealing]
 
     def close(self) -> None:
         """Close the stored vectors. Views go on answering."""
@@ -136,9 +135,15 @@ class FaissIndex:
         built = self._build(collection, before.live_rows, given_up)
         return partial(partition.replace_sealed, built, before)
 
-    def _from_vectors(self, collection: str, seqs: Seqs, given_up: IsGivenUp) -> Partition:
+    def _partition(self, collection: str, seqs: Seqs, given_up: IsGivenUp) -> Partition:
+        cut, spans = self.store.cuts(seqs)
+        windows = len(seqs) - count_documents(cut) + len(cut)
+        if windows >= self._graph_from:
+            partition = self._from_cache(collection, seqs, cut, spans)
+            if partition is not None:
+                return partition
         read = partial(self._rows, seqs)
-        if len(seqs) >= SEAL_FROM:
+        if windows >= SEAL_FROM:
             return Partition(self.dimensions, self._build(collection, read, given_up))
         partition = Partition(self.dimensions)
         partition.apply(read(), ())
@@ -151,36 +156,37 @@ class FaissIndex:
             self._graphs.keep(self.fingerprint, collection, built, self._min_recall)
         return built
 
-    def _from_cache(self, collection: str, seqs: Seqs) -> Partition | None:
-        """Make a partition around the cached graph, or None unless that has at least half of the documents."""
-        if len(seqs) < self._graph_from:
-            return None
+    def _from_cache(self, collection: str, seqs: Seqs, cut: Seqs, spans: Spans) -> Partition | None:
+        """Make a partition around the cached graph, or None unless it has at least half of the documents.
+
+        The documents `cut`, one for each window, must have the windows `spans` in it.
+        """
         graph = self._graphs.get(self.fingerprint, collection, self.dimensions, self._min_recall)
         if graph is None:
             return None
-        if not self._has_the_windows_of(graph):
-            return None
-        cached = np.unique(graph.seqs)
+        cached = graph.seqs[first_rows(graph.seqs)]
         later = np.setdiff1d(seqs, cached, assume_unique=True)
         died = np.setdiff1d(cached, seqs, assume_unique=True)
         if len(later) > len(seqs) // 2 or (len(later) and later[0] < cached[-1]):
+            return None
+        if not _has_windows(graph, seqs, cut, spans):
+            log.info("the graph of %d documents has other windows than are stored: it is built again", len(cached))
             return None
         partition = Partition(self.dimensions, graph)
         partition.apply(self._rows(later), died.tolist())
         log.info("the graph of %d documents is taken as it was kept, %d came later", len(cached), len(later))
         return partition
 
-    def _has_the_windows_of(self, graph: Sealed) -> bool:
-        """Whether the documents of the graph still have the windows that are in it: a setting may have changed them."""
-        several = np.intersect1d(self.store.partial(), graph.seqs)
-        rows = graph.spans[:, 1] > 0
-        if not np.array_equal(several, np.unique(graph.seqs[rows])):
-            return False
-        stored = self.store.get(several) if len(several) else None
-        return not len(several) or (stored is not None and np.array_equal(stored.spans, graph.spans[rows]))
-
     def _rows(self, seqs: Seqs) -> Rows:
         rows = self.store.get(seqs)
         if rows is None:
             raise VectorsMissing
         return rows
+
+
+def _has_windows(graph: Sealed, live: Seqs, cut: Seqs, spans: Spans) -> bool:
+    """Whether the live documents that the graph has are in those windows in it."""
+    in_graph = (graph.spans[:, 1] > 0) & np.isin(graph.seqs, live)
+    stored = np.isin(cut, graph.seqs)
+    same_documents = np.array_equal(graph.seqs[in_graph], cut[stored])
+    return same_documents and np.array_equal(graph.spans[in_graph], spans[stored])

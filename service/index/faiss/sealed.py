@@ -154,10 +154,9 @@ def build(
     min_recall: float,
     given_up: IsGivenUp = lambda: False,
 ) -> Sealed:
-    """Build the sealed part of ascending `seqs`.
+    """Build a sealed part of the rows that `read` returns, whose arrays must not change afterwards.
 
-    `read` returns their unit vectors (n, dimensions), which must not change afterwards. Raises GivenUp soon after
-    `given_up` answers true.
+    Raises GivenUp soon after `given_up` answers true.
     """
     rows = read()
     seqs, vectors, spans = rows.seqs, rows.vectors, rows.spans

@@ -16,8 +16,9 @@ from service.index.faiss import bitsets as bits
 from service.index.faiss import partition, sealed
 from service.index.faiss.graph_cache import GraphCache
 from service.index.faiss.index import FaissIndex
-from service.index.faiss.partition import FaissView, Partition
+from service.index.faiss.partition import Partition
 from service.index.faiss.selection import Selection
+from service.index.faiss.view import FaissView
 from service.index.rows import whole
 from service.index.vector_store import VectorStore
 
@@ -184,14 +185,14 @@ def test_sealing_is_wanted_when_much_is_fresh_or_dead(monkeypatch: pytest.Monkey
     monkeypatch.setattr(partition, "SEAL_FROM", 100)
     written = Partition(DIMENSIONS)
     written.apply(whole(np.arange(1, 100), unit(1, 99)), [])
-    assert not written.view.wants_sealing
+    assert not written.wants_sealing
     written.apply(whole(np.array([100]), unit(2, 1)), [])
-    assert written.view.wants_sealing
+    assert written.wants_sealing
     built = sealed.build(written.view.live_rows, graph_from=10**9, min_recall=1)
     written.replace_sealed(built, written.view)
-    assert not written.view.wants_sealing
+    assert not written.wants_sealing
     written.apply(None, list(range(1, 101)))
-    assert not written.view.wants_sealing
+    assert not written.wants_sealing
 
 
 def test_a_graph_reaches_the_recall_that_was_asked() -> None:

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.errors import InsufficientResources, StorageFailed
-from service.index import vector_store as vector_files
+from service.index import vector_file
 from service.index.rows import whole
+from service.index.vector_file import VectorFile
 from service.index.vector_store import VectorStore
 
 DIMENSIONS = 8
@@ -113,16 +114,16 @@ def test_what_damage_has_cost_is_said_in_the_log(
 
 
 def test_the_highest_number_is_known_without_opening_the_store(filled: Path, tmp_path: Path) -> None:
-    assert vector_files.highest(filled) == 400
-    assert vector_files.highest(tmp_path / "absent.db") == 0
+    assert vector_file.highest(filled) == 400
+    assert vector_file.highest(tmp_path / "absent.db") == 0
     (tmp_path / "rubbish.db").write_bytes(b"rubbish" * 1000)
-    assert vector_files.highest(tmp_path / "rubbish.db") == 0
+    assert vector_file.highest(tmp_path / "rubbish.db") == 0
 
 
 def test_a_full_disk_is_told_from_damage(tmp_path: Path) -> None:
     store = VectorStore(tmp_path / "v.db", DIMENSIONS)
     store.put(whole(np.array([1]), unit(1, 1)))
-    with store._using() as connection:
+    with store._file.using() as connection:
         connection.execute("PRAGMA max_page_count = 4")
     with pytest.raises(InsufficientResources, match="free some room"):
         store.put(whole(np.arange(2, 1000), unit(2, 998)))
@@ -149,7 +150,7 @@ def test_a_disk_that_fails_while_a_damaged_store_is_begun_anew_is_tried_again(
         raise error
 
     with monkeypatch.context() as patched:
-        place: type = VectorStore if fails == "_open" else Path
+        place: type = VectorFile if fails == "_open" else Path
         patched.setattr(place, fails, failing)
         for _ in range(2):
             with pytest.raises(StorageFailed, match="check the disk"):
