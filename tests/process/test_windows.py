@@ -14,7 +14,7 @@ from tests.support.metrics import samples
 from tests.support.server import Server
 
 MODES = ("dense", "keyword", "hybrid")
-SETTINGS: dict[str, object] = {"MODEL": "one", "WINDOWS__OVERLAP": 12, "WINDOWS__MOST": 20}
+SETTINGS: dict[str, Any] = {"MODEL": "one", "WINDOWS__OVERLAP": 12, "WINDOWS__MOST": 20}
 BOOKS = {"books": {"overlap": 0, "most": 100}, "heads": {"overlap": 0, "most": 1}}
 
 
