@@ -29,6 +29,7 @@ from service.index.faiss import bitsets as bits
 from service.index.faiss import sealed
 from service.index.faiss.partition import Partition
 from service.index.faiss.sealed import Sealed
+from service.index.rows import whole
 from service.machine.arrays import Vectors
 from service.search.conditions import meeting_in
 from service.settings.data_folder import DataFolder
@@ -86,7 +87,7 @@ def measure(size: int) -> dict[str, Any]:
         database = Database(DataFolder(Path(folder)))
         documents = SqliteDocuments(database)
         seqs = _write(documents, size)
-        built = sealed.build(seqs, lambda: vectors, graph_from=1, min_recall=0.99)
+        built = sealed.build(lambda: whole(seqs, vectors), graph_from=1, min_recall=0.99)
         partition = Partition(vectors.shape[1], built)
         shares = [_share(documents, partition, queries, vectors, name) for name in ("all", *_SHARES)]
         database.close()
@@ -124,7 +125,7 @@ def _share(documents: Documents, partition: Partition, queries: Vectors, vectors
         wanted = {int(partition.view.sealed.seqs[allowed[row]]) for row in right if row >= 0}  # type: ignore[union-attr]
         hits.append(len(wanted & set(seqs.tolist())) / max(1, len(wanted)))
     written = documents.put(_COLLECTION, [Document("new", "text", {name: 1})], lambda _: None)
-    partition.apply(written.added, queries[:1], written.died)
+    partition.apply(whole(np.array(written.added), queries[:1]), written.died)
     return {
         "share": name,
         "ms": statistics.median(times),

@@ -12,6 +12,7 @@ from benchmarks import (
     filters,
     growth,
     index,
+    long,
     losses,
     models,
     modes,
@@ -37,6 +38,7 @@ _BENCHMARKS: dict[str, Any] = {
     "index": index,
     "filters": filters,
     "modes": modes,
+    "long": long,
     "growth": growth,
     "sources": sources,
     "contention": contention,
@@ -120,6 +122,15 @@ has asked for before. The second table is where the index changes between its tw
 no time, on passages in which most words are common.
 
 {modes}
+
+## Long documents
+
+`make bench-long ARGS="--beir FOLDER..."`. The documents of both sets joined in their order to 1,250 tokens, as DocsGPT
+makes its chunks; all-MiniLM-L6-v2 reads 256 of them. A joined document is good if one of its parts is. The differences
+have paired 95% intervals; queries with the same good parts are drawn together. Late chunking is by torch, with the 512
+positions that the model has. The rate is of the service's processor time, so that a busy machine does not change it.
+
+{long}
 
 ## Growth
 

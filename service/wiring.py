@@ -28,6 +28,7 @@ from service.models.encoding import Encoding
 from service.models.loader import Loader
 from service.models.scheduling.scheduler import Scheduler
 from service.models.torch_model import device_here
+from service.models.windowing import TRUNCATED, Windowing, Windowings
 from service.observability import tracing
 from service.observability.metrics import Metrics
 from service.observability.observer import Observer
@@ -146,7 +147,7 @@ def _models(
     processors = settings.compute.cores or resources.processors()
     scheduler = Scheduler.suited(settings, processors, device_here(), observer=observer, traced=traces)
     limits = RateLimits()
-    encoding = Encoding(scheduler, limits.charge_tokens, traces)
+    encoding = Encoding(scheduler, limits.charge_tokens, traces, _windowings(settings))
     registry = Registry(open_lookup(settings), headroom, observer)
     trials = Trials(children, settings.compute.trial_seconds)
     factory = EncoderFactory(settings.engine, settings.data_folder.engines, processors, corpus.documents.sample, trials)
@@ -233,6 +234,14 @@ def _webhook(settings: Settings, changes: Changes, corpus: CorpusStore, thread: 
         records=corpus.records,
         thread=thread,
     )
+
+
+def _windowings(settings: Settings) -> Windowings:
+    if settings.long == "truncate":
+        return TRUNCATED
+    windows = settings.windows
+    others = {name: Windowing(other.overlap, other.most) for name, other in windows.collections.items()}
+    return Windowings(Windowing(windows.overlap, windows.most), others)
 
 
 def _keys_of_settings(settings: Settings) -> dict[str, tuple[str, frozenset[Scope]]]:

@@ -10,7 +10,8 @@ import numpy as np
 from benchmarks.peers import nearest
 from benchmarks.peers.nearest import BUILD_EFFORT, LINKS, Built, K, Search
 from service.index.faiss import graph_repair, sealed
-from service.settings import Settings
+from service.index.rows import whole
+from service.settings.groups import IndexSettings
 
 # A quantised index compares so many times ten results once more, by their whole vectors.
 _REFINED = 8
@@ -18,10 +19,9 @@ _REFINED = 8
 
 def _instar(vectors: Any) -> Built:
     built = sealed.build(
-        np.arange(len(vectors)),
-        lambda: np.asarray(vectors),
+        lambda: whole(np.arange(len(vectors)), np.asarray(vectors)),
         graph_from=1,
-        min_recall=Settings.model_fields["min_recall"].default,
+        min_recall=IndexSettings.model_fields["min_recall"].default,
     )
     return lambda _: lambda query: built.search(query, K, None)[1], built.effort, {}
 

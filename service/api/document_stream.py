@@ -41,7 +41,7 @@ async def write_stream(request: Request, sending: Sending, settings: Settings) -
         ids.close()
         stored_before(error, stored)
         raise
-    return _answer(ids, orjson.dumps(sending.counts)[1:])
+    return _answer(ids, orjson.dumps(sending.outcome())[1:])
 
 
 async def _portions(request: Request, settings: Settings) -> AsyncIterator[list[Document]]:

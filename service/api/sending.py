@@ -3,10 +3,13 @@
 import asyncio
 from array import array
 from collections.abc import Sequence
+from itertools import islice
+from typing import Any
 
 import numpy as np
 
-from service.corpus.base import Document, Documents
+from service.api.schemas.documents import MAX_CUT
+from service.corpus.base import Document, Documents, Span
 from service.generations.generation import Generation
 from service.writing.writing import Writing
 
@@ -22,7 +25,8 @@ class Sending:
         # An array takes 8 bytes for each document.
         self._sent = array("q")
         self.generation = generation
-        self.counts: dict[str, int] = {"written": 0, "unchanged": 0}
+        self.counts: dict[str, int] = {"written": 0, "unchanged": 0, "windows": 0}
+        self._cut: dict[str, Span] = {}
 
     async def put(self, documents: Sequence[Document], *, patient: bool = False) -> None:
         """Write a portion. It is durable when this returns."""
@@ -30,8 +34,14 @@ class Sending:
         self.generation = written.generation
         self.counts["written"] += len(written.added)
         self.counts["unchanged"] += len(written.unchanged)
+        self.counts["windows"] += written.windows
+        self._cut |= islice(written.cut.items(), MAX_CUT - len(self._cut))
         if self._until is not None:
             self._sent.extend((*written.added, *written.unchanged))
+
+    def outcome(self) -> dict[str, Any]:
+        """Return the parts of the answer besides the ids."""
+        return {**self.counts, **({"cut": self._cut} if self._cut else {})}
 
     async def end(self) -> None:
         """Remove the documents that were not sent, if the request has `sync`."""

@@ -68,8 +68,9 @@ def _generation(active: Generation, retained: int) -> Iterable[Metric]:
     yield GaugeMetricFamily("instar_retained_generations", "Former generations that are loaded", value=retained)
     index = active.index.stats()
     yield GaugeMetricFamily("instar_documents", "Documents that can be found", value=index.documents)
-    yield GaugeMetricFamily("instar_fresh_documents", "Documents that are not sealed yet", value=index.fresh)
-    yield GaugeMetricFamily("instar_deleted_documents", "Deleted documents that still take room", value=index.deleted)
+    yield GaugeMetricFamily("instar_windows", "Windows of these documents", value=index.windows)
+    yield GaugeMetricFamily("instar_fresh_documents", "Windows that are not sealed yet", value=index.fresh)
+    yield GaugeMetricFamily("instar_deleted_documents", "Deleted windows that still take room", value=index.deleted)
     yield GaugeMetricFamily("instar_collections", "Collections that have documents", value=active.index.collections)
     yield GaugeMetricFamily(
         "instar_index_recall",

@@ -15,11 +15,13 @@ from service.generations.generation import Generation
 from service.generations.generations import Generations
 from service.generations.reuse import at_hand
 from service.index.base import IndexFactory, Maintenance, Publish, VectorIndex, VectorsMissing
+from service.index.rows import stack
 from service.machine.priority import at_lowest_priority
 from service.machine.resources import Headroom
 from service.machine.writer import WritingThread
 from service.models.base import ServedModel
 from service.models.encoding import Encoding
+from service.models.windowing import Windowing
 from service.observability.observer import Observer
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,11 @@ log = logging.getLogger(__name__)
 _PORTION = 128
 # Portions under way at a time, so that the bulk lane has work while a portion is stored.
 _PORTIONS = 2
+
+# Special tokens around a text at most.
+_AROUND = 8
+# Documents by which the windows of all are estimated.
+_SAMPLED = 200
 
 Progress = Callable[[int], None]
 
@@ -90,12 +97,13 @@ class Builder:
         live = _all(self._documents.live())
         return index.store.missing(live), len(live)
 
-    def require_capacity(self, index: VectorIndex, documents: int, missing: int) -> None:
+    async def require_capacity(self, encoder: ServedModel, index: VectorIndex, documents: int, missing: int) -> None:
         """Raise InsufficientResources if the index is too large for the memory, or its vectors for the disk.
 
         `documents` is the number of documents in the index, `missing` the number of those without a stored vector.
         """
-        needed = self._indexes.needed(documents, missing, index.dimensions)
+        windows = await self._windows_of_a_document(encoder)
+        needed = self._indexes.needed(int(documents * windows), int(missing * windows), index.dimensions)
         self._headroom.require_memory(0 if index.loaded else needed.memory)
         self._headroom.require_disk(needed.disk)
 
@@ -105,18 +113,18 @@ class Builder:
         """Embed the documents `seqs` and store their vectors; `progress` hears how many documents each portion had."""
         room = asyncio.Semaphore(_PORTIONS)
 
-        async def embed(part: list[int]) -> None:
+        async def embed(part: list[int], windowing: Windowing) -> None:
             try:
                 documents = await asyncio.to_thread(self._documents.fetch, part)
                 present = [seq for seq in part if seq in documents]
                 texts = [documents[seq].text for seq in present]
-                vectors = await asyncio.to_thread(lambda: at_hand(index, self._documents.with_text(texts)))
-                new = list(dict.fromkeys(text for text in texts if text not in vectors))
-                vectors |= zip(
-                    new, await self._encoding.embed(encoder, new, "document", "bulk", patient=True), strict=True
-                )
+                shared = self._encoding.shared
+                by_text = await asyncio.to_thread(lambda: at_hand(index, self._documents.with_text(texts), shared))
+                new = list(dict.fromkeys(text for text in texts if text not in by_text))
+                windows = await self._encoding.embed_documents(encoder, new, windowing, patient=True)
+                by_text |= zip(new, windows, strict=True)
                 if texts:
-                    await asyncio.to_thread(index.store.put, present, np.stack([vectors[text] for text in texts]))
+                    await asyncio.to_thread(index.store.put, stack(present, [by_text[text] for text in texts]))
                 self._observer.step("reload.stored")
                 progress(len(part))
             finally:
@@ -124,11 +132,47 @@ class Builder:
 
         try:
             async with asyncio.TaskGroup() as group:
-                for start in range(0, len(seqs), _PORTION):
-                    await room.acquire()
-                    group.create_task(embed(seqs[start : start + _PORTION].tolist()))
+                for windowing, alike in (await asyncio.to_thread(self._by_windowing, seqs)).items():
+                    for start in range(0, len(alike), _PORTION):
+                        await room.acquire()
+                        group.create_task(embed(alike[start : start + _PORTION].tolist(), windowing))
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
+
+    async def drop_other_windows(self, encoder: ServedModel, index: VectorIndex) -> None:
+        """Forget the stored vectors of documents that are cut in another way today: a setting may have changed."""
+        if index.loaded:
+            return
+        noted = await asyncio.to_thread(index.store.windowing)
+        for collection, seqs in (await asyncio.to_thread(self._documents.live)).items():
+            windowing = self._encoding.windowings.of(collection)
+            if noted.get(collection) == str(windowing):
+                continue
+            missing = await asyncio.to_thread(index.store.missing, seqs)
+            stored = np.setdiff1d(seqs, missing, assume_unique=True)
+            for start in range(0, len(stored), _PORTION):
+                await self._drop_other_windows(encoder, index, stored[start : start + _PORTION].tolist(), windowing)
+            await asyncio.to_thread(index.store.note_windowing, collection, str(windowing))
+
+    async def _drop_other_windows(
+        self, encoder: ServedModel, index: VectorIndex, seqs: list[int], windowing: Windowing
+    ) -> None:
+        versions = await asyncio.to_thread(self._documents.fetch, seqs)
+        # A token has a byte at least.
+        least = encoder.max_length - _AROUND - len(encoder.prompt("document").encode())
+        long = [seq for seq in seqs if seq in versions and len(versions[seq].text.encode()) >= least]
+        if not long:
+            return
+        _, spans = await self._encoding.windows(encoder, [versions[seq].text for seq in long], windowing)
+        stored = await asyncio.to_thread(index.store.some, long)
+        others = [
+            seq
+            for seq, each in zip(long, spans, strict=True)
+            if seq not in stored or not np.array_equal(stored[seq].spans, each)
+        ]
+        if others:
+            log.info("%d documents are embedded again, because they are cut into other windows", len(others))
+            await asyncio.to_thread(index.store.drop, others)
 
     async def load(self, encoder: ServedModel, index: VectorIndex) -> None:
         """Make the index searchable with every document that the corpus has at the start of the call.
@@ -136,6 +180,7 @@ class Builder:
         Most vectors should be in the store already. Documents without one are embedded. Does nothing if the index is
         loaded.
         """
+        await self.drop_other_windows(encoder, index)
         while not index.loaded:
             high = await asyncio.to_thread(self._documents.last_seq)
             live = await asyncio.to_thread(self._documents.live)
@@ -223,6 +268,25 @@ class Builder:
             return await asyncio.to_thread(work)
         finally:
             given_up.set()
+
+    def _by_windowing(self, seqs: Seqs) -> dict[Windowing, Seqs]:
+        """The documents by the way in which they are cut."""
+        windowings = self._encoding.windowings
+        if windowings.uniform:
+            return {windowings.default: seqs}
+        live = self._documents.live()
+        alike: dict[Windowing, list[Seqs]] = {}
+        for collection, of_collection in live.items():
+            alike.setdefault(windowings.of(collection), []).append(np.intersect1d(seqs, of_collection))
+        return {windowing: np.sort(np.concatenate(parts)) for windowing, parts in alike.items()}
+
+    async def _windows_of_a_document(self, encoder: ServedModel) -> float:
+        """How many windows a document has on average, by some of them."""
+        texts = await asyncio.to_thread(self._documents.sample, _SAMPLED)
+        if not texts:
+            return 1.0
+        _, spans = await self._encoding.windows(encoder, texts, self._encoding.windowings.default)
+        return sum(map(len, spans)) / len(texts)
 
 
 def _up_to(high: int, live: dict[str, Seqs]) -> dict[str, Seqs]:

@@ -4,23 +4,26 @@ Within one document fingerprint the text alone decides a document's vector, so e
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
 from service.errors import InsufficientResources, StorageFailed
 from service.index.base import VectorIndex
-from service.machine.arrays import Vectors
+from service.index.rows import Rows, stack
+from service.machine.arrays import Windows
 
 log = logging.getLogger(__name__)
 
-# Vectors (dimensions,) by their texts.
-TextVectors = dict[str, Vectors]
+# Windows by their texts.
+TextWindows = dict[str, Windows]
+# Whether every collection has these windows of their text.
+Shared = Callable[[Windows], bool]
 
 
-def at_hand(index: VectorIndex, sources: Mapping[str, Sequence[int]]) -> TextVectors:
-    """The stored vectors of texts. `sources` are, by text, the sequence numbers of versions that have the text."""
-    stored = index.store.some([seq for seqs in sources.values() for seq in seqs])
+def at_hand(index: VectorIndex, sources: Mapping[str, Sequence[int]], shared: Shared) -> TextWindows:
+    """The stored windows of texts, if they are `shared`. `sources` are, by text, the versions that have the text."""
+    stored = _stored(index, sources.values(), shared)
     return {
         text: stored[seq]
         for text, seqs in sources.items()
@@ -28,22 +31,28 @@ def at_hand(index: VectorIndex, sources: Mapping[str, Sequence[int]]) -> TextVec
     }
 
 
-def copy(index: VectorIndex, sources: Mapping[int, Sequence[int]]) -> None:
-    """Store for each version the vector of one of its `sources`, versions of equal text, unless none has a vector."""
-    stored = index.store.some([seq for seqs in sources.values() for seq in seqs])
+def copy(index: VectorIndex, sources: Mapping[int, Sequence[int]], shared: Shared) -> None:
+    """Store for each version the windows of one of its `sources`, versions of equal text, if they are `shared`."""
+    stored = _stored(index, sources.values(), shared)
     copies = {
         version: stored[seq]
         for version, seqs in sources.items()
         if (seq := next((seq for seq in seqs if seq in stored), None)) is not None
     }
     if copies:
-        keep(index, list(copies), np.stack(list(copies.values())))
+        versions = sorted(copies)
+        keep(index, stack(versions, [copies[version] for version in versions]))
 
 
-def keep(index: VectorIndex, seqs: Sequence[int], vectors: Vectors) -> None:
-    """Store the vectors (n, dimensions) of the documents `seqs`; a disk that fails costs only a warning."""
+def keep(index: VectorIndex, rows: Rows) -> None:
+    """Store the windows of documents that the corpus has, as far as the disk lets us."""
     try:
-        index.store.put(seqs, vectors)
+        index.store.put(rows)
     except (StorageFailed, InsufficientResources, MemoryError) as error:
-        # Nothing is lost: the next start embeds these documents again.
-        log.warning("the vectors of %d documents are in memory only: %s", len(seqs), error)
+        # Nothing is lost: the next start embeds them again.
+        log.warning("the vectors of %d documents are in memory only: %s", len(np.unique(rows.seqs)), error)
+
+
+def _stored(index: VectorIndex, sources: Iterable[Sequence[int]], shared: Shared) -> dict[int, Windows]:
+    stored = index.store.some([seq for seqs in sources for seq in seqs])
+    return {seq: windows for seq, windows in stored.items() if shared(windows)}

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from service.corpus.base import Change, Seqs
 from service.corpus.filters import Condition, Filter
-from service.machine.arrays import Vectors
+from service.index.rows import Rows
+from service.machine.arrays import Vectors, Windows
 
 Mask = NDArray[np.bool_]
 Ranks = NDArray[np.int64]
@@ -40,13 +41,14 @@ class GivenUp(Exception):
 
 @dataclass(frozen=True, slots=True)
 class IndexStats:
-    """Counts of documents: all that can be found, those of them that are compared one by one, and deleted ones that
-    still take room.
+    """Counts of documents that can be found, of all their windows, of the windows that are compared one by one, and of
+    deleted windows that still take room.
 
     `recall` is recall@10 against exact search, by collection, measured when an index that is not exact was built.
     """
 
     documents: int
+    windows: int
     fresh: int
     deleted: int
     recall: dict[str, float]
@@ -63,10 +65,16 @@ class Needed:
 class View(Protocol):
     """One moment of a collection. It never changes."""
 
+    @property
+    def windowed(self) -> bool:
+        """Whether some document is not one window that is the whole text."""
+        ...
+
     def search(self, queries: Vectors, k: int, allowed: Allowed | None) -> list[tuple[Seqs, Vectors]]:
         """Find, among the documents `allowed` (None: all), the `k` nearest ones of each unit vector (n, dimensions).
 
-        Returns sequence numbers and cosines for each query, best first. Equal scores keep the order of writing.
+        A document is as near as its nearest window (MaxP: Dai and Callan 2019). Returns sequence numbers and cosines
+        for each query, best first. Equal scores keep the order of writing.
         """
         ...
 
@@ -74,8 +82,8 @@ class View(Protocol):
         """Say which of `seqs` (n,) are allowed documents of the view, as a mask (n,)."""
         ...
 
-    def vectors_of(self, seqs: Seqs) -> Vectors:
-        """Return the vectors (n, dimensions) of documents that the view holds."""
+    def windows(self, seqs: Seqs) -> list[Windows]:
+        """Return the windows of documents that the view holds."""
         ...
 
     def ranks(self, query: Vectors, seqs: Seqs, allowed: Allowed | None) -> tuple[Ranks, Vectors]:
@@ -92,7 +100,7 @@ class View(Protocol):
 
 
 class StoredVectors(Protocol):
-    """The vectors of one document fingerprint that outlive the process, by sequence number. Safe from any thread.
+    """The windows of one document fingerprint that outlive the process, by sequence number. Safe from any thread.
 
     Methods raise InsufficientResources if there is no room, StorageFailed if the storage fails.
     """
@@ -101,12 +109,24 @@ class StoredVectors(Protocol):
         """Return the ascending `seqs` that have no vector."""
         ...
 
-    def put(self, seqs: Sequence[int], vectors: Vectors) -> None:
-        """Store the vectors (n, dimensions) of `seqs`, in place of former ones."""
+    def put(self, rows: Rows) -> None:
+        """Store the windows of these documents, in place of former ones."""
         ...
 
-    def some(self, seqs: Sequence[int]) -> Mapping[int, Vectors]:
-        """Return the stored vectors (dimensions,) of `seqs`, by sequence number; none after the index was closed."""
+    def some(self, seqs: Sequence[int]) -> Mapping[int, Windows]:
+        """Return the windows of the `seqs` that have any; of none after the index was closed."""
+        ...
+
+    def windowing(self) -> Mapping[str, str]:
+        """Return, by collection, how documents that the model does not read whole were cut into the windows here."""
+        ...
+
+    def note_windowing(self, collection: str, windowing: str) -> None:
+        """Record how the documents of a collection are cut into windows from now on."""
+        ...
+
+    def partial(self) -> Seqs:
+        """Return, ascending, the documents of several windows, or of one that is not the whole text."""
         ...
 
     def prune(self, live: Seqs, high: int) -> None:
@@ -167,11 +187,11 @@ class VectorIndex(Protocol):
         """Count the documents; for any thread."""
         ...
 
-    def prepare(self, change: Change, vectors: Vectors | None) -> Publish:
+    def prepare(self, change: Change, rows: Rows | None) -> Publish:
         """Prepare the effect of one write. The returned function shows it.
 
-        Without `vectors` (n, dimensions) of the added documents, or if the index is not complete up to the write, it
-        shows the deletes alone.
+        Without the `rows` of the added documents, or if the index is not complete up to the write, it shows the deletes
+        alone.
         """
         ...
 
@@ -224,6 +244,6 @@ class IndexFactory(Protocol):
         """
         ...
 
-    def needed(self, documents: int, missing: int, dimensions: int) -> Needed:
-        """Estimate what an index of `documents` takes, `missing` of which have no stored vector."""
+    def needed(self, windows: int, missing: int, dimensions: int) -> Needed:
+        """Estimate what an index of so many windows takes, `missing` of which have no stored vector."""
         ...

@@ -6,6 +6,7 @@ a write copies grow with the documents of the collection.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -23,9 +24,10 @@ from service.index.base import (
     Ranks,
     VectorsMissing,
 )
+from service.index.rows import Rows, best_of_each, count_documents, first_rows, joined, room
 from service.index.vector_folder import VectorFolder
 from service.index.vector_store import VectorStore
-from service.machine.arrays import Vectors
+from service.machine.arrays import Vectors, Windows
 
 # The index has the vectors once, and a write copies them.
 _MEMORY_FACTOR = 2.0
@@ -35,46 +37,50 @@ _DISK_FACTOR = 1.7
 
 @dataclass(frozen=True, eq=False)
 class ExactView:
-    """Ascending sequence numbers `seqs` (n,) and the unit vectors (n, dimensions) of these documents."""
+    """The rows of a collection's documents."""
 
-    seqs: Seqs
-    vectors: Vectors
+    rows: Rows
+
+    @cached_property
+    def windowed(self) -> bool:
+        """Whether some document is not one window that is the whole text."""
+        return bool(self.rows.spans.any())
 
     def search(self, queries: Vectors, k: int, allowed: Mask | None) -> list[tuple[Seqs, Vectors]]:
         """Find the `k` nearest documents of each unit vector (n, dimensions), best first; ties in written order."""
-        rows = np.arange(len(self.seqs)) if allowed is None else np.flatnonzero(allowed)
+        positions = np.arange(len(self.rows)) if allowed is None else np.flatnonzero(allowed)
+        starts = first_rows(self.rows.seqs[positions])
         results = []
         for query in queries:
             # Sum row by row, because in a matrix product the sums of equal rows can differ in the last bit.
-            scores = np.einsum("ij,j->i", self.vectors, query)[rows]
+            scores = best_of_each(np.einsum("ij,j->i", self.rows.vectors, query)[positions], starts)
             best = np.argsort(-scores, kind="stable")[:k]
-            results.append((self.seqs[rows[best]], scores[best]))
+            results.append((self.rows.seqs[positions[starts[best]]], scores[best]))
         return results
 
     def holds(self, seqs: Seqs, allowed: Mask | None) -> Mask:
         """Say which of `seqs` (n,) are allowed documents of the view, as a mask (n,)."""
-        return np.isin(seqs, self.seqs if allowed is None else self.seqs[allowed])
+        return np.isin(seqs, self.rows.seqs if allowed is None else self.rows.seqs[allowed])
 
-    def vectors_of(self, seqs: Seqs) -> Vectors:
-        """Return the vectors (n, dimensions) of documents that the view holds."""
-        return self.vectors[np.searchsorted(self.seqs, seqs)]
+    def windows(self, seqs: Seqs) -> list[Windows]:
+        """Return the windows of documents that the view holds."""
+        return self.rows.windows(seqs)
 
     def ranks(self, query: Vectors, seqs: Seqs, allowed: Mask | None) -> tuple[Ranks, Vectors]:
         """Return the ranks, from 1, and the cosines of allowed documents among all allowed ones."""
-        ((ranking, scores),) = self.search(query[None], len(self.seqs), allowed)
+        ((ranking, scores),) = self.search(query[None], len(self.rows), allowed)
         order = np.argsort(ranking)
         positions = order[np.searchsorted(ranking, seqs, sorter=order)]
         return positions + 1, scores[positions]
 
     def select(self, tree: Filter, meeting: Meeting) -> Mask:
         """Select the documents that pass the filter, as a mask (n,)."""
-        return evaluate(tree, lambda condition: meeting(condition, self.seqs))
+        return evaluate(tree, lambda condition: meeting(condition, self.rows.seqs))
 
-    def after(self, added: Sequence[int], vectors: Vectors, died: Sequence[int]) -> "ExactView":
-        """Return the view with documents added, whose numbers are above all others, and the `died` ones removed."""
-        live = ~np.isin(self.seqs, np.array(died, dtype=np.int64))
-        seqs = np.concatenate((self.seqs[live], np.array(added, dtype=np.int64)))
-        return ExactView(seqs, np.concatenate((self.vectors[live], vectors)))
+    def after(self, added: Rows, died: Sequence[int]) -> "ExactView":
+        """Return the view with rows added, whose numbers are above all others, and the `died` documents removed."""
+        left = self.rows[~np.isin(self.rows.seqs, np.array(died, dtype=np.int64))]
+        return ExactView(joined(left, added))
 
 
 class ExactIndex:
@@ -86,7 +92,7 @@ class ExactIndex:
         self.store = store
         self.complete_to = 0
         self.loaded = False
-        self._none = np.empty((0, store.dimensions), np.float32)
+        self._none = room(0, store.dimensions)
         self._views: dict[str, ExactView] = {}
         # The deletes that came before the index was loaded.
         self._died: list[int] = []
@@ -98,7 +104,7 @@ class ExactIndex:
 
     def view(self, collection: str) -> ExactView:
         """Return what is searchable in the collection at this moment."""
-        return self._views.get(collection) or ExactView(np.empty(0, np.int64), self._none)
+        return self._views.get(collection) or ExactView(self._none)
 
     def has(self, collection: str) -> bool:
         """Say whether a document of the collection is searchable at this moment."""
@@ -106,17 +112,16 @@ class ExactIndex:
 
     def stats(self) -> IndexStats:
         """Count the documents, all of which are compared one by one."""
-        documents = sum(len(view.seqs) for view in list(self._views.values()))
-        return IndexStats(documents, fresh=documents, deleted=0, recall={})
+        views = list(self._views.values())
+        windows = sum(len(view.rows) for view in views)
+        documents = sum(count_documents(view.rows.seqs) for view in views)
+        return IndexStats(documents, windows, fresh=windows, deleted=0, recall={})
 
-    def prepare(self, change: Change, vectors: Vectors | None) -> Publish:
-        """Prepare the effect of one write: the deletes alone without `vectors`, or if the index is not complete."""
-        complete = self.loaded and vectors is not None and self.complete_to == change.before and len(change.added) > 0
+    def prepare(self, change: Change, rows: Rows | None) -> Publish:
+        """Prepare the effect of one write: the deletes alone without `rows`, or if the index is not complete."""
+        complete = self.loaded and rows is not None and self.complete_to == change.before and len(change.added) > 0
         view = self.view(change.collection)
-        if complete and vectors is not None:
-            view = view.after(change.added, vectors, change.died)
-        else:
-            view = view.after((), self._none, change.died)
+        view = view.after(rows if complete and rows is not None else self._none, change.died)
 
         def publish() -> None:
             if not self.loaded:
@@ -131,10 +136,10 @@ class ExactIndex:
         """Add the documents of `gap`, all that were written after `complete_to`; false if one has no vector yet."""
         ready: dict[str, ExactView] = {}
         for collection, seqs in gap.items():
-            vectors = self.store.get(seqs)
-            if vectors is None:
+            rows = self.store.get(seqs)
+            if rows is None:
                 return False
-            ready[collection] = self.view(collection).after(seqs.tolist(), vectors, ())
+            ready[collection] = self.view(collection).after(rows, ())
         self._show(ready)
         self.complete_to = to
         return True
@@ -145,13 +150,13 @@ class ExactIndex:
         for collection, seqs in live.items():
             if given_up():
                 raise GivenUp
-            vectors = self.store.get(seqs)
-            if vectors is None:
+            rows = self.store.get(seqs)
+            if rows is None:
                 raise VectorsMissing
-            views[collection] = ExactView(seqs, vectors)
+            views[collection] = ExactView(rows)
 
         def publish() -> None:
-            self._show({collection: view.after((), self._none, self._died) for collection, view in views.items()})
+            self._show({collection: view.after(self._none, self._died) for collection, view in views.items()})
             self.complete_to = to
             self.loaded = True
             self._died = []
@@ -167,7 +172,7 @@ class ExactIndex:
         self.store.close()
 
     def _show(self, views: Mapping[str, ExactView]) -> None:
-        self._views = {name: view for name, view in {**self._views, **views}.items() if len(view.seqs)}
+        self._views = {name: view for name, view in {**self._views, **views}.items() if len(view.rows)}
 
 
 class ExactIndexes(VectorFolder):
@@ -177,7 +182,7 @@ class ExactIndexes(VectorFolder):
         """Open the index of a document fingerprint with its stored vectors. It is not loaded yet."""
         return ExactIndex(fingerprint, self.open_store(fingerprint, dimensions))
 
-    def needed(self, documents: int, missing: int, dimensions: int) -> Needed:
-        """Estimate what an index of `documents` takes, `missing` of which have no stored vector."""
+    def needed(self, windows: int, missing: int, dimensions: int) -> Needed:
+        """Estimate what an index of so many windows takes, `missing` of which have no stored vector."""
         vector = dimensions * 4
-        return Needed(int(documents * vector * _MEMORY_FACTOR), int(missing * vector * _DISK_FACTOR))
+        return Needed(int(windows * vector * _MEMORY_FACTOR), int(missing * vector * _DISK_FACTOR))

@@ -7,7 +7,7 @@ from collections.abc import Set
 from pathlib import Path
 
 from service.corpus.base import Seqs
-from service.index import vector_store
+from service.index import vector_file
 from service.index.vector_store import VectorStore
 
 
@@ -23,11 +23,11 @@ class VectorFolder:
 
     def stored(self, fingerprint: str) -> Seqs:
         """List the sequence numbers that have a vector, ascending; none if the file cannot be read."""
-        return vector_store.stored(self._path(fingerprint))
+        return vector_file.stored(self._path(fingerprint))
 
     def highest_stored(self) -> int:
         """Return the highest sequence number that has a vector in any file, 0 without any."""
-        return max(map(vector_store.highest, self._folder.glob("*.db")), default=0)
+        return max(map(vector_file.highest, self._folder.glob("*.db")), default=0)
 
     def fingerprints(self) -> set[str]:
         """Return the fingerprints that have a file."""
@@ -41,7 +41,7 @@ class VectorFolder:
         others = [path for path in self._folder.glob("*.db") if path.stem not in keep]
         others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
         for path in others[spare:]:
-            vector_store.remove(path)
+            vector_file.remove(path)
         return [path.stem for path in others[:spare]]
 
     def _path(self, fingerprint: str) -> Path:

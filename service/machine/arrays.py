@@ -1,7 +1,35 @@
-"""The type of vectors, which every room hands on."""
+"""The arrays that every room hands on: vectors, and the windows of texts that are longer than a model reads."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 # One vector a row: float32, (n, dimensions).
 Vectors = NDArray[np.float32]
+# Parts [start, end) of a text in characters: int32, (n, 2). (0, 0) is the whole text.
+Spans = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Windows:
+    """The windows of one text in order: the unit vector of each (w, dimensions), and its part of the text (w, 2).
+
+    A text that the model reads whole is one window with the span (0, 0).
+    """
+
+    vectors: Vectors
+    spans: Spans
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def searchable(self, characters: int) -> tuple[int, int]:
+        """The part [start, end) of a text of so many characters that the windows cover."""
+        start, end = int(self.spans[0, 0]), int(self.spans[-1, 1])
+        return (start, end) if end else (0, characters)
+
+
+def whole(vector: Vectors) -> Windows:
+    """The one window of a text that was read whole, of its vector (dimensions,)."""
+    return Windows(vector[None], np.zeros((1, 2), np.int32))

@@ -7,7 +7,8 @@ from typing import Annotated, Literal, Protocol
 from pydantic import Field
 
 from service.checkpoints.checkpoint import Checkpoint
-from service.machine.arrays import Vectors
+from service.machine.arrays import Spans, Vectors
+from service.models.windowing import Windowing
 
 Side = Literal["query", "document"]
 SIDES: tuple[Side | None, ...] = ("query", "document", None)
@@ -126,6 +127,9 @@ class ServedModel(DenseModel, Protocol):
         self, texts: Sequence[str], side: Side | None, prompt_name: str | None = None, cut: Direction | None = None
     ) -> list[Prepared]:
         """Tokenize the texts, each cut to what the model reads: at the end `cut`, else at the checkpoint's."""
+
+    def windows(self, texts: Sequence[str], items: Sequence[Prepared], windowing: Windowing) -> list[Spans]:
+        """The windows of documents that were tokenized as `items`; (0, 0) alone for one that is read whole."""
 
     def count(self, text: str, side: Side | None, prompt_name: str | None = None) -> int:
         """Tokens of the whole text with its prompt, before it is cut."""

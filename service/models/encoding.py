@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from service.errors import Overloaded
-from service.machine.arrays import Vectors
+from service.machine.arrays import Spans, Vectors, Windows
 from service.models.base import Direction, Lane, Prepared, ServedModel, Side
 from service.models.scheduling.scheduler import Scheduler
+from service.models.windowing import TRUNCATED, Windowing, Windowings, parts
 from service.observability.tracing import Tracing
 
 _T = TypeVar("_T")
@@ -25,9 +26,14 @@ class Encoding:
     """Awaitable encoding. A caller that is cancelled costs no inference from then on."""
 
     def __init__(
-        self, scheduler: Scheduler, charge: Callable[[int], None] = lambda _: None, tracing: Tracing | None = None
+        self,
+        scheduler: Scheduler,
+        charge: Callable[[int], None] = lambda _: None,
+        tracing: Tracing | None = None,
+        windowings: Windowings = TRUNCATED,
     ) -> None:
         """`charge` is called with the tokens of everything that is encoded, in the context of the caller."""
+        self.windowings = windowings
         self._scheduler = scheduler
         self._charge = charge
         self._tracing = tracing or Tracing()
@@ -108,3 +114,37 @@ class Encoding:
             self.require_capacity()
         items = await self.prepare(encoder, texts, side)
         return encoder.finish(await self.raw(encoder, items, lane, patient=patient))
+
+    async def embed_documents(
+        self, encoder: ServedModel, texts: Sequence[str], windowing: Windowing, *, patient: bool = False
+    ) -> list[Windows]:
+        """The windows of each document, cut by `windowing` where it is longer than the model reads.
+
+        Raises Overloaded if too much waits already; `patient` callers wait for room instead.
+        """
+        if not texts:
+            return []
+        items, spans = await self.windows(encoder, texts, windowing)
+        # With one window at most, the model's own cut is the window: a cut word would be other tokens on its own.
+        cut = [windowing.most > 1 and each.any() for each in spans]
+        windows = [
+            part for text, each, is_cut in zip(texts, spans, cut, strict=True) if is_cut for part in parts(text, each)
+        ]
+        prepared = iter(await self.prepare(encoder, windows, "document") if windows else [])
+        flat: list[Prepared] = []
+        for item, each, is_cut in zip(items, spans, cut, strict=True):
+            flat += [next(prepared) for _ in each] if is_cut else [item]
+        vectors = encoder.finish(await self.raw(encoder, flat, "bulk", patient=patient))
+        ends = np.cumsum([len(each) for each in spans])
+        return [Windows(rows, each) for rows, each in zip(np.split(vectors, ends[:-1]), spans, strict=True)]
+
+    async def windows(
+        self, encoder: ServedModel, texts: Sequence[str], windowing: Windowing
+    ) -> tuple[list[Prepared], list[Spans]]:
+        """Each document tokenized as far as it is read, and its windows."""
+        items = await self.prepare(encoder, texts, "document")
+        return items, await self.on_tokenizer_thread(encoder.windows, texts, items, windowing)
+
+    def shared(self, windows: Windows) -> bool:
+        """Whether their text has these windows in every collection: always, unless collections differ in the cut."""
+        return self.windowings.uniform or not windows.spans.any()

@@ -18,8 +18,10 @@ from transformers import PreTrainedTokenizerFast
 from service.checkpoints.checkpoint import Checkpoint
 from service.checkpoints.fingerprint import document_prompt
 from service.errors import InvalidRequest
+from service.machine.arrays import Spans
 from service.models.base import SIDES, Direction, Prepared, Side, Token
 from service.models.engines.base import Padded, Unsuitable
+from service.models.windowing import WHOLE, Splitter, Windowing
 
 _UNLIMITED = 1_000_000
 _DIRECTIONS: tuple[Direction, ...] = ("left", "right")
@@ -93,6 +95,24 @@ class Tokenized:
             Prepared(side_and_prompt, text, ids := encoding.ids, len(ids))
             for text, encoding in zip(texts, encodings, strict=True)
         ]
+
+    def windows(self, texts: Sequence[str], items: Sequence[Prepared], windowing: Windowing) -> list[Spans]:
+        """The windows of documents that were tokenized as `items`; (0, 0) alone for one that is read whole."""
+        if self._padding["document"] is None:
+            return [WHOLE] * len(texts)
+        limit = self._limit("document")
+        return [
+            WHOLE if item.tokens < limit else self._splitter.spans(text, windowing)
+            for text, item in zip(texts, items, strict=True)
+        ]
+
+    @functools.cached_property
+    def _splitter(self) -> Splitter:
+        whole = Tokenizer.from_str(self._entry("document").tokenizer.backend_tokenizer.to_str())
+        whole.no_padding()
+        whole.no_truncation()
+        truncating = self._tokenizers["document", self._cut["document"]]
+        return Splitter(whole, truncating, self._limit("document"), self.prompt("document"))
 
     def count(self, text: str, side: Side | None, prompt_name: str | None = None) -> int:
         """Tokens of the whole text with its prompt, before it is cut."""

@@ -256,7 +256,12 @@ def _figures(queries: Sequence[_Query], views: Sequence[View], vectors: Vectors)
         ranked, good = first.tolist(), set(query.good.tolist())
         in_order = None
         if len(query.bad):
-            good_scores, bad_scores = (view.vectors_of(seqs) @ vector for seqs in (query.good, query.bad))
+            good_scores, bad_scores = (_cosines(view, seqs, vector) for seqs in (query.good, query.bad))
             in_order = (good_scores[:, None] > bad_scores).ravel()
         figures.append(_Figures(ranking.ndcg(ranked, good, _K), ranking.recall(ranked, good, _K), in_order))
     return figures
+
+
+def _cosines(view: View, seqs: Seqs, vector: Vectors) -> Vectors:
+    """Return the cosines (n,) of documents with the unit vector of a query, each by its nearest window."""
+    return np.array([(windows.vectors @ vector).max() for windows in view.windows(seqs)], dtype=np.float32)

@@ -98,8 +98,9 @@ class Stages:
         if not job.force and job.shadow is None:
             await self._gate.require_judgements()
         index, encoder = generation.index, generation.encoder
+        await self._builder.drop_other_windows(encoder, index)
         missing, documents = await asyncio.to_thread(self._builder.missing, index)
-        self._builder.require_capacity(index, documents, len(missing))
+        await self._builder.require_capacity(encoder, index, documents, len(missing))
         job.reused = documents - len(missing)
         job.expect(len(missing))
         await self._jobs.enter(job, "embed")

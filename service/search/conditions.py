@@ -19,7 +19,7 @@ def meeting_in(documents: Documents, collection: str) -> Meeting:
 
 def _meeting(documents: Documents, collection: str, condition: Condition, seqs: Seqs) -> Mask:
     if len(seqs) > _READ_ONE_BY_ONE:
-        return np.isin(seqs, documents.meeting(collection, condition, int(seqs[0]) - 1), assume_unique=True)
+        return np.isin(seqs, documents.meeting(collection, condition, int(seqs[0]) - 1))
     versions = documents.fetch(seqs.tolist()) if len(seqs) else {}
     return np.array(
         [seq in versions and meets(attributes(versions[seq].metadata), condition) for seq in seqs.tolist()],

@@ -13,19 +13,40 @@ from service.models.encoding import Encoding
 from service.observability.tracing import Tracing
 from service.search.fusion import Scored
 from service.search.observer import SearchObserver
-from service.search.retrieval import Component, Ranking, Retrieval, SearchSpec, Standing
+from service.search.retrieval import Component, Passages, Ranking, Retrieval, SearchSpec, Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """The details that a search tells of each result.
+
+    `highlight`: the spans of the query's words; `explain`: its ranks in the parts of the search; `neighbours`: the best
+    passage, with so many windows on both sides of it, in place of the whole text.
+    """
+
+    highlight: bool = False
+    explain: bool = False
+    neighbours: int | None = None
+
+
+NO_DETAILS = Details()
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A document and its score in the mode of the search.
 
+    `passage` is the part [start, end) of its text that is nearest to the query, in characters; None: it is one window.
+    `text` is the whole text, or the passages that were asked for in its place.
+
     `ranks` has its rank, from 1, and its score in each part of the search that found it. `spans` has the [start, end)
-    of the query's words in its text, in characters. Both are empty unless they were asked for.
+    of the query's words in `text`, in characters. Both are empty unless they were asked for.
     """
 
     score: float
     document: Document
+    text: str
+    passage: Span | None
     ranks: Mapping[Component, tuple[int, float]]
     spans: Sequence[Span]
 
@@ -68,8 +89,7 @@ class Search:
         spec: SearchSpec,
         *,
         vectors: Vectors | None = None,
-        highlight: bool = False,
-        explain: bool = False,
+        details: Details = NO_DETAILS,
         rank_of: Sequence[str] = (),
     ) -> SearchResult:
         """Answer each query as `spec` says.
@@ -98,7 +118,7 @@ class Search:
                 rankings = self._retrieval.rank(generation.index, queries, vectors, ranked_by)
             searching = time.perf_counter() - start
             with self._tracing.span("fetch", {"instar.documents": sum(len(ranking.scored) for ranking in rankings)}):
-                return self._fetched(queries, rankings, highlight=highlight, explain=explain), rankings, searching
+                return self._fetched(queries, rankings, details), rankings, searching
 
         hits, rankings, searching = await asyncio.to_thread(find)
         fetching = time.perf_counter() - encoded - searching
@@ -109,23 +129,41 @@ class Search:
         standings = [{identity: ranking.standings[seq] for identity, seq in seqs.items()} for ranking in rankings]
         return SearchResult(hits, {"encode": encoded - began, "search": searching, "fetch": fetching}, standings)
 
-    def _fetched(
-        self, queries: Sequence[str], rankings: Sequence[Ranking], *, highlight: bool, explain: bool
-    ) -> list[list[Hit]]:
+    def _fetched(self, queries: Sequence[str], rankings: Sequence[Ranking], details: Details) -> list[list[Hit]]:
         documents = self._documents.fetch(list({seq for ranking in rankings for seq, _ in ranking.scored}))
-        hits: list[list[Hit]] = []
-        for query, ranking in zip(queries, rankings, strict=True):
-            scored = [(seq, score) for seq, score in ranking.scored if seq in documents]
-            texts = [documents[seq].text for seq, _ in scored]
-            spans = self._keywords.highlights(query, texts) if highlight else [[]] * len(texts)
-            ranks = _ranks(ranking.parts) if explain else {}
-            hits.append(
-                [
-                    Hit(score, documents[seq], ranks.get(seq, {}), highlights)
-                    for (seq, score), highlights in zip(scored, spans, strict=True)
-                ]
-            )
-        return hits
+        return [
+            self._hits(query, ranking, documents, details) for query, ranking in zip(queries, rankings, strict=True)
+        ]
+
+    def _hits(self, query: str, ranking: Ranking, documents: Mapping[int, Document], details: Details) -> list[Hit]:
+        scored = [(seq, score) for seq, score in ranking.scored if seq in documents]
+        passages = {
+            seq: _passage(each, self._nearest(query, documents[seq].text, each), details.neighbours or 0)
+            for seq, _ in scored
+            if (each := ranking.passages.get(seq)) is not None
+        }
+        texts = [documents[seq].text for seq, _ in scored]
+        if details.neighbours is not None:
+            texts = [text[slice(*passages.get(seq, (0, None)))] for (seq, _), text in zip(scored, texts, strict=True)]
+        spans = self._keywords.highlights(query, texts) if details.highlight else [[]] * len(texts)
+        ranks = _ranks(ranking.parts) if details.explain else {}
+        return [
+            Hit(score, documents[seq], text, passages.get(seq), ranks.get(seq, {}), highlights)
+            for (seq, score), text, highlights in zip(scored, texts, spans, strict=True)
+        ]
+
+    def _nearest(self, query: str, text: str, passages: Passages) -> int:
+        """The window that is nearest to the query; without a vector the one with most of its words."""
+        if passages.nearest is not None:
+            return passages.nearest
+        (words,) = self._keywords.highlights(query, [text])
+        within = [sum(start <= word < end for word, _ in words) for start, end in passages.spans.tolist()]
+        return within.index(max(within))
+
+
+def _passage(passages: Passages, nearest: int, neighbours: int) -> Span:
+    first, last = max(nearest - neighbours, 0), min(nearest + neighbours, len(passages.spans) - 1)
+    return int(passages.spans[first, 0]), int(passages.spans[last, 1])
 
 
 def _ranks(parts: Mapping[Component, Scored]) -> dict[int, dict[Component, tuple[int, float]]]:

@@ -10,7 +10,7 @@ import numpy as np
 from service.corpus.base import Documents, Keywords
 from service.corpus.filters import Filter
 from service.index.base import Allowed, VectorIndex, View
-from service.machine.arrays import Vectors
+from service.machine.arrays import Spans, Vectors, Windows
 from service.search.conditions import meeting_in
 from service.search.diversity import chosen
 from service.search.fusion import WEIGHTS, Fusion, Scored, Weights, by_rank, by_score
@@ -57,16 +57,26 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Passages:
+    """The windows of a document in characters (w, 2), and the nearest one to the query; None: it has no vector."""
+
+    spans: Spans
+    nearest: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Ranking:
     """The documents that answer a query, as (sequence number, score), best first.
 
-    `parts` are the rankings that it was made of, and `standings` those that were asked for, by sequence number.
+    `parts` are the rankings that it was made of. By sequence number, `standings` are those that were asked for, and
+    `passages` those of the documents that are not one window.
     Scores are cosines in dense mode, BM25 in keyword mode, and those of `service.search.fusion` in hybrid mode.
     """
 
     scored: Scored
     parts: Mapping[Component, Scored]
     standings: Mapping[int, Standing] = field(default_factory=dict)
+    passages: Mapping[int, Passages] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +127,12 @@ class Retrieval:
                 if spec.mode == "hybrid":
                     fused = _fused(dense[row], keyword, max_score, spec)
                     ranking = Ranking(fused, {"dense": dense[row], "keyword": keyword})
+            vector = None if vectors is None else vectors[row]
             standings: Mapping[int, Standing] = {}
             if spec.standing_of:
-                vector = None if vectors is None else vectors[row]
                 standings = self._standings(scope, query, vector, spec, ranking.scored)
-            rankings.append(Ranking(_cut(view, ranking.scored, spec), ranking.parts, standings))
+            scored = _cut(view, vector, ranking.scored, spec)
+            rankings.append(Ranking(scored, ranking.parts, standings, _passages(view, vector, scored)))
         return rankings
 
     def _standings(
@@ -195,7 +206,7 @@ def _standings_in(ranking: Scored, seqs: Collection[int]) -> dict[int, Standing]
     return {seq: Standing(rank, score) for rank, (seq, score) in enumerate(ranking, 1) if seq in seqs}
 
 
-def _cut(view: View, scored: Scored, spec: SearchSpec) -> Scored:
+def _cut(view: View, vector: Vectors | None, scored: Scored, spec: SearchSpec) -> Scored:
     """Return the page of the ranking that `spec` wants."""
     if spec.min_score is not None:
         scored = [(seq, score) for seq, score in scored if score >= spec.min_score]
@@ -205,6 +216,23 @@ def _cut(view: View, scored: Scored, spec: SearchSpec) -> Scored:
         if spec.mode == "keyword":
             # Diversity weighs relevance against cosines, so the best score of BM25 counts as 1.
             relevance /= relevance[0]
-        vectors = view.vectors_of(np.array([seq for seq, _ in scored], dtype=np.int64))
+        windows = view.windows(np.array([seq for seq, _ in scored], dtype=np.int64))
+        vectors = np.stack([each.vectors[_nearest(each, vector) or 0] for each in windows])
         scored = [scored[position] for position in chosen(relevance, vectors, end, spec.diversity)]
     return scored[spec.offset : end]
+
+
+def _nearest(windows: Windows, vector: Vectors | None) -> int | None:
+    return None if vector is None else int(np.argmax(windows.vectors @ vector))
+
+
+def _passages(view: View, vector: Vectors | None, scored: Scored) -> dict[int, Passages]:
+    """Return the passages of the documents that are not one window."""
+    if not view.windowed or not scored:
+        return {}
+    seqs = [seq for seq, _ in scored]
+    return {
+        seq: Passages(windows.spans, _nearest(windows, vector))
+        for seq, windows in zip(seqs, view.windows(np.array(seqs, dtype=np.int64)), strict=True)
+        if windows.spans.any()
+    }

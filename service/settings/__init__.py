@@ -27,6 +27,7 @@ from service.settings.groups import (
     Retention,
     Tls,
     Webhook,
+    Windows,
 )
 
 __all__ = ["LEVELS", "WEBHOOK_SECRET_PREFIX", "EngineChoice", "LogFormat", "Settings", "is_loopback"]
@@ -51,6 +52,11 @@ class Settings(BaseSettings):
         "auto",
         description="`auto`: OpenVINO on CPUs and bf16 on GPUs where that gives torch's vectors, else torch in fp32;"
         " `torch`: always that; `int8`: quantised on the corpus, where that keeps a cosine of 0.99, else as `auto`",
+    )
+    long: Literal["windows", "truncate"] = Field(
+        "windows",
+        description="a document that is longer than the model reads: `windows`: is embedded in overlapping windows and"
+        " found by the best one; `truncate`: is found by its beginning alone, and the answer of a write says so",
     )
     open_data: bool = Field(
         False,
@@ -86,6 +92,7 @@ class Settings(BaseSettings):
     tls: Tls = Tls()
     proxy: Proxy = Proxy()
     clients: Clients = Clients()
+    windows: Windows = Windows()
     retention: Retention = Retention()
     webhook: Webhook = Webhook()
     compute: Compute = Compute()

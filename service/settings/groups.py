@@ -71,6 +71,27 @@ class Clients(Group):
     )
 
 
+class CollectionWindows(Group):
+    """How long documents of one collection are cut."""
+
+    overlap: int = Field(32, ge=0, le=4096)
+    most: int = Field(64, ge=1, le=4096)
+
+
+class Windows(Group):
+    """Windows of documents that are longer than the model reads. After a change, the next start embeds them again."""
+
+    overlap: int = Field(32, ge=0, le=4096, description="tokens that a window shares with the one before it, at most")
+    most: int = Field(
+        64, ge=1, le=4096, description="windows of a document at most; what comes after them is found by keyword alone"
+    )
+    collections: dict[str, CollectionWindows] = Field(
+        {},
+        description='other numbers for some collections, as JSON: `{"books": {"overlap": 64, "most": 500}}`; `most` 1'
+        " truncates there",
+    )
+
+
 class Retention(Group):
     """How long former generations stay. `RETAIN` says how many of them stay loaded."""
 

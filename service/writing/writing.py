@@ -9,19 +9,20 @@ always hold the same documents.
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 
-from service.corpus.base import Change, Document, Documents, Prepare, Seqs
+from service.corpus.base import Change, Document, Documents, Prepare, Seqs, Span
 from service.corpus.filters import Filter
 from service.errors import EncodingFailed
 from service.generations.generation import Generation
 from service.generations.generations import Generations
-from service.generations.reuse import TextVectors, at_hand, copy, keep
-from service.index.base import Publish
-from service.machine.arrays import Vectors
+from service.generations.reuse import TextWindows, at_hand, copy, keep
+from service.index.base import Publish, VectorIndex
+from service.index.rows import Rows, stack
+from service.machine.arrays import Windows
 from service.machine.writer import WritingThread
 from service.models.encoding import Encoding
 from service.observability.observer import Observer
@@ -29,14 +30,18 @@ from service.observability.observer import Observer
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A durable write: the generation that was active, and the sequence numbers of the document versions.
+    """A write that is durable: the generation that was active then, and sequence numbers of versions that were added
+    and of those that were left as they were.
 
-    `added` are new versions, `unchanged` those that were there already with the same text and metadata.
+    `windows` counts those of the added ones. `cut` says which part [start, end) of a document, by its id, can be found,
+    where that is not all.
     """
 
     generation: Generation
     added: tuple[int, ...]
     unchanged: tuple[int, ...]
+    windows: int = 0
+    cut: Mapping[str, Span] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +82,12 @@ class Writing:
         """
         self._generations.acquire()
         latest = {document.id: document for document in documents}
-        vectors: dict[str, TextVectors] = {}
+        vectors: dict[str, TextWindows] = {}
         while True:
             plan = await asyncio.to_thread(self._plan, collection, latest)
             if plan.changed:
                 for generation in self._generations.writable():
-                    await self._embed(generation, plan, vectors, patient=patient)
+                    await self._embed(generation, collection, plan, vectors, patient=patient)
             self._observer.step("write.embedded")
             # None: a generation has begun to follow the writes, or another write has changed an unchanged document.
             written = await self._thread.run(partial(self._commit, collection, plan, vectors))
@@ -132,23 +137,24 @@ class Writing:
         return _Plan(changed, unchanged, sources)
 
     async def _embed(
-        self, generation: Generation, plan: "_Plan", vectors: dict[str, TextVectors], *, patient: bool
+        self, generation: Generation, collection: str, plan: "_Plan", vectors: dict[str, TextWindows], *, patient: bool
     ) -> None:
-        """Put the vector of each changed text into `vectors`, under the generation's fingerprint."""
+        """Have the windows of each changed text in `vectors` of the generation's fingerprint."""
         by_text = vectors.setdefault(generation.index.fingerprint, {})
-        by_text |= await asyncio.to_thread(at_hand, generation.index, plan.sources)
+        by_text |= await asyncio.to_thread(at_hand, generation.index, plan.sources, self._encoding.shared)
         texts = list(dict.fromkeys(document.text for document in plan.changed if document.text not in by_text))
         try:
-            rows = await self._encoding.embed(generation.encoder, texts, "document", "bulk", patient=patient)
+            windowing = self._encoding.windowings.of(collection)
+            windows = await self._encoding.embed_documents(generation.encoder, texts, windowing, patient=patient)
         except EncodingFailed:
             if generation is self._generations.active:
                 raise
             # A generation that is being built must not fail a write. Its job meets the text as well, and ends refused.
             await self._generations.stop_following(generation)
         else:
-            by_text |= zip(texts, rows, strict=True)
+            by_text |= zip(texts, windows, strict=True)
 
-    def _commit(self, collection: str, plan: "_Plan", vectors: dict[str, TextVectors]) -> Written | None:
+    def _commit(self, collection: str, plan: "_Plan", vectors: dict[str, TextWindows]) -> Written | None:
         """Carry the plan out; None if a generation lacks a vector, or an unchanged document has changed."""
         if self._documents.seqs_of(collection, list(plan.unchanged)) != plan.unchanged:
             return None
@@ -156,12 +162,12 @@ class Writing:
         if not plan.changed:
             return Written(active, (), tuple(plan.unchanged.values()))
         texts = [document.text for document in plan.changed]
-        rows: dict[str, Vectors] = {}
+        windows: dict[str, list[Windows]] = {}
         for fingerprint in {generation.index.fingerprint for generation in self._generations.writable()}:
             by_text = vectors.get(fingerprint, {})
             if any(text not in by_text for text in texts):
                 return None
-            rows[fingerprint] = np.stack([by_text[text] for text in texts])
+            windows[fingerprint] = [by_text[text] for text in texts]
         added: list[int] = []
 
         def write(prepare: Prepare) -> Change:
@@ -169,30 +175,42 @@ class Writing:
             added.extend(change.added)
             return change
 
-        self._follow(write, rows)
+        self._follow(write, windows)
         sources = {seq: plan.sources[text] for seq, text in zip(added, texts, strict=True) if text in plan.sources}
         for index in self._generations.indexes():
-            if index.fingerprint not in rows and sources:
-                copy(index, sources)
-        return Written(active, tuple(added), tuple(plan.unchanged.values()))
+            if index.fingerprint not in windows and sources:
+                copy(index, sources, self._encoding.shared)
+        answering = windows[active.index.fingerprint]
+        return Written(
+            active,
+            tuple(added),
+            tuple(plan.unchanged.values()),
+            sum(map(len, answering)),
+            _cut(plan.changed, answering),
+        )
 
-    def _follow(self, write: Callable[[Prepare], Change], vectors: dict[str, Vectors]) -> int:
+    def _follow(self, write: Callable[[Prepare], Change], windows: Mapping[str, Sequence[Windows]]) -> int:
         """Apply `write` to the corpus and to every index; returns how many documents died.
 
         The indexes prepare before the corpus commits, so a failure undoes the write as a whole. Nothing can fail after
         the commit.
         """
+
+        def rows_of(index: VectorIndex, added: Sequence[int]) -> Rows | None:
+            return stack(added, windows[index.fingerprint]) if index.fingerprint in windows else None
+
         indexes = list(self._generations.indexes())
         ready: list[Publish] = []
         change = write(
-            lambda change: ready.extend(index.prepare(change, vectors.get(index.fingerprint)) for index in indexes)
+            lambda change: ready.extend(index.prepare(change, rows_of(index, change.added)) for index in indexes)
         )
         self._observer.step("write.committed")
         for publish in ready:
             publish()
         for index in indexes:
-            if index.fingerprint in vectors:
-                keep(index, change.added, vectors[index.fingerprint])
+            rows = rows_of(index, change.added)
+            if rows is not None:
+                keep(index, rows)
         self._observer.step("write.indexed")
         return len(change.died)
 
@@ -202,3 +220,13 @@ def _same(stored: Document, new: Document) -> bool:
     return stored.text == new.text and json.dumps(stored.metadata, sort_keys=True) == json.dumps(
         new.metadata, sort_keys=True
     )
+
+
+def _cut(documents: Sequence[Document], windows: Sequence[Windows]) -> dict[str, Span]:
+    """The part of each document that can be found, where that is not all of its text but for white space."""
+    parts = {each.id: (each.text, of.searchable(len(each.text))) for each, of in zip(documents, windows, strict=True)}
+    return {
+        identity: (start, end)
+        for identity, (text, (start, end)) in parts.items()
+        if text[:start].strip() or text[end:].strip()
+    }

@@ -21,25 +21,31 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from sentence_transformers import SentenceTransformer
+from tokenizers import Tokenizer
 
 from service.corpus import filters
 from service.corpus.base import Document
 from service.errors import InvalidRequest, NotFound
 from service.index.faiss import index, partition
 from service.lifecycle import Lifecycle
+from service.models.windowing import Splitter, Windowing, parts
 from service.reload.job import Job
 from service.search.query import Hit
 from service.search.retrieval import SearchSpec
 from service.settings import Settings
-from service.settings.groups import Headroom
+from service.settings.groups import Headroom, Windows
 from service.wiring import build, new_metrics
 
 _T = TypeVar("_T")
 NAMES = ("one", "two")
 COLLECTIONS = ("default", "other")
-TEXTS = [
+SHORT = [
     f"{first} {second}" for first in ("red", "green", "blue", "grey") for second in ("parcel", "ledger", "harbour")
 ]
+# The tiny models read 64 tokens: these are two windows and more.
+LONG = [" ".join([one] * 25 + [other] * 25) for one, other in zip(SHORT, SHORT[5:], strict=False)]
+TEXTS = [*SHORT, *LONG[:4]]
+WINDOWINGS = [Windowing(8, 64), Windowing(0, 64), Windowing(8, 2), Windowing(0, 1)]
 QUERIES = ("green harbour", "a red one")
 
 documents = st.lists(
@@ -57,20 +63,33 @@ names = st.sampled_from(NAMES)
 
 
 class Exact:
-    """Vectors of all texts by each checkpoint, made without the service."""
+    """Vectors of all texts and windows by each checkpoint, made without the service."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.vectors: dict[str, dict[str, Any]] = {}
+        tokenizer = Tokenizer.from_file(str(folder / NAMES[0] / "tokenizer.json"))
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        # tests/models/test_windowing.py holds it to what windows have to be.
+        splitter = Splitter(tokenizer, tokenizer, 64, "")
+        self.windows = {
+            (text, windowing): parts(text, splitter.spans(text, windowing)) if windowing.most > 1 else [text]
+            for text in TEXTS
+            for windowing in WINDOWINGS
+        }
+        embedded = list({*QUERIES, *(window for windows in self.windows.values() for window in windows)})
         for name in NAMES:
             model = SentenceTransformer(str(folder / name), device="cpu")
-            found = model.encode([*TEXTS, *QUERIES], normalize_embeddings=True)
-            self.vectors[name] = dict(zip([*TEXTS, *QUERIES], found, strict=True))
+            self.vectors[name] = dict(zip(embedded, model.encode(embedded, normalize_embeddings=True), strict=True))
 
-    def scores(self, name: str, query: str, texts: dict[str, str]) -> dict[str, float]:
-        """The cosine of each document to the query."""
-        own = self.vectors[name]
-        return {identity: float(own[text] @ own[query]) for identity, text in texts.items()}
+    def scores(self, name: str, windowing: Windowing, query: str, texts: dict[str, str]) -> dict[str, float]:
+        """The cosine of each document to the query, by its nearest window."""
+        vectors = self.vectors[name]
+        return {
+            identity: max(float(vectors[window] @ vectors[query]) for window in self.windows[text, windowing])
+            for identity, text in texts.items()
+        }
 
 
 class ServiceMachine(RuleBasedStateMachine):
@@ -88,6 +107,7 @@ class ServiceMachine(RuleBasedStateMachine):
         self.active = "one"
         self.former: list[str] = []
         self.launches = 0
+        self.windowing = WINDOWINGS[0]
         self.launch()
 
     def launch(self) -> None:
@@ -100,6 +120,7 @@ class ServiceMachine(RuleBasedStateMachine):
                 model="one",
                 engine="torch",
                 retain=self.retain,
+                windows=Windows(overlap=self.windowing.overlap, most=self.windowing.most),
                 headroom=Headroom(memory=0, disk=0),
             ),
             new_metrics(),
@@ -200,6 +221,12 @@ class ServiceMachine(RuleBasedStateMachine):
             path.unlink()
         self.launch()
 
+    @rule(windowing=st.sampled_from(WINDOWINGS))
+    def restart_with_other_windows(self, windowing: Windowing) -> None:
+        self.run(self.lifecycle.stop())
+        self.windowing = windowing
+        self.launch()
+
     @rule()
     def crash(self) -> None:
         """What lies on the disk at this moment is what the next process finds."""
@@ -237,10 +264,13 @@ class ServiceMachine(RuleBasedStateMachine):
         except NotFound:
             assert not self.known[collection]
             return
-        scores = self.exact.scores(self.active, query, {key: document.text for key, document in known.items()})
+        scores = self.exact.scores(
+            self.active, self.windowing, query, {key: document.text for key, document in known.items()}
+        )
         assert len(hits) == min(k, len(known))
         for hit in hits:
             assert known[hit.document.id] == hit.document
+            assert (hit.passage is None) == (hit.document.text in SHORT)
             assert hit.score == pytest.approx(scores[hit.document.id], abs=1e-5)
         best = sorted(scores.values(), reverse=True)[:k]
         np.testing.assert_allclose([hit.score for hit in hits], best, atol=1e-5)

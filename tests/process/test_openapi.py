@@ -34,6 +34,7 @@ NDJSON = {"Content-Type": "application/x-ndjson"}
 SUCCESSES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/documents", {"json": {"documents": [{"id": "a/b", "text": "stock", "metadata": {"n": [1, None]}}]}}),
     ("POST", "/documents", {"content": '{"id": "c", "text": "a parcel"}\n', "headers": NDJSON}),
+    ("POST", "/documents", {"json": {"collection": "long", "documents": [{"id": "long", "text": "A parcel. " * 300}]}}),
     ("GET", "/documents", {"params": {"limit": 1}}),
     ("GET", "/documents", {"params": {"limit": 1000}}),
     ("GET", "/documents/a/b", {}),
@@ -51,6 +52,7 @@ SUCCESSES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/search", {"json": {"query": "stock", "mode": "hybrid", "explain": True, "highlight": True}}),
     ("POST", "/search", {"json": {"query": ["stock", "parcel"], "highlight": True}}),
     ("POST", "/search", {"json": {"query": "stock", "filter": {"n": "no such"}}}),
+    ("POST", "/search", {"json": {"query": "parcel", "collection": "long", "return": "passages", "neighbours": 1}}),
     ("POST", "/search", {"json": {"query": "stock", "generation": 1, "rank_of": ["c", "no such"]}}),
     (
         "POST",

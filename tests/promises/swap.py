@@ -13,6 +13,8 @@ from tests.support.server import Server
 CLIENTS = 8
 # Enough for many answers of either generation while they are embedded.
 DOCUMENTS = 1000
+# So many queries are more tokens than the models read.
+LONG_QUERIES = 20
 
 
 @dataclass(eq=False)
@@ -38,16 +40,23 @@ class Client:
                 if action < 0.8:
                     self._search(client, pick.choice(self.queries))
                 elif action < 0.95 or not self.written:
-                    self._write(client, f"client{self.number}-{turn % 50}", f"{pick.choice(self.queries)} Note {turn}.")
+                    self._write(client, f"client{self.number}-{turn % 50}", self._text(pick, turn))
                 else:
                     self._delete(client, pick.choice(sorted(self.written)))
                 time.sleep(pick.random() * 0.1)
+
+    def _text(self, pick: random.Random, turn: int) -> str:
+        """A text of one window, or one time in five of several, which is all of the queries in some order."""
+        if pick.random() < 0.8:
+            return f"{pick.choice(self.queries)} Note {turn}."
+        return " ".join([f"Note {turn}.", *pick.sample(self.queries, min(len(self.queries), LONG_QUERIES))])
 
     def has_seen(self, generation: int) -> bool:
         return any(answer["generation"] == generation for answer in self.answers[-20:])
 
     def _search(self, client: httpx.Client, query: str) -> None:
-        response = self._send(client, "POST", "/search", {"query": query, "k": 5})
+        # The score is that of the passage.
+        response = self._send(client, "POST", "/search", {"query": query, "k": 5, "return": "passages"})
         if response is not None:
             body = response.json()
             self.answers.append(

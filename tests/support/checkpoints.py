@@ -3,6 +3,7 @@
 import shutil
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import torch
 from sentence_transformers import SentenceTransformer
@@ -45,9 +46,11 @@ def tiny_model(
     prompts: dict[str, str] | None = None,
     truncate_dim: int | None = None,
     positions: int = 128,
+    tokenizer: Any = None,
 ) -> SentenceTransformer:
+    """Make a random model; `tokenizer` is the base model's unless another one of transformers is handed over."""
     torch.manual_seed(seed)
-    tokenizer = AutoTokenizer.from_pretrained(str(base()))
+    tokenizer = tokenizer or AutoTokenizer.from_pretrained(str(base()))
     config = BertConfig(
         vocab_size=len(tokenizer),
         hidden_size=dimensions,

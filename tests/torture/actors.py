@@ -17,6 +17,8 @@ from tests.torture.plan import Action
 
 # Longer than anything may take, and shorter than anyone waits.
 TIMEOUT_SECONDS = 30.0
+# One in so many documents is longer than the models read.
+LONG_EVERY = 7
 WORDS = [
     "parcel", "invoice", "drawer", "ledger", "harbour", "lantern", "meadow", "gravel", "copper", "violin",
     "saddle", "thimble", "orchard", "pebble", "walnut", "canvas", "anchor", "furnace", "pillow", "ribbon",
@@ -172,9 +174,12 @@ def bulk(caller: Caller, ids: Sequence[str], mark: str) -> Event:
 
 
 def text(identity: str, mark: str) -> str:
-    """A text of a few words, the same for the same arguments."""
+    """A text of a few words, or for some documents one of several windows, the same for the same arguments."""
     first, second = WORDS[hash_of(identity) % len(WORDS)], WORDS[hash_of(mark) % len(WORDS)]
-    return f"{first} {second} {identity} {mark}"
+    short = f"{first} {second} {identity} {mark}"
+    if hash_of(identity) % LONG_EVERY:
+        return short
+    return " ".join([short, *(f"The {word} is beside the {second}." for word in WORDS)])
 
 
 def hash_of(words: str) -> int:

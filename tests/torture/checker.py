@@ -121,10 +121,11 @@ class Checker:
         """For all vectors that will be needed at once: one at a time they take longer than the episode."""
         answers = [event for event in self._events if event.kind in ("search", "embed") and "header" in event.answered]
         texts = [state.value for register in self._documents.values() for state in register.states if state.value]
-        texts += [event.asked["text"] for event in answers if event.kind == "embed"]
+        embedded = [event.asked["text"] for event in answers if event.kind == "embed"]
         queries = [event.asked["query"] for event in answers if event.kind == "search"]
         for model in {event.answered["header"][0] for event in answers} & self._oracle.checkpoints:
-            self._oracle.documents(model, texts)
+            self._oracle.windows(model, texts)
+            self._oracle.documents(model, embedded)
             self._oracle.queries(model, queries)
 
     def _violation(self, event: Event, words: str) -> None:
@@ -310,10 +311,8 @@ class Checker:
             self._observe(event, identity, text)
 
     def _check_scores(self, event: Event, model: str, results: list[list[Any]]) -> None:
-        (query,) = self._oracle.queries(model, [event.asked["query"]])
-        documents = self._oracle.documents(model, [result[1] for result in results])
-        for (identity, text, score), vector in zip(results, documents, strict=True):
-            expected = float(np.dot(query, vector))
+        known = self._oracle.scores(model, event.asked["query"], [result[1] for result in results])
+        for (identity, text, score), expected in zip(results, known, strict=True):
             if abs(expected - score) > TOLERANCE:
                 self._violation(event, f"{identity} {text!r} has {score:.6f}, and {expected:.6f} with {model}")
 
@@ -326,13 +325,10 @@ class Checker:
                 possible = list(register.possible(event.start, event.end).values())
                 if len(possible) == 1 and possible[0] is not None:
                     there[identity] = possible[0]
-        (query,) = self._oracle.queries(model, [event.asked["query"]])
-        vectors = self._oracle.documents(model, list(there.values()))
-        for (identity, text), vector in zip(there.items(), vectors, strict=True):
-            if float(np.dot(query, vector)) > least + TOLERANCE:
-                self._violation(
-                    event, f"{identity} {text!r} is missing: {float(np.dot(query, vector)):.6f} above {least}"
-                )
+        scores_there = self._oracle.scores(model, event.asked["query"], list(there.values()))
+        for (identity, text), score in zip(there.items(), scores_there, strict=True):
+            if score > least + TOLERANCE:
+                self._violation(event, f"{identity} {text!r} is missing: {score:.6f} above {least}")
 
     def _check_embedding(self, event: Event) -> None:
         model, number = event.answered["header"]

@@ -45,7 +45,10 @@ WRITE = Operation(
     "Write documents",
     {
         200: success(
-            "The documents are written.", WriteAnswer(ids=["guide/7"], written=1, unchanged=0), WriteAnswer, NAMED
+            "The documents are written.",
+            WriteAnswer(ids=["guide/7"], written=1, unchanged=0, windows=1),
+            WriteAnswer,
+            NAMED,
         ),
         **failing(
             INSTAR,

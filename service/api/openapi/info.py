@@ -16,6 +16,7 @@ _INFO = {
     "prompts": {"query": "", "document": ""},
     "retained": [],
     "documents": 330,
+    "windows": 330,
     "collections": {"default": 330},
     "recall": {},
     "activated": "2026-11-23T15:15:54Z",

@@ -96,7 +96,7 @@ class _Writes:
         await sending.put(documents)
         await sending.end()
         audit.note(request, collection=collection, **sending.counts)
-        return json_answer({"ids": [document.id for document in documents], **sending.counts}, sending.generation)
+        return json_answer({"ids": [document.id for document in documents], **sending.outcome()}, sending.generation)
 
     async def _write_stream(self, request: Request, collection: str, *, sync: bool) -> Response:
         sending = await self._begin(collection, sync=sync)

@@ -49,6 +49,7 @@ class _About:
         generation = self._generations.acquire()
         checkpoint = generation.encoder.checkpoint
         collections = await asyncio.to_thread(self._documents.collections)
+        stats = generation.index.stats()
         return {
             "version": __version__,
             "model": generation.model,
@@ -60,8 +61,9 @@ class _About:
             "prompts": dict(generation.encoder.prompts),
             "retained": [former.model for former in self._generations.retained],
             "documents": sum(collections.values()),
+            "windows": stats.windows,
             "collections": collections,
-            "recall": generation.index.stats().recall,
+            "recall": stats.recall,
             "activated": generation.record.activated,
             "activated_by": generation.record.activated_by,
             "reload": self._reloads.current,

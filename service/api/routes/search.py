@@ -20,7 +20,7 @@ from service.generations.loaded import LoadedGenerations
 from service.observability.observer import Observer
 from service.search import retrieval
 from service.search.fusion import Weights
-from service.search.query import Hit, Search, SearchResult
+from service.search.query import Details, Hit, Search, SearchResult
 from service.search.retrieval import SearchSpec
 from service.settings import Settings
 
@@ -79,8 +79,9 @@ class _Searching:
             queries,
             spec,
             vectors=query_vectors(request, len(queries), generation),
-            highlight=request.highlight,
-            explain=request.explain,
+            details=Details(
+                request.highlight, request.explain, request.neighbours if request.returned == "passages" else None
+            ),
             rank_of=request.rank_of or (),
         )
         self._observer.searched(result.seconds)
@@ -133,7 +134,9 @@ def _content(request: SearchRequest, result: SearchResult, generation: Generatio
 
 def _result(hit: Hit, request: SearchRequest) -> Result:
     document = hit.document
-    result: Result = {"id": document.id, "score": hit.score, "text": document.text, "metadata": document.metadata}
+    result: Result = {"id": document.id, "score": hit.score, "text": hit.text, "metadata": document.metadata}
+    if hit.passage is not None:
+        result["passage"] = hit.passage
     if request.highlight:
         result["highlights"] = hit.spans
     if request.explain:

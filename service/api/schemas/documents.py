@@ -12,6 +12,8 @@ from service.corpus.base import DEFAULT_COLLECTION
 
 MAX_ID = 512
 MAX_PAGE = 1000
+# Documents that an answer names because they were cut.
+MAX_CUT = 100
 
 Collection = Annotated[str, Query(min_length=1, max_length=128, description="the documents' collection")]
 Sync = Annotated[bool, Query(description="the request has all documents of the collection: delete all others")]
@@ -73,6 +75,18 @@ class WriteAnswer(TypedDict):
     ids: Annotated[list[str], Field(description="their ids, in the order of the request")]
     written: Annotated[int, Field(description="documents that are new or changed")]
     unchanged: Annotated[int, Field(description="documents that were stored already, with the same text and metadata")]
+    windows: Annotated[
+        int, Field(description="windows of the written documents: as many as documents if the model reads all of each")
+    ]
+    cut: NotRequired[
+        Annotated[
+            dict[str, tuple[int, int]],
+            Field(
+                description="by id, [start, end) of the text that a search by vector can find, of written documents of"
+                f" which that is not all; the first {MAX_CUT}"
+            ),
+        ]
+    ]
     removed: NotRequired[
         Annotated[int, Field(description="with `sync`, documents of the collection that were not in the request")]
     ]

@@ -35,6 +35,13 @@ class Info(TypedDict):
     prompts: Annotated[dict[str, str], Field(description="prompts that can be put before a text, by name")]
     retained: Annotated[list[str], Field(description="ids of former checkpoints that still answer, the latest first")]
     documents: Annotated[int, Field(description="documents in all collections")]
+    windows: Annotated[
+        int,
+        Field(
+            description="windows of the documents that the active generation finds: more than documents, if some"
+            " are longer than it reads"
+        ),
+    ]
     collections: Annotated[dict[str, int], Field(description="documents in each collection")]
     recall: Annotated[dict[str, float], Field(description="recall@10 of each collection that has an HNSW index")]
     activated: Annotated[datetime | None, Field(description="when the generation became active")]

@@ -1,7 +1,7 @@
 """`POST /search`: queries, and the documents that answer them."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, NotRequired, Self
+from typing import Annotated, Any, Literal, NotRequired, Self
 
 from pydantic import ConfigDict, Field, StrictBool, model_validator
 from typing_extensions import TypedDict
@@ -64,6 +64,15 @@ class SearchRequest(BodyModel):
     diversity: Number = Field(
         0, ge=0, le=1, description="0: by relevance alone; above 0: fewer results that are like a better one (MMR)"
     )
+    returned: Literal["documents", "passages"] = Field(
+        "documents",
+        alias="return",
+        description="documents: the text of a result is the document's; passages: of a document that is longer than the"
+        " model reads, it is the passage that answers best",
+    )
+    neighbours: Integer = Field(
+        0, ge=0, le=16, description="passages: so many windows before and after the passage are part of it"
+    )
     highlight: StrictBool = Field(False, description="add the spans of the query's words in each text")
     explain: StrictBool = Field(
         False, description="add the rank and the score of each result in each part of the search"
@@ -73,6 +82,12 @@ class SearchRequest(BodyModel):
         max_length=MAX_RANKED,
         description="ids of documents: add the rank of each, however far down; not with `diversity`",
     )
+
+    @model_validator(mode="after")
+    def _neighbours_of_passages(self) -> Self:
+        if self.neighbours and self.returned != "passages":
+            raise ValueError('neighbours are windows around a passage: send "return": "passages" as well')
+        return self
 
 
 class Standing(TypedDict):
@@ -86,6 +101,15 @@ class Result(StoredDocument):
     """A document that was found."""
 
     score: Annotated[float, Field(description="dense: the cosine; keyword: BM25; hybrid: their fusion")]
+    passage: NotRequired[
+        Annotated[
+            tuple[int, int],
+            Field(
+                description="[start, end) of the part of the document's text that answers best, in characters; only if"
+                " the document is longer than the model reads"
+            ),
+        ]
+    ]
     highlights: NotRequired[
         Annotated[
             Sequence[tuple[int, int]],

@@ -43,10 +43,10 @@ class FaissIndexes(VectorFolder):
         self._graphs.forget(self.fingerprints())
         return spared
 
-    def needed(self, documents: int, missing: int, dimensions: int) -> Needed:
-        """Estimate what an index of `documents` takes, `missing` of which have no stored vector."""
+    def needed(self, windows: int, missing: int, dimensions: int) -> Needed:
+        """Estimate what an index of so many windows takes, `missing` of which have no stored vector."""
         vector = dimensions * 4
-        return Needed(int(documents * vector * _MEMORY_FACTOR), int(missing * vector * _DISK_FACTOR))
+        return Needed(int(windows * vector * _MEMORY_FACTOR), int(missing * vector * _DISK_FACTOR))
 
     @cached_property
     def _graphs(self) -> GraphCache:

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 _GRAPH = "graph.faiss"
 _VECTORS = "vectors.f32"
 _SEQS = "seqs.npy"
+_SPANS = "spans.npy"
 _OF = "of.npy"
 _ABOUT = "about.json"
 
@@ -35,23 +36,12 @@ class GraphCache:
 
     def get(self, fingerprint: str, collection: str, dimensions: int, min_recall: float) -> Sealed | None:
         """Return the cached sealed part, or None unless it is whole and was tuned to that recall."""
-        make = _make(fingerprint, collection, dimensions, min_recall)
         name = _name(fingerprint, collection)
-        files = self._cache.read(name, make)
-        if files is None:
-            return None
-        try:
-            about = json.loads(files[_ABOUT].tobytes())
-            vectors = files[_VECTORS].view(np.float32).reshape(-1, dimensions)
-            reader = faiss.ZeroCopyIOReader(faiss.swig_ptr(files[_GRAPH]), len(files[_GRAPH]))
-            graph = faiss.read_index(reader)
-            memory.share_vectors(graph, vectors)
-            duplicates = Duplicates.from_groups(_array(files[_OF])) if about["distinct"] else None
-            return Sealed(_array(files[_SEQS]), graph, about["effort"], about["recall"], duplicates)
-        # FAISS raises RuntimeError when it cannot read.
-        except (ValueError, RuntimeError, KeyError) as error:
-            log.warning("%s cannot be read (%s): it is built anew", name, error)
-            return None
+        for windowed in (False, True):
+            files = self._cache.read(name, _make(fingerprint, collection, dimensions, min_recall, windowed=windowed))
+            if files is not None:
+                return _read(name, files, dimensions)
+        return None
 
     def keep(self, fingerprint: str, collection: str, built: Sealed, min_recall: float) -> None:
         """Put `built` in place of the former one. If the disk fails, log a warning and keep nothing."""
@@ -61,6 +51,8 @@ class GraphCache:
             faiss.write_index(built.index, str(folder / _GRAPH), faiss.IO_FLAG_SKIP_STORAGE)
             built.distinct_vectors.tofile(folder / _VECTORS)
             np.save(folder / _SEQS, built.seqs)
+            if built.windowed:
+                np.save(folder / _SPANS, built.spans)
             if built.duplicates is not None:
                 np.save(folder / _OF, built.duplicates.group_of)
             about = {
@@ -71,7 +63,7 @@ class GraphCache:
             }
             (folder / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
 
-        make = _make(fingerprint, collection, built.index.d, min_recall)
+        make = _make(fingerprint, collection, built.index.d, min_recall, windowed=built.windowed)
         self._cache.keep(_name(fingerprint, collection), make, write)
 
     def highest(self) -> int:
@@ -96,17 +88,36 @@ def _name(fingerprint: str, collection: str) -> str:
     return f"{fingerprint}-{sha256(collection.encode()).hexdigest()[:16]}"
 
 
+def _read(name: str, files: dict[str, Content], dimensions: int) -> Sealed | None:
+    try:
+        about = json.loads(files[_ABOUT].tobytes())
+        vectors = files[_VECTORS].view(np.float32).reshape(-1, dimensions)
+        reader = faiss.ZeroCopyIOReader(faiss.swig_ptr(files[_GRAPH]), len(files[_GRAPH]))
+        graph = faiss.read_index(reader)
+        memory.share_vectors(graph, vectors)
+        duplicates = Duplicates.from_groups(_array(files[_OF])) if about["distinct"] else None
+        seqs = _array(files[_SEQS])
+        spans = _array(files[_SPANS]) if _SPANS in files else np.zeros((len(seqs), 2), np.int32)
+        return Sealed(seqs, spans, graph, about["effort"], about["recall"], duplicates)
+    # FAISS raises RuntimeError when it cannot read.
+    except (ValueError, RuntimeError, KeyError) as error:
+        log.warning("%s cannot be read (%s): it is built anew", name, error)
+        return None
+
+
 def _array(content: Content) -> NDArray[Any]:
     """Read an array that NumPy saved."""
     array: NDArray[Any] = np.load(BytesIO(content.data))
     return array
 
 
-def _make(fingerprint: str, collection: str, dimensions: int, min_recall: float) -> CacheVersion:
+def _make(fingerprint: str, collection: str, dimensions: int, min_recall: float, *, windowed: bool) -> CacheVersion:
     return {
         "fingerprint": fingerprint,
         "collection": collection,
         "dimensions": dimensions,
         "min_recall": min_recall,
         "faiss": faiss.__version__,
+        # Former versions know no windows, and would take each for a document.
+        **({"windowed": 1} if windowed else {}),
     }

@@ -14,10 +14,12 @@ from service.corpus.base import Change, Seqs
 from service.index.base import IndexStats, IsGivenUp, Maintenance, Publish, VectorsMissing
 from service.index.faiss import sealed
 from service.index.faiss.graph_cache import GraphCache
-from service.index.faiss.partition import SEAL_FROM, FaissView, Partition
+from service.index.faiss.partition import SEAL_FROM, Partition
 from service.index.faiss.sealed import Sealed
+from service.index.faiss.view import FaissView
+from service.index.rows import Rows, count_documents, first_rows
 from service.index.vector_store import VectorStore
-from service.machine.arrays import Vectors
+from service.machine.arrays import Spans
 
 log = logging.getLogger(__name__)
 
@@ -58,22 +60,20 @@ class FaissIndex:
         """Count the documents in the views of this moment."""
         views = {name: partition.view for name, partition in list(self._partitions.items())}
         return IndexStats(
-            documents=sum(view.live for view in views.values()),
+            documents=sum(view.documents for view in views.values()),
+            windows=sum(view.live for view in views.values()),
             fresh=sum(view.unsealed for view in views.values()),
             deleted=sum(view.deleted for view in views.values()),
             recall={name: view.sealed.recall for name, view in views.items() if view.sealed is not None},
         )
 
-    def prepare(self, change: Change, vectors: Vectors | None) -> Publish:
-        """Prepare the effect of one write: the deletes alone without `vectors`, or if the index is not complete."""
-        complete = self.loaded and vectors is not None and self.complete_to == change.before and len(change.added) > 0
+    def prepare(self, change: Change, rows: Rows | None) -> Publish:
+        """Prepare the effect of one write: the deletes alone without `rows`, or if the index is not complete."""
+        complete = self.loaded and rows is not None and self.complete_to == change.before and len(change.added) > 0
         partition = self._partitions.get(change.collection)
         if partition is None:
             partition = Partition(self.dimensions)
-        if complete and vectors is not None:
-            view = partition.after(change.added, vectors, change.died)
-        else:
-            view = partition.after((), partition.view.fresh_vectors[:0], change.died)
+        view = partition.after(rows if complete else None, change.died)
 
         def publish() -> None:
             if not self.loaded:
@@ -82,7 +82,7 @@ class FaissIndex:
             if complete:
                 self._partitions[change.collection] = partition
                 self.complete_to = change.added[-1]
-            if view.is_empty:
+            if partition.is_empty:
                 # Some applications go on making collections and emptying them.
                 self._partitions.pop(change.collection, None)
 
@@ -92,11 +92,11 @@ class FaissIndex:
         """Add the documents of `gap`, all that were written after `complete_to`; false if one has no vector yet."""
         ready: list[tuple[str, Partition, FaissView]] = []
         for collection, seqs in gap.items():
-            vectors = self.store.get(seqs)
-            if vectors is None:
+            rows = self.store.get(seqs)
+            if rows is None:
                 return False
             partition = self._partitions.get(collection, Partition(self.dimensions))
-            ready.append((collection, partition, partition.after(seqs.tolist(), vectors, ())))
+            ready.append((collection, partition, partition.after(rows, ())))
         for collection, partition, view in ready:
             partition.view = view
             self._partitions[collection] = partition
@@ -109,14 +109,11 @@ class FaissIndex:
         A cached graph is taken as it is, and later writes and deletes are added to it. Raises VectorsMissing, and
         GivenUp soon after `given_up` answers true.
         """
-        partitions = {
-            collection: self._from_cache(collection, seqs) or self._from_vectors(collection, seqs, given_up)
-            for collection, seqs in live.items()
-        }
+        partitions = {collection: self._partition(collection, seqs, given_up) for collection, seqs in live.items()}
 
         def publish() -> None:
             for partition in partitions.values():
-                partition.apply((), partition.view.fresh_vectors[:0], self._died)
+                partition.apply(None, self._died)
             self._partitions = partitions
             self.complete_to = to
             self.loaded = True
@@ -127,7 +124,7 @@ class FaissIndex:
     def maintain(self) -> list[Maintenance]:
         """Seal the collections whose fresh part has grown large, or much of whose sealed part is dead."""
         partitions = list(self._partitions.items())
-        return [partial(self._seal, name, partition) for name, partition in partitions if partition.view.wants_sealing]
+        return [partial(self._seal, name, partition) for name, partition in partitions if partition.wants_sealing]
 
     def close(self) -> None:
         """Close the stored vectors. Views go on answering."""
@@ -135,42 +132,61 @@ class FaissIndex:
 
     def _seal(self, collection: str, partition: Partition, given_up: IsGivenUp) -> Publish:
         before = partition.view
-        built = self._build(collection, before.live_seqs(), before.live_vectors, given_up)
+        built = self._build(collection, before.live_rows, given_up)
         return partial(partition.replace_sealed, built, before)
 
-    def _from_vectors(self, collection: str, seqs: Seqs, given_up: IsGivenUp) -> Partition:
-        read = partial(self._vectors, seqs)
-        if len(seqs) >= SEAL_FROM:
-            return Partition(self.dimensions, self._build(collection, seqs, read, given_up))
+    def _partition(self, collection: str, seqs: Seqs, given_up: IsGivenUp) -> Partition:
+        cut, spans = self.store.cuts(seqs)
+        windows = len(seqs) - count_documents(cut) + len(cut)
+        if windows >= self._graph_from:
+            partition = self._from_cache(collection, seqs, cut, spans)
+            if partition is not None:
+                return partition
+        read = partial(self._rows, seqs)
+        if windows >= SEAL_FROM:
+            return Partition(self.dimensions, self._build(collection, read, given_up))
         partition = Partition(self.dimensions)
-        partition.apply(seqs.tolist(), read(), ())
+        partition.apply(read(), ())
         return partition
 
-    def _build(self, collection: str, seqs: Seqs, read: Callable[[], Vectors], given_up: IsGivenUp) -> Sealed:
+    def _build(self, collection: str, read: Callable[[], Rows], given_up: IsGivenUp) -> Sealed:
         """Build a sealed part, and cache it if that took long."""
-        built = sealed.build(seqs, read, graph_from=self._graph_from, min_recall=self._min_recall, given_up=given_up)
+        built = sealed.build(read, graph_from=self._graph_from, min_recall=self._min_recall, given_up=given_up)
         if built.effort:
             self._graphs.keep(self.fingerprint, collection, built, self._min_recall)
         return built
 
-    def _from_cache(self, collection: str, seqs: Seqs) -> Partition | None:
-        """Make a partition around the cached graph, or None unless that has at least half of the documents."""
-        if len(seqs) < self._graph_from:
-            return None
+    def _from_cache(self, collection: str, seqs: Seqs, cut: Seqs, spans: Spans) -> Partition | None:
+        """Make a partition around the cached graph, or None unless it has at least half of the documents.
+
+        The documents `cut`, one for each window, must have the windows `spans` in it.
+        """
         graph = self._graphs.get(self.fingerprint, collection, self.dimensions, self._min_recall)
         if graph is None:
             return None
-        later = np.setdiff1d(seqs, graph.seqs, assume_unique=True)
-        died = np.setdiff1d(graph.seqs, seqs, assume_unique=True)
-        if len(later) > len(seqs) // 2 or (len(later) and later[0] < graph.seqs[-1]):
+        cached = graph.seqs[first_rows(graph.seqs)]
+        later = np.setdiff1d(seqs, cached, assume_unique=True)
+        died = np.setdiff1d(cached, seqs, assume_unique=True)
+        if len(later) > len(seqs) // 2 or (len(later) and later[0] < cached[-1]):
+            return None
+        if not _has_windows(graph, seqs, cut, spans):
+            log.info("the graph of %d documents has other windows than are stored: it is built again", len(cached))
             return None
         partition = Partition(self.dimensions, graph)
-        partition.apply(later.tolist(), self._vectors(later), died.tolist())
-        log.info("the graph of %d documents is taken as it was kept, %d came later", len(graph.seqs), len(later))
+        partition.apply(self._rows(later), died.tolist())
+        log.info("the graph of %d documents is taken as it was kept, %d came later", len(cached), len(later))
         return partition
 
-    def _vectors(self, seqs: Seqs) -> Vectors:
-        vectors = self.store.get(seqs)
-        if vectors is None:
+    def _rows(self, seqs: Seqs) -> Rows:
+        rows = self.store.get(seqs)
+        if rows is None:
             raise VectorsMissing
-        return vectors
+        return rows
+
+
+def _has_windows(graph: Sealed, live: Seqs, cut: Seqs, spans: Spans) -> bool:
+    """Whether the live documents that the graph has are in those windows in it."""
+    in_graph = (graph.spans[:, 1] > 0) & np.isin(graph.seqs, live)
+    stored = np.isin(cut, graph.seqs)
+    same_documents = np.array_equal(graph.seqs[in_graph], cut[stored])
+    return same_documents and np.array_equal(graph.spans[in_graph], spans[stored])

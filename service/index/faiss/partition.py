@@ -5,19 +5,14 @@ one by one assignment. So no search waits for a write, and none sees half of one
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from service.corpus.base import Seqs
-from service.corpus.filters import Filter, evaluate
-from service.index.base import Mask, Meeting, Ranks
 from service.index.faiss import bitsets as bits
-from service.index.faiss.bitsets import Bits, Positions
 from service.index.faiss.sealed import Sealed
-from service.index.faiss.selection import Selection
-from service.machine import huge_pages
-from service.machine.arrays import Vectors
+from service.index.faiss.view import FaissView
+from service.index.rows import Rows, joined, positions_of, room
 
 _FIRST_CAPACITY = 16
 # The fresh part is compared exactly and in full, which costs next to nothing below this size.
@@ -25,232 +20,72 @@ SEAL_FROM = 4096
 _SEAL_SHARE = 0.1
 
 
-@dataclass(frozen=True)
-class FaissView:
-    """One moment of a collection's index.
-
-    The first `fresh` rows of the fresh arrays belong to this view; later writes append behind them. `sealed_live` and
-    `fresh_live` say which documents are live. None: all are.
-    """
-
-    sealed: Sealed | None
-    sealed_live: Bits | None
-    fresh_seqs: Seqs
-    fresh_vectors: Vectors
-    fresh_live: Mask
-    fresh: int
-
-    def search(self, queries: Vectors, k: int, allowed: Selection | None) -> list[tuple[Seqs, Vectors]]:
-        """Find, among the documents `allowed` (None: all), the `k` nearest ones of each unit vector (n, dimensions).
-
-        Returns sequence numbers and cosines for each query, best first. Equal scores keep the order of writing.
-        """
-        none: tuple[Seqs, Vectors] = np.empty(0, np.int64), np.empty(0, np.float32)
-        parts = [[none] for _ in queries]
-        if self.sealed is not None:
-            for part, scores, positions in zip(
-                parts, *self.sealed.search(queries, k, self._sealed_allowed(allowed)), strict=True
-            ):
-                hit = positions >= 0
-                part.append((self.sealed.seqs[positions[hit]], scores[hit]))
-        live = self.fresh_live[: self.fresh]
-        rows = np.flatnonzero(live if allowed is None else live & allowed.fresh)
-        if len(rows):
-            for part, query in zip(parts, queries, strict=True):
-                scores = (self.fresh_vectors[: self.fresh] @ query)[rows]
-                # Keep every row that ties with the k-th score; `_best` takes the earliest of them.
-                best = scores >= np.partition(scores, -k)[-k] if len(rows) > k else slice(None)
-                part.append((self.fresh_seqs[rows[best]], scores[best]))
-        return [_best(part, k) for part in parts]
-
-    def holds(self, seqs: Seqs, allowed: Selection | None) -> Mask:
-        """Say which of `seqs` (n,) are allowed documents of the view, as a mask (n,)."""
-        held = np.zeros(len(seqs), dtype=np.bool_)
-        if self.sealed is not None:
-            matched, positions = _located(self.sealed.seqs, seqs)
-            live = self._sealed_allowed(allowed)
-            held[matched] = True if live is None else bits.has(live, positions)
-        matched, positions = _located(self.fresh_seqs[: self.fresh], seqs)
-        held[matched] = (
-            self.fresh_live[positions]
-            if allowed is None
-            else (self.fresh_live[: self.fresh] & allowed.fresh)[positions]
-        )
-        return held
-
-    def vectors_of(self, seqs: Seqs) -> Vectors:
-        """Return the vectors (n, dimensions) of documents that the view holds."""
-        vectors = np.empty((len(seqs), self.fresh_vectors.shape[1]), dtype=np.float32)
-        if self.sealed is not None:
-            matched, positions = _located(self.sealed.seqs, seqs)
-            vectors[matched] = self.sealed.vectors_of(positions)
-        matched, positions = _located(self.fresh_seqs[: self.fresh], seqs)
-        vectors[matched] = self.fresh_vectors[positions]
-        return vectors
-
-    def ranks(self, query: Vectors, seqs: Seqs, allowed: Selection | None) -> tuple[Ranks, Vectors]:
-        """Return the ranks, from 1, and the cosines of allowed documents among all allowed ones.
-
-        Every document is compared with the unit vector `query`, so a rank is exact even if the index is a graph.
-        """
-        # Sum row by row, because in a matrix product the sums of equal rows can differ in the last bit.
-        fresh = np.einsum("ij,j->i", self.fresh_vectors[: self.fresh], query)
-        scores, numbers = fresh, self.fresh_seqs[: self.fresh]
-        if self.sealed is not None:
-            scores = np.concatenate((self.sealed.scores(query), fresh))
-            numbers = np.concatenate((self.sealed.seqs, numbers))
-        held = self.holds(numbers, allowed)
-        scores, numbers = scores[held], numbers[held]
-        _, positions = _located(numbers, seqs)
-        ranks = [
-            1 + np.count_nonzero(scores > scores[position]) + np.count_nonzero(scores[:position] == scores[position])
-            for position in positions
-        ]
-        return np.array(ranks, dtype=np.int64), scores[positions]
-
-    def select(self, tree: Filter, meeting: Meeting) -> Selection:
-        """Select the documents that pass the filter. `meeting` says which meet a condition."""
-        fresh = self.fresh_seqs[: self.fresh]
-        if self.sealed is None:
-            return Selection(None, evaluate(tree, lambda condition: meeting(condition, fresh)))
-        return self.sealed.conditions.select(tree, self.sealed.seqs, fresh, meeting)
-
-    def gone_since(self, before: "FaissView") -> Seqs:
-        """List the documents of `before`, an earlier view with the same sealed part, that have died since."""
-        rows = slice(before.fresh)
-        fresh = before.fresh_seqs[rows][before.fresh_live[rows] & ~self.fresh_live[rows]]
-        if self.sealed is None or self.sealed_live is None:
-            return fresh
-        size = len(self.sealed.seqs)
-        live_before = bits.everything(size) if before.sealed_live is None else before.sealed_live
-        return np.concatenate((self.sealed.seqs[bits.members(live_before & ~self.sealed_live, size)], fresh))
-
-    def live_seqs(self) -> Seqs:
-        """List the sequence numbers of all documents in the view, ascending."""
-        fresh = self.fresh_seqs[: self.fresh][self.fresh_live[: self.fresh]]
-        if self.sealed is None:
-            return fresh
-        return np.concatenate((self.sealed.seqs[self._sealed_rows(self.sealed)], fresh))
-
-    def live_vectors(self) -> Vectors:
-        """Return the vectors (n, dimensions) of all documents in the view, in the order of their sequence numbers."""
-        fresh = self.fresh_vectors[: self.fresh][self.fresh_live[: self.fresh]]
-        parts = [fresh] if self.sealed is None else [self.sealed.vectors[self._sealed_rows(self.sealed)], fresh]
-        vectors: Vectors = huge_pages.empty((sum(map(len, parts)), fresh.shape[1]), np.float32)
-        return np.concatenate(parts, out=vectors)
-
-    @property
-    def live(self) -> int:
-        """The number of documents in the view."""
-        return self.unsealed + (0 if self.sealed is None else len(self.sealed.seqs) - self._dead(self.sealed))
-
-    @property
-    def unsealed(self) -> int:
-        """The number of documents in the fresh part."""
-        return int(np.count_nonzero(self.fresh_live[: self.fresh]))
-
-    @property
-    def deleted(self) -> int:
-        """The number of dead documents that still take room."""
-        sealed = 0 if self.sealed is None else self._dead(self.sealed)
-        return sealed + self.fresh - self.unsealed
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether the view can be dropped: it has no document, and is not about to be sealed."""
-        return self.sealed is None and not self.wants_sealing and not self.live
-
-    @property
-    def wants_sealing(self) -> bool:
-        """Whether the fresh part has grown large, or much of the sealed part is dead."""
-        if self.sealed is None:
-            return self.fresh >= SEAL_FROM
-        size = len(self.sealed.seqs)
-        many = max(SEAL_FROM, int(_SEAL_SHARE * size))
-        return self.fresh >= many or self._dead(self.sealed) > max(SEAL_FROM, size // 4)
-
-    def _dead(self, sealed: Sealed) -> int:
-        size = len(sealed.seqs)
-        return 0 if self.sealed_live is None else size - bits.count(self.sealed_live, size)
-
-    def _sealed_rows(self, sealed: Sealed) -> Mask | slice:
-        return slice(None) if self.sealed_live is None else bits.unpack(self.sealed_live, len(sealed.seqs))
-
-    def _sealed_allowed(self, allowed: Selection | None) -> Bits | None:
-        if allowed is None or allowed.sealed is None:
-            return self.sealed_live
-        return allowed.sealed if self.sealed_live is None else allowed.sealed & self.sealed_live
-
-
 class Partition:
     """The index of one collection. Any thread may read `view`; all methods are for the writing thread."""
 
     def __init__(self, dimensions: int, sealed: Sealed | None = None) -> None:
-        self.view = FaissView(
-            sealed,
-            None,
-            np.empty(_FIRST_CAPACITY, dtype=np.int64),
-            np.empty((_FIRST_CAPACITY, dimensions), dtype=np.float32),
-            np.ones(_FIRST_CAPACITY, dtype=bool),
-            0,
-        )
+        rows, live = room(_FIRST_CAPACITY, dimensions), np.ones(_FIRST_CAPACITY, dtype=bool)
+        self.view = FaissView(sealed, None, rows, live, 0, sealed is not None and sealed.windowed)
 
-    def apply(self, added: Sequence[int], vectors: Vectors, died: Sequence[int]) -> None:
+    @property
+    def wants_sealing(self) -> bool:
+        """Whether the fresh part has grown large, or much of the sealed part is dead."""
+        view = self.view
+        if view.sealed is None:
+            return view.fresh >= SEAL_FROM
+        size = len(view.sealed.seqs)
+        many = max(SEAL_FROM, int(_SEAL_SHARE * size))
+        return view.fresh >= many or view.sealed_dead > max(SEAL_FROM, size // 4)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the partition can be dropped: it has no document, and is not about to be sealed."""
+        return self.view.sealed is None and not self.wants_sealing and not self.view.live
+
+    def apply(self, added: Rows | None, died: Sequence[int]) -> None:
         """Add documents (ascending, above all that are there) and remove the `died` ones, in one step."""
-        self.view = self.after(added, vectors, died)
+        self.view = self.after(added, died)
 
-    def after(self, added: Sequence[int], vectors: Vectors, died: Sequence[int]) -> FaissView:
+    def after(self, added: Rows | None, died: Sequence[int]) -> FaissView:
         """Return the view with these documents added and the `died` ones removed. Nobody sees it yet."""
         view = self._without(self.view, died)
-        return self._with(view, added, vectors) if len(added) else view
+        return self._with(view, added) if added is not None and len(added) else view
 
     def replace_sealed(self, sealed: Sealed, before: FaissView) -> None:
         """Put `sealed`, which was built from the live documents of the view `before`, in place of both its parts."""
         current = self.view
         later = slice(before.fresh, current.fresh)
-        live = current.fresh_live[later]
-        fresh = Partition(current.fresh_vectors.shape[1], sealed)
-        fresh.apply(current.fresh_seqs[later][live].tolist(), current.fresh_vectors[later][live], ())
-        fresh.apply((), current.fresh_vectors[:0], current.gone_since(before).tolist())
+        fresh = Partition(current.fresh_rows.vectors.shape[1], sealed)
+        fresh.apply(current.fresh_rows[later][current.fresh_live[later]], ())
+        fresh.apply(None, current.gone_since(before).tolist())
         self.view = fresh.view
 
     def _without(self, view: FaissView, died: Sequence[int]) -> FaissView:
+        if not len(died):
+            return view
         dead_seqs = np.asarray(died, dtype=np.int64)
         if view.sealed is not None:
-            _, positions = _located(view.sealed.seqs, dead_seqs)
+            positions = positions_of(view.sealed.seqs, dead_seqs)
             if len(positions):
                 live = bits.everything(len(view.sealed.seqs)) if view.sealed_live is None else view.sealed_live
                 view = replace(view, sealed_live=bits.without(live, positions))
-        _, positions = _located(view.fresh_seqs[: view.fresh], dead_seqs)
+        positions = positions_of(view.fresh_rows.seqs[: view.fresh], dead_seqs)
         if len(positions):
             fresh_live = view.fresh_live.copy()
             fresh_live[positions] = False
             view = replace(view, fresh_live=fresh_live)
         return view
 
-    def _with(self, view: FaissView, added: Sequence[int], vectors: Vectors) -> FaissView:
+    def _with(self, view: FaissView, added: Rows) -> FaissView:
         end = view.fresh + len(added)
-        seqs, matrix, live = view.fresh_seqs, view.fresh_vectors, view.fresh_live
-        if end > len(seqs):
+        rows, live = view.fresh_rows, view.fresh_live
+        if end > len(rows):
             # Readers of earlier views keep the arrays that they have.
-            more = max(end, 2 * len(seqs)) - len(seqs)
-            seqs = np.concatenate((seqs, np.empty(more, dtype=np.int64)))
-            matrix = np.concatenate((matrix, np.empty((more, matrix.shape[1]), dtype=np.float32)))
+            more = max(end, 2 * len(rows)) - len(rows)
+            rows = joined(rows, room(more, rows.vectors.shape[1]))
             live = np.concatenate((live, np.ones(more, dtype=bool)))
-        seqs[view.fresh : end] = added
-        matrix[view.fresh : end] = vectors
-        return replace(view, fresh_seqs=seqs, fresh_vectors=matrix, fresh_live=live, fresh=end)
-
-
-def _best(parts: Sequence[tuple[Seqs, Vectors]], k: int) -> tuple[Seqs, Vectors]:
-    seqs, scores = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    order = np.lexsort((seqs, -scores))[:k]
-    return seqs[order], scores[order]
-
-
-def _located(ascending: Seqs, wanted: Seqs) -> tuple[Positions, Positions]:
-    """Return the indices of those `wanted` that are in `ascending`, and their positions there."""
-    positions = np.searchsorted(ascending, wanted)
-    candidates = np.flatnonzero(positions < len(ascending))
-    matched = candidates[ascending[positions[candidates]] == wanted[candidates]]
-    return matched, positions[matched]
+        rows.seqs[view.fresh : end] = added.seqs
+        rows.vectors[view.fresh : end] = added.vectors
+        rows.spans[view.fresh : end] = added.spans
+        windowed = view.windowed or bool(added.spans.any())
+        return replace(view, fresh_rows=rows, fresh_live=live, fresh=end, windowed=windowed)

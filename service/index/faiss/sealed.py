@@ -8,6 +8,7 @@ until recall@10 against exact search is at least the wanted one.
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import faiss
 import numpy as np
@@ -19,8 +20,9 @@ from service.index.faiss import graph_repair, memory
 from service.index.faiss.bitsets import Bits, Positions
 from service.index.faiss.duplicates import Duplicates, find_duplicates
 from service.index.faiss.selection import Conditions
+from service.index.rows import Rows
 from service.machine import huge_pages
-from service.machine.arrays import Vectors
+from service.machine.arrays import Spans, Vectors, Windows
 
 log = logging.getLogger(__name__)
 
@@ -49,17 +51,25 @@ _SAME = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Sealed:
-    """A sealed part. `seqs[i]`, ascending, is the document at position i. `effort` is HNSW's efSearch; 0: it is exact.
+    """A sealed part. At position i is a window of the document `seqs[i]`, ascending, with the span `spans[i]`.
+
+    `effort` is HNSW's efSearch; 0: it is exact.
 
     `index` has the vectors of all positions or, if some of these are equal, one for each group of `duplicates`.
     """
 
     seqs: Seqs
+    spans: Spans
     index: "faiss.Index"
     effort: int
     recall: float
     duplicates: Duplicates | None = None
     conditions: Conditions = field(default_factory=Conditions)
+
+    @cached_property
+    def windowed(self) -> bool:
+        """Whether some document is not one window that is the whole text."""
+        return bool(self.spans.any())
 
     @property
     def vectors(self) -> Vectors:
@@ -71,9 +81,11 @@ class Sealed:
         """The vectors of `index`, in its order."""
         return memory.vectors_of(self.index)
 
-    def vectors_of(self, positions: Positions) -> Vectors:
-        """Return the vectors (n, dimensions) of some positions."""
-        return self.distinct_vectors[positions if self.duplicates is None else self.duplicates.group_of[positions]]
+    def windows(self, start: int, end: int) -> Windows:
+        """Return the windows at the positions from `start` to before `end`, which are those of one document."""
+        rows = slice(start, end)
+        groups = rows if self.duplicates is None else self.duplicates.group_of[rows]
+        return Windows(self.distinct_vectors[groups], self.spans[rows])
 
     def scores(self, query: Vectors) -> Vectors:
         """Return the cosines (n,) of all positions with one unit vector. Equal vectors have equal cosines."""
@@ -136,21 +148,20 @@ class Sealed:
 
 
 def build(
-    seqs: Seqs,
-    read: Callable[[], Vectors],
+    read: Callable[[], Rows],
     *,
     graph_from: int,
     min_recall: float,
     given_up: IsGivenUp = lambda: False,
 ) -> Sealed:
-    """Build the sealed part of ascending `seqs`.
+    """Build a sealed part of the rows that `read` returns, whose arrays must not change afterwards.
 
-    `read` returns their unit vectors (n, dimensions), which must not change afterwards. Raises GivenUp soon after
-    `given_up` answers true.
+    Raises GivenUp soon after `given_up` answers true.
     """
-    vectors = read()
+    rows = read()
+    seqs, vectors, spans = rows.seqs, rows.vectors, rows.spans
     if len(seqs) < graph_from:
-        return Sealed(seqs, memory.exact_index(vectors), 0, 1.0)
+        return Sealed(seqs, spans, memory.exact_index(vectors), 0, 1.0)
     duplicates = find_duplicates(vectors)
     if duplicates is not None:
         vectors = huge_pages.taken(vectors, duplicates.representatives)
@@ -163,10 +174,10 @@ def build(
     lost = graph_repair.repair(graph)
     if len(lost):
         log.warning("%d of %d vectors are out of reach of the graph: the search is exact", len(lost), len(vectors))
-        return Sealed(seqs, memory.exact_index(vectors), 0, 1.0, duplicates)
+        return Sealed(seqs, spans, memory.exact_index(vectors), 0, 1.0, duplicates)
     memory.share_vectors(graph, vectors)
     effort, recall = _tune(graph, min_recall)
-    return Sealed(seqs, graph, effort, recall, duplicates)
+    return Sealed(seqs, spans, graph, effort, recall, duplicates)
 
 
 def _tune(graph: "faiss.IndexHNSWFlat", min_recall: float) -> tuple[int, float]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from service.index.faiss import graph_repair, sealed
+from service.index.rows import whole
 
 
 def alike(spread: float) -> Any:
@@ -50,6 +51,6 @@ def test_a_graph_that_is_whole_is_left_as_it_is() -> None:
 def test_what_cannot_be_linked_makes_the_search_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graph_repair, "repair", lambda _: np.array([3]))
     vectors = np.concatenate((alike(1e-2), alike(1e-2)[:10]))
-    part = sealed.build(np.arange(len(vectors)), lambda: vectors, graph_from=1, min_recall=0.99)
+    part = sealed.build(lambda: whole(np.arange(len(vectors)), vectors), graph_from=1, min_recall=0.99)
     assert (part.effort, part.recall) == (0, 1.0)
     assert sorted(part.search(vectors[3:4], 2, None)[1][0].tolist()) == [3, 3003]

@@ -16,8 +16,10 @@ from service.index.faiss import bitsets as bits
 from service.index.faiss import partition, sealed
 from service.index.faiss.graph_cache import GraphCache
 from service.index.faiss.index import FaissIndex
-from service.index.faiss.partition import FaissView, Partition
+from service.index.faiss.partition import Partition
 from service.index.faiss.selection import Selection
+from service.index.faiss.view import FaissView
+from service.index.rows import whole
 from service.index.vector_store import VectorStore
 
 DIMENSIONS = 8
@@ -40,7 +42,7 @@ def clustered(seed: int, count: int) -> Any:
 
 def selection(view: FaissView, allowed: Any) -> Selection:
     """These sequence numbers, as the view has them."""
-    fresh = np.isin(view.fresh_seqs[: view.fresh], allowed)
+    fresh = np.isin(view.fresh_rows.seqs[: view.fresh], allowed)
     return Selection(None if view.sealed is None else bits.pack(np.isin(view.sealed.seqs, allowed)), fresh)
 
 
@@ -57,17 +59,17 @@ class PartitionMachine(RuleBasedStateMachine):
     # The same few seeds again and again: equal vectors.
     @rule(count=st.integers(1, 40), gap=st.integers(0, 3), seed=st.integers(0, 2) | st.integers(0, 1 << 20))
     def add(self, count: int, gap: int, seed: int) -> None:
-        seqs = [self.next + gap + n for n in range(count)]
+        seqs = self.next + gap + np.arange(count)
         vectors = unit(seed, count)
-        self.partition.apply(seqs, vectors, [])
-        self.model.update(zip(seqs, vectors, strict=True))
-        self.next = seqs[-1] + 1
+        self.partition.apply(whole(seqs, vectors), [])
+        self.model.update(zip(seqs.tolist(), vectors, strict=True))
+        self.next = int(seqs[-1]) + 1
 
     @rule(data=st.data())
     @precondition(lambda self: self.model)
     def delete(self, data: st.DataObject) -> None:
         gone = data.draw(st.lists(st.sampled_from(sorted(self.model)), max_size=10, unique=True))
-        self.partition.apply([], unit(0, 0), [*gone, 10**9])
+        self.partition.apply(None, [*gone, 10**9])
         for seq in gone:
             del self.model[seq]
 
@@ -76,7 +78,7 @@ class PartitionMachine(RuleBasedStateMachine):
     def replace(self, data: st.DataObject) -> None:
         gone = data.draw(st.sampled_from(sorted(self.model)))
         vector = unit(self.next, 1)
-        self.partition.apply([self.next], vector, [gone])
+        self.partition.apply(whole(np.array([self.next]), vector), [gone])
         del self.model[gone]
         self.model[self.next] = vector[0]
         self.next += 1
@@ -85,8 +87,7 @@ class PartitionMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model and not self.sealing)
     def begin_sealing(self, graph: bool) -> None:
         before = self.partition.view
-        seqs, vectors = before.live_seqs(), before.live_vectors()
-        built = sealed.build(seqs, lambda: vectors, graph_from=1 if graph else 10**9, min_recall=0.99)
+        built = sealed.build(before.live_rows, graph_from=1 if graph else 10**9, min_recall=0.99)
         self.sealing = (built, before)
 
     @rule()
@@ -137,12 +138,12 @@ class PartitionMachine(RuleBasedStateMachine):
     def holds_what_is_live(self) -> None:
         if hasattr(self, "model"):
             view = self.partition.view
-            assert view.live_seqs().tolist() == sorted(self.model)
-            assert view.live == len(self.model)
+            rows = view.live_rows()
+            assert rows.seqs.tolist() == sorted(self.model)
+            assert view.live == view.documents == len(self.model)
             if self.model:
-                np.testing.assert_array_equal(
-                    view.live_vectors(), np.stack([self.model[seq] for seq in sorted(self.model)])
-                )
+                np.testing.assert_array_equal(rows.vectors, np.stack([self.model[seq] for seq in sorted(self.model)]))
+                assert not rows.spans.any()
 
 
 PartitionMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
@@ -152,14 +153,11 @@ TestPartition = PartitionMachine.TestCase
 def test_a_view_does_not_change_while_the_partition_does() -> None:
     written = Partition(DIMENSIONS)
     vectors = unit(1, 200)
-    written.apply(range(1, 101), vectors[:100], [])
+    written.apply(whole(np.arange(1, 101), vectors[:100]), [])
     before = written.view
     ((seqs, scores),) = before.search(vectors[:1], 100, None)
-    written.apply(range(101, 201), vectors[100:], list(range(1, 51)))
-    written.replace_sealed(
-        sealed.build(written.view.live_seqs(), written.view.live_vectors, graph_from=10**9, min_recall=1),
-        written.view,
-    )
+    written.apply(whole(np.arange(101, 201), vectors[100:]), list(range(1, 51)))
+    written.replace_sealed(sealed.build(written.view.live_rows, graph_from=10**9, min_recall=1), written.view)
     ((seqs_again, scores_again),) = before.search(vectors[:1], 100, None)
     np.testing.assert_array_equal(seqs_again, seqs)
     np.testing.assert_array_equal(scores_again, scores)
@@ -173,33 +171,33 @@ def test_of_equal_scores_the_first_written_are_found_whatever_is_asked(fresh: in
     partition = Partition(DIMENSIONS)
     if fresh < size:
         old = size - fresh
-        built = sealed.build(np.arange(1, old + 1), lambda: vectors[:old], graph_from=10**9, min_recall=1)
+        built = sealed.build(lambda: whole(np.arange(1, old + 1), vectors[:old]), graph_from=10**9, min_recall=1)
         partition = Partition(DIMENSIONS, built)
-    partition.apply(range(size - fresh + 1, size + 1), vectors[size - fresh :], [])
+    partition.apply(whole(np.arange(size - fresh + 1, size + 1), vectors[size - fresh :]), [])
     queries = unit(7, 25)
-    whole = [seqs for seqs, _ in partition.view.search(queries, size, None)]
+    full = [seqs for seqs, _ in partition.view.search(queries, size, None)]
     for k in (1, 60, 99, 100, 150, 1000):
-        for (seqs, _), known in zip(partition.view.search(queries, k, None), whole, strict=True):
+        for (seqs, _), known in zip(partition.view.search(queries, k, None), full, strict=True):
             np.testing.assert_array_equal(seqs, known[:k])
 
 
 def test_sealing_is_wanted_when_much_is_fresh_or_dead(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(partition, "SEAL_FROM", 100)
     written = Partition(DIMENSIONS)
-    written.apply(range(1, 100), unit(1, 99), [])
-    assert not written.view.wants_sealing
-    written.apply([100], unit(2, 1), [])
-    assert written.view.wants_sealing
-    built = sealed.build(written.view.live_seqs(), written.view.live_vectors, graph_from=10**9, min_recall=1)
+    written.apply(whole(np.arange(1, 100), unit(1, 99)), [])
+    assert not written.wants_sealing
+    written.apply(whole(np.array([100]), unit(2, 1)), [])
+    assert written.wants_sealing
+    built = sealed.build(written.view.live_rows, graph_from=10**9, min_recall=1)
     written.replace_sealed(built, written.view)
-    assert not written.view.wants_sealing
-    written.apply([], unit(1, 0), list(range(1, 101)))
-    assert not written.view.wants_sealing
+    assert not written.wants_sealing
+    written.apply(None, list(range(1, 101)))
+    assert not written.wants_sealing
 
 
 def test_a_graph_reaches_the_recall_that_was_asked() -> None:
     vectors = clustered(3, 3000)
-    built = sealed.build(np.arange(3000), lambda: vectors, graph_from=1, min_recall=0.99)
+    built = sealed.build(lambda: whole(np.arange(3000), vectors), graph_from=1, min_recall=0.99)
     assert built.recall >= 0.99
     queries = clustered(4, 100)
     exact = np.argsort(-(queries @ vectors.T), axis=1)[:, :10]
@@ -213,19 +211,19 @@ def test_a_graph_past_the_size_at_which_probes_speak_for_questions_gets_more_eff
 ) -> None:
     vectors = clustered(3, 3000)
     # The first effort is enough for so little.
-    within = sealed.build(np.arange(3000), lambda: vectors, graph_from=1, min_recall=0)
+    within = sealed.build(lambda: whole(np.arange(3000), vectors), graph_from=1, min_recall=0)
     monkeypatch.setattr(sealed, "_SUMS_HOLD_TO", 300)
-    past = sealed.build(np.arange(3000), lambda: vectors, graph_from=1, min_recall=0)
+    past = sealed.build(lambda: whole(np.arange(3000), vectors), graph_from=1, min_recall=0)
     assert (within.effort, past.effort) == (16, round(16 * 10**0.2))
     monkeypatch.setattr(sealed, "_MOST_EFFORT", 20)
     monkeypatch.setattr(sealed, "_LOOKED_AT", 300)
-    assert sealed.build(np.arange(3000), lambda: vectors, graph_from=1, min_recall=0).effort == 20
+    assert sealed.build(lambda: whole(np.arange(3000), vectors), graph_from=1, min_recall=0).effort == 20
 
 
 @pytest.mark.parametrize("share", [0.0, 0.0005, 0.01, 0.15, 0.3, 0.9])
 def test_a_filtered_graph_search_is_right_at_any_selectivity(share: float) -> None:
     vectors = clustered(5, 4000)
-    built = sealed.build(np.arange(4000), lambda: vectors, graph_from=1, min_recall=0.99)
+    built = sealed.build(lambda: whole(np.arange(4000), vectors), graph_from=1, min_recall=0.99)
     allowed = np.flatnonzero(np.random.default_rng(6).random(4000) < share)
     queries = clustered(7, 50)
     scores, places = built.search(queries, 10, bits.pack(np.isin(np.arange(4000), allowed)))
@@ -245,7 +243,7 @@ def test_every_one_of_many_equal_documents_is_found() -> None:
     alone = clustered(9, 1060)
     order = pick.permutation(4000)
     vectors = np.concatenate((alone[:1000], np.repeat(alone[1000:], 50, axis=0)))[order]
-    built = sealed.build(np.arange(4000), lambda: vectors, graph_from=1, min_recall=0.99)
+    built = sealed.build(lambda: whole(np.arange(4000), vectors), graph_from=1, min_recall=0.99)
     assert built.recall >= 0.99
     np.testing.assert_array_equal(built.vectors, vectors)
     for number in range(60):
@@ -264,7 +262,7 @@ def test_every_one_of_many_equal_documents_is_found() -> None:
 
 def test_a_graph_with_equal_documents_is_kept_and_read_again(tmp_path: Path) -> None:
     vectors = np.concatenate((clustered(13, 500), clustered(13, 500)[::5]))
-    built = sealed.build(np.arange(600), lambda: vectors, graph_from=1, min_recall=0.99)
+    built = sealed.build(lambda: whole(np.arange(600), vectors), graph_from=1, min_recall=0.99)
     kept = GraphCache(tmp_path)
     kept.keep("f" * 12, "default", built, 0.99)
     read = kept.get("f" * 12, "default", 64, 0.99)
@@ -280,17 +278,19 @@ def test_a_collection_whose_documents_are_all_deleted_takes_no_memory_until_it_i
     with closing(VectorStore(tmp_path / "vectors.db", DIMENSIONS)) as store:
         index = FaissIndex("fingerprint", store, GraphCache(tmp_path), graph_from=1000, min_recall=0.99)
         index.build({}, 0)()
-        index.prepare(Change("kept", 0, (1,), ()), unit(1, 1))()
+        index.prepare(Change("kept", 0, (1,), ()), whole(np.array([1]), unit(1, 1)))()
         for high in range(1, 100, 3):
             name = f"passing {high}"
-            index.prepare(Change(name, high, (high + 1, high + 2), ()), unit(high, 2))()
+            added = whole(np.array([high + 1, high + 2]), unit(high, 2))
+            index.prepare(Change(name, high, (high + 1, high + 2), ()), added)()
             before = index.view(name)
             index.prepare(Change(name, high + 2, (), (high + 1, high + 2)), None)()
             assert not index.has(name)
             # A search that began before finds what there was.
             assert len(before.search(unit(0, 1), 5, None)[0][0]) == 2
-            index.prepare(Change("kept", high + 2, (high + 3,), ()), unit(high, 1))()
+            kept = whole(np.array([high + 3]), unit(high, 1))
+            index.prepare(Change("kept", high + 2, (high + 3,), ()), kept)()
         assert index.collections == 1
         assert index.stats().documents == 34
-        index.prepare(Change("passing 1", 100, (101,), ()), unit(5, 1))()
-        assert index.view("passing 1").live_seqs().tolist() == [101]
+        index.prepare(Change("passing 1", 100, (101,), ()), whole(np.array([101]), unit(5, 1)))()
+        assert index.view("passing 1").live_rows().seqs.tolist() == [101]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from service.index.faiss import memory, sealed
 from service.index.faiss.graph_cache import GraphCache
 from service.index.faiss.sealed import Sealed
+from service.index.rows import whole
 from service.machine import huge_pages
 from service.machine.arrays import Vectors
 
@@ -26,7 +27,8 @@ def unit(size: int) -> Vectors:
 
 
 def built(vectors: Vectors, *, graph: bool) -> Sealed:
-    return sealed.build(np.arange(len(vectors)), lambda: vectors, graph_from=1 if graph else 10**9, min_recall=0.99)
+    rows = whole(np.arange(len(vectors)), vectors)
+    return sealed.build(lambda: rows, graph_from=1 if graph else 10**9, min_recall=0.99)
 
 
 def is_on_a_page(vectors: Vectors) -> bool:

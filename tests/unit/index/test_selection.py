@@ -16,6 +16,7 @@ from service.corpus.sqlite.documents import SqliteDocuments
 from service.index.faiss import bitsets as bits
 from service.index.faiss import sealed
 from service.index.faiss.partition import Partition
+from service.index.rows import whole
 from service.search.conditions import meeting_in
 from service.settings.data_folder import DataFolder
 
@@ -48,7 +49,7 @@ def write(documents: Documents, first: int, count: int) -> tuple[int, ...]:
 
 def expected(documents: Documents, partition: Partition, source: dict[str, Any]) -> list[int]:
     """The live documents that pass, each looked at by itself."""
-    live = partition.view.live_seqs().tolist()
+    live = partition.view.live_rows().seqs.tolist()
     metadata = {seq: document.metadata for seq, document in documents.fetch(live).items()}
     tree = filters.parse(source)
     passing = filters.evaluate(
@@ -68,27 +69,26 @@ def check(documents: Documents, partition: Partition) -> None:
 def test_a_selection_is_right_while_documents_come_and_go(documents: Documents, graph_from: int) -> None:
     partition = Partition(4)
     first = write(documents, 0, 40)
-    partition.apply(first, vectors(40), [])
+    partition.apply(whole(np.array(first), vectors(40)), [])
     check(documents, partition)
     before = partition.view
-    built = sealed.build(before.live_seqs(), before.live_vectors, graph_from=graph_from, min_recall=0.99)
+    built = sealed.build(before.live_rows, graph_from=graph_from, min_recall=0.99)
     partition.replace_sealed(built, before)
     check(documents, partition)
     # Few at a time are looked at one by one, many are asked for.
     for number, count in ((40, 3), (43, 300), (343, 1)):
-        partition.apply(write(documents, number, count), vectors(count), [])
+        partition.apply(whole(np.array(write(documents, number, count)), vectors(count)), [])
         check(documents, partition)
-    died = (*first[::3], int(partition.view.fresh_seqs[5]))
+    died = (*first[::3], int(partition.view.fresh_rows.seqs[5]))
     documents.delete("c", [str(n) for n in range(0, 40, 3)] + ["45"], lambda _: None)
-    partition.apply((), vectors(1)[:0], died)
+    partition.apply(None, died)
     documents.purge(died)
     check(documents, partition)
 
 
 def test_what_is_remembered_is_not_asked_for_again(documents: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
-    partition = Partition(
-        4, sealed.build(np.array(write(documents, 0, 50)), lambda: vectors(50), graph_from=99, min_recall=1)
-    )
+    rows = whole(np.array(write(documents, 0, 50)), vectors(50))
+    partition = Partition(4, sealed.build(lambda: rows, graph_from=99, min_recall=1))
     tree = filters.parse({"ward": 1})
     once = partition.view.select(tree, meeting_in(documents, "c"))
     monkeypatch.delattr(SqliteDocuments, "meeting")

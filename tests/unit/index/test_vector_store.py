@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.errors import InsufficientResources, StorageFailed
-from service.index import vector_store as vector_files
+from service.index import vector_file
+from service.index.rows import whole
+from service.index.vector_file import VectorFile
 from service.index.vector_store import VectorStore
 
 DIMENSIONS = 8
@@ -26,11 +28,13 @@ def unit(seed: int, count: int) -> Any:
 def test_the_vector_store_knows_what_it_lacks(tmp_path: Path) -> None:
     store = VectorStore(tmp_path / "v.db", DIMENSIONS)
     vectors = unit(1, 5)
-    store.put([2, 4, 6, 8, 10], vectors)
+    store.put(whole(np.array([2, 4, 6, 8, 10]), vectors))
     assert store.missing(np.array([1, 2, 3, 4])).tolist() == [1, 3]
     found = store.get(np.array([4, 8]))
     assert found is not None
-    np.testing.assert_array_equal(found, vectors[[1, 3]])
+    assert found.seqs.tolist() == [4, 8]
+    np.testing.assert_array_equal(found.vectors, vectors[[1, 3]])
+    assert not found.spans.any()
     assert store.get(np.array([4, 5])) is None
     store.drop([4])
     assert store.get(np.array([4])) is None
@@ -48,7 +52,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of a store of 400 vectors, closed."""
     path = tmp_path_factory.mktemp("filled") / "v.db"
     store = VectorStore(path, DIMENSIONS)
-    store.put(range(1, 401), unit(1, 400))
+    store.put(whole(np.arange(1, 401), unit(1, 400)))
     store.close()
     return path
 
@@ -66,12 +70,12 @@ def test_a_flipped_bit_anywhere_costs_vectors_and_never_alters_one(
     store = VectorStore(path, DIMENSIONS)
     for _ in range(3):
         missing = store.missing(everything)
-        store.put(missing.tolist(), expected[missing - 1])
+        store.put(whole(missing, expected[missing - 1]))
         found = store.get(everything)
         if found is not None:
             break
     assert found is not None
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(found.vectors, expected)
     store.close()
 
 
@@ -86,11 +90,12 @@ def test_a_bit_of_the_structure_costs_vectors_and_never_alters_one(
     path.write_bytes(content)
     store = VectorStore(path, DIMENSIONS)
     everything, expected = np.arange(1, 401), unit(1, 400)
-    vectors = store.get(everything)
-    assert vectors is None
+    assert store.get(everything) is None
     missing = store.missing(everything)
-    store.put(missing.tolist(), expected[missing - 1])
-    np.testing.assert_array_equal(store.get(everything), expected)
+    store.put(whole(missing, expected[missing - 1]))
+    found = store.get(everything)
+    assert found is not None
+    np.testing.assert_array_equal(found.vectors, expected)
     store.close()
 
 
@@ -109,22 +114,22 @@ def test_what_damage_has_cost_is_said_in_the_log(
 
 
 def test_the_highest_number_is_known_without_opening_the_store(filled: Path, tmp_path: Path) -> None:
-    assert vector_files.highest(filled) == 400
-    assert vector_files.highest(tmp_path / "absent.db") == 0
+    assert vector_file.highest(filled) == 400
+    assert vector_file.highest(tmp_path / "absent.db") == 0
     (tmp_path / "rubbish.db").write_bytes(b"rubbish" * 1000)
-    assert vector_files.highest(tmp_path / "rubbish.db") == 0
+    assert vector_file.highest(tmp_path / "rubbish.db") == 0
 
 
 def test_a_full_disk_is_told_from_damage(tmp_path: Path) -> None:
     store = VectorStore(tmp_path / "v.db", DIMENSIONS)
-    store.put([1], unit(1, 1))
-    with store._using() as connection:
+    store.put(whole(np.array([1]), unit(1, 1)))
+    with store._file.using() as connection:
         connection.execute("PRAGMA max_page_count = 4")
     with pytest.raises(InsufficientResources, match="free some room"):
-        store.put(range(2, 1000), unit(2, 998))
+        store.put(whole(np.arange(2, 1000), unit(2, 998)))
     found = store.get(np.array([1]))
     assert found is not None
-    np.testing.assert_array_equal(found, unit(1, 1))
+    np.testing.assert_array_equal(found.vectors, unit(1, 1))
     store.close()
 
 
@@ -145,14 +150,14 @@ def test_a_disk_that_fails_while_a_damaged_store_is_begun_anew_is_tried_again(
         raise error
 
     with monkeypatch.context() as patched:
-        place: type = VectorStore if fails == "_open" else Path
+        place: type = VectorFile if fails == "_open" else Path
         patched.setattr(place, fails, failing)
         for _ in range(2):
             with pytest.raises(StorageFailed, match="check the disk"):
                 store.get(np.arange(1, 401))
-    store.put([7], unit(2, 1))
+    store.put(whole(np.array([7]), unit(2, 1)))
     found = store.get(np.array([7]))
     assert found is not None
-    np.testing.assert_array_equal(found, unit(2, 1))
+    np.testing.assert_array_equal(found.vectors, unit(2, 1))
     assert store.missing(np.array([6, 7])).tolist() == [6]
     store.close()

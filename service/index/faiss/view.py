@@ -1,0 +1,216 @@
+"""One moment of a collection's index: a sealed part that never changes, and the first rows of a fresh part."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from service.corpus.base import Seqs
+from service.corpus.filters import Filter, evaluate
+from service.index.base import Mask, Meeting, Ranks
+from service.index.faiss import bitsets as bits
+from service.index.faiss.bitsets import Bits, Positions
+from service.index.faiss.sealed import Sealed
+from service.index.faiss.selection import Selection
+from service.index.rows import Rows, best_of_each, bounds, count_documents, first_of_each, first_rows
+from service.machine import huge_pages
+from service.machine.arrays import Vectors, Windows
+
+
+@dataclass(frozen=True)
+class FaissView:
+    """One moment of a collection's index.
+
+    The first `fresh` rows of the fresh arrays belong to this view; later writes append behind them. `sealed_live` and
+    `fresh_live` say which rows are live. None: all are. `windowed` says whether some document is not one window that is
+    the whole text.
+    """
+
+    sealed: Sealed | None
+    sealed_live: Bits | None
+    fresh_rows: Rows
+    fresh_live: Mask
+    fresh: int
+    windowed: bool
+
+    def search(self, queries: Vectors, k: int, allowed: Selection | None) -> list[tuple[Seqs, Vectors]]:
+        """Find, among the documents `allowed` (None: all), the `k` nearest ones of each unit vector (n, dimensions).
+
+        Returns sequence numbers and cosines for each query, best first. Equal scores keep the order of writing.
+        """
+        if not self.windowed:
+            return self._nearest_rows(queries, k, allowed)
+        depth, size = 2 * k, self.size
+        while True:
+            rankings = self._nearest_rows(queries, depth, allowed)
+            nearest = [first_of_each(seqs, scores) for seqs, scores in rankings]
+            enough = (
+                len(seqs) >= k or len(rows) < depth for (seqs, _), (rows, _) in zip(nearest, rankings, strict=True)
+            )
+            if depth >= size or all(enough):
+                return [(seqs[:k], scores[:k]) for seqs, scores in nearest]
+            depth = min(4 * depth, size)
+
+    def _nearest_rows(self, queries: Vectors, k: int, allowed: Selection | None) -> list[tuple[Seqs, Vectors]]:
+        none: tuple[Seqs, Vectors] = np.empty(0, np.int64), np.empty(0, np.float32)
+        parts = [[none] for _ in queries]
+        if self.sealed is not None:
+            for part, scores, positions in zip(
+                parts, *self.sealed.search(queries, k, self._sealed_allowed(allowed)), strict=True
+            ):
+                hit = positions >= 0
+                part.append((self.sealed.seqs[positions[hit]], scores[hit]))
+        live = self.fresh_live[: self.fresh]
+        rows = np.flatnonzero(live if allowed is None else live & allowed.fresh)
+        if len(rows):
+            for part, query in zip(parts, queries, strict=True):
+                scores = (self.fresh_rows.vectors[: self.fresh] @ query)[rows]
+                # Keep every row that ties with the k-th score; `_best` takes the earliest of them.
+                best = scores >= np.partition(scores, -k)[-k] if len(rows) > k else slice(None)
+                part.append((self.fresh_rows.seqs[rows[best]], scores[best]))
+        return [_best(part, k) for part in parts]
+
+    def holds(self, seqs: Seqs, allowed: Selection | None) -> Mask:
+        """Say which of `seqs` (n,) are allowed documents of the view, as a mask (n,)."""
+        held = np.zeros(len(seqs), dtype=np.bool_)
+        if self.sealed is not None:
+            matched, positions = _located(self.sealed.seqs, seqs)
+            live = self._sealed_allowed(allowed)
+            held[matched] = True if live is None else bits.has(live, positions)
+        matched, positions = _located(self._fresh_seqs, seqs)
+        held[matched] = (
+            self.fresh_live[positions]
+            if allowed is None
+            else (self.fresh_live[: self.fresh] & allowed.fresh)[positions]
+        )
+        return held
+
+    def windows(self, seqs: Seqs) -> list[Windows]:
+        """Return the windows of documents that the view holds."""
+        fresh = self.fresh_rows[: self.fresh]
+        if self.sealed is None:
+            return fresh.windows(seqs)
+        starts, ends = bounds(self.sealed.seqs, seqs)
+        later = iter(fresh.windows(seqs[starts == ends]))
+        return [
+            self.sealed.windows(start, end) if start < end else next(later)
+            for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+        ]
+
+    def ranks(self, query: Vectors, seqs: Seqs, allowed: Selection | None) -> tuple[Ranks, Vectors]:
+        """Return the ranks, from 1, and the cosines of allowed documents among all allowed ones.
+
+        Every window is compared with the unit vector `query`, so a rank is exact even if the index is a graph.
+        """
+        # Sum row by row, because in a matrix product the sums of equal rows can differ in the last bit.
+        fresh = np.einsum("ij,j->i", self.fresh_rows.vectors[: self.fresh], query)
+        scores, numbers = fresh, self._fresh_seqs
+        if self.sealed is not None:
+            scores = np.concatenate((self.sealed.scores(query), fresh))
+            numbers = np.concatenate((self.sealed.seqs, numbers))
+        held = self.holds(numbers, allowed)
+        numbers, scores = numbers[held], scores[held]
+        starts = first_rows(numbers)
+        numbers, scores = numbers[starts], best_of_each(scores, starts)
+        _, positions = _located(numbers, seqs)
+        ranks = [
+            1 + np.count_nonzero(scores > scores[position]) + np.count_nonzero(scores[:position] == scores[position])
+            for position in positions
+        ]
+        return np.array(ranks, dtype=np.int64), scores[positions]
+
+    def select(self, tree: Filter, meeting: Meeting) -> Selection:
+        """Select the documents that pass the filter. `meeting` says which meet a condition."""
+        fresh = self._fresh_seqs
+        if self.sealed is None:
+            return Selection(None, evaluate(tree, lambda condition: meeting(condition, fresh)))
+        return self.sealed.conditions.select(tree, self.sealed.seqs, fresh, meeting)
+
+    def gone_since(self, before: "FaissView") -> Seqs:
+        """List the documents of `before`, an earlier view with the same sealed part, that have died since."""
+        rows = slice(before.fresh)
+        fresh = before.fresh_rows.seqs[rows][before.fresh_live[rows] & ~self.fresh_live[rows]]
+        if self.sealed is None or self.sealed_live is None:
+            return np.unique(fresh)
+        size = len(self.sealed.seqs)
+        live_before = bits.everything(size) if before.sealed_live is None else before.sealed_live
+        sealed = self.sealed.seqs[bits.members(live_before & ~self.sealed_live, size)]
+        return np.unique(np.concatenate((sealed, fresh)))
+
+    def live_rows(self) -> Rows:
+        """List the rows of all documents in the view, ascending."""
+        fresh = self.fresh_rows[: self.fresh][self.fresh_live[: self.fresh]]
+        if self.sealed is None:
+            parts = [fresh]
+        else:
+            left = self._sealed_rows(self.sealed)
+            parts = [Rows(self.sealed.seqs[left], self.sealed.vectors[left], self.sealed.spans[left]), fresh]
+        vectors: Vectors = huge_pages.empty((sum(map(len, parts)), fresh.vectors.shape[1]), np.float32)
+        return Rows(
+            np.concatenate([part.seqs for part in parts]),
+            np.concatenate([part.vectors for part in parts], out=vectors),
+            np.concatenate([part.spans for part in parts]),
+        )
+
+    @property
+    def size(self) -> int:
+        """The number of rows, dead ones included."""
+        return self.fresh + (0 if self.sealed is None else len(self.sealed.seqs))
+
+    @property
+    def live(self) -> int:
+        """The number of windows in the view."""
+        return self.size - self.deleted
+
+    @property
+    def documents(self) -> int:
+        """The number of documents in the view."""
+        if not self.windowed:
+            return self.live
+        fresh = self._fresh_seqs[self.fresh_live[: self.fresh]]
+        sealed = 0 if self.sealed is None else count_documents(self.sealed.seqs[self._sealed_rows(self.sealed)])
+        return sealed + count_documents(fresh)
+
+    @property
+    def unsealed(self) -> int:
+        """The number of windows in the fresh part."""
+        return int(np.count_nonzero(self.fresh_live[: self.fresh]))
+
+    @property
+    def deleted(self) -> int:
+        """The number of dead windows that still take room."""
+        return self.sealed_dead + self.fresh - self.unsealed
+
+    @property
+    def sealed_dead(self) -> int:
+        """The number of dead windows in the sealed part."""
+        if self.sealed is None or self.sealed_live is None:
+            return 0
+        size = len(self.sealed.seqs)
+        return size - bits.count(self.sealed_live, size)
+
+    @property
+    def _fresh_seqs(self) -> Seqs:
+        return self.fresh_rows.seqs[: self.fresh]
+
+    def _sealed_rows(self, sealed: Sealed) -> Mask | slice:
+        return slice(None) if self.sealed_live is None else bits.unpack(self.sealed_live, len(sealed.seqs))
+
+    def _sealed_allowed(self, allowed: Selection | None) -> Bits | None:
+        if allowed is None or allowed.sealed is None:
+            return self.sealed_live
+        return allowed.sealed if self.sealed_live is None else allowed.sealed & self.sealed_live
+
+
+def _best(parts: Sequence[tuple[Seqs, Vectors]], k: int) -> tuple[Seqs, Vectors]:
+    seqs, scores = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    order = np.lexsort((seqs, -scores))[:k]
+    return seqs[order], scores[order]
+
+
+def _located(ascending: Seqs, wanted: Seqs) -> tuple[Positions, Positions]:
+    """Return the indices of those `wanted` that are in `ascending`, and their positions there."""
+    positions = np.searchsorted(ascending, wanted)
+    candidates = np.flatnonzero(positions < len(ascending))
+    matched = candidates[ascending[positions[candidates]] == wanted[candidates]]
+    return matched, positions[matched]
