@@ -1,7 +1,7 @@
 """The values of a metadata key: which ones a document has, and how many documents have each.
 
-A key is a dotted path, as in a filter. A document whose value is a list has each of its elements. null, and a list or an
-object without an element, are no value.
+A key is a dotted path, as in a filter. A document whose value is a list has each of its elements. null is no value, nor
+is a list or an object without an element.
 """
 
 from collections import Counter

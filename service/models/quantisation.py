@@ -50,11 +50,11 @@ def by_ranges(vectors: Vectors, dtype: OutputDtype, ranges: Ranges) -> Quantised
     starts, ends = ranges.bounds[:, : vectors.shape[1]]
     steps = (ends - starts) / 255
     steps = np.where(steps == 0, 1, steps)
-    places = np.clip(np.floor((vectors - starts) / steps), 0, 255)
+    places: Vectors = np.clip(np.floor((vectors - starts) / steps), 0, 255)
     return places.astype(np.uint8) if dtype == "uint8" else (places - 128).astype(np.int8)
 
 
 def packed(vectors: Vectors, dtype: OutputDtype) -> Quantised:
     """The signs of vectors (n, dimensions) as bits, (n, dimensions / 8) bytes: binary or ubinary."""
-    signs = np.packbits(vectors > 0, axis=-1)
+    signs: NDArray[np.uint8] = np.packbits(vectors > 0, axis=-1)
     return signs if dtype == "ubinary" else (signs.astype(np.int16) - 128).astype(np.int8)

@@ -76,8 +76,9 @@ def service(tmp_path: Path) -> Service:
 
 
 def unit_vectors(count: int) -> Vectors:
-    vectors = np.random.default_rng(3).normal(size=(count, 8)).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors: Vectors = np.random.default_rng(3).normal(size=(count, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors
 
 
 def ranges_of(calibration: Calibration, generation: Generation) -> Ranges:
@@ -113,7 +114,7 @@ def test_another_fingerprint_has_other_ranges(service: Service) -> None:
     vectors = unit_vectors(150)
     service.write(one, vectors)
     service.write(two, -np.abs(vectors))
-    assert ranges_of(service.calibration, one).name != ranges_of(service.calibration, two).name
+    assert ranges_of(service.calibration, one).name != ranges_of(service.restarted(), two).name
 
 
 def test_a_small_corpus_is_stood_for_by_the_sample(service: Service) -> None:
@@ -136,4 +137,4 @@ def test_ranges_that_cannot_be_stored_are_not_used(service: Service, monkeypatch
         asyncio.run(service.calibration.ranges(generation))
     monkeypatch.undo()
     service.write(generation, unit_vectors(150))
-    np.testing.assert_array_equal(ranges_of(service.calibration, generation).bounds[0], unit_vectors(150).min(axis=0))
+    np.testing.assert_array_equal(ranges_of(service.restarted(), generation).bounds[0], unit_vectors(150).min(axis=0))

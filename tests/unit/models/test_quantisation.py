@@ -8,8 +8,9 @@ from service.models.quantisation import Ranges, by_ranges, calibrated, packed
 
 
 def unit_vectors(count: int, dimensions: int = 16) -> Vectors:
-    vectors = np.random.default_rng(7).normal(size=(count, dimensions)).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors: Vectors = np.random.default_rng(7).normal(size=(count, dimensions)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors
 
 
 def test_the_ends_of_a_range_are_the_ends_of_the_type() -> None:
