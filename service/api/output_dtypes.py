@@ -11,12 +11,12 @@ from service.models.quantisation import (
     RANGED,
     OutputDtype,
     Quantised,
-    by_ranges,
+    by_range,
     packed,
 )
 
 DTYPE_HEADER = "X-Instar-Output-Dtype"
-RANGES_HEADER = "X-Instar-Ranges"
+RANGE_HEADER = "X-Instar-Range"
 
 
 def check_dtype(dtype: OutputDtype, dimensions: int | None, encoder: ServedModel, *, normalize: bool = True) -> None:
@@ -62,6 +62,6 @@ class OutputDtypes:
             return encoder.finish(raw, dimensions, normalize=normalize), {}
         if dtype in PACKED:
             return packed(encoder.finish(raw, dimensions, normalize=normalize), dtype), {DTYPE_HEADER: dtype}
-        ranges = await self._calibration.ranges(generation)
+        end = await self._calibration.range_end(generation)
         vectors = encoder.finish(raw)[:, :dimensions]
-        return by_ranges(vectors, dtype, ranges), {DTYPE_HEADER: dtype, RANGES_HEADER: ranges.name}
+        return by_range(vectors, dtype, end), {DTYPE_HEADER: dtype, RANGE_HEADER: repr(end)}

@@ -13,7 +13,7 @@ from fastapi.openapi.models import Example
 from service.api import error_forms
 from service.api.error_forms import ErrorForm
 from service.api.openapi import nulls
-from service.api.output_dtypes import DTYPE_HEADER, RANGES_HEADER
+from service.api.output_dtypes import DTYPE_HEADER, RANGE_HEADER
 from service.api.responses import GENERATION_HEADER, MODEL_HEADER
 from service.errors import InstarError
 
@@ -72,8 +72,9 @@ TIMED: Headers = {
 }
 QUANTISED: Headers = {
     DTYPE_HEADER: optional_header("`output_dtype` of the vectors; only if it is not float", "int8"),
-    RANGES_HEADER: optional_header(
-        "name of the ranges of int8 and uint8: vectors with equal names can be compared", "3f9a5c0e71d2"
+    RANGE_HEADER: optional_header(
+        "int8 and uint8: the numbers from minus this to this are told apart; fixed for a document fingerprint",
+        "0.21496041119098663",
     ),
 }
 _FAILED: Headers = {

@@ -71,8 +71,8 @@ class _Vectors:
     async def embed(self, request: EmbedRequest) -> Response:
         """Embed texts. The answer is a list of vectors, for one text as well.
 
-        Answers of another `output_dtype` than float name it in a header, and int8 and uint8 also name the ranges of
-        their dimensions: vectors with equal names can be compared.
+        Answers of another `output_dtype` than float name it in a header, and those in int8 or uint8 also tell the
+        range of their numbers.
         """
         began = time.perf_counter()
         generation, texts = await self._texts(request, request.inputs)

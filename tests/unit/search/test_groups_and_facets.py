@@ -25,7 +25,7 @@ QUERY = "kazu moro"
 MODES: tuple[Mode, ...] = ("dense", "keyword", "hybrid")
 
 
-def unit(vectors: Vectors) -> Vectors:
+def unit(vectors: Any) -> Vectors:
     scaled: Vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     return scaled
 
@@ -71,7 +71,7 @@ class Collection:
 @pytest.fixture(scope="module")
 def collection(tmp_path_factory: pytest.TempPathFactory) -> Collection:
     """900 documents, of which the best 500 are of one source."""
-    sources = [{"source": "big"}] * 500 + [{"source": f"s{number % 40}"} for number in range(300)]
+    sources: list[dict[str, Any]] = [{"source": "big"}] * 500 + [{"source": f"s{number % 40}"} for number in range(300)]
     sources += [{}] * 20 + [{"source": None}] * 20 + [{"source": ["big", "s1"]}] * 30 + [{"source": ["s2", "x"]}] * 30
     return Collection(tmp_path_factory.mktemp("groups"), sources)
 
