@@ -34,7 +34,7 @@ _ANSWER = SearchAnswer(
     generation=1,
     model=MODEL,
     results=[_RESULT],
-    facets={"source": [FacetValue(value="brindle", count=330)]},
+    facets={"source": [FacetValue(value="brindle", count=382)]},
     behind=0,
     rank_of=[
         Place(id="c9", rank=132, score=0.11, reason=None),
