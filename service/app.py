@@ -20,6 +20,7 @@ from service.api.middleware.request_metrics import RequestMetrics
 from service.api.middleware.shortcut import Shortcut
 from service.api.openapi.document import DESCRIPTION, TAGS, DocumentedApp
 from service.api.openapi.events import webhooks
+from service.api.output_dtypes import OutputDtypes
 from service.api.router import Admission
 from service.api.routes import (
     backup,
@@ -105,11 +106,12 @@ def _routers(parts: Parts, lifecycle: Lifecycle) -> list[APIRouter]:
     ready, root_path, loaded = lifecycle.require_ready, settings.proxy.path, serving.generations
     admission = Admission(parts.keyring, models.limits, settings.limits.body)
     streams = EventStreams(settings.limits.streams, lifecycle.stopping)
+    output = OutputDtypes(serving.calibration)
     targets = RollbackTargets(loaded, corpus.records, models.registry, serving.builder)
     return [
-        embed.routes(admission, ready, loaded, models.encoding, models.limits, settings),
+        embed.routes(admission, ready, loaded, models.encoding, output, models.limits, settings),
         tokens.routes(admission, ready, loaded, models.encoding, settings),
-        openai.routes(admission, ready, loaded, models.encoding, settings),
+        openai.routes(admission, ready, loaded, models.encoding, output, settings),
         search.routes(admission, ready, parts.search, loaded, corpus.documents, parts.observer, settings),
         documents.routes(admission, ready, corpus.documents, parts.writing, loaded, settings),
         collections.routes(

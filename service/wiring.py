@@ -12,6 +12,7 @@ from service.corpus.sqlite.store import SqliteStore
 from service.generations import backup
 from service.generations.activation import Activation
 from service.generations.builder import Builder
+from service.generations.calibration import Calibration
 from service.generations.changes import Changes
 from service.generations.generations import Generations
 from service.generations.housekeeping import Housekeeping
@@ -66,6 +67,7 @@ class Serving:
     housekeeping: Housekeeping
     activation: Activation
     restore: Restore
+    calibration: Calibration
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,8 @@ def _serving(
         generations=generations,
         observer=observer,
     )
-    return Serving(generations, builder, housekeeping, activation, restore)
+    calibration = Calibration(corpus.records, documents, models.encoding, thread)
+    return Serving(generations, builder, housekeeping, activation, restore, calibration)
 
 
 def _reloads(serving: Serving, loader: Loader, jobs: Jobs, shadow: Shadow, judge: Judge, observer: Observer) -> Reloads:

@@ -17,6 +17,11 @@ INPUT_DESCRIPTION = (
 )
 NEXT_CURSOR = "`cursor` of the next page; null: this is the last page"
 DIMENSIONS_DESCRIPTION = "cut the vectors to this many dimensions, then normalise them again"
+OUTPUT_DTYPE_DESCRIPTION = (
+    "type of the numbers. int8, uint8: the place of each number in a range that is fixed for the model's document"
+    " fingerprint, in 256 steps; binary, ubinary: signs as bits, 8 dimensions in a byte, int8 or uint8; compare int8 by"
+    " cosine, and bits by Hamming distance"
+)
 
 
 def check_texts(texts: Sequence[str], param: str, settings: Settings) -> None:

@@ -18,8 +18,7 @@ def check_search(request: SearchRequest, queries: Sequence[str], settings: Setti
         raise InvalidRequest("query is empty: send at least one", "query")
     if len(queries) > settings.limits.queries:
         raise too_many_queries(len(queries), settings.limits.queries)
-    if request.rank_of and request.diversity:
-        raise InvalidRequest("rank_of has no meaning with diversity: leave one of the two out", "rank_of")
+    _check_combination(request)
     for index, query in enumerate(queries):
         check_text(query, "query" if isinstance(request.query, str) else f"query.{index}", settings)
     if request.k > settings.limits.k:
@@ -29,6 +28,22 @@ def check_search(request: SearchRequest, queries: Sequence[str], settings: Setti
             f"offset + k must be {settings.limits.k} at most: narrow the search by a filter, or raise INSTAR_LIMITS__K",
             "offset",
         )
+
+
+def _check_combination(request: SearchRequest) -> None:
+    if request.rank_of and request.diversity:
+        raise InvalidRequest("rank_of has no meaning with diversity: leave one of the two out", "rank_of")
+    if request.group_by is not None and request.rank_of:
+        raise InvalidRequest("rank_of has no meaning with group_by: leave one of the two out", "rank_of")
+    if request.group_by is not None and request.diversity:
+        raise two_selections()
+    if request.group_by is None and request.group_size != 1:
+        raise InvalidRequest("group_size has no meaning without group_by: name a metadata key there", "group_size")
+
+
+def two_selections() -> InvalidRequest:
+    """The request selects among the results both by group and by likeness."""
+    return InvalidRequest("diversity and group_by both choose among the results: leave one of the two out", "diversity")
 
 
 def too_many_queries(count: int, limit: int) -> TooLarge:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
+from service.corpus.facets import Facets
 from service.corpus.filters import Condition, Filter
 
 DEFAULT_COLLECTION = "default"
@@ -137,7 +138,7 @@ class Outcome:
     unresolved: int
 
 
-class Documents(Protocol):
+class Documents(Facets, Protocol):
     """The documents of all collections.
 
     Each write calls `prepare` before it is committed. If `prepare` raises, nothing has changed, and the next write gets

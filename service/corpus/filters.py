@@ -22,6 +22,7 @@ from service.corpus.moments import has_time, moment
 from service.errors import InvalidRequest
 
 Scalar = str | int | float | bool | None
+Kind = Literal["null", "bool", "number", "string", "hash", "moment", "empty"]
 Operator = Literal["in", "gt", "gte", "lt", "lte", "exists"]
 
 MAX_DEPTH = 16
@@ -43,7 +44,7 @@ class IndexedValue:
     A date is indexed twice, as a string and as a moment. The kind `empty` is a list or an object without an element.
     """
 
-    kind: Literal["null", "bool", "number", "string", "hash", "moment", "empty"]
+    kind: Kind
     value: str | int | float
 
 

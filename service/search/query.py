@@ -11,6 +11,7 @@ from service.generations.generation import Generation
 from service.machine.arrays import Vectors
 from service.models.encoding import Encoding
 from service.observability.tracing import Tracing
+from service.search.facets import Counts, FacetSpec
 from service.search.fusion import Scored
 from service.search.observer import SearchObserver
 from service.search.retrieval import Component, Passages, Ranking, Retrieval, SearchSpec, Standing
@@ -56,12 +57,13 @@ class SearchResult:
     """The hits of each query, best first, and the seconds that each step took, waiting included.
 
     `standings` has the standings that were asked for, for each query by the document's id. Ids that the collection does
-    not have are left out.
+    not have are left out. `facets` has the counts that were asked for, for each query.
     """
 
     hits: list[list[Hit]]
     seconds: dict[str, float]
     standings: Sequence[Mapping[str, Standing]]
+    facets: Sequence[Counts]
 
 
 class Search:
@@ -91,11 +93,12 @@ class Search:
         vectors: Vectors | None = None,
         details: Details = NO_DETAILS,
         rank_of: Sequence[str] = (),
+        facets: FacetSpec | None = None,
     ) -> SearchResult:
         """Answer each query as `spec` says.
 
         Pass `vectors` (n, dimensions) from this generation's encoder to skip encoding. `rank_of` are ids of documents
-        whose standing is wanted, too. Raises NotFound for an unknown collection.
+        whose standing is wanted, too, and `facets` is what is to be counted. Raises NotFound for an unknown collection.
         """
         collection = spec.collection
         if not generation.index.has(collection):
@@ -114,7 +117,7 @@ class Search:
                 if rank_of:
                     seqs.update(self._documents.seqs_of(collection, rank_of))
                 standing_of = tuple(seqs.values())
-                ranked_by = replace(spec, standing_of=standing_of) if standing_of else spec
+                ranked_by = replace(spec, standing_of=standing_of, facets=facets)
                 rankings = self._retrieval.rank(generation.index, queries, vectors, ranked_by)
             searching = time.perf_counter() - start
             with self._tracing.span("fetch", {"instar.documents": sum(len(ranking.scored) for ranking in rankings)}):
@@ -127,7 +130,8 @@ class Search:
             for observer in self._observers:
                 observer.searched(generation, queries, spec, scored, encoded - began + searching)
         standings = [{identity: ranking.standings[seq] for identity, seq in seqs.items()} for ranking in rankings]
-        return SearchResult(hits, {"encode": encoded - began, "search": searching, "fetch": fetching}, standings)
+        seconds = {"encode": encoded - began, "search": searching, "fetch": fetching}
+        return SearchResult(hits, seconds, standings, [ranking.facets for ranking in rankings])
 
     def _fetched(self, queries: Sequence[str], rankings: Sequence[Ranking], details: Details) -> list[list[Hit]]:
         documents = self._documents.fetch(list({seq for ranking in rankings for seq, _ in ranking.scored}))

@@ -2,23 +2,28 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
 from service.corpus.base import Documents, Keywords
-from service.corpus.filters import Filter
-from service.index.base import Allowed, VectorIndex, View
+from service.corpus.filters import And, Filter, Not
+from service.index.base import VectorIndex, View
 from service.machine.arrays import Spans, Vectors, Windows
 from service.search.conditions import meeting_in
 from service.search.diversity import chosen
+from service.search.facets import Counts, FacetCounter, FacetSpec
 from service.search.fusion import WEIGHTS, Fusion, Scored, Weights, by_rank, by_score
+from service.search.grouping import Groups, GroupSpec
+from service.search.scope import Scope
 
 Component = Literal["dense", "keyword"]
 Mode = Literal["dense", "keyword", "hybrid"]
 # The least number of documents of each part that are fused, and from which different ones are chosen.
 _DEPTH = 100
+# A page is filled from groups by looking at so many times its documents, at first.
+_GROUPED_DEPTH = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,7 @@ class SearchSpec:
     """A search as its caller wants it: for each query `k` documents of a collection, after the first `offset`.
 
     `fusion` and `weights` are for a hybrid search; the default weights depend on `fusion`. `diversity` is 0 to 1.
+    With `groups` there is no diversity, and no document's standing.
     """
 
     k: int
@@ -37,6 +43,8 @@ class SearchSpec:
     fusion: Fusion = "score"
     weights: Weights | None = None
     diversity: float = 0.0
+    groups: GroupSpec | None = None
+    facets: FacetSpec | None = None
     # Sequence numbers of documents whose standing is wanted, too; without diversity. A hybrid search looks for them
     # among the first `reach` of each part.
     standing_of: Sequence[int] = ()
@@ -69,7 +77,7 @@ class Ranking:
     """The documents that answer a query, as (sequence number, score), best first.
 
     `parts` are the rankings that it was made of. By sequence number, `standings` are those that were asked for, and
-    `passages` those of the documents that are not one window.
+    `passages` those of the documents that are not one window. `facets` are the counts that were asked for, by key.
     Scores are cosines in dense mode, BM25 in keyword mode, and those of `service.search.fusion` in hybrid mode.
     """
 
@@ -77,22 +85,7 @@ class Ranking:
     parts: Mapping[Component, Scored]
     standings: Mapping[int, Standing] = field(default_factory=dict)
     passages: Mapping[int, Passages] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Scope:
-    """The part of a view that is searched. Words are looked up in `collection`, or in all where it is None."""
-
-    view: View
-    allowed: Allowed | None
-    collection: str | None
-
-    def dense(self, vectors: Vectors, depth: int) -> list[Scored]:
-        """Return the first `depth` by vector, for each of the vectors (n, dimensions)."""
-        return [
-            list(zip(seqs.tolist(), scores.tolist(), strict=True))
-            for seqs, scores in self.view.search(vectors, depth, self.allowed)
-        ]
+    facets: Counts = field(default_factory=dict)
 
 
 class Retrieval:
@@ -101,19 +94,19 @@ class Retrieval:
     def __init__(self, keywords: Keywords, documents: Documents) -> None:
         self._keywords = keywords
         self._documents = documents
+        self._facets = FacetCounter(keywords, documents)
 
     def rank(
         self, index: VectorIndex, queries: Sequence[str], vectors: Vectors | None, spec: SearchSpec
     ) -> list[Ranking]:
         """Return a ranking for each query. `vectors` (n, dimensions) are those of the queries; None in keyword mode."""
-        # Take the view first: its documents stay in the corpus for a while, so the filter cannot miss one.
-        view = index.view(spec.collection)
-        allowed = None
-        if spec.tree is not None:
-            allowed = view.select(spec.tree, meeting_in(self._documents, spec.collection))
-        # With one collection in the index, words are found faster without its name, and the view drops other documents.
-        collection = None if index.collections == 1 else spec.collection
-        scope = _Scope(view, allowed, collection)
+        scope = self._scope(index, spec)
+        view = scope.view
+        counts = self._counts(scope, queries, spec)
+        if spec.groups is not None:
+            vector_of = dict(enumerate([] if vectors is None else vectors))
+            grouped = (self._grouped(scope, query, vector_of.get(row), spec) for row, query in enumerate(queries))
+            return [replace(ranking, facets=facets) for ranking, facets in zip(grouped, counts, strict=True)]
         end = spec.offset + spec.k
         depth = end if spec.mode != "hybrid" and not spec.diversity else max(end, _DEPTH)
         dense = [] if vectors is None else scope.dense(vectors, depth)
@@ -132,11 +125,73 @@ class Retrieval:
             if spec.standing_of:
                 standings = self._standings(scope, query, vector, spec, ranking.scored)
             scored = _cut(view, vector, ranking.scored, spec)
-            rankings.append(Ranking(scored, ranking.parts, standings, _passages(view, vector, scored)))
+            passages = _passages(view, vector, scored)
+            rankings.append(Ranking(scored, ranking.parts, standings, passages, counts[row]))
         return rankings
 
+    def _scope(self, index: VectorIndex, spec: SearchSpec) -> Scope:
+        # Take the view first: its documents stay in the corpus for a while, so the filter cannot miss one.
+        view = index.view(spec.collection)
+        allowed = None
+        if spec.tree is not None:
+            allowed = view.select(spec.tree, meeting_in(self._documents, spec.collection))
+        # With one collection in the index, words are found faster without its name, and the view drops other documents.
+        return Scope(view, allowed, None if index.collections == 1 else spec.collection)
+
+    def _counts(self, scope: Scope, queries: Sequence[str], spec: SearchSpec) -> Sequence[Counts]:
+        """Return the facets of each query."""
+        if spec.facets is None:
+            return [{}] * len(queries)
+        if spec.mode != "keyword":
+            return [self._facets.count(scope, spec.collection, None, spec.facets)] * len(queries)
+        return [self._facets.count(scope, spec.collection, query, spec.facets) for query in queries]
+
+    def _grouped(self, scope: Scope, query: str, vector: Vectors | None, spec: SearchSpec) -> Ranking:
+        """Rank as far down as it takes to fill the page from groups that have room, or to the end."""
+        group_spec = spec.groups or GroupSpec("", 1)
+        meeting = meeting_in(self._documents, spec.collection)
+        end = spec.offset + spec.k
+        # The fusion depends on how far down the parts were looked at, which must not differ from page to page.
+        most = max(end, _DEPTH) if spec.mode == "hybrid" else end
+        depth = max(_GROUPED_DEPTH * most, _DEPTH)
+        parts: dict[Component, list[tuple[int, float]]] = {}
+        narrowed = scope
+        while True:
+            portions, max_score = self._portions(narrowed, query, vector, spec.mode, depth)
+            for name, portion in portions.items():
+                # Further down come only documents whose groups have room, so what was seen before is not all in it.
+                scores = dict(parts.get(name, ())) | dict(portion)
+                parts[name] = sorted(scores.items(), key=lambda scored: (-scored[1], scored[0]))
+            ranking: Scored = next(iter(parts.values()))
+            if spec.mode == "hybrid":
+                ranking = _fused(parts["dense"], parts["keyword"], max_score, spec)
+            eligible = _from_score(ranking, spec.min_score)
+            groups = Groups(self._documents, group_spec, most)
+            groups.take(eligible)
+            ended = len(eligible) < len(ranking) or all(len(portion) < depth for portion in portions.values())
+            if groups.whole or ended:
+                scored = groups.taken[spec.offset : end]
+                return Ranking(scored, parts, passages=_passages(scope.view, vector, scored))
+            if groups.full is not None:
+                others = Not(groups.full)
+                tree = others if spec.tree is None else And((spec.tree, others))
+                narrowed = replace(scope, allowed=scope.view.select(tree, meeting))
+            depth *= 2
+
+    def _portions(
+        self, scope: Scope, query: str, vector: Vectors | None, mode: Mode, depth: int
+    ) -> tuple[dict[Component, Scored], float]:
+        """Return the first `depth` of each part of the mode, and the highest score by keyword that there could be."""
+        portions: dict[Component, Scored] = {}
+        max_score = 0.0
+        if mode != "keyword" and vector is not None:
+            (portions["dense"],) = scope.dense(vector[None], depth)
+        if mode != "dense":
+            portions["keyword"], max_score = self._by_keyword(scope, query, depth)
+        return portions, max_score
+
     def _standings(
-        self, scope: _Scope, query: str, vector: Vectors | None, spec: SearchSpec, ranking: Scored
+        self, scope: Scope, query: str, vector: Vectors | None, spec: SearchSpec, ranking: Scored
     ) -> dict[int, Standing]:
         """Return the standings that `spec` wants. They agree with `ranking`, the beginning of the whole ranking."""
         seqs = np.array(spec.standing_of, dtype=np.int64)
@@ -163,7 +218,7 @@ class Retrieval:
                 )
         return standings
 
-    def _standings_by_keyword(self, scope: _Scope, query: str, seqs: Collection[int]) -> dict[int, Standing]:
+    def _standings_by_keyword(self, scope: Scope, query: str, seqs: Collection[int]) -> dict[int, Standing]:
         """Return the standings of those `seqs` that the ranking by keyword has."""
         standings: dict[int, Standing] = {}
         wanted_seqs = np.array(list(seqs), dtype=np.int64)
@@ -181,7 +236,7 @@ class Retrieval:
                 before = int(ranks[-1])
         return standings
 
-    def _by_keyword(self, scope: _Scope, query: str, depth: int) -> tuple[Scored, float]:
+    def _by_keyword(self, scope: Scope, query: str, depth: int) -> tuple[Scored, float]:
         """Return the first `depth` by keyword, and the highest score that a text could have."""
         scored: list[tuple[int, float]] = []
         ranking = self._keywords.rank(query, scope.collection)
@@ -208,8 +263,7 @@ def _standings_in(ranking: Scored, seqs: Collection[int]) -> dict[int, Standing]
 
 def _cut(view: View, vector: Vectors | None, scored: Scored, spec: SearchSpec) -> Scored:
     """Return the page of the ranking that `spec` wants."""
-    if spec.min_score is not None:
-        scored = [(seq, score) for seq, score in scored if score >= spec.min_score]
+    scored = _from_score(scored, spec.min_score)
     end = spec.offset + spec.k
     if spec.diversity and scored:
         relevance = np.array([score for _, score in scored], dtype=np.float32)
@@ -220,6 +274,10 @@ def _cut(view: View, vector: Vectors | None, scored: Scored, spec: SearchSpec) -
         vectors = np.stack([each.vectors[_nearest(each, vector) or 0] for each in windows])
         scored = [scored[position] for position in chosen(relevance, vectors, end, spec.diversity)]
     return scored[spec.offset : end]
+
+
+def _from_score(scored: Scored, min_score: float | None) -> Scored:
+    return scored if min_score is None else [(seq, score) for seq, score in scored if score >= min_score]
 
 
 def _nearest(windows: Windows, vector: Vectors | None) -> int | None:

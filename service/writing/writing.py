@@ -30,11 +30,11 @@ from service.observability.observer import Observer
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A write that is durable: the generation that was active then, and sequence numbers of versions that were added
-    and of those that were left as they were.
+    """A durable write: the generation that was active, and the sequence numbers of the document versions.
 
-    `windows` counts those of the added ones. `cut` says which part [start, end) of a document, by its id, can be found,
-    where that is not all.
+    `added` are new versions, `unchanged` those that were there already with the same text and metadata. `windows`
+    counts the windows of the new ones. `cut` has, by id, the part [start, end) that a search by vector can find of a
+    new document, unless that is all of it.
     """
 
     generation: Generation
@@ -223,7 +223,7 @@ def _same(stored: Document, new: Document) -> bool:
 
 
 def _cut(documents: Sequence[Document], windows: Sequence[Windows]) -> dict[str, Span]:
-    """The part of each document that can be found, where that is not all of its text but for white space."""
+    """Return the part of each document that can be found, unless only white space is left out."""
     parts = {each.id: (each.text, of.searchable(len(each.text))) for each, of in zip(documents, windows, strict=True)}
     return {
         identity: (start, end)

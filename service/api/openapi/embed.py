@@ -3,7 +3,8 @@
 from service.api.error_forms import TEI
 from service.api.inputs import no_texts, too_many_texts
 from service.api.openapi.errors import BUSY, NOT_FINITE, UNKNOWN_MODEL
-from service.api.openapi.operation import NAMED, Operation, failing, header, success
+from service.api.openapi.operation import NAMED, QUANTISED, Operation, failing, header, success
+from service.api.output_dtypes import not_packable
 from service.errors import InvalidRequest
 
 _COUNTED = {
@@ -27,12 +28,13 @@ _EMBEDDING = (no_texts("inputs"), *READING, *BUSY)
 EMBED = Operation(
     "Embed texts",
     {
-        200: success("A vector for each text.", [[0.1, -0.7, 0.7]], list[list[float]], NAMED | _ENCODED),
-        **failing(TEI, *_EMBEDDING, NOT_FINITE),
+        200: success("A vector for each text.", [[0.1, -0.7, 0.7]], list[list[float]], NAMED | _ENCODED | QUANTISED),
+        **failing(TEI, not_packable("binary", 100), *_EMBEDDING, NOT_FINITE),
     },
     {
         "one text": {"inputs": "How do I count my stock again?"},
         "documents": {"inputs": ["one text", "another"], "input_type": "document", "dimensions": 3},
+        "small": {"inputs": ["one text", "another"], "input_type": "document", "output_dtype": "int8"},
     },
 )
 EMBED_ALL = Operation(

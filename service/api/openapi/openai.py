@@ -4,7 +4,8 @@ from service.api.error_forms import OPENAI
 from service.api.inputs import blank, too_many_texts, wrong_dimensions
 from service.api.openapi.errors import BUSY, NOT_FINITE, UNKNOWN_MODEL
 from service.api.openapi.examples import MODEL
-from service.api.openapi.operation import NAMED, Operation, failing, success
+from service.api.openapi.operation import NAMED, QUANTISED, Operation, failing, success
+from service.api.output_dtypes import not_packable
 from service.api.schemas.openai import EmbeddingsAnswer, Model, ModelsAnswer
 from service.generations.errors import no_name
 
@@ -25,11 +26,12 @@ _EMBEDDINGS: EmbeddingsAnswer = {
 EMBEDDINGS = Operation(
     "Embed texts, for clients of OpenAI",
     {
-        200: success("A vector for each text.", _EMBEDDINGS, EmbeddingsAnswer, NAMED),
+        200: success("A vector for each text.", _EMBEDDINGS, EmbeddingsAnswer, NAMED | QUANTISED),
         **failing(
             OPENAI,
             blank("input"),
             wrong_dimensions(384, MODEL),
+            not_packable("binary", 100),
             UNKNOWN_MODEL,
             too_many_texts("input", 5000, 4096),
             NOT_FINITE,
@@ -39,6 +41,7 @@ EMBEDDINGS = Operation(
     {
         "one text": {"input": "one text", "model": "active", "dimensions": 3},
         "base64": {"input": ["one text", "another"], "encoding_format": "base64"},
+        "bits": {"input": ["one text", "another"], "encoding_format": "base64", "output_dtype": "ubinary"},
     },
 )
 LIST = Operation("List names of models", {200: success("The names.", ModelsAnswer(object="list", data=[_MODEL]))})

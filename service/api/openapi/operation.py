@@ -13,6 +13,7 @@ from fastapi.openapi.models import Example
 from service.api import error_forms
 from service.api.error_forms import ErrorForm
 from service.api.openapi import nulls
+from service.api.output_dtypes import DTYPE_HEADER, RANGE_HEADER
 from service.api.responses import GENERATION_HEADER, MODEL_HEADER
 from service.errors import InstarError
 
@@ -54,6 +55,11 @@ def header(description: str, example: str | int) -> dict[str, Any]:
     return {"description": description, "required": True, "schema": {"type": kind}, "example": example}
 
 
+def optional_header(description: str, example: str) -> dict[str, Any]:
+    """Return a response header that is there in some answers."""
+    return header(description, example) | {"required": False}
+
+
 NAMED: Headers = {
     MODEL_HEADER: header("id of the checkpoint that answered", "all-MiniLM-L6-v2@386118f074db"),
     GENERATION_HEADER: header("number of the generation that answered", 1),
@@ -63,6 +69,13 @@ TIMED: Headers = {
         "milliseconds that each step took, waiting included (W3C, Server Timing)",
         "encode;dur=4.10, search;dur=0.62, fetch;dur=0.35",
     )
+}
+QUANTISED: Headers = {
+    DTYPE_HEADER: optional_header("`output_dtype` of the vectors; only if it is not float", "int8"),
+    RANGE_HEADER: optional_header(
+        "int8 and uint8: the numbers from minus this to this are told apart; fixed for a document fingerprint",
+        "0.21496041119098663",
+    ),
 }
 _FAILED: Headers = {
     "Retry-After": header("seconds after which to try again", 1),

@@ -5,8 +5,8 @@ from service.api.error_forms import INSTAR
 from service.api.openapi.errors import BUSY, NOT_FINITE, UNKNOWN_COLLECTION, UNKNOWN_MODEL
 from service.api.openapi.examples import MODEL
 from service.api.openapi.operation import NAMED, TIMED, Operation, failing, success
-from service.api.schemas.search import Place, Result, SearchAnswer
-from service.api.search_inputs import too_many_queries, wrong_k
+from service.api.schemas.search import FacetValue, Place, Result, SearchAnswer
+from service.api.search_inputs import too_many_queries, two_selections, wrong_k
 
 _BODIES = {
     "by vector": {"query": "How do I count my stock again?", "k": 1},
@@ -18,6 +18,8 @@ _BODIES = {
     },
     "the second page": {"query": "closing the day", "mode": "keyword", "k": 10, "offset": 10},
     "another generation": {"query": "closing the day", "k": 1, "generation": 1, "rank_of": ["c145", "c9"]},
+    "the best of each source": {"query": "closing the day", "k": 3, "group_by": "source", "group_size": 3},
+    "counted": {"query": "closing the day", "mode": "keyword", "k": 1, "facets": ["source"], "facet_limit": 5},
     "several": {"query": ["closing the day", "How do I count my stock again?"], "k": 3, "diversity": 0.3},
 }
 _RESULT: Result = {
@@ -32,6 +34,7 @@ _ANSWER = SearchAnswer(
     generation=1,
     model=MODEL,
     results=[_RESULT],
+    facets={"source": [FacetValue(value="brindle", count=382)]},
     behind=0,
     rank_of=[
         Place(id="c9", rank=132, score=0.11, reason=None),
@@ -49,6 +52,7 @@ SEARCH = Operation(
             UNKNOWN_MODEL,
             too_many_queries(200, 128),
             wrong_k(1000),
+            two_selections(),
             NOT_FINITE,
             *BUSY,
         ),

@@ -13,6 +13,7 @@ from service.access.limits import RateLimits
 from service.api.error_forms import TEI
 from service.api.inputs import TextsOrTokens, check_dimensions, check_texts, texts_of
 from service.api.openapi import embed as documented
+from service.api.output_dtypes import OutputDtypes, check_dtype
 from service.api.readiness import RequireReady
 from service.api.responses import json_answer
 from service.api.router import Admission, Router
@@ -36,12 +37,13 @@ def routes(
     require_ready: RequireReady,
     generations: LoadedGenerations,
     encoding: Encoding,
+    output: OutputDtypes,
     limits: RateLimits,
     settings: Settings,
 ) -> Router:
     """The routes of text-embeddings-inference that compute vectors."""
     router = Router(admission, "embedding", "embed", TEI)
-    handlers = _Vectors(require_ready, generations, encoding, limits, settings)
+    handlers = _Vectors(require_ready, generations, encoding, output, limits, settings)
     router.add("POST /embed", handlers.embed, documented.EMBED)
     router.add("POST /embed_all", handlers.embed_all, documented.EMBED_ALL)
     router.add("POST /similarity", handlers.similarity, documented.SIMILARITY)
@@ -55,23 +57,31 @@ class _Vectors:
         require_ready: RequireReady,
         generations: LoadedGenerations,
         encoding: Encoding,
+        output: OutputDtypes,
         limits: RateLimits,
         settings: Settings,
     ) -> None:
         self._require_ready = require_ready
         self._generations = generations
         self._encoding = encoding
+        self._output = output
         self._limits = limits
         self._settings = settings
 
     async def embed(self, request: EmbedRequest) -> Response:
-        """Embed texts. The answer is a list of vectors, for one text as well."""
+        """Embed texts. The answer is a list of vectors, for one text as well.
+
+        Answers of another `output_dtype` than float name it in a header, and those in int8 or uint8 also tell the
+        range of their numbers.
+        """
         began = time.perf_counter()
         generation, texts = await self._texts(request, request.inputs)
-        check_dimensions(request.dimensions, generation.encoder)
+        dtype, dimensions, normalize = request.output_dtype, request.dimensions, request.normalize
+        check_dimensions(dimensions, generation.encoder)
+        check_dtype(dtype, dimensions, generation.encoder, normalize=normalize)
         raw, headers = await self._encode(generation, texts, request, request.input_type)
-        vectors = generation.encoder.finish(raw, request.dimensions, normalize=request.normalize)
-        return _timed(json_answer(vectors, generation), began, headers)
+        vectors, naming = await self._output.finish(generation, raw, dtype, dimensions, normalize=normalize)
+        return _timed(json_answer(vectors, generation), began, headers | naming)
 
     async def embed_all(self, request: EmbedAllRequest) -> Response:
         """Embed every token of each text, special tokens included, as the model does before pooling."""

@@ -3,20 +3,22 @@
 import base64
 from typing import Any
 
+import numpy as np
 from fastapi import Response
 
 from service.api.error_forms import OPENAI
 from service.api.inputs import TextsOrTokens, check_dimensions, check_texts, texts_of
 from service.api.openapi import openai as documented
+from service.api.output_dtypes import OutputDtypes, check_dtype
 from service.api.readiness import RequireReady
 from service.api.responses import json_answer
 from service.api.router import Admission, Router
 from service.api.schemas.openai import EmbeddingsRequest, Model, ModelsAnswer, Name
 from service.generations.errors import no_name
 from service.generations.loaded import LoadedGenerations
-from service.machine.arrays import Vectors
 from service.models.base import Side
 from service.models.encoding import Encoding
+from service.models.quantisation import Quantised
 from service.settings import Settings
 
 
@@ -25,11 +27,12 @@ def routes(
     require_ready: RequireReady,
     generations: LoadedGenerations,
     encoding: Encoding,
+    output: OutputDtypes,
     settings: Settings,
 ) -> Router:
     """The routes of OpenAI."""
     router = Router(admission, "embedding", "embed", OPENAI)
-    embedding = _Embedding(require_ready, generations, encoding, settings)
+    embedding = _Embedding(require_ready, generations, encoding, output, settings)
     models = _Models(generations)
     router.add("POST /v1/embeddings", embedding.embeddings, documented.EMBEDDINGS)
     router.add("GET /v1/models", models.list_models, documented.LIST)
@@ -39,11 +42,17 @@ def routes(
 
 class _Embedding:
     def __init__(
-        self, require_ready: RequireReady, generations: LoadedGenerations, encoding: Encoding, settings: Settings
+        self,
+        require_ready: RequireReady,
+        generations: LoadedGenerations,
+        encoding: Encoding,
+        output: OutputDtypes,
+        settings: Settings,
     ) -> None:
         self._require_ready = require_ready
         self._generations = generations
         self._encoding = encoding
+        self._output = output
         self._settings = settings
 
     async def embeddings(self, request: EmbeddingsRequest) -> Response:
@@ -59,9 +68,11 @@ class _Embedding:
         )
         check_texts(texts, "input", settings)
         check_dimensions(request.dimensions, encoder)
+        check_dtype(request.output_dtype, request.dimensions, encoder)
         encoding.require_capacity()
         items = await encoding.prepare(encoder, texts, _side(request.input) if settings.clients.openai_sides else None)
-        vectors = encoder.finish(await encoding.raw(encoder, items), request.dimensions)
+        raw = await encoding.raw(encoder, items)
+        vectors, naming = await self._output.finish(generation, raw, request.output_dtype, request.dimensions)
         tokens = sum(item.tokens for item in items)
         content = {
             "object": "list",
@@ -72,7 +83,9 @@ class _Embedding:
             "model": generation.model,
             "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
         }
-        return json_answer(content, generation)
+        response = json_answer(content, generation)
+        response.headers.update(naming)
+        return response
 
 
 class _Models:
@@ -105,6 +118,9 @@ def _side(inputs: TextsOrTokens) -> Side:
     return "query" if isinstance(inputs, str) else "document"
 
 
-def _encode(vectors: Vectors, index: int, form: str) -> Any:
-    # OpenAI's clients decode little-endian float32.
-    return vectors[index] if form == "float" else base64.b64encode(vectors[index].astype("<f4").tobytes()).decode()
+def _encode(vectors: Quantised, index: int, form: str) -> Any:
+    if form == "float":
+        return vectors[index]
+    # OpenAI's clients decode little-endian float32; other types have a byte for each number.
+    numbers = vectors[index].astype("<f4") if vectors.dtype == np.float32 else vectors[index]
+    return base64.b64encode(numbers.tobytes()).decode()

@@ -11,7 +11,7 @@ from service.api.openapi import search as documented
 from service.api.readiness import RequireReady
 from service.api.responses import json_answer
 from service.api.router import Admission, Router
-from service.api.schemas.search import Place, Result, SearchAnswer, SearchRequest
+from service.api.schemas.search import FacetValue, Place, Result, SearchAnswer, SearchRequest
 from service.api.search_inputs import check_search, query_vectors
 from service.corpus import filters
 from service.corpus.base import Documents
@@ -19,7 +19,9 @@ from service.generations.generation import Generation
 from service.generations.loaded import LoadedGenerations
 from service.observability.observer import Observer
 from service.search import retrieval
+from service.search.facets import Counts, FacetSpec
 from service.search.fusion import Weights
+from service.search.grouping import GroupSpec
 from service.search.query import Details, Hit, Search, SearchResult
 from service.search.retrieval import SearchSpec
 from service.settings import Settings
@@ -64,7 +66,8 @@ class _Searching:
         """Find the documents that answer the query, best first. For several queries the answer has a list for each.
 
         `score` is the cosine in dense mode, BM25 in keyword mode, and their fusion in hybrid mode. Equal scores keep
-        the order of writing.
+        the order of writing. `group_by` goes as far down the ranking as it takes to fill the page; a document without
+        the key is a group of its own, and one with a list counts for each element.
         """
         self._require_ready()
         queries = [request.query] if isinstance(request.query, str) else request.query
@@ -83,11 +86,15 @@ class _Searching:
                 request.highlight, request.explain, request.neighbours if request.returned == "passages" else None
             ),
             rank_of=request.rank_of or (),
+            facets=None if request.facets is None else FacetSpec(request.facets, request.facet_limit),
         )
         self._observer.searched(result.seconds)
         if self._settings.log.texts:
             _log_texts(queries, result, request.collection, generation.model)
         content = _content(request, result, generation)
+        if request.facets is not None:
+            facets = [_facets(counts) for counts in result.facets]
+            content["facets"] = facets[0] if isinstance(request.query, str) else facets
         if request.model is not None or request.generation is not None:
             content["behind"] = await asyncio.to_thread(
                 self._documents.count_after, request.collection, generation.index.complete_to
@@ -108,6 +115,7 @@ def _spec(request: SearchRequest, reach: int) -> SearchSpec:
         fusion=request.fusion,
         weights=None if request.weights is None else Weights(request.weights.dense, request.weights.keyword),
         diversity=request.diversity,
+        groups=None if request.group_by is None else GroupSpec(request.group_by, request.group_size),
         reach=reach,
     )
 
@@ -142,6 +150,13 @@ def _result(hit: Hit, request: SearchRequest) -> Result:
     if request.explain:
         result["explain"] = {part: {"rank": rank, "score": score} for part, (rank, score) in hit.ranks.items()}
     return result
+
+
+def _facets(counts: Counts) -> dict[str, Sequence[FacetValue]]:
+    return {
+        key: [FacetValue(value=counted.value, count=counted.count) for counted in values]
+        for key, values in counts.items()
+    }
 
 
 def _ranks_of(

@@ -4,9 +4,16 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, StrictBool
 
-from service.api.inputs import DIMENSIONS_DESCRIPTION, INPUT_DESCRIPTION, ModelName, TextsOrTokens
+from service.api.inputs import (
+    DIMENSIONS_DESCRIPTION,
+    INPUT_DESCRIPTION,
+    OUTPUT_DTYPE_DESCRIPTION,
+    ModelName,
+    TextsOrTokens,
+)
 from service.api.schemas.base import BodyModel, Integer
 from service.models.base import Direction, Side
+from service.models.quantisation import OutputDtype
 
 PromptName = Annotated[
     str | None,
@@ -46,6 +53,7 @@ class EmbedRequest(EmbedAllRequest):
     normalize: StrictBool = Field(True, description="give the vectors unit length")
     dimensions: Integer | None = Field(None, description=DIMENSIONS_DESCRIPTION)
     input_type: Side | None = Field(None, description="query or document: apply the checkpoint's prompt for it")
+    output_dtype: OutputDtype = Field("float", description=OUTPUT_DTYPE_DESCRIPTION)
 
 
 class Compared(BodyModel):

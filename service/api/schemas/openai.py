@@ -6,8 +6,15 @@ from fastapi import Path
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from service.api.inputs import DIMENSIONS_DESCRIPTION, INPUT_DESCRIPTION, ModelName, TextsOrTokens
+from service.api.inputs import (
+    DIMENSIONS_DESCRIPTION,
+    INPUT_DESCRIPTION,
+    OUTPUT_DTYPE_DESCRIPTION,
+    ModelName,
+    TextsOrTokens,
+)
 from service.api.schemas.base import BodyModel, Integer
+from service.models.quantisation import OutputDtype
 
 Name = Annotated[
     str,
@@ -24,9 +31,12 @@ class EmbeddingsRequest(BodyModel):
     input: TextsOrTokens = Field(description=INPUT_DESCRIPTION)
     model: ModelName = None
     encoding_format: Literal["float", "base64"] = Field(
-        "float", description="float: numbers; base64: the numbers as little-endian float32, in base64"
+        "float",
+        description="float: numbers; base64: the numbers as little-endian float32, or as bytes of `output_dtype`, in"
+        " base64",
     )
     dimensions: Integer | None = Field(None, description=DIMENSIONS_DESCRIPTION)
+    output_dtype: OutputDtype = Field("float", description=OUTPUT_DTYPE_DESCRIPTION)
     user: str | None = Field(None, description="accepted and ignored")
 
 

@@ -14,6 +14,9 @@ from service.search.fusion import Fusion
 from service.search.retrieval import Component, Mode
 
 MAX_RANKED = 100
+MAX_GROUP = 1000
+MAX_FACETS = 16
+MAX_VALUES = 1000
 
 
 class PartWeights(BodyModel):
@@ -64,6 +67,20 @@ class SearchRequest(BodyModel):
     diversity: Number = Field(
         0, ge=0, le=1, description="0: by relevance alone; above 0: fewer results that are like a better one (MMR)"
     )
+    group_by: str | None = Field(
+        None,
+        min_length=1,
+        description="a metadata key, nested ones as `a.b`: at most `group_size` results have the same value of it; not"
+        " with `diversity` or `rank_of`",
+    )
+    group_size: Integer = Field(1, ge=1, le=MAX_GROUP, description="most results of each value of `group_by`")
+    facets: list[Annotated[str, Field(min_length=1)]] | None = Field(
+        None,
+        max_length=MAX_FACETS,
+        description="metadata keys, nested ones as `a.b`: count the values of each among all documents that pass the"
+        " filter and, in keyword mode, have a word of the query",
+    )
+    facet_limit: Integer = Field(10, ge=1, le=MAX_VALUES, description="most values of each of `facets`")
     returned: Literal["documents", "passages"] = Field(
         "documents",
         alias="return",
@@ -80,7 +97,7 @@ class SearchRequest(BodyModel):
     rank_of: list[str] | None = Field(
         None,
         max_length=MAX_RANKED,
-        description="ids of documents: add the rank of each, however far down; not with `diversity`",
+        description="ids of documents: add the rank of each, however far down; not with `diversity` or `group_by`",
     )
 
     @model_validator(mode="after")
@@ -93,7 +110,13 @@ class SearchRequest(BodyModel):
 class Standing(TypedDict):
     """The rank and the score of a result in one part of the search."""
 
-    rank: Annotated[int, Field(description="its rank there, from 1")]
+    rank: Annotated[
+        int,
+        Field(
+            description="its rank there, from 1; with `group_by`, documents that were left out may not count, because"
+            " they were not looked at"
+        ),
+    ]
     score: Annotated[float, Field(description="its cosine or its BM25")]
 
 
@@ -135,6 +158,13 @@ class Place(TypedDict):
     reason: Annotated[str | None, Field(description="reason why it has no rank; null: it has one")]
 
 
+class FacetValue(TypedDict):
+    """A value of a metadata key."""
+
+    value: Annotated[str | int | float | bool, Field(description="the value, or an element of a list")]
+    count: Annotated[int, Field(description="documents that have it")]
+
+
 class SearchAnswer(TypedDict):
     """The results, all of one generation."""
 
@@ -143,6 +173,15 @@ class SearchAnswer(TypedDict):
     results: Annotated[
         Sequence[Result | Sequence[Result]],
         Field(description="best first; a list for each query if the request has a list of queries"),
+    ]
+    facets: NotRequired[
+        Annotated[
+            dict[str, Sequence[FacetValue]] | Sequence[dict[str, Sequence[FacetValue]]],
+            Field(
+                description="by key of `facets` its values, the most frequent first; strings of over 512 characters"
+                " are left out; a list of such objects, one for each query, if the request has a list of queries"
+            ),
+        ]
     ]
     behind: NotRequired[
         Annotated[

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from service.corpus.base import Change, Document, Prepare, Seqs, Version
+from service.corpus.facets import ValueCount, most_frequent
 from service.corpus.filters import Condition, Filter, attributes, evaluate, meets
 
 
@@ -91,6 +92,11 @@ class MemoryDocuments:
             and row.version.seq > after
             and meets(attributes(row.version.document.metadata), condition)
         )
+
+    def count_values(self, collection: str, key: str, among: Seqs, limit: int) -> list[ValueCount]:
+        rows = [self.state.rows[seq] for seq in among.tolist() if seq in self.state.rows]
+        metadata = [row.version.document.metadata for row in rows if row.collection == collection]
+        return most_frequent(metadata, key, limit)
 
     def sample(self, count: int) -> list[str]:
         texts = [row.version.document.text for row in self.state.live()]

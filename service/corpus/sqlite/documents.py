@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from service.corpus.base import Change, Document, Prepare, Seqs, Version
+from service.corpus.facets import ValueCount
 from service.corpus.filters import Condition, Filter, attributes, evaluate
-from service.corpus.sqlite import fulltext, migrations
+from service.corpus.sqlite import facets, fulltext, migrations
 from service.corpus.sqlite.database import Database
 
 SCHEMA = """
@@ -184,6 +185,10 @@ class SqliteDocuments:
                     _MEETING[condition.operator], (collection, condition.key, value.kind, value.value, after)
                 )
         return np.unique(np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows)))
+
+    def count_values(self, collection: str, key: str, among: Seqs, limit: int) -> list[ValueCount]:
+        with self._database.read() as connection:
+            return facets.count_values(connection, collection, key, among, limit)
 
     def sample(self, count: int) -> list[str]:
         live = [row[0] for row in self._read(LIVE_SEQS)]

@@ -1,0 +1,61 @@
+"""Takes from a ranking so many documents of each value of a metadata key, such as the best three of each source.
+
+A document is taken if fewer than `size` were taken before it of each of its values. One without a value is a group of
+its own, because nothing says that it belongs to another one.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from service.corpus.base import Documents
+from service.corpus.facets import values_of
+from service.corpus.filters import Condition, IndexedValue
+from service.search.fusion import Scored
+
+# Documents whose metadata is read at a time.
+_READ = 256
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSpec:
+    """At most `size` documents of each value of the metadata key `key`, a dotted path."""
+
+    key: str
+    size: int
+
+
+class Groups:
+    """The documents taken so far from one ranking, which comes in portions."""
+
+    def __init__(self, documents: Documents, spec: GroupSpec, most: int) -> None:
+        """At most `most` documents are taken."""
+        self._documents = documents
+        self._spec = spec
+        self._most = most
+        self._sizes: Counter[IndexedValue] = Counter()
+        self.taken: list[tuple[int, float]] = []
+
+    @property
+    def whole(self) -> bool:
+        """Whether there is no room for more documents."""
+        return len(self.taken) >= self._most
+
+    @property
+    def full(self) -> Condition | None:
+        """The condition that a document meets if it belongs to a group without room; None: every group has room."""
+        values = [value for value, size in self._sizes.items() if size >= self._spec.size]
+        return Condition(self._spec.key, "in", tuple(values)) if values else None
+
+    def take(self, portion: Scored) -> None:
+        """Take documents from the next portion of the ranking, as far as there is room."""
+        for start in range(0, len(portion), _READ):
+            part = portion[start : start + _READ]
+            documents = self._documents.fetch([seq for seq, _ in part])
+            for seq, score in part:
+                if self.whole:
+                    return
+                metadata = documents[seq].metadata if seq in documents else {}
+                values = values_of(metadata, self._spec.key)
+                if all(self._sizes[value] < self._spec.size for value in values):
+                    self._sizes.update(values)
+                    self.taken.append((seq, score))
