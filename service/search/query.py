@@ -19,7 +19,7 @@ from service.search.retrieval import Component, Passages, Ranking, Retrieval, Se
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What a search tells of each result: the spans of the query's words, its ranks in the parts of the search, and,
+    """Details of each result that a search tells: spans of the query's words, ranks in the parts of the search, and,
     with `neighbours`, the best passage with so many windows around it in place of the whole text."""
 
     highlight: bool = False
