@@ -42,7 +42,8 @@ def values_of(metadata: Mapping[str, Any], key: str) -> set[IndexedValue]:
 
 def most_frequent(metadata: Iterable[Mapping[str, Any]], key: str, limit: int) -> list[ValueCount]:
     """Count the values of `key` in the metadata of documents: the most frequent `limit`, then by type and value."""
-    counts = Counter(value for each in metadata for value in values_of(each, key) if value.kind in COUNTED)
+    values = (value for of_document in metadata for value in values_of(of_document, key))
+    counts = Counter(value for value in values if value.kind in COUNTED)
     ordered = sorted(counts.items(), key=lambda counted: (-counted[1], counted[0].kind, counted[0].value))
     return [ValueCount(plain(value.kind, value.value), count) for value, count in ordered[:limit]]
 

@@ -74,6 +74,6 @@ class Calibration:
         live = self._documents.live().values()
         seqs = np.sort(np.concatenate([np.empty(0, np.int64), *live]))
         chosen = seqs[:: max(1, -(-len(seqs) // _MOST))]
-        windows = generation.index.store.some(chosen.tolist()).values()
+        stored = generation.index.store.some(chosen.tolist()).values()
         none = np.empty((0, generation.index.dimensions), np.float32)
-        return np.concatenate([none, *(each.vectors for each in windows)])
+        return np.concatenate([none, *(windows.vectors for windows in stored)])

@@ -19,11 +19,8 @@ from service.search.retrieval import Component, Passages, Ranking, Retrieval, Se
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """The details that a search tells of each result.
-
-    `highlight`: the spans of the query's words; `explain`: its ranks in the parts of the search; `neighbours`: the best
-    passage, with so many windows on both sides of it, in place of the whole text.
-    """
+    """Details of each result that a search tells: spans of the query's words, ranks in the parts of the search, and,
+    with `neighbours`, the best passage with so many windows around it in place of the whole text."""
 
     highlight: bool = False
     explain: bool = False

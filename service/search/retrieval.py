@@ -104,9 +104,11 @@ class Retrieval:
         view = scope.view
         counts = self._counts(scope, queries, spec)
         if spec.groups is not None:
-            vector_of = dict(enumerate([] if vectors is None else vectors))
-            grouped = (self._grouped(scope, query, vector_of.get(row), spec) for row, query in enumerate(queries))
-            return [replace(ranking, facets=facets) for ranking, facets in zip(grouped, counts, strict=True)]
+            query_vectors = [None] * len(queries) if vectors is None else vectors
+            return [
+                replace(self._grouped(scope, query, vector, spec, spec.groups), facets=facets)
+                for query, vector, facets in zip(queries, query_vectors, counts, strict=True)
+            ]
         end = spec.offset + spec.k
         depth = end if spec.mode != "hybrid" and not spec.diversity else max(end, _DEPTH)
         dense = [] if vectors is None else scope.dense(vectors, depth)
@@ -146,9 +148,10 @@ class Retrieval:
             return [self._facets.count(scope, spec.collection, None, spec.facets)] * len(queries)
         return [self._facets.count(scope, spec.collection, query, spec.facets) for query in queries]
 
-    def _grouped(self, scope: Scope, query: str, vector: Vectors | None, spec: SearchSpec) -> Ranking:
+    def _grouped(
+        self, scope: Scope, query: str, vector: Vectors | None, spec: SearchSpec, group_spec: GroupSpec
+    ) -> Ranking:
         """Rank as far down as it takes to fill the page from groups that have room, or to the end."""
-        group_spec = spec.groups or GroupSpec("", 1)
         meeting = meeting_in(self._documents, spec.collection)
         end = spec.offset + spec.k
         # The fusion depends on how far down the parts were looked at, which must not differ from page to page.
