@@ -163,23 +163,30 @@ class VectorStore:
     def _read(self, part: Seqs, spans: _Packed) -> bytes | None:
         """Return the packed vectors of these documents, or None unless they are whole and have those spans."""
         rows: list[tuple[int, bytes, int]] = []
+        span_rows: list[tuple[int, bytes]] = []
+        numbers = int(part[0]), int(part[-1])
         with self._file.using() as connection:
-            rows = connection.execute(_VECTORS + _BETWEEN, (int(part[0]), int(part[-1]))).fetchall()
+            rows = connection.execute(_VECTORS + _BETWEEN, numbers).fetchall()
+            span_rows = connection.execute(_SPANS + _BETWEEN, numbers).fetchall()
+        present = _sound_spans(span_rows)
         seqs = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
         selected = [rows[row] for row in np.flatnonzero(np.isin(seqs, part))]
-        suspects = [seq for seq, packed, checksum in selected if not self._is_sound(seq, packed, spans, checksum)]
-        if suspects:
-            # A document whose windows were replaced after its spans were read is not damaged.
-            sound = self.some(suspects)
-            damaged = [seq for seq in suspects if seq not in sound]
-            if damaged:
-                self._mend(damaged)
+        damaged = [seq for seq, packed, checksum in selected if not self._is_sound(seq, packed, present, checksum)]
+        if damaged:
+            self._require_structure()
+            log.warning("%d vectors in %s are damaged: they are embedded again", len(damaged), self._file.name)
+            self.drop(damaged)
             return None
         # The numbers are compared, not counted: damage to SQLite's pages can hide some rows and list others twice.
         if not np.array_equal([seq for seq, _, _ in selected], part):
             # Rows that a scan finds and a search does not, or finds twice, are in the wrong place of the file.
             if not len(self.missing(part)):
-                self._mend([])
+                with self._file.using():
+                    raise Unfit("it has rows out of place")
+            return None
+        if (present or spans) and any(present.get(seq) != spans.get(seq) for seq in part.tolist()):
+            # The windows were replaced in between, unless the scan of all spans went astray.
+            self._require_structure()
             return None
         return b"".join(packed for _, packed, _ in selected)
 
@@ -193,14 +200,12 @@ class VectorStore:
             and checksum == _checksum(seq, packed, of_document)
         )
 
-    def _mend(self, damaged: Sequence[int]) -> None:
-        """Forget the damaged vectors, or all if the file's structure is damaged, too."""
+    def _require_structure(self) -> None:
+        """Replace the file by an empty one if its structure is damaged."""
         with self._file.using() as connection:
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-            if verdict != b"ok" or not damaged:
+            if verdict != b"ok":
                 raise Unfit(verdict.decode(errors="replace"))
-        log.warning("%d vectors in %s are damaged: they are embedded again", len(damaged), self._file.name)
-        self.drop(damaged)
 
     def _stored(self, statement: str, *values: int) -> Seqs:
         seqs: list[int] = []

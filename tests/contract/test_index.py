@@ -30,15 +30,19 @@ from service.index.exact import ExactIndexes
 from service.index.faiss import index as faiss_index
 from service.index.faiss import partition as faiss_partition
 from service.index.faiss.factory import FaissIndexes
-from service.machine.arrays import Vectors
+from service.index.rows import Rows, stack, whole
+from service.machine.arrays import Vectors, Windows
 from service.settings import Settings
 from service.settings.data_folder import DataFolder
 
 DIMENSIONS = 8
 FINGERPRINT = "f" * 12
 COLLECTIONS = ["default", "other"]
-# Below this many documents FAISS would show its fresh part alone.
+# Below this many windows FAISS would show its fresh part alone.
 SEAL_FROM = 6
+MOST_WINDOWS = 5
+# Windows of 100 characters begin 80 characters apart.
+LENGTH, STEP = 100, 80
 Open = Callable[[Path], IndexFactory]
 KINDS: dict[str, Open] = {
     "exact": lambda folder: ExactIndexes(folder / "vectors"),
@@ -64,6 +68,31 @@ def seqs_of(*seqs: int) -> Seqs:
     return np.array(seqs, dtype=np.int64)
 
 
+def windows_of(text: int, count: int) -> Windows:
+    """The windows of a text that is cut into `count`, or is one whole window (0). Both decide the vectors.
+
+    The last window of most texts is one of three footers, and some texts say one thing again and again.
+    """
+    vectors = unit(MOST_WINDOWS * text + count, max(count, 1))
+    if text % 4:
+        vectors[-1] = unit(text % 4, 1)[0]
+    if text % 5 == 0:
+        vectors[:] = vectors[0]
+    starts = STEP * np.arange(max(count, 1))
+    spans = np.stack((starts, starts + LENGTH), axis=1) if count else np.zeros((1, 2))
+    return Windows(vectors, spans.astype(np.int32))
+
+
+def best_of(windows: Windows, query: Vectors) -> Vectors:
+    """The window that is nearest to the query."""
+    return windows.vectors[np.argmax(windows.vectors @ query)]
+
+
+def check_windows(seen: Windows, expected: Windows) -> None:
+    np.testing.assert_array_equal(seen.vectors, expected.vectors)
+    np.testing.assert_array_equal(seen.spans, expected.spans)
+
+
 def meeting(condition: Condition, seqs: Seqs) -> Mask:
     """A corpus in which document 7 has {"n": 7, "ward": 1}."""
     metadata = [{"n": seq, "ward": seq % 3} for seq in seqs.tolist()]
@@ -71,13 +100,14 @@ def meeting(condition: Condition, seqs: Seqs) -> Mask:
 
 
 def check_ranking(
-    view: View, query: Vectors, k: int, searchable: dict[int, Vectors], tree: filters.Filter | None
+    view: View, query: Vectors, k: int, searchable: dict[int, Windows], tree: filters.Filter | None
 ) -> None:
-    """The view finds what comparing with all documents finds, and says so of ranks."""
+    """The view finds what comparing with all windows of all documents finds, and says so of ranks."""
     allowed = None if tree is None else view.select(tree, meeting)
     every = seqs_of(*sorted(searchable))
     passing = every if tree is None else every[filters.evaluate(tree, lambda leaf: meeting(leaf, every))]
-    exact = {seq: float(searchable[seq] @ query) for seq in passing.tolist()}
+    best = {seq: best_of(searchable[seq], query) for seq in passing.tolist()}
+    exact = {seq: float(vector @ query) for seq, vector in best.items()}
     ((seqs, scores),) = view.search(query[None], k, allowed)
     assert len(seqs) == len(set(seqs.tolist())) == min(k, len(exact))
     np.testing.assert_allclose(scores, [exact[seq] for seq in seqs.tolist()], atol=1e-5)
@@ -89,19 +119,23 @@ def check_ranking(
     assert (np.diff(cosines[np.argsort(ranks)]) <= 0).all()
     for order in (seqs, ranked):
         for before, after in pairwise(order.tolist()):
-            if (searchable[before] == searchable[after]).all():
+            if (best[before] == best[after]).all():
                 assert before < after
     # Of equal vectors the first written are found.
     left_out = set(passing.tolist()) - set(seqs.tolist())
     for seq in seqs.tolist():
-        assert not any(other < seq and (searchable[other] == searchable[seq]).all() for other in left_out)
+        assert not any(other < seq and (best[other] == best[seq]).all() for other in left_out)
     asked = np.arange(0, max(searchable, default=0) + 3)
     assert asked[view.holds(asked, None)].tolist() == every.tolist()
     assert asked[view.holds(asked, allowed)].tolist() == passing.tolist()
-    if len(passing):
-        np.testing.assert_array_equal(view.vectors_of(passing), np.stack([searchable[seq] for seq in passing.tolist()]))
+    # In any order.
+    assert view.ranks(query, ranked, allowed)[0].tolist() == list(range(1, len(exact) + 1))
+    for seq, windows in zip(ranked.tolist(), view.windows(ranked), strict=True):
+        check_windows(windows, searchable[seq])
+    assert view.windowed or not any(windows.spans.any() for windows in searchable.values())
 
 
+TEXTS = st.integers(0, 7) | st.integers(0, 1 << 20)
 FILTERS: list[dict[str, Any]] = [
     {"ward": 1},
     {"n": {"gte": 20}},
@@ -122,9 +156,11 @@ class IndexMachine(RuleBasedStateMachine):
         self.factory = self.opens(self.folder)
         self.index = self.factory.open(FINGERPRINT, DIMENSIONS)
         self.last = 0
-        # Of every document that lives: its collection and vector; and which vectors are stored.
-        self.live: dict[int, tuple[str, Vectors]] = {}
-        self.stored: dict[int, Vectors] = {}
+        # Of every document that lives: its collection, text and windows; and which windows are stored.
+        self.live: dict[int, tuple[str, Windows]] = {}
+        self.texts: dict[int, int] = {}
+        self.stored: dict[int, Windows] = {}
+        self.windowing: dict[str, str] = {}
         # What the index should show, and up to where it is complete.
         self.searchable: set[int] = set()
         self.complete_to = 0
@@ -137,24 +173,28 @@ class IndexMachine(RuleBasedStateMachine):
             self.index.close()
             shutil.rmtree(self.folder)
 
-    # The same few seeds again and again: equal vectors.
+    # The same few texts again and again: equal vectors.
     @rule(
         collection=st.sampled_from(COLLECTIONS),
-        count=st.integers(1, 9),
-        seed=st.integers(0, 2) | st.integers(0, 1 << 20),
+        documents=st.lists(st.tuples(TEXTS, st.just(0)), min_size=1, max_size=9)
+        | st.lists(st.tuples(TEXTS, st.integers(0, MOST_WINDOWS)), min_size=1, max_size=6),
         followed=st.booleans() | st.just(True),
         stored=st.booleans() | st.just(True),
         data=st.data(),
     )
-    def put(self, collection: str, count: int, seed: int, followed: bool, stored: bool, data: st.DataObject) -> None:
-        added = tuple(range(self.last + 1, self.last + 1 + count))
+    def put(
+        self, collection: str, documents: list[tuple[int, int]], followed: bool, stored: bool, data: st.DataObject
+    ) -> None:
+        added = tuple(range(self.last + 1, self.last + 1 + len(documents)))
         died = self._drawn(data, collection, 3)
-        vectors = unit(seed, count)
-        publish = self.index.prepare(Change(collection, self.last, added, died), vectors if followed else None)
+        windows = [windows_of(text, count) for text, count in documents]
+        rows = stack(added, windows) if followed else None
+        publish = self.index.prepare(Change(collection, self.last, added, died), rows)
         self._check_shown()
         publish()
         self._bury(died)
-        self.live |= {seq: (collection, vector) for seq, vector in zip(added, vectors, strict=True)}
+        self.live |= {seq: (collection, each) for seq, each in zip(added, windows, strict=True)}
+        self.texts |= {seq: text for seq, (text, _) in zip(added, documents, strict=True)}
         if self.index.loaded and followed and self.complete_to == self.last:
             self.searchable |= set(added)
             self.complete_to = added[-1]
@@ -186,7 +226,20 @@ class IndexMachine(RuleBasedStateMachine):
     def prune(self, share: float) -> None:
         high = int(share * self.last)
         self.index.store.prune(seqs_of(*sorted(seq for seq in self.live if seq <= high)), high)
-        self.stored = {seq: vector for seq, vector in self.stored.items() if seq > high or seq in self.live}
+        self.stored = {seq: windows for seq, windows in self.stored.items() if seq > high or seq in self.live}
+
+    @rule(count=st.integers(0, MOST_WINDOWS), data=st.data())
+    @precondition(lambda self: self.live and not self.index.loaded and self.building is None)
+    def cut_stored_documents_otherwise(self, count: int, data: st.DataObject) -> None:
+        changed = data.draw(st.lists(st.sampled_from(sorted(self.live)), max_size=3, unique=True))
+        for seq in changed:
+            self.live[seq] = (self.live[seq][0], windows_of(self.texts[seq], count))
+        self._store(sorted(changed))
+
+    @rule(collection=st.sampled_from(COLLECTIONS), windowing=st.sampled_from(["first", "100 80", "200 150"]))
+    def note_windowing(self, collection: str, windowing: str) -> None:
+        self.index.store.note_windowing(collection, windowing)
+        self.windowing[collection] = windowing
 
     @rule()
     @precondition(lambda self: not self.index.loaded and self.building is None)
@@ -265,12 +318,19 @@ class IndexMachine(RuleBasedStateMachine):
         assert self.index.store.missing(every).tolist() == [seq for seq in every.tolist() if seq not in self.stored]
         assert self.factory.stored(FINGERPRINT).tolist() == sorted(self.stored)
         some = self.index.store.some(every.tolist())
-        assert {seq: vector.tobytes() for seq, vector in some.items()} == {
-            seq: vector.tobytes() for seq, vector in self.stored.items()
-        }
+        assert sorted(some) == sorted(self.stored)
+        for seq, windows in some.items():
+            check_windows(windows, self.stored[seq])
+        partial = sorted(seq for seq, windows in self.stored.items() if windows.spans.any())
+        assert self.index.store.partial().tolist() == partial
+        assert self.index.store.windowing() == self.windowing
 
     def _check_shown(self) -> None:
-        assert self.index.stats().documents == len(self.searchable)
+        stats = self.index.stats()
+        assert stats.documents == len(self.searchable)
+        assert stats.windows == sum(len(self.live[seq][1]) for seq in self.searchable)
+        assert 0 <= stats.fresh <= stats.windows
+        assert stats.deleted >= 0
         for collection in COLLECTIONS:
             shown = sorted(seq for seq in self.searchable if self.live[seq][0] == collection)
             every = np.arange(0, self.last + 2)
@@ -287,10 +347,10 @@ class IndexMachine(RuleBasedStateMachine):
         self.searchable -= set(died)
 
     def _store(self, seqs: Any) -> None:
-        vectors = {seq: self.live[seq][1] for seq in seqs}
-        if vectors:
-            self.index.store.put(list(vectors), np.stack(list(vectors.values())))
-        self.stored |= vectors
+        windows = {seq: self.live[seq][1] for seq in seqs}
+        if windows:
+            self.index.store.put(stack(list(windows), list(windows.values())))
+        self.stored |= windows
 
     def _by_collection(self, seqs: set[int]) -> dict[str, Seqs]:
         by_collection = {name: sorted(seq for seq in seqs if self.live[seq][0] == name) for name in COLLECTIONS}
@@ -310,18 +370,28 @@ def test_any_order_of_events_leaves_what_a_dictionary_says(kind: Open) -> None:
 
 
 @contextmanager
-def loaded(factory: IndexFactory, vectors: Vectors) -> Iterator[Any]:
-    """An index with documents 1 to n of one collection."""
+def loaded(factory: IndexFactory, rows: Rows) -> Iterator[Any]:
+    """An index with these documents in one collection."""
     index = factory.open(FINGERPRINT, DIMENSIONS)
-    seqs = np.arange(1, len(vectors) + 1)
-    index.store.put(seqs.tolist(), vectors)
-    index.build({"default": seqs}, len(vectors), lambda: False)()
+    index.store.put(rows)
+    index.build({"default": np.unique(rows.seqs)}, int(rows.seqs[-1]), lambda: False)()
     yield index
     index.close()
 
 
-def test_many_queries_are_answered_as_each_alone_is(kind: Open, tmp_path: Path) -> None:
-    with loaded(kind(tmp_path), unit(1, 50)) as index:
+def wholes(seed: int, count: int) -> Rows:
+    """Documents 1 to n that are one window each."""
+    return whole(np.arange(1, count + 1), unit(seed, count))
+
+
+def cut_texts(count: int) -> Rows:
+    """Documents 1 to n that have 1 to 5 windows."""
+    return stack(range(1, count + 1), [windows_of(text, text % MOST_WINDOWS + 1) for text in range(count)])
+
+
+@pytest.mark.parametrize("rows", [wholes(1, 50), cut_texts(50)], ids=["whole", "cut"])
+def test_many_queries_are_answered_as_each_alone_is(kind: Open, tmp_path: Path, rows: Rows) -> None:
+    with loaded(kind(tmp_path), rows) as index:
         view, queries = index.view("default"), unit(2, 7)
         for query, (seqs, scores) in zip(queries, view.search(queries, 5, None), strict=True):
             ((seqs_alone, scores_alone),) = view.search(query[None], 5, None)
@@ -330,37 +400,40 @@ def test_many_queries_are_answered_as_each_alone_is(kind: Open, tmp_path: Path) 
 
 
 def test_an_empty_view_answers_everything_with_nothing(kind: Open, tmp_path: Path) -> None:
-    with loaded(kind(tmp_path), unit(1, 1)) as index:
+    with loaded(kind(tmp_path), wholes(1, 1)) as index:
         view = index.view("absent")
         allowed = view.select(filters.parse({"ward": 1}), meeting)
         for selection in (None, allowed):
             ((seqs, scores),) = view.search(unit(2, 1), 5, selection)
             assert len(seqs) == len(scores) == 0
             assert view.holds(np.arange(3), selection).tolist() == [False] * 3
-        assert view.vectors_of(seqs_of()).shape == (0, DIMENSIONS)
+        assert view.windows(seqs_of()) == []
+        assert not view.windowed
         assert not index.has("absent")
 
 
 def test_a_collection_that_is_emptied_is_one_no_more(kind: Open, tmp_path: Path) -> None:
-    with loaded(kind(tmp_path), unit(1, 2)) as index:
-        index.prepare(Change("passing", 2, (3,), ()), unit(3, 1))()
+    with loaded(kind(tmp_path), wholes(1, 2)) as index:
+        index.prepare(Change("passing", 2, (3,), ()), stack([3], [windows_of(3, 2)]))()
         assert index.collections == 2
         index.prepare(Change("passing", 3, (), (3,)), None)()
         assert index.collections == 1
 
 
 def test_a_change_that_is_not_published_changes_nothing(kind: Open, tmp_path: Path) -> None:
-    with loaded(kind(tmp_path), unit(1, 5)) as index:
-        index.prepare(Change("default", 5, (6,), (1,)), unit(2, 1))
+    with loaded(kind(tmp_path), wholes(1, 5)) as index:
+        index.prepare(Change("default", 5, (6,), (1,)), stack([6], [windows_of(1, 3)]))
         assert index.view("default").holds(np.arange(1, 7), None).tolist() == [True] * 5 + [False]
-        index.prepare(Change("default", 5, (6,), (2,)), unit(3, 1))()
+        index.prepare(Change("default", 5, (6,), (2,)), whole(seqs_of(6), unit(3, 1)))()
         held = index.view("default").holds(np.arange(1, 7), None).tolist()
         assert held == [True, False, True, True, True, True]
-        np.testing.assert_array_equal(index.view("default").vectors_of(seqs_of(6)), unit(3, 1))
+        (windows,) = index.view("default").windows(seqs_of(6))
+        np.testing.assert_array_equal(windows.vectors, unit(3, 1))
+        assert index.stats().windows == 5
 
 
 def test_a_closed_index_has_no_vectors_and_its_views_answer(kind: Open, tmp_path: Path) -> None:
-    with loaded(kind(tmp_path), unit(1, 5)) as index:
+    with loaded(kind(tmp_path), wholes(1, 5)) as index:
         view = index.view("default")
         index.close()
         assert index.store.some([1, 2]) == {}
@@ -383,21 +456,65 @@ def test_the_setting_chooses_the_index(kind: str, chosen: type, tmp_path: Path) 
     assert isinstance(open_indexes(Settings.model_validate({"index": {"kind": kind}, "data_dir": tmp_path})), chosen)
 
 
-def test_the_vectors_that_one_kind_of_index_stored_serve_the_others(kind: Open, tmp_path: Path) -> None:
-    with loaded(kind(tmp_path), unit(1, 5)):
+@pytest.mark.parametrize("rows", [wholes(1, 5), cut_texts(5)], ids=["whole", "cut"])
+def test_the_vectors_that_one_kind_of_index_stored_serve_the_others(kind: Open, tmp_path: Path, rows: Rows) -> None:
+    with loaded(kind(tmp_path), rows):
         pass
+    seqs = np.arange(1, 6)
     for other in KINDS.values():
         index = other(tmp_path).open(FINGERPRINT, DIMENSIONS)
-        index.build({"default": np.arange(1, 6)}, 5, lambda: False)()
-        np.testing.assert_array_equal(index.view("default").vectors_of(np.arange(1, 6)), unit(1, 5))
+        index.build({"default": seqs}, 5, lambda: False)()
+        for seen, expected in zip(index.view("default").windows(seqs), rows.windows(seqs), strict=True):
+            check_windows(seen, expected)
         index.close()
+
+
+def test_a_document_counts_once_however_many_windows_it_has(kind: Open, tmp_path: Path) -> None:
+    rows = cut_texts(20)
+    with loaded(kind(tmp_path), rows) as index:
+        stats = index.stats()
+        assert (stats.documents, stats.windows, stats.deleted) == (20, len(rows), 0)
+        index.prepare(Change("default", 20, (21, 22), (5, 6)), stack([21, 22], [windows_of(1, 5), windows_of(2, 0)]))()
+        stats = index.stats()
+        assert (stats.documents, stats.windows) == (20, len(rows) - 5 - 1 + 5 + 1)
+        assert 6 <= stats.fresh <= stats.windows
+        assert stats.deleted in (0, 6)
+        ((seqs, _),) = index.view("default").search(unit(3, 1), 100, None)
+        assert sorted(seqs.tolist()) == [*range(1, 5), *range(7, 23)]
+        index.prepare(Change("default", 22, (), tuple(seqs.tolist())), None)()
+        assert (index.stats().documents, index.stats().windows) == (0, 0)
+        assert not index.has("default")
+
+
+def test_a_document_is_as_near_as_its_nearest_window(kind: Open, tmp_path: Path) -> None:
+    """Each answers the query of one of its windows, however far the others lie."""
+    near, far = np.eye(DIMENSIONS, dtype=np.float32)[:2]
+    spans = np.array([[0, 100], [80, 180]], dtype=np.int32)
+    documents = [Windows(np.stack(pair), spans) for pair in ((far, near), (near, far), (far, far), (-near, near))]
+    with loaded(kind(tmp_path), stack([1, 2, 3, 4], documents)) as index:
+        ((seqs, scores),) = index.view("default").search(near[None], 3, None)
+        assert seqs.tolist() == [1, 2, 4]
+        assert scores.tolist() == [1, 1, 1]
+        ranks, cosines = index.view("default").ranks(near, seqs_of(1, 2, 3, 4), None)
+        assert (ranks.tolist(), cosines.tolist()) == ([1, 2, 4, 3], [1, 1, 0, 1])
+
+
+def test_a_document_is_stored_in_the_windows_that_came_last(kind: Open, tmp_path: Path) -> None:
+    index = kind(tmp_path).open(FINGERPRINT, DIMENSIONS)
+    for count in (3, 0, 1, 5, 2, 0):
+        index.store.put(stack([1, 2], [windows_of(9, count), windows_of(9, 2)]))
+        check_windows(index.store.some([1, 2])[1], windows_of(9, count))
+        assert index.store.partial().tolist() == ([1, 2] if count else [2])
+    index.store.drop([2])
+    assert index.store.partial().tolist() == []
+    index.close()
 
 
 def test_the_vectors_of_some_former_fingerprints_stay(kind: Open, tmp_path: Path) -> None:
     factory = kind(tmp_path)
     for number in range(1, 5):
         index = factory.open(f"fingerprint{number}", DIMENSIONS)
-        index.store.put([10 * number], unit(number, 1))
+        index.store.put(whole(seqs_of(10 * number), unit(number, 1)))
         index.close()
     assert factory.highest_stored() == 40
     (spared,) = factory.forget({"fingerprint1"}, 1)

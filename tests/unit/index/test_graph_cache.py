@@ -1,0 +1,192 @@
+"""Graphs that were cached, and when a start takes them: of documents of one window, and of several."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+import pytest
+
+from service.corpus.base import Seqs
+from service.index.faiss import index as faiss_index
+from service.index.faiss import partition, sealed
+from service.index.faiss.factory import FaissIndexes
+from service.index.faiss.index import FaissIndex
+from service.index.rows import Rows, stack, whole
+from service.machine.arrays import Windows
+from service.settings.data_folder import DataFolder
+
+DIMENSIONS, FINGERPRINT, MIN_RECALL = 8, "f" * 12, 0.99
+EVERY = np.arange(1, 61)
+
+
+def unit(seed: int, count: int) -> Any:
+    vectors = np.random.default_rng(seed).normal(size=(count, DIMENSIONS)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def cut_rows(seqs: Seqs, count: int, step: int = 80) -> Rows:
+    """Documents of so many windows each."""
+    starts = step * np.arange(count, dtype=np.int32)
+    spans = np.stack((starts, starts + 100), axis=1)
+    return stack(seqs.tolist(), [Windows(unit(1000 * step + seq, count), spans) for seq in seqs.tolist()])
+
+
+class Starts:
+    """Starts of a service on one folder, and how many graphs they built."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        self.built = 0
+        build = sealed.build
+
+        def counted(*arguments: Any, **options: Any) -> Any:
+            self.built += 1
+            return build(*arguments, **options)
+
+        monkeypatch.setattr(sealed, "build", counted)
+        # Below this many windows there is no sealed part.
+        for module in (faiss_index, partition):
+            monkeypatch.setattr(module, "SEAL_FROM", 10)
+
+    @contextmanager
+    def open(self, graph_from: int = 50) -> Iterator[FaissIndex]:
+        factory = FaissIndexes(DataFolder(self.folder), graph_from=graph_from, min_recall=MIN_RECALL)
+        index = factory.open(FINGERPRINT, DIMENSIONS)
+        yield index
+        index.close()
+
+    def start(self, live: Seqs, expected: Rows, graph_from: int = 50) -> int:
+        """Load the index of these documents, which must have these rows. Returns how many graphs were built."""
+        before = self.built
+        with self.open(graph_from) as index:
+            index.build({"default": live}, int(live[-1]))()
+            rows = index.view("default").live_rows()
+            np.testing.assert_array_equal(rows.seqs, expected.seqs)
+            np.testing.assert_array_equal(rows.vectors, expected.vectors)
+            np.testing.assert_array_equal(rows.spans, expected.spans)
+            query = unit(1, 1)
+            ((seqs, scores),) = index.view("default").search(query, 10, None)
+            best = {seq: float((windows.vectors @ query[0]).max()) for seq, windows in by_document(expected)}
+            np.testing.assert_allclose(scores, sorted(best.values(), reverse=True)[:10], atol=1e-5)
+            np.testing.assert_allclose(scores, [best[seq] for seq in seqs.tolist()], atol=1e-5)
+        return self.built - before
+
+    def store(self, rows: Rows) -> None:
+        with self.open() as index:
+            index.store.put(rows)
+
+    def drop(self, *seqs: int) -> None:
+        with self.open() as index:
+            index.store.drop(seqs)
+
+
+def by_document(rows: Rows) -> Iterator[tuple[int, Windows]]:
+    seqs = np.unique(rows.seqs)
+    return zip(seqs.tolist(), rows.windows(seqs), strict=True)
+
+
+def without(rows: Rows, *seqs: int) -> Rows:
+    return rows[~np.isin(rows.seqs, seqs)]
+
+
+def both(first: Rows, second: Rows) -> Rows:
+    rows = dict([*by_document(first), *by_document(second)])
+    return stack(sorted(rows), [rows[seq] for seq in sorted(rows)])
+
+
+@pytest.fixture
+def starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Starts:
+    return Starts(tmp_path, monkeypatch)
+
+
+def test_the_graph_of_a_former_version_is_taken_until_a_document_has_windows(starts: Starts) -> None:
+    rows = whole(EVERY, unit(1, 60))
+    starts.store(rows)
+    assert starts.start(EVERY, rows) == 1
+    # A former version writes the same entry, and reads this one.
+    (entry,) = (starts.folder / "graphs").iterdir()
+    assert {path.name for path in entry.iterdir()} == {
+        "about.json",
+        "checksums.json",
+        "graph.faiss",
+        "seqs.npy",
+        "vectors.f32",
+    }
+    assert json.loads((entry / "checksums.json").read_text())["make"] == {
+        "fingerprint": FINGERPRINT,
+        "collection": "default",
+        "dimensions": DIMENSIONS,
+        "min_recall": MIN_RECALL,
+        "faiss": faiss.__version__,
+    }
+    assert starts.start(EVERY, rows) == 0
+    rows = both(rows, cut_rows(np.array([7]), 3))
+    starts.store(rows)
+    assert starts.start(EVERY, rows) == 1
+    assert starts.start(EVERY, rows) == 0
+    assert json.loads((entry / "checksums.json").read_text())["make"]["windowed"]
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_a_document_that_is_whole_no_longer_has_its_graph_built_again(starts: Starts, count: int) -> None:
+    rows = both(whole(EVERY, unit(1, 60)), cut_rows(np.array([7, 30]), count))
+    starts.store(rows)
+    assert starts.start(EVERY, rows) == 1
+    assert starts.start(EVERY, rows) == 0
+    rows = both(rows, whole(np.array([7]), unit(2, 1)))
+    starts.store(rows)
+    assert starts.start(EVERY, rows) == 1
+
+
+@pytest.mark.parametrize(("count", "step"), [(4, 80), (2, 80), (3, 50)])
+def test_documents_that_were_cut_otherwise_have_their_graph_built_again(starts: Starts, count: int, step: int) -> None:
+    rows = cut_rows(EVERY, 3)
+    starts.store(rows)
+    assert starts.start(EVERY, rows) == 1
+    rows = both(rows, cut_rows(np.array([60]), count, step))
+    starts.store(rows)
+    assert starts.start(EVERY, rows) == 1
+    assert starts.start(EVERY, rows) == 0
+
+
+def test_a_graph_of_windows_is_taken_whatever_came_and_went_since(starts: Starts) -> None:
+    rows = cut_rows(EVERY, 3)
+    starts.store(rows)
+    assert starts.start(EVERY, rows) == 1
+    # The stored windows of deleted documents are forgotten.
+    starts.drop(1, 20, 60)
+    rows = without(rows, 1, 20, 60)
+    live = np.setdiff1d(EVERY, [1, 20, 60])
+    assert starts.start(live, rows) == 0
+    later = both(cut_rows(np.array([61, 63]), 5), whole(np.array([62]), unit(3, 1)))
+    starts.store(later)
+    assert starts.start(np.append(live, [61, 62, 63]), both(rows, later)) == 0
+
+
+def test_windows_and_not_documents_decide_whether_there_is_a_graph(starts: Starts) -> None:
+    live = np.arange(1, 21)
+    rows = cut_rows(live, 5)
+    starts.store(rows)
+    # An exact index, which is not cached.
+    for _ in range(2):
+        assert starts.start(live, rows, graph_from=101) == 1
+    assert not list((starts.folder / "graphs").iterdir())
+    assert starts.start(live, rows, graph_from=100) == 1
+    assert starts.start(live, rows, graph_from=100) == 0
+    assert starts.start(live, rows, graph_from=101) == 1
+
+
+def test_a_damaged_graph_of_windows_is_built_again(starts: Starts) -> None:
+    rows = cut_rows(EVERY, 3)
+    starts.store(rows)
+    assert starts.start(EVERY, rows) == 1
+    (entry,) = (starts.folder / "graphs").iterdir()
+    spans = bytearray((entry / "spans.npy").read_bytes())
+    spans[-1] ^= 1
+    (entry / "spans.npy").write_bytes(spans)
+    assert starts.start(EVERY, rows) == 1
+    assert starts.start(EVERY, rows) == 0
