@@ -150,8 +150,8 @@ class IndexMachine(RuleBasedStateMachine):
 
     opens: Open
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(loaded=st.booleans() | st.just(True))
+    def begin(self, loaded: bool) -> None:
         self.folder = Path(tempfile.mkdtemp())
         self.factory = self.opens(self.folder)
         self.index = self.factory.open(FINGERPRINT, DIMENSIONS)
@@ -167,6 +167,9 @@ class IndexMachine(RuleBasedStateMachine):
         self.building: tuple[Publish, set[int], int] | None = None
         self.sealing: list[Publish] = []
         self.watched: list[tuple[View, Vectors, Any]] = []
+        self.steps = 0
+        if loaded:
+            self.index.build({}, 0, lambda: False)()
 
     def teardown(self) -> None:
         if hasattr(self, "index"):
@@ -288,6 +291,16 @@ class IndexMachine(RuleBasedStateMachine):
         self.index = self.factory.open(FINGERPRINT, DIMENSIONS)
         self.searchable, self.complete_to, self.building, self.sealing = set(), 0, None, []
 
+    @rule(cut=st.booleans(), count=st.integers(0, MOST_WINDOWS), data=st.data())
+    def start_again(self, cut: bool, count: int, data: st.DataObject) -> None:
+        """Restart as a service does, which may cut some documents otherwise before it builds."""
+        self.restart()
+        if cut and self.live:
+            self.cut_stored_documents_otherwise(count, data)
+        self.store_what_is_missing()
+        self.build()
+        self.show_what_was_built()
+
     @rule(
         collection=st.sampled_from(COLLECTIONS),
         seed=st.integers(0, 2) | st.integers(0, 1 << 20),
@@ -309,6 +322,8 @@ class IndexMachine(RuleBasedStateMachine):
         if not hasattr(self, "index"):
             return
         self._check_shown()
+        self.steps += 1
+        self.search(COLLECTIONS[self.steps % 2], self.steps, (1, 2, 5, 10, 100)[self.steps % 5], None)
         assert self.index.complete_to == self.complete_to
         for view, query, ((seqs, scores),) in self.watched:
             ((seqs_now, scores_now),) = view.search(query, 100, None)
