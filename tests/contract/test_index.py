@@ -85,7 +85,8 @@ def windows_of(text: int, count: int) -> Windows:
 
 def best_of(windows: Windows, query: Vectors) -> Vectors:
     """The window that is nearest to the query."""
-    return windows.vectors[np.argmax(windows.vectors @ query)]
+    nearest: Vectors = windows.vectors[np.argmax(windows.vectors @ query)]
+    return nearest
 
 
 def check_windows(seen: Windows, expected: Windows) -> None:

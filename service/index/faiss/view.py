@@ -16,6 +16,9 @@ from service.index.rows import Rows, best_of_each, bounds, count_documents, firs
 from service.machine import huge_pages
 from service.machine.arrays import Vectors, Windows
 
+# Scores this near to each other can be of equal vectors, because orders of summation differ.
+_SAME = 1e-6
+
 
 @dataclass(frozen=True)
 class FaissView:
@@ -64,10 +67,12 @@ class FaissView:
         rows = np.flatnonzero(live if allowed is None else live & allowed.fresh)
         if len(rows):
             for part, query in zip(parts, queries, strict=True):
-                scores = (self.fresh_rows.vectors[: self.fresh] @ query)[rows]
-                # Keep every row that ties with the k-th score; `_best` takes the earliest of them.
-                best = scores >= np.partition(scores, -k)[-k] if len(rows) > k else slice(None)
-                part.append((self.fresh_rows.seqs[rows[best]], scores[best]))
+                rough = (self.fresh_rows.vectors[: self.fresh] @ query)[rows]
+                # Every row that ties with the k-th score is kept; `_best` takes the earliest of them.
+                best = rows[rough >= np.partition(rough, -k)[-k] - _SAME] if len(rows) > k else rows
+                # Sum row by row, because in a matrix product the sums of equal rows can differ in the last bit.
+                scores = np.einsum("ij,j->i", self.fresh_rows.vectors[best], query)
+                part.append((self.fresh_rows.seqs[best], scores))
         return [_best(part, k) for part in parts]
 
     def holds(self, seqs: Seqs, allowed: Selection | None) -> Mask:
