@@ -154,11 +154,14 @@ class Search:
         ]
 
     def _nearest(self, query: str, text: str, passages: Passages) -> int:
-        """The window that is nearest to the query; without a vector the one with most of its words."""
+        """The window that is nearest to the query; without a vector the one with most of its words, repeated or not."""
         if passages.nearest is not None:
             return passages.nearest
         (words,) = self._keywords.highlights(query, [text])
-        within = [sum(start <= word < end for word, _ in words) for start, end in passages.spans.tolist()]
+        within = [
+            len({text[first:last].casefold() for first, last in words if start <= first < end})
+            for start, end in passages.spans.tolist()
+        ]
         return within.index(max(within))
 
 
