@@ -46,4 +46,6 @@ def keep(index: VectorIndex, seqs: Sequence[int], vectors: Vectors) -> None:
         index.store.put(seqs, vectors)
     except (StorageFailed, InsufficientResources, MemoryError) as error:
         # Nothing is lost: the next start embeds these documents again.
-        log.warning("the vectors of %d documents are in memory only: %s", len(seqs), error)
+        log.warning(
+            "the vectors of %d documents are not stored, and the next start embeds them again: %s", len(seqs), error
+        )
