@@ -83,7 +83,7 @@ def _restore(file: str, settings: Settings) -> int:
     except OSError as error:
         print(f"the backup cannot be restored ({error}): check the file and the disk", file=sys.stderr)
         return 1
-    print(f"{settings.data_dir} is restored: start the service, which embeds its documents before it is ready")
+    print(f"{settings.data_dir} is restored: start the service, which embeds the documents before it is ready")
     return 0
 
 

@@ -164,7 +164,7 @@ async def _running(
     def report(task: "asyncio.Task[None]") -> None:
         if task.cancelled() or (error := task.exception()) is None:
             return
-        log.error("the background task ended", exc_info=error)
+        log.error("the background task of the service has failed: restart the service", exc_info=error)
         # The service goes on answering; /health asks for a restart.
         lifecycle.failure = f"{type(error).__name__}: {error}"
         if not lifecycle.ready:

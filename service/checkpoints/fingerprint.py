@@ -62,10 +62,14 @@ def _document_parts(folder: Path, class_path: str, path: str, files: Mapping[str
     if router is not None:
         route = "document" if "document" in router.structure else str(router.parameters.get("default_route"))
         if route not in router.structure:
-            raise CheckpointRefused("its Router has no route for documents: build it with Router.for_query_document")
+            raise CheckpointRefused(
+                "the model's Router has no route for documents: build it with Router.for_query_document"
+            )
         for part in router.structure[route]:
             if part not in router.types:
-                raise CheckpointRefused(f"its Router does not say what {part} is: save the model again")
+                raise CheckpointRefused(
+                    f"the model's Router does not say of what class {part} is: save the model again"
+                )
             yield from _document_parts(folder, router.types[part], f"{path}/{part}".lstrip("/"), files)
         return
     prefix = f"{path}/" if path else ""

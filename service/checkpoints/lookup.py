@@ -89,7 +89,7 @@ class Lookup:
             raise NotFound(f"the checkpoint {identity} is not there: put it at {copy}", "model")
         opened = self.read(copy, identity.partition("@")[0])
         if opened.id != identity:
-            raise CheckpointRefused(f"{copy} was altered, it is {opened.id} now: copy the checkpoint there again")
+            raise CheckpointRefused(f"{copy} was altered and is {opened.id} now: copy the checkpoint there again")
         return opened
 
     def read(self, folder: Path, name: str) -> Checkpoint:
@@ -103,7 +103,10 @@ class Lookup:
         """Read and verify a checkpoint that is no copy of the service; raises CheckpointRefused, also for its size."""
         source = self.read(folder, name)
         if source.size > self.max_size:
-            raise CheckpointRefused(f"{name} has {source.size} bytes: raise INSTAR_LIMITS__CHECKPOINT to allow that")
+            raise CheckpointRefused(
+                f"{name} has {source.size} bytes, and {self.max_size} are allowed: raise INSTAR_LIMITS__CHECKPOINT, or"
+                " use a smaller checkpoint"
+            )
         if folder == bundled.base_folder():
             bundled.require_official_weights(source)
         return source
@@ -132,4 +135,8 @@ def open_lookup(settings: Settings) -> Lookup:
 def require_id(verified: Checkpoint, model: str) -> None:
     """Raise NotFound if `model` is an id, and not the id of the checkpoint that was found by its name."""
     if model.partition("@")[2] and verified.id != model:
-        raise NotFound(f"there is no {model} any more: {verified.name} is now {verified.id}", "model")
+        raise NotFound(
+            f"there is no {model} any more: {verified.name} is {verified.id} now; use that id, or put the former files"
+            " back",
+            "model",
+        )

@@ -42,7 +42,7 @@ class Signer:
         except (OSError, ValueError, TypeError) as error:
             raise SigningKeyError(f"{path} cannot be read ({error}): make a key with {_MAKE}") from error
         if not isinstance(key, Ed25519PrivateKey):
-            raise SigningKeyError(f"{path} is a key of another kind: make one with {_MAKE}")
+            raise SigningKeyError(f"{path} holds a key of another kind than Ed25519: make one with {_MAKE}")
         self._key = key
 
     def __call__(self, content: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
@@ -67,7 +67,8 @@ class Signers:
         keys = [key for key in public_keys if isinstance(key, Ed25519PublicKey)]
         if not keys or len(keys) < len(public_keys):
             raise SigningKeyError(
-                f"{path} must hold public Ed25519 keys in PEM and no others: openssl pkey -in trainer.pem -pubout"
+                f"{path} must hold public Ed25519 keys in PEM and nothing else: openssl pkey -in trainer.pem -pubout"
+                " writes one"
             )
         return cls(keys)
 
@@ -79,8 +80,8 @@ class Signers:
         encoded = content.pop(_FIELD, None)
         if not isinstance(encoded, str):
             raise CheckpointRefused(
-                f"{checkpoint.id} is not signed, and only what INSTAR_SIGNERS_FILE trusts is loaded: package it with"
-                " --sign-with"
+                f"{checkpoint.id} is not signed, and INSTAR_SIGNERS_FILE allows only signed checkpoints: package it"
+                " with --sign-with"
             )
         try:
             signature = base64.b64decode(encoded, validate=True)
@@ -88,8 +89,8 @@ class Signers:
             signature = b""
         if not any(_fits(key, signature, _signed(content)) for key in self._keys):
             raise CheckpointRefused(
-                f"{checkpoint.id} is signed with a key that INSTAR_SIGNERS_FILE does not name, or was altered since: do"
-                " not trust its source, or add its key"
+                f"{checkpoint.id} is signed with a key that INSTAR_SIGNERS_FILE does not name, or was altered since:"
+                " add the key if you trust its owner, and do not load the checkpoint otherwise"
             )
 
 

@@ -139,7 +139,7 @@ def _unpack(archive: IO[bytes], folder: Path) -> None:
                     hashes[entry.name] = _write(content, folder / _safe(entry.name))
         expected = Listed.model_validate_json(listed or b"").files
     except (tarfile.TarError, ValidationError, EOFError) as error:
-        raise InvalidRequest("the backup is not whole, or is none: download it again") from error
+        raise InvalidRequest("the file is no backup, or is not whole: download it again") from error
     if hashes != expected or str(_NAMES.corpus) not in hashes:
         altered = sorted(name for name in hashes.keys() | expected.keys() if hashes.get(name) != expected.get(name))
         raise InvalidRequest(f"the backup was altered ({', '.join(altered[:5])}): download it again")

@@ -87,7 +87,7 @@ class Builder:
         if last < stored:
             log.error(
                 "the corpus ends with write %d, but there are vectors of writes up to %d: the disk has lost what was"
-                " written between; check it, and restore a backup if you have one",
+                " written between; check the disk, and restore a backup if you have one",
                 last,
                 stored,
             )

@@ -91,7 +91,7 @@ class Restore:
         try:
             encoder = await asyncio.to_thread(self._loader.reopen, record.model)
         except InstarError as error:
-            log.warning("generation %d is released, it cannot be loaded: %s", record.number, error)
+            log.warning("generation %d is released, because it cannot be loaded: %s", record.number, error)
             await self._generations.release_record(record.number)
             return
         generation = Generation(record, encoder, self._builder.open_index(encoder))

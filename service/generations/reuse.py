@@ -49,8 +49,11 @@ def keep(index: VectorIndex, rows: Rows) -> None:
     try:
         index.store.put(rows)
     except (StorageFailed, InsufficientResources, MemoryError) as error:
-        # Nothing is lost: the next start embeds them again.
-        log.warning("the vectors of %d documents are in memory only: %s", len(np.unique(rows.seqs)), error)
+        # Nothing is lost: the next start embeds these documents again.
+        documents = len(np.unique(rows.seqs))
+        log.warning(
+            "the vectors of %d documents are not stored, and the next start embeds them again: %s", documents, error
+        )
 
 
 def _stored(index: VectorIndex, sources: Iterable[Sequence[int]], shared: Shared) -> dict[int, Windows]:

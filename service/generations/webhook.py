@@ -51,7 +51,12 @@ class Webhook:
                 for change in undelivered:
                     problem = await self._deliver(client, change)
                     if problem:
-                        log.warning("the webhook is told again of generation %d: %s", change.generation, problem)
+                        log.warning(
+                            "the webhook could not be told of generation %d (%s): check INSTAR_WEBHOOK__URL; it is told"
+                            " again until it answers",
+                            change.generation,
+                            problem,
+                        )
                         break
                     delivered, wait = change.id, _FIRST_WAIT
                 else:

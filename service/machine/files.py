@@ -43,13 +43,11 @@ def delete_folder(path: Path) -> None:
 
 
 def replace_file(path: Path, content: str, *, mode: int = 0o666) -> None:
-    """Replace or create the file in one step that survives a power cut, with the permissions `mode`; raises OSError."""
-    temporary = path.with_name(f"{INCOMING}{path.name}")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    """Replace or create the file as `replacing_file` does, with the permissions `mode`; raises OSError."""
+    with replacing_file(path) as incoming:
+        descriptor = os.open(incoming, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(content)
 
 
 @contextmanager

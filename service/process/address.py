@@ -14,7 +14,7 @@ def problem(host: str, port: int) -> str | None:
             listening.bind(address)
     except OSError as error:
         return (
-            f"{host} port {port} cannot be listened on ({error.strerror}): end what is there, or choose another"
-            " INSTAR_PORT or INSTAR_HOST"
+            f"{host} port {port} cannot be listened on ({error.strerror}): end the process that listens there, or"
+            " choose another INSTAR_PORT or INSTAR_HOST"
         )
     return None

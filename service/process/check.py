@@ -87,26 +87,26 @@ def _key_findings(settings: Settings, path: Path) -> Iterator[Finding]:
     valid = [key for key in keyring.read(path) if key.revoked is None]
     # The group may read it, because Kubernetes mounts secrets so.
     if path.exists() and path.stat().st_mode & 0o007:
-        yield Finding(f"others may read {path}: chmod o= {path}", wrong=True)
+        yield Finding(f"everybody on this machine may read the keys in {path}: chmod o= {path}", wrong=True)
     if path.exists() and not any("admin" in key.scopes for key in valid) and settings.admin_key is None:
         yield Finding(
-            f"no key in {path} has the scope admin, so nobody can reload: python -m service key create NAME"
-            " --scope admin",
+            f"no key in {path} has the scope admin, so nobody can reload: make one with python -m service key create"
+            " NAME --scope admin",
             wrong=True,
         )
     if not path.exists() and settings.admin_key is None:
-        yield Finding("there are no keys: whoever is on this machine may do everything, and nobody else gets in")
+        yield Finding("there are no keys: everybody on this machine may do everything, and nobody else gets in")
     elif not path.exists() and settings.api_key is None:
         is_open = settings.open_data or is_loopback(settings.host)
-        who = "whoever reaches the service may write and search" if is_open else "it opens the data as well"
-        yield Finding(f"there is an admin key and no other: {who}")
+        opens = "everybody who reaches the service may write and search" if is_open else "it opens the data as well"
+        yield Finding(f"there is an admin key and no other: {opens}")
     else:
-        yield Finding(f"callers need a key; {len(valid)} named ones are valid")
+        yield Finding(f"callers need a key; {len(valid)} named keys are valid")
 
 
 def _tls(settings: Settings) -> Iterator[Finding]:
     if settings.tls.key is not None and settings.tls.certificate is None:
-        yield Finding("INSTAR_TLS__KEY is of no use alone: set INSTAR_TLS__CERTIFICATE, too", wrong=True)
+        yield Finding("INSTAR_TLS__KEY has no effect alone: set INSTAR_TLS__CERTIFICATE, too", wrong=True)
     if settings.tls.certificate is None:
         return
     try:
@@ -115,9 +115,8 @@ def _tls(settings: Settings) -> Iterator[Finding]:
         yield Finding(f"{settings.tls.certificate} is no certificate in PEM ({error}): write one there", wrong=True)
         return
     days = (ends - datetime.now(UTC)).days
-    yield Finding(
-        f"the certificate ends on {ends:%Y-%m-%d}: renew it, then send SIGHUP", wrong=days < _CERTIFICATE_DAYS
-    )
+    soon = days < _CERTIFICATE_DAYS
+    yield Finding(f"the certificate ends on {ends:%Y-%m-%d}" + (": renew it, then send SIGHUP" if soon else ""), soon)
 
 
 def _tracing(settings: Settings) -> Iterator[Finding]:
@@ -150,7 +149,10 @@ def _data_folder(settings: Settings, *, runs: bool) -> Iterator[Finding]:
         except OSError as error:
             # The checkpoints folder may be read-only, as in a container.
             if folder == settings.data_dir or not folder.exists():
-                yield Finding(f"{nearest} cannot be written ({error.strerror}): let this user write there", wrong=True)
+                yield Finding(
+                    f"{nearest} cannot be written ({error.strerror}): let the user of the service write there",
+                    wrong=True,
+                )
 
 
 def _address(settings: Settings, *, runs: bool) -> Iterator[Finding]:
@@ -171,7 +173,7 @@ def _model(settings: Settings, active: GenerationRecord | None) -> tuple[Finding
     except InstarError as error:
         return Finding(error.message, wrong=True), 0
     if checkpoint is None:
-        return Finding(f"{settings.model} is looked for at Hugging Face at the first start"), 0
+        return Finding(f"the first start looks for {settings.model} at Hugging Face"), 0
     return Finding(f"the checkpoint {checkpoint.id} is whole"), checkpoint.computed_size
 
 

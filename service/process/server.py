@@ -88,7 +88,9 @@ def serve(settings: Settings, watch: Callable[[Observer], Observer] = lambda met
         return _fail(error.message)
     if not is_loopback(settings.host) and parts.keyring.is_open("write"):
         log.warning(
-            "INSTAR_OPEN_DATA: whoever reaches %s may read, write and delete documents without a key", settings.host
+            "INSTAR_OPEN_DATA: whoever reaches %s may read, write and delete documents without a key; unset it unless"
+            " you want that",
+            settings.host,
         )
     return _run(parts, readable=readable)
 
@@ -168,10 +170,21 @@ def _level(settings: Settings) -> str:
     except FileNotFoundError:
         return settings.log.level
     except (OSError, UnicodeDecodeError) as error:
-        log.error("%s cannot be read (%s): the level is %s", settings.log.level_file, error, settings.log.level)
+        log.error(
+            "%s cannot be read (%s): let the user of the service read it, then send SIGHUP; the level is %s",
+            settings.log.level_file,
+            error,
+            settings.log.level,
+        )
         return settings.log.level
     if level not in LEVELS:
-        log.error("%s must be one of %s: the level is %s", level[:20], ", ".join(LEVELS), settings.log.level)
+        log.error(
+            "%s says %s, and must be one of %s: write one of these there, then send SIGHUP; the level is %s",
+            settings.log.level_file,
+            level[:20],
+            ", ".join(LEVELS),
+            settings.log.level,
+        )
         return settings.log.level
     return level
 
@@ -182,7 +195,11 @@ def _renew(context: ssl.SSLContext, settings: Settings) -> None:
         try:
             context.load_cert_chain(settings.tls.certificate, settings.tls.key)
         except (OSError, ssl.SSLError) as error:
-            log.error("the certificate stays as it was: %s cannot be used (%s)", settings.tls.certificate, error)
+            log.error(
+                "the certificate stays as it was: %s cannot be used (%s); mend it, then send SIGHUP again",
+                settings.tls.certificate,
+                error,
+            )
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> None:

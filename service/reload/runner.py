@@ -171,7 +171,9 @@ class Reloads:
         except Exception as error:
             log.exception("the reload %s of %s failed", job.id, job.model)
             if job.generation is None:
-                await self._end(job, "failed", f"{type(error).__name__}: {error}; see the log of the service")
+                await self._end(
+                    job, "failed", f"{type(error).__name__}: {error}; see the log of the service, then reload again"
+                )
         finally:
             # Encoders hold reference cycles; their memory should be back before the next reload.
             gc.collect()
@@ -184,7 +186,7 @@ class Reloads:
             job.attempts -= 1
             await self._jobs.save(job)
         else:
-            await self._end(job, "cancelled", "it was cancelled")
+            await self._end(job, "cancelled", "it was cancelled: a new reload goes on with the vectors that it stored")
 
     async def _reload(self, job: Job) -> None:
         checkpoint = await self._stages.install(job)
@@ -209,7 +211,7 @@ class Reloads:
                 await self._jobs.save(ended)
                 break
             except (StorageFailed, InsufficientResources) as error:
-                log.error("the end of reload %s cannot be recorded: %s", job.id, error)
+                log.error("the end of reload %s cannot be recorded yet, and is tried again: %s", job.id, error)
                 await asyncio.sleep(_SAVE_AGAIN)
         for name, value in end.items():
             setattr(job, name, value)

@@ -144,5 +144,7 @@ def compared(active: Scored, shadow: Scored, active_seconds: float, shadow_secon
 def _ended(watched: _Watched, task: "asyncio.Task[None]") -> None:
     watched.tasks.discard(task)
     if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("a search of the shadow failed", exc_info=error)
+        log.error(
+            "a search in the shadow failed and is left out: read the error before you activate it", exc_info=error
+        )
         watched.note(None)

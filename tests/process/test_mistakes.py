@@ -66,4 +66,4 @@ def test_a_start_says_which_setting_is_meant_and_what_to_do_about_its_port(
         server.launch()
         assert server.process.wait(60) == 1
         (line,) = [line for line in server.output if "cannot be listened on" in line]
-        assert "end what is there, or choose another INSTAR_PORT" in line
+        assert "end the process that listens there, or choose another INSTAR_PORT" in line
