@@ -74,18 +74,21 @@ class Sealed:
     @property
     def vectors(self) -> Vectors:
         """The vectors (n, dimensions) of all positions."""
-        return self.distinct_vectors if self.duplicates is None else self.distinct_vectors[self.duplicates.group_of]
+        return self.vectors_of(slice(None))
 
     @property
     def distinct_vectors(self) -> Vectors:
         """The vectors of `index`, in its order."""
         return memory.vectors_of(self.index)
 
+    def vectors_of(self, positions: Positions | slice) -> Vectors:
+        """Return the vectors (n, dimensions) of some positions."""
+        return self.distinct_vectors[positions if self.duplicates is None else self.duplicates.group_of[positions]]
+
     def windows(self, start: int, end: int) -> Windows:
         """Return the windows at the positions from `start` to before `end`, which are those of one document."""
         rows = slice(start, end)
-        groups = rows if self.duplicates is None else self.duplicates.group_of[rows]
-        return Windows(self.distinct_vectors[groups], self.spans[rows])
+        return Windows(self.vectors_of(rows), self.spans[rows])
 
     def scores(self, query: Vectors) -> Vectors:
         """Return the cosines (n,) of all positions with one unit vector. Equal vectors have equal cosines."""
