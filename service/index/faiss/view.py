@@ -132,8 +132,9 @@ class FaissView:
             numbers = np.concatenate((self.sealed.seqs, numbers))
         held = self.holds(numbers, allowed)
         numbers, scores = numbers[held], scores[held]
-        starts = first_rows(numbers)
-        numbers, scores = numbers[starts], best_of_each(scores, starts)
+        if self.windowed:
+            starts = first_rows(numbers)
+            numbers, scores = numbers[starts], best_of_each(scores, starts)
         _, positions = _located(numbers, seqs)
         ranks = [
             1 + np.count_nonzero(scores > scores[position]) + np.count_nonzero(scores[:position] == scores[position])

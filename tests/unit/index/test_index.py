@@ -19,7 +19,7 @@ from service.index.faiss.index import FaissIndex
 from service.index.faiss.partition import Partition
 from service.index.faiss.selection import Selection
 from service.index.faiss.view import FaissView
-from service.index.rows import whole
+from service.index.rows import Rows, whole
 from service.index.vector_store import VectorStore
 
 DIMENSIONS = 8
@@ -211,6 +211,25 @@ def test_a_graph_reaches_the_recall_that_was_asked() -> None:
     exact = np.argsort(-(queries @ vectors.T), axis=1)[:, :10]
     _, found = built.search(queries, 10, None)
     recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact.tolist(), found.tolist(), strict=True)])
+    assert recall >= 0.99
+
+
+def test_a_graph_of_windows_that_are_alike_reaches_the_recall_of_documents_that_was_asked() -> None:
+    documents, windows = 1500, 5
+    vectors = np.repeat(clustered(3, documents), windows, axis=0) + 0.1 * clustered(11, documents * windows)
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    starts = 80 * np.arange(windows)
+    spans = np.tile(np.stack((starts, starts + 100), axis=1), (documents, 1)).astype(np.int32)
+    rows = Rows(np.repeat(np.arange(documents), windows), vectors, spans)
+    built = sealed.build(lambda: rows, graph_from=1, min_recall=0.99)
+    # Ten documents lie among more rows than ten.
+    alone = sealed.build(lambda: whole(np.arange(len(vectors)), vectors), graph_from=1, min_recall=0.99)
+    assert built.effort > alone.effort
+    assert built.recall >= 0.99
+    queries = vectors[np.random.default_rng(4).integers(len(vectors), size=(4, 100))].sum(axis=0)
+    exact = np.argsort(-(queries @ vectors.T).reshape(-1, documents, windows).max(axis=2), axis=1)[:, :10]
+    answers = [seqs.tolist() for seqs, _ in Partition(64, built).view.search(queries, 10, None)]
+    recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact.tolist(), answers, strict=True)])
     assert recall >= 0.99
 
 
