@@ -31,7 +31,8 @@ _DROP_SPANS = "DELETE FROM windows WHERE seq"
 _BETWEEN = " BETWEEN ? AND ? ORDER BY seq"
 _AMONG = " IN (SELECT value FROM json_each(?))"
 # The spans of a document that is one window, which are not stored.
-_WHOLE = np.zeros((1, 2), np.int32).tobytes()
+_WHOLE_SPAN = np.zeros((1, 2), np.int32)
+_WHOLE = _WHOLE_SPAN.tobytes()
 
 # The spans of documents that are not one window, packed, by sequence number.
 _Packed = Mapping[int, bytes]
@@ -100,10 +101,10 @@ class VectorStore:
         return {
             seq: Windows(
                 np.frombuffer(packed, np.float32).reshape(-1, self.dimensions),
-                np.frombuffer(spans.get(seq, _WHOLE), np.int32).reshape(-1, 2),
+                np.frombuffer(spans[seq], np.int32).reshape(-1, 2) if seq in spans else _WHOLE_SPAN,
             )
             for seq, packed, checksum in rows
-            if self._is_sound(seq, packed, spans, checksum)
+            if _is_sound(seq, packed, spans.get(seq, b""), checksum)
         }
 
     def windowing(self) -> dict[str, str]:
@@ -171,7 +172,9 @@ class VectorStore:
         present = _sound_spans(span_rows)
         seqs = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
         selected = [rows[row] for row in np.flatnonzero(np.isin(seqs, part))]
-        damaged = [seq for seq, packed, checksum in selected if not self._is_sound(seq, packed, present, checksum)]
+        damaged = [
+            seq for seq, packed, checksum in selected if not _is_sound(seq, packed, present.get(seq, b""), checksum)
+        ]
         if damaged:
             self._require_structure()
             log.warning("%d vectors in %s are damaged: they are embedded again", len(damaged), self._file.name)
@@ -190,16 +193,6 @@ class VectorStore:
             return None
         return b"".join(packed for _, packed, _ in selected)
 
-    def _is_sound(self, seq: int, packed: bytes, spans: _Packed, checksum: int) -> bool:
-        """Whether the vectors are as they were written, and are as many as the spans of the document."""
-        of_document = spans.get(seq, b"")
-        windows = len(of_document) // len(_WHOLE) or 1
-        return (
-            isinstance(packed, bytes)
-            and len(packed) == windows * self.dimensions * 4
-            and checksum == _checksum(seq, packed, of_document)
-        )
-
     def _require_structure(self) -> None:
         """Replace the file by an empty one if its structure is damaged."""
         with self._file.using() as connection:
@@ -216,7 +209,13 @@ class VectorStore:
 
 def _checksum(seq: int, vectors: bytes, spans: bytes) -> int:
     """Sum up the windows and their number, because damage may also put a vector under another number."""
-    return zlib.crc32(spans, zlib.crc32(vectors, seq & 0xFFFFFFFF))
+    checksum = zlib.crc32(vectors, seq & 0xFFFFFFFF)
+    return zlib.crc32(spans, checksum) if spans else checksum
+
+
+def _is_sound(seq: int, vectors: bytes, spans: bytes, checksum: int) -> bool:
+    """Whether the windows are as they were written. Damage can also turn a blob into something else."""
+    return isinstance(vectors, bytes) and checksum == _checksum(seq, vectors, spans)
 
 
 def _sound_spans(rows: Sequence[tuple[int, bytes]]) -> _Packed:

@@ -20,7 +20,7 @@ from service.index.faiss import graph_repair, memory
 from service.index.faiss.bitsets import Bits, Positions
 from service.index.faiss.duplicates import Duplicates, find_duplicates
 from service.index.faiss.selection import Conditions
-from service.index.rows import Rows
+from service.index.rows import Rows, count_documents
 from service.machine import huge_pages
 from service.machine.arrays import Spans, Vectors, Windows
 
@@ -32,6 +32,8 @@ _FIRST_EFFORT = 16
 # The most effort, or more if comparing all vectors takes longer still.
 _MOST_EFFORT = 2048
 _PROBES = 200
+# Documents that a probe looks for. They lie among as many rows as so many documents have, if their windows are alike.
+_FOUND = 10
 # Sums of 4 vectors are as hard to find as real questions are, up to 100,000 vectors (`make bench-index`). Beyond that,
 # questions need (n / 100,000) ** 0.2 times the effort: 1.6 times at a million.
 _SUMMED = 4
@@ -74,18 +76,21 @@ class Sealed:
     @property
     def vectors(self) -> Vectors:
         """The vectors (n, dimensions) of all positions."""
-        return self.distinct_vectors if self.duplicates is None else self.distinct_vectors[self.duplicates.group_of]
+        return self.vectors_of(slice(None))
 
     @property
     def distinct_vectors(self) -> Vectors:
         """The vectors of `index`, in its order."""
         return memory.vectors_of(self.index)
 
+    def vectors_of(self, positions: Positions | slice) -> Vectors:
+        """Return the vectors (n, dimensions) of some positions."""
+        return self.distinct_vectors[positions if self.duplicates is None else self.duplicates.group_of[positions]]
+
     def windows(self, start: int, end: int) -> Windows:
         """Return the windows at the positions from `start` to before `end`, which are those of one document."""
         rows = slice(start, end)
-        groups = rows if self.duplicates is None else self.duplicates.group_of[rows]
-        return Windows(self.distinct_vectors[groups], self.spans[rows])
+        return Windows(self.vectors_of(rows), self.spans[rows])
 
     def scores(self, query: Vectors) -> Vectors:
         """Return the cosines (n,) of all positions with one unit vector. Equal vectors have equal cosines."""
@@ -160,6 +165,8 @@ def build(
     """
     rows = read()
     seqs, vectors, spans = rows.seqs, rows.vectors, rows.spans
+    # Vectors that are replaced by their representatives below are let go of.
+    del rows
     if len(seqs) < graph_from:
         return Sealed(seqs, spans, memory.exact_index(vectors), 0, 1.0)
     duplicates = find_duplicates(vectors)
@@ -176,20 +183,20 @@ def build(
         log.warning("%d of %d vectors are out of reach of the graph: the search is exact", len(lost), len(vectors))
         return Sealed(seqs, spans, memory.exact_index(vectors), 0, 1.0, duplicates)
     memory.share_vectors(graph, vectors)
-    effort, recall = _tune(graph, min_recall)
+    effort, recall = _tune(graph, min_recall, round(_FOUND * len(seqs) / count_documents(seqs)))
     return Sealed(seqs, spans, graph, effort, recall, duplicates)
 
 
-def _tune(graph: "faiss.IndexHNSWFlat", min_recall: float) -> tuple[int, float]:
-    """Find the least effort, rising by a quarter, at which recall@10 of questions reaches `min_recall`.
+def _tune(graph: "faiss.IndexHNSWFlat", min_recall: float, rows: int) -> tuple[int, float]:
+    """Find the least effort, rising by a quarter, at which the recall of so many rows for a question is `min_recall`.
 
     Returns the effort, and the recall of probes with it. A question lies among the documents and near none of them,
     which is much harder for a graph than its own vectors are. A probe, the sum of some documents, is as hard. A
-    position that scores like the tenth best counts as found.
+    position that scores like the last of the best counts as found.
     """
     vectors = memory.vectors_of(graph)
     probes = vectors[np.random.default_rng(0).integers(len(vectors), size=(_SUMMED, _PROBES))].sum(axis=0)
-    exact, _ = faiss.knn(probes, vectors, min(10, len(vectors)), metric=faiss.METRIC_INNER_PRODUCT)
+    exact, _ = faiss.knn(probes, vectors, min(rows, len(vectors)), metric=faiss.METRIC_INNER_PRODUCT)
 
     def recall_at(effort: int) -> float:
         scores, _ = _walk(graph, probes, exact.shape[1], effort)

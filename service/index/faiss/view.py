@@ -1,6 +1,5 @@
 """One moment of a collection's index: a sealed part that never changes, and the first rows of a fresh part."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,7 @@ from service.index.rows import Rows, best_of_each, bounds, count_documents, firs
 from service.machine import huge_pages
 from service.machine.arrays import Vectors, Windows
 
-# Scores this near to each other can be of equal vectors, because orders of summation differ.
+# Scores this near to each other may be those of equal vectors, summed in different orders.
 _SAME = 1e-6
 
 
@@ -43,37 +42,55 @@ class FaissView:
         """
         if not self.windowed:
             return self._nearest_rows(queries, k, allowed)
-        depth, size = 2 * k, self.size
-        while True:
-            rankings = self._nearest_rows(queries, depth, allowed)
-            nearest = [first_of_each(seqs, scores) for seqs, scores in rankings]
-            enough = (
-                len(seqs) >= k or len(rows) < depth for (seqs, _), (rows, _) in zip(nearest, rankings, strict=True)
-            )
-            if depth >= size or all(enough):
-                return [(seqs[:k], scores[:k]) for seqs, scores in nearest]
-            depth = min(4 * depth, size)
+        return self._nearest_documents(queries, k, allowed, 2 * k)
+
+    def _nearest_documents(
+        self, queries: Vectors, k: int, allowed: Selection | None, depth: int
+    ) -> list[tuple[Seqs, Vectors]]:
+        """Find the documents of the `depth` nearest rows, and go deeper if they are fewer than `k`."""
+        rankings = self._nearest_rows(queries, depth, allowed)
+        nearest = [first_of_each(seqs, scores) for seqs, scores in rankings]
+        short = [
+            number
+            for number, ((seqs, _), (rows, _)) in enumerate(zip(nearest, rankings, strict=True))
+            if len(seqs) < k and len(rows) == depth
+        ]
+        if short:
+            deeper = self._nearest_documents(queries[short], k, allowed, 4 * depth)
+            for number, ranking in zip(short, deeper, strict=True):
+                nearest[number] = ranking
+        return [(seqs[:k], scores[:k]) for seqs, scores in nearest]
 
     def _nearest_rows(self, queries: Vectors, k: int, allowed: Selection | None) -> list[tuple[Seqs, Vectors]]:
-        none: tuple[Seqs, Vectors] = np.empty(0, np.int64), np.empty(0, np.float32)
-        parts = [[none] for _ in queries]
-        if self.sealed is not None:
-            for part, scores, positions in zip(
-                parts, *self.sealed.search(queries, k, self._sealed_allowed(allowed)), strict=True
-            ):
-                hit = positions >= 0
-                part.append((self.sealed.seqs[positions[hit]], scores[hit]))
         live = self.fresh_live[: self.fresh]
         rows = np.flatnonzero(live if allowed is None else live & allowed.fresh)
-        if len(rows):
-            for part, query in zip(parts, queries, strict=True):
-                rough = (self.fresh_rows.vectors[: self.fresh] @ query)[rows]
-                # Every row that ties with the k-th score is kept; `_best` takes the earliest of them.
-                best = rows[rough >= np.partition(rough, -k)[-k] - _SAME] if len(rows) > k else rows
-                # Sum row by row, because in a matrix product the sums of equal rows can differ in the last bit.
-                scores = np.einsum("ij,j->i", self.fresh_rows.vectors[best], query)
-                part.append((self.fresh_rows.seqs[best], scores))
-        return [_best(part, k) for part in parts]
+        if self.sealed is None:
+            return [_best(*self._nearest_fresh(query, k, rows), k) for query in queries]
+        hits = self.sealed.search(queries, k, self._sealed_allowed(allowed))
+        return [
+            self._nearest_of_both(query, k, rows, self.sealed, positions[positions >= 0], scores[positions >= 0])
+            for query, scores, positions in zip(queries, *hits, strict=True)
+        ]
+
+    def _nearest_of_both(
+        self, query: Vectors, k: int, rows: Positions, sealed: Sealed, positions: Positions, scores: Vectors
+    ) -> tuple[Seqs, Vectors]:
+        """Rank the `positions` of the sealed part, which have these scores, together with `rows` of the fresh part."""
+        seqs = sealed.seqs[positions]
+        if not len(rows):
+            return _best(seqs, scores, k)
+        # FAISS sums in another order, in which equal vectors of both parts can have scores that differ.
+        scores = np.einsum("ij,j->i", sealed.vectors_of(positions), query)
+        later, later_scores = self._nearest_fresh(query, k, rows)
+        return _best(np.concatenate((seqs, later)), np.concatenate((scores, later_scores)), k)
+
+    def _nearest_fresh(self, query: Vectors, k: int, rows: Positions) -> tuple[Seqs, Vectors]:
+        """Find the `k` nearest of these rows of the fresh part, and all that tie with the last one."""
+        if len(rows) > k:
+            scores = (self.fresh_rows.vectors[: self.fresh] @ query)[rows]
+            rows = rows[scores >= np.partition(scores, -k)[-k] - _SAME]
+        # Sum row by row, because in a matrix product the sums of equal rows can differ in the last bit.
+        return self.fresh_rows.seqs[rows], np.einsum("ij,j->i", self.fresh_rows.vectors[rows], query)
 
     def holds(self, seqs: Seqs, allowed: Selection | None) -> Mask:
         """Say which of `seqs` (n,) are allowed documents of the view, as a mask (n,)."""
@@ -115,8 +132,9 @@ class FaissView:
             numbers = np.concatenate((self.sealed.seqs, numbers))
         held = self.holds(numbers, allowed)
         numbers, scores = numbers[held], scores[held]
-        starts = first_rows(numbers)
-        numbers, scores = numbers[starts], best_of_each(scores, starts)
+        if self.windowed:
+            starts = first_rows(numbers)
+            numbers, scores = numbers[starts], best_of_each(scores, starts)
         _, positions = _located(numbers, seqs)
         ranks = [
             1 + np.count_nonzero(scores > scores[position]) + np.count_nonzero(scores[:position] == scores[position])
@@ -207,8 +225,7 @@ class FaissView:
         return allowed.sealed if self.sealed_live is None else allowed.sealed & self.sealed_live
 
 
-def _best(parts: Sequence[tuple[Seqs, Vectors]], k: int) -> tuple[Seqs, Vectors]:
-    seqs, scores = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+def _best(seqs: Seqs, scores: Vectors, k: int) -> tuple[Seqs, Vectors]:
     order = np.lexsort((seqs, -scores))[:k]
     return seqs[order], scores[order]
 

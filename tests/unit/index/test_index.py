@@ -19,7 +19,7 @@ from service.index.faiss.index import FaissIndex
 from service.index.faiss.partition import Partition
 from service.index.faiss.selection import Selection
 from service.index.faiss.view import FaissView
-from service.index.rows import whole
+from service.index.rows import Rows, whole
 from service.index.vector_store import VectorStore
 
 DIMENSIONS = 8
@@ -164,18 +164,26 @@ def test_a_view_does_not_change_while_the_partition_does() -> None:
     assert len(written.view.search(vectors[:1], 1000, None)[0][0]) == 150
 
 
-@pytest.mark.parametrize("fresh", [0, 400, 3000])
-def test_of_equal_scores_the_first_written_are_found_whatever_is_asked(fresh: int) -> None:
-    kinds, size = unit(5, 40), 3000
-    vectors = kinds[np.random.default_rng(6).integers(len(kinds), size=size)]
-    partition = Partition(DIMENSIONS)
+# Of 100 dimensions the order of summation is seen in the last bit.
+@pytest.mark.parametrize("dimensions", [DIMENSIONS, 100])
+@pytest.mark.parametrize("fresh", [0, 400, 401, 3000])
+def test_of_equal_scores_the_first_written_are_found_whatever_is_asked(fresh: int, dimensions: int) -> None:
+    kinds, size = unit(5, 40, dimensions), 3000
+    kind_of = np.random.default_rng(6).integers(len(kinds), size=size)
+    vectors = kinds[kind_of]
+    partition = Partition(dimensions)
     if fresh < size:
         old = size - fresh
         built = sealed.build(lambda: whole(np.arange(1, old + 1), vectors[:old]), graph_from=10**9, min_recall=1)
-        partition = Partition(DIMENSIONS, built)
+        partition = Partition(dimensions, built)
     partition.apply(whole(np.arange(size - fresh + 1, size + 1), vectors[size - fresh :]), [])
-    queries = unit(7, 25)
+    queries = unit(7, 25, dimensions)
     full = [seqs for seqs, _ in partition.view.search(queries, size, None)]
+    for seqs in full:
+        # Each kind as a whole, in the order of writing.
+        kinds_found = kind_of[seqs - 1]
+        assert np.count_nonzero(np.diff(kinds_found)) == len(kinds) - 1
+        assert (np.diff(seqs)[np.diff(kinds_found) == 0] > 0).all()
     for k in (1, 60, 99, 100, 150, 1000):
         for (seqs, _), known in zip(partition.view.search(queries, k, None), full, strict=True):
             np.testing.assert_array_equal(seqs, known[:k])
@@ -203,6 +211,25 @@ def test_a_graph_reaches_the_recall_that_was_asked() -> None:
     exact = np.argsort(-(queries @ vectors.T), axis=1)[:, :10]
     _, found = built.search(queries, 10, None)
     recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact.tolist(), found.tolist(), strict=True)])
+    assert recall >= 0.99
+
+
+def test_a_graph_of_windows_that_are_alike_reaches_the_recall_of_documents_that_was_asked() -> None:
+    documents, windows = 1500, 5
+    vectors = np.repeat(clustered(3, documents), windows, axis=0) + 0.1 * clustered(11, documents * windows)
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    starts = 80 * np.arange(windows)
+    spans = np.tile(np.stack((starts, starts + 100), axis=1), (documents, 1)).astype(np.int32)
+    rows = Rows(np.repeat(np.arange(documents), windows), vectors, spans)
+    built = sealed.build(lambda: rows, graph_from=1, min_recall=0.99)
+    # Ten documents lie among more rows than ten.
+    alone = sealed.build(lambda: whole(np.arange(len(vectors)), vectors), graph_from=1, min_recall=0.99)
+    assert built.effort > alone.effort
+    assert built.recall >= 0.99
+    queries = vectors[np.random.default_rng(4).integers(len(vectors), size=(4, 100))].sum(axis=0)
+    exact = np.argsort(-(queries @ vectors.T).reshape(-1, documents, windows).max(axis=2), axis=1)[:, :10]
+    answers = [seqs.tolist() for seqs, _ in Partition(64, built).view.search(queries, 10, None)]
+    recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact.tolist(), answers, strict=True)])
     assert recall >= 0.99
 
 
