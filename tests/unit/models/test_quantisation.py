@@ -13,12 +13,10 @@ def unit_vectors(count: int, dimensions: int = 16) -> Vectors:
     return vectors
 
 
-def test_the_ends_of_the_range_are_the_ends_of_the_type() -> None:
+def test_the_ends_of_the_range_are_the_ends_of_the_type_and_0_stays_0() -> None:
     vectors = np.array([[-0.5, 0.5, 0.0, -9.0, 9.0]], dtype=np.float32)
-    # The greatest number itself may be rounded down, as in sentence-transformers.
-    unsigned = by_range(vectors, "uint8", 0.5).astype(int)
-    np.testing.assert_allclose(unsigned, [[0, 255, 127, 0, 255]], atol=1)
-    np.testing.assert_array_equal(by_range(vectors, "int8", 0.5).astype(int), unsigned - 128)
+    assert by_range(vectors, "int8", 0.5).tolist() == [[-127, 127, 0, -127, 127]]
+    assert by_range(vectors, "uint8", 0.5).tolist() == [[1, 255, 128, 1, 255]]
 
 
 def test_the_range_holds_the_greatest_number_of_either_sign() -> None:
@@ -37,7 +35,7 @@ def test_int8_keeps_cosines_as_the_numbers_are() -> None:
     vectors = unit_vectors(300, 64)
     numbers = by_range(vectors, "int8", greatest(vectors[:150])).astype(np.float32)
     numbers /= np.linalg.norm(numbers, axis=1, keepdims=True)
-    assert abs(numbers @ numbers.T - vectors @ vectors.T).max() < 0.02
+    assert abs(numbers @ numbers.T - vectors @ vectors.T).max() < 0.01
 
 
 def test_bits_are_signs_the_first_dimension_highest() -> None:
