@@ -127,7 +127,8 @@ def test_ndjson_is_written_and_its_ids_answered(fresh: Server) -> None:
         content="\r\n".join(lines),
         headers={"Content-Type": "application/x-ndjson; charset=utf-8"},
     )
-    assert response.json() == {"ids": [f"n{n}" for n in range(1000)], "written": 1000, "unchanged": 0}
+    counts = {"written": 1000, "unchanged": 0, "windows": 1000}
+    assert response.json() == {"ids": [f"n{n}" for n in range(1000)], **counts}
     assert response.headers["X-Instar-Generation"] == "1"
     assert len(fresh.search("streamed", k=1000, collection="stream")) == 1000
     fresh.post("/documents/delete", {"collection": "stream", "filter": {"n": {"gte": 0}}})

@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 
 from service.api.inputs import NEXT_CURSOR
 from service.api.schemas.base import BodyModel
+from service.api.schemas.spans import Span
 from service.corpus.base import DEFAULT_COLLECTION
 
 MAX_ID = 512
@@ -80,7 +81,7 @@ class WriteAnswer(TypedDict):
     ]
     cut: NotRequired[
         Annotated[
-            dict[str, tuple[int, int]],
+            dict[str, Span],
             Field(
                 description="by id, [start, end) of the text that a search by vector can find, of written documents of"
                 f" which that is not all; the first {MAX_CUT}"

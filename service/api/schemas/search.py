@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 from service.api.inputs import ModelName
 from service.api.schemas.base import BodyModel, Integer, Number
 from service.api.schemas.documents import StoredDocument
+from service.api.schemas.spans import Span
 from service.corpus.base import DEFAULT_COLLECTION
 from service.search.fusion import Fusion
 from service.search.retrieval import Component, Mode
@@ -126,7 +127,7 @@ class Result(StoredDocument):
     score: Annotated[float, Field(description="dense: the cosine; keyword: BM25; hybrid: their fusion")]
     passage: NotRequired[
         Annotated[
-            tuple[int, int],
+            Span,
             Field(
                 description="[start, end) of the part of the document's text that answers best, in characters; only if"
                 " the document is longer than the model reads"
@@ -135,7 +136,7 @@ class Result(StoredDocument):
     ]
     highlights: NotRequired[
         Annotated[
-            Sequence[tuple[int, int]],
+            Sequence[Span],
             Field(description="[start, end) of the query's words in the text, in characters; with `highlight`"),
         ]
     ]
