@@ -99,8 +99,9 @@ class Run(Reading, Remembering, Signing, Publishing, Recipe, Thresholds):
             self.reload, packaged.id, target, key=admin_key(self.admin_key), quiet=self.as_json, kind=packaged.kind
         )
         warnings = "".join(f"\n{sentence}" for sentence in job.get("warnings", ()))
+        role = "the reranker" if packaged.kind == "reranker" else f"generation {job['generation']}"
         return Answer(
-            f"{packaged.id} is in {target}, and it is generation {job['generation']} of {self.reload}{warnings}",
+            f"{packaged.id} is in {target}, and it is {role} of {self.reload}{warnings}",
             answer.facts | {"job": job},
         )
 

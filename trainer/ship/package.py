@@ -37,8 +37,8 @@ _CANARIES = (
 _LIBRARIES = ("sentence-transformers", "transformers", "torch", "tokenizers", "numpy")
 # The largest difference of a vector's number between a model in memory and that model loaded from its files.
 _TOLERANCE = 1e-5
-# The largest change of a logit, by another processor or another version of a library.
-_MAX_LOGIT_CHANGE = 0.05
+# The most that a reranker's score of a pair, 0 to 1, may differ where the service loads it.
+_MAX_SCORE_CHANGE = 0.03
 # The earliest date that a zip can name.
 _NO_DATE = (1980, 1, 1, 0, 0, 0)
 # Files that describe the saved model as a whole, so that the base's files cannot stand in for them.
@@ -196,7 +196,7 @@ def _first_other(source: Checkpoint, manifest: Manifest) -> str | None:
         texts = [(pair.query, pair.text) for pair in manifest.pairs]
         logits = reranking.predict(base_model.load_reranker(source, "cpu"), texts).tolist() if texts else []
         for pair, logit in zip(manifest.pairs, logits, strict=True):
-            if abs(logit - pair.logit) > _MAX_LOGIT_CHANGE:
+            if abs(_score(logit) - _score(pair.logit)) > _MAX_SCORE_CHANGE:
                 return f"{pair.query[:40]!r} with {pair.text[:40]!r} another score"
         return None
     model = base_model.load(source, "cpu")
@@ -205,6 +205,11 @@ def _first_other(source: Checkpoint, manifest: Manifest) -> str | None:
         if float(encode(canary.text, normalize_embeddings=True) @ canary.vector) < MIN_CANARY_COSINE:
             return f"{canary.text[:40]!r} another vector"
     return None
+
+
+def _score(logit: float) -> float:
+    """The sigmoid of a logit, which is the score that the service answers."""
+    return float(1 / (1 + np.exp(-np.float64(logit))))
 
 
 def _restore(folder: Path, base: Checkpoint) -> None:

@@ -70,10 +70,7 @@ def choose(name: LossName, dataset: Dataset, kind: Kind = "dense") -> tuple[Loss
 
 def _choose_for_reranker(name: LossName) -> tuple[LossName, str]:
     if name == "auto":
-        return "binary-cross-entropy", (
-            "each judged pair and each mined negative says good or bad by itself, which ranked best of three losses on"
-            " public data"
-        )
+        return "binary-cross-entropy", "each judged pair and each mined negative says good or bad by itself"
     if name not in OF_RERANKERS:
         raise BadData(f"--loss {name} compares vectors, which a reranker has not: use {', '.join(OF_RERANKERS)}")
     return name, "it was asked for"
