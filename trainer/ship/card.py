@@ -18,6 +18,7 @@ def write(name: str, provenance: Provenance, *, loss: str, alpha: float) -> str:
     queries = provenance.queries()
     reload = "embeds all documents again" if provenance.reembeds else "keeps its documents' vectors"
     reranks = provenance.start.reranks
+    checks = "scores" if reranks else "vectors"
     return f"""---
 library_name: sentence-transformers
 {_RERANKER if reranks else _DENSE}
@@ -31,7 +32,7 @@ library_name: sentence-transformers
 {report.table(enough=verdict.outcome != "INSUFFICIENT")}
 
 The figures are of {queries["test"]} test queries that were not trained on, searched over all documents; in brackets
-the 95% interval. `{MANIFEST}` has the recipe, the hashes of data and files, and vectors by which a load can be
+the 95% interval. `{MANIFEST}` has the recipe, the hashes of data and files, and {checks} by which a load can be
 checked. {_behind(provenance) if reranks else f"A service that reloads this in the place of its base {reload}."}
 """
 
