@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 import torch
-from sentence_transformers import CrossEncoder
+from sentence_transformers import CrossEncoder, SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
 from service.checkpoints import checkpoint
 from service.checkpoints.manifest import MANIFEST, write_manifest
@@ -248,11 +249,9 @@ def test_another_retriever_is_another_run(tmp_path: Path) -> None:
         tuning.tune(models, judged.dataset(), tmp_path / "run", resume=True, quiet=True)
 
 
-def test_a_new_head_cannot_be_put_on_a_model_with_routes(tmp_path: Path) -> None:
-    recipe = Recipe(epochs=1, batch_size=8, precision="fp32", mode="query-adapter", base=str(tmp_path / "base"))
-    checkpoints.tiny(tmp_path / "base")
-    with start.opened(recipe, allow_hub=False) as models:
-        routed = tuning.tune(models, judged.dataset(), tmp_path / "run", resume=False, quiet=True)
-    routed.model.save_pretrained(str(tmp_path / "routed"), create_model_card=False)
-    with base_model.open(str(tmp_path / "routed")) as source, pytest.raises(BadData, match="can get no head"):
+def test_a_new_head_needs_an_encoder(tmp_path: Path) -> None:
+    tokenizer = checkpoints.tiny_model(tmp_path / "parts").tokenizer
+    static = SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_dim=16)], device="cpu")
+    checkpoints.save(static, tmp_path / "static")
+    with base_model.open(str(tmp_path / "static")) as source, pytest.raises(BadData, match="can get no head"):
         base_model.load_reranker(source)
