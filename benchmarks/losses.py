@@ -8,7 +8,9 @@ import argparse
 import json
 import tempfile
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
+
+from sentence_transformers import SentenceTransformer
 
 from benchmarks import machine
 from service import sample
@@ -20,10 +22,11 @@ from trainer.prove import comparison
 from trainer.prove.comparison import Contender, Exam
 from trainer.prove.metrics import NDCG
 from trainer.recipe import LossName, Recipe
-from trainer.train import tuning
+from trainer.train import start, tuning
+from trainer.train.losses import OF_RERANKERS_ALONE
 
 RESULTS = Path(__file__).parent / "results" / "losses.json"
-LOSSES: list[LossName] = [name for name in get_args(LossName) if name != "auto"]
+LOSSES: list[LossName] = [name for name in get_args(LossName) if name not in {"auto", *OF_RERANKERS_ALONE}]
 # Rows of a query and a good document that a loss is trained on, in as many epochs as that takes.
 _ROWS_SEEN = 3_000
 
@@ -57,12 +60,12 @@ def main() -> None:
 def measure(data: Dataset, general: Dataset | None, loss: LossName, epochs: int) -> dict[str, Any]:
     """The figures of the test queries after training with `loss`, and of the `general` set."""
     recipe = Recipe(loss=loss, epochs=epochs, negatives=1)
-    with base_model.open(recipe.base) as base, tempfile.TemporaryDirectory() as folder:
-        tuned = tuning.tune(base, data, recipe, Path(folder), resume=False, quiet=False)
+    with start.opened(recipe, allow_hub=False) as models, tempfile.TemporaryDirectory() as folder:
+        tuned = tuning.tune(models, data, Path(folder), resume=False, quiet=False)
         tuned.model.load_state_dict(dict(tuned.tuned))
         report = comparison.compare(
-            Contender(base.id, base_model.load(base)),
-            Contender(loss, tuned.model),
+            Contender(models.base.id, base_model.load(models.base)),
+            Contender(loss, cast(SentenceTransformer, tuned.model)),
             Exam(data, "", general),
             seed=recipe.seed,
             package_faithful=None,

@@ -17,6 +17,7 @@ from benchmarks import (
     models,
     modes,
     proof,
+    rerankers,
     sample,
     sources,
     swap,
@@ -46,6 +47,7 @@ _BENCHMARKS: dict[str, Any] = {
     "training": training,
     "proof": proof,
     "losses": losses,
+    "rerankers": rerankers,
 }
 
 _TEXT = """# Measurements
@@ -184,6 +186,13 @@ document. "Random pairs" is the mean cosine of random documents, "general set" t
 was not trained on.
 
 {losses}
+
+## Rerankers
+
+`make bench-rerankers ARGS="--beir FOLDER"`. The base model's encoder with a new head, trained as a cross-encoder on the
+judgements that the base is tuned on, puts the first 20 documents in order.
+
+{rerankers}
 """
 
 

@@ -26,7 +26,7 @@ from trainer.data.dataset import Dataset
 from trainer.prepare import rows, splits
 from trainer.prepare.rows import Rows
 from trainer.recipe import Recipe
-from trainer.train import losses, training
+from trainer.train import losses, plan, training
 from trainer.train.ranking_evaluator import RankingEvaluator
 from trainer.train.states import States
 from trainer.train.training import Material
@@ -131,7 +131,8 @@ def _instar(
 ) -> None:
     loss = losses.build("multiple-negatives", model, None, [])
     states = States(folder, resume=False)
-    training.train(model, loss, Material(train_rows, data), recipe, states, quiet=True, callbacks=[watch])
+    dev = RankingEvaluator(data, data.good("dev"), plan.precision(recipe))
+    training.train(model, loss, Material(train_rows, dev), recipe, states, quiet=True, callbacks=[watch])
 
 
 if __name__ == "__main__":

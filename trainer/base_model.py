@@ -1,30 +1,36 @@
-"""The model that training starts from and that the result is compared with."""
+"""The models that training starts from and that the result is compared with."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sentence_transformers import SentenceTransformer
+from sentence_transformers import CrossEncoder, SentenceTransformer
 
 from service.checkpoints import archive, checkpoint
 from service.checkpoints.bundled import BASE
 from service.checkpoints.checkpoint import Checkpoint
 from service.checkpoints.lookup import Lookup
+from service.checkpoints.model_kind import Kind
 from service.checkpoints.registry import Registry
 from service.errors import CheckpointRefused, InvalidRequest, NotFound
 from trainer.errors import BadData
 
 # The most bytes that a zipped checkpoint may unpack to.
 _MAX_UNPACKED = 64 << 30
+Model = SentenceTransformer | CrossEncoder
+
+_DENSE: tuple[Kind, ...] = ("dense",)
 
 
 @contextmanager
-def open(name: str, *, allow_hub: bool = False) -> Iterator[Checkpoint]:  # noqa: A001 (always read as base_model.open)
+def open(  # noqa: A001 (always read as base_model.open)
+    name: str, *, allow_hub: bool = False, kinds: Collection[Kind] = _DENSE
+) -> Iterator[Checkpoint]:
     """Open the checkpoint `name`: a folder, a zip, the bundled base model, or a Hugging Face name.
 
     It is verified as the service does it. Unpacked and downloaded files are deleted at the end of the block. Raises
-    BadData if there is no such checkpoint, or if the service would refuse it.
+    BadData if there is no such checkpoint, if the service would refuse it, or if it is of none of `kinds`.
     """
     with tempfile.TemporaryDirectory(prefix="instar-base-") as temporary:
         try:
@@ -36,6 +42,11 @@ def open(name: str, *, allow_hub: bool = False) -> Iterator[Checkpoint]:  # noqa
             ) from error
         except CheckpointRefused as refused:
             raise BadData(f"{name} cannot be used: {refused.message}") from refused
+        if opened.kind not in kinds:
+            raise BadData(
+                f"{name} is a cross-encoder, and an embedding model is needed here: name one, or train with --kind"
+                " reranker"
+            )
         yield opened
 
 
@@ -53,6 +64,37 @@ def load_folder(folder: Path, device: str | None = None) -> SentenceTransformer:
         trust_remote_code=False,
         model_kwargs={"use_safetensors": True},
     )
+
+
+def load_reranker(source: Checkpoint, device: str | None = None) -> CrossEncoder:
+    """The cross-encoder in memory. An embedding model's encoder gets a new head, of random numbers.
+
+    Raises BadData if no such head can be put on the encoder.
+    """
+    if source.kind == "reranker":
+        return load_reranker_folder(source.folder, device)
+    try:
+        model = load_reranker_folder(source.folder, device, num_labels=1)
+    except (ValueError, OSError, KeyError) as error:
+        raise BadData(f"{source.id} can get no head that scores pairs ({error}): use another base") from error
+    if len(model) != 1:
+        raise BadData(
+            f"{source.id} is more than a transformer and its pooling, so it can get no head: use another base"
+        )
+    return model
+
+
+def load_reranker_folder(folder: Path, device: str | None = None, *, num_labels: int | None = None) -> CrossEncoder:
+    """The cross-encoder in `folder`, on `device` (default: the best there is). Pickles and code never run."""
+    model: CrossEncoder = CrossEncoder(
+        str(folder),
+        device=device,
+        local_files_only=True,
+        trust_remote_code=False,
+        model_kwargs={"use_safetensors": True},
+        num_labels=num_labels,
+    )
+    return model
 
 
 def checkpoint_name(name: str) -> str:

@@ -6,7 +6,10 @@ Two runs with equal recipe and equal data give the same checkpoint.
 import hashlib
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from service.checkpoints.bundled import BASE
+from service.checkpoints.model_kind import Kind
 
 LossName = Literal[
     "auto",
@@ -17,12 +20,18 @@ LossName = Literal[
     "online-contrastive",
     "contrastive",
     "cosine",
+    "binary-cross-entropy",
+    "lambda",
 ]
 Mode = Literal["full", "query-adapter", "lora"]
 Precision = Literal["auto", "bf16", "fp32"]
 SplitMode = Literal["auto", "given", "by-component", "by-query"]
 
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
+# The most documents of a ranking that a reranker can be given.
+MOST_CANDIDATES = 100
+# Settings of rerankers. The others had none of them, and keep the ids and digests that they have always had.
+_OF_RERANKERS = frozenset({"kind", "retriever", "candidates"})
 
 
 class Recipe(BaseModel):
@@ -30,7 +39,14 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    base: str = Field("all-MiniLM-L6-v2", description="model to start from: a folder, a zip or a Hugging Face name")
+    kind: Kind = Field("dense", description="dense: an embedding model; reranker: a cross-encoder")
+    base: str = Field(BASE, description="model to start from: a folder, a zip or a Hugging Face name")
+    retriever: str = Field(
+        BASE, description="embedding model that a reranker stands behind: it finds candidates and hard negatives"
+    )
+    candidates: int = Field(
+        50, ge=1, le=MOST_CANDIDATES, description="first documents of the retriever that a reranker puts in order"
+    )
     seed: int = Field(13, ge=0, description="seed of the random numbers: an equal one repeats the run")
     split: SplitMode = Field("auto", description="how queries are divided into train, dev and test")
 
@@ -53,7 +69,10 @@ class Recipe(BaseModel):
     patience: int = Field(2, ge=1, description="training stops after this many evaluations on dev without a gain")
     batch_size: int | None = Field(None, ge=2, description="rows in a batch; none: by the number of rows")
     learning_rate: float | None = Field(
-        None, gt=0, lt=1, description="highest learning rate; none: 2e-5, with lora 2e-4, with query-adapter 1e-3"
+        None,
+        gt=0,
+        lt=1,
+        description="highest learning rate; none: 2e-5, with lora 2e-4, with query-adapter 1e-3, for a reranker 5e-5",
     )
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the learning rate rises")
     dropout: float | None = Field(
@@ -73,5 +92,16 @@ class Recipe(BaseModel):
 
     @property
     def digest(self) -> str:
-        """SHA-256 in hex of all settings."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """SHA-256 in hex of all settings that this kind of model has."""
+        return hashlib.sha256(self.model_dump_json(exclude=set(self._without)).encode()).hexdigest()
+
+    def facts(self) -> dict[str, JsonValue]:
+        """The settings that a manifest keeps.
+
+        The models are named there by their ids. Their paths must not change the package's id.
+        """
+        return self.model_dump(mode="json", exclude={"base", "retriever", *self._without})
+
+    @property
+    def _without(self) -> frozenset[str]:
+        return frozenset() if self.kind == "reranker" else _OF_RERANKERS

@@ -8,14 +8,14 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from sentence_transformers import SentenceTransformer
-
 from service.checkpoints.checkpoint import Checkpoint
 from service.checkpoints.manifest import Sign
 from trainer import base_model
+from trainer.base_model import Model
 from trainer.data.dataset import SPLITS, Dataset
 from trainer.errors import BadData
 from trainer.prepare import splits
+from trainer.prepare.reranking import Reranker
 from trainer.progress import say
 from trainer.prove import comparison, gate
 from trainer.prove.comparison import Contender, Exam
@@ -25,9 +25,9 @@ from trainer.prove.report.model import Report
 from trainer.recipe import Recipe
 from trainer.ship import card, package
 from trainer.ship.provenance import Provenance
-from trainer.train import merging, plan, tuning
+from trainer.train import merging, plan, start, tuning
 from trainer.train.merging import Share
-from trainer.train.ranking_evaluator import RankingEvaluator
+from trainer.train.start import Start
 from trainer.train.tuning import Tuned
 
 # Documents on which a package is compared with the model that was saved in it.
@@ -77,26 +77,25 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
     say(_prospect(divided, run_plan.thresholds), quiet=quiet)
     say(f"step 1 of 5: splits: {how}", quiet=quiet)
     say("step 2 of 5: hard negatives and training; the bar says how long it takes", quiet=quiet)
-    with base_model.open(recipe.base, allow_hub=run_plan.allow_hub) as base:
-        tuned = tuning.tune(base, divided, recipe, run_plan.folder, resume=run_plan.resume, quiet=quiet)
+    with start.opened(recipe, allow_hub=run_plan.allow_hub) as models:
+        tuned = tuning.tune(models, divided, run_plan.folder, resume=run_plan.resume, quiet=quiet)
         say("step 3 of 5: the share of tuned weights that ranks best on the dev questions", quiet=quiet)
-        share = _merge(tuned, divided, general, run_plan)
+        share = _merge(tuned, models, divided, general, run_plan)
         say(str(share), quiet=quiet)
         say("step 4 of 5: the package, and both models on the test questions over the whole corpus", quiet=quiet)
         shutil.rmtree(run_plan.package, ignore_errors=True)
-        saved = package.save(tuned.model, run_plan.package, base, same_documents=recipe.mode == "query-adapter")
-        report = _compare(base, tuned.model, Exam(divided, how, general), run_plan, quiet=quiet)
+        saved = package.save(tuned.model, run_plan.package, models.base, same_documents=recipe.mode == "query-adapter")
+        report = _compare(models, tuned.model, Exam(divided, how, general), run_plan, quiet=quiet)
         say("step 5 of 5: the verdict and the report", quiet=quiet)
         verdict = gate.judge(report, run_plan.thresholds)
         files.write(report, verdict, run_plan.folder)
         provenance = Provenance(
-            base=base,
+            start=models,
             dataset=divided,
-            recipe=recipe,
             decisions=tuned.decisions | share.facts() | {"split": how},
             report=report,
             verdict=verdict,
-            reembeds=saved.fingerprint != base.fingerprint,
+            reembeds=not models.reranks and saved.fingerprint != models.base.fingerprint,
         )
         text = card.write(run_plan.name, provenance, loss=str(tuned.decisions["loss"]), alpha=share.alpha)
         checkpoint = package.complete(run_plan.package, run_plan.name, provenance.lineage(), text, sign)
@@ -117,27 +116,49 @@ def _prospect(divided: Dataset, thresholds: Thresholds) -> str:
     )
 
 
-def _merge(tuned: Tuned, divided: Dataset, general: Dataset | None, run_plan: RunPlan) -> Share:
-    """Set the tuned model's weights to the mix of base and tuned weights that dev chooses."""
+def _merge(tuned: Tuned, models: Start, divided: Dataset, general: Dataset | None, run_plan: RunPlan) -> Share:
+    """Set the tuned model's weights to the mix of base and tuned weights that dev chooses.
+
+    A new head has forgotten nothing and has no weights worth keeping, so it is taken as it was trained.
+    """
+    recipe = run_plan.recipe
+    if models.new_head:
+        tuned.model.load_state_dict(dict(tuned.tuned))
+        return merging.WHOLE
     return merging.choose(
         tuned.model,
         tuned.base,
         tuned.tuned,
-        RankingEvaluator(divided, divided.good("dev"), plan.precision(run_plan.recipe)),
-        run_plan.recipe.alphas,
-        general=RankingEvaluator(general, general.held_out, "fp32") if general else None,
+        tuning.evaluator(models, divided, divided.good("dev"), plan.precision(recipe)),
+        recipe.alphas,
+        general=tuning.evaluator(models, general, general.held_out, "fp32") if general else None,
         max_general_loss=run_plan.thresholds.max_general_loss,
     )
 
 
-def _compare(base: Checkpoint, model: SentenceTransformer, exam: Exam, run_plan: RunPlan, *, quiet: bool) -> Report:
+def _compare(models: Start, model: Model, exam: Exam, run_plan: RunPlan, *, quiet: bool) -> Report:
     """Compare the base with the package as it loads from its files. `model` is the model that was packaged."""
     corpus = exam.dataset.corpus
     return comparison.compare(
-        Contender(base.id, base_model.load(base)),
-        Contender(run_plan.name, base_model.load_folder(run_plan.package)),
+        *_contenders(models, run_plan),
         exam,
         seed=run_plan.recipe.seed,
         package_faithful=package.faithful(model, run_plan.package, exam.dataset.passages(sorted(corpus)[:_COMPARED])),
         quiet=quiet,
     )
+
+
+def _contenders(models: Start, run_plan: RunPlan) -> tuple[Contender, Contender]:
+    """The base and the package. A reranker stands behind the retriever, and a new head is held against that alone."""
+    if not models.reranks:
+        return (
+            Contender(models.base.id, base_model.load(models.base)),
+            Contender(run_plan.name, base_model.load_folder(run_plan.package)),
+        )
+    retriever, candidates = base_model.load(models.retriever), run_plan.recipe.candidates
+    tuned = Reranker(base_model.load_reranker_folder(run_plan.package), candidates)
+    if models.new_head:
+        base = Contender(models.retriever.id, retriever)
+    else:
+        base = Contender(models.base.id, retriever, Reranker(base_model.load_reranker(models.base), candidates))
+    return base, Contender(run_plan.name, retriever, tuned)

@@ -5,15 +5,18 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 from pydantic_settings import CliPositionalArg
 
+from service.checkpoints.checkpoint import Checkpoint
 from trainer import base_model
 from trainer.commands.command import Answer, Command
 from trainer.commands.flag_groups import BASE, Remembering, Splitting, part
 from trainer.errors import BadData, NotBetter
+from trainer.prepare.reranking import Reranker
 from trainer.prove import comparison, gate
 from trainer.prove.comparison import Contender, Exam
 from trainer.prove.gate import Thresholds
 from trainer.prove.report import files
 from trainer.prove.report.model import Report
+from trainer.recipe import MOST_CANDIDATES, Recipe
 
 
 class Evaluate(Splitting, Remembering):
@@ -21,18 +24,25 @@ class Evaluate(Splitting, Remembering):
 
     model: CliPositionalArg[str] = Field(description="the model after")
     data: CliPositionalArg[str] = Field(description="file or folder")
-    baseline: str = Field(BASE, description="the model before")
+    baseline: str = Field(BASE, description="the model before; behind it stands the model after, if that is a reranker")
+    candidates: int = Field(
+        Recipe.model_fields["candidates"].default,
+        ge=1,
+        le=MOST_CANDIDATES,
+        description=Recipe.model_fields["candidates"].description,
+    )
     out: Path = Field(Path("report"), description="folder for report.json and report.html")
 
     def answer(self) -> Answer:
         dataset, how = self.divided(self.data)
         with (
             base_model.open(self.baseline, allow_hub=self.allow_hub) as before,
-            base_model.open(self.model, allow_hub=self.allow_hub) as after,
+            base_model.open(self.model, allow_hub=self.allow_hub, kinds=("dense", "reranker")) as after,
         ):
+            base = Contender(before.id, base_model.load(before))
             report = comparison.compare(
-                Contender(before.id, base_model.load(before)),
-                Contender(after.id, base_model.load(after)),
+                base,
+                self._tuned(after, base),
                 Exam(dataset, how, self.general_set(dataset)),
                 seed=self.seed,
                 package_faithful=None,
@@ -42,6 +52,12 @@ class Evaluate(Splitting, Remembering):
         files.write(report, verdict, self.out)
         enough = verdict.outcome != "INSUFFICIENT"
         return Answer(f"{report.table(enough=enough)}\n\n{self.out / 'report.html'}", report.model_dump(mode="json"))
+
+    def _tuned(self, after: Checkpoint, base: Contender) -> Contender:
+        """The model after. A reranker stands behind the model before."""
+        if after.kind == "dense":
+            return Contender(after.id, base_model.load(after))
+        return Contender(after.id, base.model, Reranker(base_model.load_reranker(after), self.candidates))
 
 
 class Gate(Thresholds, Command):

@@ -90,15 +90,18 @@ class Run(Reading, Remembering, Signing, Publishing, Recipe, Thresholds):
 
     def _publish(self, outcome: Outcome, name: str) -> Answer:
         """Publish a promoted package, and have the service of `--reload` reload it."""
-        identity, target = outcome.checkpoint.id, self.out / name
+        packaged, target = outcome.checkpoint, self.out / name
         package.publish(outcome.folder, target)
-        answer = published(identity, self.out, name, zipped=self.zip)
+        answer = published(packaged, self.out, name, zipped=self.zip)
         if self.reload is None:
             return answer
-        job = delivery.reload(self.reload, identity, target, key=admin_key(self.admin_key), quiet=self.as_json)
+        job = delivery.reload(
+            self.reload, packaged.id, target, key=admin_key(self.admin_key), quiet=self.as_json, kind=packaged.kind
+        )
         warnings = "".join(f"\n{sentence}" for sentence in job.get("warnings", ()))
+        role = "the reranker" if packaged.kind == "reranker" else f"generation {job['generation']}"
         return Answer(
-            f"{identity} is in {target}, and it is generation {job['generation']} of {self.reload}{warnings}",
+            f"{packaged.id} is in {target}, and it is {role} of {self.reload}{warnings}",
             answer.facts | {"job": job},
         )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import CliPositionalArg
 
+from service.checkpoints.checkpoint import Checkpoint
 from service.checkpoints.names import NAME
 from trainer import base_model
 from trainer.commands.command import Answer, Command
@@ -17,7 +18,9 @@ from trainer.ship import delivery, package
 class Package(Signing, Publishing):
     """Make a checkpoint with a manifest from a trained model."""
 
-    model: CliPositionalArg[Path] = Field(description="sentence-transformers folder")
+    model: CliPositionalArg[Path] = Field(
+        description="sentence-transformers folder, of an embedding model or a cross-encoder"
+    )
     out: Path = Field(Path("checkpoints"), description="folder of checkpoints")
     name: str = Field(description="name of the package", pattern=f"^{NAME.pattern}$")
     zip: bool = Field(False, description="write the package as a zip, too")
@@ -25,13 +28,13 @@ class Package(Signing, Publishing):
 
     def answer(self) -> Answer:
         self.require_free(self.out / self.name, "a package", "choose another --name")
-        with base_model.open(str(self.model)) as source:
+        with base_model.open(str(self.model), kinds=("dense", "reranker")) as source:
             outcome = package.outcome(source)
             if outcome != "PROMOTE" and not self.unproven:
                 judged = f"the gate said {outcome} of it" if outcome else "no gate has judged it"
                 raise BadData(f"{self.model} is not proven better, {judged}: package it all the same with --unproven")
             packaged = package.repackage(source, self.name, self.out, package.signer(self.sign_with))
-        return published(packaged.id, self.out, self.name, zipped=self.zip)
+        return published(packaged, self.out, self.name, zipped=self.zip)
 
 
 class Verify(Command):
@@ -79,13 +82,13 @@ class Send(Splitting):
         return Answer(text, {**counts})
 
 
-def published(identity: str, folder: Path, name: str, *, zipped: bool) -> Answer:
+def published(packaged: Checkpoint, folder: Path, name: str, *, zipped: bool) -> Answer:
     """The answer about the package `folder`/`name`. With `zipped`, its zip is written beside it."""
     if zipped:
         package.pack(folder / name, folder / f"{name}.zip")
-    reload = json.dumps({"model": name})
+    reload = json.dumps(delivery.order(name, packaged.kind))
     return Answer(
-        f"{identity} is in {folder / name}; reload it with\n"
+        f"{packaged.id} is in {folder / name}; reload it with\n"
         f"  curl -d '{reload}' -H 'Content-Type: application/json' http://127.0.0.1:8080/admin/reload",
-        {"checkpoint": identity, "folder": str(folder / name)},
+        {"checkpoint": packaged.id, "folder": str(folder / name)},
     )

@@ -15,7 +15,7 @@ from trainer.prepare import splits
 from trainer.prove.gate import Thresholds
 from trainer.recipe import Recipe
 from trainer.ship import package
-from trainer.train import merging, tuning
+from trainer.train import merging, start, tuning
 from trainer.train.merging import Share
 from trainer.train.ranking_evaluator import RankingEvaluator
 
@@ -34,10 +34,10 @@ class Train(Reading, Recipe):
         require_new(self.out)
         recipe = part(self, Recipe)
         dataset, how = splits.split(inspection.cleaned(self.load(self.data).dataset), self.split, self.seed)
-        with base_model.open(self.base, allow_hub=self.allow_hub) as base:
-            tuned = tuning.tune(base, dataset, recipe, self.work, resume=self.resume, quiet=self.as_json)
+        with start.opened(recipe, allow_hub=self.allow_hub) as models:
+            tuned = tuning.tune(models, dataset, self.work, resume=self.resume, quiet=self.as_json)
             tuned.model.load_state_dict(dict(tuned.tuned))
-            package.save(tuned.model, self.out, base, same_documents=recipe.mode == "query-adapter")
+            package.save(tuned.model, self.out, models.base, same_documents=recipe.mode == "query-adapter")
         rows = f"{tuned.decisions['loss']} on {tuned.decisions['rows']} rows"
         return Answer(f"{how}\n{rows}; in {self.out}", tuned.decisions)
 

@@ -12,11 +12,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from sentence_transformers import SentenceTransformer, util
+from sentence_transformers import SentenceTransformer
 
 from trainer.data.collected import Collected
 from trainer.data.dataset import Dataset, Document, Judgement
 from trainer.data.texts import normalised
+from trainer.prepare import reranking
 
 _HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
 # The fewest words of a title, heading or crop: nobody could tell what fewer words ask for.
@@ -50,14 +51,7 @@ def consistent(model: SentenceTransformer, dataset: Dataset, k: int, *, quiet: b
     queries = sorted({judgement.query for judgement in dataset.judgements if judgement.weak and judgement.good})
     if not queries:
         return dataset
-    ids = sorted(dataset.corpus)
-    texts = [dataset.queries[query] for query in queries]
-    rankings = util.semantic_search(
-        model.encode_query(texts, convert_to_tensor=True, show_progress_bar=not quiet),
-        model.encode_document(dataset.passages(ids), convert_to_tensor=True, show_progress_bar=not quiet),
-        top_k=k,
-    )
-    first = {query: {ids[int(hit["corpus_id"])] for hit in hits} for query, hits in zip(queries, rankings, strict=True)}
+    first = reranking.retrieve(model, dataset, queries, k, quiet=quiet)
     kept = tuple(
         judgement
         for judgement in dataset.judgements

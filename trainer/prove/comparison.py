@@ -1,6 +1,6 @@
 """Compares two models, and plain words beside them, on the test queries over the whole corpus."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,8 @@ from sentence_transformers import SentenceTransformer
 
 from service import ranking
 from trainer.data.dataset import Dataset
-from trainer.prepare import splits
+from trainer.prepare import reranking, splits
+from trainer.prepare.reranking import Reranker
 from trainer.prove import bm25, metrics, outcomes, rankings, reduction
 from trainer.prove.drift import collapse, drift
 from trainer.prove.estimates import Difference, Estimate, Estimator
@@ -16,7 +17,7 @@ from trainer.prove.judged_queries import JudgedQueries, judged_queries
 from trainer.prove.metrics import NDCG
 from trainer.prove.rankings import Embedded, Rankings
 from trainer.prove.reduction import Reduction
-from trainer.prove.report.model import WORDS_DO_AS_WELL, General, Report
+from trainer.prove.report.model import DO_AS_WELL, General, Report
 from trainer.prove.significance import Floats
 
 # Values of K of the base, for which the K of the tuned model with equal recall is sought.
@@ -25,10 +26,19 @@ _BASE_KS = (5, 10)
 
 @dataclass(frozen=True)
 class Contender:
-    """A model, and the name that the report calls it by."""
+    """An embedding model, the reranker behind it, if any, and the name that the report calls them by."""
 
     name: str
     model: SentenceTransformer
+    reranker: Reranker | None = None
+
+    def rank(self, dataset: Dataset, queries: Sequence[str], *, quiet: bool) -> Rankings:
+        """Rank the corpus for each of `queries`."""
+        vectors = rankings.embed(self.model, dataset, queries, quiet=quiet)
+        ranked = rankings.by_cosine(vectors, dataset, queries)
+        if self.reranker is None:
+            return ranked
+        return ranked.reranked(self.reranker.score(dataset, ranked.top, quiet=quiet), self.reranker.candidates)
 
 
 @dataclass(frozen=True)
@@ -48,16 +58,15 @@ def compare(
 ) -> Report:
     """Rank the whole corpus for the test queries: with both models, with BM25, and with the base and BM25 together.
 
+    A tuned reranker puts the last of these in order, too.
+
     `package_faithful` says whether the tuned model's package gives its vectors (None: nobody looked). Equal arguments
     give an equal report. Raises BadData if no test query has a good document.
     """
     dataset = exam.dataset
     queries = judged_queries(dataset, "test")
-    embedded = {
-        name: rankings.embed(contender.model, dataset, queries.ids, quiet=quiet)
-        for name, contender in (("base", base), ("tuned", tuned))
-    }
-    ranked = _rankings(embedded, queries)
+    embedded = _embedded(base, tuned, queries, quiet=quiet)
+    ranked = _reranked(_rankings(embedded, queries), base, tuned, queries, quiet=quiet)
     values = {name: metrics.by_query(ranked[name], queries) for name in ranked}
     components = splits.components(dataset)
     estimator = Estimator(
@@ -76,7 +85,10 @@ def compare(
         documents=len(dataset.corpus),
         scores=_scores(values, estimator),
         differences=_differences(values, estimator),
-        gains_over_words={name: estimator.difference(NDCG, after - values[name][NDCG]) for name in WORDS_DO_AS_WELL},
+        gains_over_words={
+            name: estimator.difference(NDCG, after - values[name][NDCG]) for name in DO_AS_WELL if name in values
+        },
+        hybrid_reranked=_hybrid_reranked(values, estimator),
         wins=int(np.sum(after > before)),
         losses=int(np.sum(after < before)),
         ties=int(np.sum(after == before)),
@@ -84,11 +96,50 @@ def compare(
         recall_by_k={name: reduction.recall_by_k(ranked[name].top, queries.good) for name in ranked},
         drift=drift(embedded, ranked),
         collapse={name: collapse(vectors, seed) for name, vectors in embedded.items()},
-        general=_general(base.model, tuned.model, exam.general, quiet=quiet) if exam.general else None,
+        general=_general(base, tuned, exam.general, quiet=quiet) if exam.general else None,
         package_faithful=package_faithful,
         queries=outcomes.outcomes(ranked, queries, before, after),
         examples=outcomes.examples(ranked, queries, after - before),
     )
+
+
+def _embedded(base: Contender, tuned: Contender, queries: JudgedQueries, *, quiet: bool) -> dict[str, Embedded]:
+    """The vectors of base and tuned, which are computed once if both have one embedding model."""
+    before = rankings.embed(base.model, queries.dataset, queries.ids, quiet=quiet)
+    if tuned.model is base.model:
+        return {"base": before, "tuned": before}
+    return {"base": before, "tuned": rankings.embed(tuned.model, queries.dataset, queries.ids, quiet=quiet)}
+
+
+def _reranked(
+    ranked: dict[str, Rankings], base: Contender, tuned: Contender, queries: JudgedQueries, *, quiet: bool
+) -> dict[str, Rankings]:
+    """`ranked` with the rankings of rerankers in order, and with two more of a tuned reranker.
+
+    `dense` is the embedding model alone, if the base has a reranker, too. `hybrid_reranked` is hybrid in the tuned
+    reranker's order.
+    """
+    result = dict(ranked)
+    if base.reranker is not None:
+        result["dense"] = ranked["base"]
+        scores = base.reranker.score(queries.dataset, ranked["base"].top, quiet=quiet)
+        result["base"] = ranked["base"].reranked(scores, base.reranker.candidates)
+    if tuned.reranker is not None:
+        candidates = tuned.reranker.candidates
+        wanted = {
+            query: dict.fromkeys([*ranked["tuned"].top[query][:candidates], *ranked["hybrid"].top[query][:candidates]])
+            for query in queries.ids
+        }
+        scores = reranking.score(tuned.reranker.model, queries.dataset, wanted, quiet=quiet)
+        result["tuned"] = ranked["tuned"].reranked(scores, candidates)
+        result["hybrid_reranked"] = ranked["hybrid"].reranked(scores, candidates)
+    return result
+
+
+def _hybrid_reranked(values: Mapping[str, Mapping[str, Floats]], estimator: Estimator) -> Difference | None:
+    if "hybrid_reranked" not in values:
+        return None
+    return estimator.difference(NDCG, values["hybrid_reranked"][NDCG] - values["hybrid"][NDCG])
 
 
 def _rankings(embedded: Mapping[str, Embedded], queries: JudgedQueries) -> dict[str, Rankings]:
@@ -127,13 +178,12 @@ def _reductions(
     return [reduction.reduce(base, tuned, queries.good, lengths, k) for k in _BASE_KS]
 
 
-def _general(base: SentenceTransformer, tuned: SentenceTransformer, general: Dataset, *, quiet: bool) -> General:
+def _general(base: Contender, tuned: Contender, general: Dataset, *, quiet: bool) -> General:
     good = general.held_out
     queries = sorted(good)
 
-    def mean(model: SentenceTransformer) -> float:
-        vectors = rankings.embed(model, general, queries, quiet=quiet)
-        top = rankings.by_cosine(vectors, general, queries).top
+    def mean(contender: Contender) -> float:
+        top = contender.rank(general, queries, quiet=quiet).top
         return float(np.mean([ranking.ndcg(top[query], good[query]) for query in queries]))
 
     return General(queries=len(queries), documents=len(general.corpus), base=mean(base), tuned=mean(tuned))

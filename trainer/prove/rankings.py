@@ -12,11 +12,14 @@ from sentence_transformers import SentenceTransformer
 
 from service.search.fusion import WEIGHTS
 from trainer.data.dataset import Dataset
+from trainer.prepare import reranking
+from trainer.prepare.reranking import Scores
+from trainer.recipe import MOST_CANDIDATES
 
 Vectors = NDArray[np.float32]
 
 # Documents of a ranking that are kept.
-DEPTH = 100
+DEPTH = MOST_CANDIDATES
 # Queries whose scores are in memory at a time.
 _CHUNK = 64
 
@@ -28,6 +31,18 @@ class Rankings:
 
     top: Mapping[str, Sequence[str]]
     ranks: Mapping[str, Mapping[str, int]]
+
+    def reranked(self, scores: Scores, candidates: int) -> "Rankings":
+        """The rankings with the first `candidates` of each, all of which have a score, in the order of `scores`."""
+        top = {query: reranking.order(ranking, scores[query], candidates) for query, ranking in self.top.items()}
+        ranks = {
+            query: {
+                document: rank if rank > candidates else top[query].index(document) + 1
+                for document, rank in judged.items()
+            }
+            for query, judged in self.ranks.items()
+        }
+        return Rankings(top, ranks)
 
     def best(self, query: str, documents: set[str]) -> int:
         """The best rank among `documents`, which were judged for the query."""

@@ -3,6 +3,11 @@
 from service.checkpoints.manifest import MANIFEST
 from trainer.ship.provenance import Provenance
 
+_DENSE = """pipeline_tag: sentence-similarity
+tags: [sentence-transformers, sentence-similarity, feature-extraction]"""
+_RERANKER = """pipeline_tag: text-ranking
+tags: [sentence-transformers, cross-encoder, reranker]"""
+
 
 def write(name: str, provenance: Provenance, *, loss: str, alpha: float) -> str:
     """The card as Markdown, with the front matter that Hugging Face reads. `alpha` is the share of tuned weights.
@@ -12,20 +17,27 @@ def write(name: str, provenance: Provenance, *, loss: str, alpha: float) -> str:
     dataset, report, verdict = provenance.dataset, provenance.report, provenance.verdict
     queries = provenance.queries()
     reload = "embeds all documents again" if provenance.reembeds else "keeps its documents' vectors"
+    reranks = provenance.start.reranks
+    checks = "scores" if reranks else "vectors"
     return f"""---
 library_name: sentence-transformers
-pipeline_tag: sentence-similarity
-tags: [sentence-transformers, sentence-similarity, feature-extraction]
+{_RERANKER if reranks else _DENSE}
 ---
 
 # {name}
 
-{provenance.base.id}, tuned on {queries["train"]} queries with {len(dataset.judgements)} judgements over
+{provenance.start.base.id}, tuned on {queries["train"]} queries with {len(dataset.judgements)} judgements over
 {len(dataset.corpus)} documents. Loss {loss}, {alpha:.0%} of the tuned weights. Verdict: **{verdict.outcome}**.
 
 {report.table(enough=verdict.outcome != "INSUFFICIENT")}
 
 The figures are of {queries["test"]} test queries that were not trained on, searched over all documents; in brackets
-the 95% interval. `{MANIFEST}` has the recipe, the hashes of data and files, and vectors by which a load can be
-checked. A service that reloads this in the place of its base {reload}.
+the 95% interval. `{MANIFEST}` has the recipe, the hashes of data and files, and {checks} by which a load can be
+checked. {_behind(provenance) if reranks else f"A service that reloads this in the place of its base {reload}."}
 """
+
+
+def _behind(provenance: Provenance) -> str:
+    """How the figures of a reranker came about, as a sentence."""
+    start = provenance.start
+    return f"It put the first {start.recipe.candidates} documents of {start.retriever.id} in order."

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 from tqdm import tqdm
 
+from service.checkpoints.model_kind import Kind
 from trainer.data.dataset import Dataset, Split
 from trainer.errors import TrainerError
 from trainer.ship import package
@@ -25,18 +26,26 @@ class NotTaken(TrainerError):
     """The service refused a package or judgements, or it did not answer. If it runs, it answers as before."""
 
 
-def reload(url: str, identity: str, folder: Path, *, key: str | None, quiet: bool) -> dict[str, Any]:
+def order(identity: str, kind: Kind) -> dict[str, str]:
+    """The body of `POST /admin/reload` for a checkpoint of that kind, by id or name."""
+    return {"reranker" if kind == "reranker" else "model": identity}
+
+
+def reload(
+    url: str, identity: str, folder: Path, *, key: str | None, quiet: bool, kind: Kind = "dense"
+) -> dict[str, Any]:
     """Have the service at `url` reload the checkpoint `identity` in `folder`, and return its job when it is done.
 
     Raises NotTaken with the service's reason.
     """
     headers = {"Authorization": f"Bearer {key}"} if key else {}
+    body = order(identity, kind)
     try:
         with httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_SECONDS) as client:
-            reply = client.post("/admin/reload", json={"model": identity})
+            reply = client.post("/admin/reload", json=body)
             if reply.status_code == httpx.codes.NOT_FOUND:
                 _send(client, folder)
-                reply = client.post("/admin/reload", json={"model": identity})
+                reply = client.post("/admin/reload", json=body)
             return _wait(client, _accepted(reply), quiet=quiet)
     except httpx.HTTPError as error:
         raise NotTaken(f"{url} did not answer ({error}): start the service, and reload {identity} there") from error

@@ -16,14 +16,16 @@ import numpy as np
 from pydantic import JsonValue
 from sentence_transformers import SentenceTransformer
 
-from service.checkpoints import checkpoint
+from service.checkpoints import checkpoint, model_kind
 from service.checkpoints.checkpoint import Checkpoint
 from service.checkpoints.contents import FILE_KINDS
-from service.checkpoints.manifest import MANIFEST, MIN_CANARY_COSINE, Canary, Manifest, Sign, write_manifest
+from service.checkpoints.manifest import MANIFEST, MIN_CANARY_COSINE, Canary, Manifest, ScoredPair, Sign, write_manifest
 from service.checkpoints.signature import Signer, SigningKeyError
 from service.machine import files
 from trainer import base_model
+from trainer.base_model import Model
 from trainer.errors import BadData
+from trainer.prepare import reranking
 
 # Everyday texts: real queries would show in the package what its owner's users ask.
 _CANARIES = (
@@ -35,13 +37,15 @@ _CANARIES = (
 _LIBRARIES = ("sentence-transformers", "transformers", "torch", "tokenizers", "numpy")
 # The largest difference of a vector's number between a model in memory and that model loaded from its files.
 _TOLERANCE = 1e-5
+# The most that a reranker's score of a pair, 0 to 1, may differ where the service loads it.
+_MAX_SCORE_CHANGE = 0.03
 # The earliest date that a zip can name.
 _NO_DATE = (1980, 1, 1, 0, 0, 0)
 # Files that describe the saved model as a whole, so that the base's files cannot stand in for them.
 _DESCRIBING = (MANIFEST, "modules.json", "config_sentence_transformers.json")
 
 
-def save(model: SentenceTransformer, folder: Path, base: Checkpoint, *, same_documents: bool) -> Checkpoint:
+def save(model: Model, folder: Path, base: Checkpoint, *, same_documents: bool) -> Checkpoint:
     """Write the model's files into the new `folder`.
 
     `same_documents` says that the document side is the base's. Its files are then copied from the base, so that the
@@ -60,8 +64,15 @@ def save(model: SentenceTransformer, folder: Path, base: Checkpoint, *, same_doc
     return saved
 
 
-def faithful(model: SentenceTransformer, folder: Path, texts: Sequence[str]) -> bool:
-    """Whether the model in `folder` gives `texts` the vectors of `model`, as queries and as documents."""
+def faithful(model: Model, folder: Path, texts: Sequence[str]) -> bool:
+    """Whether the model in `folder` gives `texts` the vectors of `model`, as queries and as documents.
+
+    A reranker's texts are paired with everyday queries, and its logits are compared.
+    """
+    if not isinstance(model, SentenceTransformer):
+        pairs = [(query, text) for query in _CANARIES[:1] for text in texts]
+        reloaded = base_model.load_reranker_folder(folder, str(model.device))
+        return np.allclose(reranking.predict(model, pairs), reranking.predict(reloaded, pairs), atol=_TOLERANCE)
     loaded = base_model.load_folder(folder, str(model.device))
     return all(
         np.allclose(encode(texts), encode_loaded(texts), atol=_TOLERANCE)
@@ -75,6 +86,16 @@ def faithful(model: SentenceTransformer, folder: Path, texts: Sequence[str]) -> 
 def complete(folder: Path, name: str, lineage: Mapping[str, JsonValue], card: str, sign: Sign = dict) -> Checkpoint:
     """Add the model card and the manifest, which `sign` signs, to `folder`, and read it as a checkpoint."""
     (folder / "README.md").write_text(card, encoding="utf-8")
+    reranks = model_kind.kind_of(folder) == "reranker"
+    facts, manifest = (_of_reranker if reranks else _of_dense)(folder, name)
+    libraries: dict[str, JsonValue] = {library: version(library) for library in _LIBRARIES}
+    complete_lineage = {**lineage, "model": facts, "libraries": libraries}
+    write_manifest(folder, manifest.model_copy(update={"lineage": complete_lineage}), sign)
+    return checkpoint.read(folder, name)
+
+
+def _of_dense(folder: Path, name: str) -> tuple[dict[str, JsonValue], Manifest]:
+    """The facts of the embedding model in `folder`, and a manifest with its canaries."""
     model = base_model.load_folder(folder, "cpu")
     canaries = [
         Canary(text=text, side=side, vector=encode(text, normalize_embeddings=True).tolist())
@@ -82,17 +103,23 @@ def complete(folder: Path, name: str, lineage: Mapping[str, JsonValue], card: st
         for side, encode in (("query", model.encode_query), ("document", model.encode_document))
     ]
     facts: dict[str, JsonValue] = {
-        "model": {
-            "prompts": dict(model.prompts),
-            "pooling": _pooling(folder),
-            "dimensions": model.get_embedding_dimension(),
-            "max_length": model.max_seq_length,
-        },
-        "libraries": {library: version(library) for library in _LIBRARIES},
+        "prompts": dict(model.prompts),
+        "pooling": _pooling(folder),
+        "dimensions": model.get_embedding_dimension(),
+        "max_length": model.max_seq_length,
     }
-    manifest = Manifest(name=name, files={}, canaries=canaries, lineage={**lineage, **facts})
-    write_manifest(folder, manifest, sign)
-    return checkpoint.read(folder, name)
+    return facts, Manifest(name=name, files={}, canaries=canaries)
+
+
+def _of_reranker(folder: Path, name: str) -> tuple[dict[str, JsonValue], Manifest]:
+    """The facts of the cross-encoder in `folder`, and a manifest with pairs and their logits."""
+    model = base_model.load_reranker_folder(folder, "cpu")
+    texts = [(query, text) for query in _CANARIES for text in _CANARIES]
+    pairs = [
+        ScoredPair(query=query, text=text, logit=logit)
+        for (query, text), logit in zip(texts, reranking.predict(model, texts).tolist(), strict=True)
+    ]
+    return {"max_length": model.max_seq_length}, Manifest(name=name, files={}, kind="reranker", pairs=pairs)
 
 
 def publish(folder: Path, target: Path) -> None:
@@ -151,18 +178,38 @@ def verify(path: str) -> Checkpoint:
 
     Raises BadData with the reason.
     """
-    with base_model.open(path) as source:
+    with base_model.open(path, kinds=("dense", "reranker")) as source:
         if source.manifest is None:
             raise BadData(f"{path} has no {MANIFEST} to check it by: make a package of it with the command package")
-        model = base_model.load(source, "cpu")
-        for canary in source.manifest.canaries:
-            encode = model.encode_query if canary.side == "query" else model.encode_document
-            if float(encode(canary.text, normalize_embeddings=True) @ canary.vector) < MIN_CANARY_COSINE:
-                raise BadData(
-                    f"{path} gives {canary.text[:40]!r} another vector than its manifest: use the library versions that"
-                    f" the manifest names ({json.dumps(source.manifest.lineage.get('libraries'))})"
-                )
+        other = _first_other(source, source.manifest)
+        if other:
+            raise BadData(
+                f"{path} gives {other} than its manifest: use the library versions that the manifest names"
+                f" ({json.dumps(source.manifest.lineage.get('libraries'))})"
+            )
         return source
+
+
+def _first_other(source: Checkpoint, manifest: Manifest) -> str | None:
+    """The first text or pair that the model computes otherwise than its manifest says, and what differs."""
+    if source.kind == "reranker":
+        texts = [(pair.query, pair.text) for pair in manifest.pairs]
+        logits = reranking.predict(base_model.load_reranker(source, "cpu"), texts).tolist() if texts else []
+        for pair, logit in zip(manifest.pairs, logits, strict=True):
+            if abs(_score(logit) - _score(pair.logit)) > _MAX_SCORE_CHANGE:
+                return f"{pair.query[:40]!r} with {pair.text[:40]!r} another score"
+        return None
+    model = base_model.load(source, "cpu")
+    for canary in manifest.canaries:
+        encode = model.encode_query if canary.side == "query" else model.encode_document
+        if float(encode(canary.text, normalize_embeddings=True) @ canary.vector) < MIN_CANARY_COSINE:
+            return f"{canary.text[:40]!r} another vector"
+    return None
+
+
+def _score(logit: float) -> float:
+    """The sigmoid of a logit, which is the score that the service answers."""
+    return float(1 / (1 + np.exp(-np.float64(logit))))
 
 
 def _restore(folder: Path, base: Checkpoint) -> None:

@@ -5,23 +5,21 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from service.checkpoints.checkpoint import Checkpoint
 from trainer.data.dataset import SPLITS, Dataset
 from trainer.prove.gate import Verdict
 from trainer.prove.report.model import Report
-from trainer.recipe import Recipe
+from trainer.train.start import Start
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """The base, data and recipe of a package, the decisions of its run, and the proof.
+    """The models, recipe and data that a package was made from, the decisions of its run, and the proof.
 
     `reembeds` says that a service which replaces the base by the package embeds all documents again.
     """
 
-    base: Checkpoint
+    start: Start
     dataset: Dataset
-    recipe: Recipe
     decisions: Mapping[str, JsonValue]
     report: Report
     verdict: Verdict
@@ -34,15 +32,14 @@ class Provenance:
     def lineage(self) -> dict[str, JsonValue]:
         """The facts that a manifest keeps. They hold no text of the data."""
         return {
-            "base": {"id": self.base.id, "digest": self.base.digest, "document_fingerprint": self.base.fingerprint},
+            **self.start.lineage(),
             "data": {
                 "digest": self.dataset.digest,
                 "documents": len(self.dataset.corpus),
                 "queries": dict(self.queries()),
                 "judgements": len(self.dataset.judgements),
             },
-            # The base is named by its id above. Its path must not change the package's id.
-            "recipe": self.recipe.model_dump(mode="json", exclude={"base"}),
+            "recipe": self.start.recipe.facts(),
             "decisions": dict(self.decisions),
             "metrics": self.report.summary(),
             "verdict": self.verdict.model_dump(mode="json"),

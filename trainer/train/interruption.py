@@ -6,12 +6,11 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from sentence_transformers import SentenceTransformerTrainer
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 
 @contextmanager
-def interruptible(trainer: SentenceTransformerTrainer) -> Iterator[list[int]]:
+def interruptible(trainer: Trainer) -> Iterator[list[int]]:
     """Within the block, Ctrl-C and SIGTERM are added to the list, and end the training after the step in progress."""
     signals: list[int] = []
 

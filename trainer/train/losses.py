@@ -3,7 +3,7 @@
 All but one come from sentence-transformers, with settings that suit vectors of unit length.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -13,13 +13,14 @@ from sentence_transformers.sentence_transformer.losses.contrastive import Siames
 from sentence_transformers.sentence_transformer.losses.triplet import TripletDistanceMetric
 from torch import Tensor, nn
 
+from service.checkpoints.model_kind import Kind
 from trainer.data.dataset import Dataset
 from trainer.errors import BadData
 from trainer.recipe import LossName
 
 RowKind = Literal["tuples", "triplets", "pairs"]
 
-_ROWS: dict[LossName, RowKind] = {
+_ROWS: Mapping[LossName, RowKind] = {
     "multiple-negatives": "tuples",
     "cached-multiple-negatives": "tuples",
     # The guide judges one negative of each row.
@@ -28,7 +29,11 @@ _ROWS: dict[LossName, RowKind] = {
     "online-contrastive": "pairs",
     "contrastive": "pairs",
     "cosine": "pairs",
+    "binary-cross-entropy": "pairs",
+    "lambda": "tuples",
 }
+OF_RERANKERS: tuple[LossName, ...] = ("binary-cross-entropy", "multiple-negatives", "lambda")
+OF_RERANKERS_ALONE: frozenset[LossName] = frozenset({"binary-cross-entropy", "lambda"})
 
 # Cosine distances lie in [0, 2], so TripletLoss's default margin of 5 is out of reach.
 _TRIPLET_MARGIN = 0.2
@@ -37,8 +42,10 @@ _CONTRASTIVE_MARGIN = 0.5
 _CACHED_ROWS = 16
 
 
-def choose(name: LossName, dataset: Dataset) -> tuple[LossName, str]:
-    """The loss to train with, and the reason in a sentence. Raises BadData if nothing can be learnt.
+def choose(name: LossName, dataset: Dataset, kind: Kind = "dense") -> tuple[LossName, str]:
+    """The loss to train a model of that kind with, and the reason in a sentence.
+
+    Raises BadData if nothing can be learnt, or if the kind has no such loss.
 
     The reason is in the manifest, so another wording changes every checkpoint id.
     """
@@ -47,6 +54,10 @@ def choose(name: LossName, dataset: Dataset) -> tuple[LossName, str]:
         raise BadData(
             "no training query has a good document, and bad ones alone teach nothing: judge some documents good"
         )
+    if kind == "reranker":
+        return _choose_for_reranker(name)
+    if name in OF_RERANKERS_ALONE:
+        raise BadData(f"--loss {name} is for rerankers: leave it out, or train one with --kind reranker")
     if name != "auto":
         return name, "it was asked for"
     both = len(good.keys() & bad.keys())
@@ -55,6 +66,14 @@ def choose(name: LossName, dataset: Dataset) -> tuple[LossName, str]:
         f"{with_bad}: every query's good document is told from its hard negatives and from the good ones of the"
         " other queries in the batch, which by most reports beats losses on single pairs"
     )
+
+
+def _choose_for_reranker(name: LossName) -> tuple[LossName, str]:
+    if name == "auto":
+        return "binary-cross-entropy", "each judged pair and each mined negative says good or bad by itself"
+    if name not in OF_RERANKERS:
+        raise BadData(f"--loss {name} compares vectors, which a reranker has not: use {', '.join(OF_RERANKERS)}")
+    return name, "it was asked for"
 
 
 def rows_of(name: LossName) -> RowKind:
@@ -97,7 +116,7 @@ def _build(name: LossName, model: SentenceTransformer, guide: SentenceTransforme
             loss = losses.ContrastiveLoss(model, margin=_CONTRASTIVE_MARGIN)
         case "cosine":
             loss = losses.CosineSimilarityLoss(model)
-        case "auto":
+        case "auto" | "binary-cross-entropy" | "lambda":
             raise BadData("the loss has to be chosen before it is built: use choose()")
     return loss
 

@@ -9,16 +9,13 @@ from dataclasses import dataclass
 
 import torch
 from pydantic import JsonValue
-from sentence_transformers import SentenceTransformer
-from torch import Tensor
+from torch import Tensor, nn
 
 from trainer.errors import BadData
-from trainer.train.ranking_evaluator import RankingEvaluator
+from trainer.train.ranking_evaluator import Evaluator
 
 
-def interpolate(
-    model: SentenceTransformer, base: Mapping[str, Tensor], tuned: Mapping[str, Tensor], alpha: float
-) -> None:
+def interpolate(model: nn.Module, base: Mapping[str, Tensor], tuned: Mapping[str, Tensor], alpha: float) -> None:
     """Set the weights of `model` to (1 - alpha) base + alpha tuned. Raises BadData if their shapes differ."""
     shapes = [{name: tensor.shape for name, tensor in weights.items()} for weights in (base, tuned)]
     if shapes[0] != shapes[1]:
@@ -45,6 +42,8 @@ class Share:
     general: Mapping[float, float]
 
     def __str__(self) -> str:
+        if not self.dev:
+            return "a new head is taken as it was trained"
         sentence = f"nDCG@10 on dev by share of the tuned weights: {_listed(self.dev)}; "
         if self.general:
             sentence += f"on the general set: {_listed(self.general)}; "
@@ -58,14 +57,18 @@ class Share:
         return facts
 
 
+# The tuned weights as they are, without a choice.
+WHOLE = Share(1.0, {}, {})
+
+
 def choose(
-    model: SentenceTransformer,
+    model: nn.Module,
     base: Mapping[str, Tensor],
     tuned: Mapping[str, Tensor],
-    dev: RankingEvaluator,
+    dev: Evaluator,
     alphas: Sequence[float],
     *,
-    general: RankingEvaluator | None,
+    general: Evaluator | None,
     max_general_loss: float,
 ) -> Share:
     """Set `model` to the mix that ranks best on dev and loses at most `max_general_loss` on the general set.
@@ -93,7 +96,7 @@ def choose(
     return Share(best, scores, dict(sorted(remembered.items())))
 
 
-def weights(model: SentenceTransformer) -> dict[str, Tensor]:
+def weights(model: nn.Module) -> dict[str, Tensor]:
     """A copy of all weights, by name."""
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 

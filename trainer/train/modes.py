@@ -9,6 +9,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Normalize, Router
 from torch import nn
 
+from trainer.base_model import Model
 from trainer.errors import BadData
 from trainer.recipe import Mode
 
@@ -30,7 +31,7 @@ def prepare(model: SentenceTransformer, mode: Mode, lora_rank: int) -> None:
             _add_lora(model, lora_rank)
 
 
-def finish(model: SentenceTransformer) -> None:
+def finish(model: Model) -> None:
     """Undo what training alone needed: multiply LoRA matrices into the weights, and let all weights learn again."""
     transformer = model[0]
     inner = getattr(transformer, "model", None)

@@ -14,6 +14,8 @@ ComputedIn = Literal["bf16", "fp32"]
 # Stands for the limit in tokens of a model that has no limit.
 UNLIMITED = 1 << 20
 _LEARNING_RATES: dict[Mode, float] = {"full": 2e-5, "lora": 2e-4, "query-adapter": 1e-3}
+# A new head has to be learnt from nothing.
+_RERANKING = 5e-5
 _ROWS_IN_ALL = 12_000
 # Tokens in all columns of a batch together: their activations take some 4 GB with all-MiniLM-L6-v2.
 _TOKENS_IN_BATCH = 8192
@@ -38,7 +40,8 @@ def decide(recipe: Recipe, rows: Rows, max_length: int | None) -> Plan:
     return Plan(
         batch_size=min(recipe.batch_size or _batch_size(rows, max_length or UNLIMITED), len(rows)),
         epochs=recipe.epochs or max(3, min(10, -(-_ROWS_IN_ALL // len(rows)))),
-        learning_rate=recipe.learning_rate or _LEARNING_RATES[recipe.mode],
+        learning_rate=recipe.learning_rate
+        or (_RERANKING if recipe.kind == "reranker" else _LEARNING_RATES[recipe.mode]),
         precision=precision(recipe),
     )
 

@@ -1,7 +1,7 @@
 """Measures how well a model in memory ranks, to choose among the weights of a training and among mixes of them."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from sentence_transformers import SentenceTransformer
@@ -11,12 +11,26 @@ from trainer.data.dataset import Dataset
 from trainer.train.plan import ComputedIn
 
 
+class Evaluator(Protocol):
+    """Measures a model for the choice among weights. `metric` is the name of nDCG@10 in what a call returns."""
+
+    metric: str
+
+    def __call__(self, model: Any, *arguments: Any, **named: Any) -> dict[str, float]: ...
+
+    def ndcg(self, model: Any) -> float:
+        """nDCG@10 of the model, in [0, 1]."""
+        ...
+
+
 class RankingEvaluator(InformationRetrievalEvaluator):
     """nDCG@10 of queries over the whole corpus. Over a part of the corpus every model looks good.
 
     `good` maps each query to its good documents. For choosing, the precision of the training will do. A figure that is
     compared with a threshold needs fp32.
     """
+
+    metric = "cosine_ndcg@10"
 
     def __init__(self, dataset: Dataset, good: Mapping[str, set[str]], precision: ComputedIn) -> None:
         super().__init__(
@@ -42,4 +56,4 @@ class RankingEvaluator(InformationRetrievalEvaluator):
 
     def ndcg(self, model: SentenceTransformer) -> float:
         """nDCG@10 of the model, in [0, 1]."""
-        return float(self(model)["cosine_ndcg@10"])
+        return float(self(model)[self.metric])

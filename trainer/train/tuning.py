@@ -1,7 +1,7 @@
 """From a base and judgements to tuned weights: claim the folder, mine, make rows, train. It can be resumed.
 
-The folder holds `run.json`, which identifies the recipe, data and base of the run, and `states/` to resume from. At the
-end it holds `tuned.safetensors` in place of the states.
+The folder holds `run.json`, which identifies the recipe, data and models of the run, and `states/` to resume from. At
+the end it holds `tuned.safetensors` in place of the states.
 """
 
 import json
@@ -15,18 +15,23 @@ import torch
 from pydantic import JsonValue
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
+from torch import nn
 from transformers import set_seed
 
-from service.checkpoints.checkpoint import Checkpoint
 from service.machine import files
 from trainer import base_model
+from trainer.base_model import Model
 from trainer.data.dataset import SPLITS, Dataset
 from trainer.errors import BadData
-from trainer.prepare import mining, rows, splits
+from trainer.prepare import mining, reranking, rows, splits
+from trainer.prepare.mining import Mined
 from trainer.prepare.rows import Rows
 from trainer.progress import say
-from trainer.recipe import Recipe
-from trainer.train import losses, merging, modes, plan, training
+from trainer.recipe import LossName
+from trainer.train import losses, merging, modes, plan, reranker, training
+from trainer.train.plan import ComputedIn
+from trainer.train.ranking_evaluator import Evaluator, RankingEvaluator
+from trainer.train.start import Start
 from trainer.train.states import States
 from trainer.train.training import Material
 
@@ -41,32 +46,33 @@ class Tuned:
     `decisions` records what was decided for the training, and why.
     """
 
-    model: SentenceTransformer
+    model: Model
     base: Mapping[str, torch.Tensor]
     tuned: Mapping[str, torch.Tensor]
     decisions: dict[str, JsonValue]
 
 
-def tune(base: Checkpoint, dataset: Dataset, recipe: Recipe, folder: Path, *, resume: bool, quiet: bool) -> Tuned:
+def tune(start: Start, dataset: Dataset, folder: Path, *, resume: bool, quiet: bool) -> Tuned:
     """Train on the split train and choose on dev. With `resume`, go on where an earlier call in `folder` stopped.
 
     Raises BadData if the data, the base or the folder does not allow it, Interrupted after Ctrl-C, and DiskFull.
     """
+    recipe = start.recipe
     for split in SPLITS[:2]:
         if not dataset.good(split):
             raise BadData(
                 f"no query with a good document is left for {split}: judge more queries, or choose another --split"
             )
-    _claim(folder, {"recipe": recipe.digest, "data": dataset.digest, "base": base.id}, resume=resume)
-    name, why = losses.choose(recipe.loss, dataset)
-    train_rows, mined = _rows(base, dataset, recipe, losses.rows_of(name))
+    name, why = losses.choose(recipe.loss, dataset, recipe.kind)
+    _claim(folder, {"recipe": recipe.digest, "data": dataset.digest} | start.identity, resume=resume)
+    train_rows, mined = _rows(start, dataset, losses.rows_of(name))
     say(f"{len(train_rows)} rows, {mined} hard negatives mined, loss {name}: {why}", quiet=quiet)
-    model = _prepared(base, recipe)
+    model = _prepared(start)
     finished = folder / _TUNED
     if not (resume and finished.is_file()):
-        loss = losses.build(name, model, base_model.load(base) if name == "gist" else None, recipe.matryoshka)
+        dev = evaluator(start, dataset, dataset.good("dev"), plan.precision(recipe))
         states = States(folder / "states", resume)
-        training.train(model, loss, Material(train_rows, dataset), recipe, states, quiet=quiet)
+        training.train(model, _loss(name, model, start), Material(train_rows, dev), recipe, states, quiet=quiet)
         modes.finish(model)
         with files.replacing_file(finished) as incoming:
             save_file({key: tensor.contiguous() for key, tensor in merging.weights(model).items()}, incoming)
@@ -74,7 +80,7 @@ def tune(base: Checkpoint, dataset: Dataset, recipe: Recipe, folder: Path, *, re
         shutil.rmtree(states.folder)
     else:
         modes.finish(model)
-    before = _prepared(base, recipe)
+    before = _prepared(start)
     modes.finish(before)
     decisions: dict[str, JsonValue] = {
         "loss": name,
@@ -86,12 +92,35 @@ def tune(base: Checkpoint, dataset: Dataset, recipe: Recipe, folder: Path, *, re
     return Tuned(model, merging.weights(before), load_file(finished, device=str(model.device)), decisions)
 
 
-def _prepared(base: Checkpoint, recipe: Recipe) -> SentenceTransformer:
+def evaluator(start: Start, dataset: Dataset, good: Mapping[str, set[str]], precision: ComputedIn) -> Evaluator:
+    """Measures models of the run's kind by nDCG@10. `good` maps each query to its good documents."""
+    if not start.reranks:
+        return RankingEvaluator(dataset, good, precision)
+    retrieved = reranking.retrieve(
+        base_model.load(start.retriever), dataset, sorted(good), start.recipe.candidates, quiet=True
+    )
+    return reranker.RerankingEvaluator(dataset, good, retrieved, precision)
+
+
+def _loss(name: LossName, model: Model, start: Start) -> nn.Module:
+    if isinstance(model, SentenceTransformer):
+        guide = base_model.load(start.base) if name == "gist" else None
+        return losses.build(name, model, guide, start.recipe.matryoshka)
+    return reranker.build(name, model)
+
+
+def _prepared(start: Start) -> Model:
+    """The base model in memory, ready to be trained as the recipe says."""
+    return reranker.prepared(start) if start.reranks else _prepared_dense(start)
+
+
+def _prepared_dense(start: Start) -> SentenceTransformer:
     """The base model in memory with the recipe's prompts and length, ready to be trained in its mode.
 
     Raises BadData if the recipe would change documents' vectors in the mode query-adapter, which keeps them.
     """
-    model = base_model.load(base)
+    recipe = start.recipe
+    model = base_model.load(start.base)
     if recipe.mode == "query-adapter" and (recipe.document_prompt is not None or recipe.max_length is not None):
         raise BadData("a query adapter leaves documents as they are: leave out --document-prompt and --max-length")
     for side, prompt in (("query", recipe.query_prompt), ("document", recipe.document_prompt)):
@@ -105,11 +134,16 @@ def _prepared(base: Checkpoint, recipe: Recipe) -> SentenceTransformer:
     return model
 
 
-def _rows(base: Checkpoint, dataset: Dataset, recipe: Recipe, kind: losses.RowKind) -> tuple[Rows, int]:
+def _rows(start: Start, dataset: Dataset, kind: losses.RowKind) -> tuple[Rows, int]:
     """Training rows of the kind that a loss reads, and how many hard negatives were mined for them."""
+    recipe = start.recipe
     components = splits.components(dataset)
     wanted = 1 if kind == "triplets" else recipe.negatives
-    mined = mining.mine(base_model.load(base), dataset, per_row=wanted, margin=recipe.margin) if recipe.mine else {}
+    mined: Mined = {}
+    if recipe.mine:
+        # The good documents of a query share their hardest negatives, so pairs of both labels need deeper lists.
+        depth = recipe.candidates if start.reranks else wanted
+        mined = mining.mine(base_model.load(start.retriever), dataset, per_row=depth, margin=recipe.margin)
     count = sum(map(len, mined.values()))
     if kind == "pairs":
         return rows.pairs(dataset, components, mined, negatives=wanted), count

@@ -14,6 +14,7 @@ from trainer.prepare import rows
 from trainer.recipe import Mode, Recipe
 from trainer.ship import package
 from trainer.train import losses, modes, training
+from trainer.train.ranking_evaluator import RankingEvaluator
 from trainer.train.states import States
 from trainer.train.training import Material
 
@@ -29,7 +30,14 @@ def tuned(folder: Path, base: Path, mode: Mode) -> SentenceTransformer:
     modes.prepare(model, mode, 4)
     made = rows.tuples(data, judged.components(data), {}, negatives=1, seed=1)
     loss = losses.build("multiple-negatives", model, None, [])
-    training.train(model, loss, Material(made, data), recipe, States(folder / "states", resume=False), quiet=True)
+    training.train(
+        model,
+        loss,
+        Material(made, RankingEvaluator(data, data.good("dev"), "fp32")),
+        recipe,
+        States(folder / "states", resume=False),
+        quiet=True,
+    )
     modes.finish(model)
     return model
 

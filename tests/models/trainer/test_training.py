@@ -23,7 +23,7 @@ from trainer.errors import DiskFull, Interrupted
 from trainer.prepare import rows
 from trainer.prepare.rows import Rows
 from trainer.recipe import Recipe
-from trainer.train import losses, plan, training
+from trainer.train import losses, plan, trainers, training
 from trainer.train.ranking_evaluator import RankingEvaluator
 from trainer.train.states import States
 from trainer.train.training import Material
@@ -36,6 +36,10 @@ def made_rows(data: Dataset, recipe: Recipe = RECIPE) -> Rows:
     return rows.tuples(data, judged.components(data), {}, negatives=recipe.negatives, seed=recipe.seed)
 
 
+def dev(data: Dataset) -> RankingEvaluator:
+    return RankingEvaluator(data, data.good("dev"), "fp32")
+
+
 def trained(
     folder: Path, recipe: Recipe = RECIPE, *, resume: bool = False, data: Dataset | None = None, loss: Any = None
 ) -> tuple[SentenceTransformer, dict[str, float]]:
@@ -43,7 +47,7 @@ def trained(
     model = checkpoints.tiny_model(folder.with_name("parts"))
     function = loss(model) if loss else losses.build("multiple-negatives", model, None, [])
     scores = training.train(
-        model, function, Material(made_rows(data, recipe), data), recipe, States(folder, resume), quiet=True
+        model, function, Material(made_rows(data, recipe), dev(data)), recipe, States(folder, resume), quiet=True
     )
     return model, scores
 
@@ -56,9 +60,7 @@ def test_it_learns_and_repeats_with_its_seed(tmp_path: Path) -> None:
     first, scores = trained(tmp_path / "a", RECIPE.model_copy(update={"epochs": 8}))
     again, _ = trained(tmp_path / "b", RECIPE.model_copy(update={"epochs": 8}))
     other, _ = trained(tmp_path / "c", RECIPE.model_copy(update={"epochs": 8, "seed": 14}))
-    untrained = RankingEvaluator(judged.dataset(), judged.dataset().good("dev"), "fp32").ndcg(
-        checkpoints.tiny_model(tmp_path / "parts")
-    )
+    untrained = dev(judged.dataset()).ndcg(checkpoints.tiny_model(tmp_path / "parts"))
     assert max(scores.values()) > untrained
     assert same(first, again)
     assert not same(first, other)
@@ -98,7 +100,7 @@ def test_the_best_weights_are_kept_and_not_the_last(tmp_path: Path) -> None:
     recipe = RECIPE.model_copy(update={"epochs": 3, "learning_rate": 3e-3})
     model, scores = trained(tmp_path / "states", recipe, loss=Spoils)
     assert max(scores.values()) > list(scores.values())[-1]
-    assert RankingEvaluator(judged.dataset(), judged.dataset().good("dev"), "fp32").ndcg(model) == max(scores.values())
+    assert dev(judged.dataset()).ndcg(model) == max(scores.values())
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +175,7 @@ def test_a_killed_run_goes_on_from_the_last_whole_state(tmp_path: Path, whole: W
     killed = shutil.copytree(whole.states, tmp_path / "killed")
     torn = killed / "checkpoint-99"
     torn.mkdir()
-    (torn / training.WEIGHTS).write_bytes(b"half")
+    (torn / trainers.WEIGHTS).write_bytes(b"half")
     resumed, _ = trained(killed, THREE_EPOCHS, resume=True)
     assert same(whole.model, resumed)
     assert not torn.exists()
@@ -199,7 +201,7 @@ def test_prompts_of_the_model_are_trained_with(tmp_path: Path) -> None:
     training.train(
         model,
         Looks(model),
-        Material(made_rows(data), data),
+        Material(made_rows(data), dev(data)),
         recipe,
         States(tmp_path / "states", resume=False),
         quiet=True,
@@ -212,7 +214,7 @@ def test_prompts_of_the_model_are_trained_with(tmp_path: Path) -> None:
 
 def test_dev_is_ranked_among_the_whole_corpus() -> None:
     data = judged.dataset()
-    evaluator = RankingEvaluator(data, data.good("dev"), "fp32")
+    evaluator = dev(data)
     assert sorted(evaluator.corpus_ids) == sorted(data.corpus)
     assert set(evaluator.queries_ids) == set(data.good("dev"))
 
@@ -252,14 +254,14 @@ def test_labelled_batches_are_full(tmp_path: Path) -> None:
     made = rows.pairs(data, judged.components(data), {}, negatives=1)
     recipe = RECIPE.model_copy(update={"epochs": 1, "batch_size": 8})
     states = States(tmp_path / "states", resume=False)
-    training.train(model, Counts(model), Material(made, data), recipe, states, quiet=True)
+    training.train(model, Counts(model), Material(made, dev(data)), recipe, states, quiet=True)
     assert sizes == [8, 8, 8, 8]
 
 
 def test_states_hold_all_weights_by_name(tmp_path: Path) -> None:
     model, _ = trained(tmp_path / "states")
     newest = max((tmp_path / "states").glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
-    assert load_file(newest / training.WEIGHTS).keys() == model.state_dict().keys()
+    assert load_file(newest / trainers.WEIGHTS).keys() == model.state_dict().keys()
     assert json.loads((newest / "trainer_state.json").read_text())["global_step"] == 8
 
 

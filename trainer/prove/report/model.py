@@ -12,14 +12,15 @@ from trainer.prove.estimates import Difference, Estimate
 from trainer.prove.metrics import NDCG
 from trainer.prove.reduction import Reduction
 
-WORDS_DO_AS_WELL = {
+DO_AS_WELL = {
     "bm25": "Words alone (BM25) rank as well as the tuned model here: try the mode hybrid, which takes both, before you"
     " tune further.",
     "hybrid": "The base in mode hybrid, by vectors and words, ranks as well as the tuned model here, and needs no"
     " training: try that first.",
+    "dense": "The embedding model alone ranks as well as with the tuned reranker behind it: leave the reranker out.",
 }
-# The scores that need no tuned model, and their headings. Older reports have no hybrid.
-_WITHOUT_TRAINING = {"bm25": "BM25", "hybrid": "base, hybrid"}
+# The scores beside base and tuned, and their headings. Only rerankers have the last two, and older reports no hybrid.
+_BESIDE = {"bm25": "BM25", "hybrid": "base, hybrid", "dense": "no reranker", "hybrid_reranked": "hybrid, reranked"}
 
 
 class _Frozen(BaseModel):
@@ -78,7 +79,8 @@ class Report(_Frozen):
     """Everything that `report.json` holds.
 
     `scores` is by model (base, tuned, bm25, and hybrid: the base and BM25 together) and by metric. `gains_over_words`
-    has the tuned model's nDCG@10 less that of bm25, and less that of hybrid. `queries` begins with the largest loss.
+    has the tuned model's nDCG@10 less that of bm25, and less that of hybrid. `hybrid_reranked` has the nDCG@10 of
+    hybrid in the order of a tuned reranker, less that of hybrid. `queries` begins with the largest loss.
     `recall_by_k` has K from 1 to 20. `collapse` is the mean cosine of random pairs of documents.
     """
 
@@ -93,6 +95,7 @@ class Report(_Frozen):
     scores: dict[str, dict[str, Estimate]]
     differences: dict[str, Difference]
     gains_over_words: dict[str, Difference] = {}
+    hybrid_reranked: Difference | None = None
     wins: int
     losses: int
     ties: int
@@ -117,6 +120,12 @@ class Report(_Frozen):
             *self.savings(enough=enough),
             *self.without_training,
         ]
+        if self.hybrid_reranked:
+            change = self.hybrid_reranked
+            lines.append(
+                f"Reranking changes {NDCG} of the mode hybrid by {change.value:+.3f} [{change.low:+.3f},"
+                f" {change.high:+.3f}]."
+            )
         if self.general:
             lines.append(
                 f"General set ({self.general.queries} queries): {NDCG} {self.general.base:.3f} to"
@@ -127,7 +136,7 @@ class Report(_Frozen):
     @property
     def without_training(self) -> list[str]:
         """A sentence for each way without training that the tuned model is not shown to beat."""
-        return [WORDS_DO_AS_WELL[name] for name, gain in self.gains_over_words.items() if gain.low <= 0]
+        return [DO_AS_WELL[name] for name, gain in self.gains_over_words.items() if gain.low <= 0]
 
     def savings(self, *, enough: bool) -> list[str]:
         """Sentences on the passages that the gain saves. A gain that the test does not show saves none."""
@@ -137,19 +146,17 @@ class Report(_Frozen):
 
     def summary(self) -> dict[str, JsonValue]:
         """The figures and intervals that a manifest keeps. They hold no text of the data."""
-        return self.model_dump(
-            mode="json",
-            include={
-                "scores", "differences", "wins", "losses", "ties", "reductions", "drift", "collapse", "general",
-                "test_queries", "clusters", "documents",
-            },
-        )  # fmt: skip
+        figures = {
+            "scores", "differences", "wins", "losses", "ties", "reductions", "drift", "collapse", "general",
+            "test_queries", "clusters", "documents",
+        }  # fmt: skip
+        return self.model_dump(mode="json", include=figures | ({"hybrid_reranked"} if self.hybrid_reranked else set()))
 
     def _rows(self) -> list[str]:
-        words = [name for name in _WITHOUT_TRAINING if name in self.scores]
+        others = [name for name in _BESIDE if name in self.scores]
         rows = [
-            "| | base | tuned | difference | p |" + "".join(f" {_WITHOUT_TRAINING[name]} |" for name in words),
-            "|---|---|---|---|---|" + "---|" * len(words),
+            "| | base | tuned | difference | p |" + "".join(f" {_BESIDE[name]} |" for name in others),
+            "|---|---|---|---|---|" + "---|" * len(others),
         ]
         for metric, difference in self.differences.items():
             base, tuned = (self.scores[model][metric] for model in ("base", "tuned"))
@@ -157,6 +164,6 @@ class Report(_Frozen):
                 f"| {metric} | {base.value:.3f} [{base.low:.3f}, {base.high:.3f}] | {tuned.value:.3f}"
                 f" [{tuned.low:.3f}, {tuned.high:.3f}] | {difference.value:+.3f} [{difference.low:+.3f},"
                 f" {difference.high:+.3f}] | {difference.p:.4f} |"
-                + "".join(f" {self.scores[name][metric].value:.3f} |" for name in words)
+                + "".join(f" {self.scores[name][metric].value:.3f} |" for name in others)
             )
         return rows

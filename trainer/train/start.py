@@ -1,0 +1,76 @@
+"""The models that a run starts from, by its recipe."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from service.checkpoints.checkpoint import Checkpoint
+from trainer import base_model
+from trainer.errors import BadData
+from trainer.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Start:
+    """`base` is trained. `retriever` is the embedding model that finds hard negatives and a reranker's candidates: the
+    base itself, if that is to become an embedding model."""
+
+    recipe: Recipe
+    base: Checkpoint
+    retriever: Checkpoint
+
+    @property
+    def reranks(self) -> bool:
+        """Whether a reranker is trained."""
+        return self.recipe.kind == "reranker"
+
+    @property
+    def new_head(self) -> bool:
+        """Whether the base is an embedding model's encoder, whose new head knows nothing before it is trained."""
+        return self.reranks and self.base.kind == "dense"
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """The ids of the models, by their parts in the run."""
+        return {"base": self.base.id} | ({"retriever": self.retriever.id} if self.reranks else {})
+
+    def lineage(self) -> dict[str, JsonValue]:
+        """The models as a manifest keeps them."""
+        models = {"base": self.base} | ({"retriever": self.retriever} if self.reranks else {})
+        return {
+            part: {"id": model.id, "digest": model.digest, "document_fingerprint": model.fingerprint}
+            for part, model in models.items()
+        }
+
+
+@contextmanager
+def opened(recipe: Recipe, *, allow_hub: bool) -> Iterator[Start]:
+    """Open the recipe's models. Raises BadData if one cannot be used, or is not of the kind that is needed."""
+    if recipe.kind == "dense":
+        with base_model.open(recipe.base, allow_hub=allow_hub) as base:
+            yield Start(recipe, base, base)
+        return
+    _refuse_others(recipe)
+    with (
+        base_model.open(recipe.base, allow_hub=allow_hub, kinds=("dense", "reranker")) as base,
+        base_model.open(recipe.retriever, allow_hub=allow_hub) as retriever,
+    ):
+        yield Start(recipe, base, retriever)
+
+
+def _refuse_others(recipe: Recipe) -> None:
+    """Raise BadData if the recipe has settings that a cross-encoder cannot have."""
+    others = {
+        "--mode": recipe.mode != "full",
+        "--matryoshka": bool(recipe.matryoshka),
+        "--query-prompt": recipe.query_prompt is not None,
+        "--document-prompt": recipe.document_prompt is not None,
+    }
+    unfit = [flag for flag, present in others.items() if present]
+    if unfit:
+        raise BadData(
+            f"{', '.join(unfit)} is for embedding models: a reranker reads query and document as one text and gives no"
+            " vector; leave it out"
+        )
