@@ -28,7 +28,7 @@ def open(name: str, *, allow_hub: bool = False) -> Iterator[Checkpoint]:  # noqa
     """
     with tempfile.TemporaryDirectory(prefix="instar-base-") as temporary:
         try:
-            opened = _read(name, Path(temporary), allow_hub)
+            opened = _read(name, Path(temporary), allow_hub).require_kind("dense")
         except (NotFound, InvalidRequest) as error:
             raise BadData(
                 f"there is no model {name}: name a folder or zip with a sentence-transformers model, {BASE}, or a"

@@ -1,7 +1,8 @@
 """The checkpoint format: the contract between the trainer that writes and the service that reads.
 
-A checkpoint is a sentence-transformers folder, with or without a manifest (`instar.json`). Its id is `name@` and the
-first 12 hex digits of the hash of its contents. Only json, txt, md and safetensors files belong to it. Pickled weights
+A checkpoint is a sentence-transformers folder, with or without a manifest (`instar.json`): an embedding model as
+SentenceTransformer saves it, or a reranker as CrossEncoder does. Its id is `name@` and the first 12 hex digits of the
+hash of its contents. Only json, txt, md and safetensors files belong to it. Pickled weights
 and custom code are refused, because loading either can run anything.
 """
 
@@ -9,16 +10,21 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from service.checkpoints import model_kind
 from service.checkpoints.config_files import load_modules
 from service.checkpoints.contents import computed_size, file_paths
 from service.checkpoints.fingerprint import content_digest, document_fingerprint
 from service.checkpoints.manifest import Manifest, load_manifest, verify_files
+from service.checkpoints.model_kind import Kind
+from service.checkpoints.scoring import refuse_unscorable
 from service.checkpoints.unsafe import refuse_code, refuse_pickles
+from service.errors import CheckpointRefused
 from service.machine.files import checksum, flush
 
 DIGEST_DIGITS = 12
+_NAMES: Mapping[Kind, str] = {"dense": "an embedding model", "reranker": "a reranker"}
 
 
 @dataclass(frozen=True)
@@ -38,11 +44,17 @@ class Checkpoint:
     files: Mapping[str, str]
     size: int
     computed_size: int
+    kind: Kind = "dense"
     warnings: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
         return f"{self.name}@{self.digest[:DIGEST_DIGITS]}"
+
+    def require_kind(self, wanted: Kind) -> Self:
+        """This checkpoint; raises CheckpointRefused, with what it is, if it is of another kind."""
+        model_kind.require_kind(self.name, self.kind, wanted)
+        return self
 
 
 def read(folder: Path, name: str) -> Checkpoint:
@@ -52,9 +64,12 @@ def read(folder: Path, name: str) -> Checkpoint:
     """
     modules = load_modules(folder)
     manifest = load_manifest(folder)
+    kind = _kind(folder, manifest)
     paths = sorted(file_paths(folder, modules))
     refuse_code(folder, paths)
     refuse_pickles(folder, modules)
+    if kind == "reranker":
+        refuse_unscorable(folder, modules)
     files = {path: checksum(folder / path) for path in paths}
     if manifest is not None:
         verify_files(manifest, files)
@@ -64,6 +79,7 @@ def read(folder: Path, name: str) -> Checkpoint:
         digest=content_digest(files),
         fingerprint=document_fingerprint(folder, modules, files),
         manifest=manifest,
+        kind=kind,
         files=files,
         size=sum((folder / path).stat().st_size for path in paths),
         warnings=tuple(_warnings(folder, name)),
@@ -78,6 +94,17 @@ def copy(source: Path, target: Path) -> None:
         copied.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source / path, copied)
     flush(target)
+
+
+def _kind(folder: Path, manifest: Manifest | None) -> Kind:
+    """The kind of the checkpoint; raises CheckpointRefused if its manifest says another one."""
+    kind = model_kind.kind_of(folder)
+    if manifest is not None and manifest.kind != kind:
+        raise CheckpointRefused(
+            f"the manifest says that it is {_NAMES[manifest.kind]}, but its files are those of {_NAMES[kind]}: package"
+            " it again"
+        )
+    return kind
 
 
 def _warnings(folder: Path, name: str) -> Iterator[str]:

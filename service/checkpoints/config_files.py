@@ -65,8 +65,8 @@ def load_modules(folder: Path) -> list[Module]:
     Raises CheckpointRefused if the folder is no sentence-transformers model, names a class of another library, or a
     path outside of itself.
     """
-    model_kind.refuse_other_kinds(folder)
-    if model_kind.default_pooling(folder) is not None:
+    model_kind.kind_of(folder)
+    if model_kind.is_plain(folder):
         return [Module(type=_TRANSFORMER, path="")]
     if not (folder / MODULES).is_file():
         raise CheckpointRefused(

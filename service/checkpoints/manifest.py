@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from service.checkpoints.config_files import load, load_modules, refuse_escape
 from service.checkpoints.contents import file_paths
+from service.checkpoints.model_kind import Kind
 from service.checkpoints.names import NAME
 from service.errors import CheckpointRefused
 from service.machine.files import checksum
@@ -32,6 +33,16 @@ class Canary(BaseModel):
     vector: list[float]
 
 
+class ScoredPair(BaseModel):
+    """A query and a text, and the logit that a faithful load of a reranker gives them: the score before its sigmoid."""
+
+    model_config = ConfigDict(frozen=True)
+
+    query: str
+    text: str
+    logit: float
+
+
 class Manifest(BaseModel):
     """The content of `instar.json`."""
 
@@ -40,7 +51,9 @@ class Manifest(BaseModel):
     format: Literal[1] = 1
     name: str = Field(pattern=f"^{NAME.pattern}$")
     files: dict[str, str] = Field(description="SHA-256 in hex of every other file, by its path with forward slashes")
-    canaries: list[Canary] = []
+    kind: Kind = "dense"
+    canaries: list[Canary] = Field([], description="of an embedding model")
+    pairs: list[ScoredPair] = Field([], description="the canaries of a reranker")
     lineage: dict[str, JsonValue] = Field(
         {}, description="base, data, recipe, metrics and verdict, as the trainer has them"
     )
@@ -57,7 +70,9 @@ def write_manifest(folder: Path, manifest: Manifest, sign: Sign = dict) -> None:
     """Put `manifest` into `folder`, with the hashes of the files as they are now, and what `sign` adds to it."""
     paths = [path for path in file_paths(folder, load_modules(folder)) if path != MANIFEST]
     complete = manifest.model_copy(update={"files": {path: checksum(folder / path) for path in sorted(paths)}})
-    content = sign(complete.model_dump(mode="json"))
+    # An embedding model is what a manifest without a kind describes, and keeps the id that it has always had.
+    news = {"kind": complete.kind == "dense", "pairs": not complete.pairs}
+    content = sign(complete.model_dump(mode="json", exclude={field for field, usual in news.items() if usual}))
     (folder / MANIFEST).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

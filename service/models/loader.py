@@ -44,19 +44,22 @@ class Loader:
         self._registry.require(model)
 
     def install(self, model: str) -> Checkpoint:
-        """Verify the checkpoint of that name or id and return the service's own copy; raises as `Registry.install`."""
-        return self._registry.install(model)
+        """Verify the checkpoint of that name or id and return the service's own copy.
+
+        Raises as `Registry.install`, and CheckpointRefused for a reranker.
+        """
+        return self._registry.install(model).require_kind("dense")
 
     def load(self, model: str) -> ServedModel:
         """Install and load the checkpoint of that name or id at the start, when nothing answers yet.
 
         The service's own copy is loaded if `model` is an id that has one. Raises CheckpointRefused or NotFound.
         """
-        return self._factory.load(self._registry.install(model))
+        return self._factory.load(self.install(model))
 
     def reopen(self, identity: str) -> ServedModel:
         """Load the service's own copy of the checkpoint with that id; raises CheckpointRefused."""
-        return self._factory.load(self._registry.open(identity))
+        return self._factory.load(self._registry.open(identity).require_kind("dense"))
 
     def require_memory(self, checkpoint: Checkpoint) -> None:
         """Raise InsufficientResources unless the memory suffices to try and to load the checkpoint."""

@@ -166,6 +166,8 @@ def _model(settings: Settings, active: GenerationRecord | None) -> tuple[Finding
     try:
         lookup = open_lookup(settings)
         checkpoint = lookup.verify(settings.model) if active is None else lookup.open(active.model)
+        if checkpoint is not None:
+            checkpoint.require_kind("dense")
     except NotFound as error:
         return Finding(error.message if active else _not_there(settings), wrong=True), 0
     except InstarError as error:

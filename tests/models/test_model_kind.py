@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from sentence_transformers import CrossEncoder, SentenceTransformer, SparseEncoder
+from sentence_transformers import SentenceTransformer, SparseEncoder
 from sentence_transformers.sparse_encoder.modules import SpladePooling
 from sentence_transformers.sparse_encoder.modules import Transformer as SparseTransformer
 from transformers import AutoTokenizer, BertConfig, BertForMaskedLM, BertForSequenceClassification, BertModel
 
 from service.checkpoints import checkpoint
+from service.checkpoints.manifest import MANIFEST, Manifest, ScoredPair, write_manifest
 from service.errors import CheckpointRefused
 from service.models.base import CORES
 from service.models.dense import DenseEncoder
@@ -35,12 +36,6 @@ def plain(network: Any, folder: Path) -> Path:
     """A folder of transformers, as it saves it."""
     network.save_pretrained(folder)
     AutoTokenizer.from_pretrained(str(checkpoints.base())).save_pretrained(folder)
-    return folder
-
-
-def cross_encoder(folder: Path) -> Path:
-    network = BertForSequenceClassification(BertConfig(**SIZE, id2label={0: "relevant"}))
-    CrossEncoder(str(plain(network, folder.with_name("parts")))).save_pretrained(str(folder))
     return folder
 
 
@@ -67,8 +62,6 @@ def adapter(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (cross_encoder, "is a cross-encoder: it scores pairs of a query and a text"),
-        (plain_cross_encoder, "is a cross-encoder: it scores pairs of a query and a text"),
         (sparse_encoder, "is a sparse encoder: its vectors have a number for each word"),
         (adapter, "is an adapter (LoRA) for some/base, without that model's weights: merge it"),
     ],
@@ -76,6 +69,78 @@ def adapter(folder: Path) -> Path:
 def test_what_is_no_embedding_model_is_refused_with_what_it_is(tmp_path: Path, make: Any, words: str) -> None:
     with pytest.raises(CheckpointRefused, match=re.escape(words)):
         checkpoint.read(make(tmp_path / "model"), "model")
+
+
+@pytest.mark.parametrize("make", [checkpoints.tiny_reranker, plain_cross_encoder])
+def test_a_cross_encoder_is_a_reranker_and_no_embedding_model(tmp_path: Path, make: Any) -> None:
+    read = checkpoint.read(make(tmp_path / "judge"), "judge")
+    assert read.kind == "reranker"
+    assert not read.warnings
+    assert read.require_kind("reranker") is read
+    with pytest.raises(CheckpointRefused, match=re.escape("gives no vectors; name an embedding model, or load it as")):
+        read.require_kind("dense")
+    dense = checkpoint.read(checkpoints.tiny(tmp_path / "model"), "model")
+    assert dense.kind == "dense"
+    with pytest.raises(CheckpointRefused, match="scores no pairs of a query and a text: name a cross-encoder"):
+        dense.require_kind("reranker")
+
+
+def test_the_manifest_of_a_reranker_says_its_kind(tmp_path: Path) -> None:
+    folder = checkpoints.tiny_reranker(tmp_path / "judge")
+    pair = ScoredPair(query="a query", text="a text", logit=0.5)
+    write_manifest(folder, Manifest(name="judge", files={}, kind="reranker", pairs=[pair]))
+    manifest = checkpoint.read(folder, "judge").manifest
+    assert manifest is not None
+    assert (manifest.kind, manifest.pairs) == ("reranker", [pair])
+    write_manifest(folder, manifest.model_copy(update={"kind": "dense"}))
+    with pytest.raises(
+        CheckpointRefused, match="says that it is an embedding model, but its files are those of a rera"
+    ):
+        checkpoint.read(folder, "judge")
+
+
+def test_the_manifest_of_an_embedding_model_is_as_it_was_before_there_were_kinds(tmp_path: Path) -> None:
+    folder = checkpoints.tiny(tmp_path / "model")
+    write_manifest(folder, Manifest(name="model", files={}))
+    assert set(json.loads((folder / MANIFEST).read_text())) == {"format", "name", "files", "canaries", "lineage"}
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("config.json", {"id2label": {"0": "a", "1": "b"}}, "gives 2 numbers for a pair, and a reranker gives one"),
+        ("config.json", {"id2label": None}, "gives 2 numbers for a pair"),
+        (
+            "config_sentence_transformers.json",
+            {"activation_fn": "torch.os.abort"},
+            "activation torch.os.abort, which is",
+        ),
+        (
+            "config.json",
+            {"sentence_transformers": {"activation_fn": "os.abort"}},
+            "activation os.abort, which is never",
+        ),
+        ("config.json", {"sbert_ce_default_activation_function": "os.abort"}, "activation os.abort, which is never"),
+        ("config.json", {"auto_map": {"AutoModel": "code.Model"}}, "asks for custom code"),
+    ],
+)
+def test_a_cross_encoder_that_cannot_be_served_is_refused(
+    tmp_path: Path, name: str, change: dict[str, Any], words: str
+) -> None:
+    folder = checkpoints.tiny_reranker(tmp_path / "judge")
+    content = json.loads((folder / name).read_text())
+    (folder / name).write_text(json.dumps(content | change))
+    with pytest.raises(CheckpointRefused, match=re.escape(words)):
+        checkpoint.read(folder, "judge")
+
+
+def test_a_cross_encoder_of_several_modules_is_refused(tmp_path: Path) -> None:
+    folder = checkpoints.tiny_reranker(tmp_path / "judge")
+    modules = json.loads((folder / "modules.json").read_text())
+    score = {"idx": 1, "name": "1", "path": "1_LogitScore", "type": "sentence_transformers.cross_encoder.LogitScore"}
+    (folder / "modules.json").write_text(json.dumps([*modules, score]))
+    with pytest.raises(CheckpointRefused, match="scores pairs by LogitScore, which is not served"):
+        checkpoint.read(folder, "judge")
 
 
 def test_an_adapter_is_merged_as_the_documentation_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

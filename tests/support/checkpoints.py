@@ -5,9 +5,9 @@ import zipfile
 from pathlib import Path
 
 import torch
-from sentence_transformers import SentenceTransformer
+from sentence_transformers import CrossEncoder, SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-from transformers import AutoTokenizer, BertConfig, BertModel
+from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification, BertModel
 
 from service.checkpoints.bundled import base_folder
 from service.checkpoints.manifest import Canary, Manifest, write_manifest
@@ -86,3 +86,24 @@ def zipped(folder: Path, archive: Path) -> Path:
             if path.is_file():
                 target.write(path, f"{folder.name}/{path.relative_to(folder)}")
     return archive
+
+
+def tiny_reranker(folder: Path, seed: int = 0, max_length: int = 128) -> Path:
+    """A folder with a random cross-encoder, with the base model's tokenizer; it reads `max_length` tokens of a pair."""
+    torch.manual_seed(seed)
+    config = BertConfig(
+        vocab_size=30522,
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        num_labels=1,
+        # Scores of random weights differ by little, so a spread of them makes them differ by more.
+        initializer_range=0.5,
+    )
+    parts = folder.parent / f".{folder.name}.parts"
+    BertForSequenceClassification(config).save_pretrained(parts)
+    AutoTokenizer.from_pretrained(str(base())).save_pretrained(parts)
+    CrossEncoder(str(parts), max_length=max_length, device="cpu").save_pretrained(str(folder))
+    shutil.rmtree(parts)
+    return folder

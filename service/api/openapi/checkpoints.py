@@ -15,6 +15,7 @@ _LISTED = {
     "copied": True,
     "note": None,
     "model": MODEL,
+    "kind": "dense",
     "fingerprint": FINGERPRINT,
     "size": 91567891,
     "lineage": {},
@@ -22,6 +23,7 @@ _LISTED = {
 _UPLOADED: Uploaded = {
     "name": "support",
     "model": "support@1f2e3d4c5b6a",
+    "kind": "dense",
     "fingerprint": FINGERPRINT,
     "size": 91567891,
 }

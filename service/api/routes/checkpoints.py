@@ -109,6 +109,7 @@ class _Checkpoints:
         return {
             "name": accepted.name,
             "model": accepted.id,
+            "kind": accepted.kind,
             "fingerprint": accepted.fingerprint,
             "size": accepted.size,
         }
@@ -130,6 +131,7 @@ def _entry(listing: Listing, note: str | None) -> Loadable | Broken:
         "copied": listing.copied,
         "note": note,
         "model": readable.id,
+        "kind": readable.kind,
         "fingerprint": readable.fingerprint,
         "size": readable.size,
         "lineage": readable.manifest.lineage if readable.manifest else {},

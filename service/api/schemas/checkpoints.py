@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 
 from service.api.schemas.base import BodyModel
 from service.api.schemas.fields import FINGERPRINT, LINEAGE
+from service.checkpoints.model_kind import Kind
 
 _LISTED_NAME = "its name in GET /admin/models"
 Name = Annotated[str, Path(description=_LISTED_NAME)]
@@ -40,6 +41,7 @@ class Loadable(Listed):
     """A checkpoint that can be reloaded."""
 
     model: Annotated[str, Field(description="its id")]
+    kind: Annotated[Kind, Field(description="dense: an embedding model; reranker: a cross-encoder")]
     fingerprint: Annotated[str, Field(description=FINGERPRINT)]
     size: Annotated[int, Field(description="bytes of its files")]
     lineage: Annotated[dict[str, Any], Field(description=LINEAGE)]
@@ -62,6 +64,7 @@ class Uploaded(TypedDict):
 
     name: Annotated[str, Field(description="its name, by which a reload finds it")]
     model: Annotated[str, Field(description="its id")]
+    kind: Annotated[Kind, Field(description="dense: an embedding model; reranker: a cross-encoder")]
     fingerprint: Annotated[str, Field(description=FINGERPRINT)]
     size: Annotated[int, Field(description="bytes of its files")]
 
