@@ -171,7 +171,7 @@ class Reranker(Model, Protocol):
     def pairs(self, query: str, texts: Sequence[str], cut: Direction | None = None) -> list[Prepared]:
         """Tokenize the query with each text, the longer of the two cut to what the model reads, at the end `cut`."""
 
-    def windows(self, query: str, texts: Sequence[str], windowing: Windowing) -> list[Spans]:
+    def pair_windows(self, query: str, texts: Sequence[str], windowing: Windowing) -> list[Spans]:
         """The windows of each text that the model reads beside the query; (0, 0) alone for one that is read whole."""
 
     def scores(self, raw: Vectors) -> Scores:

@@ -65,7 +65,7 @@ class CrossEncoderReranker(Computed):
             for text, encoding in zip(texts, encodings, strict=True)
         ]
 
-    def windows(self, query: str, texts: Sequence[str], windowing: Windowing) -> list[Spans]:
+    def pair_windows(self, query: str, texts: Sequence[str], windowing: Windowing) -> list[Spans]:
         """The windows of each text that the model reads beside the query; (0, 0) alone for one that is read whole."""
         limit = self._limit(None)
         in_query = len(self._whole.encode(query, add_special_tokens=False))

@@ -46,6 +46,9 @@ class Hit:
     passage: Span | None
     ranks: Mapping[Component, tuple[int, float]]
     spans: Sequence[Span]
+    # Its rank and score in the search that a reranker has ordered, and by the reranker; None: there was no reranker.
+    first: tuple[int, float] | None = None
+    rerank: tuple[int, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,8 @@ def words_tokenizer() -> PreTrainedTokenizerFast:
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
     )
-    return PreTrainedTokenizerFast(
+    wrapper: Any = PreTrainedTokenizerFast
+    wrapped: PreTrainedTokenizerFast = wrapper(
         tokenizer_object=tokenizer,
         bos_token="<s>",
         eos_token="</s>",
@@ -67,12 +68,14 @@ def words_tokenizer() -> PreTrainedTokenizerFast:
         model_max_length=64,
         model_input_names=["input_ids", "attention_mask"],
     )
+    return wrapped
 
 
 def of_words(config: Any, folder: Path) -> Path:
     torch.manual_seed(0)
     parts = folder.with_name("parts")
-    AutoModelForSequenceClassification.from_config(config).save_pretrained(parts)
+    networks: Any = AutoModelForSequenceClassification
+    networks.from_config(config).save_pretrained(parts)
     words_tokenizer().save_pretrained(parts)
     CrossEncoder(str(parts), device="cpu").save_pretrained(str(folder))
     return folder
@@ -87,7 +90,13 @@ def xlm_roberta(folder: Path) -> Path:
 
 
 def modernbert(folder: Path) -> Path:
-    tokens = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2, "cls_token_id": 0, "sep_token_id": 2}
+    tokens: dict[str, Any] = {
+        "pad_token_id": 1,
+        "bos_token_id": 0,
+        "eos_token_id": 2,
+        "cls_token_id": 0,
+        "sep_token_id": 2,
+    }
     return of_words(
         ModernBertConfig(vocab_size=len(WORDS), max_position_embeddings=64, local_attention=16, **tokens, **SIZE),
         folder,
@@ -154,7 +163,7 @@ def test_every_window_of_a_long_document_is_read_with_the_whole_query_or_half_of
 ) -> None:
     reranker = CrossEncoderReranker(checkpoint.read(bert(tmp_path / "judge"), "judge"))
     text = " ".join(f"Sentence number {number} says little." for number in range(60))
-    short, long = reranker.windows(query, ["No", text], Windowing(overlap=4, most=100))
+    short, long = reranker.pair_windows(query, ["No", text], Windowing(overlap=4, most=100))
     assert query == QUERY or len(short) == 1
     assert len(long) > 5
     assert (long[0, 0], long[-1, 1]) == (0, len(text))
@@ -163,7 +172,7 @@ def test_every_window_of_a_long_document_is_read_with_the_whole_query_or_half_of
     windows = reranker.pairs(query, [text[start:end] for start, end in long.tolist()])
     if query == QUERY:
         assert max(item.tokens for item in windows) < reranker.max_length
-    assert len(reranker.windows(query, [text], Windowing(overlap=0, most=3))[0]) == 3
+    assert len(reranker.pair_windows(query, [text], Windowing(overlap=0, most=3))[0]) == 3
 
 
 def test_a_folder_of_another_kind_is_refused(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def tiny_reranker(folder: Path, seed: int = 0, max_length: int = 128) -> Path:
         num_hidden_layers=1,
         num_attention_heads=2,
         intermediate_size=32,
-        num_labels=1,
+        id2label={0: "relevant"},
         # Scores of random weights differ by little, so a spread of them makes them differ by more.
         initializer_range=0.2,
     )

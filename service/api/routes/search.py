@@ -9,10 +9,10 @@ from fastapi import Response
 from service.api.document_inputs import absent
 from service.api.openapi import search as documented
 from service.api.readiness import RequireReady
-from service.api.responses import json_answer
+from service.api.responses import RERANKER_HEADER, json_answer
 from service.api.router import Admission, Router
-from service.api.schemas.search import Place, Result, SearchAnswer, SearchRequest
-from service.api.search_inputs import check_search, query_vectors
+from service.api.schemas.search import ExplainedStage, Place, Result, SearchAnswer, SearchRequest
+from service.api.search_inputs import check_search, query_vectors, reranking_of
 from service.corpus import filters
 from service.corpus.base import Documents
 from service.generations.generation import Generation
@@ -20,7 +20,8 @@ from service.generations.loaded import LoadedGenerations
 from service.observability.observer import Observer
 from service.search import retrieval
 from service.search.fusion import Weights
-from service.search.query import Details, Hit, Search, SearchResult
+from service.search.query import Details, Hit, SearchResult
+from service.search.rerank import RerankedSearch
 from service.search.retrieval import SearchSpec
 from service.settings import Settings
 
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 def routes(
     admission: Admission,
     require_ready: RequireReady,
-    search: Search,
+    search: RerankedSearch,
     generations: LoadedGenerations,
     documents: Documents,
     observer: Observer,
@@ -47,7 +48,7 @@ class _Searching:
     def __init__(
         self,
         require_ready: RequireReady,
-        search: Search,
+        search: RerankedSearch,
         generations: LoadedGenerations,
         documents: Documents,
         observer: Observer,
@@ -64,11 +65,13 @@ class _Searching:
         """Find the documents that answer the query, best first. For several queries the answer has a list for each.
 
         `score` is the cosine in dense mode, BM25 in keyword mode, and their fusion in hybrid mode. Equal scores keep
-        the order of writing.
+        the order of writing. With `rerank` a reranker orders the first documents, and `score` is its own; `min_score`,
+        `offset` and `k` are then of its order, and `rank_of` is of the search before it.
         """
         self._require_ready()
         queries = [request.query] if isinstance(request.query, str) else request.query
         check_search(request, queries, self._settings)
+        reranking = reranking_of(request, self._search.rerankers, self._settings.limits.k)
         spec = _spec(request, self._settings.limits.k)
         if request.generation is None:
             generation = self._generations.acquire(request.model)
@@ -78,6 +81,7 @@ class _Searching:
             generation,
             queries,
             spec,
+            reranking,
             vectors=query_vectors(request, len(queries), generation),
             details=Details(
                 request.highlight, request.explain, request.neighbours if request.returned == "passages" else None
@@ -88,13 +92,18 @@ class _Searching:
         if self._settings.log.texts:
             _log_texts(queries, result, request.collection, generation.model)
         content = _content(request, result, generation)
+        if reranking is not None:
+            content["reranker"] = reranking.active.model
         if request.model is not None or request.generation is not None:
             content["behind"] = await asyncio.to_thread(
                 self._documents.count_after, request.collection, generation.index.complete_to
             )
         if request.rank_of is not None:
             content["rank_of"] = _ranks_of(request, request.rank_of, result, generation)
-        return json_answer(content, generation, result.seconds)
+        answer = json_answer(content, generation, result.seconds)
+        if reranking is not None:
+            answer.headers[RERANKER_HEADER] = reranking.active.model
+        return answer
 
 
 def _spec(request: SearchRequest, reach: int) -> SearchSpec:
@@ -140,7 +149,10 @@ def _result(hit: Hit, request: SearchRequest) -> Result:
     if request.highlight:
         result["highlights"] = hit.spans
     if request.explain:
-        result["explain"] = {part: {"rank": rank, "score": score} for part, (rank, score) in hit.ranks.items()}
+        ranks: dict[ExplainedStage, tuple[int, float]] = {**hit.ranks}
+        if hit.first is not None and hit.rerank is not None:
+            ranks |= {"first": hit.first, "rerank": hit.rerank}
+        result["explain"] = {part: {"rank": rank, "score": score} for part, (rank, score) in ranks.items()}
     return result
 
 
