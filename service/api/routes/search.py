@@ -149,7 +149,7 @@ def _result(hit: Hit, request: SearchRequest) -> Result:
     if request.highlight:
         result["highlights"] = hit.spans
     if request.explain:
-        ranks: dict[ExplainedStage, tuple[int, float]] = {**hit.ranks}
+        ranks: dict[ExplainedStage, tuple[int, float]] = {part: place for part, place in hit.ranks.items()}  # noqa: C416
         if hit.first is not None and hit.rerank is not None:
             ranks |= {"first": hit.first, "rerank": hit.rerank}
         result["explain"] = {part: {"rank": rank, "score": score} for part, (rank, score) in ranks.items()}
