@@ -37,6 +37,7 @@ from service.api.routes import (
     metrics,
     openai,
     reload,
+    rerank,
     rollback,
     search,
     tokens,
@@ -52,7 +53,7 @@ log = logging.getLogger(__name__)
 # The routes that are asked thousands of times a second.
 _HOT = ("/v1/embeddings", "/embed", "/search")
 # The paths of work for one caller alone. A reload or an upload serves everybody, and goes on without its caller.
-_FOR_ONE_CALLER = ("/embed", "/similarity", "/v1/", "/search", "/documents")
+_FOR_ONE_CALLER = ("/embed", "/similarity", "/rerank", "/v1/", "/v2/", "/search", "/documents")
 
 
 def build(
@@ -110,6 +111,8 @@ def _routers(parts: Parts, lifecycle: Lifecycle) -> list[APIRouter]:
     targets = RollbackTargets(loaded, corpus.records, models.registry, serving.builder)
     return [
         embed.routes(admission, ready, loaded, models.encoding, output, models.limits, settings),
+        rerank.routes(admission, ready, models.rerankers, models.scoring, settings),
+        rerank.routes_of_documents(admission, ready, models.rerankers, models.scoring, settings),
         tokens.routes(admission, ready, loaded, models.encoding, settings),
         openai.routes(admission, ready, loaded, models.encoding, output, settings),
         search.routes(admission, ready, parts.search, loaded, corpus.documents, parts.observer, settings),
@@ -119,14 +122,14 @@ def _routers(parts: Parts, lifecycle: Lifecycle) -> list[APIRouter]:
         ),
         judgements.routes(admission, ready, corpus.judgements, corpus.documents, parts.thread, settings),
         health.routes(lifecycle, ready, models.scheduler, root_path),
-        info.routes(admission, loaded, corpus.documents, parts.reloads, models.scheduler, settings),
+        info.routes(admission, loaded, corpus.documents, parts.reloads, models.scheduler, models.rerankers, settings),
         metrics.routes(parts.metrics.registry),
         events.routes(admission, ready, parts.changes, loaded, streams),
         reload.routes(admission, ready, parts.reloads, root_path),
         jobs.routes(admission, parts.reloads, streams),
         backup.routes(admission, ready, corpus, settings.data_folder, parts.headroom),
-        generations.routes(admission, corpus.records, loaded, parts.reloads),
-        rollback.routes(admission, ready, targets, serving.activation, parts.reloads, root_path),
+        generations.routes(admission, corpus.records, loaded, parts.reloads, models.rerankers),
+        rollback.routes(admission, ready, targets, serving.activation, parts.reloads, models.rerankers, root_path),
         checkpoints.routes(admission, ready, models.registry, corpus.records, parts.reloads, parts.thread),
     ]
 

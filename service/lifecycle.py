@@ -29,6 +29,7 @@ class Lifecycle:
         models.scheduler.start()
         models.encoding.answering = False
         await parts.serving.restore.run(parts.settings.model, parts.reloads.unfinished())
+        await models.rerankers.restore()
         if parts.settings.sample:
             await self._add_sample()
         self.ready = models.encoding.answering = True

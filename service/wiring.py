@@ -1,6 +1,7 @@
 """The composition root: from the settings to the parts of a service. It alone knows every implementation."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from service.access.keyring import Keyring, Scope
 from service.access.limits import RateLimits
@@ -16,6 +17,7 @@ from service.generations.calibration import Calibration
 from service.generations.changes import Changes
 from service.generations.generations import Generations
 from service.generations.housekeeping import Housekeeping
+from service.generations.rerankers import Rerankers, recorded
 from service.generations.restore import Restore
 from service.generations.webhook import Webhook
 from service.index.choice import open_indexes
@@ -24,10 +26,11 @@ from service.machine.children import Children, InThisProcess
 from service.machine.resources import Headroom
 from service.machine.writer import WritingThread
 from service.models.base import LANES
-from service.models.encoder_factory import EncoderFactory, Trials
+from service.models.encoder_factory import EncoderFactory, RerankerFactory, Trials
 from service.models.encoding import Encoding
-from service.models.loader import Loader
+from service.models.loader import Loader, RerankerLoader
 from service.models.scheduling.scheduler import Scheduler
+from service.models.scoring import Scoring
 from service.models.torch_model import device_here
 from service.models.windowing import TRUNCATED, Windowing, Windowings
 from service.observability import tracing
@@ -38,10 +41,12 @@ from service.reload.gate import Gate
 from service.reload.job import ENDS
 from service.reload.jobs import Jobs
 from service.reload.judge import Judge
-from service.reload.runner import Reloads
+from service.reload.reranking import RerankerStages
+from service.reload.runner import Reloads, StagesOfKinds
 from service.reload.shadow import Shadow
 from service.reload.stages import Stages
 from service.search.query import Search
+from service.search.rerank import RerankedSearch
 from service.search.retrieval import Retrieval
 from service.settings import Settings, is_loopback
 from service.writing.writing import Writing
@@ -55,6 +60,9 @@ class Models:
     loader: Loader
     scheduler: Scheduler
     encoding: Encoding
+    scoring: Scoring
+    rerankers: Rerankers
+    reranker_loader: RerankerLoader
     limits: RateLimits
 
 
@@ -84,7 +92,7 @@ class Parts:
     thread: WritingThread
     models: Models
     serving: Serving
-    search: Search
+    search: RerankedSearch
     writing: Writing
     reloads: Reloads
     changes: Changes
@@ -111,7 +119,20 @@ def build(
     thread = WritingThread()
     observer = observer or metrics
     headroom = Headroom(settings.headroom.memory, settings.headroom.disk, settings.data_dir)
-    models = _models(settings, corpus, headroom, traces, observer, children or InThisProcess())
+    encoding, limits, scheduler = _encoding(settings, traces, observer)
+    registry = Registry(open_lookup(settings), headroom, observer)
+    factories = _factories(settings, corpus, Trials(children or InThisProcess(), settings.compute.trial_seconds))
+    reranker_loader = RerankerLoader(registry, factories.rerankers, encoding, headroom)
+    models = Models(
+        registry=registry,
+        loader=Loader(registry, factories.encoders, encoding, headroom, partial(recorded, corpus.records)),
+        scheduler=scheduler,
+        encoding=encoding,
+        scoring=Scoring(encoding),
+        rerankers=Rerankers(corpus.records, thread, reranker_loader, settings.aliases),
+        reranker_loader=reranker_loader,
+        limits=limits,
+    )
     serving = _serving(settings, corpus, headroom, models, thread, observer)
     retrieval = Retrieval(corpus.keywords, corpus.documents)
     shadow = Shadow(serving.generations, retrieval, models.encoding)
@@ -128,32 +149,40 @@ def build(
         thread=thread,
         models=models,
         serving=serving,
-        search=Search(corpus, retrieval, models.encoding, [shadow], traces),
+        search=RerankedSearch(
+            Search(corpus, retrieval, models.encoding, [shadow], traces), models.scoring, models.rerankers
+        ),
         writing=Writing(corpus.documents, serving.generations, models.encoding, thread, observer),
         reloads=_reloads(
-            serving, models.loader, Jobs(corpus.records, thread), shadow, _judge(settings, corpus, models), observer
+            serving, models, Jobs(corpus.records, thread), shadow, _judge(settings, corpus, models), observer
         ),
         changes=changes,
         webhook=_webhook(settings, changes, corpus, thread),
     )
 
 
-def _models(
-    settings: Settings,
-    corpus: CorpusStore,
-    headroom: Headroom,
-    traces: Tracing,
-    observer: Observer,
-    children: Children,
-) -> Models:
-    processors = settings.compute.cores or resources.processors()
-    scheduler = Scheduler.suited(settings, processors, device_here(), observer=observer, traced=traces)
+@dataclass(frozen=True)
+class _Factories:
+    encoders: EncoderFactory
+    rerankers: RerankerFactory
+
+
+def _encoding(settings: Settings, traces: Tracing, observer: Observer) -> tuple[Encoding, RateLimits, Scheduler]:
+    scheduler = Scheduler.suited(settings, _processors(settings), device_here(), observer=observer, traced=traces)
     limits = RateLimits()
-    encoding = Encoding(scheduler, limits.charge_tokens, traces, _windowings(settings))
-    registry = Registry(open_lookup(settings), headroom, observer)
-    trials = Trials(children, settings.compute.trial_seconds)
-    factory = EncoderFactory(settings.engine, settings.data_folder.engines, processors, corpus.documents.sample, trials)
-    return Models(registry, Loader(registry, factory, encoding, headroom), scheduler, encoding, limits)
+    return Encoding(scheduler, limits.charge_tokens, traces, _windowings(settings)), limits, scheduler
+
+
+def _factories(settings: Settings, corpus: CorpusStore, trials: Trials) -> _Factories:
+    folder, processors, sample = settings.data_folder.engines, _processors(settings), corpus.documents.sample
+    return _Factories(
+        EncoderFactory(settings.engine, folder, processors, sample, trials),
+        RerankerFactory(settings.engine, folder, processors, sample, trials),
+    )
+
+
+def _processors(settings: Settings) -> int:
+    return settings.compute.cores or resources.processors()
 
 
 def _serving(
@@ -199,7 +228,8 @@ def _serving(
     return Serving(generations, builder, housekeeping, activation, restore, calibration)
 
 
-def _reloads(serving: Serving, loader: Loader, jobs: Jobs, shadow: Shadow, judge: Judge, observer: Observer) -> Reloads:
+def _reloads(serving: Serving, models: Models, jobs: Jobs, shadow: Shadow, judge: Judge, observer: Observer) -> Reloads:
+    loader = models.loader
     generations = serving.generations
     gate = Gate(judge=judge, shadow=shadow, generations=generations, jobs=jobs, observer=observer)
     stages = Stages(
@@ -212,7 +242,7 @@ def _reloads(serving: Serving, loader: Loader, jobs: Jobs, shadow: Shadow, judge
         observer=observer,
     )
     return Reloads(
-        stages=stages,
+        stages=StagesOfKinds(stages, RerankerStages(models.rerankers, models.reranker_loader, jobs)),
         jobs=jobs,
         loader=loader,
         generations=generations,

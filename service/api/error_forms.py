@@ -1,4 +1,4 @@
-"""The forms of errors: Instar's, OpenAI's, and that of text-embeddings-inference."""
+"""The forms of errors: Instar's, OpenAI's, Cohere's, and that of text-embeddings-inference."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -82,6 +82,12 @@ class TEIErrorAnswer(TypedDict):
     ]
 
 
+class CohereErrorAnswer(TypedDict):
+    """An error in the form of Cohere."""
+
+    message: _Message
+
+
 _OPENAI_TYPES: dict[type[InstarError], tuple[str, str | None]] = {
     EmptyInput: ("invalid_request_error", None),
     InvalidRequest: ("invalid_request_error", None),
@@ -143,15 +149,23 @@ def _tei(error: InstarError) -> dict[str, Any]:
     return {"error": error.message, "error_type": _TEI_TYPES.get(type(error), "Backend")}
 
 
+def _cohere(error: InstarError) -> dict[str, Any]:
+    return {"message": error.message}
+
+
 INSTAR = ErrorForm(ErrorAnswer, _instar, {})
 # OpenAI answers an invalid request with 400.
 OPENAI = ErrorForm(OpenAIErrorAnswer, _openai, {InvalidRequest: 400, EmptyInput: 400})
 TEI = ErrorForm(TEIErrorAnswer, _tei, {EmptyInput: 400})
-_TEI_PATHS = frozenset(("/embed", "/embed_all", "/similarity", "/tokenize", "/decode"))
+COHERE = ErrorForm(CohereErrorAnswer, _cohere, {})
+_TEI_PATHS = frozenset(("/embed", "/embed_all", "/similarity", "/tokenize", "/decode", "/rerank"))
+_COHERE_PATHS = frozenset(("/v1/rerank", "/v2/rerank"))
 
 
 def form_of(method: str, path: str) -> ErrorForm:
     """Return the form of the errors of a request."""
+    if path in _COHERE_PATHS:
+        return COHERE
     if path.startswith("/v1/"):
         return OPENAI
     # Clients of text-embeddings-inference embed by POST /, where browsers GET a greeting.

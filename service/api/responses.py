@@ -10,6 +10,7 @@ from service.generations.generation import Generation
 
 MODEL_HEADER = "X-Instar-Model"
 GENERATION_HEADER = "X-Instar-Generation"
+RERANKER_HEADER = "X-Instar-Reranker"
 # Headers of every answer that keep browsers from misusing it (OWASP, HTTP Headers Cheat Sheet).
 SECURITY_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -22,6 +23,12 @@ SECURITY_HEADERS = [
 def naming(generation: Generation) -> dict[str, str]:
     """Return the headers that name the checkpoint and the generation that answered."""
     return {MODEL_HEADER: generation.model, GENERATION_HEADER: str(generation.number)}
+
+
+def scored_answer(content: Any, reranker: str) -> Response:
+    """Answer `content`, made of scores of the `reranker` with that id, as JSON."""
+    headers = {RERANKER_HEADER: reranker}
+    return Response(orjson.dumps(content), media_type="application/json", headers=headers)
 
 
 def json_answer(content: Any, generation: Generation, seconds: Mapping[str, float] | None = None) -> Response:

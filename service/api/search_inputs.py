@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from service.api.inputs import check_text
-from service.api.schemas.search import SearchRequest
+from service.api.schemas.search import RERANK_TOP, SearchRequest
 from service.errors import InvalidRequest, TooLarge
 from service.generations.generation import Generation
+from service.generations.rerankers import Rerankers
 from service.machine.arrays import Vectors
+from service.search.rerank import Reranking
 from service.settings import Settings
 
 
@@ -44,6 +46,32 @@ def _check_combination(request: SearchRequest) -> None:
 def two_selections() -> InvalidRequest:
     """The request selects among the results both by group and by likeness."""
     return InvalidRequest("diversity and group_by both choose among the results: leave one of the two out", "diversity")
+
+
+def reranking_of(request: SearchRequest, rerankers: Rerankers, limit: int) -> Reranking | None:
+    """The second stage of the search: the one in the request, else the default one; None if it has none.
+
+    Raises NotFound if there is no such reranker, InvalidRequest if the page reaches beyond what is reranked.
+    """
+    rerank, end = request.rerank, request.offset + request.k
+    if rerank is None or rerank is True:
+        active = rerankers.acquire() if rerank else rerankers.active
+        # A search that wants different results wants another order than that of relevance alone.
+        if active is None or (rerank is None and (not active.record.by_default or request.diversity)):
+            return None
+        top = max(RERANK_TOP, end)
+    elif rerank is False:
+        return None
+    else:
+        active, top = rerankers.acquire(rerank.model), rerank.top
+    if request.diversity:
+        raise InvalidRequest("diversity has no meaning with rerank: leave one of the two out", "diversity")
+    if not end <= top <= limit:
+        raise InvalidRequest(
+            f"rerank.top must be offset + k ({end}) to {limit}: results are taken from the documents that are reranked",
+            "rerank.top",
+        )
+    return Reranking(active, top, request.k, request.offset, request.min_score)
 
 
 def too_many_queries(count: int, limit: int) -> TooLarge:

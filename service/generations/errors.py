@@ -46,3 +46,29 @@ def never_built(number: int, retained: Iterable[int]) -> NotFound:
         f"there was never a generation {number}: retained are the numbers {listed}; GET /admin/generations lists all",
         "generation",
     )
+
+
+_LOAD_RERANKER = 'POST /admin/reload {"reranker": NAME}'
+
+
+def no_reranker() -> NotFound:
+    """No reranker is active."""
+    return NotFound(
+        f"no reranker is loaded: load a cross-encoder by {_LOAD_RERANKER}; GET /admin/models lists those of the kind"
+        " reranker",
+        "model",
+    )
+
+
+def no_such_reranker(model: str, active: str) -> NotFound:
+    """A request names another reranker than the `active` one."""
+    return NotFound(
+        f"the reranker {model:.120} does not answer here: leave model out, or use active or {active};"
+        f" INSTAR_ALIASES adds names that a client insists on, and {_LOAD_RERANKER} loads another one",
+        "model",
+    )
+
+
+def no_reranker_before() -> InvalidRequest:
+    """No reranker was active before this one."""
+    return InvalidRequest(f"no reranker was active before: load the one that you want by {_LOAD_RERANKER}", "reranker")

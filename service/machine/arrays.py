@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 # One vector a row: float32, (n, dimensions).
 Vectors = NDArray[np.float32]
+# One score of each pair: float32, (n,).
+Scores = NDArray[np.float32]
 # Parts [start, end) of a text in characters: int32, (n, 2). (0, 0) is the whole text.
 Spans = NDArray[np.int32]
 

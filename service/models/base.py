@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Protocol
 from pydantic import Field
 
 from service.checkpoints.checkpoint import Checkpoint
-from service.machine.arrays import Spans, Vectors
+from service.machine.arrays import Scores, Spans, Vectors
 from service.models.windowing import Windowing
 
 Side = Literal["query", "document"]
@@ -26,13 +26,15 @@ class Prepared:
     """One text, ready for a batch.
 
     `ids` include the special tokens; they are empty where the model reads `text` itself. `tokens` is their number, or
-    an estimate of it. Only texts with equal `side_and_prompt` share a batch.
+    an estimate of it. Only texts with equal `side_and_prompt` share a batch. `types` are the types of the tokens of a
+    pair: 0 in the query, 1 in the text; None: all are 0.
     """
 
     side_and_prompt: tuple[Side | None, str]
     text: str
     ids: list[int]
     tokens: int
+    types: list[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,8 @@ class Batchable(Protocol):
         """
 
 
-class DenseModel(Batchable, Protocol):
-    """A loaded checkpoint that gives each text one vector."""
+class Model(Batchable, Protocol):
+    """A loaded checkpoint."""
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -88,6 +90,10 @@ class DenseModel(Batchable, Protocol):
     @property
     def engine(self) -> str:
         """The name of the engine, with its precision."""
+
+
+class DenseModel(Model, Protocol):
+    """A loaded checkpoint that gives each text one vector."""
 
     def finish(self, raw: Vectors, dimensions: int | None = None, *, normalize: bool = True) -> Vectors:
         """Raw vectors cut to `dimensions` (default: the checkpoint's) and scaled to unit length: (n, dimensions)."""
@@ -145,3 +151,28 @@ class ServedModel(DenseModel, Protocol):
 
         Raises InvalidRequest for a model that has none.
         """
+
+
+class Reranker(Model, Protocol):
+    """A loaded cross-encoder, which gives each pair of a query and a text one score."""
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """Sentences for the caller of a reload and the operator of the service."""
+
+    @property
+    def max_length(self) -> int:
+        """Tokens of a pair that the model reads, special ones included."""
+
+    @property
+    def min_agreement(self) -> float:
+        """The least agreement between its scores and torch's that its engine was held to."""
+
+    def pairs(self, query: str, texts: Sequence[str], cut: Direction | None = None) -> list[Prepared]:
+        """Tokenize the query with each text, the longer of the two cut to what the model reads, at the end `cut`."""
+
+    def pair_windows(self, query: str, texts: Sequence[str], windowing: Windowing) -> list[Spans]:
+        """The windows of each text that the model reads beside the query; (0, 0) alone for one that is read whole."""
+
+    def scores(self, raw: Vectors) -> Scores:
+        """Logits (n, 1) as scores (n,) from 0 to 1: their sigmoid."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from service.checkpoints.checkpoint import Checkpoint
 from service.errors import CheckpointRefused
@@ -17,10 +18,12 @@ from service.machine import resources
 from service.machine.cache import Cache
 from service.machine.children import ChildLost, Children, Limits, never
 from service.machine.priority import Priorities, idle_priority_session, lowered_afterwards
+from service.models.computed import Computed
 from service.models.configuration import Configuration
 from service.models.dense import DenseEncoder
 from service.models.engines.base import Unsuitable
 from service.models.engines.engines import CALIBRATED, Engines
+from service.models.reranker import CrossEncoderReranker
 from service.models.trial import Line, Trial
 from service.models.verdict import Rejection, Verdict, Verdicts
 from service.settings import EngineChoice
@@ -30,16 +33,16 @@ log = logging.getLogger(__name__)
 # A trial may take this many times the memory that loading is reckoned to take, plus the bytes that any process needs.
 _MEMORY_FACTOR, _PROCESS_MEMORY = 3, 1 << 30
 
+_Kind = TypeVar("_Kind", bound=Computed)
+_Loading = Callable[[Priorities], _Kind]
 
-_Loading = Callable[[Priorities], DenseEncoder]
 
-
-def _at_start(loading: _Loading) -> DenseEncoder:
+def _at_start(loading: _Loading[_Kind]) -> _Kind:
     """Load at normal priority: nothing answers yet for which loading has to make way."""
     return loading(Priorities(lowest=lowered_afterwards))
 
 
-def _beside(loading: _Loading) -> DenseEncoder:
+def _beside(loading: _Loading[_Kind]) -> _Kind:
     """Load at the lowest priority, because another encoder answers."""
     return idle_priority_session(lambda normal: loading(Priorities(normal=normal)))
 
@@ -52,8 +55,13 @@ class Trials:
     seconds: float
 
 
-class EncoderFactory:
-    """Loads checkpoints. Conversions and verdicts are kept in `folder`; `sample(n)` gives the texts of n documents."""
+class CheckpointFactory(Generic[_Kind]):
+    """Loads checkpoints of one kind, each by `opening` on so many processors.
+
+    Conversions and verdicts are kept in `folder`; `sample(n)` gives the texts of n documents.
+    """
+
+    opening: Callable[[Checkpoint, int], _Kind]
 
     def __init__(
         self,
@@ -75,11 +83,11 @@ class EncoderFactory:
         """Bytes of memory that the checkpoint's trial, and then loading it, take."""
         return resources.loading(checkpoint.computed_size, self._choice)
 
-    def load(self, checkpoint: Checkpoint) -> DenseEncoder:
+    def load(self, checkpoint: Checkpoint) -> _Kind:
         """Load `checkpoint`; raises CheckpointRefused if it cannot be loaded."""
         return self._load(checkpoint, _at_start, self._limits(checkpoint))
 
-    def load_beside(self, checkpoint: Checkpoint, given_up: Callable[[], bool] = never) -> DenseEncoder:
+    def load_beside(self, checkpoint: Checkpoint, given_up: Callable[[], bool] = never) -> _Kind:
         """Load `checkpoint` while another encoder answers queries: slow steps run at the lowest priority.
 
         Never use it for the first load in a process: thread pools that all encoders share would inherit that priority.
@@ -92,9 +100,7 @@ class EncoderFactory:
         """Delete the conversions and verdicts of all checkpoints but those with the ids in `keep`."""
         self._engines.forget(keep)
 
-    def _load(
-        self, checkpoint: Checkpoint, at_priority: Callable[[_Loading], DenseEncoder], limits: Limits
-    ) -> DenseEncoder:
+    def _load(self, checkpoint: Checkpoint, at_priority: Callable[[_Loading[_Kind]], _Kind], limits: Limits) -> _Kind:
         verdict = self._verdicts.find(checkpoint)
         if verdict is not None and verdict.reliable:
             try:
@@ -109,10 +115,10 @@ class EncoderFactory:
         except Unsuitable as reason:
             return at_priority(partial(self._loaded, checkpoint, verdict.without_engine(str(reason))))
 
-    def _loaded(self, checkpoint: Checkpoint, verdict: Verdict, priorities: Priorities) -> DenseEncoder:
+    def _loaded(self, checkpoint: Checkpoint, verdict: Verdict, priorities: Priorities) -> _Kind:
         """Load the checkpoint as the verdict says; raises Unsuitable if this process cannot, though a child could."""
         self._verdicts.keep(checkpoint, verdict.begun())
-        encoder = DenseEncoder(checkpoint, self._engines.processors)
+        encoder = self.opening(checkpoint, self._engines.processors)
         if verdict.configuration is not None:
             encoder.rely_on(self._engines.make(encoder, verdict.configuration, priorities))
         self._verdicts.keep(checkpoint, verdict)
@@ -135,7 +141,7 @@ class EncoderFactory:
     def _try(self, checkpoint: Checkpoint, findings: "_Findings", limits: Limits) -> None:
         """Try the configurations that have not been rejected; the loss of the child rejects the one it was trying."""
         texts = self._sample(CALIBRATED) if self._choice == "int8" else []
-        trial = Trial(checkpoint, self._engines, self._choice, tuple(findings.rejections), texts)
+        trial = Trial(checkpoint, self._engines, self._choice, tuple(findings.rejections), texts, self.opening)
         try:
             self._trials.children.run(trial, limits, findings.add)
         except ChildLost as lost:
@@ -162,6 +168,18 @@ class EncoderFactory:
         """Limits of a trial: no more memory than is free, because the kernel might kill any process to make room."""
         memory = min(resources.available_memory(), _PROCESS_MEMORY + _MEMORY_FACTOR * self.loading(checkpoint))
         return Limits(memory, self._trials.seconds)
+
+
+class EncoderFactory(CheckpointFactory[DenseEncoder]):
+    """Loads embedding models."""
+
+    opening = DenseEncoder
+
+
+class RerankerFactory(CheckpointFactory[CrossEncoderReranker]):
+    """Loads cross-encoders."""
+
+    opening = CrossEncoderReranker
 
 
 @dataclass(slots=True)

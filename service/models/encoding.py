@@ -9,7 +9,7 @@ import numpy as np
 
 from service.errors import Overloaded
 from service.machine.arrays import Spans, Vectors, Windows
-from service.models.base import Direction, Lane, Prepared, ServedModel, Side
+from service.models.base import Direction, Lane, Model, Prepared, ServedModel, Side
 from service.models.scheduling.scheduler import Scheduler
 from service.models.windowing import TRUNCATED, Windowing, Windowings, parts
 from service.observability.tracing import Tracing
@@ -67,7 +67,7 @@ class Encoding:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
     async def raw(
-        self, encoder: ServedModel, items: Sequence[Prepared], lane: Lane | None = None, *, patient: bool = False
+        self, encoder: Model, items: Sequence[Prepared], lane: Lane | None = None, *, patient: bool = False
     ) -> Vectors:
         """Raw vectors (n, native dimensions) of prepared texts. Without a `lane`, their number of tokens chooses it.
 

@@ -1,26 +1,29 @@
-"""The way from the name of a checkpoint to an encoder that is sound."""
+"""The way from the name of a checkpoint to a model that is sound."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from service.checkpoints.checkpoint import Checkpoint
+from service.checkpoints.model_kind import Kind
 from service.checkpoints.registry import Registry
 from service.machine.resources import Headroom
-from service.models import probe
-from service.models.base import ServedModel
+from service.models import probe, reranker_probe
+from service.models.base import Reranker, ServedModel
 from service.models.encoding import Encoding
 
+_Loaded_co = TypeVar("_Loaded_co", covariant=True)
 
-class ModelFactory(Protocol):
+
+class ModelFactory(Protocol[_Loaded_co]):
     """Loads checkpoints on the engine that suits the machine."""
 
     def loading(self, checkpoint: Checkpoint) -> int:
         """Bytes of memory that the checkpoint's trial, and then loading it, take."""
 
-    def load(self, checkpoint: Checkpoint) -> ServedModel:
+    def load(self, checkpoint: Checkpoint) -> _Loaded_co:
         """Load the checkpoint; raises CheckpointRefused if it cannot be loaded."""
 
-    def load_beside(self, checkpoint: Checkpoint, given_up: Callable[[], bool]) -> ServedModel:
+    def load_beside(self, checkpoint: Checkpoint, given_up: Callable[[], bool]) -> _Loaded_co:
         """Load the checkpoint while another model answers; raises CheckpointRefused.
 
         Once `given_up` answers true, a trial under way ends with GivenUp.
@@ -30,10 +33,21 @@ class ModelFactory(Protocol):
         """Delete the conversions and verdicts of all checkpoints but those with the ids in `keep`."""
 
 
-class Loader:
-    """Installs checkpoints, loads them, and probes what was loaded."""
+class CheckpointLoader(Generic[_Loaded_co]):
+    """Installs and loads checkpoints of one kind."""
 
-    def __init__(self, registry: Registry, factory: ModelFactory, encoding: Encoding, headroom: Headroom) -> None:
+    kind: Kind
+
+    def __init__(
+        self,
+        registry: Registry,
+        factory: ModelFactory[_Loaded_co],
+        encoding: Encoding,
+        headroom: Headroom,
+        pinned: Callable[[], set[str]] = set,
+    ) -> None:
+        """`pinned` are ids of checkpoints that are never forgotten."""
+        self._pinned = pinned
         self._registry = registry
         self._factory = factory
         self._encoding = encoding
@@ -46,34 +60,52 @@ class Loader:
     def install(self, model: str) -> Checkpoint:
         """Verify the checkpoint of that name or id and return the service's own copy.
 
-        Raises as `Registry.install`, and CheckpointRefused for a reranker.
-        """
-        return self._registry.install(model).require_kind("dense")
 
-    def load(self, model: str) -> ServedModel:
+        Raises as `Registry.install`, and CheckpointRefused for a checkpoint of another kind.
+        """
+        return self._registry.install(model).require_kind(self.kind)
+
+    def load(self, model: str) -> _Loaded_co:
         """Install and load the checkpoint of that name or id at the start, when nothing answers yet.
 
         The service's own copy is loaded if `model` is an id that has one. Raises CheckpointRefused or NotFound.
         """
         return self._factory.load(self.install(model))
 
-    def reopen(self, identity: str) -> ServedModel:
+    def reopen(self, identity: str) -> _Loaded_co:
         """Load the service's own copy of the checkpoint with that id; raises CheckpointRefused."""
-        return self._factory.load(self._registry.open(identity).require_kind("dense"))
+        return self._factory.load(self._registry.open(identity).require_kind(self.kind))
 
     def require_memory(self, checkpoint: Checkpoint) -> None:
         """Raise InsufficientResources unless the memory suffices to try and to load the checkpoint."""
         self._headroom.require_memory(self._factory.loading(checkpoint))
 
-    def load_beside(self, checkpoint: Checkpoint, given_up: Callable[[], bool]) -> ServedModel:
+    def load_beside(self, checkpoint: Checkpoint, given_up: Callable[[], bool]) -> _Loaded_co:
         """Load `checkpoint` while another encoder answers; raises as `ModelFactory.load_beside`."""
         return self._factory.load_beside(checkpoint, given_up)
+
+    def forget(self, needed: set[str]) -> None:
+        """Delete the copies and conversions of all checkpoints but those with the ids in `needed`."""
+        kept = needed | self._pinned()
+        self._registry.forget(kept)
+        self._factory.forget(kept)
+
+
+class Loader(CheckpointLoader[ServedModel]):
+    """Installs embedding models, loads them, and probes what was loaded."""
+
+    kind = "dense"
 
     async def probe(self, encoder: ServedModel) -> None:
         """Raise CheckpointRefused unless the encoder's vectors are sound."""
         await probe.check(encoder, self._encoding)
 
-    def forget(self, needed: set[str]) -> None:
-        """Delete the copies and conversions of all checkpoints but those with the ids in `needed`."""
-        self._registry.forget(needed)
-        self._factory.forget(needed)
+
+class RerankerLoader(CheckpointLoader[Reranker]):
+    """Installs rerankers, loads them, and probes what was loaded."""
+
+    kind = "reranker"
+
+    async def probe(self, reranker: Reranker) -> None:
+        """Raise CheckpointRefused unless the reranker's scores are sound."""
+        await reranker_probe.check(reranker, self._encoding)

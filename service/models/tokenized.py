@@ -164,7 +164,13 @@ class Tokenized:
             ids[row, : item.tokens] = item.ids
             mask[row, : item.tokens] = 1
         typed = "token_type_ids" in self._entry(side).tokenizer.model_input_names
-        return Padded(ids, mask, np.where(mask == 0, pad_type, 0) if typed else None)
+        if not typed:
+            return Padded(ids, mask, None)
+        types = np.where(mask == 0, pad_type, 0)
+        for row, item in enumerate(batch):
+            if item.types is not None:
+                types[row, : item.tokens] = item.types
+        return Padded(ids, mask, types)
 
     def _features(self, batch: Sequence[Prepared], side: Side | None, prompt: str) -> dict[str, Any]:
         if self._padding[side] is None:
@@ -205,7 +211,7 @@ def _padding(entry: Any) -> tuple[int, int] | None:
         and entry.modalities == ["text"]
         and isinstance(entry.tokenizer, PreTrainedTokenizerFast)
         and entry.query_expansion is None
-        and entry.transformer_task == "feature-extraction"
+        and entry.transformer_task in ("feature-extraction", "sequence-classification")
     )
     if not plain:
         return None

@@ -1,11 +1,12 @@
 """A checkpoint in torch, as sentence-transformers loads and computes it."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
-from sentence_transformers import SentenceTransformer
-from sentence_transformers.base.modules import Normalize
+from sentence_transformers import CrossEncoder, SentenceTransformer
+from sentence_transformers.base.modules import Normalize, Transformer
 from transformers.utils import logging as transformers_logging
 
 from service.checkpoints.checkpoint import Checkpoint
@@ -14,6 +15,7 @@ from service.machine.arrays import Vectors
 from service.models.base import Side
 from service.models.scheduling.device import Device, device_for
 
+_Model = TypeVar("_Model", SentenceTransformer, CrossEncoder)
 # The errors of sentence-transformers and transformers at files that do not fit together.
 _LOAD_ERRORS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError, SafetensorError)
 
@@ -24,8 +26,34 @@ def load(checkpoint: Checkpoint) -> SentenceTransformer:
     `checkpoint.read` refuses pickled weights and custom code already; the arguments here are the second wall.
     Half-precision weights are loaded in fp32, which is exact, and faster on processors.
     """
+    model = _opened(checkpoint, SentenceTransformer)
+    # Vectors are scaled to unit length in `finish`, so that a caller can have them unscaled.
+    if isinstance(model[-1], Normalize):
+        del model[len(model) - 1]
+    return model.float().eval()
+
+
+def load_reranker(checkpoint: Checkpoint) -> SentenceTransformer:
+    """Load a cross-encoder as a model whose vector of a pair is its logit alone; raises as `load`."""
+    model = _opened(checkpoint, CrossEncoder)
+    network = model[0]
+    if not isinstance(network, Transformer) or network.transformer_task != "sequence-classification":
+        raise CheckpointRefused(
+            f"{checkpoint.name} does not score pairs by a classifier: use a cross-encoder that has one"
+        )
+    return SentenceTransformer(modules=[network, Logit()], device=str(model.device)).float().eval()
+
+
+class Logit(torch.nn.Module):
+    """The logit of a pair where other models have the vector of a text."""
+
+    def forward(self, features: dict[str, Any]) -> dict[str, Any]:
+        return {**features, "sentence_embedding": features["scores"]}
+
+
+def _opened(checkpoint: Checkpoint, kind: Callable[..., _Model]) -> _Model:
     try:
-        model = SentenceTransformer(
+        return kind(
             str(checkpoint.folder),
             local_files_only=True,
             trust_remote_code=False,
@@ -35,12 +63,8 @@ def load(checkpoint: Checkpoint) -> SentenceTransformer:
         reason = str(error).strip().replace(str(checkpoint.folder), checkpoint.name).splitlines()
         raise CheckpointRefused(
             f"{checkpoint.name} cannot be loaded ({type(error).__name__}: {reason[0] if reason else ''}): check"
-            " that SentenceTransformer loads it with the library versions of this service"
+            " that sentence-transformers loads it with the library versions of this service"
         ) from error
-    # Vectors are scaled to unit length in `finish`, so that a caller can have them unscaled.
-    if isinstance(model[-1], Normalize):
-        del model[len(model) - 1]
-    return model.float().eval()
 
 
 def compute(model: SentenceTransformer, features: dict[str, Any], side: Side | None) -> Vectors:

@@ -5,11 +5,10 @@ Its conversion is kept on the disk. The child reports line by line, so that the 
 child was at when it died.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 from pydantic import BaseModel
 
 from service.checkpoints.checkpoint import Checkpoint
@@ -19,8 +18,8 @@ from service.machine.children import Say
 from service.machine.priority import ONE_PRIORITY
 from service.models import probe
 from service.models.base import CORES, Prepared, Side
+from service.models.computed import Computed
 from service.models.configuration import Configuration
-from service.models.dense import DenseEncoder
 from service.models.engines.base import Unsuitable
 from service.models.engines.engines import Engines
 from service.models.verdict import Rejection
@@ -51,13 +50,17 @@ class Line(BaseModel):
 
 @dataclass(frozen=True)
 class Trial:
-    """A checkpoint to be tried; picklable. `rejections` come from earlier trials, `texts` from the corpus."""
+    """A checkpoint to be tried; picklable.
+
+    `opening` loads it. `rejections` come from earlier trials, `texts` from the corpus.
+    """
 
     checkpoint: Checkpoint
     engines: Engines
     choice: EngineChoice
     rejections: Sequence[Rejection]
     texts: Sequence[str]
+    opening: Callable[[Checkpoint, int], Computed]
 
     def __call__(self, say: Say, observer: Observer) -> None:
         """Run the trial; `say` is called with one `Line` at a time, as JSON."""
@@ -68,9 +71,9 @@ class Trial:
         try:
             tell(Line(event="trying"))
             observer.step("trial.torch")
-            encoder = DenseEncoder(self.checkpoint, self.engines.processors)
+            encoder = self.opening(self.checkpoint, self.engines.processors)
             batches = _batches(encoder)
-            expected = [encoder.finish(encoder.forward(batch)) for batch in batches]
+            expected = [encoder.forward(batch) for batch in batches]
         except CheckpointRefused as refusal:
             return tell(Line(event="refused", reason=refusal.message))
         except EncodingFailed:
@@ -85,7 +88,7 @@ class Trial:
                 tell(Line(event="rejected", rejection=rejection))
         return tell(Line(event="passed"))
 
-    def _configurations(self, encoder: DenseEncoder) -> Iterator[Configuration]:
+    def _configurations(self, encoder: Computed) -> Iterator[Configuration]:
         """Yield the configurations that have not been rejected; those with one stream only if several crashed."""
         rejected = {rejection.configuration for rejection in self.rejections}
         crashed = {rejection.configuration for rejection in self.rejections if rejection.crashed}
@@ -96,13 +99,13 @@ class Trial:
 
     def _agreement(
         self,
-        encoder: DenseEncoder,
+        encoder: Computed,
         configuration: Configuration,
         batches: Sequence[Sequence[Prepared]],
         expected: Sequence[Vectors],
         observer: Observer,
     ) -> float:
-        """The least cosine between the engine's vectors and torch's; raises Unsuitable if it is too low."""
+        """The least agreement of the engine's vectors with torch's; raises Unsuitable if it is too low."""
         observer.step("trial.convert")
         self.engines.convert(encoder, configuration, self.texts)
         observer.step("trial.compile")
@@ -111,7 +114,7 @@ class Trial:
         encoder.use(engine)
         try:
             agreement = min(
-                _cosine(encoder.finish(encoder.forward(batch, cores)), vectors)
+                encoder.agreement(encoder.forward(batch, cores), vectors)
                 for batch, vectors in zip(batches, expected, strict=True)
                 for cores in CORES
             )
@@ -124,11 +127,5 @@ class Trial:
         return agreement
 
 
-def _batches(encoder: DenseEncoder) -> list[list[Prepared]]:
-    manifest = encoder.checkpoint.manifest
-    batches = [encoder.prepare(texts, side) for side in _SIDES for texts in _BATCHES]
-    return batches + [encoder.prepare([canary.text], canary.side) for canary in (manifest.canaries if manifest else ())]
-
-
-def _cosine(vectors: Vectors, expected: Vectors) -> float:
-    return float(np.einsum("nd,nd->n", vectors, expected).min())
+def _batches(encoder: Computed) -> list[list[Prepared]]:
+    return [encoder.prepare(texts, side) for side in _SIDES for texts in _BATCHES] + encoder.canaries()

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
+from service.checkpoints.model_kind import Kind
 from service.reload.judge import Judged
 from service.reload.shadow import Comparison
 
@@ -67,6 +68,8 @@ class Job(BaseModel):
     eta_s: float | None = Field(None, description="seconds until all are embedded, at this rate")
     reason: str | None = Field(None, description="why it ended as it did, and what to do next")
     model: str = Field(description="name or id of the checkpoint, as it was asked for")
+    kind: Kind = Field("dense", description="dense: an encoder with its index is replaced; reranker: the reranker is")
+    by_default: bool = Field(False, description="reranker: whether searches are reranked that do not say so")
     force: bool = Field(False, description="as it was asked for")
     shadow: float | None = Field(None, description="share of live searches that it answers in the shadow first")
     by: str | None = Field(None, description="name of the key that asked for it; null: none was needed")

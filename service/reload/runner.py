@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 from contextvars import Context
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from service.errors import InstarError, InsufficientResources, StorageFailed
@@ -16,6 +17,7 @@ from service.reload.gate import Gate
 from service.reload.job import Job, JobState
 from service.reload.jobs import Jobs
 from service.reload.order import Order
+from service.reload.reranking import RerankerStages
 from service.reload.stages import Stages
 
 log = logging.getLogger(__name__)
@@ -26,13 +28,21 @@ _MAX_ATTEMPTS = 3
 _SAVE_AGAIN = 0.5
 
 
+@dataclass(frozen=True, slots=True)
+class StagesOfKinds:
+    """The stages of a reload, for each kind of model."""
+
+    dense: Stages
+    reranker: RerankerStages
+
+
 class Reloads:
     """Runs one reload at a time, as a task of the event loop."""
 
     def __init__(
         self,
         *,
-        stages: Stages,
+        stages: StagesOfKinds,
         jobs: Jobs,
         loader: Loader,
         generations: Generations,
@@ -40,7 +50,8 @@ class Reloads:
         housekeeping: Housekeeping,
         observer: Observer,
     ) -> None:
-        self._stages = stages
+        self._stages = stages.dense
+        self._reranking = stages.reranker
         self._jobs = jobs
         self._loader = loader
         self._generations = generations
@@ -60,11 +71,17 @@ class Reloads:
         until `activate` is called. Raises Conflict with the id of a reload that runs, NotFound if there is no such
         checkpoint.
         """
+        return await self._start(Job(model=model, force=force, shadow=shadow, by=by))
+
+    async def start_reranker(self, model: str, *, by_default: bool, by: str | None = None) -> Job:
+        """Begin the reload of a reranker, asked for `by` a key; raises as `start`."""
+        return await self._start(Job(model=model, kind="reranker", by_default=by_default, by=by))
+
+    async def _start(self, job: Job) -> Job:
         self._generations.acquire()
-        self._loader.require(model)
+        self._loader.require(job.model)
         if self._current is not None and not self._current.over:
             raise job_running(self._current.id, self._current.model)
-        job = Job(model=model, force=force, shadow=shadow, by=by)
         await self._launch(job)
         return job
 
@@ -72,7 +89,9 @@ class Reloads:
         """Go on with the job that a crash or a stop interrupted, if there is one."""
         for job in self._jobs.unfinished():
             active = self._generations.acquire()
-            if job.checkpoint == active.model:
+            if job.kind == "reranker" and self._reranking.is_active(job):
+                await self._end(job, "done")
+            elif job.kind == "dense" and job.checkpoint == active.model:
                 # The crash came after the activation and before the job's record of it.
                 job.generation = active.number
                 await self._end(job, "done")
@@ -95,8 +114,9 @@ class Reloads:
         return None if self._current is None or self._current.over else self._current
 
     def used(self) -> set[str]:
-        """The ids of checkpoints that the reload under way or an unreleased generation needs."""
-        return {record.model for record in self._generations.unreleased()} | self.unfinished()[0]
+        """The ids of checkpoints that the reload under way, an unreleased generation or a reranker's record needs."""
+        loaded = {record.model for record in self._generations.unreleased()}
+        return loaded | self.unfinished()[0] | self._reranking.rerankers.recorded()
 
     def latest(self, limit: int) -> list[Job]:
         """The jobs that were asked for last, the newest first; the one under way as it is at this moment."""
@@ -179,7 +199,7 @@ class Reloads:
             gc.collect()
 
     async def _interrupted(self, job: Job) -> None:
-        if job.generation is not None:
+        if job.generation is not None or (job.kind == "reranker" and self._reranking.is_active(job)):
             await self._end(job, "done")
         elif self._stopping:
             # The job stays unfinished in the records, to be resumed. Only crashes count as attempts.
@@ -189,6 +209,9 @@ class Reloads:
             await self._end(job, "cancelled", "it was cancelled: a new reload goes on with the vectors that it stored")
 
     async def _reload(self, job: Job) -> None:
+        if job.kind == "reranker":
+            await self._reload_reranker(job)
+            return
         checkpoint = await self._stages.install(job)
         active = self._generations.acquire()
         if checkpoint.id == active.model:
@@ -201,6 +224,14 @@ class Reloads:
         finally:
             needed = {checkpoint.id} if self._stopping else set[str]()
             await asyncio.to_thread(self._housekeeping.forget_unused, needed, {checkpoint.fingerprint})
+
+    async def _reload_reranker(self, job: Job) -> None:
+        try:
+            await self._reranking.run(job)
+            await self._end(job, "done")
+        finally:
+            needed = {job.checkpoint} if self._stopping and job.checkpoint else set[str]()
+            await asyncio.to_thread(self._housekeeping.forget_unused, needed, set[str]())
 
     async def _end(self, job: Job, state: JobState, reason: str | None = None) -> None:
         """End the job, first in the records: a caller who read its end before could see it resumed by a restart."""

@@ -19,12 +19,18 @@ from service.search.retrieval import Component, Passages, Ranking, Retrieval, Se
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """Details of each result that a search tells: spans of the query's words, ranks in the parts of the search, and,
-    with `neighbours`, the best passage with so many windows around it in place of the whole text."""
+    """Details that a search tells.
+
+    Each result can have the spans of the query's words, its ranks in the parts of the search, and, with `neighbours`,
+    the best passage with so many windows around it in place of the whole text. The search as a whole can have the
+    standing of the documents with the ids `rank_of`, and counts of values, as `facets` says.
+    """
 
     highlight: bool = False
     explain: bool = False
     neighbours: int | None = None
+    rank_of: Sequence[str] = ()
+    facets: FacetSpec | None = None
 
 
 NO_DETAILS = Details()
@@ -47,6 +53,9 @@ class Hit:
     passage: Span | None
     ranks: Mapping[Component, tuple[int, float]]
     spans: Sequence[Span]
+    # Its rank and score in the search that a reranker has ordered, and by the reranker; None: there was no reranker.
+    first: tuple[int, float] | None = None
+    rerank: tuple[int, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +98,11 @@ class Search:
         *,
         vectors: Vectors | None = None,
         details: Details = NO_DETAILS,
-        rank_of: Sequence[str] = (),
-        facets: FacetSpec | None = None,
     ) -> SearchResult:
         """Answer each query as `spec` says.
 
-        Pass `vectors` (n, dimensions) from this generation's encoder to skip encoding. `rank_of` are ids of documents
-        whose standing is wanted, too, and `facets` is what is to be counted. Raises NotFound for an unknown collection.
+        Pass `vectors` (n, dimensions) from this generation's encoder to skip encoding. Raises NotFound for an unknown
+        collection.
         """
         collection = spec.collection
         if not generation.index.has(collection):
@@ -111,10 +118,10 @@ class Search:
         def find() -> tuple[list[list[Hit]], list[Ranking], float]:
             start = time.perf_counter()
             with self._tracing.span("search", {"instar.generation": generation.number, "instar.mode": spec.mode}):
-                if rank_of:
-                    seqs.update(self._documents.seqs_of(collection, rank_of))
+                if details.rank_of:
+                    seqs.update(self._documents.seqs_of(collection, details.rank_of))
                 standing_of = tuple(seqs.values())
-                ranked_by = replace(spec, standing_of=standing_of, facets=facets)
+                ranked_by = replace(spec, standing_of=standing_of, facets=details.facets)
                 rankings = self._retrieval.rank(generation.index, queries, vectors, ranked_by)
             searching = time.perf_counter() - start
             with self._tracing.span("fetch", {"instar.documents": sum(len(ranking.scored) for ranking in rankings)}):

@@ -13,7 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from service import errors
 from service.access.keyring import SCOPES
-from service.api.error_forms import INSTAR, OPENAI, TEI, ErrorForm
+from service.api.error_forms import COHERE, INSTAR, OPENAI, TEI, ErrorForm
 from service.errors import InstarError
 from tests.process.test_bad_input import JSON, RAW
 from tests.support import checkpoints
@@ -22,7 +22,9 @@ from tests.support.server import Server
 Document = dict[str, Any]
 DATA_KEY, ADMIN_KEY = "data-key", "admin-key"
 RELOADED = "all-MiniLM-L6-v2-256"
-TEI_PATHS = {"/embed", "/embed_all", "/similarity", "/tokenize", "/decode"}
+RERANKER = "support-reranker"
+TEI_PATHS = {"/embed", "/embed_all", "/similarity", "/tokenize", "/decode", "/rerank"}
+COHERE_PATHS = {"/v1/rerank", "/v2/rerank"}
 # Of every answer, whatever it is.
 PLAIN_HEADERS = {"date", "server", "content-length", "content-type", "transfer-encoding"}
 # On every answer, for browsers.
@@ -59,6 +61,10 @@ SUCCESSES: list[tuple[str, str, dict[str, Any]]] = [
         "/search",
         {"json": {"query": ["stock", "parcel"], "model": "active", "rank_of": ["c"], "mode": "keyword"}},
     ),
+    ("POST", "/search", {"json": {"query": "stock", "k": 1, "explain": True, "rerank": {"top": 2}}}),
+    ("POST", "/rerank", {"json": {"query": "stock", "texts": ["a", "b"], "return_text": True}}),
+    ("POST", "/v1/rerank", {"json": {"query": "stock", "documents": ["a", {"text": "b"}], "return_documents": True}}),
+    ("POST", "/v2/rerank", {"json": {"query": "stock", "documents": ["a", "b"], "top_n": 1}}),
     ("DELETE", "/documents/a/b", {}),
     ("POST", "/documents/delete", {"json": {"ids": ["c", "no such"]}}),
     ("PUT", "/admin/judgements", {"json": {"judgements": [{"query": "stock", "document": "c", "good": False}]}}),
@@ -103,6 +109,12 @@ FAILURES: list[tuple[str, str, dict[str, Any], int]] = [
     ("POST", "/search", {"json": {"query": ["a"] * 200}}, 413),
     ("POST", "/search", {"json": {"query": "a", "model": "another"}}, 404),
     ("POST", "/search", {"json": {"query": "a", "generation": 99}}, 404),
+    ("POST", "/search", {"json": {"query": "a", "rerank": {"model": "another"}}}, 404),
+    ("POST", "/rerank", {"json": {"query": "a", "texts": []}}, 400),
+    ("POST", "/rerank", {"json": {"query": "a", "texts": ["a"], "model": "another"}}, 404),
+    ("POST", "/rerank", {"json": {"query": "a", "texts": ["a"] * 5000}}, 413),
+    ("POST", "/v1/rerank", {"json": {"query": "a", "documents": ["a"], "model": "another"}}, 404),
+    ("POST", "/v2/rerank", {"json": {"query": "a", "documents": []}}, 422),
     ("GET", "/events", {"headers": {"Last-Event-ID": "x"}}, 422),
     ("POST", "/admin/reload", {"json": {"model": "absent"}}, 404),
     ("POST", "/admin/rollback", {"json": {"generation": "first"}}, 422),
@@ -133,8 +145,10 @@ def service(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path) ->
     for name, folder in (("one", "one"), (RELOADED, "two")):
         (server.checkpoints / name).symlink_to(tiny_checkpoints / folder)
     (server.checkpoints / "broken").mkdir()
+    checkpoints.tiny_reranker(server.checkpoints / RERANKER)
     with server:
         server.client.headers["Authorization"] = f"Bearer {ADMIN_KEY}"
+        assert server.wait_for_job(server.post("/admin/reload", {"reranker": RERANKER})["id"])["state"] == "done"
         yield server
 
 
@@ -187,14 +201,14 @@ def test_every_answer_has_a_schema_and_every_schema_is_used(document: Document) 
 def test_every_operation_names_the_errors_of_its_protocol(document: Document) -> None:
     for name, operation in routes(document):
         method, _, path = name.partition(" ")
-        form = (
-            "OpenAIErrorAnswer" if path.startswith("/v1/") else "TEIErrorAnswer" if path in TEI_PATHS else "ErrorAnswer"
-        )
+        openai = path.startswith("/v1/") and path not in COHERE_PATHS
+        form = "OpenAIErrorAnswer" if openai else "TEIErrorAnswer" if path in TEI_PATHS else "ErrorAnswer"
+        form = "CohereErrorAnswer" if path in COHERE_PATHS else form
         wanted = {"500"}
         if operation.get("security"):
             wanted |= {"401", "403", "429", "503"}
         if "requestBody" in operation:
-            wanted |= {"413", "400" if path.startswith("/v1/") else "422"}
+            wanted |= {"413", "400" if openai else "422"}
         if "{" in path and method != "put":
             wanted.add("404")
         if method == "post" and path in ("/search", "/documents", "/embed", "/similarity", "/v1/embeddings"):
@@ -214,7 +228,13 @@ def test_what_bad_input_is_answered_with_is_named(document: Document) -> None:
 
 
 @pytest.mark.parametrize(
-    ("form", "schema"), [(INSTAR, "ErrorAnswer"), (OPENAI, "OpenAIErrorAnswer"), (TEI, "TEIErrorAnswer")]
+    ("form", "schema"),
+    [
+        (INSTAR, "ErrorAnswer"),
+        (OPENAI, "OpenAIErrorAnswer"),
+        (TEI, "TEIErrorAnswer"),
+        (COHERE, "CohereErrorAnswer"),
+    ],
 )
 def test_every_kind_of_error_has_the_schema_of_its_form(document: Document, form: ErrorForm, schema: str) -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, InstarError)]

@@ -3,4 +3,6 @@
 from service.api.openapi.examples import GENERATION
 from service.api.openapi.operation import Operation, success
 
-LIST = Operation("List generations", {200: success("The generations.", {"generations": [GENERATION]})})
+LIST = Operation(
+    "List generations", {200: success("The generations.", {"generations": [GENERATION], "reranker": None})}
+)

@@ -21,6 +21,7 @@ _INFO = {
     "recall": {},
     "activated": "2026-11-23T15:15:54Z",
     "activated_by": None,
+    "reranker": None,
     "reload": None,
     "warnings": [],
     "lineage": {},

@@ -14,7 +14,7 @@ from service.api import error_forms
 from service.api.error_forms import ErrorForm
 from service.api.openapi import nulls
 from service.api.output_dtypes import DTYPE_HEADER, RANGE_HEADER
-from service.api.responses import GENERATION_HEADER, MODEL_HEADER
+from service.api.responses import GENERATION_HEADER, MODEL_HEADER, RERANKER_HEADER
 from service.errors import InstarError
 
 JSON = "application/json"
@@ -49,10 +49,10 @@ class Operation:
         return None
 
 
-def header(description: str, example: str | int) -> dict[str, Any]:
-    """Return a response header that is always there."""
+def header(description: str, example: str | int, *, always: bool = True) -> dict[str, Any]:
+    """Return a response header, which is there `always` or sometimes."""
     kind = "integer" if isinstance(example, int) else "string"
-    return {"description": description, "required": True, "schema": {"type": kind}, "example": example}
+    return {"description": description, "required": always, "schema": {"type": kind}, "example": example}
 
 
 def optional_header(description: str, example: str) -> dict[str, Any]:
@@ -63,6 +63,10 @@ def optional_header(description: str, example: str) -> dict[str, Any]:
 NAMED: Headers = {
     MODEL_HEADER: header("id of the checkpoint that answered", "all-MiniLM-L6-v2@386118f074db"),
     GENERATION_HEADER: header("number of the generation that answered", 1),
+}
+RERANKED: Headers = {RERANKER_HEADER: header("id of the reranker that scored", "support-reranker@1f2e3d4c5b6a")}
+MAYBE_RERANKED: Headers = {
+    RERANKER_HEADER: header("id of the reranker, if one ordered", "support-reranker@1f2e3d4c5b6a", always=False)
 }
 TIMED: Headers = {
     "Server-Timing": header(

@@ -4,9 +4,10 @@ from service.api.document_inputs import absent
 from service.api.error_forms import INSTAR
 from service.api.openapi.errors import BUSY, NOT_FINITE, UNKNOWN_COLLECTION, UNKNOWN_MODEL
 from service.api.openapi.examples import MODEL
-from service.api.openapi.operation import NAMED, TIMED, Operation, failing, success
+from service.api.openapi.operation import MAYBE_RERANKED, NAMED, TIMED, Operation, failing, success
 from service.api.schemas.search import FacetValue, Place, Result, SearchAnswer
 from service.api.search_inputs import too_many_queries, two_selections, wrong_k
+from service.generations.errors import no_reranker
 
 _BODIES = {
     "by vector": {"query": "How do I count my stock again?", "k": 1},
@@ -20,6 +21,7 @@ _BODIES = {
     "another generation": {"query": "closing the day", "k": 1, "generation": 1, "rank_of": ["c145", "c9"]},
     "the best of each source": {"query": "closing the day", "k": 3, "group_by": "source", "group_size": 3},
     "counted": {"query": "closing the day", "mode": "keyword", "k": 1, "facets": ["source"], "facet_limit": 5},
+    "reranked": {"query": "closing the day", "k": 1, "rerank": {"top": 20}, "explain": True},
     "several": {"query": ["closing the day", "How do I count my stock again?"], "k": 3, "diversity": 0.3},
 }
 _RESULT: Result = {
@@ -45,11 +47,12 @@ _ANSWER = SearchAnswer(
 SEARCH = Operation(
     "Search documents",
     {
-        200: success("What was found.", _ANSWER, SearchAnswer, NAMED | TIMED),
+        200: success("What was found.", _ANSWER, SearchAnswer, NAMED | MAYBE_RERANKED | TIMED),
         **failing(
             INSTAR,
             UNKNOWN_COLLECTION,
             UNKNOWN_MODEL,
+            no_reranker(),
             too_many_queries(200, 128),
             wrong_k(1000),
             two_selections(),

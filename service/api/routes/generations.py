@@ -7,30 +7,39 @@ from service.api.router import Admission, Router
 from service.api.schemas.generations import GenerationsAnswer, UnderWay
 from service.corpus.base import GenerationRecord, Records
 from service.generations.loaded import LoadedGenerations
+from service.generations.rerankers import Rerankers
 from service.reload.job import Job
 from service.reload.runner import Reloads
 
 
-def routes(admission: Admission, records: Records, generations: LoadedGenerations, reloads: Reloads) -> Router:
+def routes(
+    admission: Admission, records: Records, generations: LoadedGenerations, reloads: Reloads, rerankers: Rerankers
+) -> Router:
     """The route of generations."""
     router = Router(admission, "admin", "admin")
-    handlers = _Listing(records, generations, reloads)
+    handlers = _Listing(records, generations, reloads, rerankers)
     router.add("GET /admin/generations", handlers.list_generations, documented.LIST)
     return router
 
 
 class _Listing:
-    def __init__(self, records: Records, generations: LoadedGenerations, reloads: Reloads) -> None:
+    def __init__(
+        self, records: Records, generations: LoadedGenerations, reloads: Reloads, rerankers: Rerankers
+    ) -> None:
         self._records = records
         self._generations = generations
         self._reloads = reloads
+        self._rerankers = rerankers
 
     async def list_generations(self) -> GenerationsAnswer:
         """List every generation, the latest activation first, and the one that is being built or in the shadow."""
         records = await asyncio.to_thread(self._records.generations)
         listed: list[GenerationRecord | UnderWay] = [self._counted(record) for record in records]
         job = self._reloads.current
-        return {"generations": listed if job is None else [*listed, self._under_way(job)]}
+        if job is not None and job.kind == "dense":
+            listed.append(self._under_way(job))
+        reranker = self._rerankers.active
+        return {"generations": listed, "reranker": None if reranker is None else reranker.record}
 
     def _counted(self, record: GenerationRecord) -> GenerationRecord:
         """Return the record with the number of documents that are in its index now."""

@@ -8,6 +8,7 @@ from service.api.router import Admission, Router
 from service.api.schemas.info import Info
 from service.corpus.base import Documents
 from service.generations.loaded import LoadedGenerations
+from service.generations.rerankers import Rerankers
 from service.models.encoding import TOKENIZING_THREADS
 from service.models.scheduling.scheduler import Scheduler
 from service.reload.runner import Reloads
@@ -20,11 +21,12 @@ def routes(
     documents: Documents,
     reloads: Reloads,
     scheduler: Scheduler,
+    rerankers: Rerankers,
     settings: Settings,
 ) -> Router:
     """The route that says what runs."""
     router = Router(admission, "health", "search")
-    handlers = _About(generations, documents, reloads, scheduler, settings)
+    handlers = _About(generations, documents, reloads, scheduler, rerankers, settings)
     router.add("GET /info", handlers.info, documented.INFO)
     return router
 
@@ -36,12 +38,14 @@ class _About:
         documents: Documents,
         reloads: Reloads,
         scheduler: Scheduler,
+        rerankers: Rerankers,
         settings: Settings,
     ) -> None:
         self._generations = generations
         self._documents = documents
         self._reloads = reloads
         self._scheduler = scheduler
+        self._rerankers = rerankers
         self._settings = settings
 
     async def info(self) -> Info:
@@ -66,6 +70,7 @@ class _About:
             "recall": stats.recall,
             "activated": generation.record.activated,
             "activated_by": generation.record.activated_by,
+            "reranker": None if self._rerankers.active is None else self._rerankers.active.record,
             "reload": self._reloads.current,
             "warnings": list(dict.fromkeys([*generation.encoder.warnings, *generation.record.warnings])),
             "lineage": checkpoint.manifest.lineage if checkpoint.manifest else {},

@@ -6,17 +6,19 @@ from service.api.auth import KeyName
 from service.api.openapi import rollback as documented
 from service.api.readiness import RequireReady
 from service.api.router import Admission, Router
-from service.api.schemas.rollback import RollbackPlan, RollbackRequest, Target
+from service.api.schemas.rollback import RerankerRollback, RollbackPlan, RollbackRequest, Target
 from service.corpus.base import GenerationRecord
 from service.generations.activation import Activation
 from service.generations.generation import Generation
+from service.generations.rerankers import Rerankers
 from service.generations.rollback import RollbackTargets
+from service.reload.errors import job_running
 from service.reload.job import Job
 from service.reload.runner import Reloads
 
 # A rollback that has nothing to embed takes less than this, by promise.
 _AT_ONCE_SECONDS = 1.0
-_THE_ONE_BEFORE = RollbackRequest(generation=None)
+_THE_ONE_BEFORE = RollbackRequest(generation=None, reranker=False)
 
 
 def routes(
@@ -25,11 +27,12 @@ def routes(
     targets: RollbackTargets,
     activation: Activation,
     reloads: Reloads,
+    rerankers: Rerankers,
     root_path: str,
 ) -> Router:
     """The routes of rollbacks. A proxy publishes them below `root_path`."""
     router = Router(admission, "admin", "admin")
-    handlers = _RollingBack(require_ready, targets, activation, reloads, root_path)
+    handlers = _RollingBack(require_ready, targets, activation, reloads, rerankers, root_path)
     router.add("POST /admin/rollback", handlers.rollback, documented.ROLL_BACK)
     router.add("GET /admin/rollback", handlers.plan_rollback, documented.PLAN)
     return router
@@ -42,25 +45,32 @@ class _RollingBack:
         targets: RollbackTargets,
         activation: Activation,
         reloads: Reloads,
+        rerankers: Rerankers,
         root_path: str,
     ) -> None:
         self._require_ready = require_ready
         self._targets = targets
         self._activation = activation
         self._reloads = reloads
+        self._rerankers = rerankers
         self._root_path = root_path
 
     async def rollback(
         self, by: KeyName, response: Response, request: RollbackRequest = _THE_ONE_BEFORE
-    ) -> GenerationRecord | Job:
+    ) -> GenerationRecord | Job | RerankerRollback:
         """Make a former generation active again. The answer is the generation that is active now.
 
         Without a number it is a step back, like undo. A second step goes further back, never forward, and is a 422 if
         nothing is left. With a number it has the same effect however often it is sent. A reload of its checkpoint
         brings a released generation back: it reuses the vectors that are still on disk (INSTAR_RETENTION__VECTORS) and
-        gets a new number. The judged queries do not stop it.
+        gets a new number. The judged queries do not stop it. With `reranker` the former reranker answers again.
         """
         self._require_ready()
+        if request.reranker:
+            if self._reloads.current is not None:
+                raise job_running(self._reloads.current.id, self._reloads.current.model)
+            former = await self._rerankers.rollback(by)
+            return {"reranker": None if former is None else former.record}
         target = await self._targets.find(request.generation)
         if isinstance(target, Generation):
             return (await self._activation.rollback(target, by)).record

@@ -9,10 +9,10 @@ from fastapi import Response
 from service.api.document_inputs import absent
 from service.api.openapi import search as documented
 from service.api.readiness import RequireReady
-from service.api.responses import json_answer
+from service.api.responses import RERANKER_HEADER, json_answer
 from service.api.router import Admission, Router
-from service.api.schemas.search import FacetValue, Place, Result, SearchAnswer, SearchRequest
-from service.api.search_inputs import check_search, query_vectors
+from service.api.schemas.search import ExplainedStage, FacetValue, Place, Result, SearchAnswer, SearchRequest
+from service.api.search_inputs import check_search, query_vectors, reranking_of
 from service.corpus import filters
 from service.corpus.base import Documents
 from service.generations.generation import Generation
@@ -22,7 +22,8 @@ from service.search import retrieval
 from service.search.facets import Counts, FacetSpec
 from service.search.fusion import Weights
 from service.search.grouping import GroupSpec
-from service.search.query import Details, Hit, Search, SearchResult
+from service.search.query import Details, Hit, SearchResult
+from service.search.rerank import RerankedSearch
 from service.search.retrieval import SearchSpec
 from service.settings import Settings
 
@@ -32,7 +33,7 @@ log = logging.getLogger(__name__)
 def routes(
     admission: Admission,
     require_ready: RequireReady,
-    search: Search,
+    search: RerankedSearch,
     generations: LoadedGenerations,
     documents: Documents,
     observer: Observer,
@@ -49,7 +50,7 @@ class _Searching:
     def __init__(
         self,
         require_ready: RequireReady,
-        search: Search,
+        search: RerankedSearch,
         generations: LoadedGenerations,
         documents: Documents,
         observer: Observer,
@@ -67,11 +68,14 @@ class _Searching:
 
         `score` is the cosine in dense mode, BM25 in keyword mode, and their fusion in hybrid mode. Equal scores keep
         the order of writing. `group_by` goes as far down the ranking as it takes to fill the page; a document without
-        the key is a group of its own, and one with a list counts for each element.
+        the key is a group of its own, and one with a list counts for each element. With `rerank` a reranker orders the
+        first documents, and `score` is its own; `min_score`, `offset` and `k` are then of its order, and `rank_of` is
+        of the search before it.
         """
         self._require_ready()
         queries = [request.query] if isinstance(request.query, str) else request.query
         check_search(request, queries, self._settings)
+        reranking = reranking_of(request, self._search.rerankers, self._settings.limits.k)
         spec = _spec(request, self._settings.limits.k)
         if request.generation is None:
             generation = self._generations.acquire(request.model)
@@ -81,12 +85,9 @@ class _Searching:
             generation,
             queries,
             spec,
+            reranking,
             vectors=query_vectors(request, len(queries), generation),
-            details=Details(
-                request.highlight, request.explain, request.neighbours if request.returned == "passages" else None
-            ),
-            rank_of=request.rank_of or (),
-            facets=None if request.facets is None else FacetSpec(request.facets, request.facet_limit),
+            details=_details(request),
         )
         self._observer.searched(result.seconds)
         if self._settings.log.texts:
@@ -95,13 +96,28 @@ class _Searching:
         if request.facets is not None:
             facets = [_facets(counts) for counts in result.facets]
             content["facets"] = facets[0] if isinstance(request.query, str) else facets
+        if reranking is not None:
+            content["reranker"] = reranking.active.model
         if request.model is not None or request.generation is not None:
             content["behind"] = await asyncio.to_thread(
                 self._documents.count_after, request.collection, generation.index.complete_to
             )
         if request.rank_of is not None:
             content["rank_of"] = _ranks_of(request, request.rank_of, result, generation)
-        return json_answer(content, generation, result.seconds)
+        answer = json_answer(content, generation, result.seconds)
+        if reranking is not None:
+            answer.headers[RERANKER_HEADER] = reranking.active.model
+        return answer
+
+
+def _details(request: SearchRequest) -> Details:
+    return Details(
+        highlight=request.highlight,
+        explain=request.explain,
+        neighbours=request.neighbours if request.returned == "passages" else None,
+        rank_of=request.rank_of or (),
+        facets=None if request.facets is None else FacetSpec(request.facets, request.facet_limit),
+    )
 
 
 def _spec(request: SearchRequest, reach: int) -> SearchSpec:
@@ -148,7 +164,10 @@ def _result(hit: Hit, request: SearchRequest) -> Result:
     if request.highlight:
         result["highlights"] = hit.spans
     if request.explain:
-        result["explain"] = {part: {"rank": rank, "score": score} for part, (rank, score) in hit.ranks.items()}
+        ranks: dict[ExplainedStage, tuple[int, float]] = {part: place for part, place in hit.ranks.items()}  # noqa: C416
+        if hit.first is not None and hit.rerank is not None:
+            ranks |= {"first": hit.first, "rerank": hit.rerank}
+        result["explain"] = {part: {"rank": rank, "score": score} for part, (rank, score) in ranks.items()}
     return result
 
 

@@ -1,6 +1,6 @@
 """Requests of text-embeddings-inference (1.9), which also have `input_type` and `model`."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field, StrictBool
 
@@ -12,6 +12,7 @@ from service.api.inputs import (
     TextsOrTokens,
 )
 from service.api.schemas.base import BodyModel, Integer
+from service.api.schemas.fields import lower
 from service.models.base import Direction, Side
 from service.models.quantisation import OutputDtype
 
@@ -23,18 +24,13 @@ PromptName = Annotated[
 ]
 
 
-def _lower(value: Any) -> Any:
-    # Clients of text-embeddings-inference differ in how they spell it.
-    return value.lower() if isinstance(value, str) else value
-
-
 class Reading(BodyModel):
     """The fields that say how texts are read."""
 
     truncate: StrictBool | None = Field(
         None, description="false: a text that is longer than the model reads is an error"
     )
-    truncation_direction: Annotated[Direction | None, BeforeValidator(_lower)] = Field(
+    truncation_direction: Annotated[Direction | None, BeforeValidator(lower)] = Field(
         None, description="the end at which a longer text is cut; default: the checkpoint's own"
     )
     prompt_name: PromptName = None

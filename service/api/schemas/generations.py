@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from service.corpus.base import GenerationRecord
+from service.generations.rerankers import RerankerRecord
 
 
 class UnderWay(BaseModel):
@@ -29,4 +30,8 @@ class GenerationsAnswer(TypedDict):
     generations: Annotated[
         list[GenerationRecord | UnderWay],
         Field(description="the latest activation first, and at the end the one that is being built or in the shadow"),
+    ]
+    reranker: Annotated[
+        RerankerRecord | None,
+        Field(description="the reranker, which reranks what any of them has found; null: none does"),
     ]

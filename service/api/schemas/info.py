@@ -7,6 +7,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from service.api.schemas.fields import ACTIVATED_BY, FINGERPRINT, LINEAGE
+from service.generations.rerankers import RerankerRecord
 from service.reload.job import Job
 
 
@@ -48,6 +49,9 @@ class Info(TypedDict):
     activated_by: Annotated[
         str | None,
         Field(description=ACTIVATED_BY),
+    ]
+    reranker: Annotated[
+        RerankerRecord | None, Field(description="the reranker that scores pairs and reranks searches; null: none does")
     ]
     reload: Annotated[Job | None, Field(description="the job of the running reload; null: none runs")]
     warnings: Annotated[

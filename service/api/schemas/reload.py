@@ -1,6 +1,8 @@
 """`/admin/reload` and `/admin/activate`: the checkpoint to activate."""
 
-from pydantic import ConfigDict, Field, StrictBool
+from typing import Self
+
+from pydantic import ConfigDict, Field, StrictBool, model_validator
 
 from service.api.schemas.base import BodyModel, Number
 
@@ -12,7 +14,13 @@ class ReloadRequest(BodyModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    model: str = Field(description="name of a checkpoint, or id of one")
+    model: str | None = Field(None, description="name of a checkpoint, or id of one")
+    reranker: str | None = Field(
+        None, description="in place of `model`: name or id of a cross-encoder, which reranks what searches have found"
+    )
+    by_default: StrictBool = Field(
+        False, description="with `reranker`: rerank every search that does not say otherwise"
+    )
     force: StrictBool = Field(False, description=_FORCE)
     shadow: Number | None = Field(
         None,
@@ -21,6 +29,16 @@ class ReloadRequest(BodyModel):
         description="share of live searches that the new generation also answers, unseen, until POST /admin/activate;"
         " null: it is activated once it is built",
     )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.model is None) == (self.reranker is None):
+            raise ValueError("send either model or reranker")
+        if self.reranker is not None and (self.force or self.shadow is not None):
+            raise ValueError("force and shadow are for a model: leave them out of the reload of a reranker")
+        if self.model is not None and self.by_default:
+            raise ValueError("by_default is for a reranker: leave it out of the reload of a model")
+        return self
 
 
 class ActivateRequest(BodyModel):

@@ -1,13 +1,14 @@
 """`/admin/rollback`: a generation to return to."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from fastapi import Query
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StrictBool, model_validator
 from typing_extensions import TypedDict
 
 from service.api.schemas.base import BodyModel, Integer
 from service.corpus.base import State
+from service.generations.rerankers import RerankerRecord
 
 # The highest number that SQLite can hold.
 _HIGHEST = (1 << 63) - 1
@@ -24,6 +25,21 @@ class RollbackRequest(BodyModel):
     model_config = ConfigDict(extra="forbid")
 
     generation: Integer | None = Field(None, ge=1, le=_HIGHEST, description=_WHERE_TO)
+    reranker: StrictBool = Field(
+        False, description="return to the former reranker in place of a generation; before the first there was none"
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if self.reranker and self.generation is not None:
+            raise ValueError("a reranker has no generation: send either generation or reranker")
+        return self
+
+
+class RerankerRollback(TypedDict):
+    """The reranker that is active now."""
+
+    reranker: Annotated[RerankerRecord | None, Field(description="its record; null: nothing reranks")]
 
 
 class RollbackPlan(TypedDict):

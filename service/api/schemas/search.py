@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 from service.api.inputs import ModelName
 from service.api.schemas.base import BodyModel, Integer, Number
 from service.api.schemas.documents import StoredDocument
+from service.api.schemas.rerank import RerankerName
 from service.api.schemas.spans import Span
 from service.corpus.base import DEFAULT_COLLECTION
 from service.search.fusion import Fusion
@@ -18,6 +19,10 @@ MAX_RANKED = 100
 MAX_GROUP = 1000
 MAX_FACETS = 16
 MAX_VALUES = 1000
+# A part of a search, the search as a whole before a reranker ordered it, and the reranker.
+ExplainedStage = Component | Literal["first", "rerank"]
+# Documents that a reranker reads unless a request says another number.
+RERANK_TOP = 50
 
 
 class PartWeights(BodyModel):
@@ -33,6 +38,15 @@ class PartWeights(BodyModel):
         if not self.dense + self.keyword:
             raise ValueError("one of the weights must be above 0")
         return self
+
+
+class RerankTop(BodyModel):
+    """A second stage, in which a reranker reads what was found."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    top: Integer = Field(RERANK_TOP, ge=1, description="so many of the first documents are read and ordered")
+    model: RerankerName = None
 
 
 class SearchRequest(BodyModel):
@@ -82,6 +96,10 @@ class SearchRequest(BodyModel):
         " filter and, in keyword mode, have a word of the query",
     )
     facet_limit: Integer = Field(10, ge=1, le=MAX_VALUES, description="most values of each of `facets`")
+    rerank: RerankTop | StrictBool | None = Field(
+        None,
+        description="let the reranker order the first documents of the search; false: do not, though it is the default",
+    )
     returned: Literal["documents", "passages"] = Field(
         "documents",
         alias="return",
@@ -124,7 +142,10 @@ class Standing(TypedDict):
 class Result(StoredDocument):
     """A document that was found."""
 
-    score: Annotated[float, Field(description="dense: the cosine; keyword: BM25; hybrid: their fusion")]
+    score: Annotated[
+        float,
+        Field(description="dense: the cosine; keyword: BM25; hybrid: their fusion; reranked: the reranker's"),
+    ]
     passage: NotRequired[
         Annotated[
             Span,
@@ -142,8 +163,11 @@ class Result(StoredDocument):
     ]
     explain: NotRequired[
         Annotated[
-            dict[Component, Standing],
-            Field(description="its rank and score in each part of the search that found it; with `explain`"),
+            dict[ExplainedStage, Standing],
+            Field(
+                description="its rank and score in each part of the search that found it; in a reranked search also in"
+                " the whole of that search (`first`), and by the reranker (`rerank`); with `explain`"
+            ),
         ]
     ]
 
@@ -171,6 +195,7 @@ class SearchAnswer(TypedDict):
 
     generation: Annotated[int, Field(description="number of the generation that answered")]
     model: Annotated[str, Field(description="id of the checkpoint that answered")]
+    reranker: NotRequired[Annotated[str, Field(description="id of the reranker that ordered the results, if one did")]]
     results: Annotated[
         Sequence[Result | Sequence[Result]],
         Field(description="best first; a list for each query if the request has a list of queries"),

@@ -9,8 +9,8 @@ import torch
 
 from service.machine.priority import Priorities
 from service.models import probe
+from service.models.computed import Computed
 from service.models.configuration import Configuration, on_processors
-from service.models.dense import DenseEncoder
 from service.models.engines import packing
 from service.models.engines.base import Engine, Padded, Unsuitable
 from service.models.engines.int8 import DYNAMIC, Int8, compressed, quantised
@@ -31,17 +31,19 @@ class Engines:
     folder: Path
     processors: int
 
-    def configurations(self, encoder: DenseEncoder, choice: EngineChoice) -> list[Configuration]:
+    def configurations(self, encoder: Computed, choice: EngineChoice) -> list[Configuration]:
         """Configurations to try, in order; after them comes torch in fp32, which can compute every checkpoint."""
         if choice == "torch":
             return []
         if encoder.device.type == "cpu":
-            return on_processors(("sequences", "rows") if packing.fits(encoder) else ("rows",), int8=choice == "int8")
+            # int8 is calibrated on documents, and a reranker computes pairs of them with queries.
+            int8 = choice == "int8" and encoder.checkpoint.kind == "dense"
+            return on_processors(("sequences", "rows") if packing.fits(encoder) else ("rows",), int8=int8)
         if encoder.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
             return [Configuration(engine="torch bf16")]
         return []
 
-    def convert(self, encoder: DenseEncoder, configuration: Configuration, texts: Sequence[str]) -> None:
+    def convert(self, encoder: Computed, configuration: Configuration, texts: Sequence[str]) -> None:
         """Convert the checkpoint and keep the conversions, which `make` reads; int8 is calibrated on `texts`.
 
         Raises Unsuitable if the checkpoint cannot be converted or the disk cannot keep it.
@@ -59,7 +61,7 @@ class Engines:
                 )
                 self._stored(encoder, configuration, "int8-weights", lambda: compressed(model))
 
-    def make(self, encoder: DenseEncoder, configuration: Configuration, priorities: Priorities) -> Engine:
+    def make(self, encoder: Computed, configuration: Configuration, priorities: Priorities) -> Engine:
         """The engine of `encoder`, from the conversions that `convert` kept; raises Unsuitable if it cannot be made."""
         modules = encoder.convertible()
         if configuration.engine == "torch bf16":
@@ -83,7 +85,7 @@ class Engines:
         Conversions(self.folder).forget(keep)
 
     def _stored(
-        self, encoder: DenseEncoder, configuration: Configuration, name: str, make: Callable[[], Any] | None
+        self, encoder: Computed, configuration: Configuration, name: str, make: Callable[[], Any] | None
     ) -> Any:
         return Conversions(self.folder).get(encoder.checkpoint.id, f"{configuration.form}-{name}", make)
 
@@ -92,14 +94,14 @@ def _laid_out(batch: Padded, configuration: Configuration) -> Mapping[str, Any]:
     return packing.packed(batch) if configuration.form == "sequences" else batch.tensors()
 
 
-def _converted(encoder: DenseEncoder, modules: Sequence[torch.nn.Module], configuration: Configuration) -> Any:
+def _converted(encoder: Computed, modules: Sequence[torch.nn.Module], configuration: Configuration) -> Any:
     example = _laid_out(encoder.padded(encoder.prepare(probe.TEXTS, "document")), configuration)
     if configuration.form == "sequences":
         return convert(packing.Sequences(modules), example, 1)
     return convert(Rows(modules), example)
 
 
-def _calibration(encoder: DenseEncoder, configuration: Configuration, texts: Sequence[str]) -> list[Mapping[str, Any]]:
+def _calibration(encoder: Computed, configuration: Configuration, texts: Sequence[str]) -> list[Mapping[str, Any]]:
     """Documents of the corpus, one in a batch, and the beginnings of some of them as questions."""
     if len(texts) < _LEAST_CALIBRATED:
         raise Unsuitable(

@@ -18,7 +18,7 @@ from sentence_transformers.sentence_transformer.modules import Pooling
 
 from service.machine.arrays import Vectors
 from service.models.base import Cores
-from service.models.dense import DenseEncoder
+from service.models.computed import Computed
 from service.models.engines.base import Padded
 from service.models.engines.openvino import OpenVino
 
@@ -34,7 +34,7 @@ _FROM_ZERO = frozenset(("bert",))
 _AFTER_PADDING = frozenset(("roberta", "xlm-roberta", "camembert"))
 
 
-def fits(encoder: DenseEncoder) -> bool:
+def fits(encoder: Computed) -> bool:
     """Whether the checkpoint begins with a transformer that can compute sequences, followed by a pooling."""
     match encoder.modules:
         case [Transformer() as first, Pooling(), *_]:

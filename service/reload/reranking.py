@@ -1,0 +1,41 @@
+"""The stages of the reload of a reranker: install, load, probe, activate. Nothing is embedded, so it takes seconds."""
+
+import threading
+from functools import partial
+
+from service.generations.rerankers import Rerankers
+from service.machine.threads import run_to_completion
+from service.models.loader import RerankerLoader
+from service.reload.job import Job
+from service.reload.jobs import Jobs
+
+
+class RerankerStages:
+    """Takes one job at a time through its stages."""
+
+    def __init__(self, rerankers: Rerankers, loader: RerankerLoader, jobs: Jobs) -> None:
+        self.rerankers = rerankers
+        self._loader = loader
+        self._jobs = jobs
+
+    def is_active(self, job: Job) -> bool:
+        """Whether the reranker that the job is for answers, as the job wants it."""
+        active = self.rerankers.active
+        return active is not None and (active.model, active.record.by_default) == (job.checkpoint, job.by_default)
+
+    async def run(self, job: Job) -> None:
+        """From the name of a checkpoint to the reranker that answers; raises InstarError if it is not to answer."""
+        job.warnings = []
+        await self._jobs.enter(job, "install")
+        checkpoint = await run_to_completion(partial(self._loader.install, job.checkpoint or job.model))
+        job.checkpoint, job.fingerprint = checkpoint.id, checkpoint.fingerprint
+        await self._jobs.enter(job, "load")
+        self._loader.require_memory(checkpoint)
+        given_up = threading.Event()
+        loading = partial(self._loader.load_beside, checkpoint, given_up.is_set)
+        reranker = await run_to_completion(loading, given_up=given_up)
+        job.warnings = [*reranker.warnings]
+        await self._jobs.enter(job, "probe")
+        await self._loader.probe(reranker)
+        await self._jobs.enter(job, "activate")
+        await self.rerankers.activate(reranker, by_default=job.by_default, by=job.by)

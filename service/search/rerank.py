@@ -1,0 +1,85 @@
+"""The second stage of a search: a reranker reads the first documents that a search has found, and orders them."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from service.generations.generation import Generation
+from service.generations.rerankers import ActiveReranker, Rerankers
+from service.machine.arrays import Vectors
+from service.models.scoring import Scoring
+from service.search.query import NO_DETAILS, Details, Hit, Search, SearchResult
+from service.search.retrieval import SearchSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Reranking:
+    """The page of results that a caller wants of the `top` documents that the first stage finds, by this reranker."""
+
+    active: ActiveReranker
+    top: int
+    k: int
+    offset: int
+    min_score: float | None
+
+    def first_stage(self, spec: SearchSpec) -> SearchSpec:
+        """The search that finds the documents to order: all of them, whatever their score there."""
+        return replace(spec, k=self.top, offset=0, min_score=None)
+
+
+class RerankedSearch:
+    """Finds documents, and orders what was found by the scores of a reranker."""
+
+    def __init__(self, search: Search, scoring: Scoring, rerankers: Rerankers) -> None:
+        self._search = search
+        self._scoring = scoring
+        self.rerankers = rerankers
+
+    async def run(
+        self,
+        generation: Generation,
+        queries: Sequence[str],
+        spec: SearchSpec,
+        reranking: Reranking | None = None,
+        *,
+        vectors: Vectors | None = None,
+        details: Details = NO_DETAILS,
+    ) -> SearchResult:
+        """Answer each query as `Search.run` does, and with `reranking` the wanted page of what that orders.
+
+        Equal scores keep their order, and what `details` tells of the collection is of the first stage. Raises as
+        `Search.run`, and Overloaded if too much waits already.
+        """
+        if reranking is None:
+            return await self._search.run(generation, queries, spec, vectors=vectors, details=details)
+        spec = reranking.first_stage(spec)
+        first = await self._search.run(generation, queries, spec, vectors=vectors, details=details)
+        began = time.perf_counter()
+        pages = [
+            await self._page(reranking, query, spec.collection, hits)
+            for query, hits in zip(queries, first.hits, strict=True)
+        ]
+        return replace(first, hits=pages, seconds=first.seconds | {"rerank": time.perf_counter() - began})
+
+    async def _page(self, reranking: Reranking, query: str, collection: str, hits: Sequence[Hit]) -> list[Hit]:
+        """The wanted page of one query's hits, with the scores of the reranker."""
+        if not hits:
+            return []
+        reranker = reranking.active.reranker
+        texts = [hit.document.text for hit in hits]
+        scored = await self._scoring.by_best_window(reranker, query, texts, self._scoring.windowing(collection))
+        scores = reranker.scores(scored.logits)
+        ordered = [
+            replace(
+                hits[index],
+                score=float(scores[index]),
+                first=(int(index) + 1, hits[index].score),
+                rerank=(rank, float(scores[index])),
+            )
+            for rank, index in enumerate(np.argsort(-scores, kind="stable"), 1)
+        ]
+        least = reranking.min_score
+        passing = [hit for hit in ordered if least is None or hit.score >= least]
+        return passing[reranking.offset : reranking.offset + reranking.k]
