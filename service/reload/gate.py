@@ -45,7 +45,7 @@ class Gate:
         verdict = await self._judge.judge(self._generations.acquire(), generation)
         self._observer.step("reload.judged")
         job.warnings = list(warned)
-        return settle(job, verdict, force=force)
+        return note_verdict(job, verdict, force=force)
 
     async def stay_in_shadow(self, job: Job, generation: Generation, share: float, warned: Sequence[str]) -> None:
         """Keep `generation` in the shadow until there is an order to activate it, and the judgement allows that."""
@@ -73,7 +73,7 @@ class Gate:
                 order.refuse(refusal)
 
 
-def settle(job: Job, verdict: Verdict, *, force: bool) -> CheckpointRefused | None:
+def note_verdict(job: Job, verdict: Verdict, *, force: bool) -> CheckpointRefused | None:
     """Note the verdict in the job; returns the reason to refuse it, or None. With `force` that is a warning instead."""
     job.judged = verdict.judged
     if verdict.warning is not None:

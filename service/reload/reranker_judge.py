@@ -92,9 +92,8 @@ class RerankerJudge:
         return Verdict(figures, objection, TRAIN_FURTHER if objection else "", warning)
 
     def _objection(self, judged: Judged, name: str, former: Reranker | None) -> str | None:
-        others = {"the search without a reranker": judged.without or judged.active}
-        if former is not None:
-            others[former.checkpoint.id] = judged.active
+        others = {} if former is None else {former.checkpoint.id: judged.active}
+        others["the search without a reranker"] = judged.without or judged.active
         for other, scores in others.items():
             if scores.ndcg - judged.building.ndcg > self._max_loss:
                 return reranks_worse(name, other, judged.queries, (judged.building.ndcg, scores.ndcg), self._max_loss)

@@ -10,7 +10,7 @@ from service.generations.loaded import LoadedGenerations
 from service.generations.rerankers import Rerankers
 from service.machine.threads import run_to_completion
 from service.models.loader import RerankerLoader
-from service.reload.gate import settle
+from service.reload.gate import note_verdict
 from service.reload.job import Job
 from service.reload.jobs import Jobs
 from service.reload.reranker_judge import RerankerJudge
@@ -56,7 +56,7 @@ class RerankerStages:
         active = self.rerankers.active
         former = None if active is None or active.model == checkpoint.id else active.reranker
         verdict = await self._judge.judge(self._generations.acquire(), reranker, former)
-        refusal = settle(job, verdict, force=job.force)
+        refusal = note_verdict(job, verdict, force=job.force)
         if refusal is not None:
             raise refusal
         await self._jobs.enter(job, "activate")
