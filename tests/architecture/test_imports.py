@@ -22,7 +22,7 @@ PLANTED = [
     ("service/index/exact.py", "from service.index.faiss import bitsets", "No index knows another one"),
     ("service/wiring.py", "from service.index import vector_store", "The rooms above the index know its seam"),
     ("service/index/base.py", "from service.models import encoder", "Imports run downward"),
-    ("service/search/query.py", "import sqlite3", "SQLite is known where it stores documents and vectors"),
+    ("service/search/query.py", "import sqlite3", "SQLite is known where it stores documents, vectors"),
     (
         "service/search/query.py",
         "from service.corpus.sqlite import documents",
@@ -32,6 +32,12 @@ PLANTED = [
         "service/corpus/memory/store.py",
         "from service.corpus.sqlite import fulltext",
         "Stores of the corpus do not know each other",
+    ),
+    ("service/api/inputs.py", "from service.learning import memory", "Rooms know the seam of what users do"),
+    (
+        "service/learning/memory.py",
+        "from service.learning.sqlite import store",
+        "Stores of what users do do not know each other",
     ),
     (
         "service/generations/generations.py",

@@ -1,0 +1,1 @@
+"""Searches and events in one SQLite database beside the corpus."""

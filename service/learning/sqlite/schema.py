@@ -1,0 +1,181 @@
+"""The tables of the database of what users do, and how their rows are written and read.
+
+A text that was asked is stored once, in `asked`; the other tables have its number. Impressions are counted for each
+user, so that they can be forgotten. `searcher` is the user of the search that an event belongs to: the event has that
+user's text, whoever sent it.
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from service.learning.base import Event, Impressions, LoggedSearch, Shown
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS asked (
+    number INTEGER PRIMARY KEY,
+    collection TEXT NOT NULL,
+    query TEXT NOT NULL,
+    UNIQUE (collection, query)
+);
+CREATE TABLE IF NOT EXISTS searches (
+    id TEXT PRIMARY KEY,
+    at INTEGER NOT NULL,
+    asked INTEGER NOT NULL,
+    mode TEXT NOT NULL,
+    k INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    checkpoint TEXT NOT NULL,
+    results TEXT NOT NULL,
+    filter TEXT,
+    reranker TEXT,
+    key TEXT,
+    user TEXT,
+    session TEXT
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS searches_of_asked ON searches (asked);
+CREATE INDEX IF NOT EXISTS searches_by_time ON searches (at);
+CREATE INDEX IF NOT EXISTS searches_of_user ON searches (user) WHERE user IS NOT NULL;
+CREATE TABLE IF NOT EXISTS events (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    at INTEGER NOT NULL,
+    action TEXT NOT NULL,
+    asked INTEGER NOT NULL,
+    documents TEXT NOT NULL,
+    search TEXT,
+    value REAL,
+    note TEXT,
+    key TEXT,
+    user TEXT,
+    session TEXT,
+    searcher TEXT
+);
+CREATE INDEX IF NOT EXISTS events_of_asked ON events (asked);
+CREATE INDEX IF NOT EXISTS events_of_search ON events (search) WHERE search IS NOT NULL;
+CREATE INDEX IF NOT EXISTS events_of_user ON events (user) WHERE user IS NOT NULL;
+CREATE INDEX IF NOT EXISTS events_of_searcher ON events (searcher) WHERE searcher IS NOT NULL;
+CREATE TABLE IF NOT EXISTS impressions (
+    asked INTEGER NOT NULL,
+    document TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    rank INTEGER NOT NULL,
+    user TEXT NOT NULL,
+    shown INTEGER NOT NULL,
+    clicked INTEGER NOT NULL DEFAULT 0,
+    skipped INTEGER NOT NULL DEFAULT 0,
+    dwelt REAL NOT NULL DEFAULT 0,
+    PRIMARY KEY (asked, document, generation, rank, user)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS impressions_of_user ON impressions (user) WHERE user <> '';
+"""
+
+SEARCHES = (
+    "SELECT searches.id, at, collection, query, mode, k, generation, checkpoint, results, filter, reranker, key, user,"
+    " session FROM searches JOIN asked ON asked.number = searches.asked"
+)
+EVENTS = (
+    "SELECT events.number, events.id, at, action, collection, query, documents, search, value, note, key, user, session"
+    " FROM events JOIN asked ON asked.number = events.asked"
+)
+IMPRESSIONS = (
+    "SELECT collection, query, document, generation, rank, sum(shown), sum(clicked), sum(skipped), sum(dwelt)"
+    " FROM impressions JOIN asked ON asked.number = impressions.asked WHERE impressions.asked BETWEEN ? AND ?"
+    " GROUP BY impressions.asked, document, generation, rank"
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def microseconds(moment: datetime) -> int:
+    """Return the microseconds from 1970 to `moment`."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def search_row(search: LoggedSearch, asked: int) -> tuple[Any, ...]:
+    """Return the row of `searches`, in the order of its columns."""
+    results = json.dumps([(result.document, result.rank, result.score) for result in search.results])
+    return (
+        search.id,
+        microseconds(search.at),
+        asked,
+        search.mode,
+        search.k,
+        search.generation,
+        search.checkpoint,
+        results,
+        search.filter,
+        search.reranker,
+        search.key,
+        search.user,
+        search.session,
+    )
+
+
+def event_row(event: Event, asked: int, searcher: str | None) -> tuple[Any, ...]:
+    """Return the row of `events`, in the order of its columns, without its number."""
+    documents = json.dumps(list(event.documents))
+    return (
+        event.id,
+        microseconds(event.at),
+        event.action,
+        asked,
+        documents,
+        event.search,
+        event.value,
+        event.note,
+        event.key,
+        event.user,
+        event.session,
+        searcher,
+    )
+
+
+def search_of(row: tuple[Any, ...]) -> LoggedSearch:
+    """Return the search of a row of `SEARCHES`."""
+    identity, at, collection, query, mode, k, generation, checkpoint, results, *more = row
+    filtered, reranker, key, user, session = more
+    return LoggedSearch(
+        id=identity,
+        at=_moment(at),
+        collection=collection,
+        query=query,
+        mode=mode,
+        k=k,
+        generation=generation,
+        checkpoint=checkpoint,
+        results=tuple(Shown(*result) for result in json.loads(results)),
+        filter=filtered,
+        reranker=reranker,
+        key=key,
+        user=user,
+        session=session,
+    )
+
+
+def event_of(row: tuple[Any, ...]) -> Event:
+    """Return the event of a row of `EVENTS`."""
+    _, identity, at, action, collection, query, documents, search, value, note, key, user, session = row
+    return Event(
+        id=identity,
+        at=_moment(at),
+        action=action,
+        collection=collection,
+        query=query,
+        documents=tuple(json.loads(documents)),
+        search=search,
+        value=value,
+        note=note,
+        key=key,
+        user=user,
+        session=session,
+    )
+
+
+def impressions_of(row: tuple[Any, ...]) -> Impressions:
+    """Return the impressions of a row of `IMPRESSIONS`."""
+    return Impressions(*row)
+
+
+def _moment(since_1970: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=since_1970)
