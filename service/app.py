@@ -14,6 +14,7 @@ from service.api.event_streams import EventStreams
 from service.api.middleware.audit import Audited
 from service.api.middleware.browser import LocalOriginOnly, SecurityHeaders
 from service.api.middleware.content_encoding import ContentEncoding
+from service.api.middleware.cross_origin import FeedbackOrigins
 from service.api.middleware.disconnect import CancelOnDisconnect
 from service.api.middleware.paths import Paths
 from service.api.middleware.request_metrics import RequestMetrics
@@ -29,6 +30,7 @@ from service.api.routes import (
     documents,
     embed,
     events,
+    feedback,
     generations,
     health,
     info,
@@ -40,8 +42,10 @@ from service.api.routes import (
     rerank,
     rollback,
     search,
+    searches,
     tokens,
 )
+from service.api.search_records import SearchRecords
 from service.api.state_metrics import State
 from service.errors import InstarError
 from service.generations.rollback import RollbackTargets
@@ -91,6 +95,7 @@ def build(
             parts.reloads,
             parts.serving.generations,
             parts.models.rerankers,
+            parts.learning.log,
         )
     )
     routers = _routers(parts, lifecycle)
@@ -110,20 +115,25 @@ def _routers(parts: Parts, lifecycle: Lifecycle) -> list[APIRouter]:
     streams = EventStreams(settings.limits.streams, lifecycle.stopping)
     output = OutputDtypes(serving.calibration)
     targets = RollbackTargets(loaded, corpus.records, models.registry, serving.builder)
+    about = info.About(
+        loaded, corpus.documents, parts.reloads, models.scheduler, models.rerankers, parts.learning.log, settings
+    )
     return [
         embed.routes(admission, ready, loaded, models.encoding, output, models.limits, settings),
         rerank.routes(admission, ready, models.rerankers, models.scoring, settings),
         rerank.routes_of_documents(admission, ready, models.rerankers, models.scoring, settings),
         tokens.routes(admission, ready, loaded, models.encoding, settings),
         openai.routes(admission, ready, loaded, models.encoding, output, settings),
-        search.routes(admission, ready, parts.search, loaded, corpus.documents, parts.observer, settings),
+        search.routes(admission, ready, parts.search, loaded, corpus.documents, _search_records(parts), settings),
+        feedback.routes(admission, ready, parts.learning.feedback, settings),
         documents.routes(admission, ready, corpus.documents, parts.writing, loaded, settings),
         collections.routes(
             admission, ready, corpus.documents, parts.writing, corpus.judgements, serving.housekeeping, parts.thread
         ),
+        searches.routes(admission, ready, parts.learning.feedback),
         judgements.routes(admission, ready, corpus.judgements, corpus.documents, parts.thread, settings),
         health.routes(lifecycle, ready, models.scheduler, root_path),
-        info.routes(admission, loaded, corpus.documents, parts.reloads, models.scheduler, models.rerankers, settings),
+        info.routes(admission, about),
         metrics.routes(parts.metrics.registry),
         events.routes(admission, ready, parts.changes, loaded, streams),
         reload.routes(admission, ready, parts.reloads, root_path),
@@ -135,6 +145,17 @@ def _routers(parts: Parts, lifecycle: Lifecycle) -> list[APIRouter]:
     ]
 
 
+def _search_records(parts: Parts) -> SearchRecords:
+    learning, limits = parts.learning, parts.models.limits
+    return SearchRecords(
+        learning.log,
+        learning.pseudonyms,
+        lambda: limits.caller,
+        parts.observer,
+        log_texts=parts.settings.log.texts,
+    )
+
+
 def _add_middleware(app: FastAPI, parts: Parts, routes: list[APIRoute]) -> None:
     """Put every request through the middleware. The last one added sees it first."""
     if parts.tracing.provider is None:
@@ -143,6 +164,7 @@ def _add_middleware(app: FastAPI, parts: Parts, routes: list[APIRoute]) -> None:
         app.add_middleware(Shortcut, routes=hot, max_body=parts.settings.limits.body)
     app.add_middleware(ContentEncoding)
     app.add_middleware(LocalOriginOnly, keyring=parts.keyring)
+    app.add_middleware(FeedbackOrigins, origins=parts.settings.feedback.origins)
     app.add_middleware(Audited)
     app.add_middleware(RequestMetrics, observer=parts.observer)
     app.add_middleware(SecurityHeaders)

@@ -32,6 +32,7 @@ class Lifecycle:
         await models.rerankers.restore()
         if parts.settings.sample:
             await self._add_sample()
+        await asyncio.to_thread(parts.learning.start)
         self.ready = models.encoding.answering = True
         await parts.reloads.resume()
 
@@ -53,6 +54,7 @@ class Lifecycle:
         await asyncio.to_thread(parts.thread.close)
         for index in parts.serving.generations.indexes():
             await asyncio.to_thread(index.close)
+        await asyncio.to_thread(parts.learning.close)
         parts.corpus.close()
         await asyncio.to_thread(parts.tracing.stop)
 

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from functools import partial
 
-from service.access.keyring import Keyring, Scope
+from service.access.keyring import Keyring
 from service.access.limits import RateLimits
+from service.access.settings_keys import keys_of_settings
 from service.checkpoints.lookup import open_lookup
 from service.checkpoints.registry import Registry
 from service.cluster.alone import Alone
@@ -21,6 +22,9 @@ from service.generations.rerankers import Rerankers, recorded
 from service.generations.restore import Restore
 from service.generations.webhook import Webhook
 from service.index.choice import open_indexes
+from service.learning.learning import Learning
+from service.learning.pseudonyms import Pseudonyms
+from service.learning.sqlite.store import SqliteFeedbackStore
 from service.machine import resources
 from service.machine.children import Children, InThisProcess
 from service.machine.resources import Headroom
@@ -95,6 +99,7 @@ class Parts:
     models: Models
     serving: Serving
     search: RerankedSearch
+    learning: Learning
     writing: Writing
     reloads: Reloads
     changes: Changes
@@ -146,13 +151,19 @@ def build(
         tracing=traces,
         observer=observer,
         metrics=metrics,
-        keyring=Keyring(settings.keys_path, _keys_of_settings(settings), closed=closed),
+        keyring=Keyring(settings.keys_path, keys_of_settings(settings), closed=closed),
         corpus=corpus,
         thread=thread,
         models=models,
         serving=serving,
         search=RerankedSearch(
             Search(corpus, retrieval, models.encoding, [shadow], traces), models.scoring, models.rerankers
+        ),
+        learning=Learning(
+            SqliteFeedbackStore(settings.data_folder.learning),
+            Pseudonyms(settings.data_folder.pseudonyms_key),
+            settings.searches,
+            corpus.documents,
         ),
         writing=Writing(corpus.documents, serving.generations, models.encoding, thread, observer),
         reloads=_reloads(settings, corpus, serving, models, Jobs(corpus.records, thread), shadow, observer),
@@ -284,12 +295,3 @@ def _windowings(settings: Settings) -> Windowings:
     windows = settings.windows
     others = {name: Windowing(other.overlap, other.most) for name, other in windows.collections.items()}
     return Windowings(Windowing(windows.overlap, windows.most), others)
-
-
-def _keys_of_settings(settings: Settings) -> dict[str, tuple[str, frozenset[Scope]]]:
-    """The keys that the settings hold, by the name of the setting."""
-    data: frozenset[Scope] = frozenset(("embed", "search", "write"))
-    admin: frozenset[Scope] = frozenset(("admin",))
-    # The admin key stands first, so that a key that is both may do everything.
-    both = (("INSTAR_ADMIN_KEY", settings.admin_key, admin), ("INSTAR_API_KEY", settings.api_key, data))
-    return {name: (key.get_secret_value(), scopes) for name, key, scopes in both if key is not None}

@@ -22,7 +22,7 @@ from service.machine.files import replace_file
 
 log = logging.getLogger(__name__)
 
-Scope = Literal["embed", "search", "write", "admin"]
+Scope = Literal["embed", "search", "write", "feedback", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 _PREFIX = "instar_"
 _NAME = r"^[A-Za-z0-9._-]{1,64}$"
@@ -69,7 +69,8 @@ class Keyring:
     ) -> None:
         """`from_settings` maps a name to a key and its scopes. Raises KeyFileError if `path` is there but unreadable.
 
-        Without a file, everybody has each scope that no key of the settings has, unless the keyring is `closed`.
+        Without a file, everybody has each scope that no key of the settings has, unless the keyring is `closed`. The
+        scope feedback is everybody's only as long as there is no key at all.
         """
         self._closed = closed
         self._path = path
@@ -85,6 +86,9 @@ class Keyring:
         """Whether everybody has the scope."""
         if self._closed or self._version is not None:
             return False
+        if scope == "feedback":
+            # It teaches the model, so it is given by name: any key at all takes it away from everybody else.
+            return not self._from_settings
         return not any(scope in key.scopes for key in self._from_settings)
 
     def find(self, token: str) -> Key | None:

@@ -61,6 +61,12 @@ class RateLimits:
             for bucket in requests:
                 bucket.left -= 1
 
+    @property
+    def caller(self) -> str | None:
+        """The name of the key of the request in this context; None if it needed none."""
+        key = self._caller.get()
+        return None if key is None else key.name
+
     def charge_tokens(self, tokens: int) -> None:
         """Charge tokens to the key of the request in this context; outside of requests, as in a reload, to nobody."""
         key = self._caller.get()

@@ -62,10 +62,21 @@ def body_too_long(limit: int, setting: str) -> TooLarge:
 
 def parse(model: type[_Model], raw: bytes, where: str = "the body") -> _Model:
     """Validate JSON as `model`. Raises InvalidRequest, which names `where` and the field."""
+    return validated(model, read_json(raw, where), where)
+
+
+def read_json(raw: bytes, where: str = "the body") -> Any:
+    """Return what JSON says. Raises InvalidRequest, which names `where`."""
     try:
-        return model.model_validate(orjson.loads(raw.removeprefix(BOM)))
+        return orjson.loads(raw.removeprefix(BOM))
     except orjson.JSONDecodeError as error:
         raise not_json(where, error) from error
+
+
+def validated(model: type[_Model], content: Any, where: str = "the body") -> _Model:
+    """Return `content` as `model`. Raises InvalidRequest, which names `where` and the field."""
+    try:
+        return model.model_validate(content)
     except ValidationError as error:
         message, field = mistakes.explain(error.errors(), model)
         raise InvalidRequest(f"{where}: {message}", field) from error

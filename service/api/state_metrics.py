@@ -11,6 +11,7 @@ from service.api.readiness import Readiness
 from service.generations.generation import Generation
 from service.generations.loaded import LoadedGenerations
 from service.generations.rerankers import Rerankers
+from service.learning.search_log import SearchLog
 from service.models.scheduling.scheduler import Scheduler
 from service.reload.job import STAGES, Job
 from service.reload.runner import Reloads
@@ -27,6 +28,7 @@ class State(Collector):
         reloads: Reloads,
         generations: LoadedGenerations,
         rerankers: Rerankers,
+        search_log: SearchLog,
     ) -> None:
         self._readiness = readiness
         self._data_folder = data_folder
@@ -34,12 +36,14 @@ class State(Collector):
         self._reloads = reloads
         self._generations = generations
         self._rerankers = rerankers
+        self._search_log = search_log
 
     def collect(self) -> Iterable[Metric]:
         yield GaugeMetricFamily("instar_ready", "1 when requests are answered", value=int(self._readiness.ready))
         free = shutil.disk_usage(self._data_folder).free
         yield GaugeMetricFamily("instar_disk_free_bytes", "Free on the disk of the data folder", value=free)
         yield from self._lanes()
+        yield from self._searches()
         yield from _reload(self._reloads.current)
         active = self._generations.active
         if active is not None:
@@ -48,6 +52,18 @@ class State(Collector):
         if reranker is not None:
             names = {"model": reranker.model, "by_default": str(reranker.record.by_default).lower()}
             yield InfoMetricFamily("instar_reranker", "The active reranker", value=names)
+
+    def _searches(self) -> Iterable[Metric]:
+        stopped = int(self._search_log.failure is not None)
+        yield GaugeMetricFamily(
+            "instar_search_log_failed",
+            "1 when the search log has stopped because it could not be written",
+            value=stopped,
+        )
+        searches = CounterMetricFamily("instar_searches", "Searches that were to be kept", labels=["outcome"])
+        searches.add_metric(["kept"], self._search_log.written)
+        searches.add_metric(["lost"], self._search_log.left_out)
+        yield searches
 
     def _lanes(self) -> Iterable[Metric]:
         waiting = GaugeMetricFamily("instar_waiting_tokens", "Tokens that wait to be encoded", labels=["lane"])

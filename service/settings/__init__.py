@@ -17,6 +17,7 @@ from service.settings.groups import (
     WEBHOOK_SECRET_PREFIX,
     Clients,
     Compute,
+    Feedback,
     Gate,
     Headroom,
     IndexSettings,
@@ -25,6 +26,7 @@ from service.settings.groups import (
     LogFormat,
     Proxy,
     Retention,
+    Searches,
     Tls,
     Webhook,
     Windows,
@@ -98,6 +100,8 @@ class Settings(BaseSettings):
     compute: Compute = Compute()
     index: IndexSettings = IndexSettings()
     gate: Gate = Gate()
+    searches: Searches = Searches()
+    feedback: Feedback = Feedback()
     limits: Limits = Limits()
     headroom: Headroom = Headroom()
     log: Log = Log()

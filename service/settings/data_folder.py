@@ -16,6 +16,16 @@ class DataFolder:
         return self.path / "corpus.db"
 
     @property
+    def learning(self) -> Path:
+        """The database of searches and feedback."""
+        return self.path / "learning.db"
+
+    @property
+    def pseudonyms_key(self) -> Path:
+        """The file of the key by which users and sessions are hashed there."""
+        return self.path / "learning.key"
+
+    @property
     def vectors(self) -> Path:
         """The folder of stored vectors, a database for each document fingerprint."""
         return self.path / "vectors"

@@ -3,11 +3,13 @@
 import base64
 import binascii
 import ipaddress
+import re
 from pathlib import Path
 from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, field_validator
 
+Keep = Literal["off", "feedback", "all"]
 Level = Literal["debug", "info", "warning", "error"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 LogFormat = Literal["auto", "text", "json"]
@@ -183,6 +185,37 @@ class Gate(Group):
     )
 
 
+class Searches(Group):
+    """The log of searches, which learning from use begins with, see [learning](learning.md)."""
+
+    keep: Keep = Field(
+        "feedback",
+        description="searches that are kept: `off`: none; `feedback`: all for 24 hours, and those that got feedback for"
+        " longer; `all`: all for `SEARCHES__DAYS`, and those that got feedback for longer",
+    )
+    days: int = Field(30, ge=1, le=36_500, description="days for which `all` keeps searches")
+
+
+class Feedback(Group):
+    """Events that users send about results, see [learning](learning.md)."""
+
+    origins: list[str] = Field(
+        [],
+        description="origins of web pages whose scripts may send feedback (CORS), as JSON:"
+        ' `["https://docs.example.com"]`; none: no page may',
+    )
+
+    @field_validator("origins")
+    @classmethod
+    def _are_origins(cls, origins: list[str]) -> list[str]:
+        for origin in origins:
+            if not re.fullmatch(r"https?://[^/\s?#@*,]+", origin):
+                raise ValueError(
+                    f"{origin!r} is no origin: name the scheme and the host alone, https://docs.example.com"
+                )
+        return origins
+
+
 class Limits(Group):
     """The most that a caller may send or ask for."""
 
@@ -192,6 +225,7 @@ class Limits(Group):
     metadata: int = Field(65_536, ge=2, description="largest metadata of one document, as JSON")
     k: int = Field(1000, ge=1, description="largest `k` of a search, `offset` included")
     queries: int = Field(128, ge=1, description="most questions of one search")
+    events: int = Field(1000, ge=1, description="most events of one request with feedback")
     judgements: int = Field(20_000, ge=0, description="most judgements; each reload evaluates all of them")
     streams: int = Field(256, ge=1, description="most streams of events that are open at a time")
     checkpoint: int = Field(8 << 30, ge=1, description="largest checkpoint, unpacked")

@@ -31,6 +31,9 @@ ADMIN = [
     ("GET", "/admin/generations", None),
     ("GET", "/admin/backup", None),
     ("GET", "/admin/models", None),
+    ("GET", "/admin/searches", None),
+    ("GET", "/admin/searches/x", None),
+    ("DELETE", "/admin/users/x", None),
     ("PUT", "/admin/models/x", None),
     ("DELETE", "/admin/models/x", None),
     ("GET", "/admin/jobs/x", None),
@@ -140,7 +143,9 @@ SCOPED = [
     ("search", "GET", "/info", None),
     ("write", "POST", "/documents", {"documents": [{"id": "a", "text": "a"}]}),
     ("write", "POST", "/documents/delete", {"ids": ["b"]}),
+    ("feedback", "POST", "/feedback", {"query": "a", "action": "good"}),
     ("admin", "GET", "/admin/models", None),
+    ("admin", "GET", "/admin/searches", None),
 ]
 
 

@@ -13,6 +13,8 @@ _PATHS = ("/admin/", "/documents", "/collections/")
 _LOOKS = ("GET", "HEAD", "OPTIONS")
 # GET requests that are audited anyway: a backup contains everything.
 _TAKES = ("/admin/backup",)
+# A user who is forgotten is not named in the log either.
+_USERS = "/admin/users/"
 # The attribute in a request's state by which a handler says how much it has changed.
 _COUNTS = "audited"
 
@@ -42,10 +44,15 @@ class Audited:
             client = scope.get("client")
             fields = {
                 # The path stays percent-encoded, so no caller can write lines into the log.
-                "action": f"{scope['method']} {scope['raw_path'].decode('ascii', 'replace')[:200]}",
+                "action": f"{scope['method']} {_path(scope)}",
                 "key": scope.get("state", {}).get("key"),
                 "client": client[0] if client else None,
                 "status": recorder.status,
                 **scope.get("state", {}).get(_COUNTS, {}),
             }
             log.info("audit", extra={"fields": fields})
+
+
+def _path(scope: Scope) -> str:
+    path: str = scope["raw_path"].decode("ascii", "replace")
+    return f"{_USERS}…" if scope["path"].startswith(_USERS) else path[:200]

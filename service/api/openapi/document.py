@@ -28,6 +28,7 @@ models.
 """
 TAGS = [
     {"name": "search", "description": "Find documents: by vector, by keyword, or by both."},
+    {"name": "feedback", "description": "Say what users did with the answers."},
     {"name": "documents", "description": "Write, read, list and delete documents."},
     {"name": "embedding", "description": "Embed texts, for those who keep vectors themselves."},
     {"name": "events", "description": "Learn that the model has changed."},
@@ -86,8 +87,17 @@ def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _name_schemas(body: dict[str, Any], schemas: dict[str, Any]) -> None:
     """Move schemas of models out of a request body into `schemas`, beside those that FastAPI has made."""
     for content in body.get("content", {}).values():
-        schema = content["schema"]
-        if "$defs" in schema:
-            schemas.update(schema.pop("$defs"))
-            schemas[schema["title"]] = schema
-            content["schema"] = {"$ref": SCHEMAS.format(model=schema["title"])}
+        kinds = content["schema"].get("anyOf")
+        if kinds is not None:
+            content["schema"]["anyOf"] = [_named(kind, schemas) for kind in kinds]
+        elif "$defs" in content["schema"]:
+            content["schema"] = _named(content["schema"], schemas)
+
+
+def _named(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    """Move the schema of a model, and of the models in it, into `schemas`, and return a reference to it."""
+    if "title" not in schema:
+        return schema
+    schemas.update(schema.pop("$defs", {}))
+    schemas[schema["title"]] = schema
+    return {"$ref": SCHEMAS.format(model=schema["title"])}

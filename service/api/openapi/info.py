@@ -22,6 +22,7 @@ _INFO = {
     "activated": "2026-11-23T15:15:54Z",
     "activated_by": None,
     "reranker": None,
+    "search_log": {"keep": "feedback", "failure": None},
     "reload": None,
     "warnings": [],
     "lineage": {},

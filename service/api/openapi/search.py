@@ -3,7 +3,7 @@
 from service.api.document_inputs import absent
 from service.api.error_forms import INSTAR
 from service.api.openapi.errors import BUSY, NOT_FINITE, UNKNOWN_COLLECTION, UNKNOWN_MODEL
-from service.api.openapi.examples import MODEL
+from service.api.openapi.examples import MODEL, SEARCH_ID
 from service.api.openapi.operation import MAYBE_RERANKED, NAMED, TIMED, Operation, failing, success
 from service.api.schemas.search import FacetValue, Place, Result, SearchAnswer
 from service.api.search_inputs import too_many_queries, two_selections, wrong_k
@@ -22,6 +22,7 @@ _BODIES = {
     "the best of each source": {"query": "closing the day", "k": 3, "group_by": "source", "group_size": 3},
     "counted": {"query": "closing the day", "mode": "keyword", "k": 1, "facets": ["source"], "facet_limit": 5},
     "reranked": {"query": "closing the day", "k": 1, "rerank": {"top": 20}, "explain": True},
+    "in a conversation": {"query": "closing the day", "k": 1, "user": "u-17", "session": "chat-4"},
     "several": {"query": ["closing the day", "How do I count my stock again?"], "k": 3, "diversity": 0.3},
 }
 _RESULT: Result = {
@@ -35,6 +36,7 @@ _RESULT: Result = {
 _ANSWER = SearchAnswer(
     generation=1,
     model=MODEL,
+    search=SEARCH_ID,
     results=[_RESULT],
     facets={"source": [FacetValue(value="brindle", count=382)]},
     behind=0,

@@ -9,29 +9,23 @@ from service.api.schemas.info import Info
 from service.corpus.base import Documents
 from service.generations.loaded import LoadedGenerations
 from service.generations.rerankers import Rerankers
+from service.learning.search_log import SearchLog
 from service.models.encoding import TOKENIZING_THREADS
 from service.models.scheduling.scheduler import Scheduler
 from service.reload.runner import Reloads
 from service.settings import Settings
 
 
-def routes(
-    admission: Admission,
-    generations: LoadedGenerations,
-    documents: Documents,
-    reloads: Reloads,
-    scheduler: Scheduler,
-    rerankers: Rerankers,
-    settings: Settings,
-) -> Router:
+def routes(admission: Admission, about: "About") -> Router:
     """The route that says what runs."""
     router = Router(admission, "health", "search")
-    handlers = _About(generations, documents, reloads, scheduler, rerankers, settings)
-    router.add("GET /info", handlers.info, documented.INFO)
+    router.add("GET /info", about.info, documented.INFO)
     return router
 
 
-class _About:
+class About:
+    """The parts that say what runs."""
+
     def __init__(
         self,
         generations: LoadedGenerations,
@@ -39,6 +33,7 @@ class _About:
         reloads: Reloads,
         scheduler: Scheduler,
         rerankers: Rerankers,
+        search_log: SearchLog,
         settings: Settings,
     ) -> None:
         self._generations = generations
@@ -46,6 +41,7 @@ class _About:
         self._reloads = reloads
         self._scheduler = scheduler
         self._rerankers = rerankers
+        self._search_log = search_log
         self._settings = settings
 
     async def info(self) -> Info:
@@ -71,6 +67,7 @@ class _About:
             "activated": generation.record.activated,
             "activated_by": generation.record.activated_by,
             "reranker": None if self._rerankers.active is None else self._rerankers.active.record,
+            "search_log": {"keep": self._settings.searches.keep, "failure": self._search_log.failure},
             "reload": self._reloads.current,
             "warnings": list(dict.fromkeys([*generation.encoder.warnings, *generation.record.warnings])),
             "lineage": checkpoint.manifest.lineage if checkpoint.manifest else {},

@@ -1,7 +1,6 @@
 """`POST /search`: questions in, documents out, all of one generation."""
 
 import asyncio
-import logging
 from collections.abc import Sequence
 
 from fastapi import Response
@@ -13,11 +12,11 @@ from service.api.responses import RERANKER_HEADER, json_answer
 from service.api.router import Admission, Router
 from service.api.schemas.search import ExplainedStage, FacetValue, Place, Result, SearchAnswer, SearchRequest
 from service.api.search_inputs import check_search, query_vectors, reranking_of
+from service.api.search_records import SearchRecords
 from service.corpus import filters
 from service.corpus.base import Documents
 from service.generations.generation import Generation
 from service.generations.loaded import LoadedGenerations
-from service.observability.observer import Observer
 from service.search import retrieval
 from service.search.facets import Counts, FacetSpec
 from service.search.fusion import Weights
@@ -27,8 +26,6 @@ from service.search.rerank import RerankedSearch
 from service.search.retrieval import SearchSpec
 from service.settings import Settings
 
-log = logging.getLogger(__name__)
-
 
 def routes(
     admission: Admission,
@@ -36,12 +33,12 @@ def routes(
     search: RerankedSearch,
     generations: LoadedGenerations,
     documents: Documents,
-    observer: Observer,
+    records: SearchRecords,
     settings: Settings,
 ) -> Router:
     """The route of searching."""
     router = Router(admission, "search", "search")
-    handlers = _Searching(require_ready, search, generations, documents, observer, settings)
+    handlers = _Searching(require_ready, search, generations, documents, records, settings)
     router.add("POST /search", handlers.search, documented.SEARCH)
     return router
 
@@ -53,14 +50,14 @@ class _Searching:
         search: RerankedSearch,
         generations: LoadedGenerations,
         documents: Documents,
-        observer: Observer,
+        records: SearchRecords,
         settings: Settings,
     ) -> None:
         self._require_ready = require_ready
         self._search = search
         self._generations = generations
         self._documents = documents
-        self._observer = observer
+        self._records = records
         self._settings = settings
 
     async def search(self, request: SearchRequest) -> Response:
@@ -89,15 +86,14 @@ class _Searching:
             vectors=query_vectors(request, len(queries), generation),
             details=_details(request),
         )
-        self._observer.searched(result.seconds)
-        if self._settings.log.texts:
-            _log_texts(queries, result, request.collection, generation.model)
-        content = _content(request, result, generation)
+        reranker = None if reranking is None else reranking.active.model
+        ids = self._records.record(request, queries, result, generation, reranker)
+        content = _content(request, result, generation, ids)
         if request.facets is not None:
             facets = [_facets(counts) for counts in result.facets]
             content["facets"] = facets[0] if isinstance(request.query, str) else facets
-        if reranking is not None:
-            content["reranker"] = reranking.active.model
+        if reranker is not None:
+            content["reranker"] = reranker
         if request.model is not None or request.generation is not None:
             content["behind"] = await asyncio.to_thread(
                 self._documents.count_after, request.collection, generation.index.complete_to
@@ -105,8 +101,8 @@ class _Searching:
         if request.rank_of is not None:
             content["rank_of"] = _ranks_of(request, request.rank_of, result, generation)
         answer = json_answer(content, generation, result.seconds)
-        if reranking is not None:
-            answer.headers[RERANKER_HEADER] = reranking.active.model
+        if reranker is not None:
+            answer.headers[RERANKER_HEADER] = reranker
         return answer
 
 
@@ -136,24 +132,19 @@ def _spec(request: SearchRequest, reach: int) -> SearchSpec:
     )
 
 
-def _log_texts(queries: Sequence[str], result: SearchResult, collection: str, model: str) -> None:
-    for query, hits in zip(queries, result.hits, strict=True):
-        fields = {
-            "query": query,
-            "collection": collection,
-            "found": [hit.document.id for hit in hits],
-            "model": model,
-        }
-        log.info("search", extra={"fields": fields})
-
-
-def _content(request: SearchRequest, result: SearchResult, generation: Generation) -> SearchAnswer:
+def _content(
+    request: SearchRequest, result: SearchResult, generation: Generation, ids: list[str] | None
+) -> SearchAnswer:
     results = [[_result(hit, request) for hit in hits] for hits in result.hits]
-    return {
+    one = isinstance(request.query, str)
+    content: SearchAnswer = {
         "generation": generation.number,
         "model": generation.model,
-        "results": results[0] if isinstance(request.query, str) else results,
+        "results": results[0] if one else results,
     }
+    if ids is not None:
+        content["search"] = ids[0] if one else ids
+    return content
 
 
 def _result(hit: Hit, request: SearchRequest) -> Result:

@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 from service.api.schemas.fields import ACTIVATED_BY, FINGERPRINT, LINEAGE
 from service.generations.rerankers import RerankerRecord
 from service.reload.job import Job
+from service.settings.groups import Keep
 
 
 class Kind(TypedDict):
@@ -21,6 +22,13 @@ class ModelType(TypedDict):
     """The kind of the model, for clients of text-embeddings-inference."""
 
     embedding: Annotated[Kind, Field(description="it is an embedding model")]
+
+
+class SearchLogState(TypedDict):
+    """The log of searches."""
+
+    keep: Annotated[Keep, Field(description="searches that it keeps, as `INSTAR_SEARCHES__KEEP` says")]
+    failure: Annotated[str | None, Field(description="why it has stopped; null: it has not")]
 
 
 class Info(TypedDict):
@@ -53,6 +61,7 @@ class Info(TypedDict):
     reranker: Annotated[
         RerankerRecord | None, Field(description="the reranker that scores pairs and reranks searches; null: none does")
     ]
+    search_log: Annotated[SearchLogState, Field(description="the log of searches")]
     reload: Annotated[Job | None, Field(description="the job of the running reload; null: none runs")]
     warnings: Annotated[
         list[str], Field(description="what operators should know of the active generation, a sentence each")

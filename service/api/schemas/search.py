@@ -119,6 +119,17 @@ class SearchRequest(BodyModel):
         description="ids of documents: add the rank of each, however far down; not with `diversity` or `group_by`",
     )
 
+    user: str | None = Field(
+        None,
+        min_length=1,
+        max_length=128,
+        description="opaque name of who asks, kept as a keyed hash with the search, so that it can be forgotten",
+    )
+    session: str | None = Field(
+        None, min_length=1, max_length=128, description="opaque name of the conversation, kept as a keyed hash"
+    )
+    log: StrictBool = Field(True, description="false: do not keep this search in the search log")
+
     @model_validator(mode="after")
     def _neighbours_of_passages(self) -> Self:
         if self.neighbours and self.returned != "passages":
@@ -195,6 +206,15 @@ class SearchAnswer(TypedDict):
 
     generation: Annotated[int, Field(description="number of the generation that answered")]
     model: Annotated[str, Field(description="id of the checkpoint that answered")]
+    search: NotRequired[
+        Annotated[
+            str | list[str],
+            Field(
+                description="id of the search in the search log, for feedback; a list with one for each query if the"
+                " request has a list of queries; absent if the search is not kept"
+            ),
+        ]
+    ]
     reranker: NotRequired[Annotated[str, Field(description="id of the reranker that ordered the results, if one did")]]
     results: Annotated[
         Sequence[Result | Sequence[Result]],

@@ -1,0 +1,153 @@
+"""Events of users become durable, if what they are about is there. All events of a request are stored, or none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from service.corpus.base import Documents
+from service.corpus.refusals import require_collection
+from service.errors import InvalidRequest, NotFound
+from service.learning.base import Event, FeedbackStore, LoggedSearch
+from service.learning.ids import TimeOrderedIds, made
+from service.learning.pseudonyms import Pseudonyms
+from service.learning.search_log import FEEDBACK_HOURS, SearchLog
+
+
+@dataclass(frozen=True, slots=True)
+class SentEvent:
+    """An event as a client sends it: with the id of a search, or with a query and its collection.
+
+    `param` is where it stands in the request, such as "events.3."; `user` and `session` are as the client names them.
+    """
+
+    param: str
+    action: str
+    search: str | None
+    query: str | None
+    collection: str | None
+    documents: Sequence[str]
+    value: float | None
+    note: str | None
+    id: str | None
+    at: datetime | None
+    user: str | None
+    session: str | None
+
+
+class Feedback:
+    """Takes events. Its calls wait for the disk: make them on a thread."""
+
+    def __init__(
+        self, store: FeedbackStore, search_log: SearchLog, documents: Documents, pseudonyms: Pseudonyms
+    ) -> None:
+        self._store = store
+        self._search_log = search_log
+        self._documents = documents
+        self._pseudonyms = pseudonyms
+        self._ids = TimeOrderedIds()
+
+    def take(self, sent: Sequence[SentEvent], key: str | None) -> int:
+        """Store the events, which came with the key of that name, and return how many were there already.
+
+        Raises NotFound, which names it, for a search or a document that is not there, InvalidRequest for one that does
+        not fit its search, and StorageFailed or InsufficientResources if the disk fails. Nothing is stored then.
+        """
+        return self._store.add([self._event(event, key) for event in sent])
+
+    def search(self, identity: str) -> LoggedSearch | None:
+        """Return a search that is kept, also if it still waits to be written."""
+        search = self._store.search(identity)
+        if search is None and made(identity) is not None:
+            self._search_log.flush()
+            search = self._store.search(identity)
+        return search
+
+    def searches(self, after: str | None, limit: int) -> list[LoggedSearch]:
+        """Return up to `limit` searches, the latest first, from the one after the id `after` on."""
+        self._search_log.flush()
+        return self._store.searches(after, limit)
+
+    def forget(self, user: str) -> int:
+        """Remove all that is known of a user, and return how many searches and events that was."""
+        self._search_log.flush()
+        return self._store.forget(self._pseudonyms.user(user))
+
+    def _event(self, sent: SentEvent, key: str | None) -> Event:
+        search = None if sent.search is None else self._search_of(sent, sent.search)
+        if search is not None:
+            collection, query = search.collection, search.query
+            shown = {result.document for result in search.results}
+        else:
+            collection, query, shown = sent.collection or "", sent.query or "", set()
+            _named(sent.param, self._documents, collection)
+        self._require_documents(sent, collection, shown)
+        user = None if sent.user is None else self._pseudonyms.user(sent.user)
+        session = None if sent.session is None else self._pseudonyms.session(sent.session)
+        return Event(
+            id=sent.id or self._ids.new(),
+            at=sent.at or datetime.now(UTC),
+            action=sent.action,
+            collection=collection,
+            query=query,
+            documents=tuple(sent.documents),
+            search=sent.search,
+            value=sent.value,
+            note=sent.note,
+            key=key,
+            # Who does not say who they are is whoever asked.
+            user=user or (search.user if search else None),
+            session=session or (search.session if search else None),
+        )
+
+    def _search_of(self, sent: SentEvent, identity: str) -> LoggedSearch:
+        search = self.search(identity)
+        # One of another collection is not to be told from one that is not there.
+        if search is None or sent.collection not in (None, search.collection):
+            raise no_search(identity, f"{sent.param}search", kept=made(identity) is not None)
+        if sent.query not in (None, search.query):
+            raise another_query(f"{sent.param}query")
+        return search
+
+    def _require_documents(self, sent: SentEvent, collection: str, shown: set[str]) -> None:
+        """Raise NotFound unless each document was shown by the search or is in the collection now."""
+        others = [document for document in sent.documents if document not in shown]
+        if others:
+            present = self._documents.seqs_of(collection, others)
+            absent = next((document for document in others if document not in present), None)
+            if absent is not None:
+                raise no_document_there(absent, collection, f"{sent.param}document")
+
+
+def _named(param: str, documents: Documents, collection: str) -> None:
+    """Raise NotFound, with the place in the request, unless there is such a collection."""
+    try:
+        require_collection(documents, collection)
+    except NotFound as error:
+        error.param = f"{param}collection"
+        raise
+
+
+def no_search(identity: str, param: str, *, kept: bool) -> NotFound:
+    """There is no search with that id; `kept` says whether the log could have had it."""
+    reason = (
+        f"the log keeps a search for {FEEDBACK_HOURS} hours unless INSTAR_SEARCHES__KEEP says otherwise"
+        if kept
+        else "its id is `search` in the answer of POST /search"
+    )
+    return NotFound(
+        f"there is no search {identity[:80]!r}: {reason}; send query, collection and document in place of search", param
+    )
+
+
+def no_document_there(identity: str, collection: str, param: str) -> NotFound:
+    """The collection has no document with that id, and the search has not shown one."""
+    return NotFound(
+        f"there is no document {identity[:80]!r} in the collection {collection[:80]!r}: send the id that a search of"
+        " that collection has answered",
+        param,
+    )
+
+
+def another_query(param: str) -> InvalidRequest:
+    """The event has another query than its search."""
+    return InvalidRequest("query is not that of the search: leave one of the two out", param)

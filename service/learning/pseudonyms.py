@@ -1,0 +1,72 @@
+"""Keyed hashes in place of users and sessions, so that nobody who has the database alone learns who they are."""
+
+import hashlib
+import hmac
+import secrets
+import threading
+from pathlib import Path
+
+from service.errors import StorageFailed
+from service.machine.files import replace_file
+
+_KEY_BYTES = 32
+# 128 bits: two of a billion users share a hash with a chance of 1 in 10 ** 21.
+_HASH_BYTES = 16
+
+
+class Pseudonyms:
+    """Hashes users and sessions with a secret key, which lies in a file that the first use makes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._key: bytes | None = None
+
+    def user(self, name: str) -> str:
+        """Return the hash of a user. Raises StorageFailed if the key cannot be read or made."""
+        return self._hash("user", name)
+
+    def session(self, name: str) -> str:
+        """Return the hash of a session, which differs from that of a user of the same name. Raises as `user`."""
+        return self._hash("session", name)
+
+    def load(self) -> bytes:
+        """Return the key, which is read or made by the first call. Raises StorageFailed if that fails."""
+        with self._lock:
+            if self._key is None:
+                self._key = _read(self._path) or _make(self._path)
+            return self._key
+
+    def _hash(self, kind: str, name: str) -> str:
+        return hmac.digest(self.load(), f"{kind}\0{name}".encode(), hashlib.sha256)[:_HASH_BYTES].hex()
+
+
+def _read(path: Path) -> bytes | None:
+    """Return the key in the file, or None without a file."""
+    try:
+        key = bytes.fromhex(path.read_text("ascii"))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StorageFailed(f"{path} cannot be read ({error.strerror}): let this user read it") from error
+    except ValueError as error:
+        raise _damaged(path) from error
+    if len(key) != _KEY_BYTES:
+        raise _damaged(path)
+    return key
+
+
+def _make(path: Path) -> bytes:
+    key = secrets.token_bytes(_KEY_BYTES)
+    try:
+        replace_file(path, key.hex(), mode=0o600)
+    except OSError as error:
+        raise StorageFailed(f"{path} cannot be written ({error.strerror}): let this user write there") from error
+    return key
+
+
+def _damaged(path: Path) -> StorageFailed:
+    return StorageFailed(
+        f"{path} is not a key of hashes: restore it, or delete it; without it, users of former searches cannot be"
+        " forgotten"
+    )

@@ -1,0 +1,107 @@
+"""The search log writes in batches, drops what is old, and stops rather than trouble a search."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from service.corpus.errors import disk_full
+from service.learning.base import FeedbackStore, LoggedSearch
+from service.learning.memory import MemoryFeedbackStore
+from service.learning.pseudonyms import Pseudonyms
+from service.learning.search_log import SearchLog
+from service.settings.groups import Searches
+from tests.contract.feedback.stores import NOON, did, searched
+
+
+class FullDisk(MemoryFeedbackStore):
+    def log(self, searches: Sequence[LoggedSearch]) -> None:  # noqa: ARG002
+        raise disk_full("the database of searches and feedback")
+
+
+class SlowDisk(MemoryFeedbackStore):
+    """Writes nothing until it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let = threading.Event()
+        self.batches: list[int] = []
+
+    def log(self, searches: Sequence[LoggedSearch]) -> None:
+        self.let.wait(10)
+        self.batches.append(len(searches))
+        super().log(searches)
+
+
+@contextmanager
+def logging_to(store: FeedbackStore, folder: Path, now: datetime = NOON, **settings: object) -> Iterator[SearchLog]:
+    log = SearchLog(store, Pseudonyms(folder / "key"), Searches.model_validate(settings), lambda: now)
+    log.start()
+    with closing(log):
+        yield log
+
+
+def test_what_was_added_is_written_when_it_is_flushed_or_closed(tmp_path: Path) -> None:
+    store = MemoryFeedbackStore()
+    with logging_to(store, tmp_path) as log:
+        assert log.keeps
+        assert log.add([searched("01", "a"), searched("02", "a")])
+        log.flush()
+        assert len(store.searches(None, 10)) == 2
+        assert log.add([searched("03", "a")])
+    assert len(store.searches(None, 10)) == 3
+    assert (log.written, log.left_out, log.keeps) == (3, 0, False)
+    assert not log.add([searched("04", "a")])
+
+
+def test_searches_gather_while_the_disk_is_slow_and_nobody_waits(tmp_path: Path) -> None:
+    store = SlowDisk()
+    with logging_to(store, tmp_path) as log:
+        for number in range(12_000):
+            log.add([searched(f"{number:05}", "a")])
+        assert log.keeps
+        store.let.set()
+        log.flush()
+        assert log.written + log.left_out == 12_000
+        assert log.left_out > 0
+        assert len(store.batches) <= 3
+
+
+def test_a_full_disk_stops_the_log_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with logging_to(FullDisk(), tmp_path) as log:
+        assert log.add([searched("01", "a")])
+        log.flush()
+        assert log.failure is not None
+        assert "the disk of the database of searches and feedback is full" in log.failure
+        assert log.failure in caplog.text
+        assert not log.add([searched("02", "a")])
+        assert (log.keeps, log.written, log.left_out) == (False, 0, 2)
+        log.flush()
+
+
+def test_a_key_that_cannot_be_read_stops_the_log_at_its_start(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("no key")
+    with logging_to(MemoryFeedbackStore(), tmp_path) as log:
+        assert "is not a key of hashes" in (log.failure or "")
+        assert not log.keeps
+
+
+@pytest.mark.parametrize(
+    ("settings", "kept"),
+    [({}, ["3", "2"]), ({"keep": "off"}, ["3", "2"]), ({"keep": "all", "days": 2}, ["3", "2", "1"])],
+)
+def test_old_searches_are_dropped_at_the_start_unless_they_got_feedback(
+    tmp_path: Path, settings: dict[str, object], kept: list[str]
+) -> None:
+    store = MemoryFeedbackStore()
+    hours = {"1": 25, "2": 72, "3": 23, "0": 72}
+    store.log([searched(identity, "a", minutes=-60 * ago) for identity, ago in hours.items()])
+    store.add([did("e", "good", "a", search="2")])
+    with logging_to(store, tmp_path, NOON, **settings) as log:
+        assert log.keeps is (settings.get("keep") != "off")
+        assert log.add([searched("4", "a")]) is log.keeps
+    assert [search.id for search in store.searches(None, 10) if search.id != "4"] == kept
+    assert store.drop(NOON - timedelta(days=9)) == 0
