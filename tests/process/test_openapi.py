@@ -128,6 +128,7 @@ FAILURES: list[tuple[str, str, dict[str, Any], int]] = [
     ("GET", "/admin/searches", {"params": {"cursor": "x"}}, 422),
     ("GET", "/admin/searches/absent", {}, 404),
     ("DELETE", "/admin/users/absent", {}, 404),
+    ("DELETE", f"/admin/users/{'x' * 129}", {}, 422),
     ("GET", "/events", {"headers": {"Last-Event-ID": "x"}}, 422),
     ("POST", "/admin/reload", {"json": {"model": "absent"}}, 404),
     ("POST", "/admin/rollback", {"json": {"generation": "first"}}, 422),

@@ -6,6 +6,7 @@ from service.api.kept_searches import nothing_of_user, search_not_kept
 from service.api.openapi.examples import MODEL, SEARCH_ID
 from service.api.openapi.operation import Operation, failing, success
 from service.api.schemas.searches import Forgotten
+from service.errors import InvalidRequest
 
 _SEARCH = {
     "id": SEARCH_ID,
@@ -31,5 +32,8 @@ LIST = Operation(
 READ = Operation("Read a search", {200: success("The search.", _SEARCH), **failing(INSTAR, search_not_kept(SEARCH_ID))})
 FORGET = Operation(
     "Forget a user",
-    {200: success("Nothing of the user is left.", Forgotten(removed=12)), **failing(INSTAR, nothing_of_user())},
+    {
+        200: success("Nothing of the user is left.", Forgotten(removed=12)),
+        **failing(INSTAR, nothing_of_user(), InvalidRequest("user: String should have at most 128 characters", "user")),
+    },
 )
