@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from queue import Empty, SimpleQueue
 
+from service.corpus.sides import text_hash
 from service.corpus.sqlite.disk_errors import translated
 from service.machine.folder_lock import locked
 from service.settings.data_folder import DataFolder
@@ -79,4 +80,6 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
         connection.execute("PRAGMA busy_timeout = 10000")
+        # Documents of early versions were stored without the hashes of their texts.
+        connection.create_function("text_hash", 1, text_hash, deterministic=True)
         return connection
