@@ -29,6 +29,7 @@ from service.api.routes import (
     documents,
     embed,
     events,
+    export,
     generations,
     health,
     info,
@@ -122,6 +123,7 @@ def _routers(parts: Parts, lifecycle: Lifecycle) -> list[APIRouter]:
             admission, ready, corpus.documents, parts.writing, corpus.judgements, serving.housekeeping, parts.thread
         ),
         judgements.routes(admission, ready, corpus.judgements, corpus.documents, parts.thread, settings),
+        export.routes(admission, ready, corpus.judgements, corpus.documents),
         health.routes(lifecycle, ready, models.scheduler, root_path),
         info.routes(admission, loaded, corpus.documents, parts.reloads, models.scheduler, models.rerankers, settings),
         metrics.routes(parts.metrics.registry),
