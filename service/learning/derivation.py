@@ -12,7 +12,9 @@ def keep_derived(derived: Iterable[Derived], judgements: Judgements, most: int) 
 
     A pair that was derived before belongs to the text that it belonged to then.
     """
-    heaviest = nlargest(most, derived, key=lambda one: one.weight)
+    # The cursors of pages separate the parts of a key by U+0000, which no request may have in a judgement.
+    usable = (one for one in derived if "\0" not in one.query + one.document)
+    heaviest = nlargest(most, usable, key=lambda one: one.weight)
     return judgements.replace(
         [
             Judgement(

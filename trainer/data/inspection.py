@@ -5,7 +5,7 @@ Texts that differ only in case and spacing count as equal.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
@@ -157,7 +157,7 @@ def cleaned(dataset: Dataset) -> Dataset:
     for judgement in list(kept):
         if judgement.good:
             for copy in copies.get(judgement.document, ()):
-                kept[Judgement(judgement.query, copy, True, judgement.weak)] = None
+                kept[replace(judgement, document=copy)] = None
     judged = {judgement.query for judgement in kept if not judgement.weak}
     splits = {query: split for query, split in dataset.splits.items() if query in judged}
     return Dataset(dataset.queries, dataset.corpus, tuple(kept), splits)

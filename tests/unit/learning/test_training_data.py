@@ -75,7 +75,8 @@ def test_documents_come_in_the_order_of_their_writes_and_can_be_gone_on_with() -
 def test_what_is_derived_takes_the_place_of_what_was_derived() -> None:
     store = filled([Judgement(query="q", document="d0", good=False, collection="a", source="person")])
     derived = [Derived("a", "q", f"d{n}", True, (n + 1) / 8, "click") for n in range(4)]
-    assert keep_derived(derived, store.judgements, 3).added == 3
+    unusable = Derived("a", "q\0", "d0", True, 1.0, "click")
+    assert keep_derived([unusable, *derived], store.judgements, 3).added == 3
     assert {(one.document, one.weight, one.source) for one in store.judgements.all()} == {
         ("d0", 1.0, "person"),
         ("d1", 0.25, "click"),
