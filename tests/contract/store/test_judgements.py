@@ -122,7 +122,8 @@ def test_all_that_was_said_of_a_pair_is_kept_and_each_voice_has_one_word(store: 
     of_people = JudgementFilter(sources=frozenset({"person"}))
     assert [one.by for one in store.judgements.all(of_people)] == ["ann", "bob"]
     assert store.judgements.counts(of_people) == (2, 0)
-    pages, last = [], None
+    pages: list[Judgement] = []
+    last = None
     while page := store.judgements.page(JudgementFilter(), last, 1):
         pages, last = pages + page, page[-1].key
     assert pages == store.judgements.all()
