@@ -192,7 +192,11 @@ class Limits(Group):
     metadata: int = Field(65_536, ge=2, description="largest metadata of one document, as JSON")
     k: int = Field(1000, ge=1, description="largest `k` of a search, `offset` included")
     queries: int = Field(128, ge=1, description="most questions of one search")
-    judgements: int = Field(20_000, ge=0, description="most judgements; each reload evaluates all of them")
+    judgements: int = Field(
+        20_000,
+        ge=0,
+        description="most judgements that are derived from events, and most of all others together",
+    )
     streams: int = Field(256, ge=1, description="most streams of events that are open at a time")
     checkpoint: int = Field(8 << 30, ge=1, description="largest checkpoint, unpacked")
 
