@@ -75,8 +75,10 @@ class Send(Splitting):
             source=f"the test questions of {self.data}",
         )
         changes = ", ".join(f"{counts[what]} {what}" for what in ("added", "changed", "removed"))
+        # Services of former versions judge by all questions.
+        judging = counts.get("judging", counts["queries"])
         text = (
-            f"{self.url} judges reloads by {counts['judging']} questions ({counts['judgements']} judgements: {changes}"
+            f"{self.url} judges reloads by {judging} questions ({counts['judgements']} judgements: {changes}"
             f" in {self.collection}); {how}"
         )
         if counts["unresolved"]:

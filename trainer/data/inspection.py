@@ -104,6 +104,7 @@ def inspect(
             "good judgements": sum(judgement.good and not judgement.weak for judgement in dataset.judgements),
             "bad judgements": sum(not judgement.good and not judgement.weak for judgement in dataset.judgements),
             "weak judgements": sum(judgement.weak for judgement in dataset.judgements),
+            **_by_source(dataset),
         },
         repeated=tuple(judgement for judgement, times in Counter(dataset.judgements).items() if times > 1),
         contradictions=tuple(dict.fromkeys((bad.query, bad.document) for bad in _contradicting(dataset, resolved))),
@@ -119,6 +120,12 @@ def inspect(
         limit=limit,
         left={**left, "all": len(kept.good())},
     )
+
+
+def _by_source(dataset: Dataset) -> dict[str, int]:
+    """How many judgements each source of a service has; nothing for data that has no sources."""
+    counts = Counter(judgement.source for judgement in dataset.judgements if judgement.source)
+    return {f"judgements of {source}": count for source, count in sorted(counts.items())}
 
 
 def leak(dataset: Dataset, split: Split) -> Leak:

@@ -139,6 +139,7 @@ def test_sources_and_collections_are_chosen_and_other_commands_read_a_service(
     whole = "--format instar --key-env KEY_OF_THE_SERVICE --json"
     found = answered(f"inspect {service.url} --base base {whole}", capsys)
     assert (found["counts"]["good judgements"], found["counts"]["bad judgements"]) == (24, 24)
+    assert (found["counts"]["judgements of click"], found["counts"]["judgements of feedback"]) == (24, 24)
     report = answered(f"evaluate base {service.url} --baseline base {whole}", capsys)
     assert report["queries"]
 
