@@ -15,19 +15,19 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic import BaseModel, ConfigDict, Field
 
+from service.corpus import judgements
 from service.corpus.facets import Facets
 from service.corpus.filters import Condition, Filter
+from service.corpus.judgements import Judgements
 
-DEFAULT_COLLECTION = "default"
+DEFAULT_COLLECTION = judgements.DEFAULT_COLLECTION
 
 Seqs = NDArray[np.int64]
 # A part [start, end) of a text, in characters.
 Span = tuple[int, int]
 State = Literal["active", "retained", "released"]
-# A judgement's collection, query and document.
-Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,45 +97,6 @@ class GenerationRecord(BaseModel):
     warnings: list[str] = Field([], description="what operators should know of it, a sentence each")
     state: State = Field("retained", description="active: it answers; retained: it can answer; released: it is gone")
     activation: int = Field(0, description="grows with every activation, and orders them")
-
-
-class Judgement(BaseModel):
-    """One document judged for one query."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    query: str = Field(min_length=1, description="the question, as it is searched")
-    document: str = Field(min_length=1, description="id of the document, which may be written later")
-    good: StrictBool = Field(description="whether the document answers the question")
-    collection: str = Field(DEFAULT_COLLECTION, min_length=1, max_length=128, description="the document's collection")
-    provenance: str | None = Field(None, max_length=1000, description="where the judgement comes from, for people")
-
-    @property
-    def key(self) -> Key:
-        return self.collection, self.query, self.document
-
-
-@dataclass(frozen=True, slots=True)
-class JudgementFilter:
-    """Conditions on judgements; None matches any. `unresolved`: only those whose document is not in the corpus."""
-
-    collection: str | None = None
-    query: str | None = None
-    document: str | None = None
-    unresolved: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The judgements and judged queries that there are after a change, and how many judgements it added, changed and
-    removed. `unresolved` counts those of the request whose document is not in the corpus."""
-
-    judgements: int
-    queries: int
-    added: int
-    changed: int
-    removed: int
-    unresolved: int
 
 
 class Documents(Facets, Protocol):
@@ -251,31 +212,6 @@ class Records(Protocol):
 
     def unfinished_jobs(self) -> list[str]:
         """Return the records of jobs whose state is `queued` or `running`."""
-
-
-class Judgements(Protocol):
-    """Statements of people: which documents are good answers to which queries, and which are bad."""
-
-    def add(self, judgements: Sequence[Judgement], collection: str | None = None) -> Outcome:
-        """Add judgements. Each takes the place of a former one with its key.
-
-        Raises InvalidRequest if `collection` has none of the documents, TooLarge if there would be too many judgements.
-        """
-
-    def replace(self, judgements: Sequence[Judgement], collection: str | None = None) -> Outcome:
-        """Put judgements in place of all, or of those of `collection`. Raises like `add`."""
-
-    def remove(self, conditions: JudgementFilter) -> int:
-        """Remove the judgements that meet all conditions. Returns how many there were."""
-
-    def all(self) -> list[Judgement]:
-        """Return all judgements in the order of their keys."""
-
-    def page(self, conditions: JudgementFilter, after: Key | None, limit: int) -> list[Judgement]:
-        """Return up to `limit` judgements that meet all conditions and have a key above `after`, in order of keys."""
-
-    def counts(self) -> tuple[int, int]:
-        """Count the judgements, and those among them that are unresolved."""
 
 
 class CorpusStore(Protocol):

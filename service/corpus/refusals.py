@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from service.corpus.base import DEFAULT_COLLECTION, Documents, Judgement
+from service.corpus.base import Documents
 from service.corpus.errors import no_collection
+from service.corpus.judgements import DEFAULT_COLLECTION, Judgement
 from service.errors import InvalidRequest
 
 

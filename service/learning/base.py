@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-Source = Literal["person", "feedback", "click", "generated", "sent"]
 # The actions that judgements are derived from. Others are kept and mean nothing to Instar.
 INTERPRETED = ("good", "bad", "click", "cite", "copy", "dwell")
 

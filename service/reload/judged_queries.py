@@ -1,18 +1,25 @@
-"""The judged queries: what reloads are judged by."""
+"""The judged queries: what reloads are judged by. They are those of the side judge, which nothing is trained on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from service.corpus.base import Documents, Judgement, Judgements, Seqs
+from service.corpus.base import Documents, Seqs
+from service.corpus.judgements import Judgement, JudgementFilter, Judgements, Source
 from service.generations.generation import Generation
 from service.index.base import View
+from service.learning.verdicts import verdicts
 
 UNJUDGED = (
     "it was not judged, because there are no judgements: PUT /admin/judgements says which documents answer which"
     " queries, and the next reload is judged by them"
 )
+
+# No question that a model has made up says whether another model is worse.
+_SOURCES: frozenset[Source] = frozenset({"person", "sent", "feedback", "click"})
+_JUDGING = JudgementFilter(sources=_SOURCES, side="judge", stale=False)
+_STALE = JudgementFilter(sources=_SOURCES, side="judge", stale=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +50,21 @@ class JudgedQueries:
 
     def unresolved(self) -> int:
         """How many judgements do not count, because their document is not in the corpus."""
-        return self._judgements.counts()[1]
+        return self._judgements.counts(_JUDGING)[1]
 
     def missing(self) -> Obstacle | None:
-        """The obstacle if there are judgements, and all are of missing documents; else None."""
-        count, unresolved = self._judgements.counts()
-        if not count or unresolved < count:
+        """The obstacle if there are judgements, and none is of a document in the corpus as it is now; else None."""
+        count, unresolved = self._judgements.counts(_JUDGING)
+        stale, _ = self._judgements.counts(_STALE)
+        if unresolved < count or not count + stale:
             return None
+        if stale:
+            return Obstacle(
+                f"it cannot be judged, because none of the judgements ({count + stale}) counts: {stale} are of texts"
+                f" that have changed since, and {unresolved} of documents that are not in the corpus",
+                "send those again that are still right (GET /admin/judgements?stale=true lists them), or activate it"
+                " with force",
+            )
         return Obstacle(
             f"it cannot be judged, because none of the judgements ({count}) is of a document in the corpus",
             "send judgements of documents that are there (PUT /admin/judgements), remove these (DELETE"
@@ -58,10 +73,11 @@ class JudgedQueries:
 
     def obstacle(self) -> Obstacle | None:
         """Why there is no judged query with a good document; None: there are no judgements at all."""
-        count, _ = self._judgements.counts()
-        if not count:
-            return None
-        return self.missing() or Obstacle(
+        obstacle = self.missing()
+        count, _ = self._judgements.counts(_JUDGING)
+        if obstacle is not None or not count:
+            return obstacle
+        return Obstacle(
             f"it cannot be judged, because none of the judgements ({count}) says of a document in the corpus that it"
             " is good",
             "send some that do (POST /admin/judgements), or activate it with force",
@@ -69,18 +85,20 @@ class JudgedQueries:
 
     def warning(self) -> str | None:
         """The warning that judgements do not count; None: all do."""
-        count, unresolved = self._judgements.counts()
-        if not unresolved:
-            return None
-        return (
-            f"{unresolved} of {count} judgements did not count, because their documents are not in the corpus: GET"
-            " /admin/judgements?unresolved=true lists them"
-        )
+        count, unresolved = self._judgements.counts(_JUDGING)
+        stale, _ = self._judgements.counts(_STALE)
+        reasons = {
+            f"{unresolved} of {count + stale} judgements did not count, because their documents are not in the corpus:"
+            " GET /admin/judgements?unresolved=true lists them": unresolved,
+            f"{stale} of {count + stale} judgements did not count, because their documents have other texts now: GET"
+            " /admin/judgements?stale=true lists them, and sending one again confirms it": stale,
+        }
+        return "; ".join(reason for reason, number in reasons.items() if number) or None
 
     def of(self, *generations: Generation) -> list[JudgedQuery]:
         """The judged queries that have a good document which all the generations have."""
         by_query: dict[tuple[str, str], list[Judgement]] = {}
-        for judgement in self._judgements.all():
+        for judgement in verdicts(self._judgements.all(_JUDGING)):
             by_query.setdefault((judgement.collection, judgement.query), []).append(judgement)
         queries = []
         for collection in dict.fromkeys(collection for collection, _ in by_query):

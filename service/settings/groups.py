@@ -226,7 +226,11 @@ class Limits(Group):
     k: int = Field(1000, ge=1, description="largest `k` of a search, `offset` included")
     queries: int = Field(128, ge=1, description="most questions of one search")
     events: int = Field(1000, ge=1, description="most events of one request with feedback")
-    judgements: int = Field(20_000, ge=0, description="most judgements; each reload evaluates all of them")
+    judgements: int = Field(
+        20_000,
+        ge=0,
+        description="most judgements that are derived from events, and most of all others together",
+    )
     streams: int = Field(256, ge=1, description="most streams of events that are open at a time")
     checkpoint: int = Field(8 << 30, ge=1, description="largest checkpoint, unpacked")
 

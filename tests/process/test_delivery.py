@@ -56,7 +56,9 @@ def test_judgements_are_sent_to_a_collection_that_is_there_and_leave_the_others_
         assert main([*send, "docs", *url]) == 0
         assert "0 added, 0 changed, 0 removed in docs" in capsys.readouterr().out
         kept = server.get("/admin/judgements")["judgements"]
-        assert [each for each in kept if each["collection"] == "notes"] == [other]
+        of_notes = [each for each in kept if each["collection"] == "notes"]
+        assert of_notes == [each for each in before["judgements"] if each["collection"] == "notes"]
+        assert [{name: each[name] for name in other} for each in of_notes] == [other]
         server.post("/documents/delete", {"ids": ["good5", "bad5"], "collection": "docs"})
         assert main([*send, "docs", *url]) == 0
         assert "3 judgements do not count" in capsys.readouterr().out

@@ -1,5 +1,7 @@
 """The judged queries: kept as they were put, and a checkpoint that is worse on them does not come to answer."""
 
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ import pytest
 from service import ranking
 from service.reload.judged_queries import UNJUDGED
 from tests.support.server import Server
+from trainer.data import fetching, formats
+from trainer.errors import BadData, Interrupted
 
 TEXTS = {f"d{n}": f"report {n} of ward {n % 7}, section {n % 11}" for n in range(60)}
 QUERIES = [f"section {n} of ward {n % 7}" for n in range(12)]
@@ -33,7 +37,7 @@ def listed(server: Server, **params: Any) -> list[dict[str, Any]]:
 
 def taken(judgements: int, queries: int, **changes: int) -> dict[str, int]:
     """What a change of judgements answers."""
-    whole = {"judgements": judgements, "queries": queries}
+    whole = {"judgements": judgements, "queries": queries, "judging": queries}
     return whole | dict.fromkeys(("added", "changed", "removed", "unresolved"), 0) | changes
 
 
@@ -65,9 +69,12 @@ def test_judgements_are_kept_as_they_were_put_and_outlive_a_crash(tiny_server: S
     assert put(server, [*second, second[0]]) == taken(2, 2, added=2, removed=2, unresolved=2)
     server.kill()
     server.start()
-    assert server.get("/admin/judgements")["judgements"] == [
-        {"query": "a question", "document": "d9", "good": True, "collection": "default", "provenance": None},
-        {"query": "another", "document": "d1", "good": True, "collection": "notes", "provenance": None},
+    stored = server.get("/admin/judgements")["judgements"]
+    assert all(datetime.fromisoformat(each.pop("at")) <= datetime.now(UTC) for each in stored)
+    added = {"provenance": None, "source": "sent", "by": None, "weight": 1.0, "side": "judge", "stale": False}
+    assert stored == [
+        {"query": "a question", "document": "d9", "good": True, "collection": "default"} | added,
+        {"query": "another", "document": "d1", "good": True, "collection": "notes"} | added,
     ]
     assert put(server, []) == taken(0, 0, removed=2)
     assert server.get("/admin/judgements") == {"judgements": [], "next": None}
@@ -367,3 +374,168 @@ def test_the_loss_that_is_allowed_is_a_setting(tmp_path: Path, tiny_checkpoints:
         job = server.reload("two")
         assert job["state"] == "done"
         assert job["judged"]["building"]["ndcg"] < job["judged"]["active"]["ndcg"]
+
+
+def exported(server: Server, **params: Any) -> list[dict[str, Any]]:
+    """The lines of an export."""
+    reply = server.client.get("/admin/export", params={"what": "judgements"} | params)
+    assert (reply.status_code, reply.headers["Content-Type"]) == (200, "application/x-ndjson"), reply.text
+    return [json.loads(line) for line in reply.text.splitlines()]
+
+
+def test_people_judge_the_same_pair_and_their_agreement_is_measured(filled: Server) -> None:
+    server = filled
+    people = [
+        judgement("q", document, good=good, source="person", by=name)
+        for name, document, good in (
+            ("ann", "d1", True),
+            ("bob", "d1", True),
+            ("ann", "d2", False),
+            ("bob", "d2", False),
+        )
+    ]
+    add(server, [*people, judgement("q", "d1", good=False)])
+    assert [(each["source"], each["by"]) for each in listed(server, document="d1")] == [
+        ("person", "ann"),
+        ("person", "bob"),
+        ("sent", None),
+    ]
+    agreement = server.get("/admin/judgements/agreement")
+    assert agreement == {"alpha": 1.0, "pairs": 2, "people": 2}
+    assert server.get("/admin/judgements/agreement", params={"collection": "notes"})["alpha"] is None
+    # What was sent is replaced, and people's words stay.
+    assert put(server, [])["removed"] == 1
+    assert len(listed(server, source="person")) == 4
+    assert listed(server, source=["sent", "click"]) == []
+    assert server._json(server.client.delete("/admin/judgements", params={"source": "person"})) == {"removed": 4}
+
+
+def test_a_judgement_says_who_and_when_and_wrong_ones_are_refused(filled: Server) -> None:
+    server = filled
+    add(server, [judgement("q", "d1", source="person", by="ann", at="2026-01-02T03:04:05+02:00", weight=0.5)])
+    (stored,) = listed(server)
+    assert (stored["by"], stored["at"], stored["weight"]) == ("ann", "2026-01-02T01:04:05Z", 0.5)
+    add(server, [{name: value for name, value in stored.items() if name != "stale"}])
+    assert listed(server) == [stored]
+    for more, param in (
+        ({"source": "click"}, "source"),
+        ({"source": "feedback"}, "source"),
+        ({"source": "else"}, "source"),
+        ({"stale": True}, "stale"),
+        ({"side": "test"}, "side"),
+        ({"weight": 0}, "weight"),
+        ({"weight": 1.5}, "weight"),
+        ({"weight": "1"}, "weight"),
+        ({"by": "a" * 129}, "by"),
+        ({"by": "a\0"}, "by"),
+        ({"at": "2999-01-01T00:00:00Z"}, "at"),
+        ({"at": "yesterday"}, "at"),
+    ):
+        refused = server.client.post("/admin/judgements", json={"judgements": [judgement("q", "d1", **more)]})
+        assert (refused.status_code, refused.json()["error"]["param"]) == (422, f"judgements.0.{param}"), more
+    body = {"judgements": [judgement("q", "d1", source="person")]}
+    refused = server.client.put("/admin/judgements", json=body)
+    assert (refused.status_code, refused.json()["error"]["param"]) == (422, "judgements.0.source")
+    assert "POST" in refused.json()["error"]["message"]
+    assert listed(server) == [stored]
+
+
+def test_a_judgement_of_another_text_is_stale_and_judges_nothing_until_it_is_confirmed(filled: Server) -> None:
+    server = filled
+    judgements = judged_by(server)
+    put(server, judgements)
+    good = {each["document"] for each in judgements if each["good"]}
+    server.put_documents({each["document"]: f"{TEXTS[each['document']]}, changed" for each in judgements})
+    assert len(listed(server, stale=True)) == len(judgements)
+    job = server.reload("two")
+    assert (job["state"], job["judged"], job["total"]) == ("refused", None, 0)
+    assert f"{len(judgements)} are of texts that have changed" in job["reason"]
+    assert "stale=true" in job["reason"]
+    add(server, [each for each in judgements if each["good"]])
+    assert {each["document"] for each in listed(server, stale=False)} == good
+    job = server.wait_for_job(server.post("/admin/reload", {"model": "two", "force": True})["id"])
+    assert job["judged"]["queries"] == len(QUERIES)
+    assert "judgements did not count, because their documents have other texts now" in job["warnings"][0]
+
+
+def test_the_side_judge_is_never_exported_and_alone_judges(filled: Server) -> None:
+    server = filled
+    sent = [judgement(query, document) for query, document in firsts(server).items()]
+    put(server, sent)
+    many = [judgement(f"a question {n}", f"d{n}", source="person") for n in range(20, 60)]
+    many += [judgement(QUERIES[0].upper(), "d59", source="person"), judgement("told", "d58", side="train")]
+    outcome = add(server, many)
+    by_side: dict[str | None, set[str]] = {}
+    for each in listed(server):
+        by_side.setdefault(each["side"], set()).add(each["query"])
+    assert by_side.keys() >= {"train", "judge"}
+    assert {*QUERIES, QUERIES[0].upper()} <= by_side["judge"]
+    assert outcome["judging"] == len(by_side["judge"])
+    choices: list[dict[str, Any]] = [{}, {"side": "train"}, {"source": "person"}, {"collection": "default"}]
+    for choice in [*choices, {"source": ["sent", "person"]}]:
+        lines = exported(server, **choice)
+        assert {each["query"] for each in lines} <= by_side["train"]
+        assert {each["side"] for each in lines} <= {"train"}
+    assert {each["query"] for each in exported(server)} == by_side["train"]
+    for params in ({"side": "judge"}, {"side": "judge", "what": "documents"}, {"side": "judge", "source": "sent"}):
+        refused = server.client.get("/admin/export", params={"what": "judgements"} | params)
+        assert (refused.status_code, refused.json()["error"]["param"]) == (403, "side")
+        assert "never exported" in refused.json()["error"]["message"]
+    wrong: list[dict[str, Any]] = [
+        {"side": "JUDGE"},
+        {"side": ""},
+        {"what": "searches"},
+        {"source": "x"},
+        {"after": -1},
+    ]
+    for choice in wrong:
+        assert server.client.get("/admin/export", params={"what": "judgements"} | choice).status_code == 422, choice
+    assert server.client.get("/admin/export", params={"what": "documents", "collection": "x"}).status_code == 404
+    assert server.client.get("/admin/export").status_code == 422
+    job = server.wait_for_job(server.post("/admin/reload", {"model": "two", "force": True})["id"])
+    assert job["judged"]["queries"] == len(by_side["judge"])
+
+
+def test_documents_are_exported_and_an_export_can_be_gone_on_with(filled: Server) -> None:
+    server = filled
+    server.put_documents({"d0": "another d0"}, collection="notes")
+    reply = server.client.get("/admin/export", params={"what": "documents"})
+    lines = [json.loads(line) for line in reply.text.splitlines()]
+    assert reply.headers["X-Instar-Total"] == str(len(lines)) == str(len(TEXTS) + 1)
+    assert {(each["collection"], each["id"]): each["text"] for each in lines} == {
+        **{("default", identity): text for identity, text in TEXTS.items()},
+        ("notes", "d0"): "another d0",
+    }
+    rest = exported(server, what="documents", after=lines[9]["cursor"])
+    assert rest == lines[10:]
+    assert [each["id"] for each in exported(server, what="documents", collection="notes")] == ["d0"]
+
+
+def test_the_trainer_fetches_what_may_be_trained_on_and_no_query_that_judges(filled: Server, tmp_path: Path) -> None:
+    server = filled
+    server.put_documents({"d0": "another d0"}, collection="notes")
+    put(server, [judgement(query, document) for query, document in firsts(server).items()])
+    add(server, [judgement(f"a question {n}", f"d{n}", source="person", weight=0.5) for n in range(20, 60)])
+    add(server, [judgement("generated", "d0", source="generated", collection="notes")])
+    request = fetching.Request(str(server.client.base_url))
+    folder = tmp_path / "fetched"
+    fetching.fetch(request, folder, key=None, quiet=True)
+    written = b"".join(path.read_bytes() for path in folder.iterdir()).decode()
+    by_side = {side: {each["query"] for each in listed(server, side=side)} for side in ("train", "judge")}
+    assert by_side["judge"] >= set(QUERIES)
+    assert not [query for query in by_side["judge"] if json.dumps(query) in written]
+    dataset = formats.load(folder, "instar", skip_bad=False).dataset
+    assert set(dataset.queries.values()) == by_side["train"]
+    assert {each.source: (each.weight, each.weak) for each in dataset.judgements} == {
+        "person": (0.5, False),
+        "generated": (1.0, True),
+    }
+    assert dataset.corpus["default/d0"].text == TEXTS["d0"]
+    assert dataset.corpus["notes/d0"].text == "another d0"
+    # A whole fetch is not repeated, and another one does not take its place.
+    server.kill()
+    fetching.fetch(request, folder, key=None, quiet=True)
+    with pytest.raises(BadData, match="has data of"):
+        fetching.fetch(fetching.Request(request.url, "notes"), folder, key=None, quiet=True)
+    with pytest.raises(Interrupted, match="start the service"):
+        fetching.fetch(request, tmp_path / "another", key=None, quiet=True)

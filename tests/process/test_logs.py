@@ -78,6 +78,7 @@ def test_who_changes_something_is_in_the_log(keyed: Server) -> None:
     keyed.client.post("/admin/rollback", headers={"Authorization": "Bearer data-key"})
     keyed.client.post("/admin/rollback", headers={"Authorization": "Bearer no-key"})
     keyed.client.get("/admin/backup")
+    keyed.client.get("/admin/export", params={"what": "documents"})
     keyed.get("/admin/models")
     keyed.search("a question")
     found = [(line["action"], line["key"], line["client"], line["status"]) for line in audited(keyed)[before:]]
@@ -87,6 +88,7 @@ def test_who_changes_something_is_in_the_log(keyed: Server) -> None:
         ("POST /admin/rollback", "INSTAR_API_KEY", "127.0.0.1", 403),
         ("POST /admin/rollback", None, "127.0.0.1", 401),
         ("GET /admin/backup", "INSTAR_ADMIN_KEY", "127.0.0.1", 200),
+        ("GET /admin/export", "INSTAR_ADMIN_KEY", "127.0.0.1", 200),
     ]
     assert not any("admin-key" in line or "data-key" in line for line in keyed.output)
 

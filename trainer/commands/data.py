@@ -20,7 +20,9 @@ from trainer.recipe import Recipe
 class Inspect(Reading):
     """Say what is wrong with judgements before anything is trained on them."""
 
-    data: CliPositionalArg[str] = Field(description="file or folder, or the URL of DocsGPT's PostgreSQL")
+    data: CliPositionalArg[str] = Field(
+        description="file or folder, or the URL of a service or of DocsGPT's PostgreSQL"
+    )
     base: str = Field(BASE, description="model by whose length limit documents are too long")
 
     def answer(self) -> Answer:
@@ -34,7 +36,9 @@ class Inspect(Reading):
 class Import(Reading):
     """Turn judgements of any format into the canonical form."""
 
-    data: CliPositionalArg[str] = Field(description="file or folder, or the URL of DocsGPT's PostgreSQL")
+    data: CliPositionalArg[str] = Field(
+        description="file or folder, or the URL of a service or of DocsGPT's PostgreSQL"
+    )
     out: Path = Field(description="new folder, in BEIR layout")
 
     def answer(self) -> Answer:
@@ -69,7 +73,7 @@ class Generate(Command):
 class Mine(Splitting):
     """Find hard negatives for the training queries among documents that nobody judged, to look at before training."""
 
-    data: CliPositionalArg[str] = Field(description="file or folder")
+    data: CliPositionalArg[str] = Field(description="file or folder, or the URL of a service")
     out: Path = Field(description="new file of JSON lines with query, pos and neg, in FlagEmbedding's format")
     base: str = Field(BASE, description="model that takes the negatives for answers")
     negatives: int = Field(3, ge=1, description="hard negatives for each query and good document")

@@ -1,6 +1,8 @@
 """Flags that several commands share, and the methods that use them."""
 
 import os
+import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -8,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from service import sample
 from trainer.commands.command import Command
-from trainer.data import beir, formats, inspection
+from trainer.data import beir, fetching, formats, inspection
 from trainer.data.dataset import Dataset
 from trainer.errors import BadData
 from trainer.prepare import splits
@@ -20,6 +22,7 @@ WORK = Path("runs")
 ADMIN_KEY_HELP = (
     "the service's key; none: INSTAR_ADMIN_KEY of the environment, which other users of this machine cannot see"
 )
+_SOURCES = ("person", "sent", "feedback", "click", "generated")
 _T = TypeVar("_T", bound=BaseModel)
 
 
@@ -39,11 +42,37 @@ class Reading(Command):
     format: str = Field("", description=f"format of the data: {', '.join(formats.FORMATS)}")
     corpus: Path | None = Field(None, description="corpus.jsonl with the whole documents of DocsGPT's sources")
     skip_bad: bool = Field(False, description="leave out rows that cannot be used; without it they stop the command")
+    from_collection: str | None = Field(None, description="collection of the service that is read; none: all of them")
+    sources: str = Field(
+        "", alias="with", description="sources of the service's judgements, e.g. feedback,person; none: all of them"
+    )
+    key_env: str | None = Field(
+        None, description="environment variable with the service's admin key; none: INSTAR_ADMIN_KEY"
+    )
 
-    def load(self, source: str) -> formats.Imported:
-        """The data at `source`, which may be a URL."""
+    def load(self, source: str, kept_in: Path | None = None, *, resume: bool = False) -> formats.Imported:
+        """The data at `source`, which may be a URL.
+
+        What is fetched from a service stays in `kept_in` (None: nowhere). With `resume`, an earlier fetch is gone on
+        with. Without it, one is deleted, unless it is the source itself.
+        """
+        if kept_in is not None and not resume and Path(source).resolve() != kept_in.resolve():
+            fetching.forget(kept_in)
+        if self.format == formats.INSTAR and fetching.is_url(source):
+            return self._load_from_service(source, kept_in)
+        of_services = {"with": self.sources, "key-env": self.key_env, "from-collection": self.from_collection}
+        for flag, value in of_services.items():
+            if value:
+                raise BadData(f"--{flag} is for the URL of a service, with --format {formats.INSTAR}: leave it out")
         where = source if "://" in source else Path(source)
         return formats.load(where, self.format, skip_bad=self.skip_bad, corpus=self.corpus)
+
+    def _load_from_service(self, url: str, kept_in: Path | None) -> formats.Imported:
+        request = fetching.Request(url, self.from_collection, _sources(self.sources))
+        with ExitStack() as stack:
+            folder = kept_in or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="instar-data-")))
+            fetching.fetch(request, folder, key=_key_of(self.key_env), quiet=self.as_json)
+            return formats.load(folder, self.format, skip_bad=self.skip_bad, corpus=self.corpus)
 
 
 class Splitting(Reading):
@@ -95,6 +124,25 @@ def part(whole: BaseModel, model: type[_T]) -> _T:
 def admin_key(flag: str | None) -> str | None:
     """The key of the flag, or else the key of the environment."""
     return flag or os.environ.get("INSTAR_ADMIN_KEY")
+
+
+def _sources(flag: str) -> tuple[str, ...]:
+    """The sources of the flag. Raises BadData for one that there is not."""
+    names = tuple(dict.fromkeys(name.strip() for name in flag.split(",") if name.strip()))
+    for name in names:
+        if name not in _SOURCES:
+            raise BadData(f"--with {name} is no source of judgements: use some of {','.join(_SOURCES)}")
+    return names
+
+
+def _key_of(variable: str | None) -> str | None:
+    """The key in that environment variable. Raises BadData if the variable is not set."""
+    if variable is None:
+        return admin_key(None)
+    key = os.environ.get(variable)
+    if not key:
+        raise BadData(f"--key-env {variable}: there is no such variable in the environment, so set it to the key first")
+    return key
 
 
 def require_new(folder: Path) -> None:

@@ -23,7 +23,7 @@ class Evaluate(Splitting, Remembering):
     """Compare two models on the test queries, over the whole corpus."""
 
     model: CliPositionalArg[str] = Field(description="the model after")
-    data: CliPositionalArg[str] = Field(description="file or folder")
+    data: CliPositionalArg[str] = Field(description="file or folder, or the URL of a service")
     baseline: str = Field(BASE, description="the model before; behind it stands the model after, if that is a reranker")
     candidates: int = Field(
         Recipe.model_fields["candidates"].default,

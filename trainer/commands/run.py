@@ -22,19 +22,20 @@ from trainer.commands.flag_groups import (
     part,
 )
 from trainer.commands.shipping import published
-from trainer.data import inspection
+from trainer.data import fetching, inspection
 from trainer.errors import BadData, NotBetter
 from trainer.prove.gate import Thresholds
 from trainer.recipe import Recipe
 from trainer.run import Outcome, RunPlan
 from trainer.ship import delivery, package
+from trainer.train import tuning
 
 
 class Run(Reading, Remembering, Signing, Publishing, Recipe, Thresholds):
     """Take all steps: read, split, mine, train, merge, package, evaluate, judge. Flags win over the TOML file."""
 
     config: Path | None = Field(None, description="TOML file with values of these flags, by their names")
-    data: str = Field(description="file or folder, or the URL of DocsGPT's PostgreSQL")
+    data: str = Field(description="file or folder, or the URL of a service or of DocsGPT's PostgreSQL")
     out: Path = Field(Path("checkpoints"), description="folder of checkpoints, for a promoted package")
     name: str | None = Field(
         None, description="name of the package; none: made from the data's name", pattern=f"^{NAME.pattern}$"
@@ -55,9 +56,10 @@ class Run(Reading, Remembering, Signing, Publishing, Recipe, Thresholds):
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise BadData(f"{flags['config']} cannot be read ({error}): correct it, or give flags instead") from error
         content = {key.replace("-", "_"): value for key, value in content.items()}
+        names = [*cls.model_fields, *(field.alias for field in cls.model_fields.values() if field.alias)]
         for key in content:
-            if key not in cls.model_fields:
-                near = get_close_matches(key, cls.model_fields, 1)
+            if key not in names:
+                near = get_close_matches(key, names, 1)
                 meant = f": is {near[0]} meant?" if near else ": remove it; run --help lists the names"
                 raise BadData(f"{flags['config']} has no use for {key}{meant}")
         return content | flags
@@ -70,7 +72,7 @@ class Run(Reading, Remembering, Signing, Publishing, Recipe, Thresholds):
         if not self.resume:
             self.require_free(work, "a run in", "go on with it by --resume, choose another --name")
         self.require_free(self.out / name, "a package", "choose another --name")
-        imported = self.load(self.data)
+        imported = self.load(self.data, work / tuning.DATA, resume=self.resume)
         dataset = inspection.cleaned(imported.dataset)
         plan = RunPlan(part(self, Recipe), part(self, Thresholds), name, work, self.resume, self.allow_hub)
         outcome = run.run(dataset, self.general_set(dataset), plan, quiet=self.as_json, sign=sign)
@@ -108,5 +110,7 @@ class Run(Reading, Remembering, Signing, Publishing, Recipe, Thresholds):
 
 def _name(data: str) -> str:
     """A checkpoint name made from the name of the data."""
+    if fetching.is_url(data):
+        return "tuned"
     stem = Path(data).resolve().name.partition(".")[0]
     return NAME.match(f"{stem}-tuned")[0] if NAME.match(stem) else "tuned"  # type: ignore[index]

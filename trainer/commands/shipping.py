@@ -11,6 +11,7 @@ from service.checkpoints.names import NAME
 from trainer import base_model
 from trainer.commands.command import Answer, Command
 from trainer.commands.flag_groups import ADMIN_KEY_HELP, Address, Publishing, Signing, Splitting, admin_key
+from trainer.data import formats
 from trainer.errors import BadData
 from trainer.ship import delivery, package
 
@@ -60,6 +61,10 @@ class Send(Splitting):
     admin_key: str | None = Field(None, description=ADMIN_KEY_HELP)
 
     def answer(self) -> Answer:
+        if self.format == formats.INSTAR:
+            raise BadData(
+                "a service's own judgements of the side train are trained on, so send others: name their file"
+            )
         dataset, how = self.divided(self.data)
         counts = delivery.judge_by(
             self.url,
@@ -70,8 +75,10 @@ class Send(Splitting):
             source=f"the test questions of {self.data}",
         )
         changes = ", ".join(f"{counts[what]} {what}" for what in ("added", "changed", "removed"))
+        # Services of former versions judge by all questions.
+        judging = counts.get("judging", counts["queries"])
         text = (
-            f"{self.url} judges reloads by {counts['queries']} questions ({counts['judgements']} judgements: {changes}"
+            f"{self.url} judges reloads by {judging} questions ({counts['judgements']} judgements: {changes}"
             f" in {self.collection}); {how}"
         )
         if counts["unresolved"]:

@@ -25,7 +25,7 @@ _FORGOTTEN = Thresholds.model_fields["max_general_loss"]
 class Train(Reading, Recipe):
     """Train, and write the tuned model as a plain sentence-transformers folder."""
 
-    data: CliPositionalArg[str] = Field(description="file or folder")
+    data: CliPositionalArg[str] = Field(description="file or folder, or the URL of a service")
     out: Path = Field(description="new folder of the model")
     work: Path = Field(WORK / "train", description="folder of the states to resume from")
     resume: bool = Field(False, description="go on where the last run with these settings stopped")
@@ -33,7 +33,8 @@ class Train(Reading, Recipe):
     def answer(self) -> Answer:
         require_new(self.out)
         recipe = part(self, Recipe)
-        dataset, how = splits.split(inspection.cleaned(self.load(self.data).dataset), self.split, self.seed)
+        imported = self.load(self.data, self.work / tuning.DATA, resume=self.resume)
+        dataset, how = splits.split(inspection.cleaned(imported.dataset), self.split, self.seed)
         with start.opened(recipe, allow_hub=self.allow_hub) as models:
             tuned = tuning.tune(models, dataset, self.work, resume=self.resume, quiet=self.as_json)
             tuned.model.load_state_dict(dict(tuned.tuned))

@@ -22,6 +22,8 @@ from trainer.errors import BadData, DiskFull
 _CORPUS = "corpus.jsonl"
 _QUERIES = "queries.jsonl"
 _NEGATIVES = "negatives.tsv"
+_WEIGHTS = "weights.tsv"
+_OF_WEIGHTS = ("query-id", "corpus-id", "weight", "source")
 _SPLITS: Mapping[str, Split] = {
     "train": "train",
     "dev": "dev",
@@ -73,6 +75,8 @@ def collect(folder: Path, collected: Collected) -> None:
             _collect_qrels(qrels[name], name, collected)
     if (folder / _NEGATIVES).exists():
         _collect_negatives(folder / _NEGATIVES, collected)
+    if (folder / _WEIGHTS).exists():
+        _collect_weights(folder / _WEIGHTS, collected)
 
 
 def collect_corpus(path: Path, collected: Collected) -> None:
@@ -131,6 +135,15 @@ def _collect_negatives(path: Path, collected: Collected) -> None:
             collected.judge(Judgement(query, document, good=False))
 
 
+def _collect_weights(path: Path, collected: Collected) -> None:
+    for location, (query, document, weight, source) in _cells(path, path.name, _OF_WEIGHTS, collected):
+        with collected.row(location):
+            value = _score(weight)
+            if not 0 < value <= 1:
+                raise Unusable(f"the weight is {weight}, and must be above 0 and at most 1")
+            collected.weigh(query, document, value, source)
+
+
 def _cells(path: Path, name: str, columns: tuple[str, ...], collected: Collected) -> Iterator[tuple[str, list[str]]]:
     """(location, cells) of every row that has all columns. Raises BadData if the header is not `columns`."""
     lines = numbered(path, name)
@@ -187,6 +200,11 @@ def _write_files(dataset: Dataset, folder: Path) -> None:
             rows.setdefault(f"qrels/{split}.tsv", []).append(f"{pair}\t{int(judgement.good)}")
         else:
             rows.setdefault(_NEGATIVES, []).append(pair)
+    weighted = [one for one in dict.fromkeys(dataset.judgements) if (one.weight, one.source) != (1.0, "")]
+    if weighted:
+        lines = [f"{one.query}\t{one.document}\t{one.weight!r}\t{one.source}" for one in weighted]
+        text = "\n".join(["\t".join(_OF_WEIGHTS), *lines]) + "\n"
+        (folder / _WEIGHTS).write_text(text, encoding="utf-8", newline="\n")
     for name, lines in rows.items():
         header = "query-id\tcorpus-id" if name == _NEGATIVES else "query-id\tcorpus-id\tscore"
         (folder / name).write_text("\n".join([header, *lines]) + "\n", encoding="utf-8", newline="\n")

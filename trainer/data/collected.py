@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from trainer.data.dataset import Dataset, Document, Judgement, Split
 from trainer.data.problems import Problem, Unusable, shown, text
@@ -23,6 +24,7 @@ class Collected:
         self.review: list[PutAside] = []
         self._judgements: list[Judgement] = []
         self._judged: set[Judgement] = set()
+        self._indexes: dict[tuple[str, str], list[int]] = {}
 
     @contextmanager
     def row(self, location: str) -> Iterator[None]:
@@ -86,6 +88,21 @@ class Collected:
         fresh = [judgement for judgement in dict.fromkeys(judgements) if not self.knows(judgement)]
         # A repeated row is kept twice, for `inspect` to count.
         self._take(fresh or judgements)
+
+    def weigh(self, query: str, document: str, weight: float, source: str) -> None:
+        """Give the judgements of a pair of ids a weight and a source. Raises Unusable if the pair has none."""
+        indexes = self._of_pair().get((query, document))
+        if indexes is None:
+            raise Unusable(f"query {shown(query)} and document {shown(document)} have no judgement")
+        for index in indexes:
+            self._judgements[index] = replace(self._judgements[index], weight=weight, source=source)
+
+    def _of_pair(self) -> dict[tuple[str, str], list[int]]:
+        """The indexes of the judgements of each pair; nothing may be taken after the first call."""
+        if not self._indexes:
+            for index, judgement in enumerate(self._judgements):
+                self._indexes.setdefault((judgement.query, judgement.document), []).append(index)
+        return self._indexes
 
     def _take(self, judgements: Sequence[Judgement]) -> None:
         self._judgements.extend(judgements)

@@ -1,10 +1,10 @@
 """Judged examples in memory: queries, the whole corpus, judgements, and the split of each query.
 
 The canonical form on disk is the layout of BEIR (Thakur et al. 2021): `corpus.jsonl` (`_id`, `title`, `text`),
-`queries.jsonl` (`_id`, `text`) and `qrels/{train,dev,test}.tsv` (header, then `query-id`, `corpus-id`, `score`). Three
+`queries.jsonl` (`_id`, `text`) and `qrels/{train,dev,test}.tsv` (header, then `query-id`, `corpus-id`, `score`). Four
 files are added to that layout. `negatives.tsv` (`query-id`, `corpus-id`) has the documents judged bad. `qrels/weak.tsv`
 has weak labels, which nobody judged: they are trained on and never tested on. `qrels/all.tsv` has judgements that are
-not split yet.
+not split yet. `weights.tsv` (`query-id`, `corpus-id`, `weight`, `source`) has those that a service gave a source.
 """
 
 import hashlib
@@ -33,12 +33,23 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A document is good or bad for a query, both by id. A `weak` judgement was derived: no person made it."""
+    """A document is good or bad for a query, both by id. A `weak` judgement was derived: no person made it.
+
+    `weight` is from above 0 to 1, which is the word of a person. `source` is that of a service (person, feedback, …).
+    """
 
     query: str
     document: str
     good: bool
     weak: bool = False
+    weight: float = 1.0
+    source: str = ""
+
+    @property
+    def facts(self) -> list[str | bool | float]:
+        """Everything in it, without what most judgements do not have."""
+        plain = (self.weight, self.source) == (1.0, "")
+        return [self.query, self.document, self.good, self.weak, *(() if plain else (self.weight, self.source))]
 
 
 @dataclass(frozen=True)
@@ -70,6 +81,17 @@ class Dataset:
         all where there is no such split."""
         return self.good("test") or self.good()
 
+    def weights(self) -> dict[tuple[str, str], float]:
+        """The weight of each pair of a query and a judged document that is below 1; the highest, if there are several.
+
+        Where a good and a bad judgement of a pair differ, `cleaned` has left both out.
+        """
+        weights: dict[tuple[str, str], float] = {}
+        for judgement in self.judgements:
+            pair = judgement.query, judgement.document
+            weights[pair] = max(weights.get(pair, 0.0), judgement.weight)
+        return {pair: weight for pair, weight in weights.items() if weight < 1}
+
     def with_splits(self, splits: Mapping[str, Split]) -> "Dataset":
         return replace(self, splits=splits)
 
@@ -83,7 +105,7 @@ class Dataset:
         facts = {
             "queries": dict(self.queries),
             "corpus": {key: [document.title, document.text] for key, document in self.corpus.items()},
-            "judgements": sorted([j.query, j.document, j.good, j.weak] for j in self.judgements),
+            "judgements": sorted(judgement.facts for judgement in self.judgements),
             "splits": dict(self.splits),
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer.data import beir, docsgpt, flag_embedding, good_bad, llama_index, postgres, tables
+from trainer.data import beir, docsgpt, fetching, flag_embedding, good_bad, instar, llama_index, postgres, tables
 from trainer.data.collected import Collected
 from trainer.data.dataset import Dataset
 from trainer.data.problems import Problem, listed, require_sound
@@ -12,6 +12,8 @@ from trainer.data.review import PutAside
 from trainer.errors import BadData
 
 DOCSGPT = "docsgpt"
+INSTAR = "instar"
+_FOLDERS = ("beir", INSTAR)
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,9 @@ FORMATS: Mapping[str, Format] = {
     ),
     "flag-embedding": Format("JSON lines by FlagEmbedding, with query, pos and neg", flag_embedding.collect),
     DOCSGPT: Format("JSON lines of DocsGPT's conversation_messages, or its PostgreSQL URL", docsgpt.collect),
+    INSTAR: Format(
+        "the URL of a running service, or the folder `data` of a run that was made from one", instar.collect
+    ),
 }
 
 
@@ -59,12 +64,14 @@ def load(source: Path | str, name: str, *, skip_bad: bool, corpus: Path | None =
         raise BadData(
             f"{f'{name!r} is no format' if name else 'the format is not named'}: choose one with --format:\n{known}"
         )
+    if fetching.is_url(source):
+        raise BadData(f"{source} is the URL of a service, which --format {INSTAR} alone reads: choose that, or a file")
     if corpus is not None and name != DOCSGPT:
         raise BadData(
             f"--corpus goes with --format {DOCSGPT} alone: leave it out, since {name} has its documents in it"
         )
     if not (name == DOCSGPT and postgres.is_url(source)):
-        _require_kind(Path(source), folder=name == "beir")
+        _require_kind(Path(source), folder=name in _FOLDERS)
     collected = Collected()
     if corpus is not None:
         beir.collect_corpus(corpus, collected)

@@ -5,7 +5,7 @@ Texts that differ only in case and spacing count as equal.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
@@ -104,6 +104,7 @@ def inspect(
             "good judgements": sum(judgement.good and not judgement.weak for judgement in dataset.judgements),
             "bad judgements": sum(not judgement.good and not judgement.weak for judgement in dataset.judgements),
             "weak judgements": sum(judgement.weak for judgement in dataset.judgements),
+            **_by_source(dataset),
         },
         repeated=tuple(judgement for judgement, times in Counter(dataset.judgements).items() if times > 1),
         contradictions=tuple(dict.fromkeys((bad.query, bad.document) for bad in _contradicting(dataset, resolved))),
@@ -119,6 +120,12 @@ def inspect(
         limit=limit,
         left={**left, "all": len(kept.good())},
     )
+
+
+def _by_source(dataset: Dataset) -> dict[str, int]:
+    """How many judgements each source of a service has; nothing for data that has no sources."""
+    counts = Counter(judgement.source for judgement in dataset.judgements if judgement.source)
+    return {f"judgements of {source}": count for source, count in sorted(counts.items())}
 
 
 def leak(dataset: Dataset, split: Split) -> Leak:
@@ -157,7 +164,7 @@ def cleaned(dataset: Dataset) -> Dataset:
     for judgement in list(kept):
         if judgement.good:
             for copy in copies.get(judgement.document, ()):
-                kept[Judgement(judgement.query, copy, True, judgement.weak)] = None
+                kept[replace(judgement, document=copy)] = None
     judged = {judgement.query for judgement in kept if not judgement.weak}
     splits = {query: split for query, split in dataset.splits.items() if query in judged}
     return Dataset(dataset.queries, dataset.corpus, tuple(kept), splits)

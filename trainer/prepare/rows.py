@@ -19,12 +19,13 @@ class Rows:
     """`columns` maps the name of a column to its texts. `labels` has 0 or 1 for every row, or is empty.
 
     `groups` has a number for every row. Rows of one group may answer each other's queries, so they must not be
-    negatives of each other.
+    negatives of each other. `weights` has a number above 0 and up to 1 for every row, or is empty if all are 1.
     """
 
     columns: Mapping[str, Sequence[str]]
     labels: Sequence[float]
     groups: Sequence[int]
+    weights: Sequence[float] = ()
 
     def __len__(self) -> int:
         return len(self.groups)
@@ -42,6 +43,7 @@ def tuples(dataset: Dataset, components: Mapping[str, int], mined: Mined, *, neg
     names = ["anchor", "positive", *(f"negative_{number + 1}" for number in range(negatives))]
     columns: dict[str, list[str]] = {name: [] for name in names}
     groups = []
+    known, weights = dataset.weights(), list[float]()
     for query in sorted(good):
         texts = {dataset.corpus[document].passage for document in good[query]}
         for document in sorted(good[query]):
@@ -53,7 +55,8 @@ def tuples(dataset: Dataset, components: Mapping[str, int], mined: Mined, *, neg
             for number, text in enumerate(chosen):
                 columns[f"negative_{number + 1}"].append(text)
             groups.append(components[query])
-    return _checked(Rows(columns, [], groups))
+            weights.append(known.get((query, document), 1.0))
+    return _checked(Rows(columns, [], groups, weights if known else ()))
 
 
 def pairs(dataset: Dataset, components: Mapping[str, int], mined: Mined, *, negatives: int) -> Rows:
@@ -66,7 +69,9 @@ def pairs(dataset: Dataset, components: Mapping[str, int], mined: Mined, *, nega
     columns: dict[str, list[str]] = {"anchor": [], "document": []}
     labels: list[float] = []
     groups: list[int] = []
+    known, weights = dataset.weights(), list[float]()
     for query in sorted({*good, *bad}):
+        of_texts = _weights_of_texts(dataset, known, query, good.get(query, set()) | bad.get(query, set()))
         texts = {dataset.corpus[document].passage for document in good.get(query, ())}
         judged = dataset.passages(sorted(bad.get(query, set()) - good.get(query, set())))
         wanted = max(len(judged), negatives * len(texts))
@@ -77,12 +82,24 @@ def pairs(dataset: Dataset, components: Mapping[str, int], mined: Mined, *, nega
             columns["document"].append(text)
             labels.append(label)
             groups.append(components[query])
+            weights.append(of_texts.get(text, 1.0))
     if len(set(labels)) == 1:
         raise BadData(
             "every judgement has the same label, and a loss on labelled pairs needs both labels: use --loss"
             " multiple-negatives, or mine hard negatives (--mine)"
         )
-    return _checked(Rows(columns, labels, groups))
+    return _checked(Rows(columns, labels, groups, weights if known else ()))
+
+
+def _weights_of_texts(
+    dataset: Dataset, known: Mapping[tuple[str, str], float], query: str, judged: set[str]
+) -> dict[str, float]:
+    """The weight of each text that was judged for the query: the highest, if documents share a text."""
+    weights: dict[str, float] = {}
+    for document in judged if known else ():
+        text = dataset.corpus[document].passage
+        weights[text] = max(weights.get(text, 0.0), known.get((query, document), 1.0))
+    return weights
 
 
 def _any(dataset: Dataset, ids: list[str], pick: random.Random, taken: set[str], count: int) -> list[str]:

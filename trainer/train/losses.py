@@ -33,6 +33,11 @@ _ROWS: Mapping[LossName, RowKind] = {
     "lambda": "tuples",
 }
 OF_RERANKERS: tuple[LossName, ...] = ("binary-cross-entropy", "multiple-negatives", "lambda")
+# The losses that count each row by the weight of its judgement; by kind of model, because names stand for two losses.
+_WEIGHTED: Mapping[Kind, frozenset[LossName]] = {
+    "dense": frozenset({"multiple-negatives", "cosine"}),
+    "reranker": frozenset({"binary-cross-entropy"}),
+}
 OF_RERANKERS_ALONE: frozenset[LossName] = frozenset({"binary-cross-entropy", "lambda"})
 
 # Cosine distances lie in [0, 2], so TripletLoss's default margin of 5 is out of reach.
@@ -81,14 +86,26 @@ def rows_of(name: LossName) -> RowKind:
     return _ROWS[name]
 
 
+def uses_weights(name: LossName, kind: Kind) -> bool:
+    """Whether the loss counts a row by its weight. Others count all rows alike."""
+    return name in _WEIGHTED[kind]
+
+
 def build(
-    name: LossName, model: SentenceTransformer, guide: SentenceTransformer | None, matryoshka: Sequence[int]
+    name: LossName,
+    model: SentenceTransformer,
+    guide: SentenceTransformer | None,
+    matryoshka: Sequence[int],
+    *,
+    weighted: bool = False,
 ) -> nn.Module:
     """Build the loss of that name. `guide` is the base model, which `gist` alone needs.
 
+    With `weighted`, the rows have weights, which `uses_weights` must say that the loss can take.
+
     Raises BadData if a Matryoshka dimension is larger than the model's.
     """
-    loss = _build(name, model, guide)
+    loss = _weighted(name, model) if weighted else _build(name, model, guide)
     if not matryoshka:
         return loss
     native = model.get_embedding_dimension() or 0
@@ -121,6 +138,12 @@ def _build(name: LossName, model: SentenceTransformer, guide: SentenceTransforme
     return loss
 
 
+def _weighted(name: LossName, model: SentenceTransformer) -> nn.Module:
+    if name == "multiple-negatives":
+        return _WeightedMultipleNegatives(model, similarity_fct=cosine)
+    return _WeightedCosine(model)
+
+
 def cosine(left: Tensor, right: Tensor) -> Tensor:
     """Cosines (n, m) of the rows of two matrices, in fp32: bf16 has 8 bits, and the loss multiplies by 20."""
     with torch.autocast(left.device.type, enabled=False):
@@ -146,3 +169,25 @@ class OnlineContrastive(losses.OnlineContrastiveLoss):
             return hard / len(labels)
         every: Tensor = self._every_pair.compute_loss_from_embeddings(embeddings, labels)
         return every
+
+
+class _WeightedMultipleNegatives(losses.MultipleNegativesRankingLoss):
+    """MultipleNegativesRankingLoss with labels (n) that are the weights of the rows."""
+
+    def compute_loss_from_embeddings(self, embeddings: list[Tensor], labels: Tensor) -> Tensor:
+        """The mean loss of a batch. `embeddings` are matrices (n, dimensions): queries, good documents, others."""
+        queries, *documents = embeddings
+        scores = self.scale * self.similarity_fct(queries, torch.cat(documents))
+        targets = torch.arange(len(queries), device=scores.device)
+        of_rows = nn.functional.cross_entropy(scores, targets, reduction="none")
+        return (labels.view(-1) * of_rows).mean()
+
+
+class _WeightedCosine(losses.CosineSimilarityLoss):
+    """CosineSimilarityLoss with labels (n) whose size is the weight, above 0 for good rows and below for bad ones."""
+
+    def compute_loss_from_embeddings(self, embeddings: list[Tensor], labels: Tensor) -> Tensor:
+        """The mean loss of a batch. `embeddings` are two matrices (n, dimensions)."""
+        signed = labels.view(-1)
+        cosines = torch.cosine_similarity(embeddings[0], embeddings[1])
+        return (signed.abs() * (cosines - (signed > 0).float()) ** 2).mean()

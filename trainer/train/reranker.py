@@ -37,11 +37,11 @@ def prepared(start: Start) -> CrossEncoder:
     return model
 
 
-def build(name: LossName, model: CrossEncoder) -> nn.Module:
-    """Build the loss of that name."""
+def build(name: LossName, model: CrossEncoder, *, weighted: bool = False) -> nn.Module:
+    """Build the loss of that name. With `weighted`, the rows have weights, which binary-cross-entropy alone takes."""
     match name:
         case "binary-cross-entropy":
-            return losses.BinaryCrossEntropyLoss(model)
+            return _Weighted(model) if weighted else losses.BinaryCrossEntropyLoss(model)
         case "multiple-negatives":
             return losses.MultipleNegativesRankingLoss(model, num_negatives=_IN_BATCH)
         case "lambda":
@@ -100,4 +100,16 @@ class _OfColumns(nn.Module):
         lists = [list(texts) for texts in zip(*documents, strict=True)]
         labels = [torch.tensor([1.0] + [0.0] * (len(texts) - 1)) for texts in lists]
         loss: Tensor = self._loss([list(queries), lists], labels, **named)
+        return loss
+
+
+class _Weighted(losses.BinaryCrossEntropyLoss):
+    """BinaryCrossEntropyLoss with labels (n) whose size is the weight, above 0 for good rows and below for bad ones."""
+
+    def forward(
+        self, inputs: list[list[str]], labels: Tensor, prompt: str | None = None, task: str | None = None
+    ) -> Tensor:
+        """The mean loss of a batch. `inputs` are the queries and the documents."""
+        self.bce_with_logits_loss.weight = labels.abs().float().view(-1).to(self.model.device)
+        loss: Tensor = super().forward(inputs, (labels > 0).float(), prompt, task)
         return loss

@@ -141,8 +141,15 @@ def _attention(model: Model) -> Iterator[None]:
 
 
 def _table(rows: Rows) -> Table:
+    """The rows as a loss reads them.
+
+    A loss gets one number beside the texts: the label, the weight, or both, as a weight with the sign of the label.
+    """
     columns: dict[str, Sequence[Any]] = dict(rows.columns)
-    return Table.from_dict(columns | {"label": rows.labels} if rows.labels else columns)
+    numbers = rows.labels or rows.weights
+    if rows.labels and rows.weights:
+        numbers = [weight if label else -weight for label, weight in zip(rows.labels, rows.weights, strict=True)]
+    return Table.from_dict(columns | {"label": numbers} if numbers else columns)
 
 
 def _lengths(rows: Rows) -> list[int]:

@@ -7,7 +7,7 @@ the end it holds `tuned.safetensors` in place of the states.
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ from trainer.train.training import Material
 
 _TUNED = "tuned.safetensors"
 _RUN = "run.json"
+# The folder with the data that was fetched for the run, which comes before the run and outlives it.
+DATA = "data"
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,16 @@ def tune(start: Start, dataset: Dataset, folder: Path, *, resume: bool, quiet: b
     _claim(folder, {"recipe": recipe.digest, "data": dataset.digest} | start.identity, resume=resume)
     train_rows, mined = _rows(start, dataset, losses.rows_of(name))
     say(f"{len(train_rows)} rows, {mined} hard negatives mined, loss {name}: {why}", quiet=quiet)
+    if train_rows.weights and not losses.uses_weights(name, recipe.kind):
+        say(f"loss {name} counts all judgements alike, whatever their weights", quiet=quiet)
+        train_rows = replace(train_rows, weights=())
     model = _prepared(start)
     finished = folder / _TUNED
     if not (resume and finished.is_file()):
         dev = evaluator(start, dataset, dataset.good("dev"), plan.precision(recipe))
         states = States(folder / "states", resume)
-        training.train(model, _loss(name, model, start), Material(train_rows, dev), recipe, states, quiet=quiet)
+        loss = _loss(name, model, start, weighted=bool(train_rows.weights))
+        training.train(model, loss, Material(train_rows, dev), recipe, states, quiet=quiet)
         modes.finish(model)
         with files.replacing_file(finished) as incoming:
             save_file({key: tensor.contiguous() for key, tensor in merging.weights(model).items()}, incoming)
@@ -102,11 +108,11 @@ def evaluator(start: Start, dataset: Dataset, good: Mapping[str, set[str]], prec
     return reranker.RerankingEvaluator(dataset, good, retrieved, precision)
 
 
-def _loss(name: LossName, model: Model, start: Start) -> nn.Module:
+def _loss(name: LossName, model: Model, start: Start, *, weighted: bool) -> nn.Module:
     if isinstance(model, SentenceTransformer):
         guide = base_model.load(start.base) if name == "gist" else None
-        return losses.build(name, model, guide, start.recipe.matryoshka)
-    return reranker.build(name, model)
+        return losses.build(name, model, guide, start.recipe.matryoshka, weighted=weighted)
+    return reranker.build(name, model, weighted=weighted)
 
 
 def _prepared(start: Start) -> Model:
@@ -151,21 +157,24 @@ def _rows(start: Start, dataset: Dataset, kind: losses.RowKind) -> tuple[Rows, i
 
 
 def _claim(folder: Path, identity: dict[str, str], *, resume: bool) -> None:
-    """Claim `folder` for a run of this identity.
+    """Claim `folder` for a run of this identity. The data that was fetched for it may be there.
 
-    With `resume`, a run of this identity must be there. Without it, an earlier run is deleted. Raises BadData if that
-    is not so, or if the folder holds other files.
+    With `resume`, a run of this identity must be there, or that data alone. Without it, an earlier run is deleted.
+    Raises BadData if that is not so, or if the folder holds other files.
     """
     note = folder / _RUN
     former: Any = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else None
-    if resume and former is None:
+    files_of_run = [path for path in folder.iterdir() if path.name != DATA] if folder.exists() else []
+    begins = former is None and not files_of_run and (folder / DATA).exists()
+    if resume and former is None and not begins:
         raise BadData(f"there is no run in {folder} to resume: leave out --resume")
-    if resume and former != identity:
+    if resume and not begins and former != identity:
         changed = ", ".join(key for key in identity if former.get(key) != identity[key])
         raise BadData(f"the run in {folder} had another {changed}: give what it had, or leave out --resume")
-    if not resume:
-        if folder.exists() and former is None and any(folder.iterdir()):
+    if not resume or begins:
+        if former is None and files_of_run:
             raise BadData(f"{folder} holds files of something else than a run: name another folder with --work")
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        for path in files_of_run:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        folder.mkdir(parents=True, exist_ok=True)
         note.write_text(json.dumps(identity), encoding="utf-8")

@@ -11,8 +11,8 @@ log = logging.getLogger(__name__)
 
 _PATHS = ("/admin/", "/documents", "/collections/")
 _LOOKS = ("GET", "HEAD", "OPTIONS")
-# GET requests that are audited anyway: a backup contains everything.
-_TAKES = ("/admin/backup",)
+# GET requests that are audited anyway: a backup contains everything, an export all texts.
+_TAKES = ("/admin/backup", "/admin/export")
 # A user who is forgotten is not named in the log either.
 _USERS = "/admin/users/"
 # The attribute in a request's state by which a handler says how much it has changed.

@@ -2,10 +2,10 @@
 
 from service.api.error_forms import INSTAR
 from service.api.inputs import unknown_cursor
-from service.api.judgement_inputs import contradiction, no_condition
+from service.api.judgement_inputs import contradiction, derived_source, no_condition, not_sent
 from service.api.openapi.errors import UNKNOWN_COLLECTION
 from service.api.openapi.operation import Operation, failing, success
-from service.api.schemas.judgements import Removed, Taken
+from service.api.schemas.judgements import AgreementAnswer, Removed, Taken
 from service.corpus.errors import too_many_judgements
 
 _EXAMPLE = {
@@ -15,38 +15,53 @@ _EXAMPLE = {
     "collection": "default",
     "provenance": "support, ticket 4711",
 }
+_BY_SOMEBODY = _EXAMPLE | {"source": "person", "by": "ann"}
+_LISTED = _EXAMPLE | {
+    "source": "sent",
+    "by": None,
+    "at": "2026-11-28T19:05:12Z",
+    "weight": 1.0,
+    "side": "judge",
+    "stale": False,
+}
 _BODIES = {"one judgement": {"judgements": [_EXAMPLE]}}
-_REFUSED = failing(INSTAR, contradiction(3), UNKNOWN_COLLECTION, too_many_judgements("would be", 30000, 20000))
+_ADDED = _BODIES | {"a person's judgement": {"judgements": [_BY_SOMEBODY]}}
+_REFUSED = (contradiction(3), UNKNOWN_COLLECTION, too_many_judgements("would be", 30000, 20000))
 
 ADD = Operation(
     "Say more of what is good",
     {
         200: success(
-            "They are there.", Taken(judgements=203, queries=102, added=1, changed=0, removed=0, unresolved=0)
+            "They are there.",
+            Taken(judgements=203, queries=102, judging=102, added=1, changed=0, removed=0, unresolved=0),
         ),
-        **_REFUSED,
+        **failing(INSTAR, derived_source("judgements.0", "click"), *_REFUSED),
     },
-    _BODIES,
+    _ADDED,
 )
 PUT = Operation(
     "Say all that is good",
     {
         200: success(
-            "They are there, and no others.",
-            Taken(judgements=1, queries=1, added=1, changed=0, removed=202, unresolved=0),
+            "They are there, and nothing else that was sent.",
+            Taken(judgements=1, queries=1, judging=1, added=1, changed=0, removed=202, unresolved=0),
         ),
-        **_REFUSED,
+        **failing(INSTAR, not_sent("judgements.0", "person"), *_REFUSED),
     },
     _BODIES,
 )
 LIST = Operation(
     "List judgements",
     {
-        200: success("A page.", {"judgements": [_EXAMPLE], "next": None}),
+        200: success("A page.", {"judgements": [_LISTED], "next": None}),
         **failing(INSTAR, unknown_cursor()),
     },
 )
 DELETE = Operation(
     "Take judgements back",
     {200: success("They are gone.", Removed(removed=1)), **failing(INSTAR, no_condition())},
+)
+AGREEMENT = Operation(
+    "Do people agree?",
+    {200: success("Their agreement.", AgreementAnswer(alpha=0.72, pairs=48, people=3))},
 )

@@ -10,8 +10,9 @@ from service.api.openapi import collections as documented
 from service.api.readiness import RequireReady
 from service.api.router import Admission, Router
 from service.api.schemas.collections import CollectionsAnswer, Ended, Name
-from service.corpus.base import Documents, JudgementFilter, Judgements
+from service.corpus.base import Documents
 from service.corpus.errors import collection_gone
+from service.corpus.judgements import JudgementFilter, Judgements
 from service.generations.housekeeping import Housekeeping
 from service.machine.writer import WritingThread
 from service.writing.writing import Writing

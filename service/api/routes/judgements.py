@@ -1,26 +1,34 @@
 """`/admin/judgements`: people's judgements of documents, by which a new checkpoint is judged before it answers."""
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Depends, Query
 
+from service.api.auth import KeyName
 from service.api.judgement_inputs import check_judgements, cursor_after, key_before, no_condition
 from service.api.openapi import judgements as documented
 from service.api.readiness import RequireReady
 from service.api.router import Admission, Router
 from service.api.schemas.judgements import (
+    AgreementAnswer,
     Collection,
     JudgedDocument,
     JudgedQuery,
     JudgementsAnswer,
     JudgementsRequest,
+    OfSide,
     Removed,
+    Sources,
+    Stale,
     Taken,
     Unresolved,
 )
-from service.corpus.base import Documents, JudgementFilter, Judgements, Outcome
+from service.corpus.base import Documents
+from service.corpus.judgements import SENT, JudgementFilter, Judgements, Outcome, Source
+from service.learning.agreement import agreement
 from service.machine.writer import WritingThread
 from service.settings import Settings
 
@@ -42,7 +50,20 @@ def routes(
     router.add("PUT /admin/judgements", handlers.put_judgements, documented.PUT)
     router.add("GET /admin/judgements", handlers.list_judgements, documented.LIST)
     router.add("DELETE /admin/judgements", handlers.delete_judgements, documented.DELETE)
+    router.add("GET /admin/judgements/agreement", handlers.measure_agreement, documented.AGREEMENT)
     return router
+
+
+async def _conditions(
+    collection: Collection = None,
+    query: JudgedQuery = None,
+    document: JudgedDocument = None,
+    unresolved: Unresolved = False,
+    source: Sources = None,
+    stale: Stale = None,
+) -> JudgementFilter:
+    sources = None if source is None else frozenset(source)
+    return JudgementFilter(collection, query, document, unresolved, sources, stale=stale)
 
 
 class _Judgements:
@@ -60,57 +81,59 @@ class _Judgements:
         self._thread = thread
         self._settings = settings
 
-    async def add_judgements(self, request: JudgementsRequest) -> Taken:
-        """Add judgements. Each takes the place of a former one of the same query and document."""
+    async def add_judgements(self, request: JudgementsRequest, by: KeyName) -> Taken:
+        """Add judgements. Each takes the place of a former one of the same query, document and source.
+
+        Judgements of people (`"source": "person"`) are kept for each of them.
+        """
         self._require_ready()
-        judgements = await asyncio.to_thread(check_judgements, request, self._documents, self._settings)
+        judgements = await asyncio.to_thread(check_judgements, request, self._documents, self._settings, by)
         return _taken(await self._thread.run(partial(self._judgements.add, judgements, request.collection)))
 
-    async def put_judgements(self, request: JudgementsRequest) -> Taken:
-        """Replace all judgements, or all of a collection. POST adds to them.
+    async def put_judgements(self, request: JudgementsRequest, by: KeyName) -> Taken:
+        """Replace all judgements that were sent, or those of a collection. POST adds to them.
 
-        A reload compares both generations on the judgements before it activates the new one. Without judgements, no
+        A reload compares both generations on the judgements of the side judge before it activates the new one. What is
+        sent is of that side, unless it says otherwise or is connected to a query that trains. Without judgements, no
         reload is judged.
         """
         self._require_ready()
-        judgements = await asyncio.to_thread(check_judgements, request, self._documents, self._settings)
+        judgements = await asyncio.to_thread(check_judgements, request, self._documents, self._settings, by, SENT)
         return _taken(await self._thread.run(partial(self._judgements.replace, judgements, request.collection)))
 
     async def list_judgements(
         self,
-        collection: Collection = None,
-        query: JudgedQuery = None,
-        document: JudgedDocument = None,
-        unresolved: Unresolved = False,
+        conditions: Annotated[JudgementFilter, Depends(_conditions)],
+        side: OfSide = None,
         cursor: Annotated[str | None, Query(description="`next` of the page before")] = None,
         limit: Annotated[int, Query(ge=1, le=_PAGE, description="most judgements of the page")] = _PAGE,
     ) -> JudgementsAnswer:
-        """List judgements as they were sent, a page at a time. `next` is null on the last page."""
+        """List all that was said, a page at a time. `next` is null on the last page."""
         self._require_ready()
-        conditions = JudgementFilter(collection, query, document, unresolved)
         after = None if cursor is None else key_before(cursor)
-        page = await asyncio.to_thread(self._judgements.page, conditions, after, limit + 1)
+        page = await asyncio.to_thread(self._judgements.page, replace(conditions, side=side), after, limit + 1)
         return {"judgements": page[:limit], "next": cursor_after(page[limit - 1].key) if len(page) > limit else None}
 
-    async def delete_judgements(
-        self,
-        collection: Collection = None,
-        query: JudgedQuery = None,
-        document: JudgedDocument = None,
-        unresolved: Unresolved = False,
-    ) -> Removed:
+    async def delete_judgements(self, conditions: Annotated[JudgementFilter, Depends(_conditions)]) -> Removed:
         """Remove the judgements that meet all conditions. At least one condition is needed."""
         self._require_ready()
-        conditions = JudgementFilter(collection, query, document, unresolved)
         if conditions == JudgementFilter():
             raise no_condition()
         return {"removed": await self._thread.run(partial(self._judgements.remove, conditions))}
+
+    async def measure_agreement(self, collection: Collection = None) -> AgreementAnswer:
+        """Measure how far people agree who judged the same pairs, by Krippendorff's alpha."""
+        self._require_ready()
+        people = JudgementFilter(collection, sources=frozenset[Source]({"person"}))
+        measured = await asyncio.to_thread(lambda: agreement(self._judgements.all(people)))
+        return {"alpha": measured.alpha, "pairs": measured.pairs, "people": measured.people}
 
 
 def _taken(outcome: Outcome) -> Taken:
     return {
         "judgements": outcome.judgements,
         "queries": outcome.queries,
+        "judging": outcome.judging,
         "added": outcome.added,
         "changed": outcome.changed,
         "removed": outcome.removed,

@@ -8,12 +8,17 @@ from typing_extensions import TypedDict
 
 from service.api.inputs import NEXT_CURSOR
 from service.api.schemas.base import BodyModel
-from service.corpus.base import Judgement
+from service.corpus.judgements import Judgement, Side, Source
 
 Collection = Annotated[str | None, Query(description="only those of this collection")]
 JudgedQuery = Annotated[str | None, Query(description="only those of this query")]
 JudgedDocument = Annotated[str | None, Query(description="only those of the document with this id")]
 Unresolved = Annotated[bool, Query(description="only those whose document is not in the corpus")]
+Sources = Annotated[list[Source] | None, Query(description="only those of these sources; repeat it for several")]
+OfSide = Annotated[Side | None, Query(description="only those of this side")]
+Stale = Annotated[
+    bool | None, Query(description="true: only those whose document has had another text since; false: only others")
+]
 
 
 class JudgementsRequest(BodyModel):
@@ -36,6 +41,7 @@ class Taken(TypedDict):
 
     judgements: Annotated[int, Field(description="number of judgements now")]
     queries: Annotated[int, Field(description="number of judged queries now")]
+    judging: Annotated[int, Field(description="number of judged queries that reloads are judged by: the side judge")]
     added: Annotated[int, Field(description="number of new judgements")]
     changed: Annotated[int, Field(description="number of judgements that said something else before")]
     removed: Annotated[int, Field(description="number of former judgements that were removed")]
@@ -56,5 +62,19 @@ class Removed(TypedDict):
 class JudgementsAnswer(TypedDict):
     """A page of judgements."""
 
-    judgements: Annotated[list[Judgement], Field(description="in the order of collection, query and document")]
+    judgements: Annotated[list[Judgement], Field(description="in the order of collection, query, document and source")]
     next: Annotated[str | None, Field(description=NEXT_CURSOR)]
+
+
+class AgreementAnswer(TypedDict):
+    """How far people agree who judged the same pairs of query and document."""
+
+    alpha: Annotated[
+        float | None,
+        Field(
+            description="Krippendorff's alpha: 1 they always agree, 0 as chance would have it, below 0 less than that;"
+            " null: no pair was judged by two people, or all judgements are equal"
+        ),
+    ]
+    pairs: Annotated[int, Field(description="number of pairs that were judged by two people or more")]
+    people: Annotated[int, Field(description="number of people who judged them")]

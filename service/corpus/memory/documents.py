@@ -1,7 +1,7 @@
 """Documents in memory."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
@@ -37,6 +37,8 @@ class MemoryDocuments:
 
     def __init__(self) -> None:
         self.state = State({}, 0)
+        # Called with each document that is written.
+        self.on_write: Callable[[str, Document], None] = lambda _, __: None
 
     def put(self, collection: str, documents: Sequence[Document], prepare: Prepare) -> Change:
         latest = {document.id: document for document in documents}
@@ -142,6 +144,8 @@ class MemoryDocuments:
         prepare(change)
         dead = {seq: replace(self.state.rows[seq], dead=True) for seq in change.died}
         self.state = State({**self.state.rows, **dead, **added}, self.state.last + len(added))
+        for row in rows:
+            self.on_write(collection, row.version.document)
         return change
 
 

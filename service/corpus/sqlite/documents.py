@@ -3,7 +3,6 @@
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from service.corpus.base import Change, Document, Prepare, Seqs, Version
 from service.corpus.facets import ValueCount
 from service.corpus.filters import Condition, Filter, attributes, evaluate
+from service.corpus.sides import text_hash
 from service.corpus.sqlite import facets, fulltext, migrations
 from service.corpus.sqlite.database import Database
 
@@ -75,7 +75,7 @@ class SqliteDocuments:
                 metadata = json.dumps(document.metadata, ensure_ascii=False)
                 row = connection.execute(
                     "INSERT INTO documents (collection, id, text, metadata, hash) VALUES (?, ?, ?, ?, ?) RETURNING seq",
-                    (collection, document.id, document.text, metadata, _text_hash(document.text)),
+                    (collection, document.id, document.text, metadata, text_hash(document.text)),
                 ).fetchone()
                 added.append(row[0])
                 fulltext.add(connection, row[0], collection, document.text)
@@ -141,7 +141,7 @@ class SqliteDocuments:
         return {row[1]: _version(row) for row in rows}
 
     def with_text(self, texts: Sequence[str]) -> dict[str, list[int]]:
-        by_hash = {_text_hash(text): text for text in texts}
+        by_hash = {text_hash(text): text for text in texts}
         seqs: dict[str, list[int]] = {}
         with self._database.read() as connection:
             for digest, text in by_hash.items():
@@ -257,11 +257,6 @@ class SqliteDocuments:
     def _read(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._database.read() as connection:
             return connection.execute(statement, values).fetchall()
-
-
-def _text_hash(text: str) -> bytes:
-    """Hash a text to 16 bytes, by which equal texts are found (SHA-256, cut)."""
-    return sha256(text.encode()).digest()[:16]
 
 
 def _last_seq(connection: sqlite3.Connection) -> int:

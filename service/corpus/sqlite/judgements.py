@@ -1,101 +1,246 @@
 """Judgements in SQLite, beside the documents."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
 
-from service.corpus.base import Judgement, JudgementFilter, Key, Outcome
 from service.corpus.errors import too_many_judgements
+from service.corpus.judgements import ANY, DERIVED, SENT, STATED, Judgement, JudgementFilter, Key, Outcome, Side, Source
 from service.corpus.refusals import unresolved_judgements
+from service.corpus.sides import Nodes, assign, nodes_of
 from service.corpus.sqlite.database import Database
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS judgements (
+# `text` is the hash of the text that the judgement is of; null: of the first one that the document gets.
+STATEMENTS = (
+    """CREATE TABLE IF NOT EXISTS judgements (
     collection TEXT NOT NULL,
     query TEXT NOT NULL,
     document TEXT NOT NULL,
+    source TEXT NOT NULL,
+    voice TEXT NOT NULL,
     good INTEGER NOT NULL,
     provenance TEXT,
-    PRIMARY KEY (collection, query, document)
-) WITHOUT ROWID;
-"""
-
-_ALL = "SELECT collection, query, document, good, provenance FROM judgements"
-_COUNT = "SELECT count(*) FROM judgements"
-_DELETE = "DELETE FROM judgements"
-_ORDER = " ORDER BY collection, query, document"
-_UNRESOLVED = (
-    "NOT EXISTS (SELECT 1 FROM documents WHERE dead = 0"
-    " AND documents.collection = judgements.collection AND documents.id = judgements.document)"
+    said_by TEXT,
+    at TEXT,
+    weight REAL NOT NULL,
+    text BLOB,
+    query_node BLOB NOT NULL,
+    document_node BLOB NOT NULL,
+    text_node BLOB,
+    PRIMARY KEY (collection, query, document, source, voice)
+) WITHOUT ROWID""",
+    "CREATE TABLE IF NOT EXISTS sides (node BLOB PRIMARY KEY, side TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS judgements_of_queries ON judgements (query_node)",
+    "CREATE INDEX IF NOT EXISTS judgements_without_text ON judgements (document) WHERE text IS NULL",
+    # The plus keeps SQLite from walking all judgements of the collection for each document.
+    """CREATE TRIGGER IF NOT EXISTS first_text_of_judged_documents AFTER INSERT ON documents BEGIN
+    UPDATE judgements SET text = NEW.hash
+    WHERE document = NEW.id AND text IS NULL AND +collection = NEW.collection;
+END""",
+    "DROP VIEW IF EXISTS judged",
+    """CREATE VIEW judged AS SELECT judgements.*,
+    documents.seq IS NULL AS unresolved,
+    CASE WHEN documents.seq IS NULL OR judgements.text IS NULL THEN 0
+        ELSE coalesce(documents.hash, text_hash(documents.text)) <> judgements.text END AS stale,
+    CASE WHEN sides.side = 'train' AND EXISTS (
+        SELECT 1 FROM judgements AS alike
+        JOIN sides AS claimed ON claimed.node IN (alike.document_node, alike.text_node)
+        WHERE alike.query_node = judgements.query_node AND alike.good = 1 AND claimed.side = 'judge'
+    ) THEN NULL ELSE sides.side END AS side
+FROM judgements LEFT JOIN sides ON sides.node = judgements.query_node
+LEFT JOIN documents ON documents.dead = 0
+    AND documents.collection = judgements.collection AND documents.id = judgements.document""",
 )
+
+_ALL = (
+    "SELECT collection, query, document, source, voice, good, provenance, said_by, at, weight, side, stale FROM judged"
+)
+_STORED = (
+    "SELECT collection, query, document, source, voice, good, provenance, said_by, at, weight, side, stale,"
+    " text, query_node, document_node, text_node FROM judged"
+    " WHERE (collection, query, document, source, voice) = (?, ?, ?, ?, ?)"
+)
+_INSERT = "INSERT OR REPLACE INTO judgements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_COUNT = "SELECT count(*), coalesce(sum(unresolved), 0) FROM judged"
+_COUNT_QUERIES = "SELECT count(*) FROM (SELECT DISTINCT collection, query FROM judgements)"
+_COUNT_JUDGING = (
+    "SELECT count(*) FROM (SELECT DISTINCT collection, query FROM judgements"
+    " JOIN sides ON node = query_node WHERE side = 'judge')"
+)
+_KEYS = "SELECT collection, query, document, source, voice FROM judged"
+_ORDER = " ORDER BY collection, query, document, source, voice"
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A judgement as it is stored: `text` is the hash of the text that it is of."""
+
+    judgement: Judgement
+    text: bytes | None
+    nodes: Nodes
+
+    def values(self) -> tuple[object, ...]:
+        said, nodes = self.judgement, self.nodes
+        return (
+            *(*said.key, said.good, said.provenance, said.by, said.at and said.at.isoformat(), said.weight),
+            *(self.text, nodes.query, nodes.document, nodes.text),
+        )
 
 
 class SqliteJudgements:
-    """The `Judgements` of the database, `limit` of them at most."""
+    """The `Judgements` of the database: `limit` derived ones at most, and as many others."""
 
     def __init__(self, database: Database, limit: int) -> None:
         self._database = database
         self._limit = limit
         with database.write() as connection:
-            connection.executescript(SCHEMA)
+            create(connection)
 
     def add(self, judgements: Sequence[Judgement], collection: str | None = None) -> Outcome:
-        return self._put(judgements, collection, replacing=False)
+        return self._put(judgements, collection, None)
 
-    def replace(self, judgements: Sequence[Judgement], collection: str | None = None) -> Outcome:
-        return self._put(judgements, collection, replacing=True)
+    def replace(
+        self, judgements: Sequence[Judgement], collection: str | None = None, sources: Set[Source] = SENT
+    ) -> Outcome:
+        return self._put(judgements, collection, JudgementFilter(collection, sources=frozenset(sources)))
 
     def remove(self, conditions: JudgementFilter) -> int:
-        clause, values = _where(conditions)
         with self._database.write() as connection:
-            return connection.execute(f"{_DELETE}{clause}", values).rowcount
+            return _remove(connection, conditions)
 
-    def all(self) -> list[Judgement]:
-        return self.page(JudgementFilter(), None, -1)
+    def all(self, conditions: JudgementFilter = ANY) -> list[Judgement]:
+        return self.page(conditions, None, -1)
 
     def page(self, conditions: JudgementFilter, after: Key | None, limit: int) -> list[Judgement]:
         clause, values = _where(conditions, after)
         with self._database.read() as connection:
             rows = connection.execute(f"{_ALL}{clause}{_ORDER} LIMIT ?", [*values, limit]).fetchall()
-        return [
-            Judgement(collection=collection, query=query, document=document, good=bool(good), provenance=provenance)
-            for collection, query, document, good, provenance in rows
-        ]
+        return list(map(_judgement, rows))
 
-    def counts(self) -> tuple[int, int]:
+    def counts(self, conditions: JudgementFilter = ANY) -> tuple[int, int]:
+        clause, values = _where(conditions)
         with self._database.read() as connection:
-            (count,) = connection.execute(_COUNT).fetchone()
-            (unresolved,) = connection.execute(f"{_COUNT} WHERE {_UNRESOLVED}").fetchone()
+            count, unresolved = connection.execute(f"{_COUNT}{clause}", values).fetchone()
         return int(count), int(unresolved)
 
-    def _put(self, judgements: Sequence[Judgement], collection: str | None, *, replacing: bool) -> Outcome:
-        new = {judgement.key: (judgement.good, judgement.provenance) for judgement in judgements}
+    def _put(
+        self, judgements: Sequence[Judgement], collection: str | None, replaced: JudgementFilter | None
+    ) -> Outcome:
+        now = datetime.now(UTC).replace(microsecond=0)
+        latest = [_stamped(judgement, now) for judgement in {one.key: one for one in judgements}.values()]
         with self._database.write() as connection:
-            unresolved = _unresolved(connection, list(new))
-            if collection is not None and new and unresolved == len(new):
-                raise unresolved_judgements(collection, judgements)
-            clause, values = _where(JudgementFilter(collection))
-            rows = connection.execute(f"{_ALL}{clause}", values).fetchall()
-            former = {(row[0], row[1], row[2]): (bool(row[3]), row[4]) for row in rows}
-            if replacing:
-                connection.execute(f"{_DELETE}{clause}", values)
-            connection.executemany(
-                "INSERT OR REPLACE INTO judgements VALUES (?, ?, ?, ?, ?)",
-                ((*key, good, provenance) for key, (good, provenance) in new.items()),
-            )
-            (count,) = connection.execute(_COUNT).fetchone()
-            (queries,) = connection.execute(
-                "SELECT count(*) FROM (SELECT DISTINCT collection, query FROM judgements)"
-            ).fetchone()
-            if count > self._limit:
-                raise too_many_judgements("would be", count, self._limit)
+            rows = list(_rows(connection, latest))
+            unresolved = sum(row.text is None for row in rows)
+            if collection is not None and latest and unresolved == len(latest):
+                raise unresolved_judgements(collection, latest)
+            former = {row.judgement.key: row for row in _former(connection, latest)}
+            removed = 0
+            if replaced is not None:
+                removed = _remove(connection, replaced) - len(former)
+            insert(connection, [_after(former.get(row.judgement.key), row) for row in rows])
+            self._check_limit(connection, latest)
+            count, _ = connection.execute(_COUNT).fetchone()
+            (queries,) = connection.execute(_COUNT_QUERIES).fetchone()
+            (judging,) = connection.execute(_COUNT_JUDGING).fetchone()
+        others = [(former[row.judgement.key].judgement, row.judgement) for row in rows if row.judgement.key in former]
         return Outcome(
             judgements=int(count),
             queries=int(queries),
-            added=len(new.keys() - former.keys()),
-            changed=sum(key in former and former[key] != value for key, value in new.items()),
-            removed=len(former.keys() - new.keys()) if replacing else 0,
+            judging=int(judging),
+            added=len(rows) - len(others),
+            changed=sum(before.stale or not before.says_like(new) for before, new in others),
+            removed=removed,
             unresolved=unresolved,
         )
+
+    def _check_limit(self, connection: sqlite3.Connection, judgements: Sequence[Judgement]) -> None:
+        for sources in (DERIVED, frozenset(STATED)):
+            if any(judgement.source in sources for judgement in judgements):
+                clause, values = _where(JudgementFilter(sources=sources))
+                count, _ = connection.execute(f"{_COUNT}{clause}", values).fetchone()
+                if count > self._limit:
+                    raise too_many_judgements("would be", count, self._limit)
+
+
+def create(connection: sqlite3.Connection) -> None:
+    """Create the tables that are not there yet."""
+    for statement in STATEMENTS:
+        connection.execute(statement)
+
+
+def insert_new(connection: sqlite3.Connection, judgements: Sequence[Judgement]) -> None:
+    """Insert judgements that nothing is known of yet; they belong to the documents' present texts."""
+    insert(connection, list(_rows(connection, judgements)))
+
+
+def insert(connection: sqlite3.Connection, rows: Sequence[_Row]) -> None:
+    """Insert judgements, and give their queries their sides."""
+    nodes = {node for row in rows for node in (row.nodes.query, *row.nodes.good)}
+    known: dict[bytes, Side] = {}
+    for node in nodes:
+        for (side,) in connection.execute("SELECT side FROM sides WHERE node = ?", (node,)):
+            known[node] = side
+    sides = assign([(row.judgement, row.nodes) for row in rows], known)
+    connection.executemany("INSERT OR REPLACE INTO sides VALUES (?, ?)", sides.items())
+    connection.executemany(_INSERT, [row.values() for row in rows])
+
+
+def _stamped(judgement: Judgement, now: datetime) -> Judgement:
+    return judgement if judgement.at is not None else judgement.model_copy(update={"at": now})
+
+
+def _remove(connection: sqlite3.Connection, conditions: JudgementFilter) -> int:
+    clause, values = _where(conditions)
+    statement = "DELETE FROM judgements WHERE (collection, query, document, source, voice) IN "
+    return connection.execute(f"{statement}({_KEYS}{clause})", values).rowcount
+
+
+def _rows(connection: sqlite3.Connection, judgements: Sequence[Judgement]) -> Iterator[_Row]:
+    """The judgements of the documents' present texts."""
+    statement = (
+        "SELECT text, coalesce(hash, text_hash(text)) FROM documents WHERE collection = ? AND id = ? AND dead = 0"
+    )
+    for judgement in judgements:
+        rows = connection.execute(statement, (judgement.collection, judgement.document)).fetchall()
+        text, digest = rows[0] if rows else (None, None)
+        yield _Row(judgement, digest, nodes_of(judgement, text))
+
+
+def _former(connection: sqlite3.Connection, judgements: Iterable[Judgement]) -> Iterator[_Row]:
+    """The stored judgements with the keys of these."""
+    for judgement in judgements:
+        for *row, text, query, document, document_text in connection.execute(_STORED, judgement.key):
+            yield _Row(_judgement(row), text, Nodes(query, document, document_text))
+
+
+def _after(former: _Row | None, new: _Row) -> _Row:
+    """The row that `new` leaves in place of `former`, which stays as it is if it says so already."""
+    if former is None:
+        return new
+    derived = new.judgement.source in DERIVED
+    if former.judgement.says_like(new.judgement) and (derived or not former.judgement.stale):
+        return former
+    # Events do not tell of which text they were.
+    return replace(new, text=former.text) if derived else new
+
+
+def _judgement(row: Sequence[Any]) -> Judgement:
+    collection, query, document, source, _, good, provenance, said_by, at, weight, side, stale = row
+    return Judgement(
+        query=query,
+        document=document,
+        good=bool(good),
+        collection=collection,
+        provenance=provenance,
+        source=source,
+        by=said_by,
+        at=at and datetime.fromisoformat(at),
+        weight=weight,
+        side=side,
+        stale=bool(stale),
+    )
 
 
 def _where(conditions: JudgementFilter, after: Key | None = None) -> tuple[str, list[str]]:
@@ -103,22 +248,17 @@ def _where(conditions: JudgementFilter, after: Key | None = None) -> tuple[str, 
     equal = {"collection": conditions.collection, "query": conditions.query, "document": conditions.document}
     parts = [f"{name} = ?" for name, value in equal.items() if value is not None]
     values = [value for value in equal.values() if value is not None]
+    if conditions.sources is not None:
+        parts.append(f"source IN ({', '.join('?' * len(conditions.sources))})")
+        values += sorted(conditions.sources)
+    if conditions.side is not None:
+        parts.append("side = ?")
+        values.append(conditions.side)
     if conditions.unresolved:
-        parts.append(_UNRESOLVED)
+        parts.append("unresolved")
+    if conditions.stale is not None:
+        parts.append("stale" if conditions.stale else "NOT stale")
     if after is not None:
-        parts.append("(collection, query, document) > (?, ?, ?)")
+        parts.append("(collection, query, document, source, voice) > (?, ?, ?, ?, ?)")
         values += after
     return (" WHERE " + " AND ".join(parts) if parts else ""), values
-
-
-def _unresolved(connection: sqlite3.Connection, keys: Sequence[Key]) -> int:
-    """Count the keys whose document is not in the corpus."""
-    documents = {(collection, document) for collection, _, document in keys}
-    present = {
-        document
-        for document in documents
-        if connection.execute(
-            "SELECT 1 FROM documents WHERE collection = ? AND id = ? AND dead = 0", document
-        ).fetchone()
-    }
-    return sum((collection, document) not in present for collection, _, document in keys)

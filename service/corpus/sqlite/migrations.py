@@ -5,6 +5,8 @@ import sqlite3
 from collections.abc import Callable, Sequence
 
 from service.corpus.filters import attributes
+from service.corpus.judgements import Judgement
+from service.corpus.sqlite import judgements
 from service.corpus.sqlite.database import Database
 
 _INSERT = "INSERT OR IGNORE INTO attributes VALUES (?, ?, ?, ?, ?)"
@@ -42,6 +44,21 @@ def _index_dates(connection: sqlite3.Connection) -> None:
     _insert(connection, [(collection, json.loads(metadata), seq) for collection, metadata, seq in rows])
 
 
+def _give_judgements_sources(connection: sqlite3.Connection) -> None:
+    """Former judgements were sent, and belong to the texts that their documents have now. All of them judge."""
+    if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'judgements'").fetchone():
+        return
+    connection.execute("ALTER TABLE judgements RENAME TO former_judgements")
+    judgements.create(connection)
+    rows = connection.execute("SELECT query, document, good, collection, provenance FROM former_judgements").fetchall()
+    names = ("query", "document", "good", "collection", "provenance")
+    judgements.insert_new(
+        connection,
+        [Judgement.model_validate({**dict(zip(names, row, strict=True)), "good": bool(row[2])}) for row in rows],
+    )
+    connection.execute("DROP TABLE former_judgements")
+
+
 def _insert(connection: sqlite3.Connection, versions: Sequence[tuple[str, dict[str, object], int]]) -> None:
     connection.executemany(
         _INSERT,
@@ -53,4 +70,4 @@ def _insert(connection: sqlite3.Connection, versions: Sequence[tuple[str, dict[s
     )
 
 
-_STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (_hash_texts, _index_dates)
+_STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (_hash_texts, _index_dates, _give_judgements_sources)

@@ -1,40 +1,62 @@
 """Judgements: statements of people on which documents answer which queries."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from service.corpus.base import CorpusStore, Judgement, JudgementFilter, Outcome
+from service.corpus.base import CorpusStore
+from service.corpus.judgements import DERIVED, Judgement, JudgementFilter, Outcome
+from service.corpus.sides import query_node
 from service.errors import InvalidRequest, TooLarge
 from tests.contract.store.stores import MOST, accept, put
 
 
-def judged(query: str, document: str, good: bool = True, **more: str) -> Judgement:
+def judged(query: str, document: str, good: bool = True, **more: Any) -> Judgement:
     return Judgement(query=query, document=document, good=good, **more)
 
 
 def keys(judgements: Sequence[Judgement]) -> list[tuple[str, str, str]]:
-    return [judgement.key for judgement in judgements]
+    return [judgement.pair for judgement in judgements]
+
+
+def as_sent(judgement: Judgement) -> Judgement:
+    """The judgement without what the store adds to it."""
+    assert judgement.at is not None
+    return judgement.model_copy(update={"at": None, "side": None})
+
+
+def sides(store: CorpusStore) -> dict[str, str | None]:
+    return {judgement.query: judgement.side for judgement in store.judgements.all()}
+
+
+def of_side(side: str) -> list[str]:
+    """Questions that a hash puts on that side."""
+    return [
+        f"question {n}"
+        for n in range(40)
+        if (int.from_bytes(query_node(f"question {n}")[:8]) % 100 < 70) == (side == "train")
+    ]
 
 
 def test_judgements_are_added_and_changed(store: CorpusStore) -> None:
     put(store, a="text")
     outcome = store.judgements.add([judged("q", "b"), judged("q", "a", provenance="by hand"), judged("p", "a")])
-    assert outcome == Outcome(judgements=3, queries=2, added=3, changed=0, removed=0, unresolved=1)
+    assert outcome == Outcome(judgements=3, queries=2, judging=2, added=3, changed=0, removed=0, unresolved=1)
     assert keys(store.judgements.all()) == [("default", "p", "a"), ("default", "q", "a"), ("default", "q", "b")]
-    assert store.judgements.all()[1] == judged("q", "a", provenance="by hand")
+    assert as_sent(store.judgements.all()[1]) == judged("q", "a", provenance="by hand")
     outcome = store.judgements.add([judged("q", "a", False), judged("p", "a"), judged("p", "a")])
-    assert outcome == Outcome(judgements=3, queries=2, added=0, changed=1, removed=0, unresolved=0)
-    assert store.judgements.all()[1] == judged("q", "a", False)
+    assert outcome == Outcome(judgements=3, queries=2, judging=2, added=0, changed=1, removed=0, unresolved=0)
+    assert as_sent(store.judgements.all()[1]) == judged("q", "a", False)
 
 
 def test_judgements_are_replaced_all_or_those_of_a_collection(store: CorpusStore) -> None:
     put(store, "other", a="text")
     store.judgements.add([judged("q", "a"), judged("q", "a", collection="other"), judged("p", "a", collection="other")])
     outcome = store.judgements.replace([judged("q", "a", False, collection="other")], "other")
-    assert outcome == Outcome(judgements=2, queries=2, added=0, changed=1, removed=1, unresolved=0)
+    assert outcome == Outcome(judgements=2, queries=2, judging=2, added=0, changed=1, removed=1, unresolved=0)
     outcome = store.judgements.replace([judged("new", "a")])
-    assert outcome == Outcome(judgements=1, queries=1, added=1, changed=0, removed=2, unresolved=1)
+    assert outcome == Outcome(judgements=1, queries=1, judging=1, added=1, changed=0, removed=2, unresolved=1)
     assert store.judgements.replace([]).removed == 1
     assert store.judgements.all() == []
 
@@ -79,3 +101,113 @@ def test_judgements_are_paged_and_removed_by_conditions(store: CorpusStore) -> N
     assert store.judgements.remove(JudgementFilter(unresolved=True)) == 1
     store.documents.delete("default", ["a"], accept)
     assert store.judgements.counts() == (1, 1)
+
+
+def test_all_that_was_said_of_a_pair_is_kept_and_each_voice_has_one_word(store: CorpusStore) -> None:
+    put(store, a="text")
+    said = [
+        judged("q", "a"),
+        judged("q", "a", source="person", by="ann"),
+        judged("q", "a", False, source="person", by="bob"),
+        judged("q", "a", source="click", weight=0.25),
+    ]
+    assert store.judgements.add(said).added == 4
+    assert store.judgements.add([judged("q", "a", source="person", by="bob"), judged("q", "a", by="ann")]).changed == 1
+    assert [(one.source, one.by, one.good, one.weight) for one in store.judgements.all()] == [
+        ("click", None, True, 0.25),
+        ("person", "ann", True, 1.0),
+        ("person", "bob", True, 1.0),
+        ("sent", None, True, 1.0),
+    ]
+    of_people = JudgementFilter(sources=frozenset({"person"}))
+    assert [one.by for one in store.judgements.all(of_people)] == ["ann", "bob"]
+    assert store.judgements.counts(of_people) == (2, 0)
+    pages: list[Judgement] = []
+    last = None
+    while page := store.judgements.page(JudgementFilter(), last, 1):
+        pages, last = pages + page, page[-1].key
+    assert pages == store.judgements.all()
+    assert store.judgements.remove(of_people) == 2
+
+
+def test_what_was_sent_is_replaced_alone_and_so_is_what_was_derived(store: CorpusStore) -> None:
+    put(store, a="text", b="another")
+    store.judgements.add([judged("q", "a"), judged("q", "a", source="person"), judged("q", "b", source="click")])
+    assert store.judgements.replace([judged("p", "b")]).removed == 1
+    outcome = store.judgements.replace([judged("q", "a", source="feedback", weight=0.5)], sources=DERIVED)
+    assert (outcome.added, outcome.removed) == (1, 1)
+    assert {(one.query, one.document, one.source) for one in store.judgements.all()} == {
+        ("p", "b", "sent"),
+        ("q", "a", "person"),
+        ("q", "a", "feedback"),
+    }
+    # There may be as many derived ones as others.
+    many = [judged("q", f"d{number}", source="click") for number in range(MOST)]
+    assert store.judgements.replace(many, sources=DERIVED).added == MOST
+    with pytest.raises(TooLarge):
+        store.judgements.replace([*many, judged("q", "more", source="click")], sources=DERIVED)
+
+
+def test_a_judgement_of_a_text_that_has_changed_is_stale_until_it_is_sent_again(store: CorpusStore) -> None:
+    put(store, a="text", b="another")
+    store.judgements.add([judged("q", "a"), judged("q", "b"), judged("q", "c")])
+    put(store, a="another text", b="another", c="the first text of c")
+    stale = JudgementFilter(stale=True)
+    assert keys(store.judgements.all(stale)) == [("default", "q", "a")]
+    assert store.judgements.all()[0].stale
+    put(store, c="the second text of c")
+    assert [one.document for one in store.judgements.all(stale)] == ["a", "c"]
+    assert store.judgements.counts(JudgementFilter(stale=False)) == (1, 0)
+    assert store.judgements.add([judged("q", "a")]).changed == 1
+    assert [one.document for one in store.judgements.all(stale)] == ["c"]
+    put(store, c="the first text of c")
+    assert store.judgements.all(stale) == []
+    # Nothing is stale of a document that is not there.
+    put(store, a="a third text")
+    store.documents.delete("default", ["a"], accept)
+    assert store.judgements.all(stale) == []
+    assert store.judgements.remove(JudgementFilter(stale=False)) == 3
+
+
+def test_what_is_derived_again_stays_with_its_text(store: CorpusStore) -> None:
+    put(store, a="text")
+    store.judgements.replace([judged("q", "a", source="click", weight=0.5)], sources=DERIVED)
+    put(store, a="another text")
+    for weight in (0.5, 0.75):
+        store.judgements.replace([judged("q", "a", source="click", weight=weight)], sources=DERIVED)
+        assert [(one.weight, one.stale) for one in store.judgements.all()] == [(weight, True)]
+
+
+def test_a_query_keeps_the_side_that_it_got_first(store: CorpusStore) -> None:
+    put(store, **{f"d{n}": f"text {n}" for n in range(40)})
+    trains, judges = of_side("train"), of_side("judge")
+    for number, query in enumerate([trains[0], judges[0], trains[1]]):
+        store.judgements.add([judged(query, f"d{number}", source="click")])
+    assert sides(store) == {trains[0]: "train", judges[0]: "judge", trains[1]: "train"}
+    store.judgements.remove(JudgementFilter(collection="default"))
+    # What is sent judges, unless it is connected to a query of train, or the request says otherwise.
+    store.judgements.add(
+        [judged("sent", "d9"), judged("told", "d8", side="train"), judged(trains[0].upper() + "?", "d7")]
+    )
+    assert sides(store) == {"sent": "judge", "told": "train", trains[0].upper() + "?": "train"}
+    # The good document of a query connects, also under another id, and a bad one does not.
+    put(store, copy="Text  9")
+    store.judgements.remove(JudgementFilter(collection="default"))
+    store.judgements.add([judged(trains[2], "copy", source="click"), judged(trains[3], "d9", False, source="click")])
+    assert sides(store) == {trains[2]: "judge", trains[3]: "train"}
+
+
+def test_a_query_that_connects_the_sides_is_on_neither(store: CorpusStore) -> None:
+    put(store, a="text a", b="text b", c="text c")
+    store.judgements.add([judged("judging", "a"), judged("training", "b", side="train")])
+    store.judgements.add([judged("between", "a"), judged("between", "b")])
+    assert sides(store) == {"judging": "judge", "training": "train", "between": None}
+    for side, query in (("train", "training"), ("judge", "judging")):
+        conditions = JudgementFilter(side=side)  # type: ignore[arg-type]
+        assert {one.query for one in store.judgements.all(conditions)} == {query}
+    # The side judge wins where two queries that are known get a document in common.
+    store.judgements.remove(JudgementFilter(query="between"))
+    store.judgements.add([judged("judging", "b")])
+    assert sides(store) == {"judging": "judge", "training": None}
+    store.judgements.add([judged("another", "b", source="click")])
+    assert sides(store)["another"] == "judge"

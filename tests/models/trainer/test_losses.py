@@ -82,3 +82,38 @@ def test_bad_documents_alone_are_refused() -> None:
     only_bad = Dataset(data.queries, data.corpus, tuple(j for j in data.judgements if not j.good), data.splits)
     with pytest.raises(BadData, match="good document"):
         losses.choose("auto", only_bad)
+
+
+def columns(*shapes: int) -> list[Tensor]:
+    torch.manual_seed(7)
+    return [torch.nn.functional.normalize(torch.randn(rows, 8), dim=-1) for rows in shapes]
+
+
+def test_weights_of_one_change_no_loss_and_others_count_rows_by_their_weight(model: Any) -> None:
+    plain: Any = losses.build("multiple-negatives", model, None, [])
+    weighted: Any = losses.build("multiple-negatives", model, None, [], weighted=True)
+    batch = columns(4, 4, 4)
+    ones = torch.ones(4)
+    assert weighted.compute_loss_from_embeddings(batch, ones) == pytest.approx(
+        plain.compute_loss_from_embeddings(batch, None).item()
+    )
+    of_rows = [weighted.compute_loss_from_embeddings(batch, torch.eye(4)[row]).item() for row in range(4)]
+    weights = torch.tensor([1.0, 0.5, 0.25, 0.125])
+    wanted = sum(weight * of_row for weight, of_row in zip(weights.tolist(), of_rows, strict=True))
+    assert weighted.compute_loss_from_embeddings(batch, weights).item() == pytest.approx(wanted)
+
+    plain, weighted = (losses.build("cosine", model, None, [], weighted=each) for each in (False, True))
+    pair, labels = columns(4, 4), torch.tensor([1.0, 0.0, 1.0, 0.0])
+    signed = torch.tensor([1.0, -1.0, 1.0, -1.0])
+    assert weighted.compute_loss_from_embeddings(pair, signed).item() == pytest.approx(
+        plain.compute_loss_from_embeddings(pair, labels).item()
+    )
+    assert weighted.compute_loss_from_embeddings(pair, signed / 2).item() == pytest.approx(
+        plain.compute_loss_from_embeddings(pair, labels).item() / 2
+    )
+
+
+def test_losses_say_whether_they_use_weights() -> None:
+    using = {name for name in get_args(LossName) if losses.uses_weights(name, "dense")}
+    assert using == {"multiple-negatives", "cosine"}
+    assert {name for name in losses.OF_RERANKERS if losses.uses_weights(name, "reranker")} == {"binary-cross-entropy"}

@@ -23,7 +23,7 @@ from trainer.data import beir
 from trainer.errors import BadData, Interrupted
 from trainer.prepare import reranking
 from trainer.recipe import LossName, Recipe
-from trainer.train import losses, start, trainers, tuning
+from trainer.train import losses, reranker, start, trainers, tuning
 from trainer.train.tuning import Tuned
 
 RUN = (
@@ -255,3 +255,13 @@ def test_a_new_head_needs_an_encoder(tmp_path: Path) -> None:
     checkpoints.save(static, tmp_path / "static")
     with base_model.open(str(tmp_path / "static")) as source, pytest.raises(BadData, match="can get no head"):
         base_model.load_reranker(source)
+
+
+def test_the_weights_of_pairs_count_in_the_loss(tmp_path: Path) -> None:
+    checkpoints.tiny_reranker(tmp_path / "reranker")
+    model = CrossEncoder(str(tmp_path / "reranker"), device="cpu")
+    plain, weighted = (reranker.build("binary-cross-entropy", model, weighted=each) for each in (False, True))
+    texts = [["is it?", "is it?"], ["it is", "nothing"]]
+    whole = plain(texts, torch.tensor([1.0, 0.0])).item()
+    assert weighted(texts, torch.tensor([1.0, -1.0])).item() == pytest.approx(whole)
+    assert weighted(texts, torch.tensor([0.5, -0.5])).item() == pytest.approx(whole / 2)

@@ -1,5 +1,7 @@
 """Training rows: good is good, bad is bad, and every loss gets the columns that it reads."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.support import judged
@@ -70,3 +72,24 @@ def test_rows_repeat_with_their_seed() -> None:
     first, same, other = (rows.tuples(data, judged.components(data), {}, negatives=4, seed=seed) for seed in (1, 1, 2))
     assert first == same
     assert first != other
+
+
+def test_rows_have_the_weights_of_their_judgements_and_mined_negatives_count_whole() -> None:
+    data = judged.dataset()
+    assert rows.pairs(data, judged.components(data), {}, negatives=1).weights == ()
+    weights = {"good0": 0.5, "bad0": 0.25}
+    light = replace(
+        data, judgements=tuple(replace(one, weight=weights.get(one.document, 1.0)) for one in data.judgements)
+    )
+    tuples = rows.tuples(light, judged.components(light), {}, negatives=1, seed=0)
+    by_document = dict(zip(tuples.columns["positive"], tuples.weights, strict=True))
+    assert by_document[data.corpus["good0"].passage] == 0.5
+    assert sorted(tuples.weights)[:2] == [0.5, 1.0]
+    mined = {("q0", "good0"): ["good9"]}
+    pairs = rows.pairs(light, judged.components(light), mined, negatives=2)
+    of_query = [row for row, query in enumerate(pairs.columns["anchor"]) if query == data.queries["q0"]]
+    assert {pairs.columns["document"][row]: (pairs.labels[row], pairs.weights[row]) for row in of_query} == {
+        data.corpus["good0"].passage: (1.0, 0.5),
+        data.corpus["bad0"].passage: (0.0, 0.25),
+        data.corpus["good9"].passage: (0.0, 1.0),
+    }

@@ -2,11 +2,13 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from service.corpus.base import Document
 from service.corpus.sqlite.database import Database
 from service.corpus.sqlite.documents import SCHEMA, SqliteDocuments
+from service.corpus.sqlite.store import SqliteStore
 from service.settings.data_folder import DataFolder
 
 
@@ -31,3 +33,33 @@ def test_a_corpus_of_the_version_before_is_brought_up_to_date(tmp_path: Path) ->
     assert documents.current("c", ["a"])["a"].document.metadata == metadata
     database.close()
     assert SqliteDocuments(Database(DataFolder(tmp_path))).collections() == {"c": 2}
+
+
+def test_former_judgements_were_sent_and_judge_and_belong_to_the_present_texts(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "corpus.db") as old:
+        old.executescript(SCHEMA)
+        old.executemany(
+            "INSERT INTO documents (collection, id, text, metadata) VALUES ('c', ?, ?, '{}')",
+            [("a", "a text"), ("b", "another")],
+        )
+        old.execute(
+            "CREATE TABLE judgements (collection TEXT NOT NULL, query TEXT NOT NULL, document TEXT NOT NULL,"
+            " good INTEGER NOT NULL, provenance TEXT, PRIMARY KEY (collection, query, document)) WITHOUT ROWID"
+        )
+        rows = [("q", "a", 1, "a ticket"), ("q", "b", 0, None), ("p", "missing", 1, None)]
+        old.executemany("INSERT INTO judgements VALUES ('c', ?, ?, ?, ?)", rows)
+    for _ in range(2):
+        with closing(SqliteStore(DataFolder(tmp_path), 10)) as store:
+            judgements = store.judgements.all()
+    assert [(one.query, one.document, one.good, one.provenance) for one in judgements] == [
+        ("p", "missing", True, None),
+        ("q", "a", True, "a ticket"),
+        ("q", "b", False, None),
+    ]
+    assert {(one.source, one.by, one.at, one.weight, one.side, one.stale) for one in judgements} == {
+        ("sent", None, None, 1.0, "judge", False)
+    }
+    with closing(SqliteStore(DataFolder(tmp_path), 10)) as store:
+        documents = [Document("a", "another text", {}), Document("missing", "its first text", {})]
+        store.documents.put("c", documents, lambda _: None)
+        assert [one.stale for one in store.judgements.all()] == [False, True, False]

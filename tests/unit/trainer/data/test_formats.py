@@ -23,6 +23,7 @@ FILES = {
     "labelled-pairs": "labelled_pairs.csv",
     "flag-embedding": "flag_embedding.jsonl",
     "docsgpt": "docsgpt.jsonl",
+    "instar": "instar",
 }
 GOOD = {"q1": "c124", "q2": "c201", "q3": "c352"}
 BAD = {"q1": "c105", "q2": "c90", "q3": "c261"}
@@ -58,6 +59,7 @@ def sets(pairs: dict[str, str]) -> dict[str, set[str]]:
         ("labelled-pairs", sets(GOOD), sets(BAD)),
         ("flag-embedding", {"q1": {"c124"}, "q2": {"c201", "c352"}}, {"q1": {"c105", "c261"}}),
         ("docsgpt", {}, {}),
+        ("instar", sets(GOOD), {"q1": {"c105"}}),
     ],
 )
 def test_good_is_good_and_bad_is_bad(name: str, good: dict[str, set[str]], bad: dict[str, set[str]]) -> None:

@@ -1,0 +1,16 @@
+"""`GET /admin/export`: what the trainer fetches."""
+
+from typing import Annotated, Literal
+
+from fastapi import Query
+
+What = Annotated[
+    Literal["judgements", "documents"], Query(description="judgements: of the side train; documents: the corpus")
+]
+ExportedSide = Annotated[
+    Literal["train", "judge"], Query(description="train; the side judge is refused, because it judges what is trained")
+]
+ExportedCollection = Annotated[str | None, Query(description="only those of this collection; if left out, of all")]
+After = Annotated[
+    int, Query(ge=0, description="documents: only those after the line with this `cursor`, to go on where a copy ended")
+]
