@@ -1,4 +1,4 @@
-"""What clicks say of documents, once the rank at which they stood is allowed for.
+"""The word of clicks on documents, once the rank at which these stood is allowed for.
 
 Each pair has clicks and looks: how often users looked at it, by the best that is known. Who clicked looked; who clicked
 further down and not here probably looked (Joachims et al. 2005); of all others, as many looked as the propensity of the

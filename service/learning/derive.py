@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import copysign
 
 import numpy as np
 
@@ -51,14 +52,12 @@ def derive(
         by_feedback, by_clicks = said.get(pair, 0.0), clicked.get(pair, 0.0)
         if by_feedback * by_clicks < 0:
             # What was said leads, and never turns into its contrary.
-            by_feedback = np.sign(by_feedback) * max(abs(by_feedback) - abs(by_clicks), 0)
-            by_clicks = 0
-        collection, query, document = pair
+            by_feedback = copysign(max(abs(by_feedback) - abs(by_clicks), 0), by_feedback)
+            by_clicks = 0.0
         if abs(by_feedback) >= rules.weight:
-            weight = float(abs(by_feedback))
-            judgements.append(Derived(collection, query, document, bool(by_feedback > 0), weight, "feedback"))
+            judgements.append(Derived(*pair, by_feedback > 0, abs(by_feedback), "feedback"))
         if abs(by_clicks) >= rules.weight:
-            judgements.append(Derived(collection, query, document, by_clicks > 0, abs(by_clicks), "click"))
+            judgements.append(Derived(*pair, by_clicks > 0, abs(by_clicks), "click"))
     return judgements
 
 

@@ -90,7 +90,7 @@ def harvest(counts: Columns) -> Propensities:
 
 
 def _experiments(counts: Columns) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
-    """Which rows are of documents that were clicked, and shown at several ranks by several generations."""
+    """True for rows of documents that were clicked, and shown at several ranks by several generations."""
 
     def several(values: Integers) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
         lowest = np.full(len(counts.pairs), np.iinfo(np.int64).max)

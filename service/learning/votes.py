@@ -1,4 +1,4 @@
-"""What users said: thumbs on documents, thumbs on whole answers, and the documents that answers used.
+"""The word of users: thumbs on documents, thumbs on whole answers, and the documents that answers used.
 
 Each voice has one vote for a pair. Its latest thumb on the document decides; without one, the strongest sign that the
 document was of use. A thumb up on a whole answer is such a sign for the documents that the answer cites. A thumb down

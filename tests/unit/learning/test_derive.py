@@ -281,6 +281,6 @@ def test_a_tenth_of_a_million_events_takes_seconds() -> None:
         for n in range(100_000)
     ]
     rows = [Impressions("docs", f"q{n % 999}", f"d{n % 97}", n % 3, n % 10 + 1, 50, n % 7) for n in range(100_000)]
-    began = time.monotonic()
+    began = time.process_time()
     derive(events, rows)
-    assert time.monotonic() - began < 6
+    assert time.process_time() - began < 6
