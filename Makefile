@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: serve unit check test test-clients lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-sources bench-sample bench-train bench-losses bench-proof bench-rerankers report clean
+.PHONY: serve unit check test test-clients lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-sources bench-sample bench-train bench-losses bench-proof bench-rerankers bench-clicks report clean
 
 serve: $(INSTALLED)  ## start the service with the sample corpus on http://127.0.0.1:8080
 	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m service
@@ -70,6 +70,9 @@ bench-proof: $(INSTALLED)  ## one whole run of the trainer on other data; ARGS="
 
 bench-rerankers: $(INSTALLED)  ## a trained reranker beside dense, hybrid and tuned dense; ARGS="--beir FOLDER"
 	$(BIN)/python -m benchmarks.rerankers $(ARGS)
+
+bench-clicks: $(INSTALLED)  ## judgements derived from clicks beside click counts, on simulated users whose truth is known
+	$(BIN)/python -m benchmarks.clicks $(ARGS)
 
 bench-embedding: $(INSTALLED)  ## embeddings over HTTP beside Infinity and a tutorial's server; needs wrk
 	$(BIN)/python -m benchmarks.embedding $(ARGS)

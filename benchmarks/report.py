@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks import (
     budget,
+    clicks,
     contention,
     embedding,
     filters,
@@ -48,6 +49,7 @@ _BENCHMARKS: dict[str, Any] = {
     "proof": proof,
     "losses": losses,
     "rerankers": rerankers,
+    "clicks": clicks,
 }
 
 _TEXT = """# Measurements
@@ -193,6 +195,31 @@ was not trained on.
 judgements that the base is tuned on, puts the first 20 documents in order.
 
 {rerankers}
+
+## Judgements from clicks
+
+`make bench-clicks`. Simulated users whose truth is known: sixty questions, thirty documents for each, four of them
+useful; four generations rank them differently and each answers a quarter of the searches. The users look down the
+list, lose patience, jump, trust what stands first, are misled by snippets, and leave when they are satisfied.
+"Patient" ones look further and compare, "sceptical" ones do so as well and trust no rank, and among the "zealous" one
+user makes a tenth of all clicks, on useless documents. Nothing of that is in the service's formulas. Twenty seeds,
+with 95% intervals.
+
+AUC is the chance that a useful document gets a higher figure than a useless one, among all that were shown, and among
+those that were shown ten times. The last two columns take as many documents as the service judges good, or bad, from
+the top, or the bottom, of each way's figures, and say how many of these are.
+
+What is judged good is good more often than by any count, from 1,000 clicks on. Counts do better in two places. With
+100 and 1,000 clicks, and with 10,000 of patient and sceptical users, they order all that was shown better, because
+the service says nothing of what was shown fewer than ten times. And with 10,000 clicks of sceptical and zealous
+users, what was clicked least is bad slightly more often than what the service judges bad: it also takes for bad what
+is clicked, but less often than useful documents are, and useful documents whose snippet hides it are among these.
+
+"By 1/rank" has assumed propensities in place of measured ones. The usual users happen to look by about 1/rank. The
+others do not, and measuring helps most where they trust no rank: trust brings clicks to useless documents more than
+to useful ones, and a propensity is one figure for both.
+
+{clicks}
 """
 
 

@@ -40,7 +40,7 @@ class Reading(Command):
     """A command that reads judgements."""
 
     format: str = Field("", description=f"format of the data: {', '.join(formats.FORMATS)}")
-    corpus: Path | None = Field(None, description="corpus.jsonl with the whole documents of DocsGPT's sources")
+    corpus: Path | None = Field(None, description="corpus.jsonl with the whole documents that an export refers to")
     skip_bad: bool = Field(False, description="leave out rows that cannot be used; without it they stop the command")
     from_collection: str | None = Field(None, description="collection of the service that is read; none: all of them")
     sources: str = Field(

@@ -4,7 +4,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer.data import beir, docsgpt, fetching, flag_embedding, good_bad, instar, llama_index, postgres, tables
+from trainer.data import (
+    beir,
+    docsgpt,
+    fetching,
+    flag_embedding,
+    good_bad,
+    instar,
+    langfuse,
+    llama_index,
+    open_webui,
+    postgres,
+    tables,
+    ubi,
+)
 from trainer.data.collected import Collected
 from trainer.data.dataset import Dataset
 from trainer.data.problems import Problem, listed, require_sound
@@ -13,7 +26,10 @@ from trainer.errors import BadData
 
 DOCSGPT = "docsgpt"
 INSTAR = "instar"
-_FOLDERS = ("beir", INSTAR)
+UBI = "ubi"
+# Formats whose documents may lie in a file of their own, and formats that may be a file or a folder.
+_CORPUS_APART = (DOCSGPT, UBI, "langfuse", "open-webui")
+_FILE_OR_FOLDER = (UBI, "langfuse")
 
 
 @dataclass(frozen=True)
@@ -49,15 +65,18 @@ FORMATS: Mapping[str, Format] = {
     INSTAR: Format(
         "the URL of a running service, or the folder `data` of a run that was made from one", instar.collect
     ),
+    UBI: Format("JSON lines of User Behavior Insights 1.3, queries and events, with --corpus", ubi.collect),
+    "langfuse": Format("JSON by Langfuse: traces with observations and scores, or its tables", langfuse.collect),
+    "open-webui": Format("JSON by Open WebUI: its feedback, or its chats", open_webui.collect),
 }
 
 
 def load(source: Path | str, name: str, *, skip_bad: bool, corpus: Path | None = None) -> Imported:
     """The data at `source`, which is in the format `name`. `skip_bad` leaves out rows that cannot be used.
 
-    `source` is a file, a folder, or for docsgpt a URL of PostgreSQL. `corpus` has the documents that DocsGPT's sources
-    were cut from. Raises BadData if a row cannot be used and `skip_bad` is false, if no row can be used, or if the
-    format is not named: some formats look alike, so none is guessed.
+    `source` is a file, a folder, or for docsgpt a URL of PostgreSQL. `corpus` has the documents that the ids or sources
+    of an export refer to. Raises BadData if a row cannot be used and `skip_bad` is false, if no row can be used, or if
+    the format is not named: some formats look alike, so none is guessed.
     """
     if name not in FORMATS:
         known = "\n".join(f"  {key:<15} {form.says}" for key, form in FORMATS.items())
@@ -66,12 +85,11 @@ def load(source: Path | str, name: str, *, skip_bad: bool, corpus: Path | None =
         )
     if fetching.is_url(source):
         raise BadData(f"{source} is the URL of a service, which --format {INSTAR} alone reads: choose that, or a file")
-    if corpus is not None and name != DOCSGPT:
-        raise BadData(
-            f"--corpus goes with --format {DOCSGPT} alone: leave it out, since {name} has its documents in it"
-        )
+    if corpus is not None and name not in _CORPUS_APART:
+        apart = f"{', '.join(_CORPUS_APART[:-1])} or {_CORPUS_APART[-1]}"
+        raise BadData(f"--corpus goes with --format {apart} alone: leave it out, since {name} has its documents in it")
     if not (name == DOCSGPT and postgres.is_url(source)):
-        _require_kind(Path(source), folder=name in _FOLDERS)
+        _require_kind(Path(source), name)
     collected = Collected()
     if corpus is not None:
         beir.collect_corpus(corpus, collected)
@@ -88,9 +106,10 @@ def load(source: Path | str, name: str, *, skip_bad: bool, corpus: Path | None =
     return Imported(dataset, collected.problems, collected.review)
 
 
-def _require_kind(path: Path, *, folder: bool) -> None:
+def _require_kind(path: Path, name: str) -> None:
     if not path.exists():
         raise BadData(f"{path} does not exist: give the file or folder of the data")
-    if path.is_dir() != folder:
+    folder = name in ("beir", INSTAR)
+    if path.is_dir() != folder and name not in _FILE_OR_FOLDER:
         kind = "a folder" if folder else "a file"
         raise BadData(f"{path} must be {kind} in this format: give another path, or another --format")

@@ -12,6 +12,17 @@ from trainer.data.problems import Unusable, shown
 from trainer.errors import BadData
 
 _BOM = b"\xef\xbb\xbf"
+_JSON = {".json", ".jsonl", ".ndjson"}
+
+
+def json_files(path: Path) -> list[Path]:
+    """The file, or all files of JSON in the folder and below. Raises BadData if there is none."""
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in _JSON and file.is_file())
+    if not files:
+        raise BadData(f"{path} has no file that ends in {', '.join(sorted(_JSON))}: give the folder of an export")
+    return files
 
 
 def numbered(path: Path, name: str | None = None) -> Iterator[tuple[str, bytes]]:
@@ -38,7 +49,7 @@ def decoded(line: bytes) -> str:
 
 
 def objects(path: Path, collected: Collected) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(location, object) for every line of JSON, or every element of a file that is one JSON array.
+    """(location, object) for every line of JSON, or every element of a file that is one JSON array or one object.
 
     Anything else becomes a problem, except blank lines. Lines are read one at a time, an array as a whole.
     """
@@ -56,17 +67,36 @@ def objects(path: Path, collected: Collected) -> Iterator[tuple[str, dict[str, A
             yield location, row
 
 
+def parsed(stored: Any) -> Any:
+    """The value of a JSON column, which some exports write as a string. Raises Unusable if that is half of JSON."""
+    if isinstance(stored, str) and stored.lstrip()[:1] in {"{", "[", '"', "n"}:
+        try:
+            return orjson.loads(stored)
+        except orjson.JSONDecodeError as error:
+            raise Unusable(f"{shown(stored)} is not JSON: {error.msg}") from error
+    return stored
+
+
 def _array(path: Path) -> list[Any] | None:
-    """The elements of a file that is one JSON array, as exports often are. None: the file has lines."""
-    begins = next((line.lstrip()[:1] for _, line in numbered(path) if line.strip()), b"")
-    if begins != b"[":
+    """The elements of a file that is one JSON array, as exports often are, or one object. None: the file has lines."""
+    beginning = next((line.lstrip() for _, line in numbered(path) if line.strip()), b"")
+    if beginning[:1] != b"[" and not _is_cut_object(beginning):
         return None
     try:
         content = orjson.loads(path.read_bytes().removeprefix(_BOM))
     except orjson.JSONDecodeError:
-        # The file has lines, and its first line is a list, which becomes a problem when it is read.
+        # The file has lines, and its first line is a list or half an object, which becomes a problem when it is read.
         return None
-    return content if isinstance(content, list) else None
+    return content if isinstance(content, list) else [content]
+
+
+def _is_cut_object(line: bytes) -> bool:
+    """Whether an object begins in the line and does not end there, as one that is indented."""
+    try:
+        orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return line[:1] == b"{"
+    return False
 
 
 def _parsed(line: bytes) -> dict[str, Any]:

@@ -24,13 +24,18 @@ FILES = {
     "flag-embedding": "flag_embedding.jsonl",
     "docsgpt": "docsgpt.jsonl",
     "instar": "instar",
+    "ubi": "ubi.jsonl",
+    "langfuse": "langfuse.json",
+    "open-webui": "open_webui.json",
 }
+# The one format that has no texts of documents.
+CORPUS = {"ubi": DATA / "docsgpt_corpus.jsonl"}
 GOOD = {"q1": "c124", "q2": "c201", "q3": "c352"}
 BAD = {"q1": "c105", "q2": "c90", "q3": "c261"}
 
 
 def load(name: str) -> Dataset:
-    return formats.load(DATA / FILES[name], name, skip_bad=False).dataset
+    return formats.load(DATA / FILES[name], name, skip_bad=False, corpus=CORPUS.get(name)).dataset
 
 
 def by_sample_ids(judged: dict[str, set[str]], dataset: Dataset) -> dict[str, set[str]]:
@@ -60,6 +65,9 @@ def sets(pairs: dict[str, str]) -> dict[str, set[str]]:
         ("flag-embedding", {"q1": {"c124"}, "q2": {"c201", "c352"}}, {"q1": {"c105", "c261"}}),
         ("docsgpt", {}, {}),
         ("instar", sets(GOOD), {"q1": {"c105"}}),
+        ("ubi", {}, {}),
+        ("langfuse", {}, {}),
+        ("open-webui", {}, {}),
     ],
 )
 def test_good_is_good_and_bad_is_bad(name: str, good: dict[str, set[str]], bad: dict[str, set[str]]) -> None:
@@ -313,6 +321,14 @@ def test_data_without_a_usable_judgement_is_refused_even_with_skip_bad(tmp_path:
         formats.load(path, "pairs", skip_bad=True)
 
 
+def test_one_indented_object_is_one_row(tmp_path: Path) -> None:
+    path = tmp_path / "row.json"
+    path.write_text('{\n "query": "how",\n "pos": ["so"]\n}\n')
+    assert formats.load(path, "flag-embedding", skip_bad=False).dataset.good() == {
+        content_id("how"): {content_id("so")}
+    }
+
+
 @pytest.mark.parametrize(
     ("source", "name", "said"),
     [
@@ -327,8 +343,8 @@ def test_what_is_not_there_or_of_another_kind_is_refused(source: str, name: str,
         formats.load(DATA / source, name, skip_bad=True)
 
 
-def test_a_corpus_goes_with_docsgpt_alone() -> None:
-    with pytest.raises(BadData, match="--corpus goes with --format docsgpt"):
+def test_a_corpus_goes_with_exports_that_refer_to_documents() -> None:
+    with pytest.raises(BadData, match="--corpus goes with --format docsgpt, ubi, langfuse or open-webui alone"):
         formats.load(DATA / "pairs.csv", "pairs", skip_bad=True, corpus=DATA / "docsgpt_corpus.jsonl")
 
 
