@@ -129,7 +129,7 @@ def build(
         scheduler=scheduler,
         encoding=encoding,
         scoring=Scoring(encoding),
-        rerankers=Rerankers(corpus.records, thread, reranker_loader, settings.aliases),
+        rerankers=Rerankers(corpus.records, thread, reranker_loader, settings.aliases, observer),
         reranker_loader=reranker_loader,
         limits=limits,
     )
@@ -242,7 +242,7 @@ def _reloads(serving: Serving, models: Models, jobs: Jobs, shadow: Shadow, judge
         observer=observer,
     )
     return Reloads(
-        stages=StagesOfKinds(stages, RerankerStages(models.rerankers, models.reranker_loader, jobs)),
+        stages=StagesOfKinds(stages, RerankerStages(models.rerankers, models.reranker_loader, jobs, observer)),
         jobs=jobs,
         loader=loader,
         generations=generations,

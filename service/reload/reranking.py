@@ -6,6 +6,7 @@ from functools import partial
 from service.generations.rerankers import Rerankers
 from service.machine.threads import run_to_completion
 from service.models.loader import RerankerLoader
+from service.observability.observer import Observer
 from service.reload.job import Job
 from service.reload.jobs import Jobs
 
@@ -13,10 +14,11 @@ from service.reload.jobs import Jobs
 class RerankerStages:
     """Takes one job at a time through its stages."""
 
-    def __init__(self, rerankers: Rerankers, loader: RerankerLoader, jobs: Jobs) -> None:
+    def __init__(self, rerankers: Rerankers, loader: RerankerLoader, jobs: Jobs, observer: Observer) -> None:
         self.rerankers = rerankers
         self._loader = loader
         self._jobs = jobs
+        self._observer = observer
 
     def is_active(self, job: Job) -> bool:
         """Whether the reranker that the job is for answers, as the job wants it."""
@@ -28,6 +30,7 @@ class RerankerStages:
         job.warnings = []
         await self._jobs.enter(job, "install")
         checkpoint = await run_to_completion(partial(self._loader.install, job.checkpoint or job.model))
+        self._observer.step("reload.installed")
         job.checkpoint, job.fingerprint = checkpoint.id, checkpoint.fingerprint
         await self._jobs.enter(job, "load")
         self._loader.require_memory(checkpoint)
@@ -35,7 +38,9 @@ class RerankerStages:
         loading = partial(self._loader.load_beside, checkpoint, given_up.is_set)
         reranker = await run_to_completion(loading, given_up=given_up)
         job.warnings = [*reranker.warnings]
+        self._observer.step("reload.loaded")
         await self._jobs.enter(job, "probe")
         await self._loader.probe(reranker)
+        self._observer.step("reload.probed")
         await self._jobs.enter(job, "activate")
         await self.rerankers.activate(reranker, by_default=job.by_default, by=job.by)
