@@ -16,8 +16,7 @@ TEXTS = ["Shelves are filled at night.", "Parcels take two days.", "", "The parc
 
 
 def load(server: Server, name: str, **more: Any) -> dict[str, Any]:
-    job = server.post("/admin/reload", {"reranker": name, **more})
-    return server.wait_for_job(job["id"])
+    return server.reload_reranker(name, **more)
 
 
 @pytest.fixture

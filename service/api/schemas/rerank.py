@@ -46,7 +46,9 @@ class RelevanceRequest(BodyModel):
     model: RerankerName = None
     top_n: Integer | None = Field(None, ge=1, description="give so many of the best; default: all")
     return_documents: StrictBool = Field(False, description="add each document to its score")
-    rank_fields: list[str] = Field(["text"], description="the fields of an object that are its text, in this order")
+    rank_fields: list[str] = Field(
+        ["text"], min_length=1, description="the fields of an object that are its text, in this order"
+    )
     max_chunks_per_doc: Integer | None = Field(
         None, ge=1, description="most windows of a document that is longer than the model reads beside the query"
     )
