@@ -7,6 +7,7 @@ are written after each set, so that an interrupted benchmark goes on.
 
 import argparse
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -15,8 +16,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine
+import httpx
+
+from benchmarks import base, machine, service
 from service import sample
+from service.checkpoints import checkpoint
+from trainer.base_model import load_reranker
 from trainer.prove.metrics import NDCG
 from trainer.prove.report.model import Report
 
@@ -25,6 +30,10 @@ RESULTS = Path(__file__).parent / "results" / "rerankers.json"
 RERANKER = ("--kind", "reranker", "--candidates", "20", "--max-length", "128", "--batch-size", "16")
 RATE = ("--learning-rate", "1e-4", "--negatives", "1")
 _RECALL = "recall@10"
+# The searches whose time is taken, and how many documents of each are reranked.
+_SEARCHES = 60
+_TOPS = (0, 10, 20, 50)
+_MODEL, _RERANKER = "model", "reranker"
 # The headings of the rows, and where their scores are: the report of a run, and the name in it.
 _ROWS = (
     ("dense", "dense", "base"),
@@ -53,7 +62,42 @@ def main() -> None:
                 "reranker": measure([*data, *RERANKER, *RATE]),
             }
             RESULTS.write_text(json.dumps(measured, indent=1) + "\n")
+    if "cost" not in measured:
+        measured["cost"] = cost()
+        RESULTS.write_text(json.dumps(measured, indent=1) + "\n")
     print(table(measured))
+
+
+def cost() -> list[dict[str, float]]:
+    """Milliseconds of a search of the sample corpus by one client, by the number of documents that are reranked.
+
+    The head is of random numbers, which take as long as others.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / _MODEL).symlink_to(base.folder())
+        load_reranker(checkpoint.read(base.folder(), _MODEL), "cpu").save_pretrained(str(folder / _RERANKER))
+        with (
+            service.running(folder / "data", folder, _MODEL) as started,
+            httpx.Client(base_url=started.base_url, timeout=600) as client,
+        ):
+            service.write(started.base_url, [document.text for document in sample.documents()])
+            job = client.post("/admin/reload", json={"reranker": _RERANKER}).raise_for_status().json()["id"]
+            while (state := client.get(f"/admin/jobs/{job}").json())["ended"] is None:
+                time.sleep(0.2)
+            if state["state"] != "done":
+                raise RuntimeError(f"the reranker did not become active: {state['reason']}")
+            return [{"documents": top, "p50": _milliseconds(client, top)} for top in _TOPS]
+
+
+def _milliseconds(client: httpx.Client, top: int) -> float:
+    rerank = {"top": top} if top else False
+    times = []
+    for query in list(sample.load()["queries"].values())[:_SEARCHES]:
+        began = time.perf_counter()
+        client.post("/search", json={"query": query, "k": 10, "rerank": rerank}).raise_for_status()
+        times.append(time.perf_counter() - began)
+    return 1000 * statistics.median(times)
 
 
 def measure(flags: Sequence[str]) -> dict[str, Any]:
@@ -94,6 +138,10 @@ def table(measured: Mapping[str, Any]) -> str:
             f" {_change(reports['dense']['differences'][NDCG])}.",
         ]
         parts.append("\n".join(lines))
+    if "cost" in measured:
+        plain = measured["cost"][0]["p50"]
+        rows = [f"| {row['documents']} | {row['p50']:.1f} | {row['p50'] / plain:.0f}x |" for row in measured["cost"]]
+        parts.append("\n".join(["| documents that are reranked | p50 ms | |", "|---|---|---|", *rows]))
     return "\n\n".join(parts)
 
 

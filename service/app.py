@@ -90,6 +90,7 @@ def build(
             parts.models.scheduler,
             parts.reloads,
             parts.serving.generations,
+            parts.models.rerankers,
         )
     )
     routers = _routers(parts, lifecycle)

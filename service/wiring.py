@@ -41,6 +41,8 @@ from service.reload.gate import Gate
 from service.reload.job import ENDS
 from service.reload.jobs import Jobs
 from service.reload.judge import Judge
+from service.reload.judged_queries import JudgedQueries
+from service.reload.reranker_judge import RerankerJudge
 from service.reload.reranking import RerankerStages
 from service.reload.runner import Reloads, StagesOfKinds
 from service.reload.shadow import Shadow
@@ -153,9 +155,7 @@ def build(
             Search(corpus, retrieval, models.encoding, [shadow], traces), models.scoring, models.rerankers
         ),
         writing=Writing(corpus.documents, serving.generations, models.encoding, thread, observer),
-        reloads=_reloads(
-            serving, models, Jobs(corpus.records, thread), shadow, _judge(settings, corpus, models), observer
-        ),
+        reloads=_reloads(settings, corpus, serving, models, Jobs(corpus.records, thread), shadow, observer),
         changes=changes,
         webhook=_webhook(settings, changes, corpus, thread),
     )
@@ -228,9 +228,20 @@ def _serving(
     return Serving(generations, builder, housekeeping, activation, restore, calibration)
 
 
-def _reloads(serving: Serving, models: Models, jobs: Jobs, shadow: Shadow, judge: Judge, observer: Observer) -> Reloads:
+def _reloads(
+    settings: Settings,
+    corpus: CorpusStore,
+    serving: Serving,
+    models: Models,
+    jobs: Jobs,
+    shadow: Shadow,
+    observer: Observer,
+) -> Reloads:
     loader = models.loader
     generations = serving.generations
+    judged, max_loss = JudgedQueries(corpus.judgements, corpus.documents), settings.gate.max_loss
+    judge = Judge(judged, models.encoding, max_loss)
+    of_rerankers = RerankerJudge(judged, corpus.documents, models.encoding, models.scoring, max_loss)
     gate = Gate(judge=judge, shadow=shadow, generations=generations, jobs=jobs, observer=observer)
     stages = Stages(
         activation=serving.activation,
@@ -242,7 +253,9 @@ def _reloads(serving: Serving, models: Models, jobs: Jobs, shadow: Shadow, judge
         observer=observer,
     )
     return Reloads(
-        stages=StagesOfKinds(stages, RerankerStages(models.rerankers, models.reranker_loader, jobs, observer)),
+        stages=StagesOfKinds(
+            stages, RerankerStages(models.rerankers, generations, of_rerankers, models.reranker_loader, jobs, observer)
+        ),
         jobs=jobs,
         loader=loader,
         generations=generations,
@@ -250,10 +263,6 @@ def _reloads(serving: Serving, models: Models, jobs: Jobs, shadow: Shadow, judge
         housekeeping=serving.housekeeping,
         observer=observer,
     )
-
-
-def _judge(settings: Settings, corpus: CorpusStore, models: Models) -> Judge:
-    return Judge(corpus.judgements, corpus.documents, models.encoding, settings.gate.max_loss)
 
 
 def _webhook(settings: Settings, changes: Changes, corpus: CorpusStore, thread: WritingThread) -> Webhook | None:

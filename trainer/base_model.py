@@ -34,7 +34,7 @@ def open(  # noqa: A001 (always read as base_model.open)
     """
     with tempfile.TemporaryDirectory(prefix="instar-base-") as temporary:
         try:
-            opened = _read(name, Path(temporary), allow_hub).require_kind("dense")
+            opened = _read(name, Path(temporary), allow_hub)
         except (NotFound, InvalidRequest) as error:
             raise BadData(
                 f"there is no model {name}: name a folder or zip with a sentence-transformers model, {BASE}, or a"

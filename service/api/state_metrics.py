@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 from service.api.readiness import Readiness
 from service.generations.generation import Generation
 from service.generations.loaded import LoadedGenerations
+from service.generations.rerankers import Rerankers
 from service.models.scheduling.scheduler import Scheduler
 from service.reload.job import STAGES, Job
 from service.reload.runner import Reloads
@@ -25,12 +26,14 @@ class State(Collector):
         scheduler: Scheduler,
         reloads: Reloads,
         generations: LoadedGenerations,
+        rerankers: Rerankers,
     ) -> None:
         self._readiness = readiness
         self._data_folder = data_folder
         self._scheduler = scheduler
         self._reloads = reloads
         self._generations = generations
+        self._rerankers = rerankers
 
     def collect(self) -> Iterable[Metric]:
         yield GaugeMetricFamily("instar_ready", "1 when requests are answered", value=int(self._readiness.ready))
@@ -41,6 +44,10 @@ class State(Collector):
         active = self._generations.active
         if active is not None:
             yield from _generation(active, len(self._generations.retained))
+        reranker = self._rerankers.active
+        if reranker is not None:
+            names = {"model": reranker.model, "by_default": str(reranker.record.by_default).lower()}
+            yield InfoMetricFamily("instar_reranker", "The active reranker", value=names)
 
     def _lanes(self) -> Iterable[Metric]:
         waiting = GaugeMetricFamily("instar_waiting_tokens", "Tokens that wait to be encoded", labels=["lane"])

@@ -74,7 +74,7 @@ def _architectures(folder: Path) -> list[str]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """A JSON object; empty where there is none, which whoever needs the file refuses for that."""
+    """The JSON object in a file; empty if there is none. Code that needs the file refuses the folder then."""
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError):

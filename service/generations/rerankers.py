@@ -5,7 +5,7 @@ what was before.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -38,6 +38,7 @@ class RerankerRecord(BaseModel):
     by_default: bool = Field(False, description="whether searches are reranked that do not say so")
     activated: datetime = Field(description="when it became active")
     activated_by: str | None = Field(None, description="name of the key that asked for that; null: none was needed")
+    warnings: list[str] = Field([], description="what somebody should know of it, each as a sentence")
 
 
 class _Note(BaseModel):
@@ -120,11 +121,15 @@ class Rerankers:
         *,
         by_default: bool,
         by: str | None,
-        switched: Callable[[], None] = lambda: None,
+        warnings: Sequence[str] = (),
     ) -> ActiveReranker:
-        """Make `reranker` the active one, durably. `switched` is called in that step."""
+        """Make `reranker` the active one, durably."""
         record = RerankerRecord(
-            model=reranker.checkpoint.id, by_default=by_default, activated=datetime.now(UTC), activated_by=by
+            model=reranker.checkpoint.id,
+            by_default=by_default,
+            activated=datetime.now(UTC),
+            activated_by=by,
+            warnings=list(warnings),
         )
         activated = ActiveReranker(record, reranker)
 
@@ -135,7 +140,6 @@ class Rerankers:
             else:
                 former = [note.active, *note.former][:_FORMER]
             self._switch(activated, former)
-            switched()
 
         await self._thread.run(step)
         log.info("the reranker %s is active", record.model)

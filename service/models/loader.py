@@ -60,7 +60,6 @@ class CheckpointLoader(Generic[_Loaded_co]):
     def install(self, model: str) -> Checkpoint:
         """Verify the checkpoint of that name or id and return the service's own copy.
 
-
         Raises as `Registry.install`, and CheckpointRefused for a checkpoint of another kind.
         """
         return self._registry.install(model).require_kind(self.kind)

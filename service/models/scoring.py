@@ -32,13 +32,20 @@ class Scoring:
         return windowings.default if collection is None else windowings.of(collection)
 
     async def by_best_window(
-        self, reranker: Reranker, query: str, texts: Sequence[str], windowing: Windowing
+        self,
+        reranker: Reranker,
+        query: str,
+        texts: Sequence[str],
+        windowing: Windowing,
+        *,
+        patient: bool = False,
     ) -> Scored:
         """The logit of each text: that of its best window where the model cannot read it whole.
 
-        Raises Overloaded if too much waits already.
+        Raises Overloaded if too much waits already; `patient` callers take the bulk lane and wait for room instead.
         """
-        self._encoding.require_capacity()
+        if not patient:
+            self._encoding.require_capacity()
 
         def prepared() -> tuple[list[Prepared], list[int]]:
             spans = reranker.pair_windows(query, texts, windowing)
@@ -46,7 +53,7 @@ class Scoring:
             return reranker.pairs(query, windows), [len(each) for each in spans]
 
         items, counts = await self._encoding.on_tokenizer_thread(prepared)
-        logits = await self._encoding.raw(reranker, items)
+        logits = await self._encoding.raw(reranker, items, "bulk" if patient else None, patient=patient)
         best = np.maximum.reduceat(logits, np.cumsum([0, *counts[:-1]]))
         return Scored(best, sum(item.tokens for item in items))
 

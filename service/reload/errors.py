@@ -37,6 +37,14 @@ def is_worse(building: str, active: str, queries: int, ndcg: tuple[float, float]
     )
 
 
+def reranks_worse(building: str, other: str, queries: int, ndcg: tuple[float, float], loss: float) -> str:
+    """The objection to the reranker `building`; `ndcg` are the nDCG@10 of the searches with it and with `other`."""
+    return (
+        f"{building} orders results worse than {other} on {queries} judged queries: nDCG@10 {ndcg[0]:.3f} after"
+        f" {ndcg[1]:.3f}, and it may lose {loss:g} (INSTAR_GATE__MAX_LOSS)"
+    )
+
+
 def worse_than(building: str, active: str, queries: int, ndcg: tuple[float, float], loss: float) -> CheckpointRefused:
     """The refusal of the checkpoint `building`, because it is worse; the arguments are those of `is_worse`."""
     return CheckpointRefused(f"{is_worse(building, active, queries, ndcg, loss)}; {TRAIN_FURTHER}")

@@ -10,6 +10,7 @@ from service.observability.observer import Observer
 from service.reload.job import Job, Shadowed
 from service.reload.jobs import Jobs
 from service.reload.judge import Judge
+from service.reload.judged import Verdict
 from service.reload.order import Order
 from service.reload.shadow import Comparison, Shadow
 
@@ -43,15 +44,8 @@ class Gate:
         """
         verdict = await self._judge.judge(self._generations.acquire(), generation)
         self._observer.step("reload.judged")
-        job.judged = verdict.judged
         job.warnings = list(warned)
-        if verdict.warning is not None:
-            job.warn(verdict.warning)
-        if verdict.objection is not None and force:
-            job.warn(f"force lets it answer all the same: {verdict.objection}")
-        elif verdict.objection is not None and job.shadow is not None:
-            job.warn(f"POST /admin/activate refuses it as it is: {verdict.objection}")
-        return None if force or verdict.objection is None else verdict.refusal()
+        return note_verdict(job, verdict, force=force)
 
     async def stay_in_shadow(self, job: Job, generation: Generation, share: float, warned: Sequence[str]) -> None:
         """Keep `generation` in the shadow until there is an order to activate it, and the judgement allows that."""
@@ -77,3 +71,15 @@ class Gate:
                     order.accept()
                     return
                 order.refuse(refusal)
+
+
+def note_verdict(job: Job, verdict: Verdict, *, force: bool) -> CheckpointRefused | None:
+    """Note the verdict in the job; returns the reason to refuse it, or None. With `force` that is a warning instead."""
+    job.judged = verdict.judged
+    if verdict.warning is not None:
+        job.warn(verdict.warning)
+    if verdict.objection is not None and force:
+        job.warn(f"force lets it answer all the same: {verdict.objection}")
+    elif verdict.objection is not None and job.shadow is not None:
+        job.warn(f"POST /admin/activate refuses it as it is: {verdict.objection}")
+    return None if force or verdict.objection is None else verdict.refusal()

@@ -9,7 +9,7 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from service.checkpoints.model_kind import Kind
-from service.reload.judge import Judged
+from service.reload.judged import Judged
 from service.reload.shadow import Comparison
 
 log = logging.getLogger(__name__)

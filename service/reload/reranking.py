@@ -1,21 +1,37 @@
-"""The stages of the reload of a reranker: install, load, probe, activate. Nothing is embedded, so it takes seconds."""
+"""The stages of the reload of a reranker: install, load, probe, judge, activate.
+
+Nothing is embedded, so all but the judgement takes seconds.
+"""
 
 import threading
 from functools import partial
 
+from service.generations.loaded import LoadedGenerations
 from service.generations.rerankers import Rerankers
 from service.machine.threads import run_to_completion
 from service.models.loader import RerankerLoader
 from service.observability.observer import Observer
+from service.reload.gate import note_verdict
 from service.reload.job import Job
 from service.reload.jobs import Jobs
+from service.reload.reranker_judge import RerankerJudge
 
 
 class RerankerStages:
     """Takes one job at a time through its stages."""
 
-    def __init__(self, rerankers: Rerankers, loader: RerankerLoader, jobs: Jobs, observer: Observer) -> None:
+    def __init__(
+        self,
+        rerankers: Rerankers,
+        generations: LoadedGenerations,
+        judge: RerankerJudge,
+        loader: RerankerLoader,
+        jobs: Jobs,
+        observer: Observer,
+    ) -> None:
         self.rerankers = rerankers
+        self._generations = generations
+        self._judge = judge
         self._loader = loader
         self._jobs = jobs
         self._observer = observer
@@ -42,5 +58,13 @@ class RerankerStages:
         await self._jobs.enter(job, "probe")
         await self._loader.probe(reranker)
         self._observer.step("reload.probed")
+        await self._jobs.enter(job, "judge")
+        active = self.rerankers.active
+        former = None if active is None or active.model == checkpoint.id else active.reranker
+        verdict = await self._judge.judge(self._generations.acquire(), reranker, former)
+        self._observer.step("reload.judged")
+        refusal = note_verdict(job, verdict, force=job.force)
+        if refusal is not None:
+            raise refusal
         await self._jobs.enter(job, "activate")
-        await self.rerankers.activate(reranker, by_default=job.by_default, by=job.by)
+        await self.rerankers.activate(reranker, by_default=job.by_default, by=job.by, warnings=job.warnings)

@@ -73,9 +73,9 @@ class Reloads:
         """
         return await self._start(Job(model=model, force=force, shadow=shadow, by=by))
 
-    async def start_reranker(self, model: str, *, by_default: bool, by: str | None = None) -> Job:
-        """Begin the reload of a reranker, asked for `by` a key; raises as `start`."""
-        return await self._start(Job(model=model, kind="reranker", by_default=by_default, by=by))
+    async def start_reranker(self, model: str, *, by_default: bool, force: bool = False, by: str | None = None) -> Job:
+        """Start a reload of the reranker `model`. `by` is the key that asked for it. Raises as `start`."""
+        return await self._start(Job(model=model, kind="reranker", by_default=by_default, force=force, by=by))
 
     async def _start(self, job: Job) -> Job:
         self._generations.acquire()

@@ -167,7 +167,7 @@ class IndexSettings(Group):
         " NumPy",
     )
     hnsw_from: int = Field(
-        50_000, ge=1, description="number of documents in a collection from which HNSW replaces exact search"
+        50_000, ge=1, description="number of windows in a collection from which HNSW replaces exact search"
     )
     min_recall: float = Field(
         0.99, gt=0, le=1, description="recall@10 that an HNSW index is tuned to reach at its build"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from service import ranking
-from service.reload.judge import UNJUDGED
+from service.reload.judged_queries import UNJUDGED
 from tests.support.server import Server
 
 TEXTS = {f"d{n}": f"report {n} of ward {n % 7}, section {n % 11}" for n in range(60)}

@@ -52,7 +52,8 @@ def test_int8_is_that_of_sentence_transformers_with_the_range_of_the_corpus(tmp_
         inputs = {"inputs": list(DOCUMENTS.values()), "input_type": "document"}
         end = abs(np.array(server.post("/embed", inputs))).max()
         floats, _ = embed(server)
-        ranges = np.array([[-end], [end]], dtype=np.float32).repeat(floats.shape[1], axis=1)
+        step = end / 127
+        ranges = np.array([[-128.5 * step], [126.5 * step]], dtype=np.float32).repeat(floats.shape[1], axis=1)
         for dtype in ("int8", "uint8"):
             expected: Any = quantize_embeddings(floats.astype(np.float32), precision=dtype, ranges=ranges)
             numbers, headers = embed(server, output_dtype=dtype)

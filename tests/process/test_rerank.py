@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sentence_transformers import CrossEncoder
 
+from service.reload.judged_queries import UNJUDGED
 from tests.support import checkpoints
 from tests.support.server import Server
 
@@ -51,7 +52,7 @@ def test_either_kind_of_checkpoint_is_refused_where_the_other_is_wanted(tiny_ser
     job = load(tiny_server, "one")
     assert job["state"] == "refused"
     assert 'POST /admin/reload {"model": "one"}' in job["reason"]
-    for body in ({}, {"model": "one", "reranker": "judge"}, {"reranker": "judge", "force": True}):
+    for body in ({}, {"model": "one", "reranker": "judge"}, {"reranker": "judge", "shadow": 0.5}):
         assert tiny_server.client.post("/admin/reload", json=body).status_code == 422
 
 
@@ -95,7 +96,7 @@ def test_the_forms_of_cohere_and_jina(tiny_server: Server, judge: Path) -> None:
         assert answer["usage"]["total_tokens"] > 10
     wrong = tiny_server.client.post("/v1/rerank", json={"query": QUERY, "documents": [{"title": "a"}]})
     assert wrong.status_code == 422
-    assert wrong.json() == {"message": wrong.json()["message"]}
+    assert wrong.json() == dict.fromkeys(("message", "detail"), wrong.json()["message"])
     assert "rank_fields" in wrong.json()["message"]
     other = tiny_server.client.post("/v1/rerank", json={"query": QUERY, "documents": ["a"], "model": "other"})
     assert other.status_code == 404
@@ -180,3 +181,36 @@ def test_a_reranker_may_be_part_of_what_answers_by_default(tiny_server: Server) 
     assert "reranker" not in tiny_server.post("/search", {"query": QUERY, "k": 3, "diversity": 0.5})
     load(tiny_server, "judge")
     assert "reranker" not in tiny_server.post("/search", {"query": QUERY, "k": 3})
+
+
+def test_a_reranker_that_orders_worse_is_refused_and_force_activates_it(tiny_server: Server, judge: Path) -> None:
+    """Judged by its own order the first reranker is perfect; another one orders otherwise, and so does no reranker."""
+    queries = [f"{QUERY} {word}" for word in ("post", "shelf", "van", "night", "door", "price")]
+    tiny_server.put_documents(DOCUMENTS)
+    assert load(tiny_server, "judge")["warnings"] == [UNJUDGED]
+    judgements = []
+    for query in queries:
+        ranked = [hit["id"] for hit in tiny_server.search(query, k=12, rerank={"top": 12})]
+        judgements.append({"query": query, "document": ranked[0], "good": True})
+        judgements.append({"query": query, "document": ranked[-1], "good": False})
+    tiny_server.client.put("/admin/judgements", json={"judgements": judgements}).raise_for_status()
+
+    checkpoints.tiny_reranker(tiny_server.checkpoints / "other", seed=1)
+    job = load(tiny_server, "other")
+    judged = job["judged"]
+    assert job["state"] == "refused"
+    assert judged["active"] == {"ndcg": 1.0, "recall": 1.0, "good_above_bad": 1.0}
+    assert judged["building"]["ndcg"] < 1
+    assert judged["without"]["ndcg"] < 1
+    assert f"{judged['building']['ndcg']:.3f} after 1.000" in job["reason"]
+    assert tiny_server.get("/info")["reranker"]["model"].startswith(f"{judge.name}@")
+    forced = load(tiny_server, "other", force=True)
+    assert (forced["state"], forced["judged"]) == ("done", judged)
+    assert tiny_server.get("/info")["reranker"]["warnings"] == forced["warnings"]
+    assert "force lets it answer all the same: other@" in forced["warnings"][0]
+
+    back = load(tiny_server, "judge")
+    assert back["state"] == "done"
+    assert back["judged"]["building"]["ndcg"] == 1
+    assert back["judged"]["active"] == judged["building"]
+    assert back["judged"]["without"] == judged["without"]

@@ -31,13 +31,13 @@ class _Reloading:
     async def reload(self, request: ReloadRequest, response: Response, by: KeyName) -> Job:
         """Build a generation from a checkpoint and activate it. The answer is the job, and comes at once.
 
-        With `reranker` it is a cross-encoder that is loaded and activated; nothing is embedded.
-        If the generation is worse than the active one on the judged queries (PUT /admin/judgements), the job ends
-        `refused`.
+        With `reranker` it is a cross-encoder that is loaded and activated; nothing is embedded. If it is worse on the
+        judged queries (PUT /admin/judgements) than what answers now, the job ends `refused`.
         """
         self._require_ready()
         if request.reranker is not None:
-            job = await self._reloads.start_reranker(request.reranker, by_default=request.by_default, by=by)
+            name, by_default = request.reranker, request.by_default
+            job = await self._reloads.start_reranker(name, by_default=by_default, force=request.force, by=by)
         else:
             model = request.model or ""
             job = await self._reloads.start(model, force=request.force, shadow=request.shadow, by=by)

@@ -34,8 +34,8 @@ class ReloadRequest(BodyModel):
     def _one_kind(self) -> Self:
         if (self.model is None) == (self.reranker is None):
             raise ValueError("send either model or reranker")
-        if self.reranker is not None and (self.force or self.shadow is not None):
-            raise ValueError("force and shadow are for a model: leave them out of the reload of a reranker")
+        if self.reranker is not None and self.shadow is not None:
+            raise ValueError("shadow is for a model: leave it out of the reload of a reranker")
         if self.model is not None and self.by_default:
             raise ValueError("by_default is for a reranker: leave it out of the reload of a model")
         return self

@@ -83,7 +83,7 @@ class Meta(TypedDict):
     billed_units: Annotated[Billed, Field(description="Cohere's count")]
 
 
-class Usage(TypedDict):
+class RerankUsage(TypedDict):
     """Jina's figures."""
 
     prompt_tokens: Annotated[int, Field(description="tokens that the model read, the query's with each document")]
@@ -97,4 +97,4 @@ class RelevanceAnswer(TypedDict):
     model: Annotated[str, Field(description="id of the reranker")]
     results: Annotated[list[Relevance], Field(description="best first")]
     meta: Annotated[Meta, Field(description="Cohere's figures")]
-    usage: Annotated[Usage, Field(description="Jina's figures")]
+    usage: Annotated[RerankUsage, Field(description="Jina's figures")]
