@@ -300,7 +300,7 @@ RERANK_JSON: list[tuple[str, Any, int]] = [
     ("/admin/reload", {"reranker": "x" * 65}, 422),
     ("/admin/reload", {"reranker": ["lark"]}, 422),
     ("/admin/reload", {"reranker": True}, 422),
-    ("/admin/reload", {"reranker": "lark", "force": True}, 422),
+    ("/admin/reload", {"reranker": "lark", "force": 1}, 422),
     ("/admin/reload", {"reranker": "lark", "shadow": 0.5}, 422),
     ("/admin/reload", {"reranker": "lark", "by_default": 1}, 422),
     ("/admin/reload", {"reranker": "lark", "top": 10}, 422),
@@ -518,7 +518,7 @@ def _message(path: str, body: Any) -> str:
         assert set(body) == {"error", "error_type"}
         return str(body["error"])
     if path in ("/v1/rerank", "/v2/rerank"):
-        assert set(body) == {"message"}
+        assert set(body) == {"message", "detail"}
         return str(body["message"])
     if path.startswith("/v1/"):
         assert set(body["error"]) == {"message", "type", "param", "code"}
