@@ -153,6 +153,24 @@ def test_a_search_is_reranked(tiny_server: Server, judge: Path) -> None:
     assert nothing == []
 
 
+@pytest.mark.usefixtures("judge")
+def test_groups_of_a_reranked_search_have_those_that_the_reranker_puts_first(tiny_server: Server) -> None:
+    documents = [
+        {"id": identity, "text": text, "metadata": {"source": f"s{number % 3}"}}
+        for number, (identity, text) in enumerate(DOCUMENTS.items())
+    ]
+    tiny_server.post("/documents", {"documents": documents})
+    load(tiny_server, "judge")
+    ordered = tiny_server.search(QUERY, k=12, rerank={"top": 12})
+    best: dict[str, list[str]] = {}
+    for result in ordered:
+        best.setdefault(result["metadata"]["source"], []).append(result["id"])
+    grouped = tiny_server.search(QUERY, k=12, rerank={"top": 12}, group_by="source", group_size=2)
+    wanted = {identity for identities in best.values() for identity in identities[:2]}
+    assert [result["id"] for result in grouped] == [result["id"] for result in ordered if result["id"] in wanted]
+    assert len(grouped) == 6
+
+
 def test_what_has_no_meaning_in_a_reranked_search_is_refused(tiny_server: Server, judge: Path) -> None:
     tiny_server.put_documents(DOCUMENTS)
     load(tiny_server, judge.name)
