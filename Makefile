@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: serve unit check test test-clients lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-sources bench-sample bench-train bench-losses bench-proof bench-rerankers bench-clicks report clean
+.PHONY: serve unit check test test-clients lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-sample bench-train bench-losses bench-proof bench-rerankers bench-clicks report clean
 
 serve: $(INSTALLED)  ## start the service with the sample corpus on http://127.0.0.1:8080
 	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m service
@@ -103,6 +103,9 @@ bench-modes: $(INSTALLED)  ## search by vector, by keyword and by both; ARGS="--
 
 bench-long: $(INSTALLED)  ## documents that are longer than the model reads; ARGS="--beir FOLDER..."
 	$(BIN)/python -m benchmarks.long $(ARGS)
+
+bench-docsgpt: $(INSTALLED)  ## what DocsGPT puts into a prompt, with and without windows; ARGS="--beir FOLDER"
+	$(BIN)/python -m benchmarks.docsgpt $(ARGS)
 
 bench-sources: $(INSTALLED)  ## 1,000 sources as collections, and as a filter in one collection
 	$(BIN)/python -m benchmarks.sources $(ARGS)

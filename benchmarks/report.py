@@ -9,6 +9,7 @@ from benchmarks import (
     budget,
     clicks,
     contention,
+    docsgpt,
     embedding,
     filters,
     growth,
@@ -41,6 +42,7 @@ _BENCHMARKS: dict[str, Any] = {
     "filters": filters,
     "modes": modes,
     "long": long,
+    "docsgpt": docsgpt,
     "growth": growth,
     "sources": sources,
     "contention": contention,
@@ -135,6 +137,16 @@ have paired 95% intervals; queries with the same good parts are drawn together. 
 positions that the model has. The rate is of the service's processor time, so that a busy machine does not change it.
 
 {long}
+
+## Prompts of DocsGPT
+
+`make bench-docsgpt ARGS="--beir FOLDER"`. The documents joined in their order to chunks of up to 1,250 tokens,
+DocsGPT's default, written and searched by DocsGPT's vector store in `deploy/docsgpt`, with all-MiniLM-L6-v2. DocsGPT
+0.19 asks for 20 chunks and puts the first two into the prompt. An answer is in a prompt if half of its characters
+are; the differences have paired 95% intervals. Passages are `INSTAR_RETURN=passages` in DocsGPT's settings. The
+model's tokenizer counts the tokens, without the names of files.
+
+{docsgpt}
 
 ## Growth
 

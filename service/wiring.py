@@ -136,7 +136,7 @@ def build(
         scheduler=scheduler,
         encoding=encoding,
         scoring=Scoring(encoding),
-        rerankers=Rerankers(corpus.records, thread, reranker_loader, settings.aliases),
+        rerankers=Rerankers(corpus.records, thread, reranker_loader, settings.aliases, observer),
         reranker_loader=reranker_loader,
         limits=limits,
     )
@@ -265,7 +265,7 @@ def _reloads(
     )
     return Reloads(
         stages=StagesOfKinds(
-            stages, RerankerStages(models.rerankers, generations, of_rerankers, models.reranker_loader, jobs)
+            stages, RerankerStages(models.rerankers, generations, of_rerankers, models.reranker_loader, jobs, observer)
         ),
         jobs=jobs,
         loader=loader,

@@ -58,6 +58,9 @@ class InstarStore(BaseVectorStore):
         if not url:
             raise ValueError("INSTAR_URL is not set: put Instar's address into .env, as http://instar:8080")
         self._url = url.rstrip("/")
+        # With "passages", a chunk that is longer than the model reads comes as its best passage.
+        returned = _setting("INSTAR_RETURN")
+        self._shape = {"return": returned} if returned else {}
         self._session = requests.Session()
         self._session.mount("http://", _CONNECTIONS)
         self._session.mount("https://", _CONNECTIONS)
@@ -144,7 +147,7 @@ class InstarStore(BaseVectorStore):
     def _find(self, question: str, k: int, **options: Any) -> list[tuple[Document, float]]:
         if not question.strip():
             return []
-        body = {"query": question, "k": min(k, _MAX_K), **options}
+        body = {"query": question, "k": min(k, _MAX_K), **self._shape, **options}
         response = self._send("/search", body, _SEARCH_SECONDS)
         # A collection is there as long as it has a document.
         if response.status_code == requests.codes.not_found and _error(response).get("param") == "collection":

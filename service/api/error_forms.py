@@ -1,4 +1,4 @@
-"""The forms of errors: Instar's, OpenAI's, Cohere's, and that of text-embeddings-inference."""
+"""The forms of errors: Instar's, OpenAI's, that of Cohere and Jina, and that of text-embeddings-inference."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -83,9 +83,10 @@ class TEIErrorAnswer(TypedDict):
 
 
 class CohereErrorAnswer(TypedDict):
-    """An error in the form of Cohere."""
+    """An error in the forms of Cohere and Jina at once."""
 
     message: _Message
+    detail: Annotated[str, Field(description="the message, where clients of Jina look for it")]
 
 
 _OPENAI_TYPES: dict[type[InstarError], tuple[str, str | None]] = {
@@ -150,7 +151,7 @@ def _tei(error: InstarError) -> dict[str, Any]:
 
 
 def _cohere(error: InstarError) -> dict[str, Any]:
-    return {"message": error.message}
+    return {"message": error.message, "detail": error.message}
 
 
 INSTAR = ErrorForm(ErrorAnswer, _instar, {})

@@ -84,8 +84,11 @@ def _instead(name: str, fields: Sequence[str]) -> str:
 
 
 def _with(model: type[BaseModel] | None) -> str:
-    required = [f"`{name}`" for name in _fields(model, ()) if model and model.model_fields[name].is_required()]
-    return f" with {' and '.join(required)}" if required else ""
+    fields = _fields(model, ())
+    required = [f"`{name}`" for name in fields if model and model.model_fields[name].is_required()]
+    if required:
+        return f" with {' and '.join(required)}"
+    return f" with some of {', '.join(fields[:_LISTED])}" if fields else ""
 
 
 def _fields(model: Any, path: Sequence[Any]) -> list[str]:

@@ -10,6 +10,7 @@ from service.errors import InvalidRequest, TooLarge
 from service.generations.generation import Generation
 from service.generations.rerankers import Rerankers
 from service.machine.arrays import Vectors
+from service.search.grouping import GroupSpec
 from service.search.rerank import Reranking
 from service.settings import Settings
 
@@ -71,7 +72,12 @@ def reranking_of(request: SearchRequest, rerankers: Rerankers, limit: int) -> Re
             f"rerank.top must be offset + k ({end}) to {limit}: results are taken from the documents that are reranked",
             "rerank.top",
         )
-    return Reranking(active, top, request.k, request.offset, request.min_score)
+    return Reranking(active, top, request.k, request.offset, request.min_score, group_spec(request))
+
+
+def group_spec(request: SearchRequest) -> GroupSpec | None:
+    """The groups that the request wants the best documents of; None: it wants none."""
+    return None if request.group_by is None else GroupSpec(request.group_by, request.group_size)
 
 
 def too_many_queries(count: int, limit: int) -> TooLarge:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from service.errors import CheckpointRefused, Conflict, InvalidRequest, NotFound
 
 
-def not_in_folder(model: str, folder: str, known: Sequence[str]) -> NotFound:
-    """The checkpoints folder has no `model`; `known` are the names that it has."""
-    return NotFound(f"there is no checkpoint {model!r} in {folder}/: there are {', '.join(known)}", "model")
+def not_in_folder(model: str, folder: str, known: Sequence[str], param: str = "model") -> NotFound:
+    """The checkpoints folder has no `model`, which the field `param` names; `known` are the names that it has."""
+    return NotFound(f"there is no checkpoint {model!r} in {folder}/: there are {', '.join(known)}", param)
 
 
 def not_listed(name: str) -> NotFound:

@@ -34,20 +34,23 @@ class Lookup:
         self._allow_hub = allow_hub
         self._signers = signers
 
-    def require(self, model: str) -> None:
-        """Raise NotFound or InvalidRequest if there can be no checkpoint with the name or id `model`.
+    def require(self, model: str, param: str = "model") -> None:
+        """Raise NotFound or InvalidRequest, about the field `param`, if no checkpoint can have the name or id `model`.
 
         A Hugging Face name always passes, because asking for it may take long.
         """
         if not is_hub_name(model):
-            self.find(model)
+            self.find(model, param)
 
-    def find(self, model: str) -> Path:
-        """The folder or zip of the checkpoint with the name or id `model`; raises NotFound or InvalidRequest."""
+    def find(self, model: str, param: str = "model") -> Path:
+        """The folder or zip of the checkpoint with the name or id `model`, which the field `param` of a request has.
+
+        Raises NotFound or InvalidRequest.
+        """
         if is_hub_name(model):
             return hub_folder(model, allow_download=self._allow_hub)
         name, _, digest = model.partition("@")
-        check_name(name)
+        check_name(name, param)
         if digest and (self.copies / model).is_dir():
             return self.copies / model
         for path in (self.folder / name, self.folder / f"{name}.zip"):
@@ -56,7 +59,7 @@ class Lookup:
         base = bundled.base_folder()
         if name == bundled.BASE and base is not None:
             return base
-        raise not_in_folder(model, self.folder.name, sorted({bundled.BASE, *self._names()}))
+        raise not_in_folder(model, self.folder.name, sorted({bundled.BASE, *self._names()}), param)
 
     def verify(self, model: str) -> Checkpoint | None:
         """Verify the checkpoint with the name or id `model` as an installation does, and install nothing.

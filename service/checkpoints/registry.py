@@ -59,12 +59,12 @@ class Registry:
         """The most bytes that a checkpoint may have."""
         return self._lookup.max_size
 
-    def require(self, model: str) -> None:
-        """Raise NotFound or InvalidRequest if there can be no checkpoint with the name or id `model`.
+    def require(self, model: str, param: str = "model") -> None:
+        """Raise NotFound or InvalidRequest, about the field `param`, if no checkpoint can have the name or id `model`.
 
         A Hugging Face name always passes, because asking for it may take long.
         """
-        self._lookup.require(model)
+        self._lookup.require(model, param)
 
     def open(self, identity: str) -> Checkpoint:
         """Verify and return the service's own copy of the checkpoint with the id; raises as `Lookup.open`."""

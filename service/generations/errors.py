@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from service.errors import InvalidRequest, NotFound, NotReady
+from service.errors import Conflict, InvalidRequest, NotFound, NotReady
 
 _RELOAD = "reload the checkpoint that you want (GET /admin/models lists them)"
 
@@ -72,3 +72,8 @@ def no_such_reranker(model: str, active: str) -> NotFound:
 def no_reranker_before() -> InvalidRequest:
     """No reranker was active before this one."""
     return InvalidRequest(f"no reranker was active before: load the one that you want by {_LOAD_RERANKER}", "reranker")
+
+
+def reranker_replaced() -> Conflict:
+    """Another reranker became active while the former one was loaded."""
+    return Conflict("the reranker was replaced in this moment: look at GET /info, then roll back again", "reranker")

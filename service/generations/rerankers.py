@@ -5,7 +5,7 @@ what was before.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -14,12 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.corpus.base import Records
 from service.errors import InstarError
-from service.generations.errors import no_reranker, no_reranker_before, no_such_reranker
+from service.generations.errors import no_reranker, no_reranker_before, no_such_reranker, reranker_replaced
 from service.generations.loaded import ACTIVE
 from service.machine.threads import run_to_completion
 from service.machine.writer import WritingThread
 from service.models.base import Reranker
 from service.models.loader import RerankerLoader
+from service.observability.observer import Observer
 
 log = logging.getLogger(__name__)
 
@@ -70,12 +71,18 @@ class Rerankers:
     """The reranker that answers, and the way back to the one before."""
 
     def __init__(
-        self, records: Records, thread: WritingThread, loader: RerankerLoader, aliases: Mapping[str, str]
+        self,
+        records: Records,
+        thread: WritingThread,
+        loader: RerankerLoader,
+        aliases: Mapping[str, str],
+        observer: Observer,
     ) -> None:
         self._records = records
         self._thread = thread
         self._loader = loader
         self._aliases = aliases
+        self._observer = observer
         self.active: ActiveReranker | None = None
 
     def acquire(self, model: str | None = None) -> ActiveReranker:
@@ -115,9 +122,8 @@ class Rerankers:
         by_default: bool,
         by: str | None,
         warnings: Sequence[str] = (),
-        switched: Callable[[], None] = lambda: None,
     ) -> ActiveReranker:
-        """Make `reranker` the active one, durably. `switched` is called in that step."""
+        """Make `reranker` the active one, durably."""
         record = RerankerRecord(
             model=reranker.checkpoint.id,
             by_default=by_default,
@@ -133,16 +139,17 @@ class Rerankers:
                 former = note.former
             else:
                 former = [note.active, *note.former][:_FORMER]
-            self._save(_Note(active=record, former=former))
-            self._set(activated)
-            switched()
+            self._switch(activated, former)
 
         await self._thread.run(step)
         log.info("the reranker %s is active", record.model)
         return activated
 
     async def rollback(self, by: str | None) -> ActiveReranker | None:
-        """Return to what was active before, which may be no reranker at all; raises InvalidRequest if nothing was."""
+        """Return to what was active before, which may be no reranker at all.
+
+        Raises InvalidRequest if nothing was, and Conflict if another reranker became active in the time of loading.
+        """
         note = _read(self._records)
         if not note.former:
             raise no_reranker_before()
@@ -154,18 +161,24 @@ class Rerankers:
             activated = ActiveReranker(former.model_copy(update=update), reranker)
 
         def step() -> None:
-            self._save(_Note(active=None if activated is None else activated.record, former=others))
-            self._set(activated)
+            if _read(self._records) != note:
+                raise reranker_replaced()
+            self._switch(activated, others)
 
         await self._thread.run(step)
         log.info("the reranker is %s again", "none" if activated is None else activated.model)
         return activated
 
+    def _switch(self, reranker: ActiveReranker | None, former: list[RerankerRecord | None]) -> None:
+        """Make `reranker` the active one, first in the records: a step of the writing thread."""
+        note = _Note(active=None if reranker is None else reranker.record, former=former)
+        self._records.save_note(_NOTE, note.model_dump_json())
+        self._observer.step("reload.recorded")
+        self._set(reranker)
+        self._observer.step("reload.switched")
+
     def _set(self, reranker: ActiveReranker | None) -> None:
         self.active = reranker
-
-    def _save(self, note: _Note) -> None:
-        self._records.save_note(_NOTE, note.model_dump_json())
 
 
 def _read(records: Records) -> _Note:

@@ -53,9 +53,9 @@ class CheckpointLoader(Generic[_Loaded_co]):
         self._encoding = encoding
         self._headroom = headroom
 
-    def require(self, model: str) -> None:
-        """Raise NotFound or InvalidRequest if no checkpoint can have the name or id `model`."""
-        self._registry.require(model)
+    def require(self, model: str, param: str = "model") -> None:
+        """Raise NotFound or InvalidRequest, about the field `param`, if no checkpoint can be called `model`."""
+        self._registry.require(model, param)
 
     def install(self, model: str) -> Checkpoint:
         """Verify the checkpoint of that name or id and return the service's own copy.

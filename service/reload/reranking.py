@@ -10,6 +10,7 @@ from service.generations.loaded import LoadedGenerations
 from service.generations.rerankers import Rerankers
 from service.machine.threads import run_to_completion
 from service.models.loader import RerankerLoader
+from service.observability.observer import Observer
 from service.reload.gate import note_verdict
 from service.reload.job import Job
 from service.reload.jobs import Jobs
@@ -26,12 +27,14 @@ class RerankerStages:
         judge: RerankerJudge,
         loader: RerankerLoader,
         jobs: Jobs,
+        observer: Observer,
     ) -> None:
         self.rerankers = rerankers
         self._generations = generations
         self._judge = judge
         self._loader = loader
         self._jobs = jobs
+        self._observer = observer
 
     def is_active(self, job: Job) -> bool:
         """Whether the reranker that the job is for answers, as the job wants it."""
@@ -43,6 +46,7 @@ class RerankerStages:
         job.warnings = []
         await self._jobs.enter(job, "install")
         checkpoint = await run_to_completion(partial(self._loader.install, job.checkpoint or job.model))
+        self._observer.step("reload.installed")
         job.checkpoint, job.fingerprint = checkpoint.id, checkpoint.fingerprint
         await self._jobs.enter(job, "load")
         self._loader.require_memory(checkpoint)
@@ -50,12 +54,15 @@ class RerankerStages:
         loading = partial(self._loader.load_beside, checkpoint, given_up.is_set)
         reranker = await run_to_completion(loading, given_up=given_up)
         job.warnings = [*reranker.warnings]
+        self._observer.step("reload.loaded")
         await self._jobs.enter(job, "probe")
         await self._loader.probe(reranker)
+        self._observer.step("reload.probed")
         await self._jobs.enter(job, "judge")
         active = self.rerankers.active
         former = None if active is None or active.model == checkpoint.id else active.reranker
         verdict = await self._judge.judge(self._generations.acquire(), reranker, former)
+        self._observer.step("reload.judged")
         refusal = note_verdict(job, verdict, force=job.force)
         if refusal is not None:
             raise refusal

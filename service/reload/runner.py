@@ -79,7 +79,7 @@ class Reloads:
 
     async def _start(self, job: Job) -> Job:
         self._generations.acquire()
-        self._loader.require(job.model)
+        self._loader.require(job.model, "reranker" if job.kind == "reranker" else "model")
         if self._current is not None and not self._current.over:
             raise job_running(self._current.id, self._current.model)
         await self._launch(job)

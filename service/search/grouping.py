@@ -5,7 +5,9 @@ its own, because nothing says that it belongs to another one.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from service.corpus.base import Documents
 from service.corpus.facets import values_of
@@ -24,15 +26,36 @@ class GroupSpec:
     size: int
 
 
+class Room:
+    """The room that is left in each group."""
+
+    def __init__(self, spec: GroupSpec) -> None:
+        self._spec = spec
+        self._sizes: Counter[IndexedValue] = Counter()
+
+    @property
+    def full(self) -> Condition | None:
+        """The condition that a document meets if it belongs to a group without room; None: every group has room."""
+        values = [value for value, size in self._sizes.items() if size >= self._spec.size]
+        return Condition(self._spec.key, "in", tuple(values)) if values else None
+
+    def take(self, metadata: Mapping[str, Any]) -> bool:
+        """Whether all groups of a document with that metadata have room, which it then takes."""
+        values = values_of(metadata, self._spec.key)
+        has_room = all(self._sizes[value] < self._spec.size for value in values)
+        if has_room:
+            self._sizes.update(values)
+        return has_room
+
+
 class Groups:
     """The documents taken so far from one ranking, which comes in portions."""
 
     def __init__(self, documents: Documents, spec: GroupSpec, most: int) -> None:
         """At most `most` documents are taken."""
         self._documents = documents
-        self._spec = spec
+        self._room = Room(spec)
         self._most = most
-        self._sizes: Counter[IndexedValue] = Counter()
         self.taken: list[tuple[int, float]] = []
 
     @property
@@ -43,8 +66,7 @@ class Groups:
     @property
     def full(self) -> Condition | None:
         """The condition that a document meets if it belongs to a group without room; None: every group has room."""
-        values = [value for value, size in self._sizes.items() if size >= self._spec.size]
-        return Condition(self._spec.key, "in", tuple(values)) if values else None
+        return self._room.full
 
     def take(self, portion: Scored) -> None:
         """Take documents from the next portion of the ranking, as far as there is room."""
@@ -54,8 +76,5 @@ class Groups:
             for seq, score in part:
                 if self.whole:
                     return
-                metadata = documents[seq].metadata if seq in documents else {}
-                values = values_of(metadata, self._spec.key)
-                if all(self._sizes[value] < self._spec.size for value in values):
-                    self._sizes.update(values)
+                if self._room.take(documents[seq].metadata if seq in documents else {}):
                     self.taken.append((seq, score))

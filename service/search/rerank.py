@@ -10,23 +10,28 @@ from service.generations.generation import Generation
 from service.generations.rerankers import ActiveReranker, Rerankers
 from service.machine.arrays import Vectors
 from service.models.scoring import Scoring
+from service.search.grouping import GroupSpec, Room
 from service.search.query import NO_DETAILS, Details, Hit, Search, SearchResult
 from service.search.retrieval import SearchSpec
 
 
 @dataclass(frozen=True, slots=True)
 class Reranking:
-    """The page of results that a caller wants of the `top` documents that the first stage finds, by this reranker."""
+    """The page of results that a caller wants of the `top` documents that the first stage finds, by this reranker.
+
+    With `groups` the page has the best of each group, as the reranker orders them.
+    """
 
     active: ActiveReranker
     top: int
     k: int
     offset: int
     min_score: float | None
+    groups: GroupSpec | None = None
 
     def first_stage(self, spec: SearchSpec) -> SearchSpec:
-        """The search that finds the documents to order: all of them, whatever their score there."""
-        return replace(spec, k=self.top, offset=0, min_score=None)
+        """The search that finds the documents to order: all of them, whatever their score and their group."""
+        return replace(spec, k=self.top, offset=0, min_score=None, groups=None)
 
 
 class RerankedSearch:
@@ -82,4 +87,7 @@ class RerankedSearch:
         ]
         least = reranking.min_score
         passing = [hit for hit in ordered if least is None or hit.score >= least]
+        if reranking.groups is not None:
+            room = Room(reranking.groups)
+            passing = [hit for hit in passing if room.take(hit.document.metadata)]
         return passing[reranking.offset : reranking.offset + reranking.k]

@@ -76,6 +76,8 @@ class Clients(Group):
 class CollectionWindows(Group):
     """How long documents of one collection are cut."""
 
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
     overlap: int = Field(32, ge=0, le=4096)
     most: int = Field(64, ge=1, le=4096)
 

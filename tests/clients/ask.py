@@ -1,7 +1,8 @@
 """`python ask.py BASE_URL CLIENT ...`: have each client embed the texts, and print the vectors; or OpenAI's `errors`.
 
-A line of JSON for each client holds its answer or its failure. This runs in the environment of the clients, and needs
-nothing of this project. One process asks them all, because what they import is mostly the same and takes long.
+A client of `rerank.py` scores documents. A line of JSON for each client holds its answer or its failure. This runs in
+the environment of the clients, and needs nothing of this project. One process asks them all, because what they import
+is mostly the same and takes long.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import json
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 TEXTS = ["How do I count my stock again?", "where is my parcel", "漢字 🙂"]
@@ -159,11 +161,17 @@ CLIENTS: dict[str, Callable[[str], Vectors]] = {
 }
 
 if __name__ == "__main__":
+    from rerank import RERANKERS, answers
+
+    uses: dict[str, Callable[[str], Any]] = {
+        **CLIENTS,
+        "errors": openai_errors,
+        **{name: partial(answers, reranker) for name, reranker in RERANKERS.items()},
+    }
     for name in sys.argv[2:]:
-        ask: Callable[[str], Any] = openai_errors if name == "errors" else CLIENTS[name]
         said: dict[str, Any] = {"client": name}
         try:
-            said["answer"] = ask(sys.argv[1])
+            said["answer"] = uses[name](sys.argv[1])
         except Exception:
             said["failure"] = traceback.format_exc()
         print(json.dumps(said), flush=True)

@@ -11,22 +11,38 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sentence_transformers import SentenceTransformer
+from sentence_transformers import CrossEncoder, SentenceTransformer
 
-from tests.clients import ask
+from tests.clients import ask, rerank
 from tests.support import checkpoints
 from tests.support.server import Server
 
 _ROOT = Path(__file__).parents[2]
 _HERE = Path(__file__).parent
 _ENVIRONMENT = _ROOT / ".venv-clients"
+_NEWEST = _ENVIRONMENT / "newest"
+_REQUIRED = ("requirements.txt", "constraints.txt", "newest.txt")
+
+# The class that each reranker raises if the key is wrong, and if the query is empty.
+_RAISED = {
+    "cohere": ("UnauthorizedError", "UnprocessableEntityError"),
+    "cohere_first_version": ("UnauthorizedError", "UnprocessableEntityError"),
+    "langchain_cohere": ("UnauthorizedError", "UnprocessableEntityError"),
+    "llama_index_cohere": ("UnauthorizedError", "UnprocessableEntityError"),
+    "llama_index_jina": ("RuntimeError", "RuntimeError"),
+    "llama_index_tei": ("AssertionError", "AssertionError"),
+    "litellm_cohere": ("AuthenticationError", "BadRequestError"),
+    "litellm_jina": ("AuthenticationError", "BadRequestError"),
+    "litellm_huggingface": ("AuthenticationError", "BadRequestError"),
+    "haystack": ("RuntimeError", "RuntimeError"),
+}
 
 
 @pytest.fixture(scope="module")
 def python() -> Path:
     """The interpreter of the clients' own environment, made once."""
     interpreter, installed = _ENVIRONMENT / "bin" / "python", _ENVIRONMENT / "installed"
-    wanted = (_HERE / "requirements.txt").read_text() + (_HERE / "constraints.txt").read_text()
+    wanted = "".join((_HERE / name).read_text() for name in _REQUIRED)
     if not installed.exists() or installed.read_text() != wanted:
         subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", _ENVIRONMENT], check=True)
         # Most of what is installed is never imported, so that compiling it would be in vain.
@@ -41,16 +57,29 @@ def python() -> Path:
             "--no-compile",
         ]
         subprocess.run([*pip, "-c", "constraints.txt", "-r", "requirements.txt"], cwd=_HERE, check=True)
+        subprocess.run([*pip, "--no-deps", "--target", _NEWEST, "-r", "newest.txt"], cwd=_HERE, check=True)
         installed.write_text(wanted)
     return interpreter
 
 
 @pytest.fixture(scope="module")
 def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A service with a key, which knows the name that the clients ask for."""
-    aliases = json.dumps({ask.MODEL: "active"})
-    with Server(tmp_path_factory.mktemp("keyed"), API_KEY=ask.KEY, ALIASES=aliases) as server:
+    """A service with a key and a reranker, which knows the names that the clients ask for."""
+    aliases = json.dumps({ask.MODEL: "active", rerank.MODEL: "active"})
+    server = Server(tmp_path_factory.mktemp("keyed"), API_KEY=ask.KEY, ADMIN_KEY=ask.KEY, ALIASES=aliases)
+    checkpoints.tiny_reranker(server.checkpoints / "judge")
+    with server:
+        server.client.headers["Authorization"] = f"Bearer {ask.KEY}"
+        job = server.wait_for_job(server.post("/admin/reload", {"reranker": "judge"})["id"])
+        assert job["state"] == "done", job
         yield server
+
+
+@pytest.fixture(scope="module")
+def relevances(keyed: Server) -> Any:
+    """The scores of sentence-transformers, in the order of the documents."""
+    judge = CrossEncoder(str(keyed.checkpoints / "judge"), device="cpu")
+    return judge.predict([(rerank.QUERY, text) for text in rerank.DOCUMENTS])
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +91,13 @@ def expected() -> Any:
 @pytest.fixture(scope="module")
 def said(keyed: Server, python: Path) -> dict[str, Any]:
     """What each client says, and its `errors`."""
+    return _said(keyed, python, *ask.CLIENTS, "errors", *rerank.RERANKERS)
+
+
+def _said(keyed: Server, python: Path, *clients: str, **environment: str) -> dict[str, Any]:
     address = str(keyed.client.base_url).rstrip("/")
-    command: list[str | Path] = [python, _HERE / "ask.py", address, *ask.CLIENTS, "errors"]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    command: list[str | Path] = [python, _HERE / "ask.py", address, *clients]
+    run = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr[-3000:]
     lines = [json.loads(line) for line in run.stdout.splitlines() if line.startswith('{"client": ')]
     return {line["client"]: line for line in lines}
@@ -86,6 +119,37 @@ def test_errors_are_those_that_the_client_of_openai_knows(said: dict[str, Any]) 
         ["BadRequestError", None, True],
         ["AuthenticationError", "invalid_api_key", True],
     ]
+
+
+def _check_reranking(said: dict[str, Any], relevances: Any) -> dict[str, Any]:
+    """Compare a reranker's ranking with that of sentence-transformers, and return all that it says."""
+    assert "failure" not in said, said["failure"]
+    answer: dict[str, Any] = said["answer"]
+    places, scores = zip(*answer["ranking"], strict=True)
+    assert list(places) == np.argsort(-relevances).tolist()
+    np.testing.assert_allclose(scores, np.sort(relevances)[::-1], atol=1e-4)
+    return answer
+
+
+@pytest.mark.parametrize("client", list(_RAISED))
+def test_a_reranker_orders_as_sentence_transformers_does_and_raises_its_own_errors(
+    said: dict[str, Any], relevances: Any, client: str
+) -> None:
+    answer = _check_reranking(said[f"{client}_reranker"], relevances)
+    raised = {name: answer[name] for name in ("unauthorized", "empty")}
+    assert tuple(kind for kind, _ in raised.values()) == _RAISED[client], raised
+    # It takes no notice of the status, so that what the service says is lost.
+    if client != "llama_index_tei":
+        assert "this key is not known here" in raised["unauthorized"][1], raised
+        assert "query is empty" in raised["empty"][1], raised
+
+
+def test_the_newest_client_of_cohere_does_so_too(keyed: Server, python: Path, relevances: Any) -> None:
+    clients = ("cohere_reranker", "cohere_first_version_reranker")
+    said = _said(keyed, python, *clients, PYTHONPATH=str(_NEWEST))
+    for client in clients:
+        answer = _check_reranking(said[client], relevances)
+        assert answer["unauthorized"][0] == "UnauthorizedError"
 
 
 def test_the_client_of_openai_under_node_gets_them_too(keyed: Server, expected: Any, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.fuzz.run import fuzz
+from tests.fuzz.run import furnish, fuzz
 from tests.support.server import Server
 
 
@@ -20,6 +20,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="instar-fuzz-") as folder:
             keys: dict[str, Any] = {} if key is None else {"ADMIN_KEY": key, "API_KEY": "another"}
             with Server(Path(folder), command=True, SAMPLE="true", **keys) as server:
+                furnish(server, key)
                 ran = fuzz(server, key, "--max-time", str(round(30 * given.minutes)), "--workers", "2")
                 print(ran.stdout, ran.stderr, file=sys.stderr)
                 failed |= ran.returncode

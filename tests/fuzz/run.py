@@ -6,9 +6,25 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support import checkpoints
 from tests.support.server import Server
 
 _HERE = Path(__file__).parent
+# More than the rerankers to which a service can return, so that no rollback leads to none.
+_RERANKERS = ("lark", "wren", "lark")
+
+
+def furnish(server: Server, key: str | None) -> None:
+    """Give `server` a reranker, so that its routes answer, and a document of many windows."""
+    if key is not None:
+        server.client.headers["Authorization"] = f"Bearer {key}"
+    for seed, name in enumerate(sorted(set(_RERANKERS))):
+        checkpoints.tiny_reranker(server.checkpoints / name, seed)
+    for name in _RERANKERS:
+        job = server.reload_reranker(name)
+        assert job["state"] == "done", job
+    sentences = [f"Parcel {n} of the long list weighs {n * 7} grams." for n in range(100)]
+    server.put_documents({"long": " ".join(sentences)})
 
 
 def fuzz(server: Server, key: str | None, *flags: str) -> subprocess.CompletedProcess[str]:

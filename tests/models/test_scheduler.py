@@ -35,6 +35,7 @@ class Recorder:
         self.policy = -1
         self.cores: list[Cores] = []
         self.broken = False
+        self.most = 1000
 
     def part(self, item: Prepared) -> int:
         return int(item.text.startswith("other part"))
@@ -50,8 +51,10 @@ class Recorder:
         self.policy = os.sched_getscheduler(threading.get_native_id())
         if any(item.text == "bad" for item in batch):
             raise EncodingFailed("no vector")
-        if self.broken or any(item.text == "poison" for item in batch):
+        if self.broken or len(batch) > self.most:
             raise RuntimeError("could not create a primitive")
+        if any(item.text == "poison" for item in batch):
+            raise RuntimeError("index out of range in self")
         return np.array([[item.tokens] for item in batch], dtype=np.float32)
 
 
@@ -218,6 +221,22 @@ def test_texts_on_which_the_model_breaks_are_told_from_a_broken_encoder(schedule
     recorder.broken = False
     scheduler.submit(encoder, [text("good")], "interactive").result(10)
     assert scheduler.failure is None
+
+
+def test_texts_are_not_blamed_where_memory_suffices_for_a_plain_text_alone(
+    scheduler: Scheduler,
+) -> None:
+    recorder = Recorder()
+    encoder = cast(DenseEncoder, recorder)
+    recorder.most = 2
+    with pytest.raises(EncoderFailed):
+        scheduler.submit(encoder, [text(f"good {number}") for number in range(3)], "interactive").result(10)
+    # Something can still be encoded.
+    assert scheduler.failure is None
+    assert len(scheduler.submit(encoder, [text("good"), text("good too")], "interactive").result(10)) == 2
+    recorder.most = 3
+    with pytest.raises(EncodingFailed, match="one by one"):
+        scheduler.submit(encoder, [text("good"), text("poison")], "interactive").result(10)
 
 
 def test_a_full_lane_is_overloaded_and_recovers(scheduler: Scheduler) -> None:

@@ -1,10 +1,14 @@
 """Bad input never gives a 500 and never changes state."""
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from service.__main__ import main
+from tests.support import checkpoints
 from tests.support.server import Server
 
 DEEP = 1000
@@ -159,6 +163,267 @@ JSON: list[tuple[str, Any, int]] = [
     ("/v2/rerank", {"documents": ["a"]}, 422),
 ]
 
+# Asked of a service that has a reranker, which says of each more than that there is none.
+RERANK_RAW: list[tuple[str, str, int]] = [
+    ("/rerank", "{", 422),
+    ("/rerank", "[]", 422),
+    ("/rerank", "null", 422),
+    ("/rerank", "", 422),
+    ("/rerank", '{"query": "\\ud800", "texts": ["a"]}', 422),
+    ("/rerank", '{"query": "a", "texts": ["\\udfff"]}', 422),
+    ("/rerank", '{"query": "a", "texts": ["a"], "raw_scores": NaN}', 422),
+    ("/v1/rerank", "{", 422),
+    ("/v1/rerank", '"text"', 422),
+    ("/v1/rerank", '{"query": "a", "documents": ["\\ud800"]}', 422),
+    ("/v1/rerank", '{"query": "a", "documents": [{"text": "\\ud800"}]}', 422),
+    ("/v1/rerank", '{"query": "a", "documents": [{"\\ud800": "a"}], "rank_fields": ["\\ud800"]}', 422),
+    ("/v1/rerank", '{"query": "a", "documents": ["a"], "top_n": NaN}', 422),
+    ("/v1/rerank", '{"query": "a", "documents": ["a"], "top_n": 1e999}', 422),
+    ("/v1/rerank", '{"query": "a", "documents": [{"text": "a", "n": -Infinity}]}', 422),
+    ("/v1/rerank", '{"query": "a", "documents": [{"text": "a", "n": ' + "[" * 100_000 + "}]}", 422),
+    ("/v2/rerank", "{", 422),
+    ("/search", '{"query": "a", "rerank": {"top": NaN}}', 422),
+    ("/search", '{"query": "a", "rerank": {"top": 1e999}}', 422),
+    ("/search", '{"query": "a", "rerank": {"model": "\\ud800"}}', 422),
+    ("/search", '{"query": "a", "return": "\\ud800"}', 422),
+    ("/search", '{"query": "a", "return": "passages", "neighbours": NaN}', 422),
+    ("/search", '{"query": "a", "group_by": "\\ud800"}', 422),
+    ("/search", '{"query": "a", "group_by": "a", "group_size": NaN}', 422),
+    ("/search", '{"query": "a", "facets": ["\\ud800"]}', 422),
+    ("/search", '{"query": "a", "facets": ["a"], "facet_limit": NaN}', 422),
+    ("/embed", '{"inputs": "a", "output_dtype": "\\ud800"}', 422),
+    ("/v1/embeddings", '{"input": "a", "output_dtype": NaN}', 400),
+    ("/admin/reload", '{"reranker": "\\ud800"}', 422),
+    ("/admin/reload", '{"reranker": NaN}', 422),
+    ("/admin/rollback", '{"reranker": NaN}', 422),
+]
+
+RERANK_JSON: list[tuple[str, Any, int]] = [
+    ("/rerank", {"query": "", "texts": ["a"]}, 400),
+    ("/rerank", {"query": " \t", "texts": ["a"]}, 400),
+    ("/rerank", {"query": 1, "texts": ["a"]}, 422),
+    ("/rerank", {"query": ["a"], "texts": ["a"]}, 422),
+    ("/rerank", {"query": "a"}, 422),
+    ("/rerank", {"query": "a", "texts": []}, 400),
+    ("/rerank", {"query": "a", "texts": None}, 422),
+    ("/rerank", {"query": "a", "texts": [1]}, 422),
+    ("/rerank", {"query": "a", "texts": [None]}, 422),
+    ("/rerank", {"query": "a", "texts": [["a"]]}, 422),
+    ("/rerank", {"query": "a", "texts": {"a": 1}}, 422),
+    ("/rerank", {"query": "a", "texts": ["a"] * 5000}, 413),
+    ("/rerank", {"query": "a", "texts": ["a", "x" * 300_000]}, 413),
+    ("/rerank", {"query": "x" * 300_000, "texts": ["a"]}, 413),
+    ("/rerank", {"query": "a", "texts": ["a"], "raw_scores": 1}, 422),
+    ("/rerank", {"query": "a", "texts": ["a"], "return_text": "yes"}, 422),
+    ("/rerank", {"query": "a", "texts": ["a"], "truncation_direction": "middle"}, 422),
+    ("/rerank", {"query": "a", "texts": ["word " * 1000], "truncate": False}, 422),
+    ("/rerank", {"query": "a", "texts": ["a"], "model": 7}, 422),
+    ("/rerank", {"query": "a", "texts": ["a"], "model": ""}, 404),
+    ("/rerank", {"query": "a", "texts": ["a"], "model": "one"}, 404),
+    ("/v1/rerank", {"documents": ["a"]}, 422),
+    ("/v1/rerank", {"query": "", "documents": ["a"]}, 422),
+    ("/v1/rerank", {"query": "a"}, 422),
+    ("/v1/rerank", {"query": "a", "documents": []}, 422),
+    ("/v1/rerank", {"query": "a", "documents": "a"}, 422),
+    ("/v1/rerank", {"query": "a", "documents": [["a"]]}, 422),
+    ("/v1/rerank", {"query": "a", "documents": [{}]}, 422),
+    ("/v1/rerank", {"query": "a", "documents": [{"text": 1}]}, 422),
+    ("/v1/rerank", {"query": "a", "documents": [{"text": None}]}, 422),
+    ("/v1/rerank", {"query": "a", "documents": [{"text": {"text": "a"}}]}, 422),
+    ("/v1/rerank", {"query": "a", "documents": ["a", {"title": "a"}]}, 422),
+    ("/v1/rerank", {"query": "a", "documents": [{"text": "a"}], "rank_fields": "text"}, 422),
+    ("/v1/rerank", {"query": "a", "documents": [{"text": "a"}], "rank_fields": []}, 422),
+    ("/v1/rerank", {"query": "a", "documents": [{"text": "a"}], "rank_fields": [1]}, 422),
+    ("/v1/rerank", {"query": "a", "documents": [{"text": "a"}], "rank_fields": {"text": 1}}, 422),
+    ("/v1/rerank", {"query": "a", "documents": [{"text": "a"}], "rank_fields": ["title\0"]}, 422),
+    ("/v1/rerank", {"query": "a", "documents": [{"text": "a", "n": 1}], "rank_fields": ["text", "n"]}, 422),
+    ("/v1/rerank", {"query": "a", "documents": [{"t": "a" * 110_000}] * 2, "rank_fields": ["t", "t"]}, 413),
+    ("/v1/rerank", {"query": "a", "documents": ["a"] * 5000}, 413),
+    ("/v1/rerank", {"query": "a", "documents": ["x" * 300_000]}, 413),
+    ("/v1/rerank", {"query": "x" * 300_000, "documents": ["a"]}, 413),
+    ("/v1/rerank", {"query": "a", "documents": ["a"], "top_n": -1}, 422),
+    ("/v1/rerank", {"query": "a", "documents": ["a"], "top_n": 1.5}, 422),
+    ("/v1/rerank", {"query": "a", "documents": ["a"], "top_n": "3"}, 422),
+    ("/v1/rerank", {"query": "a", "documents": ["a"], "top_n": True}, 422),
+    ("/v1/rerank", {"query": "a", "documents": ["a"], "return_documents": "yes"}, 422),
+    ("/v1/rerank", {"query": "a", "documents": ["a"], "max_chunks_per_doc": 0}, 422),
+    ("/v1/rerank", {"query": "a", "documents": ["a"], "model": "rerank-english-v3.0"}, 404),
+    ("/v1/rerank", {"query": "a", "documents": ["a"], "model": ["active"]}, 422),
+    ("/v2/rerank", {"query": " ", "documents": ["a"]}, 422),
+    ("/v2/rerank", {"query": "a", "documents": [1]}, 422),
+    ("/v2/rerank", {"query": "a", "documents": ["a"], "top_n": 0}, 422),
+    ("/search", {"query": "a", "rerank": {"top": -1}}, 422),
+    ("/search", {"query": "a", "rerank": {"top": 10.5}}, 422),
+    ("/search", {"query": "a", "rerank": {"top": True}}, 422),
+    ("/search", {"query": "a", "rerank": {"top": 10**18}}, 422),
+    ("/search", {"query": "a", "rerank": {"top": 1001}}, 422),
+    ("/search", {"query": "a", "rerank": {"top": 9}}, 422),
+    ("/search", {"query": "a", "k": 1000, "rerank": {"top": 999}}, 422),
+    ("/search", {"query": "a", "k": 1001, "rerank": {"top": 1001}}, 422),
+    ("/search", {"query": "a", "k": 10, "offset": 995, "rerank": {"top": 1000}}, 422),
+    ("/search", {"query": "a", "k": 5, "offset": 6, "rerank": {"top": 10}}, 422),
+    ("/search", {"query": "a", "rerank": {"model": ""}}, 404),
+    ("/search", {"query": "a", "rerank": {"model": "one"}}, 404),
+    ("/search", {"query": "a", "rerank": {"model": 1}}, 422),
+    ("/search", {"query": "a", "rerank": 1}, 422),
+    ("/search", {"query": "a", "rerank": []}, 422),
+    ("/search", {"query": "a", "rerank": {}, "diversity": 0.5}, 422),
+    ("/search", {"query": "a", "rerank": True, "diversity": 0.5}, 422),
+    ("/search", {"query": ["a", ""], "rerank": True}, 422),
+    ("/search", {"query": "a", "return": ["passages"]}, 422),
+    ("/search", {"query": "a", "return": "passages", "neighbours": "1"}, 422),
+    ("/search", {"query": "a", "return": "passages", "neighbours": 1.5}, 422),
+    ("/search", {"query": "a", "return": "passages", "neighbours": 10**18}, 422),
+    ("/search", {"query": "a", "group_by": 1}, 422),
+    ("/search", {"query": "a", "group_by": "a", "group_size": "3"}, 422),
+    ("/search", {"query": "a", "group_by": "a", "group_size": True}, 422),
+    ("/search", {"query": "a", "group_by": "a", "group_size": -1}, 422),
+    ("/search", {"query": "a", "facets": [1]}, 422),
+    ("/search", {"query": "a", "facets": [None]}, 422),
+    ("/search", {"query": "a", "facets": {"a": 1}}, 422),
+    ("/search", {"query": "a", "facets": ["a"], "facet_limit": "10"}, 422),
+    ("/search", {"query": "a", "facets": ["a"], "facet_limit": True}, 422),
+    ("/search", {"query": "a", "facets": ["a"], "facet_limit": 10**18}, 422),
+    ("/embed", {"inputs": "a", "output_dtype": 8}, 422),
+    ("/embed", {"inputs": "a", "output_dtype": ""}, 422),
+    ("/embed", {"inputs": "a", "output_dtype": True}, 422),
+    ("/embed", {"inputs": "a", "output_dtype": "binary\0"}, 422),
+    ("/embed", {"inputs": "a", "output_dtype": "uint8", "normalize": False}, 422),
+    ("/embed", {"inputs": "a", "output_dtype": "binary", "dimensions": 33}, 422),
+    ("/v1/embeddings", {"input": "a", "output_dtype": 1}, 400),
+    ("/v1/embeddings", {"input": "a", "output_dtype": ["int8"]}, 400),
+    ("/v1/embeddings", {"input": "a", "output_dtype": "float32"}, 400),
+    ("/admin/reload", {"reranker": ""}, 422),
+    ("/admin/reload", {"reranker": None}, 422),
+    ("/admin/reload", {"reranker": "../one"}, 422),
+    ("/admin/reload", {"reranker": "lark\0"}, 422),
+    ("/admin/reload", {"reranker": "x" * 65}, 422),
+    ("/admin/reload", {"reranker": ["lark"]}, 422),
+    ("/admin/reload", {"reranker": True}, 422),
+    ("/admin/reload", {"reranker": "lark", "force": 1}, 422),
+    ("/admin/reload", {"reranker": "lark", "shadow": 0.5}, 422),
+    ("/admin/reload", {"reranker": "lark", "by_default": 1}, 422),
+    ("/admin/reload", {"reranker": "lark", "top": 10}, 422),
+    ("/admin/rollback", {"reranker": "lark"}, 422),
+    ("/admin/rollback", {"reranker": 1}, 422),
+    ("/admin/rollback", {"reranker": True, "generation": 1}, 422),
+]
+
+
+@pytest.fixture(scope="module")
+def reranking(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path) -> Iterator[Server]:
+    """A service with a reranker and a few documents, one of them long."""
+    server = Server(tmp_path_factory.mktemp("reranking"), MODEL="one")
+    server.checkpoints.mkdir()
+    (server.checkpoints / "one").symlink_to(tiny_checkpoints / "one")
+    checkpoints.tiny_reranker(server.checkpoints / "lark")
+    with server:
+        server.put_documents({"a": "a parcel", "b": "a shelf", "long": "Parcels wait beside shelves. " * 40})
+        assert server.reload_reranker("lark")["state"] == "done"
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("path", "raw", "status"), RERANK_RAW, ids=[f"{path}-{raw[:60]}" for path, raw, _ in RERANK_RAW]
+)
+def test_malformed_json_is_refused_beside_a_reranker(reranking: Server, path: str, raw: str, status: int) -> None:
+    test_malformed_json_is_refused(reranking, path, raw, status)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    RERANK_JSON,
+    ids=[f"{path}-{json.dumps(body)[:80]}" for path, body, _ in RERANK_JSON],
+)
+def test_what_is_not_in_the_contract_is_refused_beside_a_reranker(
+    reranking: Server, path: str, body: Any, status: int
+) -> None:
+    test_what_is_not_in_the_contract_is_refused(reranking, path, body, status)
+
+
+def test_odd_input_that_has_a_meaning_is_answered(reranking: Server) -> None:
+    nested_document = {"text": "a", "n": json.loads(nested(300)), "big": 2**64, "nul": "\0"}
+    for path, body in (
+        ("/rerank", {"query": "a\0b", "texts": ["", " \n", "\0", "a", "a", "\U0001f4e6"]}),
+        ("/rerank", {"query": "word " * 1000, "texts": ["a", "word " * 1000]}),
+        ("/rerank", {"query": "a", "texts": ["a"], "model": None, "truncate": None}),
+        ("/v1/rerank", {"query": "a", "documents": ["", "a"], "top_n": 10**18, "max_chunks_per_doc": 10**18}),
+        ("/v1/rerank", {"query": "a", "documents": [nested_document]}),
+        ("/v2/rerank", {"query": "a", "documents": [{"text": "a"}], "priority": 7}),
+        ("/search", {"query": "a", "rerank": {"top": None, "model": None}}),
+        ("/search", {"query": "a", "rerank": {}, "k": 50, "min_score": 2}),
+        ("/search", {"query": "\0", "rerank": True, "mode": "hybrid"}),
+        ("/search", {"query": "a", "k": 1000, "rerank": True}),
+        ("/search", {"query": "a", "k": 1, "offset": 999, "rerank": {"top": 1000}}),
+        ("/search", {"query": "a", "group_by": "\0", "facets": ["\0", "a.b", "."], "facet_limit": 1000}),
+        ("/search", {"query": "a", "group_by": "x" * 10_000, "group_size": 1000, "rerank": True}),
+        ("/search", {"query": "a", "facets": []}),
+        ("/search", {"query": "parcels", "return": "passages", "neighbours": 16, "rerank": True}),
+    ):
+        answer = reranking.client.post(path, json=body)
+        assert answer.status_code == 200, (path, body, answer.text)
+
+
+def test_a_document_that_is_too_deep_to_be_answered_is_refused(reranking: Server) -> None:
+    body = {"query": "a", "documents": [{"text": "a", "n": json.loads(nested(300))}], "return_documents": True}
+    answer = reranking.client.post("/v1/rerank", json=body)
+    assert answer.status_code == 422
+    assert "leave return_documents out" in _message("/v1/rerank", answer.json())
+
+
+def test_an_error_about_a_reranker_names_its_field(reranking: Server) -> None:
+    for path, body, param in (
+        ("/admin/reload", {"reranker": "absent"}, "reranker"),
+        ("/admin/reload", {"reranker": "../one"}, "reranker"),
+        ("/admin/reload", {"model": "absent"}, "model"),
+        ("/search", {"query": "a", "k": 20, "rerank": {"top": 10}}, "rerank.top"),
+        ("/search", {"query": "a", "rerank": {"top": "ten"}}, "rerank"),
+        ("/search", {"query": "a", "facet_limit": 0}, "facet_limit"),
+        ("/search", {"query": "a", "group_by": "a", "group_size": 0}, "group_size"),
+        ("/search", {"query": "a", "return": "passages", "neighbours": 17}, "neighbours"),
+    ):
+        error = reranking.client.post(path, json=body).json()["error"]
+        assert error["param"].startswith(param), (body, error)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("LONG", "cut", "'windows' or 'truncate'"),
+        ("LONG", "", "'windows' or 'truncate'"),
+        ("WINDOWS__OVERLAP", "-1", "greater than or equal to 0"),
+        ("WINDOWS__OVERLAP", "4097", "less than or equal to 4096"),
+        ("WINDOWS__OVERLAP", "many", "valid integer"),
+        ("WINDOWS__OVERLAP", "1.5", "valid integer"),
+        ("WINDOWS__OVERLAP", "nan", "valid integer"),
+        ("WINDOWS__MOST", "0", "greater than or equal to 1"),
+        ("WINDOWS__MOST", "9" * 30, "less than or equal to 4096"),
+        ("WINDOWS__COLLECTIONS", '{"books": {"overlaps": 1}}', "overlaps"),
+        ("WINDOWS__COLLECTIONS", '{"books": {"most": 0}}', "greater than or equal to 1"),
+        ("WINDOWS__COLLECTIONS", '{"books": 3}', "books"),
+        ("WINDOWS__COLLECTIONS", '["books"]', "valid dictionary"),
+    ],
+)
+def test_wrong_settings_of_windows_stop_the_start_and_are_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv(f"INSTAR_{name}", value)
+    monkeypatch.setattr("sys.argv", ["service"])
+    assert main() == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"INSTAR_{name}")
+    assert words.lower() in told.lower()
+
+
+def test_windows_that_are_no_json_are_told_to_be(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("INSTAR_WINDOWS__COLLECTIONS", "books")
+    monkeypatch.setattr("sys.argv", ["service"])
+    assert main() == 2
+    assert "windows" in (told := capsys.readouterr().err)
+    assert told.endswith("write lists and objects as JSON\n")
+
 
 @pytest.mark.parametrize(("path", "raw", "status"), RAW, ids=[f"{path}-{raw[:40]}" for path, raw, _ in RAW])
 def test_malformed_json_is_refused(server: Server, path: str, raw: str, status: int) -> None:
@@ -249,9 +514,12 @@ def test_a_bad_line_of_a_stream_is_named(tiny_server: Server, line: str, status:
 
 def _message(path: str, body: Any) -> str:
     """The message of an error in the form of its route."""
-    if path == "/embed":
+    if path in ("/embed", "/rerank"):
         assert set(body) == {"error", "error_type"}
         return str(body["error"])
+    if path in ("/v1/rerank", "/v2/rerank"):
+        assert set(body) == {"message", "detail"}
+        return str(body["message"])
     if path.startswith("/v1/"):
         assert set(body["error"]) == {"message", "type", "param", "code"}
     else:

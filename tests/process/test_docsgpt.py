@@ -1,11 +1,6 @@
-"""DocsGPT, both ways: what it asks of a server of embeddings, and its vector store `deploy/docsgpt/instar.py`.
+"""DocsGPT, both ways: what it asks of a server of embeddings, and its vector store `deploy/docsgpt/instar.py`."""
 
-Of DocsGPT itself there is what the store imports, in the shape that it has there.
-"""
-
-import importlib.util
 import json
-import sys
 import threading
 import uuid
 from collections.abc import Iterator
@@ -15,7 +10,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,60 +18,20 @@ import requests
 from sentence_transformers import SentenceTransformer
 
 from tests.support import checkpoints
+from tests.support.docsgpt import load_store
 from tests.support.server import Server
 
-STORE = Path(__file__).parents[2] / "deploy" / "docsgpt" / "instar.py"
 KEY = "the key"
 PROMPTS = {"query": "what is asked for: ", "document": "what is written: "}
 TEXTS = ["Hold both buttons to reset.", "The till closes at nine.", "Count the stock again on Friday."]
 
 
-class Document(str):
-    """As `application.vectorstore.document_class` has it."""
-
-    page_content: str
-    metadata: dict[str, Any]
-
-    def __new__(cls, page_content: str, metadata: dict[str, Any]) -> "Document":
-        instance = super().__new__(cls, page_content)
-        instance.page_content = page_content
-        instance.metadata = metadata
-        return instance
-
-
-class BaseVectorStore:
-    """As `application.vectorstore.base` has it, where `_get_embeddings` loads a model."""
-
-    def keyword_search(self, question: str, k: int = 10) -> list[Document]:  # noqa: ARG002
-        return []
-
-    def _get_embeddings(self, embeddings_name: str, embeddings_key: str | None = None) -> NoReturn:
-        raise AssertionError(f"{embeddings_name} is loaded, with {embeddings_key}")
-
-
 @pytest.fixture
 def instar(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The store's module, loaded among stand-ins, with the settings that a DocsGPT has that knows nothing of it."""
-    contents: dict[str, dict[str, Any]] = {
-        "application": {},
-        "application.core": {},
-        "application.core.settings": {"settings": SimpleNamespace(EMBEDDINGS_NAME="a model", VECTOR_STORE="instar")},
-        "application.vectorstore": {},
-        "application.vectorstore.base": {"BaseVectorStore": BaseVectorStore},
-        "application.vectorstore.document_class": {"Document": Document},
-    }
-    for name, content in contents.items():
-        module = ModuleType(name)
-        module.__dict__.update(content)
-        monkeypatch.setitem(sys.modules, name, module)
-    for name in ("INSTAR_URL", "INSTAR_KEY"):
+    """The store's module, with the settings that a DocsGPT has that knows nothing of it."""
+    for name in ("INSTAR_URL", "INSTAR_KEY", "INSTAR_RETURN"):
         monkeypatch.delenv(name, raising=False)
-    spec = importlib.util.spec_from_file_location("application.vectorstore.instar", STORE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_store(EMBEDDINGS_NAME="a model", VECTOR_STORE="instar")
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +139,25 @@ def test_more_than_instar_gives_at_a_time_is_asked_for_as_much_as_it_gives(made:
     store = store_of(made)
     store.add_texts(TEXTS)
     assert len(store.search(TEXTS[0], k=5000)) == len(TEXTS)
+
+
+def test_a_prompt_gets_the_passages_of_long_chunks_if_it_wants_these(
+    made: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, long = str(uuid.uuid4()), "The shop is open on Monday. " * 60 + TEXTS[0]
+    store_of(made, source).add_texts([long, TEXTS[1]], [{"title": "long"}, {"title": "short"}])
+    for wanted in (None, "documents"):
+        monkeypatch.setattr(made, "settings", SimpleNamespace(INSTAR_RETURN=wanted))
+        assert set(store_of(made, source).search(TEXTS[0], k=2)) == {long, TEXTS[1]}
+    monkeypatch.setattr(made, "settings", SimpleNamespace(INSTAR_RETURN="passages"))
+    passages = {hit.metadata["title"]: hit for hit in store_of(made, source).search(TEXTS[0], k=2)}
+    assert passages["short"] == TEXTS[1]
+    assert passages["long"] in long
+    assert len(passages["long"]) < len(long) / 2
+    assert store_of(made, source).get_chunks()[0]["text"] == long
+    (word,) = store_of(made, source).keyword_search("buttons")
+    assert "buttons" in word
+    assert len(word) < len(long) / 2
 
 
 def test_what_has_no_chunks_or_no_words_finds_nothing(made: ModuleType) -> None:

@@ -18,7 +18,7 @@ from tests.support.server import Server
         ("POST", "/search", {"query": "x", "zzz": 1}, "there is no `zzz`: there are query, "),
         ("POST", "/search", {"query": " "}, "query is empty or blank: send a question"),
         ("POST", "/search", None, "the body is missing: send a JSON object with `query`"),
-        ("POST", "/admin/reload", None, "the body is missing: send a JSON object with `model`"),
+        ("POST", "/admin/reload", None, "the body is missing: send a JSON object with some of model, reranker"),
         ("POST", "/documents", [{"id": "a", "text": "b"}], 'wrap the documents: send {"documents": [...]}'),
         (
             "POST",

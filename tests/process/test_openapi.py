@@ -217,8 +217,10 @@ def test_every_answer_has_a_schema_and_every_schema_is_used(document: Document) 
         for status, answer in operation["responses"].items():
             assert all(content["schema"] for content in answer["content"].values()), f"{name} {status}"
     text = json.dumps(document)
-    unused = [name for name in document["components"]["schemas"] if f'"#/components/schemas/{name}"' not in text]
-    assert unused == []
+    schemas = document["components"]["schemas"]
+    assert [name for name in schemas if f'"#/components/schemas/{name}"' not in text] == []
+    # Two of one name would carry their modules' names, from which generators of clients make nothing that compiles.
+    assert [name for name in schemas if "__" in name] == []
     assert "ValidationError" not in text
 
 

@@ -16,8 +16,7 @@ TEXTS = ["Shelves are filled at night.", "Parcels take two days.", "", "The parc
 
 
 def load(server: Server, name: str, **more: Any) -> dict[str, Any]:
-    job = server.post("/admin/reload", {"reranker": name, **more})
-    return server.wait_for_job(job["id"])
+    return server.reload_reranker(name, **more)
 
 
 @pytest.fixture
@@ -97,7 +96,7 @@ def test_the_forms_of_cohere_and_jina(tiny_server: Server, judge: Path) -> None:
         assert answer["usage"]["total_tokens"] > 10
     wrong = tiny_server.client.post("/v1/rerank", json={"query": QUERY, "documents": [{"title": "a"}]})
     assert wrong.status_code == 422
-    assert wrong.json() == {"message": wrong.json()["message"]}
+    assert wrong.json() == dict.fromkeys(("message", "detail"), wrong.json()["message"])
     assert "rank_fields" in wrong.json()["message"]
     other = tiny_server.client.post("/v1/rerank", json={"query": QUERY, "documents": ["a"], "model": "other"})
     assert other.status_code == 404
@@ -152,6 +151,24 @@ def test_a_search_is_reranked(tiny_server: Server, judge: Path) -> None:
         assert tiny_server.search("parcel", mode=mode, rerank={"top": 5}, k=5)
     nothing = tiny_server.search("nowhere", mode="keyword", rerank={"top": 5}, k=5)
     assert nothing == []
+
+
+@pytest.mark.usefixtures("judge")
+def test_groups_of_a_reranked_search_have_those_that_the_reranker_puts_first(tiny_server: Server) -> None:
+    documents = [
+        {"id": identity, "text": text, "metadata": {"source": f"s{number % 3}"}}
+        for number, (identity, text) in enumerate(DOCUMENTS.items())
+    ]
+    tiny_server.post("/documents", {"documents": documents})
+    load(tiny_server, "judge")
+    ordered = tiny_server.search(QUERY, k=12, rerank={"top": 12})
+    best: dict[str, list[str]] = {}
+    for result in ordered:
+        best.setdefault(result["metadata"]["source"], []).append(result["id"])
+    grouped = tiny_server.search(QUERY, k=12, rerank={"top": 12}, group_by="source", group_size=2)
+    wanted = {identity for identities in best.values() for identity in identities[:2]}
+    assert [result["id"] for result in grouped] == [result["id"] for result in ordered if result["id"] in wanted]
+    assert len(grouped) == 6
 
 
 def test_what_has_no_meaning_in_a_reranked_search_is_refused(tiny_server: Server, judge: Path) -> None:

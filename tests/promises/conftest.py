@@ -1,4 +1,4 @@
-"""One reload under load, for the promises that it shows."""
+"""A reload under load, and swaps of encoder and reranker at once, for the promises that they show."""
 
 import threading
 import time
@@ -7,6 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from service import sample
+from service.checkpoints import checkpoint
+from tests.promises.exchange import CLIENTS as READERS
+from tests.promises.exchange import ENCODERS, RERANKERS, Exchange, Exchanged, Reader
 from tests.promises.swap import CLIENTS, DOCUMENTS, Client, Swapped
 from tests.support import checkpoints
 from tests.support.server import Server
@@ -37,3 +40,27 @@ def swapped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swapped]:
         for thread in threads:
             thread.join()
         yield Swapped(server, job, clients)
+
+
+@pytest.fixture(scope="session")
+def exchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchanged]:
+    server = Server(tmp_path_factory.mktemp("exchange"), MODEL=ENCODERS[0])
+    encoders = [checkpoints.tiny(server.checkpoints / name, seed) for seed, name in enumerate(ENCODERS)]
+    rerankers = [checkpoints.tiny_reranker(server.checkpoints / name, seed) for seed, name in enumerate(RERANKERS)]
+    corpus = sample.load()
+    queries, passages = list(corpus["queries"].values())[:8], list(corpus["corpus"].values())[:60]
+    # Every tenth is longer than the models read.
+    texts = {f"d{n}": " ".join(passages[n : n + 4]) if n % 10 == 0 else text for n, text in enumerate(passages)}
+    with server:
+        server.put_documents(texts)
+        assert server.reload_reranker(RERANKERS[0])["state"] == "done"
+        assert server.reload(ENCODERS[1])["state"] == "done"
+        stop = threading.Event()
+        readers = [Reader(str(server.client.base_url), n, stop, queries, [*texts.values()]) for n in range(READERS)]
+        Exchange(server, readers).run()
+        yield Exchanged(
+            texts,
+            {checkpoint.read(folder, folder.name).id: folder for folder in encoders},
+            {checkpoint.read(folder, folder.name).id: folder for folder in rerankers},
+            readers,
+        )

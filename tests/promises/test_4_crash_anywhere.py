@@ -1,18 +1,30 @@
-"""Promise 4: after a crash the last activated generation answers, and a half-built one is resumed."""
+"""Promise 4: after a crash the last activated generation and reranker answer, and a half-built one is resumed."""
 
 import signal
 import time
+from contextlib import suppress
+from pathlib import Path
 
+import httpx
 import pytest
 
+from service.observability.steps import Step
+from tests.support import checkpoints
+from tests.support.mortal import Mortal
 from tests.support.server import Server
+
+# A text of several windows.
+LONG = " ".join(f"Parcel {n} of the long list waits beside shelf {n * 3}." for n in range(20))
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_an_interrupted_reload_is_resumed(stopped_server: Server, how: signal.Signals) -> None:
     stopped_server.settings["COMPUTE__BULK_BATCH_TOKENS"] = 64
     stopped_server.start()
-    stopped_server.put_documents({f"d{n}": "some words to embed " * 12 + str(n) for n in range(2500)})
+    stopped_server.put_documents({f"d{n}": "some words to embed " * 12 + str(n) for n in range(2490)})
+    stopped_server.put_documents({f"long{n}": f"Some words. {n} {LONG}" for n in range(10)})
+    windows = stopped_server.get("/info")["windows"]
+    assert windows > 2520
     job = stopped_server.post("/admin/reload", {"model": "two"})["id"]
     while (reached := stopped_server.get(f"/admin/jobs/{job}"))["done"] < 256:
         assert reached["state"] in ("queued", "running"), reached
@@ -26,7 +38,9 @@ def test_an_interrupted_reload_is_resumed(stopped_server: Server, how: signal.Si
         assert ended["reused"] >= 256
         assert ended["done"] + ended["reused"] == 2500
         assert len(stopped_server.search("some words", k=1000)) == 1000
-        assert stopped_server.get("/info")["model"] == ended["checkpoint"]
+        info = stopped_server.get("/info")
+        # The models have one tokenizer and one length, so they cut alike.
+        assert (info["model"], info["windows"]) == (ended["checkpoint"], windows)
 
 
 def test_the_activated_generation_and_the_retained_one_come_back(stopped_server: Server) -> None:
@@ -62,3 +76,69 @@ def test_a_cancelled_reload_changes_nothing_and_is_not_resumed(stopped_server: S
     with stopped_server:
         assert stopped_server.get(f"/admin/jobs/{job}")["state"] == "cancelled"
         assert stopped_server.state() == before
+
+
+class Killed(Mortal):
+    """A service that is killed at a step."""
+
+    def died(self) -> bool:
+        """Wait until the process has died of its doom."""
+        died = self.process.wait(60) == -signal.SIGKILL
+        self.client.close()
+        return died
+
+    def reranker(self) -> str:
+        """The id of the reranker that answers, in which a search and the service's own word agree."""
+        named: str = self.get("/info")["reranker"]["model"]
+        answer = self.client.post("/search", json={"query": "parcel", "rerank": True})
+        assert answer.json()["reranker"] == answer.headers["X-Instar-Reranker"] == named
+        assert answer.json()["results"]
+        return named
+
+
+# Between them the disk differs. `make torture` kills at all steps, many times.
+STEPS: tuple[Step, ...] = (
+    "reload.queued",
+    "reload.copied",
+    "reload.loaded",
+    "reload.recorded",
+    "reload.switched",
+    "reload.cleaned",
+)
+
+
+def test_a_crash_anywhere_in_a_rerankers_reload_or_rollback_leaves_the_former_or_the_new_one(
+    tmp_path: Path, tiny_checkpoints: Path
+) -> None:
+    server = Killed(tmp_path, MODEL="one")
+    server.checkpoints.mkdir()
+    (server.checkpoints / "one").symlink_to(tiny_checkpoints / "one")
+    weights = [checkpoints.tiny_reranker(tmp_path / f"weights{seed}", seed) for seed in range(2)]
+    # Each has a name of its own, because a checkpoint that was installed once is not copied again.
+    for number in range(len(STEPS) + 1):
+        (server.checkpoints / f"r{number}").symlink_to(weights[number % 2])
+    server.start()
+    server.put_documents({"a": "a parcel", "b": "a shelf", "long": LONG})
+    ids = [server.reload_reranker("r0")["checkpoint"]]
+    for number, step in enumerate(STEPS, 1):
+        server.doom("SIGKILL", step, times=1)
+        # The job is recorded before it is answered.
+        with suppress(httpx.TransportError):
+            server.post("/admin/reload", {"reranker": f"r{number}"})
+        assert server.died(), step
+        server.start()
+        answers = server.reranker()
+        assert answers == ids[-1] or answers.startswith(f"r{number}@"), step
+        ended = server.wait_for_job(server.get("/admin/jobs")["jobs"][0]["id"])
+        assert ended["state"] == "done", (step, ended)
+        ids.append(ended["checkpoint"])
+        assert server.reranker() == ids[-1]
+        assert ids[-1].startswith(f"r{number}@")
+    # A rollback counts once it is recorded, whether it was answered or not.
+    server.doom("SIGKILL", "reload.recorded", times=1)
+    with pytest.raises(httpx.TransportError):
+        server.client.post("/admin/rollback", json={"reranker": True})
+    assert server.died()
+    server.start()
+    assert server.reranker() == ids[-2]
+    assert server.stop() == 0

@@ -1,5 +1,6 @@
 """Promise 5: rollback takes next to nothing, and includes what was written since."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,20 @@ def test_rollback_embeds_only_what_was_written_since(tiny_server: Server) -> Non
     server.put_documents({f"old{n}": f"an old document about subject {n}" for n in range(300)})
     assert server.reload("two")["state"] == "done"
     server.put_documents({"new": "written after the reload"})
+    long = " ".join(f"Shelf {n} holds {n * 7} parcels." for n in range(40))
+    # The models have one tokenizer and one length, so they cut alike.
+    windows = server.post("/documents", {"documents": [{"id": "long", "text": long}]})["windows"]
+    assert windows > 3
     server.client.delete("/documents/old0")
     before = _bulk_and_interactive_texts(server)
     answer = server.post("/admin/rollback")
     assert (answer["generation"], answer["state"]) == (1, "active")
-    assert _bulk_and_interactive_texts(server) - before == 1
+    assert _bulk_and_interactive_texts(server) - before == 1 + windows
     assert server.get("/info")["model"].startswith("one@")
     assert server.search("written after the reload", k=1)[0]["id"] == "new"
+    (last,) = server.search("Shelf 39 holds 273 parcels.", k=1, mode="keyword")
+    assert last["passage"][1] == len(long)
+    server.client.delete("/documents/long")
     ids = {result["id"] for result in server.search("an old document about subject 0", k=1000)}
     assert ids == {"new"} | {f"old{n}" for n in range(1, 300)}
 
@@ -116,6 +124,36 @@ def test_a_second_reload_to_a_checkpoint_reuses_its_vectors(tiny_server: Server)
     server.put_documents({"late": "one more"})
     again = server.reload("one")
     assert (again["total"], again["reused"]) == (1, 50)
+
+
+def test_a_reranker_is_rolled_back_at_once_and_leaves_the_generation_alone(
+    tmp_path: Path, tiny_checkpoints: Path
+) -> None:
+    with _serving(tmp_path, tiny_checkpoints) as server:
+        server.put_documents({"a": "first", "b": "second"})
+        for seed, name in enumerate(("lark", "wren")):
+            checkpoints.tiny_reranker(server.checkpoints / name, seed)
+        lark = server.reload_reranker("lark", by_default=True)["checkpoint"]
+        wren = server.reload_reranker("wren")["checkpoint"]
+        server.reload("two")
+        # A search that does not say so is not reranked by the second one.
+        assert "reranker" not in server.post("/search", {"query": "first"})
+        before = _bulk_and_interactive_texts(server)
+        began = time.monotonic()
+        assert server.post("/admin/rollback", {"reranker": True})["reranker"]["model"] == lark
+        assert time.monotonic() - began < 1
+        assert _bulk_and_interactive_texts(server) == before
+        answer = server.post("/search", {"query": "first"})
+        assert (answer["reranker"], answer["generation"]) == (lark, 2)
+        # A generation goes back without its reranker, too.
+        assert server.post("/admin/rollback")["generation"] == 1
+        assert server.post("/search", {"query": "first"})["reranker"] == lark
+        assert server.post("/admin/rollback", {"reranker": True})["reranker"] is None
+        refused = server.client.post("/admin/rollback", json={"reranker": True})
+        assert refused.status_code == 422
+        assert 'POST /admin/reload {"reranker": NAME}' in refused.json()["error"]["message"]
+        assert server.get("/info")["reranker"] is None
+        assert server.reload_reranker("wren")["checkpoint"] == wren
 
 
 def _serving(folder: Path, checkpoints_folder: Path, **settings: Any) -> Server:

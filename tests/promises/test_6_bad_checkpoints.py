@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from service.checkpoints.manifest import MANIFEST, Canary
+from service.checkpoints.manifest import MANIFEST, Canary, Manifest, ScoredPair, write_manifest
 from tests.support import checkpoints
 from tests.support.server import Server
 
@@ -25,8 +25,10 @@ def running(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path) ->
     server = Server(tmp_path_factory.mktemp("refusals"), MODEL="one", LIMITS__CHECKPOINT=20_000_000)
     server.checkpoints.mkdir()
     (server.checkpoints / "one").symlink_to(tiny_checkpoints / "one")
+    checkpoints.tiny_reranker(server.checkpoints / "lark")
     with server:
         server.put_documents({"a": "a document that stays"})
+        assert server.reload_reranker("lark")["state"] == "done"
         yield server
 
 
@@ -161,6 +163,58 @@ def test_a_bad_checkpoint_is_refused_and_nothing_changes(
     assert str(running.folder) not in job["reason"]
     assert running.state() == before
     assert running.search("a document that stays", k=1)[0]["score"] > 0.999
+    assert not any(path.name.startswith("bad") for path in (running.data / "checkpoints").iterdir())
+
+
+def no_difference(folder: Path) -> None:
+    change_weights(folder, torch.zeros_like, only="classifier.weight")
+
+
+def embed_instead(folder: Path) -> None:
+    shutil.rmtree(folder)
+    checkpoints.tiny(folder)
+
+
+def other_scored_pair(folder: Path) -> None:
+    pair = ScoredPair(query="When do parcels come?", text="On Monday.", logit=40.0)
+    write_manifest(folder, Manifest(name=folder.name, files={}, kind="reranker", pairs=[pair]))
+
+
+def damaged(folder: Path) -> None:
+    write_manifest(folder, Manifest(name=folder.name, files={}, kind="reranker"))
+    flip_byte(folder)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (not_a_number, "not finite"),
+        (no_difference, "gives every text the score"),
+        (truncate, "cannot be loaded"),
+        (no_weights, "weights of the model are missing"),
+        (pickle_weights, "pickled"),
+        (ask_for_code, "custom code"),
+        (embed_instead, 'POST /admin/reload {"model": "bad-reranker"}'),
+        (other_scored_pair, "gives a canary the score"),
+        (damaged, "the manifest says"),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else None,
+)
+def test_a_bad_reranker_is_refused_and_the_former_one_goes_on(running: Server, spoil: Spoil, reason: str) -> None:
+    folder = running.checkpoints / "bad-reranker"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(running.checkpoints / "lark", folder)
+    spoil(folder)
+    before = running.state()
+    scores = running.post("/rerank", {"query": "Who stays?", "texts": ["a document", "nobody at all"]})
+    job = running.reload_reranker("bad-reranker", by_default=True)
+    assert (job["state"], job["generation"]) == ("refused", None), job
+    assert reason in job["reason"]
+    assert str(running.folder) not in job["reason"]
+    assert running.state() == before
+    answer = running.client.post("/rerank", json={"query": "Who stays?", "texts": ["a document", "nobody at all"]})
+    assert (answer.json(), answer.headers["X-Instar-Reranker"]) == (scores, before["info"]["reranker"]["model"])
+    assert "reranker" not in running.post("/search", {"query": "a document"})
     assert not any(path.name.startswith("bad") for path in (running.data / "checkpoints").iterdir())
 
 

@@ -14,71 +14,43 @@ import pytest
 
 from service.models.configuration import Configuration
 from service.models.verdict import Rejection, Verdict
-from tests.support import doomed
-from tests.support.doomed import Doom
-from tests.support.nursery import Child, Command, Nursery
+from tests.support import checkpoints, doomed
+from tests.support.mortal import ALWAYS, Mortal
 from tests.support.server import Server
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="children are forked")
-ALWAYS = 1000
 DOCUMENTS = {f"d{n}": f"document {n} about the weather in town {n}" for n in range(20)}
 
 
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    with Nursery(doomed.__name__) as running:
-        yield running
+class Doomed(Mortal):
+    """A service whose trials meet their doom: of checkpoints of one content, `c0` to `c9`, and of two rerankers."""
 
-
-class Doomed(Server):
-    """A service whose trials meet their doom; `c0` to `c9` are checkpoints of one content."""
-
-    def __init__(self, folder: Path, tiny_checkpoints: Path, nursery: Nursery) -> None:
+    def __init__(self, folder: Path, tiny_checkpoints: Path) -> None:
         super().__init__(folder, MODEL="one", ENGINE="auto", COMPUTE__TRIAL_SECONDS=20)
         self.checkpoints.mkdir()
         (self.checkpoints / "one").symlink_to(tiny_checkpoints / "one")
-        self.nursery = nursery
         self.names = (f"c{number}" for number in range(10))
         for number in range(10):
             (self.checkpoints / f"c{number}").symlink_to(tiny_checkpoints / "two")
-
-    @property
-    def path(self) -> Path:
-        return self.folder / "doom"
-
-    def doom(self, fate: str, step: str, times: int = ALWAYS) -> None:
-        Doom(fate=fate, step=step, times=times).write(self.path)
-
-    @property
-    def met(self) -> int:
-        """How often a trial came to where it may die."""
-        return Doom.model_validate_json(self.path.read_bytes()).met
-
-    def wait_for_doom(self) -> None:
-        deadline = time.monotonic() + 60
-        while not self.met:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        for seed, name in enumerate(("lark", "wren")):
+            checkpoints.tiny_reranker(self.checkpoints / name, seed)
 
     def descendants(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
 
-    def _fork(self, command: Command) -> Child:
-        return Child(self.nursery, command | {"doom": str(self.path)})
-
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path, nursery: Nursery) -> Iterator[Doomed]:
+def service(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path) -> Iterator[Doomed]:
     """One service for all fates: that it outlives them is the claim."""
-    with Doomed(tmp_path_factory.mktemp("doomed"), tiny_checkpoints, nursery) as running:
+    with Doomed(tmp_path_factory.mktemp("doomed"), tiny_checkpoints) as running:
         running.put_documents(DOCUMENTS)
         yield running
 
 
 @pytest.fixture
-def starting(tmp_path: Path, tiny_checkpoints: Path, nursery: Nursery) -> Iterator[Doomed]:
+def starting(tmp_path: Path, tiny_checkpoints: Path) -> Iterator[Doomed]:
     """A service of a test's own, yet to be started."""
-    service = Doomed(tmp_path, tiny_checkpoints, nursery)
+    service = Doomed(tmp_path, tiny_checkpoints)
     yield service
     if service.process.poll() is None:
         service.stop()
@@ -159,6 +131,25 @@ def test_a_checkpoint_that_torch_dies_of_is_refused(service: Doomed) -> None:
     assert "torch in fp32 was tried in a process of its own, and it died of SIGSEGV" in job["reason"]
     assert not failures
     assert service.state() == before
+
+
+def test_a_reranker_whose_native_code_crashes_costs_an_engine_or_is_refused(service: Doomed) -> None:
+    pid = service.process.pid
+    service.doom("SIGFPE", "trial.compile", times=1)
+    job = service.reload_reranker("lark")
+    assert job["state"] == "done", job
+    assert "it died of SIGFPE" in job["warnings"][0]
+    before = service.state()
+    assert before["info"]["reranker"]["model"] == job["checkpoint"]
+    service.doom("SIGSEGV", "trial.torch")
+    with searching(service, clients=2) as failures:
+        job = service.reload_reranker("wren")
+    assert job["state"] == "refused"
+    assert "torch in fp32 was tried in a process of its own, and it died of SIGSEGV" in job["reason"]
+    assert not failures
+    assert service.state() == before
+    assert service.process.pid == pid
+    assert service.post("/rerank", {"query": "weather", "texts": ["rain", "sun"]})
 
 
 def test_a_reload_that_is_cancelled_does_not_wait_for_its_trial(service: Doomed) -> None:

@@ -63,12 +63,15 @@ def search(server: Server, **body: Any) -> Any:
 
 def test_a_search_that_names_a_model_is_answered_by_it_or_not_at_all(tiny_server: Server) -> None:
     server = tiny_server
-    server.put_documents(TEXTS)
-    before = search(server)
+    long = " ".join(f"The report of ward {n} came on day {n * 3}." for n in range(30))
+    server.put_documents(TEXTS | {"long": long})
+    passages = {"return": "passages"}
+    before = search(server, **passages)
+    assert any("passage" in hit for hit in before["results"])
     server.reload("two")
     one, two = before["model"], server.get("/info")["model"]
     for names in ({"model": one}, {"generation": 1}, {"model": one, "generation": 1}):
-        answer = server.client.post("/search", json={"query": "report of ward 3", "k": 100} | names)
+        answer = server.client.post("/search", json={"query": "report of ward 3", "k": 100} | passages | names)
         assert (answer.headers["X-Instar-Model"], answer.headers["X-Instar-Generation"]) == (one, "1")
         assert answer.json() == before | {"behind": 0}
     for names in ({}, {"model": None, "generation": None}, {"model": "active"}, {"model": two}, {"generation": 2}):

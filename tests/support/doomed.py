@@ -1,6 +1,6 @@
-"""A service process whose trials meet a fate: at a named step, the trial's child really dies, hangs or bloats.
+"""A service process that meets a fate at a named step: it, or the child of its trial, really dies, hangs or bloats.
 
-A test writes the step and the fate into a JSON file, a `Doom`. A trial reads it at each of its steps.
+A test writes the step and the fate into a JSON file, a `Doom`. The process and its children read it at each step.
 """
 
 import ctypes
@@ -20,13 +20,13 @@ from service.observability.steps import Step
 from service.process.server import serve
 from service.settings import Settings
 from tests.support.fault_points import FaultPoints
-from tests.support.nursery import Command, fork_on_command
+from tests.support.nursery import Command
 
 HALF_WRITTEN = "half-written"
 
 
 class Doom(BaseModel):
-    """The fate of the first `times` trials that come to `step`. `met` counts all trials that came there."""
+    """The fate of the first `times` processes that come to `step`. `met` counts all that came there."""
 
     step: str
     fate: str
@@ -34,7 +34,7 @@ class Doom(BaseModel):
     met: int = 0
 
     def write(self, path: Path) -> None:
-        """Replace the file in one step, because the test and the trial read it at any time."""
+        """Replace the file in one step, because the test and the process read it at any time."""
         replace_file(path, self.model_dump_json())
 
 
@@ -89,7 +89,7 @@ def _half_written(path: Path, write: Callable[..., None]) -> Callable[..., None]
 
 
 def _met(path: Path, step: str) -> Doom | None:
-    """The doom of `step` that the trial meets, or None. Counts a trial that came to the step."""
+    """The doom of `step` that this process meets, or None. Counts a process that came to the step."""
     if not path.exists():
         return None
     doom = Doom.model_validate_json(path.read_bytes())
@@ -98,7 +98,3 @@ def _met(path: Path, step: str) -> Doom | None:
     doom.met += 1
     doom.write(path)
     return doom if doom.met <= doom.times else None
-
-
-if __name__ == "__main__":
-    fork_on_command(live)

@@ -186,8 +186,12 @@ def _say(answer: dict[str, int]) -> None:
     os.write(1, json.dumps(answer).encode() + b"\n")
 
 
-def _serve(_: Command) -> int:
-    """Run the service as `python -m service` does."""
+def _serve(command: Command) -> int:
+    """Run the service as `python -m service` does, or as one that meets its doom if the command has one."""
+    if "doom" in command:
+        from tests.support import doomed  # noqa: PLC0415
+
+        return doomed.live(command)
     from service.__main__ import main  # noqa: PLC0415
 
     sys.argv = ["service"]

@@ -135,6 +135,10 @@ class Server:
         """Reload the checkpoint `model`, and return the job when it has ended."""
         return self.wait_for_job(self.post("/admin/reload", {"model": model})["id"])
 
+    def reload_reranker(self, model: str, **options: Any) -> dict[str, Any]:
+        """Reload the reranker `model`, and return the job when it has ended."""
+        return self.wait_for_job(self.post("/admin/reload", {"reranker": model, **options})["id"])
+
     def wait_for_job(self, identity: str) -> dict[str, Any]:
         """Wait for the end of the job, and return the job."""
         while True:

@@ -19,6 +19,8 @@ from tests.torture.plan import Action
 TIMEOUT_SECONDS = 30.0
 # One in so many documents is longer than the models read.
 LONG_EVERY = 7
+# In place of the id of a reranker where there is none.
+NO_RERANKER = "none"
 WORDS = [
     "parcel", "invoice", "drawer", "ledger", "harbour", "lantern", "meadow", "gravel", "copper", "violin",
     "saddle", "thimble", "orchard", "pebble", "walnut", "canvas", "anchor", "furnace", "pillow", "ribbon",
@@ -137,18 +139,33 @@ class Actors:
                 caller.send("delete", action.asked, "POST", "/documents/delete", json={"ids": action.asked["ids"]})
             case "search":
                 search(caller, WORDS[action.asked["word"]], action.asked["k"])
+            case "reranked":
+                reranked(caller, WORDS[action.asked["word"]], action.asked["k"])
+            case "rerank":
+                rerank(caller, WORDS[action.asked["word"]], action.asked["seed"])
             case "embed":
                 embed(caller, WORDS[action.asked["word"]], models(action.asked["model"]))
-            case "reload":
-                reload(caller, action.asked["model"])
-            case "cancel":
-                cancel(caller, action.asked["model"], action.asked["after"])
-            case "rollback":
-                rollback(caller)
             case "upload":
                 caller.send(
                     "upload", {}, "PUT", "/admin/models/sent", accepted=(201,), content=self._upload.read_bytes()
                 )
+            case _:
+                operate(caller, action)
+
+
+def operate(caller: Caller, action: Action) -> None:
+    """Replace the model or the reranker, or go back to the one before."""
+    match action.kind:
+        case "reload" | "reload-reranker":
+            reload(caller, action.kind, action.asked["model"])
+        case "cancel":
+            cancel(caller, "reload", action.asked["model"], action.asked["after"])
+        case "cancel-reranker":
+            cancel(caller, "reload-reranker", action.asked["model"], action.asked["after"])
+        case "rollback":
+            rollback(caller)
+        case "rollback-reranker":
+            rollback_reranker(caller)
 
 
 def put(caller: Caller, ids: Sequence[str], mark: str) -> Event:
@@ -200,6 +217,37 @@ def search(caller: Caller, query: str, k: int) -> Event:
     return caller.send("search", {"query": query, "k": k}, "POST", "/search", json={"query": query, "k": k}, read=read)
 
 
+def reranked(caller: Caller, query: str, k: int) -> Event:
+    """A search whose first `k` documents the reranker orders; each with its score in the search before it."""
+
+    def read(answer: httpx.Response) -> dict[str, Any]:
+        body = answer.json()
+        return {
+            "header": [answer.headers["X-Instar-Model"], int(answer.headers["X-Instar-Generation"])],
+            "body": [body["model"], body["generation"]],
+            "rerankers": [answer.headers["X-Instar-Reranker"], body["reranker"]],
+            "results": [
+                [result["id"], result["text"], result["explain"]["first"]["score"], result["score"]]
+                for result in body["results"]
+            ],
+        }
+
+    body = {"query": query, "k": k, "explain": True, "rerank": {"top": k}}
+    return caller.send("reranked", {"query": query, "k": k}, "POST", "/search", json=body, read=read)
+
+
+def rerank(caller: Caller, query: str, seed: int) -> Event:
+    """The scores of a few texts, of which one may be long."""
+    texts = [text(f"j-{number}", f"{caller.name}.{number}") for number in range(seed, seed + 3)]
+
+    def read(answer: httpx.Response) -> dict[str, Any]:
+        scores = {rank["index"]: rank["score"] for rank in answer.json()}
+        return {"reranker": answer.headers["X-Instar-Reranker"], "scores": [scores[place] for place in range(3)]}
+
+    asked = {"query": query, "texts": texts}
+    return caller.send("rerank", asked, "POST", "/rerank", json=asked, read=read)
+
+
 def embed(caller: Caller, words: str, model: str) -> Event:
     """The vector of a document, by a named checkpoint or, for an empty name, by the active one."""
 
@@ -213,16 +261,21 @@ def embed(caller: Caller, words: str, model: str) -> Event:
     return caller.send("embed", {"text": words, "model": model}, "POST", "/embed", json=body, read=read)
 
 
-def reload(caller: Caller, model: str) -> None:
-    """Begin a reload and wait until it is over."""
-    event = caller.send("reload", {"model": model}, "POST", "/admin/reload", json={"model": model}, accepted=(202,))
+def reload(caller: Caller, kind: str, model: str) -> None:
+    """Begin a reload, or one of a reranker, and wait until it is over."""
+    event = _begin(caller, kind, model)
     if event.outcome == "acknowledged":
         follow(caller, event)
 
 
-def cancel(caller: Caller, model: str, after: float) -> None:
-    """Begin a reload, and cancel it a little later."""
-    event = caller.send("reload", {"model": model}, "POST", "/admin/reload", json={"model": model}, accepted=(202,))
+def _begin(caller: Caller, kind: str, model: str) -> Event:
+    body = {"reranker" if kind == "reload-reranker" else "model": model}
+    return caller.send(kind, {"model": model}, "POST", "/admin/reload", json=body, accepted=(202,))
+
+
+def cancel(caller: Caller, kind: str, model: str, after: float) -> None:
+    """Begin a reload, or one of a reranker, and cancel it a little later."""
+    event = _begin(caller, kind, model)
     if event.outcome != "acknowledged":
         return
     time.sleep(after)
@@ -250,6 +303,16 @@ def follow(caller: Caller, event: Event) -> None:
 def rollback(caller: Caller) -> Event:
     """Go back to the generation before."""
     return caller.send("rollback", {}, "POST", "/admin/rollback", read=_active)
+
+
+def rollback_reranker(caller: Caller) -> Event:
+    """Go back to the reranker before, or to none."""
+
+    def read(answer: httpx.Response) -> dict[str, Any]:
+        record = answer.json()["reranker"]
+        return {"checkpoint": NO_RERANKER if record is None else record["model"]}
+
+    return caller.send("rollback-reranker", {}, "POST", "/admin/rollback", json={"reranker": True}, read=read)
 
 
 def listing(caller: Caller, kind: str) -> Event:

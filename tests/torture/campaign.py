@@ -12,10 +12,10 @@ from pathlib import Path
 from service.checkpoints import checkpoint
 from tests.support import checkpoints
 from tests.support.nursery import Hangs
+from tests.support.oracle import Oracle
 from tests.torture.checker import check
 from tests.torture.history import History
-from tests.torture.oracle import Oracle
-from tests.torture.plan import CHECKPOINTS, Plan
+from tests.torture.plan import CHECKPOINTS, RERANKERS, Plan
 from tests.torture.shrink import shrink
 from tests.torture.world import Episode, TortureNursery, World
 
@@ -72,7 +72,8 @@ class Campaign:
         self.tally = Tally()
         self.oracle = Oracle(
             {world.models[name]: path for name, path in world.checkpoints.items()}
-            | {world.models["sent"]: world.upload.with_suffix("")}
+            | {world.models["sent"]: world.upload.with_suffix("")},
+            {world.models[name]: path for name, path in world.rerankers.items()},
         )
 
     def try_out(self, plan: Plan) -> list[str]:
@@ -114,7 +115,10 @@ def world(folder: Path) -> Iterator[World]:
     made = {}
     for seed, (name, dimensions) in enumerate(zip((*CHECKPOINTS, "sent"), (32, 64, 32, 16), strict=True), 1):
         made[name] = checkpoints.tiny(folder / "made" / name, seed=seed, dimensions=dimensions)
-    models = {name: checkpoint.read(path, name).id for name, path in made.items()}
+    rerankers = {
+        name: checkpoints.tiny_reranker(folder / "made" / name, seed=seed) for seed, name in enumerate(RERANKERS)
+    }
+    models = {name: checkpoint.read(path, name).id for name, path in (made | rerankers).items()}
     upload = checkpoints.zipped(made.pop("sent"), folder / "made" / "sent.zip")
     with TortureNursery(folder) as nursery:
-        yield World(nursery, made, models, upload)
+        yield World(nursery, made, rerankers, models, upload)

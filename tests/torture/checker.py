@@ -2,7 +2,8 @@
 
 Each document is a register that one writer writes, one request after the other; what is active is a register that the
 operator writes. A read that overlaps with a write, or follows one whose outcome is unknown, may see either state; but
-once a state has been seen, no later read sees an earlier one (Herlihy and Wing 1990, for one writer).
+once a state has been seen, no later read sees an earlier one (Herlihy and Wing 1990, for one writer). So is the active
+reranker, whose first state is that there is none.
 """
 
 import math
@@ -15,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from tests.torture.history import Event, History
-from tests.torture.oracle import Oracle
+from tests.support.oracle import Oracle
+from tests.torture.actors import NO_RERANKER
+from tests.torture.history import RELOADS, Event, History
 from tests.torture.world import RECOVERY_SECONDS
 
 # Batches differ between the service and the oracle, and with them the last bits.
@@ -65,13 +67,16 @@ class Register:
 
 @dataclass
 class Activation:
-    """A generation that may be active: the checkpoint's id, its number, the checkpoint's name, as far as known."""
+    """A generation or a reranker that may be active, as far as known.
+
+    The checkpoint's id, the generation's number, the checkpoint's name.
+    """
 
     model: str | None = None
     number: int | None = None
     name: str | None = None
 
-    def fits(self, model: str, number: int) -> bool:
+    def fits(self, model: str, number: int | None = None) -> bool:
         return (
             self.model in (None, model)
             and self.number in (None, number)
@@ -97,13 +102,16 @@ class Checker:
         self._found: list[str] = []
         self._numbers: dict[int, str] = {}
         self._documents = self._registers()
-        self._active = self._activations()
+        self._active = self._activations("reload", "rollback", Activation(None, 1))
+        self._reranker = self._activations("reload-reranker", "rollback-reranker", Activation(NO_RERANKER))
 
     def run(self) -> list[str]:
         self._ask_oracle()
         self._check_answers()
         self._check_processes()
         for event in self._events:
+            if event.kind in _RERANKED and event.status == 404:
+                self._check_reranker(event, NO_RERANKER)
             if event.outcome != "acknowledged":
                 continue
             match event.kind:
@@ -113,20 +121,31 @@ class Checker:
                     self._check_prefix(event)
                 case "search":
                     self._check_search(event)
+                case "reranked":
+                    self._check_search(event)
+                    self._check_reranked(event)
+                case "rerank":
+                    self._check_relevances(event, event.answered["reranker"], event.answered["scores"])
                 case "embed":
                     self._check_embedding(event)
         return self._found
 
     def _ask_oracle(self) -> None:
-        """For all vectors that will be needed at once: one at a time they take longer than the episode."""
-        answers = [event for event in self._events if event.kind in ("search", "embed") and "header" in event.answered]
+        """For all vectors and scores that will be needed at once: one at a time they take longer than the episode."""
+        answers = [event for event in self._events if event.kind in _BY_ENCODER and "header" in event.answered]
         texts = [state.value for register in self._documents.values() for state in register.states if state.value]
         embedded = [event.asked["text"] for event in answers if event.kind == "embed"]
-        queries = [event.asked["query"] for event in answers if event.kind == "search"]
+        queries = [event.asked["query"] for event in answers if event.kind != "embed"]
         for model in {event.answered["header"][0] for event in answers} & self._oracle.checkpoints:
             self._oracle.windows(model, texts)
             self._oracle.documents(model, embedded)
             self._oracle.queries(model, queries)
+        pairs = defaultdict[str, list[tuple[str, str]]](list)
+        for event in self._events:
+            if event.kind in _RERANKED and event.outcome == "acknowledged":
+                pairs[reranker_of(event)] += [(event.asked["query"], text) for text in texts_of(event)]
+        for reranker in pairs.keys() & self._oracle.rerankers:
+            self._oracle.relevances(reranker, pairs[reranker])
 
     def _violation(self, event: Event, words: str) -> None:
         self._found.append(f"event {event.number} ({event.kind} by {event.actor} at {event.start:.3f}): {words}")
@@ -141,24 +160,26 @@ class Checker:
                     registers[identity].states.append(State(value, event.start, end, event.outcome == "acknowledged"))
         return registers
 
-    def _activations(self) -> Register:
-        """The register of what is active."""
-        states = [State(Activation(None, 1), -math.inf, -math.inf, True)]
+    def _activations(self, reload: str, rollback: str, first: Activation) -> Register:
+        """The register of what is active, which events of these two kinds write.
+
+        A reload of one kind excludes one of the other kind.
+        """
+        states = [State(first, -math.inf, -math.inf, True)]
         unheard: list[Event] = []
         for event in sorted(self._events, key=lambda event: event.start):
-            if event.kind not in ("reload", "rollback"):
-                continue
-            if event.kind == "reload" and "id" in event.answered:
+            if event.kind in RELOADS and "id" in event.answered:
                 # It was accepted, so no other runs.
                 unheard = []
-            if event.outcome == "refused":
+            if event.kind not in (reload, rollback) or event.outcome == "refused":
                 continue
             if event.outcome == "acknowledged":
                 model = event.answered.get("checkpoint") or event.answered.get("model")
-                states.append(State(Activation(model, event.answered["generation"]), event.start, event.end, True))
+                activation = Activation(model, event.answered.get("generation"))
+                states.append(State(activation, event.start, event.end, True))
             else:
                 states.append(_uncertain(event, event.start))
-            if event.kind == "reload" and event.outcome == "unknown" and "id" not in event.answered:
+            if event.kind == reload and event.outcome == "unknown" and "id" not in event.answered:
                 unheard.append(event)
             # One that nobody heard of again may end at any time.
             states += [_uncertain(other, event.start) for other in unheard if other is not event]
@@ -185,7 +206,7 @@ class Checker:
             if event.outcome == "acknowledged" or 200 <= event.status < 300:
                 continue
             error = event.answered.get("error")
-            if event.kind == "embed":
+            if event.kind in _AS_TEI:
                 sound = isinstance(error, str) and "error_type" in event.answered
                 kind = ""
             else:
@@ -199,14 +220,14 @@ class Checker:
                 # An encoder that memory has broken stays so until the restart that /health asks for.
                 starved = any(fault.start <= event.end and fault.answered["kind"] == "memory" for fault in faults)
                 stated = event.status == 503 and (
-                    event.kind == "embed"
+                    event.kind in _AS_TEI
                     or (faulty and kind in _LACKS)
                     or (starved and kind == "encoder_failed")
                     or (stopping and kind == "not_ready")
                 )
                 if not stated:
                     self._violation(event, f"status {event.status}: {event.answered}")
-            elif event.status not in _EXPECTED.get(event.kind, ()):
+            elif kind == "checkpoint_refused" or event.status not in _EXPECTED.get(event.kind, ()):
                 self._violation(event, f"status {event.status} is not to be expected here: {event.answered}")
 
     def _check_processes(self) -> None:
@@ -299,26 +320,27 @@ class Checker:
         if body[0] not in self._oracle.checkpoints:
             return
         ids = [result[0] for result in results]
-        scores = [result[2] for result in results]
+        # Those of the encoder, and those that decide the order: of a search that is not reranked the same.
+        scores, order = [result[2] for result in results], [result[-1] for result in results]
         if len(set(ids)) < len(ids) or len(ids) > event.asked["k"]:
             self._violation(event, f"{len(ids)} results, {len(set(ids))} different ones, for k {event.asked['k']}")
-        if any(later > earlier + TOLERANCE for earlier, later in pairwise(scores)):
+        if any(later > earlier + TOLERANCE for earlier, later in pairwise(order)):
             self._violation(event, "results are not in the order of their scores")
         self._check_scores(event, body[0], results)
         # Before what is seen here is taken into account.
         self._check_completeness(event, body[0], set(ids), scores)
-        for identity, text, _ in results:
+        for identity, text, *_ in results:
             self._observe(event, identity, text)
 
     def _check_scores(self, event: Event, model: str, results: list[list[Any]]) -> None:
         known = self._oracle.scores(model, event.asked["query"], [result[1] for result in results])
-        for (identity, text, score), expected in zip(results, known, strict=True):
+        for (identity, text, score, *_), expected in zip(results, known, strict=True):
             if abs(expected - score) > TOLERANCE:
                 self._violation(event, f"{identity} {text!r} has {score:.6f}, and {expected:.6f} with {model}")
 
     def _check_completeness(self, event: Event, model: str, found: set[str], scores: list[float]) -> None:
         """No document is left out that was there all the time and is nearer than the last one found."""
-        least = scores[-1] if len(scores) >= event.asked["k"] else -math.inf
+        least = min(scores) if len(scores) >= event.asked["k"] else -math.inf
         there = {}
         for identity, register in self._documents.items():
             if identity not in found:
@@ -329,6 +351,32 @@ class Checker:
         for (identity, text), score in zip(there.items(), scores_there, strict=True):
             if score > least + TOLERANCE:
                 self._violation(event, f"{identity} {text!r} is missing: {score:.6f} above {least}")
+
+    def _check_reranked(self, event: Event) -> None:
+        in_header, in_body = event.answered["rerankers"]
+        if in_header != in_body:
+            self._violation(event, f"the header says the reranker {in_header}, the body says {in_body}")
+        self._check_relevances(event, in_body, [result[-1] for result in event.answered["results"]])
+
+    def _check_relevances(self, event: Event, reranker: str, scores: list[float]) -> None:
+        self._check_reranker(event, reranker)
+        if reranker not in self._oracle.rerankers:
+            return
+        texts = texts_of(event)
+        expected = self._oracle.relevances(reranker, [(event.asked["query"], text) for text in texts])
+        for text, score, right in zip(texts, scores, expected, strict=True):
+            if abs(score - right) > TOLERANCE:
+                self._violation(event, f"{text!r} has the score {score:.6f}, and {right:.6f} with {reranker}")
+
+    def _check_reranker(self, event: Event, reranker: str) -> None:
+        """The reranker that answered may have been active, and is none before one that was seen."""
+        possible = self._reranker.possible(event.start, event.end)
+        places = [place for place, known in possible.items() if known.fits(reranker)]
+        if not places:
+            self._violation(event, f"the reranker {reranker} answers; it may be {list(possible.values())}")
+            return
+        self._reranker.states[places[0]].value = Activation(reranker)
+        self._reranker.see(event.end, places[0])
 
     def _check_embedding(self, event: Event) -> None:
         model, number = event.answered["header"]
@@ -359,19 +407,39 @@ class Checker:
             self._violation(event, f"generation {number} was of {self._numbers[number]} and is of {model}")
 
 
+_RERANKED = ("reranked", "rerank")
+_BY_ENCODER = ("search", "reranked", "embed")
+_AS_TEI = ("embed", "rerank")
 _EXPECTED: dict[str, Iterable[int]] = {
     "put": (429,),
     "bulk": (429,),
     "delete": (),
     "search": (429,),
+    "reranked": (404, 429),
     "embed": (404, 429),
+    "rerank": (404, 429),
     "reload": (409, 404),
+    "reload-reranker": (409, 404),
     "rollback": (422,),
+    "rollback-reranker": (409, 422),
     "cancel": (),
     "upload": (),
     "job": (),
     "page": (),
 }
+
+
+def reranker_of(event: Event) -> str:
+    """The id of the reranker that an answer names."""
+    reranker: str = event.answered["rerankers"][1] if event.kind == "reranked" else event.answered["reranker"]
+    return reranker
+
+
+def texts_of(event: Event) -> list[str]:
+    """The texts that were scored, in the order of their scores."""
+    if event.kind == "reranked":
+        return [result[1] for result in event.answered["results"]]
+    return list(event.asked["texts"])
 
 
 def written(event: Event) -> dict[str, str | None]:

@@ -9,13 +9,15 @@ from typing import Any, Literal
 
 # acknowledged: it was answered that it is done. refused: it was answered that it is not. unknown: it may be done.
 Outcome = Literal["acknowledged", "refused", "unknown"]
+RELOADS = ("reload", "reload-reranker")
 
 
 @dataclass
 class Event:
     """One request, from `start` to `end` in seconds of one clock, or a mark of what happened to the process.
 
-    `kind` is put, bulk, delete, search, list, embed, reload, rollback, upload, or launched, ready, fault, ended.
+    `kind` is put, bulk, delete, search, reranked, list, embed, rerank, reload, rollback, upload, or launched, ready,
+    fault, ended; what an operator does with a reranker is reload-reranker and rollback-reranker.
     `asked` and `answered` are what was sent and what came back, as far as the checker needs it.
     """
 

@@ -13,6 +13,7 @@ FaultKind = Literal[
 # A trial dies in a process of its own, which tests/promises/test_6_bad_native_code.py sees to.
 STEPS: tuple[Step, ...] = tuple(step for step in get_args(Step) if not step.startswith("trial."))
 CHECKPOINTS = ("one", "two", "three")
+RERANKERS = ("lark", "wren")
 WRITERS = 3
 _IDS = 12
 
@@ -65,9 +66,12 @@ class Plan:
 
 
 def draw(seed: int, faults: list[Fault]) -> Plan:
-    """A plan with one life for each fault."""
+    """A plan with one life for each fault. The first begins with a reranker, without which searches are refused."""
     pick = random.Random(seed)
-    return Plan(seed, [Life(fault, _actions(pick, fault)) for fault in faults])
+    lives = [Life(fault, _actions(pick, fault)) for fault in faults]
+    for life in lives[:1]:
+        life.actions["operator"].insert(0, Action("reload-reranker", 0, {"model": pick.choice(RERANKERS)}))
+    return Plan(seed, lives)
 
 
 def random_faults(seed: int, lives: int) -> list[Fault]:
@@ -98,16 +102,24 @@ def step_faults(step: Step, lives: int) -> list[Fault]:
 def _actions(pick: random.Random, fault: Fault) -> dict[str, list[Action]]:
     actions = {f"writer-{number}": _writes(pick, number) for number in range(WRITERS)}
     for number in range(2):
-        actions[f"searcher-{number}"] = [
-            Action("search", pick.uniform(0, 0.02), {"word": pick.randrange(40), "k": pick.choice((1, 5, 50))})
-            for _ in range(40)
-        ]
+        actions[f"searcher-{number}"] = [_search(pick) for _ in range(40)]
     actions["embedder"] = [
         Action("embed", pick.uniform(0, 0.04), {"word": pick.randrange(40), "model": pick.choice((*CHECKPOINTS, ""))})
         for _ in range(20)
     ]
+    actions["judge"] = [
+        Action("rerank", pick.uniform(0, 0.08), {"word": pick.randrange(40), "seed": pick.randrange(1000)})
+        for _ in range(10)
+    ]
     actions["operator"] = _operations(pick, fault)
     return actions
+
+
+def _search(pick: random.Random) -> Action:
+    wait, word = pick.uniform(0, 0.02), pick.randrange(40)
+    if pick.random() < 0.7:
+        return Action("search", wait, {"word": word, "k": pick.choice((1, 5, 50))})
+    return Action("reranked", wait, {"word": word, "k": pick.choice((1, 5, 20))})
 
 
 def _writes(pick: random.Random, writer: int) -> list[Action]:
@@ -130,7 +142,9 @@ def _operations(pick: random.Random, fault: Fault) -> list[Action]:
     for _ in range(3):
         chosen = pick.random()
         wait = pick.uniform(0, 0.1)
-        if chosen < 0.6:
+        if pick.random() < 0.35:
+            actions.append(_reranker(pick, wait))
+        elif chosen < 0.6:
             actions.append(Action("reload", wait, {"model": pick.choice((*CHECKPOINTS, "sent"))}))
         elif chosen < 0.75:
             actions.append(Action("cancel", wait, {"model": pick.choice(CHECKPOINTS), "after": pick.uniform(0, 0.2)}))
@@ -142,5 +156,17 @@ def _operations(pick: random.Random, fault: Fault) -> list[Action]:
         actions.insert(0, Action("upload"))
     if fault.step is not None and fault.step.startswith("reload"):
         # To go where one is already builds nothing, so two ways are tried.
-        actions = [Action("reload", 0, {"model": name}) for name in pick.sample(CHECKPOINTS, 2)] + actions
+        ways = [Action("reload", 0, {"model": name}) for name in pick.sample(CHECKPOINTS, 2)]
+        ways += [Action("reload-reranker", 0, {"model": name}) for name in RERANKERS]
+        pick.shuffle(ways)
+        actions = ways + actions
     return actions
+
+
+def _reranker(pick: random.Random, wait: float) -> Action:
+    chosen, name = pick.random(), pick.choice(RERANKERS)
+    if chosen < 0.6:
+        return Action("reload-reranker", wait, {"model": name})
+    if chosen < 0.75:
+        return Action("cancel-reranker", wait, {"model": name, "after": pick.uniform(0, 0.2)})
+    return Action("rollback-reranker", wait)

@@ -1,7 +1,9 @@
 """The machine that tries to break Instar: a short run of it, and that its checker finds what it should."""
 
 import copy
+from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -44,7 +46,9 @@ def test_a_service_that_is_killed_and_whose_disk_fails_keeps_every_promise(
     deaths = [event for event in history.events if event.kind == "ended"]
     assert len(deaths) == len(FAULTS) + 1
     assert [event.answered["step"] for event in deaths[1:3]] == ["reload.recorded", "write.committed"]
-    assert sum(event.kind == "search" and event.outcome == "acknowledged" for event in history.events) > 100
+    acknowledged = Counter(event.kind for event in history.events if event.outcome == "acknowledged")
+    assert acknowledged["search"] > 100
+    assert min(acknowledged[kind] for kind in ("reranked", "rerank", "reload-reranker")) > 0
 
 
 def last(history: History, kind: str) -> Event:
@@ -96,6 +100,46 @@ def say_one_thing_in_the_header_and_another_in_the_body(history: History) -> Non
     last(history, "search").answered["header"][1] += 1
 
 
+def use_another_rerankers_score(history: History) -> None:
+    last(history, "reranked").answered["results"][-1][-1] -= 0.01
+
+
+def score_a_text_by_another_reranker(history: History) -> None:
+    last(history, "rerank").answered["scores"][0] += 0.01
+
+
+def name_another_reranker(history: History) -> None:
+    last(history, "reranked").answered["rerankers"] = ["eagle@000000000000"] * 2
+
+
+def name_one_reranker_in_the_header_and_another_in_the_body(history: History) -> None:
+    last(history, "reranked").answered["rerankers"][0] = "eagle@000000000000"
+
+
+def order_by_the_first_stage(history: History) -> None:
+    event = next(
+        event
+        for event in history.events
+        if event.kind == "reranked"
+        and event.outcome == "acknowledged"
+        and any(earlier[-1] > later[-1] + 0.001 for earlier, later in pairwise(event.answered["results"]))
+    )
+    event.answered["results"].reverse()
+
+
+def rerank_other_documents_than_the_nearest(history: History) -> None:
+    results = last(history, "reranked").answered["results"]
+    results.remove(max(results, key=lambda result: result[2]))
+
+
+def forget_the_reranker(history: History) -> None:
+    """Have a reranked search refused just after one that was answered."""
+    event = last(history, "reranked")
+    after = event.end + 1e-6
+    error = {"error": {"type": "not_found", "message": "no reranker is loaded", "param": "model"}}
+    history.add(Event("reranked", "searcher-0", after, after, "refused", 404, event.asked, error))
+
+
 def answer_with_a_crash(history: History) -> None:
     event = last(history, "search")
     event.status, event.outcome, event.answered = 500, "unknown", {"body": "Internal Server Error"}
@@ -128,6 +172,13 @@ def break_a_connection_while_it_lives(history: History) -> None:
         (leave_out_the_best, "is missing"),
         (name_another_generation, "answers; it may be"),
         (say_one_thing_in_the_header_and_another_in_the_body, "headers say"),
+        (use_another_rerankers_score, "has the score"),
+        (score_a_text_by_another_reranker, "has the score"),
+        (name_another_reranker, "the reranker eagle@000000000000 answers; it may be"),
+        (name_one_reranker_in_the_header_and_another_in_the_body, "the header says the reranker"),
+        (order_by_the_first_stage, "not in the order"),
+        (rerank_other_documents_than_the_nearest, "is missing"),
+        (forget_the_reranker, "the reranker none answers; it may be"),
         (answer_with_a_crash, "status 500"),
         (answer_a_pin_with_another_vector, "is not that of"),
         (take_too_long_to_start, "it was ready after"),

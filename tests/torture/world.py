@@ -18,8 +18,8 @@ from typing import Any
 from tests.support.nursery import Hangs, Nursery
 from tests.torture import actors, victim
 from tests.torture.actors import Actors, Caller, Gone
-from tests.torture.history import Event, History
-from tests.torture.plan import Fault, FaultKind, Plan
+from tests.torture.history import RELOADS, Event, History
+from tests.torture.plan import CHECKPOINTS, RERANKERS, Fault, FaultKind, Plan
 from tests.torture.victim import KILLED
 
 # How long a start may take at most, whatever came before, on a busy machine.
@@ -77,10 +77,11 @@ class TortureNursery(Nursery):
 
 @dataclass
 class World:
-    """What the episodes of a campaign have in common. `models` are checkpoint ids by name."""
+    """What the episodes of a campaign have in common. `models` are checkpoint ids by name, rerankers' included."""
 
     nursery: TortureNursery
     checkpoints: dict[str, Path]
+    rerankers: dict[str, Path]
     models: dict[str, str]
     upload: Path
 
@@ -113,7 +114,7 @@ class Episode:
         }
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "checkpoints").mkdir()
-        for name, path in world.checkpoints.items():
+        for name, path in (world.checkpoints | world.rerankers).items():
             (folder / "checkpoints" / name).symlink_to(path)
         self._pid = 0
         self._url = ""
@@ -275,7 +276,7 @@ class Episode:
             self._ended()
 
     def _look_back(self) -> None:
-        """Start once more, and ask for everything, of the active generation and of the retained ones."""
+        """Start once more, and ask for everything, of the active generation and reranker and of those before."""
         self._start(None)
         listed = self._list("list")
         caller = Caller("looker", self._url, self.history)
@@ -286,7 +287,15 @@ class Episode:
                 actors.search(caller, words, 1000)
             for words in list(listed.answered.values())[::40]:
                 actors.search(caller, words, 3)
+            for words in actors.WORDS[::10]:
+                actors.reranked(caller, words, 10)
             actors.rollback(caller)
+            actors.rollback_reranker(caller)
+        # Whatever came before, the last word is heard.
+        for kind, name in (("reload", CHECKPOINTS[0]), ("reload-reranker", RERANKERS[0])):
+            actors.reload(caller, kind, name)
+        actors.search(caller, actors.WORDS[0], 50)
+        actors.reranked(caller, actors.WORDS[0], 20)
         caller.close()
         began = time.monotonic()
         self._signal(signal.SIGTERM)
@@ -299,7 +308,7 @@ class Episode:
         return [
             event
             for event in self.history.events
-            if event.kind == "reload" and event.outcome == "unknown" and "id" in event.answered
+            if event.kind in RELOADS and event.outcome == "unknown" and "id" in event.answered
         ]
 
     def _list(self, kind: str) -> Event:

@@ -88,7 +88,13 @@ class _Pairs:
             "meta": {"api_version": {"version": "1"}, "billed_units": {"search_units": 1}},
             "usage": {"prompt_tokens": scored.tokens, "total_tokens": scored.tokens},
         }
-        return scored_answer(answer, active.model)
+        try:
+            return scored_answer(answer, active.model)
+        except TypeError as error:
+            # JSON is read to a greater depth than it is written.
+            raise InvalidRequest(
+                "documents are nested too deep to be returned: flatten them, or leave return_documents out", "documents"
+            ) from error
 
     async def rerank_for_newer_clients(self, request: RelevanceRequest) -> Response:
         """Score documents: POST /v1/rerank by the path of Cohere's second version."""
@@ -108,8 +114,8 @@ class _Pairs:
         if len(texts) > self._settings.limits.inputs:
             raise too_many_texts(param, len(texts), self._settings.limits.inputs)
         for index, text in enumerate(texts):
-            # An empty text answers nothing, and clients send some.
-            if text:
+            # A blank text answers nothing, and clients send some.
+            if text.strip() or len(text) > self._settings.limits.text:
                 check_text(text, f"{param}.{index}", self._settings)
 
 

@@ -11,7 +11,7 @@ from service.api.readiness import RequireReady
 from service.api.responses import RERANKER_HEADER, json_answer
 from service.api.router import Admission, Router
 from service.api.schemas.search import ExplainedStage, FacetValue, Place, Result, SearchAnswer, SearchRequest
-from service.api.search_inputs import check_search, query_vectors, reranking_of
+from service.api.search_inputs import check_search, group_spec, query_vectors, reranking_of
 from service.api.search_records import SearchRecords
 from service.corpus import filters
 from service.corpus.base import Documents
@@ -20,7 +20,6 @@ from service.generations.loaded import LoadedGenerations
 from service.search import retrieval
 from service.search.facets import Counts, FacetSpec
 from service.search.fusion import Weights
-from service.search.grouping import GroupSpec
 from service.search.query import Details, Hit, SearchResult
 from service.search.rerank import RerankedSearch
 from service.search.retrieval import SearchSpec
@@ -66,8 +65,8 @@ class _Searching:
         `score` is the cosine in dense mode, BM25 in keyword mode, and their fusion in hybrid mode. Equal scores keep
         the order of writing. `group_by` goes as far down the ranking as it takes to fill the page; a document without
         the key is a group of its own, and one with a list counts for each element. With `rerank` a reranker orders the
-        first documents, and `score` is its own; `min_score`, `offset` and `k` are then of its order, and `rank_of` is
-        of the search before it.
+        first documents, and `score` is its own; `min_score`, `offset`, `k` and `group_by` are then of its order, and
+        `rank_of` is of the search before it.
         """
         self._require_ready()
         queries = [request.query] if isinstance(request.query, str) else request.query
@@ -127,7 +126,7 @@ def _spec(request: SearchRequest, reach: int) -> SearchSpec:
         fusion=request.fusion,
         weights=None if request.weights is None else Weights(request.weights.dense, request.weights.keyword),
         diversity=request.diversity,
-        groups=None if request.group_by is None else GroupSpec(request.group_by, request.group_size),
+        groups=group_spec(request),
         reach=reach,
     )
 

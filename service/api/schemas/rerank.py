@@ -46,7 +46,9 @@ class RelevanceRequest(BodyModel):
     model: RerankerName = None
     top_n: Integer | None = Field(None, ge=1, description="give so many of the best; default: all")
     return_documents: StrictBool = Field(False, description="add each document to its score")
-    rank_fields: list[str] = Field(["text"], description="the fields of an object that are its text, in this order")
+    rank_fields: list[str] = Field(
+        ["text"], min_length=1, description="the fields of an object that are its text, in this order"
+    )
     max_chunks_per_doc: Integer | None = Field(
         None, ge=1, description="most windows of a document that is longer than the model reads beside the query"
     )
@@ -81,7 +83,7 @@ class Meta(TypedDict):
     billed_units: Annotated[Billed, Field(description="Cohere's count")]
 
 
-class Usage(TypedDict):
+class RerankUsage(TypedDict):
     """Jina's figures."""
 
     prompt_tokens: Annotated[int, Field(description="tokens that the model read, the query's with each document")]
@@ -95,4 +97,4 @@ class RelevanceAnswer(TypedDict):
     model: Annotated[str, Field(description="id of the reranker")]
     results: Annotated[list[Relevance], Field(description="best first")]
     meta: Annotated[Meta, Field(description="Cohere's figures")]
-    usage: Annotated[Usage, Field(description="Jina's figures")]
+    usage: Annotated[RerankUsage, Field(description="Jina's figures")]

@@ -13,6 +13,8 @@ from service.models.errors import encoder_fails
 log = logging.getLogger(__name__)
 
 _PLAIN_TEXT = "a text on which no encoder fails"
+# oneDNN and torch have no class of their own for these errors, of which no text is the cause.
+_NO_MEMORY = ("could not create a primitive", "can't allocate memory", "not enough memory", "out of memory")
 
 
 class Computing:
@@ -40,7 +42,7 @@ class Computing:
         """Compute the batch. After a failure, compute a plain text to tell which is at fault, then the batch again.
 
         The failure may last: torch does not always recover from a moment without memory, in which it could not make
-        what it needs from then on.
+        what it needs from then on. What it has made for batches of one size may still do when that of others fails.
         """
         try:
             return self._compute(encoder, items, cores)
@@ -54,6 +56,8 @@ class Computing:
         try:
             return self._compute(encoder, items, cores)
         except (RuntimeError, MemoryError) as error:
+            if isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY):
+                raise encoder_fails() from error
             raise EncodingFailed(
                 f"the model fails on these texts ({error}): try them one by one to find out which"
             ) from error

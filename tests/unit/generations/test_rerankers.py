@@ -1,0 +1,53 @@
+"""What becomes active while a rollback loads the former reranker is not lost."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from service.corpus.memory.store import MemoryStore
+from service.errors import Conflict
+from service.generations.rerankers import Rerankers
+from service.machine.writer import WritingThread
+from service.observability.observer import Unobserved
+from tests.support.hashed import HashedModel
+
+
+class Loader:
+    """Loads a model without weights, and first does what a test has planned for that time."""
+
+    def __init__(self) -> None:
+        self.meanwhile: Any = None
+
+    def reopen(self, identity: str) -> Any:
+        if self.meanwhile is not None:
+            self.meanwhile()
+        return HashedModel(identity.partition("@")[0])
+
+
+def test_a_rollback_gives_way_to_a_reranker_that_became_active_in_the_time_of_loading() -> None:
+    async def run() -> None:
+        loop, corpus, thread, loader = asyncio.get_running_loop(), MemoryStore(10), WritingThread(), Loader()
+        untyped: Any = loader
+        rerankers = Rerankers(corpus.records, thread, untyped, {}, Unobserved())
+
+        async def activate(name: str) -> str:
+            model: Any = HashedModel(name)
+            return (await rerankers.activate(model, by_default=False, by=None)).model
+
+        lark, wren = await activate("lark"), await activate("wren")
+
+        def another() -> None:
+            asyncio.run_coroutine_threadsafe(activate("finch"), loop).result(10)
+
+        loader.meanwhile = another
+        with pytest.raises(Conflict, match="roll back again"):
+            await rerankers.rollback(None)
+        assert rerankers.acquire().model.startswith("finch@")
+        loader.meanwhile = None
+        for former in (wren, lark):
+            await rerankers.rollback(None)
+            assert rerankers.acquire().model == former
+        await asyncio.to_thread(thread.close)
+
+    asyncio.run(run())
