@@ -60,12 +60,12 @@ def test_what_was_added_is_written_when_it_is_flushed_or_closed(tmp_path: Path) 
 def test_searches_gather_while_the_disk_is_slow_and_nobody_waits(tmp_path: Path) -> None:
     store = SlowDisk()
     with logging_to(store, tmp_path) as log:
-        for number in range(12_000):
+        for number in range(25_000):
             log.add([searched(f"{number:05}", "a")])
         assert log.keeps
         store.let.set()
         log.flush()
-        assert log.written + log.left_out == 12_000
+        assert log.written + log.left_out == 25_000
         assert log.left_out > 0
         assert len(store.batches) <= 3
 
