@@ -37,9 +37,10 @@ class Lifecycle:
         await parts.reloads.resume()
 
     async def maintain(self) -> None:
-        """Keep house, and tell the webhook of changes, until cancelled."""
+        """Keep house, derive judgements, and tell the webhook of changes, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_house())
+            group.create_task(self._parts.learning.deriving.run())
             if self._parts.webhook is not None:
                 group.create_task(self._parts.webhook.run())
 

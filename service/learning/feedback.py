@@ -1,6 +1,6 @@
 """Events of users become durable, if what they are about is there. All events of a request are stored, or none."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -38,12 +38,19 @@ class Feedback:
     """Takes events. Its calls wait for the disk: make them on a thread."""
 
     def __init__(
-        self, store: FeedbackStore, search_log: SearchLog, documents: Documents, pseudonyms: Pseudonyms
+        self,
+        store: FeedbackStore,
+        search_log: SearchLog,
+        documents: Documents,
+        pseudonyms: Pseudonyms,
+        note_change: Callable[[], None] = lambda: None,
     ) -> None:
+        """`note_change` is called when events have come or gone."""
         self._store = store
         self._search_log = search_log
         self._documents = documents
         self._pseudonyms = pseudonyms
+        self._note_change = note_change
         self._ids = TimeOrderedIds()
 
     def take(self, sent: Sequence[SentEvent], key: str | None) -> int:
@@ -52,7 +59,9 @@ class Feedback:
         Raises NotFound, which names it, for a search or a document that is not there, InvalidRequest for one that does
         not fit its search, and StorageFailed or InsufficientResources if the disk fails. Nothing is stored then.
         """
-        return self._store.add([self._event(event, key) for event in sent])
+        repeated = self._store.add([self._event(event, key) for event in sent])
+        self._note_change()
+        return repeated
 
     def search(self, identity: str) -> LoggedSearch | None:
         """Return a search that is kept, also if it still waits to be written."""
@@ -70,7 +79,9 @@ class Feedback:
     def forget(self, user: str) -> int:
         """Remove all that is known of a user, and return how many searches and events that was."""
         self._search_log.flush()
-        return self._store.forget(self._pseudonyms.user(user))
+        removed = self._store.forget(self._pseudonyms.user(user))
+        self._note_change()
+        return removed
 
     def _event(self, sent: SentEvent, key: str | None) -> Event:
         search = None if sent.search is None else self._search_of(sent, sent.search)

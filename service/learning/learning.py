@@ -1,21 +1,32 @@
 """The parts of learning from use, on one store."""
 
-from service.corpus.base import Documents
+from service.corpus.base import CorpusStore
 from service.learning.base import FeedbackStore
+from service.learning.deriving import Deriving
 from service.learning.feedback import Feedback
 from service.learning.pseudonyms import Pseudonyms
 from service.learning.search_log import SearchLog
+from service.machine.writer import WritingThread
 from service.settings.groups import Searches
 
 
 class Learning:
-    """The log of searches and the feedback about them. Nothing is opened until `start`."""
+    """The log of searches, the feedback about them, and what is derived from it. Nothing is opened until `start`."""
 
-    def __init__(self, store: FeedbackStore, pseudonyms: Pseudonyms, settings: Searches, documents: Documents) -> None:
+    def __init__(
+        self,
+        store: FeedbackStore,
+        pseudonyms: Pseudonyms,
+        settings: Searches,
+        corpus: CorpusStore,
+        thread: WritingThread,
+        most_judgements: int,
+    ) -> None:
         self.store = store
         self.pseudonyms = pseudonyms
         self.log = SearchLog(store, pseudonyms, settings)
-        self.feedback = Feedback(store, self.log, documents, pseudonyms)
+        self.deriving = Deriving(store, corpus.judgements, thread, most_judgements)
+        self.feedback = Feedback(store, self.log, corpus.documents, pseudonyms, self.deriving.note_change)
 
     def start(self) -> None:
         """Begin to keep searches."""

@@ -13,14 +13,15 @@ from service.api.readiness import RequireReady
 from service.api.router import Admission, Router
 from service.api.schemas.searches import Cursor, Forgotten, KeptSearch, KeptSearches, PageLimit, SearchId, User
 from service.learning.base import LoggedSearch
+from service.learning.deriving import Deriving
 from service.learning.feedback import Feedback
 from service.learning.ids import made
 
 
-def routes(admission: Admission, require_ready: RequireReady, feedback: Feedback) -> Router:
+def routes(admission: Admission, require_ready: RequireReady, feedback: Feedback, deriving: Deriving) -> Router:
     """The routes of kept searches and their users."""
     router = Router(admission, "admin", "admin")
-    handlers = _Searches(require_ready, feedback)
+    handlers = _Searches(require_ready, feedback, deriving)
     router.add("GET /admin/searches", handlers.list_searches, documented.LIST)
     router.add("GET /admin/searches/{identity}", handlers.read_search, documented.READ)
     router.add("DELETE /admin/users/{user:path}", handlers.forget_user, documented.FORGET)
@@ -28,9 +29,10 @@ def routes(admission: Admission, require_ready: RequireReady, feedback: Feedback
 
 
 class _Searches:
-    def __init__(self, require_ready: RequireReady, feedback: Feedback) -> None:
+    def __init__(self, require_ready: RequireReady, feedback: Feedback, deriving: Deriving) -> None:
         self._require_ready = require_ready
         self._feedback = feedback
+        self._deriving = deriving
 
     async def list_searches(self, cursor: Cursor = None, limit: PageLimit = 100) -> KeptSearches:
         """List the searches that are kept, the latest first, a page at a time. `next` is null on the last page."""
@@ -50,7 +52,7 @@ class _Searches:
         return _as_answer(search)
 
     async def forget_user(self, request: Request, user: User) -> Forgotten:
-        """Remove all searches and events of a user, and what was counted of them.
+        """Remove all searches and events of a user, what was counted of them, and what was derived from them.
 
         The answer comes when no file of the data folder has the user's texts any more. That writes the database of
         searches and feedback again, which takes a while if it is large.
@@ -60,6 +62,7 @@ class _Searches:
         audit.note(request, removed=removed)
         if not removed:
             raise nothing_of_user()
+        await self._deriving.derive()
         return {"removed": removed}
 
 
