@@ -6,8 +6,11 @@ that an event belongs to: the event has that user's text, whoever sent it.
 """
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import orjson
 
 from service.learning.base import Event, LoggedSearch, Shown
 
@@ -89,24 +92,30 @@ def microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
-def search_row(search: LoggedSearch, asked: int) -> tuple[Any, ...]:
-    """Return the row of `searches`, in the order of its columns."""
-    return (
-        search.id,
-        microseconds(search.at),
-        asked,
-        search.mode,
-        search.k,
-        search.generation,
-        search.checkpoint,
-        json.dumps([(result.document, result.rank) for result in search.results]),
-        json.dumps([result.score for result in search.results]),
-        search.filter,
-        search.reranker,
-        search.key,
-        search.user,
-        search.session,
-    )
+def search_rows(searches: Sequence[LoggedSearch]) -> str:
+    """Return the collection, the query and the other columns of each search, as JSON."""
+    return orjson.dumps(
+        [
+            (
+                search.collection,
+                search.query,
+                search.id,
+                microseconds(search.at),
+                search.mode,
+                search.k,
+                search.generation,
+                search.checkpoint,
+                [(result.document, result.rank) for result in search.results],
+                [result.score for result in search.results],
+                search.filter,
+                search.reranker,
+                search.key,
+                search.user,
+                search.session,
+            )
+            for search in searches
+        ]
+    ).decode()
 
 
 def event_row(event: Event, asked: int, searcher: str | None) -> tuple[Any, ...]:

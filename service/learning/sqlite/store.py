@@ -21,12 +21,25 @@ from service.learning.sqlite.schema import (
     event_row,
     microseconds,
     search_of,
-    search_row,
+    search_rows,
 )
 
 _NAME = "the database of searches and feedback"
 _PAGE = 500
-_INSERT_SEARCH = "INSERT OR IGNORE INTO searches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+# A batch is one statement, in which the interpreter is free. A statement for each search would hold up the searches
+# that are answered meanwhile.
+_INSERT_ASKED = (
+    "INSERT OR IGNORE INTO asked (collection, query)"
+    " SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
+)
+_INSERT_SEARCHES = (
+    "INSERT OR IGNORE INTO searches SELECT json_extract(value, '$[2]'), json_extract(value, '$[3]'), asked.number,"
+    " json_extract(value, '$[4]'), json_extract(value, '$[5]'), json_extract(value, '$[6]'),"
+    " json_extract(value, '$[7]'), json_extract(value, '$[8]'), json_extract(value, '$[9]'),"
+    " json_extract(value, '$[10]'), json_extract(value, '$[11]'), json_extract(value, '$[12]'),"
+    " json_extract(value, '$[13]'), json_extract(value, '$[14]') FROM json_each(?) JOIN asked"
+    " ON asked.collection = json_extract(value, '$[0]') AND asked.query = json_extract(value, '$[1]')"
+)
 _INSERT_EVENT = "INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _COUNT_OLD = (
     "INSERT INTO dropped SELECT asked, generation, ifnull(user, ''), documents, count(*) FROM searches WHERE at < ?"
@@ -56,11 +69,9 @@ class SqliteFeedbackStore:
 
     def log(self, searches: Sequence[LoggedSearch]) -> None:
         with self._file().write() as connection:
-            asked = _Asked(connection)
-            connection.executemany(
-                _INSERT_SEARCH,
-                [search_row(search, asked.number(search.collection, search.query)) for search in searches],
-            )
+            rows = search_rows(searches)
+            connection.execute(_INSERT_ASKED, (rows,))
+            connection.execute(_INSERT_SEARCHES, (rows,))
 
     def search(self, identity: str) -> LoggedSearch | None:
         with self._file().read() as connection:
