@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: serve unit check test test-clients lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-sample bench-train bench-losses bench-proof bench-rerankers bench-clicks report clean
+.PHONY: serve unit check test test-clients lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-sample bench-train bench-losses bench-proof bench-rerankers bench-clicks bench-feedback report clean
 
 serve: $(INSTALLED)  ## start the service with the sample corpus on http://127.0.0.1:8080
 	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m service
@@ -110,6 +110,9 @@ bench-docsgpt: $(INSTALLED)  ## what DocsGPT puts into a prompt, with and withou
 bench-sources: $(INSTALLED)  ## 1,000 sources as collections, and as a filter in one collection
 	$(BIN)/python -m benchmarks.sources $(ARGS)
 
+bench-feedback: $(INSTALLED)  ## events a second that are durable, and what a search pays for the search log
+	$(BIN)/python -m benchmarks.feedback $(ARGS)
+
 bench-sample: $(INSTALLED)  ## how hard the sample corpus is for the base model
 	$(BIN)/python -m benchmarks.sample
 
@@ -120,7 +123,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 bench:  ## all benchmarks of the service, one after the other, and the report
-	$(MAKE) bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-sources report
+	$(MAKE) bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-sources bench-feedback report
 
 report: $(INSTALLED)  ## docs/measurements.md out of the results of the benchmarks
 	$(BIN)/python -m benchmarks.report

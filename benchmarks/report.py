@@ -11,6 +11,7 @@ from benchmarks import (
     contention,
     docsgpt,
     embedding,
+    feedback,
     filters,
     growth,
     index,
@@ -45,6 +46,7 @@ _BENCHMARKS: dict[str, Any] = {
     "docsgpt": docsgpt,
     "growth": growth,
     "sources": sources,
+    "feedback": feedback,
     "contention": contention,
     "sample": sample,
     "training": training,
@@ -162,6 +164,16 @@ model's tokenizer counts the tokens, without the names of files.
 collection and a filter. The searches are for a source at random, with a model that embeds in no time.
 
 {sources}
+
+## The search log and feedback
+
+`make bench-feedback`. Two services on copies of one data folder, one with `INSTAR_SEARCHES__KEEP=off` and one with the
+default, searched in turns in short rounds; a ratio is the median over pairs of rounds that follow each other. The last
+column compares rounds without the log among themselves, which is how much of a ratio is noise. "static" is a model that
+embeds in no time. An event is durable when its request is answered: each request is one transaction, synced to the
+disk.
+
+{feedback}
 
 ## A busy neighbour
 

@@ -35,14 +35,18 @@ class Reloaded:
 
 
 @contextmanager
-def running(data: Path, checkpoints: Path, model: str) -> Iterator[Service]:
-    """Run `python -m service` on the folder `data`, with `model` from `checkpoints`. Yields it when it is ready."""
+def running(data: Path, checkpoints: Path, model: str, **changed: str) -> Iterator[Service]:
+    """Run `python -m service` on the folder `data`, with `model` from `checkpoints` and the `changed` settings.
+
+    Yields it when it is ready.
+    """
     settings = {
         "PORT": "0",
         "LOG__FORMAT": "text",
         "DATA_DIR": str(data),
         "CHECKPOINTS_DIR": str(checkpoints),
         "MODEL": model,
+        **changed,
     }
     path = data.with_name(f"{data.name}.log")
     with path.open("a") as log:

@@ -18,7 +18,7 @@ from service.search.query import Hit, SearchResult
 
 log = logging.getLogger(__name__)
 
-# Results of a search that are kept, and characters of its query. No judgement is made of a longer query.
+# Results of a search that are kept, and characters of its query. No judgement can be of a longer one.
 MOST_RESULTS = 100
 MOST_CHARACTERS = 10_000
 
@@ -56,7 +56,7 @@ class SearchRecords:
         if self._log_texts:
             for query, hits in zip(queries, result.hits, strict=True):
                 _log_text(query, hits, request.collection, generation.model)
-        if not request.log or not self._search_log.keeps or max(map(len, queries)) > MOST_CHARACTERS:
+        if not request.log or not self._search_log.keeps or not all(map(_can_be_judged, queries)):
             return None
         try:
             user = None if request.user is None else self._pseudonyms.user(request.user)
@@ -85,6 +85,10 @@ class SearchRecords:
             for query, hits in zip(queries, result.hits, strict=True)
         ]
         return [search.id for search in searches] if self._search_log.add(searches) else None
+
+
+def _can_be_judged(query: str) -> bool:
+    return len(query) <= MOST_CHARACTERS and "\0" not in query
 
 
 def _shown(hits: Sequence[Hit], offset: int) -> tuple[Shown, ...]:

@@ -26,9 +26,9 @@ class TimeOrderedIds:
         with self._lock:
             self._last = moment = max(moment, self._last + 1)
         milliseconds, fraction = moment >> 12, moment & 0xFFF
-        return str(
-            uuid.UUID(int=milliseconds << 80 | _VERSION << 76 | fraction << 64 | _VARIANT << 62 | secrets.randbits(62))
-        )
+        number = milliseconds << 80 | _VERSION << 76 | fraction << 64 | _VARIANT << 62 | secrets.randbits(62)
+        digits = f"{number:032x}"
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def made(identity: str) -> datetime | None:

@@ -1,25 +1,19 @@
-"""The outcome of one search: which of its results were clicked, which were skipped, and how long they were read."""
+"""The outcome of searches: which of their results were clicked, which were skipped, and how long they were read."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from service.learning.base import Event, Shown
-
-# The actions that change an outcome.
-COUNTED = ("click", "dwell")
+from service.learning.base import Event, Impressions, LoggedSearch, Shown
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The outcome of one result, as numbers to be added to its impressions."""
+    """The outcome of one result, as numbers that can be added up."""
 
     clicked: int = 0
     skipped: int = 0
     dwelt: float = 0.0
-
-
-NOTHING = Outcome()
 
 
 def outcomes(results: Sequence[Shown], events: Iterable[Event]) -> Mapping[Shown, Outcome]:
@@ -41,20 +35,33 @@ def outcomes(results: Sequence[Shown], events: Iterable[Event]) -> Mapping[Shown
     }
 
 
-def differences(
-    results: Sequence[Shown], before: Sequence[Event], after: Sequence[Event]
-) -> list[tuple[Shown, Outcome]]:
-    """Return what to add to the impressions of each result when the events of its search change."""
-    former, latter = outcomes(results, before), outcomes(results, after)
-    changes = [
-        (
-            result,
-            Outcome(
-                latter[result].clicked - former[result].clicked,
-                latter[result].skipped - former[result].skipped,
-                latter[result].dwelt - former[result].dwelt,
-            ),
-        )
-        for result in former
-    ]
-    return [(result, change) for result, change in changes if change != NOTHING]
+class Tally:
+    """Adds up the impressions of searches."""
+
+    def __init__(self) -> None:
+        # Shown, clicked, skipped and dwelt, by collection, query, document, generation and rank.
+        self._counts: defaultdict[tuple[str, str, str, int, int], list[float]] = defaultdict(lambda: [0, 0, 0, 0.0])
+
+    def add(self, search: LoggedSearch, events: Iterable[Event]) -> None:
+        """Count a search with its events."""
+        for result, outcome in outcomes(search.results, events).items():
+            place = (search.collection, search.query, result.document, search.generation, result.rank)
+            counts = self._counts[place]
+            counts[0] += 1
+            counts[1] += outcome.clicked
+            counts[2] += outcome.skipped
+            counts[3] += outcome.dwelt
+
+    def add_shown(
+        self, collection: str, query: str, generation: int, places: Iterable[tuple[str, int]], times: int
+    ) -> None:
+        """Count searches that got no feedback. `places` are the documents that they have shown, with their ranks."""
+        for document, rank in places:
+            self._counts[collection, query, document, generation, rank][0] += times
+
+    def impressions(self) -> list[Impressions]:
+        """Return the sums."""
+        return [
+            Impressions(*place, shown=int(shown), clicked=int(clicked), skipped=int(skipped), dwelt=dwelt)
+            for place, (shown, clicked, skipped, dwelt) in self._counts.items()
+        ]

@@ -1,15 +1,18 @@
 """The tables of the database of what users do, and how their rows are written and read.
 
-A text that was asked is stored once, in `asked`; the other tables have its number. Impressions are counted for each
-user, so that they can be forgotten. `searcher` is the user of the search that an event belongs to: the event has that
-user's text, whoever sent it.
+A text that was asked is stored once, in `asked`; the other tables have its number. `dropped` counts searches that were
+dropped, by what they have shown, and by their user, so that they can be forgotten. `searcher` is the user of the search
+that an event belongs to: the event has that user's text, whoever sent it.
 """
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from service.learning.base import Event, Impressions, LoggedSearch, Shown
+import orjson
+
+from service.learning.base import Event, LoggedSearch, Shown
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS asked (
@@ -26,7 +29,8 @@ CREATE TABLE IF NOT EXISTS searches (
     k INTEGER NOT NULL,
     generation INTEGER NOT NULL,
     checkpoint TEXT NOT NULL,
-    results TEXT NOT NULL,
+    documents TEXT NOT NULL,
+    scores TEXT NOT NULL,
     filter TEXT,
     reranker TEXT,
     key TEXT,
@@ -55,33 +59,29 @@ CREATE INDEX IF NOT EXISTS events_of_asked ON events (asked);
 CREATE INDEX IF NOT EXISTS events_of_search ON events (search) WHERE search IS NOT NULL;
 CREATE INDEX IF NOT EXISTS events_of_user ON events (user) WHERE user IS NOT NULL;
 CREATE INDEX IF NOT EXISTS events_of_searcher ON events (searcher) WHERE searcher IS NOT NULL;
-CREATE TABLE IF NOT EXISTS impressions (
+CREATE TABLE IF NOT EXISTS dropped (
     asked INTEGER NOT NULL,
-    document TEXT NOT NULL,
     generation INTEGER NOT NULL,
-    rank INTEGER NOT NULL,
     user TEXT NOT NULL,
-    shown INTEGER NOT NULL,
-    clicked INTEGER NOT NULL DEFAULT 0,
-    skipped INTEGER NOT NULL DEFAULT 0,
-    dwelt REAL NOT NULL DEFAULT 0,
-    PRIMARY KEY (asked, document, generation, rank, user)
+    documents TEXT NOT NULL,
+    searches INTEGER NOT NULL,
+    PRIMARY KEY (asked, generation, user, documents)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS impressions_of_user ON impressions (user) WHERE user <> '';
+CREATE INDEX IF NOT EXISTS dropped_of_user ON dropped (user) WHERE user <> '';
 """
 
 SEARCHES = (
-    "SELECT searches.id, at, collection, query, mode, k, generation, checkpoint, results, filter, reranker, key, user,"
-    " session FROM searches JOIN asked ON asked.number = searches.asked"
+    "SELECT searches.id, at, collection, query, mode, k, generation, checkpoint, documents, scores, filter, reranker,"
+    " key, user, session FROM searches JOIN asked ON asked.number = searches.asked"
 )
 EVENTS = (
     "SELECT events.number, events.id, at, action, collection, query, documents, search, value, note, key, user, session"
     " FROM events JOIN asked ON asked.number = events.asked"
 )
-IMPRESSIONS = (
-    "SELECT collection, query, document, generation, rank, sum(shown), sum(clicked), sum(skipped), sum(dwelt)"
-    " FROM impressions JOIN asked ON asked.number = impressions.asked WHERE impressions.asked BETWEEN ? AND ?"
-    " GROUP BY impressions.asked, document, generation, rank"
+# Of the queries with numbers from one to another: what was shown by searches that were dropped.
+DROPPED = (
+    "SELECT collection, query, generation, documents, searches FROM dropped JOIN asked ON asked.number = dropped.asked"
+    " WHERE dropped.asked BETWEEN ? AND ?"
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -92,24 +92,30 @@ def microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
-def search_row(search: LoggedSearch, asked: int) -> tuple[Any, ...]:
-    """Return the row of `searches`, in the order of its columns."""
-    results = json.dumps([(result.document, result.rank, result.score) for result in search.results])
-    return (
-        search.id,
-        microseconds(search.at),
-        asked,
-        search.mode,
-        search.k,
-        search.generation,
-        search.checkpoint,
-        results,
-        search.filter,
-        search.reranker,
-        search.key,
-        search.user,
-        search.session,
-    )
+def search_rows(searches: Sequence[LoggedSearch]) -> str:
+    """Return the collection, the query and the other columns of each search, as JSON."""
+    return orjson.dumps(
+        [
+            (
+                search.collection,
+                search.query,
+                search.id,
+                microseconds(search.at),
+                search.mode,
+                search.k,
+                search.generation,
+                search.checkpoint,
+                [(result.document, result.rank) for result in search.results],
+                [result.score for result in search.results],
+                search.filter,
+                search.reranker,
+                search.key,
+                search.user,
+                search.session,
+            )
+            for search in searches
+        ]
+    ).decode()
 
 
 def event_row(event: Event, asked: int, searcher: str | None) -> tuple[Any, ...]:
@@ -133,8 +139,9 @@ def event_row(event: Event, asked: int, searcher: str | None) -> tuple[Any, ...]
 
 def search_of(row: tuple[Any, ...]) -> LoggedSearch:
     """Return the search of a row of `SEARCHES`."""
-    identity, at, collection, query, mode, k, generation, checkpoint, results, *more = row
+    identity, at, collection, query, mode, k, generation, checkpoint, documents, scores, *more = row
     filtered, reranker, key, user, session = more
+    places = zip(json.loads(documents), json.loads(scores), strict=True)
     return LoggedSearch(
         id=identity,
         at=_moment(at),
@@ -144,7 +151,7 @@ def search_of(row: tuple[Any, ...]) -> LoggedSearch:
         k=k,
         generation=generation,
         checkpoint=checkpoint,
-        results=tuple(Shown(*result) for result in json.loads(results)),
+        results=tuple(Shown(document, rank, score) for (document, rank), score in places),
         filter=filtered,
         reranker=reranker,
         key=key,
@@ -170,11 +177,6 @@ def event_of(row: tuple[Any, ...]) -> Event:
         user=user,
         session=session,
     )
-
-
-def impressions_of(row: tuple[Any, ...]) -> Impressions:
-    """Return the impressions of a row of `IMPRESSIONS`."""
-    return Impressions(*row)
 
 
 def _moment(since_1970: int) -> datetime:

@@ -10,38 +10,51 @@ from pathlib import Path
 
 from service.corpus.sqlite.sqlite_file import SqliteFile
 from service.learning.base import Event, Impressions, LoggedSearch
-from service.learning.outcomes import COUNTED, differences
+from service.learning.outcomes import Tally
+from service.learning.sqlite.group_commit import GroupCommit
 from service.learning.sqlite.schema import (
+    DROPPED,
     EVENTS,
-    IMPRESSIONS,
     SCHEMA,
     SEARCHES,
     event_of,
     event_row,
-    impressions_of,
     microseconds,
     search_of,
-    search_row,
+    search_rows,
 )
 
 _NAME = "the database of searches and feedback"
 _PAGE = 500
-_SHOWN = (
-    "INSERT INTO impressions (asked, document, generation, rank, user, shown) VALUES (?, ?, ?, ?, ?, 1)"
-    " ON CONFLICT DO UPDATE SET shown = shown + 1"
+# A batch is one statement, in which the interpreter is free. A statement for each search would hold up the searches
+# that are answered meanwhile.
+_INSERT_ASKED = (
+    "INSERT OR IGNORE INTO asked (collection, query)"
+    " SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
 )
-_ADD_OUTCOME = (
-    "UPDATE impressions SET clicked = clicked + ?, skipped = skipped + ?, dwelt = dwelt + ?"
-    " WHERE asked = ? AND document = ? AND generation = ? AND rank = ? AND user = ?"
+_INSERT_SEARCHES = (
+    "INSERT OR IGNORE INTO searches SELECT json_extract(value, '$[2]'), json_extract(value, '$[3]'), asked.number,"
+    " json_extract(value, '$[4]'), json_extract(value, '$[5]'), json_extract(value, '$[6]'),"
+    " json_extract(value, '$[7]'), json_extract(value, '$[8]'), json_extract(value, '$[9]'),"
+    " json_extract(value, '$[10]'), json_extract(value, '$[11]'), json_extract(value, '$[12]'),"
+    " json_extract(value, '$[13]'), json_extract(value, '$[14]') FROM json_each(?) JOIN asked"
+    " ON asked.collection = json_extract(value, '$[0]') AND asked.query = json_extract(value, '$[1]')"
 )
-_INSERT_SEARCH = "INSERT OR IGNORE INTO searches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_EVENT = "INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_DROP = "DELETE FROM searches WHERE at < ? AND NOT EXISTS (SELECT 1 FROM events WHERE events.search = searches.id)"
+_COUNT_OLD = (
+    "INSERT INTO dropped SELECT asked, generation, ifnull(user, ''), documents, count(*) FROM searches WHERE at < ?"
+    " AND NOT EXISTS (SELECT 1 FROM events WHERE events.search = searches.id)"
+    " GROUP BY asked, generation, ifnull(user, ''), documents"
+    " ON CONFLICT DO UPDATE SET searches = searches + excluded.searches"
+)
+_DELETE_OLD = (
+    "DELETE FROM searches WHERE at < ? AND NOT EXISTS (SELECT 1 FROM events WHERE events.search = searches.id)"
+)
 # Texts that nothing refers to any more.
 _FORGET_TEXTS = (
     "DELETE FROM asked WHERE NOT EXISTS (SELECT 1 FROM searches WHERE searches.asked = asked.number)"
     " AND NOT EXISTS (SELECT 1 FROM events WHERE events.asked = asked.number)"
-    " AND NOT EXISTS (SELECT 1 FROM impressions WHERE impressions.asked = asked.number)"
+    " AND NOT EXISTS (SELECT 1 FROM dropped WHERE dropped.asked = asked.number)"
 )
 
 
@@ -52,22 +65,18 @@ class SqliteFeedbackStore:
         self._path = path
         self._opening = threading.Lock()
         self._opened: SqliteFile | None = None
+        self._adding = GroupCommit(self._add_all)
 
     def log(self, searches: Sequence[LoggedSearch]) -> None:
         with self._file().write() as connection:
-            asked = _Asked(connection)
-            for search in searches:
-                number = asked.number(search.collection, search.query)
-                if not connection.execute(_INSERT_SEARCH, search_row(search, number)).rowcount:
-                    continue
-                shown = [
-                    (number, each.document, search.generation, each.rank, search.user or "") for each in search.results
-                ]
-                connection.executemany(_SHOWN, shown)
+            rows = search_rows(searches)
+            connection.execute(_INSERT_ASKED, (rows,))
+            connection.execute(_INSERT_SEARCHES, (rows,))
 
     def search(self, identity: str) -> LoggedSearch | None:
         with self._file().read() as connection:
-            return _search(connection, identity)
+            row = connection.execute(f"{SEARCHES} WHERE searches.id = ?", (identity,)).fetchone()
+        return None if row is None else search_of(row)
 
     def searches(self, after: str | None, limit: int) -> list[LoggedSearch]:
         clause, values = ("", []) if after is None else (" WHERE searches.id < ?", [after])
@@ -76,18 +85,7 @@ class SqliteFeedbackStore:
             return [search_of(row) for row in rows.fetchall()]
 
     def add(self, events: Sequence[Event]) -> int:
-        with self._file().write() as connection:
-            fresh = _fresh(connection, events)
-            asked, searches = _Asked(connection), _by_search(connection, fresh)
-            for search, more in searches.values():
-                former = _events(connection, search.id)
-                _count(connection, asked, search, former, [*former, *more])
-            rows = [
-                event_row(event, asked.number(event.collection, event.query), _searcher(event, searches))
-                for event in fresh
-            ]
-            connection.executemany(_INSERT_EVENT, rows)
-        return len(events) - len(fresh)
+        return self._adding.write(events)
 
     def events(self) -> Iterator[Event]:
         last = 0
@@ -105,23 +103,32 @@ class SqliteFeedbackStore:
     def impressions(self) -> Iterator[Impressions]:
         last = 0
         while True:
+            tally = Tally()
             with self._file().read() as connection:
                 numbers = connection.execute(
                     "SELECT number FROM asked WHERE number > ? ORDER BY number LIMIT ?", (last, _PAGE)
                 ).fetchall()
                 if not numbers:
                     return
-                rows = connection.execute(IMPRESSIONS, (last + 1, numbers[-1][0])).fetchall()
-            yield from map(impressions_of, rows)
+                page = (last + 1, numbers[-1][0])
+                # One moment for both: a search may be dropped in between.
+                connection.execute("BEGIN")
+                try:
+                    for search, events in _with_events(connection, page):
+                        tally.add(search, events)
+                    for collection, query, generation, documents, times in connection.execute(DROPPED, page):
+                        tally.add_shown(collection, query, generation, json.loads(documents), times)
+                finally:
+                    connection.execute("COMMIT")
+            yield from tally.impressions()
             last = numbers[-1][0]
 
     def forget(self, user: str) -> int:
         file = self._file()
         with file.write() as connection:
-            _uncount(connection, user)
             events = connection.execute("DELETE FROM events WHERE user = ? OR searcher = ?", (user, user)).rowcount
             searches = connection.execute("DELETE FROM searches WHERE user = ?", (user,)).rowcount
-            connection.execute("DELETE FROM impressions WHERE user = ?", (user,))
+            connection.execute("DELETE FROM dropped WHERE user = ?", (user,))
             connection.execute(_FORGET_TEXTS)
         # Also if nothing was there: an earlier attempt may have ended before this.
         file.vacuum()
@@ -129,7 +136,8 @@ class SqliteFeedbackStore:
 
     def drop(self, before: datetime) -> int:
         with self._file().write() as connection:
-            return connection.execute(_DROP, (microseconds(before),)).rowcount
+            connection.execute(_COUNT_OLD, (microseconds(before),))
+            return connection.execute(_DELETE_OLD, (microseconds(before),)).rowcount
 
     def close(self) -> None:
         if self._opened is not None:
@@ -151,6 +159,12 @@ class SqliteFeedbackStore:
                 self._opened = file
             return self._opened
 
+    def _add_all(self, requests: Sequence[Sequence[Event]]) -> list[int]:
+        """Store the events of several requests, and return how many of each were there already."""
+        with self._file().write() as connection:
+            asked = _Asked(connection)
+            return [_add(connection, asked, events) for events in requests]
+
 
 class _Asked:
     """The numbers of queries, within one transaction; a new query gets one."""
@@ -169,17 +183,13 @@ class _Asked:
         return self._numbers[key]
 
 
-_Searched = dict[str, tuple[LoggedSearch, list[Event]]]
-
-
-def _search(connection: sqlite3.Connection, identity: str) -> LoggedSearch | None:
-    row = connection.execute(f"{SEARCHES} WHERE searches.id = ?", (identity,)).fetchone()
-    return None if row is None else search_of(row)
-
-
-def _events(connection: sqlite3.Connection, search: str) -> list[Event]:
-    rows = connection.execute(f"{EVENTS} WHERE search = ? ORDER BY events.number", (search,))
-    return [event_of(row) for row in rows.fetchall()]
+def _add(connection: sqlite3.Connection, asked: _Asked, events: Sequence[Event]) -> int:
+    fresh = _fresh(connection, events)
+    rows = [
+        event_row(event, asked.number(event.collection, event.query), _searcher(connection, event)) for event in fresh
+    ]
+    connection.executemany(_INSERT_EVENT, rows)
+    return len(events) - len(fresh)
 
 
 def _fresh(connection: sqlite3.Connection, events: Iterable[Event]) -> list[Event]:
@@ -195,57 +205,20 @@ def _fresh(connection: sqlite3.Connection, events: Iterable[Event]) -> list[Even
     return list(by_id.values())
 
 
-def _by_search(connection: sqlite3.Connection, events: Iterable[Event]) -> _Searched:
-    """Return the searches that are still kept, with the events that belong to each."""
-    grouped: defaultdict[str, list[Event]] = defaultdict(list)
-    for event in events:
-        if event.search is not None:
-            grouped[event.search].append(event)
-    searches = {identity: _search(connection, identity) for identity in grouped}
-    return {identity: (search, grouped[identity]) for identity, search in searches.items() if search is not None}
+def _searcher(connection: sqlite3.Connection, event: Event) -> str | None:
+    """Return the user of the event's search, if it is kept and has one."""
+    row = connection.execute("SELECT user FROM searches WHERE id = ?", (event.search,)).fetchone()
+    return None if row is None else row[0]
 
 
-def _searcher(event: Event, searches: _Searched) -> str | None:
-    return searches[event.search][0].user if event.search in searches else None
-
-
-def _count(
-    connection: sqlite3.Connection,
-    asked: _Asked,
-    search: LoggedSearch,
-    before: Sequence[Event],
-    after: Sequence[Event],
-) -> None:
-    """Bring the impressions of the search up to date with its events."""
-    if not any(event.action in COUNTED for event in (*before, *after)):
-        return
-    number = asked.number(search.collection, search.query)
-    connection.executemany(
-        _ADD_OUTCOME,
-        [
-            (
-                change.clicked,
-                change.skipped,
-                change.dwelt,
-                number,
-                result.document,
-                search.generation,
-                result.rank,
-                search.user or "",
-            )
-            for result, change in differences(search.results, before, after)
-        ],
-    )
-
-
-def _uncount(connection: sqlite3.Connection, user: str) -> None:
-    """Take what the user did with the results of others' searches out of the counts."""
-    rows = connection.execute(
-        "SELECT DISTINCT search FROM events WHERE user = ? AND searcher IS NOT ? AND search IS NOT NULL", (user, user)
-    ).fetchall()
-    asked = _Asked(connection)
-    for (identity,) in rows:
-        search = _search(connection, identity)
-        if search is not None:
-            events = _events(connection, identity)
-            _count(connection, asked, search, events, [event for event in events if event.user != user])
+def _with_events(
+    connection: sqlite3.Connection, page: tuple[int, int]
+) -> Iterator[tuple[LoggedSearch, Sequence[Event]]]:
+    """Yield the searches of the queries with numbers from one to another, each with its events."""
+    events: defaultdict[str | None, list[Event]] = defaultdict(list)
+    rows = connection.execute(f"{EVENTS} WHERE asked BETWEEN ? AND ? AND search IS NOT NULL", page)
+    for event in map(event_of, rows):
+        events[event.search].append(event)
+    for row in connection.execute(f"{SEARCHES} WHERE asked BETWEEN ? AND ?", page):
+        search = search_of(row)
+        yield search, events[search.id]

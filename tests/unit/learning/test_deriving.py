@@ -38,7 +38,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 def of_feedback(corpus: MemoryStore) -> list[tuple[str, bool]]:
-    found = corpus.judgements.page(JudgementFilter(source="feedback"), None, 100)
+    found = corpus.judgements.page(JudgementFilter(sources=frozenset({"feedback"})), None, 100)
     return [(judgement.document, judgement.good) for judgement in found]
 
 

@@ -1,0 +1,185 @@
+"""`make bench-feedback`: events a second that are durable, and what a search pays for the search log.
+
+Two services run on copies of one data folder, one without the log and one with it. Searches go to one and then to the
+other, in short rounds whose order turns each time, and each round is compared with its neighbour. The ratio of rounds
+without the log among themselves says how much of a difference is noise.
+"""
+
+import argparse
+import http.client
+import json
+import shutil
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import numpy as np
+
+from benchmarks import base, growth, machine, service, texts
+
+RESULTS = Path(__file__).parent / "results" / "feedback.json"
+_DOCUMENTS = 2000
+_CLIENTS = (1, 8)
+# Clients, and the events in each of their requests.
+_SENDING = ((1, 1), (16, 1), (16, 100))
+_EVENTS_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Round:
+    """The searches of one round: milliseconds that half of them and 99% of them took at most, and their number."""
+
+    p50: float
+    p99: float
+    searches: int
+
+
+def main() -> None:
+    """Measure with a model that embeds in no time and with all-MiniLM-L6-v2, print and write the results."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=24, help="pairs of rounds")
+    parser.add_argument("--seconds", type=float, default=3, help="length of a round")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    results: dict[str, Any] = {"machine": machine.describe(), "models": []}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        growth.make_static(folder / "static", 0)
+        (folder / "all-MiniLM-L6-v2").symlink_to(base.folder())
+        for model in ("all-MiniLM-L6-v2", "static"):
+            with _pair(folder, model) as (without, having):
+                rows = [_compared(without, having, clients, options) for clients in _CLIENTS]
+                results["models"].append({"model": model, "searches": rows})
+                if model == "static":
+                    results["events"] = [_events(having, clients, size) for clients, size in _SENDING]
+    print(table(results))
+    options.results.write_text(json.dumps(results, indent=1) + "\n")
+
+
+def table(results: dict[str, Any]) -> str:
+    """The results as two Markdown tables."""
+    lines = [
+        "| search, p50 / p99 | without the log, ms | with it, ms | ratio | ratio of rounds without it |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [_line(measured["model"], row) for measured in results["models"] for row in measured["searches"]]
+    lines += ["", "| clients | events in a request | durable events a second |", "|---|---|---|"]
+    lines += [f"| {row['clients']} | {row['size']} | {row['events']:,.0f} |" for row in results["events"]]
+    return "\n".join(lines)
+
+
+def _line(model: str, row: dict[str, Any]) -> str:
+    milliseconds = [f"{row[name][0]:.2f} / {row[name][1]:.2f}" for name in ("without", "with")]
+    ratios = [f"{row[name][0]:.3f} / {row[name][1]:.3f}" for name in ("ratio", "noise")]
+    clients = f"{row['clients']} client{'s' * (row['clients'] > 1)}"
+    return f"| {model}, {clients} | {' | '.join([*milliseconds, *ratios])} |"
+
+
+@contextmanager
+def _pair(folder: Path, model: str) -> Iterator[tuple[str, str]]:
+    """Run two services with the same documents. Yields the address of the one without the log, and of the other."""
+    first, second = folder / f"{model}-off", folder / f"{model}-on"
+    with service.running(first, folder, model, SEARCHES__KEEP="off") as started:
+        service.write(started.base_url, texts.passages(_DOCUMENTS))
+        service.settled(started)
+    shutil.copytree(first, second, ignore=shutil.ignore_patterns("lock"))
+    with ExitStack() as stack:
+        off = stack.enter_context(service.running(first, folder, model, SEARCHES__KEEP="off"))
+        on = stack.enter_context(service.running(second, folder, model, SEARCHES__KEEP="feedback"))
+        yield off.base_url, on.base_url
+
+
+def _compared(without: str, having: str, clients: int, options: argparse.Namespace) -> dict[str, Any]:
+    """Search in turns. A ratio is the median over the pairs of rounds."""
+    for address in (without, having):
+        _searched(address, clients, 1)
+    pairs: list[tuple[Round, Round]] = []
+    for number in range(options.rounds):
+        order = (without, having) if number % 2 else (having, without)
+        rounds = {address: _searched(address, clients, options.seconds) for address in order}
+        pairs.append((rounds[without], rounds[having]))
+    plain, logged = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    return {
+        "clients": clients,
+        "without": _medians(plain),
+        "with": _medians(logged),
+        "ratio": _ratios(logged, plain),
+        "noise": _ratios(plain[1::2], plain[::2]),
+        "searches": sum(each.searches for each in logged),
+    }
+
+
+def _medians(rounds: Sequence[Round]) -> list[float]:
+    return [statistics.median(each.p50 for each in rounds), statistics.median(each.p99 for each in rounds)]
+
+
+def _ratios(rounds: Sequence[Round], others: Sequence[Round]) -> list[float]:
+    pairs = list(zip(rounds, others, strict=True))
+    return [
+        statistics.median(one.p50 / other.p50 for one, other in pairs),
+        statistics.median(one.p99 / other.p99 for one, other in pairs),
+    ]
+
+
+def _searched(address: str, clients: int, seconds: float) -> Round:
+    """Search for so long, each client one search after the other."""
+    questions, took = texts.questions(), []
+    until = time.monotonic() + seconds
+
+    def search(client: int) -> None:
+        connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
+        number = client
+        while time.monotonic() < until:
+            body = {"query": f"{questions[number % len(questions)]} {number}", "user": f"u-{number % 50}"}
+            began = time.perf_counter()
+            connection.request("POST", "/search", json.dumps(body), {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            response.read()
+            took.append(time.perf_counter() - began)
+            if response.status != http.client.OK:
+                raise RuntimeError(f"a search was answered {response.status}")
+            number += clients
+
+    _in_threads(search, clients)
+    p50, p99 = np.percentile(took, [50, 99]) * 1000
+    return Round(float(p50), float(p99), len(took))
+
+
+def _events(address: str, clients: int, size: int) -> dict[str, Any]:
+    """Send clicks on results of searches, `size` in a request, and count those that were answered."""
+    reply = httpx.post(f"{address}/search", json={"query": texts.questions()[0]}).raise_for_status().json()
+    event = {"search": reply["search"], "action": "click", "document": reply["results"][0]["id"]}
+    durable: list[int] = []
+    began = time.monotonic()
+
+    def send(client: int) -> None:
+        with httpx.Client(base_url=address, timeout=60) as connection:
+            number = 0
+            while time.monotonic() - began < _EVENTS_SECONDS:
+                events = [event | {"id": f"{clients}-{size}-{client}-{number + each}"} for each in range(size)]
+                answer = connection.post("/feedback", json={"events": events}).raise_for_status().json()
+                durable.append(answer["accepted"])
+                number += size
+
+    _in_threads(send, clients)
+    return {"clients": clients, "size": size, "events": sum(durable) / (time.monotonic() - began)}
+
+
+def _in_threads(work: Any, count: int) -> None:
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+if __name__ == "__main__":
+    main()
