@@ -38,7 +38,7 @@ def p_value(differences: Floats, clusters: Clusters, seed: int) -> float:
     extreme = 0
     for rounds in _portions(len(sums)):
         signs = draw.choice((-1.0, 1.0), size=(rounds, len(sums)))
-        extreme += np.count_nonzero(np.abs(signs @ sums) >= abs(sums.sum()) - _ROUNDING)
+        extreme += int(np.count_nonzero(np.abs(signs @ sums) >= abs(sums.sum()) - _ROUNDING))
     return float((extreme + 1) / (_ROUNDS + 1))
 
 
