@@ -26,11 +26,10 @@ from tokenizers import Tokenizer
 
 from benchmarks import base, machine, service
 from benchmarks.sample import Judged, load_beir
-from service import ranking
+from service import ranking, significance
 from service.machine.arrays import Vectors
 from service.models.windowing import Splitter, Windowing
 from service.search.retrieval import Mode
-from trainer.prove import significance
 
 RESULTS = Path(__file__).parent / "results" / "long.json"
 BASELINE = "truncation"

@@ -252,9 +252,10 @@ def _reloads(
 ) -> Reloads:
     loader = models.loader
     generations = serving.generations
-    judged, max_loss = JudgedQueries(corpus.judgements, corpus.documents), settings.gate.max_loss
-    judge = Judge(judged, models.encoding, max_loss)
-    of_rerankers = RerankerJudge(judged, corpus.documents, models.encoding, models.scoring, max_loss)
+    judged = JudgedQueries(corpus.judgements, corpus.documents)
+    retrieval, encoding = Retrieval(corpus.keywords, corpus.documents), models.encoding
+    judge = Judge(judged, retrieval, encoding, settings.gate)
+    of_rerankers = RerankerJudge(judged, retrieval, corpus.documents, encoding, models.scoring, settings.gate)
     gate = Gate(judge=judge, shadow=shadow, generations=generations, jobs=jobs, observer=observer)
     stages = Stages(
         activation=serving.activation,

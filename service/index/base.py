@@ -99,6 +99,19 @@ class View(Protocol):
         ...
 
 
+class Views(Protocol):
+    """Views of collections: those of an index, or of one moment of it."""
+
+    @property
+    def collections(self) -> int:
+        """The number of collections that have documents."""
+        ...
+
+    def view(self, collection: str) -> View:
+        """Return what is searchable in the collection; for any thread."""
+        ...
+
+
 class StoredVectors(Protocol):
     """The windows of one document fingerprint that outlive the process, by sequence number. Safe from any thread.
 
@@ -138,7 +151,7 @@ class StoredVectors(Protocol):
         ...
 
 
-class VectorIndex(Protocol):
+class VectorIndex(Views, Protocol):
     """All collections in the vectors of one document fingerprint.
 
     The index is loaded once `build` has been published. From then on it is complete up to the sequence number
@@ -168,15 +181,6 @@ class VectorIndex(Protocol):
     @property
     def complete_to(self) -> int:
         """The sequence number up to which the index has every live document."""
-        ...
-
-    @property
-    def collections(self) -> int:
-        """The number of collections that have documents."""
-        ...
-
-    def view(self, collection: str) -> View:
-        """Return what is searchable in the collection at this moment; for any thread."""
         ...
 
     def has(self, collection: str) -> bool:

@@ -29,22 +29,39 @@ def nothing_in_shadow() -> Conflict:
     )
 
 
-def is_worse(building: str, active: str, queries: int, ndcg: tuple[float, float], loss: float) -> str:
+def is_worse(building: str, active: str, queries: int, ndcg: tuple[float, float], shortcoming: str) -> str:
     """The objection to the checkpoint `building`; `ndcg` are the nDCG@10 of it and of `active`."""
     return (
         f"{building} is worse than {active} on the {queries} judged queries: nDCG@10 {ndcg[0]:.3f} after"
-        f" {ndcg[1]:.3f}, and it may lose {loss:g} (INSTAR_GATE__MAX_LOSS)"
+        f" {ndcg[1]:.3f}, {shortcoming}"
     )
 
 
-def reranks_worse(building: str, other: str, queries: int, ndcg: tuple[float, float], loss: float) -> str:
+def reranks_worse(building: str, other: str, queries: int, ndcg: tuple[float, float], shortcoming: str) -> str:
     """The objection to the reranker `building`; `ndcg` are the nDCG@10 of the searches with it and with `other`."""
     return (
         f"{building} orders results worse than {other} on {queries} judged queries: nDCG@10 {ndcg[0]:.3f} after"
-        f" {ndcg[1]:.3f}, and it may lose {loss:g} (INSTAR_GATE__MAX_LOSS)"
+        f" {ndcg[1]:.3f}, {shortcoming}"
     )
 
 
-def worse_than(building: str, active: str, queries: int, ndcg: tuple[float, float], loss: float) -> CheckpointRefused:
+def allowed(loss: float, detectable: float | None) -> str:
+    """The shortcoming of what loses more than it may."""
+    return f"and it may lose {loss:g} (INSTAR_GATE__MAX_LOSS){_could_show(detectable)}"
+
+
+def no_chance(interval: tuple[float, float], detectable: float | None) -> str:
+    """The shortcoming of what loses little, and beyond doubt; the 95% interval is that of the difference."""
+    low, high = interval
+    return f"which is no chance (95% interval {low:+.4f} to {high:+.4f}){_could_show(detectable)}"
+
+
+def worse_than(
+    building: str, active: str, queries: int, ndcg: tuple[float, float], shortcoming: str
+) -> CheckpointRefused:
     """The refusal of the checkpoint `building`, because it is worse; the arguments are those of `is_worse`."""
-    return CheckpointRefused(f"{is_worse(building, active, queries, ndcg, loss)}; {TRAIN_FURTHER}")
+    return CheckpointRefused(f"{is_worse(building, active, queries, ndcg, shortcoming)}; {TRAIN_FURTHER}")
+
+
+def _could_show(detectable: float | None) -> str:
+    return "" if detectable is None else f"; these queries can show a difference of {detectable:.3f}"

@@ -1,21 +1,25 @@
-"""The outcome of a judgement: the figures of two rankings of the same queries, and which of these got worse."""
+"""The outcome of a judgement: the figures of two rankings of the same queries, and which of these got worse.
 
-from collections.abc import Callable, Sequence
+Jobs keep it. What former versions did not note has a default.
+"""
+
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from service import ranking
-from service.corpus.base import Seqs
 from service.errors import CheckpointRefused
-from service.reload.judged_queries import UNJUDGED, JudgedQuery, Obstacle
+from service.reload.errors import allowed, no_chance
+from service.reload.judged_queries import UNJUDGED, Obstacle
+from service.search.retrieval import Mode
 
-# Results that count.
-K = 10
 # The most queries that got worse in a job, the most in a reason, and the most characters of each query in a reason.
-_WORST, _NAMED, _SHOWN = 10, 3, 80
+WORST, _NAMED, _SHOWN = 10, 3, 80
+# A difference is no chance if its p is below this.
+_SIGNIFICANT = 0.05
+# Adding in another order may change a mean by this.
+_ROUNDING = 1e-9
+# With this limit, which no loss exceeds, the gate is off.
+_OFF = 1
 
 
 class Scores(BaseModel):
@@ -28,6 +32,14 @@ class Scores(BaseModel):
     good_above_bad: float | None = Field(
         description="share of the pairs of a good and a bad document of a query in which the good one has the higher"
         " cosine, or score of the reranker; null: no query has both"
+    )
+    condensed: float | None = Field(
+        None,
+        description="nDCG@10 of the judged documents among the first 100 alone, or among those that a reranker reads:"
+        " a document that nobody has judged is left out, and does not count as not good; null: not computed then",
+    )
+    unjudged: float | None = Field(
+        None, description="documents among the first 10 that nobody has judged; null: not counted then"
     )
 
 
@@ -60,13 +72,39 @@ class Judged(BaseModel):
     )
     better: int = Field(0, description="queries whose nDCG@10 has risen")
     worse: int = Field(0, description="queries whose nDCG@10 has fallen")
-    worst: list[Difference] = Field([], description=f"the queries that fell most, {_WORST} at most, the worst first")
+    worst: list[Difference] = Field([], description=f"the queries that fell most, {WORST} at most, the worst first")
     unresolved: int = Field(0, description="judgements that did not count: their document is not in the corpus")
+    mode: Mode = Field("dense", description="mode of the searches that were compared (`INSTAR_GATE__MODE`)")
+    interval: tuple[float, float] | None = Field(
+        None, description="95% interval of the difference in nDCG@10, `building` less `active`; null: not computed then"
+    )
+    p: float | None = Field(
+        None, description="chance of so large a difference, or a larger one, if there is none; null: not computed then"
+    )
+    detectable: float | None = Field(
+        None,
+        description="smallest difference in nDCG@10 that so many queries show in four of five tries; null: they are too"
+        " few, or too equal, to tell",
+    )
 
     @property
     def loss(self) -> float:
         """The loss of nDCG@10; below 0 if it has risen."""
         return self.active.ndcg - self.building.ndcg
+
+    def shortcoming(self, max_loss: float) -> str | None:
+        """The reason to refuse what the reload makes, as the end of a sentence; None: there is none.
+
+        It loses more than `max_loss`, or it is worse and that is no chance: the interval lies below 0, and p is low. A
+        few queries have a narrow interval by luck, and their p cannot be low.
+        """
+        if max_loss >= _OFF:
+            return None
+        if self.loss > max_loss:
+            return allowed(max_loss, self.detectable)
+        if self.interval is None or self.p is None or self.interval[1] >= -_ROUNDING or self.p >= _SIGNIFICANT:
+            return None
+        return no_chance(self.interval, self.detectable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,52 +133,3 @@ class Verdict:
             worst = ", ".join(map(str, self.judged.worst[:_NAMED]))
             message += f"\n{self.judged.worse} of {self.judged.queries} queries got worse, most of all {worst}"
         return CheckpointRefused(message)
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """The figures of one query.
-
-    `in_order` says, for each pair of a good and a bad document, whether the good one has the higher score.
-    """
-
-    ndcg: float
-    recall: float
-    in_order: NDArray[np.bool_] | None
-
-
-def figures_of(query: JudgedQuery, ranked: Sequence[int], scores: Callable[[Seqs], NDArray[np.float32]]) -> Figures:
-    """The figures of the ranking (sequence numbers, best first), in which `scores` gives documents (n,) scores (n,)."""
-    good = set(query.good.tolist())
-    in_order = (scores(query.good)[:, None] > scores(query.bad)).ravel() if len(query.bad) else None
-    return Figures(ranking.ndcg(ranked, good, K), ranking.recall(ranked, good, K), in_order)
-
-
-def compare(
-    queries: Sequence[JudgedQuery], before: Sequence[Figures], after: Sequence[Figures], unresolved: int
-) -> Judged:
-    """Compare the figures of the queries before the reload with those after it."""
-    differences = [
-        Difference(query=query.text, collection=query.collection, active=former.ndcg, building=new.ndcg)
-        for query, former, new in zip(queries, before, after, strict=True)
-    ]
-    fallen = [difference for difference in differences if difference.building < difference.active]
-    return Judged(
-        queries=len(queries),
-        active=means(before),
-        building=means(after),
-        better=sum(difference.building > difference.active for difference in differences),
-        worse=len(fallen),
-        worst=sorted(fallen, key=lambda difference: difference.building - difference.active)[:_WORST],
-        unresolved=unresolved,
-    )
-
-
-def means(figures: Sequence[Figures]) -> Scores:
-    """The means over queries, of which there is one at least."""
-    pairs = [query.in_order for query in figures if query.in_order is not None]
-    return Scores(
-        ndcg=float(np.mean([query.ndcg for query in figures])),
-        recall=float(np.mean([query.recall for query in figures])),
-        good_above_bad=float(np.concatenate(pairs).mean()) if pairs else None,
-    )

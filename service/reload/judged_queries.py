@@ -1,15 +1,16 @@
 """The judged queries: what reloads are judged by. They are those of the side judge, which nothing is trained on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
 from service.corpus.base import Documents, Seqs
 from service.corpus.judgements import Judgement, JudgementFilter, Judgements, Source
 from service.generations.generation import Generation
-from service.index.base import View
 from service.learning.verdicts import verdicts
+from service.reload.moment import Moment
 
 UNJUDGED = (
     "it was not judged, because there are no judgements: PUT /admin/judgements says which documents answer which"
@@ -24,13 +25,16 @@ _STALE = JudgementFilter(sources=_SOURCES, side="judge", stale=True)
 
 @dataclass(frozen=True, slots=True)
 class JudgedQuery:
-    """A judged query, the sequence numbers of its good and bad documents, and a view of each generation on them."""
+    """A judged query, the sequence numbers of its good and bad documents, and a moment of each generation to search.
+
+    All queries of a collection have one moment in common.
+    """
 
     text: str
     collection: str
     good: Seqs
     bad: Seqs
-    views: Sequence[View]
+    moments: Sequence[Moment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +110,24 @@ class JudgedQueries:
             ids = list({judgement.document for judgements in by_text.values() for judgement in judgements})
             seq_of = self._documents.seqs_of(collection, ids)
             seqs = np.fromiter(seq_of.values(), dtype=np.int64, count=len(seq_of))
-            views = [generation.index.view(collection) for generation in generations]
-            in_all = set(seqs[np.logical_and.reduce([view.holds(seqs, None) for view in views])].tolist())
+            moments = [Moment.of(generation.index, collection) for generation in generations]
+            in_all = set(seqs[np.logical_and.reduce([moment.seen.holds(seqs, None) for moment in moments])].tolist())
             for text, judgements in by_text.items():
                 good, bad = (
                     np.array([seq for seq in _seqs(judgements, seq_of, good=is_good) if seq in in_all], dtype=np.int64)
                     for is_good in (True, False)
                 )
                 if len(good):
-                    queries.append(JudgedQuery(text, collection, good, bad, views))
+                    queries.append(JudgedQuery(text, collection, good, bad, moments))
         return queries
+
+
+def portions(queries: Sequence[JudgedQuery], most: int) -> Iterator[Sequence[JudgedQuery]]:
+    """Divide queries, which have those of a collection beside each other, into portions of one collection each."""
+    for _, group in groupby(queries, lambda query: query.collection):
+        of_collection = list(group)
+        for start in range(0, len(of_collection), most):
+            yield of_collection[start : start + most]
 
 
 def _seqs(judgements: Sequence[Judgement], seq_of: Mapping[str, int], *, good: bool) -> list[int]:

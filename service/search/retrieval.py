@@ -9,14 +9,14 @@ import numpy as np
 
 from service.corpus.base import Documents, Keywords
 from service.corpus.filters import And, Filter, Not
-from service.index.base import VectorIndex, View
+from service.index.base import View, Views
 from service.machine.arrays import Spans, Vectors, Windows
 from service.search.conditions import meeting_in
 from service.search.diversity import chosen
 from service.search.facets import Counts, FacetCounter, FacetSpec
 from service.search.fusion import WEIGHTS, Fusion, Scored, Weights, by_rank, by_score
 from service.search.grouping import Groups, GroupSpec
-from service.search.scope import Scope
+from service.search.scope import KeywordPart, Scope
 
 Component = Literal["dense", "keyword"]
 Mode = Literal["dense", "keyword", "hybrid"]
@@ -96,10 +96,24 @@ class Retrieval:
         self._documents = documents
         self._facets = FacetCounter(keywords, documents)
 
+    def keyword_parts(self, index: Views, queries: Sequence[str], spec: SearchSpec) -> list[KeywordPart]:
+        """Return the part of each query's ranking that depends on no vector, for several indexes to be ranked with."""
+        scope = self._scope(index, spec)
+        depth = max(spec.offset + spec.k, _DEPTH)
+        return [scope.by_keyword(self._keywords, query, depth) for query in queries]
+
     def rank(
-        self, index: VectorIndex, queries: Sequence[str], vectors: Vectors | None, spec: SearchSpec
+        self,
+        index: Views,
+        queries: Sequence[str],
+        vectors: Vectors | None,
+        spec: SearchSpec,
+        keyword_parts: Sequence[KeywordPart] | None = None,
     ) -> list[Ranking]:
-        """Return a ranking for each query. `vectors` (n, dimensions) are those of the queries; None in keyword mode."""
+        """Return a ranking for each query. `vectors` (n, dimensions) are those of the queries; None in keyword mode.
+
+        `keyword_parts` of the queries spare a hybrid search without groups from looking up their words.
+        """
         scope = self._scope(index, spec)
         view = scope.view
         counts = self._counts(scope, queries, spec)
@@ -117,21 +131,20 @@ class Retrieval:
             if spec.mode == "dense":
                 ranking = Ranking(dense[row], {"dense": dense[row]})
             else:
-                keyword, max_score = self._by_keyword(scope, query, depth)
+                known = None if keyword_parts is None else scope.narrow(keyword_parts[row])
+                keyword, max_score = known or scope.by_keyword(self._keywords, query, depth)
                 ranking = Ranking(keyword, {"keyword": keyword})
                 if spec.mode == "hybrid":
                     fused = _fused(dense[row], keyword, max_score, spec)
                     ranking = Ranking(fused, {"dense": dense[row], "keyword": keyword})
             vector = None if vectors is None else vectors[row]
-            standings: Mapping[int, Standing] = {}
-            if spec.standing_of:
-                standings = self._standings(scope, query, vector, spec, ranking.scored)
+            standings = self._standings(scope, query, vector, spec, ranking.scored) if spec.standing_of else {}
             scored = _cut(view, vector, ranking.scored, spec)
             passages = _passages(view, vector, scored)
             rankings.append(Ranking(scored, ranking.parts, standings, passages, counts[row]))
         return rankings
 
-    def _scope(self, index: VectorIndex, spec: SearchSpec) -> Scope:
+    def _scope(self, index: Views, spec: SearchSpec) -> Scope:
         # Take the view first: its documents stay in the corpus for a while, so the filter cannot miss one.
         view = index.view(spec.collection)
         allowed = None
@@ -190,7 +203,7 @@ class Retrieval:
         if mode != "keyword" and vector is not None:
             (portions["dense"],) = scope.dense(vector[None], depth)
         if mode != "dense":
-            portions["keyword"], max_score = self._by_keyword(scope, query, depth)
+            portions["keyword"], max_score = scope.by_keyword(self._keywords, query, depth)
         return portions, max_score
 
     def _standings(
@@ -212,7 +225,7 @@ class Retrieval:
         elif missing and vector is not None:
             reach = max(spec.reach, _DEPTH)
             (dense,) = scope.dense(vector[None], reach)
-            keyword, max_score = self._by_keyword(scope, query, reach)
+            keyword, max_score = scope.by_keyword(self._keywords, query, reach)
             standings |= _standings_in(_fused(dense, keyword, max_score, spec), missing)
         for seq in spec.standing_of:
             if seq not in standings:
@@ -238,18 +251,6 @@ class Retrieval:
                     break
                 before = int(ranks[-1])
         return standings
-
-    def _by_keyword(self, scope: Scope, query: str, depth: int) -> tuple[Scored, float]:
-        """Return the first `depth` by keyword, and the highest score that a text could have."""
-        scored: list[tuple[int, float]] = []
-        ranking = self._keywords.rank(query, scope.collection)
-        with closing(ranking.portions) as portions:
-            for portion in portions:
-                held = scope.view.holds(np.array([seq for seq, _ in portion], dtype=np.int64), scope.allowed)
-                scored += [portion[position] for position in np.flatnonzero(held)[: depth - len(scored)]]
-                if len(scored) == depth:
-                    break
-        return scored, ranking.max_score
 
 
 def _fused(dense: Scored, keyword: Scored, max_score: float, spec: SearchSpec) -> Scored:

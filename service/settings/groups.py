@@ -183,7 +183,11 @@ class Gate(Group):
         0.02,
         ge=0,
         le=1,
-        description="most nDCG@10 on the judged queries that a reload may lose; one that loses more is refused",
+        description="most nDCG@10 on the judged queries that a reload may lose; one that loses more, or less beyond"
+        " doubt, is refused; 1: none is",
+    )
+    mode: Literal["dense", "hybrid"] = Field(
+        "dense", description="mode of the searches by which models are judged: the one that your clients send"
     )
 
 

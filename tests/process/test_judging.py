@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 from service import ranking
+from service.api.schemas.search import SearchRequest
 from service.reload.judged_queries import UNJUDGED
+from service.search.retrieval import SearchSpec
+from service.settings.groups import Gate
 from tests.support.server import Server
 from trainer.data import fetching, formats
 from trainer.errors import BadData, Interrupted
@@ -53,6 +56,15 @@ def judged_by(server: Server) -> list[dict[str, Any]]:
         for query in QUERIES
         for place, hit in enumerate(server.search(query, k=5))
     ]
+
+
+def linked(folder: Path, checkpoints: Path, **settings: Any) -> Server:
+    """A service that can reload from `one` to `two`."""
+    server = Server(folder, MODEL="one", **settings)
+    server.checkpoints.mkdir()
+    for name in ("one", "two"):
+        (server.checkpoints / name).symlink_to(checkpoints / name)
+    return server
 
 
 @pytest.fixture
@@ -216,8 +228,13 @@ def test_a_worse_checkpoint_is_refused_and_force_activates_it(filled: Server) ->
     assert (job["state"], job["generation"]) == ("refused", None)
     judged = job["judged"]
     assert judged["queries"] == len(QUERIES)
-    assert judged["active"] == {"ndcg": 1.0, "recall": 1.0, "good_above_bad": 1.0}
+    assert judged["active"] == {"ndcg": 1.0, "recall": 1.0, "good_above_bad": 1.0, "condensed": 1.0, "unjudged": 5.0}
     assert judged["building"]["ndcg"] < 0.9
+    assert judged["building"]["ndcg"] <= judged["building"]["condensed"] <= 1
+    assert 5 <= judged["building"]["unjudged"] <= 9
+    low, high = judged["interval"]
+    assert low <= judged["building"]["ndcg"] - 1 <= high <= 0
+    assert judged["mode"] == "dense"
     for figure in (f"{judged['building']['ndcg']:.3f} after 1.000", f"the {len(QUERIES)} judged queries", "force"):
         assert figure in job["reason"]
     assert server.state() == before
@@ -334,6 +351,58 @@ def test_the_figures_are_those_of_the_searches(filled: Server) -> None:
         server.client.post("/admin/rollback")
 
 
+def test_by_default_models_are_judged_by_the_search_that_names_no_mode() -> None:
+    spec = SearchSpec(k=1, collection="default")
+    fields = SearchRequest.model_fields
+    assert Gate().mode == spec.mode == fields["mode"].default
+    assert (spec.fusion, spec.weights) == (fields["fusion"].default, fields["weights"].default)
+
+
+def test_the_mode_of_the_searches_is_a_setting(tmp_path: Path, tiny_checkpoints: Path) -> None:
+    server = linked(tmp_path, tiny_checkpoints, GATE__MODE="hybrid")
+    with server:
+        server.put_documents(TEXTS)
+        # A query of words that no document has is found by its vector alone.
+        good = {query: {f"d{n}", f"d{n + 20}"} for n, query in enumerate([*QUERIES, "nowhere"])}
+        put(server, [judgement(query, each) for query, ids in good.items() for each in ids])
+        job = server.wait_for_job(server.post("/admin/reload", {"model": "two", "force": True})["id"])
+        judged = job["judged"]
+        assert (judged["mode"], judged["queries"]) == ("hybrid", len(good))
+        for name in ("building", "active"):
+            found = {query: [hit["id"] for hit in server.search(query, mode="hybrid")] for query in good}
+            deeper = {query: [hit["id"] for hit in server.search(query, mode="hybrid", k=100)] for query in good}
+            assert judged[name]["ndcg"] == pytest.approx(
+                np.mean([ranking.ndcg(found[query], good[query]) for query in good])
+            )
+            condensed = {query: [each for each in deeper[query] if each in ids] for query, ids in good.items()}
+            assert judged[name]["condensed"] == pytest.approx(
+                np.mean([ranking.ndcg(condensed[query], good[query]) for query in good])
+            )
+            assert judged[name]["unjudged"] == pytest.approx(
+                np.mean([len(set(found[query]) - good[query]) for query in good])
+            )
+            server.client.post("/admin/rollback")
+
+
+def test_a_loss_that_is_allowed_is_refused_beyond_doubt(tmp_path: Path, tiny_checkpoints: Path) -> None:
+    with linked(tmp_path, tiny_checkpoints, GATE__MAX_LOSS=0.99) as server:
+        server.put_documents(TEXTS)
+        # Each query has an answer of its own: the first document that is no other's.
+        answers: dict[str, str] = {}
+        for query in [f"report {n} of section {n % 11}" for n in range(40)]:
+            ids = [hit["id"] for hit in server.search(query, k=60)]
+            answers[query] = next(each for each in ids if each not in answers.values())
+        judgements = [judgement(query, document) for query, document in answers.items()]
+        put(server, judgements)
+        job = server.reload("two")
+        judged = job["judged"]
+        assert judged["interval"][1] < 0
+        assert judged["p"] < 0.05
+        assert (job["state"], job["generation"]) == ("refused", None)
+        for said in ("which is no chance", "these queries can show a difference of", "force"):
+            assert said in job["reason"]
+
+
 def test_a_better_checkpoint_passes(filled: Server) -> None:
     server = filled
     assert server.reload("two")["state"] == "done"
@@ -364,11 +433,7 @@ def test_only_documents_that_are_there_are_judged(filled: Server) -> None:
 
 
 def test_the_loss_that_is_allowed_is_a_setting(tmp_path: Path, tiny_checkpoints: Path) -> None:
-    server = Server(tmp_path, MODEL="one", GATE__MAX_LOSS=1)
-    server.checkpoints.mkdir()
-    for name in ("one", "two"):
-        (server.checkpoints / name).symlink_to(tiny_checkpoints / name)
-    with server:
+    with linked(tmp_path, tiny_checkpoints, GATE__MAX_LOSS=1) as server:
         server.put_documents(TEXTS)
         put(server, judged_by(server))
         job = server.reload("two")

@@ -7,6 +7,7 @@ import numpy as np
 from sentence_transformers import SentenceTransformer
 
 from service import ranking
+from service.significance import Floats
 from trainer.data.dataset import Dataset
 from trainer.prepare import reranking, splits
 from trainer.prepare.reranking import Reranker
@@ -18,7 +19,6 @@ from trainer.prove.metrics import NDCG
 from trainer.prove.rankings import Embedded, Rankings
 from trainer.prove.reduction import Reduction
 from trainer.prove.report.model import DO_AS_WELL, General, Report
-from trainer.prove.significance import Floats
 
 # Values of K of the base, for which the K of the tuned model with equal recall is sought.
 _BASE_KS = (5, 10)

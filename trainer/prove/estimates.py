@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
-from trainer.prove import significance
+from service import significance
+from service.significance import Clusters, Floats, Marks
 from trainer.prove.metrics import PAIRS
-from trainer.prove.significance import Clusters, Floats, Marks
 
 
 class Estimate(BaseModel):

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 
 from service import ranking
+from service.significance import Floats
 from trainer.prove.judged_queries import JudgedQueries
 from trainer.prove.rankings import Rankings
-from trainer.prove.significance import Floats
 
 NDCG, MRR, PAIRS = "nDCG@10", "MRR@10", "good above bad"
 RECALLS = (1, 3, 5, 10, 20)

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from textwrap import shorten
 
+from service.significance import Floats
 from trainer.prove.judged_queries import JudgedQueries
 from trainer.prove.rankings import Rankings
 from trainer.prove.report.model import Example, Line, Query
-from trainer.prove.significance import Floats
 
 # Queries whose rankings are shown: so many of the largest losses, and so many of the largest wins.
 _EXAMPLES = 5

@@ -6,7 +6,7 @@ from service.api.openapi.examples import JOB, MODEL
 from service.api.openapi.operation import Operation, failing, header, success
 from service.checkpoints.errors import not_in_folder
 from service.errors import InvalidRequest
-from service.reload.errors import job_running, nothing_in_shadow, worse_than
+from service.reload.errors import allowed, job_running, nothing_in_shadow, worse_than
 
 JOB_LOCATION = {"Location": header("where the job is", f"/admin/jobs/{JOB['id']}")}
 
@@ -36,7 +36,7 @@ ACTIVATE = Operation(
         **failing(
             INSTAR,
             nothing_in_shadow(),
-            worse_than("support@1f2e3d4c5b6a", MODEL, 120, (0.512, 0.561), 0.02),
+            worse_than("support@1f2e3d4c5b6a", MODEL, 120, (0.512, 0.561), allowed(0.02, 0.031)),
             InvalidRequest("force: Input should be a valid boolean", "force"),
             LONG_BODY,
         ),

@@ -1,8 +1,9 @@
-"""Tests whether a difference between two models on equal queries is more than chance.
+"""Tests whether a difference between two models on equal queries is more than chance, for the service and the trainer.
 
 Queries with a common answer depend on each other, so a cluster of them is flipped and resampled as a whole.
 """
 
+from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
@@ -13,6 +14,8 @@ Clusters = NDArray[np.int64]
 Marks = NDArray[np.bool_]
 
 _ROUNDS = 10_000
+# Numbers that are drawn at a time, so that thousands of clusters take no gigabytes.
+_DRAWN = 1 << 20
 # Up to so many clusters, all 2^n patterns of signs are tried.
 _EXACT = 12
 # Two-sided 5% and a power of 80%: 1.960 + 0.842.
@@ -32,8 +35,10 @@ def p_value(differences: Floats, clusters: Clusters, seed: int) -> float:
         signs = np.array(list(product((-1.0, 1.0), repeat=len(sums))))
         return float(np.mean(np.abs(signs @ sums) >= abs(sums.sum()) - _ROUNDING))
     draw = np.random.default_rng(seed)
-    signs = draw.choice((-1.0, 1.0), size=(_ROUNDS, len(sums)))
-    extreme = np.count_nonzero(np.abs(signs @ sums) >= abs(sums.sum()) - _ROUNDING)
+    extreme = 0
+    for rounds in _portions(len(sums)):
+        signs = draw.choice((-1.0, 1.0), size=(rounds, len(sums)))
+        extreme += int(np.count_nonzero(np.abs(signs @ sums) >= abs(sums.sum()) - _ROUNDING))
     return float((extreme + 1) / (_ROUNDS + 1))
 
 
@@ -41,9 +46,11 @@ def interval(values: Floats, clusters: Clusters, seed: int) -> tuple[float, floa
     """The 95% percentile bootstrap interval of the mean of `values` (n). `clusters` (n) are drawn as wholes."""
     sums, sizes = _by_cluster(values, clusters)
     draw = np.random.default_rng(seed)
-    drawn = draw.integers(len(sums), size=(_ROUNDS, len(sums)))
-    means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
-    low, high = np.percentile(means, _LEVEL)
+    means = []
+    for rounds in _portions(len(sums)):
+        drawn = draw.integers(len(sums), size=(rounds, len(sums)))
+        means.append(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1))
+    low, high = np.percentile(np.concatenate(means), _LEVEL)
     return float(low), float(high)
 
 
@@ -60,6 +67,13 @@ def detectable(differences: Floats, clusters: Clusters) -> float | None:
     residuals = sums - sizes * differences.mean()
     error = np.sqrt(count / (count - 1) * np.sum(residuals**2)) / len(differences)
     return float(_DETECTABLE * error)
+
+
+def _portions(clusters: int) -> Iterator[int]:
+    """Divide the rounds over so many clusters into portions, which draw the numbers that one portion would."""
+    most = max(_DRAWN // clusters, 1)
+    for begun in range(0, _ROUNDS, most):
+        yield min(most, _ROUNDS - begun)
 
 
 def _by_cluster(values: Floats, clusters: Clusters) -> tuple[Floats, Floats]:

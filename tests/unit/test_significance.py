@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.prove import significance
+from service import significance
 
 # Of few digits, so that what is equal on paper is equal in floating point.
 VALUES = st.lists(st.integers(-64, 64), min_size=2, max_size=10).map(lambda found: np.array(found) / 64)
