@@ -22,8 +22,8 @@ from tokenizers import Tokenizer
 
 from benchmarks import base, long, machine, service
 from benchmarks.sample import Judged, load_beir
+from service import significance
 from tests.support.docsgpt import load_store
-from trainer.prove import significance
 
 RESULTS = Path(__file__).parent / "results" / "docsgpt.json"
 # DocsGPT's default size of a chunk, and the chunks that it takes and asks for.

@@ -121,8 +121,9 @@ def build(
     setting that cannot be met.
     """
     traces = tracing.exporting() if settings.tracing else Tracing()
-    corpus = SqliteStore(settings.data_folder, settings.limits.judgements)
-    backup.clear(settings.data_folder)
+    folder = settings.data_folder
+    corpus = SqliteStore(folder, settings.limits.judgements)
+    backup.clear(folder)
     thread = WritingThread()
     observer = observer or metrics
     headroom = Headroom(settings.headroom.memory, settings.headroom.disk, settings.data_dir)
@@ -160,12 +161,7 @@ def build(
             Search(corpus, retrieval, models.encoding, [shadow], traces), models.scoring, models.rerankers
         ),
         learning=Learning(
-            SqliteFeedbackStore(settings.data_folder.learning),
-            Pseudonyms(settings.data_folder.pseudonyms_key),
-            settings.searches,
-            corpus,
-            thread,
-            settings.limits.judgements,
+            SqliteFeedbackStore(folder.learning), Pseudonyms(folder.pseudonyms_key), settings, corpus, thread
         ),
         writing=Writing(corpus.documents, serving.generations, models.encoding, thread, observer),
         reloads=_reloads(settings, corpus, serving, models, Jobs(corpus.records, thread), shadow, observer),

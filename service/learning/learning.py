@@ -7,7 +7,7 @@ from service.learning.feedback import Feedback
 from service.learning.pseudonyms import Pseudonyms
 from service.learning.search_log import SearchLog
 from service.machine.writer import WritingThread
-from service.settings.groups import Searches
+from service.settings import Settings
 
 
 class Learning:
@@ -17,15 +17,14 @@ class Learning:
         self,
         store: FeedbackStore,
         pseudonyms: Pseudonyms,
-        settings: Searches,
+        settings: Settings,
         corpus: CorpusStore,
         thread: WritingThread,
-        most_judgements: int,
     ) -> None:
         self.store = store
         self.pseudonyms = pseudonyms
-        self.log = SearchLog(store, pseudonyms, settings)
-        self.deriving = Deriving(store, corpus.judgements, thread, most_judgements)
+        self.log = SearchLog(store, pseudonyms, settings.searches)
+        self.deriving = Deriving(store, corpus.judgements, thread, settings.limits.judgements)
         self.feedback = Feedback(store, self.log, corpus.documents, pseudonyms, self.deriving.note_change)
 
     def start(self) -> None:
