@@ -13,6 +13,7 @@ ROOMS = {
     "service/generations/",
     "service/reload/",
     "service/cluster/",
+    "service/learning/derive.py",
     "service/access/",
     "service/corpus/base.py",
     "service/index/base.py",

@@ -96,7 +96,7 @@ def _counts(dataset: Dataset) -> dict[str, int]:
         "queries": len(dataset.queries),
         "documents": len(dataset.corpus),
         "good": sum(judgement.good and not judgement.weak for judgement in dataset.judgements),
-        "bad": sum(not judgement.good for judgement in dataset.judgements),
+        "bad": sum(not judgement.good and not judgement.weak for judgement in dataset.judgements),
         "weak": sum(judgement.weak for judgement in dataset.judgements),
     }
 
