@@ -1,12 +1,15 @@
 """The way from the name of a checkpoint to a model that is sound."""
 
+import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from service.checkpoints.checkpoint import Checkpoint
 from service.checkpoints.model_kind import Kind
 from service.checkpoints.registry import Registry
 from service.machine.resources import Headroom
+from service.machine.threads import run_to_completion
 from service.models import probe, reranker_probe
 from service.models.base import Reranker, ServedModel
 from service.models.encoding import Encoding
@@ -75,13 +78,15 @@ class CheckpointLoader(Generic[_Loaded_co]):
         """Load the service's own copy of the checkpoint with that id; raises CheckpointRefused."""
         return self._factory.load(self._registry.open(identity).require_kind(self.kind))
 
-    def require_memory(self, checkpoint: Checkpoint) -> None:
-        """Raise InsufficientResources unless the memory suffices to try and to load the checkpoint."""
-        self._headroom.require_memory(self._factory.loading(checkpoint))
+    async def load_beside(self, checkpoint: Checkpoint) -> _Loaded_co:
+        """Load `checkpoint` while another model answers. A caller that is cancelled ends the trial under way.
 
-    def load_beside(self, checkpoint: Checkpoint, given_up: Callable[[], bool]) -> _Loaded_co:
-        """Load `checkpoint` while another encoder answers; raises as `ModelFactory.load_beside`."""
-        return self._factory.load_beside(checkpoint, given_up)
+        Raises as `ModelFactory.load_beside`, and InsufficientResources if the memory does not suffice for that.
+        """
+        self._headroom.require_memory(self._factory.loading(checkpoint))
+        given_up = threading.Event()
+        loading = partial(self._factory.load_beside, checkpoint, given_up.is_set)
+        return await run_to_completion(loading, given_up=given_up)
 
     def forget(self, needed: set[str]) -> None:
         """Delete the copies and conversions of all checkpoints but those with the ids in `needed`."""

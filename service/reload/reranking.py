@@ -3,7 +3,6 @@
 Nothing is embedded, so all but the judgement takes seconds.
 """
 
-import threading
 from functools import partial
 
 from service.generations.loaded import LoadedGenerations
@@ -49,10 +48,7 @@ class RerankerStages:
         self._observer.step("reload.installed")
         job.checkpoint, job.fingerprint = checkpoint.id, checkpoint.fingerprint
         await self._jobs.enter(job, "load")
-        self._loader.require_memory(checkpoint)
-        given_up = threading.Event()
-        loading = partial(self._loader.load_beside, checkpoint, given_up.is_set)
-        reranker = await run_to_completion(loading, given_up=given_up)
+        reranker = await self._loader.load_beside(checkpoint)
         job.warnings = [*reranker.warnings]
         self._observer.step("reload.loaded")
         await self._jobs.enter(job, "probe")

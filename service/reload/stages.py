@@ -8,7 +8,6 @@ crash leaves it as it was. Embedded vectors stay on the disk, and a resumed or r
 
 import asyncio
 import logging
-import threading
 from functools import partial
 
 from service.checkpoints.checkpoint import Checkpoint
@@ -61,10 +60,7 @@ class Stages:
     async def build(self, job: Job, checkpoint: Checkpoint) -> None:
         """Take the installed checkpoint through all other stages; raises InstarError if it must not answer."""
         await self._jobs.enter(job, "load")
-        self._loader.require_memory(checkpoint)
-        given_up = threading.Event()
-        loading = partial(self._loader.load_beside, checkpoint, given_up.is_set)
-        encoder = await run_to_completion(loading, given_up=given_up)
+        encoder = await self._loader.load_beside(checkpoint)
         job.warnings = [*encoder.warnings]
         self._observer.step("reload.loaded")
         await self._jobs.enter(job, "probe")
