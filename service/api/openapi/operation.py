@@ -55,11 +55,6 @@ def header(description: str, example: str | int, *, always: bool = True) -> dict
     return {"description": description, "required": always, "schema": {"type": kind}, "example": example}
 
 
-def optional_header(description: str, example: str) -> dict[str, Any]:
-    """Return a response header that is there in some answers."""
-    return header(description, example) | {"required": False}
-
-
 NAMED: Headers = {
     MODEL_HEADER: header("id of the checkpoint that answered", "all-MiniLM-L6-v2@386118f074db"),
     GENERATION_HEADER: header("number of the generation that answered", 1),
@@ -75,10 +70,11 @@ TIMED: Headers = {
     )
 }
 QUANTISED: Headers = {
-    DTYPE_HEADER: optional_header("`output_dtype` of the vectors; only if it is not float", "int8"),
-    RANGE_HEADER: optional_header(
+    DTYPE_HEADER: header("`output_dtype` of the vectors; only if it is not float", "int8", always=False),
+    RANGE_HEADER: header(
         "int8 and uint8: the numbers from minus this to this are told apart; fixed for a document fingerprint",
         "0.21496041119098663",
+        always=False,
     ),
 }
 _FAILED: Headers = {
