@@ -34,6 +34,7 @@ def search(server: Server, content: bytes, **headers: str) -> Any:
                 "weights": None,
                 "highlight": None,
                 "explain": None,
+                "log": False,
             },
         ),
     ],

@@ -65,7 +65,7 @@ def test_a_search_that_names_a_model_is_answered_by_it_or_not_at_all(tiny_server
     server = tiny_server
     long = " ".join(f"The report of ward {n} came on day {n * 3}." for n in range(30))
     server.put_documents(TEXTS | {"long": long})
-    passages = {"return": "passages"}
+    passages = {"return": "passages", "log": False}
     before = search(server, **passages)
     assert any("passage" in hit for hit in before["results"])
     server.reload("two")

@@ -4,8 +4,9 @@ from fastapi.responses import StreamingResponse
 
 from service.api.document_inputs import NDJSON
 from service.api.error_forms import INSTAR
+from service.api.openapi.errors import UNKNOWN_COLLECTION
 from service.api.openapi.operation import Operation, failing, header, success
-from service.errors import Forbidden
+from service.errors import Forbidden, InvalidRequest
 
 TOTAL_HEADER = "X-Instar-Total"
 
@@ -34,7 +35,12 @@ EXPORT = Operation(
             {TOTAL_HEADER: header("documents: number of lines", 330, always=False)},
             kind=NDJSON,
         ),
-        **failing(INSTAR, side_judge()),
+        **failing(
+            INSTAR,
+            side_judge(),
+            UNKNOWN_COLLECTION,
+            InvalidRequest("after: Input should be greater than or equal to 0", "after"),
+        ),
     },
     options={"response_class": StreamingResponse},
 )
