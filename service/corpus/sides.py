@@ -2,23 +2,27 @@
 
 A query has a node, made of its words, and so do the documents that are good for it, each made of its text and of its
 id. Queries that share a node are connected: their words are equal but for case, order and punctuation, or they have a
-good document in common. The first query decides the side, those that are connected to it later follow it, and no node
-leaves the side judge again. Nodes are hashes, and outlive the judgements that they were made of.
+good document in common. So are queries that are nearly equal (`near_duplicates.py`). The first query decides the side,
+those that are connected to it later follow it, and no node leaves the side judge again. Nodes are hashes, and outlive
+the judgements that they were made of.
 
 A query of the side train with a good document of the side judge would connect the two. It is on neither side for as
-long as that judgement is there.
+long as that judgement is there. A query that nearly equals one of judge, and is connected to one that trains, is on
+neither side for ever.
 """
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Literal
 
 from service.corpus.judgements import Judgement, Side
 
 # The share of queries, in hundredths, that train if nothing else decides.
 _TRAIN = 70
+Standing = Side | Literal["neither"]
 _WORDS = re.compile(r"\w+")
 
 
@@ -52,19 +56,29 @@ def nodes_of(judgement: Judgement, text: str | None) -> Nodes:
 
 def query_node(query: str) -> bytes:
     """The node of a query: its words, whatever their case, order and repetition, or the whole query if it has none."""
+    return _node("query", *words_of(query))
+
+
+def words_of(query: str) -> list[str]:
+    """The different words of a query, sorted, or its parts between spaces if it has none."""
     plain = unicodedata.normalize("NFKC", query).casefold()
-    return _node("query", *(sorted(set(_WORDS.findall(plain))) or plain.split()))
+    return sorted(set(_WORDS.findall(plain))) or plain.split()
 
 
-def assign(judgements: Sequence[tuple[Judgement, Nodes]], known: Mapping[bytes, Side]) -> dict[bytes, Side]:
+def assign(
+    judgements: Sequence[tuple[Judgement, Nodes]],
+    known: Mapping[bytes, Standing],
+    near: Mapping[bytes, Sequence[bytes]],
+) -> dict[bytes, Standing]:
     """The sides of nodes that are new, or that were of the side train and are now of judge.
 
-    `judgements` come with their nodes, in the order of their arrival; `known` has the sides of all nodes that have one.
+    `judgements` come with their nodes, in the order of their arrival; `known` has the sides of all nodes that have one,
+    and `near` the earlier queries that each new one nearly equals.
     """
-    sides: dict[bytes, Side] = {}
+    sides: dict[bytes, Standing] = {}
 
-    def side_of(node: bytes) -> Side | None:
-        return sides.get(node) or known.get(node)
+    def sides_of(nodes: Iterable[bytes]) -> set[Standing | None]:
+        return {sides.get(node) or known.get(node) for node in nodes}
 
     good: dict[bytes, list[bytes]] = {}
     for judgement, nodes in judgements:
@@ -73,16 +87,25 @@ def assign(judgements: Sequence[tuple[Judgement, Nodes]], known: Mapping[bytes, 
         documents = good.pop(nodes.query, None)
         if documents is None:
             continue
-        side = side_of(nodes.query)
+        (side,) = sides_of([nodes.query])
         if side is None:
-            connected = {side for side in map(side_of, documents) if side is not None}
-            # A query that is connected to both counts as one of train, which is on neither side.
-            side = (min(connected, key=("train", "judge").index) if connected else None) or _first(judgement, nodes)
+            side = _joined(sides_of(near.get(nodes.query, ())), sides_of(documents)) or _first(judgement, nodes)
             sides[nodes.query] = side
+        if side == "neither":
+            continue
         for document in documents:
-            if side == "judge" or side_of(document) is None:
+            if side == "judge" or sides_of([document]) == {None}:
                 sides[document] = side
     return {node: side for node, side in sides.items() if known.get(node) != side}
+
+
+def _joined(near: Set[Standing | None], documents: Set[Standing | None]) -> Standing | None:
+    """The side of a query by those of the queries that it nearly equals and of its good documents, if they have any."""
+    connected = near | documents
+    if "judge" in near and "train" in connected:
+        return "neither"
+    # A query with a good document of judge that is connected to train, too, counts as one of train.
+    return "train" if "train" in connected else "judge" if "judge" in connected else None
 
 
 def _first(judgement: Judgement, nodes: Nodes) -> Side:

@@ -17,8 +17,10 @@ def judgements(pick: random.Random) -> list[dict[str, Any]]:
     """Judgements of forty questions and their rephrasings on thirty documents, many of which connect two questions."""
     said = []
     for number in range(120):
-        question = f"question number {pick.randrange(40)}"
-        query = pick.choice([question, question.upper(), f"{question}?", " ".join(reversed(question.split()))])
+        question = f"which documents answer question number {pick.randrange(40)}"
+        backwards = " ".join(reversed(question.split()))
+        misspelt = question.replace("question", "qestion")
+        query = pick.choice([question, question.upper(), f"{question}?", backwards, misspelt])
         judgement = {"query": query, "document": f"d{pick.randrange(30)}", "good": pick.random() < 0.6}
         side = {"side": pick.choice(["train", "judge"])} if pick.random() < 0.2 else {}
         said.append(judgement | side | {"source": pick.choice(STATED), "by": f"person {number}"})
@@ -26,7 +28,7 @@ def judgements(pick: random.Random) -> list[dict[str, Any]]:
 
 
 def node(query: str) -> tuple[str, ...]:
-    return tuple(sorted(query.lower().strip("?").split()))
+    return tuple(sorted(query.lower().strip("?").replace("qestion", "question").split()))
 
 
 def test_no_query_that_judges_is_exported(tiny_server: Server, tmp_path: Path) -> None:

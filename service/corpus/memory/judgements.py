@@ -1,6 +1,7 @@
 """Judgements in memory."""
 
-from collections.abc import Sequence, Set
+from collections import defaultdict
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -8,8 +9,9 @@ from service.corpus.base import Document
 from service.corpus.errors import too_many_judgements
 from service.corpus.judgements import ANY, DERIVED, SENT, Judgement, JudgementFilter, Key, Outcome, Side, Source
 from service.corpus.memory.documents import MemoryDocuments
+from service.corpus.near_duplicates import near_queries
 from service.corpus.refusals import unresolved_judgements
-from service.corpus.sides import Nodes, assign, nodes_of, text_hash
+from service.corpus.sides import Nodes, Standing, assign, nodes_of, text_hash, words_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,8 @@ class MemoryJudgements:
         self._documents = documents
         self._limit = limit
         self._entries: dict[Key, _Entry] = {}
-        self._sides: dict[bytes, Side] = {}
+        self._sides: dict[bytes, Standing] = {}
+        self._sketches = _MemorySketches()
         documents.on_write = self._note_first_text
 
     def add(self, judgements: Sequence[Judgement], collection: str | None = None) -> Outcome:
@@ -69,7 +72,7 @@ class MemoryJudgements:
             if count > self._limit:
                 raise too_many_judgements("would be", count, self._limit)
         self._entries = after
-        self._sides |= assign([(entry.judgement, entry.nodes) for entry in new.values()], self._sides)
+        self._assign(list(new.values()))
         return Outcome(
             judgements=len(after),
             queries=len({key[:2] for key in after}),
@@ -117,8 +120,17 @@ class MemoryJudgements:
         stale = version is not None and entry.text is not None and text_hash(version.document.text) != entry.text
         return entry.judgement.model_copy(update={"side": self._side(entry.nodes), "stale": stale})
 
+    def _assign(self, new: Sequence[_Entry]) -> None:
+        queries = {
+            entry.nodes.query: words_of(entry.judgement.query) for entry in new if entry.nodes.query not in self._sides
+        }
+        near = near_queries(queries, self._sketches)
+        self._sides |= assign([(entry.judgement, entry.nodes) for entry in new], self._sides, near)
+
     def _side(self, nodes: Nodes) -> Side | None:
         side = self._sides[nodes.query]
+        if side == "neither":
+            return None
         alike = (entry for entry in self._entries.values() if entry.nodes.query == nodes.query and entry.judgement.good)
         touches_judge = any(self._sides.get(node) == "judge" for entry in alike for node in entry.nodes.good)
         return None if side == "train" and touches_judge else side
@@ -130,3 +142,18 @@ class MemoryJudgements:
 
     def _is_unresolved(self, judgement: Judgement) -> bool:
         return self._documents.get(judgement.collection, judgement.document) is None
+
+
+class _MemorySketches:
+    def __init__(self) -> None:
+        self._of_band: defaultdict[bytes, dict[bytes, bytes]] = defaultdict(dict)
+
+    def sharing(self, bands: Sequence[bytes]) -> Iterable[tuple[bytes, bytes]]:
+        sketches: dict[bytes, bytes] = {}
+        for band in bands:
+            sketches |= self._of_band[band]
+        return sketches.items()
+
+    def add(self, node: bytes, sketch: bytes, bands: Sequence[bytes]) -> None:
+        for band in bands:
+            self._of_band[band][node] = sketch

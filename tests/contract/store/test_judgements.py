@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from service.corpus.base import CorpusStore
-from service.corpus.judgements import DERIVED, Judgement, JudgementFilter, Outcome
+from service.corpus.judgements import DERIVED, Judgement, JudgementFilter, Outcome, Side
 from service.corpus.sides import query_node
 from service.errors import InvalidRequest, TooLarge
 from tests.contract.store.stores import MOST, accept, put
@@ -195,6 +195,25 @@ def test_a_query_keeps_the_side_that_it_got_first(store: CorpusStore) -> None:
     store.judgements.remove(JudgementFilter(collection="default"))
     store.judgements.add([judged(trains[2], "copy", source="click"), judged(trains[3], "d9", False, source="click")])
     assert sides(store) == {trains[2]: "judge", trains[3]: "train"}
+
+
+@pytest.mark.parametrize("side", ["train", "judge"])
+def test_a_query_that_nearly_equals_an_earlier_one_is_on_its_side_for_ever(store: CorpusStore, side: Side) -> None:
+    put(store, a="the text a", b="the text b")
+    query, misspelt = "how do I reset my password", "how do I reset my pasword"
+    store.judgements.add([judged(query, "a", side=side)])
+    store.judgements.remove(JudgementFilter())
+    store.judgements.add([judged(misspelt, "b", side="judge" if side == "train" else "train")])
+    assert sides(store) == {misspelt: side}
+
+
+def test_a_query_that_nearly_equals_one_of_each_side_is_on_neither(store: CorpusStore) -> None:
+    put(store, a="the text a", b="the text b")
+    store.judgements.add([judged("reset my password", "a", side="judge"), judged("another", "b", side="train")])
+    store.judgements.add([judged("reset my pasword", "b")])
+    assert sides(store) == {"reset my password": "judge", "another": "train", "reset my pasword": None}
+    store.judgements.remove(JudgementFilter(query="another"))
+    assert sides(store)["reset my pasword"] is None
 
 
 def test_a_query_that_connects_the_sides_is_on_neither(store: CorpusStore) -> None:

@@ -17,7 +17,7 @@ from tests.contract.store.stores import STORES, accept, collections
 documents = st.sampled_from("ab")
 said = st.builds(
     Judgement,
-    query=st.sampled_from(["p", "P?", "q", "r"]),
+    query=st.sampled_from(["p", "P?", "q", "r", "reset my password", "reset my pasword"]),
     document=documents,
     collection=collections,
     good=st.booleans(),
