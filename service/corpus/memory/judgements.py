@@ -9,7 +9,7 @@ from service.corpus.errors import too_many_judgements
 from service.corpus.judgements import ANY, DERIVED, SENT, Judgement, JudgementFilter, Key, Outcome, Side, Source
 from service.corpus.memory.documents import MemoryDocuments
 from service.corpus.refusals import unresolved_judgements
-from service.corpus.sides import Nodes, assign, nodes_of, text_hash
+from service.corpus.sides import Nodes, assign, nodes_of, query_node, text_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,9 @@ class MemoryJudgements:
 
     def page(self, conditions: JudgementFilter, after: Key | None, limit: int) -> list[Judgement]:
         return [judgement for judgement in self._meeting(conditions) if after is None or judgement.key > after][:limit]
+
+    def side_of(self, query: str) -> Side | None:
+        return self._sides.get(query_node(query))
 
     def counts(self, conditions: JudgementFilter = ANY) -> tuple[int, int]:
         unresolved = self._meeting(replace(conditions, unresolved=True))

@@ -9,7 +9,7 @@ from typing import Any
 from service.corpus.errors import too_many_judgements
 from service.corpus.judgements import ANY, DERIVED, SENT, STATED, Judgement, JudgementFilter, Key, Outcome, Side, Source
 from service.corpus.refusals import unresolved_judgements
-from service.corpus.sides import Nodes, assign, nodes_of
+from service.corpus.sides import Nodes, assign, nodes_of, query_node
 from service.corpus.sqlite.database import Database
 
 # `text` is the hash of the text that the judgement is of; null: of the first one that the document gets.
@@ -70,6 +70,7 @@ _COUNT_JUDGING = (
     " JOIN sides ON node = query_node WHERE side = 'judge')"
 )
 _KEYS = "SELECT collection, query, document, source, voice FROM judged"
+_SIDE = "SELECT side FROM sides WHERE node = ?"
 _ORDER = " ORDER BY collection, query, document, source, voice"
 
 
@@ -118,6 +119,11 @@ class SqliteJudgements:
         with self._database.read() as connection:
             rows = connection.execute(f"{_ALL}{clause}{_ORDER} LIMIT ?", [*values, limit]).fetchall()
         return list(map(_judgement, rows))
+
+    def side_of(self, query: str) -> Side | None:
+        with self._database.read() as connection:
+            row = connection.execute(_SIDE, (query_node(query),)).fetchone()
+        return None if row is None else row[0]
 
     def counts(self, conditions: JudgementFilter = ANY) -> tuple[int, int]:
         clause, values = _where(conditions)
@@ -180,7 +186,7 @@ def insert(connection: sqlite3.Connection, rows: Sequence[_Row]) -> None:
     nodes = {node for row in rows for node in (row.nodes.query, *row.nodes.good)}
     known: dict[bytes, Side] = {}
     for node in nodes:
-        for (side,) in connection.execute("SELECT side FROM sides WHERE node = ?", (node,)):
+        for (side,) in connection.execute(_SIDE, (node,)):
             known[node] = side
     sides = assign([(row.judgement, row.nodes) for row in rows], known)
     connection.executemany("INSERT OR REPLACE INTO sides VALUES (?, ?)", sides.items())
