@@ -59,7 +59,10 @@ log = logging.getLogger(__name__)
 # The routes that are asked thousands of times a second.
 _HOT = ("/v1/embeddings", "/embed", "/search")
 # The paths of work for one caller alone. A reload or an upload serves everybody, and goes on without its caller.
-_FOR_ONE_CALLER = ("/embed", "/similarity", "/rerank", "/v1/", "/v2/", "/search", "/documents")
+_FOR_ONE_CALLER = (
+    *("/embed", "/similarity", "/rerank", "/v1/", "/v2/", "/search", "/documents"),
+    "/admin/judgements/queue",
+)
 
 
 def build(

@@ -6,10 +6,10 @@ from service.learning.base import Event, Frequency
 from service.learning.sqlite.schema import EVENTS, event_of
 
 # An index has thumbs alone, so that no other event is looked at.
-_THUMBS = f"{EVENTS} WHERE action IN ('good', 'bad') ORDER BY events.number DESC LIMIT ?"
+THUMBS = f"{EVENTS} WHERE action IN ('good', 'bad') ORDER BY events.number DESC LIMIT ?"
 # The searches of the latest times are read from an index that has nothing else. Counts of dropped searches are read
 # from the queries that came last, because they lie by query.
-_MOST_ASKED = (
+MOST_ASKED = (
     "SELECT collection, query, sum(searches), sum(sum(searches)) OVER () FROM ("
     "SELECT asked, 1 AS searches FROM (SELECT asked FROM searches INDEXED BY asked_by_time ORDER BY at DESC LIMIT ?)"
     " UNION ALL SELECT asked, searches FROM (SELECT asked, searches FROM dropped ORDER BY asked DESC LIMIT ?)"
@@ -20,7 +20,7 @@ _MOST_ASKED = (
 
 def thumbs(connection: sqlite3.Connection, collection: str | None, limit: int) -> list[Event]:
     """Return the events good and bad of a collection (None: of all) among the `limit` latest ones, the last first."""
-    latest = map(event_of, connection.execute(_THUMBS, (limit,)).fetchall())
+    latest = map(event_of, connection.execute(THUMBS, (limit,)).fetchall())
     return [event for event in latest if collection in (None, event.collection)]
 
 
@@ -28,6 +28,6 @@ def most_asked(
     connection: sqlite3.Connection, collection: str | None, recent: int, limit: int
 ) -> tuple[int, list[Frequency]]:
     """Count searches by query, as `FeedbackStore.most_asked` says."""
-    rows = connection.execute(_MOST_ASKED, (recent, recent, collection, collection, limit)).fetchall()
+    rows = connection.execute(MOST_ASKED, (recent, recent, collection, collection, limit)).fetchall()
     total = rows[0][3] if rows else 0
     return total, [Frequency(named, query, searches) for named, query, searches, _ in rows]
