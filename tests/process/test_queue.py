@@ -172,6 +172,26 @@ def test_collections_are_told_apart_and_one_that_is_gone_takes_its_questions_alo
     assert (refused.status_code, refused.json()["error"]["param"]) == (404, "collection")
 
 
+def test_a_user_who_is_forgotten_takes_complaints_along(server: Server) -> None:
+    search = server.post("/search", {"query": "topic 1", "user": "ann"})["search"]
+    server.post("/feedback", {"search": search, "action": "bad"})
+    assert [question["query"] for question in queue(server, reason="bad")] == ["topic 1"]
+    assert server.client.delete("/admin/users/ann").is_success
+    assert server.get(QUEUE) == {
+        "questions": [],
+        "looked_at": {"thumbs": 0, "searches": 0, "questions": 0, "searched": 0, "generations": [1]},
+    }
+
+
+def test_a_broken_database_is_said(stopped_server: Server) -> None:
+    stopped_server.data.mkdir()
+    (stopped_server.data / "learning.db").write_bytes(b"no database at all " * 1000)
+    with stopped_server as server:
+        refused = server.client.get(QUEUE)
+        assert refused.status_code == 503
+        assert "the database of searches and feedback" in refused.json()["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("params", "param", "words"),
     [
