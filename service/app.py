@@ -39,6 +39,7 @@ from service.api.routes import (
     judgements,
     metrics,
     openai,
+    queue,
     reload,
     rerank,
     rollback,
@@ -58,7 +59,10 @@ log = logging.getLogger(__name__)
 # The routes that are asked thousands of times a second.
 _HOT = ("/v1/embeddings", "/embed", "/search")
 # The paths of work for one caller alone. A reload or an upload serves everybody, and goes on without its caller.
-_FOR_ONE_CALLER = ("/embed", "/similarity", "/rerank", "/v1/", "/v2/", "/search", "/documents")
+_FOR_ONE_CALLER = (
+    *("/embed", "/similarity", "/rerank", "/v1/", "/v2/", "/search", "/documents"),
+    "/admin/judgements/queue",
+)
 
 
 def build(
@@ -133,6 +137,7 @@ def _routers(parts: Parts, lifecycle: Lifecycle) -> list[APIRouter]:
         ),
         searches.routes(admission, ready, parts.learning.feedback, parts.learning.deriving),
         judgements.routes(admission, ready, corpus.judgements, corpus.documents, parts.thread, settings),
+        queue.routes(admission, ready, parts.learning.queue(loaded, models.encoding)),
         export.routes(admission, ready, corpus.judgements, corpus.documents),
         health.routes(lifecycle, ready, models.scheduler, root_path),
         info.routes(admission, about),

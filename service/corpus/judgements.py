@@ -135,5 +135,8 @@ class Judgements(Protocol):
     def page(self, conditions: JudgementFilter, after: Key | None, limit: int) -> list[Judgement]:
         """Return up to `limit` judgements that meet all conditions and have a key above `after`, in order of keys."""
 
+    def side_of(self, query: str) -> Side | None:
+        """Return the side that a query in these words has got; None: it was never judged."""
+
     def counts(self, conditions: JudgementFilter = ANY) -> tuple[int, int]:
         """Count the judgements that meet all conditions, and those among them that are unresolved."""

@@ -1,6 +1,6 @@
 """The loaded generations, and the choice of the one that answers a request."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from service.errors import InvalidRequest, NotFound, NotReady
@@ -51,13 +51,10 @@ class LoadedGenerations:
         InvalidRequest for another model.
         """
         active = self.acquire()
-        # A generation in the shadow that could not follow a write may lack deletes as well.
-        followed = any(self.shadow is not None and follower.index is self.shadow.index for follower in self.following)
-        loaded = [(active, "active"), *((former, "retained") for former in self.retained)]
-        loaded += [(self.shadow, "in the shadow")] if self.shadow is not None and followed else []
-        generation = next((candidate for candidate, _ in loaded if candidate.number == number), None)
+        searchable = self.searchable()
+        generation = next((candidate for candidate, _ in searchable if candidate.number == number), None)
         if generation is None:
-            listed = ", ".join(f"{candidate.number} ({state})" for candidate, state in loaded)
+            listed = ", ".join(f"{candidate.number} ({state})" for candidate, state in searchable)
             raise NotFound(
                 f"generation {number!s:.20} is not loaded: leave generation out, or use one of {listed}", "generation"
             )
@@ -68,6 +65,17 @@ class LoadedGenerations:
                 "model",
             )
         return generation
+
+    def searchable(self) -> Sequence[tuple[Generation, str]]:
+        """The generations that can answer a search, the active one first, each with its state in words.
+
+        Raises NotReady before a generation is active.
+        """
+        searchable = [(self.acquire(), "active"), *((former, "retained") for former in self.retained)]
+        # A generation in the shadow that could not follow a write may lack deletes as well.
+        if self.shadow is not None and any(follower.index is self.shadow.index for follower in self.following):
+            searchable.append((self.shadow, "in the shadow"))
+        return searchable
 
     def names(self) -> list[str]:
         """The names that a request may give a model: active, ids of loaded checkpoints, and aliases of these."""

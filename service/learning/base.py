@@ -94,6 +94,15 @@ class Derived:
     source: Literal["feedback", "click"]
 
 
+@dataclass(frozen=True, slots=True)
+class Frequency:
+    """How many searches had a query in a collection."""
+
+    collection: str
+    query: str
+    searches: int
+
+
 class FeedbackStore(Protocol):
     """Searches and events in one database. Safe from any thread."""
 
@@ -115,6 +124,19 @@ class FeedbackStore(Protocol):
 
     def impressions(self) -> Iterator[Impressions]:
         """The counts of everything that was shown, those of searches that are no longer kept included."""
+
+    def thumbs(self, collection: str | None, limit: int) -> list[Event]:
+        """Return the `limit` events `good` and `bad` that arrived last, the last first; of these, those of `collection`
+        (None: all).
+        """
+
+    def most_asked(self, collection: str | None, recent: int, limit: int) -> tuple[int, list[Frequency]]:
+        """Count searches by their queries: the `recent` latest ones that are kept, and dropped ones as far as they lie
+        in `recent` counts.
+
+        Returns how many searches of `collection` (None: of any) that are, and up to `limit` queries of it, those with
+        the most searches first. Of equal ones, the query that was new most recently comes first.
+        """
 
     def forget(self, user: str) -> int:
         """Remove everything of the user with this hash, from all files. Returns how many searches and events it was."""

@@ -1,12 +1,17 @@
 """The parts of learning from use, on one store."""
 
 from service.corpus.base import CorpusStore
+from service.generations.loaded import LoadedGenerations
 from service.learning.base import FeedbackStore
 from service.learning.deriving import Deriving
 from service.learning.feedback import Feedback
 from service.learning.pseudonyms import Pseudonyms
+from service.learning.queue.queue import JudgementQueue
+from service.learning.queue.rankings import RankingSource
 from service.learning.search_log import SearchLog
 from service.machine.writer import WritingThread
+from service.models.encoding import Encoding
+from service.search.retrieval import Retrieval
 from service.settings import Settings
 
 
@@ -22,10 +27,17 @@ class Learning:
         thread: WritingThread,
     ) -> None:
         self.store = store
+        self._corpus = corpus
         self.pseudonyms = pseudonyms
         self.log = SearchLog(store, pseudonyms, settings.searches)
         self.deriving = Deriving(store, corpus.judgements, thread, settings.limits.judgements)
         self.feedback = Feedback(store, self.log, corpus.documents, pseudonyms, self.deriving.note_change)
+
+    def queue(self, generations: LoadedGenerations, encoding: Encoding) -> JudgementQueue:
+        """The queue of what is worth judging, searched with these generations."""
+        retrieval = Retrieval(self._corpus.keywords, self._corpus.documents)
+        rankings = RankingSource(generations, retrieval, self._corpus.documents, encoding)
+        return JudgementQueue(self.store, self.log, self._corpus, rankings)
 
     def start(self) -> None:
         """Begin to keep searches."""

@@ -1,10 +1,11 @@
 """The `FeedbackStore` in memory, for tests."""
 
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from service.learning.base import Event, Impressions, LoggedSearch
+from service.learning.base import Event, Frequency, Impressions, LoggedSearch
 from service.learning.outcomes import Tally
 
 
@@ -16,6 +17,8 @@ class MemoryFeedbackStore:
         self._searches: dict[str, LoggedSearch] = {}
         self._dropped: list[LoggedSearch] = []
         self._events: dict[str, Event] = {}
+        # The number of each collection and query, in the order of their arrival.
+        self._asked: dict[tuple[str, str], int] = {}
         # By the event's id: the user of its search.
         self._searchers: dict[str, str | None] = {}
 
@@ -23,6 +26,7 @@ class MemoryFeedbackStore:
         with self._lock:
             for search in searches:
                 self._searches.setdefault(search.id, search)
+                self._asked.setdefault((search.collection, search.query), len(self._asked))
 
     def search(self, identity: str) -> LoggedSearch | None:
         return self._searches.get(identity)
@@ -40,6 +44,7 @@ class MemoryFeedbackStore:
                     search = self._searches.get(event.search or "")
                     self._searchers[event.id] = search.user if search else None
                     self._events[event.id] = event
+                    self._asked.setdefault((event.collection, event.query), len(self._asked))
             return len(events) - (len(self._events) - stored)
 
     def events(self) -> Iterator[Event]:
@@ -51,6 +56,21 @@ class MemoryFeedbackStore:
             for search in (*self._dropped, *self._searches.values()):
                 tally.add(search, [event for event in self._events.values() if event.search == search.id])
         return iter(tally.impressions())
+
+    def thumbs(self, collection: str | None, limit: int) -> list[Event]:
+        with self._lock:
+            arrived = [event for event in reversed(self._events.values()) if event.action in ("good", "bad")]
+        return [event for event in arrived[:limit] if collection in (None, event.collection)]
+
+    def most_asked(self, collection: str | None, recent: int, limit: int) -> tuple[int, list[Frequency]]:
+        with self._lock:
+            latest = sorted(self._searches.values(), key=lambda search: search.at, reverse=True)[:recent]
+            counted = [*latest, *self._dropped[:recent]]
+            queries = Counter(
+                (search.collection, search.query) for search in counted if collection in (None, search.collection)
+            )
+            ranked = sorted(queries, key=lambda query: (queries[query], self._asked[query]), reverse=True)
+        return queries.total(), [Frequency(*query, queries[query]) for query in ranked[:limit]]
 
     def forget(self, user: str) -> int:
         with self._lock:

@@ -97,6 +97,10 @@ def agree(found: dict[str, Any], said: dict[str, Any]) -> None:
         assert (found["model"], found["force"]) == (said["model"], said["force"])
         assert said["state"] == "queued" or found["state"] == "done"
         return
+    if "looked_at" in said:
+        # A generation that is alone disagrees with no other. How many there are depends on what ran before.
+        for question in (*found["questions"], *said["questions"]):
+            del question["agreement_of_generations"]
     assert shape(found) == shape(said)
     if "results" in said:
         for (identity, score), (said_identity, said_score) in zip(hits(found), hits(said), strict=True):

@@ -71,6 +71,8 @@ SUCCESSES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/feedback", {"json": {"events": [{"query": "stock", "action": "bad", "user": "ann"}]}}),
     ("GET", "/admin/searches", {"params": {"limit": 1}}),
     ("GET", "/admin/searches", {}),
+    ("GET", "/admin/judgements/queue", {}),
+    ("GET", "/admin/judgements/queue", {"params": {"by": "ann", "reason": "bad", "passages": 1, "limit": 100}}),
     ("DELETE", "/admin/users/ann", {}),
     ("DELETE", "/documents/a/b", {}),
     ("POST", "/documents/delete", {"json": {"ids": ["c", "no such"]}}),
@@ -142,6 +144,8 @@ FAILURES: list[tuple[str, str, dict[str, Any], int]] = [
     ("PUT", "/admin/judgements", {"json": {"judgements": [{"query": "a"}]}}, 422),
     ("PUT", "/admin/judgements", {"json": {"judgements": [], "collection": "nowhere"}}, 404),
     ("GET", "/admin/judgements", {"params": {"cursor": "x"}}, 422),
+    ("GET", "/admin/judgements/queue", {"params": {"limit": 0}}, 422),
+    ("GET", "/admin/judgements/queue", {"params": {"collection": "nowhere"}}, 404),
     ("DELETE", "/admin/judgements", {}, 422),
     (
         "PUT",

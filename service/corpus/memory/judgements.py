@@ -11,7 +11,7 @@ from service.corpus.judgements import ANY, DERIVED, SENT, Judgement, JudgementFi
 from service.corpus.memory.documents import MemoryDocuments
 from service.corpus.near_duplicates import near_queries
 from service.corpus.refusals import unresolved_judgements
-from service.corpus.sides import Nodes, Standing, assign, nodes_of, text_hash, words_of
+from service.corpus.sides import Nodes, Standing, assign, nodes_of, query_node, text_hash, words_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,10 @@ class MemoryJudgements:
 
     def page(self, conditions: JudgementFilter, after: Key | None, limit: int) -> list[Judgement]:
         return [judgement for judgement in self._meeting(conditions) if after is None or judgement.key > after][:limit]
+
+    def side_of(self, query: str) -> Side | None:
+        side = self._sides.get(query_node(query))
+        return None if side == "neither" else side
 
     def counts(self, conditions: JudgementFilter = ANY) -> tuple[int, int]:
         unresolved = self._meeting(replace(conditions, unresolved=True))

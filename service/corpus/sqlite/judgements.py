@@ -8,10 +8,10 @@ from itertools import chain
 from typing import Any
 
 from service.corpus.errors import too_many_judgements
-from service.corpus.judgements import ANY, DERIVED, SENT, STATED, Judgement, JudgementFilter, Key, Outcome, Source
+from service.corpus.judgements import ANY, DERIVED, SENT, STATED, Judgement, JudgementFilter, Key, Outcome, Side, Source
 from service.corpus.near_duplicates import near_queries
 from service.corpus.refusals import unresolved_judgements
-from service.corpus.sides import Nodes, Standing, assign, nodes_of, words_of
+from service.corpus.sides import Nodes, Standing, assign, nodes_of, query_node, words_of
 from service.corpus.sqlite.database import Database
 
 # `text` is the hash of the text that the judgement is of; null: of the first one that the document gets.
@@ -79,6 +79,7 @@ _COUNT_JUDGING = (
 _MOST_COMPARED = 500
 _SHARING = "SELECT DISTINCT node, sketch FROM bands JOIN sketches USING (node) WHERE band IN ({}) LIMIT ?"
 _KEYS = "SELECT collection, query, document, source, voice FROM judged"
+_SIDE = "SELECT side FROM sides WHERE node = ?"
 _ORDER = " ORDER BY collection, query, document, source, voice"
 
 
@@ -127,6 +128,11 @@ class SqliteJudgements:
         with self._database.read() as connection:
             rows = connection.execute(f"{_ALL}{clause}{_ORDER} LIMIT ?", [*values, limit]).fetchall()
         return list(map(_judgement, rows))
+
+    def side_of(self, query: str) -> Side | None:
+        with self._database.read() as connection:
+            side = _known_sides(connection, [node := query_node(query)]).get(node)
+        return None if side == "neither" else side
 
     def counts(self, conditions: JudgementFilter = ANY) -> tuple[int, int]:
         clause, values = _where(conditions)
@@ -211,7 +217,7 @@ def insert(connection: sqlite3.Connection, rows: Sequence[_Row]) -> None:
 def _known_sides(connection: sqlite3.Connection, nodes: Iterable[bytes]) -> dict[bytes, Standing]:
     known: dict[bytes, Standing] = {}
     for node in nodes:
-        for (side,) in connection.execute("SELECT side FROM sides WHERE node = ?", (node,)):
+        for (side,) in connection.execute(_SIDE, (node,)):
             known[node] = side
     return known
 

@@ -38,7 +38,7 @@ CREATE TABLE IF NOT EXISTS searches (
     session TEXT
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS searches_of_asked ON searches (asked);
-CREATE INDEX IF NOT EXISTS searches_by_time ON searches (at);
+CREATE INDEX IF NOT EXISTS asked_by_time ON searches (at, asked);
 CREATE INDEX IF NOT EXISTS searches_of_user ON searches (user) WHERE user IS NOT NULL;
 CREATE TABLE IF NOT EXISTS events (
     number INTEGER PRIMARY KEY,
@@ -59,6 +59,7 @@ CREATE INDEX IF NOT EXISTS events_of_asked ON events (asked);
 CREATE INDEX IF NOT EXISTS events_of_search ON events (search) WHERE search IS NOT NULL;
 CREATE INDEX IF NOT EXISTS events_of_user ON events (user) WHERE user IS NOT NULL;
 CREATE INDEX IF NOT EXISTS events_of_searcher ON events (searcher) WHERE searcher IS NOT NULL;
+CREATE INDEX IF NOT EXISTS thumbs ON events (number) WHERE action IN ('good', 'bad');
 CREATE TABLE IF NOT EXISTS dropped (
     asked INTEGER NOT NULL,
     generation INTEGER NOT NULL,

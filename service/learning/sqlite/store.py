@@ -9,8 +9,9 @@ from datetime import datetime
 from pathlib import Path
 
 from service.corpus.sqlite.sqlite_file import SqliteFile
-from service.learning.base import Event, Impressions, LoggedSearch
+from service.learning.base import Event, Frequency, Impressions, LoggedSearch
 from service.learning.outcomes import Tally
+from service.learning.sqlite import questions
 from service.learning.sqlite.group_commit import GroupCommit
 from service.learning.sqlite.schema import (
     DROPPED,
@@ -122,6 +123,14 @@ class SqliteFeedbackStore:
                     connection.execute("COMMIT")
             yield from tally.impressions()
             last = numbers[-1][0]
+
+    def thumbs(self, collection: str | None, limit: int) -> list[Event]:
+        with self._file().read() as connection:
+            return questions.thumbs(connection, collection, limit)
+
+    def most_asked(self, collection: str | None, recent: int, limit: int) -> tuple[int, list[Frequency]]:
+        with self._file().read() as connection:
+            return questions.most_asked(connection, collection, recent, limit)
 
     def forget(self, user: str) -> int:
         file = self._file()

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from service.learning.base import FeedbackStore, Impressions
+from service.learning.base import FeedbackStore, Frequency, Impressions
 from tests.contract.feedback.stores import NOON, counts, did, impressions, searched
 
 
@@ -104,3 +104,42 @@ def test_many_events_and_queries_are_read_to_the_last(store: FeedbackStore) -> N
     next(reading)
     store.forget("nobody")
     assert len(list(reading)) == 1199
+
+
+def test_thumbs_are_listed_latest_first_and_other_events_are_not(store: FeedbackStore) -> None:
+    events = [did(f"e{n}", "bad" if n % 2 else "good", collection="other" if n == 3 else "default") for n in range(5)]
+    store.add([*events, did("click", "click", "a"), did("cite", "cite", "a")])
+    assert store.thumbs(None, 10) == events[::-1]
+    assert store.thumbs(None, 2) == [events[4], events[3]]
+    # The limit is on what is looked at.
+    assert store.thumbs("default", 2) == [events[4]]
+    assert store.thumbs("absent", 10) == []
+
+
+def test_searches_are_counted_by_query_whether_they_are_kept_or_dropped(store: FeedbackStore) -> None:
+    queries = ["rare", "often", "often", "often", "twice", "twice", "later", "later"]
+    store.log([searched(f"{n:02}", "a", minutes=n, query=query) for n, query in enumerate(queries)])
+    store.log([searched("99", "a", minutes=99, query="often", collection="other")])
+    before = store.most_asked(None, 100, 3)
+    assert before == (
+        9,
+        [Frequency("default", "often", 3), Frequency("default", "later", 2), Frequency("default", "twice", 2)],
+    )
+    store.drop(NOON + timedelta(minutes=3))
+    assert store.most_asked(None, 100, 3) == before
+    assert store.most_asked("other", 100, 3) == (1, [Frequency("other", "often", 1)])
+    assert store.most_asked("absent", 100, 3) == (0, [])
+
+
+def test_the_latest_searches_are_counted_if_there_are_too_many(store: FeedbackStore) -> None:
+    store.log([searched(f"{n:02}", "a", minutes=n, query="old" if n < 5 else "new") for n in range(8)])
+    assert store.most_asked(None, 4, 10) == (4, [Frequency("default", "new", 3), Frequency("default", "old", 1)])
+
+
+def test_a_forgotten_user_is_neither_counted_nor_listed(store: FeedbackStore) -> None:
+    store.log([searched("01", "a", user="u1"), searched("02", "a", user="u1", minutes=9)])
+    store.drop(NOON + timedelta(minutes=1))
+    store.add([did("e1", "bad", search="02", user="u1")])
+    store.forget("u1")
+    assert store.thumbs(None, 10) == []
+    assert store.most_asked(None, 10, 10) == (0, [])

@@ -1,5 +1,6 @@
 """What only a database on a disk can get wrong."""
 
+import sqlite3
 import threading
 from contextlib import closing
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from service.errors import StorageFailed
+from service.learning.sqlite import questions
 from service.learning.sqlite.store import SqliteFeedbackStore
 from tests.contract.feedback.stores import NOON, counts, did, searched
 
@@ -67,3 +69,19 @@ def test_a_broken_file_fails_each_use_until_it_is_gone(tmp_path: Path) -> None:
                 store.add([did("e1", "good", "a")])
         path.unlink()
         assert store.add([did("e1", "good", "a")]) == 0
+
+
+def test_thumbs_and_frequent_queries_are_read_from_indexes_that_end_where_they_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "learning.db"
+    with closing(SqliteFeedbackStore(path)) as store:
+        store.log([searched("01", "a")])
+    with closing(sqlite3.connect(path)) as connection:
+        plans = [
+            " ".join(step[3] for step in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values))
+            for statement, values in ((questions.THUMBS, (9,)), (questions.MOST_ASKED, (9, 9, None, None, 9)))
+        ]
+    assert "SCAN events USING INDEX thumbs" in plans[0]
+    assert "SCAN searches USING COVERING INDEX asked_by_time" in plans[1]
+    # Sorting them would read all of them first.
+    assert "ORDER BY" not in plans[0]
+    assert plans[1].count("USE TEMP B-TREE FOR ORDER BY") == 1

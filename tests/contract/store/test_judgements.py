@@ -230,3 +230,11 @@ def test_a_query_that_connects_the_sides_is_on_neither(store: CorpusStore) -> No
     assert sides(store) == {"judging": "judge", "training": None}
     store.judgements.add([judged("another", "b", source="click")])
     assert sides(store)["another"] == "judge"
+
+
+def test_a_query_has_the_side_of_its_words_even_without_judgements(store: CorpusStore) -> None:
+    assert store.judgements.side_of("how long") is None
+    store.judgements.add([judged("How long?", "a", side="judge")])
+    assert store.judgements.side_of("long how") == "judge"
+    store.judgements.remove(JudgementFilter(query="How long?"))
+    assert store.judgements.side_of("how long") == "judge"

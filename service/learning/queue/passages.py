@@ -1,0 +1,49 @@
+"""The passages of a question, as a person sees them: nothing tells which generation or mode has found one."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from service.corpus.base import Document
+from service.corpus.judgements import Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A document to be judged for a question.
+
+    It is `open` until somebody has judged its present text: the person who asks, or anybody if that is nobody in
+    particular. `good` is what was said then; None also if people disagree evenly. `people` counts those who judged it.
+    """
+
+    document: Document
+    open: bool
+    good: bool | None
+    people: int
+
+
+def blind(collection: str, query: str, documents: Iterable[str]) -> list[str]:
+    """Order documents in a way that says nothing of them, and is the same way each time."""
+    return sorted(set(documents), key=lambda document: sha256(f"{query}\0{collection}\0{document}".encode()).digest())
+
+
+def passages(
+    ids: Sequence[str], documents: Mapping[str, Document], people: Sequence[Judgement], by: str | None
+) -> list[Passage]:
+    """Return the passages with these ids, in their order, without those of documents that are gone.
+
+    `people` are judgements of people that are not stale, `by` is the person who asks; None: nobody in particular.
+    """
+    made: list[Passage] = []
+    for identity in ids:
+        if identity in documents:
+            of_document = [judgement for judgement in people if judgement.document == identity]
+            said = [judgement for judgement in of_document if by in (None, judgement.by)]
+            voices = {judgement.by for judgement in of_document}
+            made.append(Passage(documents[identity], not said, _majority(said), len(voices)))
+    return made
+
+
+def _majority(said: Sequence[Judgement]) -> bool | None:
+    lead = sum(1 if judgement.good else -1 for judgement in said)
+    return lead > 0 if lead else None
