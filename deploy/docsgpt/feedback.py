@@ -121,10 +121,11 @@ def searches_of(sources: Any) -> dict[Search, list[str]]:
         if not isinstance(noted, dict):
             # Of another store, of a web search, or of a time before the store noted its searches.
             continue
-        search = Search(noted.get("search"), str(noted.get("query")), str(noted.get("collection")))
+        identity = noted.get("search")
+        search = Search(str(identity) if identity else None, str(noted.get("query")), str(noted.get("collection")))
         documents = searches.setdefault(search, [])
-        if noted.get("document") not in documents:
-            documents.append(str(noted.get("document")))
+        if (document := str(noted.get("document"))) not in documents:
+            documents.append(document)
     return searches
 
 

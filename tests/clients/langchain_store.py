@@ -55,7 +55,8 @@ def test_feedback_is_sent_under_the_search_that_found_the_documents() -> None:
     (search,) = store._asked("GET", "/admin/searches", params={"limit": 1})["searches"]
     assert {document.metadata["instar_search"] for document in documents} == {search["id"]}
     assert search["query"] == "is the harbour open"
-    for unknown in ([], plain.similarity_search("harbour"), documents + store.similarity_search("harbour")):
+    others = [plain.similarity_search("harbour"), documents + store.similarity_search("harbour")]
+    for unknown in ([], *others):
         with pytest.raises(ValueError, match="documents of one search"):
             store.feedback("good", unknown)
     with pytest.raises(Exception, match="value must be the seconds"):

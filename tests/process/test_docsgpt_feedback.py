@@ -244,7 +244,7 @@ def test_what_cannot_be_sent_now_is_sent_later(made: DocsGPT) -> None:
 def test_it_runs_as_a_command(made: DocsGPT) -> None:
     made.message(made.sources("s", "reset it"), {"text": "like"})
     own = {"POSTGRES_URI": made.url, "INSTAR_URL": str(made.server.client.base_url), "INSTAR_FEEDBACK_KEY": ADMIN_KEY}
-    command = [sys.executable, docsgpt.FEEDBACK, "--once", "--state", made.state]
+    command = [sys.executable, str(docsgpt.FEEDBACK), "--once", "--state", str(made.state)]
 
     def run(**environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
