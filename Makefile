@@ -33,7 +33,7 @@ lint: $(INSTALLED)  ## format check, lint, which way imports run, and types
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
-	$(BIN)/mypy deploy/docsgpt/instar.py
+	$(BIN)/mypy deploy/docsgpt/instar.py deploy/docsgpt/feedback.py
 
 format: $(INSTALLED)  ## format and sort imports
 	$(BIN)/ruff format .

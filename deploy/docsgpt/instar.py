@@ -4,6 +4,9 @@ Instar embeds, stores and searches, and DocsGPT holds no vector: when another ch
 be done here. Each source is a collection of its own. DocsGPT builds a store for each source and request, so building
 one asks nothing of the network and loads no model.
 
+The metadata of a chunk that was found has `instar`: the search that found it, as {"search", "query", "collection",
+"document"}. DocsGPT stores it with the sources of an answer, where feedback.py reads it.
+
 Errors are raised, as requests.RequestException with what Instar says: DocsGPT's retrieval logs them and goes on with
 its other sources, and its ingestion tries again.
 """
@@ -152,9 +155,13 @@ class InstarStore(BaseVectorStore):
         # A collection is there as long as it has a document.
         if response.status_code == requests.codes.not_found and _error(response).get("param") == "collection":
             return []
+        answer = _answer(response)
+        # Instar may keep no searches, and then names none.
+        search = {name: answer[name] for name in ("search",) if name in answer}
+        search |= {"query": question, "collection": self._collection}
         return [
-            (Document(page_content=hit["text"], metadata=hit["metadata"]), hit["score"])
-            for hit in _answer(response)["results"]
+            (Document(page_content=hit["text"], metadata=_noted(hit, search)), hit["score"])
+            for hit in answer["results"]
         ]
 
     def _delete(self, **which: Any) -> int:
@@ -178,6 +185,11 @@ class InstarStore(BaseVectorStore):
             headers={"Content-Type": "application/json"},
             timeout=_timeout(seconds),
         )
+
+
+def _noted(hit: dict[str, Any], search: dict[str, Any]) -> dict[str, Any]:
+    """The metadata of a result, with the search that it is of."""
+    return {**hit["metadata"], "instar": {**search, "document": hit["id"]}}
 
 
 def _setting(name: str) -> str:

@@ -5,6 +5,12 @@
 
 It has no embeddings: Instar embeds what it stores and what is asked with one model, and replaces that model and the
 index of all documents in one step. Nothing here changes then. Needs httpx and langchain-core 1.
+
+With `noted=True` documents know the search that found them, and the store takes what users do with them:
+
+    documents = store.similarity_search(question)
+    store.feedback("cite", documents)
+    store.feedback("good", documents, answer=True)
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,6 +24,8 @@ from langchain_core.vectorstores import VectorStore
 
 # Documents in one request.
 _PORTION = 256
+# The search that found a document, in its metadata.
+SEARCH = "instar_search"
 
 
 class Instar(VectorStore):
@@ -31,16 +39,19 @@ class Instar(VectorStore):
         key: str | None = None,
         timeout: float = 180,
         new: bool = False,
+        noted: bool = False,
     ) -> None:
         """`key` is that of `INSTAR_API_KEY`; `timeout` is seconds. Nothing is asked of the service yet.
 
         A `new` collection may have no document yet, and a search of it finds nothing. Otherwise one that is not there
-        is an error that lists those that are, for a name may be mistyped.
+        is an error that lists those that are, for a name may be mistyped. With `noted`, the metadata of a document that
+        was found has the id of its search, `instar_search`, which `feedback` needs.
         """
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
         self._client = httpx.Client(base_url=base_url, headers=headers, timeout=timeout)
         self._collection = collection
         self._may_be_empty = new
+        self._noted = noted
 
     def add_texts(
         self,
@@ -76,7 +87,23 @@ class Instar(VectorStore):
         if response.status_code == httpx.codes.NOT_FOUND and self._may_be_empty:
             # A collection is there from its first document to its last.
             return []
-        return [(_document(hit), hit["score"]) for hit in _checked(response)["results"]]
+        reply = _checked(response)
+        # The service may keep no searches, and then names none.
+        note = {SEARCH: reply["search"]} if self._noted and "search" in reply else {}
+        return [(_document(hit, note), hit["score"]) for hit in reply["results"]]
+
+    def feedback(self, action: str, documents: Sequence[Document], *, answer: bool = False, **event: Any) -> None:
+        """Say what a user did with documents of one search: good, bad, click, cite, copy, dwell or withdraw.
+
+        With `answer` it is about the answer that was written from them. `event` is what else `POST /feedback` takes:
+        `user`, `session`, `value`, `id`, `note`. The key needs the scope `feedback`. Raises ValueError if no search is
+        noted with the documents, or several are.
+        """
+        searches = {document.metadata.get(SEARCH) for document in documents}
+        if len(searches) != 1 or None in searches:
+            raise ValueError("feedback is on documents of one search, by a store that was made with noted=True")
+        named = {} if answer else {"documents": [document.id for document in documents]}
+        self._asked("POST", "/feedback", json={"action": action, "search": searches.pop()} | named | event)
 
     def max_marginal_relevance_search(
         self,
@@ -144,5 +171,5 @@ def _checked(response: httpx.Response) -> Any:
     return response.json()
 
 
-def _document(found: dict[str, Any]) -> Document:
-    return Document(id=found["id"], page_content=found["text"], metadata=found["metadata"])
+def _document(found: dict[str, Any], note: dict[str, str] | None = None) -> Document:
+    return Document(id=found["id"], page_content=found["text"], metadata=found["metadata"] | (note or {}))

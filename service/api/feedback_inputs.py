@@ -18,7 +18,7 @@ _MAX_DWELL = 86_400
 _AHEAD = timedelta(minutes=5)
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _ABOUT_DOCUMENTS = ("click", "cite", "copy", "dwell")
-_WITHOUT_VALUE = ("good", "bad", "click", "cite", "copy")
+_WITHOUT_VALUE = ("good", "bad", "withdraw", "click", "cite", "copy")
 
 
 def read_events(raw: bytes, settings: Settings) -> list[SentEvent]:

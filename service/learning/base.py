@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 # The actions that judgements are derived from. Others are kept and mean nothing to Instar.
-INTERPRETED = ("good", "bad", "click", "cite", "copy", "dwell")
+INTERPRETED = ("good", "bad", "withdraw", "click", "cite", "copy", "dwell")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 Each voice has one vote for a pair. Its latest thumb on the document decides; without one, the strongest sign that the
 document was of use. A thumb up on a whole answer is such a sign for the documents that the answer cites. A thumb down
-on an answer is no sign: the fault may lie with the writer, so it judges nothing.
+on an answer is no sign: the fault may lie with the writer, so it judges nothing. A thumb that was withdrawn is none.
 
 Only maxima are kept while events pass, so neither their order nor their repetition changes the outcome.
 """
@@ -18,22 +18,24 @@ from service.learning.voices import Voice, voice_of
 _THUMB = 100
 _LIKED = 40
 _USED = {"cite": 20, "copy": 30}
+# Whether a thumb speaks for what it is on.
+_THUMBS = {"good": True, "bad": False, "withdraw": None}
 
 
 class Votes:
-    """Takes events one after the other, those of `good`, `bad`, `cite` and `copy`; others are passed over."""
+    """Takes events one after the other: thumbs, `cite` and `copy`; others are passed over."""
 
     def __init__(self) -> None:
-        self._thumbs = dict[tuple[Pair, Voice], tuple[datetime, str, bool]]()
-        self._answers = dict[tuple[Pair | str, Voice], tuple[datetime, str, bool]]()
+        self._thumbs = dict[tuple[Pair, Voice], tuple[datetime, str, bool | None]]()
+        self._answers = dict[tuple[Pair | str, Voice], tuple[datetime, str, bool | None]]()
         self._used = defaultdict[tuple[Pair, Voice], int](int)
         self._cited = defaultdict[Pair | str, set[Pair]](set)
 
     def take(self, event: Event) -> None:
         voice = voice_of(event)
         pairs = [(event.collection, event.query, document) for document in event.documents]
-        if event.action in ("good", "bad"):
-            thumb = (event.at, event.id, event.action == "good")
+        if event.action in _THUMBS:
+            thumb = (event.at, event.id, _THUMBS[event.action])
             for pair in pairs:
                 self._thumbs[pair, voice] = max(thumb, self._thumbs.get((pair, voice), thumb))
             if not pairs:
@@ -55,10 +57,11 @@ class Votes:
             for pair in self._cited.get(answer, ()) if liked else ():
                 used[pair, voice] = max(_LIKED, used.get((pair, voice), 0))
         good, bad, signs = defaultdict[Pair, int](int), defaultdict[Pair, int](int), defaultdict[Pair, int](int)
-        for (pair, _), (_, _, up) in self._thumbs.items():
+        thumbs = {key: up for key, (_, _, up) in self._thumbs.items() if up is not None}
+        for (pair, _), up in thumbs.items():
             (good if up else bad)[pair] += _THUMB
         for (pair, voice), sign in used.items():
-            if (pair, voice) not in self._thumbs:
+            if (pair, voice) not in thumbs:
                 signs[pair] += sign
         for pair, total in signs.items():
             # A machine cites, too, and however often it does, that is no more than the word of one person.

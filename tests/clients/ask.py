@@ -1,8 +1,8 @@
 """`python ask.py BASE_URL CLIENT ...`: have each client embed the texts, and print the vectors; or OpenAI's `errors`.
 
-A client of `rerank.py` scores documents. A line of JSON for each client holds its answer or its failure. This runs in
-the environment of the clients, and needs nothing of this project. One process asks them all, because what they import
-is mostly the same and takes long.
+A client of `rerank.py` scores documents, one of `feedback.py` sends a thumb. A line of JSON for each client holds its
+answer or its failure. This runs in the environment of the clients, and needs nothing of this project. One process asks
+them all, because what they import is mostly the same and takes long.
 """
 
 import asyncio
@@ -161,11 +161,13 @@ CLIENTS: dict[str, Callable[[str], Vectors]] = {
 }
 
 if __name__ == "__main__":
+    from feedback import THUMBS
     from rerank import RERANKERS, answers
 
     uses: dict[str, Callable[[str], Any]] = {
         **CLIENTS,
         "errors": openai_errors,
+        **THUMBS,
         **{name: partial(answers, reranker) for name, reranker in RERANKERS.items()},
     }
     for name in sys.argv[2:]:

@@ -44,6 +44,25 @@ def test_a_mistyped_collection_is_told_from_an_empty_one() -> None:
     assert made().similarity_search("a text") == []
 
 
+def test_feedback_is_sent_under_the_search_that_found_the_documents() -> None:
+    plain = made()
+    plain.add_texts(["the harbour is closed", "the till closes at nine"], ids=["a", "b"])
+    store = Instar(os.environ["INSTAR_URL"], collection=plain._collection, key=os.environ["INSTAR_KEY"], noted=True)
+    documents = store.as_retriever(search_kwargs={"k": 2}).invoke("is the harbour open")
+    store.feedback("cite", documents)
+    store.feedback("good", documents, answer=True)
+    store.feedback("bad", documents[1:], user="ann", note="it is no till")
+    (search,) = store._asked("GET", "/admin/searches", params={"limit": 1})["searches"]
+    assert {document.metadata["instar_search"] for document in documents} == {search["id"]}
+    assert search["query"] == "is the harbour open"
+    others = [plain.similarity_search("harbour"), documents + store.similarity_search("harbour")]
+    for unknown in ([], *others):
+        with pytest.raises(ValueError, match="documents of one search"):
+            store.feedback("good", unknown)
+    with pytest.raises(Exception, match="value must be the seconds"):
+        store.feedback("dwell", documents[:1])
+
+
 def test_errors_say_what_to_do() -> None:
     with pytest.raises(Exception, match="k must be 1 to 1000"):
         made().similarity_search("a", k=1001)

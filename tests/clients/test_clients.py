@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from sentence_transformers import CrossEncoder, SentenceTransformer
 
-from tests.clients import ask, rerank
+from tests.clients import ask, feedback, rerank
 from tests.support import checkpoints
 from tests.support.server import Server
 
@@ -91,7 +91,7 @@ def expected() -> Any:
 @pytest.fixture(scope="module")
 def said(keyed: Server, python: Path) -> dict[str, Any]:
     """What each client says, and its `errors`."""
-    return _said(keyed, python, *ask.CLIENTS, "errors", *rerank.RERANKERS)
+    return _said(keyed, python, *ask.CLIENTS, "errors", *rerank.RERANKERS, *feedback.THUMBS)
 
 
 def _said(keyed: Server, python: Path, *clients: str, **environment: str) -> dict[str, Any]:
@@ -142,6 +142,17 @@ def test_a_reranker_orders_as_sentence_transformers_does_and_raises_its_own_erro
     if client != "llama_index_tei":
         assert "this key is not known here" in raised["unauthorized"][1], raised
         assert "query is empty" in raised["empty"][1], raised
+
+
+@pytest.mark.parametrize("client", list(feedback.THUMBS))
+def test_a_document_of_a_framework_carries_its_search_to_the_thumb(
+    said: dict[str, Any], keyed: Server, client: str
+) -> None:
+    assert "failure" not in said[client], said[client]["failure"]
+    search, document, reply = said[client]["answer"]
+    assert reply == {"accepted": 1, "repeated": 0}
+    kept = keyed.get(f"/admin/searches/{search}")
+    assert (kept["query"], kept["results"][0]["id"]) == (feedback.QUESTION, document)
 
 
 def test_the_newest_client_of_cohere_does_so_too(keyed: Server, python: Path, relevances: Any) -> None:

@@ -31,7 +31,8 @@ def load(path: Path) -> Any:
 def test_the_linters_find_nothing() -> None:
     run(BIN / "hadolint", "Dockerfile")
     run(BIN / "yamllint", "--strict", "deploy", ".yamllint.yaml")
-    run(BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", "deploy/compose.yaml")
+    for compose in ("deploy/compose.yaml", "deploy/docsgpt/compose.yaml"):
+        run(BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", compose)
     objects = [path for path in KUBERNETES if path.name != "kustomization.yaml"]
     run(BIN / "kubernetes-validate", "--strict", *objects)
 

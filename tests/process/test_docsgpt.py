@@ -22,6 +22,8 @@ from tests.support.docsgpt import load_store
 from tests.support.server import Server
 
 KEY = "the key"
+ADMIN_KEY = "the admin's key"
+ADMIN = {"Authorization": f"Bearer {ADMIN_KEY}"}
 PROMPTS = {"query": "what is asked for: ", "document": "what is written: "}
 TEXTS = ["Hold both buttons to reset.", "The till closes at nine.", "Count the stock again on Friday."]
 
@@ -37,7 +39,7 @@ def instar(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path) -> Iterator[Server]:
     """A service with a key."""
-    server = Server(tmp_path_factory.mktemp("docsgpt"), MODEL="one", API_KEY=KEY)
+    server = Server(tmp_path_factory.mktemp("docsgpt"), MODEL="one", API_KEY=KEY, ADMIN_KEY=ADMIN_KEY)
     server.checkpoints.mkdir()
     (server.checkpoints / "one").symlink_to(tiny_checkpoints / "one")
     with server:
@@ -127,6 +129,36 @@ def test_a_threshold_leaves_out_lower_cosines(made: ModuleType) -> None:
     assert best > second > third
     assert len(store.search(TEXTS[0], k=3, score_threshold=(second + third) / 2)) == 2
     assert len(store.search(TEXTS[0], k=3, score_threshold=None)) == 3
+
+
+def test_a_chunk_tells_the_search_that_found_it_and_is_stored_without_it(made: ModuleType, running: Server) -> None:
+    store = store_of(made)
+    ids = store.add_texts(TEXTS)
+    found = [store.search(TEXTS[0], k=2), store.keyword_search("buttons", k=2)]
+    for hits, query in zip(found, (TEXTS[0], "buttons"), strict=True):
+        for hit in hits:
+            noted = hit.metadata["instar"]
+            assert noted["query"] == query
+            assert ids[TEXTS.index(hit)] == noted["document"]
+            event = {"search": noted["search"], "document": noted["document"], "collection": noted["collection"]}
+            answer = running.client.post("/feedback", json=event | {"action": "click"}, headers=ADMIN)
+            assert answer.json() == {"accepted": 1, "repeated": 0}
+    assert len({hit.metadata["instar"]["search"] for hits in found for hit in hits}) == 2
+    assert all("instar" not in chunk["metadata"] for chunk in store.get_chunks())
+
+
+def test_a_service_that_keeps_no_searches_names_none(
+    instar: ModuleType, tmp_path: Path, tiny_checkpoints: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Server(tmp_path, MODEL="one", SEARCHES__KEEP="off")
+    server.checkpoints.mkdir()
+    (server.checkpoints / "one").symlink_to(tiny_checkpoints / "one")
+    with server:
+        monkeypatch.setenv("INSTAR_URL", str(server.client.base_url))
+        store = store_of(instar)
+        store.add_texts(TEXTS)
+        (hit,) = store.search(TEXTS[0], k=1)
+        assert hit.metadata["instar"].keys() == {"query", "collection", "document"}
 
 
 def test_a_vector_from_elsewhere_is_not_searched_with(made: ModuleType) -> None:
@@ -220,7 +252,9 @@ def test_metadata_that_json_does_not_know_is_stored_as_text_and_none_can_change_
     store.add_chunk(TEXTS[0], written)
     (found,) = store.search(TEXTS[0], k=1)
     texts = {"date": "2026-11-25 00:00:00+00:00", "path": "a/b.md"}
+    noted = found.metadata.pop("instar")
     assert found.metadata == written | texts | {"source_id": source}
+    assert noted.keys() == {"search", "query", "collection", "document"}
     assert written["source_id"] == "another"
 
 

@@ -1,21 +1,15 @@
 """DocsGPT's feedback is read from a PostgreSQL."""
 
-import shutil
 import socket
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
-from tempfile import mkdtemp
 
 import orjson
 import pytest
 
+from tests.support import postgres
 from tests.unit.trainer.data.test_docsgpt import CORPUS, DATA, ROWS
 from trainer.data import formats
 from trainer.errors import BadData
-
-POSTGRES = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))), shutil.which("initdb"))
-
 
 # As DocsGPT's first migration makes it, without what is not read here.
 TABLE = """
@@ -37,29 +31,12 @@ def test_a_database_that_does_not_answer_is_bad_data_and_its_password_stays_unsa
 
 @pytest.fixture
 def database() -> Iterator[str]:
-    """The URL of a PostgreSQL of its own, which does not run as root."""
-    assert POSTGRES is not None
-    programs = Path(POSTGRES).parent
-    folder = Path(mkdtemp(prefix="instar-postgres-"))
-    user = "nobody" if folder.owner() == "root" else folder.owner()
-    shutil.chown(folder, user)
-
-    def run(program: str, *arguments: str) -> None:
-        command = [str(programs / program), "-D", str(folder / "data"), *arguments]
-        subprocess.run(command, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL, timeout=60)
-
-    run("initdb", "--no-sync", "--auth=trust", "--username=docsgpt", "--encoding=UTF8", "--locale=C")
-    try:
-        run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", f"-k {folder} -c listen_addresses= -F", "start")
-        try:
-            yield f"postgresql+psycopg://docsgpt@/postgres?host={folder}"
-        finally:
-            run("pg_ctl", "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(folder)
+    """The URL of a PostgreSQL of its own."""
+    with postgres.running() as url:
+        yield url
 
 
-@pytest.mark.skipif(POSTGRES is None, reason="PostgreSQL is not installed")
+@pytest.mark.skipif(postgres.POSTGRES is None, reason="PostgreSQL is not installed")
 def test_the_rows_of_a_real_database_are_those_of_the_file(database: str) -> None:
     psycopg = pytest.importorskip("psycopg")
     with pytest.raises(BadData, match="conversation_messages") as refused:

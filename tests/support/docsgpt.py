@@ -1,12 +1,15 @@
-"""DocsGPT's vector store `deploy/docsgpt/instar.py` without DocsGPT, of which there is what the store imports."""
+"""The files of `deploy/docsgpt` without DocsGPT, of which there is what the vector store imports."""
 
 import importlib.util
 import sys
+from importlib.abc import Loader
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, NoReturn
 
-STORE = Path(__file__).parents[2] / "deploy" / "docsgpt" / "instar.py"
+DEPLOY = Path(__file__).parents[2] / "deploy" / "docsgpt"
+STORE = DEPLOY / "instar.py"
+FEEDBACK = DEPLOY / "feedback.py"
 
 
 class Document(str):
@@ -42,16 +45,29 @@ def load_store(**settings: Any) -> ModuleType:
         "application.vectorstore.base": {"BaseVectorStore": BaseVectorStore},
         "application.vectorstore.document_class": {"Document": Document},
     }
-    spec = importlib.util.spec_from_file_location("application.vectorstore.instar", STORE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
+    loader, module = _unloaded("application.vectorstore.instar", STORE)
     for name, content in contents.items():
         sys.modules[name] = ModuleType(name)
         vars(sys.modules[name]).update(content)
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     finally:
         for name in contents:
             del sys.modules[name]
     return module
+
+
+def load_feedback() -> ModuleType:
+    """The script that sends thumbs, as a module."""
+    loader, module = _unloaded("instar_feedback", FEEDBACK)
+    # Dataclasses look their module up.
+    sys.modules[module.__name__] = module
+    loader.exec_module(module)
+    return module
+
+
+def _unloaded(name: str, path: Path) -> tuple[Loader, ModuleType]:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    return spec.loader, importlib.util.module_from_spec(spec)

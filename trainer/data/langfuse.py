@@ -1,10 +1,10 @@
 """Langfuse's exports, `--format langfuse`: thumbs as scores, and the documents of retriever observations.
 
-Three forms are read, alone or together: a trace that was downloaded or came from the API, with its `observations` and
-`scores`; rows of the blob storage export (`traces`, `observations` or `observations_v2`, and `scores`), which are
-joined by their trace id; and rows of the table of traces, which have a column for each score. Names come in camel case
-or with underscores. A thumb is a score that no evaluator gave, with a name like user-feedback or thumbs, and with the
-value 1, 0 or -1, or a word like good or bad.
+Three forms are read, alone or together: `observations` and `scores` of a trace that was downloaded, or a trace of the
+API that has them; rows of the blob storage export (`traces`, `observations` or `observations_v2`, and `scores`), which
+are joined by their trace id; and rows of the tables of traces and of observations, which have a column for each score.
+Names come in camel case or with underscores. A thumb is a score that no evaluator gave, with a name like user-feedback
+or thumbs, and with the value 1, 0 or -1, or a word like good or bad. Comments and scores of sessions are none.
 
 The question is the input of the retriever, because that is what was searched for, or else the input of the trace.
 """
@@ -69,8 +69,11 @@ def collect(path: Path, collected: Collected) -> None:
 def _take(row: Row, location: str, traces: dict[str, _Trace], passed_over: set[str]) -> None:
     """Add a row, whichever of the forms it has, to its trace."""
     of_trace = _get(row, "traceId")
-    if of_trace is not None and ("value" in row or _get(row, "stringValue") is not None):
-        _score(row, location, traces[str(of_trace)], passed_over)
+    if "value" in row or _get(row, "stringValue") is not None:
+        if of_trace is None:
+            passed_over.add(str(row.get("name") or ""))
+        else:
+            _score(row, location, traces[str(of_trace)], passed_over)
     elif of_trace is not None:
         _observation(row, location, traces[str(of_trace)])
     elif "id" in row and ("input" in row or "observations" in row or "scores" in row):
@@ -82,16 +85,18 @@ def _take(row: Row, location: str, traces: dict[str, _Trace], passed_over: set[s
             _observation(observation, location, trace)
         for score in _rows(row, "scores"):
             _score(score, location, trace, passed_over)
-        for name, values in row.items():
-            if _is_thumb(name) and isinstance(values, list):
-                trace.thumbs += [_thumb(value, name) for value in values]
+        _columns(row, trace)
+    elif "observations" in row:
+        # A download does not name its trace, and its parts do.
+        for part in [*_rows(row, "observations"), *_rows(row, "scores")]:
+            _take(part, location, traces, passed_over)
     else:
         raise Unusable("is no trace, observation or score: export traces with their observations, or all three tables")
 
 
 def _score(row: Row, location: str, trace: _Trace, passed_over: set[str]) -> None:
-    name = str(row.get("name") or "")
-    if not _is_thumb(name) or str(row.get("source") or "").upper() == "EVAL":
+    name, kind = str(row.get("name") or ""), str(_get(row, "dataType") or "").upper()
+    if not _is_thumb(name) or str(row.get("source") or "").upper() == "EVAL" or kind in ("TEXT", "CORRECTION"):
         passed_over.add(name)
         return
     words = _get(row, "stringValue")
@@ -101,6 +106,7 @@ def _score(row: Row, location: str, trace: _Trace, passed_over: set[str]) -> Non
 
 def _observation(row: Row, location: str, trace: _Trace) -> None:
     trace.location = trace.location or location
+    _columns(row, trace)
     if str(row.get("type") or "").upper() == "RETRIEVER" or "retriev" in str(row.get("name") or "").lower():
         trace.searches += _question(row.get("input"))
         trace.sources += _documents(row.get("output"))
@@ -108,6 +114,13 @@ def _observation(row: Row, location: str, trace: _Trace) -> None:
         # In the enriched export the first observation stands for its trace.
         trace.questions += _question(row.get("input"))
         trace.response = trace.response or _words(row.get("output"))
+
+
+def _columns(row: Row, trace: _Trace) -> None:
+    """Add the scores that a table has as columns. Every observation of a trace repeats those of the trace."""
+    for name, values in row.items():
+        if _is_thumb(name) and isinstance(values, list):
+            trace.thumbs += [_thumb(value, name) for value in values]
 
 
 def _answers(trace: _Trace) -> Iterator[Answer]:

@@ -3,7 +3,8 @@
 A row of the feedback export (backend/open_webui/models/feedbacks.py in open-webui/open-webui) has `data.rating`, 1 or
 -1, `meta.message_id`, and in `snapshot` the chat as it was then. A row of the chat export has `chat`, whose answers
 carry their rating in `annotation`. Both hold messages by id, each with `parentId`, `role`, `content` and, in an answer,
-`sources`: each a file with the texts of its chunks in `document` (older versions call them `citations`).
+`sources`: each a file with the texts of its chunks in `document` (older versions call them `citations`). What a tool
+has answered is a source as well, and no document. Newer versions may have the text of an answer in `output` alone.
 """
 
 from collections.abc import Iterator, Mapping
@@ -53,8 +54,8 @@ def _of_chat(row: Mapping[str, Any]) -> Iterator[Answer]:
 
 def _answer(message: Mapping[str, Any], messages: Messages, thumb: Thumb | None) -> Answer:
     question = messages.get(str(message.get("parentId")), {})
-    query = text(question.get("content"), "the question") if thumb else ""
-    return Answer(query, str(message.get("content") or ""), _sources(message), thumb)
+    query = text(_words(question), "the question") if thumb else ""
+    return Answer(query, str(_words(message) or ""), _sources(message), thumb)
 
 
 def _messages(stored: Any) -> Messages:
@@ -72,14 +73,30 @@ def _messages(stored: Any) -> Messages:
 
 
 def _sources(message: Mapping[str, Any]) -> list[str]:
-    """The texts of the chunks; a source without text, as of a tool, is left out."""
+    """The texts of the chunks; a source without text, and what a tool has answered, is left out."""
     sources = message.get("sources") or message.get("citations") or []
     if not isinstance(sources, list) or not all(isinstance(source, dict) for source in sources):
         raise Unusable(f"the sources are {shown(sources)}, where a list of objects is needed")
-    chunks = [source.get("document") or [] for source in sources]
+    chunks = [source.get("document") or [] for source in sources if not _is_of_tool(source)]
     if not all(isinstance(texts, list) for texts in chunks):
         raise Unusable("the document of a source is no list of texts")
     return [text(chunk, "the text of a source") for texts in chunks for chunk in texts if chunk]
+
+
+def _is_of_tool(source: Mapping[str, Any]) -> bool:
+    origin = source.get("source")
+    return bool(source.get("tool_result")) or (isinstance(origin, dict) and origin.get("type") == "tool")
+
+
+def _words(message: Mapping[str, Any]) -> Any:
+    """The content of a message: a string, or the texts of its blocks."""
+    content, output = message.get("content"), message.get("output")
+    if not content and isinstance(output, list):
+        items = [item for item in output if isinstance(item, dict) and item.get("type") == "message"]
+        content = [block for item in items for block in item.get("content") or []]
+    if isinstance(content, list):
+        return "\n".join(str(block["text"]) for block in content if isinstance(block, dict) and block.get("text"))
+    return content
 
 
 def _thumb(rating: Any) -> Thumb | None:

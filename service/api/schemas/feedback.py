@@ -25,8 +25,8 @@ class FeedbackEvent(BodyModel):
 
     action: str = Field(
         pattern=r"^[a-z][a-z0-9_.:-]{0,63}$",
-        description="good, bad: a judgement; click, dwell (`value` seconds), copy: what was done with a document; cite:"
-        " the documents that an answer used; any other name is kept and means nothing",
+        description="good, bad: a judgement; withdraw: it is taken back; click, dwell (`value` seconds), copy: what was"
+        " done with a document; cite: the documents that an answer used; any other name is kept and means nothing",
     )
     search: str | None = Field(
         None, min_length=1, max_length=128, description="`search` in the answer; without it `query` is needed"
@@ -36,7 +36,9 @@ class FeedbackEvent(BodyModel):
         None, min_length=1, max_length=128, description="its collection; default: `default`, or that of the search"
     )
     document: str | None = Field(
-        None, min_length=1, description="id of the document; without one, good and bad are about the whole answer"
+        None,
+        min_length=1,
+        description="id of the document; without one, good, bad and withdraw are about the whole answer",
     )
     documents: list[Annotated[str, Field(min_length=1)]] | None = Field(
         None, min_length=1, max_length=MAX_DOCUMENTS, description="ids of several documents, in place of `document`"

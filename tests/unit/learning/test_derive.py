@@ -72,6 +72,17 @@ def test_who_thinks_again_counts_with_the_later_thumb() -> None:
     assert said(event("cite", "a", user="u"), event("bad", "a", user="u")) == {"a": -0.5}
 
 
+def test_a_thumb_that_was_withdrawn_is_none() -> None:
+    up, back = event("good", "a", user="u", number=1), event("withdraw", "a", user="u", number=2)
+    assert said(up, back) == said(back, up) == {}
+    assert said(up, back, event("bad", "a", user="u", number=3)) == {"a": -0.5}
+    assert said(up, event("withdraw", "a", user="v", number=2)) == said(up)
+    cites = event("cite", "a", search="s", user="u")
+    assert said(cites, up, back) == said(cites)
+    answer = [event("good", search="s", user="u", number=1), event("withdraw", search="s", user="u", number=2)]
+    assert said(cites, *answer) == said(cites) != said(cites, answer[0])
+
+
 def test_a_thumb_up_on_an_answer_counts_a_little_for_what_it_cites_and_a_thumb_down_for_nothing() -> None:
     cites = [event("cite", "a", "b", search="s1", user="u")]
     alone = said(*cites)

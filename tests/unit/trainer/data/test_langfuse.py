@@ -46,6 +46,29 @@ def test_one_downloaded_trace_is_read(tmp_path: Path) -> None:
     assert judged(load(TRACES[0], tmp_path)) == LIKED
 
 
+def test_a_download_of_the_newest_version_does_not_name_its_trace(tmp_path: Path) -> None:
+    parts = {name: TRACES[0][name] for name in ("observations", "scores")}
+    assert judged(load(parts, tmp_path)) == LIKED
+    assert judged(load([parts, TRACES[2]], tmp_path)) == LIKED
+
+
+def test_a_table_of_observations_has_the_scores_of_its_trace_as_columns(tmp_path: Path) -> None:
+    rows = [one | {"user-feedback": [1], "toxicity": None} for one in TRACES[0]["observations"]]
+    assert judged(load(rows, tmp_path)) == LIKED
+
+
+def test_comments_corrections_and_scores_of_sessions_are_no_thumbs(tmp_path: Path) -> None:
+    score = {"traceId": "trace1", "name": "feedback", "source": "ANNOTATION", "stringValue": "Thank you!"}
+    rows = [
+        score | {"dataType": "TEXT"},
+        score | {"dataType": "CORRECTION", "value": 0},
+        score | {"dataType": "NUMERIC", "value": 1, "traceId": None, "sessionId": "s"},
+    ]
+    imported = load([*TRACES, *rows], tmp_path)
+    assert judged(imported) == LIKED
+    assert str(imported.problems[0]).startswith("scores: 'feedback', 'hallucination'")
+
+
 def snake(row: dict[str, Any]) -> dict[str, Any]:
     """The row as the blob storage export has it: underscores, and JSON as text."""
     names = {"traceId": "trace_id", "parentObservationId": "parent_observation_id", "stringValue": "string_value"}

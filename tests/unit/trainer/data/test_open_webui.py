@@ -49,6 +49,24 @@ def test_likes_are_weak_and_good_and_dislikes_wait_for_a_person() -> None:
     assert not imported.problems
 
 
+def test_what_a_tool_has_answered_is_no_document(tmp_path: Path) -> None:
+    sources = message(ROWS[0], "a1")["sources"]
+    tools = [
+        {"source": {"name": "calculator", "type": "tool", "id": "c"}, "document": ["42"], "metadata": [{}]},
+        {"source": {"name": "clock/now"}, "document": ["noon"], "metadata": [{}], "tool_result": True},
+    ]
+    assert judged(load([altered(sources=[*sources, *tools])], tmp_path)) == LIKED
+
+
+def test_newer_versions_have_the_answer_in_its_output_and_questions_in_blocks(tmp_path: Path) -> None:
+    said = {"type": "message", "content": [{"type": "output_text", "text": "With two oxen."}]}
+    row = altered(content="", output=[{"type": "reasoning", "content": [{"text": "Hm."}]}, said])
+    row["data"]["rating"] = -1
+    message(row, "q1")["content"] = [{"type": "text", "text": "How do I move a byre?"}, {"type": "image_url"}]
+    (aside,) = load([row], tmp_path).review
+    assert (aside.query, aside.response) == ("How do I move a byre?", "With two oxen.")
+
+
 def test_whole_chats_are_read_with_their_annotations(tmp_path: Path) -> None:
     imported = load([row["snapshot"]["chat"] for row in ROWS], tmp_path)
     assert judged(imported) == LIKED
