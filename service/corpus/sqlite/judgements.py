@@ -4,15 +4,14 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import chain
 from typing import Any
 
 from service.corpus.errors import too_many_judgements
 from service.corpus.judgements import ANY, DERIVED, SENT, STATED, Judgement, JudgementFilter, Key, Outcome, Side, Source
-from service.corpus.near_duplicates import near_queries
 from service.corpus.refusals import unresolved_judgements
-from service.corpus.sides import Nodes, Standing, assign, nodes_of, query_node, words_of
+from service.corpus.sides import Nodes, nodes_of
 from service.corpus.sqlite.database import Database
+from service.corpus.sqlite.sides import SIDES, give_sides, side_of
 
 # `text` is the hash of the text that the judgement is of; null: of the first one that the document gets.
 STATEMENTS = (
@@ -32,11 +31,6 @@ STATEMENTS = (
     document_node BLOB NOT NULL,
     text_node BLOB,
     PRIMARY KEY (collection, query, document, source, voice)
-) WITHOUT ROWID""",
-    "CREATE TABLE IF NOT EXISTS sides (node BLOB PRIMARY KEY, side TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS sketches (node BLOB PRIMARY KEY, sketch BLOB NOT NULL) WITHOUT ROWID",
-    """CREATE TABLE IF NOT EXISTS bands (
-    band BLOB NOT NULL, node BLOB NOT NULL, PRIMARY KEY (band, node)
 ) WITHOUT ROWID""",
     "CREATE INDEX IF NOT EXISTS judgements_of_queries ON judgements (query_node)",
     "CREATE INDEX IF NOT EXISTS judgements_without_text ON judgements (document) WHERE text IS NULL",
@@ -75,11 +69,7 @@ _COUNT_JUDGING = (
     "SELECT count(*) FROM (SELECT DISTINCT collection, query FROM judgements"
     " JOIN sides ON node = query_node WHERE side = 'judge')"
 )
-# Thousands of questions may be made by one pattern.
-_MOST_COMPARED = 500
-_SHARING = "SELECT DISTINCT node, sketch FROM bands JOIN sketches USING (node) WHERE band IN ({}) LIMIT ?"
 _KEYS = "SELECT collection, query, document, source, voice FROM judged"
-_SIDE = "SELECT side FROM sides WHERE node = ?"
 _ORDER = " ORDER BY collection, query, document, source, voice"
 
 
@@ -131,8 +121,7 @@ class SqliteJudgements:
 
     def side_of(self, query: str) -> Side | None:
         with self._database.read() as connection:
-            side = _known_sides(connection, [node := query_node(query)]).get(node)
-        return None if side == "neither" else side
+            return side_of(connection, query)
 
     def counts(self, conditions: JudgementFilter = ANY) -> tuple[int, int]:
         clause, values = _where(conditions)
@@ -179,22 +168,9 @@ class SqliteJudgements:
                     raise too_many_judgements("would be", count, self._limit)
 
 
-class _Sketches:
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def sharing(self, bands: Sequence[bytes]) -> Iterable[tuple[bytes, bytes]]:
-        values = [*bands, _MOST_COMPARED]
-        return self._connection.execute(_SHARING.format(", ".join("?" * len(bands))), values).fetchall()
-
-    def add(self, node: bytes, sketch: bytes, bands: Sequence[bytes]) -> None:
-        self._connection.execute("INSERT OR IGNORE INTO sketches VALUES (?, ?)", (node, sketch))
-        self._connection.executemany("INSERT OR IGNORE INTO bands VALUES (?, ?)", [(band, node) for band in bands])
-
-
 def create(connection: sqlite3.Connection) -> None:
     """Create the tables that are not there yet."""
-    for statement in STATEMENTS:
+    for statement in (*SIDES, *STATEMENTS):
         connection.execute(statement)
 
 
@@ -205,21 +181,8 @@ def insert_new(connection: sqlite3.Connection, judgements: Sequence[Judgement]) 
 
 def insert(connection: sqlite3.Connection, rows: Sequence[_Row]) -> None:
     """Insert judgements, and give their queries their sides."""
-    known = _known_sides(connection, {node for row in rows for node in (row.nodes.query, *row.nodes.good)})
-    queries = {row.nodes.query: words_of(row.judgement.query) for row in rows if row.nodes.query not in known}
-    near = near_queries(queries, _Sketches(connection))
-    known |= _known_sides(connection, set(chain(*near.values())) - known.keys())
-    sides = assign([(row.judgement, row.nodes) for row in rows], known, near)
-    connection.executemany("INSERT OR REPLACE INTO sides VALUES (?, ?)", sides.items())
+    give_sides(connection, [(row.judgement, row.nodes) for row in rows])
     connection.executemany(_INSERT, [row.values() for row in rows])
-
-
-def _known_sides(connection: sqlite3.Connection, nodes: Iterable[bytes]) -> dict[bytes, Standing]:
-    known: dict[bytes, Standing] = {}
-    for node in nodes:
-        for (side,) in connection.execute(_SIDE, (node,)):
-            known[node] = side
-    return known
 
 
 def _stamped(judgement: Judgement, now: datetime) -> Judgement:
