@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+# A thumb up, a thumb down, and one that was taken back.
+THUMBS = ("good", "bad", "withdraw")
 # The actions that judgements are derived from. Others are kept and mean nothing to Instar.
-INTERPRETED = ("good", "bad", "withdraw", "click", "cite", "copy", "dwell")
+INTERPRETED = (*THUMBS, "click", "cite", "copy", "dwell")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +128,7 @@ class FeedbackStore(Protocol):
         """The counts of everything that was shown, those of searches that are no longer kept included."""
 
     def thumbs(self, collection: str | None, limit: int) -> list[Event]:
-        """Return the `limit` events `good` and `bad` that arrived last, the last first; of these, those of `collection`
-        (None: all).
-        """
+        """Return the `limit` thumbs that arrived last, the last first; of these, those of `collection` (None: all)."""
 
     def most_asked(self, collection: str | None, recent: int, limit: int) -> tuple[int, list[Frequency]]:
         """Count searches by their queries: the `recent` latest ones that are kept, and dropped ones as far as they lie

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from service.learning.base import Event, Frequency, Impressions, LoggedSearch
+from service.learning.base import THUMBS, Event, Frequency, Impressions, LoggedSearch
 from service.learning.outcomes import Tally
 
 
@@ -59,7 +59,7 @@ class MemoryFeedbackStore:
 
     def thumbs(self, collection: str | None, limit: int) -> list[Event]:
         with self._lock:
-            arrived = [event for event in reversed(self._events.values()) if event.action in ("good", "bad")]
+            arrived = [event for event in reversed(self._events.values()) if event.action in THUMBS]
         return [event for event in arrived[:limit] if collection in (None, event.collection)]
 
     def most_asked(self, collection: str | None, recent: int, limit: int) -> tuple[int, list[Frequency]]:

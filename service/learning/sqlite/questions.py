@@ -6,7 +6,7 @@ from service.learning.base import Event, Frequency
 from service.learning.sqlite.schema import EVENTS, event_of
 
 # An index has thumbs alone, so that no other event is looked at.
-THUMBS = f"{EVENTS} WHERE action IN ('good', 'bad') ORDER BY events.number DESC LIMIT ?"
+THUMBS = f"{EVENTS} WHERE action IN ('good', 'bad', 'withdraw') ORDER BY events.number DESC LIMIT ?"
 # The searches of the latest times are read from an index that has nothing else. Counts of dropped searches are read
 # from the queries that came last, because they lie by query.
 MOST_ASKED = (
@@ -19,7 +19,7 @@ MOST_ASKED = (
 
 
 def thumbs(connection: sqlite3.Connection, collection: str | None, limit: int) -> list[Event]:
-    """Return the events good and bad of a collection (None: of all) among the `limit` latest ones, the last first."""
+    """Return the thumbs of a collection (None: of all) among the `limit` latest ones, the last first."""
     latest = map(event_of, connection.execute(THUMBS, (limit,)).fetchall())
     return [event for event in latest if collection in (None, event.collection)]
 

@@ -59,7 +59,7 @@ CREATE INDEX IF NOT EXISTS events_of_asked ON events (asked);
 CREATE INDEX IF NOT EXISTS events_of_search ON events (search) WHERE search IS NOT NULL;
 CREATE INDEX IF NOT EXISTS events_of_user ON events (user) WHERE user IS NOT NULL;
 CREATE INDEX IF NOT EXISTS events_of_searcher ON events (searcher) WHERE searcher IS NOT NULL;
-CREATE INDEX IF NOT EXISTS thumbs ON events (number) WHERE action IN ('good', 'bad');
+CREATE INDEX IF NOT EXISTS thumbs ON events (number) WHERE action IN ('good', 'bad', 'withdraw');
 CREATE TABLE IF NOT EXISTS dropped (
     asked INTEGER NOT NULL,
     generation INTEGER NOT NULL,

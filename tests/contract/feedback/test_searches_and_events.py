@@ -107,7 +107,12 @@ def test_many_events_and_queries_are_read_to_the_last(store: FeedbackStore) -> N
 
 
 def test_thumbs_are_listed_latest_first_and_other_events_are_not(store: FeedbackStore) -> None:
-    events = [did(f"e{n}", "bad" if n % 2 else "good", collection="other" if n == 3 else "default") for n in range(5)]
+    actions = ["good", "bad", "withdraw", "bad", "good"]
+    collections = ["default", "default", "default", "other", "default"]
+    events = [
+        did(f"e{n}", action, collection=collection)
+        for n, (action, collection) in enumerate(zip(actions, collections, strict=True))
+    ]
     store.add([*events, did("click", "click", "a"), did("cite", "cite", "a")])
     assert store.thumbs(None, 10) == events[::-1]
     assert store.thumbs(None, 2) == [events[4], events[3]]

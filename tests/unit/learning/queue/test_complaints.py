@@ -27,6 +27,7 @@ def test_users_count_once_each_and_their_documents_are_named() -> None:
 def test_a_thumb_that_was_turned_is_no_complaint() -> None:
     turned = [did("1", "bad", "a", user="ann"), did("2", "good", "a", user="ann")]
     assert complaints(turned) == []
+    assert complaints([did("1", "bad", "a", user="ann"), did("2", "withdraw", "a", user="ann")]) == []
     # On another document, or by somebody else, it is.
     assert complaints([*turned, did("3", "bad", "b", user="ann")])[0].documents == ["b"]
     assert complaints([did("1", "bad", user="ann"), did("2", "good", "a", user="ann")])[0].documents == []
