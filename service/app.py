@@ -131,7 +131,7 @@ def _routers(parts: Parts, lifecycle: Lifecycle) -> list[APIRouter]:
         collections.routes(
             admission, ready, corpus.documents, parts.writing, corpus.judgements, serving.housekeeping, parts.thread
         ),
-        searches.routes(admission, ready, parts.learning.feedback, parts.learning.deriving),
+        searches.routes(admission, ready, parts.learning.feedback, parts.learning.forgetting, parts.reloads),
         judgements.routes(admission, ready, corpus.judgements, corpus.documents, parts.thread, settings),
         export.routes(admission, ready, corpus.judgements, corpus.documents),
         health.routes(lifecycle, ready, models.scheduler, root_path),

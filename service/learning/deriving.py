@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from functools import partial
 
 from service.corpus.judgements import Judgements, Outcome
@@ -15,8 +16,10 @@ from service.machine.writer import WritingThread
 
 log = logging.getLogger(__name__)
 
-# Seconds from an event to the judgements that follow from it. Events come in crowds, and all are read each time.
-_EVERY = 60.0
+# All events are read each time. So it rests for so many times as long as it took, within these bounds: judgements
+# follow a few events in seconds, and where there are many, no hundredth of the searches has to share the interpreter.
+_REST = 200
+_LEAST_SECONDS, _MOST_SECONDS = 2.0, 60.0
 
 
 class Deriving:
@@ -29,6 +32,8 @@ class Deriving:
         self._most = most
         # What came before the start may have been followed by no derivation.
         self._changed = True
+        # A derivation that began before a user was forgotten must not end after the next one.
+        self._one_at_a_time = asyncio.Lock()
 
     def note_change(self) -> None:
         """Note that events have come or gone. Safe from any thread."""
@@ -36,21 +41,29 @@ class Deriving:
 
     async def run(self) -> None:
         """Derive again and again while there are changes, until cancelled. A failure is tried again later."""
+        rest = _LEAST_SECONDS
         while True:
-            await asyncio.sleep(_EVERY)
+            await asyncio.sleep(rest)
             if not self._changed:
                 continue
+            began = time.monotonic()
             try:
                 await self.derive()
+                rest = min(max(_REST * (time.monotonic() - began), _LEAST_SECONDS), _MOST_SECONDS)
             except InstarError as error:
+                rest = _MOST_SECONDS
                 log.warning(
                     "judgements cannot be derived from feedback now, and are tried again in %d seconds: %s",
-                    _EVERY,
+                    rest,
                     error.message,
                 )
 
     async def derive(self) -> Outcome:
         """Derive from all that is stored now, and keep the judgements. Raises StorageFailed if the disk fails."""
+        async with self._one_at_a_time:
+            return await self._derive()
+
+    async def _derive(self) -> Outcome:
         self._changed = False
         try:
             derived = await run_to_completion(partial(at_lowest_priority, self._derived))

@@ -4,6 +4,7 @@ from service.corpus.base import CorpusStore
 from service.learning.base import FeedbackStore
 from service.learning.deriving import Deriving
 from service.learning.feedback import Feedback
+from service.learning.forgetting import Forgetting
 from service.learning.pseudonyms import Pseudonyms
 from service.learning.search_log import SearchLog
 from service.machine.writer import WritingThread
@@ -26,6 +27,7 @@ class Learning:
         self.log = SearchLog(store, pseudonyms, settings.searches)
         self.deriving = Deriving(store, corpus.judgements, thread, settings.limits.judgements)
         self.feedback = Feedback(store, self.log, corpus.documents, pseudonyms, self.deriving.note_change)
+        self.forgetting = Forgetting(self.feedback, self.deriving, corpus, thread)
 
     def start(self) -> None:
         """Begin to keep searches."""

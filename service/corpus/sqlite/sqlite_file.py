@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -14,8 +14,11 @@ from service.errors import StorageFailed
 class SqliteFile:
     """Runs transactions that are on the disk when they end, and reads that never wait for them (SQLite's WAL)."""
 
-    def __init__(self, path: Path, name: str) -> None:
-        """Open or create the file. Errors call it `name`. Raises StorageFailed if it cannot be read."""
+    def __init__(self, path: Path, name: str, *, overwrites: bool = False) -> None:
+        """Open or create the file. Errors call it `name`. Raises StorageFailed if it cannot be read.
+
+        With `overwrites`, every transaction overwrites what it deletes; without it, SQLite's own default decides.
+        """
         self.path = path
         self._name = name
         self._readers: SimpleQueue[sqlite3.Connection] = SimpleQueue()
@@ -25,16 +28,20 @@ class SqliteFile:
             self._writer.execute("PRAGMA journal_mode = WAL")
             # An answered write must outlive a power cut: WAL alone syncs at checkpoints only.
             self._writer.execute("PRAGMA synchronous = FULL")
+            (by_default,) = self._writer.execute("PRAGMA secure_delete").fetchone()
+            self._overwrites = int(overwrites) or int(by_default)
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
+    def write(self, *, overwrite: bool = False) -> Iterator[sqlite3.Connection]:
         """Run one transaction: committed and on the disk at the end, rolled back on an error.
 
-        Raises InsufficientResources if the disk is full, StorageFailed if it fails.
+        With `overwrite`, zeros take the place of what it deletes. Raises InsufficientResources if the disk is full,
+        StorageFailed if it fails.
         """
         with self._writing, translated(self._name):
             # A disk that fails in the middle of a rollback leaves a transaction open.
             self._abandon()
+            self._writer.execute(f"PRAGMA secure_delete = {int(overwrite) or self._overwrites}")
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer
@@ -60,22 +67,33 @@ class SqliteFile:
             finally:
                 self._readers.put(connection)
 
-    def overwrite_deleted(self) -> None:
-        """From now on, overwrite with zeros what is deleted."""
-        with self._writing, translated(self._name):
-            self._writer.execute("PRAGMA secure_delete = ON")
-
     def vacuum(self) -> None:
-        """Write the file again, without anything that was deleted, and empty its WAL.
+        """Write the file again, without anything that was deleted, and empty its WAL. Raises as `empty_wal`."""
+        with self._writing, translated(self._name):
+            self._abandon()
+            self._writer.execute("VACUUM")
+        self.empty_wal()
+
+    def empty_wal(self) -> None:
+        """Move all that the WAL has into the file, and cut it to nothing.
 
         Raises StorageFailed if a reader keeps a part of the WAL for too long.
         """
         with self._writing, translated(self._name):
             self._abandon()
-            self._writer.execute("VACUUM")
             (blocked, *_) = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if blocked:
             raise StorageFailed(f"{self._name} is being read, so its WAL could not be emptied: try again")
+
+    def size(self) -> int:
+        """Return the bytes of the file."""
+        return self.path.stat().st_size
+
+    def backup(self, copy: sqlite3.Connection) -> None:
+        """Write one moment of the file to the database `copy`, while others go on to write."""
+        # One step holds up no writer in WAL mode. Several steps would begin again with every write.
+        with translated(self._name), closing(sqlite3.connect(self.path)) as source:
+            source.backup(copy)
 
     def close(self) -> None:
         """Close every connection."""

@@ -5,9 +5,11 @@ import sqlite3
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
+from service.corpus.sqlite.disk_errors import translated
 from service.corpus.sqlite.sqlite_file import SqliteFile
 from service.learning.base import Event, Impressions, LoggedSearch
 from service.learning.outcomes import Tally
@@ -139,6 +141,14 @@ class SqliteFeedbackStore:
             connection.execute(_COUNT_OLD, (microseconds(before),))
             return connection.execute(_DELETE_OLD, (microseconds(before),)).rowcount
 
+    def size(self) -> int:
+        return self._file().size()
+
+    def backup(self, target: Path) -> None:
+        file = self._file()
+        with translated(_NAME), closing(sqlite3.connect(target)) as copy:
+            file.backup(copy)
+
     def close(self) -> None:
         if self._opened is not None:
             self._opened.close()
@@ -147,9 +157,8 @@ class SqliteFeedbackStore:
         """Return the file, opened by the first call that succeeds. Raises StorageFailed if it cannot be read."""
         with self._opening:
             if self._opened is None:
-                file = SqliteFile(self._path, _NAME)
+                file = SqliteFile(self._path, _NAME, overwrites=True)
                 try:
-                    file.overwrite_deleted()
                     with file.write() as connection:
                         for statement in SCHEMA.split(";"):
                             connection.execute(statement)
