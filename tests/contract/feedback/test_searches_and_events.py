@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 from service.learning.base import FeedbackStore, Impressions
 from tests.contract.feedback.stores import NOON, counts, did, impressions, searched
@@ -104,3 +105,11 @@ def test_many_events_and_queries_are_read_to_the_last(store: FeedbackStore) -> N
     next(reading)
     store.forget("nobody")
     assert len(list(reading)) == 1199
+
+
+def test_a_backup_is_a_file(store: FeedbackStore, tmp_path: Path) -> None:
+    store.log([searched("01", "a")])
+    target = tmp_path / "copy"
+    store.backup(target)
+    assert target.stat().st_size > 0
+    assert store.size() > 0

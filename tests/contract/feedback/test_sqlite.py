@@ -67,3 +67,15 @@ def test_a_broken_file_fails_each_use_until_it_is_gone(tmp_path: Path) -> None:
                 store.add([did("e1", "good", "a")])
         path.unlink()
         assert store.add([did("e1", "good", "a")]) == 0
+
+
+def test_a_backup_has_what_was_acknowledged_and_repeated_events_count_once_there(tmp_path: Path) -> None:
+    with closing(SqliteFeedbackStore(tmp_path / "learning.db")) as store:
+        store.log([searched("01", "a", user="u1")])
+        store.add([did("e1", "good", "a", search="01")])
+        store.backup(tmp_path / "copy.db")
+        store.add([did("e2", "good", "a", search="01")])
+    with closing(SqliteFeedbackStore(tmp_path / "copy.db")) as copy:
+        assert copy.add([did("e1", "good", "a", search="01")]) == 1
+        assert [event.id for event in copy.events()] == ["e1"]
+        assert copy.search("01") == searched("01", "a", user="u1")
