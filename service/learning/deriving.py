@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 from service.corpus.judgements import Judgements, Outcome
 from service.errors import InstarError
@@ -16,7 +18,9 @@ from service.machine.writer import WritingThread
 
 log = logging.getLogger(__name__)
 
-# All events are read each time. So it rests for so many times as long as it took, within these bounds: judgements
+_Made = TypeVar("_Made")
+
+# All events are read each time. So it rests for so many times as long as it computed, within these bounds: judgements
 # follow a few events in seconds, and where there are many, no hundredth of the searches has to share the interpreter.
 _REST = 200
 _LEAST_SECONDS, _MOST_SECONDS = 2.0, 60.0
@@ -34,6 +38,8 @@ class Deriving:
         self._changed = True
         # A derivation that began before a user was forgotten must not end after the next one.
         self._one_at_a_time = asyncio.Lock()
+        # Seconds that threads computed for the latest derivation.
+        self._took = 0.0
 
     def note_change(self) -> None:
         """Note that events have come or gone. Safe from any thread."""
@@ -46,10 +52,9 @@ class Deriving:
             await asyncio.sleep(rest)
             if not self._changed:
                 continue
-            began = time.monotonic()
             try:
                 await self.derive()
-                rest = min(max(_REST * (time.monotonic() - began), _LEAST_SECONDS), _MOST_SECONDS)
+                rest = min(max(_REST * self._took, _LEAST_SECONDS), _MOST_SECONDS)
             except InstarError as error:
                 rest = _MOST_SECONDS
                 log.warning(
@@ -65,9 +70,11 @@ class Deriving:
 
     async def _derive(self) -> Outcome:
         self._changed = False
+        self._took = 0.0
         try:
-            derived = await run_to_completion(partial(at_lowest_priority, self._derived))
-            outcome = await self._thread.run(partial(keep_derived, derived, self._judgements, self._most))
+            derived = await run_to_completion(partial(at_lowest_priority, partial(self._timed, self._derived)))
+            keep = partial(keep_derived, derived, self._judgements, self._most)
+            outcome = await self._thread.run(partial(self._timed, keep))
         except InstarError:
             self._changed = True
             raise
@@ -76,6 +83,13 @@ class Deriving:
             extra={"fields": {"derived": len(derived), "added": outcome.added, "removed": outcome.removed}},
         )
         return outcome
+
+    def _timed(self, work: Callable[[], _Made]) -> _Made:
+        began = time.thread_time()
+        try:
+            return work()
+        finally:
+            self._took += time.thread_time() - began
 
     def _derived(self) -> list[Derived]:
         return derive(self._store.events(), self._store.impressions())

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from service.corpus.base import CorpusStore, Document
-from service.corpus.judgements import Judgement, JudgementFilter
+from service.corpus.judgements import Judgement, JudgementFilter, Source
 from service.corpus.sqlite.sqlite_file import SqliteFile
 from service.corpus.sqlite.store import SqliteStore
 from service.settings.data_folder import DataFolder
@@ -50,7 +50,7 @@ def write_documents(corpus: CorpusStore, many: int) -> None:
 
 def test_judgements_that_were_replaced_are_nowhere_once_they_are_erased(corpus: CorpusStore, tmp_path: Path) -> None:
     write_documents(corpus, 20)
-    derived = frozenset({"feedback"})
+    derived = frozenset[Source]({"feedback"})
     chance = random.Random(1)
     numbers = range(600)
     for _ in range(6):
@@ -68,6 +68,21 @@ def test_judgements_that_were_replaced_are_nowhere_once_they_are_erased(corpus: 
     assert corpus.judgements.all() == before
     corpus.close()
     assert not readable(tmp_path, SECRET)
+
+
+def test_judgements_that_moved_from_page_to_page_are_nowhere_once_they_are_erased(
+    corpus: CorpusStore, tmp_path: Path
+) -> None:
+    numbers = list(range(200))
+    random.Random(1).shuffle(numbers)
+    for start in range(0, 200, 10):
+        corpus.judgements.add([said(number, secret=number % 2 == 0) for number in numbers[start : start + 10]])
+    for number in numbers:
+        corpus.judgements.remove(JudgementFilter(query=said(number, secret=True).query))
+    assert readable(tmp_path, SECRET)
+    corpus.erase_removed()
+    assert not readable(tmp_path, SECRET)
+    assert len(corpus.judgements.all()) == 100
 
 
 def test_jobs_that_were_replaced_are_nowhere_once_they_are_erased(corpus: CorpusStore, tmp_path: Path) -> None:
