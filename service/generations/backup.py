@@ -33,13 +33,13 @@ _NAMES = DataFolder(Path())
 
 
 class UsersData(Protocol):
-    """What users did, as far as a backup knows it."""
+    """The searches and events of users, as far as a backup knows them."""
 
     def size(self) -> int:
-        """Return the bytes that a backup takes. Raises StorageFailed if it cannot be read."""
+        """Return the bytes that a backup takes. Raises StorageFailed if they cannot be read."""
 
     def backup(self, target: Path) -> None:
-        """Write one moment of it to the new file `target`. Raises StorageFailed if it cannot be read."""
+        """Write one moment of them to the new file `target`. Raises StorageFailed if they cannot be read."""
 
 
 class Listed(BaseModel):
@@ -78,7 +78,7 @@ class Snapshot:
 def take(corpus: CorpusStore, users_data: UsersData | None, data_folder: DataFolder, headroom: Headroom) -> Snapshot:
     """Make a snapshot of the corpus at one moment between two writes, and of its checkpoints. Writes go on.
 
-    What users did is of a moment just before, so that its documents are there; None leaves it out. Raises
+    The data of users is of a moment just before, so that its documents are there; None leaves it out. Raises
     InsufficientResources if the copies would not leave `headroom` free, StorageFailed if one cannot be read.
     """
     headroom.require_disk(corpus.size() + _size(users_data))
