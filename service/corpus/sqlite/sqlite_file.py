@@ -14,11 +14,8 @@ from service.errors import StorageFailed
 class SqliteFile:
     """Runs transactions that are on the disk when they end, and reads that never wait for them (SQLite's WAL)."""
 
-    def __init__(self, path: Path, name: str, *, overwrites: bool = False) -> None:
-        """Open or create the file. Errors call it `name`. Raises StorageFailed if it cannot be read.
-
-        With `overwrites`, every transaction overwrites what it deletes; without it, SQLite's own default decides.
-        """
+    def __init__(self, path: Path, name: str) -> None:
+        """Open or create the file. Errors call it `name`. Raises StorageFailed if it cannot be read."""
         self.path = path
         self._name = name
         self._readers: SimpleQueue[sqlite3.Connection] = SimpleQueue()
@@ -28,8 +25,8 @@ class SqliteFile:
             self._writer.execute("PRAGMA journal_mode = WAL")
             # An answered write must outlive a power cut: WAL alone syncs at checkpoints only.
             self._writer.execute("PRAGMA synchronous = FULL")
-            (by_default,) = self._writer.execute("PRAGMA secure_delete").fetchone()
-            self._overwrites = int(overwrites) or int(by_default)
+            # Builds of SQLite differ in whether they overwrite what is deleted.
+            (self._overwrites,) = self._writer.execute("PRAGMA secure_delete").fetchone()
 
     @contextmanager
     def write(self, *, overwrite: bool = False) -> Iterator[sqlite3.Connection]:
@@ -67,6 +64,10 @@ class SqliteFile:
             finally:
                 self._readers.put(connection)
 
+    def overwrite_deleted(self) -> None:
+        """From now on, overwrite with zeros what any transaction deletes."""
+        self._overwrites = 1
+
     def vacuum(self) -> None:
         """Write the file again, without anything that was deleted, and empty its WAL. Raises as `empty_wal`."""
         with self._writing, translated(self._name):
@@ -89,10 +90,14 @@ class SqliteFile:
         """Return the bytes of the file."""
         return self.path.stat().st_size
 
-    def backup(self, copy: sqlite3.Connection) -> None:
-        """Write one moment of the file to the database `copy`, while others go on to write."""
-        # One step holds up no writer in WAL mode. Several steps would begin again with every write.
-        with translated(self._name), closing(sqlite3.connect(self.path)) as source:
+    def backup(self, target: Path) -> None:
+        """Write one moment of the file to the new file `target`, while others go on to write."""
+        with (
+            translated(self._name),
+            closing(sqlite3.connect(self.path)) as source,
+            closing(sqlite3.connect(target)) as copy,
+        ):
+            # One step holds up no writer in WAL mode. Several steps would begin again with every write.
             source.backup(copy)
 
     def close(self) -> None:

@@ -33,8 +33,8 @@ class SqliteStore:
         return self._database.size()
 
     def backup(self, target: Path) -> list[GenerationRecord]:
-        with translated("the corpus"), closing(sqlite3.connect(target)) as copy:
-            self._database.backup(copy)
+        self._database.backup(target)
+        with translated("the copy of the corpus"), closing(sqlite3.connect(target)) as copy:
             return listed(copy)
 
     def erase_removed(self) -> None:

@@ -5,11 +5,9 @@ import sqlite3
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-from service.corpus.sqlite.disk_errors import translated
 from service.corpus.sqlite.sqlite_file import SqliteFile
 from service.learning.base import Event, Impressions, LoggedSearch
 from service.learning.outcomes import Tally
@@ -145,9 +143,7 @@ class SqliteFeedbackStore:
         return self._file().size()
 
     def backup(self, target: Path) -> None:
-        file = self._file()
-        with translated(_NAME), closing(sqlite3.connect(target)) as copy:
-            file.backup(copy)
+        self._file().backup(target)
 
     def close(self) -> None:
         if self._opened is not None:
@@ -157,8 +153,9 @@ class SqliteFeedbackStore:
         """Return the file, opened by the first call that succeeds. Raises StorageFailed if it cannot be read."""
         with self._opening:
             if self._opened is None:
-                file = SqliteFile(self._path, _NAME, overwrites=True)
+                file = SqliteFile(self._path, _NAME)
                 try:
+                    file.overwrite_deleted()
                     with file.write() as connection:
                         for statement in SCHEMA.split(";"):
                             connection.execute(statement)
