@@ -135,7 +135,7 @@ def _routers(parts: Parts, lifecycle: Lifecycle) -> list[APIRouter]:
         collections.routes(
             admission, ready, corpus.documents, parts.writing, corpus.judgements, serving.housekeeping, parts.thread
         ),
-        searches.routes(admission, ready, parts.learning.feedback, parts.learning.deriving),
+        searches.routes(admission, ready, parts.learning.feedback, parts.learning.forgetting, parts.reloads),
         judgements.routes(admission, ready, corpus.judgements, corpus.documents, parts.thread, settings),
         queue.routes(admission, ready, parts.learning.queue(loaded, models.encoding)),
         export.routes(admission, ready, corpus.judgements, corpus.documents),
@@ -145,7 +145,7 @@ def _routers(parts: Parts, lifecycle: Lifecycle) -> list[APIRouter]:
         events.routes(admission, ready, parts.changes, loaded, streams),
         reload.routes(admission, ready, parts.reloads, root_path),
         jobs.routes(admission, parts.reloads, streams),
-        backup.routes(admission, ready, corpus, settings.data_folder, parts.headroom),
+        backup.routes(admission, ready, corpus, parts.learning.store, settings.data_folder, parts.headroom),
         generations.routes(admission, corpus.records, loaded, parts.reloads, models.rerankers),
         rollback.routes(admission, ready, targets, serving.activation, parts.reloads, models.rerankers, root_path),
         checkpoints.routes(admission, ready, models.registry, corpus.records, parts.reloads, parts.thread),

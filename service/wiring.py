@@ -164,7 +164,7 @@ def build(
             SqliteFeedbackStore(folder.learning), Pseudonyms(folder.pseudonyms_key), settings, corpus, thread
         ),
         writing=Writing(corpus.documents, serving.generations, models.encoding, thread, observer),
-        reloads=_reloads(settings, corpus, serving, models, Jobs(corpus.records, thread), shadow, observer),
+        reloads=_reloads(settings, corpus, serving, models, Jobs(corpus, thread), shadow, observer),
         changes=changes,
         webhook=_webhook(settings, changes, corpus, thread),
     )

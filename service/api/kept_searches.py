@@ -10,6 +10,4 @@ def search_not_kept(identity: str) -> NotFound:
 
 def nothing_of_user() -> NotFound:
     """Nothing is known of a user."""
-    return NotFound(
-        "there is nothing of this user: it is removed already, or no search was sent with that name", "user"
-    )
+    return NotFound("there is nothing of this user: it is removed already, or nothing was sent with that name", "user")

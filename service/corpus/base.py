@@ -230,5 +230,11 @@ class CorpusStore(Protocol):
     def size(self) -> int:
         """Return the bytes that a backup takes."""
 
+    def erase_removed(self) -> None:
+        """Leave no trace in the files of judgements and jobs that were removed or replaced.
+
+        Raises StorageFailed if somebody reads the files for too long.
+        """
+
     def backup(self, target: Path) -> list[GenerationRecord]:
         """Write one moment of the corpus to the new file `target`, and return its generations. Writers go on."""

@@ -85,6 +85,7 @@ class JudgementFilter:
     sources: frozenset[Source] | None = None
     side: Side | None = None
     stale: bool | None = None
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

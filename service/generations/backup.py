@@ -1,8 +1,9 @@
 """Backups: one consistent archive of a running service, and the way back from it to a data folder.
 
-The archive is a tar. It holds the corpus and the service's own copies of the checkpoints of its active and retained
-generations. A list of all files with their hashes comes last; an archive without it is not whole. The archive has no
-vectors: the service embeds the documents again.
+The archive is a tar. It holds the corpus, the service's own copies of the checkpoints of its active and retained
+generations, and, unless it is asked not to, what users did, with the key of their hashes. A list of all files with
+their hashes comes last; an archive without it is not whole. The archive has no vectors: the service embeds the
+documents again.
 """
 
 import hashlib
@@ -13,13 +14,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Literal
+from typing import IO, Literal, Protocol
 
 from pydantic import BaseModel, ValidationError
 
 from service.checkpoints.contents import FILE_KINDS
 from service.corpus.base import CorpusStore
-from service.errors import Conflict, InvalidRequest
+from service.errors import Conflict, InvalidRequest, StorageFailed
 from service.machine import files
 from service.machine.folder_lock import locked
 from service.machine.resources import Headroom
@@ -29,6 +30,16 @@ _LIST = "backup.json"
 _CHUNK = 1 << 20
 # An archive names its files by their paths below a data folder.
 _NAMES = DataFolder(Path())
+
+
+class UsersData(Protocol):
+    """The searches and events of users, as far as a backup knows them."""
+
+    def size(self) -> int:
+        """Return the bytes that a backup takes. Raises StorageFailed if they cannot be read."""
+
+    def backup(self, target: Path) -> None:
+        """Write one moment of them to the new file `target`. Raises StorageFailed if they cannot be read."""
 
 
 class Listed(BaseModel):
@@ -64,17 +75,21 @@ class Snapshot:
         shutil.rmtree(self.folder)
 
 
-def take(corpus: CorpusStore, data_folder: DataFolder, headroom: Headroom) -> Snapshot:
+def take(corpus: CorpusStore, users_data: UsersData | None, data_folder: DataFolder, headroom: Headroom) -> Snapshot:
     """Make a snapshot of the corpus at one moment between two writes, and of its checkpoints. Writes go on.
 
-    Raises InsufficientResources if a second corpus would not leave `headroom` free.
+    The data of users is of a moment just before, so that its documents are there; None leaves it out. Raises
+    InsufficientResources if the copies would not leave `headroom` free, StorageFailed if one cannot be read.
     """
-    headroom.require_disk(corpus.size())
+    headroom.require_disk(corpus.size() + _size(users_data))
     folder = Path(tempfile.mkdtemp(prefix=files.INCOMING, dir=data_folder.path))
     try:
-        while not _copy(corpus, data_folder, DataFolder(folder)):
-            shutil.rmtree(folder)
-            folder.mkdir()
+        snapshot = DataFolder(folder)
+        if users_data is not None:
+            _copy_users_data(users_data, data_folder, snapshot)
+        while not _copy(corpus, data_folder, snapshot):
+            shutil.rmtree(snapshot.checkpoints, ignore_errors=True)
+            snapshot.corpus.unlink()
     except BaseException:
         shutil.rmtree(folder)
         raise
@@ -93,19 +108,25 @@ def restore(archive: IO[bytes], data_folder: DataFolder, damage: Callable[[Path]
     DataFolderInUse if a process works on it, InvalidRequest if the archive is not whole.
     """
     with locked(data_folder):
-        for path in (data_folder.corpus, data_folder.vectors):
+        for path in (data_folder.corpus, data_folder.vectors, data_folder.learning):
             if path.exists():
                 raise Conflict(f"{path} exists: move it away, or set INSTAR_DATA_DIR to a new folder")
         clear(data_folder)
         with files.new_folder(data_folder.path) as folder:
             unpacked = DataFolder(folder)
             _unpack(archive, folder)
-            _check_corpus(damage(unpacked.corpus))
+            for database in filter(Path.exists, (unpacked.corpus, unpacked.learning)):
+                _refuse_damage(database.name, damage(database))
             files.flush(folder)
             data_folder.checkpoints.mkdir(exist_ok=True)
             for checkpoint in unpacked.checkpoints.iterdir():
                 if not (data_folder.checkpoints / checkpoint.name).exists():
                     checkpoint.rename(data_folder.checkpoints / checkpoint.name)
+            if unpacked.pseudonyms_key.exists():
+                unpacked.pseudonyms_key.chmod(0o600)
+                unpacked.pseudonyms_key.rename(data_folder.pseudonyms_key)
+            if unpacked.learning.exists():
+                unpacked.learning.rename(data_folder.learning)
             # The corpus comes last, because a folder with a corpus is a service's.
             unpacked.corpus.rename(data_folder.corpus)
             files.flush(data_folder.checkpoints)
@@ -121,6 +142,22 @@ def _copy(corpus: CorpusStore, data_folder: DataFolder, snapshot: DataFolder) ->
         except FileNotFoundError:
             return False
     return True
+
+
+def _size(users_data: UsersData | None) -> int:
+    try:
+        return 0 if users_data is None else users_data.size()
+    except StorageFailed as error:
+        raise StorageFailed(f"{error.message}, or save the rest with ?feedback=false") from error
+
+
+def _copy_users_data(users_data: UsersData, data_folder: DataFolder, snapshot: DataFolder) -> None:
+    users_data.backup(snapshot.learning)
+    try:
+        shutil.copy(data_folder.pseudonyms_key, snapshot.pseudonyms_key)
+    except FileNotFoundError:
+        # Nobody has named a user or a session yet.
+        return
 
 
 def _unpack(archive: IO[bytes], folder: Path) -> None:
@@ -149,7 +186,8 @@ def _safe(name: str) -> Path:
     """The path of a file below the folder; raises InvalidRequest if a backup has no such file."""
     path = PurePosixPath(name)
     in_checkpoint = path.is_relative_to(_NAMES.checkpoints) and len(path.parts) > 2 and path.suffix in FILE_KINDS
-    belongs = name == str(_NAMES.corpus) or in_checkpoint
+    alone = {str(path) for path in (_NAMES.corpus, _NAMES.learning, _NAMES.pseudonyms_key)}
+    belongs = name in alone or in_checkpoint
     if ".." in path.parts or path.is_absolute() or "\\" in name or not belongs:
         raise InvalidRequest(f"{name!r} does not belong into a backup: do not trust its source")
     return Path(*path.parts)
@@ -165,9 +203,9 @@ def _write(content: IO[bytes], path: Path) -> str:
     return digest.hexdigest()
 
 
-def _check_corpus(damage: str | None) -> None:
+def _refuse_damage(name: str, damage: str | None) -> None:
     if damage is not None:
-        raise InvalidRequest(f"the corpus in the backup is damaged ({damage}): use another backup")
+        raise InvalidRequest(f"{name} in the backup is damaged ({damage}): use another backup")
 
 
 def _header(name: str, size: int) -> bytes:

@@ -6,6 +6,7 @@ They lie in a database of their own, so that their size and their loss do not to
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Literal, Protocol
 
 # A thumb up, a thumb down, and one that was taken back.
@@ -143,5 +144,11 @@ class FeedbackStore(Protocol):
 
     def drop(self, before: datetime) -> int:
         """Drop searches from before that moment which got no feedback. Returns how many."""
+
+    def size(self) -> int:
+        """Return the bytes that a backup takes. Raises StorageFailed if the store cannot be read."""
+
+    def backup(self, target: Path) -> None:
+        """Write one moment of the store to the new file `target`. Writers go on. Raises StorageFailed if it fails."""
 
     def close(self) -> None: ...

@@ -134,8 +134,7 @@ def _named(param: str, documents: Documents, collection: str) -> None:
     try:
         require_collection(documents, collection)
     except NotFound as error:
-        error.param = f"{param}collection"
-        raise
+        raise no_collection_there(collection, f"{param}collection") from error
 
 
 def no_search(identity: str, param: str, *, kept: bool) -> NotFound:
@@ -148,6 +147,11 @@ def no_search(identity: str, param: str, *, kept: bool) -> NotFound:
     return NotFound(
         f"there is no search {identity[:80]!r}: {reason}; send query, collection and document in place of search", param
     )
+
+
+def no_collection_there(name: str, param: str) -> NotFound:
+    """There is no such collection. The names of the others are not for a key that may do nothing but send feedback."""
+    return NotFound(f"there is no collection {name[:80]!r}: send the one that was searched", param)
 
 
 def no_document_there(identity: str, collection: str, param: str) -> NotFound:

@@ -5,6 +5,7 @@ from service.generations.loaded import LoadedGenerations
 from service.learning.base import FeedbackStore
 from service.learning.deriving import Deriving
 from service.learning.feedback import Feedback
+from service.learning.forgetting import Forgetting
 from service.learning.pseudonyms import Pseudonyms
 from service.learning.queue.queue import JudgementQueue
 from service.learning.queue.rankings import RankingSource
@@ -32,6 +33,7 @@ class Learning:
         self.log = SearchLog(store, pseudonyms, settings.searches)
         self.deriving = Deriving(store, corpus.judgements, thread, settings.limits.judgements)
         self.feedback = Feedback(store, self.log, corpus.documents, pseudonyms, self.deriving.note_change)
+        self.forgetting = Forgetting(self.feedback, self.deriving, corpus, thread)
 
     def queue(self, generations: LoadedGenerations, encoding: Encoding) -> JudgementQueue:
         """The queue of what is worth judging, searched with these generations."""

@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 
 from service.learning.base import THUMBS, Event, Frequency, Impressions, LoggedSearch
 from service.learning.outcomes import Tally
@@ -92,6 +93,12 @@ class MemoryFeedbackStore:
                 del self._searches[search.id]
             self._dropped += old
             return len(old)
+
+    def size(self) -> int:
+        return len(repr(self._events)) + len(repr(self._searches))
+
+    def backup(self, target: Path) -> None:
+        target.write_text(f"{self._events}\n{self._searches}", encoding="utf-8")
 
     def close(self) -> None:
         """Do nothing: there is nothing to close."""

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal, get_args
 from uuid import uuid4
@@ -89,6 +90,16 @@ class Job(BaseModel):
     _began: float = PrivateAttr(0.0)
     _counted: int = PrivateAttr(0)
     _lap: float = PrivateAttr(0.0)
+
+    def forget_queries(self, known: Callable[[str, str], bool]) -> bool:
+        """Leave out the queries, each with its collection, that are not `known`. Returns whether there were any."""
+        named = None if self.judged is None else self.judged.naming(known)
+        if named == self.judged:
+            return False
+        self.judged = named
+        # The second line of a judge's reason names queries.
+        self.reason = self.reason and self.reason.partition("\n")[0]
+        return True
 
     @property
     def over(self) -> bool:

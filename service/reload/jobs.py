@@ -1,9 +1,11 @@
 """The records of reload jobs."""
 
 import logging
+import sys
 from functools import partial
 
-from service.corpus.base import Records
+from service.corpus.base import CorpusStore
+from service.corpus.judgements import JudgementFilter
 from service.machine.writer import WritingThread
 from service.reload.job import Job, Stage
 
@@ -11,10 +13,14 @@ log = logging.getLogger(__name__)
 
 
 class Jobs:
-    """Saves jobs to the records, and finds them there."""
+    """Saves jobs to the records, and finds them there.
 
-    def __init__(self, records: Records, thread: WritingThread) -> None:
-        self._records = records
+    A job names judged queries only as long as there are judgements of them: they may be texts of a user.
+    """
+
+    def __init__(self, corpus: CorpusStore, thread: WritingThread) -> None:
+        self._records = corpus.records
+        self._judgements = corpus.judgements
         self._thread = thread
 
     async def save(self, job: Job) -> None:
@@ -23,7 +29,11 @@ class Jobs:
         The writing thread keeps the order even if a caller is cancelled. Without it, the last record of a cancelled job
         could say that it runs, and a restart would resume it.
         """
-        await self._thread.run(partial(self._records.save_job, job.id, job.state, job.model_dump_json()))
+        await self._thread.run(partial(self._save, job.model_copy(deep=True)))
+
+    async def forget_queries(self, current: Job | None) -> None:
+        """Leave the queries out of all jobs, `current` included, of which there is no judgement any more."""
+        await self._thread.run(partial(self._forget_queries, current))
 
     async def enter(self, job: Job, stage: Stage) -> None:
         """Record and log that the job begins `stage`."""
@@ -31,6 +41,20 @@ class Jobs:
         await self.save(job)
         fields = {"stage": stage, "after": former, "seconds": job.lap(), "done": job.done, "total": job.total}
         log.info("reload %s of %s: %s", job.id, job.checkpoint or job.model, stage, extra={"fields": fields})
+
+    def _save(self, job: Job) -> None:
+        job.forget_queries(self._is_judged)
+        self._records.save_job(job.id, job.state, job.model_dump_json())
+
+    def _forget_queries(self, current: Job | None) -> None:
+        if current is not None:
+            current.forget_queries(self._is_judged)
+        for job in self.latest(sys.maxsize):
+            if job.forget_queries(self._is_judged):
+                self._save(job)
+
+    def _is_judged(self, collection: str, query: str) -> bool:
+        return self._judgements.counts(JudgementFilter(collection, query))[0] > 0
 
     def find(self, identity: str) -> Job | None:
         """The job with the id; None if there is none."""

@@ -3,6 +3,7 @@
 Jobs keep it. What former versions did not note has a default.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -86,6 +87,10 @@ class Judged(BaseModel):
         description="smallest difference in nDCG@10 that so many queries show in four of five tries; null: they are too"
         " few, or too equal, to tell",
     )
+
+    def naming(self, known: Callable[[str, str], bool]) -> "Judged":
+        """The comparison without the queries, each with its collection, that are not `known`."""
+        return self.model_copy(update={"worst": [one for one in self.worst if known(one.collection, one.query)]})
 
     @property
     def loss(self) -> float:

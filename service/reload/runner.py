@@ -132,6 +132,10 @@ class Reloads:
             raise no_job(identity)
         return job
 
+    async def forget_queries(self) -> None:
+        """Leave the queries out of all jobs of which there is no judgement any more."""
+        await self._jobs.forget_queries(self._current)
+
     async def cancel(self, identity: str) -> Job:
         """Cancel the job and return when it has ended. A job that is over stays as it is."""
         job = self.job(identity)

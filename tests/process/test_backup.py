@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -124,10 +125,15 @@ def without_list(name: str, content: bytes) -> tuple[str, bytes] | None:
     return None if name == "backup.json" else (name, content)
 
 
+def without_feedback(name: str, content: bytes) -> tuple[str, bytes] | None:
+    return None if name == "learning.db" else (name, content)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         (flipped, "was altered (corpus.db)"),
+        (without_feedback, "was altered (learning.db)"),
         (outside, "does not belong into a backup"),
         (pickled, "does not belong into a backup"),
         (without_list, "is not whole"),
@@ -163,3 +169,69 @@ def test_a_running_service_is_not_restored_over(archive: bytes, tiny_server: Ser
     done = restore(archive, tiny_server.data)
     assert done.returncode == 1
     assert "another Instar uses" in done.stderr
+
+
+def names(archive: bytes) -> set[str]:
+    """The files of the archive, without those of checkpoints."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as source:
+        return {name for name in source.getnames() if "/" not in name}
+
+
+def derived(server: Server) -> list[tuple[str, str, float]]:
+    listed = server.get("/admin/judgements", params={"source": "feedback"})["judgements"]
+    return [(judgement["query"], judgement["document"], judgement["weight"]) for judgement in listed]
+
+
+def test_feedback_comes_back_and_still_counts_once(tiny_server: Server, tmp_path: Path) -> None:
+    server = tiny_server
+    server.put_documents({"a": "closing the day", "b": "counting the stock"})
+    search = server.post("/search", {"query": "the day", "user": "ann"})["search"]
+    events = [
+        {"id": "e1", "search": search, "action": "good", "document": "a"},
+        {"id": "e2", "query": "the stock", "action": "good", "document": "b", "user": "bob"},
+    ]
+    assert server.post("/feedback", {"events": events}) == {"accepted": 2, "repeated": 0}
+    logged = server.get(f"/admin/searches/{search}")
+    archive = server.client.get("/admin/backup").content
+    assert names(archive) == {"corpus.db", "learning.db", "learning.key", "backup.json"}
+    done = restore(archive, tmp_path / "restored" / "data")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "restored" / "data" / "learning.key").stat().st_mode & 0o777 == 0o600
+    with Server(tmp_path / "restored", MODEL="one") as restored:
+        assert restored.get(f"/admin/searches/{search}") == logged
+        assert restored.post("/feedback", {"events": events}) == {"accepted": 0, "repeated": 2}
+        third = {"search": search, "action": "good", "document": "b"}
+        assert restored.post("/feedback", third) == {"accepted": 1, "repeated": 0}
+        deadline = time.monotonic() + 60
+        while len(derived(restored)) < 3:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert derived(restored) == [("the day", "a", 0.5), ("the day", "b", 0.5), ("the stock", "b", 0.5)]
+        # The key came along, so a user is known by name.
+        assert restored.client.delete("/admin/users/ann").json() == {"removed": 3}
+        assert restored.get("/admin/searches")["searches"] == []
+
+
+def test_a_backup_can_leave_users_out_and_does_when_it_cannot_read_what_they_did(
+    stopped_server: Server, tmp_path: Path
+) -> None:
+    stopped_server.data.mkdir()
+    (stopped_server.data / "learning.db").write_bytes(b"no database at all " * 1000)
+    with stopped_server as server:
+        server.put_documents({"a": "text"})
+        refused = server.client.get("/admin/backup")
+        assert refused.status_code == 503
+        assert "?feedback=false" in refused.json()["error"]["message"]
+        assert not list(server.data.glob(".incoming-*"))
+        archive = server.client.get("/admin/backup", params={"feedback": False}).content
+    assert names(archive) == {"corpus.db", "backup.json"}
+    done = restore(archive, tmp_path / "restored" / "data")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_folder_with_feedback_is_left_as_it_is(archive: bytes, tmp_path: Path) -> None:
+    (tmp_path / "learning.db").write_text("precious")
+    done = restore(archive, tmp_path)
+    assert done.returncode == 1
+    assert "learning.db exists: move it away" in done.stderr
+    assert (tmp_path / "learning.db").read_text() == "precious"

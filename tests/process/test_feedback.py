@@ -237,6 +237,9 @@ def test_feedback_needs_a_key_of_its_own_scope_which_opens_nothing_else(service:
     while status(named) == 401:
         assert datetime.now(UTC) < deadline
     assert status(named, "/search", {"query": "q"}) == 403
+    nowhere = {**event, "collection": "nowhere"}
+    with httpx.Client(base_url=service.client.base_url, headers={"Authorization": f"Bearer {named}"}) as client:
+        assert "other" not in client.post("/feedback", json=nowhere).json()["error"]["message"]
     assert status(named, "/documents", {"documents": [{"text": "spam"}]}) == 403
     assert [status(named) for _ in range(4)][-1] == 429
     assert events_of(service.data)[-1].key == "page"

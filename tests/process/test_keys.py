@@ -23,7 +23,7 @@ DATA = [
     ("DELETE", "/documents/a", None),
     ("GET", "/info", None),
 ]
-ADMIN = [
+ADMIN: list[tuple[str, str, Any]] = [
     ("POST", "/admin/reload", {"model": "absent"}),
     ("POST", "/admin/rollback", None),
     ("GET", "/admin/rollback", None),
@@ -34,6 +34,12 @@ ADMIN = [
     ("GET", "/admin/searches", None),
     ("GET", "/admin/searches/x", None),
     ("DELETE", "/admin/users/x", None),
+    ("GET", "/admin/judgements", None),
+    ("POST", "/admin/judgements", {"judgements": []}),
+    ("PUT", "/admin/judgements", {"judgements": []}),
+    ("DELETE", "/admin/judgements?query=a", None),
+    ("GET", "/admin/judgements/agreement", None),
+    ("GET", "/admin/export?what=judgements", None),
     ("PUT", "/admin/models/x", None),
     ("DELETE", "/admin/models/x", None),
     ("GET", "/admin/jobs/x", None),

@@ -8,11 +8,10 @@ from service.api.feedback_inputs import (
     no_seconds,
     too_many_events,
 )
-from service.api.openapi.errors import UNKNOWN_COLLECTION
 from service.api.openapi.examples import SEARCH_ID
 from service.api.openapi.operation import JSON, SCHEMAS, Operation, failing, requests, success
 from service.api.schemas.feedback import FeedbackAnswer, FeedbackEvent, FeedbackRequest
-from service.learning.feedback import another_query, no_document_there, no_search
+from service.learning.feedback import another_query, no_collection_there, no_document_there, no_search
 
 _BODIES = {
     "a judgement": {"query": "closing the day", "action": "good", "document": "first"},
@@ -47,7 +46,7 @@ SEND = Operation(
         **failing(
             INSTAR,
             no_search(SEARCH_ID, "search", kept=True),
-            UNKNOWN_COLLECTION,
+            no_collection_there("nowhere", "events.0.collection"),
             no_document_there("c999", "default", "events.3.document"),
             another_query("query"),
             no_search_or_query("search"),

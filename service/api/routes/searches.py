@@ -13,15 +13,18 @@ from service.api.readiness import RequireReady
 from service.api.router import Admission, Router
 from service.api.schemas.searches import Cursor, Forgotten, KeptSearch, KeptSearches, PageLimit, SearchId, User
 from service.learning.base import LoggedSearch
-from service.learning.deriving import Deriving
 from service.learning.feedback import Feedback
+from service.learning.forgetting import Forgetting
 from service.learning.ids import made
+from service.reload.runner import Reloads
 
 
-def routes(admission: Admission, require_ready: RequireReady, feedback: Feedback, deriving: Deriving) -> Router:
+def routes(
+    admission: Admission, require_ready: RequireReady, feedback: Feedback, forgetting: Forgetting, reloads: Reloads
+) -> Router:
     """The routes of kept searches and their users."""
     router = Router(admission, "admin", "admin")
-    handlers = _Searches(require_ready, feedback, deriving)
+    handlers = _Searches(require_ready, feedback, forgetting, reloads)
     router.add("GET /admin/searches", handlers.list_searches, documented.LIST)
     router.add("GET /admin/searches/{identity}", handlers.read_search, documented.READ)
     router.add("DELETE /admin/users/{user:path}", handlers.forget_user, documented.FORGET)
@@ -29,10 +32,13 @@ def routes(admission: Admission, require_ready: RequireReady, feedback: Feedback
 
 
 class _Searches:
-    def __init__(self, require_ready: RequireReady, feedback: Feedback, deriving: Deriving) -> None:
+    def __init__(
+        self, require_ready: RequireReady, feedback: Feedback, forgetting: Forgetting, reloads: Reloads
+    ) -> None:
         self._require_ready = require_ready
         self._feedback = feedback
-        self._deriving = deriving
+        self._forgetting = forgetting
+        self._reloads = reloads
 
     async def list_searches(self, cursor: Cursor = None, limit: PageLimit = 100) -> KeptSearches:
         """List the searches that are kept, the latest first, a page at a time. `next` is null on the last page."""
@@ -52,17 +58,17 @@ class _Searches:
         return _as_answer(search)
 
     async def forget_user(self, request: Request, user: User) -> Forgotten:
-        """Remove all searches and events of a user, what was counted of them, and what was derived from them.
+        """Remove all searches and events of a user, what was counted of them and derived from them, and the user's own
+        judgements.
 
         The answer comes when no file of the data folder has the user's texts any more. That writes the database of
-        searches and feedback again, which takes a while if it is large.
+        searches and feedback again, which takes a while if it is large. Without an answer, send it again.
         """
         self._require_ready()
-        removed = await asyncio.to_thread(self._feedback.forget, user)
+        removed = await self._forgetting.forget(user, self._reloads.forget_queries)
         audit.note(request, removed=removed)
         if not removed:
             raise nothing_of_user()
-        await self._deriving.derive()
         return {"removed": removed}
 
 

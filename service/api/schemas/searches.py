@@ -56,4 +56,4 @@ class KeptSearches(TypedDict):
 class Forgotten(TypedDict):
     """The traces of a user that were removed."""
 
-    removed: Annotated[int, Field(description="number of searches and events that were removed")]
+    removed: Annotated[int, Field(description="number of searches, events and judgements that were removed")]

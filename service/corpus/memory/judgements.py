@@ -113,6 +113,7 @@ class MemoryJudgements:
             and conditions.query in (None, judgement.query)
             and conditions.document in (None, judgement.document)
             and (conditions.sources is None or judgement.source in conditions.sources)
+            and conditions.by in (None, judgement.by)
             and conditions.side in (None, judgement.side)
             and conditions.stale in (None, judgement.stale)
             and (not conditions.unresolved or self._is_unresolved(judgement))

@@ -22,6 +22,9 @@ class MemoryStore:
     def close(self) -> None:
         """Do nothing: there is nothing to close."""
 
+    def erase_removed(self) -> None:
+        """Do nothing: there are no files."""
+
     def size(self) -> int:
         return len(self._written())
 

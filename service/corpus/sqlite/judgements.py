@@ -107,7 +107,7 @@ class SqliteJudgements:
         return self._put(judgements, collection, JudgementFilter(collection, sources=frozenset(sources)))
 
     def remove(self, conditions: JudgementFilter) -> int:
-        with self._database.write() as connection:
+        with self._database.write(overwrite=True) as connection:
             return _remove(connection, conditions)
 
     def all(self, conditions: JudgementFilter = ANY) -> list[Judgement]:
@@ -134,7 +134,7 @@ class SqliteJudgements:
     ) -> Outcome:
         now = datetime.now(UTC).replace(microsecond=0)
         latest = [_stamped(judgement, now) for judgement in {one.key: one for one in judgements}.values()]
-        with self._database.write() as connection:
+        with self._database.write(overwrite=True) as connection:
             rows = list(_rows(connection, latest))
             unresolved = sum(row.text is None for row in rows)
             if collection is not None and latest and unresolved == len(latest):
@@ -172,6 +172,14 @@ def create(connection: sqlite3.Connection) -> None:
     """Create the tables that are not there yet."""
     for statement in (*SIDES, *STATEMENTS):
         connection.execute(statement)
+
+
+def rewrite(connection: sqlite3.Connection) -> None:
+    """Write the table again in other pages. A page can keep what was moved from it, and what was deleted later."""
+    rows = connection.execute("SELECT * FROM judgements").fetchall()
+    connection.execute("DROP TABLE judgements")
+    create(connection)
+    connection.executemany(_INSERT, rows)
 
 
 def insert_new(connection: sqlite3.Connection, judgements: Sequence[Judgement]) -> None:
@@ -243,7 +251,12 @@ def _judgement(row: Sequence[Any]) -> Judgement:
 
 def _where(conditions: JudgementFilter, after: Key | None = None) -> tuple[str, list[str]]:
     """Return the WHERE clause of SQL and its values. Keys up to `after` are left out."""
-    equal = {"collection": conditions.collection, "query": conditions.query, "document": conditions.document}
+    equal = {
+        "collection": conditions.collection,
+        "query": conditions.query,
+        "document": conditions.document,
+        "said_by": conditions.by,
+    }
     parts = [f"{name} = ?" for name, value in equal.items() if value is not None]
     values = [value for value in equal.values() if value is not None]
     if conditions.sources is not None:

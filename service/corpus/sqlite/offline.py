@@ -23,7 +23,7 @@ class Summary:
 
 def damage(path: Path) -> str | None:
     """Return SQLite's message about damage to the database, or None. Raises StorageFailed if it is no database."""
-    with translated("the corpus in the backup"), closing(sqlite3.connect(path)) as connection:
+    with translated(f"{path.name} in the backup"), closing(sqlite3.connect(path)) as connection:
         return _damage(connection)
 
 

@@ -15,8 +15,9 @@ CREATE TABLE IF NOT EXISTS generations (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS one_active ON generations (state) WHERE state = 'active';
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS jobs (id TEXT PRIMARY KEY, state TEXT NOT NULL, record TEXT NOT NULL);
 """
+# The record of a job names queries.
+JOBS = "CREATE TABLE IF NOT EXISTS jobs (id TEXT PRIMARY KEY, state TEXT NOT NULL, record TEXT NOT NULL)"
 
 
 class SqliteRecords:
@@ -25,7 +26,7 @@ class SqliteRecords:
     def __init__(self, database: Database) -> None:
         self._database = database
         with database.write() as connection:
-            connection.executescript(SCHEMA)
+            connection.executescript(SCHEMA + JOBS)
 
     def activate(self, record: GenerationRecord, retain: int) -> GenerationRecord:
         with self._database.write() as connection:
@@ -82,7 +83,7 @@ class SqliteRecords:
         return row[0] if row else None
 
     def save_job(self, identity: str, state: str, record: str) -> None:
-        with self._database.write() as connection:
+        with self._database.write(overwrite=True) as connection:
             connection.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?)", (identity, state, record))
 
     def job(self, identity: str) -> str | None:
@@ -102,6 +103,14 @@ class SqliteRecords:
             return [
                 row[0] for row in connection.execute("SELECT record FROM jobs WHERE state IN ('queued', 'running')")
             ]
+
+
+def rewrite_jobs(connection: sqlite3.Connection) -> None:
+    """Write the table of jobs again in other pages, as that of judgements."""
+    rows = connection.execute("SELECT * FROM jobs").fetchall()
+    connection.execute("DROP TABLE jobs")
+    connection.execute(JOBS)
+    connection.executemany("INSERT INTO jobs VALUES (?, ?, ?)", rows)
 
 
 def listed(connection: sqlite3.Connection) -> list[GenerationRecord]:

@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -25,16 +25,20 @@ class SqliteFile:
             self._writer.execute("PRAGMA journal_mode = WAL")
             # An answered write must outlive a power cut: WAL alone syncs at checkpoints only.
             self._writer.execute("PRAGMA synchronous = FULL")
+            # Builds of SQLite differ in whether they overwrite what is deleted.
+            (self._overwrites,) = self._writer.execute("PRAGMA secure_delete").fetchone()
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
+    def write(self, *, overwrite: bool = False) -> Iterator[sqlite3.Connection]:
         """Run one transaction: committed and on the disk at the end, rolled back on an error.
 
-        Raises InsufficientResources if the disk is full, StorageFailed if it fails.
+        With `overwrite`, zeros take the place of what it deletes. Raises InsufficientResources if the disk is full,
+        StorageFailed if it fails.
         """
         with self._writing, translated(self._name):
             # A disk that fails in the middle of a rollback leaves a transaction open.
             self._abandon()
+            self._writer.execute(f"PRAGMA secure_delete = {int(overwrite) or self._overwrites}")
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer
@@ -61,21 +65,40 @@ class SqliteFile:
                 self._readers.put(connection)
 
     def overwrite_deleted(self) -> None:
-        """From now on, overwrite with zeros what is deleted."""
-        with self._writing, translated(self._name):
-            self._writer.execute("PRAGMA secure_delete = ON")
+        """From now on, overwrite with zeros what any transaction deletes."""
+        self._overwrites = 1
 
     def vacuum(self) -> None:
-        """Write the file again, without anything that was deleted, and empty its WAL.
+        """Write the file again, without anything that was deleted, and empty its WAL. Raises as `empty_wal`."""
+        with self._writing, translated(self._name):
+            self._abandon()
+            self._writer.execute("VACUUM")
+        self.empty_wal()
+
+    def empty_wal(self) -> None:
+        """Move all that the WAL has into the file, and cut it to nothing.
 
         Raises StorageFailed if a reader keeps a part of the WAL for too long.
         """
         with self._writing, translated(self._name):
             self._abandon()
-            self._writer.execute("VACUUM")
             (blocked, *_) = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if blocked:
             raise StorageFailed(f"{self._name} is being read, so its WAL could not be emptied: try again")
+
+    def size(self) -> int:
+        """Return the bytes of the file."""
+        return self.path.stat().st_size
+
+    def backup(self, target: Path) -> None:
+        """Write one moment of the file to the new file `target`, while others go on to write."""
+        with (
+            translated(self._name),
+            closing(sqlite3.connect(self.path)) as source,
+            closing(sqlite3.connect(target)) as copy,
+        ):
+            # One step holds up no writer in WAL mode. Several steps would begin again with every write.
+            source.backup(copy)
 
     def close(self) -> None:
         """Close every connection."""

@@ -5,12 +5,13 @@ from contextlib import closing
 from pathlib import Path
 
 from service.corpus.base import GenerationRecord
+from service.corpus.sqlite import judgements
 from service.corpus.sqlite.database import Database
 from service.corpus.sqlite.disk_errors import translated
 from service.corpus.sqlite.documents import SqliteDocuments
 from service.corpus.sqlite.judgements import SqliteJudgements
 from service.corpus.sqlite.keywords import SqliteKeywords
-from service.corpus.sqlite.records import SqliteRecords, listed
+from service.corpus.sqlite.records import SqliteRecords, listed, rewrite_jobs
 from service.settings.data_folder import DataFolder
 
 
@@ -29,18 +30,18 @@ class SqliteStore:
         self.judgements = SqliteJudgements(self._database, max_judgements)
 
     def size(self) -> int:
-        return self._database.path.stat().st_size
+        return self._database.size()
 
     def backup(self, target: Path) -> list[GenerationRecord]:
-        path = self._database.path
-        with (
-            translated("the corpus"),
-            closing(sqlite3.connect(path)) as source,
-            closing(sqlite3.connect(target)) as copy,
-        ):
-            # One step holds up no writer in WAL mode. Several steps would begin again with every write.
-            source.backup(copy)
+        self._database.backup(target)
+        with translated("the copy of the corpus"), closing(sqlite3.connect(target)) as copy:
             return listed(copy)
+
+    def erase_removed(self) -> None:
+        with self._database.write(overwrite=True) as connection:
+            judgements.rewrite(connection)
+            rewrite_jobs(connection)
+        self._database.empty_wal()
 
     def close(self) -> None:
         self._database.close()

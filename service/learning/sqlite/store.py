@@ -148,6 +148,12 @@ class SqliteFeedbackStore:
             connection.execute(_COUNT_OLD, (microseconds(before),))
             return connection.execute(_DELETE_OLD, (microseconds(before),)).rowcount
 
+    def size(self) -> int:
+        return self._file().size()
+
+    def backup(self, target: Path) -> None:
+        self._file().backup(target)
+
     def close(self) -> None:
         if self._opened is not None:
             self._opened.close()

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 from service.learning.base import FeedbackStore, Frequency, Impressions
 from tests.contract.feedback.stores import NOON, counts, did, impressions, searched
@@ -148,3 +149,11 @@ def test_a_forgotten_user_is_neither_counted_nor_listed(store: FeedbackStore) ->
     store.forget("u1")
     assert store.thumbs(None, 10) == []
     assert store.most_asked(None, 10, 10) == (0, [])
+
+
+def test_a_backup_is_a_file(store: FeedbackStore, tmp_path: Path) -> None:
+    store.log([searched("01", "a")])
+    target = tmp_path / "copy"
+    store.backup(target)
+    assert target.stat().st_size > 0
+    assert store.size() > 0

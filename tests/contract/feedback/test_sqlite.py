@@ -85,3 +85,15 @@ def test_thumbs_and_frequent_queries_are_read_from_indexes_that_end_where_they_a
     # Sorting them would read all of them first.
     assert "ORDER BY" not in plans[0]
     assert plans[1].count("USE TEMP B-TREE FOR ORDER BY") == 1
+
+
+def test_a_backup_has_what_was_acknowledged_and_repeated_events_count_once_there(tmp_path: Path) -> None:
+    with closing(SqliteFeedbackStore(tmp_path / "learning.db")) as store:
+        store.log([searched("01", "a", user="u1")])
+        store.add([did("e1", "good", "a", search="01")])
+        store.backup(tmp_path / "copy.db")
+        store.add([did("e2", "good", "a", search="01")])
+    with closing(SqliteFeedbackStore(tmp_path / "copy.db")) as copy:
+        assert copy.add([did("e1", "good", "a", search="01")]) == 1
+        assert [event.id for event in copy.events()] == ["e1"]
+        assert copy.search("01") == searched("01", "a", user="u1")

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
@@ -69,7 +70,8 @@ def test_it_derives_after_a_change_alone_and_tries_again_after_a_failure(
                 raise StorageFailed("the disk has failed: look at it")
             return super().events()
 
-    monkeypatch.setattr(deriving, "_EVERY", 0.01)
+    monkeypatch.setattr(deriving, "_LEAST_SECONDS", 0.01)
+    monkeypatch.setattr(deriving, "_MOST_SECONDS", 0.01)
     store, corpus = Failing(), MemoryStore(1000)
     derives = Deriving(store, corpus.judgements, thread, 1000)
 
@@ -86,3 +88,31 @@ def test_it_derives_after_a_change_alone_and_tries_again_after_a_failure(
     with caplog.at_level(logging.WARNING):
         asyncio.run(run())
     assert "the disk has failed" in caplog.text
+
+
+def test_a_derivation_that_is_under_way_does_not_bring_back_a_user_who_is_forgotten(thread: WritingThread) -> None:
+    reading, forgotten = threading.Event(), threading.Event()
+
+    class Slow(MemoryFeedbackStore):
+        def events(self) -> Iterator[Event]:
+            events = super().events()
+            if not reading.is_set():
+                reading.set()
+                assert forgotten.wait(10)
+            return events
+
+    store, corpus = Slow(), MemoryStore(1000)
+    derives = Deriving(store, corpus.judgements, thread, 1000)
+    store.add([thumb("e1")])
+
+    async def run() -> None:
+        first = asyncio.create_task(derives.derive())
+        await asyncio.to_thread(reading.wait, 10)
+        store.forget("u1")
+        second = asyncio.create_task(derives.derive())
+        await asyncio.sleep(0.05)
+        forgotten.set()
+        await asyncio.gather(first, second)
+
+    asyncio.run(run())
+    assert of_feedback(corpus) == []

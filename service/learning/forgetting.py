@@ -1,0 +1,39 @@
+"""Forgetting a user: what was stored of them, what was derived from that, and the traces of both in the files.
+
+Texts that others have sent as well are theirs, and stay. So do judgements of the same queries that somebody else made.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from service.corpus.base import CorpusStore
+from service.corpus.judgements import JudgementFilter
+from service.learning.deriving import Deriving
+from service.learning.feedback import Feedback
+from service.machine.writer import WritingThread
+
+
+class Forgetting:
+    """Forgets users, everywhere in the data folder."""
+
+    def __init__(self, feedback: Feedback, deriving: Deriving, corpus: CorpusStore, thread: WritingThread) -> None:
+        self._feedback = feedback
+        self._deriving = deriving
+        self._corpus = corpus
+        self._thread = thread
+
+    async def forget(self, user: str, forget_queries: Callable[[], Awaitable[None]]) -> int:
+        """Remove all that is known of the user. Returns how many searches, events and judgements that was.
+
+        `forget_queries` takes the queries that have no judgement any more out of records elsewhere. When this returns,
+        no file has what was removed. All of it is done however little there is, because an earlier attempt may have
+        ended in the middle. Raises StorageFailed if the disk fails, or if somebody reads a file for too long.
+        """
+        removed = await asyncio.to_thread(self._feedback.forget, user)
+        own_words = JudgementFilter(by=user, sources=frozenset({"person"}))
+        removed += await self._thread.run(partial(self._corpus.judgements.remove, own_words))
+        await self._deriving.derive()
+        await forget_queries()
+        await self._thread.run(self._corpus.erase_removed)
+        return removed
