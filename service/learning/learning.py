@@ -6,6 +6,7 @@ from service.learning.deriving import Deriving
 from service.learning.feedback import Feedback
 from service.learning.pseudonyms import Pseudonyms
 from service.learning.search_log import SearchLog
+from service.learning.ubi_feedback import UbiFeedback
 from service.machine.writer import WritingThread
 from service.settings import Settings
 
@@ -26,6 +27,9 @@ class Learning:
         self.log = SearchLog(store, pseudonyms, settings.searches)
         self.deriving = Deriving(store, corpus.judgements, thread, settings.limits.judgements)
         self.feedback = Feedback(store, self.log, corpus.documents, pseudonyms, self.deriving.note_change)
+        self.ubi = UbiFeedback(
+            self.feedback, store, corpus.documents, pseudonyms, keeps=settings.searches.keep != "off"
+        )
 
     def start(self) -> None:
         """Begin to keep searches."""
