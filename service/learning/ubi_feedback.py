@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from service.corpus.base import DEFAULT_COLLECTION, Documents
-from service.errors import Conflict, NotFound
+from service.errors import Conflict, InvalidRequest, NotFound
 from service.learning.base import FeedbackStore, LoggedSearch
 from service.learning.feedback import (
     Feedback,
     Place,
     SentEvent,
-    another_query,
     no_document_there,
     require_named,
 )
@@ -62,7 +61,7 @@ class UbiFeedback:
             if former is None:
                 fresh[identity] = self._search(query, key)
             elif former.query != query.query.user_query:
-                raise another_query(query.place.of("query"))
+                raise two_queries(identity, query.place.of("query"))
         # Another request may have brought one of them in the meantime.
         return len(sent) - len(fresh) + self._store.log(list(fresh.values()))
 
@@ -103,6 +102,13 @@ def nothing_is_kept() -> Conflict:
     """The service keeps no searches, so it keeps none of another system."""
     return Conflict(
         "no searches are kept here: set INSTAR_SEARCHES__KEEP, or send user_query with each event in place of queries"
+    )
+
+
+def two_queries(identity: str, param: str) -> InvalidRequest:
+    """A `query_id` stands for two queries."""
+    return InvalidRequest(
+        f"the query_id {identity[:80]!r} stands for another user_query before: give each query an id of its own", param
     )
 
 

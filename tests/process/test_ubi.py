@@ -405,7 +405,7 @@ def test_a_query_id_stands_for_one_query(service: Server) -> None:
     other = {"user_query": "another", "query_id": "one query"}
     status, param, message = refused(service, "queries", [{"user_query": "sound"}, other])
     assert (status, param) == (422, "1.user_query")
-    assert "not that of the search" in message
+    assert "the query_id 'one query' stands for another user_query" in message
     assert (
         refused(service, "queries", [{"user_query": "sound", "query_id": "x y"}, {**other, "query_id": "x y"}])[0]
         == 422

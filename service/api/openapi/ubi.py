@@ -11,9 +11,9 @@ from service.api.openapi.errors import UNKNOWN_COLLECTION
 from service.api.openapi.operation import JSON, SCHEMAS, Operation, failing, requests, success
 from service.api.schemas.ubi import UbiEventsAnswer, UbiQueriesAnswer
 from service.api.ubi_inputs import no_query_named, too_many_objects
-from service.learning.feedback import another_query, no_document_there
+from service.learning.feedback import no_document_there
 from service.learning.ubi import UbiEvent, UbiQuery
-from service.learning.ubi_feedback import no_query, nothing_is_kept
+from service.learning.ubi_feedback import no_query, nothing_is_kept, two_queries
 
 _QUERY = {
     "application": "help",
@@ -66,7 +66,7 @@ QUERIES = Operation(
             INSTAR,
             UNKNOWN_COLLECTION,
             no_document_there("B07XLFYN6S", "default", "0.query_response_hit_ids"),
-            another_query("0.user_query"),
+            two_queries("1234-user-5678", "0.user_query"),
             in_the_future("0.timestamp"),
             nothing_is_kept(),
             too_many_objects(5000, 1000),
