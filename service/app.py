@@ -46,6 +46,7 @@ from service.api.routes import (
     search,
     searches,
     tokens,
+    ubi,
 )
 from service.api.search_records import SearchRecords
 from service.api.state_metrics import State
@@ -131,6 +132,7 @@ def _routers(parts: Parts, lifecycle: Lifecycle) -> list[APIRouter]:
         openai.routes(admission, ready, loaded, models.encoding, output, settings),
         search.routes(admission, ready, parts.search, loaded, corpus.documents, _search_records(parts), settings),
         feedback.routes(admission, ready, parts.learning.feedback, settings),
+        ubi.routes(admission, ready, parts.learning.ubi, settings),
         documents.routes(admission, ready, corpus.documents, parts.writing, loaded, settings),
         collections.routes(
             admission, ready, corpus.documents, parts.writing, corpus.judgements, serving.housekeeping, parts.thread

@@ -8,7 +8,7 @@ from service.api.schemas.documents import MAX_ID
 from service.api.schemas.feedback import FeedbackEvent, FeedbackRequest
 from service.corpus.base import DEFAULT_COLLECTION
 from service.errors import InvalidRequest, TooLarge
-from service.learning.feedback import SentEvent
+from service.learning.feedback import Place, SentEvent
 from service.settings import Settings
 
 _MAX_QUERY = 10_000
@@ -28,28 +28,34 @@ def read_events(raw: bytes, settings: Settings) -> list[SentEvent]:
     """
     content = read_json(raw)
     if not isinstance(content, dict) or "events" not in content:
-        return [_checked(validated(FeedbackEvent, content), "", settings)]
+        return [checked(validated(FeedbackEvent, content), Place(), settings)]
     listed = content["events"]
     # Before they are looked at one by one.
     if isinstance(listed, list) and len(listed) > settings.limits.events:
         raise too_many_events(len(listed), settings.limits.events)
     events = validated(FeedbackRequest, content).events
-    return [_checked(event, f"events.{index}.", settings) for index, event in enumerate(events)]
+    return [checked(event, Place(f"events.{index}."), settings) for index, event in enumerate(events)]
 
 
-def _checked(event: FeedbackEvent, param: str, settings: Settings) -> SentEvent:
-    for name in ("search", "query", "collection", "document", "id", "note"):
-        refuse_nul(getattr(event, name) or "", f"{param}{name}")
+def checked(event: FeedbackEvent, place: Place, settings: Settings) -> SentEvent:
+    """Return an event that can be stored if its search and its documents are there.
+
+    Raises InvalidRequest or TooLarge, which names the field at `place`.
+    """
+    for name in ("action", "search", "query", "collection", "document", "id", "note"):
+        refuse_nul(getattr(event, name) or "", place.of(name))
+    if event.search is None and event.query is None:
+        raise no_search_or_query(place.of("search"))
     if event.search is None:
-        _check_query(event.query, param, settings)
-    documents = _documents(event, param)
+        check_query(event.query or "", place, settings)
+    documents = _documents(event, place)
     if event.action in _ABOUT_DOCUMENTS and not documents:
-        raise no_document_named(event.action, f"{param}document")
-    _check_value(event, f"{param}value")
+        raise no_document_named(event.action, place.of("document"))
+    _check_value(event, place.of("value"))
     if event.at is not None:
-        _check_time(event.at, f"{param}at")
+        check_time(event.at, place.of("at"))
     return SentEvent(
-        param=param,
+        place=place,
         action=event.action,
         search=event.search,
         query=event.query,
@@ -64,33 +70,34 @@ def _checked(event: FeedbackEvent, param: str, settings: Settings) -> SentEvent:
     )
 
 
-def _check_time(at: datetime, param: str) -> None:
+def check_time(at: datetime, param: str) -> None:
+    """Raise InvalidRequest for a time that clocks do not have."""
     if at > datetime.now(UTC) + _AHEAD:
         raise in_the_future(param)
     if at < _EARLIEST:
-        raise InvalidRequest("at is before the year 2000: set the clock, or leave it out", param)
+        raise InvalidRequest(f"{param} is before the year 2000: set the clock, or leave it out", param)
 
 
-def _check_query(query: str | None, param: str, settings: Settings) -> None:
-    if query is None:
-        raise no_search_or_query(f"{param}search")
-    check_text(query, f"{param}query", settings)
+def check_query(query: str, place: Place, settings: Settings) -> None:
+    """Raise InvalidRequest or TooLarge for a query that nobody could judge."""
+    param = place.of("query")
+    check_text(query, param, settings)
     if len(query) > _MAX_QUERY:
-        raise TooLarge(f"{param}query has {len(query)} characters, more than {_MAX_QUERY}: cut it", f"{param}query")
+        raise TooLarge(f"{param} has {len(query)} characters, more than {_MAX_QUERY}: cut it", param)
 
 
-def _documents(event: FeedbackEvent, param: str) -> list[str]:
+def _documents(event: FeedbackEvent, place: Place) -> list[str]:
     if event.document is not None and event.documents is not None:
         raise InvalidRequest(
-            f"{param}document and documents are both there: leave one of them out", f"{param}documents"
+            f"{place.of('document')} and documents are both there: leave one of them out", place.of("documents")
         )
     documents = [event.document] if event.document is not None else list(dict.fromkeys(event.documents or ()))
     for document in documents:
-        refuse_nul(document, f"{param}documents")
+        refuse_nul(document, place.of("documents"))
         if len(document.encode()) > MAX_ID:
+            param = place.of("document")
             raise InvalidRequest(
-                f"{param}document is longer than any id ({MAX_ID} bytes): send the id that a search has answered",
-                f"{param}document",
+                f"{param} is longer than any id ({MAX_ID} bytes): send the id that a search has answered", param
             )
     return documents
 
@@ -116,14 +123,14 @@ def no_search_or_query(param: str) -> InvalidRequest:
 
 def no_document_named(action: str, param: str) -> InvalidRequest:
     """An action on a document names none."""
-    return InvalidRequest(f"document is missing: {action} is about a document, so send its id", param)
+    return InvalidRequest(f"{param} is missing: {action} is about a document, so send its id", param)
 
 
 def no_seconds(param: str) -> InvalidRequest:
     """A dwell does not say for how long, or for too long."""
-    return InvalidRequest(f"value must be the seconds of dwell, 0 to {_MAX_DWELL}", param)
+    return InvalidRequest(f"{param} must be the seconds of dwell, 0 to {_MAX_DWELL}", param)
 
 
 def in_the_future(param: str) -> InvalidRequest:
     """An event has yet to happen."""
-    return InvalidRequest("at is in the future: set the clock, or leave it out", param)
+    return InvalidRequest(f"{param} is in the future: set the clock, or leave it out", param)

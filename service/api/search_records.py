@@ -9,7 +9,7 @@ import orjson
 from service.api.schemas.search import SearchRequest
 from service.errors import StorageFailed
 from service.generations.generation import Generation
-from service.learning.base import LoggedSearch, Shown
+from service.learning.base import MOST_RESULTS, LoggedSearch, Shown
 from service.learning.ids import TimeOrderedIds
 from service.learning.pseudonyms import Pseudonyms
 from service.learning.search_log import SearchLog
@@ -18,8 +18,7 @@ from service.search.query import Hit, SearchResult
 
 log = logging.getLogger(__name__)
 
-# Results of a search that are kept, and characters of its query. No judgement can be of a longer one.
-MOST_RESULTS = 100
+# Characters of a query that is kept. No judgement can be of a longer one.
 MOST_CHARACTERS = 10_000
 
 

@@ -13,6 +13,8 @@ from typing import Literal, Protocol
 THUMBS = ("good", "bad", "withdraw")
 # The actions that judgements are derived from. Others are kept and mean nothing to Instar.
 INTERPRETED = (*THUMBS, "click", "cite", "copy", "dwell")
+# Results of a search that are kept.
+MOST_RESULTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,10 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class LoggedSearch:
-    """A search with its results, best first. `user` and `session` are keyed hashes; `filter` is JSON."""
+    """A search with its results, best first. `user` and `session` are keyed hashes; `filter` is JSON.
+
+    `query_id` is the id by which its client names it, if another system has answered it.
+    """
 
     id: str
     at: datetime
@@ -42,6 +47,7 @@ class LoggedSearch:
     key: str | None = None
     user: str | None = None
     session: str | None = None
+    query_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +115,16 @@ class Frequency:
 class FeedbackStore(Protocol):
     """Searches and events in one database. Safe from any thread."""
 
-    def log(self, searches: Sequence[LoggedSearch]) -> None:
-        """Keep the searches, and count their impressions. Raises StorageFailed if they cannot be written."""
+    def log(self, searches: Sequence[LoggedSearch]) -> int:
+        """Keep the searches durably, all or none, and count their impressions.
 
-    def search(self, identity: str) -> LoggedSearch | None: ...
+        Returns how many were there already, by their id or `query_id`, and are not kept again. Raises StorageFailed if
+        they cannot be written.
+        """
+
+    def search(self, identity: str) -> LoggedSearch | None:
+        """Return the search with that id or that `query_id`, if it is kept."""
+
     def searches(self, after: str | None, limit: int) -> list[LoggedSearch]:
         """Return up to `limit` searches, the latest first, from the one after the id `after` on."""
 

@@ -1,7 +1,7 @@
 """Events of users become durable, if what they are about is there. All events of a request are stored, or none."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from service.corpus.base import Documents
@@ -14,13 +14,29 @@ from service.learning.search_log import FEEDBACK_HOURS, SearchLog
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """The place of an event or a search in its request: `prefix`, such as "events.3.", and the fields' `names` there.
+
+    A field that `names` leaves out has its own name.
+    """
+
+    prefix: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, name: str) -> str:
+        """Return where the field stands, as errors say it."""
+        return self.prefix + self.names.get(name, name)
+
+
+@dataclass(frozen=True, slots=True)
 class SentEvent:
     """An event as a client sends it: with the id of a search, or with a query and its collection.
 
-    `param` is where it stands in the request, such as "events.3."; `user` and `session` are as the client names them.
+    `user` and `session` are as the client names them. With `forgiving`, documents that are not there are left out of
+    it.
     """
 
-    param: str
+    place: Place
     action: str
     search: str | None
     query: str | None
@@ -32,6 +48,7 @@ class SentEvent:
     at: datetime | None
     user: str | None
     session: str | None
+    forgiving: bool = False
 
 
 class Feedback:
@@ -90,8 +107,8 @@ class Feedback:
             shown = {result.document for result in search.results}
         else:
             collection, query, shown = sent.collection or "", sent.query or "", set()
-            _named(sent.param, self._documents, collection)
-        self._require_documents(sent, collection, shown)
+            require_named(sent.place, self._documents, collection)
+        documents = self._documents_there(sent, collection, shown)
         user = None if sent.user is None else self._pseudonyms.user(sent.user)
         session = None if sent.session is None else self._pseudonyms.session(sent.session)
         return Event(
@@ -100,8 +117,8 @@ class Feedback:
             action=sent.action,
             collection=collection,
             query=query,
-            documents=tuple(sent.documents),
-            search=sent.search,
+            documents=documents,
+            search=search.id if search else None,
             value=sent.value,
             note=sent.note,
             key=key,
@@ -114,27 +131,30 @@ class Feedback:
         search = self.search(identity)
         # One of another collection is not to be told from one that is not there.
         if search is None or sent.collection not in (None, search.collection):
-            raise no_search(identity, f"{sent.param}search", kept=made(identity) is not None)
+            raise no_search(identity, sent.place.of("search"), kept=made(identity) is not None)
         if sent.query not in (None, search.query):
-            raise another_query(f"{sent.param}query")
+            raise another_query(sent.place.of("query"))
         return search
 
-    def _require_documents(self, sent: SentEvent, collection: str, shown: set[str]) -> None:
-        """Raise NotFound unless each document was shown by the search or is in the collection now."""
+    def _documents_there(self, sent: SentEvent, collection: str, shown: set[str]) -> tuple[str, ...]:
+        """Return the documents that were shown by the search or are in the collection now.
+
+        Raises NotFound for another one, unless the event is forgiving.
+        """
         others = [document for document in sent.documents if document not in shown]
-        if others:
-            present = self._documents.seqs_of(collection, others)
-            absent = next((document for document in others if document not in present), None)
-            if absent is not None:
-                raise no_document_there(absent, collection, f"{sent.param}document")
+        present = self._documents.seqs_of(collection, others) if others else {}
+        absent = [document for document in others if document not in present]
+        if absent and not sent.forgiving:
+            raise no_document_there(absent[0], collection, sent.place.of("document"))
+        return tuple(document for document in sent.documents if document not in absent)
 
 
-def _named(param: str, documents: Documents, collection: str) -> None:
+def require_named(place: Place, documents: Documents, collection: str) -> None:
     """Raise NotFound, with the place in the request, unless there is such a collection."""
     try:
         require_collection(documents, collection)
     except NotFound as error:
-        raise no_collection_there(collection, f"{param}collection") from error
+        raise no_collection_there(collection, place.of("collection")) from error
 
 
 def no_search(identity: str, param: str, *, kept: bool) -> NotFound:

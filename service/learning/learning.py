@@ -10,6 +10,7 @@ from service.learning.pseudonyms import Pseudonyms
 from service.learning.queue.queue import JudgementQueue
 from service.learning.queue.rankings import RankingSource
 from service.learning.search_log import SearchLog
+from service.learning.ubi_feedback import UbiFeedback
 from service.machine.writer import WritingThread
 from service.models.encoding import Encoding
 from service.search.retrieval import Retrieval
@@ -34,6 +35,9 @@ class Learning:
         self.deriving = Deriving(store, corpus.judgements, thread, settings.limits.judgements)
         self.feedback = Feedback(store, self.log, corpus.documents, pseudonyms, self.deriving.note_change)
         self.forgetting = Forgetting(self.feedback, self.deriving, corpus, thread)
+        self.ubi = UbiFeedback(
+            self.feedback, store, corpus.documents, pseudonyms, keeps=settings.searches.keep != "off"
+        )
 
     def queue(self, generations: LoadedGenerations, encoding: Encoding) -> JudgementQueue:
         """The queue of what is worth judging, searched with these generations."""

@@ -23,14 +23,18 @@ class MemoryFeedbackStore:
         # By the event's id: the user of its search.
         self._searchers: dict[str, str | None] = {}
 
-    def log(self, searches: Sequence[LoggedSearch]) -> None:
+    def log(self, searches: Sequence[LoggedSearch]) -> int:
         with self._lock:
+            before = len(self._searches)
             for search in searches:
-                self._searches.setdefault(search.id, search)
-                self._asked.setdefault((search.collection, search.query), len(self._asked))
+                if search.query_id is None or self.search(search.query_id) is None:
+                    self._searches.setdefault(search.id, search)
+                    self._asked.setdefault((search.collection, search.query), len(self._asked))
+            return len(searches) - (len(self._searches) - before)
 
     def search(self, identity: str) -> LoggedSearch | None:
-        return self._searches.get(identity)
+        named = (search for search in self._searches.values() if search.query_id == identity)
+        return self._searches.get(identity) or next(named, None)
 
     def searches(self, after: str | None, limit: int) -> list[LoggedSearch]:
         with self._lock:

@@ -1,10 +1,14 @@
-"""The outcome of searches: which of their results were clicked, which were skipped, and how long they were read."""
+"""The outcome of searches: which of their results were clicked, which were skipped, and how long they were read.
+
+The results of a search that another system has answered may be known from events of `impression` alone, one for each
+document that came into view, with its place in the list as `value`. Some systems count places from 0, others from 1.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from service.learning.base import Event, Impressions, LoggedSearch, Shown
+from service.learning.base import MOST_RESULTS, Event, Impressions, LoggedSearch, Shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,8 @@ class Tally:
 
     def add(self, search: LoggedSearch, events: Iterable[Event]) -> None:
         """Count a search with its events."""
-        for result, outcome in outcomes(search.results, events).items():
+        events = list(events)
+        for result, outcome in outcomes(search.results or _seen(events), events).items():
             place = (search.collection, search.query, result.document, search.generation, result.rank)
             counts = self._counts[place]
             counts[0] += 1
@@ -65,3 +70,14 @@ class Tally:
             Impressions(*place, shown=int(shown), clicked=int(clicked), skipped=int(skipped), dwelt=dwelt)
             for place, (shown, clicked, skipped, dwelt) in self._counts.items()
         ]
+
+
+def _seen(events: Iterable[Event]) -> tuple[Shown, ...]:
+    """The results that impressions tell of."""
+    places: dict[str, int] = {}
+    for event in events:
+        if event.action == "impression" and event.value is not None and 0 <= event.value < MOST_RESULTS:
+            for document in event.documents:
+                places[document] = min(places.get(document, MOST_RESULTS), int(event.value))
+    first = 0 if 0 in places.values() else 1
+    return tuple(Shown(document, place - first + 1, 0.0) for document, place in places.items())

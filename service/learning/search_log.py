@@ -139,6 +139,7 @@ class SearchLog:
 
     def _stop(self, reason: str) -> None:
         failure = f"searches are not kept any more ({reason}): mend that, then restart the service"
+        # First of all: whoever waits for the log goes on below, and may look for the reason.
         log.error(failure)
         with self._changed:
             self.failure = failure

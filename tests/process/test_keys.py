@@ -150,6 +150,8 @@ SCOPED = [
     ("write", "POST", "/documents", {"documents": [{"id": "a", "text": "a"}]}),
     ("write", "POST", "/documents/delete", {"ids": ["b"]}),
     ("feedback", "POST", "/feedback", {"query": "a", "action": "good"}),
+    ("feedback", "POST", "/ubi/queries", {"user_query": "a", "query_id": "u1"}),
+    ("feedback", "POST", "/ubi/events", {"action_name": "like", "query_id": "u1"}),
     ("admin", "GET", "/admin/models", None),
     ("admin", "GET", "/admin/searches", None),
 ]

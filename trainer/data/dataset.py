@@ -33,9 +33,10 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A document is good or bad for a query, both by id. A `weak` judgement was derived: no person made it.
+    """A document is good or bad for a query, both by id.
 
-    `weight` is from above 0 to 1, which is the word of a person. `source` is that of a service (person, feedback, …).
+    A judgement is `weak` if nobody made it of this document: a model did, or a thumb on an answer is passed on to its
+    sources. `weight` is from above 0 to 1, which is the word of a person. `source` is that of a service (person, …).
     """
 
     query: str

@@ -1,48 +1,43 @@
 """User Behavior Insights 1.3, `--format ubi`: what users of OpenSearch and others searched for, were shown and clicked.
 
-A query has `user_query`, `query_id` and `query_response_hit_ids`, the documents in the order in which they were shown.
-An event has `action_name`, `timestamp`, `query_id` and `event_attributes.object.object_id` (schema/1.3.0 in o19s/ubi).
-Both lie in one file of JSON lines or in several of one folder, bare or as rows of an index with their `_source`.
+Queries and events lie in one file of JSON lines or in several of one folder: bare, as rows of an index with their
+`_source`, or as OpenSearch's call _bulk takes them. `service.learning.ubi` says what is read of them. A query without
+`query_response_hit_ids` has shown what events of `impression` say.
 
-The judgements are those that the service would derive (`service.learning.derive`), and weak. UBI does not say which
-ranking showed a list, so the ranks are corrected by the assumed curve.
+The judgements are those that the service would derive (`service.learning.derive`), with their weights and sources. UBI
+does not say which ranking showed a list, so the ranks are corrected by the assumed curve.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import orjson
+from pydantic import BaseModel, ValidationError
 
-from service.learning.base import Event, Impressions
+from service.errors import InvalidRequest
+from service.learning.base import Derived, Event, Impressions, LoggedSearch
 from service.learning.derive import derive
+from service.learning.outcomes import Tally
+from service.learning.ubi import UbiEvent, UbiQuery, content_id, is_bulk_action, is_event, is_query, row_of
 from trainer.data.collected import Collected
 from trainer.data.dataset import Judgement
 from trainer.data.lines import json_files, objects
-from trainer.data.problems import Unusable, shown, string, text
-from trainer.data.texts import content_id
+from trainer.data.problems import Unusable, shown
 from trainer.errors import BadData
 
-_ACTIONS = {
-    **dict.fromkeys(("click", "click_through", "watch"), "click"),
-    # Who takes a thing away found it of use, as who copies a text.
-    **dict.fromkeys(("copy", "add_to_cart", "purchase"), "copy"),
-    **dict.fromkeys(("good", "like", "thumbs_up"), "good"),
-    **dict.fromkeys(("bad", "dislike", "thumbs_down"), "bad"),
-    "cite": "cite",
-}
+_Form = TypeVar("_Form", bound=BaseModel)
 
 
 @dataclass
 class _Log:
-    """Everything that was read: queries and what each was shown, by its id, and events."""
+    """Everything that was read: searches by the id that events name, rows of events, and documents that are missing."""
 
-    queries: dict[str, str] = field(default_factory=dict)
-    shown: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    searches: dict[str, LoggedSearch] = field(default_factory=dict)
     events: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    absent: set[str] = field(default_factory=set)
 
 
 def collect(path: Path, collected: Collected) -> None:
@@ -51,117 +46,106 @@ def collect(path: Path, collected: Collected) -> None:
         raise BadData("the format ubi has ids of documents and no texts: name the documents with --corpus corpus.jsonl")
     log = _Log()
     for file in json_files(path):
-        for location, row in objects(file, collected):
+        for location, line in objects(file, collected):
             with collected.row(location):
-                _take(row.get("_source", row), location, log)
-    events, passed_over = list[Event](), Counter[str]()
-    for location, event in log.events:
+                if not is_bulk_action(line):
+                    _take(row_of(line), location, log, collected)
+    events, passed_over = dict[str, Event](), Counter[str]()
+    for location, row in log.events:
         with collected.row(location):
-            action = string(event["action_name"], "the action_name")
-            if action.lower() in _ACTIONS:
-                events.append(_event(event, _ACTIONS[action.lower()], log))
+            form = _as(UbiEvent, row)
+            if form.interpreted or form.action == "impression":
+                event = _event(form, row, log)
+                if form.document is not None and form.document not in collected.corpus:
+                    log.absent.add(form.document)
+                else:
+                    events.setdefault(event.id, event)
             else:
-                passed_over[action] += 1
-    _judge(events, log, collected)
+                passed_over[form.action_name] += 1
+    for derived in _verdicts(derive(events.values(), _impressions(log, events.values()))):
+        query = collected.query(derived.query)
+        collected.judge(Judgement(query, derived.document, derived.good, weight=derived.weight, source=derived.source))
+    _note(log, passed_over, collected)
+
+
+def _take(row: Any, location: str, log: _Log, collected: Collected) -> None:
+    if not isinstance(row, dict):
+        raise Unusable(f"_source is {shown(row)}, where a JSON object is needed")
+    if is_event(row):
+        log.events.append((location, row))
+    elif is_query(row):
+        query = _as(UbiQuery, row)
+        # A query without an id can have no events, but it was shown documents that nobody clicked.
+        identity = query.query_id or _content_id(row)
+        search = replace(query.search(identity, "", query.shown(collected.corpus)), user=query.user)
+        search = replace(search, session=query.session_id)
+        if log.searches.setdefault(identity, search).query != search.query:
+            raise Unusable(f"the query_id {shown(identity)} stands for another query before, which is kept")
+        log.absent.update(hit for hit in query.hits if hit not in collected.corpus)
+    else:
+        raise Unusable("has neither a user_query nor an action_name, so it is neither a query nor an event of UBI")
+
+
+def _event(form: UbiEvent, row: Mapping[str, Any], log: _Log) -> Event:
+    if form.timestamp is None:
+        raise Unusable("the timestamp is missing")
+    search = log.searches.get(form.query_id or "")
+    query = search.query if search else form.user_query
+    if query is None:
+        raise Unusable(f"no query has the query_id {shown(form.query_id)}: give the file of queries as well")
+    return Event(
+        _content_id(row),
+        form.timestamp,
+        form.action,
+        "",
+        query,
+        () if form.document is None else (form.document,),
+        search.id if search else None,
+        form.value,
+        # Who does not say who they are is whoever asked.
+        user=form.user or (search.user if search else None),
+        session=form.session_id or (search.session if search else None),
+    )
+
+
+def _impressions(log: _Log, events: Iterable[Event]) -> list[Impressions]:
+    """How often each document was shown at each rank, clicked and skipped."""
+    of_search = defaultdict[str | None, list[Event]](list)
+    for event in events:
+        of_search[event.search].append(event)
+    tally = Tally()
+    for search in log.searches.values():
+        tally.add(search, of_search[search.id])
+    return tally.impressions()
+
+
+def _verdicts(judgements: Iterable[Derived]) -> Iterator[Derived]:
+    """One for each pair: what was said and what was clicked are added up. They never contradict each other."""
+    for _, group in groupby(judgements, lambda one: (one.query, one.document)):
+        of_pair = list(group)
+        heaviest = max(of_pair, key=lambda one: one.weight)
+        yield replace(heaviest, weight=min(1.0, sum(one.weight for one in of_pair)))
+
+
+def _note(log: _Log, passed_over: Counter[str], collected: Collected) -> None:
+    if log.absent:
+        examples = ", ".join(map(shown, sorted(log.absent)[:3]))
+        collected.note("object_id", f"{len(log.absent):,} documents are not in the corpus, such as {examples}")
     if passed_over:
         actions = ", ".join(f"{shown(action)} ({count:,})" for action, count in sorted(passed_over.items()))
         collected.note("events", f"actions that judge nothing: {actions}")
 
 
-def _take(row: Any, location: str, log: _Log) -> None:
-    if not isinstance(row, dict):
-        raise Unusable(f"_source is {shown(row)}, where a JSON object is needed")
-    if "action_name" in row:
-        log.events.append((location, row))
-    elif "user_query" in row:
-        # A query without an id can have no events, but it was shown documents that nobody clicked.
-        nameless = row.get("query_id") is None
-        identity = f"{location} {len(log.queries)}" if nameless else string(row["query_id"], "the query_id")
-        query = text(row["user_query"], "the user_query").strip()
-        if log.queries.setdefault(identity, query) != query:
-            raise Unusable(f"the query_id {shown(identity)} stands for another query before, which is kept")
-        hits = row.get("query_response_hit_ids") or []
-        if not isinstance(hits, list):
-            raise Unusable(f"query_response_hit_ids is {shown(hits)}, where a list of ids is needed")
-        log.shown[identity] = tuple(dict.fromkeys(_identity(hit, "a hit id") for hit in hits))
-    else:
-        raise Unusable("has neither a user_query nor an action_name, so it is neither a query nor an event of UBI")
-
-
-def _event(row: Mapping[str, Any], action: str, log: _Log) -> Event:
-    search = row.get("query_id")
-    if search is not None and string(search, "the query_id") in log.queries:
-        query = log.queries[search]
-    elif row.get("user_query") is not None:
-        search, query = None, text(row["user_query"], "the user_query").strip()
-    else:
-        raise Unusable(f"no query has the query_id {shown(search)}: give the file of queries as well")
-    named = _object(_object(row, "event_attributes"), "object").get("object_id")
-    documents = () if named is None else (_identity(named, "the object_id"),)
-    user = row.get("user_id") or row.get("client_id")
-    session = row.get("session_id")
-    identity = content_id(orjson.dumps(row, option=orjson.OPT_SORT_KEYS).decode())
-    return Event(
-        identity,
-        _moment(row.get("timestamp")),
-        action,
-        "",
-        query,
-        documents,
-        search,
-        user=None if user is None else str(user),
-        session=None if session is None else str(session),
-    )
-
-
-def _judge(events: list[Event], log: _Log, collected: Collected) -> None:
-    unknown = set[str]()
-    for derived in derive(events, _impressions(events, log)):
-        if derived.document not in collected.corpus:
-            unknown.add(derived.document)
-            continue
-        judgement = Judgement(collected.query(derived.query), derived.document, good=derived.good, weak=True)
-        # What was said and what was clicked may both judge a pair, and then agree.
-        if not collected.knows(judgement):
-            collected.judge(judgement)
-    if unknown:
-        examples = ", ".join(map(shown, sorted(unknown)[:3]))
-        collected.note("object_id", f"{len(unknown):,} documents are not in the corpus, such as {examples}")
-
-
-def _impressions(events: list[Event], log: _Log) -> Iterator[Impressions]:
-    """How often each document was shown at each rank, clicked and skipped."""
-    clicked = defaultdict[str, set[str]](set)
-    for event in events:
-        if event.action == "click" and event.search is not None:
-            clicked[event.search].update(event.documents)
-    counts = defaultdict[tuple[str, str, int], Counter[str]](Counter)
-    for search, documents in log.shown.items():
-        last = max((rank for rank, document in enumerate(documents, 1) if document in clicked[search]), default=0)
-        for rank, document in enumerate(documents, 1):
-            cell = counts[log.queries[search], document, rank]
-            cell["shown"] += 1
-            cell["clicked"] += document in clicked[search]
-            cell["skipped"] += rank < last and document not in clicked[search]
-    for (query, document, rank), cell in counts.items():
-        yield Impressions("", query, document, 0, rank, cell["shown"], cell["clicked"], cell["skipped"])
-
-
-def _object(holder: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """The object of that name, empty if it is missing."""
-    value = holder.get(name)
-    if value is not None and not isinstance(value, dict):
-        raise Unusable(f"{name} is {shown(value)}, where a JSON object is needed")
-    return value or {}
-
-
-def _identity(value: Any, what: str) -> str:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else string(value, what)
-
-
-def _moment(value: Any) -> datetime:
+def _as(form: type[_Form], row: Mapping[str, Any]) -> _Form:
     try:
-        moment = datetime.fromisoformat(string(value, "the timestamp"))
-    except ValueError as error:
-        raise Unusable(f"the timestamp is {shown(value)}, which is no time of ISO 8601") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return form.model_validate(row)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise Unusable(f"{'.'.join(map(str, first['loc'])) or 'the row'}: {first['msg']}") from error
+
+
+def _content_id(row: Mapping[str, Any]) -> str:
+    try:
+        return content_id(row)
+    except InvalidRequest as error:
+        raise Unusable(error.message) from error

@@ -10,6 +10,7 @@ from service.errors import InvalidRequest
 
 _SEARCH = {
     "id": SEARCH_ID,
+    "query_id": None,
     "at": "2026-11-28T12:00:00.501234Z",
     "collection": "default",
     "query": "closing the day",

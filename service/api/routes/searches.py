@@ -75,6 +75,7 @@ class _Searches:
 def _as_answer(search: LoggedSearch) -> KeptSearch:
     return {
         "id": search.id,
+        "query_id": search.query_id,
         "at": search.at,
         "collection": search.collection,
         "query": search.query,

@@ -31,14 +31,15 @@ class KeptSearch(TypedDict):
     """A search, and what it has shown."""
 
     id: Annotated[str, Field(description="its id, by which feedback names it")]
+    query_id: Annotated[str | None, Field(description="`query_id` by which UBI names it; null: Instar has searched")]
     at: Annotated[datetime, Field(description="when it was answered")]
     collection: Annotated[str, Field(description="the collection that was searched")]
     query: Annotated[str, Field(description="the query")]
-    mode: Annotated[str, Field(description="dense, keyword or hybrid")]
+    mode: Annotated[str, Field(description="dense, keyword or hybrid; ubi: another system has searched")]
     filter: Annotated[dict[str, Any] | None, Field(description="its filter; null: none")]
     k: Annotated[int, Field(description="most results that it asked for")]
-    generation: Annotated[int, Field(description="number of the generation that answered")]
-    model: Annotated[str, Field(description="id of the checkpoint that answered")]
+    generation: Annotated[int, Field(description="number of the generation that answered; 0: another system")]
+    model: Annotated[str, Field(description="id of the checkpoint that answered; empty: none")]
     reranker: Annotated[str | None, Field(description="id of the reranker that ordered the results; null: none did")]
     key: Annotated[str | None, Field(description="name of the key that asked; null: it needed none")]
     user: Annotated[str | None, Field(description="keyed hash of the user; null: none was named")]

@@ -35,8 +35,10 @@ CREATE TABLE IF NOT EXISTS searches (
     reranker TEXT,
     key TEXT,
     user TEXT,
-    session TEXT
+    session TEXT,
+    query_id TEXT
 ) WITHOUT ROWID;
+CREATE UNIQUE INDEX IF NOT EXISTS searches_by_query_id ON searches (query_id) WHERE query_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS searches_of_asked ON searches (asked);
 CREATE INDEX IF NOT EXISTS asked_by_time ON searches (at, asked);
 CREATE INDEX IF NOT EXISTS searches_of_user ON searches (user) WHERE user IS NOT NULL;
@@ -73,7 +75,7 @@ CREATE INDEX IF NOT EXISTS dropped_of_user ON dropped (user) WHERE user <> '';
 
 SEARCHES = (
     "SELECT searches.id, at, collection, query, mode, k, generation, checkpoint, documents, scores, filter, reranker,"
-    " key, user, session FROM searches JOIN asked ON asked.number = searches.asked"
+    " key, user, session, query_id FROM searches JOIN asked ON asked.number = searches.asked"
 )
 EVENTS = (
     "SELECT events.number, events.id, at, action, collection, query, documents, search, value, note, key, user, session"
@@ -113,6 +115,7 @@ def search_rows(searches: Sequence[LoggedSearch]) -> str:
                 search.key,
                 search.user,
                 search.session,
+                search.query_id,
             )
             for search in searches
         ]
@@ -141,7 +144,7 @@ def event_row(event: Event, asked: int, searcher: str | None) -> tuple[Any, ...]
 def search_of(row: tuple[Any, ...]) -> LoggedSearch:
     """Return the search of a row of `SEARCHES`."""
     identity, at, collection, query, mode, k, generation, checkpoint, documents, scores, *more = row
-    filtered, reranker, key, user, session = more
+    filtered, reranker, key, user, session, query_id = more
     places = zip(json.loads(documents), json.loads(scores), strict=True)
     return LoggedSearch(
         id=identity,
@@ -158,6 +161,7 @@ def search_of(row: tuple[Any, ...]) -> LoggedSearch:
         key=key,
         user=user,
         session=session,
+        query_id=query_id,
     )
 
 

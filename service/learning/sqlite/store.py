@@ -38,7 +38,8 @@ _INSERT_SEARCHES = (
     " json_extract(value, '$[4]'), json_extract(value, '$[5]'), json_extract(value, '$[6]'),"
     " json_extract(value, '$[7]'), json_extract(value, '$[8]'), json_extract(value, '$[9]'),"
     " json_extract(value, '$[10]'), json_extract(value, '$[11]'), json_extract(value, '$[12]'),"
-    " json_extract(value, '$[13]'), json_extract(value, '$[14]') FROM json_each(?) JOIN asked"
+    " json_extract(value, '$[13]'), json_extract(value, '$[14]'), json_extract(value, '$[15]')"
+    " FROM json_each(?) JOIN asked"
     " ON asked.collection = json_extract(value, '$[0]') AND asked.query = json_extract(value, '$[1]')"
 )
 _INSERT_EVENT = "INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -68,15 +69,17 @@ class SqliteFeedbackStore:
         self._opened: SqliteFile | None = None
         self._adding = GroupCommit(self._add_all)
 
-    def log(self, searches: Sequence[LoggedSearch]) -> None:
+    def log(self, searches: Sequence[LoggedSearch]) -> int:
         with self._file().write() as connection:
             rows = search_rows(searches)
             connection.execute(_INSERT_ASKED, (rows,))
-            connection.execute(_INSERT_SEARCHES, (rows,))
+            return len(searches) - connection.execute(_INSERT_SEARCHES, (rows,)).rowcount
 
     def search(self, identity: str) -> LoggedSearch | None:
         with self._file().read() as connection:
-            row = connection.execute(f"{SEARCHES} WHERE searches.id = ?", (identity,)).fetchone()
+            row = connection.execute(
+                f"{SEARCHES} WHERE searches.id = :identity OR query_id = :identity", {"identity": identity}
+            ).fetchone()
         return None if row is None else search_of(row)
 
     def searches(self, after: str | None, limit: int) -> list[LoggedSearch]:

@@ -30,6 +30,32 @@ def test_an_event_counts_once_however_often_it_is_sent(store: FeedbackStore) -> 
     assert counts(store) == {("a", 1): (1, 0, 1, 0), ("b", 2): (1, 1, 0, 0)}
 
 
+def test_a_search_of_another_system_is_read_by_both_of_its_ids_and_counts_once(store: FeedbackStore) -> None:
+    foreign = searched("01", "a", query_id="any / text")
+    assert store.log([foreign, searched("02", "b")]) == 0
+    assert store.search("01") == store.search("any / text") == foreign
+    assert store.log([searched("03", "b", query_id="any / text"), searched("04"), searched("02", "a")]) == 2
+    assert store.log([searched("05", query_id="other"), searched("06", query_id="other")]) == 1
+    assert store.log([]) == 0
+    assert [search.id for search in store.searches(None, 9)] == ["05", "04", "02", "01"]
+    assert counts(store) == {("a", 1): (1, 0, 0, 0), ("b", 1): (1, 0, 0, 0)}
+    store.add([did("e1", "good", "a", search="04", user="u")])
+    store.log([searched("07", query_id="of u", user="u")])
+    assert store.forget("u") == 2
+    assert store.search("of u") is None
+
+
+def test_impressions_say_what_a_search_without_results_has_shown(store: FeedbackStore) -> None:
+    store.log([searched("01"), searched("02"), searched("03", "a"), searched("04")])
+    from_0 = [did("e1", "impression", "a", search="01", value=0), did("e2", "impression", "b", search="01", value=2)]
+    from_1 = [did("e3", "impression", "a", search="02", value=1), did("e4", "impression", "b", search="02", value=2)]
+    others = [did("e5", "impression", "b", search="03", value=2), did("e6", "impression", "c", search="04", value=-1)]
+    others += [did("e7", "impression", "c", search="04", value=10**9), did("e8", "impression", "c", search="04")]
+    store.add([*from_0, *from_1, *others, did("e9", "impression", "b", search="01", value=7)])
+    store.add([did("e10", "click", "b", search="01")])
+    assert counts(store) == {("a", 1): (3, 0, 1, 0), ("b", 3): (1, 1, 0, 0), ("b", 2): (1, 0, 0, 0)}
+
+
 def test_impressions_are_counted_by_query_document_generation_and_rank(store: FeedbackStore) -> None:
     store.log([searched("01", "a", "b"), searched("02", "a", "b", user="u1"), searched("03", "b", "a", generation=2)])
     store.log([searched("04", "a", collection="other"), searched("05", "a", query="p")])

@@ -18,7 +18,7 @@ from tests.contract.feedback.stores import NOON, did, searched
 
 
 class FullDisk(MemoryFeedbackStore):
-    def log(self, searches: Sequence[LoggedSearch]) -> None:  # noqa: ARG002
+    def log(self, searches: Sequence[LoggedSearch]) -> int:  # noqa: ARG002
         raise disk_full("the database of searches and feedback")
 
 
@@ -30,10 +30,10 @@ class SlowDisk(MemoryFeedbackStore):
         self.let = threading.Event()
         self.batches: list[int] = []
 
-    def log(self, searches: Sequence[LoggedSearch]) -> None:
+    def log(self, searches: Sequence[LoggedSearch]) -> int:
         self.let.wait(10)
         self.batches.append(len(searches))
-        super().log(searches)
+        return super().log(searches)
 
 
 @contextmanager

@@ -65,7 +65,6 @@ def sets(pairs: dict[str, str]) -> dict[str, set[str]]:
         ("flag-embedding", {"q1": {"c124"}, "q2": {"c201", "c352"}}, {"q1": {"c105", "c261"}}),
         ("docsgpt", {}, {}),
         ("instar", sets(GOOD), {"q1": {"c105"}}),
-        ("ubi", {}, {}),
         ("langfuse", {}, {}),
         ("open-webui", {}, {}),
     ],

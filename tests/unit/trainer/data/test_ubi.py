@@ -25,7 +25,8 @@ def load(rows: list[Any], folder: Path, *, skip_bad: bool = False) -> formats.Im
 
 def judged(imported: formats.Imported) -> set[tuple[str, str, bool]]:
     dataset = imported.dataset
-    assert all(one.weak for one in dataset.judgements)
+    assert all(0.15 <= one.weight < 1 and not one.weak for one in dataset.judgements)
+    assert {one.source for one in dataset.judgements} <= {"feedback", "click"}
     return {(dataset.queries[one.query], one.document, one.good) for one in dataset.judgements}
 
 
@@ -46,6 +47,49 @@ def test_events_before_queries_rows_of_an_index_and_files_of_a_folder_are_read(t
     (folder / "ubi_queries.json").write_text(json.dumps(QUERIES))
     (folder / "ubi_events.ndjson").write_text("\n".join(map(json.dumps, EVENTS)))
     assert judged(formats.load(folder, "ubi", skip_bad=False, corpus=CORPUS)) == expected
+
+
+def test_what_users_did_is_tested_on_like_the_judgements_of_a_service(tmp_path: Path) -> None:
+    dataset = load(ROWS, tmp_path).dataset
+    assert [set(good) for good in dataset.good().values()] == [{"short"}]
+
+
+def test_files_of_bulk_and_what_the_plugin_sends_to_data_prepper_are_read(tmp_path: Path) -> None:
+    expected = judged(load(ROWS, tmp_path))
+    action = {"index": {"_index": "ubi", "_id": "1"}}
+    assert judged(load([line for row in ROWS for line in (action, row)], tmp_path)) == expected
+    names = {"user_query": "userQuery", "query_id": "queryId", "client_id": "clientId", "timestamp": "timestamp"}
+    as_java = [
+        {java: row[name] for name, java in names.items()}
+        | {"queryResponse": {"queryResponseHitIds": row["query_response_hit_ids"]}}
+        for row in QUERIES
+    ]
+    assert judged(load([*as_java, *EVENTS], tmp_path)) == expected
+
+
+def test_impressions_say_what_was_shown_for_a_query_that_does_not(tmp_path: Path) -> None:
+    expected = judged(load(ROWS, tmp_path))
+    bare = [row | {"query_response_hit_ids": []} for row in QUERIES]
+    seen = [
+        row
+        | {
+            "action_name": "Impression",
+            "event_attributes": {"object": {"object_id": hit}, "position": {"ordinal": place}},
+        }
+        for row in QUERIES
+        for place, hit in enumerate(row["query_response_hit_ids"])
+    ]
+    assert judged(load([*bare, *EVENTS, *seen], tmp_path)) == expected
+    with pytest.raises(BadData, match="no judgement that can be used"):
+        load([*bare, *EVENTS], tmp_path)
+
+
+def test_what_was_said_and_clicked_of_a_pair_is_added_up(tmp_path: Path) -> None:
+    (clicked,) = [one for one in load(ROWS, tmp_path).dataset.judgements if one.good]
+    thumb = EVENTS[0] | {"action_name": "thumbs_up"}
+    (both,) = [one for one in load([*ROWS, thumb], tmp_path).dataset.judgements if one.good]
+    assert both.weight == pytest.approx(clicked.weight + 0.5)
+    assert both.source == "feedback"
 
 
 def test_a_folder_without_json_is_refused(tmp_path: Path) -> None:
@@ -87,19 +131,19 @@ BAD: list[tuple[Any, str]] = [
     ({"hello": 1}, "neither a query nor an event of UBI"),
     ([1], "where a JSON object is needed"),
     ({"_source": 3}, "_source is 3"),
-    ({"user_query": " "}, "the user_query is empty"),
-    ({"user_query": "how", "query_id": 3}, "the query_id is 3, which is not text"),
+    ({"user_query": " "}, "user_query: String should have at least 1 character"),
+    ({"user_query": "how", "query_id": 3}, "query_id: Input should be a valid string"),
     ({"user_query": "other", "query_id": "q1"}, "stands for another query before"),
-    ({"user_query": "how", "query_response_hit_ids": "a"}, "where a list of ids is needed"),
-    ({"user_query": "how", "query_response_hit_ids": [None]}, "a hit id is missing"),
+    ({"user_query": "how", "query_response_hit_ids": "a"}, "query_response_hit_ids: Input should be a valid list"),
+    ({"user_query": "how", "query_response_hit_ids": [None]}, "query_response_hit_ids.0"),
     ({"user_query": "how \ud800"}, "half of a character"),
-    (EVENTS[0] | {"action_name": None}, "the action_name is missing"),
-    (EVENTS[0] | {"timestamp": "yesterday"}, "which is no time of ISO 8601"),
+    (EVENTS[0] | {"action_name": None}, "action_name: Field required"),
+    (EVENTS[0] | {"timestamp": "yesterday"}, "timestamp: Input should be a valid datetime"),
     (EVENTS[0] | {"timestamp": None}, "the timestamp is missing"),
     (EVENTS[0] | {"query_id": "q99"}, "no query has the query_id 'q99'"),
-    (EVENTS[0] | {"event_attributes": {"object": "a"}}, "where a JSON object is needed"),
-    (EVENTS[0] | {"event_attributes": ["a"]}, "where a JSON object is needed"),
-    (EVENTS[0] | {"event_attributes": {"object": {"object_id": True}}}, "the object_id is True, which is not text"),
+    (EVENTS[0] | {"event_attributes": {"object": "a"}}, "event_attributes.object: Input should be a valid dictionary"),
+    (EVENTS[0] | {"event_attributes": ["a"]}, "event_attributes: Input should be a valid dictionary"),
+    (EVENTS[0] | {"event_attributes": {"object": {"object_id": True}}}, "event_attributes.object.object_id"),
 ]
 
 
