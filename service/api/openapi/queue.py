@@ -14,7 +14,7 @@ _QUESTION = {
     "complained_at": "2026-11-28T12:00:07Z",
     "searches": 1,
     "agreement_of_generations": None,
-    "agreement_of_modes": 0.31,
+    "agreement_of_modes": 0.21,
     "open": 1,
     "passages": [
         {

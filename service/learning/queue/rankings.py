@@ -67,7 +67,7 @@ class RankingSource:
     ) -> list[Rankings]:
         """Rank the first `depth` documents of the collection for each query.
 
-        The queries wait in the bulk lane, and are searched at the lowest priority, so that no search waits for them.
+        The queries wait in the bulk lane, and are searched at the lowest priority, so that users go first.
         Raises Overloaded if too much waits already.
         """
         vectors = [
