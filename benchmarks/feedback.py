@@ -13,7 +13,7 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ import httpx
 import numpy as np
 
 from benchmarks import base, growth, machine, service, texts
+from benchmarks.service import Service
 
 RESULTS = Path(__file__).parent / "results" / "feedback.json"
 _DOCUMENTS = 2000
@@ -31,15 +32,29 @@ _CLIENTS = (1, 8)
 # Clients, and the events in each of their requests.
 _SENDING = ((1, 1), (16, 1), (16, 100))
 _EVENTS_SECONDS = 5.0
+# After a round, the time in which the log writes the last searches of it.
+_WRITING_SECONDS = 0.7
 
 
 @dataclass(frozen=True)
 class Round:
-    """The searches of one round: milliseconds that half of them and 99% of them took at most, and their number."""
+    """The searches of one round: milliseconds that half of them and 99% of them took at most, and their number.
+
+    `processor` has the milliseconds of processor time that the service took for each, all its threads included.
+    """
 
     p50: float
     p99: float
     searches: int
+    processor: float
+
+
+# What is compared.
+_FIGURES: Sequence[Callable[[Round], float]] = (
+    lambda measured: measured.p50,
+    lambda measured: measured.p99,
+    lambda measured: measured.processor,
+)
 
 
 def main() -> None:
@@ -59,7 +74,7 @@ def main() -> None:
                 rows = [_compared(without, having, clients, options) for clients in _CLIENTS]
                 results["models"].append({"model": model, "searches": rows})
                 if model == "static":
-                    results["events"] = [_events(having, clients, size) for clients, size in _SENDING]
+                    results["events"] = [_events(having.base_url, clients, size) for clients, size in _SENDING]
     print(table(results))
     options.results.write_text(json.dumps(results, indent=1) + "\n")
 
@@ -67,7 +82,7 @@ def main() -> None:
 def table(results: dict[str, Any]) -> str:
     """The results as two Markdown tables."""
     lines = [
-        "| search, p50 / p99 | without the log, ms | with it, ms | ratio | ratio of rounds without it |",
+        "| search: p50 / p99 / processor | without the log, ms | with it, ms | ratio | ratio of rounds without it |",
         "|---|---|---|---|---|",
     ]
     lines += [_line(measured["model"], row) for measured in results["models"] for row in measured["searches"]]
@@ -77,15 +92,15 @@ def table(results: dict[str, Any]) -> str:
 
 
 def _line(model: str, row: dict[str, Any]) -> str:
-    milliseconds = [f"{row[name][0]:.2f} / {row[name][1]:.2f}" for name in ("without", "with")]
-    ratios = [f"{row[name][0]:.3f} / {row[name][1]:.3f}" for name in ("ratio", "noise")]
+    milliseconds = [" / ".join(f"{value:.2f}" for value in row[name]) for name in ("without", "with")]
+    ratios = [" / ".join(f"{value:.3f}" for value in row[name]) for name in ("ratio", "noise")]
     clients = f"{row['clients']} client{'s' * (row['clients'] > 1)}"
     return f"| {model}, {clients} | {' | '.join([*milliseconds, *ratios])} |"
 
 
 @contextmanager
-def _pair(folder: Path, model: str) -> Iterator[tuple[str, str]]:
-    """Run two services with the same documents. Yields the address of the one without the log, and of the other."""
+def _pair(folder: Path, model: str) -> Iterator[tuple[Service, Service]]:
+    """Run two services with the same documents. Yields the one without the log, and the other."""
     first, second = folder / f"{model}-off", folder / f"{model}-on"
     with service.running(first, folder, model, SEARCHES__KEEP="off") as started:
         service.write(started.base_url, texts.passages(_DOCUMENTS))
@@ -94,18 +109,18 @@ def _pair(folder: Path, model: str) -> Iterator[tuple[str, str]]:
     with ExitStack() as stack:
         off = stack.enter_context(service.running(first, folder, model, SEARCHES__KEEP="off"))
         on = stack.enter_context(service.running(second, folder, model, SEARCHES__KEEP="feedback"))
-        yield off.base_url, on.base_url
+        yield off, on
 
 
-def _compared(without: str, having: str, clients: int, options: argparse.Namespace) -> dict[str, Any]:
+def _compared(without: Service, having: Service, clients: int, options: argparse.Namespace) -> dict[str, Any]:
     """Search in turns. A ratio is the median over the pairs of rounds."""
-    for address in (without, having):
-        _searched(address, clients, 1)
+    for searched in (without, having):
+        _searched(searched, clients, 1)
     pairs: list[tuple[Round, Round]] = []
     for number in range(options.rounds):
         order = (without, having) if number % 2 else (having, without)
-        rounds = {address: _searched(address, clients, options.seconds) for address in order}
-        pairs.append((rounds[without], rounds[having]))
+        rounds = {searched.base_url: _searched(searched, clients, options.seconds) for searched in order}
+        pairs.append((rounds[without.base_url], rounds[having.base_url]))
     plain, logged = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     return {
         "clients": clients,
@@ -118,24 +133,21 @@ def _compared(without: str, having: str, clients: int, options: argparse.Namespa
 
 
 def _medians(rounds: Sequence[Round]) -> list[float]:
-    return [statistics.median(each.p50 for each in rounds), statistics.median(each.p99 for each in rounds)]
+    return [statistics.median(figure(each) for each in rounds) for figure in _FIGURES]
 
 
 def _ratios(rounds: Sequence[Round], others: Sequence[Round]) -> list[float]:
     pairs = list(zip(rounds, others, strict=True))
-    return [
-        statistics.median(one.p50 / other.p50 for one, other in pairs),
-        statistics.median(one.p99 / other.p99 for one, other in pairs),
-    ]
+    return [statistics.median(figure(one) / figure(other) for one, other in pairs) for figure in _FIGURES]
 
 
-def _searched(address: str, clients: int, seconds: float) -> Round:
+def _searched(searched: Service, clients: int, seconds: float) -> Round:
     """Search for so long, each client one search after the other."""
     questions, took = texts.questions(), []
-    until = time.monotonic() + seconds
+    before, until = _processor(searched), time.monotonic() + seconds
 
     def search(client: int) -> None:
-        connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
+        connection = http.client.HTTPConnection(urlsplit(searched.base_url).netloc, timeout=60)
         number = client
         while time.monotonic() < until:
             body = {"query": f"{questions[number % len(questions)]} {number}", "user": f"u-{number % 50}"}
@@ -150,7 +162,14 @@ def _searched(address: str, clients: int, seconds: float) -> Round:
 
     _in_threads(search, clients)
     p50, p99 = np.percentile(took, [50, 99]) * 1000
-    return Round(float(p50), float(p99), len(took))
+    time.sleep(_WRITING_SECONDS)
+    return Round(float(p50), float(p99), len(took), (_processor(searched) - before) / len(took) * 1000)
+
+
+def _processor(searched: Service) -> float:
+    """The seconds of processor time that the service has taken."""
+    times = searched.process.cpu_times()
+    return times.user + times.system
 
 
 def _events(address: str, clients: int, size: int) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Everybody who is told of an answered search: the metrics, the log of the process, and the search log."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -7,7 +8,6 @@ from datetime import UTC, datetime
 import orjson
 
 from service.api.schemas.search import SearchRequest
-from service.errors import StorageFailed
 from service.generations.generation import Generation
 from service.learning.base import MOST_RESULTS, LoggedSearch, Shown
 from service.learning.ids import TimeOrderedIds
@@ -55,35 +55,47 @@ class SearchRecords:
         if self._log_texts:
             for query, hits in zip(queries, result.hits, strict=True):
                 _log_text(query, hits, request.collection, generation.model)
-        if not request.log or not self._search_log.keeps or not all(map(_can_be_judged, queries)):
+        if not request.log or not all(map(_can_be_judged, queries)) or not self._search_log.takes(len(queries)):
             return None
-        try:
-            user = None if request.user is None else self._pseudonyms.user(request.user)
-            session = None if request.session is None else self._pseudonyms.session(request.session)
-        except StorageFailed:
-            return None
+        ids = [self._ids.new() for _ in queries]
+        # The answer is sent before that, and whoever has it and asks for the search comes after it.
+        asyncio.get_running_loop().call_soon(self._keep, ids, request, queries, result, generation, reranker)
+        return ids
+
+    def _keep(
+        self,
+        ids: Sequence[str],
+        request: SearchRequest,
+        queries: Sequence[str],
+        result: SearchResult,
+        generation: Generation,
+        reranker: str | None,
+    ) -> None:
+        user = None if request.user is None else self._pseudonyms.user(request.user)
+        session = None if request.session is None else self._pseudonyms.session(request.session)
         now, caller = datetime.now(UTC), self._caller()
         filtered = None if request.filter is None else orjson.dumps(request.filter).decode()
-        searches = [
-            LoggedSearch(
-                id=self._ids.new(),
-                at=now,
-                collection=request.collection,
-                query=query,
-                mode=request.mode,
-                k=request.k,
-                generation=generation.number,
-                checkpoint=generation.model,
-                results=_shown(hits, request.offset),
-                filter=filtered,
-                reranker=reranker,
-                key=caller,
-                user=user,
-                session=session,
-            )
-            for query, hits in zip(queries, result.hits, strict=True)
-        ]
-        return [search.id for search in searches] if self._search_log.add(searches) else None
+        self._search_log.add(
+            [
+                LoggedSearch(
+                    id=identity,
+                    at=now,
+                    collection=request.collection,
+                    query=query,
+                    mode=request.mode,
+                    k=request.k,
+                    generation=generation.number,
+                    checkpoint=generation.model,
+                    results=_shown(hits, request.offset),
+                    filter=filtered,
+                    reranker=reranker,
+                    key=caller,
+                    user=user,
+                    session=session,
+                )
+                for identity, query, hits in zip(ids, queries, result.hits, strict=True)
+            ]
+        )
 
 
 def _can_be_judged(query: str) -> bool:

@@ -160,7 +160,8 @@ def require_named(place: Place, documents: Documents, collection: str) -> None:
 def no_search(identity: str, param: str, *, kept: bool) -> NotFound:
     """There is no search with that id; `kept` says whether the log could have had it."""
     reason = (
-        f"the log keeps a search for {FEEDBACK_HOURS} hours unless INSTAR_SEARCHES__KEEP says otherwise"
+        f"the log keeps a search for {FEEDBACK_HOURS} hours unless INSTAR_SEARCHES__KEEP says otherwise, and a crash"
+        " loses those of its last half second"
         if kept
         else "its id is `search` in the answer of POST /search"
     )

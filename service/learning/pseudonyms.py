@@ -1,7 +1,6 @@
 """Keyed hashes in place of users and sessions, so that nobody who has the database alone learns who they are."""
 
 import hashlib
-import hmac
 import secrets
 import threading
 from pathlib import Path
@@ -38,7 +37,10 @@ class Pseudonyms:
             return self._key
 
     def _hash(self, kind: str, name: str) -> str:
-        return hmac.digest(self.load(), f"{kind}\0{name}".encode(), hashlib.sha256)[:_HASH_BYTES].hex()
+        # HMAC takes ten times as long in a search, because OpenSSL looks its hash up each time.
+        return hashlib.blake2b(
+            name.encode(), digest_size=_HASH_BYTES, key=self.load(), person=kind.encode()
+        ).hexdigest()
 
 
 def _read(path: Path) -> bytes | None:

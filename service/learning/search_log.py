@@ -17,7 +17,7 @@ from service.settings.groups import Searches
 log = logging.getLogger(__name__)
 
 # The time in which searches gather for one transaction: a crash loses those of that time.
-_GATHER_SECONDS = 0.2
+_GATHER_SECONDS = 0.5
 # Searches that wait at most. A disk that is slower than that many searches loses some.
 _MOST_WAITING = 10_000
 _DROP_EVERY_SECONDS = 600.0
@@ -68,6 +68,14 @@ class SearchLog:
             return
         self._thread = threading.Thread(target=self._run, name="instar-searches", daemon=True)
         self._thread.start()
+
+    def takes(self, count: int) -> bool:
+        """Return whether so many more searches can be kept now. If not, they count as left out."""
+        takes = self.keeps and len(self._waiting) + count <= _MOST_WAITING
+        if not takes and self._keep != "off":
+            with self._changed:
+                self.left_out += count
+        return takes
 
     def add(self, searches: Sequence[LoggedSearch]) -> bool:
         """Take the searches, if they are kept now and not too many wait. Returns at once, and says whether."""

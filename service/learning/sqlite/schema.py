@@ -6,7 +6,6 @@ that an event belongs to: the event has that user's text, whoever sent it.
 """
 
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -95,31 +94,26 @@ def microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
-def search_rows(searches: Sequence[LoggedSearch]) -> str:
-    """Return the collection, the query and the other columns of each search, as JSON."""
-    return orjson.dumps(
-        [
-            (
-                search.collection,
-                search.query,
-                search.id,
-                microseconds(search.at),
-                search.mode,
-                search.k,
-                search.generation,
-                search.checkpoint,
-                [(result.document, result.rank) for result in search.results],
-                [result.score for result in search.results],
-                search.filter,
-                search.reranker,
-                search.key,
-                search.user,
-                search.session,
-                search.query_id,
-            )
-            for search in searches
-        ]
-    ).decode()
+def search_row(search: LoggedSearch) -> tuple[Any, ...]:
+    """Return the row of `searches`, in the order of its columns, with a collection and a query in place of `asked`."""
+    return (
+        search.id,
+        microseconds(search.at),
+        search.collection,
+        search.query,
+        search.mode,
+        search.k,
+        search.generation,
+        search.checkpoint,
+        _json([(result.document, result.rank) for result in search.results]),
+        _json([result.score for result in search.results]),
+        search.filter,
+        search.reranker,
+        search.key,
+        search.user,
+        search.session,
+        search.query_id,
+    )
 
 
 def event_row(event: Event, asked: int, searcher: str | None) -> tuple[Any, ...]:
@@ -182,6 +176,10 @@ def event_of(row: tuple[Any, ...]) -> Event:
         user=user,
         session=session,
     )
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _moment(since_1970: int) -> datetime:

@@ -11,7 +11,7 @@ from pathlib import Path
 from service.corpus.sqlite.sqlite_file import SqliteFile
 from service.learning.base import Event, Frequency, Impressions, LoggedSearch
 from service.learning.outcomes import Tally
-from service.learning.sqlite import questions
+from service.learning.sqlite import bulk, questions
 from service.learning.sqlite.group_commit import GroupCommit
 from service.learning.sqlite.schema import (
     DROPPED,
@@ -22,26 +22,14 @@ from service.learning.sqlite.schema import (
     event_row,
     microseconds,
     search_of,
-    search_rows,
+    search_row,
 )
 
 _NAME = "the database of searches and feedback"
 _PAGE = 500
-# A batch is one statement, in which the interpreter is free. A statement for each search would hold up the searches
-# that are answered meanwhile.
-_INSERT_ASKED = (
-    "INSERT OR IGNORE INTO asked (collection, query)"
-    " SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
-)
-_INSERT_SEARCHES = (
-    "INSERT OR IGNORE INTO searches SELECT json_extract(value, '$[2]'), json_extract(value, '$[3]'), asked.number,"
-    " json_extract(value, '$[4]'), json_extract(value, '$[5]'), json_extract(value, '$[6]'),"
-    " json_extract(value, '$[7]'), json_extract(value, '$[8]'), json_extract(value, '$[9]'),"
-    " json_extract(value, '$[10]'), json_extract(value, '$[11]'), json_extract(value, '$[12]'),"
-    " json_extract(value, '$[13]'), json_extract(value, '$[14]'), json_extract(value, '$[15]')"
-    " FROM json_each(?) JOIN asked"
-    " ON asked.collection = json_extract(value, '$[0]') AND asked.query = json_extract(value, '$[1]')"
-)
+_INSERT_ASKED = "INSERT OR IGNORE INTO asked (collection, query)"
+_INSERT_SEARCHES = "INSERT OR IGNORE INTO searches"
+_SEARCH = "(?, ?, (SELECT number FROM asked WHERE collection = ? AND query = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_EVENT = "INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _COUNT_OLD = (
     "INSERT INTO dropped SELECT asked, generation, ifnull(user, ''), documents, count(*) FROM searches WHERE at < ?"
@@ -71,9 +59,9 @@ class SqliteFeedbackStore:
 
     def log(self, searches: Sequence[LoggedSearch]) -> int:
         with self._file().write() as connection:
-            rows = search_rows(searches)
-            connection.execute(_INSERT_ASKED, (rows,))
-            return len(searches) - connection.execute(_INSERT_SEARCHES, (rows,)).rowcount
+            asked = {(search.collection, search.query): None for search in searches}
+            bulk.insert(connection, _INSERT_ASKED, "(?, ?)", asked)
+            return len(searches) - bulk.insert(connection, _INSERT_SEARCHES, _SEARCH, map(search_row, searches))
 
     def search(self, identity: str) -> LoggedSearch | None:
         with self._file().read() as connection:

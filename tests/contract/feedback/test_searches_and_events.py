@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from service.learning.base import FeedbackStore, Frequency, Impressions
 from tests.contract.feedback.stores import NOON, counts, did, impressions, searched
 
@@ -17,6 +19,15 @@ def test_searches_are_read_as_they_were_written_and_listed_latest_first(store: F
     assert [search.id for search in store.searches(None, 2)] == ["03", "02"]
     assert store.searches("02", 10) == [searched("01", "a")]
     assert store.searches("01", 10) == []
+
+
+@pytest.mark.parametrize("count", [0, 1, 63, 64, 65, 200])
+def test_a_batch_of_any_size_is_kept_whole_and_each_search_once(store: FeedbackStore, count: int) -> None:
+    batch = [searched(f"{number:03}", "a", query=f"q{number % 7}", k=number + 1) for number in range(count)]
+    store.log(batch)
+    store.log([*batch[: count // 2], searched("999", "b")])
+    assert store.searches("999", 1000) == batch[::-1]
+    assert sum(shown.shown for shown in store.impressions()) == count + 1
 
 
 def test_an_event_counts_once_however_often_it_is_sent(store: FeedbackStore) -> None:

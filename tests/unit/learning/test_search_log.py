@@ -63,10 +63,14 @@ def test_searches_gather_while_the_disk_is_slow_and_nobody_waits(tmp_path: Path)
         for number in range(25_000):
             log.add([searched(f"{number:05}", "a")])
         assert log.keeps
+        assert not log.takes(10_001)
+        lost = log.left_out
+        assert lost > 10_001
         store.let.set()
         log.flush()
-        assert log.written + log.left_out == 25_000
-        assert log.left_out > 0
+        assert log.takes(10_000)
+        assert log.written + log.left_out == 25_000 + 10_001
+        assert log.left_out == lost
         assert len(store.batches) <= 3
 
 
@@ -78,7 +82,8 @@ def test_a_full_disk_stops_the_log_and_says_so(tmp_path: Path, caplog: pytest.Lo
         assert "the disk of the database of searches and feedback is full" in log.failure
         assert log.failure in caplog.text
         assert not log.add([searched("02", "a")])
-        assert (log.keeps, log.written, log.left_out) == (False, 0, 2)
+        assert not log.takes(3)
+        assert (log.keeps, log.written, log.left_out) == (False, 0, 5)
         log.flush()
 
 
