@@ -35,6 +35,7 @@ from service.api.routes import (
     generations,
     health,
     info,
+    insights,
     jobs,
     judgements,
     metrics,
@@ -132,6 +133,7 @@ def _routers(parts: Parts, lifecycle: Lifecycle) -> list[APIRouter]:
             admission, ready, corpus.documents, parts.writing, corpus.judgements, serving.housekeeping, parts.thread
         ),
         searches.routes(admission, ready, parts.learning.feedback, parts.learning.deriving),
+        insights.routes(admission, ready, parts.learning.feedback, corpus, settings.searches.keep),
         judgements.routes(admission, ready, corpus.judgements, corpus.documents, parts.thread, settings),
         export.routes(admission, ready, corpus.judgements, corpus.documents),
         health.routes(lifecycle, ready, models.scheduler, root_path),

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from service.learning.insights import Insights, Period
+
 # The actions that judgements are derived from. Others are kept and mean nothing to Instar.
 INTERPRETED = ("good", "bad", "click", "cite", "copy", "dwell")
 
@@ -116,10 +118,16 @@ class FeedbackStore(Protocol):
     def impressions(self) -> Iterator[Impressions]:
         """The counts of everything that was shown, those of searches that are no longer kept included."""
 
+    def insights(self, period: Period) -> Insights:
+        """Count what was asked and how it was judged. Writes go on meanwhile, and are not seen."""
+
     def forget(self, user: str) -> int:
         """Remove everything of the user with this hash, from all files. Returns how many searches and events it was."""
 
     def drop(self, before: datetime) -> int:
-        """Drop searches from before that moment which got no feedback. Returns how many."""
+        """Drop searches from before that moment which got no feedback. Returns how many.
+
+        How often a query was asked stays known by days, for `COUNTED_DAYS` days.
+        """
 
     def close(self) -> None: ...

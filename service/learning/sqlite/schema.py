@@ -1,8 +1,9 @@
 """The tables of the database of what users do, and how their rows are written and read.
 
 A text that was asked is stored once, in `asked`; the other tables have its number. `dropped` counts searches that were
-dropped, by what they have shown, and by their user, so that they can be forgotten. `searcher` is the user of the search
-that an event belongs to: the event has that user's text, whoever sent it.
+dropped, by what they have shown, and by their user, so that they can be forgotten. `daily` counts them by the day, from
+1970 in UTC. `searcher` is the user of the search that an event belongs to: the event has that user's text, whoever sent
+it.
 """
 
 import json
@@ -38,7 +39,9 @@ CREATE TABLE IF NOT EXISTS searches (
     session TEXT
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS searches_of_asked ON searches (asked);
-CREATE INDEX IF NOT EXISTS searches_by_time ON searches (at);
+DROP INDEX IF EXISTS searches_by_time;
+CREATE INDEX IF NOT EXISTS searches_by_moment ON searches (at, asked, generation);
+CREATE INDEX IF NOT EXISTS empty_searches ON searches (at, asked, generation) WHERE documents = '[]';
 CREATE INDEX IF NOT EXISTS searches_of_user ON searches (user) WHERE user IS NOT NULL;
 CREATE TABLE IF NOT EXISTS events (
     number INTEGER PRIMARY KEY,
@@ -59,6 +62,7 @@ CREATE INDEX IF NOT EXISTS events_of_asked ON events (asked);
 CREATE INDEX IF NOT EXISTS events_of_search ON events (search) WHERE search IS NOT NULL;
 CREATE INDEX IF NOT EXISTS events_of_user ON events (user) WHERE user IS NOT NULL;
 CREATE INDEX IF NOT EXISTS events_of_searcher ON events (searcher) WHERE searcher IS NOT NULL;
+CREATE INDEX IF NOT EXISTS thumbs ON events (at, action, asked, search) WHERE action IN ('good', 'bad');
 CREATE TABLE IF NOT EXISTS dropped (
     asked INTEGER NOT NULL,
     generation INTEGER NOT NULL,
@@ -68,6 +72,16 @@ CREATE TABLE IF NOT EXISTS dropped (
     PRIMARY KEY (asked, generation, user, documents)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS dropped_of_user ON dropped (user) WHERE user <> '';
+CREATE TABLE IF NOT EXISTS daily (
+    day INTEGER NOT NULL,
+    asked INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    user TEXT NOT NULL,
+    searches INTEGER NOT NULL,
+    empty INTEGER NOT NULL,
+    PRIMARY KEY (day, asked, generation, user)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS daily_of_user ON daily (user) WHERE user <> '';
 """
 
 SEARCHES = (
@@ -83,13 +97,14 @@ DROPPED = (
     "SELECT collection, query, generation, documents, searches FROM dropped JOIN asked ON asked.number = dropped.asked"
     " WHERE dropped.asked BETWEEN ? AND ?"
 )
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECONDS_OF_DAY = 86_400_000_000
 _MICROSECOND = timedelta(microseconds=1)
 
 
 def microseconds(moment: datetime) -> int:
     """Return the microseconds from 1970 to `moment`."""
-    return (moment - _EPOCH) // _MICROSECOND
+    return (moment - EPOCH) // _MICROSECOND
 
 
 def search_rows(searches: Sequence[LoggedSearch]) -> str:
@@ -144,7 +159,7 @@ def search_of(row: tuple[Any, ...]) -> LoggedSearch:
     places = zip(json.loads(documents), json.loads(scores), strict=True)
     return LoggedSearch(
         id=identity,
-        at=_moment(at),
+        at=moment(at),
         collection=collection,
         query=query,
         mode=mode,
@@ -165,7 +180,7 @@ def event_of(row: tuple[Any, ...]) -> Event:
     _, identity, at, action, collection, query, documents, search, value, note, key, user, session = row
     return Event(
         id=identity,
-        at=_moment(at),
+        at=moment(at),
         action=action,
         collection=collection,
         query=query,
@@ -179,5 +194,6 @@ def event_of(row: tuple[Any, ...]) -> Event:
     )
 
 
-def _moment(since_1970: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=since_1970)
+def moment(since_1970: int) -> datetime:
+    """Return the moment of that many microseconds from 1970."""
+    return EPOCH + timedelta(microseconds=since_1970)

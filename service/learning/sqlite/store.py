@@ -10,11 +10,14 @@ from pathlib import Path
 
 from service.corpus.sqlite.sqlite_file import SqliteFile
 from service.learning.base import Event, Impressions, LoggedSearch
+from service.learning.insights import COUNTED_DAYS, Insights, Period
 from service.learning.outcomes import Tally
+from service.learning.sqlite import insights
 from service.learning.sqlite.group_commit import GroupCommit
 from service.learning.sqlite.schema import (
     DROPPED,
     EVENTS,
+    MICROSECONDS_OF_DAY,
     SCHEMA,
     SEARCHES,
     event_of,
@@ -46,6 +49,12 @@ _COUNT_OLD = (
     " AND NOT EXISTS (SELECT 1 FROM events WHERE events.search = searches.id)"
     " GROUP BY asked, generation, ifnull(user, ''), documents"
     " ON CONFLICT DO UPDATE SET searches = searches + excluded.searches"
+)
+_COUNT_DAYS = (
+    "INSERT INTO daily SELECT at / 86400000000, asked, generation, ifnull(user, ''), count(*), sum(documents = '[]')"
+    " FROM searches WHERE at < ? AND NOT EXISTS (SELECT 1 FROM events WHERE events.search = searches.id)"
+    " GROUP BY 1, 2, 3, 4"
+    " ON CONFLICT DO UPDATE SET searches = searches + excluded.searches, empty = empty + excluded.empty"
 )
 _DELETE_OLD = (
     "DELETE FROM searches WHERE at < ? AND NOT EXISTS (SELECT 1 FROM events WHERE events.search = searches.id)"
@@ -123,21 +132,29 @@ class SqliteFeedbackStore:
             yield from tally.impressions()
             last = numbers[-1][0]
 
+    def insights(self, period: Period) -> Insights:
+        with self._file().read() as connection:
+            return insights.count(connection, period)
+
     def forget(self, user: str) -> int:
         file = self._file()
         with file.write() as connection:
             events = connection.execute("DELETE FROM events WHERE user = ? OR searcher = ?", (user, user)).rowcount
             searches = connection.execute("DELETE FROM searches WHERE user = ?", (user,)).rowcount
             connection.execute("DELETE FROM dropped WHERE user = ?", (user,))
+            connection.execute("DELETE FROM daily WHERE user = ?", (user,))
             connection.execute(_FORGET_TEXTS)
         # Also if nothing was there: an earlier attempt may have ended before this.
         file.vacuum()
         return events + searches
 
     def drop(self, before: datetime) -> int:
+        moment = microseconds(before)
         with self._file().write() as connection:
-            connection.execute(_COUNT_OLD, (microseconds(before),))
-            return connection.execute(_DELETE_OLD, (microseconds(before),)).rowcount
+            connection.execute(_COUNT_OLD, (moment,))
+            connection.execute(_COUNT_DAYS, (moment,))
+            connection.execute("DELETE FROM daily WHERE day < ?", (moment // MICROSECONDS_OF_DAY - COUNTED_DAYS,))
+            return connection.execute(_DELETE_OLD, (moment,)).rowcount
 
     def close(self) -> None:
         if self._opened is not None:
