@@ -70,7 +70,7 @@ class Impressions:
     """How often a generation has shown a document to a query at one rank, from 1, and what users did with it there.
 
     `clicked` counts searches in which it was clicked, `skipped` those in which it was not and one below it was.
-    `dwelt` has the sum of the seconds of `dwell` in searches in which it was clicked.
+    `dwelt` has the sum of the seconds of `dwell` in searches in which it was clicked, of each at most 30.
     """
 
     collection: str

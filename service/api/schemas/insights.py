@@ -64,7 +64,7 @@ class CollectionInsight(CountsOf):
 
 
 class InsightsAnswer(TypedDict):
-    """What was asked, what was not found, and what users thought of the answers."""
+    """Counts of what was asked, what was not found, and what users thought of the answers."""
 
     since: Annotated[
         datetime.datetime | None,
