@@ -138,10 +138,12 @@ class SearchLog:
             self._changed.notify_all()
 
     def _stop(self, reason: str) -> None:
+        failure = f"searches are not kept any more ({reason}): mend that, then restart the service"
+        # Before whoever waits for the log goes on.
+        log.error(failure)
         with self._changed:
-            self.failure = f"searches are not kept any more ({reason}): mend that, then restart the service"
+            self.failure = failure
             self.left_out += self._taken - self._settled
             self._waiting = []
             self._settled = self._taken
             self._changed.notify_all()
-        log.error(self.failure)
