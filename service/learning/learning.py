@@ -2,10 +2,12 @@
 
 from service.corpus.base import CorpusStore
 from service.learning.base import FeedbackStore
+from service.learning.derivation import Derivation
 from service.learning.deriving import Deriving
 from service.learning.feedback import Feedback
 from service.learning.pseudonyms import Pseudonyms
 from service.learning.search_log import SearchLog
+from service.machine.children import Children, InThisProcess
 from service.machine.writer import WritingThread
 from service.settings import Settings
 
@@ -20,11 +22,15 @@ class Learning:
         settings: Settings,
         corpus: CorpusStore,
         thread: WritingThread,
+        children: Children | None,
     ) -> None:
+        """Judgements are derived in `children`; None: in this process."""
         self.store = store
         self.pseudonyms = pseudonyms
         self.log = SearchLog(store, pseudonyms, settings.searches)
-        self.deriving = Deriving(store, corpus.judgements, thread, settings.limits.judgements)
+        self.deriving = Deriving(
+            Derivation(store, settings.limits.judgements), children or InThisProcess(), corpus.judgements, thread
+        )
         self.feedback = Feedback(store, self.log, corpus.documents, pseudonyms, self.deriving.note_change)
 
     def start(self) -> None:

@@ -6,7 +6,9 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from service.corpus.sqlite.sqlite_file import SqliteFile
 from service.learning.base import Event, Impressions, LoggedSearch
@@ -70,11 +72,18 @@ _FORGET_TEXTS = (
 class SqliteFeedbackStore:
     """Searches and events at `path`. A file that is broken fails each use, and nothing before that."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_made: bool = False) -> None:
+        """With `is_made` the tables are there."""
         self._path = path
+        self._is_made = is_made
         self._opening = threading.Lock()
         self._opened: SqliteFile | None = None
         self._adding = GroupCommit(self._add_all)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle a store that reads the file in another process. Raises StorageFailed if it cannot be read."""
+        self._file()
+        return partial(SqliteFeedbackStore, is_made=True), (self._path,)
 
     def log(self, searches: Sequence[LoggedSearch]) -> None:
         with self._file().write() as connection:
@@ -166,10 +175,11 @@ class SqliteFeedbackStore:
             if self._opened is None:
                 file = SqliteFile(self._path, _NAME)
                 try:
-                    file.overwrite_deleted()
-                    with file.write() as connection:
-                        for statement in SCHEMA.split(";"):
-                            connection.execute(statement)
+                    if not self._is_made:
+                        file.overwrite_deleted()
+                        with file.write() as connection:
+                            for statement in SCHEMA.split(";"):
+                                connection.execute(statement)
                 except BaseException:
                     file.close()
                     raise

@@ -1,5 +1,6 @@
 """What only a database on a disk can get wrong."""
 
+import pickle
 import threading
 from contextlib import closing
 from dataclasses import replace
@@ -67,3 +68,18 @@ def test_a_broken_file_fails_each_use_until_it_is_gone(tmp_path: Path) -> None:
                 store.add([did("e1", "good", "a")])
         path.unlink()
         assert store.add([did("e1", "good", "a")]) == 0
+
+
+def test_another_process_reads_what_is_written(tmp_path: Path) -> None:
+    store = SqliteFeedbackStore(tmp_path / "learning.db")
+    # Before the first use, too.
+    reader = pickle.loads(pickle.dumps(store))
+    with closing(store), closing(reader):
+        assert list(reader.events()) == []
+        store.log([searched("01", "a")])
+        store.add([did("e1", "click", "a", search="01")])
+        assert [event.id for event in reader.events()] == ["e1"]
+        assert counts(reader) == {("a", 1): (1, 1, 0, 0)}
+    (tmp_path / "broken.db").write_bytes(b"no database at all " * 100)
+    with closing(SqliteFeedbackStore(tmp_path / "broken.db")) as broken, pytest.raises(StorageFailed, match="damaged"):
+        pickle.dumps(broken)
