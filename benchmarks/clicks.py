@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from benchmarks import machine
 from service.learning.base import Derived, Event, Impressions
 from service.learning.derive import Rules, derive
+from service.learning.outcomes import FULL_VISIT
 from service.learning.propensity import assumed, estimate
 
 RESULTS = Path(__file__).parent / "results" / "clicks.json"
@@ -169,15 +170,16 @@ def impressions(there: World, log: Log) -> list[Impressions]:
     size = GENERATIONS * QUERIES * SHOWN
     cell = ((log.generation * QUERIES + log.query)[:, None] * SHOWN + np.arange(SHOWN)).ravel()
     count = partial(np.bincount, cell, minlength=size)
-    sums = [count(weights=values.ravel()) for values in (log.clicked, ~log.clicked & (below > 0), log.seconds)]
+    dwelt = np.minimum(log.seconds, FULL_VISIT)
+    sums = [count(weights=values.ravel()) for values in (log.clicked, ~log.clicked & (below > 0), dwelt)]
     rows = []
     for index, shown in enumerate(count()):
         if shown:
             generation, query, rank = np.unravel_index(index, (GENERATIONS, QUERIES, SHOWN))
-            clicked, skipped, dwelt = (float(values[index]) for values in sums)
+            clicked, skipped, seconds = (float(values[index]) for values in sums)
             document = str(there.shown[generation, query, rank])
             identity = ("docs", str(query), document, int(generation), int(rank) + 1)
-            rows.append(Impressions(*identity, int(shown), int(clicked), int(skipped), dwelt))
+            rows.append(Impressions(*identity, int(shown), int(clicked), int(skipped), seconds))
     return rows
 
 

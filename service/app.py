@@ -35,6 +35,7 @@ from service.api.routes import (
     generations,
     health,
     info,
+    insights,
     jobs,
     judgements,
     metrics,
@@ -138,6 +139,7 @@ def _routers(parts: Parts, lifecycle: Lifecycle) -> list[APIRouter]:
             admission, ready, corpus.documents, parts.writing, corpus.judgements, serving.housekeeping, parts.thread
         ),
         searches.routes(admission, ready, parts.learning.feedback, parts.learning.forgetting, parts.reloads),
+        insights.routes(admission, ready, parts.learning.feedback, corpus, settings.searches.keep),
         judgements.routes(admission, ready, corpus.judgements, corpus.documents, parts.thread, settings),
         queue.routes(admission, ready, parts.learning.queue(loaded, models.encoding)),
         export.routes(admission, ready, corpus.judgements, corpus.documents),

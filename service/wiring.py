@@ -112,13 +112,17 @@ def new_metrics() -> Metrics:
 
 
 def build(
-    settings: Settings, metrics: Metrics, observer: Observer | None = None, children: Children | None = None
+    settings: Settings,
+    metrics: Metrics,
+    observer: Observer | None = None,
+    trials: Children | None = None,
+    derivations: Children | None = None,
 ) -> Parts:
     """Open the data folder and put the parts together; nothing is loaded yet.
 
-    `observer` hears of everything that happens; none: `metrics`. Checkpoints are tried in `children`; none: in this
-    process. Raises DataFolderInUse if another process has the folder, and SigningKeyError or TracingUnavailable for a
-    setting that cannot be met.
+    `observer` hears of everything that happens; none: `metrics`. Checkpoints are tried in `trials`, and judgements
+    derived in `derivations`; none: in this process. Raises DataFolderInUse if another process has the folder, and
+    SigningKeyError or TracingUnavailable for a setting that cannot be met.
     """
     traces = tracing.exporting() if settings.tracing else Tracing()
     folder = settings.data_folder
@@ -129,7 +133,7 @@ def build(
     headroom = Headroom(settings.headroom.memory, settings.headroom.disk, settings.data_dir)
     encoding, limits, scheduler = _encoding(settings, traces, observer)
     registry = Registry(open_lookup(settings), headroom, observer)
-    factories = _factories(settings, corpus, Trials(children or InThisProcess(), settings.compute.trial_seconds))
+    factories = _factories(settings, corpus, Trials(trials or InThisProcess(), settings.compute.trial_seconds))
     reranker_loader = RerankerLoader(registry, factories.rerankers, encoding, headroom)
     models = Models(
         registry=registry,
@@ -146,6 +150,7 @@ def build(
     shadow = Shadow(serving.generations, retrieval, models.encoding)
     closed = not settings.open_data and not is_loopback(settings.host)
     changes = Changes(corpus.records, settings.retention.hours)
+    feedback = SqliteFeedbackStore(folder.learning)
     return Parts(
         settings=settings,
         headroom=headroom,
@@ -160,9 +165,7 @@ def build(
         search=RerankedSearch(
             Search(corpus, retrieval, models.encoding, [shadow], traces), models.scoring, models.rerankers
         ),
-        learning=Learning(
-            SqliteFeedbackStore(folder.learning), Pseudonyms(folder.pseudonyms_key), settings, corpus, thread
-        ),
+        learning=Learning(feedback, Pseudonyms(folder.pseudonyms_key), settings, corpus, thread, derivations),
         writing=Writing(corpus.documents, serving.generations, models.encoding, thread, observer),
         reloads=_reloads(settings, corpus, serving, models, Jobs(corpus, thread), shadow, observer),
         changes=changes,

@@ -130,6 +130,9 @@ class Judgements(Protocol):
     def remove(self, conditions: JudgementFilter) -> int:
         """Remove the judgements that meet all conditions. Returns how many there were."""
 
+    def discard(self, keys: Sequence[Key]) -> int:
+        """Remove the judgements with these keys. Returns how many there were."""
+
     def all(self, conditions: JudgementFilter = ANY) -> list[Judgement]:
         """Return all judgements that meet all conditions, in the order of their keys."""
 

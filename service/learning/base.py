@@ -9,6 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
+from service.learning.insights import Insights, Period
+
 # A thumb up, a thumb down, and one that was taken back.
 THUMBS = ("good", "bad", "withdraw")
 # The actions that judgements are derived from. Others are kept and mean nothing to Instar.
@@ -77,7 +79,7 @@ class Impressions:
     """How often a generation has shown a document to a query at one rank, from 1, and what users did with it there.
 
     `clicked` counts searches in which it was clicked, `skipped` those in which it was not and one below it was.
-    `dwelt` has the sum of the seconds of `dwell` in searches in which it was clicked.
+    `dwelt` has the sum of the seconds of `dwell` in searches in which it was clicked, of each at most 30.
     """
 
     collection: str
@@ -151,11 +153,17 @@ class FeedbackStore(Protocol):
         the most searches first. Of equal ones, the query that was new most recently comes first.
         """
 
+    def insights(self, period: Period) -> Insights:
+        """Count what was asked and how it was judged. Writes go on meanwhile, and are not seen."""
+
     def forget(self, user: str) -> int:
         """Remove everything of the user with this hash, from all files. Returns how many searches and events it was."""
 
     def drop(self, before: datetime) -> int:
-        """Drop searches from before that moment which got no feedback. Returns how many."""
+        """Drop searches from before that moment which got no feedback. Returns how many.
+
+        How often a query was asked stays known by days, for `COUNTED_DAYS` days.
+        """
 
     def size(self) -> int:
         """Return the bytes that a backup takes. Raises StorageFailed if the store cannot be read."""

@@ -8,23 +8,21 @@ by (clicks - expected) / (clicks + expected + 2). That figure lies between -1 an
 clicks, and also while there are many, if they are as many as the rank explains.
 """
 
-from collections import Counter
+from array import array
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import numpy as np
 
 from service.learning.base import Event
-from service.learning.columns import Columns, Floats, Pair, sums
+from service.learning.columns import Columns, Floats, as_array, sums
+from service.learning.outcomes import FULL_VISIT
+from service.learning.pairs import Integers, Pairs
 from service.learning.propensity import Propensities
-from service.learning.voices import Voice, voice_of
-
-Thing = TypeVar("Thing", bound=tuple[str, ...])
+from service.learning.voices import voice_of
 
 # How much of the doubt whether somebody looked a click further down takes away.
 _SKIP_SEEN = 0.5
-# A visit of so many seconds counts in full (Fox et al. 2005 took 30 for a satisfied user), one of none for this share.
-_FULL_VISIT = 30.0
+# A full visit counts as a click, one of no time for this share of it.
 _SHORTEST_VISIT = 0.1
 # Clicks and expected clicks, together, that say as much as having seen none.
 _DOUBT = 2.0
@@ -43,24 +41,27 @@ class Clickers:
     A click without the id of a search has no rank, so nothing can be said of it.
     """
 
-    def __init__(self) -> None:
-        self._clicks = set[tuple[Pair, Voice, str]]()
+    def __init__(self, pairs: Pairs) -> None:
+        self._pairs = pairs
+        # Pair, voice and search of each click, the last two as hashes.
+        self._clicks = array("q")
 
     def take(self, event: Event) -> None:
         if event.search is not None:
-            voice = voice_of(event)
+            voice, search = hash(voice_of(event)), hash(event.search)
             for document in event.documents:
-                self._clicks.add(((event.collection, event.query, document), voice, event.search))
+                pair = self._pairs.number(event.collection, event.query, document)
+                self._clicks.extend((pair, voice, search))
 
-    def capped(self, counts: Columns, most: int) -> Columns:
-        """The counts without what any voice did in more than `most` searches: neither clicks there nor skips."""
-        of_pairs = Counter((pair, voice) for pair, voice, _ in self._clicks)
-        searches = {(pair[:2], voice, search) for pair, voice, search in self._clicks}
-        of_queries = Counter((query, voice) for query, voice, _ in searches)
-        pair_share = _shares(of_pairs, most)
-        query_share = _shares(of_queries, most)
-        clicks_kept = np.array([pair_share.get(pair, 1.0) for pair in counts.pairs])[counts.pair]
-        skips_kept = np.array([query_share.get(pair[:2], 1.0) for pair in counts.pairs])[counts.pair]
+    def capped(self, counts: Columns, index: Integers, most: int) -> Columns:
+        """The counts without what any voice did in more than `most` searches: neither clicks there nor skips.
+
+        `index` has the place in `counts.pairs` of each pair's number.
+        """
+        pair, voice, search = as_array(self._clicks).reshape(-1, 3).T
+        pair = index[pair]
+        clicks_kept = _shares(len(counts.pairs), most, pair, voice, search)[counts.pair]
+        skips_kept = _shares(len(counts.pairs), most, counts.query[pair], voice, search)[counts.query[counts.pair]]
         dropped = counts.clicked * (1 - clicks_kept) + counts.skipped * (1 - skips_kept)
         return replace(
             counts,
@@ -71,13 +72,20 @@ class Clickers:
         )
 
 
-def _shares(made: Counter[tuple[Thing, Voice]], most: int) -> dict[Thing, float]:
-    """The share of the clicks on each thing that is left when no voice has more than `most`."""
-    everything, capped = Counter[Thing](), Counter[Thing]()
-    for (thing, _), clicks in made.items():
-        everything[thing] += clicks
-        capped[thing] += min(clicks, most)
-    return {thing: capped[thing] / clicks for thing, clicks in everything.items()}
+def _shares(size: int, most: int, thing: Integers, voice: Integers, search: Integers) -> Floats:
+    """The share of the clicks on each thing that is left when no voice has more than `most`, (size,).
+
+    Several clicks of one voice on one thing in one search are one.
+    """
+    order = np.lexsort((search, voice, thing))
+    thing, voice, search = thing[order], voice[order], search[order]
+    new_voice, new_search = np.ones((2, len(thing)), dtype=bool)
+    new_voice[1:] = (thing[1:] != thing[:-1]) | (voice[1:] != voice[:-1])
+    new_search[1:] = new_voice[1:] | (search[1:] != search[:-1])
+    clicks = np.bincount(np.cumsum(new_voice)[new_search] - 1).astype(np.float64)
+    clicked = thing[new_voice]
+    everything, left = sums(clicked, clicks, size), sums(clicked, np.minimum(clicks, most), size)
+    return np.where(everything > 0, left / np.maximum(everything, 1), 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +115,7 @@ def _valued(counts: Columns) -> Floats:
 
     Where no time is known, clicks count in full: few clients measure it.
     """
-    full = np.minimum(counts.clicked, counts.dwelt / _FULL_VISIT)
+    full = np.minimum(counts.clicked, counts.dwelt / FULL_VISIT)
     timed = _SHORTEST_VISIT * counts.clicked + (1 - _SHORTEST_VISIT) * full
     return np.where(counts.dwelt > 0, timed, counts.clicked)
 

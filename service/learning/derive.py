@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import copysign
+from typing import Literal
 
 import numpy as np
 
 from service.learning.base import Derived, Event, Impressions
 from service.learning.clicks import Clickers, gather, weigh
-from service.learning.columns import Pair, columns
+from service.learning.columns import Columns, Floats, ImpressionTable
+from service.learning.pairs import Pairs
 from service.learning.propensity import Propensities, harvest
 from service.learning.votes import Votes
 
@@ -39,36 +40,36 @@ def derive(
     changes anything. `propensities` are estimated from the impressions unless they are known.
     """
     rules = rules or Rules()
-    votes, clickers = Votes(), Clickers()
+    pairs = Pairs()
+    votes, clickers = Votes(pairs), Clickers(pairs)
     for event in events:
         if event.action == "click":
             clickers.take(event)
         else:
             votes.take(event)
-    said = votes.weights()
-    clicked = _clicked(clickers, impressions, rules, propensities)
-    judgements = list[Derived]()
-    for pair in sorted(said.keys() | clicked.keys()):
-        by_feedback, by_clicks = said.get(pair, 0.0), clicked.get(pair, 0.0)
-        if by_feedback * by_clicks < 0:
-            # What was said leads, and never turns into its contrary.
-            by_feedback = copysign(max(abs(by_feedback) - abs(by_clicks), 0), by_feedback)
-            by_clicks = 0.0
-        if abs(by_feedback) >= rules.weight:
-            judgements.append(Derived(*pair, by_feedback > 0, abs(by_feedback), "feedback"))
-        if abs(by_clicks) >= rules.weight:
-            judgements.append(Derived(*pair, by_clicks > 0, abs(by_clicks), "click"))
-    return judgements
+    table = ImpressionTable(pairs, impressions)
+    names, index = pairs.in_order()
+    by_feedback = np.zeros(len(names))
+    by_feedback[index] = votes.weights()
+    counts = clickers.capped(table.columns(names, index), index, rules.searches)
+    by_clicks = _clicked(counts, rules, propensities)
+    # What was said leads, and never turns into its contrary.
+    contrary = by_feedback * by_clicks < 0
+    by_feedback -= np.where(contrary, np.sign(by_feedback) * np.minimum(abs(by_feedback), abs(by_clicks)), 0)
+    by_clicks[contrary] = 0
+    weights: dict[Literal["feedback", "click"], Floats] = {"feedback": by_feedback, "click": by_clicks}
+    return [
+        Derived(*names[number], bool(weight[number] > 0), float(abs(weight[number])), source)
+        for number in np.flatnonzero((abs(by_feedback) >= rules.weight) | (abs(by_clicks) >= rules.weight))
+        for source, weight in weights.items()
+        if abs(weight[number]) >= rules.weight
+    ]
 
 
-def _clicked(
-    clickers: Clickers, impressions: Iterable[Impressions], rules: Rules, propensities: Propensities | None
-) -> dict[Pair, float]:
-    """The weight of each pair that was shown often enough: above 0 for good, below 0 for bad."""
-    counts = clickers.capped(columns(impressions), rules.searches)
-    if not counts.pairs:
-        return {}
+def _clicked(counts: Columns, rules: Rules, propensities: Propensities | None) -> Floats:
+    """The weight of each pair, above 0 for good and below 0 for bad; 0 if it was not shown often enough, (pairs,)."""
+    if not len(counts.pair):
+        return np.zeros(len(counts.pairs))
     evidence = gather(counts, propensities or harvest(counts))
-    weights = weigh(counts, evidence)
     often = counts.by_pair(counts.shown) >= rules.impressions
-    return {counts.pairs[index]: float(weights[index]) for index in np.flatnonzero(often)}
+    return np.where(often, weigh(counts, evidence), 0)

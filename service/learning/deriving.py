@@ -2,44 +2,45 @@
 
 import asyncio
 import logging
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
 
-from service.corpus.judgements import Judgements, Outcome
+from service.corpus.judgements import DERIVED, Judgement, JudgementFilter, Judgements, Key
 from service.errors import InstarError
-from service.learning.base import Derived, FeedbackStore
-from service.learning.derivation import keep_derived
-from service.learning.derive import derive
-from service.machine.priority import at_lowest_priority
+from service.learning.derivation import Derivation, derived_in
+from service.machine.children import Children
 from service.machine.threads import run_to_completion
 from service.machine.writer import WritingThread
 
 log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
-_Made = TypeVar("_Made")
-
-# All events are read each time. So it rests for so many times as long as it computed, within these bounds: judgements
-# follow a few events in seconds, and where there are many, no hundredth of the searches has to share the interpreter.
-_REST = 200
+# All events are read each time. So it rests for so many times as long as it worked, within these bounds: judgements
+# follow a few events in seconds, and where there are many, it takes a small share of a processor.
+_REST = 10
 _LEAST_SECONDS, _MOST_SECONDS = 2.0, 60.0
+# Judgements that are written in one step, for which writes of documents wait.
+_PORTION = 250
 
 
 class Deriving:
-    """Derives the judgements, at the lowest priority, up to `most` of them."""
+    """Derives the judgements in `children`, and puts them in place of the former ones."""
 
-    def __init__(self, store: FeedbackStore, judgements: Judgements, thread: WritingThread, most: int) -> None:
-        self._store = store
+    def __init__(
+        self, derivation: Derivation, children: Children, judgements: Judgements, thread: WritingThread
+    ) -> None:
+        self._derivation = derivation
+        self._children = children
         self._judgements = judgements
         self._thread = thread
-        self._most = most
         # What came before the start may have been followed by no derivation.
         self._changed = True
-        # A derivation that began before a user was forgotten must not end after the next one.
-        self._one_at_a_time = asyncio.Lock()
-        # Seconds that threads computed for the latest derivation.
-        self._took = 0.0
+        self._keeping = asyncio.Lock()
+        # The number of derivations, and of the one whose judgements are kept.
+        self._begun = self._kept = 0
 
     def note_change(self) -> None:
         """Note that events have come or gone. Safe from any thread."""
@@ -52,9 +53,10 @@ class Deriving:
             await asyncio.sleep(rest)
             if not self._changed:
                 continue
+            began = time.monotonic()
             try:
                 await self.derive()
-                rest = min(max(_REST * self._took, _LEAST_SECONDS), _MOST_SECONDS)
+                rest = min(max(_REST * (time.monotonic() - began), _LEAST_SECONDS), _MOST_SECONDS)
             except InstarError as error:
                 rest = _MOST_SECONDS
                 log.warning(
@@ -63,33 +65,49 @@ class Deriving:
                     error.message,
                 )
 
-    async def derive(self) -> Outcome:
+    async def derive(self) -> None:
         """Derive from all that is stored now, and keep the judgements. Raises StorageFailed if the disk fails."""
-        async with self._one_at_a_time:
-            return await self._derive()
-
-    async def _derive(self) -> Outcome:
         self._changed = False
-        self._took = 0.0
+        self._begun += 1
+        number = self._begun
         try:
-            derived = await run_to_completion(partial(at_lowest_priority, partial(self._timed, self._derived)))
-            keep = partial(keep_derived, derived, self._judgements, self._most)
-            outcome = await self._thread.run(partial(self._timed, keep))
-        except InstarError:
+            given_up = threading.Event()
+            work = partial(derived_in, self._children, self._derivation, given_up.is_set)
+            derived = await run_to_completion(work, given_up=given_up)
+            async with self._keeping:
+                # One that began later knows more, and less of a user who has been forgotten since.
+                if number > self._kept:
+                    await self._keep(derived)
+                    self._kept = number
+        except BaseException:
             self._changed = True
             raise
+
+    async def _keep(self, derived: Sequence[Judgement]) -> None:
+        """Put the judgements in place of the former derived ones, in portions.
+
+        A pair that was derived before belongs to the text that it belonged to then.
+        """
+        former = await asyncio.to_thread(self._judgements.all, JudgementFilter(sources=DERIVED))
+        gone, fresh = difference(former, derived)
+        # First, so that there are never too many.
+        for keys in _portions(gone):
+            await self._thread.run(partial(self._judgements.discard, keys))
+        for judgements in _portions(fresh):
+            await self._thread.run(partial(self._judgements.add, judgements))
         log.info(
             "judgements derived from feedback",
-            extra={"fields": {"derived": len(derived), "added": outcome.added, "removed": outcome.removed}},
+            extra={"fields": {"derived": len(derived), "written": len(fresh), "removed": len(gone)}},
         )
-        return outcome
 
-    def _timed(self, work: Callable[[], _Made]) -> _Made:
-        began = time.thread_time()
-        try:
-            return work()
-        finally:
-            self._took += time.thread_time() - began
 
-    def _derived(self) -> list[Derived]:
-        return derive(self._store.events(), self._store.impressions())
+def difference(former: Iterable[Judgement], now: Iterable[Judgement]) -> tuple[list[Key], list[Judgement]]:
+    """Return the keys of former judgements that are not made any more, and the judgements that say something new."""
+    before = {judgement.key: judgement for judgement in former}
+    after = {judgement.key: judgement for judgement in now}
+    fresh = [judgement for key, judgement in after.items() if key not in before or not before[key].says_like(judgement)]
+    return [key for key in before if key not in after], fresh
+
+
+def _portions(rows: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    return (rows[start : start + _PORTION] for start in range(0, len(rows), _PORTION))

@@ -9,6 +9,7 @@ from service.corpus.refusals import require_collection
 from service.errors import InvalidRequest, NotFound
 from service.learning.base import Event, FeedbackStore, LoggedSearch
 from service.learning.ids import TimeOrderedIds, made
+from service.learning.insights import Insights, Period
 from service.learning.pseudonyms import Pseudonyms
 from service.learning.search_log import FEEDBACK_HOURS, SearchLog
 
@@ -92,6 +93,11 @@ class Feedback:
         """Return up to `limit` searches, the latest first, from the one after the id `after` on."""
         self._search_log.flush()
         return self._store.searches(after, limit)
+
+    def insights(self, period: Period) -> Insights:
+        """Count what was asked and how it was judged, up to this moment."""
+        self._search_log.flush()
+        return self._store.insights(period)
 
     def forget(self, user: str) -> int:
         """Remove all that is known of a user, and return how many searches and events that was."""

@@ -3,6 +3,7 @@
 from service.corpus.base import CorpusStore
 from service.generations.loaded import LoadedGenerations
 from service.learning.base import FeedbackStore
+from service.learning.derivation import Derivation
 from service.learning.deriving import Deriving
 from service.learning.feedback import Feedback
 from service.learning.forgetting import Forgetting
@@ -11,6 +12,7 @@ from service.learning.queue.queue import JudgementQueue
 from service.learning.queue.rankings import RankingSource
 from service.learning.search_log import SearchLog
 from service.learning.ubi_feedback import UbiFeedback
+from service.machine.children import Children, InThisProcess
 from service.machine.writer import WritingThread
 from service.models.encoding import Encoding
 from service.search.retrieval import Retrieval
@@ -27,12 +29,16 @@ class Learning:
         settings: Settings,
         corpus: CorpusStore,
         thread: WritingThread,
+        children: Children | None,
     ) -> None:
+        """Judgements are derived in `children`; None: in this process."""
         self.store = store
         self._corpus = corpus
         self.pseudonyms = pseudonyms
         self.log = SearchLog(store, pseudonyms, settings.searches)
-        self.deriving = Deriving(store, corpus.judgements, thread, settings.limits.judgements)
+        self.deriving = Deriving(
+            Derivation(store, settings.limits.judgements), children or InThisProcess(), corpus.judgements, thread
+        )
         self.feedback = Feedback(store, self.log, corpus.documents, pseudonyms, self.deriving.note_change)
         self.forgetting = Forgetting(self.feedback, self.deriving, corpus, thread)
         self.ubi = UbiFeedback(

@@ -2,12 +2,16 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 from service.learning.base import THUMBS, Event, Frequency, Impressions, LoggedSearch
+from service.learning.insights import COUNTED_DAYS, Counts, Insights, Period, QueryCounts
 from service.learning.outcomes import Tally
+
+_Thing = TypeVar("_Thing")
 
 
 class MemoryFeedbackStore:
@@ -17,9 +21,11 @@ class MemoryFeedbackStore:
         self._lock = threading.Lock()
         self._searches: dict[str, LoggedSearch] = {}
         self._dropped: list[LoggedSearch] = []
+        # From this day on, it is known how many were dropped.
+        self._first_day = date.min
         self._events: dict[str, Event] = {}
-        # The number of each collection and query, in the order of their arrival.
-        self._asked: dict[tuple[str, str], int] = {}
+        # Collections and queries, in the order in which they were asked first.
+        self._queries: dict[tuple[str, str], int] = {}
         # By the event's id: the user of its search.
         self._searchers: dict[str, str | None] = {}
 
@@ -29,7 +35,7 @@ class MemoryFeedbackStore:
             for search in searches:
                 if search.query_id is None or self.search(search.query_id) is None:
                     self._searches.setdefault(search.id, search)
-                    self._asked.setdefault((search.collection, search.query), len(self._asked))
+                    self._queries.setdefault((search.collection, search.query), len(self._queries))
             return len(searches) - (len(self._searches) - before)
 
     def search(self, identity: str) -> LoggedSearch | None:
@@ -49,7 +55,7 @@ class MemoryFeedbackStore:
                     search = self._searches.get(event.search or "")
                     self._searchers[event.id] = search.user if search else None
                     self._events[event.id] = event
-                    self._asked.setdefault((event.collection, event.query), len(self._asked))
+                    self._queries.setdefault((event.collection, event.query), len(self._queries))
             return len(events) - (len(self._events) - stored)
 
     def events(self) -> Iterator[Event]:
@@ -74,8 +80,30 @@ class MemoryFeedbackStore:
             queries = Counter(
                 (search.collection, search.query) for search in counted if collection in (None, search.collection)
             )
-            ranked = sorted(queries, key=lambda query: (queries[query], self._asked[query]), reverse=True)
+            ranked = sorted(queries, key=lambda query: (queries[query], self._queries[query]), reverse=True)
         return queries.total(), [Frequency(*query, queries[query]) for query in ranked[:limit]]
+
+    def insights(self, period: Period) -> Insights:
+        with self._lock:
+            dropped = [search for search in self._dropped if _day(search.at) >= self._first_day]
+            searches = [*dropped, *self._searches.values()]
+            thumbs = [event for event in self._events.values() if event.action in THUMBS]
+            last = {(self._place(event), _answer(event), tuple(event.documents)): event.action for event in thumbs}
+            said = {(place, answer, action) for (place, answer, _), action in last.items() if action != "withdraw"}
+        # Of those that were dropped, the day alone is known.
+        moments = [_midnight(_day(search.at)) for search in dropped]
+        moments += [search.at for search in searches[len(dropped) :]] + [thumb.at for thumb in thumbs]
+        counted = [(_place(search, search.generation), "searches") for search in searches]
+        counted += [(_place(search, search.generation), "empty") for search in searches if not search.results]
+        counted += [(place, action) for place, _, action in said]
+        gone = [_place(search, search.generation) for search in dropped]
+        return _insights(
+            Counter((place, field) for place, field in counted if _within(place, period)),
+            period,
+            self._queries,
+            dropped=sum(_within(place, period) for place in gone),
+            since=max(_midnight(period.first), min(moments)) if moments else None,
+        )
 
     def forget(self, user: str) -> int:
         with self._lock:
@@ -96,6 +124,7 @@ class MemoryFeedbackStore:
             for search in old:
                 del self._searches[search.id]
             self._dropped += old
+            self._first_day = max(self._first_day, _day(before) - timedelta(days=COUNTED_DAYS))
             return len(old)
 
     def size(self) -> int:
@@ -106,3 +135,72 @@ class MemoryFeedbackStore:
 
     def close(self) -> None:
         """Do nothing: there is nothing to close."""
+
+    def _place(self, thumb: Event) -> "_Place":
+        search = self._searches.get(thumb.search or "")
+        return _place(thumb, None if search is None else search.generation)
+
+
+class _Place(NamedTuple):
+    day: date
+    collection: str
+    query: str
+    generation: int | None
+
+
+def _place(one: LoggedSearch | Event, generation: int | None) -> _Place:
+    return _Place(_day(one.at), one.collection, one.query, generation)
+
+
+def _within(place: _Place, period: Period) -> bool:
+    return place.day >= period.first and period.collection in (None, place.collection)
+
+
+def _answer(thumb: Event) -> str:
+    """The answer that a thumb is about."""
+    return thumb.search or thumb.user or thumb.session or thumb.id
+
+
+def _insights(
+    counts: Counter[tuple[_Place, str]],
+    period: Period,
+    order: Mapping[tuple[str, str], int],
+    *,
+    dropped: int,
+    since: datetime | None,
+) -> Insights:
+    def by(key: Callable[[_Place], _Thing]) -> dict[_Thing, Counts]:
+        sums = dict[_Thing, Counter[str]]()
+        for (place, field), number in counts.items():
+            sums.setdefault(key(place), Counter())[field] += number
+        return {thing: Counts(**total) for thing, total in sums.items()}
+
+    queries = [QueryCounts(*names, total) for names, total in by(lambda place: (place.collection, place.query)).items()]
+    queries.sort(key=lambda one: order[one.collection, one.query])
+
+    def most(figure: Callable[[QueryCounts], float]) -> Sequence[QueryCounts]:
+        return sorted(filter(figure, queries), key=figure, reverse=True)[: period.limit]
+
+    return Insights(
+        since=since,
+        dropped=dropped,
+        total=by(lambda _: None).get(None, Counts()),
+        most_asked=most(lambda one: one.counts.searches),
+        nothing_found=most(lambda one: one.counts.empty),
+        worst=most(lambda one: one.badness),
+        by_day=sorted(by(lambda place: place.day).items()),
+        by_generation=_nothing_last(by(lambda place: place.generation).items()),
+        by_collection=sorted(by(lambda place: place.collection).items()),
+    )
+
+
+def _nothing_last(rows: Iterable[tuple[int | None, Counts]]) -> list[tuple[int | None, Counts]]:
+    return sorted(rows, key=lambda row: (row[0] is None, row[0] or 0))
+
+
+def _day(moment: datetime) -> date:
+    return moment.astimezone(UTC).date()
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

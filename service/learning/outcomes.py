@@ -10,6 +10,10 @@ from dataclasses import dataclass
 
 from service.learning.base import MOST_RESULTS, Event, Impressions, LoggedSearch, Shown
 
+# A visit of so many seconds says all that a visit can say (Fox et al. 2005 took 30 for a satisfied user). A longer one
+# is no second visit, and a page that stays open all day is not even a long one.
+FULL_VISIT = 30.0
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -32,7 +36,7 @@ def outcomes(results: Sequence[Shown], events: Iterable[Event]) -> Mapping[Shown
                 seconds[document] += event.value or 0.0
     lowest = max((result.rank for result in results if result.document in clicked), default=0)
     return {
-        result: Outcome(clicked=1, dwelt=seconds[result.document])
+        result: Outcome(clicked=1, dwelt=min(seconds[result.document], FULL_VISIT))
         if result.document in clicked
         else Outcome(skipped=int(result.rank < lowest))
         for result in results

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from service.learning.base import Impressions
-from service.learning.columns import Columns, Floats, Integers, columns, sums
+from service.learning.columns import Columns, Floats, columns, sums
+from service.learning.pairs import Integers
 
 # Clicks at the first rank that the assumed curve counts for.
 PRIOR = 50.0

@@ -4,72 +4,119 @@ Each voice has one vote for a pair. Its latest thumb on the document decides; wi
 document was of use. A thumb up on a whole answer is such a sign for the documents that the answer cites. A thumb down
 on an answer is no sign: the fault may lie with the writer, so it judges nothing. A thumb that was withdrawn is none.
 
-Only maxima are kept while events pass, so neither their order nor their repetition changes the outcome.
+Events are kept as rows of numbers and put into order at the end, so neither their order nor their repetition changes
+the outcome.
 """
 
-from collections import defaultdict
-from datetime import datetime
+from array import array
+from hashlib import blake2b
+
+import numpy as np
 
 from service.learning.base import Event
-from service.learning.columns import Pair
-from service.learning.voices import Voice, voice_of
+from service.learning.columns import Floats, as_array, sums
+from service.learning.pairs import Integers, Pairs
+from service.learning.voices import voice_of
 
 # Hundredths of a thumb on the document itself: whole numbers add up to the same sum in any order.
 _THUMB = 100
 _LIKED = 40
 _USED = {"cite": 20, "copy": 30}
-# Whether a thumb speaks for what it is on.
-_THUMBS = {"good": True, "bad": False, "withdraw": None}
+# The thumbs: one that was withdrawn is none.
+_GOOD, _BAD, _WITHDRAWN = 1, 0, -1
+_THUMBS = {"good": _GOOD, "bad": _BAD, "withdraw": _WITHDRAWN}
+# Stronger than any sign: who gave a thumb has said it all.
+_SAID = 1000
 
 
 class Votes:
     """Takes events one after the other: thumbs, `cite` and `copy`; others are passed over."""
 
-    def __init__(self) -> None:
-        self._thumbs = dict[tuple[Pair, Voice], tuple[datetime, str, bool | None]]()
-        self._answers = dict[tuple[Pair | str, Voice], tuple[datetime, str, bool | None]]()
-        self._used = defaultdict[tuple[Pair, Voice], int](int)
-        self._cited = defaultdict[Pair | str, set[Pair]](set)
+    def __init__(self, pairs: Pairs) -> None:
+        self._pairs = pairs
+        # Pair or answer, voice, microsecond, hash of the event's id, and the thumb.
+        self._thumbs = _Rows(5)
+        self._answers = _Rows(5)
+        # Pair, voice, and how strong the sign is.
+        self._used = _Rows(3)
+        # Answer and pair.
+        self._cited = _Rows(2)
 
     def take(self, event: Event) -> None:
-        voice = voice_of(event)
-        pairs = [(event.collection, event.query, document) for document in event.documents]
-        if event.action in _THUMBS:
-            thumb = (event.at, event.id, _THUMBS[event.action])
-            for pair in pairs:
-                self._thumbs[pair, voice] = max(thumb, self._thumbs.get((pair, voice), thumb))
-            if not pairs:
-                answer = _answer(event)
-                self._answers[answer, voice] = max(thumb, self._answers.get((answer, voice), thumb))
-        elif event.action in _USED:
-            for pair in pairs:
-                self._used[pair, voice] = max(_USED[event.action], self._used[pair, voice])
+        thumb = _THUMBS.get(event.action)
+        if thumb is None and event.action not in _USED:
+            return
+        voice = hash(voice_of(event))
+        pairs = [self._pairs.number(event.collection, event.query, document) for document in event.documents]
+        if thumb is not None:
+            for thing in pairs or [_answer(event)]:
+                at = round(event.at.timestamp() * 1e6)
+                row = (thing, voice, at, _stable_hash(event.id), thumb)
+                (self._thumbs if pairs else self._answers).add(*row)
+            return
+        for pair in pairs:
+            self._used.add(pair, voice, _USED[event.action])
             if event.action == "cite":
-                self._cited[_answer(event)].update(pairs)
+                self._cited.add(_answer(event), pair)
 
-    def weights(self) -> dict[Pair, float]:
-        """The pairs with votes, and the weight of these: above 0 for good, below 0 for bad, and never 1 or -1.
+    def weights(self) -> Floats:
+        """The weight of the votes for each pair, by its number: above 0 for good, below 0 for bad, and never 1 or -1.
 
-        The weight is (good - bad) / (good + bad + 1) of the votes: one thumb gives 0.5, three against one 0.4.
+        It is (good - bad) / (good + bad + 1) of the votes: one thumb gives 0.5, three against one 0.4, and no vote 0.
         """
-        used = dict(self._used)
-        for (answer, voice), (_, _, liked) in self._answers.items():
-            for pair in self._cited.get(answer, ()) if liked else ():
-                used[pair, voice] = max(_LIKED, used.get((pair, voice), 0))
-        good, bad, signs = defaultdict[Pair, int](int), defaultdict[Pair, int](int), defaultdict[Pair, int](int)
-        thumbs = {key: up for key, (_, _, up) in self._thumbs.items() if up is not None}
-        for (pair, _), up in thumbs.items():
-            (good if up else bad)[pair] += _THUMB
-        for (pair, voice), sign in used.items():
-            if (pair, voice) not in thumbs:
-                signs[pair] += sign
-        for pair, total in signs.items():
-            # A machine cites, too, and however often it does, that is no more than the word of one person.
-            good[pair] += min(total, _THUMB)
-        pairs = good.keys() | bad.keys()
-        return {pair: (good[pair] - bad[pair]) / (good[pair] + bad[pair] + _THUMB) for pair in pairs}
+        size = len(self._pairs)
+        latest = _latest(self._thumbs.columns())
+        pair, voice, *_, thumb = latest[:, latest[-1] != _WITHDRAWN]
+        good = _THUMB * sums(pair, (thumb == _GOOD).astype(np.float64), size)
+        bad = _THUMB * sums(pair, (thumb == _BAD).astype(np.float64), size)
+        used = [self._used.columns(), self._liked(), np.array([pair, voice, np.full(len(pair), _SAID)])]
+        sign_pair, _, sign = _latest(np.concatenate(used, axis=1))
+        signs = sums(sign_pair, np.where(sign == _SAID, 0.0, sign), size)
+        # A machine cites, too, and however often it does, that is no more than the word of one person.
+        good += np.minimum(signs, _THUMB)
+        weights: Floats = (good - bad) / (good + bad + _THUMB)
+        return weights
+
+    def _liked(self) -> Integers:
+        """The documents that liked answers cite: pair, voice and strength, (3, n)."""
+        latest = _latest(self._answers.columns())
+        answer, voice, *_ = latest[:, latest[-1] == _GOOD]
+        cited, pair = _latest(self._cited.columns(), key=2)
+        first, end = np.searchsorted(cited, answer), np.searchsorted(cited, answer, side="right")
+        times = end - first
+        rows = np.repeat(first - np.cumsum(times) + times, times) + np.arange(times.sum())
+        return np.array([pair[rows], np.repeat(voice, times), np.full(len(rows), _LIKED)])
 
 
-def _answer(event: Event) -> Pair | str:
+class _Rows:
+    """Rows of so many numbers, 8 bytes each."""
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._numbers = array("q")
+
+    def add(self, *row: int) -> None:
+        self._numbers.extend(row)
+
+    def columns(self) -> Integers:
+        """The rows as columns, (width, n)."""
+        return as_array(self._numbers).reshape(-1, self._width).T
+
+
+def _latest(columns: Integers, key: int = 2) -> Integers:
+    """The columns, (width, m), of the greatest row of each group that shares the first `key` numbers, sorted."""
+    ordered = columns[:, np.lexsort(columns[::-1])]
+    last = np.ones(ordered.shape[1], dtype=bool)
+    last[:-1] = (ordered[:key, 1:] != ordered[:key, :-1]).any(axis=0)
+    latest: Integers = ordered[:, last]
+    return latest
+
+
+def _answer(event: Event) -> int:
     """The answer that the event is about: the one of its search, or else of its query for this voice."""
-    return event.search or (event.collection, event.query, repr(voice_of(event)))
+    return hash(event.search or (event.collection, event.query, voice_of(event)))
+
+
+def _stable_hash(text: str) -> int:
+    """A hash that is the same in every process: of two thumbs of one moment, always the same one counts."""
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), signed=True)

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -42,14 +43,19 @@ _FIRST_TO_GO = "1000"
 class ForkServer:
     """A process that forks a child for each piece of work. Linux only; safe to use from many threads."""
 
-    def __init__(self, observer: Observer) -> None:
-        """Split the server off. Call it before any thread is started. `observer` is told of the steps of the work."""
+    def __init__(self, observer: Observer, beside: Sequence["ForkServer"] = ()) -> None:
+        """Split the server off. Call it before any thread is started. `observer` is told of the steps of the work.
+
+        `beside` are the servers that this process has already.
+        """
         self._lock = threading.Lock()
         self._socket, server_socket = socket.socketpair()
         parent = os.getpid()
         self._pid = os.fork()
         if self._pid == 0:
-            self._socket.close()
+            # A server ends when nobody has the other end of its socket any more.
+            for server in (self, *beside):
+                server._socket.close()
             _serve(server_socket, observer, parent)
         server_socket.close()
 
@@ -63,6 +69,8 @@ class ForkServer:
                 try:
                     idle = bytes([limits.idle])
                     socket.send_fds(self._socket, [idle], [order.fileno(), write_end, output.fileno()])
+                except OSError as error:
+                    raise _server_lost() from error
                 finally:
                     os.close(write_end)
                 child = self._number()
@@ -84,8 +92,12 @@ class ForkServer:
         except OSError:
             answer = b""
         if len(answer) < _NUMBER.size:
-            raise ChildLost("the process that tries checkpoints has ended: restart the service", "crash")
+            raise _server_lost()
         return int(_NUMBER.unpack(answer)[0])
+
+
+def _server_lost() -> ChildLost:
+    return ChildLost("the process that starts such work has ended: restart the service", "crash")
 
 
 def _listen(pipe: IO[bytes], child: psutil.Process | None, limits: Limits, on_line: Say) -> None:

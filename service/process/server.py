@@ -17,7 +17,7 @@ from service import sample, wiring
 from service.app import build
 from service.errors import InstarError
 from service.lifecycle import Lifecycle
-from service.machine.children import InThisProcess
+from service.machine.children import Children, InThisProcess
 from service.machine.fork_server import ForkServer
 from service.models.torch_model import hide_progress
 from service.observability.observer import Observer
@@ -76,14 +76,14 @@ def serve(settings: Settings, watch: Callable[[Observer], Observer] = lambda met
     metrics = wiring.new_metrics()
     observer = watch(metrics)
     # Now, while there is no thread and no open file that a child could inherit.
-    children = ForkServer(observer) if sys.platform == "linux" else InThisProcess()
+    trials, derivations = _children(observer)
     for remark in remarks(os.environ):
         log.warning(remark.text)
     problem = address.problem(settings.host, settings.port)
     if problem is not None:
         return _fail(problem)
     try:
-        parts = wiring.build(settings, metrics, observer, children)
+        parts = wiring.build(settings, metrics, observer, trials, derivations)
     except InstarError as error:
         return _fail(error.message)
     if not is_loopback(settings.host) and parts.keyring.is_open("write"):
@@ -93,6 +93,14 @@ def serve(settings: Settings, watch: Callable[[Observer], Observer] = lambda met
             settings.host,
         )
     return _run(parts, readable=readable)
+
+
+def _children(observer: Observer) -> tuple[Children, Children]:
+    """Children for trials of checkpoints, and others for derivations, which must not wait for a trial."""
+    if sys.platform != "linux":
+        return InThisProcess(), InThisProcess()
+    trials = ForkServer(observer)
+    return trials, ForkServer(observer, beside=[trials])
 
 
 def _prepare_interpreter() -> None:

@@ -48,6 +48,9 @@ class MemoryJudgements:
         self._entries = {key: entry for key, entry in self._entries.items() if key not in keys}
         return len(keys)
 
+    def discard(self, keys: Sequence[Key]) -> int:
+        return sum(self._entries.pop(key, None) is not None for key in keys)
+
     def all(self, conditions: JudgementFilter = ANY) -> list[Judgement]:
         return self._meeting(conditions)
 

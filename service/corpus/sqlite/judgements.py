@@ -63,6 +63,7 @@ _STORED = (
     " WHERE (collection, query, document, source, voice) = (?, ?, ?, ?, ?)"
 )
 _INSERT = "INSERT OR REPLACE INTO judgements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_DISCARD = "DELETE FROM judgements WHERE (collection, query, document, source, voice) = (?, ?, ?, ?, ?)"
 _COUNT = "SELECT count(*), coalesce(sum(unresolved), 0) FROM judged"
 _COUNT_QUERIES = "SELECT count(*) FROM (SELECT DISTINCT collection, query FROM judgements)"
 _COUNT_JUDGING = (
@@ -109,6 +110,10 @@ class SqliteJudgements:
     def remove(self, conditions: JudgementFilter) -> int:
         with self._database.write(overwrite=True) as connection:
             return _remove(connection, conditions)
+
+    def discard(self, keys: Sequence[Key]) -> int:
+        with self._database.write() as connection:
+            return connection.executemany(_DISCARD, keys).rowcount
 
     def all(self, conditions: JudgementFilter = ANY) -> list[Judgement]:
         return self.page(conditions, None, -1)

@@ -11,7 +11,8 @@ THUMBS = f"{EVENTS} WHERE action IN ('good', 'bad', 'withdraw') ORDER BY events.
 # from the queries that came last, because they lie by query.
 MOST_ASKED = (
     "SELECT collection, query, sum(searches), sum(sum(searches)) OVER () FROM ("
-    "SELECT asked, 1 AS searches FROM (SELECT asked FROM searches INDEXED BY asked_by_time ORDER BY at DESC LIMIT ?)"
+    "SELECT asked, 1 AS searches"
+    " FROM (SELECT asked FROM searches INDEXED BY searches_by_moment ORDER BY at DESC LIMIT ?)"
     " UNION ALL SELECT asked, searches FROM (SELECT asked, searches FROM dropped ORDER BY asked DESC LIMIT ?)"
     ") AS counted JOIN asked ON asked.number = counted.asked WHERE ? IS NULL OR collection = ?"
     " GROUP BY asked.number ORDER BY sum(searches) DESC, asked.number DESC LIMIT ?"

@@ -1,8 +1,9 @@
 """The tables of the database of what users do, and how their rows are written and read.
 
 A text that was asked is stored once, in `asked`; the other tables have its number. `dropped` counts searches that were
-dropped, by what they have shown, and by their user, so that they can be forgotten. `searcher` is the user of the search
-that an event belongs to: the event has that user's text, whoever sent it.
+dropped, by what they have shown, and by their user, so that they can be forgotten. `daily` counts them by the day, from
+1970 in UTC. `searcher` is the user of the search that an event belongs to: the event has that user's text, whoever sent
+it.
 """
 
 import json
@@ -39,7 +40,8 @@ CREATE TABLE IF NOT EXISTS searches (
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS searches_by_query_id ON searches (query_id) WHERE query_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS searches_of_asked ON searches (asked);
-CREATE INDEX IF NOT EXISTS asked_by_time ON searches (at, asked);
+CREATE INDEX IF NOT EXISTS searches_by_moment ON searches (at, asked, generation);
+CREATE INDEX IF NOT EXISTS empty_searches ON searches (at, asked, generation) WHERE documents = '[]';
 CREATE INDEX IF NOT EXISTS searches_of_user ON searches (user) WHERE user IS NOT NULL;
 CREATE TABLE IF NOT EXISTS events (
     number INTEGER PRIMARY KEY,
@@ -61,6 +63,8 @@ CREATE INDEX IF NOT EXISTS events_of_search ON events (search) WHERE search IS N
 CREATE INDEX IF NOT EXISTS events_of_user ON events (user) WHERE user IS NOT NULL;
 CREATE INDEX IF NOT EXISTS events_of_searcher ON events (searcher) WHERE searcher IS NOT NULL;
 CREATE INDEX IF NOT EXISTS thumbs ON events (number) WHERE action IN ('good', 'bad', 'withdraw');
+CREATE INDEX IF NOT EXISTS thumbs_by_moment ON events (at, action, asked, search, documents)
+    WHERE action IN ('good', 'bad', 'withdraw');
 CREATE TABLE IF NOT EXISTS dropped (
     asked INTEGER NOT NULL,
     generation INTEGER NOT NULL,
@@ -70,6 +74,16 @@ CREATE TABLE IF NOT EXISTS dropped (
     PRIMARY KEY (asked, generation, user, documents)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS dropped_of_user ON dropped (user) WHERE user <> '';
+CREATE TABLE IF NOT EXISTS daily (
+    day INTEGER NOT NULL,
+    asked INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    user TEXT NOT NULL,
+    searches INTEGER NOT NULL,
+    empty INTEGER NOT NULL,
+    PRIMARY KEY (day, asked, generation, user)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS daily_of_user ON daily (user) WHERE user <> '';
 """
 
 SEARCHES = (
@@ -85,13 +99,14 @@ DROPPED = (
     "SELECT collection, query, generation, documents, searches FROM dropped JOIN asked ON asked.number = dropped.asked"
     " WHERE dropped.asked BETWEEN ? AND ?"
 )
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECONDS_OF_DAY = 86_400_000_000
 _MICROSECOND = timedelta(microseconds=1)
 
 
 def microseconds(moment: datetime) -> int:
     """Return the microseconds from 1970 to `moment`."""
-    return (moment - _EPOCH) // _MICROSECOND
+    return (moment - EPOCH) // _MICROSECOND
 
 
 def search_row(search: LoggedSearch) -> tuple[Any, ...]:
@@ -142,7 +157,7 @@ def search_of(row: tuple[Any, ...]) -> LoggedSearch:
     places = zip(json.loads(documents), json.loads(scores), strict=True)
     return LoggedSearch(
         id=identity,
-        at=_moment(at),
+        at=moment(at),
         collection=collection,
         query=query,
         mode=mode,
@@ -164,7 +179,7 @@ def event_of(row: tuple[Any, ...]) -> Event:
     _, identity, at, action, collection, query, documents, search, value, note, key, user, session = row
     return Event(
         id=identity,
-        at=_moment(at),
+        at=moment(at),
         action=action,
         collection=collection,
         query=query,
@@ -182,5 +197,6 @@ def _json(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def _moment(since_1970: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=since_1970)
+def moment(since_1970: int) -> datetime:
+    """Return the moment of that many microseconds from 1970."""
+    return EPOCH + timedelta(microseconds=since_1970)

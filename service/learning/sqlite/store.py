@@ -6,16 +6,20 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from service.corpus.sqlite.sqlite_file import SqliteFile
 from service.learning.base import Event, Frequency, Impressions, LoggedSearch
+from service.learning.insights import COUNTED_DAYS, Insights, Period
 from service.learning.outcomes import Tally
-from service.learning.sqlite import bulk, questions
+from service.learning.sqlite import bulk, insights, questions
 from service.learning.sqlite.group_commit import GroupCommit
 from service.learning.sqlite.schema import (
     DROPPED,
     EVENTS,
+    MICROSECONDS_OF_DAY,
     SCHEMA,
     SEARCHES,
     event_of,
@@ -37,6 +41,12 @@ _COUNT_OLD = (
     " GROUP BY asked, generation, ifnull(user, ''), documents"
     " ON CONFLICT DO UPDATE SET searches = searches + excluded.searches"
 )
+_COUNT_DAYS = (
+    "INSERT INTO daily SELECT at / 86400000000, asked, generation, ifnull(user, ''), count(*), sum(documents = '[]')"
+    " FROM searches WHERE at < ? AND NOT EXISTS (SELECT 1 FROM events WHERE events.search = searches.id)"
+    " GROUP BY 1, 2, 3, 4"
+    " ON CONFLICT DO UPDATE SET searches = searches + excluded.searches, empty = empty + excluded.empty"
+)
 _DELETE_OLD = (
     "DELETE FROM searches WHERE at < ? AND NOT EXISTS (SELECT 1 FROM events WHERE events.search = searches.id)"
 )
@@ -51,11 +61,18 @@ _FORGET_TEXTS = (
 class SqliteFeedbackStore:
     """Searches and events at `path`. A file that is broken fails each use, and nothing before that."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_made: bool = False) -> None:
+        """With `is_made` the tables are there."""
         self._path = path
+        self._is_made = is_made
         self._opening = threading.Lock()
         self._opened: SqliteFile | None = None
         self._adding = GroupCommit(self._add_all)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle a store that reads the file in another process. Raises StorageFailed if it cannot be read."""
+        self._file()
+        return partial(SqliteFeedbackStore, is_made=True), (self._path,)
 
     def log(self, searches: Sequence[LoggedSearch]) -> int:
         with self._file().write() as connection:
@@ -123,21 +140,29 @@ class SqliteFeedbackStore:
         with self._file().read() as connection:
             return questions.most_asked(connection, collection, recent, limit)
 
+    def insights(self, period: Period) -> Insights:
+        with self._file().read() as connection:
+            return insights.count(connection, period)
+
     def forget(self, user: str) -> int:
         file = self._file()
         with file.write() as connection:
             events = connection.execute("DELETE FROM events WHERE user = ? OR searcher = ?", (user, user)).rowcount
             searches = connection.execute("DELETE FROM searches WHERE user = ?", (user,)).rowcount
             connection.execute("DELETE FROM dropped WHERE user = ?", (user,))
+            connection.execute("DELETE FROM daily WHERE user = ?", (user,))
             connection.execute(_FORGET_TEXTS)
         # Also if nothing was there: an earlier attempt may have ended before this.
         file.vacuum()
         return events + searches
 
     def drop(self, before: datetime) -> int:
+        moment = microseconds(before)
         with self._file().write() as connection:
-            connection.execute(_COUNT_OLD, (microseconds(before),))
-            return connection.execute(_DELETE_OLD, (microseconds(before),)).rowcount
+            connection.execute(_COUNT_OLD, (moment,))
+            connection.execute(_COUNT_DAYS, (moment,))
+            connection.execute("DELETE FROM daily WHERE day < ?", (moment // MICROSECONDS_OF_DAY - COUNTED_DAYS,))
+            return connection.execute(_DELETE_OLD, (moment,)).rowcount
 
     def size(self) -> int:
         return self._file().size()
@@ -155,10 +180,11 @@ class SqliteFeedbackStore:
             if self._opened is None:
                 file = SqliteFile(self._path, _NAME)
                 try:
-                    file.overwrite_deleted()
-                    with file.write() as connection:
-                        for statement in SCHEMA.split(";"):
-                            connection.execute(statement)
+                    if not self._is_made:
+                        file.overwrite_deleted()
+                        with file.write() as connection:
+                            for statement in SCHEMA.split(";"):
+                                connection.execute(statement)
                 except BaseException:
                     file.close()
                     raise

@@ -95,6 +95,8 @@ def test_a_search_counts_a_click_once_and_as_skipped_what_stood_above_the_lowest
     assert counts(store)["a", 1] == (1, 1, 0, 0)
     assert counts(store)["b", 2] == (1, 0, 1, 0)
     assert counts(store)["c", 3] == (1, 1, 0, 7.5)
+    store.add([did("e9", "dwell", "c", search="01", value=3600)])
+    assert counts(store)["c", 3] == (1, 1, 0, 30)
     store.add([did("e6", "good", "a", search="01"), did("e7", "click", "a"), did("e8", "click", "a", search="unknown")])
     assert counts(store)["a", 1] == (1, 1, 0, 0)
 

@@ -1,5 +1,6 @@
 """What only a database on a disk can get wrong."""
 
+import pickle
 import sqlite3
 import threading
 from contextlib import closing
@@ -81,7 +82,7 @@ def test_thumbs_and_frequent_queries_are_read_from_indexes_that_end_where_they_a
             for statement, values in ((questions.THUMBS, (9,)), (questions.MOST_ASKED, (9, 9, None, None, 9)))
         ]
     assert "SCAN events USING INDEX thumbs" in plans[0]
-    assert "SCAN searches USING COVERING INDEX asked_by_time" in plans[1]
+    assert "SCAN searches USING COVERING INDEX searches_by_moment" in plans[1]
     # Sorting them would read all of them first.
     assert "ORDER BY" not in plans[0]
     assert plans[1].count("USE TEMP B-TREE FOR ORDER BY") == 1
@@ -97,3 +98,18 @@ def test_a_backup_has_what_was_acknowledged_and_repeated_events_count_once_there
         assert copy.add([did("e1", "good", "a", search="01")]) == 1
         assert [event.id for event in copy.events()] == ["e1"]
         assert copy.search("01") == searched("01", "a", user="u1")
+
+
+def test_another_process_reads_what_is_written(tmp_path: Path) -> None:
+    store = SqliteFeedbackStore(tmp_path / "learning.db")
+    # Before the first use, too.
+    reader = pickle.loads(pickle.dumps(store))
+    with closing(store), closing(reader):
+        assert list(reader.events()) == []
+        store.log([searched("01", "a")])
+        store.add([did("e1", "click", "a", search="01")])
+        assert [event.id for event in reader.events()] == ["e1"]
+        assert counts(reader) == {("a", 1): (1, 1, 0, 0)}
+    (tmp_path / "broken.db").write_bytes(b"no database at all " * 100)
+    with closing(SqliteFeedbackStore(tmp_path / "broken.db")) as broken, pytest.raises(StorageFailed, match="damaged"):
+        pickle.dumps(broken)

@@ -148,6 +148,18 @@ def test_what_was_sent_is_replaced_alone_and_so_is_what_was_derived(store: Corpu
         store.judgements.replace([*many, judged("q", "more", source="click")], sources=DERIVED)
 
 
+def test_judgements_are_discarded_by_their_keys(store: CorpusStore) -> None:
+    put(store, a="kazu", b="moro")
+    said = [Judgement(query="q", document=document, good=True, source="click", weight=0.5) for document in "ab"]
+    person = Judgement(query="q", document="a", good=True, source="person", by="ann")
+    store.judgements.add([*said, person])
+    assert store.judgements.discard([said[0].key, said[0].key, ("default", "q", "z", "click", "")]) == 1
+    assert store.judgements.discard([]) == 0
+    assert [judgement.key for judgement in store.judgements.all()] == [person.key, said[1].key]
+    assert store.judgements.discard([person.key, said[1].key]) == 2
+    assert store.judgements.all() == []
+
+
 def test_a_judgement_of_a_text_that_has_changed_is_stale_until_it_is_sent_again(store: CorpusStore) -> None:
     put(store, a="text", b="another")
     store.judgements.add([judged("q", "a"), judged("q", "b"), judged("q", "c")])

@@ -1,7 +1,8 @@
 """What users do becomes judgements: by what they say, and by clicks that are corrected for the rank."""
 
 import time
-from collections.abc import Sequence
+import tracemalloc
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -174,6 +175,30 @@ def test_a_user_who_clicks_a_hundred_times_counts_three_times() -> None:
     assert capped["pet"] == pytest.approx(clicked(reduced)["pet"], abs=0.05)
 
 
+def test_a_user_who_clicks_in_a_thousand_searches_counts_about_as_much_as_in_three() -> None:
+    others = [event("click", "top", search=f"t{n}", user=f"user{n}") for n in range(20)]
+
+    def of_pet(searches: int, users: int = 1, clicks: int = 1) -> float:
+        """The weight of a document that such users click in all searches of theirs, and nobody in 20 others."""
+        made = [
+            event("click", "pet", search=f"s{n}", user=f"zealot{n % users}", number=number)
+            for n in range(searches)
+            for number in range(clicks)
+        ]
+        shown = searches + 20
+        rows = [
+            Impressions("docs", "q", "pet", 1, 2, shown, searches),
+            Impressions("docs", "q", "top", 1, 1, shown, 20, searches),
+        ]
+        return clicked(rows, [*made, *others]).get("pet", 0)
+
+    for searches in (4, 30, 1000):
+        assert of_pet(searches) == pytest.approx(of_pet(3), abs=0.1)
+        assert of_pet(searches) < 0 < of_pet(1000, users=1000)
+    # Clicking a result twice is one click.
+    assert of_pet(1000, clicks=2) == of_pet(1000)
+
+
 def test_what_was_said_leads_and_what_was_clicked_lowers_its_weight() -> None:
     rows = page(0.1)
     rows[6] = replace(rows[6], clicked=rows[6].clicked * 5)
@@ -295,3 +320,21 @@ def test_a_tenth_of_a_million_events_takes_seconds() -> None:
     began = time.process_time()
     derive(events, rows)
     assert time.process_time() - began < 6
+
+
+def test_a_derivation_keeps_numbers_and_not_texts() -> None:
+    def events() -> Iterator[Event]:
+        for n in range(20_000):
+            action, query = ("click", "good", "cite")[n % 3], f"question {n % 999:030}"
+            yield Event(f"{n:036}", START, action, "docs", query, (f"d{n % 77}",), f"{n:036}", user="u")
+
+    def rows() -> Iterator[Impressions]:
+        for n in range(20_000):
+            yield Impressions("docs", f"question {n % 999:030}", f"d{n % 97}", n % 3, n % 10 + 1, 50, n % 7)
+
+    tracemalloc.start()
+    derive(events(), rows())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # As objects, events and rows took 1,000 bytes each.
+    assert peak < 40_000 * 500

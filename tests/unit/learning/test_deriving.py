@@ -4,17 +4,20 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from service.corpus.judgements import JudgementFilter
+from service.corpus.judgements import Judgement, JudgementFilter
 from service.corpus.memory.store import MemoryStore
 from service.errors import StorageFailed
 from service.learning import deriving
-from service.learning.base import Event
-from service.learning.deriving import Deriving
+from service.learning.base import Derived, Event
+from service.learning.derivation import Derivation, heaviest
+from service.learning.deriving import Deriving, difference
 from service.learning.memory import MemoryFeedbackStore
+from service.machine.children import ChildLost, InThisProcess, Limits, Say, Work
 from service.machine.writer import WritingThread
 
 
@@ -45,7 +48,7 @@ def of_feedback(corpus: MemoryStore) -> list[tuple[str, bool]]:
 
 def test_judgements_follow_from_events_and_go_with_their_user(thread: WritingThread) -> None:
     store, corpus = MemoryFeedbackStore(), MemoryStore(1000)
-    derives = Deriving(store, corpus.judgements, thread, 1000)
+    derives = Deriving(Derivation(store, 1000), InThisProcess(), corpus.judgements, thread)
     store.add([thumb("e1")])
     asyncio.run(derives.derive())
     assert of_feedback(corpus) == [("d1", True)]
@@ -73,7 +76,7 @@ def test_it_derives_after_a_change_alone_and_tries_again_after_a_failure(
     monkeypatch.setattr(deriving, "_LEAST_SECONDS", 0.01)
     monkeypatch.setattr(deriving, "_MOST_SECONDS", 0.01)
     store, corpus = Failing(), MemoryStore(1000)
-    derives = Deriving(store, corpus.judgements, thread, 1000)
+    derives = Deriving(Derivation(store, 1000), InThisProcess(), corpus.judgements, thread)
 
     async def run() -> None:
         running = asyncio.create_task(derives.run())
@@ -90,29 +93,82 @@ def test_it_derives_after_a_change_alone_and_tries_again_after_a_failure(
     assert "the disk has failed" in caplog.text
 
 
-def test_a_derivation_that_is_under_way_does_not_bring_back_a_user_who_is_forgotten(thread: WritingThread) -> None:
-    reading, forgotten = threading.Event(), threading.Event()
+def test_the_heaviest_are_derived_and_none_that_no_page_could_list() -> None:
+    derived = [Derived("a", "q", f"d{n}", True, (n + 1) / 8, "click") for n in range(4)]
+    unusable = Derived("a", "q\0", "d0", True, 1.0, "click")
+    assert heaviest([unusable, *derived], 3) == derived[:0:-1]
 
-    class Slow(MemoryFeedbackStore):
-        def events(self) -> Iterator[Event]:
-            events = super().events()
-            if not reading.is_set():
-                reading.set()
-                assert forgotten.wait(10)
-            return events
 
-    store, corpus = Slow(), MemoryStore(1000)
-    derives = Deriving(store, corpus.judgements, thread, 1000)
-    store.add([thumb("e1")])
+def test_only_what_differs_is_written() -> None:
+    def judgement(document: str, weight: float) -> Judgement:
+        return Judgement(query="q", document=document, good=True, source="click", weight=weight)
 
-    async def run() -> None:
-        first = asyncio.create_task(derives.derive())
-        await asyncio.to_thread(reading.wait, 10)
+    former = [judgement("a", 0.5), judgement("b", 0.5), judgement("c", 0.5)]
+    now = [judgement("b", 0.5), judgement("c", 0.25), judgement("d", 0.5)]
+    assert difference(former, now) == ([former[0].key], now[1:])
+
+
+def test_what_a_person_said_stays_and_many_are_kept_in_portions(
+    thread: WritingThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deriving, "_PORTION", 3)
+    store, corpus = MemoryFeedbackStore(), MemoryStore(10)
+    corpus.judgements.add([Judgement(query="a question", document="d1", good=False, source="person", by="ann")])
+    derives = Deriving(Derivation(store, 10), InThisProcess(), corpus.judgements, thread)
+    for round_ in range(3):
+        events = [replace(thumb(f"{round_}-{n}"), documents=(f"{round_}-{n}",)) for n in range(10)]
+        store.add(events)
+        asyncio.run(derives.derive())
+        assert len(of_feedback(corpus)) == 10
+    assert len(corpus.judgements.all()) == 11
+
+
+def test_a_later_derivation_is_not_replaced_by_one_that_began_before(thread: WritingThread) -> None:
+    class Slow(InThisProcess):
+        """Holds the first work back when it has read everything, until the second has ended."""
+
+        def __init__(self) -> None:
+            self.first, self.second = threading.Event(), threading.Event()
+
+        def run(self, work: Work, limits: Limits, on_line: Say) -> None:
+            if self.first.is_set():
+                super().run(work, limits, on_line)
+                return
+            lines: list[str] = []
+            super().run(work, limits, lines.append)
+            self.first.set()
+            self.second.wait(10)
+            for line in lines:
+                on_line(line)
+
+    store, corpus, children = MemoryFeedbackStore(), MemoryStore(1000), Slow()
+    derives = Deriving(Derivation(store, 1000), children, corpus.judgements, thread)
+
+    async def forget_meanwhile() -> None:
+        store.add([thumb("e1")])
+        began = asyncio.create_task(derives.derive())
+        await until(children.first.is_set)
         store.forget("u1")
-        second = asyncio.create_task(derives.derive())
-        await asyncio.sleep(0.05)
-        forgotten.set()
-        await asyncio.gather(first, second)
+        await derives.derive()
+        children.second.set()
+        await began
 
-    asyncio.run(run())
+    asyncio.run(forget_meanwhile())
     assert of_feedback(corpus) == []
+
+
+class Lost(InThisProcess):
+    """Children that the kernel ends."""
+
+    def run(self, work: Work, limits: Limits, on_line: Say) -> None:  # noqa: ARG002
+        raise ChildLost("it was killed, as the kernel does when memory runs out", "memory")
+
+
+def test_a_child_that_is_lost_is_said_and_changes_nothing(thread: WritingThread) -> None:
+    store, corpus = MemoryFeedbackStore(), MemoryStore(1000)
+    store.add([thumb("e1")])
+    asyncio.run(Deriving(Derivation(store, 1000), InThisProcess(), corpus.judgements, thread).derive())
+    lost = Deriving(Derivation(store, 1000), Lost(), corpus.judgements, thread)
+    with pytest.raises(StorageFailed, match="judgements could not be derived: it was killed"):
+        asyncio.run(lost.derive())
+    assert of_feedback(corpus) == [("d1", True)]

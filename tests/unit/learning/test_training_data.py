@@ -11,8 +11,6 @@ from service.corpus.base import Document
 from service.corpus.judgements import Judgement, JudgementFilter, Source
 from service.corpus.memory.store import MemoryStore
 from service.corpus.sides import query_node
-from service.learning.base import Derived
-from service.learning.derivation import keep_derived
 from service.learning.training_data import TrainingData
 
 SOURCES: Sequence[Source] = get_args(Source)
@@ -70,17 +68,3 @@ def test_documents_come_in_the_order_of_their_writes_and_can_be_gone_on_with() -
     assert [(one.collection, one.version.seq, one.version.document.id) for one in documents] == everything[7:]
     assert data.documents("b", 0)[0] == 5
     assert data.documents("nowhere", 0)[0] == 0
-
-
-def test_what_is_derived_takes_the_place_of_what_was_derived() -> None:
-    store = filled([Judgement(query="q", document="d0", good=False, collection="a", source="person")])
-    derived = [Derived("a", "q", f"d{n}", True, (n + 1) / 8, "click") for n in range(4)]
-    unusable = Derived("a", "q\0", "d0", True, 1.0, "click")
-    assert keep_derived([unusable, *derived], store.judgements, 3).added == 3
-    assert {(one.document, one.weight, one.source) for one in store.judgements.all()} == {
-        ("d0", 1.0, "person"),
-        ("d1", 0.25, "click"),
-        ("d2", 0.375, "click"),
-        ("d3", 0.5, "click"),
-    }
-    assert keep_derived(derived[:1], store.judgements, 3).removed == 3
