@@ -49,8 +49,8 @@ class Frequencies:
                         self._counts.move_to_end(phrase)
             while len(self._counts) > _REMEMBERED:
                 self._counts.popitem(last=False)
-        # A count may be newer than the number of versions.
-        return versions, [min(counts[phrase], versions) for phrase in phrases]
+        # A count may be newer than the number of versions, which may be none.
+        return max([versions, *counts.values()]), [counts[phrase] for phrase in phrases]
 
 
 def _count(connection: sqlite3.Connection, phrase: Phrase) -> int:

@@ -75,6 +75,14 @@ def test_dead_versions_are_found_until_they_are_purged(store: CorpusStore) -> No
     assert seqs_found(store, "kazu") == {second}
 
 
+def test_the_first_document_is_found_after_a_search_that_found_none(store: CorpusStore) -> None:
+    # Many numbers are given already, as after deletes, so that one more is hardly a growth.
+    store.documents.reserve(100)
+    assert seqs_found(store, "kazu") == set()
+    (seq,) = put(store, a="kazu moro")
+    assert seqs_found(store, "kazu") == {seq}
+
+
 def test_a_query_without_words_finds_nothing(store: CorpusStore) -> None:
     put(store, a="kazu")
     assert ranking(store, "-!") == []
