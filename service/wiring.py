@@ -23,7 +23,6 @@ from service.generations.restore import Restore
 from service.generations.webhook import Webhook
 from service.index.choice import open_indexes
 from service.learning.learning import Learning
-from service.learning.pseudonyms import Pseudonyms
 from service.learning.sqlite.store import SqliteFeedbackStore
 from service.machine import resources
 from service.machine.children import Children, InThisProcess
@@ -160,9 +159,7 @@ def build(
         search=RerankedSearch(
             Search(corpus, retrieval, models.encoding, [shadow], traces), models.scoring, models.rerankers
         ),
-        learning=Learning(
-            SqliteFeedbackStore(folder.learning), Pseudonyms(folder.pseudonyms_key), settings, corpus, thread
-        ),
+        learning=Learning(SqliteFeedbackStore(folder.learning), folder.pseudonyms_key, settings, corpus, thread),
         writing=Writing(corpus.documents, serving.generations, models.encoding, thread, observer),
         reloads=_reloads(settings, corpus, serving, models, Jobs(corpus.records, thread), shadow, observer),
         changes=changes,

@@ -27,6 +27,8 @@ class Deriving:
         self._judgements = judgements
         self._thread = thread
         self._most = most
+        # Two at once might end in the wrong order, and bring back what a user has had forgotten.
+        self._one_at_a_time = asyncio.Lock()
         # What came before the start may have been followed by no derivation.
         self._changed = True
 
@@ -48,16 +50,20 @@ class Deriving:
                     _EVERY,
                     error.message,
                 )
+            # Whatever happens here, such as a lack of memory, the rest of the upkeep must not end with it.
+            except Exception:
+                log.exception("judgements cannot be derived now, and are tried again in %d seconds", _EVERY)
 
     async def derive(self) -> Outcome:
         """Derive from all that is stored now, and keep the judgements. Raises StorageFailed if the disk fails."""
-        self._changed = False
-        try:
-            derived = await run_to_completion(partial(at_lowest_priority, self._derived))
-            outcome = await self._thread.run(partial(keep_derived, derived, self._judgements, self._most))
-        except InstarError:
-            self._changed = True
-            raise
+        async with self._one_at_a_time:
+            self._changed = False
+            try:
+                derived = await run_to_completion(partial(at_lowest_priority, self._derived))
+                outcome = await self._thread.run(partial(keep_derived, derived, self._judgements, self._most))
+            except BaseException:
+                self._changed = True
+                raise
         log.info(
             "judgements derived from feedback",
             extra={"fields": {"derived": len(derived), "added": outcome.added, "removed": outcome.removed}},

@@ -59,6 +59,8 @@ class Feedback:
         Raises NotFound, which names it, for a search or a document that is not there, InvalidRequest for one that does
         not fit its search, and StorageFailed or InsufficientResources if the disk fails. Nothing is stored then.
         """
+        # Events without a user need no key, but if it is lost, the database has to go, and all that is in it.
+        self._pseudonyms.load()
         repeated = self._store.add([self._event(event, key) for event in sent])
         self._note_change()
         return repeated
@@ -79,9 +81,11 @@ class Feedback:
     def forget(self, user: str) -> int:
         """Remove all that is known of a user, and return how many searches and events that was."""
         self._search_log.flush()
-        removed = self._store.forget(self._pseudonyms.user(user))
-        self._note_change()
-        return removed
+        try:
+            return self._store.forget(self._pseudonyms.user(user))
+        finally:
+            # Also if it fails: the events may be gone, and their texts still be in the file.
+            self._note_change()
 
     def _event(self, sent: SentEvent, key: str | None) -> Event:
         search = None if sent.search is None else self._search_of(sent, sent.search)

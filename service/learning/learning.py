@@ -1,5 +1,7 @@
 """The parts of learning from use, on one store."""
 
+from pathlib import Path
+
 from service.corpus.base import CorpusStore
 from service.learning.base import FeedbackStore
 from service.learning.deriving import Deriving
@@ -16,16 +18,17 @@ class Learning:
     def __init__(
         self,
         store: FeedbackStore,
-        pseudonyms: Pseudonyms,
+        key: Path,
         settings: Settings,
         corpus: CorpusStore,
         thread: WritingThread,
     ) -> None:
+        """`key` is the file of the key by which users are hashed."""
         self.store = store
-        self.pseudonyms = pseudonyms
-        self.log = SearchLog(store, pseudonyms, settings.searches)
+        self.pseudonyms = Pseudonyms(key, store.knows_users)
+        self.log = SearchLog(store, self.pseudonyms, settings.searches)
         self.deriving = Deriving(store, corpus.judgements, thread, settings.limits.judgements)
-        self.feedback = Feedback(store, self.log, corpus.documents, pseudonyms, self.deriving.note_change)
+        self.feedback = Feedback(store, self.log, corpus.documents, self.pseudonyms, self.deriving.note_change)
 
     def start(self) -> None:
         """Begin to keep searches."""

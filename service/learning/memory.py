@@ -64,6 +64,10 @@ class MemoryFeedbackStore:
             self._dropped = [search for search in self._dropped if search.user != user]
             return before - len(self._events) - len(self._searches)
 
+    def knows_users(self) -> bool:
+        records = (*self._searches.values(), *self._dropped, *self._events.values())
+        return any(record.user is not None for record in records)
+
     def drop(self, before: datetime) -> int:
         with self._lock:
             answered = {event.search for event in self._events.values()}

@@ -60,9 +60,10 @@ class _Searches:
         self._require_ready()
         removed = await asyncio.to_thread(self._feedback.forget, user)
         audit.note(request, removed=removed)
+        # Also if nothing was there: an earlier attempt may have ended before this.
+        await self._deriving.derive()
         if not removed:
             raise nothing_of_user()
-        await self._deriving.derive()
         return {"removed": removed}
 
 

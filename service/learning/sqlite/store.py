@@ -2,20 +2,18 @@
 
 import json
 import sqlite3
-import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from service.corpus.sqlite.sqlite_file import SqliteFile
 from service.learning.base import Event, Impressions, LoggedSearch
 from service.learning.outcomes import Tally
+from service.learning.sqlite.feedback_file import FeedbackFile
 from service.learning.sqlite.group_commit import GroupCommit
 from service.learning.sqlite.schema import (
     DROPPED,
     EVENTS,
-    SCHEMA,
     SEARCHES,
     event_of,
     event_row,
@@ -24,7 +22,6 @@ from service.learning.sqlite.schema import (
     search_rows,
 )
 
-_NAME = "the database of searches and feedback"
 _PAGE = 500
 # A batch is one statement, in which the interpreter is free. A statement for each search would hold up the searches
 # that are answered meanwhile.
@@ -50,6 +47,11 @@ _COUNT_OLD = (
 _DELETE_OLD = (
     "DELETE FROM searches WHERE at < ? AND NOT EXISTS (SELECT 1 FROM events WHERE events.search = searches.id)"
 )
+_KNOWS_USERS = (
+    "SELECT EXISTS (SELECT 1 FROM searches WHERE user IS NOT NULL)"
+    " OR EXISTS (SELECT 1 FROM events WHERE user IS NOT NULL)"
+    " OR EXISTS (SELECT 1 FROM dropped WHERE user <> '')"
+)
 # Texts that nothing refers to any more.
 _FORGET_TEXTS = (
     "DELETE FROM asked WHERE NOT EXISTS (SELECT 1 FROM searches WHERE searches.asked = asked.number)"
@@ -62,25 +64,23 @@ class SqliteFeedbackStore:
     """Searches and events at `path`. A file that is broken fails each use, and nothing before that."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._opening = threading.Lock()
-        self._opened: SqliteFile | None = None
+        self._file = FeedbackFile(path)
         self._adding = GroupCommit(self._add_all)
 
     def log(self, searches: Sequence[LoggedSearch]) -> None:
-        with self._file().write() as connection:
+        with self._file.write() as connection:
             rows = search_rows(searches)
             connection.execute(_INSERT_ASKED, (rows,))
             connection.execute(_INSERT_SEARCHES, (rows,))
 
     def search(self, identity: str) -> LoggedSearch | None:
-        with self._file().read() as connection:
+        with self._file.read() as connection:
             row = connection.execute(f"{SEARCHES} WHERE searches.id = ?", (identity,)).fetchone()
-        return None if row is None else search_of(row)
+            return None if row is None else search_of(row)
 
     def searches(self, after: str | None, limit: int) -> list[LoggedSearch]:
         clause, values = ("", []) if after is None else (" WHERE searches.id < ?", [after])
-        with self._file().read() as connection:
+        with self._file.read() as connection:
             rows = connection.execute(f"{SEARCHES}{clause} ORDER BY searches.id DESC LIMIT ?", [*values, limit])
             return [search_of(row) for row in rows.fetchall()]
 
@@ -91,20 +91,21 @@ class SqliteFeedbackStore:
         last = 0
         # A page at a time, because a long read would keep the WAL from being emptied.
         while True:
-            with self._file().read() as connection:
+            with self._file.read() as connection:
                 rows = connection.execute(
                     f"{EVENTS} WHERE events.number > ? ORDER BY events.number LIMIT ?", (last, _PAGE)
                 ).fetchall()
+                page = list(map(event_of, rows))
             if not rows:
                 return
-            yield from map(event_of, rows)
+            yield from page
             last = rows[-1][0]
 
     def impressions(self) -> Iterator[Impressions]:
         last = 0
         while True:
             tally = Tally()
-            with self._file().read() as connection:
+            with self._file.read() as connection:
                 numbers = connection.execute(
                     "SELECT number FROM asked WHERE number > ? ORDER BY number LIMIT ?", (last, _PAGE)
                 ).fetchall()
@@ -124,44 +125,31 @@ class SqliteFeedbackStore:
             last = numbers[-1][0]
 
     def forget(self, user: str) -> int:
-        file = self._file()
-        with file.write() as connection:
+        with self._file.write() as connection:
             events = connection.execute("DELETE FROM events WHERE user = ? OR searcher = ?", (user, user)).rowcount
             searches = connection.execute("DELETE FROM searches WHERE user = ?", (user,)).rowcount
             connection.execute("DELETE FROM dropped WHERE user = ?", (user,))
             connection.execute(_FORGET_TEXTS)
         # Also if nothing was there: an earlier attempt may have ended before this.
-        file.vacuum()
+        self._file.vacuum()
         return events + searches
 
+    def knows_users(self) -> bool:
+        with self._file.read() as connection:
+            (known,) = connection.execute(_KNOWS_USERS).fetchone()
+        return bool(known)
+
     def drop(self, before: datetime) -> int:
-        with self._file().write() as connection:
+        with self._file.write() as connection:
             connection.execute(_COUNT_OLD, (microseconds(before),))
             return connection.execute(_DELETE_OLD, (microseconds(before),)).rowcount
 
     def close(self) -> None:
-        if self._opened is not None:
-            self._opened.close()
-
-    def _file(self) -> SqliteFile:
-        """Return the file, opened by the first call that succeeds. Raises StorageFailed if it cannot be read."""
-        with self._opening:
-            if self._opened is None:
-                file = SqliteFile(self._path, _NAME)
-                try:
-                    file.overwrite_deleted()
-                    with file.write() as connection:
-                        for statement in SCHEMA.split(";"):
-                            connection.execute(statement)
-                except BaseException:
-                    file.close()
-                    raise
-                self._opened = file
-            return self._opened
+        self._file.close()
 
     def _add_all(self, requests: Sequence[Sequence[Event]]) -> list[int]:
         """Store the events of several requests, and return how many of each were there already."""
-        with self._file().write() as connection:
+        with self._file.write() as connection:
             asked = _Asked(connection)
             return [_add(connection, asked, events) for events in requests]
 

@@ -93,6 +93,23 @@ def test_a_user_is_forgotten_with_the_impressions_of_searches_that_were_dropped(
     assert impressions(store) == set()
 
 
+def test_a_store_knows_users_from_the_first_to_the_last(store: FeedbackStore) -> None:
+    assert not store.knows_users()
+    store.log([searched("01", "a"), searched("02", "a", session="s1")])
+    store.add([did("e1", "click", "a", search="01")])
+    assert not store.knows_users()
+    store.log([searched("03", "a", user="u1")])
+    assert store.knows_users()
+    assert store.drop(NOON + timedelta(days=1)) == 2
+    assert store.knows_users()
+    store.forget("u1")
+    assert not store.knows_users()
+    store.add([did("e2", "good", "a", user="u2")])
+    assert store.knows_users()
+    store.forget("u2")
+    assert not store.knows_users()
+
+
 def test_many_events_and_queries_are_read_to_the_last(store: FeedbackStore) -> None:
     store.log([searched(f"{number:05}", "a", query=f"q{number}") for number in range(1200)])
     events = [did(f"e{number}", "good", "a", query=f"q{number}") for number in range(1200)]

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
@@ -57,6 +58,37 @@ def test_judgements_follow_from_events_and_go_with_their_user(thread: WritingThr
     assert of_feedback(corpus) == []
 
 
+def test_what_a_user_has_had_forgotten_does_not_come_back_from_an_earlier_derivation(thread: WritingThread) -> None:
+    class Slow(MemoryFeedbackStore):
+        """Reads the events for the first time before the user is forgotten, and goes on after that."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.reading, self.forgotten = threading.Event(), threading.Event()
+
+        def events(self) -> Iterator[Event]:
+            events = list(super().events())
+            if not self.reading.is_set():
+                self.reading.set()
+                self.forgotten.wait(0.5)
+            return iter(events)
+
+    store, corpus = Slow(), MemoryStore(1000)
+    derives = Deriving(store, corpus.judgements, thread, 1000)
+    store.add([thumb("e1")])
+
+    async def run() -> None:
+        earlier = asyncio.create_task(derives.derive())
+        await until(store.reading.is_set)
+        store.forget("u1")
+        await derives.derive()
+        store.forgotten.set()
+        await earlier
+
+    asyncio.run(run())
+    assert of_feedback(corpus) == []
+
+
 def test_it_derives_after_a_change_alone_and_tries_again_after_a_failure(
     thread: WritingThread, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -67,6 +99,8 @@ def test_it_derives_after_a_change_alone_and_tries_again_after_a_failure(
             self.reads += 1
             if self.reads == 1:
                 raise StorageFailed("the disk has failed: look at it")
+            if self.reads == 2:
+                raise MemoryError
             return super().events()
 
     monkeypatch.setattr(deriving, "_EVERY", 0.01)
@@ -75,9 +109,9 @@ def test_it_derives_after_a_change_alone_and_tries_again_after_a_failure(
 
     async def run() -> None:
         running = asyncio.create_task(derives.run())
-        await until(lambda: store.reads == 2)
+        await until(lambda: store.reads == 3)
         await asyncio.sleep(0.2)
-        assert store.reads == 2
+        assert store.reads == 3
         store.add([thumb("e1")])
         derives.note_change()
         await until(lambda: bool(of_feedback(corpus)))
@@ -86,3 +120,4 @@ def test_it_derives_after_a_change_alone_and_tries_again_after_a_failure(
     with caplog.at_level(logging.WARNING):
         asyncio.run(run())
     assert "the disk has failed" in caplog.text
+    assert "MemoryError" in caplog.text
