@@ -125,4 +125,7 @@ class FeedbackStore(Protocol):
     def drop(self, before: datetime) -> int:
         """Drop searches from before that moment which got no feedback. Returns how many."""
 
+    def check(self) -> None:
+        """Look through everything that is stored. Raises StorageFailed if it is damaged."""
+
     def close(self) -> None: ...

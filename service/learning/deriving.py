@@ -37,7 +37,11 @@ class Deriving:
         self._changed = True
 
     async def run(self) -> None:
-        """Derive again and again while there are changes, until cancelled. A failure is tried again later."""
+        """Look through the store, then derive again and again while there are changes, until cancelled.
+
+        A failure is tried again later.
+        """
+        await self._check()
         while True:
             await asyncio.sleep(_EVERY)
             if not self._changed:
@@ -53,6 +57,13 @@ class Deriving:
             # Whatever happens here, such as a lack of memory, the rest of the upkeep must not end with it.
             except Exception:
                 log.exception("judgements cannot be derived now, and are tried again in %d seconds", _EVERY)
+
+    async def _check(self) -> None:
+        """Have damage known from the start, and not when a user first meets it."""
+        try:
+            await run_to_completion(partial(at_lowest_priority, self._store.check))
+        except Exception as error:
+            log.warning("what users did cannot be read: %s", error)
 
     async def derive(self) -> Outcome:
         """Derive from all that is stored now, and keep the judgements. Raises StorageFailed if the disk fails."""

@@ -11,6 +11,7 @@ from service.learning.base import Event, FeedbackStore, LoggedSearch
 from service.learning.ids import TimeOrderedIds, made
 from service.learning.pseudonyms import Pseudonyms
 from service.learning.search_log import FEEDBACK_HOURS, SearchLog
+from service.learning.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class Feedback:
         self._pseudonyms = pseudonyms
         self._note_change = note_change
         self._ids = TimeOrderedIds()
+        # An event takes what it is about from its search. A user who is forgotten in between would leave it behind.
+        self._turns = Turns()
 
     def take(self, sent: Sequence[SentEvent], key: str | None) -> int:
         """Store the events, which came with the key of that name, and return how many were there already.
@@ -61,7 +64,8 @@ class Feedback:
         """
         # Events without a user need no key, but if it is lost, the database has to go, and all that is in it.
         self._pseudonyms.load()
-        repeated = self._store.add([self._event(event, key) for event in sent])
+        with self._turns.together():
+            repeated = self._store.add([self._event(event, key) for event in sent])
         self._note_change()
         return repeated
 
@@ -82,7 +86,8 @@ class Feedback:
         """Remove all that is known of a user, and return how many searches and events that was."""
         self._search_log.flush()
         try:
-            return self._store.forget(self._pseudonyms.user(user))
+            with self._turns.alone():
+                return self._store.forget(self._pseudonyms.user(user))
         finally:
             # Also if it fails: the events may be gone, and their texts still be in the file.
             self._note_change()

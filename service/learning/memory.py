@@ -65,8 +65,9 @@ class MemoryFeedbackStore:
             return before - len(self._events) - len(self._searches)
 
     def knows_users(self) -> bool:
-        records = (*self._searches.values(), *self._dropped, *self._events.values())
-        return any(record.user is not None for record in records)
+        searches = (*self._searches.values(), *self._dropped)
+        users = [*(search.user for search in searches), *(event.user for event in self._events.values())]
+        return any(user is not None for user in users)
 
     def drop(self, before: datetime) -> int:
         with self._lock:
@@ -76,6 +77,9 @@ class MemoryFeedbackStore:
                 del self._searches[search.id]
             self._dropped += old
             return len(old)
+
+    def check(self) -> None:
+        """Do nothing: no disk can damage it."""
 
     def close(self) -> None:
         """Do nothing: there is nothing to close."""

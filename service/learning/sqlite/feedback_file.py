@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from service.errors import StorageFailed
 from service.learning.sqlite.schema import SCHEMA
 
 NAME = "the database of searches and feedback"
+_CHECK_EVERY_SECONDS = 0.5
 # Python's own words would have a piece of the row, which may be what a user wrote.
 _NO_SENSE = "a row that makes no sense"
 
@@ -20,7 +22,8 @@ class FeedbackFile:
     """Lends the database at `path`, which is opened by the first use that can. Safe from any thread.
 
     All uses raise StorageFailed or InsufficientResources, which say what to do. After damage was met, every use is
-    refused until the service starts again: a write could spread the damage, and an answered event be lost in it.
+    refused: a write could spread it, and an answered event be lost in it. SQLite calls it damage, too, when a disk
+    fails for a moment. So the file is looked through now and then, and taken for sound again if it is.
     """
 
     def __init__(self, path: Path) -> None:
@@ -30,17 +33,19 @@ class FeedbackFile:
         # The files as they were when they were opened.
         self._inodes: list[tuple[int, int] | None] = []
         self._damage: object = None
+        self._checking = threading.Lock()
+        self._check_after = 0.0
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """Run one transaction: committed and on the disk at the end, rolled back on an error."""
-        with self._watched(), self._file().write() as connection:
+        with self._watched(), _fitting(), self._file().write() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """Lend a connection for reading. Rows that cannot be understood within the block are damage, too."""
-        with self._watched(), self._file().read() as connection:
+        with self._watched(), _fitting(), self._file().read() as connection:
             try:
                 yield connection
             except UnicodeEncodeError:
@@ -48,16 +53,16 @@ class FeedbackFile:
                 raise
             except (ValueError, TypeError, OverflowError) as error:
                 raise Damaged(NAME, _NO_SENSE) from error
-            except sqlite3.OperationalError as error:
-                # The module's own error, without a code of SQLite: a text that is not UTF-8.
-                if getattr(error, "sqlite_errorcode", 0):
-                    raise
-                raise Damaged(NAME, _NO_SENSE) from error
 
     def vacuum(self) -> None:
         """Write the file again, without anything that was deleted, and empty its WAL."""
         with self._watched():
             self._file().vacuum()
+
+    def check(self) -> None:
+        """Look through the whole file. Raises StorageFailed if it is damaged."""
+        with self._watched():
+            self._look_through()
 
     def close(self) -> None:
         """Close the file, if it was opened."""
@@ -67,15 +72,39 @@ class FeedbackFile:
     @contextmanager
     def _watched(self) -> Iterator[None]:
         """Say of damage within the block what to do about it, and refuse every use after it."""
-        if self._damage is not None:
+        if self._damage is not None and not self._is_sound_again():
             raise damaged(self._path.name, self._damage)
         try:
             yield
         except Damaged as error:
             # A file that could not be opened may be put right without a restart.
             if self._opened is not None:
-                self._damage = error.reason
+                self._damage, self._check_after = error.reason, time.monotonic() + _CHECK_EVERY_SECONDS
             raise damaged(self._path.name, error.reason) from error
+
+    def _is_sound_again(self) -> bool:
+        """Say whether it was the disk alone that failed. One thread looks, and the others do not wait for it."""
+        if (
+            self._damage == _NO_SENSE
+            or time.monotonic() < self._check_after
+            or not self._checking.acquire(blocking=False)
+        ):
+            return False
+        try:
+            self._look_through()
+        except StorageFailed:
+            self._check_after = time.monotonic() + _CHECK_EVERY_SECONDS
+            return False
+        finally:
+            self._checking.release()
+        self._damage = None
+        return True
+
+    def _look_through(self) -> None:
+        with self._file().read() as connection:
+            (harm,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if harm != "ok":
+            raise Damaged(NAME, " ".join(harm.split()))
 
     def _file(self) -> SqliteFile:
         with self._opening:
@@ -101,6 +130,21 @@ class FeedbackFile:
     def _present(self) -> list[tuple[int, int] | None]:
         """Device and inode of the database and its WAL: SQLite would go on writing to files that are deleted."""
         return [_inode(path) for path in (self._path, self._path.with_name(f"{self._path.name}-wal"))]
+
+
+@contextmanager
+def _fitting() -> Iterator[None]:
+    """Turn what SQLite says of statements that do not fit the file into damage: the statements are always the same."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        code = getattr(error, "sqlite_errorcode", None)
+        # Without a code it is an error of Python's module: a text that is not UTF-8.
+        if code is None:
+            raise Damaged(NAME, _NO_SENSE) from error
+        if code == sqlite3.SQLITE_ERROR:
+            raise Damaged(NAME, error) from error
+        raise
 
 
 def _inode(path: Path) -> tuple[int, int] | None:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from service.learning.base import Event, Impressions, LoggedSearch
 from service.learning.outcomes import Tally
@@ -96,10 +97,10 @@ class SqliteFeedbackStore:
                     f"{EVENTS} WHERE events.number > ? ORDER BY events.number LIMIT ?", (last, _PAGE)
                 ).fetchall()
                 page = list(map(event_of, rows))
+                last = _last(rows, last)
             if not rows:
                 return
             yield from page
-            last = rows[-1][0]
 
     def impressions(self) -> Iterator[Impressions]:
         last = 0
@@ -111,7 +112,8 @@ class SqliteFeedbackStore:
                 ).fetchall()
                 if not numbers:
                     return
-                page = (last + 1, numbers[-1][0])
+                first, last = last + 1, _last(numbers, last)
+                page = (first, last)
                 # One moment for both: a search may be dropped in between.
                 connection.execute("BEGIN")
                 try:
@@ -122,7 +124,6 @@ class SqliteFeedbackStore:
                 finally:
                     connection.execute("COMMIT")
             yield from tally.impressions()
-            last = numbers[-1][0]
 
     def forget(self, user: str) -> int:
         with self._file.write() as connection:
@@ -144,6 +145,9 @@ class SqliteFeedbackStore:
             connection.execute(_COUNT_OLD, (microseconds(before),))
             return connection.execute(_DELETE_OLD, (microseconds(before),)).rowcount
 
+    def check(self) -> None:
+        self._file.check()
+
     def close(self) -> None:
         self._file.close()
 
@@ -152,6 +156,18 @@ class SqliteFeedbackStore:
         with self._file.write() as connection:
             asked = _Asked(connection)
             return [_add(connection, asked, events) for events in requests]
+
+
+def _last(rows: Sequence[tuple[Any, ...]], before: int) -> int:
+    """Return the number of the last row. Raises ValueError unless each has a greater one than the row before.
+
+    In a damaged file a page of rows may be followed by itself, and reading never end.
+    """
+    for number, *_ in rows:
+        if number <= before:
+            raise ValueError(f"row {number} follows row {before}")
+        before = number
+    return before
 
 
 class _Asked:

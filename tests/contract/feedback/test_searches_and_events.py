@@ -13,6 +13,7 @@ def test_searches_are_read_as_they_were_written_and_listed_latest_first(store: F
     store.log([full, searched("01", "z")])
     assert store.search("03") == full
     assert store.search("04") is None
+    store.check()
     assert [search.id for search in store.searches(None, 2)] == ["03", "02"]
     assert store.searches("02", 10) == [searched("01", "a")]
     assert store.searches("01", 10) == []

@@ -3,6 +3,7 @@
 import random
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -11,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from service.corpus.errors import Damaged
 from service.errors import InstarError, StorageFailed
 from service.learning.derive import derive
+from service.learning.sqlite import feedback_file
+from service.learning.sqlite.feedback_file import FeedbackFile
 from service.learning.sqlite.store import SqliteFeedbackStore
 from tests.contract.feedback.stores import NOON, counts, did, searched
 
@@ -71,6 +75,7 @@ USES: dict[str, Callable[[SqliteFeedbackStore], object]] = {
     "drop": lambda store: store.drop(NOON + timedelta(days=1)),
     "forget": lambda store: store.forget("u1"),
     "knows users": lambda store: store.knows_users(),
+    "check": lambda store: store.check(),
 }
 
 
@@ -103,7 +108,7 @@ def filled(tmp_path: Path) -> Path:
 
 def test_whatever_the_disk_has_damaged_each_use_fails_in_words_or_not_at_all(filled: Path) -> None:
     content, pick, done, told = filled.read_bytes(), random.Random(26), 0, list[str]()
-    for _ in range(60):
+    for _ in range(100):
         filled.write_bytes(spoilt(content, pick))
         with closing(SqliteFeedbackStore(filled)) as store:
             for name in pick.sample(sorted(USES), len(USES)):
@@ -114,7 +119,7 @@ def test_whatever_the_disk_has_damaged_each_use_fails_in_words_or_not_at_all(fil
                     told.append(error.message)
         for file in filled.parent.glob("learning.db-*"):
             file.unlink()
-    assert done > 30
+    assert done > 10
     assert sum("move learning.db away" in message for message in told) > 100
     assert SECRET not in "".join(told)
 
@@ -129,6 +134,31 @@ def test_a_row_that_makes_no_sense_is_damage_after_which_nothing_is_written(fill
         for use in USES.values():
             with pytest.raises(StorageFailed, match="is damaged"):
                 use(store)
+
+
+def test_a_disk_that_failed_for_a_moment_has_damaged_nothing(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feedback_file, "_CHECK_EVERY_SECONDS", 0.05)
+    file = FeedbackFile(filled)
+    with closing(file):
+        with pytest.raises(StorageFailed, match=r"move learning\.db away"), file.read():
+            # SQLite says so of a WAL that it cannot read.
+            raise Damaged("the database", "database disk image is malformed")
+        with pytest.raises(StorageFailed, match=r"move learning\.db away"), file.read():
+            pytest.fail("it was lent before it was looked through")
+        time.sleep(0.06)
+        with file.read() as connection:
+            assert connection.execute("SELECT count(*) FROM events").fetchone() == (200,)
+
+
+def test_damage_is_found_by_a_check(filled: Path) -> None:
+    content = bytearray(filled.read_bytes())
+    content[40_000:80_000] = random.Random(1).randbytes(40_000)
+    filled.write_bytes(content)
+    with closing(SqliteFeedbackStore(filled)) as store:
+        with pytest.raises(StorageFailed, match=r"move learning\.db away"):
+            store.check()
+        with pytest.raises(StorageFailed, match=r"move learning\.db away"):
+            store.add([did("new", "good", "a")])
 
 
 @pytest.mark.parametrize("gone", ["learning.db", "learning.db-wal"])
