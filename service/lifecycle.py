@@ -1,13 +1,17 @@
 """The life of a service: its start, its upkeep and its stop."""
 
 import asyncio
+import logging
 from datetime import UTC, datetime
 
 from service import sample
 from service.checkpoints.bundled import base_folder
 from service.corpus.base import DEFAULT_COLLECTION
+from service.errors import InstarError
 from service.generations.errors import starting
 from service.wiring import Parts
+
+log = logging.getLogger(__name__)
 
 _SEAL_EVERY = 5.0
 # Longer than any search takes. Dead versions stay that long for searches that have found them.
@@ -76,14 +80,21 @@ class Lifecycle:
 
     async def _keep_house(self) -> None:
         """Seal large fresh parts, delete dead versions, and release generations whose time is over."""
-        parts, serving = self._parts, self._parts.serving
         clock = asyncio.get_running_loop().time
         purged = clock()
         while True:
             await asyncio.sleep(_SEAL_EVERY)
-            await serving.builder.seal()
-            for number in await asyncio.to_thread(parts.changes.outlived, datetime.now(UTC)):
-                await serving.generations.release(number)
-            if clock() - purged >= _PURGE_EVERY:
-                await serving.housekeeping.purge()
-                purged = clock()
+            try:
+                await self._seal_and_release()
+                if clock() - purged >= _PURGE_EVERY:
+                    await self._parts.serving.housekeeping.purge()
+                    purged = clock()
+            # A disk that fails for a moment must not end what else is done here for good.
+            except InstarError as error:
+                log.warning("upkeep is tried again in %d seconds: %s", _SEAL_EVERY, error.message)
+
+    async def _seal_and_release(self) -> None:
+        parts, serving = self._parts, self._parts.serving
+        await serving.builder.seal()
+        for number in await asyncio.to_thread(parts.changes.outlived, datetime.now(UTC)):
+            await serving.generations.release(number)

@@ -23,7 +23,6 @@ from service.generations.restore import Restore
 from service.generations.webhook import Webhook
 from service.index.choice import open_indexes
 from service.learning.learning import Learning
-from service.learning.pseudonyms import Pseudonyms
 from service.learning.sqlite.store import SqliteFeedbackStore
 from service.machine import resources
 from service.machine.children import Children, InThisProcess
@@ -150,7 +149,6 @@ def build(
     shadow = Shadow(serving.generations, retrieval, models.encoding)
     closed = not settings.open_data and not is_loopback(settings.host)
     changes = Changes(corpus.records, settings.retention.hours)
-    feedback = SqliteFeedbackStore(folder.learning)
     return Parts(
         settings=settings,
         headroom=headroom,
@@ -165,7 +163,7 @@ def build(
         search=RerankedSearch(
             Search(corpus, retrieval, models.encoding, [shadow], traces), models.scoring, models.rerankers
         ),
-        learning=Learning(feedback, Pseudonyms(folder.pseudonyms_key), settings, corpus, thread, derivations),
+        learning=Learning(SqliteFeedbackStore(folder.learning), settings, corpus, thread, derivations),
         writing=Writing(corpus.documents, serving.generations, models.encoding, thread, observer),
         reloads=_reloads(settings, corpus, serving, models, Jobs(corpus, thread), shadow, observer),
         changes=changes,

@@ -18,6 +18,14 @@ def unusable(name: str, reason: object) -> StorageFailed:
     return StorageFailed(f"{name} cannot be used ({reason}): check the disk, then try again")
 
 
+class Damaged(StorageFailed):
+    """A file is not as it was written."""
+
+    def __init__(self, name: str, reason: object) -> None:
+        super().__init__(f"{name} is damaged ({reason}): restore a backup, and check the disk")
+        self.reason = reason
+
+
 def no_collection(name: str, collections: Sequence[str]) -> NotFound:
     """There is no collection `name`; `collections` lists the others."""
     listed = ", ".join(collections[:_LISTED]) + (", …" if len(collections) > _LISTED else "")

@@ -159,6 +159,9 @@ class FeedbackStore(Protocol):
     def forget(self, user: str) -> int:
         """Remove everything of the user with this hash, from all files. Returns how many searches and events it was."""
 
+    def knows_users(self) -> bool:
+        """Whether anything here was sent with a user, whose hash only the key can make again that made it."""
+
     def drop(self, before: datetime) -> int:
         """Drop searches from before that moment which got no feedback. Returns how many.
 
@@ -170,5 +173,8 @@ class FeedbackStore(Protocol):
 
     def backup(self, target: Path) -> None:
         """Write one moment of the store to the new file `target`. Writers go on. Raises StorageFailed if it fails."""
+
+    def check(self) -> None:
+        """Look through everything that is stored. Raises StorageFailed if it is damaged."""
 
     def close(self) -> None: ...

@@ -12,6 +12,7 @@ from service.corpus.judgements import DERIVED, Judgement, JudgementFilter, Judge
 from service.errors import InstarError
 from service.learning.derivation import Derivation, derived_in
 from service.machine.children import Children
+from service.machine.priority import at_lowest_priority
 from service.machine.threads import run_to_completion
 from service.machine.writer import WritingThread
 
@@ -47,7 +48,11 @@ class Deriving:
         self._changed = True
 
     async def run(self) -> None:
-        """Derive again and again while there are changes, until cancelled. A failure is tried again later."""
+        """Look through the store, then derive again and again while there are changes, until cancelled.
+
+        A failure is tried again later.
+        """
+        await self._check()
         rest = _LEAST_SECONDS
         while True:
             await asyncio.sleep(rest)
@@ -57,13 +62,20 @@ class Deriving:
             try:
                 await self.derive()
                 rest = min(max(_REST * (time.monotonic() - began), _LEAST_SECONDS), _MOST_SECONDS)
-            except InstarError as error:
+            except (InstarError, MemoryError) as error:
                 rest = _MOST_SECONDS
                 log.warning(
                     "judgements cannot be derived from feedback now, and are tried again in %d seconds: %s",
                     rest,
-                    error.message,
+                    error.message if isinstance(error, InstarError) else "the memory is used up",
                 )
+
+    async def _check(self) -> None:
+        """Have damage known from the start, and not when a user first meets it."""
+        try:
+            await run_to_completion(partial(at_lowest_priority, self._derivation.store.check))
+        except InstarError as error:
+            log.warning("what users did cannot be read: %s", error.message)
 
     async def derive(self) -> None:
         """Derive from all that is stored now, and keep the judgements. Raises StorageFailed if the disk fails."""

@@ -12,6 +12,7 @@ from service.learning.ids import TimeOrderedIds, made
 from service.learning.insights import Insights, Period
 from service.learning.pseudonyms import Pseudonyms
 from service.learning.search_log import FEEDBACK_HOURS, SearchLog
+from service.learning.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,8 @@ class Feedback:
         self._pseudonyms = pseudonyms
         self._note_change = note_change
         self._ids = TimeOrderedIds()
+        # An event takes what it is about from its search. A user who is forgotten in between would leave it behind.
+        self._turns = Turns()
 
     def take(self, sent: Sequence[SentEvent], key: str | None) -> int:
         """Store the events, which came with the key of that name, and return how many were there already.
@@ -77,7 +80,10 @@ class Feedback:
         Raises NotFound, which names it, for a search or a document that is not there, InvalidRequest for one that does
         not fit its search, and StorageFailed or InsufficientResources if the disk fails. Nothing is stored then.
         """
-        repeated = self._store.add([self._event(event, key) for event in sent])
+        # Events without a user need no key, but if it is lost, the database has to go, and all that is in it.
+        self._pseudonyms.load()
+        with self._turns.together():
+            repeated = self._store.add([self._event(event, key) for event in sent])
         self._note_change()
         return repeated
 
@@ -102,9 +108,12 @@ class Feedback:
     def forget(self, user: str) -> int:
         """Remove all that is known of a user, and return how many searches and events that was."""
         self._search_log.flush()
-        removed = self._store.forget(self._pseudonyms.user(user))
-        self._note_change()
-        return removed
+        try:
+            with self._turns.alone():
+                return self._store.forget(self._pseudonyms.user(user))
+        finally:
+            # Also if it fails: the events may be gone, and their texts still be in the file.
+            self._note_change()
 
     def _event(self, sent: SentEvent, key: str | None) -> Event:
         search = None if sent.search is None else self._search_of(sent, sent.search)

@@ -25,7 +25,6 @@ class Learning:
     def __init__(
         self,
         store: FeedbackStore,
-        pseudonyms: Pseudonyms,
         settings: Settings,
         corpus: CorpusStore,
         thread: WritingThread,
@@ -34,7 +33,7 @@ class Learning:
         """Judgements are derived in `children`; None: in this process."""
         self.store = store
         self._corpus = corpus
-        self.pseudonyms = pseudonyms
+        self.pseudonyms = pseudonyms = Pseudonyms(settings.data_folder.pseudonyms_key, store.knows_users)
         self.log = SearchLog(store, pseudonyms, settings.searches)
         self.deriving = Deriving(
             Derivation(store, settings.limits.judgements), children or InThisProcess(), corpus.judgements, thread

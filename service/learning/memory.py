@@ -117,6 +117,11 @@ class MemoryFeedbackStore:
             self._dropped = [search for search in self._dropped if search.user != user]
             return before - len(self._events) - len(self._searches)
 
+    def knows_users(self) -> bool:
+        searches = (*self._searches.values(), *self._dropped)
+        users = [*(search.user for search in searches), *(event.user for event in self._events.values())]
+        return any(user is not None for user in users)
+
     def drop(self, before: datetime) -> int:
         with self._lock:
             answered = {event.search for event in self._events.values()}
@@ -132,6 +137,9 @@ class MemoryFeedbackStore:
 
     def backup(self, target: Path) -> None:
         target.write_text(f"{self._events}\n{self._searches}", encoding="utf-8")
+
+    def check(self) -> None:
+        """Do nothing: no disk can damage it."""
 
     def close(self) -> None:
         """Do nothing: there is nothing to close."""

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from service.errors import StorageFailed
@@ -16,8 +17,10 @@ _HASH_BYTES = 16
 class Pseudonyms:
     """Hashes users and sessions with a secret key, which lies in a file that the first use makes."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, in_use: Callable[[], bool] = lambda: False) -> None:
+        """`in_use` says whether there are hashes of users already: no new key makes those, so none is made then."""
         self._path = path
+        self._in_use = in_use
         self._lock = threading.Lock()
         self._key: bytes | None = None
 
@@ -33,8 +36,13 @@ class Pseudonyms:
         """Return the key, which is read or made by the first call. Raises StorageFailed if that fails."""
         with self._lock:
             if self._key is None:
-                self._key = _read(self._path) or _make(self._path)
+                self._key = _read(self._path) or self._made()
             return self._key
+
+    def _made(self) -> bytes:
+        if self._in_use():
+            raise lost(self._path)
+        return _make(self._path)
 
     def _hash(self, kind: str, name: str) -> str:
         # HMAC takes ten times as long in a search, because OpenSSL looks its hash up each time.
@@ -67,8 +75,16 @@ def _make(path: Path) -> bytes:
     return key
 
 
+def lost(path: Path) -> StorageFailed:
+    """There is no key any more, and there are hashes that it made."""
+    return StorageFailed(
+        f"{path} is gone, and without it the users of former searches cannot be forgotten: restore it, or move"
+        " learning.db away as well, then restart the service"
+    )
+
+
 def _damaged(path: Path) -> StorageFailed:
     return StorageFailed(
-        f"{path} is not a key of hashes: restore it, or delete it; without it, users of former searches cannot be"
-        " forgotten"
+        f"{path} is not a key of hashes: restore it; if there is no copy, delete it and move learning.db away, because"
+        " without the key its users cannot be forgotten, then restart the service"
     )

@@ -1,13 +1,18 @@
 """Searches are kept with an id, as they were shown; the log never troubles a search, and a user can be forgotten."""
 
+import os
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from service.learning.ids import made
+from service.learning.pseudonyms import Pseudonyms
+from service.learning.sqlite.store import SqliteFeedbackStore
+from tests.contract.feedback.stores import searched
 from tests.support import checkpoints
 from tests.support.metrics import samples
 from tests.support.server import Server
@@ -91,11 +96,23 @@ def damaged(data: Path) -> None:
     (data / "learning.db").write_bytes(b"no database at all " * 1000)
 
 
-def without_a_key(data: Path) -> None:
+def with_another_file_for_a_key(data: Path) -> None:
     (data / "learning.key").write_text("no key")
 
 
-@pytest.mark.parametrize("damage", [damaged, without_a_key])
+def without_the_key(data: Path) -> None:
+    search = searched("01", "a", user="0" * 32)
+    with closing(SqliteFeedbackStore(data / "learning.db")) as store:
+        store.log([search])
+
+
+def cut(data: Path) -> None:
+    without_the_key(data)
+    Pseudonyms(data / "learning.key").load()
+    os.truncate(data / "learning.db", (data / "learning.db").stat().st_size // 2)
+
+
+@pytest.mark.parametrize("damage", [damaged, cut, with_another_file_for_a_key, without_the_key])
 def test_a_broken_log_is_said_and_searching_goes_on(stopped_server: Server, damage: Callable[[Path], None]) -> None:
     server = stopped_server
     server.data.mkdir()
@@ -108,14 +125,16 @@ def test_a_broken_log_is_said_and_searching_goes_on(stopped_server: Server, dama
             assert time.monotonic() < deadline
         answer = server.post("/search", {"query": "the day", "user": "ann"})
         assert len(answer["results"]) == 3
+        assert len(server.post("/embed", {"inputs": "the day"})) == 1
         assert "search" not in answer
         assert "searches are not kept any more" in server.get("/info")["search_log"]["failure"]
         assert "searches are not kept any more" in "".join(server.output)
         assert samples(server)["instar_search_log_failed"] == [({}, 1)]
         assert server.client.get("/health").status_code == 200
-        refused = server.client.post("/feedback", json={"query": "q", "action": "bad", "user": "ann"})
+        refused = server.client.post("/feedback", json={"query": "q", "action": "bad"})
         assert refused.status_code == 503
         assert refused.json()["error"]["type"] == "storage_failed"
+        assert "learning.db away" in refused.json()["error"]["message"]
 
 
 def test_nothing_is_kept_if_the_settings_say_so(stopped_server: Server) -> None:

@@ -78,8 +78,8 @@ class MemoryJudgements:
             count = sum((key[3] in DERIVED) is kind for key in after)
             if count > self._limit:
                 raise too_many_judgements("would be", count, self._limit)
-        self._entries = after
         self._assign(list(new.values()))
+        self._entries = after
         return Outcome(
             judgements=len(after),
             queries=len({key[:2] for key in after}),

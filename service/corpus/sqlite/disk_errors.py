@@ -4,8 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from service.corpus.errors import disk_full, unusable
-from service.errors import StorageFailed
+from service.corpus.errors import Damaged, disk_full, unusable
 
 # https://sqlite.org/rescode.html
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -21,13 +20,13 @@ def translated(what: str) -> Iterator[None]:
         if _code(error) == sqlite3.SQLITE_FULL:
             raise disk_full(what) from error
         if is_damage(error):
-            raise StorageFailed(f"{what} is damaged ({error}): restore a backup, and check the disk") from error
+            raise Damaged(what, error) from error
         if _code(error) in _FAILED:
             raise unusable(what, error) from error
         raise
     # Python cannot decode SQLite's message about a schema whose bytes are no text.
     except UnicodeDecodeError as error:
-        raise StorageFailed(f"{what} is damaged (its schema): restore a backup, and check the disk") from error
+        raise Damaged(what, "its schema") from error
 
 
 def is_damage(error: sqlite3.DatabaseError) -> bool:

@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -10,17 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from service.corpus.sqlite.sqlite_file import SqliteFile
 from service.learning.base import Event, Frequency, Impressions, LoggedSearch
 from service.learning.insights import COUNTED_DAYS, Insights, Period
 from service.learning.outcomes import Tally
 from service.learning.sqlite import bulk, insights, questions
+from service.learning.sqlite.feedback_file import FeedbackFile
 from service.learning.sqlite.group_commit import GroupCommit
 from service.learning.sqlite.schema import (
     DROPPED,
     EVENTS,
     MICROSECONDS_OF_DAY,
-    SCHEMA,
     SEARCHES,
     event_of,
     event_row,
@@ -29,7 +27,6 @@ from service.learning.sqlite.schema import (
     search_row,
 )
 
-_NAME = "the database of searches and feedback"
 _PAGE = 500
 _INSERT_ASKED = "INSERT OR IGNORE INTO asked (collection, query)"
 _INSERT_SEARCHES = "INSERT OR IGNORE INTO searches"
@@ -50,6 +47,11 @@ _COUNT_DAYS = (
 _DELETE_OLD = (
     "DELETE FROM searches WHERE at < ? AND NOT EXISTS (SELECT 1 FROM events WHERE events.search = searches.id)"
 )
+_KNOWS_USERS = (
+    "SELECT EXISTS (SELECT 1 FROM searches WHERE user IS NOT NULL)"
+    " OR EXISTS (SELECT 1 FROM events WHERE user IS NOT NULL)"
+    " OR EXISTS (SELECT 1 FROM dropped WHERE user <> '')"
+)
 # Texts that nothing refers to any more.
 _FORGET_TEXTS = (
     "DELETE FROM asked WHERE NOT EXISTS (SELECT 1 FROM searches WHERE searches.asked = asked.number)"
@@ -64,32 +66,30 @@ class SqliteFeedbackStore:
     def __init__(self, path: Path, *, is_made: bool = False) -> None:
         """With `is_made` the tables are there."""
         self._path = path
-        self._is_made = is_made
-        self._opening = threading.Lock()
-        self._opened: SqliteFile | None = None
+        self._file = FeedbackFile(path, is_made=is_made)
         self._adding = GroupCommit(self._add_all)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle a store that reads the file in another process. Raises StorageFailed if it cannot be read."""
-        self._file()
-        return partial(SqliteFeedbackStore, is_made=True), (self._path,)
+        with self._file.read():
+            return partial(SqliteFeedbackStore, is_made=True), (self._path,)
 
     def log(self, searches: Sequence[LoggedSearch]) -> int:
-        with self._file().write() as connection:
+        with self._file.write() as connection:
             asked = {(search.collection, search.query): None for search in searches}
             bulk.insert(connection, _INSERT_ASKED, "(?, ?)", asked)
             return len(searches) - bulk.insert(connection, _INSERT_SEARCHES, _SEARCH, map(search_row, searches))
 
     def search(self, identity: str) -> LoggedSearch | None:
-        with self._file().read() as connection:
+        with self._file.read() as connection:
             row = connection.execute(
                 f"{SEARCHES} WHERE searches.id = :identity OR query_id = :identity", {"identity": identity}
             ).fetchone()
-        return None if row is None else search_of(row)
+            return None if row is None else search_of(row)
 
     def searches(self, after: str | None, limit: int) -> list[LoggedSearch]:
         clause, values = ("", []) if after is None else (" WHERE searches.id < ?", [after])
-        with self._file().read() as connection:
+        with self._file.read() as connection:
             rows = connection.execute(f"{SEARCHES}{clause} ORDER BY searches.id DESC LIMIT ?", [*values, limit])
             return [search_of(row) for row in rows.fetchall()]
 
@@ -100,26 +100,28 @@ class SqliteFeedbackStore:
         last = 0
         # A page at a time, because a long read would keep the WAL from being emptied.
         while True:
-            with self._file().read() as connection:
+            with self._file.read() as connection:
                 rows = connection.execute(
                     f"{EVENTS} WHERE events.number > ? ORDER BY events.number LIMIT ?", (last, _PAGE)
                 ).fetchall()
+                page = list(map(event_of, rows))
+                last = _last(rows, last)
             if not rows:
                 return
-            yield from map(event_of, rows)
-            last = rows[-1][0]
+            yield from page
 
     def impressions(self) -> Iterator[Impressions]:
         last = 0
         while True:
             tally = Tally()
-            with self._file().read() as connection:
+            with self._file.read() as connection:
                 numbers = connection.execute(
                     "SELECT number FROM asked WHERE number > ? ORDER BY number LIMIT ?", (last, _PAGE)
                 ).fetchall()
                 if not numbers:
                     return
-                page = (last + 1, numbers[-1][0])
+                first, last = last + 1, _last(numbers, last)
+                page = (first, last)
                 # One moment for both: a search may be dropped in between.
                 connection.execute("BEGIN")
                 try:
@@ -130,72 +132,72 @@ class SqliteFeedbackStore:
                 finally:
                     connection.execute("COMMIT")
             yield from tally.impressions()
-            last = numbers[-1][0]
 
     def thumbs(self, collection: str | None, limit: int) -> list[Event]:
-        with self._file().read() as connection:
+        with self._file.read() as connection:
             return questions.thumbs(connection, collection, limit)
 
     def most_asked(self, collection: str | None, recent: int, limit: int) -> tuple[int, list[Frequency]]:
-        with self._file().read() as connection:
+        with self._file.read() as connection:
             return questions.most_asked(connection, collection, recent, limit)
 
     def insights(self, period: Period) -> Insights:
-        with self._file().read() as connection:
+        with self._file.read() as connection:
             return insights.count(connection, period)
 
     def forget(self, user: str) -> int:
-        file = self._file()
-        with file.write() as connection:
+        with self._file.write() as connection:
             events = connection.execute("DELETE FROM events WHERE user = ? OR searcher = ?", (user, user)).rowcount
             searches = connection.execute("DELETE FROM searches WHERE user = ?", (user,)).rowcount
             connection.execute("DELETE FROM dropped WHERE user = ?", (user,))
             connection.execute("DELETE FROM daily WHERE user = ?", (user,))
             connection.execute(_FORGET_TEXTS)
         # Also if nothing was there: an earlier attempt may have ended before this.
-        file.vacuum()
+        self._file.vacuum()
         return events + searches
+
+    def knows_users(self) -> bool:
+        with self._file.read() as connection:
+            (known,) = connection.execute(_KNOWS_USERS).fetchone()
+        return bool(known)
 
     def drop(self, before: datetime) -> int:
         moment = microseconds(before)
-        with self._file().write() as connection:
+        with self._file.write() as connection:
             connection.execute(_COUNT_OLD, (moment,))
             connection.execute(_COUNT_DAYS, (moment,))
             connection.execute("DELETE FROM daily WHERE day < ?", (moment // MICROSECONDS_OF_DAY - COUNTED_DAYS,))
             return connection.execute(_DELETE_OLD, (moment,)).rowcount
 
     def size(self) -> int:
-        return self._file().size()
+        return self._file.size()
 
     def backup(self, target: Path) -> None:
-        self._file().backup(target)
+        self._file.backup(target)
+
+    def check(self) -> None:
+        self._file.check()
 
     def close(self) -> None:
-        if self._opened is not None:
-            self._opened.close()
-
-    def _file(self) -> SqliteFile:
-        """Return the file, opened by the first call that succeeds. Raises StorageFailed if it cannot be read."""
-        with self._opening:
-            if self._opened is None:
-                file = SqliteFile(self._path, _NAME)
-                try:
-                    if not self._is_made:
-                        file.overwrite_deleted()
-                        with file.write() as connection:
-                            for statement in SCHEMA.split(";"):
-                                connection.execute(statement)
-                except BaseException:
-                    file.close()
-                    raise
-                self._opened = file
-            return self._opened
+        self._file.close()
 
     def _add_all(self, requests: Sequence[Sequence[Event]]) -> list[int]:
         """Store the events of several requests, and return how many of each were there already."""
-        with self._file().write() as connection:
+        with self._file.write() as connection:
             asked = _Asked(connection)
             return [_add(connection, asked, events) for events in requests]
+
+
+def _last(rows: Sequence[tuple[Any, ...]], before: int) -> int:
+    """Return the number of the last row. Raises ValueError unless each has a greater one than the row before.
+
+    In a damaged file a page of rows may be followed by itself, and reading never end.
+    """
+    for number, *_ in rows:
+        if number <= before:
+            raise ValueError(f"row {number} follows row {before}")
+        before = number
+    return before
 
 
 class _Asked:

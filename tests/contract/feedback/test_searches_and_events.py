@@ -16,6 +16,7 @@ def test_searches_are_read_as_they_were_written_and_listed_latest_first(store: F
     store.log([full, searched("01", "z")])
     assert store.search("03") == full
     assert store.search("04") is None
+    store.check()
     assert [search.id for search in store.searches(None, 2)] == ["03", "02"]
     assert store.searches("02", 10) == [searched("01", "a")]
     assert store.searches("01", 10) == []
@@ -131,6 +132,23 @@ def test_a_user_is_forgotten_with_the_impressions_of_searches_that_were_dropped(
     assert len(impressions(store)) == 1
     store.forget("u1")
     assert impressions(store) == set()
+
+
+def test_a_store_knows_users_from_the_first_to_the_last(store: FeedbackStore) -> None:
+    assert not store.knows_users()
+    store.log([searched("01", "a"), searched("02", "a", session="s1")])
+    store.add([did("e1", "click", "a", search="01")])
+    assert not store.knows_users()
+    store.log([searched("03", "a", user="u1")])
+    assert store.knows_users()
+    assert store.drop(NOON + timedelta(days=1)) == 2
+    assert store.knows_users()
+    store.forget("u1")
+    assert not store.knows_users()
+    store.add([did("e2", "good", "a", user="u2")])
+    assert store.knows_users()
+    store.forget("u2")
+    assert not store.knows_users()
 
 
 def test_many_events_and_queries_are_read_to_the_last(store: FeedbackStore) -> None:

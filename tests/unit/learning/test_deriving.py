@@ -71,6 +71,8 @@ def test_it_derives_after_a_change_alone_and_tries_again_after_a_failure(
             self.reads += 1
             if self.reads == 1:
                 raise StorageFailed("the disk has failed: look at it")
+            if self.reads == 2:
+                raise MemoryError
             return super().events()
 
     monkeypatch.setattr(deriving, "_LEAST_SECONDS", 0.01)
@@ -80,9 +82,9 @@ def test_it_derives_after_a_change_alone_and_tries_again_after_a_failure(
 
     async def run() -> None:
         running = asyncio.create_task(derives.run())
-        await until(lambda: store.reads == 2)
+        await until(lambda: store.reads == 3)
         await asyncio.sleep(0.2)
-        assert store.reads == 2
+        assert store.reads == 3
         store.add([thumb("e1")])
         derives.note_change()
         await until(lambda: bool(of_feedback(corpus)))
@@ -91,6 +93,7 @@ def test_it_derives_after_a_change_alone_and_tries_again_after_a_failure(
     with caplog.at_level(logging.WARNING):
         asyncio.run(run())
     assert "the disk has failed" in caplog.text
+    assert "the memory is used up" in caplog.text
 
 
 def test_the_heaviest_are_derived_and_none_that_no_page_could_list() -> None:

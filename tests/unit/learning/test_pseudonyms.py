@@ -29,6 +29,15 @@ def test_a_damaged_key_is_refused_in_words(tmp_path: Path, content: str) -> None
     assert path.read_text() == content
 
 
+def test_no_key_is_made_in_place_of_one_that_made_hashes(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    with pytest.raises(StorageFailed, match=r"is gone.*restore it, or move learning.db away"):
+        Pseudonyms(path, in_use=lambda: True).user("ann")
+    assert not path.exists()
+    kept = Pseudonyms(path, in_use=lambda: False).user("ann")
+    assert Pseudonyms(path, in_use=lambda: True).user("ann") == kept
+
+
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(StorageFailed, match="let this user write there"):
         Pseudonyms(tmp_path / "no such folder" / "key").user("ann")

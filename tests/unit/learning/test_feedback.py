@@ -1,0 +1,72 @@
+"""Events and forgetting at the same moment."""
+
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from service.corpus.memory.store import MemoryStore
+from service.learning.base import Event
+from service.learning.feedback import Feedback, Place, SentEvent
+from service.learning.memory import MemoryFeedbackStore
+from service.learning.pseudonyms import Pseudonyms
+from service.learning.search_log import SearchLog
+from service.learning.turns import Turns
+from service.settings.groups import Searches
+from tests.contract.feedback.stores import searched
+
+
+class SlowStore(MemoryFeedbackStore):
+    """Lets others do something between the moment in which an event is checked and the one in which it is stored."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.adding = threading.Event()
+
+    def add(self, events: Sequence[Event]) -> int:
+        self.adding.set()
+        time.sleep(0.1)
+        return super().add(events)
+
+
+def test_an_event_about_the_search_of_a_user_who_is_forgotten_at_that_moment_goes_too(tmp_path: Path) -> None:
+    store, pseudonyms = SlowStore(), Pseudonyms(tmp_path / "key")
+    feedback = Feedback(store, SearchLog(store, pseudonyms, Searches()), MemoryStore(10).documents, pseudonyms)
+    store.log([searched("01", "a", user=pseudonyms.user("ann"))])
+    event = SentEvent(
+        place=Place(), action="click", search="01", query=None, collection=None, documents=("a",), value=None,
+        note=None, id="e1", at=None, user="bob", session=None,
+    )  # fmt: skip
+    taking = threading.Thread(target=feedback.take, args=([event], None))
+    taking.start()
+    assert store.adding.wait(10)
+    assert feedback.forget("ann") == 2
+    taking.join()
+    assert list(store.events()) == []
+
+
+def test_many_are_together_and_one_is_alone() -> None:
+    turns, met, done = Turns(), threading.Barrier(3), list[str]()
+
+    def together() -> None:
+        with turns.together():
+            met.wait(10)
+            time.sleep(0.05)
+            done.append("together")
+
+    def alone() -> None:
+        with turns.alone():
+            done.append("begins")
+            time.sleep(0.05)
+            done.append("ends")
+
+    threads = [threading.Thread(target=together) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    met.wait(10)
+    threads += [threading.Thread(target=alone) for _ in range(3)]
+    for thread in threads[2:]:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert done == ["together", "together", *["begins", "ends"] * 3]
