@@ -1,13 +1,7 @@
-"""Those who use the service: writers, searchers, an embedder with a pin, and an operator.
+"""What those ask who use the service: writers, searchers, an embedder with a pin, and an operator."""
 
-Each does the actions of its plan one after the other and notes what was asked and answered. When the process is gone it
-ends; its plan goes on in the next life.
-"""
-
-import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -85,74 +79,6 @@ class Caller:
         self._client.close()
 
 
-class Actors:
-    """Runs the actions of one life, each actor on a thread of its own."""
-
-    def __init__(self, base_url: str, history: History, upload: Path, life: int) -> None:
-        self._base_url = base_url
-        self._history = history
-        self._upload = upload
-        self._life = life
-        self._threads: list[threading.Thread] = []
-        self._stop = threading.Event()
-
-    def begin(self, actions: dict[str, list[Action]], models: Callable[[str], str], pending: Sequence[Event]) -> None:
-        """Start them; `models` tells the id of a checkpoint by its name, `pending` are reloads of former lives."""
-        for name, own in actions.items():
-            caller = Caller(name, self._base_url, self._history)
-            thread = threading.Thread(target=self._act, args=(caller, own, models, pending), name=name)
-            thread.start()
-            self._threads.append(thread)
-
-    def join(self) -> None:
-        """Return when every actor has done its actions, or has found the service gone."""
-        for thread in self._threads:
-            thread.join()
-
-    def stop(self) -> None:
-        """Let them end after the request in progress."""
-        self._stop.set()
-
-    def _act(
-        self, caller: Caller, actions: list[Action], models: Callable[[str], str], pending: Sequence[Event]
-    ) -> None:
-        try:
-            for event in pending if caller.name == "operator" else ():
-                follow(caller, event)
-            for number, action in enumerate(actions):
-                time.sleep(action.wait)
-                if self._stop.is_set():
-                    break
-                self._do(caller, action, f"{caller.name}.{self._life}.{number}", models)
-        except Gone:
-            pass
-        finally:
-            caller.close()
-
-    def _do(self, caller: Caller, action: Action, mark: str, models: Callable[[str], str]) -> None:
-        match action.kind:
-            case "put":
-                put(caller, action.asked["ids"], mark)
-            case "bulk":
-                bulk(caller, action.asked["ids"], mark)
-            case "delete":
-                caller.send("delete", action.asked, "POST", "/documents/delete", json={"ids": action.asked["ids"]})
-            case "search":
-                search(caller, WORDS[action.asked["word"]], action.asked["k"])
-            case "reranked":
-                reranked(caller, WORDS[action.asked["word"]], action.asked["k"])
-            case "rerank":
-                rerank(caller, WORDS[action.asked["word"]], action.asked["seed"])
-            case "embed":
-                embed(caller, WORDS[action.asked["word"]], models(action.asked["model"]))
-            case "upload":
-                caller.send(
-                    "upload", {}, "PUT", "/admin/models/sent", accepted=(201,), content=self._upload.read_bytes()
-                )
-            case _:
-                operate(caller, action)
-
-
 def operate(caller: Caller, action: Action) -> None:
     """Replace the model or the reranker, or go back to the one before."""
     match action.kind:
@@ -205,16 +131,18 @@ def hash_of(words: str) -> int:
 
 def search(caller: Caller, query: str, k: int) -> Event:
     """The answer with what its headers say."""
+    asked = {"query": query, "k": k}
+    return caller.send("search", asked, "POST", "/search", json=asked, read=read_search)
 
-    def read(answer: httpx.Response) -> dict[str, Any]:
-        found = answer.json()
-        return {
-            "header": [answer.headers["X-Instar-Model"], int(answer.headers["X-Instar-Generation"])],
-            "body": [found["model"], found["generation"]],
-            "results": [[result["id"], result["text"], result["score"]] for result in found["results"]],
-        }
 
-    return caller.send("search", {"query": query, "k": k}, "POST", "/search", json={"query": query, "k": k}, read=read)
+def read_search(answer: httpx.Response) -> dict[str, Any]:
+    """What the checker needs of the answer to a search."""
+    found = answer.json()
+    return {
+        "header": [answer.headers["X-Instar-Model"], int(answer.headers["X-Instar-Generation"])],
+        "body": [found["model"], found["generation"]],
+        "results": [[result["id"], result["text"], result["score"]] for result in found["results"]],
+    }
 
 
 def reranked(caller: Caller, query: str, k: int) -> Event:
@@ -269,7 +197,8 @@ def reload(caller: Caller, kind: str, model: str) -> None:
 
 
 def _begin(caller: Caller, kind: str, model: str) -> Event:
-    body = {"reranker" if kind == "reload-reranker" else "model": model}
+    # What people and users judge here are words without a meaning, by which nothing should be refused.
+    body = {"reranker" if kind == "reload-reranker" else "model": model, "force": True}
     return caller.send(kind, {"model": model}, "POST", "/admin/reload", json=body, accepted=(202,))
 
 
@@ -317,19 +246,25 @@ def rollback_reranker(caller: Caller) -> Event:
 
 def listing(caller: Caller, kind: str) -> Event:
     """All documents, page by page, as one event; for a time when nobody writes."""
-    texts: dict[str, str] = {}
     start = time.monotonic()
+    texts = {document["id"]: document["text"] for document in listed(caller, "page", "/documents", {"limit": 500})}
+    return caller.note(Event(kind, caller.name, start, time.monotonic(), "acknowledged", 200, {}, texts))
+
+
+def listed(caller: Caller, kind: str, path: str, params: dict[str, Any]) -> list[dict[str, Any]]:
+    """All items of a list that comes in pages. Raises Gone as well if a page is not answered."""
+    items: list[dict[str, Any]] = []
     cursor: str | None = None
     while True:
-        page = caller.send(
-            "page", {}, "GET", "/documents", params={"limit": 500} | ({"cursor": cursor} if cursor else {})
-        )
-        texts |= {document["id"]: document["text"] for document in page.answered["documents"]}
-        cursor = page.answered["next"]
+        page = caller.send(kind, {}, "GET", path, params=params | ({"cursor": cursor} if cursor else {}))
+        if page.outcome != "acknowledged":
+            raise Gone
+        cursor = page.answered.pop("next")
+        (rows,) = page.answered.values()
+        items += rows
         page.answered = {}
         if cursor is None:
-            break
-    return caller.note(Event(kind, caller.name, start, time.monotonic(), "acknowledged", 200, {}, texts))
+            return items
 
 
 def _active(answer: httpx.Response) -> dict[str, Any]:

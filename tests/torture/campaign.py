@@ -42,6 +42,8 @@ class Tally:
                 self.deaths[f"exit status {event.answered['status']}"] += 1
             elif event.kind == "fault":
                 self.faults[event.answered["kind"]] += 1
+            elif event.kind == "spoiled":
+                self.faults[f"spoilt feedback: {event.answered['harm']}"] += 1
             elif event.actor != "nemesis":
                 self.requests[f"{event.kind} {event.status or 'broken off'}"] += 1
 

@@ -1,24 +1,24 @@
 """What is wrong with a history. Knows the contract and nothing of the implementation.
 
 Each document is a register that one writer writes, one request after the other; what is active is a register that the
-operator writes. A read that overlaps with a write, or follows one whose outcome is unknown, may see either state; but
-once a state has been seen, no later read sees an earlier one (Herlihy and Wing 1990, for one writer). So is the active
-reranker, whose first state is that there is none.
+operator writes (`register.py`). So is the active reranker, whose first state is that there is none. What becomes of
+feedback is looked at in `feedback_checker.py`.
 """
 
 import math
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from tests.support.oracle import Oracle
+from tests.torture import feedback_checker
 from tests.torture.actors import NO_RERANKER
 from tests.torture.history import RELOADS, Event, History
+from tests.torture.register import Register, State, never_written
 from tests.torture.world import RECOVERY_SECONDS
 
 # Batches differ between the service and the oracle, and with them the last bits.
@@ -26,43 +26,8 @@ TOLERANCE = 1e-4
 _WRITES = ("put", "bulk", "delete")
 _LACKS = ("storage_failed", "insufficient_resources")
 _FAULTY = ("disk-full", "failing-writes", "failing-syncs", "short-writes", "failing-reads", "memory")
-
-
-@dataclass
-class State:
-    """A value that a register has from some moment between `start` and `end` on, if it was written at all."""
-
-    value: Any
-    start: float
-    end: float
-    certain: bool
-
-
-@dataclass
-class Register:
-    """The states of one register, in the order in which its only writer wrote them."""
-
-    states: list[State]
-    seen: list[tuple[float, int]] = field(default_factory=list)
-
-    def possible(self, start: float, end: float) -> dict[int, Any]:
-        """The states that a read from `start` to `end` may see, by their place."""
-        floor = 0
-        for place, state in enumerate(self.states):
-            if state.certain and state.end <= start:
-                floor = place
-        ends = bisect_right(self.seen, (start, math.inf))
-        floor = max([floor, *(place for _, place in self.seen[:ends])])
-        return {
-            place: state.value
-            for place, state in enumerate(self.states)
-            if place == floor or (place > floor and state.start <= end)
-        }
-
-    def see(self, end: float, place: int) -> None:
-        """A read that ended then has seen this state."""
-        self.seen.append((end, place))
-        self.seen.sort()
+# Whatever these do to it, nothing but feedback fails.
+_OF_FEEDBACK = ("feedback", "forget")
 
 
 @dataclass
@@ -119,7 +84,7 @@ class Checker:
                     self._check_listing(event)
                 case "list-after-loss":
                     self._check_prefix(event)
-                case "search":
+                case "search" | "ask":
                     self._check_search(event)
                 case "reranked":
                     self._check_search(event)
@@ -128,6 +93,8 @@ class Checker:
                     self._check_relevances(event, event.answered["reranker"], event.answered["scores"])
                 case "embed":
                     self._check_embedding(event)
+        for event, words in feedback_checker.violations(self._events):
+            self._violation(event, words)
         return self._found
 
     def _ask_oracle(self) -> None:
@@ -152,7 +119,7 @@ class Checker:
 
     def _registers(self) -> dict[str, Register]:
         """The registers of all documents."""
-        registers: dict[str, Register] = defaultdict(lambda: Register([State(None, -math.inf, -math.inf, True)]))
+        registers: dict[str, Register] = defaultdict(never_written)
         for event in sorted(self._events, key=lambda event: event.start):
             if event.kind in _WRITES and event.outcome != "refused":
                 for identity, value in written(event).items():
@@ -188,6 +155,7 @@ class Checker:
     def _check_answers(self) -> None:
         """Statuses, forms of errors, and that connections break only when the process dies or has no memory."""
         faults = [event for event in self._events if event.kind == "fault" and event.answered["kind"] in _FAULTY]
+        of_feedback = feedback_checker.troubles(self._events)
         deaths = [event for event in self._events if event.kind in ("ended", "terminated")]
         readies = [event.end for event in self._events if event.kind == "ready"]
         # Until the next one is ready there is nobody to connect to.
@@ -197,7 +165,7 @@ class Checker:
         ]
         breaks += [(fault.start, fault.end) for fault in faults if fault.answered["kind"] == "memory"]
         for event in self._events:
-            if event.actor == "nemesis" or event.kind in ("list", "list-after-loss"):
+            if event.actor == "nemesis" or event.kind in _NOTES:
                 continue
             if event.status == 0:
                 if not any(begin <= event.end and event.start <= end for begin, end in breaks):
@@ -224,6 +192,7 @@ class Checker:
                     or (faulty and kind in _LACKS)
                     or (starved and kind == "encoder_failed")
                     or (stopping and kind == "not_ready")
+                    or (event.kind in _OF_FEEDBACK and kind in _LACKS and of_feedback.meet(event))
                 )
                 if not stated:
                     self._violation(event, f"status {event.status}: {event.answered}")
@@ -408,7 +377,9 @@ class Checker:
 
 
 _RERANKED = ("reranked", "rerank")
-_BY_ENCODER = ("search", "reranked", "embed")
+_BY_ENCODER = ("search", "ask", "reranked", "embed")
+# What was put together of several answers, or of files.
+_NOTES = ("list", "list-after-loss", "said", "derived", "events")
 _AS_TEI = ("embed", "rerank")
 _EXPECTED: dict[str, Iterable[int]] = {
     "put": (429,),
@@ -426,6 +397,12 @@ _EXPECTED: dict[str, Iterable[int]] = {
     "upload": (),
     "job": (),
     "page": (),
+    "ask": (429,),
+    "feedback": (404, 429),
+    "forget": (404,),
+    "say": (),
+    "judgements": (),
+    "health": (),
 }
 
 

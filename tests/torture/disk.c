@@ -1,5 +1,5 @@
 /* Preloaded into the victim: makes its disk fail and its clock jump, as the file named by TORTURE_CONTROL says.
-   Only files below a folder `data` are touched. */
+   Only files below a folder `data` are touched, or of those the database of feedback alone. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -20,6 +20,8 @@ struct control {
     volatile int32_t spared; /* calls that still succeed */
     volatile int64_t clock_seconds;
     volatile int64_t hits;
+    volatile int32_t feedback_alone;
+    int32_t unused;
 };
 
 static struct control *control;
@@ -40,7 +42,7 @@ static int strikes(int fd, int mode) {
     ssize_t length = readlink(link, path, sizeof path - 1);
     if (length <= 0) return 0;
     path[length] = 0;
-    if (!strstr(path, "/data/")) return 0;
+    if (!strstr(path, control->feedback_alone ? "/data/learning.db" : "/data/")) return 0;
     if (__atomic_sub_fetch(&control->spared, 1, __ATOMIC_SEQ_CST) >= 0) return 0;
     __atomic_add_fetch(&control->hits, 1, __ATOMIC_SEQ_CST);
     return 1;

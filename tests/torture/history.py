@@ -17,7 +17,9 @@ class Event:
     """One request, from `start` to `end` in seconds of one clock, or a mark of what happened to the process.
 
     `kind` is put, bulk, delete, search, reranked, list, embed, rerank, reload, rollback, upload, or launched, ready,
-    fault, ended; what an operator does with a reranker is reload-reranker and rollback-reranker.
+    fault, ended; what an operator does with a reranker is reload-reranker and rollback-reranker. Users have ask,
+    feedback, say and forget; events is what the files of feedback had after the end of a process, said and derived what
+    was judged after a start.
     `asked` and `answered` are what was sent and what came back, as far as the checker needs it.
     """
 

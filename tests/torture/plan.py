@@ -8,13 +8,16 @@ from service.observability.steps import Step
 
 FaultKind = Literal[
     "none", "kill", "kill-at", "terminate", "pause", "disk-full", "failing-writes", "failing-syncs", "short-writes",
-    "failing-reads", "clock", "memory", "flip", "unlink", "truncate-wal",
+    "failing-reads", "clock", "memory", "flip", "unlink", "truncate-wal", "feedback-full", "spoil-feedback",
 ]  # fmt: skip
 # A trial dies in a process of its own, which tests/promises/test_6_bad_native_code.py sees to.
 STEPS: tuple[Step, ...] = tuple(step for step in get_args(Step) if not step.startswith("trial."))
 CHECKPOINTS = ("one", "two", "three")
 RERANKERS = ("lark", "wren")
 WRITERS = 3
+USERS = 2
+USERS_DO = ("ask", "feedback", "again", "crowd", "say", "forget")
+_EVENTS = ("good", "bad", "click", "click", "cite", "copy", "dwell", "shop")
 _IDS = 12
 
 
@@ -22,8 +25,9 @@ _IDS = 12
 class Fault:
     """What happens to the process or its files.
 
-    `after` seconds from the time it is ready, for kill-at the step and how often it is passed before. Flip, unlink and
-    truncate-wal happen when the process is dead, after a kill.
+    `after` seconds from the time it is ready, for kill-at the step and how often it is passed before. Flip, unlink,
+    truncate-wal and spoil-feedback happen when the process is dead, after a kill; the process after the last of these
+    lives with it. The disk of feedback-full is full for the database of feedback alone.
     """
 
     kind: FaultKind
@@ -79,7 +83,7 @@ def random_faults(seed: int, lives: int) -> list[Fault]:
     pick = random.Random(f"faults {seed}")
     others: list[FaultKind] = [
         "terminate", "pause", "disk-full", "failing-writes", "failing-syncs", "short-writes", "failing-reads", "clock",
-        "memory", "flip", "unlink",
+        "memory", "flip", "unlink", "feedback-full", "spoil-feedback",
     ]  # fmt: skip
     faults = []
     for _ in range(lives):
@@ -112,7 +116,36 @@ def _actions(pick: random.Random, fault: Fault) -> dict[str, list[Action]]:
         for _ in range(10)
     ]
     actions["operator"] = _operations(pick, fault)
+    for number in range(USERS):
+        actions[f"user-{number}"] = [_use(pick) for _ in range(24)]
     return actions
+
+
+def _use(pick: random.Random) -> Action:
+    chosen, wait, name = pick.random(), pick.uniform(0, 0.04), pick.randrange(2)
+    # Few queries, so that some are shown often enough to be judged by clicks.
+    word = 8 * pick.randrange(3)
+    if chosen < 0.4:
+        return Action("ask", wait, {"word": word, "k": pick.choice((1, 5, 20)), "name": name})
+    if chosen < 0.72:
+        count = pick.choice((1, 1, 2, 20))
+        asked = {
+            "about": pick.choice(("own", "own", "any", "query")),
+            "does": pick.choices(_EVENTS, k=count),
+            "places": [pick.randrange(5) for _ in range(count)],
+            "named": pick.random() < 0.5,
+            "name": name,
+            "word": word,
+        }
+        return Action("feedback", wait, asked)
+    if chosen < 0.8:
+        return Action("again", wait)
+    if chosen < 0.88:
+        return Action("crowd", wait, {"number": pick.randrange(10), "count": pick.choice((1, 3))})
+    if chosen < 0.96:
+        documents = [f"w{pick.randrange(WRITERS)}-{n}" for n in pick.sample(range(_IDS), 2)]
+        return Action("say", wait, {"word": word, "documents": documents, "good": pick.random() < 0.5})
+    return Action("forget", wait, {"name": name})
 
 
 def _search(pick: random.Random) -> Action:

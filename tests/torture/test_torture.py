@@ -1,14 +1,19 @@
 """The machine that tries to break Instar: a short run of it, and that its checker finds what it should."""
 
 import copy
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.torture import plan
+from tests.support.metrics import samples
+from tests.support.nursery import Child, Command
+from tests.support.server import Server
+from tests.torture import feedback_checker, plan, snapshot
 from tests.torture.campaign import Campaign, world
 from tests.torture.checker import check
 from tests.torture.history import Event, History
@@ -22,6 +27,8 @@ FAULTS = [
     Fault("kill-at", step="write.committed", passed=3),
     Fault("failing-writes", after=0.2),
     Fault("flip", after=0.5),
+    Fault("feedback-full", after=0.3),
+    Fault("spoil-feedback", after=0.3),
 ]
 
 
@@ -49,6 +56,49 @@ def test_a_service_that_is_killed_and_whose_disk_fails_keeps_every_promise(
     acknowledged = Counter(event.kind for event in history.events if event.outcome == "acknowledged")
     assert acknowledged["search"] > 100
     assert min(acknowledged[kind] for kind in ("reranked", "rerank", "reload-reranker")) > 0
+    assert min(acknowledged[kind] for kind in ("ask", "feedback", "say", "events", "said", "derived")) > 0
+
+
+def test_a_full_disk_of_feedback_alone_stops_feedback_and_nothing_else(campaign: Campaign, tmp_path: Path) -> None:
+    nursery = campaign.world.nursery
+
+    class OnSuchADisk(Server):
+        def _fork(self, command: Command) -> Child:
+            return Child(nursery, command | {"step": None, "pass": 0})
+
+    server = OnSuchADisk(tmp_path, MODEL="one")
+    server.checkpoints.mkdir()
+    (server.checkpoints / "one").symlink_to(campaign.world.checkpoints["one"])
+    event = {"id": "before", "query": "parcel", "action": "bad", "user": "ann"}
+    try:
+        with server:
+            server.put_documents({"a": "parcel", "b": "invoice"})
+            assert server.post("/search", {"query": "parcel", "user": "ann"})["search"]
+            assert server.post("/feedback", event)["accepted"] == 1
+            nursery.set_disk("feedback-full")
+            refused = server.client.post("/feedback", json=event | {"id": "during"})
+            assert (refused.status_code, refused.json()["error"]["type"]) == (503, "insufficient_resources")
+            assert "free some room" in refused.json()["error"]["message"]
+            assert server.client.delete("/admin/users/ann").status_code == 503
+            deadline = time.monotonic() + 20
+            while "search" in server.post("/search", {"query": "parcel"}):
+                assert time.monotonic() < deadline
+            server.put_documents({"c": "drawer"})
+            assert len(server.search("parcel")) == 3
+            assert len(server.post("/embed", {"inputs": "parcel"})) == 1
+            assert samples(server)["instar_search_log_failed"] == [({}, 1)]
+            assert "free some room" in server.get("/info")["search_log"]["failure"]
+            assert server.client.get("/health").status_code == 200
+            nursery.set_disk(None)
+            assert server.post("/feedback", event | {"id": "after"})["accepted"] == 1
+            server.kill()
+            rows = snapshot.read(server.data / "learning.db")["events"]
+            assert sorted(row["id"] for row in rows) == ["after", "before"]
+            server.start()
+            assert server.post("/search", {"query": "parcel"})["search"]
+            assert server.client.delete("/admin/users/ann").status_code == 200
+    finally:
+        nursery.set_disk(None)
 
 
 def last(history: History, kind: str) -> Event:
@@ -149,6 +199,96 @@ def answer_a_pin_with_another_vector(history: History) -> None:
     last(history, "embed").answered["vector"][0] += 0.01
 
 
+def rows_of(history: History) -> tuple[Event, list[dict[str, Any]]]:
+    """The last look at what is stored, and the events of requests whose users were never forgotten."""
+    seen = last(history, "events")
+    forgotten = {event.asked["user"] for event in history.events if event.kind == "forget"}
+    kept = {
+        event["id"]
+        for request in history.events
+        if request.kind == "feedback" and request.outcome == "acknowledged"
+        for event in request.asked["events"]
+        if not forgotten & set(request.asked["users"])
+    }
+    return seen, [row for row in seen.answered["events"] if row["id"] in kept]
+
+
+def lose_an_event(history: History) -> None:
+    seen, rows = rows_of(history)
+    seen.answered["events"].remove(rows[0])
+
+
+def store_an_event_twice(history: History) -> None:
+    seen, rows = rows_of(history)
+    seen.answered["events"].append(rows[0])
+
+
+def store_an_event_that_nobody_sent(history: History) -> None:
+    seen, rows = rows_of(history)
+    seen.answered["events"].append(rows[0] | {"id": "nobody's"})
+
+
+def store_another_event_than_was_sent(history: History) -> None:
+    rows_of(history)[1][0]["action"] = "worse"
+
+
+def forget_in_vain(history: History) -> None:
+    """Have a user forgotten just before the look at what is stored, which still has an event."""
+    seen, rows = rows_of(history)
+    at = seen.start - 1e-6
+    asked = {"events": [{"id": rows[0]["id"], "action": rows[0]["action"]}], "users": ["eve"]}
+    request = next(
+        event
+        for event in history.events
+        if event.kind == "feedback" and rows[0]["id"] in [content["id"] for content in event.asked["events"]]
+    )
+    request.asked["users"] = asked["users"]
+    history.add(Event("forget", "user-0", at, at, "acknowledged", 200, {"user": "eve"}, {"removed": 1}))
+
+
+def count_a_click_more(history: History) -> None:
+    last(history, "events").answered["clicks"]["parcel|w0-1"] = 1000
+
+
+def accept_an_event_twice(history: History) -> None:
+    seen, rows = rows_of(history)
+    for event in list(history.events):
+        if event.kind == "feedback" and rows[0]["id"] in [content["id"] for content in event.asked["events"]]:
+            at, many = seen.start - 1e-6, len(event.asked["events"])
+            answered = {"accepted": many, "repeated": 0}
+            for _ in range(2):
+                history.add(Event("feedback", "user-0", at, at, "acknowledged", 200, event.asked, answered))
+            return
+
+
+def lose_what_a_person_said(history: History) -> None:
+    listing = last(history, "said")
+    for event in history.events:
+        if event.kind == "say":
+            event.outcome = "acknowledged"
+    listing.answered.clear()
+
+
+def derive_something_else(history: History) -> None:
+    last(history, "derived").answered["derived"].append(["default", "parcel", "w0-1", True, 1.0, "feedback"])
+
+
+def not_know_a_search(history: History) -> None:
+    struck = min(event.start for event in history.events if event.kind == "fault")
+    ask = next(event for event in history.events if event.kind == "ask" and event.answered.get("search"))
+    assert ask.end < struck
+    ask.asked["user"] = "eve"
+    asked = {"events": [{"id": "late", "search": ask.answered["search"], "action": "bad"}], "users": []}
+    error = {"error": {"type": "not_found", "message": "there is no search", "param": "events.0.search"}}
+    history.add(Event("feedback", "user-0", ask.end, ask.end, "refused", 404, asked, error))
+
+
+def fail_feedback_without_a_reason(history: History) -> None:
+    event = last(history, "feedback")
+    event.status, event.outcome = 503, "unknown"
+    event.answered = {"error": {"type": "storage_failed", "message": "no", "param": None}}
+
+
 def take_too_long_to_start(history: History) -> None:
     last(history, "ready").end += 1000
 
@@ -181,6 +321,7 @@ def break_a_connection_while_it_lives(history: History) -> None:
         (forget_the_reranker, "the reranker none answers; it may be"),
         (answer_with_a_crash, "status 500"),
         (answer_a_pin_with_another_vector, "is not that of"),
+        (fail_feedback_without_a_reason, "status 503"),
         (take_too_long_to_start, "it was ready after"),
         (break_a_connection_while_it_lives, "the connection broke"),
     ],
@@ -195,6 +336,29 @@ def test_the_checker_finds_it(
     assert any(words in violation for violation in found), found
 
 
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (lose_an_event, "is not stored"),
+        (store_an_event_twice, "stored 2 times"),
+        (store_an_event_that_nobody_sent, "was never sent"),
+        (store_another_event_than_was_sent, "was sent as"),
+        (forget_in_vain, "was lost or forgotten with ['eve']"),
+        (count_a_click_more, "clicks are counted as"),
+        (accept_an_event_twice, "were accepted in all"),
+        (lose_what_a_person_said, "a person's judgement"),
+        (derive_something_else, "derived are"),
+        (not_know_a_search, "is not known"),
+    ],
+)
+def test_the_checker_of_feedback_finds_it(history: History, harm: Callable[[History], None], words: str) -> None:
+    harmed = History()
+    harmed.events = copy.deepcopy(history.events)
+    harm(harmed)
+    found = feedback_checker.violations(sorted(harmed.events, key=lambda event: event.end))
+    assert any(words in violation for _, violation in found), found
+
+
 def test_the_checker_finds_half_a_write(campaign: Campaign) -> None:
     texts = {"a": "parcel a", "b": "parcel b"}
     made = History()
@@ -204,6 +368,21 @@ def test_the_checker_finds_half_a_write(campaign: Campaign) -> None:
     assert any("half applied" in violation for violation in check(made, campaign.oracle))
     made.events[-1].answered["b"] = "parcel b"
     assert check(made, campaign.oracle) == []
+
+
+def test_the_checker_finds_half_a_request_of_events(campaign: Campaign) -> None:
+    sent = [{"id": identity, "action": "bad", "query": "parcel"} for identity in "ab"]
+    rows: list[dict[str, Any]] = [
+        {"id": event["id"], "action": "bad", "documents": [], "search": None} for event in sent
+    ]
+    made = History()
+    made.add(Event("feedback", "user-0", 1, 2, "unknown", 0, {"events": sent, "users": []}, {}))
+    made.add(Event("ended", "nemesis", 1.5, 2, "acknowledged", 0, {}, {"status": -9, "step": ""}))
+    seen = made.add(Event("events", "nemesis", 3, 4, "acknowledged", 0, {}, {"events": rows[:1], "clicks": {}}))
+    assert any("of its events only ['a'] are stored" in violation for violation in check(made, campaign.oracle))
+    for whole in ([], rows):
+        seen.answered["events"] = whole
+        assert check(made, campaign.oracle) == []
 
 
 def test_the_checker_finds_a_hole_in_what_a_lost_log_has_left(campaign: Campaign) -> None:

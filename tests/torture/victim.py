@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from service import lifecycle
 from service.index.faiss import index, partition, sealed
+from service.learning import deriving, search_log
 from service.observability.steps import Step
 from service.process.server import serve
 from service.settings import Settings
@@ -21,6 +22,7 @@ def live(command: Command) -> int:
     """Be a service; `step` of the command is where it dies, or null, and `pass` how often it comes there before."""
     # Housekeeping that takes minutes and thousands of documents otherwise happens within a life.
     lifecycle._SEAL_EVERY, lifecycle._PURGE_EVERY = 0.3, 0.9
+    deriving._EVERY, search_log._DROP_EVERY_SECONDS = 0.2, 0.5
     for module in (partition, index):
         vars(module)["SEAL_FROM"] = 64
     # A graph that is searched to its end finds what exact search finds, so that nothing missing is excused.

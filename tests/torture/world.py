@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.nursery import Hangs, Nursery
-from tests.torture import actors, victim
-from tests.torture.actors import Actors, Caller, Gone
+from tests.torture import actors, snapshot, users, victim
+from tests.torture.actors import Caller, Gone
+from tests.torture.cast import Cast
 from tests.torture.history import RELOADS, Event, History
 from tests.torture.plan import CHECKPOINTS, RERANKERS, Fault, FaultKind, Plan
 from tests.torture.victim import KILLED
@@ -27,13 +28,16 @@ RECOVERY_SECONDS = 30.0
 # And how long a service needs to be itself again after its disk is.
 MENDED_SECONDS = 5.0
 _FAULT_SECONDS = 0.4
-_CONTROL = struct.Struct("iiqq")
+# And until judgements are derived from the events of the life before.
+_DERIVED_SECONDS = 20.0
+_CONTROL = struct.Struct("iiqqii")
 _DISK: dict[FaultKind, int] = {
     "disk-full": 1,
     "failing-writes": 2,
     "failing-syncs": 3,
     "short-writes": 4,
     "failing-reads": 5,
+    "feedback-full": 1,
 }
 
 
@@ -60,13 +64,14 @@ class TortureNursery(Nursery):
 
     def set_disk(self, kind: FaultKind | None, spared: int = 0) -> None:
         """From now on the disk fails after `spared` more calls, or no longer."""
-        _, _, clock, hits = _CONTROL.unpack(self._control[:])
-        self._control[:] = _CONTROL.pack(_DISK[kind] if kind else 0, spared, clock, hits)
+        _, _, clock, hits, _, _ = _CONTROL.unpack(self._control[:])
+        feedback_alone = int(kind == "feedback-full")
+        self._control[:] = _CONTROL.pack(_DISK[kind] if kind else 0, spared, clock, hits, feedback_alone, 0)
 
     def set_clock(self, seconds: int) -> None:
         """The clock of the day is ahead by so many seconds."""
-        mode, spared, _, hits = _CONTROL.unpack(self._control[:])
-        self._control[:] = _CONTROL.pack(mode, spared, seconds, hits)
+        mode, spared, _, hits, feedback_alone, _ = _CONTROL.unpack(self._control[:])
+        self._control[:] = _CONTROL.pack(mode, spared, seconds, hits, feedback_alone, 0)
 
     @property
     def hits(self) -> int:
@@ -118,6 +123,9 @@ class Episode:
             (folder / "checkpoints" / name).symlink_to(path)
         self._pid = 0
         self._url = ""
+        # What follows from the events that were there when the last process ended; None: that cannot be said.
+        self._derived: list[Any] | None = None
+        self._spoiled = False
 
     def run(self) -> History:
         """Live every life, and look at what is left. Raises Hangs."""
@@ -141,10 +149,12 @@ class Episode:
         try:
             if number:
                 self._list("list")
-            cast = Actors(self._url, self.history, self._world.upload, number)
+                self._look_at_judgements()
+            cast = Cast(self._url, self.history, self._world.upload, number)
             cast.begin(actions, lambda name: self._world.models.get(name, ""), self._pending())
         except Gone:
             self._ended()
+            self._look_at_feedback()
             return
         self._strike(fault)
         if fault.kind in ("kill-at", "none"):
@@ -155,6 +165,7 @@ class Episode:
             self._signal(signal.SIGKILL)
         self._ended()
         cast.join()
+        self._look_at_feedback()
         self._spoil(fault)
 
     def _start(self, armed: Fault | None) -> bool:
@@ -235,7 +246,7 @@ class Episode:
         caller = Caller("prober", self._url, self.history)
         number = 0
         try:
-            while actors.put(caller, ["probe"], f"prober.{began}.{number}").outcome != "acknowledged":
+            while not self._recovered(caller, f"prober.{began}.{number}"):
                 number += 1
                 if time.monotonic() - began > MENDED_SECONDS:
                     if not caller.is_healthy():
@@ -249,9 +260,22 @@ class Episode:
         finally:
             caller.close()
 
+    def _recovered(self, caller: Caller, mark: str) -> bool:
+        """Whether a document is written, and feedback taken."""
+        if actors.put(caller, ["probe"], mark).outcome != "acknowledged":
+            return False
+        event = {"id": mark, "action": "bad", "query": "probe"}
+        return self._spoiled or users.send(caller, [event], None).outcome == "acknowledged"
+
     def _spoil(self, fault: Fault) -> None:
         """Do to the files of the dead process what the fault says."""
         self._world.nursery.set_clock(0)
+        if self._spoiled:
+            # What the message of the service says.
+            for path in self._data.glob("learning.*"):
+                path.unlink()
+            self._spoiled = False
+            self._mark("mended", time.monotonic(), {})
         if fault.kind == "flip":
             for path in (*(self._data / "vectors").glob("*.db*"), *(self._data / "graphs").glob("*/*")):
                 content = bytearray(path.read_bytes())
@@ -266,6 +290,8 @@ class Episode:
                     path.unlink()
             for path in sorted((self._data / "graphs").glob("*/*"))[::2]:
                 path.unlink()
+        elif fault.kind == "spoil-feedback":
+            self._spoil_feedback()
         elif fault.kind == "truncate-wal":
             log = self._data / "corpus.db-wal"
             if log.exists():
@@ -275,10 +301,61 @@ class Episode:
             self._signal(signal.SIGKILL)
             self._ended()
 
+    def _spoil_feedback(self) -> None:
+        """Harm the database of feedback, or take it or its key away."""
+        path, key = self._data / "learning.db", self._data / "learning.key"
+        harm = self._pick.choice(("overwrite", "flip", "cut", "unlink", "no key", "no sound key"))
+        content = bytearray(path.read_bytes() if path.exists() else b"")
+        if harm == "overwrite" and content:
+            place = self._pick.randrange(len(content))
+            content[place : place + 4096] = self._pick.randbytes(len(content[place : place + 4096]))
+        for _ in range(20 if harm == "flip" and content else 0):
+            content[self._pick.randrange(len(content))] ^= 1 << self._pick.randrange(8)
+        if harm == "cut" and content:
+            del content[self._pick.randrange(len(content)) :]
+        if harm in ("overwrite", "flip", "cut"):
+            path.write_bytes(content)
+        elif harm == "unlink":
+            for file in self._data.glob("learning.db*"):
+                file.unlink()
+        elif harm == "no key":
+            key.unlink(missing_ok=True)
+        else:
+            key.write_text("no key")
+        self._spoiled = True
+        self._derived = None
+        self._mark("spoiled", time.monotonic(), {"harm": harm})
+
+    def _look_at_feedback(self) -> None:
+        """Note what the files of the dead process have of feedback."""
+        if self._spoiled:
+            return
+        began = time.monotonic()
+        seen = snapshot.read(self._data / "learning.db")
+        self._derived = seen.pop("derived", None)
+        self._mark("events", began, seen)
+
+    def _look_at_judgements(self) -> None:
+        """Note what people said, and what was derived once it is what it should be, or does not come to be that."""
+        caller = Caller("looker", self._url, self.history)
+        try:
+            began = time.monotonic()
+            said = users.said(caller)
+            self.history.add(Event("said", "looker", began, time.monotonic(), "acknowledged", 200, {}, said))
+            if self._derived is None:
+                return
+            began = time.monotonic()
+            while (derived := users.derived(caller)) != self._derived and time.monotonic() - began < _DERIVED_SECONDS:
+                time.sleep(0.1)
+            self._mark("derived", began, {"expected": self._derived, "derived": derived})
+        finally:
+            caller.close()
+
     def _look_back(self) -> None:
         """Start once more, and ask for everything, of the active generation and reranker and of those before."""
         self._start(None)
         listed = self._list("list")
+        self._look_at_judgements()
         caller = Caller("looker", self._url, self.history)
         for event in self._pending():
             actors.follow(caller, event)
@@ -296,12 +373,14 @@ class Episode:
             actors.reload(caller, kind, name)
         actors.search(caller, actors.WORDS[0], 50)
         actors.reranked(caller, actors.WORDS[0], 20)
+        caller.send("health", {}, "GET", "/health")
         caller.close()
         began = time.monotonic()
         self._signal(signal.SIGTERM)
         status = self._world.nursery.wait(self._pid, RECOVERY_SECONDS)
         self._mark("terminated", began, {"status": status})
         self._ended()
+        self._look_at_feedback()
 
     def _pending(self) -> list[Event]:
         """Reloads that were begun and not seen to end."""
