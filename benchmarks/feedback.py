@@ -1,20 +1,18 @@
 """`make bench-feedback`: events a second that are durable, and what a search pays for the search log.
 
-Two services run on copies of one data folder, one without the log and one with it. Searches go to one and then to the
-other, in short rounds whose order turns each time, and each round is compared with its neighbour. The ratio of rounds
-without the log among themselves says how much of a difference is noise.
+One service is searched in short rounds, in turns with `"log": false` and with the log, and each round is compared with
+its neighbour. Two services would differ by more than the log costs, each by the layout of its memory. The ratio of
+rounds without the log among themselves says how much of a difference is noise.
 """
 
 import argparse
 import http.client
 import json
-import shutil
 import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,11 +68,13 @@ def main() -> None:
         growth.make_static(folder / "static", 0)
         (folder / "all-MiniLM-L6-v2").symlink_to(base.folder())
         for model in ("all-MiniLM-L6-v2", "static"):
-            with _pair(folder, model) as (without, having):
-                rows = [_compared(without, having, clients, options) for clients in _CLIENTS]
+            with service.running(folder / f"{model}-data", folder, model) as started:
+                service.write(started.base_url, texts.passages(_DOCUMENTS))
+                service.settled(started)
+                rows = [_compared(started, clients, options) for clients in _CLIENTS]
                 results["models"].append({"model": model, "searches": rows})
                 if model == "static":
-                    results["events"] = [_events(having.base_url, clients, size) for clients, size in _SENDING]
+                    results["events"] = [_events(started.base_url, clients, size) for clients, size in _SENDING]
     print(table(results))
     options.results.write_text(json.dumps(results, indent=1) + "\n")
 
@@ -98,29 +98,14 @@ def _line(model: str, row: dict[str, Any]) -> str:
     return f"| {model}, {clients} | {' | '.join([*milliseconds, *ratios])} |"
 
 
-@contextmanager
-def _pair(folder: Path, model: str) -> Iterator[tuple[Service, Service]]:
-    """Run two services with the same documents. Yields the one without the log, and the other."""
-    first, second = folder / f"{model}-off", folder / f"{model}-on"
-    with service.running(first, folder, model, SEARCHES__KEEP="off") as started:
-        service.write(started.base_url, texts.passages(_DOCUMENTS))
-        service.settled(started)
-    shutil.copytree(first, second, ignore=shutil.ignore_patterns("lock"))
-    with ExitStack() as stack:
-        off = stack.enter_context(service.running(first, folder, model, SEARCHES__KEEP="off"))
-        on = stack.enter_context(service.running(second, folder, model, SEARCHES__KEEP="feedback"))
-        yield off, on
-
-
-def _compared(without: Service, having: Service, clients: int, options: argparse.Namespace) -> dict[str, Any]:
+def _compared(started: Service, clients: int, options: argparse.Namespace) -> dict[str, Any]:
     """Search in turns. A ratio is the median over the pairs of rounds."""
-    for searched in (without, having):
-        _searched(searched, clients, 1)
+    _searched(started, clients, 1, log=True)
     pairs: list[tuple[Round, Round]] = []
     for number in range(options.rounds):
-        order = (without, having) if number % 2 else (having, without)
-        rounds = {searched.base_url: _searched(searched, clients, options.seconds) for searched in order}
-        pairs.append((rounds[without.base_url], rounds[having.base_url]))
+        order = (False, True) if number % 2 else (True, False)
+        rounds = {log: _searched(started, clients, options.seconds, log=log) for log in order}
+        pairs.append((rounds[False], rounds[True]))
     plain, logged = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     return {
         "clients": clients,
@@ -141,16 +126,17 @@ def _ratios(rounds: Sequence[Round], others: Sequence[Round]) -> list[float]:
     return [statistics.median(figure(one) / figure(other) for one, other in pairs) for figure in _FIGURES]
 
 
-def _searched(searched: Service, clients: int, seconds: float) -> Round:
+def _searched(started: Service, clients: int, seconds: float, *, log: bool) -> Round:
     """Search for so long, each client one search after the other."""
     questions, took = texts.questions(), []
-    before, until = _processor(searched), time.monotonic() + seconds
+    before, until = _processor(started), time.monotonic() + seconds
 
     def search(client: int) -> None:
-        connection = http.client.HTTPConnection(urlsplit(searched.base_url).netloc, timeout=60)
+        connection = http.client.HTTPConnection(urlsplit(started.base_url).netloc, timeout=60)
         number = client
         while time.monotonic() < until:
-            body = {"query": f"{questions[number % len(questions)]} {number}", "user": f"u-{number % 50}"}
+            query = f"{questions[number % len(questions)]} {number}"
+            body = {"query": query, "user": f"u-{number % 50}", "log": log}
             began = time.perf_counter()
             connection.request("POST", "/search", json.dumps(body), {"Content-Type": "application/json"})
             response = connection.getresponse()
@@ -163,12 +149,12 @@ def _searched(searched: Service, clients: int, seconds: float) -> Round:
     _in_threads(search, clients)
     p50, p99 = np.percentile(took, [50, 99]) * 1000
     time.sleep(_WRITING_SECONDS)
-    return Round(float(p50), float(p99), len(took), (_processor(searched) - before) / len(took) * 1000)
+    return Round(float(p50), float(p99), len(took), (_processor(started) - before) / len(took) * 1000)
 
 
-def _processor(searched: Service) -> float:
+def _processor(started: Service) -> float:
     """The seconds of processor time that the service has taken."""
-    times = searched.process.cpu_times()
+    times = started.process.cpu_times()
     return times.user + times.system
 
 

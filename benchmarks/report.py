@@ -167,11 +167,11 @@ collection and a filter. The searches are for a source at random, with a model t
 
 ## The search log and feedback
 
-`make bench-feedback`. Two services on copies of one data folder, one with `INSTAR_SEARCHES__KEEP=off` and one with the
-default, searched in turns in short rounds; a ratio is the median over pairs of rounds that follow each other. The last
-column compares rounds without the log among themselves, which is how much of a ratio is noise. The third figure of each
-is the processor time of the service for a search, with all of its threads. "static" is a model that embeds in no time.
-An event is durable when its request is answered: each request is one transaction, synced to the disk.
+`make bench-feedback`. One service, searched in turns with `"log": false` and with the log, in short rounds; a ratio is
+the median over pairs of rounds that follow each other. The last column compares rounds without the log among
+themselves, which is how much of a ratio is noise. The third figure of each is the processor time of the service for a
+search, with all of its threads. "static" is a model that embeds in no time. An event is durable when its request is
+answered: each request is one transaction, synced to the disk.
 
 {feedback}
 
