@@ -22,7 +22,7 @@ def live(command: Command) -> int:
     """Be a service; `step` of the command is where it dies, or null, and `pass` how often it comes there before."""
     # Housekeeping that takes minutes and thousands of documents otherwise happens within a life.
     lifecycle._SEAL_EVERY, lifecycle._PURGE_EVERY = 0.3, 0.9
-    deriving._EVERY, search_log._DROP_EVERY_SECONDS = 0.2, 0.5
+    deriving._LEAST_SECONDS, deriving._MOST_SECONDS, search_log._DROP_EVERY_SECONDS = 0.2, 0.2, 0.5
     for module in (partition, index):
         vars(module)["SEAL_FROM"] = 64
     # A graph that is searched to its end finds what exact search finds, so that nothing missing is excused.
