@@ -2,7 +2,9 @@
 
 from fastapi.responses import StreamingResponse
 
-from service.api.openapi.operation import Operation, header, success
+from service.api.error_forms import INSTAR
+from service.api.openapi.operation import Operation, failing, header, success
+from service.errors import InvalidRequest
 
 TAKE = Operation(
     "Save everything",
@@ -13,7 +15,8 @@ TAKE = Operation(
             bytes,
             {"Content-Disposition": header("names the file", 'attachment; filename="instar-20261123T210000Z.tar"')},
             kind="application/x-tar",
-        )
+        ),
+        **failing(INSTAR, InvalidRequest("feedback: Input should be a valid boolean", "feedback")),
     },
     options={"response_class": StreamingResponse},
 )

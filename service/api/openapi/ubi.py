@@ -8,7 +8,7 @@ from service.api.document_inputs import NDJSON
 from service.api.error_forms import INSTAR
 from service.api.feedback_inputs import in_the_future, no_document_named, no_seconds
 from service.api.openapi.errors import UNKNOWN_COLLECTION
-from service.api.openapi.operation import JSON, SCHEMAS, Operation, failing, requests, success
+from service.api.openapi.operation import JSON, SCHEMAS, STREAMED, Operation, failing, requests, success
 from service.api.schemas.ubi import UbiEventsAnswer, UbiQueriesAnswer
 from service.api.ubi_inputs import no_query_named, too_many_objects
 from service.learning.feedback import no_document_there
@@ -53,7 +53,7 @@ def _body(form: type[BaseModel], examples: dict[str, object], lines: str) -> dic
                 "schema": {"anyOf": [schema, array]},
                 "examples": requests(examples),
             },
-            NDJSON: {"schema": {"type": "string"}, "examples": requests({"lines": lines})},
+            NDJSON: {"schema": STREAMED, "examples": requests({"lines": lines})},
         },
     }
 
