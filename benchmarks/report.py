@@ -173,6 +173,9 @@ themselves, which is how much of a ratio is noise. The third figure of each is t
 search, with all of its threads. "static" is a model that embeds in no time. An event is durable when its request is
 answered: each request is one transaction, synced to the disk.
 
+"static" shows what the log costs at most: the processor time of noting and writing a search, and the searches that are
+answered while a batch is written. Where a model has to compute, that is within the noise of this machine.
+
 {feedback}
 
 ## A busy neighbour
