@@ -27,7 +27,9 @@ def read_events(raw: bytes, settings: Settings) -> list[SentEvent]:
     Raises InvalidRequest or TooLarge, which names the event and the field at fault.
     """
     content = read_json(raw)
-    if not isinstance(content, dict) or "events" not in content:
+    if not isinstance(content, dict):
+        raise InvalidRequest('wrap the events: send {"events": [...]}, or one event as a JSON object')
+    if "events" not in content:
         return [checked(validated(FeedbackEvent, content), Place(), settings)]
     listed = content["events"]
     # Before they are looked at one by one.

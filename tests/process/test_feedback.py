@@ -198,6 +198,13 @@ def test_a_body_that_is_no_event_is_refused(service: Server, body: str) -> None:
     assert response.json()["error"]["type"] == "invalid_request"
 
 
+def test_a_body_that_is_no_object_is_told_how_to_be_one(service: Server) -> None:
+    for body in ([], [{"query": "q", "action": "good"}], "good", 1):
+        response = service.client.post("/feedback", json=body)
+        assert response.status_code == 422
+        assert response.json()["error"]["message"].startswith('wrap the events: send {"events": [...]}')
+
+
 def test_a_search_that_the_log_has_dropped_is_said_with_the_way_round(service: Server) -> None:
     old = TimeOrderedIds(lambda: 1_700_000_000 * 10**9).new()
     response = service.client.post("/feedback", json={"search": old, "action": "good"})
