@@ -77,11 +77,11 @@ class Instar(VectorStore):
         return given
 
     def similarity_search(self, query: str, k: int = 4, **how: Any) -> list[Document]:
-        """The best `k`; `how` is what `POST /search` takes: `mode`, `filter`, `min_score`, `offset`, `diversity`."""
+        """Return the best `k`. `how` is of `POST /search`: `mode`, `filter`, `min_score`, `offset`, `diversity`."""
         return [document for document, _ in self.similarity_search_with_score(query, k, **how)]
 
     def similarity_search_with_score(self, query: str, k: int = 4, **how: Any) -> list[tuple[Document, float]]:
-        """The same with their scores: cosines, unless `mode` says otherwise."""
+        """Return the best `k` with their scores: cosines, unless `mode` says otherwise."""
         body = {"query": query, "k": k, "collection": self._collection} | how
         response = self._client.post("/search", json=body)
         if response.status_code == httpx.codes.NOT_FOUND and self._may_be_empty:
@@ -113,7 +113,7 @@ class Instar(VectorStore):
         lambda_mult: float = 0.5,
         **how: Any,
     ) -> list[Document]:
-        """The best `k` that are not alike; Instar chooses of 100 or more, whatever `fetch_k` is."""
+        """Return the best `k` that are not alike; Instar chooses of 100 or more, whatever `fetch_k` is."""
         return self.similarity_search(query, k, **how, diversity=1 - lambda_mult)
 
     def delete(self, ids: list[str] | None = None, **_: Any) -> bool:
@@ -124,7 +124,7 @@ class Instar(VectorStore):
         return True
 
     def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
-        """Those of the documents that are there."""
+        """Return the documents that are there."""
         found = []
         for identity in ids:
             response = self._client.get(f"/documents/{quote(identity)}", params={"collection": self._collection})
