@@ -80,8 +80,7 @@ class SearchLog:
     def add(self, searches: Sequence[LoggedSearch]) -> bool:
         """Take the searches, if they are kept now and not too many wait. Returns at once, and says whether."""
         with self._changed:
-            if not self.keeps or len(self._waiting) + len(searches) > _MOST_WAITING:
-                self.left_out += 0 if self._keep == "off" else len(searches)
+            if not self.takes(len(searches)):
                 return False
             if not self._waiting:
                 self._changed.notify_all()
