@@ -95,6 +95,6 @@ class Lifecycle:
 
     async def _seal_and_release(self) -> None:
         parts, serving = self._parts, self._parts.serving
-        await serving.builder.seal()
+        await serving.builder.seal(parts.keywords)
         for number in await asyncio.to_thread(parts.changes.outlived, datetime.now(UTC)):
             await serving.generations.release(number)

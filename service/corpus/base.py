@@ -7,7 +7,7 @@ write can still fetch what it found. Writes come from one thread at a time, read
 durable when the method returns. Methods raise InsufficientResources if the disk is full, StorageFailed if it fails.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -62,18 +62,6 @@ class Change:
 
 # Called before a commit, to do all that can fail outside the corpus. It prevents the commit by raising.
 Prepare = Callable[[Change], None]
-
-
-@dataclass(frozen=True, slots=True)
-class KeywordRanking:
-    """The versions that have words of a query, and the highest score that a text could have for it.
-
-    `portions` yields (sequence number, score): best first, and ascending among equal scores. Scores are above 0 and
-    at most `max_score`. The caller must exhaust or close `portions`, which may hold a connection.
-    """
-
-    portions: Generator[list[tuple[int, float]]]
-    max_score: float
 
 
 class GenerationRecord(BaseModel):
@@ -165,19 +153,6 @@ class Documents(Facets, Protocol):
         """Remove dead versions for good, with everything that could find them. Live ones are passed over."""
 
 
-class Keywords(Protocol):
-    """The words of all versions, dead ones included until they are purged. Safe from any thread."""
-
-    def rank(self, query: str, collection: str | None) -> KeywordRanking:
-        """Rank the versions of `collection`, or of all if it is None, that have at least one phrase of the query.
-
-        A store may leave out the commonest phrases where they would take long.
-        """
-
-    def highlights(self, query: str, texts: Sequence[str]) -> list[list[Span]]:
-        """Return for each text the spans that a keyword search for `query` finds in it, ascending and disjoint."""
-
-
 class Records(Protocol):
     """The durable records of generations and jobs, and notes."""
 
@@ -215,12 +190,10 @@ class Records(Protocol):
 
 
 class CorpusStore(Protocol):
-    """The whole corpus: documents, their words, records and judgements, in one place."""
+    """The whole corpus: documents, records and judgements, in one place."""
 
     @property
     def documents(self) -> Documents: ...
-    @property
-    def keywords(self) -> Keywords: ...
     @property
     def records(self) -> Records: ...
     @property

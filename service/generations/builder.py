@@ -15,6 +15,7 @@ from service.generations.generation import Generation
 from service.generations.generations import Generations
 from service.generations.reuse import at_hand
 from service.index.base import IndexFactory, Maintenance, Publish, VectorIndex, VectorsMissing
+from service.index.keywords.base import KeywordIndex
 from service.index.rows import stack
 from service.machine.priority import at_lowest_priority
 from service.machine.resources import Headroom
@@ -247,13 +248,13 @@ class Builder:
         high = self._documents.last_seq()
         return index.complete_to >= high or index.catch_up(self._documents.live(index.complete_to), high)
 
-    async def seal(self) -> None:
+    async def seal(self, keywords: KeywordIndex) -> None:
         """Run the maintenance that keeps searches fast, such as the sealing of a fresh part that has grown large."""
-        for index in list(self._generations.indexes()):
-            for work in index.maintain():
-                publish = await self._building(work)
-                self._observer.step("seal.built")
-                await self._thread.run(publish)
+        of_vectors = [work for index in self._generations.indexes() for work in index.maintain()]
+        for work in (*of_vectors, *keywords.maintain()):
+            publish = await self._building(work)
+            self._observer.step("seal.built")
+            await self._thread.run(publish)
 
     async def _building(self, build: Maintenance) -> Publish:
         """Run `build` on a thread, at the lowest priority if the service answers queries.

@@ -82,6 +82,10 @@ class View(Protocol):
         """Say which of `seqs` (n,) are allowed documents of the view, as a mask (n,)."""
         ...
 
+    def few(self, allowed: Allowed | None, most: int) -> Seqs | None:
+        """Return the allowed documents of the view, ascending; None if they have more than `most` windows."""
+        ...
+
     def windows(self, seqs: Seqs) -> list[Windows]:
         """Return the windows of documents that the view holds."""
         ...
@@ -101,11 +105,6 @@ class View(Protocol):
 
 class Views(Protocol):
     """Views of collections: those of an index, or of one moment of it."""
-
-    @property
-    def collections(self) -> int:
-        """The number of collections that have documents."""
-        ...
 
     def view(self, collection: str) -> View:
         """Return what is searchable in the collection; for any thread."""
@@ -166,6 +165,11 @@ class VectorIndex(Views, Protocol):
     @property
     def dimensions(self) -> int:
         """The length of a vector."""
+        ...
+
+    @property
+    def collections(self) -> int:
+        """The number of collections that have documents."""
         ...
 
     @property

@@ -17,12 +17,12 @@ from service.corpus import filters
 from service.corpus.base import Documents
 from service.generations.generation import Generation
 from service.generations.loaded import LoadedGenerations
-from service.search import retrieval
 from service.search.facets import Counts, FacetSpec
 from service.search.fusion import Weights
 from service.search.query import Details, Hit, SearchResult
 from service.search.rerank import RerankedSearch
 from service.search.retrieval import SearchSpec
+from service.search.standings import Standing
 from service.settings import Settings
 
 
@@ -178,9 +178,7 @@ def _ranks_of(
     return ranks[0] if isinstance(request.query, str) else ranks
 
 
-def _rank_of(
-    identity: str, standing: retrieval.Standing | None, request: SearchRequest, generation: Generation
-) -> Place:
+def _rank_of(identity: str, standing: Standing | None, request: SearchRequest, generation: Generation) -> Place:
     if standing is None:
         return {"id": identity, "rank": None, "score": None, "reason": absent(identity, request.collection)}
     reasons = {

@@ -11,7 +11,7 @@ from service.corpus.base import Change, Document, Prepare, Seqs, Version
 from service.corpus.facets import ValueCount
 from service.corpus.filters import Condition, Filter, attributes, evaluate
 from service.corpus.sides import text_hash
-from service.corpus.sqlite import facets, fulltext, migrations
+from service.corpus.sqlite import facets, migrations
 from service.corpus.sqlite.database import Database
 
 SCHEMA = """
@@ -60,8 +60,6 @@ class SqliteDocuments:
         self._database = database
         with database.write() as connection:
             connection.executescript(SCHEMA)
-        with database.write() as connection:
-            fulltext.create(connection)
         migrations.migrate(database)
 
     def put(self, collection: str, documents: Sequence[Document], prepare: Prepare) -> Change:
@@ -78,7 +76,6 @@ class SqliteDocuments:
                     (collection, document.id, document.text, metadata, text_hash(document.text)),
                 ).fetchone()
                 added.append(row[0])
-                fulltext.add(connection, row[0], collection, document.text)
                 connection.executemany(
                     "INSERT INTO attributes VALUES (?, ?, ?, ?, ?)",
                     _attribute_rows(collection, row[0], document.metadata),
@@ -238,10 +235,9 @@ class SqliteDocuments:
         with self._database.write() as connection:
             for seq in seqs:
                 rows = connection.execute(
-                    "DELETE FROM documents WHERE seq = ? AND dead = 1 RETURNING collection, text, metadata", (seq,)
+                    "DELETE FROM documents WHERE seq = ? AND dead = 1 RETURNING collection, metadata", (seq,)
                 ).fetchall()
-                for collection, text, metadata in rows:
-                    fulltext.remove(connection, seq, collection, text)
+                for collection, metadata in rows:
                     connection.executemany(
                         "DELETE FROM attributes WHERE (collection, key, kind, value, seq) = (?, ?, ?, ?, ?)",
                         _attribute_rows(collection, seq, json.loads(metadata)),

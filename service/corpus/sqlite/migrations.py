@@ -59,6 +59,11 @@ def _give_judgements_sources(connection: sqlite3.Connection) -> None:
     connection.execute("DROP TABLE former_judgements")
 
 
+def _drop_words(connection: sqlite3.Connection) -> None:
+    """The words of documents have an index of their own, outside of the database."""
+    connection.execute("DROP TABLE IF EXISTS keywords")
+
+
 def _insert(connection: sqlite3.Connection, versions: Sequence[tuple[str, dict[str, object], int]]) -> None:
     connection.executemany(
         _INSERT,
@@ -70,4 +75,9 @@ def _insert(connection: sqlite3.Connection, versions: Sequence[tuple[str, dict[s
     )
 
 
-_STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (_hash_texts, _index_dates, _give_judgements_sources)
+_STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    _hash_texts,
+    _index_dates,
+    _give_judgements_sources,
+    _drop_words,
+)

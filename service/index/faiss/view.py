@@ -107,6 +107,19 @@ class FaissView:
         )
         return held
 
+    def few(self, allowed: Selection | None, most: int) -> Seqs | None:
+        """Return the allowed documents of the view, ascending; None if they have more than `most` windows."""
+        fresh = self.fresh_live[: self.fresh]
+        seqs = self._fresh_seqs[fresh if allowed is None else fresh & allowed.fresh]
+        if self.sealed is not None:
+            size = len(self.sealed.seqs)
+            live = self._sealed_allowed(allowed)
+            if (size if live is None else bits.count(live, size)) > most:
+                return None
+            sealed = self.sealed.seqs if live is None else self.sealed.seqs[bits.members(live, size)]
+            seqs = np.concatenate((sealed, seqs))
+        return np.unique(seqs) if len(seqs) <= most else None
+
     def windows(self, seqs: Seqs) -> list[Windows]:
         """Return the windows of documents that the view holds."""
         fresh = self.fresh_rows[: self.fresh]

@@ -17,7 +17,7 @@ from service.corpus import filters
 from service.corpus.base import Change, CorpusStore, Document, Prepare
 from service.corpus.refusals import require_collection
 from service.errors import NotFound
-from tests.contract.store.stores import COLLECTIONS, STORES, WORDS, accept, collections, put, seqs_found, texts
+from tests.contract.store.stores import COLLECTIONS, STORES, accept, collections, put, texts
 
 IDS = [f"d{number}" for number in range(7)]
 
@@ -163,9 +163,6 @@ class StoreMachine(RuleBasedStateMachine):
         ]
         assert stored.meeting(name, tagged).tolist() == having
         assert stored.meeting(name, tagged, self.last // 2).tolist() == [seq for seq in having if seq > self.last // 2]
-        assert seqs_found(self.store, WORDS[0], name) == {
-            s for s, known in self.known.items() if known.collection == name and WORDS[0] in known.document.text.split()
-        }
 
     @invariant()
     def texts_are_found(self) -> None:
