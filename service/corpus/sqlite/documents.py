@@ -9,9 +9,9 @@ import numpy as np
 
 from service.corpus.base import Change, Document, Prepare, Seqs, Version
 from service.corpus.facets import ValueCount
-from service.corpus.filters import Condition, Filter, attributes, evaluate
+from service.corpus.filters import Condition, Filter, attributes
 from service.corpus.sides import text_hash
-from service.corpus.sqlite import facets, fulltext, migrations
+from service.corpus.sqlite import facets, fulltext, matching, migrations
 from service.corpus.sqlite.database import Database
 
 SCHEMA = """
@@ -40,17 +40,8 @@ LIVE_SEQS = "SELECT seq FROM documents WHERE dead = 0 ORDER BY seq"
 # An index has all live documents by collection, and the table has the latest ones at its end.
 _LIVE = "SELECT collection, seq FROM documents WHERE dead = 0 ORDER BY collection, seq"
 _LIVE_AFTER = "SELECT collection, seq FROM documents WHERE dead = 0 AND seq > ? ORDER BY seq"
-_WITH_VALUE = "SELECT seq FROM attributes WHERE collection = ? AND key = ? AND kind = ? AND value "
 # The oldest versions are chosen, because they have had the time to be embedded.
 _WITH_HASH = "SELECT seq FROM documents WHERE hash = ? AND dead = 0 AND hash IS NOT NULL ORDER BY seq LIMIT 4"
-_WITH_KEY = "SELECT seq FROM attributes WHERE collection = ? AND (key = ? OR (key >= ? AND key < ?)) AND seq > ?"
-_MEETING = {
-    "in": _WITH_VALUE + "= ? AND seq > ?",
-    "gt": _WITH_VALUE + "> ? AND seq > ?",
-    "gte": _WITH_VALUE + ">= ? AND seq > ?",
-    "lt": _WITH_VALUE + "< ? AND seq > ?",
-    "lte": _WITH_VALUE + "<= ? AND seq > ?",
-}
 
 
 class SqliteDocuments:
@@ -95,9 +86,9 @@ class SqliteDocuments:
         return change
 
     def delete_matching(self, collection: str, tree: Filter, prepare: Prepare) -> Change:
-        live = self.live_in(collection)
-        matching = evaluate(tree, lambda leaf: np.isin(live, self.meeting(collection, leaf), assume_unique=True))
-        return self.delete_versions(collection, live[matching].tolist(), prepare)
+        with self._database.read() as connection:
+            seqs = matching.passing(connection, collection, tree, lambda: self.live_in(collection))
+        return self.delete_versions(collection, seqs.tolist(), prepare)
 
     def delete_versions(self, collection: str, seqs: Sequence[int], prepare: Prepare) -> Change:
         with self._database.write() as connection:
@@ -174,17 +165,8 @@ class SqliteDocuments:
         return {row[0]: _version(row).document for row in rows}
 
     def meeting(self, collection: str, condition: Condition, after: int = 0) -> Seqs:
-        rows: list[tuple[int]] = []
-        if condition.operator == "exists":
-            # A key exists if it begins a dotted path, too. "/" follows "." in the order of code points.
-            below = (f"{condition.key}.", f"{condition.key}/")
-            rows = self._read(_WITH_KEY, (collection, condition.key, *below, after))
-        else:
-            for value in condition.values:
-                rows += self._read(
-                    _MEETING[condition.operator], (collection, condition.key, value.kind, value.value, after)
-                )
-        return np.unique(np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows)))
+        with self._database.read() as connection:
+            return matching.meeting(connection, collection, condition, after)
 
     def count_values(self, collection: str, key: str, among: Seqs, limit: int) -> list[ValueCount]:
         with self._database.read() as connection:
