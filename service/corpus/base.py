@@ -129,7 +129,7 @@ class Documents(Facets, Protocol):
         """Return sequence numbers by id, without the unknown ones."""
 
     def with_text(self, texts: Sequence[str]) -> dict[str, list[int]]:
-        """Return, by text, sequence numbers of some documents that have it, in any collection."""
+        """Return, by text, sequence numbers of some versions that have it, dead ones included, in any collection."""
 
     def page(self, collection: str, after: int, limit: int) -> list[Version]:
         """Return up to `limit` documents with a sequence number above `after`, ascending."""

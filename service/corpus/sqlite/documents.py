@@ -41,7 +41,7 @@ LIVE_SEQS = "SELECT seq FROM documents WHERE dead = 0 ORDER BY seq"
 _LIVE = "SELECT collection, seq FROM documents WHERE dead = 0 ORDER BY collection, seq"
 _LIVE_AFTER = "SELECT collection, seq FROM documents WHERE dead = 0 AND seq > ? ORDER BY seq"
 # The oldest versions are chosen, because they have had the time to be embedded.
-_WITH_HASH = "SELECT seq FROM documents WHERE hash = ? AND dead = 0 AND hash IS NOT NULL ORDER BY seq LIMIT 4"
+_WITH_HASH = "SELECT seq FROM documents WHERE hash = ? AND hash IS NOT NULL ORDER BY seq LIMIT 4"
 
 
 class SqliteDocuments:

@@ -169,10 +169,11 @@ class StoreMachine(RuleBasedStateMachine):
 
     @invariant()
     def texts_are_found(self) -> None:
+        texts = {seq: known.document.text for seq, known in self.known.items()}
+        sources = self.store.documents.with_text([*texts.values(), "no such"])
+        assert sources.keys() == set(texts.values())
+        assert all(seqs and all(texts[seq] == text for seq in seqs) for text, seqs in sources.items())
         live = {seq: known.document.text for seq, known in self.known.items() if not known.dead}
-        sources = self.store.documents.with_text([*live.values(), "no such"])
-        assert sources.keys() == set(live.values())
-        assert all(seqs and all(live[seq] == text for seq in seqs) for text, seqs in sources.items())
         sample = self.store.documents.sample(3)
         assert sample == self.store.documents.sample(3)
         assert len(sample) == min(3, len(live))
