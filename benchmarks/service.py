@@ -14,6 +14,8 @@ import httpx
 import psutil
 
 _READY = "ready on "
+# Seconds from one look for what can be sealed to the next (`service.lifecycle`).
+_SEAL_EVERY = 5.0
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,12 @@ def write(base_url: str, passages: Iterable[str]) -> None:
 
 
 def settled(started: Service) -> None:
-    """Wait for the end of the sealing, which goes on after the last write."""
-    while started.process.cpu_percent(interval=2) > 5:
-        pass
+    """Wait for the end of the sealing, which goes on after the last write, in rounds with pauses between them."""
+    calm = 0.0
+    while calm <= _SEAL_EVERY:
+        began = time.perf_counter()
+        busy = started.process.cpu_percent(interval=2) > 5
+        calm = 0.0 if busy else calm + time.perf_counter() - began
 
 
 def reload(base_url: str, model: str) -> Reloaded:

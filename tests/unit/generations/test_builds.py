@@ -1,0 +1,111 @@
+"""Indexes are built one at a time, those of generations first, and only what takes writes is sealed."""
+
+import asyncio
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from service.generations.builds import Builds
+from service.generations.loaded import LoadedGenerations
+from service.index.base import GivenUp, IsGivenUp, Publish
+from service.machine.writer import WritingThread
+from service.observability.observer import Unobserved
+
+
+@dataclass(eq=False)
+class Index:
+    """An index whose sealing goes on until it is `finished` or given up."""
+
+    fingerprint: str
+    ended: list[str] = field(default_factory=list)
+    began: threading.Event = field(default_factory=threading.Event)
+    finished: threading.Event = field(default_factory=threading.Event)
+
+    def maintain(self) -> list[Any]:
+        return [self._seal]
+
+    def build(self, given_up: IsGivenUp) -> Publish:
+        return self._work("built", given_up)
+
+    def _seal(self, given_up: IsGivenUp) -> Publish:
+        self.began.set()
+        while not self.finished.wait(0.001):
+            if given_up():
+                self.ended.append("given up")
+                raise GivenUp
+        return self._work("sealed", given_up)
+
+    def _work(self, what: str, given_up: IsGivenUp) -> Publish:
+        assert not given_up()
+        return lambda: self.ended.append(what)
+
+
+@dataclass(eq=False)
+class Answering:
+    """The part of a generation, and of the encoding, that is looked at here."""
+
+    index: Any = None
+    answering: bool = True
+
+
+def _builds(active: Index, retained: tuple[Index, ...] = ()) -> tuple[Builds, WritingThread]:
+    thread = WritingThread()
+    generations: Any = LoadedGenerations(
+        active=Answering(active),  # type: ignore[arg-type]
+        retained=tuple(Answering(index) for index in retained),  # type: ignore[arg-type]
+    )
+    encoding: Any = Answering()
+    return Builds(generations, encoding, thread, Unobserved()), thread
+
+
+def test_a_sealing_gives_up_for_a_generation_and_is_done_afterwards() -> None:
+    index = Index("one")
+    builds, thread = _builds(index)
+
+    async def run() -> None:
+        sealing = asyncio.create_task(builds.seal())
+        await asyncio.to_thread(index.began.wait, 10)
+        publish = await builds.run(index.build)
+        assert index.ended == ["given up"]
+        publish()
+        await sealing
+        index.finished.set()
+        await builds.seal()
+
+    asyncio.run(run())
+    thread.close()
+    assert index.ended == ["given up", "built", "sealed"]
+
+
+def test_nothing_is_sealed_while_a_generation_is_built() -> None:
+    index = Index("one")
+    index.finished.set()
+    builds, thread = _builds(index)
+    building, go_on = threading.Event(), threading.Event()
+
+    def build(given_up: IsGivenUp) -> Publish:
+        building.set()
+        assert go_on.wait(10)
+        return index.build(given_up)
+
+    async def run() -> None:
+        generation = asyncio.create_task(builds.run(build))
+        await asyncio.to_thread(building.wait, 10)
+        await builds.seal()
+        assert index.ended == []
+        go_on.set()
+        (await generation)()
+
+    asyncio.run(run())
+    thread.close()
+    assert index.ended == ["built"]
+
+
+def test_a_retained_index_takes_no_writes_and_is_not_sealed() -> None:
+    active, retained = Index("one"), Index("two")
+    active.finished.set()
+    retained.finished.set()
+    builds, thread = _builds(active, (retained,))
+    asyncio.run(builds.seal())
+    thread.close()
+    assert (active.ended, retained.ended) == (["sealed"], [])
