@@ -144,10 +144,11 @@ class Builder:
         if index.loaded:
             return
         noted = await asyncio.to_thread(index.store.windowing)
-        for collection, seqs in (await asyncio.to_thread(self._documents.live)).items():
+        for collection in await asyncio.to_thread(self._documents.collections):
             windowing = self._encoding.windowings.of(collection)
             if noted.get(collection) == str(windowing):
                 continue
+            seqs = await asyncio.to_thread(self._documents.live_in, collection)
             missing = await asyncio.to_thread(index.store.missing, seqs)
             stored = np.setdiff1d(seqs, missing, assume_unique=True)
             for start in range(0, len(stored), _PORTION):

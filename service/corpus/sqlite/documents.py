@@ -37,8 +37,9 @@ CREATE TABLE IF NOT EXISTS attributes (
 """
 
 LIVE_SEQS = "SELECT seq FROM documents WHERE dead = 0 ORDER BY seq"
-# An index has all live documents by collection, and the table has the latest ones at its end.
-_LIVE = "SELECT collection, seq FROM documents WHERE dead = 0 ORDER BY collection, seq"
+# An index has all live documents by collection, and the table has the latest ones at its end. One text of a million
+# numbers is read in a quarter of the time that a million rows take.
+_LIVE = "SELECT collection, json_group_array(seq) FROM documents WHERE dead = 0 GROUP BY collection"
 _LIVE_AFTER = "SELECT collection, seq FROM documents WHERE dead = 0 AND seq > ? ORDER BY seq"
 _WITH_VALUE = "SELECT seq FROM attributes WHERE collection = ? AND key = ? AND kind = ? AND value "
 # The oldest versions are chosen, because they have had the time to be embedded.
@@ -200,9 +201,10 @@ class SqliteDocuments:
         return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
 
     def live(self, after: int = 0) -> dict[str, Seqs]:
-        rows = self._read(_LIVE_AFTER, (after,)) if after else self._read(_LIVE)
+        if not after:
+            return {name: np.sort(np.array(json.loads(listed), np.int64)) for name, listed in self._read(_LIVE)}
         seqs: dict[str, list[int]] = {}
-        for collection, seq in rows:
+        for collection, seq in self._read(_LIVE_AFTER, (after,)):
             seqs.setdefault(collection, []).append(seq)
         return {collection: np.array(ascending, dtype=np.int64) for collection, ascending in seqs.items()}
 
