@@ -4,6 +4,7 @@ Two builds at a time would take twice the memory, and each of them twice the tim
 """
 
 import asyncio
+import logging
 import threading
 from functools import partial
 
@@ -13,6 +14,8 @@ from service.machine.priority import at_lowest_priority
 from service.machine.writer import WritingThread
 from service.models.encoding import Encoding
 from service.observability.observer import Observer
+
+log = logging.getLogger(__name__)
 
 
 class Builds:
@@ -41,11 +44,12 @@ class Builds:
     async def seal(self) -> None:
         """Run the maintenance that keeps searches fast, such as the sealing of a fresh part that has grown large.
 
-        Only indexes that take writes need it. While a generation is built, nothing is sealed: the sealing would take
-        half of the processors, most often for the index that the generation replaces.
+        Only indexes that take writes need it; those of retained generations rest. While a generation is built, nothing
+        is sealed: the sealing would take half of the processors, most often for the index that the generation replaces.
         """
-        for index in {id(generation.index): generation.index for generation in self._generations.writable()}.values():
-            for work in index.maintain():
+        written = {id(generation.index) for generation in self._generations.writable()}
+        for index in list(self._generations.indexes()):
+            for work in index.maintain() if id(index) in written else index.rest():
                 if self._first:
                     return
                 async with self._turn:
@@ -53,6 +57,10 @@ class Builds:
                         publish = await self._on_thread(work, lambda: self._first > 0)
                     except GivenUp:
                         return
+                    except MemoryError as error:
+                        # Searches are right without it, and the rest of the upkeep must go on.
+                        log.warning("an index is not maintained, which is tried again: %s", error)
+                        continue
                     self._observer.step("seal.built")
                     await self._thread.run(publish)
 

@@ -218,6 +218,13 @@ class VectorIndex(Views, Protocol):
         """Return pieces of work that keep searches fast, each for any thread and at any time."""
         ...
 
+    def rest(self) -> Sequence[Maintenance]:
+        """Return pieces of work that free memory at the cost of slower searches, for an index that is seldom searched.
+
+        `maintain` undoes them.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of the stored vectors. Views go on answering."""
         ...

@@ -167,6 +167,10 @@ class ExactIndex:
         """Return no work, because nothing makes an exact search faster."""
         return []
 
+    def rest(self) -> list[Maintenance]:
+        """Return nothing: all vectors stay in memory."""
+        return []
+
     def close(self) -> None:
         """Close the stored vectors. Views go on answering."""
         self.store.close()

@@ -1,4 +1,4 @@
-"""A disk cache for sealed parts with a graph: building one takes minutes, reading it seconds."""
+"""A disk cache for sealed parts with a graph: building one takes minutes, verifying it seconds."""
 
 import json
 import logging
@@ -35,10 +35,13 @@ class GraphCache:
         self._cache.sweep()
 
     def get(self, fingerprint: str, collection: str, dimensions: int, min_recall: float) -> Sealed | None:
-        """Return the cached sealed part, or None unless it is whole and was tuned to that recall."""
+        """Return the cached sealed part, or None unless it is whole and was tuned to that recall.
+
+        Its graph stays on the disk, and is mapped into memory.
+        """
         name = _name(fingerprint, collection)
         for windowed in (False, True):
-            files = self._cache.read(name, _make(fingerprint, collection, dimensions, min_recall, windowed=windowed))
+            files = self._cache.map(name, _make(fingerprint, collection, dimensions, min_recall, windowed=windowed))
             if files is not None:
                 return _read(name, files, dimensions)
         return None
@@ -47,7 +50,7 @@ class GraphCache:
         """Put `built` in place of the former one. If the disk fails, log a warning and keep nothing."""
 
         def write(folder: Path) -> None:
-            # Vectors have a file of their own, so that they can be read into memory in which a search is fast.
+            # Vectors have a file of their own, so that they begin on a page, as a search wants it.
             faiss.write_index(built.index, str(folder / _GRAPH), faiss.IO_FLAG_SKIP_STORAGE)
             built.distinct_vectors.tofile(folder / _VECTORS)
             np.save(folder / _SEQS, built.seqs)
@@ -91,14 +94,12 @@ def _name(fingerprint: str, collection: str) -> str:
 def _read(name: str, files: dict[str, Content], dimensions: int) -> Sealed | None:
     try:
         about = json.loads(files[_ABOUT].tobytes())
-        vectors = files[_VECTORS].view(np.float32).reshape(-1, dimensions)
-        reader = faiss.ZeroCopyIOReader(faiss.swig_ptr(files[_GRAPH]), len(files[_GRAPH]))
-        graph = faiss.read_index(reader)
-        memory.share_vectors(graph, vectors)
+        vectors = np.asarray(files[_VECTORS]).view(np.float32).reshape(-1, dimensions)
+        graph = memory.read_graph(files[_GRAPH], vectors)
         duplicates = Duplicates.from_groups(_array(files[_OF])) if about["distinct"] else None
         seqs = _array(files[_SEQS])
         spans = _array(files[_SPANS]) if _SPANS in files else np.zeros((len(seqs), 2), np.int32)
-        return Sealed(seqs, spans, graph, about["effort"], about["recall"], duplicates)
+        return Sealed(seqs, spans, graph, about["effort"], about["recall"], duplicates, files[_GRAPH])
     # FAISS raises RuntimeError when it cannot read.
     except (ValueError, RuntimeError, KeyError) as error:
         log.warning("%s cannot be read (%s): it is built anew", name, error)
@@ -107,7 +108,7 @@ def _read(name: str, files: dict[str, Content], dimensions: int) -> Sealed | Non
 
 def _array(content: Content) -> NDArray[Any]:
     """Read an array that NumPy saved."""
-    array: NDArray[Any] = np.load(BytesIO(content.data))
+    array: NDArray[Any] = np.load(BytesIO(content.tobytes()))
     return array
 
 

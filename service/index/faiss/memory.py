@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from service.machine import huge_pages
 from service.machine.arrays import Vectors
+from service.machine.cache import Content
 
 
 def exact_index(vectors: Vectors) -> "faiss.IndexFlatIP":
@@ -18,17 +19,20 @@ def exact_index(vectors: Vectors) -> "faiss.IndexFlatIP":
 
 
 def share_vectors(graph: "faiss.IndexHNSWFlat", vectors: Vectors) -> None:
-    """Point the graph at `vectors` (n, dimensions) instead of FAISS's copy. The array must not change afterwards.
-
-    A graph that was read without its vectors gets them here.
-    """
-    if graph.storage is None:
-        graph.storage = faiss.IndexFlatIP(graph.d)
-        graph.own_fields = True
+    """Point the graph at `vectors` (n, dimensions) instead of FAISS's copy. The array must not change afterwards."""
     # FAISS frees the links that it owns, so they are always copied, even if they lie on a page boundary.
     links = huge_pages.copied(faiss.rev_swig_ptr(graph.hnsw.neighbors.data(), graph.hnsw.neighbors.size()))
     graph.hnsw.neighbors = _reference(faiss.MaybeOwnedVectorInt32, links)
     graph.referenced_objects = (_refer(faiss.downcast_index(graph.storage), vectors), links)
+
+
+def read_graph(file: Content, vectors: Vectors) -> "faiss.IndexHNSWFlat":
+    """Read a graph that was written without its vectors. Its links stay in `file`, which may lie on the disk."""
+    graph = faiss.read_index(faiss.ZeroCopyIOReader(faiss.swig_ptr(file), len(file)))
+    graph.storage = faiss.IndexFlatIP(graph.d)
+    graph.own_fields = True
+    graph.referenced_objects = (_refer(faiss.downcast_index(graph.storage), vectors), file)
+    return graph
 
 
 def vectors_of(index: "faiss.IndexFlatIP | faiss.IndexHNSWFlat") -> Vectors:

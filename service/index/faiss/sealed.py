@@ -7,7 +7,7 @@ until recall@10 against exact search is at least the wanted one.
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import faiss
@@ -23,6 +23,7 @@ from service.index.faiss.selection import Conditions
 from service.index.rows import Rows, count_documents
 from service.machine import huge_pages
 from service.machine.arrays import Spans, Vectors, Windows
+from service.machine.cache import Content
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,8 @@ class Sealed:
     effort: int
     recall: float
     duplicates: Duplicates | None = None
+    # The file that has the links; its vectors lie on the disk, too. None: all of it lies in memory.
+    file: Content | None = None
     conditions: Conditions = field(default_factory=Conditions)
 
     @cached_property
@@ -82,6 +85,24 @@ class Sealed:
     def distinct_vectors(self) -> Vectors:
         """The vectors of `index`, in its order."""
         return memory.vectors_of(self.index)
+
+    def in_memory(self) -> "Sealed":
+        """Return the part with its graph in memory in which a search is fast."""
+        if self.file is None:
+            return self
+        graph = memory.read_graph(self.file, huge_pages.copied(self.distinct_vectors))
+        memory.share_vectors(graph, memory.vectors_of(graph))
+        return replace(self, index=graph, file=None)
+
+    def is_copy_of(self, other: "Sealed") -> bool:
+        """Say whether both have the same windows at the same positions."""
+        groups, others = self.duplicates, other.duplicates
+        return (
+            np.array_equal(self.seqs, other.seqs)
+            and np.array_equal(self.spans, other.spans)
+            and (groups is None) == (others is None)
+            and (groups is None or others is None or np.array_equal(groups.group_of, others.group_of))
+        )
 
     def vectors_of(self, positions: Positions | slice) -> Vectors:
         """Return the vectors (n, dimensions) of some positions."""

@@ -24,6 +24,9 @@ class Index:
     def maintain(self) -> list[Any]:
         return [self._seal]
 
+    def rest(self) -> list[Any]:
+        return [lambda given_up: self._work("at rest", given_up)]
+
     def build(self, given_up: IsGivenUp) -> Publish:
         return self._work("built", given_up)
 
@@ -50,10 +53,9 @@ class Answering:
 
 def _builds(active: Index, retained: tuple[Index, ...] = ()) -> tuple[Builds, WritingThread]:
     thread = WritingThread()
-    generations: Any = LoadedGenerations(
-        active=Answering(active),  # type: ignore[arg-type]
-        retained=tuple(Answering(index) for index in retained),  # type: ignore[arg-type]
-    )
+    answering: Any = Answering(active)
+    former: Any = tuple(map(Answering, retained))
+    generations = LoadedGenerations(active=answering, retained=former)
     encoding: Any = Answering()
     return Builds(generations, encoding, thread, Unobserved()), thread
 
@@ -101,11 +103,24 @@ def test_nothing_is_sealed_while_a_generation_is_built() -> None:
     assert index.ended == ["built"]
 
 
-def test_a_retained_index_takes_no_writes_and_is_not_sealed() -> None:
+def test_a_retained_index_takes_no_writes_and_rests() -> None:
     active, retained = Index("one"), Index("two")
     active.finished.set()
     retained.finished.set()
     builds, thread = _builds(active, (retained,))
     asyncio.run(builds.seal())
     thread.close()
-    assert (active.ended, retained.ended) == (["sealed"], [])
+    assert (active.ended, retained.ended) == (["sealed"], ["at rest"])
+
+
+def test_an_index_for_which_there_is_no_memory_does_not_end_the_upkeep_of_others() -> None:
+    active, retained = Index("one"), Index("two")
+    builds, thread = _builds(active, (retained,))
+
+    def fail(given_up: IsGivenUp) -> Publish:
+        raise MemoryError(f"there is no memory, and {given_up} does not matter")
+
+    active.maintain = lambda: [fail]  # type: ignore[method-assign]
+    asyncio.run(builds.seal())
+    thread.close()
+    assert retained.ended == ["at rest"]

@@ -10,7 +10,7 @@ import faiss
 import numpy as np
 import pytest
 
-from service.corpus.base import Seqs
+from service.corpus.base import Change, Seqs
 from service.index.faiss import index as faiss_index
 from service.index.faiss import partition, sealed
 from service.index.faiss.factory import FaissIndexes
@@ -190,3 +190,60 @@ def test_a_damaged_graph_of_windows_is_built_again(starts: Starts) -> None:
     (entry / "spans.npy").write_bytes(spans)
     assert starts.start(EVERY, rows) == 1
     assert starts.start(EVERY, rows) == 0
+
+
+def test_a_graph_rests_on_the_disk_and_comes_back_into_memory(starts: Starts) -> None:
+    rows = both(whole(EVERY, unit(1, 60)), cut_rows(np.array([7]), 3))
+    starts.store(rows)
+    with starts.open() as index:
+        index.build({"default": EVERY}, 60)()
+        query, expected = unit(5, 1), []
+        assert index.maintain() == []
+        for works in (index.rest, index.maintain, index.rest):
+            view = index.view("default")
+            expected.append(view.search(query, 10, None))
+            (work,) = works()
+            work(lambda: False)()
+            assert index.view("default") is not view
+            assert works() == []
+            np.testing.assert_array_equal(index.view("default").live_rows().vectors, rows.vectors)
+        expected.append(index.view("default").search(query, 10, None))
+    for (seqs, scores), *_ in expected:
+        np.testing.assert_array_equal(seqs, expected[0][0][0])
+        np.testing.assert_array_equal(scores, expected[0][0][1])
+
+
+@pytest.mark.parametrize("damage", ["vectors.f32", "graph.faiss", "none of it is there"])
+def test_a_graph_without_a_sound_copy_stays_in_memory(starts: Starts, damage: str) -> None:
+    rows = whole(EVERY, unit(1, 60))
+    starts.store(rows)
+    with starts.open() as index:
+        index.build({"default": EVERY}, 60)()
+        (entry,) = (starts.folder / "graphs").iterdir()
+        for path in entry.iterdir():
+            if path.name == damage:
+                content = bytearray(path.read_bytes())
+                content[-1] ^= 1
+                path.write_bytes(content)
+            elif not (entry / damage).exists():
+                path.unlink()
+        view = index.view("default")
+        (work,) = index.rest()
+        work(lambda: False)()
+        assert index.view("default") is view
+        # It is not looked for each time.
+        assert index.rest() == []
+
+
+def test_a_delete_reaches_a_graph_that_comes_to_rest_in_the_same_moment(starts: Starts) -> None:
+    rows = whole(EVERY, unit(1, 60))
+    starts.store(rows)
+    with starts.open() as index:
+        index.build({"default": EVERY}, 60)()
+        (work,) = index.rest()
+        publish = work(lambda: False)
+        index.prepare(Change("default", 60, (), (7,)), None)()
+        publish()
+        ((seqs, _),) = index.view("default").search(unit(1, 60)[6:7], 60, None)
+        assert 7 not in seqs
+        assert len(seqs) == 59
