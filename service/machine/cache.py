@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from hashlib import sha256
 from pathlib import Path
 
@@ -45,14 +45,18 @@ class Cache:
         folder = self._folder / name
         return folder if self._is_whole(folder, version, files.checksum) else None
 
-    def read(self, name: str, version: CacheVersion) -> dict[str, Content] | None:
+    def read(self, name: str, version: CacheVersion, mapped: Set[str] = frozenset()) -> dict[str, Content] | None:
         """The files of the entry by name; None unless its checksums and version match.
 
-        Each file is read once, and checked while it is read.
+        Each file is read once, and checked while it is read. Those that are `mapped` stay on the disk: they take no
+        memory but what the system has to spare, also when the entry is replaced.
         """
         contents: dict[str, Content] = {}
 
         def collect(path: Path) -> str:
+            if path.name in mapped:
+                contents[path.name] = np.memmap(path, np.uint8, "r")
+                return files.checksum(path)
             contents[path.name], checksum = _read(path)
             return checksum
 

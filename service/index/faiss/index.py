@@ -150,11 +150,9 @@ class FaissIndex:
         return partition
 
     def _build(self, collection: str, read: Callable[[], Rows], given_up: IsGivenUp) -> Sealed:
-        """Build a sealed part, and cache it if that took long."""
+        """Build a sealed part, and cache it if it has a graph."""
         built = sealed.build(read, graph_from=self._graph_from, min_recall=self._min_recall, given_up=given_up)
-        if built.effort:
-            self._graphs.keep(self.fingerprint, collection, built, self._min_recall)
-        return built
+        return self._graphs.keep(self.fingerprint, collection, built, self._min_recall)
 
     def _from_cache(self, collection: str, seqs: Seqs, cut: Seqs, spans: Spans) -> Partition | None:
         """Make a partition around the cached graph, or None unless it has at least half of the documents.
