@@ -80,7 +80,7 @@ bench-embedding: $(INSTALLED)  ## embeddings over HTTP beside Infinity and a tut
 bench-swap: $(INSTALLED)  ## search latency and failures before, during and after a reload of 10,000 documents
 	$(BIN)/python -m benchmarks.swap $(ARGS)
 
-bench-index: $(INSTALLED)  ## the index beside those of FAISS, hnswlib and usearch, by size
+bench-index: $(INSTALLED)  ## the index beside those of FAISS, hnswlib, usearch and SVS, by size
 	$(BIN)/python -m benchmarks.index $(ARGS)
 
 bench-filters: $(INSTALLED)  ## filtered search beside unfiltered search, by selectivity

@@ -108,7 +108,8 @@ encoder with the service's bulk batches and nothing else, in the same run.
 ## Indexes
 
 `make bench-index`. Vectors with the structure of real embeddings, and real questions, asked for the ten nearest of one
-at a time, by one client and by 32; usearch holds the interpreter while it searches, and is given 32 questions together.
+at a time, by one client and by 32; usearch holds the interpreter while it searches, and is given 32 questions together,
+and so is SVS, which is Intel's and not free. Bytes are those of memory without mapped files.
 Instar's effort is what it has set itself at the build, to find 99%, without having seen the questions; the others are
 given the least effort, rising by a quarter, with which they find as much. "Never found" are documents that the graph of
 FAISS leads to from nowhere. Encoding one question takes milliseconds: below `INSTAR_INDEX__HNSW_FROM` = 50,000
