@@ -1,4 +1,4 @@
-"""`make fair-vectors`: a million passages that all differ, embedded once and kept as a file.
+"""`python -m benchmarks.fair`: a million passages that all differ, embedded once and kept as a file.
 
 The passages are prose of this machine, and more of it from the folders that are named. All are really embedded, with
 all-MiniLM-L6-v2 and the service's engine, which takes some ten minutes on two cores. It goes on where it was
