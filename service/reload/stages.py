@@ -62,6 +62,7 @@ class Stages:
         await self._jobs.enter(job, "load")
         encoder = await self._loader.load_beside(checkpoint)
         job.warnings = [*encoder.warnings]
+        job.engine, job.engine_reason = encoder.engine, encoder.engine_reason
         self._observer.step("reload.loaded")
         await self._jobs.enter(job, "probe")
         await self._loader.probe(encoder)

@@ -57,6 +57,7 @@ class About:
             "fingerprint": generation.index.fingerprint,
             "dimensions": generation.encoder.dimensions,
             "engine": generation.encoder.engine,
+            "engine_reason": generation.encoder.engine_reason,
             "max_length": generation.encoder.max_length,
             "prompts": dict(generation.encoder.prompts),
             "retained": [former.model for former in self._generations.retained],

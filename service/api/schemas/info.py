@@ -40,6 +40,9 @@ class Info(TypedDict):
     fingerprint: Annotated[str, Field(description=FINGERPRINT)]
     dimensions: Annotated[int, Field(description="dimensions of its vectors")]
     engine: Annotated[str, Field(description="engine that computes them, and its precision")]
+    engine_reason: Annotated[
+        str, Field(description="why that engine: its least cosine to torch, and how fast a less exact one is")
+    ]
     max_length: Annotated[int, Field(description="most tokens of a text that the model reads, special ones included")]
     prompts: Annotated[dict[str, str], Field(description="prompts that can be put before a text, by name")]
     retained: Annotated[list[str], Field(description="ids of former checkpoints that still answer, the latest first")]
