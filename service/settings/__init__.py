@@ -52,8 +52,9 @@ class Settings(BaseSettings):
     retain: int = Field(1, ge=0, description="former generations kept loaded for rollback and pinned clients")
     engine: EngineChoice = Field(
         "auto",
-        description="`auto`: OpenVINO on CPUs and bf16 on GPUs where that gives torch's vectors, else torch in fp32;"
-        " `torch`: always that; `int8`: quantised on the corpus, where that keeps a cosine of 0.99, else as `auto`",
+        description="`auto`: the fastest that gives torch's vectors: OpenVINO on CPUs, in bf16, fp32 or int8 by groups,"
+        " bf16 on GPUs, else torch in fp32; `torch`: always that; `int8`: quantised on the corpus, where that keeps a"
+        " cosine of 0.99, else OpenVINO in bf16 or fp32",
     )
     long: Literal["windows", "truncate"] = Field(
         "windows",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from service.machine.arrays import Vectors
 from service.models.engines.base import ROUNDED_AGREEMENT, Unsuitable
 from service.models.engines.int8 import Int8
-from service.models.engines.openvino import openvino
+from service.models.engines.openvino import opset
 
 _GROUP = 128
 GROUPED = {"DYNAMIC_QUANTIZATION_GROUP_SIZE": _GROUP}
@@ -55,7 +55,6 @@ def _in_groups(weights: NDArray[Any]) -> Any:
     groups: Vectors = weights.astype(np.float32).reshape(len(weights), -1, _GROUP)
     # The least normal number, so that a group of zeros is not divided by zero.
     scales = np.maximum(np.abs(groups).max(axis=2, keepdims=True) / _STEPS, np.finfo(np.float32).tiny)
-    opset = openvino.opset13
     codes = opset.convert(opset.constant(np.rint(groups / scales).astype(np.int8)), "f32")
     restored = opset.multiply(codes, opset.constant(scales))
     shape = opset.constant(np.array(weights.shape, dtype=np.int64))
