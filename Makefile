@@ -74,7 +74,7 @@ bench-rerankers: $(INSTALLED)  ## a trained reranker beside dense, hybrid and tu
 bench-clicks: $(INSTALLED)  ## judgements derived from clicks beside click counts, on simulated users whose truth is known
 	$(BIN)/python -m benchmarks.clicks $(ARGS)
 
-bench-embedding: $(INSTALLED)  ## embeddings over HTTP beside Infinity and a tutorial's server; needs wrk
+bench-embedding: $(INSTALLED)  ## embeddings over HTTP beside Infinity, libraries and a tutorial's server; needs wrk
 	$(BIN)/python -m benchmarks.embedding $(ARGS)
 
 bench-swap: $(INSTALLED)  ## search latency and failures before, during and after a reload of 10,000 documents

