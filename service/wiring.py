@@ -40,6 +40,7 @@ from service.observability import tracing
 from service.observability.metrics import Metrics
 from service.observability.observer import Observer
 from service.observability.tracing import Tracing
+from service.reload.balancing import Balancing
 from service.reload.gate import Gate
 from service.reload.job import ENDS
 from service.reload.jobs import Jobs
@@ -251,9 +252,9 @@ def _reloads(
     generations = serving.generations
     judged = JudgedQueries(corpus.judgements, corpus.documents)
     retrieval, encoding = Retrieval(corpus.keywords, corpus.documents), models.encoding
-    judge = Judge(judged, retrieval, encoding, settings.gate)
+    judge, balancing = Judge(judged, retrieval, encoding, settings.gate), Balancing(corpus, retrieval, encoding)
     of_rerankers = RerankerJudge(judged, retrieval, corpus.documents, encoding, models.scoring, settings.gate)
-    gate = Gate(judge=judge, shadow=shadow, generations=generations, jobs=jobs, observer=observer)
+    gate = Gate(judge=judge, balancing=balancing, shadow=shadow, generations=generations, jobs=jobs, observer=observer)
     stages = Stages(
         activation=serving.activation,
         builder=serving.builder,

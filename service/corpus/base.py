@@ -7,7 +7,7 @@ write can still fetch what it found. Writes come from one thread at a time, read
 durable when the method returns. Methods raise InsufficientResources if the disk is full, StorageFailed if it fails.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.corpus import judgements
+from service.corpus.balance import Balance
 from service.corpus.facets import Facets
 from service.corpus.filters import Condition, Filter
 from service.corpus.judgements import Judgements
@@ -88,6 +89,9 @@ class GenerationRecord(BaseModel):
     documents: int = Field(0, description="documents in its index; of a released one, when it was last activated")
     recall: dict[str, float] = Field(
         {}, description="recall@10 against exact search, by collection, measured when the index was built"
+    )
+    weights: dict[str, Balance] = Field(
+        {}, description="weights of the parts of a hybrid search, by collection; others have the default"
     )
     built: datetime = Field(description="when it was built")
     activated: datetime | None = Field(None, description="when it became active last; null: never")
@@ -189,6 +193,9 @@ class Records(Protocol):
 
     def next_number(self) -> int:
         """Return the number of the next new generation."""
+
+    def save_weights(self, number: int, weights: Mapping[str, Balance]) -> None:
+        """Replace the weights of a generation; an unknown number is passed over."""
 
     def release(self, number: int) -> None:
         """Mark a generation as released if it is retained."""

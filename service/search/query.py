@@ -11,6 +11,7 @@ from service.generations.generation import Generation
 from service.machine.arrays import Vectors
 from service.models.encoding import Encoding
 from service.observability.tracing import Tracing
+from service.search.balance import weighed
 from service.search.facets import Counts, FacetSpec
 from service.search.fusion import Scored
 from service.search.observer import SearchObserver
@@ -121,7 +122,7 @@ class Search:
                 if details.rank_of:
                     seqs.update(self._documents.seqs_of(collection, details.rank_of))
                 standing_of = tuple(seqs.values())
-                ranked_by = replace(spec, standing_of=standing_of, facets=details.facets)
+                ranked_by = replace(weighed(spec, generation), standing_of=standing_of, facets=details.facets)
                 rankings = self._retrieval.rank(generation.index, queries, vectors, ranked_by)
             searching = time.perf_counter() - start
             with self._tracing.span("fetch", {"instar.documents": sum(len(ranking.scored) for ranking in rankings)}):

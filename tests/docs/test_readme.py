@@ -33,6 +33,8 @@ ROW = re.compile(r"^\| `(INSTAR_\w+)` \|", re.MULTILINE)
 def demo(tmp_path_factory: pytest.TempPathFactory, embedded_sample: Path) -> Iterator[Server]:
     folder = shutil.copytree(embedded_sample, tmp_path_factory.mktemp("readme") / "sample")
     with Server(folder, SAMPLE="true") as running:
+        # Scores of hybrid searches are those of a collection that has its weights.
+        running.wait_for("hybrid searches with .* have their weights")
         yield running
 
 

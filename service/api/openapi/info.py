@@ -19,6 +19,16 @@ _INFO = {
     "windows": 330,
     "collections": {"default": 330},
     "recall": {},
+    "weights": {
+        "default": {
+            "dense": 0.64,
+            "keyword": 0.36,
+            "source": "estimated",
+            "queries": 200,
+            "documents": 330,
+            "last_write": 330,
+        }
+    },
     "activated": "2026-11-23T15:15:54Z",
     "activated_by": None,
     "reranker": None,

@@ -64,6 +64,7 @@ class About:
             "windows": stats.windows,
             "collections": collections,
             "recall": stats.recall,
+            "weights": generation.record.weights,
             "activated": generation.record.activated,
             "activated_by": generation.record.activated_by,
             "reranker": None if self._rerankers.active is None else self._rerankers.active.record,

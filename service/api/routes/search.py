@@ -10,7 +10,15 @@ from service.api.openapi import search as documented
 from service.api.readiness import RequireReady
 from service.api.responses import RERANKER_HEADER, json_answer
 from service.api.router import Admission, Router
-from service.api.schemas.search import ExplainedStage, FacetValue, Place, Result, SearchAnswer, SearchRequest
+from service.api.schemas.search import (
+    AppliedWeights,
+    ExplainedStage,
+    FacetValue,
+    Place,
+    Result,
+    SearchAnswer,
+    SearchRequest,
+)
 from service.api.search_inputs import check_search, group_spec, query_vectors, reranking_of
 from service.api.search_records import SearchRecords
 from service.corpus import filters
@@ -18,6 +26,7 @@ from service.corpus.base import Documents
 from service.generations.generation import Generation
 from service.generations.loaded import LoadedGenerations
 from service.search import retrieval
+from service.search.balance import Weighing, weighing
 from service.search.facets import Counts, FacetSpec
 from service.search.fusion import Weights
 from service.search.query import Details, Hit, SearchResult
@@ -88,6 +97,8 @@ class _Searching:
         reranker = None if reranking is None else reranking.active.model
         ids = self._records.record(request, queries, result, generation, reranker)
         content = _content(request, result, generation, ids)
+        if request.explain and spec.mode == "hybrid":
+            content["weights"] = _weights(weighing(spec, generation))
         if request.facets is not None:
             facets = [_facets(counts) for counts in result.facets]
             content["facets"] = facets[0] if isinstance(request.query, str) else facets
@@ -139,11 +150,16 @@ def _content(
     content: SearchAnswer = {
         "generation": generation.number,
         "model": generation.model,
+        "mode": request.mode,
         "results": results[0] if one else results,
     }
     if ids is not None:
         content["search"] = ids[0] if one else ids
     return content
+
+
+def _weights(applied: Weighing) -> AppliedWeights:
+    return {"dense": applied.weights.dense, "keyword": applied.weights.keyword, "source": applied.source}
 
 
 def _result(hit: Hit, request: SearchRequest) -> Result:

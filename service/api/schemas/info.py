@@ -7,6 +7,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from service.api.schemas.fields import ACTIVATED_BY, FINGERPRINT, LINEAGE
+from service.corpus.balance import Balance
 from service.generations.rerankers import RerankerRecord
 from service.reload.job import Job
 from service.settings.groups import Keep
@@ -53,6 +54,10 @@ class Info(TypedDict):
     ]
     collections: Annotated[dict[str, int], Field(description="documents in each collection")]
     recall: Annotated[dict[str, float], Field(description="recall@10 of each collection that has an HNSW index")]
+    weights: Annotated[
+        dict[str, Balance],
+        Field(description="weights of the parts of a hybrid search, by collection; others have the default, 1 to 1"),
+    ]
     activated: Annotated[datetime | None, Field(description="when the generation became active")]
     activated_by: Annotated[
         str | None,
