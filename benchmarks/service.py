@@ -79,11 +79,11 @@ def settled(started: Service) -> None:
         pass
 
 
-def reload(base_url: str, model: str) -> Reloaded:
-    """Reload `model`. Raises RuntimeError if the reload fails."""
+def reload(base_url: str, model: str, *, force: bool = False) -> Reloaded:
+    """Reload `model`, with `force` even if it is worse. Raises RuntimeError if the reload fails."""
     began = time.perf_counter()
     progress: list[tuple[float, int]] = []
-    job = httpx.post(f"{base_url}/admin/reload", json={"model": model}).raise_for_status().json()
+    job = httpx.post(f"{base_url}/admin/reload", json={"model": model, "force": force}).raise_for_status().json()
     while job["state"] in ("queued", "running"):
         time.sleep(0.2)
         job = httpx.get(f"{base_url}/admin/jobs/{job['id']}", timeout=60).raise_for_status().json()
