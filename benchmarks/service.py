@@ -43,6 +43,8 @@ def running(data: Path, checkpoints: Path, model: str, **changed: str) -> Iterat
     settings = {
         "PORT": "0",
         "LOG__FORMAT": "text",
+        # Searches are measured by vector unless a benchmark names another mode.
+        "MODE": "dense",
         "DATA_DIR": str(data),
         "CHECKPOINTS_DIR": str(checkpoints),
         "MODEL": model,

@@ -60,6 +60,11 @@ class Settings(BaseSettings):
         description="a document that is longer than the model reads: `windows`: is embedded in overlapping windows and"
         " found by the best one; `truncate`: is found by its beginning alone, and the answer of a write says so",
     )
+    mode: Literal["dense", "keyword", "hybrid"] = Field(
+        "hybrid",
+        description="mode of searches that name none: `dense` by vector, `keyword` by BM25, `hybrid` by both; a search"
+        " with `min_score` and without a reranker is then still `dense`, because its number is a cosine",
+    )
     open_data: bool = Field(
         False,
         description="the data routes need no key on any address; without this they need one on all but loopback, and"

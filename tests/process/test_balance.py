@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from service.settings import Settings
 from tests.support.server import Server
 
 WARES = ("lamp", "rope", "sail", "stove", "crate")
@@ -100,3 +101,25 @@ def test_weights_are_fitted_on_queries_that_train_and_proven_on_those_that_judge
     balance = filled.get("/info")["weights"]["default"]
     assert (balance["source"], balance["queries"]) == ("fitted", 30)
     assert applied(filled)["source"] == "fitted"
+
+
+def test_a_search_without_a_mode_is_hybrid_unless_its_least_score_is_a_cosine(filled: Server) -> None:
+    def mode(server: Server, **more: Any) -> Any:
+        return server.post("/search", {"query": QUERY, **more})["mode"]
+
+    def documented(server: Server) -> Any:
+        return server.get("/openapi.json")["components"]["schemas"]["SearchRequest"]["properties"]["mode"]["default"]
+
+    # The tests' own setting.
+    assert (mode(filled), mode(filled, min_score=0.1), documented(filled)) == ("dense", "dense", "dense")
+    filled.stop()
+    for default, with_min_score in (("hybrid", "dense"), ("keyword", "keyword")):
+        filled.settings["MODE"] = default
+        with filled as server:
+            assert (mode(server), mode(server, mode=None), documented(server)) == (default,) * 3
+            assert mode(server, min_score=0.1) == with_min_score
+            assert mode(server, min_score=0.1, mode="hybrid") == "hybrid"
+            logged = server.get("/admin/searches", params={"limit": 1})["searches"][0]
+            assert logged["mode"] == "hybrid"
+    filled.start()
+    assert Settings().mode == "hybrid"

@@ -351,10 +351,10 @@ def test_the_figures_are_those_of_the_searches(filled: Server) -> None:
         server.client.post("/admin/rollback")
 
 
-def test_by_default_models_are_judged_by_the_search_that_names_no_mode() -> None:
+def test_by_default_models_are_judged_by_vector_alone() -> None:
     spec = SearchSpec(k=1, collection="default")
     fields = SearchRequest.model_fields
-    assert Gate().mode == spec.mode == fields["mode"].default
+    assert Gate().mode == spec.mode == "dense"
     assert (spec.fusion, spec.weights) == (fields["fusion"].default, fields["weights"].default)
 
 

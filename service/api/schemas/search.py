@@ -67,7 +67,11 @@ class SearchRequest(BodyModel):
     )
     k: Integer = Field(10, ge=1, description="most results of a query")
     offset: Integer = Field(0, ge=0, description="results to skip at the beginning, for pages")
-    mode: Mode = Field("dense", description="dense: by vector; keyword: by BM25; hybrid: by both")
+    mode: Mode | None = Field(
+        None,
+        description="dense: by vector; keyword: by BM25; hybrid: by both; without it, what `INSTAR_MODE` says, but"
+        " dense in place of hybrid if there is a `min_score` and no reranker",
+    )
     fusion: Fusion = Field(
         "score",
         description="hybrid: score: the weighted mean of the cosine and of BM25 as a share of its maximum; rank: of"
