@@ -74,13 +74,13 @@ bench-rerankers: $(INSTALLED)  ## a trained reranker beside dense, hybrid and tu
 bench-clicks: $(INSTALLED)  ## judgements derived from clicks beside click counts, on simulated users whose truth is known
 	$(BIN)/python -m benchmarks.clicks $(ARGS)
 
-bench-embedding: $(INSTALLED)  ## embeddings over HTTP beside Infinity and a tutorial's server; needs wrk
+bench-embedding: $(INSTALLED)  ## embeddings over HTTP beside Infinity, libraries and a tutorial's server; needs wrk
 	$(BIN)/python -m benchmarks.embedding $(ARGS)
 
 bench-swap: $(INSTALLED)  ## search latency and failures before, during and after a reload of 10,000 documents
 	$(BIN)/python -m benchmarks.swap $(ARGS)
 
-bench-index: $(INSTALLED)  ## the index beside those of FAISS, hnswlib and usearch, by size
+bench-index: $(INSTALLED)  ## the index beside those of FAISS, hnswlib, usearch and SVS, by size
 	$(BIN)/python -m benchmarks.index $(ARGS)
 
 bench-filters: $(INSTALLED)  ## filtered search beside unfiltered search, by selectivity

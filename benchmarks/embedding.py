@@ -2,7 +2,7 @@
 
 All servers are started. In each round, one after the other is under load while the others are paused. A figure is the
 median of the rounds. wrk makes the load on the processors that the servers use. "The engine alone" is Instar's
-scheduler and engine in a process without HTTP, on these texts.
+scheduler and engine in a process without HTTP, on these texts, once in each round.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from typing import Any
 from benchmarks import alone, base, machine, texts, wrk
 from benchmarks.peers import servers
 from benchmarks.peers.servers import Running
+from service.models.base import Lane
 
 RESULTS = Path(__file__).parent / "results" / "embedding.json"
 _WORDS = 160
@@ -30,6 +31,9 @@ _SCENARIOS = {
     "short, 1 client": ("short", 1, 1),
     "documents, 4 clients": ("documents", 4, 3),
 }
+# The lane of the engine alone, and the words of a text, by the texts; and the scenarios in whose rounds it is measured.
+_ALONE: dict[str, tuple[Lane, int]] = {"short": ("interactive", 0), "documents": ("bulk", _WORDS)}
+_ALONE_WITH = ("short, 32 clients", "documents, 4 clients")
 
 
 def main() -> None:
@@ -57,6 +61,8 @@ def measure(folder: Path, rounds: int, seconds: float) -> dict[str, Any]:
             for texts_of, connections in (("short", 8), ("documents", 2)):
                 _load(server, texts_of, passages, connections, _WARM_SECONDS)
             server.pause(paused=True)
+        measured["another_model"] = [server.peer.name for server in running if server.peer.another]
+        engine: dict[str, list[float]] = {texts_of: [] for texts_of in _ALONE}
         for scenario, (texts_of, connections, longer) in _SCENARIOS.items():
             loads: dict[str, list[wrk.Load]] = {server.peer.name: [] for server in running}
             for _ in range(rounds):
@@ -64,26 +70,26 @@ def measure(folder: Path, rounds: int, seconds: float) -> dict[str, Any]:
                     server.pause(paused=False)
                     loads[server.peer.name].append(_load(server, texts_of, passages, connections, longer * seconds))
                     server.pause(paused=True)
+                if scenario in _ALONE_WITH:
+                    lane, words = _ALONE[texts_of]
+                    engine[texts_of].append(alone.rate(base.folder(), _DOCUMENTS, lane, words=words))
             measured["loads"][scenario] = {name: _median(loads[name]) for name in loads}
         measured["memory"] = {server.peer.name: server.memory() for server in running}
-    measured["alone"] = {
-        "short": alone.rate(base.folder(), _DOCUMENTS, "interactive", words=0),
-        "documents": alone.rate(base.folder(), _DOCUMENTS, "bulk", words=_WORDS),
-    }
+    measured["alone"] = {texts_of: statistics.median(rates) for texts_of, rates in engine.items()}
     return measured
 
 
 def table(measured: dict[str, Any]) -> str:
-    """The results as Markdown tables, with their ratios to the best of Infinity's engines."""
-    infinity = [name for name in measured["memory"] if name.startswith("Infinity")]
+    """The results as Markdown tables, with their ratios to the best of the others."""
+    others = _others(measured)
     lines = []
     for scenario, loads in measured["loads"].items():
-        rate = max(loads[name]["per_second"] for name in infinity)
-        fastest = {key: min(loads[name][key] for name in infinity) for key in ("p50", "p99")}
+        rate = max(loads[name]["per_second"] for name in others)
+        fastest = {key: min(loads[name][key] for name in others) for key in ("p50", "p99")}
         lines += [
             f"**{scenario}**" + (f", {measured['in_a_request']} in a request" if "documents" in scenario else ""),
             "",
-            "| server | requests/s | to Infinity's best | p50 ms | to best | p99 ms | to best | failures |",
+            "| server | requests/s | to the others' best | p50 ms | to best | p99 ms | to best | failures |",
             "|---|---|---|---|---|---|---|---|",
         ]
         lines += [
@@ -112,7 +118,7 @@ def table(measured: dict[str, Any]) -> str:
 def summary(measured: dict[str, Any]) -> str:
     """The most important results as a Markdown table: Instar beside the best figures of the others."""
     instar = [name for name in measured["memory"] if name.startswith("Instar")]
-    others = [name for name in measured["memory"] if name not in instar]
+    others = _others(measured)
     in_a_request = measured["in_a_request"]
 
     shown = (
@@ -132,6 +138,12 @@ def summary(measured: dict[str, Any]) -> str:
         add(title, {name: load[key] * factor for name, load in measured["loads"][scenario].items()}, choose, ".1f")
     add("memory, MiB", {name: held / 2**20 for name, held in measured["memory"].items()}, min, ",.0f")
     return "\n".join(lines)
+
+
+def _others(measured: dict[str, Any]) -> list[str]:
+    """The names of the servers beside Instar that have the model of Instar."""
+    another = measured.get("another_model", [])
+    return [name for name in measured["memory"] if not name.startswith("Instar") and name not in another]
 
 
 def _load(server: Running, texts_of: str, passages: list[str], connections: int, seconds: float) -> wrk.Load:

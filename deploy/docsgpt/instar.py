@@ -82,12 +82,14 @@ class InstarStore(BaseVectorStore):
         score_threshold: float | None = None,
         **_ignored: Any,
     ) -> list[tuple[Document, float]]:
-        """Up to `k` (at most 1000) chunks and their cosines to the question, best first.
+        """Up to `k` (at most 1000) chunks and their scores, best first.
 
-        `score_threshold` leaves out lower cosines. A `query_vector` is ignored: it comes from another model, or from
-        another checkpoint of this one, and would be compared with vectors of a space that it is not in.
+        With a `score_threshold`, they are cosines to the question, and lower ones are left out. Otherwise Instar finds
+        them by its default mode: by vector and by keyword, unless its INSTAR_MODE says something else. A `query_vector`
+        is ignored: it comes from another model, or from another checkpoint of this one, and would be compared with
+        vectors of a space that it is not in.
         """
-        return self._find(question, k, mode="dense", min_score=score_threshold)
+        return self._find(question, k, min_score=score_threshold)
 
     def keyword_search(self, question: str, k: int = 10) -> list[Document]:
         """Up to `k` (at most 1000) chunks by the words that they share with the question, best first."""

@@ -81,7 +81,10 @@ class Instar(VectorStore):
         return [document for document, _ in self.similarity_search_with_score(query, k, **how)]
 
     def similarity_search_with_score(self, query: str, k: int = 4, **how: Any) -> list[tuple[Document, float]]:
-        """Return the best `k` with their scores: cosines, unless `mode` says otherwise."""
+        """Return the best `k` with their scores, which are cosines in the mode `dense`.
+
+        Without a `mode` the service chooses: `hybrid`, unless `INSTAR_MODE` says otherwise or there is a `min_score`.
+        """
         body = {"query": query, "k": k, "collection": self._collection} | how
         response = self._client.post("/search", json=body)
         if response.status_code == httpx.codes.NOT_FOUND and self._may_be_empty:

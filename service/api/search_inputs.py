@@ -12,6 +12,7 @@ from service.generations.rerankers import Rerankers
 from service.machine.arrays import Vectors
 from service.search.grouping import GroupSpec
 from service.search.rerank import Reranking
+from service.search.retrieval import Mode
 from service.settings import Settings
 
 
@@ -75,6 +76,17 @@ def reranking_of(request: SearchRequest, rerankers: Rerankers, limit: int) -> Re
     return Reranking(active, top, request.k, request.offset, request.min_score, group_spec(request))
 
 
+def mode_of(request: SearchRequest, default: Mode, *, reranked: bool) -> Mode:
+    """The mode of the search: its own, else the default one.
+
+    Clients that send a least score and no mode mean a cosine, which neither fusion nor BM25 is. A reranker's score is
+    its own in every mode.
+    """
+    if request.mode is not None:
+        return request.mode
+    return "dense" if default == "hybrid" and request.min_score is not None and not reranked else default
+
+
 def group_spec(request: SearchRequest) -> GroupSpec | None:
     """The groups that the request wants the best documents of; None: it wants none."""
     return None if request.group_by is None else GroupSpec(request.group_by, request.group_size)
@@ -92,14 +104,14 @@ def wrong_k(limit: int) -> InvalidRequest:
     return InvalidRequest(f"k must be 1 to {limit}: ask for fewer, or raise INSTAR_LIMITS__K", "k")
 
 
-def query_vectors(request: SearchRequest, queries: int, generation: Generation) -> Vectors | None:
+def query_vectors(request: SearchRequest, mode: Mode, queries: int, generation: Generation) -> Vectors | None:
     """Return the unit vectors (queries, dimensions) in the request, or None if it has none.
 
     Raises InvalidRequest unless they fit the queries and the checkpoint of `generation`.
     """
     if request.query_vector is None:
         return None
-    if request.mode == "keyword":
+    if mode == "keyword":
         raise InvalidRequest("query_vector has no use in keyword mode: leave it out", "query_vector")
     if request.model != generation.model:
         raise InvalidRequest(

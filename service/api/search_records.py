@@ -15,6 +15,7 @@ from service.learning.pseudonyms import Pseudonyms
 from service.learning.search_log import SearchLog
 from service.observability.observer import Observer
 from service.search.query import Hit, SearchResult
+from service.search.retrieval import Mode
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class SearchRecords:
     def record(
         self,
         request: SearchRequest,
+        mode: Mode,
         queries: Sequence[str],
         result: SearchResult,
         generation: Generation,
@@ -59,13 +61,14 @@ class SearchRecords:
             return None
         ids = [self._ids.new() for _ in queries]
         # The answer is sent before that, and whoever has it and asks for the search comes after it.
-        asyncio.get_running_loop().call_soon(self._keep, ids, request, queries, result, generation, reranker)
+        asyncio.get_running_loop().call_soon(self._keep, ids, request, mode, queries, result, generation, reranker)
         return ids
 
     def _keep(
         self,
         ids: Sequence[str],
         request: SearchRequest,
+        mode: Mode,
         queries: Sequence[str],
         result: SearchResult,
         generation: Generation,
@@ -82,7 +85,7 @@ class SearchRecords:
                     at=now,
                     collection=request.collection,
                     query=query,
-                    mode=request.mode,
+                    mode=mode,
                     k=request.k,
                     generation=generation.number,
                     checkpoint=generation.model,

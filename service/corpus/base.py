@@ -7,7 +7,7 @@ write can still fetch what it found. Writes come from one thread at a time, read
 durable when the method returns. Methods raise InsufficientResources if the disk is full, StorageFailed if it fails.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.corpus import judgements
+from service.corpus.balance import Balance
 from service.corpus.facets import Facets
 from service.corpus.filters import Condition, Filter
 from service.corpus.judgements import Judgements
@@ -64,18 +65,6 @@ class Change:
 Prepare = Callable[[Change], None]
 
 
-@dataclass(frozen=True, slots=True)
-class KeywordRanking:
-    """The versions that have words of a query, and the highest score that a text could have for it.
-
-    `portions` yields (sequence number, score): best first, and ascending among equal scores. Scores are above 0 and
-    at most `max_score`. The caller must exhaust or close `portions`, which may hold a connection.
-    """
-
-    portions: Generator[list[tuple[int, float]]]
-    max_score: float
-
-
 class GenerationRecord(BaseModel):
     """The durable record of a generation."""
 
@@ -88,6 +77,9 @@ class GenerationRecord(BaseModel):
     documents: int = Field(0, description="documents in its index; of a released one, when it was last activated")
     recall: dict[str, float] = Field(
         {}, description="recall@10 against exact search, by collection, measured when the index was built"
+    )
+    weights: dict[str, Balance] = Field(
+        {}, description="weights of the parts of a hybrid search, by collection; others have the default"
     )
     built: datetime = Field(description="when it was built")
     activated: datetime | None = Field(None, description="when it became active last; null: never")
@@ -129,7 +121,7 @@ class Documents(Facets, Protocol):
         """Return sequence numbers by id, without the unknown ones."""
 
     def with_text(self, texts: Sequence[str]) -> dict[str, list[int]]:
-        """Return, by text, sequence numbers of some documents that have it, in any collection."""
+        """Return, by text, sequence numbers of some versions that have it, dead ones included, in any collection."""
 
     def page(self, collection: str, after: int, limit: int) -> list[Version]:
         """Return up to `limit` documents with a sequence number above `after`, ascending."""
@@ -165,19 +157,6 @@ class Documents(Facets, Protocol):
         """Remove dead versions for good, with everything that could find them. Live ones are passed over."""
 
 
-class Keywords(Protocol):
-    """The words of all versions, dead ones included until they are purged. Safe from any thread."""
-
-    def rank(self, query: str, collection: str | None) -> KeywordRanking:
-        """Rank the versions of `collection`, or of all if it is None, that have at least one phrase of the query.
-
-        A store may leave out the commonest phrases where they would take long.
-        """
-
-    def highlights(self, query: str, texts: Sequence[str]) -> list[list[Span]]:
-        """Return for each text the spans that a keyword search for `query` finds in it, ascending and disjoint."""
-
-
 class Records(Protocol):
     """The durable records of generations and jobs, and notes."""
 
@@ -189,6 +168,9 @@ class Records(Protocol):
 
     def next_number(self) -> int:
         """Return the number of the next new generation."""
+
+    def save_weights(self, number: int, weights: Mapping[str, Balance]) -> None:
+        """Replace the weights of a generation; an unknown number is passed over."""
 
     def release(self, number: int) -> None:
         """Mark a generation as released if it is retained."""
@@ -215,12 +197,10 @@ class Records(Protocol):
 
 
 class CorpusStore(Protocol):
-    """The whole corpus: documents, their words, records and judgements, in one place."""
+    """The whole corpus: documents, records and judgements, in one place."""
 
     @property
     def documents(self) -> Documents: ...
-    @property
-    def keywords(self) -> Keywords: ...
     @property
     def records(self) -> Records: ...
     @property

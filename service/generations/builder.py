@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -11,12 +10,13 @@ from functools import partial
 import numpy as np
 
 from service.corpus.base import Documents, GenerationRecord, Seqs
+from service.generations.builds import Builds
 from service.generations.generation import Generation
 from service.generations.generations import Generations
 from service.generations.reuse import at_hand
-from service.index.base import IndexFactory, Maintenance, Publish, VectorIndex, VectorsMissing
+from service.index.base import IndexFactory, VectorIndex, VectorsMissing
+from service.index.keywords.base import KeywordIndex
 from service.index.rows import stack
-from service.machine.priority import at_lowest_priority
 from service.machine.resources import Headroom
 from service.machine.writer import WritingThread
 from service.models.base import ServedModel
@@ -60,6 +60,7 @@ class Builder:
         self._headroom = headroom
         self._thread = thread
         self._observer = observer
+        self._builds = Builds(generations, encoding, thread, observer)
 
     def new_generation(self, encoder: ServedModel) -> Generation:
         """A generation of the encoder, without a number. Its index may still have to be loaded."""
@@ -144,10 +145,11 @@ class Builder:
         if index.loaded:
             return
         noted = await asyncio.to_thread(index.store.windowing)
-        for collection, seqs in (await asyncio.to_thread(self._documents.live)).items():
+        for collection in await asyncio.to_thread(self._documents.collections):
             windowing = self._encoding.windowings.of(collection)
             if noted.get(collection) == str(windowing):
                 continue
+            seqs = await asyncio.to_thread(self._documents.live_in, collection)
             missing = await asyncio.to_thread(index.store.missing, seqs)
             stored = np.setdiff1d(seqs, missing, assume_unique=True)
             for start in range(0, len(stored), _PORTION):
@@ -193,7 +195,7 @@ class Builder:
             await asyncio.to_thread(index.store.prune, seqs, high)
             # A document that changed in between has no vector yet: the loop begins again.
             with suppress(VectorsMissing):
-                publish = await self._building(partial(index.build, live, high))
+                publish = await self._builds.run(partial(index.build, live, high))
                 self._observer.step("reload.built")
                 await self._thread.run(publish)
                 self._observer.step("reload.published")
@@ -208,7 +210,7 @@ class Builder:
             await asyncio.to_thread(index.store.prune, _all(stored), high)
             # A stored vector may turn out to be damaged: the loop begins again.
             with suppress(VectorsMissing):
-                await self._thread.run(await self._building(partial(index.build, stored, high)))
+                await self._thread.run(await self._builds.run(partial(index.build, stored, high)))
 
     async def unembedded(self, generation: Generation) -> int:
         """How many documents have to be embedded before the retained `generation` could be active."""
@@ -247,27 +249,9 @@ class Builder:
         high = self._documents.last_seq()
         return index.complete_to >= high or index.catch_up(self._documents.live(index.complete_to), high)
 
-    async def seal(self) -> None:
-        """Run the maintenance that keeps searches fast, such as the sealing of a fresh part that has grown large."""
-        for index in list(self._generations.indexes()):
-            for work in index.maintain():
-                publish = await self._building(work)
-                self._observer.step("seal.built")
-                await self._thread.run(publish)
-
-    async def _building(self, build: Maintenance) -> Publish:
-        """Run `build` on a thread, at the lowest priority if the service answers queries.
-
-        `build` learns when the caller is cancelled, and gives up.
-        """
-        given_up = threading.Event()
-        work = partial(build, given_up.is_set)
-        try:
-            if self._encoding.answering:
-                return await asyncio.to_thread(at_lowest_priority, work)
-            return await asyncio.to_thread(work)
-        finally:
-            given_up.set()
+    async def seal(self, keywords: KeywordIndex) -> None:
+        """Run the maintenance of the indexes that take writes, unless a generation is built at the moment."""
+        await self._builds.seal(keywords)
 
     def _by_windowing(self, seqs: Seqs) -> dict[Windowing, Seqs]:
         """The documents by the way in which they are cut."""

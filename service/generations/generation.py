@@ -4,9 +4,10 @@ A request takes a reference to its generation once, at its start, and uses nothi
 reference. A released generation stays whole until the last request that holds it has ended.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from service.corpus.balance import Balance
 from service.corpus.base import GenerationRecord
 from service.index.base import VectorIndex
 from service.models.base import ServedModel
@@ -35,6 +36,10 @@ class Generation:
     def with_number(self, number: int) -> "Generation":
         """This generation with `number` in its record."""
         return replace(self, record=self.record.model_copy(update={"number": number}))
+
+    def with_weights(self, weights: Mapping[str, Balance]) -> "Generation":
+        """This generation with the `weights` of each collection in its record."""
+        return replace(self, record=self.record.model_copy(update={"weights": dict(weights)}))
 
     def with_warnings(self, warnings: Sequence[str]) -> "Generation":
         """This generation with `warnings` in its record."""

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from service.cluster.base import Coordination
+from service.corpus.balance import Balance
 from service.corpus.base import GenerationRecord, Records
 from service.generations.generation import Generation
 from service.generations.loaded import LoadedGenerations
@@ -86,6 +87,10 @@ class Generations(LoadedGenerations):
         """Record the release of a retained generation that is not loaded."""
         await self._thread.run(partial(self._records.release, number))
 
+    async def weigh(self, number: int, weights: Mapping[str, Balance]) -> None:
+        """Give a loaded generation other weights, in the records and for the searches that begin from then on."""
+        await self._thread.run(partial(self._weigh, number, weights))
+
     def switch(self, generation: Generation, by: str | None, switched: Callable[[Generation], None]) -> Generation:
         """Make `generation`, which is complete, the active one: a step of the writing thread.
 
@@ -133,6 +138,16 @@ class Generations(LoadedGenerations):
     def _discard(self, generation: Generation) -> None:
         self.shadow = None
         self._close_unused((generation,))
+
+    def _weigh(self, number: int, weights: Mapping[str, Balance]) -> None:
+        self._coordination.require_lead()
+        self._records.save_weights(number, weights)
+
+        def weighed(generation: Generation) -> Generation:
+            return generation.with_weights(weights) if generation.number == number else generation
+
+        self.active = None if self.active is None else weighed(self.active)
+        self.retained = tuple(map(weighed, self.retained))
 
     def _let_go(self, number: int) -> None:
         self._records.release(number)

@@ -10,6 +10,7 @@ from service.generations.builder import Builder
 from service.generations.generation import Generation
 from service.generations.generations import Generations
 from service.generations.housekeeping import Housekeeping
+from service.index.keywords.base import KeywordIndex
 from service.models.loader import Loader
 from service.observability.observer import Observer
 
@@ -27,6 +28,7 @@ class Restore:
         housekeeping: Housekeeping,
         loader: Loader,
         generations: Generations,
+        keywords: KeywordIndex,
         observer: Observer,
     ) -> None:
         self._activation = activation
@@ -34,6 +36,7 @@ class Restore:
         self._housekeeping = housekeeping
         self._loader = loader
         self._generations = generations
+        self._keywords = keywords
         self._observer = observer
         self.stage = "opening the corpus"
 
@@ -44,6 +47,8 @@ class Restore:
         generation can answer.
         """
         await self._builder.reserve_stored()
+        self.stage = "reading the words of the corpus"
+        await asyncio.to_thread(self._keywords.load)
         # Twice, because a purge deletes what the one before saw. No search of this process has found these versions.
         await self._housekeeping.purge()
         await self._housekeeping.purge()

@@ -19,6 +19,7 @@ from service.errors import InsufficientResources, StorageFailed
 from service.generations.changes import Change, Changes
 from service.machine.writer import WritingThread
 from service.settings import WEBHOOK_SECRET_PREFIX
+from service.settings.groups import Webhook as WebhookSettings
 
 log = logging.getLogger(__name__)
 
@@ -87,3 +88,13 @@ class Webhook:
             return headers
         digest = hmac.digest(self._key, f"{identity}.{timestamp}.".encode() + body, sha256)
         return headers | {"webhook-signature": f"v1,{base64.b64encode(digest).decode()}"}
+
+
+def open_webhook(
+    settings: WebhookSettings, changes: Changes, records: Records, thread: WritingThread
+) -> Webhook | None:
+    """Return the webhook that the settings name; None without one."""
+    if settings.url is None:
+        return None
+    secret = settings.secret.get_secret_value() if settings.secret else None
+    return Webhook(str(settings.url), secret, changes=changes, records=records, thread=thread)

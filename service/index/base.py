@@ -82,6 +82,10 @@ class View(Protocol):
         """Say which of `seqs` (n,) are allowed documents of the view, as a mask (n,)."""
         ...
 
+    def few(self, allowed: Allowed | None, most: int) -> Seqs | None:
+        """Return the allowed documents of the view, ascending; None if they have more than `most` windows."""
+        ...
+
     def windows(self, seqs: Seqs) -> list[Windows]:
         """Return the windows of documents that the view holds."""
         ...
@@ -101,11 +105,6 @@ class View(Protocol):
 
 class Views(Protocol):
     """Views of collections: those of an index, or of one moment of it."""
-
-    @property
-    def collections(self) -> int:
-        """The number of collections that have documents."""
-        ...
 
     def view(self, collection: str) -> View:
         """Return what is searchable in the collection; for any thread."""
@@ -169,6 +168,11 @@ class VectorIndex(Views, Protocol):
         ...
 
     @property
+    def collections(self) -> int:
+        """The number of collections that have documents."""
+        ...
+
+    @property
     def store(self) -> StoredVectors:
         """The stored vectors, searchable or not."""
         ...
@@ -216,6 +220,13 @@ class VectorIndex(Views, Protocol):
 
     def maintain(self) -> Sequence[Maintenance]:
         """Return pieces of work that keep searches fast, each for any thread and at any time."""
+        ...
+
+    def rest(self) -> Sequence[Maintenance]:
+        """Return pieces of work that free memory at the cost of slower searches, for an index that is seldom searched.
+
+        `maintain` undoes them.
+        """
         ...
 
     def close(self) -> None:

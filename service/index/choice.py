@@ -1,6 +1,8 @@
-"""The choice of an index: the one place that knows every implementation."""
+"""The choice of the indexes of vectors and words: the one place that knows every implementation."""
 
+from service.corpus.base import Documents
 from service.index.base import IndexFactory
+from service.index.keywords.base import KeywordIndex
 from service.settings import Settings
 
 
@@ -14,3 +16,10 @@ def open_indexes(settings: Settings) -> IndexFactory:
     from service.index.faiss.factory import FaissIndexes  # noqa: PLC0415
 
     return FaissIndexes(settings.data_folder, graph_from=settings.index.hnsw_from, min_recall=settings.index.min_recall)
+
+
+def open_keywords(settings: Settings, documents: Documents) -> KeywordIndex:
+    """Return the index of the words of `documents`, as far as it is on the disk."""
+    from service.index.keywords.index import TwoPartKeywords  # noqa: PLC0415
+
+    return TwoPartKeywords(settings.data_folder.words, documents)

@@ -62,6 +62,11 @@ class ExactView:
         """Say which of `seqs` (n,) are allowed documents of the view, as a mask (n,)."""
         return np.isin(seqs, self.rows.seqs if allowed is None else self.rows.seqs[allowed])
 
+    def few(self, allowed: Mask | None, most: int) -> Seqs | None:
+        """Return the allowed documents of the view, ascending; None if they have more than `most` windows."""
+        seqs = self.rows.seqs if allowed is None else self.rows.seqs[allowed]
+        return np.unique(seqs) if len(seqs) <= most else None
+
     def windows(self, seqs: Seqs) -> list[Windows]:
         """Return the windows of documents that the view holds."""
         return self.rows.windows(seqs)
@@ -165,6 +170,10 @@ class ExactIndex:
 
     def maintain(self) -> list[Maintenance]:
         """Return no work, because nothing makes an exact search faster."""
+        return []
+
+    def rest(self) -> list[Maintenance]:
+        """Return nothing: all vectors stay in memory."""
         return []
 
     def close(self) -> None:

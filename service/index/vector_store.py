@@ -9,7 +9,7 @@ import json
 import logging
 import zlib
 from collections.abc import Mapping, Sequence
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ _VECTORS = "SELECT seq, vector, checksum FROM vectors WHERE seq"
 _SPANS = "SELECT seq, spans FROM windows WHERE seq"
 _DROP_VECTORS = "DELETE FROM vectors WHERE seq"
 _DROP_SPANS = "DELETE FROM windows WHERE seq"
+_LISTED = "SELECT json_group_array(seq) FROM "
 _BETWEEN = " BETWEEN ? AND ? ORDER BY seq"
 _AMONG = " IN (SELECT value FROM json_each(?))"
 # The spans of a document that is one window, which are not stored.
@@ -201,10 +202,12 @@ class VectorStore:
                 raise Unfit(verdict.decode(errors="replace"))
 
     def _stored(self, statement: str, *values: int) -> Seqs:
-        seqs: list[int] = []
+        """List the sequence numbers that the statement selects, ascending."""
+        listed = b"[]"
         with self._file.using() as connection:
-            seqs = list(chain.from_iterable(connection.execute(statement, values)))
-        return np.array(seqs, dtype=np.int64)
+            # One text of a million numbers is read in less than half of the time that a million rows take.
+            (listed,) = connection.execute(_LISTED + f"({statement})", values).fetchone()
+        return np.sort(np.array(json.loads(listed), dtype=np.int64))
 
 
 def _checksum(seq: int, vectors: bytes, spans: bytes) -> int:

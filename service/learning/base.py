@@ -3,7 +3,7 @@
 They lie in a database of their own, so that their size and their loss do not touch the corpus.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -124,8 +124,8 @@ class FeedbackStore(Protocol):
         they cannot be written.
         """
 
-    def search(self, identity: str) -> LoggedSearch | None:
-        """Return the search with that id or that `query_id`, if it is kept."""
+    def named(self, identities: Collection[str]) -> dict[str, LoggedSearch]:
+        """Return, by its name, each search with one of these as its id or else as its `query_id`, if it is kept."""
 
     def searches(self, after: str | None, limit: int) -> list[LoggedSearch]:
         """Return up to `limit` searches, the latest first, from the one after the id `after` on."""

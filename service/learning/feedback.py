@@ -1,6 +1,6 @@
 """Events of users become durable, if what they are about is there. All events of a request are stored, or none."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -53,6 +53,10 @@ class SentEvent:
     forgiving: bool = False
 
 
+# Returns an event as it is taken, by the search that it names, if that is kept.
+Resolved = Callable[[SentEvent, LoggedSearch | None], SentEvent]
+
+
 class Feedback:
     """Takes events. Its calls wait for the disk: make them on a thread."""
 
@@ -74,26 +78,30 @@ class Feedback:
         # An event takes what it is about from its search. A user who is forgotten in between would leave it behind.
         self._turns = Turns()
 
-    def take(self, sent: Sequence[SentEvent], key: str | None) -> int:
+    def take(self, sent: Sequence[SentEvent], key: str | None, resolved: Resolved = lambda event, _: event) -> int:
         """Store the events, which came with the key of that name, and return how many were there already.
 
-        Raises NotFound, which names it, for a search or a document that is not there, InvalidRequest for one that does
-        not fit its search, and StorageFailed or InsufficientResources if the disk fails. Nothing is stored then.
+        Each event is taken as `resolved` returns it. Raises NotFound, which names it, for a search or a document that
+        is not there, InvalidRequest for one that does not fit its search, and StorageFailed or InsufficientResources
+        if the disk fails. Nothing is stored then.
         """
         # Events without a user need no key, but if it is lost, the database has to go, and all that is in it.
         self._pseudonyms.load()
         with self._turns.together():
-            repeated = self._store.add([self._event(event, key) for event in sent])
+            searches = self.named({event.search for event in sent if event.search is not None})
+            events = [resolved(event, searches.get(event.search or "")) for event in sent]
+            repeated = self._store.add([self._event(event, searches, key) for event in events])
         self._note_change()
         return repeated
 
-    def search(self, identity: str) -> LoggedSearch | None:
-        """Return a search that is kept, also if it still waits to be written."""
-        search = self._store.search(identity)
-        if search is None and made(identity) is not None:
+    def named(self, identities: Collection[str]) -> dict[str, LoggedSearch]:
+        """Return, by its id or `query_id`, each search that is kept, also if it still waits to be written."""
+        searches = self._store.named(identities)
+        waiting = [identity for identity in identities if identity not in searches and made(identity) is not None]
+        if waiting:
             self._search_log.flush()
-            search = self._store.search(identity)
-        return search
+            searches |= self._store.named(waiting)
+        return searches
 
     def searches(self, after: str | None, limit: int) -> list[LoggedSearch]:
         """Return up to `limit` searches, the latest first, from the one after the id `after` on."""
@@ -115,8 +123,8 @@ class Feedback:
             # Also if it fails: the events may be gone, and their texts still be in the file.
             self._note_change()
 
-    def _event(self, sent: SentEvent, key: str | None) -> Event:
-        search = None if sent.search is None else self._search_of(sent, sent.search)
+    def _event(self, sent: SentEvent, searches: Mapping[str, LoggedSearch], key: str | None) -> Event:
+        search = None if sent.search is None else _search_of(sent, sent.search, searches)
         if search is not None:
             collection, query = search.collection, search.query
             shown = {result.document for result in search.results}
@@ -142,15 +150,6 @@ class Feedback:
             session=session or (search.session if search else None),
         )
 
-    def _search_of(self, sent: SentEvent, identity: str) -> LoggedSearch:
-        search = self.search(identity)
-        # One of another collection is not to be told from one that is not there.
-        if search is None or sent.collection not in (None, search.collection):
-            raise no_search(identity, sent.place.of("search"), kept=made(identity) is not None)
-        if sent.query not in (None, search.query):
-            raise another_query(sent.place.of("query"))
-        return search
-
     def _documents_there(self, sent: SentEvent, collection: str, shown: set[str]) -> tuple[str, ...]:
         """Return the documents that were shown by the search or are in the collection now.
 
@@ -162,6 +161,16 @@ class Feedback:
         if absent and not sent.forgiving:
             raise no_document_there(absent[0], collection, sent.place.of("document"))
         return tuple(document for document in sent.documents if document not in absent)
+
+
+def _search_of(sent: SentEvent, identity: str, searches: Mapping[str, LoggedSearch]) -> LoggedSearch:
+    search = searches.get(identity)
+    # One of another collection is not to be told from one that is not there.
+    if search is None or sent.collection not in (None, search.collection):
+        raise no_search(identity, sent.place.of("search"), kept=made(identity) is not None)
+    if sent.query not in (None, search.query):
+        raise another_query(sent.place.of("query"))
+    return search
 
 
 def require_named(place: Place, documents: Documents, collection: str) -> None:

@@ -27,12 +27,14 @@ class Learning:
         store: FeedbackStore,
         settings: Settings,
         corpus: CorpusStore,
+        retrieval: Retrieval,
         thread: WritingThread,
         children: Children | None,
     ) -> None:
         """Judgements are derived in `children`; None: in this process."""
         self.store = store
         self._corpus = corpus
+        self._retrieval = retrieval
         self.pseudonyms = pseudonyms = Pseudonyms(settings.data_folder.pseudonyms_key, store.knows_users)
         self.log = SearchLog(store, pseudonyms, settings.searches)
         self.deriving = Deriving(
@@ -46,8 +48,7 @@ class Learning:
 
     def queue(self, generations: LoadedGenerations, encoding: Encoding) -> JudgementQueue:
         """The queue of what is worth judging, searched with these generations."""
-        retrieval = Retrieval(self._corpus.keywords, self._corpus.documents)
-        rankings = RankingSource(generations, retrieval, self._corpus.documents, encoding)
+        rankings = RankingSource(generations, self._retrieval, self._corpus.documents, encoding)
         return JudgementQueue(self.store, self.log, self._corpus, rankings)
 
     def start(self) -> None:

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -33,14 +33,14 @@ class MemoryFeedbackStore:
         with self._lock:
             before = len(self._searches)
             for search in searches:
-                if search.query_id is None or self.search(search.query_id) is None:
+                if search.query_id is None or not self.named([search.query_id]):
                     self._searches.setdefault(search.id, search)
                     self._queries.setdefault((search.collection, search.query), len(self._queries))
             return len(searches) - (len(self._searches) - before)
 
-    def search(self, identity: str) -> LoggedSearch | None:
-        named = (search for search in self._searches.values() if search.query_id == identity)
-        return self._searches.get(identity) or next(named, None)
+    def named(self, identities: Collection[str]) -> dict[str, LoggedSearch]:
+        by_name = {search.query_id: search for search in self._searches.values()} | self._searches
+        return {identity: by_name[identity] for identity in identities if identity in by_name}
 
     def searches(self, after: str | None, limit: int) -> list[LoggedSearch]:
         with self._lock:

@@ -54,10 +54,11 @@ class UbiFeedback:
         """
         if not self._keeps:
             raise nothing_is_kept()
+        kept = self._feedback.named({query.query.query_id or "" for query in sent})
         fresh = dict[str, LoggedSearch]()
         for query in sent:
             identity = query.query.query_id or ""
-            former = fresh.get(identity) or self._feedback.search(identity)
+            former = fresh.get(identity) or kept.get(identity)
             if former is None:
                 fresh[identity] = self._search(query, key)
             elif former.query != query.query.user_query:
@@ -71,7 +72,7 @@ class UbiFeedback:
         An event whose `query_id` is not known goes by its query. Raises NotFound for one without a query, and what
         `Feedback.take` raises. Nothing is stored then.
         """
-        return self._feedback.take([self._resolved(event) for event in sent], key)
+        return self._feedback.take(sent, key, _resolved)
 
     def _search(self, sent: SentQuery, key: str | None) -> LoggedSearch:
         query = sent.query
@@ -87,15 +88,16 @@ class UbiFeedback:
             session=None if session is None else self._pseudonyms.session(session),
         )
 
-    def _resolved(self, event: SentEvent) -> SentEvent:
-        """Return the event as feedback: with its search, or else its query."""
-        if event.search is None:
-            return event
-        if self._feedback.search(event.search) is not None:
-            return replace(event, query=None)
-        if event.query is None:
-            raise no_query(event.search, event.place.of("search"))
-        return replace(event, search=None, collection=event.collection or DEFAULT_COLLECTION)
+
+def _resolved(event: SentEvent, search: LoggedSearch | None) -> SentEvent:
+    """Return the event as feedback: with its search, or else its query."""
+    if event.search is None:
+        return event
+    if search is not None:
+        return replace(event, query=None)
+    if event.query is None:
+        raise no_query(event.search, event.place.of("search"))
+    return replace(event, search=None, collection=event.collection or DEFAULT_COLLECTION)
 
 
 def nothing_is_kept() -> Conflict:

@@ -6,26 +6,22 @@ that is missing, damaged or of another version is made again.
 
 import json
 import logging
-import os
 import shutil
 from collections.abc import Callable, Mapping
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.machine import files, huge_pages
+from service.machine import files
 
 log = logging.getLogger(__name__)
 
 _LIST = "checksums.json"
-# Bytes that are read and hashed at a time.
-_CHUNK = 1 << 20
 
 # Everything that must be equal for an entry to be of use, such as the versions of libraries.
 CacheVersion = Mapping[str, str | int | float]
-# The bytes of a file, uint8.
+# The bytes of a file, uint8, which may lie on the disk.
 Content = NDArray[np.uint8]
 
 
@@ -43,20 +39,19 @@ class Cache:
     def find(self, name: str, version: CacheVersion) -> Path | None:
         """The folder of the entry; None unless its checksums and version match."""
         folder = self._folder / name
-        return folder if self._is_whole(folder, version, files.checksum) else None
+        return folder if self._is_whole(folder, version) else None
 
-    def read(self, name: str, version: CacheVersion) -> dict[str, Content] | None:
-        """The files of the entry by name; None unless its checksums and version match.
+    def map(self, name: str, version: CacheVersion) -> dict[str, Content] | None:
+        """The files of the entry by name, mapped into memory; None unless its checksums and version match.
 
-        Each file is read once, and checked while it is read.
+        What is mapped stays as it is if the entry is replaced or deleted.
         """
-        contents: dict[str, Content] = {}
-
-        def collect(path: Path) -> str:
-            contents[path.name], checksum = _read(path)
-            return checksum
-
-        return contents if self._is_whole(self._folder / name, version, collect) else None
+        folder = self.find(name, version)
+        try:
+            return None if folder is None else {path.name: _map(path) for path in _listed(folder)}
+        except OSError as error:
+            log.warning("%s cannot be read (%s): it is made again", folder, error)
+            return None
 
     def keep(self, name: str, version: CacheVersion, write: Callable[[Path], None]) -> Path | None:
         """Have `write` fill a folder, and replace the entry by it; None, with a warning, if the disk fails."""
@@ -64,7 +59,7 @@ class Cache:
         try:
             with files.new_folder(self._folder) as incoming:
                 write(incoming)
-                content = {"make": version, "files": _checksums(incoming, files.checksum)}
+                content = {"make": version, "files": _checksums(incoming)}
                 (incoming / _LIST).write_text(json.dumps(content), encoding="utf-8")
                 if folder.exists():
                     shutil.rmtree(folder)
@@ -83,12 +78,12 @@ class Cache:
         """Delete the entry."""
         shutil.rmtree(self._folder / name)
 
-    def _is_whole(self, folder: Path, version: CacheVersion, checksum: Callable[[Path], str]) -> bool:
+    def _is_whole(self, folder: Path, version: CacheVersion) -> bool:
         try:
             listed = json.loads((folder / _LIST).read_text(encoding="utf-8"))
             if listed["make"] != version:
                 return False
-            if listed["files"] == _checksums(folder, checksum):
+            if listed["files"] == _checksums(folder):
                 return True
         except FileNotFoundError:
             return False
@@ -99,17 +94,18 @@ class Cache:
         return False
 
 
-def _checksums(folder: Path, checksum: Callable[[Path], str]) -> dict[str, str]:
-    return {path.name: checksum(path) for path in sorted(folder.iterdir()) if path.name != _LIST}
+def _checksums(folder: Path) -> dict[str, str]:
+    return {path.name: files.checksum(path) for path in _listed(folder)}
 
 
-def _read(path: Path) -> tuple[Content, str]:
-    """The content of a file, and its checksum."""
-    digest = sha256()
-    with path.open("rb", buffering=0) as file:
-        content: Content = huge_pages.empty((os.fstat(file.fileno()).st_size,), np.uint8)
-        filled = 0
-        while read := file.readinto(content.data[filled : filled + _CHUNK]):
-            digest.update(content.data[filled : filled + read])
-            filled += read
-    return content, digest.hexdigest()
+def _listed(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.name != _LIST)
+
+
+def _map(path: Path) -> Content:
+    """The content of a file. The kernel reads what is looked at, and may let go of it again."""
+    # An empty file cannot be mapped.
+    if not path.stat().st_size:
+        return np.empty(0, np.uint8)
+    content: Content = np.memmap(path, np.uint8, "r")
+    return content

@@ -91,6 +91,10 @@ class Model(Batchable, Protocol):
     def engine(self) -> str:
         """The name of the engine, with its precision."""
 
+    @property
+    def engine_reason(self) -> str:
+        """Why that engine computes it, as the end of a sentence."""
+
 
 class DenseModel(Model, Protocol):
     """A loaded checkpoint that gives each text one vector."""

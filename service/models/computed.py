@@ -45,6 +45,8 @@ class Computed(Tokenized):
         self._reloaded: SentenceTransformer | None = None
         self._reload_lock = threading.RLock()
         self._replaced = False
+        # Why this engine computes it, as the end of a sentence.
+        self.engine_reason = ""
         # Sentences for the caller of a reload and the operator of the service.
         self.warnings: list[str] = list(checkpoint.warnings)
 

@@ -6,7 +6,8 @@ from pydantic import BaseModel, ConfigDict
 
 # The layout of a batch: its texts one after the other in one sequence, or each in a row that is padded.
 Layout = Literal["sequences", "rows"]
-Precision = Literal["float", "int8"]
+# int8 is calibrated on documents; grouped is int8 as well, by groups of weights and without calibration.
+Precision = Literal["float", "int8", "grouped"]
 # The streams of a compiled model: one for each processor, so that it computes as many batches at a time; or one in all,
 # which compiles where several do not (OpenVINO divides by the number of processors of a stream).
 Streams = Literal["several", "one"]
@@ -25,7 +26,7 @@ class Configuration(BaseModel):
     def __str__(self) -> str:
         if self.engine != "openvino":
             return self.engine
-        precision = " int8" if self.precision == "int8" else ""
+        precision = {"float": "", "int8": " int8", "grouped": " int8 by groups"}[self.precision]
         return f"OpenVINO{precision} in {self.form}{' on one stream' if self.streams == 'one' else ''}"
 
 

@@ -23,6 +23,7 @@ from service.models.configuration import Configuration
 from service.models.dense import DenseEncoder
 from service.models.engines.base import Unsuitable
 from service.models.engines.engines import CALIBRATED, Engines
+from service.models.pace import Pace, measure
 from service.models.reranker import CrossEncoderReranker
 from service.models.trial import Line, Trial
 from service.models.verdict import Rejection, Verdict, Verdicts
@@ -49,10 +50,11 @@ def _beside(loading: _Loading[_Kind]) -> _Kind:
 
 @dataclass(frozen=True, slots=True)
 class Trials:
-    """The children in which checkpoints are tried, and the seconds that a trial may take."""
+    """The children in which checkpoints are tried, the seconds that a trial may take, and how engines are measured."""
 
     children: Children
     seconds: float
+    pace: Pace = measure
 
 
 class CheckpointFactory(Generic[_Kind]):
@@ -122,14 +124,28 @@ class CheckpointFactory(Generic[_Kind]):
         if verdict.configuration is not None:
             encoder.rely_on(self._engines.make(encoder, verdict.configuration, priorities))
         self._verdicts.keep(checkpoint, verdict)
+        encoder.engine_reason = self._reason(verdict)
+        computed = f"{checkpoint.id} is computed by {encoder.engine} because"
         if verdict.rejections:
-            encoder.warnings.append(f"{checkpoint.id} is computed by {encoder.engine} because {verdict.because}")
+            encoder.warnings.append(f"{computed} {verdict.because}")
         for warning in encoder.warnings:
             log.warning("%s", warning)
         if not verdict.rejections:
-            cosine = f" (least cosine to torch {verdict.agreement:.5f})" if verdict.configuration else ""
-            log.info("%s is computed by %s%s", checkpoint.id, encoder.engine, cosine)
+            log.info("%s %s", computed, encoder.engine_reason)
+        elif verdict.pace:
+            log.info("%s: %s", checkpoint.id, verdict.pace)
         return encoder
+
+    def _reason(self, verdict: Verdict) -> str:
+        """Why the configuration of the verdict was taken, as the end of a sentence."""
+        if verdict.rejections:
+            reasons = [verdict.because]
+        elif verdict.configuration is None:
+            asked = self._choice == "torch"
+            reasons = ["INSTAR_ENGINE=torch asks for it" if asked else "no other engine is for it here"]
+        else:
+            reasons = [f"its least cosine to torch is {verdict.agreement:.5f}"]
+        return "; ".join([*reasons, *filter(None, [verdict.pace])])
 
     def _tried(self, checkpoint: Checkpoint, former: Verdict | None, limits: Limits) -> Verdict:
         """The verdict after as many trials as it takes; raises CheckpointRefused if torch cannot compute it either."""
@@ -141,7 +157,9 @@ class CheckpointFactory(Generic[_Kind]):
     def _try(self, checkpoint: Checkpoint, findings: "_Findings", limits: Limits) -> None:
         """Try the configurations that have not been rejected; the loss of the child rejects the one it was trying."""
         texts = self._sample(CALIBRATED) if self._choice == "int8" else []
-        trial = Trial(checkpoint, self._engines, self._choice, tuple(findings.rejections), texts, self.opening)
+        trial = Trial(
+            checkpoint, self._engines, self._choice, tuple(findings.rejections), texts, self.opening, self._trials.pace
+        )
         try:
             self._trials.children.run(trial, limits, findings.add)
         except ChildLost as lost:
@@ -199,7 +217,10 @@ class _Findings:
             self.trying = line.configuration
         elif line.event == "passed":
             self.verdict = Verdict(
-                configuration=line.configuration, agreement=line.agreement, rejections=tuple(self.rejections)
+                configuration=line.configuration,
+                agreement=line.agreement,
+                pace=line.pace,
+                rejections=tuple(self.rejections),
             )
         elif line.rejection is not None:
             self.rejections.append(line.rejection)

@@ -17,6 +17,8 @@ from service.models.configuration import Configuration
 from service.settings import EngineChoice
 
 _FILE = "verdict.json"
+# Grows when trials look at more than before. The second kind measures speeds.
+_TRIAL = 2
 # After this many processes have ended while they loaded a configuration that had passed, it counts as the cause.
 _MAX_ENDS = 2
 
@@ -38,6 +40,7 @@ class Rejection(BaseModel):
 class Verdict(BaseModel):
     """The configuration that suits (none: torch in fp32), its least cosine to torch, and those that do not suit.
 
+    `pace` says what a faster configuration that might have suited, too, came to.
     `loading` counts the processes that began to load the configuration since one last finished loading it.
     """
 
@@ -45,6 +48,7 @@ class Verdict(BaseModel):
 
     configuration: Configuration | None = None
     agreement: float = 1.0
+    pace: str = ""
     rejections: tuple[Rejection, ...] = ()
     loading: int = 0
 
@@ -111,6 +115,7 @@ class Verdicts:
     def _version(self) -> CacheVersion:
         return {
             "choice": self._choice,
+            "trial": _TRIAL,
             "processors": self._processors,
             "machine": _machine(),
             "openvino": openvino.get_version(),

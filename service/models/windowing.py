@@ -14,6 +14,7 @@ from semantic_text_splitter import TextSplitter
 from tokenizers import Tokenizer
 
 from service.machine.arrays import Spans
+from service.settings import Settings
 
 # Tokens that a window may have more on its own than the splitter counted, as a word that has lost its space before it.
 _MARGIN = 2
@@ -56,6 +57,15 @@ class Windowings:
 
 # Every document as far as the model reads it.
 TRUNCATED = Windowings(Windowing(overlap=0, most=1), {})
+
+
+def windowings_of(settings: Settings) -> Windowings:
+    """Return how the settings have long documents cut."""
+    if settings.long == "truncate":
+        return TRUNCATED
+    windows = settings.windows
+    others = {name: Windowing(other.overlap, other.most) for name, other in windows.collections.items()}
+    return Windowings(Windowing(windows.overlap, windows.most), others)
 
 
 class Splitter:

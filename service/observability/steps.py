@@ -21,6 +21,7 @@ Step = Literal[
     "reload.following",
     "reload.built",
     "reload.published",
+    "reload.balanced",
     "reload.judged",
     "reload.caught-up",
     "reload.recorded",

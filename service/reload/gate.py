@@ -7,6 +7,7 @@ from service.errors import CheckpointRefused
 from service.generations.generation import Generation
 from service.generations.generations import Generations
 from service.observability.observer import Observer
+from service.reload.balancing import Balancing
 from service.reload.job import Job, Shadowed
 from service.reload.jobs import Jobs
 from service.reload.judge import Judge
@@ -19,9 +20,17 @@ class Gate:
     """Judges the generation of one job at a time. `orders` to activate it end its time in the shadow."""
 
     def __init__(
-        self, *, judge: Judge, shadow: Shadow, generations: Generations, jobs: Jobs, observer: Observer
+        self,
+        *,
+        judge: Judge,
+        balancing: Balancing,
+        shadow: Shadow,
+        generations: Generations,
+        jobs: Jobs,
+        observer: Observer,
     ) -> None:
         self._judge = judge
+        self._balancing = balancing
         self._shadow = shadow
         self._generations = generations
         self._jobs = jobs
@@ -33,6 +42,23 @@ class Gate:
         verdict = await asyncio.to_thread(self._judge.unusable)
         if verdict is not None:
             raise verdict.refusal()
+
+    async def balance(self, generation: Generation) -> Generation:
+        """Return `generation` with the weights of its hybrid searches, with which it is judged and answers."""
+        balanced = await self._balancing.balanced(generation)
+        self._observer.step("reload.balanced")
+        return balanced
+
+    async def balance_active(self) -> None:
+        """Give the active generation the weights of one collection that has none, or has outgrown them.
+
+        Raises InstarError if they cannot be found or recorded now.
+        """
+        generation = self._generations.acquire()
+        collection = await asyncio.to_thread(self._balancing.next_collection, generation)
+        if collection is not None:
+            balance = await self._balancing.find(generation, collection)
+            await self._generations.weigh(generation.number, {**generation.record.weights, collection: balance})
 
     async def judge(
         self, job: Job, generation: Generation, warned: Sequence[str], *, force: bool

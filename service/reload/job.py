@@ -77,6 +77,8 @@ class Job(BaseModel):
     generation: int | None = Field(None, description="number of the generation that it activated")
     checkpoint: str | None = Field(None, description="id that the checkpoint turned out to have, from `load` on")
     fingerprint: str | None = Field(None, description="its document fingerprint, from `load` on")
+    engine: str | None = Field(None, description="engine that computes it, and its precision, from `load` on")
+    engine_reason: str | None = Field(None, description="why that engine, from `load` on")
     reused: int = Field(0, description="documents whose vectors were there already")
     judged: Judged | None = Field(
         None,

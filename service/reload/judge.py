@@ -21,6 +21,7 @@ from service.reload.comparison import Figures, K, compare, figures_of, seqs_in
 from service.reload.errors import TRAIN_FURTHER, is_worse
 from service.reload.judged import Verdict
 from service.reload.judged_queries import JudgedQueries, JudgedQuery, portions
+from service.search.balance import weighed
 from service.search.retrieval import Mode, Retrieval, SearchSpec
 from service.settings.groups import Gate as GateSettings
 
@@ -55,14 +56,16 @@ class Judge:
             return Verdict.unjudged(obstacle)
         before: list[Figures] = []
         after: list[Figures] = []
+        generations = (active, building)
         for portion in portions(queries, _PORTION):
-            vectors = [await self._embed(generation, portion) for generation in (active, building)]
-            former, new = await run_to_completion(partial(at_lowest_priority, partial(self._figures, portion, vectors)))
+            vectors = [await self._embed(generation, portion) for generation in generations]
+            comparing = partial(self._figures, portion, generations, vectors)
+            former, new = await run_to_completion(partial(at_lowest_priority, comparing))
             before += former
             after += new
         unresolved = await asyncio.to_thread(self._queries.unresolved)
-        comparing = partial(compare, queries, before, after, self._mode, unresolved)
-        judged = await run_to_completion(partial(at_lowest_priority, comparing))
+        testing = partial(compare, queries, before, after, self._mode, unresolved)
+        judged = await run_to_completion(partial(at_lowest_priority, testing))
         warning = await asyncio.to_thread(self._queries.warning)
         shortcoming = judged.shortcoming(self._max_loss)
         if shortcoming is None:
@@ -75,7 +78,9 @@ class Judge:
         texts = [query.text for query in queries]
         return await self._encoding.embed(generation.encoder, texts, "query", "bulk", patient=True)
 
-    def _figures(self, queries: Sequence[JudgedQuery], vectors: Sequence[Vectors]) -> list[list[Figures]]:
+    def _figures(
+        self, queries: Sequence[JudgedQuery], generations: Sequence[Generation], vectors: Sequence[Vectors]
+    ) -> list[list[Figures]]:
         """The figures of each generation for queries of one collection, whose words are looked up once."""
         texts, moments = [query.text for query in queries], queries[0].moments
         first = SearchSpec(k=K, collection=queries[0].collection, mode=self._mode)
@@ -83,9 +88,10 @@ class Judge:
         deeper = replace(first, k=_DEEPER)
         words = None if self._mode == "dense" else self._retrieval.keyword_parts(moments[0], texts, deeper)
         figures = []
-        for moment, of_generation in zip(moments, vectors, strict=True):
+        for moment, generation, of_generation in zip(moments, generations, vectors, strict=True):
             shallow, deep = (
-                self._retrieval.rank(moment, texts, of_generation, spec, words) for spec in (first, deeper)
+                self._retrieval.rank(moment, texts, of_generation, weighed(spec, generation), words)
+                for spec in (first, deeper)
             )
             figures.append(
                 [

@@ -1,4 +1,4 @@
-"""The judged queries: what reloads are judged by. They are those of the side judge, which nothing is trained on."""
+"""The judged queries of a side. Reloads are judged by those of the side judge, which nothing is trained on."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from itertools import groupby
 import numpy as np
 
 from service.corpus.base import Documents, Seqs
-from service.corpus.judgements import Judgement, JudgementFilter, Judgements, Source
+from service.corpus.judgements import Judgement, JudgementFilter, Judgements, Side, Source
 from service.generations.generation import Generation
 from service.learning.verdicts import verdicts
 from service.reload.moment import Moment
@@ -19,8 +19,6 @@ UNJUDGED = (
 
 # No question that a model has made up says whether another model is worse.
 _SOURCES: frozenset[Source] = frozenset({"person", "sent", "feedback", "click"})
-_JUDGING = JudgementFilter(sources=_SOURCES, side="judge", stale=False)
-_STALE = JudgementFilter(sources=_SOURCES, side="judge", stale=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +44,22 @@ class Obstacle:
 
 
 class JudgedQueries:
-    """Reads the judged queries, as they are at the moment."""
+    """Reads the judged queries of a side, as they are at the moment."""
 
-    def __init__(self, judgements: Judgements, documents: Documents) -> None:
+    def __init__(self, judgements: Judgements, documents: Documents, side: Side = "judge") -> None:
         self._judgements = judgements
         self._documents = documents
+        self._counting = JudgementFilter(sources=_SOURCES, side=side, stale=False)
+        self._stale = JudgementFilter(sources=_SOURCES, side=side, stale=True)
 
     def unresolved(self) -> int:
         """How many judgements do not count, because their document is not in the corpus."""
-        return self._judgements.counts(_JUDGING)[1]
+        return self._judgements.counts(self._counting)[1]
 
     def missing(self) -> Obstacle | None:
         """The obstacle if there are judgements, and none is of a document in the corpus as it is now; else None."""
-        count, unresolved = self._judgements.counts(_JUDGING)
-        stale, _ = self._judgements.counts(_STALE)
+        count, unresolved = self._judgements.counts(self._counting)
+        stale, _ = self._judgements.counts(self._stale)
         if unresolved < count or not count + stale:
             return None
         if stale:
@@ -78,7 +78,7 @@ class JudgedQueries:
     def obstacle(self) -> Obstacle | None:
         """Why there is no judged query with a good document; None: there are no judgements at all."""
         obstacle = self.missing()
-        count, _ = self._judgements.counts(_JUDGING)
+        count, _ = self._judgements.counts(self._counting)
         if obstacle is not None or not count:
             return obstacle
         return Obstacle(
@@ -89,8 +89,8 @@ class JudgedQueries:
 
     def warning(self) -> str | None:
         """The warning that judgements do not count; None: all do."""
-        count, unresolved = self._judgements.counts(_JUDGING)
-        stale, _ = self._judgements.counts(_STALE)
+        count, unresolved = self._judgements.counts(self._counting)
+        stale, _ = self._judgements.counts(self._stale)
         reasons = {
             f"{unresolved} of {count + stale} judgements did not count, because their documents are not in the corpus:"
             " GET /admin/judgements?unresolved=true lists them": unresolved,
@@ -102,7 +102,7 @@ class JudgedQueries:
     def of(self, *generations: Generation) -> list[JudgedQuery]:
         """The judged queries that have a good document which all the generations have."""
         by_query: dict[tuple[str, str], list[Judgement]] = {}
-        for judgement in verdicts(self._judgements.all(_JUDGING)):
+        for judgement in verdicts(self._judgements.all(self._counting)):
             by_query.setdefault((judgement.collection, judgement.query), []).append(judgement)
         queries = []
         for collection in dict.fromkeys(collection for collection, _ in by_query):

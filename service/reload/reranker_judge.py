@@ -25,6 +25,7 @@ from service.reload.errors import TRAIN_FURTHER, reranks_worse
 from service.reload.judge import cosines
 from service.reload.judged import Judged, Verdict
 from service.reload.judged_queries import JudgedQueries, JudgedQuery, portions
+from service.search.balance import weighed
 from service.search.retrieval import Mode, Retrieval, SearchSpec
 from service.settings.groups import Gate as GateSettings
 
@@ -121,12 +122,12 @@ class RerankerJudge:
     async def _candidates(self, generation: Generation, queries: Sequence[JudgedQuery]) -> list[_Candidates]:
         texts = [query.text for query in queries]
         vectors = await self._encoding.embed(generation.encoder, texts, "query", "bulk", patient=True)
-        return await run_to_completion(partial(at_lowest_priority, partial(self._found, queries, vectors)))
+        return await run_to_completion(partial(at_lowest_priority, partial(self._found, generation, queries, vectors)))
 
-    def _found(self, queries: Sequence[JudgedQuery], vectors: Vectors) -> list[_Candidates]:
+    def _found(self, generation: Generation, queries: Sequence[JudgedQuery], vectors: Vectors) -> list[_Candidates]:
         texts, (moment,) = [query.text for query in queries], queries[0].moments
         spec = SearchSpec(k=_TOP, collection=queries[0].collection, mode=self._mode)
-        rankings = self._retrieval.rank(moment, texts, vectors, spec)
+        rankings = self._retrieval.rank(moment, texts, vectors, weighed(spec, generation))
         all_candidates = []
         for query, ranking, vector in zip(queries, rankings, vectors, strict=True):
             seqs = np.unique(np.concatenate([np.array(seqs_in(ranking), dtype=np.int64), query.good, query.bad]))

@@ -50,6 +50,7 @@ class RerankerStages:
         await self._jobs.enter(job, "load")
         reranker = await self._loader.load_beside(checkpoint)
         job.warnings = [*reranker.warnings]
+        job.engine, job.engine_reason = reranker.engine, reranker.engine_reason
         self._observer.step("reload.loaded")
         await self._jobs.enter(job, "probe")
         await self._loader.probe(reranker)

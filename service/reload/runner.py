@@ -164,6 +164,14 @@ class Reloads:
         await asyncio.wait([task])
         return job
 
+    async def balance(self) -> None:
+        """Keep the weights of hybrid searches up to date, one collection a call, unless a reload is under way.
+
+        Raises InstarError if that cannot be done now.
+        """
+        if self.current is None:
+            await self._gate.balance_active()
+
     async def stop(self) -> None:
         """Interrupt the job, to be resumed at the next start."""
         self._stopping = True

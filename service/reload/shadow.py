@@ -19,6 +19,7 @@ from service.errors import InstarError
 from service.generations.generation import Generation
 from service.generations.loaded import LoadedGenerations
 from service.models.encoding import Encoding
+from service.search.balance import weighed
 from service.search.fusion import Scored
 from service.search.retrieval import Retrieval, SearchSpec
 
@@ -112,7 +113,7 @@ class Shadow:
     async def _compare(
         self, watched: _Watched, queries: Sequence[str], spec: SearchSpec, rankings: Sequence[Scored], seconds: float
     ) -> None:
-        index = watched.generation.index
+        index, spec = watched.generation.index, weighed(spec, watched.generation)
         began = time.perf_counter()
         try:
             vectors = await self._encoding.embed(watched.generation.encoder, queries, "query")

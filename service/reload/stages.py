@@ -1,9 +1,10 @@
 """The stages of a reload, from the name of a checkpoint to the generation that answers.
 
-In order: install (copy and verify), load, probe, resources (is there room?), embed, index, judge (is it worse on the
-judged queries?), shadow (if the reload asks for it), and activate, which begins with the documents that were written in
-the time since. Up to the activation the active generation is not touched, so a refusal, a failure, a cancellation or a
-crash leaves it as it was. Embedded vectors stay on the disk, and a resumed or repeated reload goes on from there.
+In order: install (copy and verify), load, probe, resources (is there room?), embed, index (and the weights of hybrid
+searches), judge (is it worse on the judged queries?), shadow (if the reload asks for it), and activate, which begins
+with the documents that were written in the time since. Up to the activation the active generation is not touched, so a
+refusal, a failure, a cancellation or a crash leaves it as it was. Embedded vectors stay on the disk, and a resumed or
+repeated reload goes on from there.
 """
 
 import asyncio
@@ -62,6 +63,7 @@ class Stages:
         await self._jobs.enter(job, "load")
         encoder = await self._loader.load_beside(checkpoint)
         job.warnings = [*encoder.warnings]
+        job.engine, job.engine_reason = encoder.engine, encoder.engine_reason
         self._observer.step("reload.loaded")
         await self._jobs.enter(job, "probe")
         await self._loader.probe(encoder)
@@ -74,16 +76,17 @@ class Stages:
                 await self._jobs.enter(job, "index")
                 await self._builder.load(encoder, generation.index)
                 await self._builder.catch_up(generation, job.advance)
+                balanced = await self._gate.balance(generation)
                 await self._jobs.enter(job, "judge")
                 warned = list(job.warnings)
-                refusal = await self._gate.judge(job, generation, warned, force=job.force and job.shadow is None)
+                refusal = await self._gate.judge(job, balanced, warned, force=job.force and job.shadow is None)
                 if job.shadow is not None:
-                    await self._gate.stay_in_shadow(job, generation, job.shadow, warned)
+                    await self._gate.stay_in_shadow(job, balanced, job.shadow, warned)
                 elif refusal is not None:
                     raise refusal
                 await self._jobs.enter(job, "activate")
                 await self._activation.activate(
-                    generation.with_warnings(job.warnings), partial(_note, job), job.advance, job.by
+                    balanced.with_warnings(job.warnings), partial(_note, job), job.advance, job.by
                 )
         finally:
             await self._generations.discard(generation)

@@ -5,16 +5,20 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from service.corpus.base import CorpusStore, Document, Span
+from service.corpus.base import Document, Documents, Span
 from service.corpus.refusals import require_collection
 from service.generations.generation import Generation
+from service.index.keywords.base import Keywords
 from service.machine.arrays import Vectors
 from service.models.encoding import Encoding
 from service.observability.tracing import Tracing
+from service.search.balance import weighed
 from service.search.facets import Counts, FacetSpec
 from service.search.fusion import Scored
 from service.search.observer import SearchObserver
-from service.search.retrieval import Component, Passages, Ranking, Retrieval, SearchSpec, Standing
+from service.search.retrieval import Component, Passages, Ranking, Retrieval, SearchSpec
+from service.search.scope import KeywordPart
+from service.search.standings import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +81,15 @@ class Search:
 
     def __init__(
         self,
-        corpus: CorpusStore,
+        documents: Documents,
+        keywords: Keywords,
         retrieval: Retrieval,
         encoding: Encoding,
         observers: Sequence[SearchObserver],
         tracing: Tracing,
     ) -> None:
-        self._documents = corpus.documents
-        self._keywords = corpus.keywords
+        self._documents = documents
+        self._keywords = keywords
         self._retrieval = retrieval
         self._encoding = encoding
         self._observers = observers
@@ -109,7 +114,13 @@ class Search:
             await asyncio.to_thread(require_collection, self._documents, collection)
         vectors_sent = vectors is not None
         began = time.perf_counter()
-        if vectors is None and spec.mode != "keyword":
+        parts: list[KeywordPart] | None = None
+        if vectors is None and spec.mode == "hybrid" and spec.groups is None:
+            vectors, parts = await asyncio.gather(
+                self._encoding.embed(generation.encoder, queries, "query"),
+                asyncio.to_thread(self._retrieval.keyword_parts, generation.index, queries, spec),
+            )
+        elif vectors is None and spec.mode != "keyword":
             vectors = await self._encoding.embed(generation.encoder, queries, "query")
         encoded = time.perf_counter()
 
@@ -121,8 +132,8 @@ class Search:
                 if details.rank_of:
                     seqs.update(self._documents.seqs_of(collection, details.rank_of))
                 standing_of = tuple(seqs.values())
-                ranked_by = replace(spec, standing_of=standing_of, facets=details.facets)
-                rankings = self._retrieval.rank(generation.index, queries, vectors, ranked_by)
+                ranked_by = replace(weighed(spec, generation), standing_of=standing_of, facets=details.facets)
+                rankings = self._retrieval.rank(generation.index, queries, vectors, ranked_by, parts)
             searching = time.perf_counter() - start
             with self._tracing.span("fetch", {"instar.documents": sum(len(ranking.scored) for ranking in rankings)}):
                 return self._fetched(queries, rankings, details), rankings, searching

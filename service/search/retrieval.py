@@ -1,15 +1,15 @@
 """Ranks the documents of a view that answer a query: by vector, by keyword, or by both."""
 
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
-from service.corpus.base import Documents, Keywords
+from service.corpus.base import Documents
 from service.corpus.filters import And, Filter, Not
 from service.index.base import View, Views
+from service.index.keywords.base import Keywords
 from service.machine.arrays import Spans, Vectors, Windows
 from service.search.conditions import meeting_in
 from service.search.diversity import chosen
@@ -17,6 +17,7 @@ from service.search.facets import Counts, FacetCounter, FacetSpec
 from service.search.fusion import WEIGHTS, Fusion, Scored, Weights, by_rank, by_score
 from service.search.grouping import Groups, GroupSpec
 from service.search.scope import KeywordPart, Scope
+from service.search.standings import Standing, standings_by_keyword, standings_in
 
 Component = Literal["dense", "keyword"]
 Mode = Literal["dense", "keyword", "hybrid"]
@@ -52,19 +53,6 @@ class SearchSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """A document's rank, from 1, and score in the whole ranking of a query, or the reason why it has none.
-
-    `later`: the view does not have it; `filtered`: it does not pass the filter; `unranked`: the ranking does not have
-    it.
-    """
-
-    rank: int | None = None
-    score: float | None = None
-    reason: Literal["later", "filtered", "unranked"] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Passages:
     """The windows of a document in characters (w, 2), and the nearest one to the query; None: it has no vector."""
 
@@ -94,13 +82,13 @@ class Retrieval:
     def __init__(self, keywords: Keywords, documents: Documents) -> None:
         self._keywords = keywords
         self._documents = documents
-        self._facets = FacetCounter(keywords, documents)
+        self._facets = FacetCounter(documents)
 
     def keyword_parts(self, index: Views, queries: Sequence[str], spec: SearchSpec) -> list[KeywordPart]:
         """Return the part of each query's ranking that depends on no vector, for several indexes to be ranked with."""
         scope = self._scope(index, spec)
         depth = max(spec.offset + spec.k, _DEPTH)
-        return [scope.by_keyword(self._keywords, query, depth) for query in queries]
+        return [scope.by_keyword(query, depth) for query in queries]
 
     def rank(
         self,
@@ -132,7 +120,7 @@ class Retrieval:
                 ranking = Ranking(dense[row], {"dense": dense[row]})
             else:
                 known = None if keyword_parts is None else scope.narrow(keyword_parts[row])
-                keyword, max_score = known or scope.by_keyword(self._keywords, query, depth)
+                keyword, max_score = known or scope.by_keyword(query, depth)
                 ranking = Ranking(keyword, {"keyword": keyword})
                 if spec.mode == "hybrid":
                     fused = _fused(dense[row], keyword, max_score, spec)
@@ -150,8 +138,7 @@ class Retrieval:
         allowed = None
         if spec.tree is not None:
             allowed = view.select(spec.tree, meeting_in(self._documents, spec.collection))
-        # With one collection in the index, words are found faster without its name, and the view drops other documents.
-        return Scope(view, allowed, None if index.collections == 1 else spec.collection)
+        return Scope(view, allowed, spec.collection, self._keywords.view())
 
     def _counts(self, scope: Scope, queries: Sequence[str], spec: SearchSpec) -> Sequence[Counts]:
         """Return the facets of each query."""
@@ -173,7 +160,7 @@ class Retrieval:
         parts: dict[Component, list[tuple[int, float]]] = {}
         narrowed = scope
         while True:
-            portions, max_score = self._portions(narrowed, query, vector, spec.mode, depth)
+            portions, max_score = _portions(narrowed, query, vector, spec.mode, depth)
             for name, portion in portions.items():
                 # Further down come only documents whose groups have room, so what was seen before is not all in it.
                 scores = dict(parts.get(name, ())) | dict(portion)
@@ -194,18 +181,6 @@ class Retrieval:
                 narrowed = replace(scope, allowed=scope.view.select(tree, meeting))
             depth *= 2
 
-    def _portions(
-        self, scope: Scope, query: str, vector: Vectors | None, mode: Mode, depth: int
-    ) -> tuple[dict[Component, Scored], float]:
-        """Return the first `depth` of each part of the mode, and the highest score by keyword that there could be."""
-        portions: dict[Component, Scored] = {}
-        max_score = 0.0
-        if mode != "keyword" and vector is not None:
-            (portions["dense"],) = scope.dense(vector[None], depth)
-        if mode != "dense":
-            portions["keyword"], max_score = scope.by_keyword(self._keywords, query, depth)
-        return portions, max_score
-
     def _standings(
         self, scope: Scope, query: str, vector: Vectors | None, spec: SearchSpec, ranking: Scored
     ) -> dict[int, Standing]:
@@ -213,10 +188,10 @@ class Retrieval:
         seqs = np.array(spec.standing_of, dtype=np.int64)
         held = set(seqs[scope.view.holds(seqs, None)].tolist())
         passing = set(seqs[scope.view.holds(seqs, scope.allowed)].tolist())
-        standings = _standings_in(ranking, passing)
+        standings = standings_in(ranking, passing)
         missing = passing - standings.keys()
         if missing and spec.mode == "keyword":
-            standings |= self._standings_by_keyword(scope, query, missing)
+            standings |= standings_by_keyword(scope, query, missing)
         elif missing and vector is not None and spec.mode == "dense":
             ascending = np.array(sorted(missing), dtype=np.int64)
             ranks, scores = scope.view.ranks(vector, ascending, scope.allowed)
@@ -225,8 +200,8 @@ class Retrieval:
         elif missing and vector is not None:
             reach = max(spec.reach, _DEPTH)
             (dense,) = scope.dense(vector[None], reach)
-            keyword, max_score = scope.by_keyword(self._keywords, query, reach)
-            standings |= _standings_in(_fused(dense, keyword, max_score, spec), missing)
+            keyword, max_score = scope.by_keyword(query, reach)
+            standings |= standings_in(_fused(dense, keyword, max_score, spec), missing)
         for seq in spec.standing_of:
             if seq not in standings:
                 standings[seq] = Standing(
@@ -234,23 +209,18 @@ class Retrieval:
                 )
         return standings
 
-    def _standings_by_keyword(self, scope: Scope, query: str, seqs: Collection[int]) -> dict[int, Standing]:
-        """Return the standings of those `seqs` that the ranking by keyword has."""
-        standings: dict[int, Standing] = {}
-        wanted_seqs = np.array(list(seqs), dtype=np.int64)
-        before = 0
-        with closing(self._keywords.rank(query, scope.collection).portions) as portions:
-            for portion in portions:
-                portion_seqs = np.array([seq for seq, _ in portion], dtype=np.int64)
-                held = scope.view.holds(portion_seqs, scope.allowed)
-                ranks = before + np.cumsum(held)
-                for position in np.flatnonzero(held & np.isin(portion_seqs, wanted_seqs)):
-                    seq, score = portion[position]
-                    standings[seq] = Standing(int(ranks[position]), score)
-                if len(standings) == len(seqs):
-                    break
-                before = int(ranks[-1])
-        return standings
+
+def _portions(
+    scope: Scope, query: str, vector: Vectors | None, mode: Mode, depth: int
+) -> tuple[dict[Component, Scored], float]:
+    """Return the first `depth` of each part of the mode, and the highest score by keyword that there could be."""
+    portions: dict[Component, Scored] = {}
+    max_score = 0.0
+    if mode != "keyword" and vector is not None:
+        (portions["dense"],) = scope.dense(vector[None], depth)
+    if mode != "dense":
+        portions["keyword"], max_score = scope.by_keyword(query, depth)
+    return portions, max_score
 
 
 def _fused(dense: Scored, keyword: Scored, max_score: float, spec: SearchSpec) -> Scored:
@@ -258,11 +228,6 @@ def _fused(dense: Scored, keyword: Scored, max_score: float, spec: SearchSpec) -
     if spec.fusion == "rank":
         return by_rank(dense, keyword, weights)
     return by_score(dense, [(seq, score / max_score) for seq, score in keyword], weights)
-
-
-def _standings_in(ranking: Scored, seqs: Collection[int]) -> dict[int, Standing]:
-    """Return the standings of those `seqs` that the ranking has."""
-    return {seq: Standing(rank, score) for rank, (seq, score) in enumerate(ranking, 1) if seq in seqs}
 
 
 def _cut(view: View, vector: Vectors | None, scored: Scored, spec: SearchSpec) -> Scored:

@@ -5,22 +5,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from service.corpus.base import Keywords
 from service.index.base import Allowed, View
+from service.index.keywords.base import KeywordRanking, KeywordView
 from service.machine.arrays import Vectors
 from service.search.fusion import Scored
 
 # The first documents that have words of a query, and the highest score that a text could have for it.
 KeywordPart = tuple[Scored, float]
+# Up to so many allowed documents are looked for by their numbers. Among more, the best of all are looked through.
+_FEW = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The documents `allowed` of a view (None: all). Words are looked up in `collection`, or in all if it is None."""
+    """The documents `allowed` of a view of a collection (None: all), and a later moment of their words."""
 
     view: View
     allowed: Allowed | None
-    collection: str | None
+    collection: str
+    words: KeywordView
 
     def dense(self, vectors: Vectors, depth: int) -> list[Scored]:
         """Return the first `depth` by vector, for each of the vectors (n, dimensions)."""
@@ -29,10 +32,15 @@ class Scope:
             for seqs, scores in self.view.search(vectors, depth, self.allowed)
         ]
 
-    def by_keyword(self, keywords: Keywords, query: str, depth: int) -> KeywordPart:
+    def keyword_ranking(self, query: str, depth: int) -> KeywordRanking:
+        """Rank by keyword; `view` may not hold all of the documents. The first portion has about `depth` of them."""
+        few = None if self.allowed is None else self.view.few(self.allowed, _FEW)
+        return self.words.rank(query, self.collection, depth, few)
+
+    def by_keyword(self, query: str, depth: int) -> KeywordPart:
         """Return the first `depth` by keyword."""
         scored: list[tuple[int, float]] = []
-        ranking = keywords.rank(query, self.collection)
+        ranking = self.keyword_ranking(query, depth)
         with closing(ranking.portions) as portions:
             for portion in portions:
                 held = self.view.holds(np.array([seq for seq, _ in portion], dtype=np.int64), self.allowed)

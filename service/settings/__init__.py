@@ -52,13 +52,19 @@ class Settings(BaseSettings):
     retain: int = Field(1, ge=0, description="former generations kept loaded for rollback and pinned clients")
     engine: EngineChoice = Field(
         "auto",
-        description="`auto`: OpenVINO on CPUs and bf16 on GPUs where that gives torch's vectors, else torch in fp32;"
-        " `torch`: always that; `int8`: quantised on the corpus, where that keeps a cosine of 0.99, else as `auto`",
+        description="`auto`: the fastest that gives torch's vectors: OpenVINO on CPUs, in bf16, fp32 or int8 by groups,"
+        " bf16 on GPUs, else torch in fp32; `torch`: always that; `int8`: quantised on the corpus, where that keeps a"
+        " cosine of 0.99, else OpenVINO in bf16 or fp32",
     )
     long: Literal["windows", "truncate"] = Field(
         "windows",
         description="a document that is longer than the model reads: `windows`: is embedded in overlapping windows and"
         " found by the best one; `truncate`: is found by its beginning alone, and the answer of a write says so",
+    )
+    mode: Literal["dense", "keyword", "hybrid"] = Field(
+        "hybrid",
+        description="mode of searches that name none: `dense` by vector, `keyword` by BM25, `hybrid` by both; a search"
+        " with `min_score` and without a reranker is then still `dense`, because its number is a cosine",
     )
     open_data: bool = Field(
         False,

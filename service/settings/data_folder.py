@@ -36,6 +36,11 @@ class DataFolder:
         return self.path / "graphs"
 
     @property
+    def words(self) -> Path:
+        """The folder of the index of words."""
+        return self.path / "words"
+
+    @property
     def checkpoints(self) -> Path:
         """The folder of the service's own copies of checkpoints, each named by its id."""
         return self.path / "checkpoints"

@@ -187,7 +187,9 @@ class Gate(Group):
         " doubt, is refused; 1: none is",
     )
     mode: Literal["dense", "hybrid"] = Field(
-        "dense", description="mode of the searches by which models are judged: the one that your clients send"
+        "dense",
+        description="mode of the searches by which models are judged, whatever `MODE` is; in `hybrid` words hide part"
+        " of what a model has lost",
     )
 
 

@@ -21,6 +21,7 @@ from service.generations.generation import Generation
 from service.generations.generations import Generations
 from service.generations.reuse import TextWindows, at_hand, copy, keep
 from service.index.base import Publish, VectorIndex
+from service.index.keywords.base import KeywordIndex
 from service.index.rows import Rows, stack
 from service.machine.arrays import Windows
 from service.machine.writer import WritingThread
@@ -65,10 +66,12 @@ class Writing:
         documents: Documents,
         generations: Generations,
         encoding: Encoding,
+        keywords: KeywordIndex,
         thread: WritingThread,
         observer: Observer,
     ) -> None:
         self._documents = documents
+        self._keywords = keywords
         self._generations = generations
         self._encoding = encoding
         self._thread = thread
@@ -175,7 +178,7 @@ class Writing:
             added.extend(change.added)
             return change
 
-        self._follow(write, windows)
+        self._follow(write, windows, texts)
         sources = {seq: plan.sources[text] for seq, text in zip(added, texts, strict=True) if text in plan.sources}
         for index in self._generations.indexes():
             if index.fingerprint not in windows and sources:
@@ -189,8 +192,10 @@ class Writing:
             _cut(plan.changed, answering),
         )
 
-    def _follow(self, write: Callable[[Prepare], Change], windows: Mapping[str, Sequence[Windows]]) -> int:
-        """Apply `write` to the corpus and to every index; returns how many documents died.
+    def _follow(
+        self, write: Callable[[Prepare], Change], windows: Mapping[str, Sequence[Windows]], texts: Sequence[str] = ()
+    ) -> int:
+        """Apply `write`, which adds `texts`, to the corpus and to every index; returns how many documents died.
 
         The indexes prepare before the corpus commits, so a failure undoes the write as a whole. Nothing can fail after
         the commit.
@@ -201,9 +206,12 @@ class Writing:
 
         indexes = list(self._generations.indexes())
         ready: list[Publish] = []
-        change = write(
-            lambda change: ready.extend(index.prepare(change, rows_of(index, change.added)) for index in indexes)
-        )
+
+        def prepare(change: Change) -> None:
+            ready.append(self._keywords.prepare(change, texts))
+            ready.extend(index.prepare(change, rows_of(index, change.added)) for index in indexes)
+
+        change = write(prepare)
         self._observer.step("write.committed")
         for publish in ready:
             publish()

@@ -286,6 +286,11 @@ class IndexMachine(RuleBasedStateMachine):
         self.sealing = []
 
     @rule()
+    def rest(self) -> None:
+        for work in self.index.rest():
+            work(lambda: False)()
+
+    @rule()
     def restart(self) -> None:
         self.index.close()
         self.factory = self.opens(self.folder)

@@ -102,7 +102,7 @@ def test_every_command_of_the_tutorial_comes_to_what_the_page_shows(tmp_path: Pa
         (tmp_path / room).symlink_to(ROOT / room)
     shutil.copytree(embedded_sample, tmp_path, dirs_exist_ok=True)
     ids: dict[str, str] = {}
-    with Server(tmp_path, SAMPLE="true") as server:
+    with Server(tmp_path, SAMPLE="true", MODE="hybrid") as server:
         for step in others:
             command = step.command.replace("http://127.0.0.1:8080", str(server.client.base_url))
             command = command.replace(".venv/bin/python", sys.executable)

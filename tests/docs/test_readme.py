@@ -32,7 +32,9 @@ ROW = re.compile(r"^\| `(INSTAR_\w+)` \|", re.MULTILINE)
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory, embedded_sample: Path) -> Iterator[Server]:
     folder = shutil.copytree(embedded_sample, tmp_path_factory.mktemp("readme") / "sample")
-    with Server(folder, SAMPLE="true") as running:
+    with Server(folder, SAMPLE="true", MODE="hybrid") as running:
+        # Scores of hybrid searches are those of a collection that has its weights.
+        running.wait_for("hybrid searches with .* have their weights")
         yield running
 
 
@@ -155,7 +157,7 @@ def test_the_settings_that_the_contract_fixes_keep_their_names_and_defaults() ->
 
 def test_the_three_lines_that_the_start_prints_work(tmp_path: Path, embedded_sample: Path) -> None:
     shutil.copytree(embedded_sample, tmp_path, dirs_exist_ok=True)
-    with Server(tmp_path, command=True, SAMPLE="true", LOG__FORMAT="text") as server:
+    with Server(tmp_path, command=True, SAMPLE="true", MODE="hybrid", LOG__FORMAT="text") as server:
         lines = [line.strip() for line in server.output if line.strip().startswith("curl ")]
         assert len(lines) == 3
         assert sum("/admin/reload" in line for line in lines) == 1

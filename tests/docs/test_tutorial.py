@@ -27,7 +27,7 @@ def test_every_command_of_the_tutorial(tmp_path: Path, embedded_sample: Path) ->
     assert len(commands) == 9
     (tmp_path / "service").symlink_to(ROOT / "service")
     shutil.copytree(embedded_sample, tmp_path, dirs_exist_ok=True)
-    with Server(tmp_path, SAMPLE="true") as server:
+    with Server(tmp_path, SAMPLE="true", MODE="hybrid") as server:
         answers = run(server, commands)
     asked, inspected, sent, trained, queued, in_shadow, activated, again, back = answers
     assert asked["results"][0]["id"] == "c74"

@@ -206,7 +206,7 @@ class ServiceMachine(RuleBasedStateMachine):
     @rule(collection=collections, batch=documents)
     def keep_house_under_writes(self, collection: str, batch: list[Document]) -> None:
         async def keep_house() -> None:
-            sealing = asyncio.create_task(self.parts.serving.builder.seal())
+            sealing = asyncio.create_task(self.parts.serving.builder.seal(self.parts.keywords))
             await self.write_on(collection, batch, lambda: not sealing.done())
             await sealing
             await self.parts.serving.housekeeping.purge()

@@ -17,7 +17,7 @@ class Builder:
 
     seals = 0
 
-    async def seal(self) -> None:
+    async def seal(self, _keywords: object) -> None:
         self.seals += 1
         if self.seals == 1:
             raise StorageFailed("the corpus cannot be used: check the disk, then try again")
@@ -32,7 +32,7 @@ def test_upkeep_that_fails_is_tried_again(monkeypatch: pytest.MonkeyPatch, caplo
 
     generations = SimpleNamespace(release=release)
     serving = SimpleNamespace(builder=builder, generations=generations)
-    parts = SimpleNamespace(serving=serving, changes=SimpleNamespace(outlived=lambda _: [7]))
+    parts = SimpleNamespace(keywords=None, serving=serving, changes=SimpleNamespace(outlived=lambda _: [7]))
 
     async def run() -> None:
         upkeep = asyncio.create_task(Lifecycle(cast(Any, parts))._keep_house())

@@ -58,7 +58,7 @@ def test_the_command_says_it_and_ends_so(place: Path) -> None:
     root = str(Path(__file__).parents[2])
     for more, code, said in (
         ({}, 0, "ok     the checkpoint one@"),
-        ({"INSTAR_MODLE": "two"}, 1, "WRONG  INSTAR_MODLE is no setting: is INSTAR_MODEL meant?"),
+        ({"INSTAR_MODELL": "two"}, 1, "WRONG  INSTAR_MODELL is no setting: is INSTAR_MODEL meant?"),
         ({"INSTAR_PORT": "none"}, 2, "INSTAR_PORT"),
     ):
         ran = subprocess.run(

@@ -1,6 +1,8 @@
 """What a start makes of a data folder that the disk has damaged."""
 
 import shutil
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,13 @@ def own(tmp_path: Path, tiny_checkpoints: Path) -> Server:
     for name in ("one", "two"):
         (server.checkpoints / name).symlink_to(tiny_checkpoints / name)
     return server
+
+
+def until(met: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not met():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_a_corpus_that_lost_writes_is_told_of_and_their_vectors_are_not_taken_for_others(own: Server) -> None:
@@ -64,3 +73,22 @@ def test_a_damaged_and_a_deleted_vector_file_cost_no_document(own: Server) -> No
                 assert (best["id"], best["score"]) == (identity, pytest.approx(1, abs=1e-5))
             assert len(own.search("document", k=1000)) == 300
             own.post("/admin/rollback", {"generation": other})
+
+
+def test_damaged_words_cost_no_document(own: Server) -> None:
+    """Enough documents for some to be sealed, and some not."""
+    texts = {f"d{number}": f"document number{number}" for number in range(4096)}
+    with own:
+        own.put_documents(texts)
+        sealed = own.data / "words"
+        until(lambda: any(sealed.glob("*.idx")))
+        own.put_documents({"late": "number0 again"})
+        own.kill()
+    (words,) = sealed.glob("*.idx")
+    content = bytearray(words.read_bytes())
+    content[len(content) // 2] ^= 4
+    words.write_bytes(content)
+    with own:
+        assert any("the index of words is damaged" in line for line in own.output)
+        for query, ids in (("number0", {"d0", "late"}), ("number4095", {"d4095"})):
+            assert {hit["id"] for hit in own.search(query, mode="keyword")} == ids

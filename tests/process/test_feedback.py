@@ -1,6 +1,5 @@
 """Events are durable when they are answered, count once, and are refused in words if they are about nothing."""
 
-import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,29 +16,13 @@ from service.access.keyring import Limits
 from service.learning.base import Event
 from service.learning.ids import TimeOrderedIds
 from service.learning.sqlite.store import SqliteFeedbackStore
+from tests.support.collecting import PAGE, TEXTS, collecting
 from tests.support.server import Server
-
-ADMIN = {"Authorization": "Bearer admin-key"}
-PAGE = "https://docs.example.com"
-TEXTS = {"a": "closing the day", "b": "counting the stock", "c": "a parcel for the attic"}
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path) -> Iterator[Server]:
-    """A service with keys, asked as admin, and documents in two collections."""
-    server = Server(
-        tmp_path_factory.mktemp("feedback"),
-        MODEL="one",
-        API_KEY="data-key",
-        ADMIN_KEY="admin-key",
-        FEEDBACK__ORIGINS=json.dumps([PAGE]),
-    )
-    server.checkpoints.mkdir()
-    (server.checkpoints / "one").symlink_to(tiny_checkpoints / "one")
-    with server:
-        server.client.headers.update(ADMIN)
-        server.put_documents(TEXTS)
-        server.put_documents({"x": "elsewhere"}, collection="other")
+    with collecting(tmp_path_factory.mktemp("feedback"), tiny_checkpoints) as server:
         yield server
 
 

@@ -12,7 +12,7 @@ from service.errors import NotFound
 from service.generations.generation import Generation
 from service.generations.loaded import LoadedGenerations
 from service.reload.judged_queries import UNJUDGED
-from tests.process.test_judging import QUERIES, TEXTS, judged_by, put
+from tests.support.judging import QUERIES, TEXTS, judged_by, put
 from tests.support.metrics import samples
 from tests.support.server import Server
 

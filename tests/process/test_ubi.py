@@ -18,33 +18,18 @@ from service.learning.derive import derive
 from service.learning.ids import made
 from service.learning.sqlite.store import SqliteFeedbackStore
 from tests.support import ubi_payloads as ubi
+from tests.support.collecting import PAGE, TEXTS, collecting
 from tests.support.server import Server
 from trainer.data import formats
 
-ADMIN = {"Authorization": "Bearer admin-key"}
-PAGE = "https://docs.example.com"
-TEXTS = {"a": "closing the day", "b": "counting the stock", "c": "a parcel for the attic"}
 JSON, LINES = "application/json", "application/x-ndjson"
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path) -> Iterator[Server]:
-    """A service with keys, asked as admin, and documents in two collections."""
-    server = Server(
-        tmp_path_factory.mktemp("ubi"),
-        MODEL="one",
-        API_KEY="data-key",
-        ADMIN_KEY="admin-key",
-        FEEDBACK__ORIGINS=json.dumps([PAGE]),
-        SEARCHES__KEEP="all",
-        SEARCHES__DAYS=36_500,
-    )
-    server.checkpoints.mkdir()
-    (server.checkpoints / "one").symlink_to(tiny_checkpoints / "one")
-    with server:
-        server.client.headers.update(ADMIN)
-        server.put_documents(TEXTS)
-        server.put_documents({"x": "elsewhere"}, collection="other")
+    with collecting(
+        tmp_path_factory.mktemp("ubi"), tiny_checkpoints, SEARCHES__KEEP="all", SEARCHES__DAYS=36_500
+    ) as server:
         yield server
 
 
@@ -69,7 +54,7 @@ def events_of(server: Server) -> list[Event]:
 
 def search_of(server: Server, identity: str) -> LoggedSearch | None:
     with closing(SqliteFeedbackStore(server.data / "learning.db")) as store:
-        return store.search(identity)
+        return store.named([identity]).get(identity)
 
 
 def renamed(body: str, name: str) -> str:

@@ -67,6 +67,23 @@ def test_equal_texts_are_embedded_once(tiny_server: Server) -> None:
     assert min(scores) > 0.999
 
 
+def test_a_document_that_was_deleted_a_moment_ago_is_not_embedded_when_it_comes_back(tiny_server: Server) -> None:
+    rows = [
+        {"id": f"back{n}", "text": f"a text that goes and comes back {n}", "metadata": {"of": "source"}} for n in (1, 2)
+    ]
+    _, spent = write(tiny_server, rows)
+    assert spent > 0
+    assert tiny_server.post("/documents/delete", {"filter": {"of": "source"}}) == {"deleted": 2}
+    assert not [
+        hit for hit in tiny_server.search("a text that goes and comes back 1", k=5) if hit["id"] in ("back1", "back2")
+    ]
+    answer, spent = write(tiny_server, rows)
+    assert (answer["written"], spent) == (2, 0)
+    (hit,) = tiny_server.search("a text that goes and comes back 2", k=1)
+    assert hit["id"] == "back2"
+    assert hit["score"] > 0.999
+
+
 def test_a_retained_generation_keeps_the_vectors_of_what_changed_in_metadata_alone(tiny_server: Server) -> None:
     write(tiny_server, ROWS)
     assert tiny_server.reload("two")["state"] == "done"

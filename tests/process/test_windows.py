@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.process.test_judging import judgement, put
 from tests.support import checkpoints
+from tests.support.judging import judgement, put
 from tests.support.metrics import samples
 from tests.support.server import Server
 

@@ -119,7 +119,8 @@ def test_where_several_streams_crash_one_is_tried(service: Doomed) -> None:
     service.doom("SIGFPE", "trial.compile", times=1)
     job = service.reload(next(service.names))
     assert job["warnings"][0].endswith("because OpenVINO in sequences failed (it died of SIGFPE)")
-    assert service.met == 2
+    # On several streams, on one, and once more in int8, which may be faster.
+    assert service.met == 3
 
 
 def test_a_checkpoint_that_torch_dies_of_is_refused(service: Doomed) -> None:

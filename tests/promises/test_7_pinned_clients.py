@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sentence_transformers import SentenceTransformer
 
-from tests.process.test_judging import TEXTS
+from tests.support.judging import TEXTS
 from tests.support.server import Server
 
 TEXT = "a text that the caller stores with its vector"

@@ -16,7 +16,8 @@ from service.machine.children import InThisProcess
 from service.models.encoder_factory import Trials
 
 # Trials in this process, for tests of their verdicts. tests/promises/test_6_bad_native_code.py tests trials in a child.
-TRIALS = Trials(InThisProcess(), seconds=600)
+# Speeds are not measured: no test may depend on them.
+TRIALS = Trials(InThisProcess(), seconds=600, pace=lambda *_: 1.0)
 
 
 def base() -> Path:

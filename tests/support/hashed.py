@@ -22,6 +22,7 @@ class HashedModel:
     yields = False
     overhead = 16
     engine = "hash"
+    engine_reason = "it loads no library"
 
     def __init__(self, name: str = "hashed") -> None:
         digest = blake2b(name.encode()).hexdigest()

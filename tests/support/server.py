@@ -47,6 +47,8 @@ class Server:
             "CHECKPOINTS_DIR": self.checkpoints,
             # This engine's vectors equal sentence-transformers' to the last digits that a test compares.
             "ENGINE": "torch",
+            # Most tests of searches are about vectors, and one of weights does not wait for those of a collection.
+            "MODE": "dense",
             "HEADROOM__MEMORY": 0,
             "HEADROOM__DISK": 0,
             **settings,

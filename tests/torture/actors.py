@@ -132,7 +132,7 @@ def hash_of(words: str) -> int:
 def search(caller: Caller, query: str, k: int) -> Event:
     """The answer with what its headers say."""
     asked = {"query": query, "k": k}
-    return caller.send("search", asked, "POST", "/search", json=asked, read=read_search)
+    return caller.send("search", asked, "POST", "/search", json=asked | {"mode": "dense"}, read=read_search)
 
 
 def read_search(answer: httpx.Response) -> dict[str, Any]:
@@ -160,7 +160,7 @@ def reranked(caller: Caller, query: str, k: int) -> Event:
             ],
         }
 
-    body = {"query": query, "k": k, "explain": True, "rerank": {"top": k}}
+    body = {"query": query, "k": k, "mode": "dense", "explain": True, "rerank": {"top": k}}
     return caller.send("reranked", {"query": query, "k": k}, "POST", "/search", json=body, read=read)
 
 

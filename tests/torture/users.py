@@ -87,7 +87,7 @@ def ask(caller: Caller, query: str, k: int, user: str) -> Event:
         {"query": query, "k": k, "user": user},
         "POST",
         "/search",
-        json={"query": query, "k": k, "user": user, "session": f"session of {user}"},
+        json={"query": query, "k": k, "mode": "dense", "user": user, "session": f"session of {user}"},
         read=lambda answer: read_search(answer) | {"search": answer.json().get("search")},
     )
 

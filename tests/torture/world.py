@@ -277,7 +277,8 @@ class Episode:
             self._spoiled = False
             self._mark("mended", time.monotonic(), {})
         if fault.kind == "flip":
-            for path in (*(self._data / "vectors").glob("*.db*"), *(self._data / "graphs").glob("*/*")):
+            derived = (("vectors", "*.db*"), ("graphs", "*/*"), ("words", "*"))
+            for path in [path for folder, names in derived for path in (self._data / folder).glob(names)]:
                 content = bytearray(path.read_bytes())
                 for _ in range(3 if content and not path.name.endswith("-shm") else 0):
                     content[self._pick.randrange(len(content))] ^= 1 << self._pick.randrange(8)

@@ -27,12 +27,15 @@ class RankingEvaluator(InformationRetrievalEvaluator):
     """nDCG@10 of queries over the whole corpus. Over a part of the corpus every model looks good.
 
     `good` maps each query to its good documents. For choosing, the precision of the training will do. A figure that is
-    compared with a threshold needs fp32.
+    compared with a threshold needs fp32. With `keep_documents` all models that are measured give documents the same
+    vectors, as those with query adapters do, and these are computed once.
     """
 
     metric = "cosine_ndcg@10"
 
-    def __init__(self, dataset: Dataset, good: Mapping[str, set[str]], precision: ComputedIn) -> None:
+    def __init__(
+        self, dataset: Dataset, good: Mapping[str, set[str]], precision: ComputedIn, *, keep_documents: bool = False
+    ) -> None:
         super().__init__(
             queries={query: dataset.queries[query] for query in good},
             corpus={key: document.passage for key, document in dataset.corpus.items()},
@@ -45,14 +48,24 @@ class RankingEvaluator(InformationRetrievalEvaluator):
             write_csv=False,
         )
         self._bf16 = precision == "bf16"
+        self._keep_documents = keep_documents
+        # The vectors of each part of the corpus, by its texts.
+        self._documents: dict[tuple[str, ...], torch.Tensor] = {}
 
     def __call__(self, model: Any, *arguments: Any, **named: Any) -> dict[str, float]:
         with torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=self._bf16):
             return dict(super().__call__(model, *arguments, **named))
 
-    def embed_inputs(self, model: SentenceTransformer, *arguments: Any, **named: Any) -> Any:
-        vectors: Any = super().embed_inputs(model, *arguments, **named)
-        return vectors.float()
+    def embed_inputs(self, model: SentenceTransformer, sentences: Any, *arguments: Any, **named: Any) -> Any:
+        keeps = self._keep_documents and named.get("encode_fn_name") == "document"
+        part = tuple(sentences) if keeps else ()
+        if part in self._documents:
+            return self._documents[part]
+        embedded: Any = super().embed_inputs(model, sentences, *arguments, **named)
+        vectors = embedded.float()
+        if keeps:
+            self._documents[part] = vectors
+        return vectors
 
     def ndcg(self, model: SentenceTransformer) -> float:
         """nDCG@10 of the model, in [0, 1]."""

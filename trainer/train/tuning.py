@@ -101,7 +101,7 @@ def tune(start: Start, dataset: Dataset, folder: Path, *, resume: bool, quiet: b
 def evaluator(start: Start, dataset: Dataset, good: Mapping[str, set[str]], precision: ComputedIn) -> Evaluator:
     """Measures models of the run's kind by nDCG@10. `good` maps each query to its good documents."""
     if not start.reranks:
-        return RankingEvaluator(dataset, good, precision)
+        return RankingEvaluator(dataset, good, precision, keep_documents=start.recipe.mode == "query-adapter")
     retrieved = reranking.retrieve(
         base_model.load(start.retriever), dataset, sorted(good), start.recipe.candidates, quiet=True
     )

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from service.api.openapi import nulls
 from service.api.openapi.operation import SCHEMAS
+from service.search.retrieval import Mode
 
 DESCRIPTION = """\
 Instar embeds texts, and stores and searches documents. On one request it loads another model, embeds all documents
@@ -43,7 +44,14 @@ _FASTAPI_ERROR = "HTTPValidationError"
 
 
 class DocumentedApp(FastAPI):
-    """An application that corrects FastAPI's OpenAPI document where it differs from the answers."""
+    """An application that corrects FastAPI's OpenAPI document where it differs from the answers.
+
+    `default_mode` is the mode of searches that name none, which is a setting.
+    """
+
+    def __init__(self, *, default_mode: Mode, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._default_mode = default_mode
 
     def openapi(self) -> dict[str, Any]:
         """Return the document, which the first call makes."""
@@ -56,6 +64,7 @@ class DocumentedApp(FastAPI):
                 if _FASTAPI_ERROR in str(operation["responses"].get("422")):
                     del operation["responses"]["422"]
                 operation["responses"] = dict(sorted(operation["responses"].items()))
+            schemas["SearchRequest"]["properties"]["mode"]["default"] = self._default_mode
             for name in (_FASTAPI_ERROR, "ValidationError"):
                 schemas.pop(name, None)
             self.openapi_schema = document

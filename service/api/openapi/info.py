@@ -11,7 +11,9 @@ _INFO = {
     "generation": 1,
     "fingerprint": FINGERPRINT,
     "dimensions": 384,
-    "engine": "openvino bf16",
+    "engine": "openvino int8",
+    "engine_reason": "its least cosine to torch is 0.99937; OpenVINO int8 by groups in sequences is 1.21 times as fast"
+    " as OpenVINO in sequences on this processor",
     "max_length": 256,
     "prompts": {"query": "", "document": ""},
     "retained": [],
@@ -19,6 +21,16 @@ _INFO = {
     "windows": 330,
     "collections": {"default": 330},
     "recall": {},
+    "weights": {
+        "default": {
+            "dense": 0.64,
+            "keyword": 0.36,
+            "source": "estimated",
+            "queries": 200,
+            "documents": 330,
+            "last_write": 330,
+        }
+    },
     "activated": "2026-11-23T15:15:54Z",
     "activated_by": None,
     "reranker": None,
@@ -28,7 +40,7 @@ _INFO = {
     "lineage": {},
     "model_id": "all-MiniLM-L6-v2",
     "model_sha": "386118f074db",
-    "model_dtype": "bf16",
+    "model_dtype": "int8",
     "served_model_name": MODEL,
     "model_type": {"embedding": {"pooling": "mean"}},
     "max_input_length": 256,

@@ -5,7 +5,7 @@ from service.api.error_forms import INSTAR
 from service.api.openapi.errors import BUSY, NOT_FINITE, UNKNOWN_COLLECTION, UNKNOWN_MODEL
 from service.api.openapi.examples import MODEL, SEARCH_ID
 from service.api.openapi.operation import MAYBE_RERANKED, NAMED, TIMED, Operation, failing, success
-from service.api.schemas.search import FacetValue, Place, Result, SearchAnswer
+from service.api.schemas.search import AppliedWeights, FacetValue, Place, Result, SearchAnswer
 from service.api.search_inputs import too_many_queries, two_selections, wrong_k
 from service.generations.errors import no_reranker
 
@@ -36,6 +36,8 @@ _RESULT: Result = {
 _ANSWER = SearchAnswer(
     generation=1,
     model=MODEL,
+    mode="hybrid",
+    weights=AppliedWeights(dense=0.64, keyword=0.36, source="estimated"),
     search=SEARCH_ID,
     results=[_RESULT],
     facets={"source": [FacetValue(value="brindle", count=382)]},

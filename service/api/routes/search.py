@@ -10,19 +10,28 @@ from service.api.openapi import search as documented
 from service.api.readiness import RequireReady
 from service.api.responses import RERANKER_HEADER, json_answer
 from service.api.router import Admission, Router
-from service.api.schemas.search import ExplainedStage, FacetValue, Place, Result, SearchAnswer, SearchRequest
-from service.api.search_inputs import check_search, group_spec, query_vectors, reranking_of
+from service.api.schemas.search import (
+    AppliedWeights,
+    ExplainedStage,
+    FacetValue,
+    Place,
+    Result,
+    SearchAnswer,
+    SearchRequest,
+)
+from service.api.search_inputs import check_search, group_spec, mode_of, query_vectors, reranking_of
 from service.api.search_records import SearchRecords
 from service.corpus import filters
 from service.corpus.base import Documents
 from service.generations.generation import Generation
 from service.generations.loaded import LoadedGenerations
-from service.search import retrieval
+from service.search.balance import Weighing, weighing
 from service.search.facets import Counts, FacetSpec
 from service.search.fusion import Weights
 from service.search.query import Details, Hit, SearchResult
 from service.search.rerank import RerankedSearch
-from service.search.retrieval import SearchSpec
+from service.search.retrieval import Mode, SearchSpec
+from service.search.standings import Standing
 from service.settings import Settings
 
 
@@ -72,7 +81,8 @@ class _Searching:
         queries = [request.query] if isinstance(request.query, str) else request.query
         check_search(request, queries, self._settings)
         reranking = reranking_of(request, self._search.rerankers, self._settings.limits.k)
-        spec = _spec(request, self._settings.limits.k)
+        mode = mode_of(request, self._settings.mode, reranked=reranking is not None)
+        spec = _spec(request, mode, self._settings.limits.k)
         if request.generation is None:
             generation = self._generations.acquire(request.model)
         else:
@@ -82,12 +92,14 @@ class _Searching:
             queries,
             spec,
             reranking,
-            vectors=query_vectors(request, len(queries), generation),
+            vectors=query_vectors(request, mode, len(queries), generation),
             details=_details(request),
         )
         reranker = None if reranking is None else reranking.active.model
-        ids = self._records.record(request, queries, result, generation, reranker)
-        content = _content(request, result, generation, ids)
+        ids = self._records.record(request, mode, queries, result, generation, reranker)
+        content = _content(request, mode, result, generation, ids)
+        if request.explain and mode == "hybrid":
+            content["weights"] = _weights(weighing(spec, generation))
         if request.facets is not None:
             facets = [_facets(counts) for counts in result.facets]
             content["facets"] = facets[0] if isinstance(request.query, str) else facets
@@ -98,7 +110,7 @@ class _Searching:
                 self._documents.count_after, request.collection, generation.index.complete_to
             )
         if request.rank_of is not None:
-            content["rank_of"] = _ranks_of(request, request.rank_of, result, generation)
+            content["rank_of"] = _ranks_of(request, mode, request.rank_of, result, generation)
         answer = json_answer(content, generation, result.seconds)
         if reranker is not None:
             answer.headers[RERANKER_HEADER] = reranker
@@ -115,11 +127,11 @@ def _details(request: SearchRequest) -> Details:
     )
 
 
-def _spec(request: SearchRequest, reach: int) -> SearchSpec:
+def _spec(request: SearchRequest, mode: Mode, reach: int) -> SearchSpec:
     return SearchSpec(
         k=request.k,
         collection=request.collection,
-        mode=request.mode,
+        mode=mode,
         offset=request.offset,
         tree=None if request.filter is None else filters.parse(request.filter),
         min_score=request.min_score,
@@ -132,18 +144,23 @@ def _spec(request: SearchRequest, reach: int) -> SearchSpec:
 
 
 def _content(
-    request: SearchRequest, result: SearchResult, generation: Generation, ids: list[str] | None
+    request: SearchRequest, mode: Mode, result: SearchResult, generation: Generation, ids: list[str] | None
 ) -> SearchAnswer:
     results = [[_result(hit, request) for hit in hits] for hits in result.hits]
     one = isinstance(request.query, str)
     content: SearchAnswer = {
         "generation": generation.number,
         "model": generation.model,
+        "mode": mode,
         "results": results[0] if one else results,
     }
     if ids is not None:
         content["search"] = ids[0] if one else ids
     return content
+
+
+def _weights(applied: Weighing) -> AppliedWeights:
+    return {"dense": applied.weights.dense, "keyword": applied.weights.keyword, "source": applied.source}
 
 
 def _result(hit: Hit, request: SearchRequest) -> Result:
@@ -169,25 +186,23 @@ def _facets(counts: Counts) -> dict[str, Sequence[FacetValue]]:
 
 
 def _ranks_of(
-    request: SearchRequest, ids: Sequence[str], result: SearchResult, generation: Generation
+    request: SearchRequest, mode: Mode, ids: Sequence[str], result: SearchResult, generation: Generation
 ) -> Sequence[Place | Sequence[Place]]:
     ranks = [
-        [_rank_of(identity, standings.get(identity), request, generation) for identity in ids]
+        [_rank_of(identity, standings.get(identity), request.collection, mode, generation) for identity in ids]
         for standings in result.standings
     ]
     return ranks[0] if isinstance(request.query, str) else ranks
 
 
-def _rank_of(
-    identity: str, standing: retrieval.Standing | None, request: SearchRequest, generation: Generation
-) -> Place:
+def _rank_of(identity: str, standing: Standing | None, collection: str, mode: Mode, generation: Generation) -> Place:
     if standing is None:
-        return {"id": identity, "rank": None, "score": None, "reason": absent(identity, request.collection)}
+        return {"id": identity, "rank": None, "score": None, "reason": absent(identity, collection)}
     reasons = {
         "later": f"it was written too late for generation {generation.number} to have it",
         "filtered": "it does not pass the filter",
         "unranked": "it has none of the words that are looked up"
-        if request.mode == "keyword"
+        if mode == "keyword"
         else "it is too far down both by vector and by keyword: ask for its rank in one of these modes",
     }
     return {

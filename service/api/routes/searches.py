@@ -52,10 +52,10 @@ class _Searches:
     async def read_search(self, identity: SearchId) -> KeptSearch:
         """Read a search with its results as they were shown."""
         self._require_ready()
-        search = await asyncio.to_thread(self._feedback.search, identity)
-        if search is None:
+        searches = await asyncio.to_thread(self._feedback.named, [identity])
+        if identity not in searches:
             raise search_not_kept(identity)
-        return _as_answer(search)
+        return _as_answer(searches[identity])
 
     async def forget_user(self, request: Request, user: User) -> Forgotten:
         """Remove all searches and events of a user, what was counted of them and derived from them, and the user's own

@@ -7,6 +7,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from service.api.schemas.fields import ACTIVATED_BY, FINGERPRINT, LINEAGE
+from service.corpus.balance import Balance
 from service.generations.rerankers import RerankerRecord
 from service.reload.job import Job
 from service.settings.groups import Keep
@@ -40,6 +41,9 @@ class Info(TypedDict):
     fingerprint: Annotated[str, Field(description=FINGERPRINT)]
     dimensions: Annotated[int, Field(description="dimensions of its vectors")]
     engine: Annotated[str, Field(description="engine that computes them, and its precision")]
+    engine_reason: Annotated[
+        str, Field(description="why that engine: its least cosine to torch, and how fast a less exact one is")
+    ]
     max_length: Annotated[int, Field(description="most tokens of a text that the model reads, special ones included")]
     prompts: Annotated[dict[str, str], Field(description="prompts that can be put before a text, by name")]
     retained: Annotated[list[str], Field(description="ids of former checkpoints that still answer, the latest first")]
@@ -53,6 +57,10 @@ class Info(TypedDict):
     ]
     collections: Annotated[dict[str, int], Field(description="documents in each collection")]
     recall: Annotated[dict[str, float], Field(description="recall@10 of each collection that has an HNSW index")]
+    weights: Annotated[
+        dict[str, Balance],
+        Field(description="weights of the parts of a hybrid search, by collection; others have the default, 1 to 1"),
+    ]
     activated: Annotated[datetime | None, Field(description="when the generation became active")]
     activated_by: Annotated[
         str | None,

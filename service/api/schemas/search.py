@@ -11,6 +11,7 @@ from service.api.schemas.base import BodyModel, Integer, Number
 from service.api.schemas.documents import StoredDocument
 from service.api.schemas.rerank import RerankerName
 from service.api.schemas.spans import Span
+from service.corpus.balance import BalanceSource
 from service.corpus.base import DEFAULT_COLLECTION
 from service.search.fusion import Fusion
 from service.search.retrieval import Component, Mode
@@ -66,7 +67,11 @@ class SearchRequest(BodyModel):
     )
     k: Integer = Field(10, ge=1, description="most results of a query")
     offset: Integer = Field(0, ge=0, description="results to skip at the beginning, for pages")
-    mode: Mode = Field("dense", description="dense: by vector; keyword: by BM25; hybrid: by both")
+    mode: Mode | None = Field(
+        None,
+        description="dense: by vector; keyword: by BM25; hybrid: by both; without it, what `INSTAR_MODE` says, but"
+        " dense in place of hybrid if there is a `min_score` and no reranker",
+    )
     fusion: Fusion = Field(
         "score",
         description="hybrid: score: the weighted mean of the cosine and of BM25 as a share of its maximum; rank: of"
@@ -74,7 +79,8 @@ class SearchRequest(BodyModel):
     )
     weights: PartWeights | None = Field(
         None,
-        description="weights of the parts of a hybrid search; by default 2 to 1 for scores, and 1 to 0.1 for ranks",
+        description="weights of the parts of a hybrid search; by default those of the generation and the collection"
+        " (`weights` in `GET /info`) for scores, and 1 to 0.1 for ranks",
     )
     filter: dict[str, Any] | None = Field(None, description='metadata conditions such as {"year": {"gte": 2024}}')
     collection: str = Field(DEFAULT_COLLECTION, description="the documents' collection")
@@ -111,7 +117,9 @@ class SearchRequest(BodyModel):
     )
     highlight: StrictBool = Field(False, description="add the spans of the query's words in each text")
     explain: StrictBool = Field(
-        False, description="add the rank and the score of each result in each part of the search"
+        False,
+        description="add the rank and the score of each result in each part of the search, and the weights of a hybrid"
+        " search",
     )
     rank_of: list[str] | None = Field(
         None,
@@ -183,6 +191,20 @@ class Result(StoredDocument):
     ]
 
 
+class AppliedWeights(TypedDict):
+    """The weights of the parts of a hybrid search, and where they come from."""
+
+    dense: Annotated[float, Field(description="weight of the part by vector")]
+    keyword: Annotated[float, Field(description="weight of the part by keyword")]
+    source: Annotated[
+        BalanceSource | Literal["request"],
+        Field(
+            description="request: they were sent; fitted: on judged queries; estimated: by questions made of the"
+            " documents; default: nothing is known of the collection yet"
+        ),
+    ]
+
+
 class Place(TypedDict):
     """The rank of a document of `rank_of`, whether it is among the results or not."""
 
@@ -206,6 +228,8 @@ class SearchAnswer(TypedDict):
 
     generation: Annotated[int, Field(description="number of the generation that answered")]
     model: Annotated[str, Field(description="id of the checkpoint that answered")]
+    mode: Annotated[Mode, Field(description="mode of the search")]
+    weights: NotRequired[Annotated[AppliedWeights, Field(description="weights of a hybrid search; with `explain`")]]
     search: NotRequired[
         Annotated[
             str | list[str],

@@ -74,7 +74,7 @@ class MemoryDocuments:
 
     def with_text(self, texts: Sequence[str]) -> dict[str, list[int]]:
         seqs: dict[str, list[int]] = {}
-        for row in self.state.live():
+        for row in self.state.rows.values():
             if row.version.document.text in texts:
                 seqs.setdefault(row.version.document.text, []).append(row.version.seq)
         return seqs

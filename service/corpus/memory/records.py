@@ -1,8 +1,10 @@
 """Records of generations and jobs in memory."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from service.corpus.balance import Balance
 from service.corpus.base import GenerationRecord
 
 
@@ -36,6 +38,12 @@ class MemoryRecords:
 
     def next_number(self) -> int:
         return 1 + max(self._generations, default=0)
+
+    def save_weights(self, number: int, weights: Mapping[str, Balance]) -> None:
+        record = self._generations.get(number)
+        if record is not None:
+            changed = record.model_copy(update={"weights": dict(weights)})
+            self._generations = {**self._generations, number: changed}
 
     def release(self, number: int) -> None:
         record = self._generations.get(number)

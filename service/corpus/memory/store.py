@@ -6,7 +6,6 @@ from pathlib import Path
 from service.corpus.base import GenerationRecord
 from service.corpus.memory.documents import MemoryDocuments
 from service.corpus.memory.judgements import MemoryJudgements
-from service.corpus.memory.keywords import MemoryKeywords
 from service.corpus.memory.records import MemoryRecords
 
 
@@ -15,7 +14,6 @@ class MemoryStore:
 
     def __init__(self, max_judgements: int) -> None:
         self.documents = MemoryDocuments()
-        self.keywords = MemoryKeywords(self.documents)
         self.records = MemoryRecords()
         self.judgements = MemoryJudgements(self.documents, max_judgements)
 

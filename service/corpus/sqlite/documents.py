@@ -9,9 +9,9 @@ import numpy as np
 
 from service.corpus.base import Change, Document, Prepare, Seqs, Version
 from service.corpus.facets import ValueCount
-from service.corpus.filters import Condition, Filter, attributes, evaluate
+from service.corpus.filters import Condition, Filter, attributes
 from service.corpus.sides import text_hash
-from service.corpus.sqlite import facets, fulltext, migrations
+from service.corpus.sqlite import facets, matching, migrations
 from service.corpus.sqlite.database import Database
 
 SCHEMA = """
@@ -37,20 +37,12 @@ CREATE TABLE IF NOT EXISTS attributes (
 """
 
 LIVE_SEQS = "SELECT seq FROM documents WHERE dead = 0 ORDER BY seq"
-# An index has all live documents by collection, and the table has the latest ones at its end.
-_LIVE = "SELECT collection, seq FROM documents WHERE dead = 0 ORDER BY collection, seq"
+# An index has all live documents by collection, and the table has the latest ones at its end. One text of a million
+# numbers is read in a quarter of the time that a million rows take.
+_LIVE = "SELECT collection, json_group_array(seq) FROM documents WHERE dead = 0 GROUP BY collection"
 _LIVE_AFTER = "SELECT collection, seq FROM documents WHERE dead = 0 AND seq > ? ORDER BY seq"
-_WITH_VALUE = "SELECT seq FROM attributes WHERE collection = ? AND key = ? AND kind = ? AND value "
 # The oldest versions are chosen, because they have had the time to be embedded.
-_WITH_HASH = "SELECT seq FROM documents WHERE hash = ? AND dead = 0 AND hash IS NOT NULL ORDER BY seq LIMIT 4"
-_WITH_KEY = "SELECT seq FROM attributes WHERE collection = ? AND (key = ? OR (key >= ? AND key < ?)) AND seq > ?"
-_MEETING = {
-    "in": _WITH_VALUE + "= ? AND seq > ?",
-    "gt": _WITH_VALUE + "> ? AND seq > ?",
-    "gte": _WITH_VALUE + ">= ? AND seq > ?",
-    "lt": _WITH_VALUE + "< ? AND seq > ?",
-    "lte": _WITH_VALUE + "<= ? AND seq > ?",
-}
+_WITH_HASH = "SELECT seq FROM documents WHERE hash = ? AND hash IS NOT NULL ORDER BY seq LIMIT 4"
 
 
 class SqliteDocuments:
@@ -60,8 +52,6 @@ class SqliteDocuments:
         self._database = database
         with database.write() as connection:
             connection.executescript(SCHEMA)
-        with database.write() as connection:
-            fulltext.create(connection)
         migrations.migrate(database)
 
     def put(self, collection: str, documents: Sequence[Document], prepare: Prepare) -> Change:
@@ -78,7 +68,6 @@ class SqliteDocuments:
                     (collection, document.id, document.text, metadata, text_hash(document.text)),
                 ).fetchone()
                 added.append(row[0])
-                fulltext.add(connection, row[0], collection, document.text)
                 connection.executemany(
                     "INSERT INTO attributes VALUES (?, ?, ?, ?, ?)",
                     _attribute_rows(collection, row[0], document.metadata),
@@ -95,9 +84,9 @@ class SqliteDocuments:
         return change
 
     def delete_matching(self, collection: str, tree: Filter, prepare: Prepare) -> Change:
-        live = self.live_in(collection)
-        matching = evaluate(tree, lambda leaf: np.isin(live, self.meeting(collection, leaf), assume_unique=True))
-        return self.delete_versions(collection, live[matching].tolist(), prepare)
+        with self._database.read() as connection:
+            seqs = matching.passing(connection, collection, tree, lambda: self.live_in(collection))
+        return self.delete_versions(collection, seqs.tolist(), prepare)
 
     def delete_versions(self, collection: str, seqs: Sequence[int], prepare: Prepare) -> Change:
         with self._database.write() as connection:
@@ -174,17 +163,8 @@ class SqliteDocuments:
         return {row[0]: _version(row).document for row in rows}
 
     def meeting(self, collection: str, condition: Condition, after: int = 0) -> Seqs:
-        rows: list[tuple[int]] = []
-        if condition.operator == "exists":
-            # A key exists if it begins a dotted path, too. "/" follows "." in the order of code points.
-            below = (f"{condition.key}.", f"{condition.key}/")
-            rows = self._read(_WITH_KEY, (collection, condition.key, *below, after))
-        else:
-            for value in condition.values:
-                rows += self._read(
-                    _MEETING[condition.operator], (collection, condition.key, value.kind, value.value, after)
-                )
-        return np.unique(np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows)))
+        with self._database.read() as connection:
+            return matching.meeting(connection, collection, condition, after)
 
     def count_values(self, collection: str, key: str, among: Seqs, limit: int) -> list[ValueCount]:
         with self._database.read() as connection:
@@ -200,9 +180,10 @@ class SqliteDocuments:
         return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
 
     def live(self, after: int = 0) -> dict[str, Seqs]:
-        rows = self._read(_LIVE_AFTER, (after,)) if after else self._read(_LIVE)
+        if not after:
+            return {name: np.sort(np.array(json.loads(listed), np.int64)) for name, listed in self._read(_LIVE)}
         seqs: dict[str, list[int]] = {}
-        for collection, seq in rows:
+        for collection, seq in self._read(_LIVE_AFTER, (after,)):
             seqs.setdefault(collection, []).append(seq)
         return {collection: np.array(ascending, dtype=np.int64) for collection, ascending in seqs.items()}
 
@@ -238,10 +219,9 @@ class SqliteDocuments:
         with self._database.write() as connection:
             for seq in seqs:
                 rows = connection.execute(
-                    "DELETE FROM documents WHERE seq = ? AND dead = 1 RETURNING collection, text, metadata", (seq,)
+                    "DELETE FROM documents WHERE seq = ? AND dead = 1 RETURNING collection, metadata", (seq,)
                 ).fetchall()
-                for collection, text, metadata in rows:
-                    fulltext.remove(connection, seq, collection, text)
+                for collection, metadata in rows:
                     connection.executemany(
                         "DELETE FROM attributes WHERE (collection, key, kind, value, seq) = (?, ?, ?, ?, ?)",
                         _attribute_rows(collection, seq, json.loads(metadata)),

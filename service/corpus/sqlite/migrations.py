@@ -33,7 +33,6 @@ def migrate(database: Database) -> None:
 def _hash_texts(connection: sqlite3.Connection) -> None:
     """Add hashes of texts. Older versions have none, so their texts are embedded once more if they come again."""
     connection.execute("ALTER TABLE documents ADD COLUMN hash BLOB")
-    connection.execute("CREATE INDEX same_text ON documents (hash) WHERE dead = 0 AND hash IS NOT NULL")
 
 
 def _index_dates(connection: sqlite3.Connection) -> None:
@@ -59,6 +58,17 @@ def _give_judgements_sources(connection: sqlite3.Connection) -> None:
     connection.execute("DROP TABLE former_judgements")
 
 
+def _drop_words(connection: sqlite3.Connection) -> None:
+    """The words of documents have an index of their own, outside of the database."""
+    connection.execute("DROP TABLE IF EXISTS keywords")
+
+
+def _find_dead_texts(connection: sqlite3.Connection) -> None:
+    """Index the texts of dead versions, too. Their places lie far apart, and a delete would have to write all these."""
+    connection.execute("DROP INDEX IF EXISTS same_text")
+    connection.execute("CREATE INDEX same_text ON documents (hash) WHERE hash IS NOT NULL")
+
+
 def _insert(connection: sqlite3.Connection, versions: Sequence[tuple[str, dict[str, object], int]]) -> None:
     connection.executemany(
         _INSERT,
@@ -70,4 +80,10 @@ def _insert(connection: sqlite3.Connection, versions: Sequence[tuple[str, dict[s
     )
 
 
-_STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (_hash_texts, _index_dates, _give_judgements_sources)
+_STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    _hash_texts,
+    _index_dates,
+    _give_judgements_sources,
+    _drop_words,
+    _find_dead_texts,
+)

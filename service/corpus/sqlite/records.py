@@ -1,8 +1,10 @@
 """The durable records of generations and jobs in SQLite, beside the documents."""
 
 import sqlite3
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from service.corpus.balance import Balance
 from service.corpus.base import GenerationRecord
 from service.corpus.sqlite.database import Database
 
@@ -55,6 +57,15 @@ class SqliteRecords:
         with self._database.read() as connection:
             row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'generations'").fetchone()
         return 1 + (int(row[0]) if row else 0)
+
+    def save_weights(self, number: int, weights: Mapping[str, Balance]) -> None:
+        with self._database.write() as connection:
+            row = connection.execute("SELECT record FROM generations WHERE number = ?", (number,)).fetchone()
+            if row is not None:
+                record = GenerationRecord.model_validate_json(row[0]).model_copy(update={"weights": dict(weights)})
+                connection.execute(
+                    "UPDATE generations SET record = ? WHERE number = ?", (record.model_dump_json(), number)
+                )
 
     def release(self, number: int) -> None:
         with self._database.write() as connection:

@@ -10,7 +10,6 @@ from service.corpus.sqlite.database import Database
 from service.corpus.sqlite.disk_errors import translated
 from service.corpus.sqlite.documents import SqliteDocuments
 from service.corpus.sqlite.judgements import SqliteJudgements
-from service.corpus.sqlite.keywords import SqliteKeywords
 from service.corpus.sqlite.records import SqliteRecords, listed, rewrite_jobs
 from service.settings.data_folder import DataFolder
 
@@ -25,7 +24,6 @@ class SqliteStore:
         """
         self._database = Database(folder)
         self.documents = SqliteDocuments(self._database)
-        self.keywords = SqliteKeywords(self._database)
         self.records = SqliteRecords(self._database)
         self.judgements = SqliteJudgements(self._database, max_judgements)
 

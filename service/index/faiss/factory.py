@@ -11,8 +11,8 @@ from service.settings.data_folder import DataFolder
 
 # The index has the vectors once, and once more while it is built, and HNSW's links.
 _MEMORY_FACTOR = 2.5
-# SQLite adds pages and a write-ahead log to the vectors, and a cached graph has the vectors once more.
-_DISK_FACTOR = 2.7
+# SQLite adds pages and a write-ahead log to the vectors, and a cached graph has them once more, in 8 bits, and links.
+_DISK_FACTOR = 3.2
 
 
 class FaissIndexes(VectorFolder):

@@ -29,7 +29,7 @@ _STARTS = 8
 
 def repair(graph: "faiss.IndexHNSWFlat") -> Nodes:
     """Link the unreachable nodes of a graph of vectors that all differ. Returns those that are still unreachable."""
-    links = _Adjacency(graph)
+    links = Adjacency(graph)
     core = _core(links, graph.hnsw.entry_point)
     _lead_out(links, core, graph)
     return _lead_in(links, core, graph)
@@ -37,11 +37,11 @@ def repair(graph: "faiss.IndexHNSWFlat") -> Nodes:
 
 def unreachable(graph: "faiss.IndexHNSWFlat") -> Nodes:
     """List the nodes that no search can reach from the top of the graph."""
-    links = _Adjacency(graph)
+    links = Adjacency(graph)
     return np.flatnonzero(~links.reached_from(graph.hnsw.entry_point))
 
 
-class _Adjacency:
+class Adjacency:
     """The base layer of a graph, as FAISS holds it: up to `width` links for each node, then -1."""
 
     def __init__(self, graph: "faiss.IndexHNSWFlat") -> None:
@@ -112,7 +112,7 @@ class _Adjacency:
             unmarked = remaining
 
 
-def _core(links: _Adjacency, entry: int) -> int:
+def _core(links: Adjacency, entry: int) -> int:
     """Return a node from which most can be reached: the `entry`, unless it lies in a closed cluster."""
     others = np.random.default_rng(0).choice(links.size, min(_STARTS, links.size), replace=False)
     best, most_reached = entry, 0
@@ -125,7 +125,7 @@ def _core(links: _Adjacency, entry: int) -> int:
     return best
 
 
-def _lead_out(links: _Adjacency, core: int, graph: "faiss.IndexHNSWFlat") -> None:
+def _lead_out(links: Adjacency, core: int, graph: "faiss.IndexHNSWFlat") -> None:
     """Give each closed cluster a link out of it, to the nearest node that leads to the core."""
     storage = faiss.downcast_index(graph.storage)
     random = np.random.default_rng(0)
@@ -141,7 +141,7 @@ def _lead_out(links: _Adjacency, core: int, graph: "faiss.IndexHNSWFlat") -> Non
             links.add(node, target)
 
 
-def _lead_in(links: _Adjacency, core: int, graph: "faiss.IndexHNSWFlat") -> Nodes:
+def _lead_in(links: Adjacency, core: int, graph: "faiss.IndexHNSWFlat") -> Nodes:
     """Link to each unreachable node from the nearest reachable one, if possible one with room. Returns the rest."""
     for _ in range(_ROUNDS):
         reached = links.reached_from(core)

@@ -41,6 +41,8 @@ class FaissIndex:
         self._partitions: dict[str, Partition] = {}
         # The deletes that came before the index was loaded.
         self._died: list[int] = []
+        # Sealed parts that are in memory alone, by collection.
+        self._no_copy: dict[str, Sealed] = {}
 
     @property
     def collections(self) -> int:
@@ -109,6 +111,9 @@ class FaissIndex:
         A cached graph is taken as it is, and later writes and deletes are added to it. Raises VectorsMissing, and
         GivenUp soon after `given_up` answers true.
         """
+        # A graph that was kept may have vectors that are not stored any more.
+        if any(len(self.store.missing(seqs)) for seqs in live.values()):
+            raise VectorsMissing
         partitions = {collection: self._partition(collection, seqs, given_up) for collection, seqs in live.items()}
 
         def publish() -> None:
@@ -122,9 +127,29 @@ class FaissIndex:
         return publish
 
     def maintain(self) -> list[Maintenance]:
-        """Seal the collections whose fresh part has grown large, or much of whose sealed part is dead."""
+        """Seal collections whose fresh part has grown large, or much of whose sealed part is dead.
+
+        Sealed parts of the others that lie on the disk are read into memory.
+        """
         partitions = list(self._partitions.items())
-        return [partial(self._seal, name, partition) for name, partition in partitions if partition.wants_sealing]
+        sealing = [partial(self._seal, name, partition) for name, partition in partitions if partition.wants_sealing]
+        on_disk = [
+            partial(_hold, partition, sealed)
+            for _, partition in partitions
+            if not partition.wants_sealing and (sealed := partition.view.sealed) is not None and sealed.file is not None
+        ]
+        return [*sealing, *on_disk]
+
+    def rest(self) -> list[Maintenance]:
+        """Leave graphs on the disk, which have a copy there."""
+        return [
+            partial(self._rest, name, partition, sealed)
+            for name, partition in list(self._partitions.items())
+            if (sealed := partition.view.sealed) is not None
+            and sealed.effort
+            and sealed.file is None
+            and sealed is not self._no_copy.get(name)
+        ]
 
     def close(self) -> None:
         """Close the stored vectors. Views go on answering."""
@@ -134,6 +159,14 @@ class FaissIndex:
         before = partition.view
         built = self._build(collection, before.live_rows, given_up)
         return partial(partition.replace_sealed, built, before)
+
+    def _rest(self, collection: str, partition: Partition, held: Sealed, given_up: IsGivenUp) -> Publish:
+        del given_up
+        copy = self._graphs.get(self.fingerprint, collection, self.dimensions, self._min_recall)
+        if copy is None or not copy.is_copy_of(held):
+            log.info("a graph of %d windows stays in memory, because it is not on the disk", len(held.seqs))
+            return partial(self._no_copy.__setitem__, collection, held)
+        return partial(partition.exchange_sealed, held, copy)
 
     def _partition(self, collection: str, seqs: Seqs, given_up: IsGivenUp) -> Partition:
         cut, spans = self.store.cuts(seqs)
@@ -150,11 +183,9 @@ class FaissIndex:
         return partition
 
     def _build(self, collection: str, read: Callable[[], Rows], given_up: IsGivenUp) -> Sealed:
-        """Build a sealed part, and cache it if that took long."""
+        """Build a sealed part, and cache it if it has a graph."""
         built = sealed.build(read, graph_from=self._graph_from, min_recall=self._min_recall, given_up=given_up)
-        if built.effort:
-            self._graphs.keep(self.fingerprint, collection, built, self._min_recall)
-        return built
+        return self._graphs.keep(self.fingerprint, collection, built, self._min_recall)
 
     def _from_cache(self, collection: str, seqs: Seqs, cut: Seqs, spans: Spans) -> Partition | None:
         """Make a partition around the cached graph, or None unless it has at least half of the documents.
@@ -182,6 +213,11 @@ class FaissIndex:
         if rows is None:
             raise VectorsMissing
         return rows
+
+
+def _hold(partition: Partition, on_disk: Sealed, given_up: IsGivenUp) -> Publish:
+    del given_up
+    return partial(partition.exchange_sealed, on_disk, on_disk.in_memory())
 
 
 def _has_windows(graph: Sealed, live: Seqs, cut: Seqs, spans: Spans) -> bool:

@@ -1,4 +1,4 @@
-"""Makes indexes of FAISS without copies: they refer to arrays of this program, which lie in huge pages."""
+"""Makes indexes of FAISS without copies: they refer to arrays of this program, which lie in huge pages or in a file."""
 
 from typing import Any
 
@@ -8,41 +8,51 @@ from numpy.typing import NDArray
 
 from service.machine import huge_pages
 from service.machine.arrays import Vectors
+from service.machine.cache import Content
 
 
 def exact_index(vectors: Vectors) -> "faiss.IndexFlatIP":
     """Make an exact index of `vectors` (n, dimensions). The array must not change afterwards."""
     index = faiss.IndexFlatIP(vectors.shape[1])
-    index.referenced_objects = (_refer(index, vectors),)
+    placed: Vectors = huge_pages.placed(vectors)
+    index.codes = _reference(faiss.MaybeOwnedVectorUInt8, placed.view(np.uint8).reshape(-1))
+    index.ntotal = len(placed)
+    index.referenced_objects = (placed,)
     return index
 
 
-def share_vectors(graph: "faiss.IndexHNSWFlat", vectors: Vectors) -> None:
-    """Point the graph at `vectors` (n, dimensions) instead of FAISS's copy. The array must not change afterwards.
-
-    A graph that was read without its vectors gets them here.
-    """
-    if graph.storage is None:
-        graph.storage = faiss.IndexFlatIP(graph.d)
-        graph.own_fields = True
-    # FAISS frees the links that it owns, so they are always copied, even if they lie on a page boundary.
-    links = huge_pages.copied(faiss.rev_swig_ptr(graph.hnsw.neighbors.data(), graph.hnsw.neighbors.size()))
-    graph.hnsw.neighbors = _reference(faiss.MaybeOwnedVectorInt32, links)
-    graph.referenced_objects = (_refer(faiss.downcast_index(graph.storage), vectors), links)
+def read_graph(file: Content) -> "faiss.IndexHNSWFlat":
+    """Read a graph. Its links and its codes stay in `file`, which may lie on the disk."""
+    graph = faiss.read_index(faiss.ZeroCopyIOReader(faiss.swig_ptr(file), len(file)))
+    graph.referenced_objects = (file,)
+    return graph
 
 
-def vectors_of(index: "faiss.IndexFlatIP | faiss.IndexHNSWFlat") -> Vectors:
+def vectors_of(index: "faiss.IndexFlatIP") -> Vectors:
     """Return the vectors (n, dimensions) that the index refers to."""
     vectors: Vectors = index.referenced_objects[0]
     return vectors
 
 
-def _refer(index: "faiss.IndexFlatIP", vectors: Vectors) -> Vectors:
-    """Point the index at the vectors. The returned array must live as long as the index does."""
-    placed: Vectors = huge_pages.placed(vectors)
-    index.codes = _reference(faiss.MaybeOwnedVectorUInt8, placed.view(np.uint8).reshape(-1))
-    index.ntotal = len(placed)
-    return placed
+def replace_storage(graph: "faiss.IndexHNSWFlat", storage: "faiss.IndexScalarQuantizer") -> None:
+    """Let the graph have its vectors in `storage`, in place of those that it was built of, which are freed."""
+    if graph.storage is not None:
+        former = faiss.downcast_index(graph.storage)
+        former.thisown = graph.own_fields
+    storage.thisown = False
+    graph.storage = storage
+    graph.own_fields = True
+
+
+def place(graph: "faiss.IndexHNSWFlat") -> None:
+    """Move the links and the codes of a graph into huge pages."""
+    storage = faiss.downcast_index(graph.storage)
+    # FAISS frees what it owns, so both are always copied, even if they lie on a page boundary.
+    links = huge_pages.copied(faiss.rev_swig_ptr(graph.hnsw.neighbors.data(), graph.hnsw.neighbors.size()))
+    graph.hnsw.neighbors = _reference(faiss.MaybeOwnedVectorInt32, links)
+    codes = huge_pages.copied(faiss.rev_swig_ptr(storage.codes.data(), storage.codes.size()))
+    storage.codes = _reference(faiss.MaybeOwnedVectorUInt8, codes)
+    graph.referenced_objects = (codes, links)
 
 
 def _reference(kind: Any, array: NDArray[Any]) -> Any:

@@ -51,6 +51,11 @@ class Partition:
         view = self._without(self.view, died)
         return self._with(view, added) if added is not None and len(added) else view
 
+    def exchange_sealed(self, former: Sealed, copy: Sealed) -> None:
+        """Put a copy of the sealed part `former` in its place, unless another one is there by now."""
+        if self.view.sealed is former:
+            self.view = replace(self.view, sealed=copy)
+
     def replace_sealed(self, sealed: Sealed, before: FaissView) -> None:
         """Put `sealed`, which was built from the live documents of the view `before`, in place of both its parts."""
         current = self.view

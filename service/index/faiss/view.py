@@ -17,6 +17,8 @@ from service.machine.arrays import Vectors, Windows
 
 # Scores this near to each other may be those of equal vectors, summed in different orders.
 _SAME = 1e-6
+# Up to this share of the fresh part, copying the rows that are allowed costs less than comparing all.
+_COPIED_SHARE = 0.25
 
 
 @dataclass(frozen=True)
@@ -87,10 +89,18 @@ class FaissView:
     def _nearest_fresh(self, query: Vectors, k: int, rows: Positions) -> tuple[Seqs, Vectors]:
         """Find the `k` nearest of these rows of the fresh part, and all that tie with the last one."""
         if len(rows) > k:
-            scores = (self.fresh_rows.vectors[: self.fresh] @ query)[rows]
+            scores = self._fresh_scores(query, rows)
             rows = rows[scores >= np.partition(scores, -k)[-k] - _SAME]
         # Sum row by row, because in a matrix product the sums of equal rows can differ in the last bit.
         return self.fresh_rows.seqs[rows], np.einsum("ij,j->i", self.fresh_rows.vectors[rows], query)
+
+    def _fresh_scores(self, query: Vectors, rows: Positions) -> Vectors:
+        """Return the cosines (n,) of `rows` of the fresh part, but for the order of summation."""
+        if len(rows) < _COPIED_SHARE * self.fresh:
+            few: Vectors = self.fresh_rows.vectors[rows] @ query
+            return few
+        scores: Vectors = self.fresh_rows.vectors[: self.fresh] @ query
+        return scores[rows]
 
     def holds(self, seqs: Seqs, allowed: Selection | None) -> Mask:
         """Say which of `seqs` (n,) are allowed documents of the view, as a mask (n,)."""
@@ -106,6 +116,19 @@ class FaissView:
             else (self.fresh_live[: self.fresh] & allowed.fresh)[positions]
         )
         return held
+
+    def few(self, allowed: Selection | None, most: int) -> Seqs | None:
+        """Return the allowed documents of the view, ascending; None if they have more than `most` windows."""
+        fresh = self.fresh_live[: self.fresh]
+        seqs = self._fresh_seqs[fresh if allowed is None else fresh & allowed.fresh]
+        if self.sealed is not None:
+            size = len(self.sealed.seqs)
+            live = self._sealed_allowed(allowed)
+            if (size if live is None else bits.count(live, size)) > most:
+                return None
+            sealed = self.sealed.seqs if live is None else self.sealed.seqs[bits.members(live, size)]
+            seqs = np.concatenate((sealed, seqs))
+        return np.unique(seqs) if len(seqs) <= most else None
 
     def windows(self, seqs: Seqs) -> list[Windows]:
         """Return the windows of documents that the view holds."""

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,8 @@ from service.learning.sqlite.schema import (
 
 _PAGE = 500
 _INSERT_ASKED = "INSERT OR IGNORE INTO asked (collection, query)"
+_NAMES = "(SELECT value FROM json_each(:names))"
+_NAMED = f"{SEARCHES} WHERE searches.id IN {_NAMES} OR query_id IN {_NAMES}"
 _INSERT_SEARCHES = "INSERT OR IGNORE INTO searches"
 _SEARCH = "(?, ?, (SELECT number FROM asked WHERE collection = ? AND query = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_EVENT = "INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -80,12 +82,14 @@ class SqliteFeedbackStore:
             bulk.insert(connection, _INSERT_ASKED, "(?, ?)", asked)
             return len(searches) - bulk.insert(connection, _INSERT_SEARCHES, _SEARCH, map(search_row, searches))
 
-    def search(self, identity: str) -> LoggedSearch | None:
+    def named(self, identities: Collection[str]) -> dict[str, LoggedSearch]:
+        if not identities:
+            return {}
         with self._file.read() as connection:
-            row = connection.execute(
-                f"{SEARCHES} WHERE searches.id = :identity OR query_id = :identity", {"identity": identity}
-            ).fetchone()
-            return None if row is None else search_of(row)
+            rows = connection.execute(_NAMED, {"names": json.dumps(list(identities))}).fetchall()
+        searches = [search_of(row) for row in rows]
+        by_name = {search.query_id: search for search in searches} | {search.id: search for search in searches}
+        return {identity: by_name[identity] for identity in identities if identity in by_name}
 
     def searches(self, after: str | None, limit: int) -> list[LoggedSearch]:
         clause, values = ("", []) if after is None else (" WHERE searches.id < ?", [after])

@@ -13,6 +13,7 @@ from service.models.computed import Computed
 from service.models.configuration import Configuration, on_processors
 from service.models.engines import packing
 from service.models.engines.base import Engine, Padded, Unsuitable
+from service.models.engines.grouped import GROUPED, GroupedInt8, grouped
 from service.models.engines.int8 import DYNAMIC, Int8, compressed, quantised
 from service.models.engines.openvino import Conversions, OpenVino, Rows, convert
 from service.models.engines.torch_bf16 import TorchBf16
@@ -43,6 +44,15 @@ class Engines:
             return [Configuration(engine="torch bf16")]
         return []
 
+    def faster(self, encoder: Computed, choice: EngineChoice, suited: Configuration) -> Configuration | None:
+        """The configuration that may be faster than `suited` and keep the agreement asked of it; None: there is none.
+
+        Pairs of a reranker are left out, because the error of their logits has not been measured.
+        """
+        if choice != "auto" or suited.engine != "openvino" or encoder.checkpoint.kind != "dense":
+            return None
+        return suited.model_copy(update={"precision": "grouped"})
+
     def convert(self, encoder: Computed, configuration: Configuration, texts: Sequence[str]) -> None:
         """Convert the checkpoint and keep the conversions, which `make` reads; int8 is calibrated on `texts`.
 
@@ -51,7 +61,9 @@ class Engines:
         if configuration.engine == "openvino":
             modules = encoder.convertible()
             model = self._stored(encoder, configuration, "float", lambda: _converted(encoder, modules, configuration))
-            if configuration.precision == "int8":
+            if configuration.precision == "grouped":
+                self._stored(encoder, configuration, "int8-groups", lambda: grouped(model))
+            elif configuration.precision == "int8":
                 # Quantising comes first, because it may be impossible.
                 self._stored(
                     encoder,
@@ -76,6 +88,8 @@ class Engines:
             engine = OpenVino(model, self.processors, priorities, options, streams=configuration.streams)
             return packing.Packing(engine, modules) if configuration.form == "sequences" else engine
 
+        if configuration.precision == "grouped":
+            return GroupedInt8(compiled("float"), compiled("int8-groups", GROUPED))
         if configuration.precision == "int8":
             return Int8(compiled("int8-weights", DYNAMIC), compiled("int8"))
         return compiled("float")

@@ -43,6 +43,9 @@ from openvino.frontend import (  # noqa: E402
 # for each other for ever: pybind11 holds a C++ guard while it waits for the interpreter, which the other thread has.
 openvino.Type.f32.to_dtype()
 
+# The operations with which a converted model is changed.
+opset: Any = openvino.opset13
+
 _MODEL = "model.xml"
 # The errors of tracing and conversion at models that are not made for them.
 _FAILURES = (

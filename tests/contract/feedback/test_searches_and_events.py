@@ -14,8 +14,8 @@ def test_searches_are_read_as_they_were_written_and_listed_latest_first(store: F
     full = searched("03", "a", "b", filter='{"n": 1}', reranker="r@1", key="app", user="u1", session="s1")
     store.log([searched("01", "a"), searched("02")])
     store.log([full, searched("01", "z")])
-    assert store.search("03") == full
-    assert store.search("04") is None
+    assert store.named(["03", "04"]) == {"03": full}
+    assert store.named([]) == {}
     store.check()
     assert [search.id for search in store.searches(None, 2)] == ["03", "02"]
     assert store.searches("02", 10) == [searched("01", "a")]
@@ -45,7 +45,8 @@ def test_an_event_counts_once_however_often_it_is_sent(store: FeedbackStore) -> 
 def test_a_search_of_another_system_is_read_by_both_of_its_ids_and_counts_once(store: FeedbackStore) -> None:
     foreign = searched("01", "a", query_id="any / text")
     assert store.log([foreign, searched("02", "b")]) == 0
-    assert store.search("01") == store.search("any / text") == foreign
+    assert store.named(["any / text", "01", "03"]) == {"any / text": foreign, "01": foreign}
+    assert store.named(["02"]) == {"02": searched("02", "b")}
     assert store.log([searched("03", "b", query_id="any / text"), searched("04"), searched("02", "a")]) == 2
     assert store.log([searched("05", query_id="other"), searched("06", query_id="other")]) == 1
     assert store.log([]) == 0
@@ -54,7 +55,12 @@ def test_a_search_of_another_system_is_read_by_both_of_its_ids_and_counts_once(s
     store.add([did("e1", "good", "a", search="04", user="u")])
     store.log([searched("07", query_id="of u", user="u")])
     assert store.forget("u") == 2
-    assert store.search("of u") is None
+    assert store.named(["of u"]) == {}
+
+
+def test_an_id_goes_before_the_equal_query_id_of_another_search(store: FeedbackStore) -> None:
+    store.log([searched("01", "a", query_id="02"), searched("02", "b")])
+    assert store.named(["02"]) == {"02": searched("02", "b")}
 
 
 def test_impressions_say_what_a_search_without_results_has_shown(store: FeedbackStore) -> None:

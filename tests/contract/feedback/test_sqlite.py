@@ -69,7 +69,7 @@ def test_one_event_from_many_threads_counts_once(tmp_path: Path) -> None:
 
 USES: dict[str, Callable[[SqliteFeedbackStore], object]] = {
     "log": lambda store: store.log([searched("9", "a", query="new")]),
-    "search": lambda store: [store.search(f"{number:03}") for number in range(0, 300, 7)],
+    "search": lambda store: store.named([f"{number:03}" for number in range(0, 300, 7)]),
     "searches": lambda store: store.searches(None, 100),
     "add": lambda store: store.add([did("new", "good", "a", search="003", query="q9")]),
     "derive": lambda store: derive(store.events(), store.impressions()),
@@ -223,7 +223,7 @@ def test_a_backup_has_what_was_acknowledged_and_repeated_events_count_once_there
     with closing(SqliteFeedbackStore(tmp_path / "copy.db")) as copy:
         assert copy.add([did("e1", "good", "a", search="01")]) == 1
         assert [event.id for event in copy.events()] == ["e1"]
-        assert copy.search("01") == searched("01", "a", user="u1")
+        assert copy.named(["01"]) == {"01": searched("01", "a", user="u1")}
 
 
 def test_another_process_reads_what_is_written(tmp_path: Path) -> None:

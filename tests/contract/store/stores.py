@@ -1,7 +1,6 @@
 """The stores that the contract is held against, and the parts that its tests share."""
 
 from collections.abc import Callable
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,15 +32,6 @@ def put(store: CorpusStore, collection: str = "default", **texts: str) -> list[i
     """Put a document of each text; returns their sequence numbers."""
     made = [Document(identity, text, {}) for identity, text in texts.items()]
     return list(store.documents.put(collection, made, accept).added)
-
-
-def ranking(store: CorpusStore, query: str, collection: str | None = None) -> list[tuple[int, float]]:
-    with closing(store.keywords.rank(query, collection).portions) as portions:
-        return [scored for portion in portions for scored in portion]
-
-
-def seqs_found(store: CorpusStore, query: str, collection: str | None = None) -> set[int]:
-    return {seq for seq, _ in ranking(store, query, collection)}
 
 
 def record(model: str, number: int = 0) -> GenerationRecord:

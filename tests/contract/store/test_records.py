@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from service.corpus.balance import Balance
 from service.corpus.base import CorpusStore
 from tests.contract.store.stores import record
 
@@ -38,6 +39,19 @@ def test_a_record_comes_back_as_it_was_activated(store: CorpusStore) -> None:
     (stored,) = store.records.generations()
     kept = ("model", "documents", "recall", "warnings", "activated_by", "built")
     assert {name: getattr(stored, name) for name in kept} == {name: getattr(written, name) for name in kept}
+
+
+def test_weights_are_replaced_and_stay_with_their_generation(store: CorpusStore) -> None:
+    half, third = Balance.of(0.5, "default"), Balance.of(1 / 3, "estimated", 100)
+    store.records.activate(record("a").model_copy(update={"weights": {"c": half, "d": half}}), retain=1)
+    store.records.activate(record("b"), retain=1)
+    store.records.save_weights(2, {"c": third})
+    store.records.save_weights(9, {"c": third})
+    assert [each.weights for each in store.records.generations()] == [{"c": third}, {"c": half, "d": half}]
+    assert states(store) == [(2, "active"), (1, "retained")]
+    # A step back brings its own weights back.
+    store.records.activate(store.records.generations()[1], retain=1)
+    assert store.records.generations()[0].weights == {"c": half, "d": half}
 
 
 def test_only_retained_generations_are_released(store: CorpusStore) -> None:

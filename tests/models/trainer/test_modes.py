@@ -1,6 +1,7 @@
 """What learns: in every mode the result is a plain checkpoint that begins as its base and reloads as it was trained."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from trainer.errors import BadData
 from trainer.prepare import rows
 from trainer.recipe import Mode, Recipe
 from trainer.ship import package
-from trainer.train import losses, modes, training
+from trainer.train import losses, merging, modes, training
 from trainer.train.ranking_evaluator import RankingEvaluator
 from trainer.train.states import States
 from trainer.train.training import Material
@@ -50,6 +51,33 @@ def test_before_training_the_vectors_are_those_of_the_base(tmp_path: Path, mode:
     modes.finish(model)
     np.testing.assert_allclose(model.encode_query(TEXTS), plain.encode_query(TEXTS), atol=1e-6)
     np.testing.assert_allclose(model.encode_document(TEXTS), plain.encode_document(TEXTS), atol=1e-6)
+
+
+def test_documents_are_embedded_once_for_all_shares_of_a_query_adapter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = judged.dataset()
+    model = tuned(tmp_path, checkpoints.tiny(tmp_path / "base"), "query-adapter")
+    trained = merging.weights(model)
+    before = SentenceTransformer(str(tmp_path / "base"), device="cpu")
+    modes.prepare(before, "query-adapter", 4)
+    embedded: list[int] = []
+    encode_document = SentenceTransformer.encode_document
+
+    def counted(model: SentenceTransformer, texts: list[str], **options: Any) -> Any:
+        embedded.append(len(texts))
+        return encode_document(model, texts, **options)
+
+    monkeypatch.setattr(SentenceTransformer, "encode_document", counted)
+    good = {query: data.good()[query] for query in data.queries}
+    keeping, repeating = (RankingEvaluator(data, good, "fp32", keep_documents=keeps) for keeps in (True, False))
+    figures: list[tuple[dict[str, float], dict[str, float]]] = []
+    for alpha in (0.0, 0.5, 1.0):
+        merging.interpolate(model, merging.weights(before), trained, alpha)
+        figures.append((keeping(model), repeating(model)))
+    assert all(kept == repeated for kept, repeated in figures)
+    assert figures[0] != figures[2]
+    assert embedded == [len(data.corpus)] * 4
 
 
 @pytest.mark.parametrize("mode", ["full", "query-adapter", "lora"])

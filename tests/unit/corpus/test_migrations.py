@@ -63,3 +63,15 @@ def test_former_judgements_were_sent_and_judge_and_belong_to_the_present_texts(t
         documents = [Document("a", "another text", {}), Document("missing", "its first text", {})]
         store.documents.put("c", documents, lambda _: None)
         assert [one.stale for one in store.judgements.all()] == [False, True, False]
+
+
+def test_words_of_a_former_version_leave_the_database(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "corpus.db") as old:
+        old.executescript(SCHEMA)
+        old.execute("INSERT INTO documents (collection, id, text, metadata) VALUES ('c', 'a', 'kazu', '{}')")
+        old.execute("CREATE VIRTUAL TABLE keywords USING fts5(collection, text, content = '')")
+        old.execute("INSERT INTO keywords (rowid, collection, text) VALUES (1, 'c', 'kazu')")
+    database = Database(DataFolder(tmp_path))
+    assert SqliteDocuments(database).collections() == {"c": 1}
+    with database.read() as connection:
+        assert not connection.execute("SELECT 1 FROM sqlite_schema WHERE name LIKE 'keywords%'").fetchall()

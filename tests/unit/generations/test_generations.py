@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from service.cluster.base import NotLeader
+from service.corpus.balance import Balance
 from service.corpus.base import GenerationRecord
 from service.corpus.memory.records import MemoryRecords
 from service.generations.generation import Generation
@@ -75,3 +76,26 @@ def test_a_process_that_does_not_lead_begins_nothing(tmp_path: Path) -> None:
             assert second.generations.following == ()
 
     asyncio.run(both())
+
+
+def test_weights_change_for_later_searches_and_for_the_records_alone(tmp_path: Path) -> None:
+    shared, records = SharedLead(), MemoryRecords()
+    process = Process(shared, records, tmp_path)
+    weights = {"default": Balance.of(0.4, "estimated", 100)}
+
+    async def weigh() -> None:
+        for name in ("first", "second"):
+            built = process.build(name)
+            async with process.generations.follow(built):
+                await process.activate(built)
+        before = process.generations.acquire()
+        async with process.generations.follow(before):
+            await process.generations.weigh(2, weights)
+        assert before.record.weights == {}
+        after = process.generations.acquire()
+        assert (after.number, after.record.weights, after.index) == (2, weights, before.index)
+        assert process.generations.retained[0].record.weights == {}
+
+    asyncio.run(weigh())
+    assert [record.weights for record in records.generations()] == [weights, {}]
+    process.thread.close()

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,14 @@ import faiss
 import numpy as np
 import pytest
 
-from service.corpus.base import Seqs
+from service.corpus.base import Change, Seqs
 from service.index.faiss import index as faiss_index
 from service.index.faiss import partition, sealed
 from service.index.faiss.factory import FaissIndexes
 from service.index.faiss.index import FaissIndex
 from service.index.rows import Rows, stack, whole
 from service.machine.arrays import Windows
+from service.machine.cache import Cache
 from service.settings.data_folder import DataFolder
 
 DIMENSIONS, FINGERPRINT, MIN_RECALL = 8, "f" * 12, 0.99
@@ -26,6 +28,13 @@ EVERY = np.arange(1, 61)
 def unit(seed: int, count: int) -> Any:
     vectors = np.random.default_rng(seed).normal(size=(count, DIMENSIONS)).astype(np.float32)
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def is_mapped(array: Any) -> bool:
+    """Whether the array is a part of a mapped file."""
+    while array is not None and not isinstance(array, np.memmap):
+        array = getattr(array, "base", None)
+    return array is not None
 
 
 def cut_rows(seqs: Seqs, count: int, step: int = 80) -> Rows:
@@ -103,32 +112,103 @@ def starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Starts:
     return Starts(tmp_path, monkeypatch)
 
 
-def test_the_graph_of_a_former_version_is_taken_until_a_document_has_windows(starts: Starts) -> None:
+def files_of(entry: Path) -> set[str]:
+    return {path.name for path in entry.iterdir()}
+
+
+def made_by(entry: Path) -> Any:
+    return json.loads((entry / "checksums.json").read_text())["make"]
+
+
+FORMER_MAKE = {
+    "fingerprint": FINGERPRINT,
+    "collection": "default",
+    "dimensions": DIMENSIONS,
+    "min_recall": MIN_RECALL,
+    "faiss": faiss.__version__,
+}
+
+
+def test_windows_are_kept_beside_the_graph(starts: Starts) -> None:
     rows = whole(EVERY, unit(1, 60))
     starts.store(rows)
     assert starts.start(EVERY, rows) == 1
-    # A former version writes the same entry, and reads this one.
     (entry,) = (starts.folder / "graphs").iterdir()
-    assert {path.name for path in entry.iterdir()} == {
-        "about.json",
-        "checksums.json",
-        "graph.faiss",
-        "seqs.npy",
-        "vectors.f32",
-    }
-    assert json.loads((entry / "checksums.json").read_text())["make"] == {
-        "fingerprint": FINGERPRINT,
-        "collection": "default",
-        "dimensions": DIMENSIONS,
-        "min_recall": MIN_RECALL,
-        "faiss": faiss.__version__,
-    }
+    files = {"about.json", "checksums.json", "graph.faiss", "rows.npy", "seqs.npy", "vectors.f32"}
+    assert files_of(entry) == files
+    # A former version knows no vectors of 8 bits, and no windows.
+    assert made_by(entry) == {**FORMER_MAKE, "coded": 1}
     assert starts.start(EVERY, rows) == 0
     rows = both(rows, cut_rows(np.array([7]), 3))
     starts.store(rows)
     assert starts.start(EVERY, rows) == 1
     assert starts.start(EVERY, rows) == 0
-    assert json.loads((entry / "checksums.json").read_text())["make"]["windowed"]
+    assert files_of(entry) == {*files, "spans.npy"}
+    assert made_by(entry) == {**FORMER_MAKE, "coded": 1, "windowed": 1}
+
+
+@pytest.mark.parametrize("windows", [1, 3])
+def test_the_graph_of_a_former_version_is_taken_once_as_it_was_written(
+    starts: Starts, windows: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = whole(EVERY, unit(1, 60)) if windows == 1 else cut_rows(EVERY, windows)
+    starts.store(rows)
+    write_as_before(starts.folder / "graphs", rows)
+    with caplog.at_level("INFO"):
+        assert starts.start(EVERY, rows) == 0
+        assert "of a former version" in caplog.text
+        caplog.clear()
+        assert starts.start(EVERY, rows) == 0
+        assert "of a former version" not in caplog.text
+    (entry,) = (starts.folder / "graphs").iterdir()
+    assert made_by(entry)["coded"] == 1
+
+
+def write_as_before(folder: Path, rows: Rows) -> None:
+    """Keep a graph in full, in the order of its vectors, as versions before that of 8 bits did."""
+
+    def write(entry: Path) -> None:
+        graph = faiss.IndexHNSWFlat(DIMENSIONS, 32, faiss.METRIC_INNER_PRODUCT)
+        graph.add(rows.vectors)
+        faiss.write_index(graph, str(entry / "graph.faiss"), faiss.IO_FLAG_SKIP_STORAGE)
+        rows.vectors.tofile(entry / "vectors.f32")
+        np.save(entry / "seqs.npy", rows.seqs)
+        if rows.spans.any():
+            np.save(entry / "spans.npy", rows.spans)
+        about = {"effort": 64, "recall": 1.0, "highest": int(rows.seqs[-1]), "distinct": False}
+        (entry / "about.json").write_text(json.dumps(about))
+
+    name = f"{FINGERPRINT}-{sha256(b'default').hexdigest()[:16]}"
+    Cache(folder).keep(name, FORMER_MAKE | ({"windowed": 1} if rows.spans.any() else {}), write)
+
+
+@pytest.mark.parametrize("name", ["vectors.f32", "graph.faiss", "rows.npy"])
+def test_a_damaged_file_of_a_graph_is_never_answered_from(starts: Starts, name: str) -> None:
+    rows = whole(EVERY, unit(1, 60))
+    starts.store(rows)
+    assert starts.start(EVERY, rows) == 1
+    (entry,) = (starts.folder / "graphs").iterdir()
+    content = bytearray((entry / name).read_bytes())
+    content[-1] ^= 1
+    (entry / name).write_bytes(content)
+    assert starts.start(EVERY, rows) == 1
+    assert starts.start(EVERY, rows) == 0
+
+
+def test_a_view_goes_on_answering_when_its_graph_was_replaced_on_the_disk(starts: Starts) -> None:
+    rows = whole(EVERY, unit(1, 60))
+    starts.store(rows)
+    with starts.open() as index:
+        index.build({"default": EVERY}, 60)()
+        view = index.view("default")
+        assert is_mapped(view.sealed.vectors)  # type: ignore[union-attr]
+        before = view.search(unit(2, 5), 10, None)
+        index.build({"default": EVERY[:-1]}, 60)()
+        for path in (starts.folder / "graphs").glob("*/*"):
+            path.unlink()
+        for (seqs, scores), (seqs_now, scores_now) in zip(before, view.search(unit(2, 5), 10, None), strict=True):
+            np.testing.assert_array_equal(seqs, seqs_now)
+            np.testing.assert_array_equal(scores, scores_now)
 
 
 @pytest.mark.parametrize("count", [1, 5])
@@ -190,3 +270,60 @@ def test_a_damaged_graph_of_windows_is_built_again(starts: Starts) -> None:
     (entry / "spans.npy").write_bytes(spans)
     assert starts.start(EVERY, rows) == 1
     assert starts.start(EVERY, rows) == 0
+
+
+def test_a_graph_rests_on_the_disk_and_comes_back_into_memory(starts: Starts) -> None:
+    rows = both(whole(EVERY, unit(1, 60)), cut_rows(np.array([7]), 3))
+    starts.store(rows)
+    with starts.open() as index:
+        index.build({"default": EVERY}, 60)()
+        query, expected = unit(5, 1), []
+        assert index.maintain() == []
+        for works in (index.rest, index.maintain, index.rest):
+            view = index.view("default")
+            expected.append(view.search(query, 10, None))
+            (work,) = works()
+            work(lambda: False)()
+            assert index.view("default") is not view
+            assert works() == []
+            np.testing.assert_array_equal(index.view("default").live_rows().vectors, rows.vectors)
+        expected.append(index.view("default").search(query, 10, None))
+    for (seqs, scores), *_ in expected:
+        np.testing.assert_array_equal(seqs, expected[0][0][0])
+        np.testing.assert_array_equal(scores, expected[0][0][1])
+
+
+@pytest.mark.parametrize("damage", ["vectors.f32", "graph.faiss", "none of it is there"])
+def test_a_graph_without_a_sound_copy_stays_in_memory(starts: Starts, damage: str) -> None:
+    rows = whole(EVERY, unit(1, 60))
+    starts.store(rows)
+    with starts.open() as index:
+        index.build({"default": EVERY}, 60)()
+        (entry,) = (starts.folder / "graphs").iterdir()
+        for path in entry.iterdir():
+            if path.name == damage:
+                content = bytearray(path.read_bytes())
+                content[-1] ^= 1
+                path.write_bytes(content)
+            elif not (entry / damage).exists():
+                path.unlink()
+        view = index.view("default")
+        (work,) = index.rest()
+        work(lambda: False)()
+        assert index.view("default") is view
+        # It is not looked for each time.
+        assert index.rest() == []
+
+
+def test_a_delete_reaches_a_graph_that_comes_to_rest_in_the_same_moment(starts: Starts) -> None:
+    rows = whole(EVERY, unit(1, 60))
+    starts.store(rows)
+    with starts.open() as index:
+        index.build({"default": EVERY}, 60)()
+        (work,) = index.rest()
+        publish = work(lambda: False)
+        index.prepare(Change("default", 60, (), (7,)), None)()
+        publish()
+        ((seqs, _),) = index.view("default").search(unit(1, 60)[6:7], 60, None)
+        assert 7 not in seqs
+        assert len(seqs) == 59

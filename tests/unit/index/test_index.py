@@ -189,6 +189,23 @@ def test_of_equal_scores_the_first_written_are_found_whatever_is_asked(fresh: in
             np.testing.assert_array_equal(seqs, known[:k])
 
 
+@pytest.mark.parametrize("allowed", [1, 11, 60, 99, 101, 250, 400])
+def test_rows_that_were_not_sealed_yet_are_ranked_however_many_of_them_pass_a_filter(allowed: int) -> None:
+    # Of each vector there are two, so that the last one may tie with the next.
+    vectors = np.repeat(unit(3, 200), 2, axis=0)
+    seqs = np.arange(1, 401)
+    part = Partition(DIMENSIONS)
+    part.apply(whole(seqs, vectors), [])
+    part.apply(None, [7, 8])
+    passing = np.sort(np.random.default_rng(allowed).choice(seqs, allowed, replace=False))
+    ((ranking, scores),) = part.view.search(unit(4, 1), 11, selection(part.view, passing))
+    live = np.setdiff1d(passing, [7, 8])
+    exact = np.einsum("ij,j->i", vectors[live - 1], unit(4, 1)[0])
+    order = np.lexsort((live, -exact))[:11]
+    assert ranking.tolist() == live[order].tolist()
+    assert scores.tolist() == exact[order].tolist()
+
+
 def test_sealing_is_wanted_when_much_is_fresh_or_dead(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(partition, "SEAL_FROM", 100)
     written = Partition(DIMENSIONS)

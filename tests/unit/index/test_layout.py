@@ -65,14 +65,24 @@ def test_vectors_that_lie_elsewhere_come_to_lie_on_a_page(graph: bool) -> None:
     np.testing.assert_array_equal(part.vectors, vectors)
 
 
-def test_a_graph_has_links_of_its_own_even_if_they_lay_on_a_page() -> None:
+def test_a_graph_has_links_and_codes_of_its_own_even_if_they_lay_on_a_page() -> None:
     part = built(unit(SIZE), graph=True)
-    former = part.index.referenced_objects[1]
-    assert former.ctypes.data % mmap.PAGESIZE == 0
-    memory.share_vectors(part.index, part.distinct_vectors)
-    links = part.index.referenced_objects[1]
-    assert not np.shares_memory(links, former)
-    np.testing.assert_array_equal(links, former)
+    assert part.graph is not None
+    index = part.graph.index
+    former = index.referenced_objects
+    assert all(array.ctypes.data % mmap.PAGESIZE == 0 for array in former)
+    memory.place(index)
+    for now, before in zip(index.referenced_objects, former, strict=True):
+        assert not np.shares_memory(now, before)
+        np.testing.assert_array_equal(now, before)
+
+
+def test_a_graph_takes_a_byte_a_dimension_beside_its_links() -> None:
+    part = built(unit(SIZE), graph=True)
+    assert part.graph is not None
+    codes, links = part.graph.index.referenced_objects
+    assert codes.nbytes == SIZE * DIMENSIONS
+    assert links.nbytes < SIZE * 4 * 68
 
 
 @pytest.mark.parametrize("copies", [1, 3])

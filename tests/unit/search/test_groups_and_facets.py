@@ -12,6 +12,7 @@ from service.corpus import filters
 from service.corpus.base import Document
 from service.corpus.memory.store import MemoryStore
 from service.index.exact import ExactIndexes
+from service.index.keywords.index import TwoPartKeywords
 from service.index.rows import whole
 from service.machine.arrays import Vectors
 from service.search.facets import FacetSpec
@@ -45,13 +46,15 @@ class Collection:
             Document(f"d{number}", " ".join(random.choice(WORDS, size=3)), each) for number, each in enumerate(metadata)
         ]
         change = self.store.documents.put("default", documents, lambda _: None)
+        self.keywords = TwoPartKeywords(folder / "words", self.store.documents)
+        self.keywords.load()
         seqs = np.array(change.added, dtype=np.int64)
         self.index.store.put(whole(seqs, vectors))
         self.index.build({"default": seqs}, int(seqs[-1]), lambda: False)()
         self.metadata = dict(zip(change.added, metadata, strict=True))
 
     def rank(self, mode: Mode, **spec: Any) -> Ranking:
-        retrieval = Retrieval(self.store.keywords, self.store.documents)
+        retrieval = Retrieval(self.keywords, self.store.documents)
         vectors = None if mode == "keyword" else self.query
         (ranking,) = retrieval.rank(self.index, [QUERY], vectors, SearchSpec(collection="default", mode=mode, **spec))
         return ranking

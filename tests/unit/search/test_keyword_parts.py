@@ -14,7 +14,7 @@ from tests.unit.search.test_groups_and_facets import QUERY, Collection
 @pytest.mark.parametrize("k", [1, 10, 100, 150])
 def test_given_parts_change_no_ranking(tmp_path: Path, fusion: Fusion, k: int) -> None:
     collection = Collection(tmp_path, [{}] * 300)
-    retrieval = Retrieval(collection.store.keywords, collection.store.documents)
+    retrieval = Retrieval(collection.keywords, collection.store.documents)
     spec = SearchSpec(k=k, collection="default", mode="hybrid", fusion=fusion)
     moment = Moment.of(collection.index, "default")
     parts = retrieval.keyword_parts(moment, [QUERY], spec)
@@ -24,7 +24,7 @@ def test_given_parts_change_no_ranking(tmp_path: Path, fusion: Fusion, k: int) -
 
 def test_documents_that_an_index_does_not_have_are_left_out(tmp_path: Path) -> None:
     collection = Collection(tmp_path, [{}] * 30)
-    retrieval = Retrieval(collection.store.keywords, collection.store.documents)
+    retrieval = Retrieval(collection.keywords, collection.store.documents)
     spec = SearchSpec(k=40, collection="default", mode="hybrid")
     before = Moment.of(collection.index, "default")
     parts = retrieval.keyword_parts(before, [QUERY], spec)

@@ -1,9 +1,9 @@
 """The words of a text by which it is looked up, found in the same way in documents and in queries.
 
-A word is a run of letters, marks and digits (Unicode's categories L, M, N and Co), in its compatibility form (NFKC).
-Scripts that put no spaces between words give one word for each character, which queries look up in pairs, as Lucene's
-CJKBigramFilter does. Each emoji and other symbol (So) is a word as well, whatever its skin tone or presentation. Case,
-diacritics and English endings are each store's part.
+A word is a run of letters, marks and digits (Unicode's categories L, M, N and Co), in its compatibility form (NFKC)
+without case. Latin and Greek letters are without diacritics. Scripts that put no spaces between words give one word for
+each character, which queries look up in pairs, as Lucene's CJKBigramFilter does. Each emoji and other symbol (So) is a
+word as well, whatever its skin tone or presentation.
 """
 
 import re
@@ -28,6 +28,9 @@ _UNSPACED = (
 
 # Joiners, presentation selectors and skin tones change the picture of an emoji, and not the word.
 _MODIFIERS = frozenset((0x200D, *range(0xFE00, 0xFE10), *range(0x1F3FB, 0x1F400)))
+# Diacritics that stand for themselves after the letter that has them.
+_DIACRITICS = range(0x0300, 0x0370)
+_WITHOUT_DIACRITICS = ("LATIN", "GREEK")
 # The most phrases that a query looks up. A page that is sent as a query is looked up by its beginning.
 MOST_PHRASES = 64
 _RUNS = re.compile(r"\d+|\D+")
@@ -39,9 +42,15 @@ class _Letters(dict[int, str]):
     """The replacement of each character, computed at its first use."""
 
     def __missing__(self, code: int) -> str:
-        plain = "" if code in _MODIFIERS else unicodedata.normalize("NFKC", chr(code))
-        self[code] = replacement = "".join(map(_letter, plain))
+        plain = "" if code in _MODIFIERS else unicodedata.normalize("NFKC", chr(code)).casefold()
+        self[code] = replacement = "".join(map(_letter, _without_diacritics(plain)))
         return replacement
+
+
+def _without_diacritics(text: str) -> str:
+    if text and unicodedata.name(text[0], "").startswith(_WITHOUT_DIACRITICS):
+        text = unicodedata.normalize("NFD", text)
+    return "".join(character for character in text if ord(character) not in _DIACRITICS)
 
 
 def _letter(character: str) -> str:
@@ -61,15 +70,26 @@ def is_unspaced(character: str) -> bool:
 _LETTERS = _Letters()
 
 
-def letters(text: str) -> list[str]:
-    """Return the replacement of each character of the text: letters of words, with spaces between words."""
-    return [_LETTERS[ord(character)] for character in text]
-
-
 def spaced(text: str) -> str:
-    """Return the text with spaces between its words; ASCII stays as it is."""
-    # SQLite itself splits ASCII like this.
-    return text if text.isascii() else text.translate(_LETTERS)
+    """Return the words of a text with spaces between them."""
+    return text.translate(_LETTERS)
+
+
+def origins(text: str) -> list[tuple[str, int, int]]:
+    """Return the words of a text, each with its span [start, end) in characters of the text."""
+    spans: list[tuple[str, int, int]] = []
+    within = False
+    for position, character in enumerate(text):
+        for letter in _LETTERS[ord(character)]:
+            if letter == " ":
+                within = False
+            elif within:
+                word, start, _ = spans[-1]
+                spans[-1] = (word + letter, start, position + 1)
+            else:
+                spans.append((letter, position, position + 1))
+                within = True
+    return spans
 
 
 def phrases(query: str, limit: int) -> list[Phrase]:

@@ -1,0 +1,99 @@
+"""Lists the versions that meet a condition or pass a filter, out of the table of attributes."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import chain, islice
+
+import numpy as np
+
+from service.corpus.base import Seqs
+from service.corpus.filters import And, Condition, Filter, attributes, evaluate, meets
+
+# Up to this many versions, reading each one costs less than listing all that meet the other conditions.
+_READ_ONE_BY_ONE = 256
+_WITH_VALUE = "SELECT seq FROM attributes WHERE collection = ? AND key = ? AND kind = ? AND value "
+_WITH_KEY = "SELECT seq FROM attributes WHERE collection = ? AND (key = ? OR (key >= ? AND key < ?)) AND seq > ?"
+_MEETING = {
+    "in": _WITH_VALUE + "= ? AND seq > ?",
+    "gt": _WITH_VALUE + "> ? AND seq > ?",
+    "gte": _WITH_VALUE + ">= ? AND seq > ?",
+    "lt": _WITH_VALUE + "< ? AND seq > ?",
+    "lte": _WITH_VALUE + "<= ? AND seq > ?",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Versions:
+    """The versions `seqs` (ascending), or all but these."""
+
+    seqs: Seqs
+    all_but: bool = False
+
+    def __and__(self, other: "_Versions") -> "_Versions":
+        if self.all_but and other.all_but:
+            return _Versions(np.union1d(self.seqs, other.seqs), all_but=True)
+        if self.all_but:
+            return other & self
+        combine = np.setdiff1d if other.all_but else np.intersect1d
+        return _Versions(combine(self.seqs, other.seqs, assume_unique=True))
+
+    def __or__(self, other: "_Versions") -> "_Versions":
+        return ~(~self & ~other)
+
+    def __invert__(self) -> "_Versions":
+        return _Versions(self.seqs, not self.all_but)
+
+
+def meeting(connection: sqlite3.Connection, collection: str, condition: Condition, after: int = 0) -> Seqs:
+    """List the versions above `after` that meet the condition, ascending."""
+    return np.unique(np.fromiter(_meeting(connection, collection, condition, after), dtype=np.int64))
+
+
+def passing(connection: sqlite3.Connection, collection: str, tree: Filter, live: Callable[[], Seqs]) -> Seqs:
+    """List the versions that pass the filter, ascending, some dead ones included.
+
+    `live` lists the documents of the collection. It is called only if the filter says no more than what does not pass.
+    """
+    few = None if isinstance(tree, Condition) else _few(connection, collection, tree)
+    if few is not None:
+        return _passing_among(connection, few, tree)
+    versions = evaluate(tree, lambda condition: _Versions(meeting(connection, collection, condition)))
+    return np.setdiff1d(live(), versions.seqs, assume_unique=True) if versions.all_but else versions.seqs
+
+
+def _meeting(connection: sqlite3.Connection, collection: str, condition: Condition, after: int = 0) -> Generator[int]:
+    """Yield the versions above `after` that meet the condition, some of them more than once."""
+    if condition.operator == "exists":
+        # A key exists if it begins a dotted path, too. "/" follows "." in the order of code points.
+        below = (f"{condition.key}.", f"{condition.key}/")
+        yield from chain.from_iterable(connection.execute(_WITH_KEY, (collection, condition.key, *below, after)))
+    for operand in condition.values:
+        compared = (collection, condition.key, operand.kind, operand.value, after)
+        yield from chain.from_iterable(connection.execute(_MEETING[condition.operator], compared))
+
+
+def _few(connection: sqlite3.Connection, collection: str, tree: Filter) -> Seqs | None:
+    """List a few versions among which are all that pass; None if there may be many."""
+    match tree:
+        case Condition():
+            with closing(_meeting(connection, collection, tree)) as seqs:
+                first = list(islice(seqs, _READ_ONE_BY_ONE + 1))
+            return np.unique(np.array(first, dtype=np.int64)) if len(first) <= _READ_ONE_BY_ONE else None
+        case And(parts):
+            return next((few for part in parts if (few := _few(connection, collection, part)) is not None), None)
+        case _:
+            return None
+
+
+def _passing_among(connection: sqlite3.Connection, seqs: Seqs, tree: Filter) -> Seqs:
+    """List those of the ascending versions `seqs` that pass, by reading each one."""
+    rows = connection.execute(
+        "SELECT seq, metadata FROM documents WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq",
+        (json.dumps(seqs.tolist()),),
+    ).fetchall()
+    versions = [attributes(json.loads(metadata)) for _, metadata in rows]
+    passes = evaluate(tree, lambda condition: np.array([meets(version, condition) for version in versions], np.bool_))
+    return np.array([seq for seq, _ in rows], dtype=np.int64)[passes]

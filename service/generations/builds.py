@@ -1,0 +1,81 @@
+"""The order in which indexes are built: one at a time, and a generation's before the sealing of what grew.
+
+Two builds at a time would take twice the memory, and each of them twice the time.
+"""
+
+import asyncio
+import logging
+import threading
+from functools import partial
+
+from service.generations.loaded import LoadedGenerations
+from service.index.base import GivenUp, IsGivenUp, Maintenance, Publish
+from service.index.keywords.base import KeywordIndex
+from service.machine.priority import at_lowest_priority
+from service.machine.writer import WritingThread
+from service.models.encoding import Encoding
+from service.observability.observer import Observer
+
+log = logging.getLogger(__name__)
+
+
+class Builds:
+    """Builds indexes on threads. All methods are for the event loop."""
+
+    def __init__(
+        self, generations: LoadedGenerations, encoding: Encoding, thread: WritingThread, observer: Observer
+    ) -> None:
+        self._generations = generations
+        self._encoding = encoding
+        self._thread = thread
+        self._observer = observer
+        self._turn = asyncio.Lock()
+        # Builds of generations, under way or waiting for the end of a sealing.
+        self._first = 0
+
+    async def run(self, build: Maintenance) -> Publish:
+        """Run the build of a generation's index. A sealing under way gives up for it."""
+        self._first += 1
+        try:
+            async with self._turn:
+                return await self._on_thread(build, lambda: False)
+        finally:
+            self._first -= 1
+
+    async def seal(self, keywords: KeywordIndex) -> None:
+        """Run the maintenance that keeps searches fast, such as the sealing of a fresh part that has grown large.
+
+        Only indexes that take writes need it; those of retained generations rest. While a generation is built, nothing
+        is sealed: the sealing would take half of the processors, most often for the index that the generation replaces.
+        """
+        written = {id(generation.index) for generation in self._generations.writable()}
+        of_vectors = [index.maintain if id(index) in written else index.rest for index in self._generations.indexes()]
+        for pending in (*of_vectors, keywords.maintain):
+            for work in pending():
+                if self._first:
+                    return
+                async with self._turn:
+                    try:
+                        publish = await self._on_thread(work, lambda: self._first > 0)
+                    except GivenUp:
+                        return
+                    except MemoryError as error:
+                        # Searches are right without it, and the rest of the upkeep must go on.
+                        log.warning("an index is not maintained, which is tried again: %s", error)
+                        continue
+                    self._observer.step("seal.built")
+                    await self._thread.run(publish)
+
+    async def _on_thread(self, build: Maintenance, superseded: IsGivenUp) -> Publish:
+        """Run `build` on a thread, at the lowest priority if the service answers queries.
+
+        `build` learns when the caller is cancelled or `superseded` answers true, and gives up.
+        """
+        cancelled = threading.Event()
+        work = partial(build, lambda: cancelled.is_set() or superseded())
+        try:
+            if self._encoding.answering:
+                return await asyncio.to_thread(at_lowest_priority, work)
+            return await asyncio.to_thread(work)
+        finally:
+            cancelled.set()

@@ -1,0 +1,113 @@
+"""A graph in which a search walks over vectors of 8 bits, and compares the best of them once more in full.
+
+It is HNSW (Malkov and Yashunin 2016; FAISS `IndexHNSWFlat`), built over the vectors in full. A walk waits for memory,
+so its vectors are small: one byte a dimension (FAISS `IndexScalarQuantizer`). And they are near: a vector lies beside
+those that a walk meets with it (Coleman et al. 2022). Therefore the nodes of a graph are in another order than the rows
+of the vectors.
+"""
+
+from dataclasses import dataclass
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from service.index.base import GivenUp, IsGivenUp
+from service.index.faiss import graph_repair, memory
+from service.machine.arrays import Vectors
+
+Rows = NDArray[np.int64]
+# rows[node] is the row of a node's vector; the last entry, which stands for node -1, is -1.
+RowOf = NDArray[np.int32]
+
+_LINKS = 32
+_BUILD_EFFORT = 128
+# Vectors added, or quantised, at a time; between two portions, building can be given up.
+_PORTION = 5000
+# The quantiser learns its ranges, and the error is measured, on so many vectors.
+_SAMPLE = 100_000
+# Two scores are in the wrong order by this many times the usual error of one at most, but for few in 100,000.
+_ERRORS = 6.0
+# Nodes whose links are read together.
+_WALKED = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A graph of n vectors, which all differ and can all be reached. `row_of` says which vector a node has.
+
+    Scores for a unit vector that differ by more than `margin` are in the right order. `effort` is the efSearch of HNSW
+    that a search needs.
+    """
+
+    index: "faiss.IndexHNSWFlat"
+    row_of: RowOf
+    margin: float
+    effort: int = 0
+
+    def nearest(self, query: Vectors) -> tuple[Vectors, Rows]:
+        """Walk to a vector (dimensions,). Returns the scores of all that was found, best first, and the rows.
+
+        FAISS scans its bounded queue as a whole at each step, which takes most of the time of a large effort. The
+        unbounded queue is a heap and knows no selection.
+        """
+        parameters = faiss.SearchParametersHNSW(efSearch=self.effort, bounded_queue=False)
+        scores, nodes = self.index.search(query[None], min(self.effort, self.index.ntotal), params=parameters)
+        return scores[0], self.row_of[nodes[0]].astype(np.int64)
+
+
+def build(vectors: Vectors, given_up: IsGivenUp) -> tuple[Graph | None, int]:
+    """Build a graph of `vectors` (n, dimensions). Returns it, or None with the number that it cannot reach.
+
+    Raises GivenUp soon after `given_up` answers true.
+    """
+    index = faiss.IndexHNSWFlat(vectors.shape[1], _LINKS, faiss.METRIC_INNER_PRODUCT)
+    index.hnsw.efConstruction = _BUILD_EFFORT
+    for start in range(0, len(vectors), _PORTION):
+        if given_up():
+            raise GivenUp
+        index.add(vectors[start : start + _PORTION])
+    lost = graph_repair.repair(index)
+    return (None, len(lost)) if len(lost) else (compact(index, vectors), 0)
+
+
+def compact(index: "faiss.IndexHNSWFlat", vectors: Vectors) -> Graph:
+    """Give a graph that is in the order of its `vectors` (n, dimensions) their 8 bits, and order it by its links."""
+    codes, margin = _quantised(vectors)
+    memory.replace_storage(index, codes)
+    order = _by_links(index)
+    index.permute_entries(order)
+    memory.place(index)
+    return Graph(index, np.append(order, -1).astype(np.int32), margin)
+
+
+def _quantised(vectors: Vectors) -> tuple["faiss.IndexScalarQuantizer", float]:
+    """The vectors in 8 bits, and the margin of their scores."""
+    codes = faiss.IndexScalarQuantizer(vectors.shape[1], faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)
+    sample = vectors[:: max(1, len(vectors) // _SAMPLE)]
+    codes.train(np.ascontiguousarray(sample))
+    for start in range(0, len(vectors), _PORTION):
+        codes.add(vectors[start : start + _PORTION])
+    some = np.ascontiguousarray(sample[:_PORTION])
+    errors = some - codes.sa_decode(codes.sa_encode(some))
+    return codes, _ERRORS * float(np.sqrt(np.mean(errors**2)))
+
+
+def _by_links(index: "faiss.IndexHNSWFlat") -> Rows:
+    """List the nodes as a walk from the top comes to them, so that those to which one node links lie together."""
+    links = graph_repair.Adjacency(index)
+    reached = np.zeros(links.size, dtype=bool)
+    frontier = np.array([index.hnsw.entry_point], dtype=np.int64)
+    reached[frontier] = True
+    order = [frontier]
+    while len(frontier):
+        reached_next = []
+        for begin in range(0, len(frontier), _WALKED):
+            neighbors = links.neighbors(frontier[begin : begin + _WALKED]).ravel()
+            neighbors = neighbors[neighbors >= 0]
+            nodes, firsts = np.unique(neighbors[~reached[neighbors]], return_index=True)
+            reached[nodes] = True
+            reached_next.append(nodes[np.argsort(firsts)].astype(np.int64))
+        frontier = np.concatenate(reached_next)
+        order.append(frontier)
+    return np.concatenate([*order, np.flatnonzero(~reached)])

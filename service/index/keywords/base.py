@@ -1,0 +1,64 @@
+"""The seam of the index of words. `tests/contract/test_keywords.py` holds its implementations to it.
+
+The words depend on no model, so all generations share one index. It has each version that was written, and may go on
+finding dead ones for a while: a search looks at them through a view of vectors, which does not have them.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from service.corpus.base import Change, Seqs, Span
+from service.index.base import Maintenance, Publish
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordRanking:
+    """The versions that have words of a query, and the highest score that a text could have for it.
+
+    `portions` yields (sequence number, score): best first, and ascending among equal scores. Scores are above 0 and
+    at most `max_score`.
+    """
+
+    portions: Generator[list[tuple[int, float]]]
+    max_score: float
+
+
+class KeywordView(Protocol):
+    """One moment of the index. Safe from any thread."""
+
+    def rank(self, query: str, collection: str, depth: int, among: Seqs | None = None) -> KeywordRanking:
+        """Rank the versions of a collection that have a word or an identifier of the query.
+
+        With `among`, the ascending sequence numbers of few documents, no others are ranked. The first portion has about
+        `depth` of them, so that one that is enough costs least. Words are weighed by their frequency in the collection.
+        """
+        ...
+
+
+class Keywords(Protocol):
+    """The part of the index that a search asks. Safe from any thread."""
+
+    def view(self) -> KeywordView:
+        """Return the index as the last write left it."""
+        ...
+
+    def highlights(self, query: str, texts: Sequence[str]) -> list[list[Span]]:
+        """Return for each text the spans that a search for `query` finds in it, ascending and disjoint."""
+        ...
+
+
+class KeywordIndex(Keywords, Protocol):
+    """The whole index. The writing thread makes all changes of what it shows."""
+
+    def load(self) -> None:
+        """Make every document of the corpus searchable, before the first write. Raises as the corpus does."""
+        ...
+
+    def prepare(self, change: Change, texts: Sequence[str]) -> Publish:
+        """Prepare the effect of one write, with the texts of the added versions. The returned function shows it."""
+        ...
+
+    def maintain(self) -> Sequence[Maintenance]:
+        """Return pieces of work that keep searches fast, each for any thread and at any time, but one at a time."""
+        ...

@@ -1,0 +1,44 @@
+"""Finds the words of a query in texts, as a search by keyword finds them."""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+from service.corpus.base import Span
+from service.index.keywords import words
+from service.index.keywords.analysis import Analysis, Clause, pairs
+
+
+def spans(analysis: Analysis, query: str, texts: Sequence[str]) -> list[list[Span]]:
+    """Return for each text the spans that a search for `query` finds in it, ascending and disjoint."""
+    clauses = analysis.of_query(query)
+    return [_spans(analysis, clauses, text) if clauses else [] for text in texts]
+
+
+def _spans(analysis: Analysis, clauses: Sequence[Clause], text: str) -> list[Span]:
+    origins = words.origins(text)
+    stems = analysis.stems(" ".join(word for word, _, _ in origins))
+    wanted = {clause.stems for clause in clauses}
+    firsts = {phrase[0] for phrase in wanted}
+    longest = max(map(len, wanted))
+    ranges: list[Span] = []
+    for start, stem in enumerate(stems):
+        if stem in firsts:
+            ends = range(start + 1, min(start + longest, len(stems)) + 1)
+            ranges += [(start, end) for end in ends if tuple(stems[start:end]) in wanted]
+    if not text.isascii():
+        for start, neighbours in enumerate(pairwise(stems)):
+            ranges += [(start, start + 2) for pair in pairs(neighbours) if (pair,) in wanted]
+    # One character can stand for several words, as ¼ does.
+    return _merged((origins[first][1], origins[last - 1][2]) for first, last in _merged(ranges))
+
+
+def _merged(ranges: Iterable[Span]) -> list[Span]:
+    """Merge the ranges [start, end) that overlap."""
+    merged: list[Span] = []
+    for start, end in sorted(ranges):
+        if merged and start < merged[-1][1]:
+            first, last = merged.pop()
+            merged.append((first, max(last, end)))
+        else:
+            merged.append((start, end))
+    return merged

@@ -1,0 +1,70 @@
+"""A moment of the index of words: a sealed part on the disk and a fresh one in memory, ranked as one."""
+
+import math
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.corpus.base import Seqs
+from service.index.keywords import bm25
+from service.index.keywords.analysis import Analysis, Clause
+from service.index.keywords.base import KeywordRanking
+from service.index.keywords.fresh import FreshView
+from service.index.keywords.sealed import SealedPart
+
+# Every portion looks this many times as far as the one before.
+_FURTHER = 8
+
+
+@dataclass(frozen=True, slots=True)
+class TwoPartView:
+    """The `KeywordView` of both parts, weighed by the frequencies of both."""
+
+    analysis: Analysis
+    sealed: SealedPart
+    fresh: FreshView
+
+    def rank(self, query: str, collection: str, depth: int, among: Seqs | None = None) -> KeywordRanking:
+        """Rank the versions of a collection that have a word or an identifier of the query."""
+        documents = self.sealed.documents(collection) + self.fresh.documents(collection)
+        weights: list[tuple[Clause, float]] = []
+        max_score = 0.0
+        for clause in self.analysis.of_query(query):
+            count = self.sealed.count(clause, collection) + self.fresh.count(clause, collection)
+            if clause.optional and not count:
+                continue
+            weight = bm25.weight(max(documents, count), count)
+            max_score += bm25.max_score(weight)
+            if count:
+                weights.append((clause, weight))
+        return KeywordRanking(self._portions(weights, collection, depth, among), max_score)
+
+    def _portions(
+        self, weights: Sequence[tuple[Clause, float]], collection: str, depth: int, among: Seqs | None
+    ) -> Generator[list[tuple[int, float]]]:
+        if not weights:
+            return
+        mean_length = self.sealed.mean_length or self.fresh.tokens / max(1, self.fresh.end)
+        fresh_seqs, fresh_floats = self.fresh.scored(weights, collection, mean_length, among)
+        # NumPy would compare 32 bits with `below` in 32 bits, in which it is `least`.
+        fresh_scores = fresh_floats.astype(np.float64)
+        below, limit, ended = math.inf, max(depth, 1), False
+        while not ended:
+            # All versions that score more than `least` are among the hits, and maybe not all that score as much.
+            hits, least, ended = self.sealed.best(weights, collection, limit, among)
+            waiting = fresh_scores[fresh_scores < below]
+            if len(waiting) > limit:
+                least, ended = max(least, float(np.partition(waiting, -limit - 1)[-limit - 1])), False
+            seqs = np.concatenate((fresh_seqs, np.fromiter(hits.keys(), np.int64, len(hits))))
+            scores = np.concatenate((fresh_scores, np.fromiter(hits.values(), np.float64, len(hits))))
+            within = (least < scores) & (scores < below)
+            if within.any():
+                yield _in_order(seqs[within], scores[within])
+            below, limit = math.nextafter(least, math.inf), limit * _FURTHER
+
+
+def _in_order(seqs: Seqs, scores: NDArray[np.float64]) -> list[tuple[int, float]]:
+    order = np.lexsort((seqs, -scores))
+    return list(zip(seqs[order].tolist(), scores[order].tolist(), strict=True))

@@ -1,0 +1,147 @@
+"""Indexes are built one at a time, those of generations first, and only what takes writes is sealed."""
+
+import asyncio
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from service.generations.builds import Builds
+from service.generations.loaded import LoadedGenerations
+from service.index.base import GivenUp, IsGivenUp, Publish
+from service.machine.writer import WritingThread
+from service.observability.observer import Unobserved
+
+
+@dataclass(eq=False)
+class Index:
+    """An index whose sealing goes on until it is `finished` or given up."""
+
+    fingerprint: str
+    ended: list[str] = field(default_factory=list)
+    began: threading.Event = field(default_factory=threading.Event)
+    finished: threading.Event = field(default_factory=threading.Event)
+
+    def maintain(self) -> list[Any]:
+        return [self._seal]
+
+    def rest(self) -> list[Any]:
+        return [lambda given_up: self._work("at rest", given_up)]
+
+    def build(self, given_up: IsGivenUp) -> Publish:
+        return self._work("built", given_up)
+
+    def _seal(self, given_up: IsGivenUp) -> Publish:
+        self.began.set()
+        while not self.finished.wait(0.001):
+            if given_up():
+                self.ended.append("given up")
+                raise GivenUp
+        return self._work("sealed", given_up)
+
+    def _work(self, what: str, given_up: IsGivenUp) -> Publish:
+        assert not given_up()
+        return lambda: self.ended.append(what)
+
+
+class Words:
+    """An index of words that needs no maintenance."""
+
+    def maintain(self) -> list[Any]:
+        return []
+
+
+WORDS: Any = Words()
+
+
+@dataclass(eq=False)
+class Answering:
+    """The part of a generation, and of the encoding, that is looked at here."""
+
+    index: Any = None
+    answering: bool = True
+
+
+def _builds(active: Index, retained: tuple[Index, ...] = ()) -> tuple[Builds, WritingThread]:
+    thread = WritingThread()
+    answering: Any = Answering(active)
+    former: Any = tuple(map(Answering, retained))
+    generations = LoadedGenerations(active=answering, retained=former)
+    encoding: Any = Answering()
+    return Builds(generations, encoding, thread, Unobserved()), thread
+
+
+def test_a_sealing_gives_up_for_a_generation_and_is_done_afterwards() -> None:
+    index = Index("one")
+    builds, thread = _builds(index)
+
+    async def run() -> None:
+        sealing = asyncio.create_task(builds.seal(WORDS))
+        await asyncio.to_thread(index.began.wait, 10)
+        publish = await builds.run(index.build)
+        assert index.ended == ["given up"]
+        publish()
+        await sealing
+        index.finished.set()
+        await builds.seal(WORDS)
+
+    asyncio.run(run())
+    thread.close()
+    assert index.ended == ["given up", "built", "sealed"]
+
+
+def test_nothing_is_sealed_while_a_generation_is_built() -> None:
+    index = Index("one")
+    index.finished.set()
+    builds, thread = _builds(index)
+    building, go_on = threading.Event(), threading.Event()
+
+    def build(given_up: IsGivenUp) -> Publish:
+        building.set()
+        assert go_on.wait(10)
+        return index.build(given_up)
+
+    async def run() -> None:
+        generation = asyncio.create_task(builds.run(build))
+        await asyncio.to_thread(building.wait, 10)
+        await builds.seal(WORDS)
+        assert index.ended == []
+        go_on.set()
+        (await generation)()
+
+    asyncio.run(run())
+    thread.close()
+    assert index.ended == ["built"]
+
+
+def test_a_retained_index_takes_no_writes_and_rests() -> None:
+    active, retained = Index("one"), Index("two")
+    active.finished.set()
+    retained.finished.set()
+    builds, thread = _builds(active, (retained,))
+    asyncio.run(builds.seal(WORDS))
+    thread.close()
+    assert (active.ended, retained.ended) == (["sealed"], ["at rest"])
+
+
+def test_an_index_for_which_there_is_no_memory_does_not_end_the_upkeep_of_others() -> None:
+    active, retained = Index("one"), Index("two")
+    builds, thread = _builds(active, (retained,))
+
+    def fail(given_up: IsGivenUp) -> Publish:
+        raise MemoryError(f"there is no memory, and {given_up} does not matter")
+
+    active.maintain = lambda: [fail]  # type: ignore[method-assign]
+    asyncio.run(builds.seal(WORDS))
+    thread.close()
+    assert retained.ended == ["at rest"]
+
+
+def test_words_are_sealed_with_the_index() -> None:
+    active = Index("one")
+    active.finished.set()
+    builds, thread = _builds(active)
+    words: Any = Index("words")
+    words.finished.set()
+    asyncio.run(builds.seal(words))
+    thread.close()
+    assert (active.ended, words.ended) == (["sealed"], ["sealed"])
