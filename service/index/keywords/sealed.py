@@ -106,7 +106,7 @@ class SealedPart:
         """Return the query for versions that have something `wanted`, to whose scores the `others` add."""
         any_of = [(Occur.Should, query) for query in wanted]
         conditions = []
-        if not self._has_only(collection):
+        if not self.has_only(collection):
             conditions.append(Query.term_query(self._schema, COLLECTION, collection))
         if among is not None:
             conditions.append(Query.term_set_query(self._schema, SEQ, among.tolist()))
@@ -129,9 +129,9 @@ class SealedPart:
             query = Query.phrase_query(self._schema, STEMS, list(clause.stems))
         return Query.boost_query(query, weight / own_weight)
 
-    def _has_only(self, collection: str) -> bool:
-        """Say whether all entries but the mark are of the collection."""
-        return self.documents(collection) == self.entries - 1
+    def has_only(self, collection: str) -> bool:
+        """Say whether all entries but marks, of which each commit leaves a removed one, are of the collection."""
+        return self.documents(collection) == self.entries - self._frequency(MARK_STEM)
 
     def _has(self, clause: Clause) -> bool:
         return all(self._frequency(stem) for stem in clause.stems)
@@ -142,7 +142,7 @@ class SealedPart:
 
     def _count(self, clause: Clause, collection: str) -> int:
         rarest = min(map(self._frequency, clause.stems))
-        if not rarest or (self._has_only(collection) and (len(clause.stems) == 1 or rarest > _MOST_COUNTED)):
+        if not rarest or (self.has_only(collection) and (len(clause.stems) == 1 or rarest > _MOST_COUNTED)):
             return rarest
         query = self._within([self._query(clause, 1.0)], (), collection, None)
         # Tantivy's stub does not tell of it.
