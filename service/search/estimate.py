@@ -14,6 +14,7 @@ from functools import partial
 from service.corpus.base import Documents
 from service.generations.generation import Generation
 from service.index.base import VectorIndex
+from service.index.keywords import bm25
 from service.index.keywords.base import Keywords
 from service.machine.arrays import Vectors
 from service.machine.priority import at_lowest_priority
@@ -36,8 +37,6 @@ _SMOOTHING = 0.02
 _NOTHING = 0.05
 # Neither part is left out, however bad it is.
 _LOWEST, _HIGHEST = 0.1, 0.8
-# BM25's k1.
-_SATURATION = 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +131,7 @@ def _gain(rivals: Scored, seq: int, score: float) -> float:
 
 
 def _saturated(count: int) -> float:
-    return count / (count + _SATURATION)
+    return count / (count + bm25.SATURATION)
 
 
 def _spread(seqs: Sequence[int]) -> list[int]:
