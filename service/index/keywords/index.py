@@ -58,8 +58,8 @@ class TwoPartKeywords:
             self._sealed = self._folder.add(self._read(later), (), later[-1][0])
         else:
             self._fresh.add(list(self._read(later)))
-            sealed_live = sum(self._documents.collections().values()) - len(later)
-            self._died_before = max(0, self._sealed.live - 1 - sealed_live)
+        sealed_live = sum(self._documents.collections().values()) - len(self._fresh.rows)
+        self._died_before = max(0, self._sealed.live - 1 - sealed_live)
         self._show()
 
     def prepare(self, change: Change, texts: Sequence[str]) -> Publish:
