@@ -6,7 +6,6 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import pytest
 from service.process.connection import HEAD_BYTES, HEAD_SECONDS
 from tests.support.certificates import certificate
 from tests.support.server import Server
+from tests.support.waiting import until
 
 
 def common_name(port: int) -> str:
@@ -25,13 +25,6 @@ def common_name(port: int) -> str:
     command = ["openssl", "x509", "-noout", "-subject"]
     said = subprocess.run(command, input=pem, capture_output=True, text=True, check=True)
     return said.stdout.rpartition("=")[2].strip()
-
-
-def until(met: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not met():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def serve(folder: Path, tiny_checkpoints: Path, **settings: Any) -> Server:
@@ -60,7 +53,7 @@ def test_it_speaks_tls_and_takes_a_new_certificate_without_a_restart(tmp_path: P
         assert common_name(port) == "first"
         certificate(tmp_path, "second")
         server.process.send_signal(signal.SIGHUP)
-        until(lambda: common_name(port) == "second")
+        until(lambda: common_name(port) == "second", seconds=20)
         (tmp_path / "tls.crt").write_text("broken")
         server.process.send_signal(signal.SIGHUP)
         server.wait_for("the certificate stays as it was")
@@ -76,7 +69,7 @@ def test_only_trusted_proxies_say_who_calls(
 ) -> None:
     with serve(tmp_path, tiny_checkpoints, PROXY__TRUSTED=proxies) as server:
         server.client.post("/admin/rollback", headers={"X-Forwarded-For": "198.51.100.7"})
-        until(lambda: "audit" in "".join(server.output))
+        until(lambda: "audit" in "".join(server.output), seconds=20)
         (line,) = [json.loads(line) for line in server.output if '"audit"' in line]
         assert line["client"] == ("198.51.100.7" if believed else "127.0.0.1")
 
@@ -101,11 +94,11 @@ def test_the_level_of_the_log_changes_without_a_restart(tmp_path: Path, tiny_che
         assert lines() == 1
         level.write_text("warning\n")
         server.process.send_signal(signal.SIGHUP)
-        until(lambda: lines() == 0)
+        until(lambda: lines() == 0, seconds=20)
         level.write_text("loud")
         server.process.send_signal(signal.SIGHUP)
         server.wait_for("must be one of debug, info, warning, error")
-        until(lambda: lines() == 1)
+        until(lambda: lines() == 1, seconds=20)
 
 
 @pytest.fixture
@@ -172,7 +165,7 @@ def test_so_many_streams_are_open_and_no_more(small: Server) -> None:
             with server.client.stream("GET", "/events") as stream:
                 return stream.status_code == 200
 
-        until(accepted)
+        until(accepted, seconds=20)
 
 
 @pytest.mark.parametrize("header", ["", "Connection: close\r\n"])

@@ -1,13 +1,12 @@
 """What a start makes of a data folder that the disk has damaged."""
 
 import shutil
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support.server import Server
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -17,13 +16,6 @@ def own(tmp_path: Path, tiny_checkpoints: Path) -> Server:
     for name in ("one", "two"):
         (server.checkpoints / name).symlink_to(tiny_checkpoints / name)
     return server
-
-
-def until(met: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not met():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def test_a_corpus_that_lost_writes_is_told_of_and_their_vectors_are_not_taken_for_others(own: Server) -> None:

@@ -1,7 +1,5 @@
 """When a user is forgotten, no file of the data folder has that user's texts, and what others sent as well is there."""
 
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,6 +8,7 @@ import httpx
 import pytest
 
 from tests.support.server import Server
+from tests.support.waiting import until
 
 TEXTS = {f"d{n}": f"report {n} of ward {n % 7}, section {n % 11}" for n in range(60)}
 # Words that only Ann has sent, each in a text of another kind.
@@ -29,13 +28,6 @@ def files_with(folder: Path, word: str) -> list[Path]:
 def legible(server: Server) -> set[str]:
     """The words that some file of the data folder has."""
     return {word for word in WORDS | SHARED if files_with(server.data, word)}
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def derived(server: Server) -> str:
