@@ -1,9 +1,9 @@
 """A graph in which a search walks over vectors of 8 bits, and compares the best of them once more in full.
 
-It is HNSW (Malkov and Yashunin 2016; FAISS `IndexHNSWFlat`), built over the vectors in full. A walk waits for memory,
-so its vectors are small: one byte a dimension (FAISS `IndexScalarQuantizer`). And they are near: a vector lies beside
-those that a walk meets with it (Coleman et al. 2022). Therefore the nodes of a graph are in another order than the rows
-of the vectors.
+It is HNSW (Malkov and Yashunin 2016; FAISS `IndexHNSW`), built over whole numbers. A walk waits for memory, so its
+vectors are small: one byte a dimension (FAISS `IndexScalarQuantizer`), in ranges of its own, which keeps scores nearer
+than whole numbers do. And they are near: a vector lies beside those that a walk meets with it (Coleman et al. 2022).
+Therefore the nodes of a graph are in another order than the rows of the vectors.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from service.index.base import GivenUp, IsGivenUp
 from service.index.faiss import graph_repair, memory
+from service.index.faiss.whole_numbers import WholeNumbers
 from service.machine.arrays import Vectors
 
 Rows = NDArray[np.int64]
@@ -40,7 +41,7 @@ class Graph:
     that a search needs.
     """
 
-    index: "faiss.IndexHNSWFlat"
+    index: "faiss.IndexHNSW"
     row_of: RowOf
     margin: float
     effort: int = 0
@@ -61,17 +62,18 @@ def build(vectors: Vectors, given_up: IsGivenUp) -> tuple[Graph | None, int]:
 
     Raises GivenUp soon after `given_up` answers true.
     """
-    index = faiss.IndexHNSWFlat(vectors.shape[1], _LINKS, faiss.METRIC_INNER_PRODUCT)
+    numbers = WholeNumbers.fitted(vectors[:: max(1, len(vectors) // _PORTION)])
+    index = faiss.IndexHNSWSQ(vectors.shape[1], faiss.ScalarQuantizer.QT_8bit_direct, _LINKS, faiss.METRIC_L2)
     index.hnsw.efConstruction = _BUILD_EFFORT
     for start in range(0, len(vectors), _PORTION):
         if given_up():
             raise GivenUp
-        index.add(vectors[start : start + _PORTION])
+        index.add(numbers.rounded(vectors[start : start + _PORTION]))
     lost = graph_repair.repair(index)
     return (None, len(lost)) if len(lost) else (compact(index, vectors), 0)
 
 
-def compact(index: "faiss.IndexHNSWFlat", vectors: Vectors) -> Graph:
+def compact(index: "faiss.IndexHNSW", vectors: Vectors) -> Graph:
     """Give a graph that is in the order of its `vectors` (n, dimensions) their 8 bits, and order it by its links."""
     codes, margin = _quantised(vectors)
     memory.replace_storage(index, codes)
@@ -93,7 +95,7 @@ def _quantised(vectors: Vectors) -> tuple["faiss.IndexScalarQuantizer", float]:
     return codes, _ERRORS * float(np.sqrt(np.mean(errors**2)))
 
 
-def _by_links(index: "faiss.IndexHNSWFlat") -> Rows:
+def _by_links(index: "faiss.IndexHNSW") -> Rows:
     """List the nodes as a walk from the top comes to them, so that those to which one node links lie together."""
     links = graph_repair.Adjacency(index)
     reached = np.zeros(links.size, dtype=bool)

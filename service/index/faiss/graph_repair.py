@@ -27,7 +27,7 @@ _ROUNDS = 32
 _STARTS = 8
 
 
-def repair(graph: "faiss.IndexHNSWFlat") -> Nodes:
+def repair(graph: "faiss.IndexHNSW") -> Nodes:
     """Link the unreachable nodes of a graph of vectors that all differ. Returns those that are still unreachable."""
     links = Adjacency(graph)
     core = _core(links, graph.hnsw.entry_point)
@@ -35,7 +35,7 @@ def repair(graph: "faiss.IndexHNSWFlat") -> Nodes:
     return _lead_in(links, core, graph)
 
 
-def unreachable(graph: "faiss.IndexHNSWFlat") -> Nodes:
+def unreachable(graph: "faiss.IndexHNSW") -> Nodes:
     """List the nodes that no search can reach from the top of the graph."""
     links = Adjacency(graph)
     return np.flatnonzero(~links.reached_from(graph.hnsw.entry_point))
@@ -44,7 +44,7 @@ def unreachable(graph: "faiss.IndexHNSWFlat") -> Nodes:
 class Adjacency:
     """The base layer of a graph, as FAISS holds it: up to `width` links for each node, then -1."""
 
-    def __init__(self, graph: "faiss.IndexHNSWFlat") -> None:
+    def __init__(self, graph: "faiss.IndexHNSW") -> None:
         hnsw = graph.hnsw
         offsets = faiss.rev_swig_ptr(hnsw.offsets.data(), hnsw.offsets.size())
         self._first = offsets[:-1].astype(np.int64)
@@ -125,7 +125,7 @@ def _core(links: Adjacency, entry: int) -> int:
     return best
 
 
-def _lead_out(links: Adjacency, core: int, graph: "faiss.IndexHNSWFlat") -> None:
+def _lead_out(links: Adjacency, core: int, graph: "faiss.IndexHNSW") -> None:
     """Give each closed cluster a link out of it, to the nearest node that leads to the core."""
     storage = faiss.downcast_index(graph.storage)
     random = np.random.default_rng(0)
@@ -141,7 +141,7 @@ def _lead_out(links: Adjacency, core: int, graph: "faiss.IndexHNSWFlat") -> None
             links.add(node, target)
 
 
-def _lead_in(links: Adjacency, core: int, graph: "faiss.IndexHNSWFlat") -> Nodes:
+def _lead_in(links: Adjacency, core: int, graph: "faiss.IndexHNSW") -> Nodes:
     """Link to each unreachable node from the nearest reachable one, if possible one with room. Returns the rest."""
     for _ in range(_ROUNDS):
         reached = links.reached_from(core)

@@ -21,7 +21,7 @@ def exact_index(vectors: Vectors) -> "faiss.IndexFlatIP":
     return index
 
 
-def read_graph(file: Content) -> "faiss.IndexHNSWFlat":
+def read_graph(file: Content) -> "faiss.IndexHNSW":
     """Read a graph. Its links and its codes stay in `file`, which may lie on the disk."""
     graph = faiss.read_index(faiss.ZeroCopyIOReader(faiss.swig_ptr(file), len(file)))
     graph.referenced_objects = (file,)
@@ -34,17 +34,19 @@ def vectors_of(index: "faiss.IndexFlatIP") -> Vectors:
     return vectors
 
 
-def replace_storage(graph: "faiss.IndexHNSWFlat", storage: "faiss.IndexScalarQuantizer") -> None:
-    """Let the graph have its vectors in `storage`, in place of those that it was built of, which are freed."""
+def replace_storage(graph: "faiss.IndexHNSW", storage: "faiss.IndexScalarQuantizer") -> None:
+    """Let the graph have its vectors in `storage`, and its metric, and free those that it was built of."""
     if graph.storage is not None:
         former = faiss.downcast_index(graph.storage)
         former.thisown = graph.own_fields
     storage.thisown = False
     graph.storage = storage
     graph.own_fields = True
+    graph.metric_type = storage.metric_type
+    graph.hnsw.is_similarity = storage.metric_type == faiss.METRIC_INNER_PRODUCT
 
 
-def place(graph: "faiss.IndexHNSWFlat") -> None:
+def place(graph: "faiss.IndexHNSW") -> None:
     """Move the links and the codes of a graph into huge pages."""
     storage = faiss.downcast_index(graph.storage)
     # FAISS frees what it owns, so both are always copied, even if they lie on a page boundary.
