@@ -3,7 +3,7 @@
 Rows are only ever added, by the writing thread. A reader looks at the rows that were there when its view was made.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,7 +40,8 @@ class FreshPart:
         self._postings: dict[str, list[int]] = {}
         self._of_collection: dict[str, list[int]] = {}
         # The lists as arrays, as far as they were when they were needed last.
-        self._arrays: dict[str, Rows] = {}
+        self._posting_arrays: dict[str, Rows] = {}
+        self._collection_arrays: dict[str, Rows] = {}
         # Spaces on both sides of each stem, so that a phrase can be counted by its characters.
         self._spaced: list[str] = []
 
@@ -78,8 +79,7 @@ class FreshPart:
 
     def of_collection(self, collection: str, end: int) -> Rows:
         """Return which of the first `end` rows belong to the collection, ascending."""
-        rows = np.array(self._of_collection.get(collection, ()), dtype=np.int64)
-        return rows[: np.searchsorted(rows, end)]
+        return _below(end, _array(self._of_collection, self._collection_arrays, collection))
 
     def occurrences(self, clause: Clause, end: int) -> tuple[Rows, bm25.Floats]:
         """Return which of the first `end` rows have the clause, ascending, and how often."""
@@ -94,16 +94,8 @@ class FreshPart:
         return candidates[times > 0], times[times > 0]
 
     def _of_stem(self, stem: str, end: int) -> tuple[Rows, bm25.Floats]:
-        postings = self._array(stem)
-        postings = postings[: np.searchsorted(postings, end << _TIMES_BITS)]
+        postings = _below(end << _TIMES_BITS, _array(self._postings, self._posting_arrays, stem))
         return postings >> _TIMES_BITS, (postings & _MOST_TIMES).astype(np.float32)
-
-    def _array(self, stem: str) -> Rows:
-        postings = self._postings.get(stem, [])
-        array = self._arrays.get(stem)
-        if array is None or len(array) != len(postings):
-            self._arrays[stem] = array = np.array(postings, dtype=np.int64)
-        return array
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +130,19 @@ class FreshView:
         if among is not None:
             rows = rows[np.isin(seqs[rows], among)]
         return seqs[rows], totals[rows]
+
+
+def _array(lists: Mapping[str, list[int]], arrays: dict[str, Rows], key: str) -> Rows:
+    """Return a list as an array, which is kept in `arrays` until the list has grown."""
+    numbers = lists.get(key, [])
+    array = arrays.get(key)
+    if array is None or len(array) != len(numbers):
+        arrays[key] = array = np.array(numbers, dtype=np.int64)
+    return array
+
+
+def _below(end: int, ascending: Rows) -> Rows:
+    return ascending[: ascending.searchsorted(end)]
 
 
 def _spaced(stems: Sequence[str]) -> str:

@@ -25,6 +25,7 @@ _UNSPACED = (
     (0xF900, 0xFAFF),
     (0x20000, 0x323AF),
 )
+_FIRST_UNSPACED = chr(_UNSPACED[0][0])
 
 # Joiners, presentation selectors and skin tones change the picture of an emoji, and not the word.
 _MODIFIERS = frozenset((0x200D, *range(0xFE00, 0xFE10), *range(0x1F3FB, 0x1F400)))
@@ -64,7 +65,7 @@ def _letter(character: str) -> str:
 
 def is_unspaced(character: str) -> bool:
     """Say whether the character belongs to a script without spaces between words."""
-    return any(first <= ord(character) <= last for first, last in _UNSPACED)
+    return character >= _FIRST_UNSPACED and any(first <= ord(character) <= last for first, last in _UNSPACED)
 
 
 _LETTERS = _Letters()
