@@ -28,6 +28,7 @@ from service.corpus.sqlite.database import Database
 from service.corpus.sqlite.documents import SqliteDocuments
 from service.index.faiss import bitsets as bits
 from service.index.faiss import sealed
+from service.index.faiss.graph import walk
 from service.index.faiss.partition import Partition
 from service.index.faiss.sealed import Sealed
 from service.index.rows import whole
@@ -150,7 +151,7 @@ def _ways(built: Sealed, queries: Vectors, share: float) -> dict[str, Any]:
 
     return {
         "share": share,
-        "past_ms": median(lambda query: sealed.walk(graph, built.distinct_vectors, query, _K, allowed)),
+        "past_ms": median(lambda query: walk(graph, built.distinct_vectors, query, _K, allowed)),
         "one_by_one_ms": median(lambda query: built.exact.search(query, _K, params=one_by_one)),
         "chosen": "one by one" if built.picks(int(mask.sum()), _K) else "past the others",
     }

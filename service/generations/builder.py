@@ -13,6 +13,7 @@ from service.corpus.base import Documents, GenerationRecord, Seqs
 from service.generations.builds import Builds
 from service.generations.generation import Generation
 from service.generations.generations import Generations
+from service.generations.questions import QuestionMaker
 from service.generations.reuse import at_hand
 from service.index.base import IndexFactory, VectorIndex, VectorsMissing
 from service.index.keywords.base import KeywordIndex
@@ -60,7 +61,8 @@ class Builder:
         self._headroom = headroom
         self._thread = thread
         self._observer = observer
-        self._builds = Builds(generations, encoding, thread, observer)
+        self._questions = QuestionMaker(documents, encoding)
+        self._builds = Builds(generations, encoding, self._questions, thread, observer)
 
     def new_generation(self, encoder: ServedModel) -> Generation:
         """A generation of the encoder, without a number. Its index may still have to be loaded."""
@@ -195,7 +197,8 @@ class Builder:
             await asyncio.to_thread(index.store.prune, seqs, high)
             # A document that changed in between has no vector yet: the loop begins again.
             with suppress(VectorsMissing):
-                publish = await self._builds.run(partial(index.build, live, high))
+                build = partial(index.build, live, high, questions=self._questions.by(encoder))
+                publish = await self._builds.run(build)
                 self._observer.step("reload.built")
                 await self._thread.run(publish)
                 self._observer.step("reload.published")

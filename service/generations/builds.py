@@ -9,6 +9,7 @@ import threading
 from functools import partial
 
 from service.generations.loaded import LoadedGenerations
+from service.generations.questions import QuestionMaker
 from service.index.base import GivenUp, IsGivenUp, Maintenance, Publish
 from service.index.keywords.base import KeywordIndex
 from service.machine.priority import at_lowest_priority
@@ -23,10 +24,16 @@ class Builds:
     """Builds indexes on threads. All methods are for the event loop."""
 
     def __init__(
-        self, generations: LoadedGenerations, encoding: Encoding, thread: WritingThread, observer: Observer
+        self,
+        generations: LoadedGenerations,
+        encoding: Encoding,
+        questions: QuestionMaker,
+        thread: WritingThread,
+        observer: Observer,
     ) -> None:
         self._generations = generations
         self._encoding = encoding
+        self._questions = questions
         self._thread = thread
         self._observer = observer
         self._turn = asyncio.Lock()
@@ -48,8 +55,11 @@ class Builds:
         Only indexes that take writes need it; those of retained generations rest. While a generation is built, nothing
         is sealed: the sealing would take half of the processors, most often for the index that the generation replaces.
         """
-        written = {id(generation.index) for generation in self._generations.writable()}
-        of_vectors = [index.maintain if id(index) in written else index.rest for index in self._generations.indexes()]
+        written = {id(generation.index): generation.encoder for generation in self._generations.writable()}
+        of_vectors = [
+            partial(index.maintain, self._questions.by(written[id(index)])) if id(index) in written else index.rest
+            for index in self._generations.indexes()
+        ]
         for pending in (*of_vectors, keywords.maintain):
             for work in pending():
                 if self._first:

@@ -27,6 +27,9 @@ Meeting = Callable[[Condition, Seqs], Mask]
 Publish = Callable[[], None]
 # Says whether nobody waits any longer for what is being built.
 IsGivenUp = Callable[[], bool]
+# Makes questions of documents with these sequence numbers, and returns their unit vectors (n, dimensions). It is for a
+# thread other than the event loop's.
+Questions = Callable[[Seqs], Vectors]
 # Builds on any thread; raises GivenUp.
 Maintenance = Callable[[IsGivenUp], Publish]
 
@@ -210,16 +213,22 @@ class VectorIndex(Views, Protocol):
         """
         ...
 
-    def build(self, live: Mapping[str, Seqs], to: int, given_up: IsGivenUp) -> Publish:
+    def build(
+        self, live: Mapping[str, Seqs], to: int, given_up: IsGivenUp, questions: Questions | None = None
+    ) -> Publish:
         """Make all live documents up to `to`, by collection, searchable from their stored vectors; for any thread.
 
-        The index must hear of every delete since `live` was read. Raises VectorsMissing, and GivenUp soon after
+        An index that is not exact measures its recall by `questions`, if there are any. It must hear of every delete
+        since `live` was read. Raises VectorsMissing, and GivenUp soon after
         `given_up` answers true.
         """
         ...
 
-    def maintain(self) -> Sequence[Maintenance]:
-        """Return pieces of work that keep searches fast, each for any thread and at any time."""
+    def maintain(self, questions: Questions | None = None) -> Sequence[Maintenance]:
+        """Return pieces of work that keep searches fast, each for any thread and at any time.
+
+        An index that is not exact measures its recall by `questions`, if there are any.
+        """
         ...
 
     def rest(self) -> Sequence[Maintenance]:

@@ -21,6 +21,7 @@ from service.index.base import (
     Meeting,
     Needed,
     Publish,
+    Questions,
     Ranks,
     VectorsMissing,
 )
@@ -149,8 +150,15 @@ class ExactIndex:
         self.complete_to = to
         return True
 
-    def build(self, live: Mapping[str, Seqs], to: int, given_up: IsGivenUp = lambda: False) -> Publish:
+    def build(
+        self,
+        live: Mapping[str, Seqs],
+        to: int,
+        given_up: IsGivenUp = lambda: False,
+        questions: Questions | None = None,
+    ) -> Publish:
         """Read the vectors of the documents in `live`. Raises VectorsMissing, and GivenUp between two collections."""
+        del questions
         views: dict[str, ExactView] = {}
         for collection, seqs in live.items():
             if given_up():
@@ -168,8 +176,9 @@ class ExactIndex:
 
         return publish
 
-    def maintain(self) -> list[Maintenance]:
+    def maintain(self, questions: Questions | None = None) -> list[Maintenance]:
         """Return no work, because nothing makes an exact search faster."""
+        del questions
         return []
 
     def rest(self) -> list[Maintenance]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from service import lifecycle
-from service.index.faiss import index, partition, sealed
+from service.index.faiss import index, partition, tuning
 from service.learning import deriving, search_log
 from service.observability.steps import Step
 from service.process.server import serve
@@ -26,7 +26,7 @@ def live(command: Command) -> int:
     for module in (partition, index):
         vars(module)["SEAL_FROM"] = 64
     # A graph that is searched to its end finds what exact search finds, so that nothing missing is excused.
-    sealed._FIRST_EFFORT = 2048
+    tuning._FIRST_EFFORT = 2048
     killing = killer(command["step"], command["pass"])
     return serve(Settings(), lambda metrics: FaultPoints(metrics, killing))
 

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.index.base import GivenUp, IsGivenUp
+from service.index.faiss import bitsets as bits
 from service.index.faiss import graph_repair, memory
+from service.index.faiss.bitsets import Bits
 from service.index.faiss.whole_numbers import WholeNumbers
 from service.machine.arrays import Vectors
 
@@ -55,6 +57,27 @@ class Graph:
         parameters = faiss.SearchParametersHNSW(efSearch=self.effort, bounded_queue=False)
         scores, nodes = self.index.search(query[None], min(self.effort, self.index.ntotal), params=parameters)
         return scores[0], self.row_of[nodes[0]].astype(np.int64)
+
+
+def walk(graph: Graph, vectors: Vectors, queries: Vectors, k: int, allowed: Bits | None = None) -> tuple[Vectors, Rows]:
+    """Walk through the graph of the vectors. Returns the `k` best allowed scores (n, k), and their positions.
+
+    The scores of a walk are near the right ones. All that may be among the best are compared once more, in full.
+    """
+    best_scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
+    best = np.full((len(queries), k), -1, dtype=np.int64)
+    for row, query in enumerate(queries):
+        scores, positions = graph.nearest(query)
+        hit = positions >= 0 if allowed is None else (positions >= 0) & bits.has(allowed, positions)
+        scores, positions = scores[hit], positions[hit]
+        if len(scores) > k:
+            positions = positions[scores >= scores[k - 1] - graph.margin * np.linalg.norm(query)]
+        # Sum row by row, because in a matrix product the sums of equal rows can differ in the last bit.
+        scores = np.einsum("ij,j->i", vectors[positions], query)
+        order = np.lexsort((positions, -scores))[:k]
+        best_scores[row, : len(order)] = scores[order]
+        best[row, : len(order)] = positions[order]
+    return best_scores, best
 
 
 def build(vectors: Vectors, given_up: IsGivenUp) -> tuple[Graph | None, int]:

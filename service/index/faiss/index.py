@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from service.corpus.base import Change, Seqs
-from service.index.base import IndexStats, IsGivenUp, Maintenance, Publish, VectorsMissing
+from service.index.base import IndexStats, IsGivenUp, Maintenance, Publish, Questions, VectorsMissing
 from service.index.faiss import sealed
 from service.index.faiss.graph_cache import GraphCache
 from service.index.faiss.partition import SEAL_FROM, Partition
@@ -105,7 +105,13 @@ class FaissIndex:
         self.complete_to = to
         return True
 
-    def build(self, live: Mapping[str, Seqs], to: int, given_up: IsGivenUp = lambda: False) -> Publish:
+    def build(
+        self,
+        live: Mapping[str, Seqs],
+        to: int,
+        given_up: IsGivenUp = lambda: False,
+        questions: Questions | None = None,
+    ) -> Publish:
         """Make partitions of the documents in `live` from their stored vectors.
 
         A cached graph is taken as it is, and later writes and deletes are added to it. Raises VectorsMissing, and
@@ -114,7 +120,9 @@ class FaissIndex:
         # A graph that was kept may have vectors that are not stored any more.
         if any(len(self.store.missing(seqs)) for seqs in live.values()):
             raise VectorsMissing
-        partitions = {collection: self._partition(collection, seqs, given_up) for collection, seqs in live.items()}
+        partitions = {
+            collection: self._partition(collection, seqs, given_up, questions) for collection, seqs in live.items()
+        }
 
         def publish() -> None:
             for partition in partitions.values():
@@ -126,13 +134,17 @@ class FaissIndex:
 
         return publish
 
-    def maintain(self) -> list[Maintenance]:
+    def maintain(self, questions: Questions | None = None) -> list[Maintenance]:
         """Seal collections whose fresh part has grown large, or much of whose sealed part is dead.
 
         Sealed parts of the others that lie on the disk are read into memory.
         """
         partitions = list(self._partitions.items())
-        sealing = [partial(self._seal, name, partition) for name, partition in partitions if partition.wants_sealing]
+        sealing = [
+            partial(self._seal, name, partition, questions=questions)
+            for name, partition in partitions
+            if partition.wants_sealing
+        ]
         on_disk = [
             partial(_hold, partition, sealed)
             for _, partition in partitions
@@ -155,9 +167,9 @@ class FaissIndex:
         """Close the stored vectors. Views go on answering."""
         self.store.close()
 
-    def _seal(self, collection: str, partition: Partition, given_up: IsGivenUp) -> Publish:
+    def _seal(self, collection: str, partition: Partition, given_up: IsGivenUp, questions: Questions | None) -> Publish:
         before = partition.view
-        built = self._build(collection, before.live_rows, given_up)
+        built = self._build(collection, before.live_rows, given_up, questions)
         return partial(partition.replace_sealed, built, before)
 
     def _rest(self, collection: str, partition: Partition, held: Sealed, given_up: IsGivenUp) -> Publish:
@@ -168,7 +180,7 @@ class FaissIndex:
             return partial(self._no_copy.__setitem__, collection, held)
         return partial(partition.exchange_sealed, held, copy)
 
-    def _partition(self, collection: str, seqs: Seqs, given_up: IsGivenUp) -> Partition:
+    def _partition(self, collection: str, seqs: Seqs, given_up: IsGivenUp, questions: Questions | None) -> Partition:
         cut, spans = self.store.cuts(seqs)
         windows = len(seqs) - count_documents(cut) + len(cut)
         if windows >= self._graph_from:
@@ -177,14 +189,22 @@ class FaissIndex:
                 return partition
         read = partial(self._rows, seqs)
         if windows >= SEAL_FROM:
-            return Partition(self.dimensions, self._build(collection, read, given_up))
+            return Partition(self.dimensions, self._build(collection, read, given_up, questions))
         partition = Partition(self.dimensions)
         partition.apply(read(), ())
         return partition
 
-    def _build(self, collection: str, read: Callable[[], Rows], given_up: IsGivenUp) -> Sealed:
+    def _build(
+        self, collection: str, read: Callable[[], Rows], given_up: IsGivenUp, questions: Questions | None
+    ) -> Sealed:
         """Build a sealed part, and cache it if it has a graph."""
-        built = sealed.build(read, graph_from=self._graph_from, min_recall=self._min_recall, given_up=given_up)
+        built = sealed.build(
+            read,
+            graph_from=self._graph_from,
+            min_recall=self._min_recall,
+            given_up=given_up,
+            questions=questions,
+        )
         return self._graphs.keep(self.fingerprint, collection, built, self._min_recall)
 
     def _from_cache(self, collection: str, seqs: Seqs, cut: Seqs, spans: Spans) -> Partition | None:

@@ -13,7 +13,7 @@ import faiss
 import numpy as np
 
 from service.corpus.base import Seqs
-from service.index.base import IsGivenUp
+from service.index.base import IsGivenUp, Questions
 from service.index.faiss import bitsets as bits
 from service.index.faiss import graph as graphs
 from service.index.faiss import memory
@@ -21,32 +21,22 @@ from service.index.faiss.bitsets import Bits, Positions
 from service.index.faiss.duplicates import Duplicates, find_duplicates
 from service.index.faiss.graph import Graph
 from service.index.faiss.selection import Conditions
-from service.index.rows import Rows, count_documents
+from service.index.faiss.tuning import LOOKED_AT, tuned
+from service.index.rows import Rows
 from service.machine import huge_pages
 from service.machine.arrays import Spans, Vectors, Windows
 from service.machine.cache import Content
 
 log = logging.getLogger(__name__)
 
-_FIRST_EFFORT = 16
-# The most effort, or more if comparing all vectors takes longer still.
-_MOST_EFFORT = 2048
-_PROBES = 200
-# Documents that a probe looks for. They lie among as many rows as so many documents have, if their windows are alike.
+# Documents of which questions are made.
+_ASKED = 200
+# Documents that a question looks for. They have as many rows as others, if their windows are alike.
 _FOUND = 10
-# Sums of 4 vectors are as hard to find as real questions are, up to 100,000 vectors (`make bench-index`). Beyond that,
-# questions need (n / 100,000) ** 0.2 times the effort: 1.6 times at a million.
-_SUMMED = 4
-_SUMS_HOLD_TO = 100_000
-_QUESTIONS_OVER = 0.2
-# Vectors compared one by one in the time that a graph's search takes for one unit of effort (`make bench-filters`).
-_LOOKED_AT = 16
 # If one in n vectors is allowed, n ** 0.85 times the effort keeps the recall (`make bench-filters`).
 _PASSED_OVER = 0.85
 # Up to this share of an exact index, comparing the allowed vectors alone costs less than skipping the others.
 _PICKED_SHARE = 0.1
-# Scores this near to each other count as equal, because orders of summation differ.
-_SAME = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +126,7 @@ class Sealed:
             return self._pick(queries, k, bits.members(allowed, size))
         if self.graph is not None:
             graph = replace(self.graph, effort=self.effort_past(size - possible, k))
-            scores, positions = walk(graph, self.distinct_vectors, queries, k, allowed)
+            scores, positions = graphs.walk(graph, self.distinct_vectors, queries, k, allowed)
             if (positions[:, : min(k, possible)] >= 0).all():
                 return scores, positions
             # The walk has missed some of them.
@@ -147,7 +137,7 @@ class Sealed:
         size: int = self.exact.ntotal
         if self.graph is None:
             return possible <= _PICKED_SHARE * size
-        return possible <= max(k, _LOOKED_AT * self.effort_past(size - possible, k))
+        return possible <= max(k, LOOKED_AT * self.effort_past(size - possible, k))
 
     def effort_past(self, others: int, k: int) -> int:
         """Return the effort of a search for `k` positions that passes over `others`."""
@@ -173,39 +163,18 @@ class Sealed:
         return np.take_along_axis(scores, order, axis=1), np.take_along_axis(positions, order, axis=1)
 
 
-def walk(
-    graph: Graph, vectors: Vectors, queries: Vectors, k: int, allowed: Bits | None = None
-) -> tuple[Vectors, Positions]:
-    """Walk through the graph of the vectors. Returns the `k` best allowed scores (n, k), and their positions.
-
-    The scores of a walk are near the right ones. All that may be among the best are compared once more, in full.
-    """
-    best_scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
-    best = np.full((len(queries), k), -1, dtype=np.int64)
-    for row, query in enumerate(queries):
-        scores, positions = graph.nearest(query)
-        hit = positions >= 0 if allowed is None else (positions >= 0) & bits.has(allowed, positions)
-        scores, positions = scores[hit], positions[hit]
-        if len(scores) > k:
-            positions = positions[scores >= scores[k - 1] - graph.margin * np.linalg.norm(query)]
-        # Sum row by row, because in a matrix product the sums of equal rows can differ in the last bit.
-        scores = np.einsum("ij,j->i", vectors[positions], query)
-        order = np.lexsort((positions, -scores))[:k]
-        best_scores[row, : len(order)] = scores[order]
-        best[row, : len(order)] = positions[order]
-    return best_scores, best
-
-
 def build(
     read: Callable[[], Rows],
     *,
     graph_from: int,
     min_recall: float,
     given_up: IsGivenUp = lambda: False,
+    questions: Questions | None = None,
 ) -> Sealed:
     """Build a sealed part of the rows that `read` returns, whose arrays must not change afterwards.
 
-    Raises GivenUp soon after `given_up` answers true.
+    Its recall is measured by `questions` of its documents, if there are any. Raises GivenUp soon after `given_up`
+    answers true.
     """
     rows = read()
     seqs, vectors, spans = rows.seqs, rows.vectors, rows.spans
@@ -221,37 +190,9 @@ def build(
         log.warning("%d of %d vectors are out of reach of the graph: the search is exact", lost, len(vectors))
     exact, recall = memory.exact_index(vectors), 1.0
     if graph is not None:
-        documents = count_documents(seqs)
-        graph, recall = _tuned(graph, memory.vectors_of(exact), min_recall, round(_FOUND * len(seqs) / documents))
+        documents = np.unique(seqs)
+        some = np.sort(np.random.default_rng(0).permutation(documents)[:_ASKED])
+        rows_found = round(_FOUND * len(seqs) / len(documents))
+        asked = None if questions is None else questions(some)
+        graph, recall = tuned(graph, memory.vectors_of(exact), min_recall, rows_found, asked)
     return Sealed(seqs, spans, exact, recall, graph, duplicates)
-
-
-def _tuned(graph: Graph, vectors: Vectors, min_recall: float, rows: int) -> tuple[Graph, float]:
-    """Set the least effort, rising by a quarter, at which the recall of so many rows for a question is `min_recall`.
-
-    Returns the graph with it, and the recall of probes. A question lies among the documents and near none of them,
-    which is much harder for a graph than its own vectors are. A probe, the sum of some documents, is as hard. A
-    position that scores like the last of the best counts as found.
-    """
-    probes = vectors[np.random.default_rng(0).integers(len(vectors), size=(_SUMMED, _PROBES))].sum(axis=0)
-    exact, _ = faiss.knn(probes, vectors, min(rows, len(vectors)), metric=faiss.METRIC_INNER_PRODUCT)
-
-    def recall_at(effort: int) -> float:
-        scores, _ = walk(replace(graph, effort=effort), vectors, probes, exact.shape[1])
-        return float((scores >= exact[:, -1:] - _SAME).mean())
-
-    effort, highest = _FIRST_EFFORT, max(_MOST_EFFORT, len(vectors) // _LOOKED_AT)
-    factor: float = max(1.0, len(vectors) / _SUMS_HOLD_TO) ** _QUESTIONS_OVER
-    while True:
-        recall = recall_at(effort)
-        if recall >= min_recall:
-            raised = min(round(effort * factor), highest)
-            return replace(graph, effort=raised), recall_at(raised) if raised > effort else recall
-        if effort >= highest:
-            log.warning(
-                "the graph of %d vectors has a recall of %.3f at the highest effort that is allowed",
-                len(vectors),
-                recall,
-            )
-            return replace(graph, effort=effort), recall
-        effort = min(effort + effort // 4, highest)

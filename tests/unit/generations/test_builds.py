@@ -20,8 +20,10 @@ class Index:
     ended: list[str] = field(default_factory=list)
     began: threading.Event = field(default_factory=threading.Event)
     finished: threading.Event = field(default_factory=threading.Event)
+    questions: tuple[Any, ...] = ()
 
-    def maintain(self) -> list[Any]:
+    def maintain(self, *questions: Any) -> list[Any]:
+        self.questions = questions
         return [self._seal]
 
     def rest(self) -> list[Any]:
@@ -53,11 +55,19 @@ class Words:
 WORDS: Any = Words()
 
 
+class Questions:
+    """Makes questions that only say which encoder embeds them."""
+
+    def by(self, encoder: Any) -> Any:
+        return f"by {encoder}"
+
+
 @dataclass(eq=False)
 class Answering:
     """The part of a generation, and of the encoding, that is looked at here."""
 
     index: Any = None
+    encoder: str = "the encoder"
     answering: bool = True
 
 
@@ -67,7 +77,8 @@ def _builds(active: Index, retained: tuple[Index, ...] = ()) -> tuple[Builds, Wr
     former: Any = tuple(map(Answering, retained))
     generations = LoadedGenerations(active=answering, retained=former)
     encoding: Any = Answering()
-    return Builds(generations, encoding, thread, Unobserved()), thread
+    questions: Any = Questions()
+    return Builds(generations, encoding, questions, thread, Unobserved()), thread
 
 
 def test_a_sealing_gives_up_for_a_generation_and_is_done_afterwards() -> None:
@@ -130,7 +141,7 @@ def test_an_index_for_which_there_is_no_memory_does_not_end_the_upkeep_of_others
     def fail(given_up: IsGivenUp) -> Publish:
         raise MemoryError(f"there is no memory, and {given_up} does not matter")
 
-    active.maintain = lambda: [fail]  # type: ignore[method-assign]
+    active.maintain = lambda *_: [fail]  # type: ignore[method-assign]
     asyncio.run(builds.seal(WORDS))
     thread.close()
     assert retained.ended == ["at rest"]
@@ -145,3 +156,4 @@ def test_words_are_sealed_with_the_index() -> None:
     asyncio.run(builds.seal(words))
     thread.close()
     assert (active.ended, words.ended) == (["sealed"], ["sealed"])
+    assert (active.questions, words.questions) == (("by the encoder",), ())

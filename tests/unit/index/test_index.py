@@ -250,20 +250,6 @@ def test_a_graph_of_windows_that_are_alike_reaches_the_recall_of_documents_that_
     assert recall >= 0.99
 
 
-def test_a_graph_past_the_size_at_which_probes_speak_for_questions_gets_more_effort(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    vectors = clustered(3, 3000)
-    # The first effort is enough for so little.
-    within = sealed.build(lambda: whole(np.arange(3000), vectors), graph_from=1, min_recall=0)
-    monkeypatch.setattr(sealed, "_SUMS_HOLD_TO", 300)
-    past = sealed.build(lambda: whole(np.arange(3000), vectors), graph_from=1, min_recall=0)
-    assert (within.effort, past.effort) == (16, round(16 * 10**0.2))
-    monkeypatch.setattr(sealed, "_MOST_EFFORT", 20)
-    monkeypatch.setattr(sealed, "_LOOKED_AT", 300)
-    assert sealed.build(lambda: whole(np.arange(3000), vectors), graph_from=1, min_recall=0).effort == 20
-
-
 @pytest.mark.parametrize("share", [0.0, 0.0005, 0.01, 0.15, 0.3, 0.9])
 def test_a_filtered_graph_search_is_right_at_any_selectivity(share: float) -> None:
     vectors = clustered(5, 4000)
