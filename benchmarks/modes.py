@@ -4,8 +4,8 @@ The judged queries are those of the sample corpus, the three rarest words of eac
 docstrings, whose rest is to be found, and with `--beir FOLDER` those of other data (the test split). Each is searched
 with a good model and with a poor one, by the weights that the service has found for its hybrid searches: estimated,
 and then, where queries have one good document each, fitted on half of the documents and measured on the others. The
-times are of one client, by the number of documents, with a static model that encodes a query in no time. `--only`
-measures one of both and leaves the other.
+times are of one client whose searches take turns in their modes, by the number of documents: with the good model, and
+with the poor one, which encodes a query in no time. `--only` measures one of both and leaves the other.
 """
 
 import argparse
@@ -37,9 +37,9 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 _GOOD, _POOR = "all-MiniLM-L6-v2", "word-vectors"
 # The quarters of the documents whose queries are judgements, and their sides.
 _SIDES: dict[int, Side] = {0: "train", 1: "judge"}
-_MODEL = "model"
 _WORDS = 40
-_SEARCHES = 300
+# Questions that are asked in each mode, and those that are asked before and not counted.
+_SEARCHES, _WARMING = 300, 20
 _TOGETHER = 100
 
 
@@ -48,6 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--beir", type=Path, nargs="*", default=[], help="folders with corpus, queries and qrels")
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--models", nargs="+", choices=(_GOOD, _POOR), default=[_GOOD, _POOR], help="of the times")
     parser.add_argument("--only", choices=("quality", "sizes"))
     options = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if options.only else {}
@@ -55,7 +56,7 @@ def main() -> None:
     if options.only != "sizes":
         results["quality"] = [row for name, judged in _sets(options.beir) for row in quality(name, judged)]
     if options.only != "quality":
-        results["sizes"] = [cost(size) for size in options.sizes]
+        results["sizes"] = [cost(size, model) for size in options.sizes for model in options.models]
     print(table(results))
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
@@ -75,10 +76,15 @@ def table(results: dict[str, Any]) -> str:
             f" {weights['keyword']:.2f} | {weights['source']} | {row['hybrid'] - better:+.3f} |"
         )
     heads = [f"{mode} {figure} ms" for mode in MODES for figure in ("p50", "p99")]
-    lines += ["", f"| documents | {' | '.join(heads)} |", f"|{'---|' * (len(heads) + 1)}"]
+    lines += [
+        "",
+        f"| documents | model | {' | '.join(heads)} | hybrid p50 to dense |",
+        f"|{'---|' * (len(heads) + 3)}",
+    ]
     for row in results["sizes"]:
         shown = " | ".join(f"{row[mode][figure]:.1f}" for mode in MODES for figure in ("p50", "p99"))
-        lines.append(f"| {row['documents']:,} | {shown} |")
+        ratio = row["hybrid"]["p50"] / row["dense"]["p50"]
+        lines.append(f"| {row['documents']:,} | {row['model']} | {shown} | {ratio:.2f} |")
     return "\n".join(lines)
 
 
@@ -125,8 +131,7 @@ def quality(data: str, judged: Judged) -> list[dict[str, Any]]:
     """Measure nDCG@10 by mode, for each model and each source of its weights."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        make_static(folder / _POOR, 0)
-        (folder / _GOOD).symlink_to(base.folder())
+        _make_models(folder)
         with (
             service.running(folder / "data", folder, _POOR) as started,
             httpx.Client(base_url=started.base_url, timeout=600) as client,
@@ -188,31 +193,38 @@ def _ndcg(client: httpx.Client, judged: Judged, mode: Mode) -> float:
     return float(np.mean(gains))
 
 
-def cost(size: int) -> dict[str, Any]:
-    """Measure the milliseconds of a search by mode, on `size` documents."""
+def cost(size: int, model: str) -> dict[str, Any]:
+    """Measure the milliseconds of a search by mode, on `size` documents embedded by `model`."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        make_static(folder / _MODEL, 0)
-        with service.running(folder / "data", folder, _MODEL) as started:
+        _make_models(folder)
+        with service.running(folder / "data", folder, model) as started:
             service.write(started.base_url, texts.passages(size, words=_WORDS))
             service.settled(started)
-            costs: dict[str, Any] = {"documents": size}
-            for mode in MODES:
-                times = _times(started.base_url, mode)
+            costs: dict[str, Any] = {"documents": size, "model": model}
+            for mode, times in _times(started.base_url).items():
                 costs[mode] = {"p50": float(np.percentile(times, 50)), "p99": float(np.percentile(times, 99))}
             return costs
 
 
-def _times(base_url: str, mode: Mode) -> list[float]:
+def _times(base_url: str) -> dict[Mode, list[float]]:
+    """The milliseconds of each search, by mode. All modes are asked the same question before the next one."""
     questions = texts.questions()
-    times: list[float] = []
+    times: dict[Mode, list[float]] = {mode: [] for mode in MODES}
     with httpx.Client(base_url=base_url, timeout=60) as client:
-        for number in range(_SEARCHES):
-            began = time.perf_counter()
-            body = {"query": questions[number % len(questions)], "mode": mode}
-            client.post("/search", json=body).raise_for_status()
-            times.append((time.perf_counter() - began) * 1000)
+        for number in range(-_WARMING, _SEARCHES):
+            for mode in MODES:
+                began = time.perf_counter()
+                body = {"query": questions[number % len(questions)], "mode": mode}
+                client.post("/search", json=body).raise_for_status()
+                if number >= 0:
+                    times[mode].append((time.perf_counter() - began) * 1000)
     return times
+
+
+def _make_models(folder: Path) -> None:
+    make_static(folder / _POOR, 0)
+    (folder / _GOOD).symlink_to(base.folder())
 
 
 if __name__ == "__main__":

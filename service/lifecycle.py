@@ -97,13 +97,18 @@ class Lifecycle:
                 log.warning("upkeep is tried again in %d seconds: %s", _SEAL_EVERY, error.message)
 
     async def _keep_balance(self) -> None:
-        """Find the weights of hybrid searches for collections that are new or have grown."""
+        """Find the weights of hybrid searches for collections that are new or have grown.
+
+        While some wait, half of the time goes to them.
+        """
+        clock = asyncio.get_running_loop().time
         pause = _BALANCE_EVERY
         while True:
             await asyncio.sleep(pause)
-            pause = _BALANCE_EVERY
+            began = clock()
             try:
-                await self._parts.reloads.balance()
+                is_due = await self._parts.reloads.balance()
+                pause = clock() - began if is_due else _BALANCE_EVERY
             except InstarError as error:
                 pause = _BALANCE_AGAIN
                 log.warning("a collection is balanced in %d seconds: %s", pause, error.message)

@@ -49,16 +49,18 @@ class Gate:
         self._observer.step("reload.balanced")
         return balanced
 
-    async def balance_active(self) -> None:
+    async def balance_active(self) -> bool:
         """Give the active generation the weights of one collection that has none, or has outgrown them.
 
-        Raises InstarError if they cannot be found or recorded now.
+        Returns whether there was such a collection. Raises InstarError if they cannot be found or recorded now.
         """
         generation = self._generations.acquire()
         collection = await asyncio.to_thread(self._balancing.next_collection, generation)
-        if collection is not None:
-            balance = await self._balancing.find(generation, collection)
-            await self._generations.weigh(generation.number, {**generation.record.weights, collection: balance})
+        if collection is None:
+            return False
+        balance = await self._balancing.find(generation, collection)
+        await self._generations.weigh(generation.number, {**generation.record.weights, collection: balance})
+        return True
 
     async def judge(
         self, job: Job, generation: Generation, warned: Sequence[str], *, force: bool

@@ -164,13 +164,12 @@ class Reloads:
         await asyncio.wait([task])
         return job
 
-    async def balance(self) -> None:
+    async def balance(self) -> bool:
         """Keep the weights of hybrid searches up to date, one collection a call, unless a reload is under way.
 
-        Raises InstarError if that cannot be done now.
+        Returns whether there was a collection to do. Raises InstarError if that cannot be done now.
         """
-        if self.current is None:
-            await self._gate.balance_active()
+        return self.current is None and await self._gate.balance_active()
 
     async def stop(self) -> None:
         """Interrupt the job, to be resumed at the next start."""
