@@ -69,7 +69,9 @@ class VectorStore:
             connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", vectors)
 
     def missing(self, seqs: Seqs) -> Seqs:
-        """Return the ascending `seqs` that have no vector yet."""
+        """Return those of the distinct `seqs` that have no vector, in their order. Without `seqs` nothing is read."""
+        if not len(seqs):
+            return seqs
         stored = self._stored(STORED)
         return np.setdiff1d(seqs, stored, assume_unique=True)
 

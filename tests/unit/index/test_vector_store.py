@@ -4,7 +4,8 @@ import errno
 import shutil
 import sqlite3
 import zlib
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ def test_the_vector_store_knows_what_it_lacks(tmp_path: Path) -> None:
     vectors = unit(1, 5)
     store.put(whole(np.array([2, 4, 6, 8, 10]), vectors))
     assert store.missing(np.array([1, 2, 3, 4])).tolist() == [1, 3]
+    assert store.missing(np.array([5, 10, 1])).tolist() == [5, 1]
     found = store.get(np.array([4, 8]))
     assert found is not None
     assert found.seqs.tolist() == [4, 8]
@@ -65,6 +67,24 @@ def test_the_vector_store_knows_what_it_lacks(tmp_path: Path) -> None:
     other = VectorStore(tmp_path / "v.db", 2 * DIMENSIONS)
     assert other.missing(np.array([2, 6])).tolist() == [2, 6]
     other.close()
+
+
+@contextmanager
+def statements(store: VectorStore) -> Iterator[list[str]]:
+    """Within the block, list the statements that the store runs."""
+    ran: list[str] = []
+    with store._file.using() as connection:
+        connection.set_trace_callback(ran.append)
+    yield ran
+    connection.set_trace_callback(None)
+
+
+def test_nothing_is_read_to_look_for_no_documents(tmp_path: Path) -> None:
+    with closing(VectorStore(tmp_path / "v.db", DIMENSIONS)) as store:
+        store.put(rows_of([0, 2]))
+        with statements(store) as ran:
+            assert store.missing(np.empty(0, np.int64)).tolist() == []
+        assert ran == []
 
 
 @settings(max_examples=60, deadline=None)
