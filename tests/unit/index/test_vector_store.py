@@ -87,6 +87,36 @@ def test_nothing_is_read_to_look_for_no_documents(tmp_path: Path) -> None:
         assert ran == []
 
 
+def test_a_start_lists_the_numbers_once(tmp_path: Path) -> None:
+    every = np.arange(1, 1502)
+    with closing(VectorStore(tmp_path / "v.db", DIMENSIONS)) as store:
+        store.put(rows_of([0] * 1500))
+        with statements(store) as ran:
+            assert store.missing(every).tolist() == [1501]
+            store.prune(every, 1501)
+            assert store.missing(every).tolist() == [1501]
+        assert len(ran) == 1
+        store.put(rows_of([0], 1501))
+        assert store.missing(every).tolist() == []
+        store.prune(every[7:], 1400)
+        assert store.missing(every).tolist() == [1, 2, 3, 4, 5, 6, 7]
+        store.drop([9])
+        assert store.missing(every).tolist() == [1, 2, 3, 4, 5, 6, 7, 9]
+        with store._file.using():
+            raise vector_file.Unfit("it is damaged")
+        assert store.missing(every).tolist() == every.tolist()
+
+
+def test_a_few_documents_are_looked_up_without_listing_all(tmp_path: Path) -> None:
+    with closing(VectorStore(tmp_path / "v.db", DIMENSIONS)) as store:
+        store.put(rows_of([0] * 30))
+        with statements(store) as ran:
+            assert store.missing(np.array([4, 30, 17])).tolist() == []
+        (look,) = ran
+        assert "[4, 30, 17]" in look
+        assert store.missing(np.array([31, 30, 0])).tolist() == [31, 0]
+
+
 @settings(max_examples=60, deadline=None)
 @given(puts=st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=12), max_size=4), data=st.data())
 def test_what_was_stored_is_read_as_it_was(
