@@ -121,7 +121,7 @@ class StoredVectors(Protocol):
     """
 
     def missing(self, seqs: Seqs) -> Seqs:
-        """Return the ascending `seqs` that have no vector."""
+        """Return those of the distinct `seqs` that have no vector, in their order."""
         ...
 
     def put(self, rows: Rows) -> None:

@@ -117,8 +117,9 @@ class FaissIndex:
         A cached graph is taken as it is, and later writes and deletes are added to it. Raises VectorsMissing, and
         GivenUp soon after `given_up` answers true.
         """
-        # A graph that was kept may have vectors that are not stored any more.
-        if any(len(self.store.missing(seqs)) for seqs in live.values()):
+        # A graph that was kept may have vectors that are not stored any more. They are looked for in all collections at
+        # once, because the store lists all of its numbers for each look.
+        if len(self.store.missing(np.concatenate([np.empty(0, np.int64), *live.values()]))):
             raise VectorsMissing
         partitions = {
             collection: self._partition(collection, seqs, given_up, questions) for collection, seqs in live.items()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from service.corpus.base import Change
+from service.index.base import VectorsMissing
 from service.index.faiss import bitsets as bits
 from service.index.faiss import partition, sealed
 from service.index.faiss.graph_cache import GraphCache
@@ -324,3 +325,27 @@ def test_a_collection_whose_documents_are_all_deleted_takes_no_memory_until_it_i
         assert index.stats().documents == 34
         index.prepare(Change("passing 1", 100, (101,), ()), whole(np.array([101]), unit(5, 1)))()
         assert index.view("passing 1").live_rows().seqs.tolist() == [101]
+
+
+@pytest.mark.parametrize("lacking", [(), (2,), (5,), (1, 5)])
+def test_the_vectors_of_all_collections_are_looked_for_at_once(
+    lacking: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(VectorStore(tmp_path / "vectors.db", DIMENSIONS)) as store:
+        store.put(whole(np.array(sorted({1, 2, 3, 4, 5} - {*lacking})), unit(1, 5 - len(lacking))))
+        index = FaissIndex("fingerprint", store, GraphCache(tmp_path), graph_from=1000, min_recall=0.99)
+        calls, missing = [], store.missing
+
+        def counted(seqs: Any) -> Any:
+            calls.append(sorted(seqs.tolist()))
+            return missing(seqs)
+
+        monkeypatch.setattr(store, "missing", counted)
+        live = {"odd": np.array([1, 3, 5]), "even": np.array([2, 4])}
+        if lacking:
+            with pytest.raises(VectorsMissing):
+                index.build(live, 5)
+        else:
+            index.build(live, 5)()
+            assert index.stats().documents == 5
+        assert calls == [[1, 2, 3, 4, 5]]

@@ -4,7 +4,8 @@ import errno
 import shutil
 import sqlite3
 import zlib
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ def test_the_vector_store_knows_what_it_lacks(tmp_path: Path) -> None:
     vectors = unit(1, 5)
     store.put(whole(np.array([2, 4, 6, 8, 10]), vectors))
     assert store.missing(np.array([1, 2, 3, 4])).tolist() == [1, 3]
+    assert store.missing(np.array([5, 10, 1])).tolist() == [5, 1]
     found = store.get(np.array([4, 8]))
     assert found is not None
     assert found.seqs.tolist() == [4, 8]
@@ -65,6 +67,54 @@ def test_the_vector_store_knows_what_it_lacks(tmp_path: Path) -> None:
     other = VectorStore(tmp_path / "v.db", 2 * DIMENSIONS)
     assert other.missing(np.array([2, 6])).tolist() == [2, 6]
     other.close()
+
+
+@contextmanager
+def statements(store: VectorStore) -> Iterator[list[str]]:
+    """Within the block, list the statements that the store runs."""
+    ran: list[str] = []
+    with store._file.using() as connection:
+        connection.set_trace_callback(ran.append)
+    yield ran
+    connection.set_trace_callback(None)
+
+
+def test_nothing_is_read_to_look_for_no_documents(tmp_path: Path) -> None:
+    with closing(VectorStore(tmp_path / "v.db", DIMENSIONS)) as store:
+        store.put(rows_of([0, 2]))
+        with statements(store) as ran:
+            assert store.missing(np.empty(0, np.int64)).tolist() == []
+        assert ran == []
+
+
+def test_a_start_lists_the_numbers_once(tmp_path: Path) -> None:
+    every = np.arange(1, 1502)
+    with closing(VectorStore(tmp_path / "v.db", DIMENSIONS)) as store:
+        store.put(rows_of([0] * 1500))
+        with statements(store) as ran:
+            assert store.missing(every).tolist() == [1501]
+            store.prune(every, 1501)
+            assert store.missing(every).tolist() == [1501]
+        assert len(ran) == 1
+        store.put(rows_of([0], 1501))
+        assert store.missing(every).tolist() == []
+        store.prune(every[7:], 1400)
+        assert store.missing(every).tolist() == [1, 2, 3, 4, 5, 6, 7]
+        store.drop([9])
+        assert store.missing(every).tolist() == [1, 2, 3, 4, 5, 6, 7, 9]
+        with store._file.using():
+            raise vector_file.Unfit("it is damaged")
+        assert store.missing(every).tolist() == every.tolist()
+
+
+def test_a_few_documents_are_looked_up_without_listing_all(tmp_path: Path) -> None:
+    with closing(VectorStore(tmp_path / "v.db", DIMENSIONS)) as store:
+        store.put(rows_of([0] * 30))
+        with statements(store) as ran:
+            assert store.missing(np.array([4, 30, 17])).tolist() == []
+        (look,) = ran
+        assert "[4, 30, 17]" in look
+        assert store.missing(np.array([31, 30, 0])).tolist() == [31, 0]
 
 
 @settings(max_examples=60, deadline=None)
