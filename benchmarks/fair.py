@@ -11,6 +11,7 @@ import os
 import random
 import re
 import sys
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,12 @@ def corpus_and_queries(count: int, queries: int) -> tuple[Vectors, Vectors]:
     return arrays[0], arrays[1]
 
 
+def texts(count: int) -> list[str]:
+    """The texts of the first `count` document vectors."""
+    with (folder() / "passages.txt").open(encoding="utf-8") as lines:
+        return [line.rstrip("\n") for line in islice(lines, count)]
+
+
 def main() -> None:
     """Read the prose once, and embed what is not embedded yet."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -56,19 +63,19 @@ def main() -> None:
         _read([*prose.FOLDERS, *options.folders])
     with lanes.running(base.folder()) as (encoder, scheduler):
         for name in ("questions", "passages"):
-            texts = (folder() / f"{name}.txt").read_text(encoding="utf-8").split("\n")
+            lines = (folder() / f"{name}.txt").read_text(encoding="utf-8").split("\n")
             path = folder() / f"{name}.f16"
             with path.open("ab") as file:
                 # A portion that was written in part is written again.
                 file.truncate(_size(path) // (2 * _DIMENSIONS * _PORTION) * (2 * _DIMENSIONS * _PORTION))
-                for start in range(_size(path) // (2 * _DIMENSIONS), len(texts), _PORTION):
+                for start in range(_size(path) // (2 * _DIMENSIONS), len(lines), _PORTION):
                     items = encoder.prepare(
-                        texts[start : start + _PORTION], "query" if name == "questions" else "document"
+                        lines[start : start + _PORTION], "query" if name == "questions" else "document"
                     )
                     vectors = encoder.finish(scheduler.submit(encoder, items, "bulk").result())
                     file.write(vectors.astype(np.float16).tobytes())
                     file.flush()
-                    print(f"{name}: {start + len(items):,} of {len(texts):,}", file=sys.stderr)
+                    print(f"{name}: {start + len(items):,} of {len(lines):,}", file=sys.stderr)
 
 
 def _read(folders: list[Path]) -> None:

@@ -1,9 +1,10 @@
 """`make bench-index`: the index beside the others of FAISS, hnswlib, usearch and SVS, by size.
 
-All are built and measured on equal vectors, one after the other, in a new process each. Instar sets its effort itself.
-The others get the least effort with which they find as much. Those that are not FAISS's have environments of their own.
-`INSTAR_INDEX__HNSW_FROM` and the choice of HNSW come from this table. `--fair` takes passages that all differ and are
-all really embedded (`python -m benchmarks.fair`), in place of vectors that are made of some thousand real ones.
+All are built and measured on equal vectors, one after the other, in a new process each. Instar sets its effort itself,
+by questions that are made of the texts. The others get the least effort with which they find as much. Those that are
+not FAISS's have environments of their own. `INSTAR_INDEX__HNSW_FROM` and the choice of HNSW come from this table.
+`--fair` takes passages that all differ and are all really embedded (`python -m benchmarks.fair`), in place of vectors
+that are made of some thousand real ones.
 """
 
 import argparse
@@ -18,8 +19,9 @@ import faiss
 import numpy as np
 
 from benchmarks import fair, machine
+from benchmarks.asked import questions_of
 from benchmarks.peers.faiss_indexes import INDEXES
-from benchmarks.vectors import corpus_and_queries
+from benchmarks.vectors import corpus_and_queries, real_texts
 
 RESULTS = Path(__file__).parent / "results" / "index.json"
 _ROOT = Path(__file__).parents[1]
@@ -95,7 +97,8 @@ def measure(size: int, names: list[str], *, is_fair: bool) -> dict[str, Any]:
     vectors, queries = (fair.corpus_and_queries if is_fair else corpus_and_queries)(size, _QUERIES)
     _, right = faiss.knn(queries, vectors, 10, metric=faiss.METRIC_INNER_PRODUCT)
     with tempfile.TemporaryDirectory() as folder:
-        for name, array in (("vectors", vectors), ("queries", queries), ("right", right)):
+        asked = questions_of(fair.texts(size) if is_fair else real_texts())
+        for name, array in (("vectors", vectors), ("queries", queries), ("right", right), ("asked", asked)):
             np.save(Path(folder) / f"{name}.npy", array)
         del vectors
         instar = _run("Instar", folder, 0)

@@ -131,8 +131,8 @@ has asked for before. The second table is where the index changes between its tw
 Weights are the part by vector to the part by keyword, as the service [found](api.md#search) them: estimated, and fitted
 on the queries of half of the documents, where the figures are of the others. cranfield: abstracts with human
 judgements (Cleverdon 1967); stackfaq: paraphrased questions; docstrings: the first line asks for the rest. The times
-are of one client over HTTP whose searches take turns in their modes, on passages in which most words are common. The poor
-model encodes a query in no time.
+are of one client over HTTP whose searches take turns in their modes, on passages in which most words are common. The
+poor model encodes a query in no time.
 
 {modes}
 

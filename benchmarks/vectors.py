@@ -34,10 +34,15 @@ def corpus_and_queries(count: int, queries: int, seed: int = 0) -> tuple[Vectors
     return made, pick.permutation(questions)[:queries]
 
 
+def real_texts(seed: int = 0) -> list[str]:
+    """Texts of about 24 words, whose vectors all others are made of."""
+    return list(texts.passages(_REAL, seed, _WORDS))
+
+
 def _real(seed: int) -> tuple[Vectors, Vectors]:
-    """Unit vectors of texts of about 24 words, and of all questions."""
+    """Unit vectors of the texts, and of all questions."""
     with lanes.running(base.folder()) as (encoder, scheduler):
-        documents = encoder.prepare(texts.passages(_REAL, seed, _WORDS), "document")
+        documents = encoder.prepare(real_texts(seed), "document")
         questions = encoder.prepare(texts.questions(), "query")
         raw = [scheduler.submit(encoder, items, "bulk").result() for items in (documents, questions)]
         return encoder.finish(raw[0]), encoder.finish(raw[1])

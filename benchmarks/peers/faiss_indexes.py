@@ -21,10 +21,14 @@ _REFINED = 8
 
 
 def _instar(vectors: Any) -> Built:
-    """As the service has it: from the graph that it has cached."""
+    """As the service has it: from the graph that it has cached. The questions lie beside the file of the vectors."""
+    asked = np.load(Path(vectors.filename).with_name("asked.npy"))
     min_recall = IndexSettings.model_fields["min_recall"].default
     built = sealed.build(
-        lambda: whole(np.arange(len(vectors)), np.asarray(vectors)), graph_from=1, min_recall=min_recall
+        lambda: whole(np.arange(len(vectors)), np.asarray(vectors)),
+        graph_from=1,
+        min_recall=min_recall,
+        questions=lambda _: asked,
     )
     with tempfile.TemporaryDirectory() as folder:
         built = GraphCache(Path(folder)).keep("fingerprint", "collection", built, min_recall)
