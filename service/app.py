@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -51,6 +52,7 @@ from service.api.routes import (
 )
 from service.api.search_records import SearchRecords
 from service.api.state_metrics import State
+from service.console import router as console
 from service.errors import InstarError
 from service.generations.rollback import RollbackTargets
 from service.lifecycle import Lifecycle
@@ -111,6 +113,9 @@ def build(
     failures.install(app)
     for router in routers:
         app.include_router(router)
+    if parts.settings.console:
+        secret = secrets.token_bytes(32)
+        app.include_router(console.routes(app, parts.keyring, secret, parts.settings.proxy.path))
     app.webhooks.include_router(webhooks())
     return app
 

@@ -66,6 +66,10 @@ class Settings(BaseSettings):
         description="mode of searches that name none: `dense` by vector, `keyword` by BM25, `hybrid` by both; a search"
         " with `min_score` and without a reranker is then still `dense`, because its number is a cosine",
     )
+    console: bool = Field(
+        True,
+        description="serve the console, pages for people, at `/console`; a person signs in with a key, if there are any",
+    )
     open_data: bool = Field(
         False,
         description="the data routes need no key on any address; without this they need one on all but loopback, and"

@@ -23,7 +23,9 @@ class CancelOnDisconnect:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         answering = asyncio.current_task()
-        if scope["type"] != "http" or not scope["path"].startswith(self._paths) or answering is None:
+        # The console calls within the process, where no connection can be lost.
+        callbacks = scope.get("extensions", {}).get(ON_DISCONNECT)
+        if callbacks is None or answering is None or not scope["path"].startswith(self._paths):
             await self._app(scope, receive, send)
             return
         disconnected = False
@@ -33,7 +35,6 @@ class CancelOnDisconnect:
             disconnected = True
             answering.cancel()
 
-        callbacks = scope["extensions"][ON_DISCONNECT]
         callbacks.add(cancel)
         try:
             await self._app(scope, receive, send)

@@ -14,6 +14,7 @@ from service.api.readiness import RequireReady
 from service.api.router import Admission, Router
 from service.api.schemas.judgements import (
     AgreementAnswer,
+    By,
     Collection,
     JudgedDocument,
     JudgedQuery,
@@ -61,9 +62,10 @@ async def _conditions(
     unresolved: Unresolved = False,
     source: Sources = None,
     stale: Stale = None,
+    by: By = None,
 ) -> JudgementFilter:
     sources = None if source is None else frozenset(source)
-    return JudgementFilter(collection, query, document, unresolved, sources, stale=stale)
+    return JudgementFilter(collection, query, document, unresolved, sources, stale=stale, by=by)
 
 
 class _Judgements:

@@ -16,6 +16,7 @@ JudgedDocument = Annotated[str | None, Query(description="only those of the docu
 Unresolved = Annotated[bool, Query(description="only those whose document is not in the corpus")]
 Sources = Annotated[list[Source] | None, Query(description="only those of these sources; repeat it for several")]
 OfSide = Annotated[Side | None, Query(description="only those of this side")]
+By = Annotated[str | None, Query(description="only those of this person")]
 Stale = Annotated[
     bool | None, Query(description="true: only those whose document has had another text since; false: only others")
 ]

@@ -1,0 +1,1 @@
+"""The console: pages for people, which show and do nothing but what the public API answers and does."""

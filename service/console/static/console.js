@@ -1,0 +1,92 @@
+// @ts-check
+// Keys, dialogs and what moves between two columns. Everything else is HTML from the server.
+"use strict";
+
+/** @param {EventTarget | null} target */
+const isTyping = (target) =>
+  target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+
+const items = () => /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[data-item]")]);
+const selected = () => /** @type {HTMLElement | null} */ (document.querySelector("[data-item].selected"));
+
+/** @param {HTMLElement | undefined} item */
+function select(item) {
+  if (!item) return;
+  selected()?.classList.remove("selected");
+  item.classList.add("selected");
+  item.focus({ preventScroll: true });
+  item.scrollIntoView({ block: "nearest" });
+}
+
+/** @param {number} by */
+function move(by) {
+  const all = items();
+  const now = selected();
+  const index = now ? all.indexOf(now) + by : by > 0 ? 0 : all.length - 1;
+  select(all[Math.min(Math.max(index, 0), all.length - 1)]);
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape" && isTyping(event.target)) {
+    /** @type {HTMLElement} */ (event.target).blur();
+    return;
+  }
+  if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
+  if (event.key === "/") {
+    const field = document.querySelector("[data-first]");
+    if (field instanceof HTMLInputElement) {
+      event.preventDefault();
+      field.focus();
+      field.select();
+    }
+    return;
+  }
+  if (event.key === "j" || event.key === "k") {
+    event.preventDefault();
+    move(event.key === "j" ? 1 : -1);
+    return;
+  }
+  const key = CSS.escape(event.key);
+  const control = selected()?.querySelector(`[data-key="${key}"]`) ?? document.querySelector(`[data-key="${key}"]:not([data-item] *)`);
+  if (control instanceof HTMLElement) {
+    event.preventDefault();
+    control.click();
+  }
+});
+
+document.addEventListener("click", (event) => {
+  const target = event.target instanceof Element ? event.target : null;
+  const opener = target?.closest("[data-open]");
+  if (opener instanceof HTMLElement) {
+    const dialog = document.getElementById(opener.dataset.open ?? "");
+    if (dialog instanceof HTMLDialogElement) dialog.showModal();
+  }
+  const copier = target?.closest("[data-copy]");
+  if (copier instanceof HTMLElement) {
+    void navigator.clipboard.writeText(copier.dataset.copy ?? "").then(() => {
+      copier.dataset.copied = "";
+      setTimeout(() => delete copier.dataset.copied, 1500);
+    });
+  }
+  const item = target?.closest("[data-item]");
+  if (item instanceof HTMLElement && !target?.closest("a, button, input, select, summary")) select(item);
+});
+
+// A selection outlives the exchange of what it stands in.
+let position = -1;
+document.addEventListener("htmx:beforeSwap", () => {
+  const now = selected();
+  position = now ? items().indexOf(now) : -1;
+});
+document.addEventListener("htmx:afterSettle", () => {
+  if (position >= 0 && !selected()) select(items()[Math.min(position, items().length - 1)]);
+});
+// Answers that say what went wrong are shown like any other page.
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  const detail = /** @type {CustomEvent} */ (event).detail;
+  if (detail.xhr.status >= 400 && detail.xhr.status !== 401) {
+    detail.shouldSwap = true;
+    detail.isError = false;
+  }
+});
