@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     )
     console: bool = Field(
         True,
-        description="serve the console, pages for people, at `/console`; a person signs in with a key, if there are any",
+        description="serve the console, pages for people, at `/console`; they sign in with a key, if there is any",
     )
     open_data: bool = Field(
         False,
