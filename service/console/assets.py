@@ -18,6 +18,8 @@ _TYPES = {
     ".wasm": "application/wasm",
 }
 _FOR_EVER = "public, max-age=31536000, immutable"
+# A page of another version asks for another file than this one, which must not be kept by that address.
+_NOT_KEPT = "no-store"
 
 
 class Assets:
@@ -33,12 +35,13 @@ class Assets:
         """Return the address of a file, such as `console.css`."""
         return f"{self._root}/console/static/{_checksum(self._files[name])}/{name}"
 
-    def answer(self, name: str) -> Response | None:
-        """Return the file; None if there is none."""
+    def response(self, checksum: str, name: str) -> Response | None:
+        """Return the file; None if there is none. Browsers keep it if `checksum` is the file's."""
         path = self._files.get(name)
         if path is None:
             return None
-        return Response(path.read_bytes(), media_type=_TYPES[path.suffix], headers={"Cache-Control": _FOR_EVER})
+        keep = _FOR_EVER if checksum == _checksum(path) else _NOT_KEPT
+        return Response(path.read_bytes(), media_type=_TYPES[path.suffix], headers={"Cache-Control": keep})
 
 
 @cache

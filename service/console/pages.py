@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
@@ -19,7 +20,13 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
     " connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-_HEADERS = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"}
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    # With `no-referrer`, forms would come with the origin "null", which tells nothing of where they are from.
+    "Referrer-Policy": "same-origin",
+}
 SCREENS = ("search", "judge", "quality", "models", "corpus", "map", "system")
 
 
@@ -52,7 +59,10 @@ class Pages:
     def visit(self, request: Request) -> Visit | None:
         """Return the visit of a request; None if the person has to sign in."""
         session = self._sessions.of(request)
-        return None if session is None else Visit(request, session, self._api.with_key(session.key))
+        if session is None:
+            return None
+        address = ("", 0) if request.client is None else (request.client.host, request.client.port)
+        return Visit(request, session, self._api.called_by(address, session.key))
 
     async def render(self, visit: Visit, name: str, status: int = 200, **values: Any) -> Response:
         """Render the template of a screen with the frame around it."""
@@ -64,7 +74,12 @@ class Pages:
         """Render what to do about an error of the API, in the frame of the screen."""
         if error.status == 401:
             return self.to_sign_in(visit.request)
-        return await self.render(visit, "refused.html", error.status, screen=screen, error=error)
+        again = self._address(visit.request)
+        return await self.render(visit, "refused.html", error.status, screen=screen, error=error, again=again)
+
+    def failed(self, request: Request) -> Response:
+        """Render the page of a request that nobody foresaw, which needs nothing of the service."""
+        return self._answer("failed.html", 500, request=request)
 
     def sign_in(self, request: Request, target: str, message: str | None = None, status: int = 200) -> Response:
         """Render the page that asks for a key, and leads to `target` afterwards."""
@@ -72,18 +87,31 @@ class Pages:
 
     def to_sign_in(self, request: Request) -> Response:
         """Lead to the page that asks for a key."""
-        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        address = f"{self._root}/console/sign-in"
+        # A form has no page of its own to come back to; htmx says on which page it was.
+        page = urlsplit(request.headers.get("HX-Current-URL", ""))._replace(scheme="", netloc="").geturl()
+        if not page and request.method == "GET":
+            page = self._address(request)
+        location = f"/console/sign-in?{urlencode({'to': page})}" if page else "/console/sign-in"
         if request.headers.get("HX-Request"):
-            return Response(status_code=204, headers={"HX-Redirect": address})
-        return RedirectResponse(str(request.url.replace(path=address, query="").include_query_params(to=target)), 303)
+            return Response(status_code=204, headers=_HEADERS | {"HX-Redirect": f"{self._root}{location}"})
+        return self.lead(location)
+
+    def lead(self, page: str, query: str = "") -> Response:
+        """Lead to a page of the console, such as "/console/search", with a query that begins with "?", if any."""
+        return RedirectResponse(f"{self._root}{page}{query if query.startswith('?') else ''}", 303, _HEADERS)
+
+    def _address(self, request: Request) -> str:
+        """Return the address of what was asked for, as the browser has it, without scheme and host."""
+        query = request.scope["query_string"].decode("latin-1")
+        return f"{self._root}{quote(request.scope['path'])}{'?' if query else ''}{query}"
 
     async def _frame(self, visit: Visit) -> Mapping[str, Any]:
-        """What stands around every screen: the generation that answers, and the reload under way."""
+        """Return what stands around every screen: the generation that answers, and the reload under way."""
         try:
             return {"info": await visit.api.get("/info"), "starting": None}
         except ApiError as error:
-            return {"info": None, "starting": error.message}
+            # A key that may not search may not see what answers either.
+            return {"info": None, "starting": None if error.status == 403 else error.message}
 
     def _answer(self, name: str, status: int, **values: Any) -> Response:
         return HTMLResponse(self._templates.get_template(name).render(**values), status, _HEADERS)

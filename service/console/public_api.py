@@ -57,13 +57,12 @@ class PublicApi:
     """The API of an application."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self._client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=app, raise_app_exceptions=False), base_url=_BASE, timeout=600
-        )
+        self._app = app
 
-    def with_key(self, key: str | None) -> Caller:
-        """Return the API as the holder of `key` has it."""
-        return Caller(self._client, key)
+    def called_by(self, address: tuple[str, int], key: str | None) -> Caller:
+        """Return the API as the holder of `key` has it. The audit log names `address`, the person's host and port."""
+        transport = httpx.ASGITransport(app=self._app, raise_app_exceptions=False, client=address)
+        return Caller(httpx.AsyncClient(transport=transport, base_url=_BASE, timeout=600), key)
 
 
 def _json(answer: httpx.Response) -> Any:

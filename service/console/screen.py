@@ -1,15 +1,19 @@
 """The routes of a screen: each is handed a visit of somebody who may be there, and forms of the console alone."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 
 from fastapi import APIRouter
 from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service.console.pages import Pages, Visit
 from service.console.public_api import ApiError
 from service.console.session import Sessions
+
+log = logging.getLogger(__name__)
 
 # Largest form that is taken, in bytes; files go to the API in streams of their own.
 _MOST_FORM = 2_000_000
@@ -29,40 +33,48 @@ class Screen:
     def shows(self, path: str, show: Show) -> None:
         """Answer `GET path` by `show`."""
 
-        async def answer(request: Request) -> Response:
-            visit = self.pages.visit(request)
-            if visit is None:
-                return self.pages.to_sign_in(request)
-            try:
-                return await show(visit)
-            except ApiError as error:
-                return await self.pages.refused(visit, self.name, error)
+        async def respond(request: Request) -> Response:
+            return await self._answer(request, show)
 
-        self.router.add_api_route(path, answer, methods=["GET"])
+        self.router.add_api_route(path, respond, methods=["GET"])
 
     def acts(self, path: str, act: Act) -> None:
         """Answer `POST path` by `act`, which is handed the fields of the form. A form without the token is refused."""
 
-        async def answer(request: Request) -> Response:
-            visit = self.pages.visit(request)
-            if visit is None:
-                return self.pages.to_sign_in(request)
-            try:
-                form = await _form(request)
-                token = request.headers.get("X-Form-Token") or str(form.get("form_token", ""))
-                if not self._sessions.is_own_form(visit.session, token):
-                    raise ApiError(
-                        403, "forbidden", "this form is out of date or not the console's: load the page again"
-                    )
-                fields = {name: str(value) for name, value in form.multi_items() if name != "form_token"}
-                return await act(visit, fields)
-            except ApiError as error:
-                return await self.pages.refused(visit, self.name, error)
+        async def checked(visit: Visit) -> Response:
+            form = await read_form(visit.request)
+            token = visit.request.headers.get("X-Form-Token") or str(form.get("form_token", ""))
+            if not self._sessions.is_own_form(visit.session, token):
+                raise ApiError(403, "forbidden", "this form is out of date or not the console's: load the page again")
+            fields = {name: str(value) for name, value in form.multi_items() if name != "form_token"}
+            return await act(visit, fields)
 
-        self.router.add_api_route(path, answer, methods=["POST"])
+        async def respond(request: Request) -> Response:
+            return await self._answer(request, checked)
+
+        self.router.add_api_route(path, respond, methods=["POST"])
+
+    async def _answer(self, request: Request, show: Show) -> Response:
+        """Answer by `show`, with a page for whatever goes wrong."""
+        visit = self.pages.visit(request)
+        if visit is None:
+            return self.pages.to_sign_in(request)
+        try:
+            return await show(visit)
+        except ApiError as error:
+            return await self.pages.refused(visit, self.name, error)
+        except Exception:
+            # A person gets a page for what nobody foresaw as well, and none of the service's insides.
+            log.exception("the console failed on the screen %s", self.name)
+            return self.pages.failed(request)
 
 
-async def _form(request: Request) -> FormData:
-    if int(request.headers.get("Content-Length") or _MOST_FORM + 1) > _MOST_FORM:
-        raise ApiError(413, "too_large", f"a form has at most {_MOST_FORM:,} bytes and a Content-Length: send less")
-    return await request.form()
+async def read_form(request: Request, most: int = _MOST_FORM) -> FormData:
+    """Return a form of at most `most` bytes. Raises ApiError."""
+    if int(request.headers.get("Content-Length") or most + 1) > most:
+        raise ApiError(413, "too_large", f"a form has at most {most:,} bytes and a Content-Length: send less")
+    try:
+        return await request.form()
+    except HTTPException as error:
+        message = f"this form cannot be read ({error.detail}): load the page again"
+        raise ApiError(error.status_code, "invalid_request", message) from error

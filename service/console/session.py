@@ -58,11 +58,11 @@ class Sessions:
     def of(self, request: Request) -> Session | None:
         """Return the session of a request; None if the person has to sign in."""
         cookie = request.cookies.get(COOKIE, "")
-        key = self._key_in(cookie)
-        found = self._keyring.find(key) if key is not None else None
-        if found is not None:
-            scopes = frozenset(SCOPES) if "admin" in found.scopes else found.scopes | self._open_scopes()
-            return Session(key, found.name, scopes, self._form_token(cookie))
+        token = self._key_in(cookie)
+        key = self._keyring.find(token) if token is not None else None
+        if key is not None:
+            scopes = frozenset(SCOPES) if "admin" in key.scopes else key.scopes | self._open_scopes()
+            return Session(token, key.name, scopes, self._form_token(cookie))
         if self.is_open:
             return Session(None, None, frozenset(SCOPES), self._form_token(""))
         return None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from service.console.judging import judge
 from service.console.pages import Visit
@@ -19,6 +19,8 @@ _MODES = ("hybrid", "dense", "keyword")
 _MOST = 50
 # Metadata values that are offered as filters: values of each key, and keys.
 _VALUES, _KEYS = 8, 8
+# Who is not signed in any more, and a service that is starting: no other search would be answered either.
+_OF_THE_WHOLE_PAGE = (401, 503)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Way:
     def read(cls, text: str) -> "Way":
         """Read a way from an address; parts that mean nothing are ignored."""
         parts = text.split("-")
-        number = next((int(part) for part in parts if part.isdecimal()), None)
+        number = next((int(part) for part in parts if _is_number(part)), None)
         return cls(number, next((part for part in parts if part in _MODES), None), "reranked" in parts)
 
     def __str__(self) -> str:
@@ -46,7 +48,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What an address asks for."""
+    """A search, as an address says it."""
 
     query: str
     collection: str
@@ -64,7 +66,7 @@ class Wanted:
         return cls(
             query=sent.get("q", "").strip(),
             collection=sent.get("collection", "default"),
-            k=min(_MOST, max(1, int(k))) if k.isdecimal() else 10,
+            k=min(_MOST, max(1, int(k))) if _is_number(k) else 10,
             left=Way.read(sent.get("left", "")),
             right=Way.read(sent["right"]) if sent.get("right") else None,
             conditions=tuple(sent.getlist("where")),
@@ -106,17 +108,15 @@ class Wanted:
     def curl(self, way: Way, origin: str) -> str:
         """Return the command line that asks the same."""
         body = shlex.quote(json.dumps(self.body(way), ensure_ascii=False))
-        return f"curl {origin}/search -H 'Content-Type: application/json' -H \"Authorization: Bearer $KEY\" -d {body}"
+        url = shlex.quote(f"{origin}/search")
+        return f"curl {url} -H 'Content-Type: application/json' -H \"Authorization: Bearer $KEY\" -d {body}"
 
     def _filter(self) -> dict[str, Any]:
         """Return the filter: each condition is a metadata key and a JSON value with `=` between them."""
         conditions: dict[str, Any] = {}
         for condition in self.conditions:
             key, _, value = condition.partition("=")
-            try:
-                conditions[key] = json.loads(value)
-            except ValueError:
-                conditions[key] = value
+            conditions[key] = _value(value)
         return conditions
 
 
@@ -133,10 +133,13 @@ def screen(routes: Screen) -> Screen:
             try:
                 columns, facets = await _columns(visit, wanted)
             except ApiError as error:
+                if error.status in _OF_THE_WHOLE_PAGE:
+                    raise
                 problem = error
         return await routes.pages.render(
             visit,
             "search.html",
+            problem.status if problem else 200,
             screen=routes.name,
             wanted=wanted,
             generations=generations,
@@ -148,7 +151,7 @@ def screen(routes: Screen) -> Screen:
 
     async def judged(visit: Visit, form: Mapping[str, str]) -> Response:
         await judge(visit, form)
-        return RedirectResponse(f"{visit.request.url.path.removesuffix('/judge')}{form.get('back', '')}", 303)
+        return routes.pages.lead("/console/search", form.get("back", ""))
 
     routes.shows("/console", show)
     routes.shows("/console/search", show)
@@ -202,8 +205,10 @@ async def _columns(visit: Visit, wanted: Wanted) -> tuple[list[dict[str, Any]], 
     return columns, await _facets(visit, wanted, columns[0]["answer"]["results"])
 
 
-async def _facets(visit: Visit, wanted: Wanted, results: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Return the values of the metadata keys that the results have, with their counts."""
+async def _facets(
+    visit: Visit, wanted: Wanted, results: Sequence[Mapping[str, Any]]
+) -> Mapping[str, list[dict[str, Any]]]:
+    """Return the values of the metadata keys that the results have, with their counts, and the addresses with each."""
     keys = list(dict.fromkeys(key for hit in results for key, value in hit["metadata"].items() if _is_plain(value)))
     if not keys:
         return {}
@@ -214,7 +219,14 @@ async def _facets(visit: Visit, wanted: Wanted, results: Sequence[Mapping[str, A
         "highlight": False,
     }
     counts: Mapping[str, Any] = (await visit.api.post("/search", body)).get("facets", {})
-    return {key: values for key, values in counts.items() if len(values) > 1}
+    return {
+        key: [
+            facet | {"address": wanted.address(where=[*wanted.conditions, f"{key}={json.dumps(facet['value'])}"])}
+            for facet in values
+        ]
+        for key, values in counts.items()
+        if len(values) > 1
+    }
 
 
 async def _verdicts(visit: Visit, wanted: Wanted) -> dict[str, bool]:
@@ -248,6 +260,22 @@ def _pieces(text: str, spans: Sequence[Sequence[int]]) -> list[tuple[str, bool]]
         pieces += [(text[end:start], False), (text[start:stop], True)]
         end = stop
     return [piece for piece in [*pieces, (text[end:], False)] if piece[0]]
+
+
+def _is_number(text: str) -> bool:
+    """Say whether this is a whole number that anybody means; Python reads no longer ones than 4,300 digits."""
+    return text.isdecimal() and len(text) <= 9
+
+
+def _value(text: str) -> Any:
+    """Return the JSON value; the text itself if it is none that can be sent."""
+    try:
+        value = json.loads(text)
+        # Python reads NaN, numbers beyond all bounds and halves of characters, which JSON does not have.
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return text
+    return value
 
 
 def _is_plain(value: Any) -> bool:

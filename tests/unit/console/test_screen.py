@@ -1,0 +1,33 @@
+"""A page that fails in a way that nobody foresaw is a page, and the log has the reason."""
+
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from service.access.keyring import Keyring
+from service.console.assets import Assets
+from service.console.pages import Pages, Visit
+from service.console.public_api import PublicApi
+from service.console.screen import Screen
+from service.console.session import Sessions
+
+
+def test_a_template_that_fails_has_a_page(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    app = FastAPI()
+    sessions = Sessions(bytes(32), Keyring(tmp_path / "keys.json", {}))
+    pages = Pages(PublicApi(app), sessions, Assets(""), "")
+    screen = Screen("search", pages, sessions)
+
+    async def show(visit: Visit) -> object:
+        return await pages.render(visit, "search.html", screen="search")
+
+    screen.shows("/console", show)  # type: ignore[arg-type]
+    app.include_router(screen.router)
+    answer = TestClient(app).get("/console")
+    assert answer.status_code == 500
+    assert "The console failed on this page" in answer.text
+    assert "wanted" not in answer.text
+    assert "is undefined" in caplog.text
+    assert answer.headers["Content-Security-Policy"]
