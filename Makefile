@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: serve unit check test test-clients lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-sample bench-train bench-losses bench-proof bench-rerankers bench-clicks bench-feedback vendor report clean
+.PHONY: serve unit check test test-clients lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-sample bench-train bench-losses bench-proof bench-rerankers bench-clicks bench-feedback vendor screenshots report clean
 
 serve: $(INSTALLED)  ## start the service with the sample corpus on http://127.0.0.1:8080
 	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m service
@@ -125,7 +125,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 bench:  ## all benchmarks of the service, one after the other, and the report
 	$(MAKE) bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-sources bench-feedback report
 
-vendor:  ## fetch the libraries that the console gives to browsers; needs npm
+screenshots: $(INSTALLED)  ## every screen of the console, light and dark, into docs/console; needs Chromium
+	$(BIN)/python -m tests.console.screenshots
+
+vendor:  ## fetch the libraries that the console gives to browsers, and what its tests need; needs npm
 	$(PYTHON) .ci/vendor.py
 
 report: $(INSTALLED)  ## docs/measurements.md out of the results of the benchmarks

@@ -1,4 +1,4 @@
-"""`make vendor`: fetch the libraries that the console gives to browsers, at pinned versions, with their licences.
+"""`make vendor`: fetch the libraries of the console and of its tests, at pinned versions, with their licences.
 
 Each package comes from npm's registry and must have the checksum below (Subresource Integrity's form, which
 `npm view PACKAGE@VERSION dist.integrity` prints). The files are committed, so that nothing is fetched at run time.
@@ -13,30 +13,41 @@ import tempfile
 from io import BytesIO
 from pathlib import Path
 
-_INTO = Path(__file__).parents[1] / "service" / "console" / "static" / "vendor"
-# Package: version, checksum, and the files that are taken, with the names that they get.
-_PACKAGES: dict[str, tuple[str, str, dict[str, str]]] = {
+_ROOT = Path(__file__).parents[1]
+_BROWSERS = _ROOT / "service" / "console" / "static" / "vendor"
+_TESTS = _ROOT / "tests" / "console" / "vendor"
+# Package: version, checksum, the folder that it goes into, and the files that are taken, with the names that they get.
+_PACKAGES: dict[str, tuple[str, str, Path, dict[str, str]]] = {
     "htmx.org": (
         "2.0.11",
         "sha512-Thx/WtpeOQqSrqBCw/A1cwGJGg4UrVa3+sW0GmrM3p4gJgO89ecH4qtbnyzDDWFvBTqjnIMCgELTNt636dtamA==",
+        _BROWSERS,
         {"dist/htmx.min.js": "htmx.min.js", "LICENSE": "htmx.LICENSE.txt"},
     ),
     "uplot": (
         "1.6.32",
         "sha512-KIMVnG68zvu5XXUbC4LQEPnhwOxBuLyW1AHtpm6IKTXImkbLgkMy+jabjLgSLMasNuGGzQm/ep3tOkyTxpiQIw==",
+        _BROWSERS,
         {
             "dist/uPlot.iife.min.js": "uplot.min.js",
             "dist/uPlot.min.css": "uplot.min.css",
             "LICENSE": "uplot.LICENSE.txt",
         },
     ),
+    # It looks for barriers in pages, and belongs to no package of Instar.
+    "axe-core": (
+        "4.14.1",
+        "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
+        _TESTS,
+        {"axe.min.js": "axe.min.js", "LICENSE": "axe.LICENSE.txt"},
+    ),
 }
 
 
 def main() -> int:
     """Fetch, check and unpack."""
-    _INTO.mkdir(parents=True, exist_ok=True)
-    for package, (version, checksum, files) in _PACKAGES.items():
+    for package, (version, checksum, into, files) in _PACKAGES.items():
+        into.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as folder:
             subprocess.run(["npm", "pack", "--silent", f"{package}@{version}"], cwd=folder, check=True)  # noqa: S603, S607
             (path,) = Path(folder).iterdir()
@@ -49,7 +60,7 @@ def main() -> int:
             for name, target in files.items():
                 member = archive.extractfile(f"package/{name}")
                 if member is not None:
-                    (_INTO / target).write_bytes(member.read())
+                    (into / target).write_bytes(member.read())
         print(f"{package} {version}: {', '.join(files.values())}")
     return 0
 

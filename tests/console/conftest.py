@@ -1,0 +1,54 @@
+"""The browser, and the services that it visits."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.console.browser import Watched, launched
+from tests.support.server import Server
+
+Visits = Callable[..., Watched]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with launched() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def console(tmp_path_factory: pytest.TempPathFactory, embedded_sample: Path) -> Iterator[Server]:
+    """A service with the sample corpus and without keys. Tests take back what they change."""
+    folder = shutil.copytree(embedded_sample, tmp_path_factory.mktemp("console") / "sample")
+    with Server(folder, SAMPLE="true", MODE="hybrid") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path) -> Iterator[Server]:
+    """A service with keys: `admin-key`, and `data-key`, which may not judge."""
+    server = Server(tmp_path_factory.mktemp("guarded"), MODEL="one", API_KEY="data-key", ADMIN_KEY="admin-key")
+    server.checkpoints.mkdir()
+    (server.checkpoints / "one").symlink_to(tiny_checkpoints / "one")
+    with server:
+        yield server
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Visits]:
+    """Makes watched pages. None of them may ask another place for anything, or have anything to complain about."""
+    pages: list[Watched] = []
+
+    def make(server: Server, **look: Any) -> Watched:
+        pages.append(Watched(browser, str(server.client.base_url), **look))
+        return pages[-1]
+
+    yield make
+    for page in pages:
+        page.close()
+    assert not [address for page in pages for address in page.asked_elsewhere]
+    assert not [complaint for page in pages for complaint in page.complaints]
