@@ -82,6 +82,14 @@ document.addEventListener("htmx:beforeSwap", () => {
 document.addEventListener("htmx:afterSettle", () => {
   if (position >= 0 && !selected()) select(items()[Math.min(position, items().length - 1)]);
 });
+// Who is quick sends a second form before the first has been answered. The answer to the second one then belongs where
+// the answer to the first has been put.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const target = /** @type {CustomEvent} */ (event).detail.target;
+  target.addEventListener("htmx:beforeSwap", (/** @type {CustomEvent} */ swap) => {
+    if (!target.isConnected) swap.detail.target = document.getElementById(target.id) ?? target;
+  });
+});
 // Answers that say what went wrong are shown like any other page.
 document.addEventListener("htmx:beforeOnLoad", (event) => {
   const detail = /** @type {CustomEvent} */ (event).detail;
