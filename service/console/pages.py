@@ -1,5 +1,6 @@
 """Pages: templates with what every page shows, and a face for each way in which the API can refuse."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +20,13 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
     " connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-_HEADERS = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"}
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    # With `no-referrer`, forms would come with the origin "null", which tells nothing of where they are from.
+    "Referrer-Policy": "same-origin",
+}
 SCREENS = ("search", "judge", "quality", "models", "corpus", "map", "system")
 
 
@@ -47,7 +54,7 @@ class Pages:
             lstrip_blocks=True,
         )
         self._templates.globals.update(asset=assets.address, root=root, screens=SCREENS)
-        self._templates.filters.update(time=_time, number=_number)
+        self._templates.filters.update(time=_time, number=_number, json=_json)
 
     def visit(self, request: Request) -> Visit | None:
         """Return the visit of a request; None if the person has to sign in."""
@@ -78,6 +85,10 @@ class Pages:
             return Response(status_code=204, headers={"HX-Redirect": address})
         return RedirectResponse(str(request.url.replace(path=address, query="").include_query_params(to=target)), 303)
 
+    def lead(self, page: str, query: str = "") -> Response:
+        """Lead to a page of the console, such as "/console/search", with a query that begins with "?", if any."""
+        return RedirectResponse(f"{self._root}{page}{query if query.startswith('?') else ''}", 303, _HEADERS)
+
     async def _frame(self, visit: Visit) -> Mapping[str, Any]:
         """What stands around every screen: the generation that answers, and the reload under way."""
         try:
@@ -92,6 +103,11 @@ class Pages:
 def _time(moment: str | None) -> str:
     """A time of the API, to the minute, in UTC."""
     return "never" if moment is None else datetime.fromisoformat(moment).strftime("%d %b %Y %H:%M UTC")
+
+
+def _json(value: Any) -> str:
+    """A value of the API as JSON that people read."""
+    return json.dumps(value, indent=1, ensure_ascii=False)
 
 
 def _number(value: float) -> str:
