@@ -13,7 +13,7 @@ from service.checkpoints.checkpoint import Checkpoint
 from service.checkpoints.errors import not_in_folder
 from service.checkpoints.hub import hub_folder, is_hub_name
 from service.checkpoints.names import check_name
-from service.checkpoints.signature import Signers
+from service.checkpoints.signature import Signature, Signers, has_signature
 from service.errors import CheckpointRefused, NotFound
 from service.settings import Settings
 
@@ -101,6 +101,12 @@ class Lookup:
         if self._signers is not None and verified.digest != self._bundled_digest:
             self._signers.require(verified)
         return verified
+
+    def signature(self, verified: Checkpoint) -> Signature:
+        """Say whether a checkpoint that `read` has returned is signed, and whether that was checked."""
+        if not has_signature(verified.manifest):
+            return "none"
+        return "unchecked" if self._signers is None else "trusted"
 
     def read_source(self, folder: Path, name: str) -> Checkpoint:
         """Read and verify a checkpoint that is no copy of the service; raises CheckpointRefused, also for its size."""

@@ -14,6 +14,7 @@ from service.checkpoints.checkpoint import Checkpoint
 from service.checkpoints.errors import is_bundled, is_folder, not_listed
 from service.checkpoints.lookup import Lookup, require_id
 from service.checkpoints.names import NAME, check_name
+from service.checkpoints.signature import Signature
 from service.errors import CheckpointRefused, Conflict
 from service.machine import files
 from service.machine.resources import Headroom
@@ -34,6 +35,7 @@ class Listing:
     checkpoint: Checkpoint | None
     problem: str | None = None
     copied: bool = False
+    signature: Signature = "none"
 
 
 class Registry:
@@ -191,7 +193,7 @@ class Registry:
         verdict = self._verdicts[key]
         if isinstance(verdict, CheckpointRefused):
             return Listing(name, source, None, verdict.message)
-        return Listing(name, source, verdict)
+        return Listing(name, source, verdict, signature=self._lookup.signature(verdict))
 
     def _read(self, path: Path, name: str) -> Checkpoint:
         return self._lookup.read_source(path, name) if path.is_dir() else self._read_zip(path, name)

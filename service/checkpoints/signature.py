@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -17,10 +18,12 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from pydantic import JsonValue
 
 from service.checkpoints.checkpoint import Checkpoint
-from service.checkpoints.manifest import MANIFEST
+from service.checkpoints.manifest import MANIFEST, Manifest
 from service.errors import CheckpointRefused, InstarError
 
 _FIELD = "signature"
+# none: not signed; unchecked: signed, and no keys are there to check that; trusted: signed by one of the trusted keys.
+Signature = Literal["none", "unchecked", "trusted"]
 # Signed together with the manifest, so that a signature of anything else fits no checkpoint.
 _CONTEXT = b"instar checkpoint\n"
 _MAKE = "openssl genpkey -algorithm ed25519 -out trainer.pem"
@@ -92,6 +95,11 @@ class Signers:
                 f"{checkpoint.id} is signed with a key that INSTAR_SIGNERS_FILE does not name, or was altered since:"
                 " add the key if you trust its owner, and do not load the checkpoint otherwise"
             )
+
+
+def has_signature(manifest: Manifest | None) -> bool:
+    """Whether a manifest has a signature, be it true or not."""
+    return manifest is not None and _FIELD in (manifest.model_extra or {})
 
 
 def _signed(content: Mapping[str, JsonValue]) -> bytes:

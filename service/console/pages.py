@@ -1,5 +1,6 @@
 """Pages: templates with what every page shows, and a face for each way in which the API can refuse."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -54,7 +55,7 @@ class Pages:
             lstrip_blocks=True,
         )
         self._templates.globals.update(asset=assets.address, root=root, screens=SCREENS)
-        self._templates.filters.update(time=_time, number=_number)
+        self._templates.filters.update(time=_time, number=_number, json=_json)
 
     def visit(self, request: Request) -> Visit | None:
         """Return the visit of a request; None if the person has to sign in."""
@@ -105,6 +106,10 @@ class Pages:
         query = request.scope["query_string"].decode("latin-1")
         return f"{self._root}{quote(request.scope['path'])}{'?' if query else ''}{query}"
 
+    def lead(self, page: str, query: str = "") -> Response:
+        """Lead to a page of the console, such as "/console/search", with a query that begins with "?", if any."""
+        return RedirectResponse(f"{self._root}{page}{query if query.startswith('?') else ''}", 303, _HEADERS)
+
     async def _frame(self, visit: Visit) -> Mapping[str, Any]:
         """Return what stands around every screen: the generation that answers, and the reload under way."""
         try:
@@ -120,6 +125,11 @@ class Pages:
 def _time(moment: str | None) -> str:
     """A time of the API, to the minute, in UTC."""
     return "never" if moment is None else datetime.fromisoformat(moment).strftime("%d %b %Y %H:%M UTC")
+
+
+def _json(value: Any) -> str:
+    """A value of the API as JSON that people read."""
+    return json.dumps(value, indent=1, ensure_ascii=False)
 
 
 def _number(value: float) -> str:

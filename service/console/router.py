@@ -14,7 +14,7 @@ from service.console.attempts import Attempts
 from service.console.pages import Pages, Visit
 from service.console.public_api import ApiError, PublicApi
 from service.console.screen import Screen, read_form
-from service.console.screens import search
+from service.console.screens import models, search
 from service.console.session import Sessions
 
 # Largest form of the door, which is open to everybody, in bytes.
@@ -37,7 +37,10 @@ def routes(app: ASGIApp, keyring: Keyring, secret: bytes, root: str) -> APIRoute
 
 
 def _screens(pages: Pages, sessions: Sessions) -> Sequence[Screen]:
-    return [search.screen(Screen("search", pages, sessions))]
+    return [
+        search.screen(Screen("search", pages, sessions)),
+        models.screen(Screen("models", pages, sessions)),
+    ]
 
 
 def _nowhere(pages: Pages, sessions: Sessions) -> Screen:

@@ -9,9 +9,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.console import uploads
 from service.console.pages import Pages, Visit
 from service.console.public_api import ApiError
 from service.console.session import Sessions
+from service.console.uploads import Upload
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +21,7 @@ log = logging.getLogger(__name__)
 _MOST_FORM = 2_000_000
 Show = Callable[[Visit], Awaitable[Response]]
 Act = Callable[[Visit, Mapping[str, str]], Awaitable[Response]]
+Take = Callable[[Visit, Upload], Awaitable[Response]]
 
 
 class Screen:
@@ -43,9 +46,7 @@ class Screen:
 
         async def checked(visit: Visit) -> Response:
             form = await read_form(visit.request)
-            token = visit.request.headers.get("X-Form-Token") or str(form.get("form_token", ""))
-            if not self._sessions.is_own_form(visit.session, token):
-                raise ApiError(403, "forbidden", "this form is out of date or not the console's: load the page again")
+            self._require_own(visit, str(form.get("form_token", "")))
             fields = {name: str(value) for name, value in form.multi_items() if name != "form_token"}
             return await act(visit, fields)
 
@@ -67,6 +68,24 @@ class Screen:
             # A person gets a page for what nobody foresaw as well, and none of the service's insides.
             log.exception("the console failed on the screen %s", self.name)
             return self.pages.failed(request)
+
+    def takes(self, path: str, take: Take) -> None:
+        """Answer `POST path`, a form that ends with a file, by `take`, which is handed the file as it comes."""
+
+        async def taken(visit: Visit) -> Response:
+            upload = await uploads.read(visit.request)
+            self._require_own(visit, upload.fields.pop("form_token", ""))
+            return await take(visit, upload)
+
+        async def respond(request: Request) -> Response:
+            return await self._answer(request, taken)
+
+        self.router.add_api_route(path, respond, methods=["POST"])
+
+    def _require_own(self, visit: Visit, token: str) -> None:
+        """Raise ApiError unless the token, in a header or else in the form, is that of the visitor's session."""
+        if not self._sessions.is_own_form(visit.session, visit.request.headers.get("X-Form-Token") or token):
+            raise ApiError(403, "forbidden", "this form is out of date or not the console's: load the page again")
 
 
 async def read_form(request: Request, most: int = _MOST_FORM) -> FormData:

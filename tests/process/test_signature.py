@@ -46,7 +46,10 @@ def test_only_what_a_trusted_key_has_signed_is_loaded(tmp_path: Path, trusting: 
         package.pack(folders["unsigned"], sent)
         refused = server.client.put("/admin/models/sent", content=sent.read_bytes())
         assert (refused.status_code, refused.json()["error"]["type"]) == (422, "checkpoint_refused")
-        problems = {each["name"]: each.get("problem") for each in server.get("/admin/models")["models"]}
+        listed = server.get("/admin/models")["models"]
+        problems = {each["name"]: each.get("problem") for each in listed}
+        signatures = {each["name"]: each["signature"] for each in listed if "signature" in each}
+        assert signatures == {"signed": "trusted", "all-MiniLM-L6-v2": "none"}
         assert problems["signed"] is None
         assert "is not signed" in problems["plain"]
         assert server.reload("signed")["state"] == "done"

@@ -65,6 +65,19 @@ def test_a_checkpoint_is_listed_once_with_its_copy(tiny_server: Server) -> None:
     assert not any("@" in name for name in models)
 
 
+def test_one_checkpoint_is_read_with_its_files(tiny_server: Server) -> None:
+    listed = {each["name"]: each for each in tiny_server.get("/admin/models")["models"]}
+    checkpoints.with_manifest(checkpoints.tiny(tiny_server.checkpoints / "three", seed=3))
+    two, three = (tiny_server.get(f"/admin/models/{name}") for name in ("two", "three"))
+    assert listed["two"] == {name: two[name] for name in listed["two"]}
+    assert (two["manifest"], two["canaries"], two["signature"]) == (False, 0, "none")
+    assert (three["manifest"], three["canaries"], three["signature"]) == (True, 1, "none")
+    assert len(three["files"]["model.safetensors"]) == 64
+    (tiny_server.checkpoints / "three" / "model.safetensors").write_bytes(b"damaged")
+    assert "SHA-256" in tiny_server.get("/admin/models/three")["problem"]
+    assert tiny_server.client.get("/admin/models/absent").status_code == 404
+
+
 def test_a_checkpoint_that_nothing_uses_can_be_deleted(tmp_path: Path) -> None:
     server = Server(tmp_path, MODEL="one")
     for seed, name in enumerate(("one", "two", "three")):

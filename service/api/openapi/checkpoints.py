@@ -19,6 +19,7 @@ _LISTED = {
     "fingerprint": FINGERPRINT,
     "size": 91567891,
     "lineage": {},
+    "signature": "none",
 }
 _UPLOADED: Uploaded = {
     "name": "support",
@@ -29,6 +30,16 @@ _UPLOADED: Uploaded = {
 }
 
 LIST = Operation("List checkpoints", {200: success("The checkpoints.", {"models": [_LISTED]})})
+READ = Operation(
+    "Read one checkpoint",
+    {
+        200: success(
+            "The checkpoint.",
+            {**_LISTED, "manifest": False, "canaries": 0, "files": {"model.safetensors": "53aa5117…"}},
+        ),
+        **failing(INSTAR, not_listed("suport")),
+    },
+)
 NOTE = Operation(
     "Note something of a checkpoint",
     {

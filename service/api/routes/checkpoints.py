@@ -13,6 +13,7 @@ from service.api.schemas.checkpoints import (
     Broken,
     CheckpointsAnswer,
     DeletedCheckpoint,
+    Detailed,
     Loadable,
     Name,
     NewName,
@@ -21,6 +22,7 @@ from service.api.schemas.checkpoints import (
     NoteRequest,
     Uploaded,
 )
+from service.checkpoints.checkpoint import Checkpoint
 from service.checkpoints.errors import empty_upload, not_listed
 from service.checkpoints.names import check_name
 from service.checkpoints.registry import Listing, Registry
@@ -45,6 +47,7 @@ def routes(
     router = Router(admission, "admin", "admin")
     handlers = _Checkpoints(require_ready, registry, records, reloads, thread)
     router.add("GET /admin/models", handlers.list_checkpoints, documented.LIST)
+    router.add("GET /admin/models/{name}", handlers.read_checkpoint, documented.READ)
     router.add("PUT /admin/models/{name}/note", handlers.note_checkpoint, documented.NOTE)
     router.add("DELETE /admin/models/{name}", handlers.delete_checkpoint, documented.DELETE)
     router.add("PUT /admin/models/{name}", handlers.upload_checkpoint, documented.UPLOAD)
@@ -71,6 +74,15 @@ class _Checkpoints:
         listings = await asyncio.to_thread(self._registry.list)
         notes = await asyncio.to_thread(self._records.notes, _NOTE)
         return {"models": [_entry(listing, notes.get(listing.name)) for listing in listings]}
+
+    async def read_checkpoint(self, name: NotedName) -> Detailed | Broken:
+        """Read what GET /admin/models says of one checkpoint, and what its manifest and its files are."""
+        listings = await asyncio.to_thread(self._registry.list)
+        listing = next((listing for listing in listings if listing.name == name), None)
+        if listing is None:
+            raise not_listed(name)
+        note = await asyncio.to_thread(self._records.note, f"{_NOTE}{name}")
+        return _detailed(listing, note)
 
     async def note_checkpoint(self, name: NotedName, request: NoteRequest) -> Noted:
         """Put a note beside the checkpoint in GET /admin/models. Whoever deletes the checkpoint deletes the note."""
@@ -117,14 +129,20 @@ class _Checkpoints:
 
 def _entry(listing: Listing, note: str | None) -> Loadable | Broken:
     readable = listing.checkpoint
-    if readable is None:
-        return {
-            "name": listing.name,
-            "source": listing.source,
-            "copied": listing.copied,
-            "note": note,
-            "problem": listing.problem,
-        }
+    return _broken(listing, note) if readable is None else _loadable(listing, readable, note)
+
+
+def _broken(listing: Listing, note: str | None) -> Broken:
+    return {
+        "name": listing.name,
+        "source": listing.source,
+        "copied": listing.copied,
+        "note": note,
+        "problem": listing.problem,
+    }
+
+
+def _loadable(listing: Listing, readable: Checkpoint, note: str | None) -> Loadable:
     return {
         "name": listing.name,
         "source": listing.source,
@@ -135,4 +153,18 @@ def _entry(listing: Listing, note: str | None) -> Loadable | Broken:
         "fingerprint": readable.fingerprint,
         "size": readable.size,
         "lineage": readable.manifest.lineage if readable.manifest else {},
+        "signature": listing.signature,
+    }
+
+
+def _detailed(listing: Listing, note: str | None) -> Detailed | Broken:
+    readable = listing.checkpoint
+    if readable is None:
+        return _broken(listing, note)
+    manifest = readable.manifest
+    return {
+        **_loadable(listing, readable, note),
+        "manifest": manifest is not None,
+        "canaries": len(manifest.canaries) + len(manifest.pairs) if manifest else 0,
+        "files": dict(readable.files),
     }

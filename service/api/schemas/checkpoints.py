@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 from service.api.schemas.base import BodyModel
 from service.api.schemas.fields import FINGERPRINT, LINEAGE
 from service.checkpoints.model_kind import Kind
+from service.checkpoints.signature import Signature
 
 _LISTED_NAME = "its name in GET /admin/models"
 Name = Annotated[str, Path(description=_LISTED_NAME)]
@@ -45,6 +46,23 @@ class Loadable(Listed):
     fingerprint: Annotated[str, Field(description=FINGERPRINT)]
     size: Annotated[int, Field(description="bytes of its files")]
     lineage: Annotated[dict[str, Any], Field(description=LINEAGE)]
+    signature: Annotated[
+        Signature,
+        Field(
+            description="none: it is not signed; unchecked: it is, and there is no `INSTAR_SIGNERS_FILE` to check that"
+            " by; trusted: a key that the file names has signed it"
+        ),
+    ]
+
+
+class Detailed(Loadable):
+    """A checkpoint that can be reloaded, with its files."""
+
+    manifest: Annotated[bool, Field(description="whether it has a manifest (`instar.json`), which names its files")]
+    canaries: Annotated[
+        int, Field(description="texts, or pairs, of the manifest whose outputs a faithful load must give")
+    ]
+    files: Annotated[dict[str, str], Field(description="SHA-256 in hex of each of its files, by path")]
 
 
 class Broken(Listed):
