@@ -43,6 +43,7 @@ from service.api.routes import (
     metrics,
     openai,
     quality,
+    question_sets,
     queue,
     reload,
     rerank,
@@ -57,6 +58,7 @@ from service.api.state_metrics import State
 from service.console import router as console
 from service.errors import InstarError
 from service.generations.rollback import RollbackTargets
+from service.learning.question_sets import QuestionSets
 from service.lifecycle import Lifecycle
 from service.reload.quality import Quality
 from service.reload.quality_history import QualityHistory
@@ -157,6 +159,7 @@ def _routers(parts: Parts, lifecycle: Lifecycle, measured: "_Measured") -> list[
         quality.routes(
             admission, ready, measured.quality, measured.history, loaded, corpus.documents, settings.gate.mode
         ),
+        question_sets.routes(admission, ready, QuestionSets(corpus.records), parts.thread, settings),
         export.routes(admission, ready, corpus.judgements, corpus.documents),
         health.routes(lifecycle, ready, models.scheduler, root_path),
         info.routes(admission, about),
