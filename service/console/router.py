@@ -12,7 +12,7 @@ from service.console.assets import Assets
 from service.console.pages import Pages
 from service.console.public_api import PublicApi
 from service.console.screen import Screen
-from service.console.screens import quality, search
+from service.console.screens import quality, questions, search
 from service.console.session import Sessions
 
 
@@ -32,6 +32,7 @@ def routes(app: ASGIApp, keyring: Keyring, secret: bytes, root: str) -> APIRoute
 def _screens(pages: Pages, sessions: Sessions) -> Sequence[Screen]:
     return [
         search.screen(Screen("search", pages, sessions)),
+        questions.screen(Screen("search", pages, sessions)),
         quality.screen(Screen("quality", pages, sessions)),
     ]
 
