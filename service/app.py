@@ -5,6 +5,7 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
@@ -41,6 +42,8 @@ from service.api.routes import (
     judgements,
     metrics,
     openai,
+    quality,
+    question_sets,
     queue,
     reload,
     rerank,
@@ -55,7 +58,11 @@ from service.api.state_metrics import State
 from service.console import router as console
 from service.errors import InstarError
 from service.generations.rollback import RollbackTargets
+from service.learning.question_sets import QuestionSets
 from service.lifecycle import Lifecycle
+from service.reload.quality import Quality
+from service.reload.quality_history import QualityHistory
+from service.search.retrieval import Retrieval
 from service.wiring import Parts
 
 log = logging.getLogger(__name__)
@@ -76,11 +83,12 @@ def build(
 
     `on_ready` is called when requests are answered, `on_failure` with the reason if the start fails.
     """
+    measured = _Measured.of(parts)
     app = DocumentedApp(
         default_mode=parts.settings.mode,
         title="Instar",
         version=__version__,
-        lifespan=lambda _: _running(lifecycle, on_ready, on_failure),
+        lifespan=lambda _: _running(lifecycle, measured.quality, on_ready, on_failure),
         root_path=parts.settings.proxy.path,
         description=DESCRIPTION,
         openapi_tags=TAGS,
@@ -108,7 +116,7 @@ def build(
             parts.learning.log,
         )
     )
-    routers = _routers(parts, lifecycle)
+    routers = _routers(parts, lifecycle, measured)
     _add_middleware(app, parts, [route for router in routers for route in router.routes if isinstance(route, APIRoute)])
     failures.install(app)
     for router in routers:
@@ -120,7 +128,7 @@ def build(
     return app
 
 
-def _routers(parts: Parts, lifecycle: Lifecycle) -> list[APIRouter]:
+def _routers(parts: Parts, lifecycle: Lifecycle, measured: "_Measured") -> list[APIRouter]:
     """All routes, in the order of the OpenAPI document."""
     settings, models, serving, corpus = parts.settings, parts.models, parts.serving, parts.corpus
     ready, root_path, loaded = lifecycle.require_ready, settings.proxy.path, serving.generations
@@ -148,6 +156,10 @@ def _routers(parts: Parts, lifecycle: Lifecycle) -> list[APIRouter]:
         insights.routes(admission, ready, parts.learning.feedback, corpus, settings.searches.keep),
         judgements.routes(admission, ready, corpus.judgements, corpus.documents, parts.thread, settings),
         queue.routes(admission, ready, parts.learning.queue(loaded, models.encoding)),
+        quality.routes(
+            admission, ready, measured.quality, measured.history, loaded, corpus.documents, settings.gate.mode
+        ),
+        question_sets.routes(admission, ready, QuestionSets(corpus.records), parts.thread, settings),
         export.routes(admission, ready, corpus.judgements, corpus.documents),
         health.routes(lifecycle, ready, models.scheduler, root_path),
         info.routes(admission, about),
@@ -160,6 +172,21 @@ def _routers(parts: Parts, lifecycle: Lifecycle) -> list[APIRouter]:
         rollback.routes(admission, ready, targets, serving.activation, parts.reloads, models.rerankers, root_path),
         checkpoints.routes(admission, ready, models.registry, corpus.records, parts.reloads, parts.thread),
     ]
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """The quality of generations on the judged queries, as it is and as it was."""
+
+    quality: Quality
+    history: QualityHistory
+
+    @classmethod
+    def of(cls, parts: Parts) -> "_Measured":
+        corpus = parts.corpus
+        history = QualityHistory(corpus.records, parts.reloads, parts.thread)
+        retrieval = Retrieval(parts.keywords, corpus.documents)
+        return cls(Quality(corpus, retrieval, parts.models.encoding, history), history)
 
 
 def _search_records(parts: Parts) -> SearchRecords:
@@ -191,7 +218,7 @@ def _add_middleware(app: FastAPI, parts: Parts, routes: list[APIRoute]) -> None:
 
 @asynccontextmanager
 async def _running(
-    lifecycle: Lifecycle, on_ready: Callable[[], None], on_failure: Callable[[str], None]
+    lifecycle: Lifecycle, quality: Quality, on_ready: Callable[[], None], on_failure: Callable[[str], None]
 ) -> AsyncIterator[None]:
     """Within the block, the service runs in the background, from its start to its stop."""
 
@@ -219,4 +246,5 @@ async def _running(
     lifecycle.stopping.set()
     task.cancel()
     await asyncio.wait([task])
+    await quality.stop()
     await lifecycle.stop()

@@ -24,3 +24,13 @@ async def judge(visit: Visit, form: Mapping[str, str]) -> None:
         await visit.api.post("/admin/judgements", {"judgements": [judgement]})
     else:
         raise ApiError(422, "invalid_request", "a verdict is good, bad or none: use the buttons of a page", "verdict")
+
+
+async def verdicts(visit: Visit, query: str, collection: str) -> dict[str, bool]:
+    """Return who is judged good or bad for the query; a person's word counts more than any other. Raises ApiError."""
+    if not visit.session.may("admin"):
+        return {}
+    conditions = {"query": query, "collection": collection}
+    listed = (await visit.api.get("/admin/judgements", conditions))["judgements"]
+    ordered = sorted((said for said in listed if not said["stale"]), key=lambda said: said["source"] == "person")
+    return {said["document"]: said["good"] for said in ordered}

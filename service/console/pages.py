@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
@@ -96,15 +96,6 @@ class Pages:
         if request.headers.get("HX-Request"):
             return Response(status_code=204, headers=_HEADERS | {"HX-Redirect": f"{self._root}{location}"})
         return self.lead(location)
-
-    def lead(self, page: str, query: str = "") -> Response:
-        """Lead to a page of the console, such as "/console/search", with a query that begins with "?", if any."""
-        return RedirectResponse(f"{self._root}{page}{query if query.startswith('?') else ''}", 303, _HEADERS)
-
-    def _address(self, request: Request) -> str:
-        """Return the address of what was asked for, as the browser has it, without scheme and host."""
-        query = request.scope["query_string"].decode("latin-1")
-        return f"{self._root}{quote(request.scope['path'])}{'?' if query else ''}{query}"
 
     def lead(self, page: str, query: str = "") -> Response:
         """Lead to a page of the console, such as "/console/search", with a query that begins with "?", if any."""

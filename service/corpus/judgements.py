@@ -144,3 +144,6 @@ class Judgements(Protocol):
 
     def counts(self, conditions: JudgementFilter = ANY) -> tuple[int, int]:
         """Count the judgements that meet all conditions, and those among them that are unresolved."""
+
+    def revision(self) -> int:
+        """Return a number that grows with each change, as long as the process lives."""

@@ -77,11 +77,11 @@ def compare(
     ]
     fallen = [difference for difference in differences if difference.building < difference.active]
     gains = np.array([difference.building - difference.active for difference in differences])
-    clusters = _clusters(queries)
+    clusters = clusters_of(queries)
     return Judged(
         queries=len(queries),
-        active=_means(before),
-        building=_means(after),
+        active=_means(before, clusters),
+        building=_means(after, clusters),
         better=int(np.count_nonzero(gains > 0)),
         worse=len(fallen),
         worst=sorted(fallen, key=lambda difference: difference.building - difference.active)[:WORST],
@@ -94,19 +94,22 @@ def compare(
     )
 
 
-def _means(figures: Sequence[Figures]) -> Scores:
+def _means(figures: Sequence[Figures], clusters: NDArray[np.int64]) -> Scores:
     """The means over queries, of which there is one at least."""
     pairs = [query.in_order for query in figures if query.in_order is not None]
+    ndcg, recall = (np.array([getattr(query, name) for query in figures]) for name in ("ndcg", "recall"))
     return Scores(
-        ndcg=float(np.mean([query.ndcg for query in figures])),
-        recall=float(np.mean([query.recall for query in figures])),
+        ndcg=float(ndcg.mean()),
+        recall=float(recall.mean()),
         good_above_bad=float(np.concatenate(pairs).mean()) if pairs else None,
         condensed=float(np.mean([query.condensed for query in figures])),
         unjudged=float(np.mean([query.unjudged for query in figures])),
+        ndcg_interval=significance.interval(ndcg, clusters, _SEED),
+        recall_interval=significance.interval(recall, clusters, _SEED),
     )
 
 
-def _clusters(queries: Sequence[JudgedQuery]) -> NDArray[np.int64]:
+def clusters_of(queries: Sequence[JudgedQuery]) -> NDArray[np.int64]:
     """A number (n,) for each query, which those share that have equal words or a good document in common."""
     parents: dict[Hashable, Hashable] = {}
 

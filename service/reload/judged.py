@@ -42,6 +42,12 @@ class Scores(BaseModel):
     unjudged: float | None = Field(
         None, description="documents among the first 10 that nobody has judged; null: not counted then"
     )
+    ndcg_interval: tuple[float, float] | None = Field(
+        None, description="95% interval of nDCG@10 over queries; null: not computed then"
+    )
+    recall_interval: tuple[float, float] | None = Field(
+        None, description="95% interval of recall over queries; null: not computed then"
+    )
 
 
 class Difference(BaseModel):

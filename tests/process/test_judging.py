@@ -32,7 +32,10 @@ def test_a_worse_checkpoint_is_refused_and_force_activates_it(filled: Server) ->
     assert (job["state"], job["generation"]) == ("refused", None)
     judged = job["judged"]
     assert judged["queries"] == len(QUERIES)
-    assert judged["active"] == {"ndcg": 1.0, "recall": 1.0, "good_above_bad": 1.0, "condensed": 1.0, "unjudged": 5.0}
+    perfect: dict[str, Any] = {"ndcg": 1.0, "recall": 1.0, "good_above_bad": 1.0, "condensed": 1.0, "unjudged": 5.0}
+    assert judged["active"] == perfect | {"ndcg_interval": [1.0, 1.0], "recall_interval": [1.0, 1.0]}
+    low, high = judged["building"]["ndcg_interval"]
+    assert 0 <= low <= judged["building"]["ndcg"] <= high <= 1
     assert judged["building"]["ndcg"] < 0.9
     assert judged["building"]["ndcg"] <= judged["building"]["condensed"] <= 1
     assert 5 <= judged["building"]["unjudged"] <= 9

@@ -217,7 +217,8 @@ def test_a_reranker_that_orders_worse_is_refused_and_force_activates_it(tiny_ser
     job = load(tiny_server, "other")
     judged = job["judged"]
     assert job["state"] == "refused"
-    perfect = {"ndcg": 1.0, "recall": 1.0, "good_above_bad": 1.0, "condensed": 1.0, "unjudged": 9.0}
+    perfect: dict[str, Any] = {"ndcg": 1.0, "recall": 1.0, "good_above_bad": 1.0, "condensed": 1.0, "unjudged": 9.0}
+    perfect |= {"ndcg_interval": [1.0, 1.0], "recall_interval": [1.0, 1.0]}
     assert judged["active"] == perfect
     assert judged["building"]["ndcg"] < 1
     assert judged["without"]["ndcg"] < 1

@@ -10,12 +10,12 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from service.console.judging import judge
+from service.console.judging import judge, verdicts
 from service.console.pages import Visit
 from service.console.public_api import ApiError
 from service.console.screen import Screen
 
-_MODES = ("hybrid", "dense", "keyword")
+MODES = ("hybrid", "dense", "keyword")
 _MOST = 50
 # Metadata values that are offered as filters: values of each key, and keys.
 _VALUES, _KEYS = 8, 8
@@ -39,7 +39,7 @@ class Way:
         """Read a way from an address; parts that mean nothing are ignored."""
         parts = text.split("-")
         number = next((int(part) for part in parts if _is_number(part)), None)
-        return cls(number, next((part for part in parts if part in _MODES), None), "reranked" in parts)
+        return cls(number, next((part for part in parts if part in MODES), None), "reranked" in parts)
 
     def __str__(self) -> str:
         parts = (self.generation, self.mode, "reranked" if self.reranked else None)
@@ -125,7 +125,7 @@ def screen(routes: Screen) -> Screen:
 
     async def show(visit: Visit) -> Response:
         wanted = Wanted.of(visit)
-        generations = await _generations(visit)
+        generations, sets = await asyncio.gather(searchable(visit), _sets(visit))
         columns: list[dict[str, Any]] = []
         problem = None
         facets: Mapping[str, Any] = {}
@@ -143,10 +143,12 @@ def screen(routes: Screen) -> Screen:
             screen=routes.name,
             wanted=wanted,
             generations=generations,
-            modes=_MODES,
+            modes=MODES,
             columns=columns,
             facets=facets,
             problem=problem,
+            sets=sets,
+            saved=visit.request.query_params.get("saved"),
         )
 
     async def judged(visit: Visit, form: Mapping[str, str]) -> Response:
@@ -159,7 +161,7 @@ def screen(routes: Screen) -> Screen:
     return routes
 
 
-async def _generations(visit: Visit) -> list[dict[str, Any]]:
+async def searchable(visit: Visit) -> list[dict[str, Any]]:
     """Return the generations that can answer; only the active one if the key may not see the others."""
     if not visit.session.may("admin"):
         return []
@@ -167,10 +169,17 @@ async def _generations(visit: Visit) -> list[dict[str, Any]]:
     return [each for each in listed["generations"] if each["state"] in ("active", "retained", "shadow")]
 
 
+async def _sets(visit: Visit) -> list[str]:
+    """Return the names of the lists to which the question can be saved."""
+    if not visit.session.may("admin"):
+        return []
+    return [one["name"] for one in (await visit.api.get("/admin/question-sets"))["sets"]]
+
+
 async def _columns(visit: Visit, wanted: Wanted) -> tuple[list[dict[str, Any]], Mapping[str, Any]]:
     """Search both ways, and say of each result what the other way made of it."""
-    verdicts = await _verdicts(visit, wanted)
-    good = [document for document, is_good in verdicts.items() if is_good]
+    said = await verdicts(visit, wanted.query, wanted.collection)
+    good = [document for document, is_good in said.items() if is_good]
     rank_of = list(dict.fromkeys([*([wanted.missing] if wanted.missing else []), *good]))[:100]
     ways = [wanted.left] if wanted.right is None else [wanted.left, wanted.right]
     answers = await asyncio.gather(
@@ -194,7 +203,7 @@ async def _columns(visit: Visit, wanted: Wanted) -> tuple[list[dict[str, Any]], 
                 **hit,
                 "rank": rank,
                 "pieces": _pieces(hit["text"], hit.get("highlights", ())),
-                "verdict": verdicts.get(hit["id"]),
+                "verdict": said.get(hit["id"]),
                 "moved": None if len(columns) == 1 else _moved(rank, other["ranks"].get(hit["id"])),
             }
             for rank, hit in enumerate(column["answer"]["results"], 1)
@@ -227,16 +236,6 @@ async def _facets(
         for key, values in counts.items()
         if len(values) > 1
     }
-
-
-async def _verdicts(visit: Visit, wanted: Wanted) -> dict[str, bool]:
-    """Return who is judged good or bad for the query; a person's word counts more than any other."""
-    if not visit.session.may("admin"):
-        return {}
-    conditions = {"query": wanted.query, "collection": wanted.collection}
-    listed = (await visit.api.get("/admin/judgements", conditions))["judgements"]
-    ordered = sorted((each for each in listed if not each["stale"]), key=lambda each: each["source"] == "person")
-    return {each["document"]: each["good"] for each in ordered}
 
 
 def _moved(rank: int, other: int | None) -> tuple[str, int]:

@@ -29,6 +29,7 @@ class MemoryJudgements:
     def __init__(self, documents: MemoryDocuments, limit: int) -> None:
         self._documents = documents
         self._limit = limit
+        self._revision = 0
         self._entries: dict[Key, _Entry] = {}
         self._sides: dict[bytes, Standing] = {}
         self._sketches = _MemorySketches()
@@ -46,9 +47,11 @@ class MemoryJudgements:
     def remove(self, conditions: JudgementFilter) -> int:
         keys = {judgement.key for judgement in self._meeting(conditions)}
         self._entries = {key: entry for key, entry in self._entries.items() if key not in keys}
+        self._revision += 1
         return len(keys)
 
     def discard(self, keys: Sequence[Key]) -> int:
+        self._revision += 1
         return sum(self._entries.pop(key, None) is not None for key in keys)
 
     def all(self, conditions: JudgementFilter = ANY) -> list[Judgement]:
@@ -65,6 +68,9 @@ class MemoryJudgements:
         unresolved = self._meeting(replace(conditions, unresolved=True))
         return len(self._meeting(conditions)), len(unresolved)
 
+    def revision(self) -> int:
+        return self._revision
+
     def _put(self, judgements: Sequence[Judgement], collection: str | None, replaced: Set[Key]) -> Outcome:
         now = datetime.now(UTC).replace(microsecond=0)
         new = {judgement.key: self._entry(judgement, now) for judgement in judgements}
@@ -80,6 +86,7 @@ class MemoryJudgements:
                 raise too_many_judgements("would be", count, self._limit)
         self._assign(list(new.values()))
         self._entries = after
+        self._revision += 1
         return Outcome(
             judgements=len(after),
             queries=len({key[:2] for key in after}),

@@ -96,6 +96,7 @@ class SqliteJudgements:
     def __init__(self, database: Database, limit: int) -> None:
         self._database = database
         self._limit = limit
+        self._revision = 0
         with database.write() as connection:
             create(connection)
 
@@ -109,11 +110,15 @@ class SqliteJudgements:
 
     def remove(self, conditions: JudgementFilter) -> int:
         with self._database.write(overwrite=True) as connection:
-            return _remove(connection, conditions)
+            removed = _remove(connection, conditions)
+        self._revision += 1
+        return removed
 
     def discard(self, keys: Sequence[Key]) -> int:
         with self._database.write() as connection:
-            return connection.executemany(_DISCARD, keys).rowcount
+            removed = connection.executemany(_DISCARD, keys).rowcount
+        self._revision += 1
+        return removed
 
     def all(self, conditions: JudgementFilter = ANY) -> list[Judgement]:
         return self.page(conditions, None, -1)
@@ -134,6 +139,9 @@ class SqliteJudgements:
             count, unresolved = connection.execute(f"{_COUNT}{clause}", values).fetchone()
         return int(count), int(unresolved)
 
+    def revision(self) -> int:
+        return self._revision
+
     def _put(
         self, judgements: Sequence[Judgement], collection: str | None, replaced: JudgementFilter | None
     ) -> Outcome:
@@ -153,6 +161,7 @@ class SqliteJudgements:
             count, _ = connection.execute(_COUNT).fetchone()
             (queries,) = connection.execute(_COUNT_QUERIES).fetchone()
             (judging,) = connection.execute(_COUNT_JUDGING).fetchone()
+        self._revision += 1
         others = [(former[row.judgement.key].judgement, row.judgement) for row in rows if row.judgement.key in former]
         return Outcome(
             judgements=int(count),

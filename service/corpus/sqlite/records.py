@@ -85,8 +85,11 @@ class SqliteRecords:
 
     def notes(self, beginning: str) -> dict[str, str]:
         with self._database.read() as connection:
-            rows = connection.execute("SELECT name, value FROM notes").fetchall()
-        return {name.removeprefix(beginning): value for name, value in rows if name.startswith(beginning)}
+            # The value of a row that does not count is not read, however long it is.
+            rows = connection.execute(
+                "SELECT name, value FROM notes WHERE substr(name, 1, ?) = ?", (len(beginning), beginning)
+            ).fetchall()
+        return {name.removeprefix(beginning): value for name, value in rows}
 
     def note(self, name: str) -> str | None:
         with self._database.read() as connection:

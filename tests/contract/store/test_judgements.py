@@ -250,3 +250,29 @@ def test_a_query_has_the_side_of_its_words_even_without_judgements(store: Corpus
     assert store.judgements.side_of("long how") == "judge"
     store.judgements.remove(JudgementFilter(query="How long?"))
     assert store.judgements.side_of("how long") == "judge"
+
+
+def test_the_revision_grows_with_each_change_and_with_nothing_else(store: CorpusStore) -> None:
+    judgements = store.judgements
+    put(store, a="text")
+    revisions = [judgements.revision()]
+
+    def changed() -> bool:
+        revisions.append(judgements.revision())
+        return revisions[-1] > revisions[-2]
+
+    judgements.add([judged("q", "a")])
+    assert changed()
+    judgements.add([judged("q", "a", False)])
+    assert changed()
+    judgements.replace([judged("p", "a")])
+    assert changed()
+    judgements.discard([judgements.all()[0].key])
+    assert changed()
+    judgements.add([judged("q", "a")])
+    assert changed()
+    judgements.remove(JudgementFilter(query="q"))
+    assert changed()
+    judgements.all()
+    put(store, a="another text")
+    assert not changed()
