@@ -37,6 +37,7 @@ from service.api.routes import (
     health,
     info,
     insights,
+    inspection,
     jobs,
     judgements,
     metrics,
@@ -45,6 +46,7 @@ from service.api.routes import (
     reload,
     rerank,
     rollback,
+    sample,
     search,
     searches,
     tokens,
@@ -141,6 +143,8 @@ def _routers(parts: Parts, lifecycle: Lifecycle) -> list[APIRouter]:
         feedback.routes(admission, ready, parts.learning.feedback, settings),
         ubi.routes(admission, ready, parts.learning.ubi, settings),
         documents.routes(admission, ready, corpus.documents, parts.writing, loaded, settings),
+        sample.routes(admission, ready, corpus.documents, parts.writing, settings.checkpoints_dir),
+        inspection.routes(admission, ready, corpus.documents, loaded),
         collections.routes(
             admission, ready, corpus.documents, parts.writing, corpus.judgements, serving.housekeeping, parts.thread
         ),
