@@ -153,7 +153,7 @@ def _routers(parts: Parts, lifecycle: Lifecycle) -> list[APIRouter]:
         judgements.routes(admission, ready, corpus.judgements, corpus.documents, parts.thread, settings),
         queue.routes(admission, ready, parts.learning.queue(loaded, models.encoding)),
         export.routes(admission, ready, corpus.judgements, corpus.documents),
-        health.routes(lifecycle, ready, models.scheduler, root_path),
+        health.routes(lifecycle, ready, models.scheduler, root_path, console=settings.console),
         info.routes(admission, about),
         metrics.routes(parts.metrics.registry),
         events.routes(admission, ready, parts.changes, loaded, streams),
