@@ -21,7 +21,7 @@ from service.errors import Forbidden
 
 
 class SecurityHeaders:
-    """ASGI middleware that adds security headers to every answer.
+    """ASGI middleware that adds security headers to every answer that does not set them itself.
 
     Answers to unexpected errors are made outside it, and get the headers there (`service.api.failures`).
     """
@@ -32,7 +32,9 @@ class SecurityHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def protected(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *SECURITY_HEADERS]
+                set_already = {name for name, _ in message["headers"]}
+                added = [header for header in SECURITY_HEADERS if header[0] not in set_already]
+                message["headers"] = [*message["headers"], *added]
             await send(message)
 
         await self._app(scope, receive, protected if scope["type"] == "http" else send)
