@@ -19,7 +19,13 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
     " connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-_HEADERS = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"}
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    # With `no-referrer`, forms would come with the origin "null", which tells nothing of where they are from.
+    "Referrer-Policy": "same-origin",
+}
 SCREENS = ("search", "judge", "quality", "models", "corpus", "map", "system")
 
 
@@ -77,6 +83,10 @@ class Pages:
         if request.headers.get("HX-Request"):
             return Response(status_code=204, headers={"HX-Redirect": address})
         return RedirectResponse(str(request.url.replace(path=address, query="").include_query_params(to=target)), 303)
+
+    def lead(self, page: str, query: str = "") -> Response:
+        """Lead to a page of the console, such as "/console/search", with a query that begins with "?", if any."""
+        return RedirectResponse(f"{self._root}{page}{query if query.startswith('?') else ''}", 303, _HEADERS)
 
     async def _frame(self, visit: Visit) -> Mapping[str, Any]:
         """What stands around every screen: the generation that answers, and the reload under way."""
