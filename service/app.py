@@ -38,6 +38,7 @@ from service.api.routes import (
     health,
     info,
     insights,
+    inspection,
     jobs,
     judgements,
     metrics,
@@ -48,6 +49,7 @@ from service.api.routes import (
     reload,
     rerank,
     rollback,
+    sample,
     search,
     searches,
     tokens,
@@ -149,6 +151,8 @@ def _routers(parts: Parts, lifecycle: Lifecycle, measured: "_Measured") -> list[
         feedback.routes(admission, ready, parts.learning.feedback, settings),
         ubi.routes(admission, ready, parts.learning.ubi, settings),
         documents.routes(admission, ready, corpus.documents, parts.writing, loaded, settings),
+        sample.routes(admission, ready, corpus.documents, parts.writing, settings.checkpoints_dir),
+        inspection.routes(admission, ready, corpus.documents, loaded),
         collections.routes(
             admission, ready, corpus.documents, parts.writing, corpus.judgements, serving.housekeeping, parts.thread
         ),
@@ -161,7 +165,7 @@ def _routers(parts: Parts, lifecycle: Lifecycle, measured: "_Measured") -> list[
         ),
         question_sets.routes(admission, ready, QuestionSets(corpus.records), parts.thread, settings),
         export.routes(admission, ready, corpus.judgements, corpus.documents),
-        health.routes(lifecycle, ready, models.scheduler, root_path),
+        health.routes(lifecycle, ready, models.scheduler, root_path, console=settings.console),
         info.routes(admission, about),
         metrics.routes(parts.metrics.registry),
         events.routes(admission, ready, parts.changes, loaded, streams),

@@ -4,12 +4,11 @@ import asyncio
 import logging
 from datetime import UTC, datetime
 
-from service import sample
-from service.checkpoints.bundled import base_folder
 from service.corpus.base import DEFAULT_COLLECTION
 from service.errors import InstarError
 from service.generations.errors import starting
 from service.wiring import Parts
+from service.writing import sample
 
 log = logging.getLogger(__name__)
 
@@ -76,10 +75,8 @@ class Lifecycle:
         parts = self._parts
         parts.serving.restore.stage = "indexing the sample corpus"
         if parts.corpus.documents.last_seq() == 0:
-            await parts.writing.put(DEFAULT_COLLECTION, sample.documents(), patient=True)
-        base = base_folder()
-        if base is not None:
-            await asyncio.to_thread(sample.write_checkpoint, base, parts.settings.checkpoints_dir)
+            await sample.add_documents(parts.writing, DEFAULT_COLLECTION)
+        await sample.add_checkpoint(parts.settings.checkpoints_dir)
 
     async def _keep_house(self) -> None:
         """Seal large fresh parts, delete dead versions, and release generations whose time is over."""

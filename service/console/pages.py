@@ -97,6 +97,15 @@ class Pages:
             return Response(status_code=204, headers=_HEADERS | {"HX-Redirect": f"{self._root}{location}"})
         return self.lead(location)
 
+    def _address(self, request: Request) -> str:
+        """Return the address of what was asked for, as the browser has it, without scheme and host."""
+        query = request.scope["query_string"].decode("latin-1")
+        return f"{self._root}{quote(request.scope['path'])}{'?' if query else ''}{query}"
+
+    def lead(self, page: str, query: str = "") -> Response:
+        """Lead to a page of the console, such as "/console/search", with a query that begins with "?", if any."""
+        return RedirectResponse(f"{self._root}{page}{query if query.startswith('?') else ''}", 303, _HEADERS)
+
     def lead(self, page: str, query: str = "") -> Response:
         """Lead to a page of the console, such as "/console/search", with a query that begins with "?", if any."""
         return RedirectResponse(f"{self._root}{page}{query if query.startswith('?') else ''}", 303, _HEADERS)

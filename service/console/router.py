@@ -14,7 +14,7 @@ from service.console.attempts import Attempts
 from service.console.pages import Pages, Visit
 from service.console.public_api import ApiError, PublicApi
 from service.console.screen import Screen, read_form
-from service.console.screens import models, quality, questions, search
+from service.console.screens import corpus, models, quality, questions, search, start
 from service.console.session import Sessions
 
 # Largest form of the door, which is open to everybody, in bytes.
@@ -38,10 +38,12 @@ def routes(app: ASGIApp, keyring: Keyring, secret: bytes, root: str) -> APIRoute
 
 def _screens(pages: Pages, sessions: Sessions) -> Sequence[Screen]:
     return [
+        start.screen(Screen("start", pages, sessions)),
         search.screen(Screen("search", pages, sessions)),
         questions.screen(Screen("search", pages, sessions)),
         models.screen(Screen("models", pages, sessions)),
         quality.screen(Screen("quality", pages, sessions)),
+        corpus.screen(Screen("corpus", pages, sessions)),
     ]
 
 

@@ -132,6 +132,9 @@ class Documents(Facets, Protocol):
     def meeting(self, collection: str, condition: Condition, after: int = 0) -> Seqs:
         """Return the versions above `after` that meet the condition, dead ones included, ascending."""
 
+    def passing(self, collection: str, tree: Filter) -> Seqs:
+        """Return the documents of the collection that pass the filter, ascending."""
+
     def sample(self, count: int) -> list[str]:
         """Return texts of up to `count` documents, evenly from the first to the last write, always the same ones."""
 

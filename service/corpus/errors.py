@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from service.errors import InsufficientResources, NotFound, StorageFailed, TooLarge
+from service.errors import Conflict, InsufficientResources, NotFound, StorageFailed, TooLarge
 
 _LISTED = 20
 
@@ -39,6 +39,11 @@ def collection_gone(name: str, collections: Sequence[str]) -> NotFound:
     """There is no collection `name` to delete; `collections` lists the others."""
     listed = ", ".join(collections[:_LISTED]) or "none yet"
     return NotFound(f"there is no collection {name[:80]!r}: there are {listed}", "name")
+
+
+def collection_in_use(name: str, documents: int) -> Conflict:
+    """The sample is to be written into a collection that has documents."""
+    return Conflict(f"the collection {name[:80]!r} has {documents} documents: name one that has none")
 
 
 def too_many_judgements(verb: Literal["are", "would be"], count: int, limit: int) -> TooLarge:

@@ -15,6 +15,8 @@ from service.learning.insights import Insights, Period
 THUMBS = ("good", "bad", "withdraw")
 # The actions that judgements are derived from. Others are kept and mean nothing to Instar.
 INTERPRETED = (*THUMBS, "click", "cite", "copy", "dwell")
+# The latest searches among which those that have shown a document are looked for.
+LOOKED_THROUGH = 100_000
 # Results of a search that are kept.
 MOST_RESULTS = 100
 
@@ -127,8 +129,12 @@ class FeedbackStore(Protocol):
     def named(self, identities: Collection[str]) -> dict[str, LoggedSearch]:
         """Return, by its name, each search with one of these as its id or else as its `query_id`, if it is kept."""
 
-    def searches(self, after: str | None, limit: int) -> list[LoggedSearch]:
-        """Return up to `limit` searches, the latest first, from the one after the id `after` on."""
+    def searches(self, after: str | None, limit: int, showing: tuple[str, str] | None = None) -> list[LoggedSearch]:
+        """Return up to `limit` searches, the latest first, from the one after the id `after` on.
+
+        `showing` is a collection and a document's id: of the latest `LOOKED_THROUGH` searches, only those that have
+        shown this document.
+        """
 
     def add(self, events: Sequence[Event]) -> int:
         """Store the events durably, all or none.

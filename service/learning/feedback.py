@@ -103,10 +103,13 @@ class Feedback:
             searches |= self._store.named(waiting)
         return searches
 
-    def searches(self, after: str | None, limit: int) -> list[LoggedSearch]:
-        """Return up to `limit` searches, the latest first, from the one after the id `after` on."""
+    def searches(self, after: str | None, limit: int, showing: tuple[str, str] | None = None) -> list[LoggedSearch]:
+        """Return up to `limit` searches, the latest first, from the one after the id `after` on.
+
+        With a collection and a document's id in `showing`, only those that have shown this document.
+        """
         self._search_log.flush()
-        return self._store.searches(after, limit)
+        return self._store.searches(after, limit, showing)
 
     def insights(self, period: Period) -> Insights:
         """Count what was asked and how it was judged, up to this moment."""

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from service.learning.base import THUMBS, Event, Frequency, Impressions, LoggedSearch
+from service.learning.base import LOOKED_THROUGH, THUMBS, Event, Frequency, Impressions, LoggedSearch
 from service.learning.insights import COUNTED_DAYS, Counts, Insights, Period, QueryCounts
 from service.learning.outcomes import Tally
 
@@ -42,10 +42,17 @@ class MemoryFeedbackStore:
         by_name = {search.query_id: search for search in self._searches.values()} | self._searches
         return {identity: by_name[identity] for identity in identities if identity in by_name}
 
-    def searches(self, after: str | None, limit: int) -> list[LoggedSearch]:
+    def searches(self, after: str | None, limit: int, showing: tuple[str, str] | None = None) -> list[LoggedSearch]:
         with self._lock:
-            ids = sorted((identity for identity in self._searches if after is None or identity < after), reverse=True)
-            return [self._searches[identity] for identity in ids[:limit]]
+            latest = [self._searches[identity] for identity in sorted(self._searches, reverse=True)]
+        if showing is not None:
+            collection, document = showing
+            latest = [
+                search
+                for search in latest[:LOOKED_THROUGH]
+                if search.collection == collection and any(shown.document == document for shown in search.results)
+            ]
+        return [search for search in latest if after is None or search.id < after][:limit]
 
     def add(self, events: Sequence[Event]) -> int:
         with self._lock:

@@ -130,6 +130,26 @@ def test_the_address_itself_leads_somewhere(server: Server) -> None:
         assert server.client.get(path).status_code == 200
 
 
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+def test_a_browser_is_led_to_the_console_and_nobody_else(server: Server) -> None:
+    led = server.client.get("/", headers=BROWSER)
+    assert (led.status_code, led.headers["Location"], led.headers["Vary"]) == (303, "/console", "Accept")
+    for accept in ("*/*", "application/json", "text/plain"):
+        answer = server.client.get("/", headers={"Accept": accept})
+        assert (answer.status_code, answer.headers["Vary"]) == (200, "Accept")
+        assert answer.json()["service"] == "Instar"
+
+
+def test_without_a_console_a_browser_gets_what_others_get(tmp_path: Path, tiny_checkpoints: Path) -> None:
+    server = Server(tmp_path, MODEL="one", CONSOLE="false")
+    server.checkpoints.symlink_to(tiny_checkpoints)
+    with server:
+        assert server.get("/", headers=BROWSER)["service"] == "Instar"
+        assert server.client.get("/console").status_code == 404
+
+
 def test_behind_a_prefix_of_a_proxy_all_links_have_it(tmp_path: Path, tiny_checkpoints: Path) -> None:
     server = Server(tmp_path, MODEL="one", PROXY__PATH="/instar")
     server.checkpoints.symlink_to(tiny_checkpoints)
@@ -137,6 +157,7 @@ def test_behind_a_prefix_of_a_proxy_all_links_have_it(tmp_path: Path, tiny_check
         assert "'/instar/openapi.json'" in server.client.get("/docs").text
         assert server.get("/openapi.json")["servers"][0]["url"] == "/instar"
         assert server.get("/")["documentation"] == "/instar/docs"
+        assert server.client.get("/", headers=BROWSER).headers["Location"] == "/instar/console"
         reload = server.client.post("/admin/reload", json={"model": "one"})
         job = reload.json()["id"]
         assert reload.headers["Location"] == f"/instar/admin/jobs/{job}"

@@ -10,6 +10,8 @@ from service.api.middleware.recorded_status import StatusRecorder
 log = logging.getLogger(__name__)
 
 _PATHS = ("/admin/", "/documents", "/collections/")
+# POST requests that change nothing.
+_QUESTIONS = ("/documents/matching", "/documents/inspect")
 _LOOKS = ("GET", "HEAD", "OPTIONS")
 # GET requests that are audited anyway: a backup contains everything, an export all texts.
 _TAKES = ("/admin/backup", "/admin/export")
@@ -34,7 +36,8 @@ class Audited:
         if scope["type"] != "http" or not scope["path"].startswith(_PATHS):
             await self._app(scope, receive, send)
             return
-        if scope["method"] in _LOOKS and scope["path"] not in _TAKES:
+        looks = scope["method"] in _LOOKS or (scope["method"] == "POST" and scope["path"] in _QUESTIONS)
+        if looks and scope["path"] not in _TAKES:
             await self._app(scope, receive, send)
             return
         recorder = StatusRecorder(send)

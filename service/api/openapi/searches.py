@@ -2,7 +2,7 @@
 
 from service.api.error_forms import INSTAR
 from service.api.inputs import unknown_cursor
-from service.api.kept_searches import nothing_of_user, search_not_kept
+from service.api.kept_searches import collection_without_document, nothing_of_user, search_not_kept
 from service.api.openapi.examples import MODEL, SEARCH_ID
 from service.api.openapi.operation import Operation, failing, success
 from service.api.schemas.searches import Forgotten
@@ -28,7 +28,10 @@ _SEARCH = {
 
 LIST = Operation(
     "List searches",
-    {200: success("A page.", {"searches": [_SEARCH], "next": None}), **failing(INSTAR, unknown_cursor())},
+    {
+        200: success("A page.", {"searches": [_SEARCH], "next": None}),
+        **failing(INSTAR, unknown_cursor(), collection_without_document()),
+    },
 )
 READ = Operation("Read a search", {200: success("The search.", _SEARCH), **failing(INSTAR, search_not_kept(SEARCH_ID))})
 FORGET = Operation(

@@ -1,6 +1,7 @@
 """`/`, `/health` and `/ready`: say whether the service lives, and whether it can answer. No key is needed."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse, RedirectResponse
 
 from service import __version__
 from service.api.error_forms import INSTAR
@@ -15,10 +16,15 @@ from service.models.errors import encoder_ended
 from service.models.scheduling.scheduler import Scheduler
 
 
-def routes(readiness: Readiness, require_ready: RequireReady, scheduler: Scheduler, root_path: str) -> APIRouter:
-    """The routes for those who watch the service. A proxy publishes them below `root_path`."""
+def routes(
+    readiness: Readiness, require_ready: RequireReady, scheduler: Scheduler, root_path: str, *, console: bool
+) -> APIRouter:
+    """The routes for those who watch the service. A proxy publishes them below `root_path`.
+
+    With `console` browsers that open the address itself are led to the console.
+    """
     router = APIRouter(tags=["health"], responses=failing(INSTAR, FAULT))
-    handlers = _Health(readiness, require_ready, scheduler, root_path)
+    handlers = _Health(readiness, require_ready, scheduler, root_path, console=console)
     describe(router, "GET /", handlers.about, documented.ABOUT)
     describe(router, "GET /health", handlers.health, documented.HEALTH)
     describe(router, "GET /ready", handlers.ready, documented.READY)
@@ -26,15 +32,20 @@ def routes(readiness: Readiness, require_ready: RequireReady, scheduler: Schedul
 
 
 class _Health:
-    def __init__(self, readiness: Readiness, require_ready: RequireReady, scheduler: Scheduler, root_path: str) -> None:
+    def __init__(
+        self, readiness: Readiness, require_ready: RequireReady, scheduler: Scheduler, root_path: str, *, console: bool
+    ) -> None:
         self._readiness = readiness
         self._require_ready = require_ready
         self._scheduler = scheduler
         self._root_path = root_path
+        self._console = console
 
-    async def about(self) -> About:
-        """Name the service and its documentation, for somebody who opens its address in a browser."""
-        return About(
+    async def about(self, request: Request) -> Response:
+        """Name the service and its documentation. Whoever wants HTML, as browsers do, is led to the console."""
+        if self._console and "text/html" in request.headers.get("Accept", ""):
+            return RedirectResponse(f"{self._root_path}/console", 303, {"Vary": "Accept"})
+        about = About(
             service="Instar",
             version=__version__,
             documentation=f"{self._root_path}/docs",
@@ -42,6 +53,7 @@ class _Health:
             ready=f"{self._root_path}/ready",
             info=f"{self._root_path}/info",
         )
+        return JSONResponse(about, headers={"Vary": "Accept"})
 
     async def health(self) -> Status:
         """Answer 200 while the process does its work, and 503 if a part of it has ended and only a restart helps."""

@@ -6,12 +6,23 @@ import orjson
 from fastapi import Request
 
 from service.api.inputs import unknown_cursor
-from service.api.kept_searches import nothing_of_user, search_not_kept
+from service.api.kept_searches import collection_without_document, nothing_of_user, search_not_kept
 from service.api.middleware import audit
 from service.api.openapi import searches as documented
 from service.api.readiness import RequireReady
 from service.api.router import Admission, Router
-from service.api.schemas.searches import Cursor, Forgotten, KeptSearch, KeptSearches, PageLimit, SearchId, User
+from service.api.schemas.searches import (
+    Cursor,
+    Forgotten,
+    KeptSearch,
+    KeptSearches,
+    OfCollection,
+    PageLimit,
+    SearchId,
+    ShownDocument,
+    User,
+)
+from service.corpus.base import DEFAULT_COLLECTION
 from service.learning.base import LoggedSearch
 from service.learning.feedback import Feedback
 from service.learning.forgetting import Forgetting
@@ -40,12 +51,24 @@ class _Searches:
         self._forgetting = forgetting
         self._reloads = reloads
 
-    async def list_searches(self, cursor: Cursor = None, limit: PageLimit = 100) -> KeptSearches:
-        """List the searches that are kept, the latest first, a page at a time. `next` is null on the last page."""
+    async def list_searches(
+        self,
+        cursor: Cursor = None,
+        limit: PageLimit = 100,
+        document: ShownDocument = None,
+        collection: OfCollection = None,
+    ) -> KeptSearches:
+        """List the searches that are kept, the latest first, a page at a time. `next` is null on the last page.
+
+        With `document` those of the latest 100,000 that have shown it among their first 100 results.
+        """
         self._require_ready()
         if cursor is not None and made(cursor) is None:
             raise unknown_cursor()
-        searches = await asyncio.to_thread(self._feedback.searches, cursor, limit + 1)
+        if document is None and collection is not None:
+            raise collection_without_document()
+        showing = None if document is None else (collection or DEFAULT_COLLECTION, document)
+        searches = await asyncio.to_thread(self._feedback.searches, cursor, limit + 1, showing)
         page = [_as_answer(search) for search in searches[:limit]]
         return {"searches": page, "next": page[-1]["id"] if len(searches) > limit else None}
 

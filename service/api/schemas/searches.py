@@ -11,6 +11,12 @@ from service.api.inputs import NEXT_CURSOR
 
 MAX_SEARCHES = 1000
 
+ShownDocument = Annotated[
+    str | None, Query(min_length=1, description="only searches that have shown the document with this id")
+]
+OfCollection = Annotated[
+    str | None, Query(min_length=1, max_length=128, description="the collection of `document`; default: default")
+]
 SearchId = Annotated[str, Path(description="`search` in the answer of a search")]
 Cursor = Annotated[str | None, Query(description="`next` of the page before")]
 PageLimit = Annotated[int, Query(ge=1, le=MAX_SEARCHES, description="most searches of the page")]

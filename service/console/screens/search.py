@@ -151,11 +151,17 @@ def screen(routes: Screen) -> Screen:
             saved=visit.request.query_params.get("saved"),
         )
 
+    async def home(visit: Visit) -> Response:
+        """Lead to the first visit as long as there is nothing to search."""
+        if not visit.request.query_params and not (await visit.api.get("/info"))["documents"]:
+            return routes.pages.lead("/console/start")
+        return await show(visit)
+
     async def judged(visit: Visit, form: Mapping[str, str]) -> Response:
         await judge(visit, form)
         return routes.pages.lead("/console/search", form.get("back", ""))
 
-    routes.shows("/console", show)
+    routes.shows("/console", home)
     routes.shows("/console/search", show)
     routes.acts("/console/search/judge", judged)
     return routes

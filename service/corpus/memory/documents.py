@@ -52,9 +52,7 @@ class MemoryDocuments:
         return self._write(collection, (), self.seqs_of(collection, ids).values(), prepare)
 
     def delete_matching(self, collection: str, tree: Filter, prepare: Prepare) -> Change:
-        live = self.live_in(collection)
-        matching = evaluate(tree, lambda leaf: np.isin(live, self.meeting(collection, leaf)))
-        return self._write(collection, (), live[matching].tolist(), prepare)
+        return self._write(collection, (), self.passing(collection, tree).tolist(), prepare)
 
     def delete_versions(self, collection: str, seqs: Sequence[int], prepare: Prepare) -> Change:
         return self._write(collection, (), set(seqs).intersection(self.live_in(collection).tolist()), prepare)
@@ -94,6 +92,10 @@ class MemoryDocuments:
             and row.version.seq > after
             and meets(attributes(row.version.document.metadata), condition)
         )
+
+    def passing(self, collection: str, tree: Filter) -> Seqs:
+        live = self.live_in(collection)
+        return live[evaluate(tree, lambda leaf: np.isin(live, self.meeting(collection, leaf)))]
 
     def count_values(self, collection: str, key: str, among: Seqs, limit: int) -> list[ValueCount]:
         rows = [self.state.rows[seq] for seq in among.tolist() if seq in self.state.rows]

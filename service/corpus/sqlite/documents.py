@@ -84,9 +84,7 @@ class SqliteDocuments:
         return change
 
     def delete_matching(self, collection: str, tree: Filter, prepare: Prepare) -> Change:
-        with self._database.read() as connection:
-            seqs = matching.passing(connection, collection, tree, lambda: self.live_in(collection))
-        return self.delete_versions(collection, seqs.tolist(), prepare)
+        return self.delete_versions(collection, self._passing(collection, tree).tolist(), prepare)
 
     def delete_versions(self, collection: str, seqs: Sequence[int], prepare: Prepare) -> Change:
         with self._database.write() as connection:
@@ -166,6 +164,10 @@ class SqliteDocuments:
         with self._database.read() as connection:
             return matching.meeting(connection, collection, condition, after)
 
+    def passing(self, collection: str, tree: Filter) -> Seqs:
+        live = self.live_in(collection)
+        return np.intersect1d(live, self._passing(collection, tree), assume_unique=True)
+
     def count_values(self, collection: str, key: str, among: Seqs, limit: int) -> list[ValueCount]:
         with self._database.read() as connection:
             return facets.count_values(connection, collection, key, among, limit)
@@ -226,6 +228,11 @@ class SqliteDocuments:
                         "DELETE FROM attributes WHERE (collection, key, kind, value, seq) = (?, ?, ?, ?, ?)",
                         _attribute_rows(collection, seq, json.loads(metadata)),
                     )
+
+    def _passing(self, collection: str, tree: Filter) -> Seqs:
+        """List the versions that pass the filter, some dead ones included."""
+        with self._database.read() as connection:
+            return matching.passing(connection, collection, tree, lambda: self.live_in(collection))
 
     def _bury(self, connection: sqlite3.Connection, collection: str, identity: str) -> list[int]:
         rows = connection.execute(

@@ -131,6 +131,11 @@ def search_row(search: LoggedSearch) -> tuple[Any, ...]:
     )
 
 
+def shown_as(document: str) -> str:
+    """Return the part of the column `documents` that a search has if it has shown this document, and else has not."""
+    return f"[{_json(document)},"
+
+
 def event_row(event: Event, asked: int, searcher: str | None) -> tuple[Any, ...]:
     """Return the row of `events`, in the order of its columns, without its number."""
     documents = json.dumps(list(event.documents))

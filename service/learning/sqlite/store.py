@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from service.learning.base import Event, Frequency, Impressions, LoggedSearch
+from service.learning.base import LOOKED_THROUGH, Event, Frequency, Impressions, LoggedSearch
 from service.learning.insights import COUNTED_DAYS, Insights, Period
 from service.learning.outcomes import Tally
 from service.learning.sqlite import bulk, insights, questions
@@ -25,12 +25,17 @@ from service.learning.sqlite.schema import (
     microseconds,
     search_of,
     search_row,
+    shown_as,
 )
 
 _PAGE = 500
 _INSERT_ASKED = "INSERT OR IGNORE INTO asked (collection, query)"
 _NAMES = "(SELECT value FROM json_each(:names))"
 _NAMED = f"{SEARCHES} WHERE searches.id IN {_NAMES} OR query_id IN {_NAMES}"
+_SHOWING = (
+    "searches.id IN (SELECT id FROM (SELECT id, documents FROM searches ORDER BY id DESC LIMIT ?)"
+    " WHERE instr(documents, ?)) AND collection = ?"
+)
 _INSERT_SEARCHES = "INSERT OR IGNORE INTO searches"
 _SEARCH = "(?, ?, (SELECT number FROM asked WHERE collection = ? AND query = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_EVENT = "INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -91,10 +96,19 @@ class SqliteFeedbackStore:
         by_name = {search.query_id: search for search in searches} | {search.id: search for search in searches}
         return {identity: by_name[identity] for identity in identities if identity in by_name}
 
-    def searches(self, after: str | None, limit: int) -> list[LoggedSearch]:
-        clause, values = ("", []) if after is None else (" WHERE searches.id < ?", [after])
+    def searches(self, after: str | None, limit: int, showing: tuple[str, str] | None = None) -> list[LoggedSearch]:
+        clauses: list[str] = []
+        values: list[Any] = []
+        if after is not None:
+            clauses += ["searches.id < ?"]
+            values += [after]
+        if showing is not None:
+            collection, document = showing
+            clauses += [_SHOWING]
+            values += [LOOKED_THROUGH, shown_as(document), collection]
+        where = f" WHERE {' AND '.join(clauses)}" if clauses else ""
         with self._file.read() as connection:
-            rows = connection.execute(f"{SEARCHES}{clause} ORDER BY searches.id DESC LIMIT ?", [*values, limit])
+            rows = connection.execute(f"{SEARCHES}{where} ORDER BY searches.id DESC LIMIT ?", [*values, limit])
             return [search_of(row) for row in rows.fetchall()]
 
     def add(self, events: Sequence[Event]) -> int:

@@ -22,6 +22,17 @@ def test_searches_are_read_as_they_were_written_and_listed_latest_first(store: F
     assert store.searches("01", 10) == []
 
 
+def test_searches_are_listed_by_a_document_that_they_have_shown(store: FeedbackStore) -> None:
+    odd = ["a", 'a",1],["b', "guide/7", "ä", "%"]
+    store.log([searched("01", *odd), searched("02", "b", collection="notes"), searched("03", "aa", "b")])
+    for document in odd:
+        assert [search.id for search in store.searches(None, 9, ("default", document))] == ["01"]
+    assert [search.id for search in store.searches(None, 9, ("default", "b"))] == ["03"]
+    assert [search.id for search in store.searches(None, 9, ("notes", "b"))] == ["02"]
+    assert not store.searches("03", 9, ("default", "b"))
+    assert not store.searches(None, 9, ("default", "1"))
+
+
 @pytest.mark.parametrize("count", [0, 1, 63, 64, 65, 200])
 def test_a_batch_of_any_size_is_kept_whole_and_each_search_once(store: FeedbackStore, count: int) -> None:
     batch = [searched(f"{number:03}", "a", query=f"q{number % 7}", k=number + 1) for number in range(count)]

@@ -27,8 +27,10 @@ def test_a_filter_finds_what_its_definition_says(
     expected = [passes(metadata, source) for metadata in corpus]
     meeting = partial(shared.documents.meeting, collection)
     assert filters.evaluate(tree, lambda leaf: np.isin(added, meeting(leaf))).tolist() == expected
+    assert shared.documents.passing(collection, tree).tolist() == added[expected].tolist()
     died = shared.documents.delete_matching(collection, tree, accept).died
     assert list(died) == added[expected].tolist()
+    assert not len(shared.documents.passing(collection, tree))
     # Those that are dead meet what they met, until they are purged.
     assert filters.evaluate(tree, lambda leaf: np.isin(added, meeting(leaf))).tolist() == expected
     shared.documents.purge(died)
