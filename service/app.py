@@ -34,6 +34,7 @@ from service.api.routes import (
     export,
     feedback,
     generations,
+    guidelines,
     health,
     info,
     insights,
@@ -49,6 +50,7 @@ from service.api.routes import (
     searches,
     tokens,
     ubi,
+    unsure,
 )
 from service.api.search_records import SearchRecords
 from service.api.state_metrics import State
@@ -147,7 +149,9 @@ def _routers(parts: Parts, lifecycle: Lifecycle) -> list[APIRouter]:
         searches.routes(admission, ready, parts.learning.feedback, parts.learning.forgetting, parts.reloads),
         insights.routes(admission, ready, parts.learning.feedback, corpus, settings.searches.keep),
         judgements.routes(admission, ready, corpus.judgements, corpus.documents, parts.thread, settings),
+        unsure.routes(admission, ready, parts.learning.unsure, corpus.documents, parts.thread),
         queue.routes(admission, ready, parts.learning.queue(loaded, models.encoding)),
+        guidelines.routes(admission, ready, corpus.records, parts.thread),
         export.routes(admission, ready, corpus.judgements, corpus.documents),
         health.routes(lifecycle, ready, models.scheduler, root_path),
         info.routes(admission, about),
