@@ -60,6 +60,10 @@ class Pages:
             name, status, session=visit.session, request=visit.request, **await self._frame(visit), **values
         )
 
+    def part(self, visit: Visit, name: str, status: int = 200, **values: Any) -> Response:
+        """Render a template that takes a place in a screen, without the frame."""
+        return self._answer(name, status, session=visit.session, request=visit.request, **values)
+
     async def refused(self, visit: Visit, screen: str, error: ApiError) -> Response:
         """Render what to do about an error of the API, in the frame of the screen."""
         if error.status == 401:

@@ -12,7 +12,7 @@ from service.console.assets import Assets
 from service.console.pages import Pages
 from service.console.public_api import PublicApi
 from service.console.screen import Screen
-from service.console.screens import search
+from service.console.screens import judge, search
 from service.console.session import Sessions
 
 
@@ -30,7 +30,10 @@ def routes(app: ASGIApp, keyring: Keyring, secret: bytes, root: str) -> APIRoute
 
 
 def _screens(pages: Pages, sessions: Sessions) -> Sequence[Screen]:
-    return [search.screen(Screen("search", pages, sessions))]
+    return [
+        search.screen(Screen("search", pages, sessions)),
+        judge.screen(Screen("judge", pages, sessions)),
+    ]
 
 
 def _entrance(sessions: Sessions, pages: Pages, root: str) -> APIRouter:

@@ -130,7 +130,7 @@ def test_judgements_are_listed_in_pages_and_taken_back_by_conditions(filled: Ser
 
 def test_a_person_takes_back_one_word_and_lists_those_of_a_day(filled: Server) -> None:
     server = filled
-    pair = {"query": "q", "document": "d1", "source": "person"}
+    pair: dict[str, Any] = {"query": "q", "document": "d1", "source": "person"}
     for by, at in (("ann", "2026-11-27T23:59:59Z"), ("bob", "2026-11-28T00:00:00Z"), ("carol", None)):
         add(server, [judgement(**pair, by=by, at=at)])
     assert [one["by"] for one in listed(server, since="2026-11-28T00:00:00")] == ["bob", "carol"]
