@@ -35,6 +35,7 @@ from service.api.routes import (
     export,
     feedback,
     generations,
+    guidelines,
     health,
     info,
     insights,
@@ -54,6 +55,7 @@ from service.api.routes import (
     searches,
     tokens,
     ubi,
+    unsure,
 )
 from service.api.search_records import SearchRecords
 from service.api.state_metrics import State
@@ -159,11 +161,13 @@ def _routers(parts: Parts, lifecycle: Lifecycle, measured: "_Measured") -> list[
         searches.routes(admission, ready, parts.learning.feedback, parts.learning.forgetting, parts.reloads),
         insights.routes(admission, ready, parts.learning.feedback, corpus, settings.searches.keep),
         judgements.routes(admission, ready, corpus.judgements, corpus.documents, parts.thread, settings),
+        unsure.routes(admission, ready, parts.learning.unsure, corpus.documents, parts.thread),
         queue.routes(admission, ready, parts.learning.queue(loaded, models.encoding)),
         quality.routes(
             admission, ready, measured.quality, measured.history, loaded, corpus.documents, settings.gate.mode
         ),
         question_sets.routes(admission, ready, QuestionSets(corpus.records), parts.thread, settings),
+        guidelines.routes(admission, ready, corpus.records, parts.thread),
         export.routes(admission, ready, corpus.judgements, corpus.documents),
         health.routes(lifecycle, ready, models.scheduler, root_path, console=settings.console),
         info.routes(admission, about),

@@ -1,29 +1,85 @@
-"""A person's word on one passage, sent as anybody else would send it."""
+"""A person's word on one passage, sent as anybody else would send it, and what was there before, to restore it."""
 
+import json
 from collections.abc import Mapping
+from typing import Any
 
 from service.console.pages import Visit
 from service.console.public_api import ApiError
 
 # Who judged at a service without keys.
 _NOBODY = "console"
+_PAIR = ("query", "document", "collection")
+# What the API notes of a judgement by itself.
+_BY_THE_SERVICE = ("side", "stale")
+
+
+def judge_of(visit: Visit) -> str:
+    """Return the name under which the person judges."""
+    return visit.session.name or _NOBODY
 
 
 async def judge(visit: Visit, form: Mapping[str, str]) -> None:
-    """Send or take back the judgement in a form: `query`, `document`, `collection`, and `verdict`, good, bad or none.
+    """Send or take back the judgement in a form: `query`, `document`, `collection`, and `verdict`.
 
+    A verdict is good, bad, unsure, which takes a former judgement back and closes the passage to this person, or none.
     Raises ApiError.
     """
-    pair = {name: form.get(name, "") for name in ("query", "document", "collection")}
-    by = visit.session.name or _NOBODY
+    pair, by = _pair(form), judge_of(visit)
     verdict = form.get("verdict")
-    if verdict == "none":
+    if verdict in ("none", "unsure"):
         await visit.api.call("DELETE", "/admin/judgements", params={**pair, "source": "person", "by": by})
+        if verdict == "unsure":
+            await visit.api.post("/admin/judgements/unsure", {**pair, "by": by})
     elif verdict in ("good", "bad"):
         judgement = {**pair, "good": verdict == "good", "source": "person", "by": by}
         await visit.api.post("/admin/judgements", {"judgements": [judgement]})
     else:
-        raise ApiError(422, "invalid_request", "a verdict is good, bad or none: use the buttons of a page", "verdict")
+        raise ApiError(
+            422, "invalid_request", "a verdict is good, bad, unsure or none: use the buttons of a page", "verdict"
+        )
+
+
+async def state_before(visit: Visit, form: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the person has said of the passage in a form so far, for `restore`. Raises ApiError.
+
+    `judgement` is what the API lists, or None. `unsure`: the form knows, because its page has asked.
+    """
+    conditions = {**_pair(form), "source": "person", "by": judge_of(visit), "limit": 1}
+    listed = (await visit.api.get("/admin/judgements", conditions))["judgements"]
+    return {"judgement": listed[0] if listed else None, "unsure": form.get("said") == "unsure"}
+
+
+async def restore(visit: Visit, form: Mapping[str, str], former: Mapping[str, Any]) -> str:
+    """Bring back what `state_before` has returned, and return it as a verdict; "" for none. Raises ApiError.
+
+    A stale judgement counts nowhere, but would count if it was sent again. So it is left out.
+    """
+    pair, by = _pair(form), judge_of(visit)
+    if form.get("said") == "unsure" and not former["unsure"]:
+        await visit.api.call("DELETE", "/admin/judgements/unsure", params={**pair, "by": by})
+    judgement = former["judgement"]
+    if judgement is None or judgement["stale"]:
+        await visit.api.call("DELETE", "/admin/judgements", params={**pair, "source": "person", "by": by})
+        return "unsure" if former["unsure"] else ""
+    sent = {name: value for name, value in judgement.items() if name not in _BY_THE_SERVICE}
+    await visit.api.post("/admin/judgements", {"judgements": [sent]})
+    return "good" if judgement["good"] else "bad"
+
+
+def read_history(text: str) -> list[dict[str, Any]]:
+    """Return the states of a passage that its form holds, the latest last. Raises ApiError unless they are some."""
+    try:
+        history = json.loads(text or "[]")
+        if all({"judgement", "unsure"} <= set(state) for state in history):
+            return list(history)
+    except (ValueError, TypeError):
+        pass
+    raise ApiError(422, "invalid_request", "this form is damaged: load the page again", "history")
+
+
+def _pair(form: Mapping[str, str]) -> dict[str, str]:
+    return {name: form.get(name, "") for name in _PAIR}
 
 
 async def verdicts(visit: Visit, query: str, collection: str) -> dict[str, bool]:

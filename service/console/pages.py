@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
@@ -71,6 +71,10 @@ class Pages:
             name, status, session=visit.session, request=visit.request, **await self._frame(visit), **values
         )
 
+    def part(self, visit: Visit, name: str, status: int = 200, **values: Any) -> Response:
+        """Render a template that takes a place in a screen, without the frame."""
+        return self._answer(name, status, session=visit.session, request=visit.request, **values)
+
     async def refused(self, visit: Visit, screen: str, error: ApiError) -> Response:
         """Render what to do about an error of the API, in the frame of the screen."""
         if error.status == 401:
@@ -101,10 +105,6 @@ class Pages:
         """Return the address of what was asked for, as the browser has it, without scheme and host."""
         query = request.scope["query_string"].decode("latin-1")
         return f"{self._root}{quote(request.scope['path'])}{'?' if query else ''}{query}"
-
-    def lead(self, page: str, query: str = "") -> Response:
-        """Lead to a page of the console, such as "/console/search", with a query that begins with "?", if any."""
-        return RedirectResponse(f"{self._root}{page}{query if query.startswith('?') else ''}", 303, _HEADERS)
 
     def lead(self, page: str, query: str = "") -> Response:
         """Lead to a page of the console, such as "/console/search", with a query that begins with "?", if any."""

@@ -14,7 +14,7 @@ from service.console.attempts import Attempts
 from service.console.pages import Pages, Visit
 from service.console.public_api import ApiError, PublicApi
 from service.console.screen import Screen, read_form
-from service.console.screens import corpus, models, quality, questions, search, start
+from service.console.screens import corpus, judge, models, quality, questions, search, start
 from service.console.session import Sessions
 
 # Largest form of the door, which is open to everybody, in bytes.
@@ -41,6 +41,7 @@ def _screens(pages: Pages, sessions: Sessions) -> Sequence[Screen]:
         start.screen(Screen("start", pages, sessions)),
         search.screen(Screen("search", pages, sessions)),
         questions.screen(Screen("search", pages, sessions)),
+        judge.screen(Screen("judge", pages, sessions)),
         models.screen(Screen("models", pages, sessions)),
         quality.screen(Screen("quality", pages, sessions)),
         corpus.screen(Screen("corpus", pages, sessions)),

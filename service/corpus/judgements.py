@@ -76,7 +76,10 @@ class Judgement(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class JudgementFilter:
-    """Conditions on judgements; None matches any. `unresolved`: only those whose document is not in the corpus."""
+    """Conditions on judgements; None matches any. `unresolved`: only those whose document is not in the corpus.
+
+    `since` is a time with its zone, which the judgement is not older than.
+    """
 
     collection: str | None = None
     query: str | None = None
@@ -86,6 +89,7 @@ class JudgementFilter:
     side: Side | None = None
     stale: bool | None = None
     by: str | None = None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

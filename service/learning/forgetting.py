@@ -11,16 +11,20 @@ from service.corpus.base import CorpusStore
 from service.corpus.judgements import JudgementFilter
 from service.learning.deriving import Deriving
 from service.learning.feedback import Feedback
+from service.learning.unsure import Unsure
 from service.machine.writer import WritingThread
 
 
 class Forgetting:
     """Forgets users, everywhere in the data folder."""
 
-    def __init__(self, feedback: Feedback, deriving: Deriving, corpus: CorpusStore, thread: WritingThread) -> None:
+    def __init__(
+        self, feedback: Feedback, deriving: Deriving, corpus: CorpusStore, unsure: Unsure, thread: WritingThread
+    ) -> None:
         self._feedback = feedback
         self._deriving = deriving
         self._corpus = corpus
+        self._unsure = unsure
         self._thread = thread
 
     async def forget(self, user: str, forget_queries: Callable[[], Awaitable[None]]) -> int:
@@ -33,6 +37,7 @@ class Forgetting:
         removed = await asyncio.to_thread(self._feedback.forget, user)
         own_words = JudgementFilter(by=user, sources=frozenset({"person"}))
         removed += await self._thread.run(partial(self._corpus.judgements.remove, own_words))
+        await self._thread.run(partial(self._unsure.forget, user))
         await self._deriving.derive()
         await forget_queries()
         await self._thread.run(self._corpus.erase_removed)

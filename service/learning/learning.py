@@ -12,6 +12,7 @@ from service.learning.queue.queue import JudgementQueue
 from service.learning.queue.rankings import RankingSource
 from service.learning.search_log import SearchLog
 from service.learning.ubi_feedback import UbiFeedback
+from service.learning.unsure import Unsure
 from service.machine.children import Children, InThisProcess
 from service.machine.writer import WritingThread
 from service.models.encoding import Encoding
@@ -41,7 +42,8 @@ class Learning:
             Derivation(store, settings.limits.judgements), children or InThisProcess(), corpus.judgements, thread
         )
         self.feedback = Feedback(store, self.log, corpus.documents, pseudonyms, self.deriving.note_change)
-        self.forgetting = Forgetting(self.feedback, self.deriving, corpus, thread)
+        self.unsure = Unsure(corpus.records)
+        self.forgetting = Forgetting(self.feedback, self.deriving, corpus, self.unsure, thread)
         self.ubi = UbiFeedback(
             self.feedback, store, corpus.documents, pseudonyms, keeps=settings.searches.keep != "off"
         )
@@ -49,7 +51,7 @@ class Learning:
     def queue(self, generations: LoadedGenerations, encoding: Encoding) -> JudgementQueue:
         """The queue of what is worth judging, searched with these generations."""
         rankings = RankingSource(generations, self._retrieval, self._corpus.documents, encoding)
-        return JudgementQueue(self.store, self.log, self._corpus, rankings)
+        return JudgementQueue(self.store, self.log, self._corpus, self.unsure, rankings)
 
     def start(self) -> None:
         """Begin to keep searches."""

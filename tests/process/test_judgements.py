@@ -128,6 +128,20 @@ def test_judgements_are_listed_in_pages_and_taken_back_by_conditions(filled: Ser
     assert [each["document"] for each in listed(server)] == ["é/1"]
 
 
+def test_a_person_takes_back_one_word_and_lists_those_of_a_day(filled: Server) -> None:
+    server = filled
+    pair: dict[str, Any] = {"query": "q", "document": "d1", "source": "person"}
+    for by, at in (("ann", "2026-11-27T23:59:59Z"), ("bob", "2026-11-28T00:00:00Z"), ("carol", None)):
+        add(server, [judgement(**pair, by=by, at=at)])
+    assert [one["by"] for one in listed(server, since="2026-11-28T00:00:00")] == ["bob", "carol"]
+    assert [one["by"] for one in listed(server, since="2026-11-28T01:00:00+01:00", by="bob")] == ["bob"]
+    refused = server.client.get("/admin/judgements", params={"since": "yesterday"})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (422, "since")
+    removed = server.client.delete("/admin/judgements", params={**pair, "by": "bob"})
+    assert server._json(removed) == {"removed": 1}
+    assert [one["by"] for one in listed(server)] == ["ann", "carol"]
+
+
 def test_more_judgements_than_are_allowed_change_nothing(tmp_path: Path, tiny_checkpoints: Path) -> None:
     server = Server(tmp_path, MODEL="one", LIMITS__JUDGEMENTS=3)
     server.checkpoints.mkdir()

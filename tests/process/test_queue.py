@@ -61,7 +61,7 @@ def test_a_thumb_down_becomes_a_judgement_of_a_person(server: Server) -> None:
     passages = question["passages"]
     assert {passage["id"] for passage in passages} == {*modes[0], *modes[1]}
     assert {passage["id"]: passage["text"] for passage in passages}.items() <= TEXTS.items()
-    assert all(set(passage) == {"id", "text", "metadata", "open", "good", "people"} for passage in passages)
+    assert all(set(passage) == {"id", "text", "metadata", "open", "good", "people", "unsure"} for passage in passages)
     assert question["open"] == len(passages)
     assert queue(server) == [question]
 

@@ -24,6 +24,7 @@ _QUESTION = {
             "open": True,
             "good": None,
             "people": 0,
+            "unsure": False,
         }
     ],
 }

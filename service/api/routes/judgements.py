@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC
 from functools import partial
 from typing import Annotated
 
@@ -22,6 +23,7 @@ from service.api.schemas.judgements import (
     JudgementsRequest,
     OfSide,
     Removed,
+    Since,
     Sources,
     Stale,
     Taken,
@@ -107,13 +109,16 @@ class _Judgements:
         self,
         conditions: Annotated[JudgementFilter, Depends(_conditions)],
         side: OfSide = None,
+        since: Since = None,
         cursor: Annotated[str | None, Query(description="`next` of the page before")] = None,
         limit: Annotated[int, Query(ge=1, le=_PAGE, description="most judgements of the page")] = _PAGE,
     ) -> JudgementsAnswer:
         """List all that was said, a page at a time. `next` is null on the last page."""
         self._require_ready()
         after = None if cursor is None else key_before(cursor)
-        page = await asyncio.to_thread(self._judgements.page, replace(conditions, side=side), after, limit + 1)
+        since = since and since.replace(tzinfo=since.tzinfo or UTC)
+        wanted = replace(conditions, side=side, since=since)
+        page = await asyncio.to_thread(self._judgements.page, wanted, after, limit + 1)
         return {"judgements": page[:limit], "next": cursor_after(page[limit - 1].key) if len(page) > limit else None}
 
     async def delete_judgements(self, conditions: Annotated[JudgementFilter, Depends(_conditions)]) -> Removed:

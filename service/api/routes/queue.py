@@ -79,6 +79,7 @@ def _passage(passage: Passage) -> QueuedPassage:
         "open": passage.open,
         "good": passage.good,
         "people": passage.people,
+        "unsure": passage.unsure,
     }
 
 

@@ -1,5 +1,6 @@
 """`/admin/judgements`: judgements that are sent, listed and removed."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Query
@@ -17,6 +18,7 @@ Unresolved = Annotated[bool, Query(description="only those whose document is not
 Sources = Annotated[list[Source] | None, Query(description="only those of these sources; repeat it for several")]
 OfSide = Annotated[Side | None, Query(description="only those of this side")]
 By = Annotated[str | None, Query(description="only those of this person")]
+Since = Annotated[datetime | None, Query(description="only those that are not older; a time without a zone is in UTC")]
 Stale = Annotated[
     bool | None, Query(description="true: only those whose document has had another text since; false: only others")
 ]

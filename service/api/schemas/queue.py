@@ -42,6 +42,7 @@ class QueuedPassage(TypedDict):
         Field(description="what `by` said of it, or the majority; null: it is open, or people disagree evenly"),
     ]
     people: Annotated[int, Field(description="number of people who have judged its present text")]
+    unsure: Annotated[bool, Field(description="whether `by` was not sure of it, so that it is not open")]
 
 
 class QueuedQuestion(TypedDict):

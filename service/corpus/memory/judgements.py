@@ -124,6 +124,7 @@ class MemoryJudgements:
             and conditions.document in (None, judgement.document)
             and (conditions.sources is None or judgement.source in conditions.sources)
             and conditions.by in (None, judgement.by)
+            and (conditions.since is None or (judgement.at is not None and judgement.at >= conditions.since))
             and conditions.side in (None, judgement.side)
             and conditions.stale in (None, judgement.stale)
             and (not conditions.unresolved or self._is_unresolved(judgement))

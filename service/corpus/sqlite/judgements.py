@@ -283,6 +283,10 @@ def _where(conditions: JudgementFilter, after: Key | None = None) -> tuple[str, 
         parts.append("unresolved")
     if conditions.stale is not None:
         parts.append("stale" if conditions.stale else "NOT stale")
+    if conditions.since is not None:
+        # All times are stored in UTC, so their order is that of their texts.
+        parts.append("at >= ?")
+        values.append(conditions.since.astimezone(UTC).isoformat())
     if after is not None:
         parts.append("(collection, query, document, source, voice) > (?, ?, ?, ?, ?)")
         values += after

@@ -1,6 +1,6 @@
 """The passages of a question, as a person sees them: nothing tells which generation or mode has found one."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -13,13 +13,15 @@ class Passage:
     """A document to be judged for a question.
 
     It is `open` until somebody has judged its present text: the person who asks, or anybody if that is nobody in
-    particular. `good` is what was said then; None also if people disagree evenly. `people` counts those who judged it.
+    particular. It is not while that person is `unsure` of it. `good` is what was said then; None also if people
+    disagree evenly. `people` counts those who judged it.
     """
 
     document: Document
     open: bool
     good: bool | None
     people: int
+    unsure: bool
 
 
 def blind(collection: str, query: str, documents: Iterable[str]) -> list[str]:
@@ -28,11 +30,12 @@ def blind(collection: str, query: str, documents: Iterable[str]) -> list[str]:
 
 
 def passages(
-    ids: Sequence[str], documents: Mapping[str, Document], people: Sequence[Judgement], by: str | None
+    ids: Sequence[str], documents: Mapping[str, Document], people: Sequence[Judgement], unsure: Set[str], by: str | None
 ) -> list[Passage]:
     """Return the passages with these ids, in their order, without those of documents that are gone.
 
     `people` are judgements of people that are not stale, `by` is the person who asks; None: nobody in particular.
+    `unsure` are the ids of documents of which this person was not sure, and did not judge since.
     """
     made: list[Passage] = []
     for identity in ids:
@@ -40,7 +43,9 @@ def passages(
             of_document = [judgement for judgement in people if judgement.document == identity]
             said = [judgement for judgement in of_document if by in (None, judgement.by)]
             voices = {judgement.by for judgement in of_document}
-            made.append(Passage(documents[identity], not said, _majority(said), len(voices)))
+            is_unsure = identity in unsure and not said
+            is_open = not said and not is_unsure
+            made.append(Passage(documents[identity], is_open, _majority(said), len(voices), is_unsure))
     return made
 
 

@@ -35,10 +35,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A question with all judgements of documents for it, in any spelling. Stale ones are left out."""
+    """A question with all judgements of documents for it, in any spelling. Stale ones are left out.
+
+    `unsure` has hashes of the texts of which the person who asks was not sure.
+    """
 
     question: Question
     judgements: Sequence[Judgement]
+    unsure: Sequence[str] = ()
 
     @property
     def reasons(self) -> set[Reason]:
@@ -87,9 +91,9 @@ def chosen(candidates: Iterable[Candidate], by: str | None, most: int) -> list[C
     untouched: list[Candidate] = []
     begun: list[tuple[int, Candidate]] = []
     for candidate in candidates:
-        documents = {judgement.document for judgement in candidate.by_people(by)}
-        if documents:
-            begun.append((len(documents), candidate))
+        closed = len({judgement.document for judgement in candidate.by_people(by)}) + len(candidate.unsure)
+        if closed:
+            begun.append((closed, candidate))
         else:
             untouched.append(candidate)
         if len(untouched) == most:

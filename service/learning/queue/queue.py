@@ -20,6 +20,7 @@ from service.learning.queue.passages import Passage, blind, passages
 from service.learning.queue.questions import Candidate, Question, Reason, chosen, gathered, in_turns
 from service.learning.queue.rankings import COMPARED, Rankings, RankingSource
 from service.learning.search_log import SearchLog
+from service.learning.unsure import Unsure, hash_of_question, hash_of_text
 
 REASONS: Sequence[Reason] = get_args(Reason)
 # The latest thumbs, and the latest searches, that questions are gathered from.
@@ -82,11 +83,14 @@ class LookedAt:
 class JudgementQueue:
     """Questions that are worth a person's minute. Nothing is stored: it follows from what users and judges do."""
 
-    def __init__(self, store: FeedbackStore, log: SearchLog, corpus: CorpusStore, rankings: RankingSource) -> None:
+    def __init__(
+        self, store: FeedbackStore, log: SearchLog, corpus: CorpusStore, unsure: Unsure, rankings: RankingSource
+    ) -> None:
         self._store = store
         self._log = log
         self._judgements = corpus.judgements
         self._documents = corpus.documents
+        self._unsure = unsure
         self._rankings = rankings
 
     async def waiting(self, wanted: Wanted) -> tuple[list[Waiting], LookedAt]:
@@ -110,8 +114,9 @@ class JudgementQueue:
         thumbs = self._store.thumbs(wanted.collection, _THUMBS)
         searches, frequencies = self._store.most_asked(wanted.collection, _SEARCHES, _QUESTIONS)
         asked = gathered(complaints(thumbs)[:_QUESTIONS], frequencies)
+        unsure = self._unsure.of(wanted.by)
         candidates = (
-            Candidate(question, self._said(question))
+            Candidate(question, self._said(question), unsure.get(_hash(question), ()))
             for question in asked
             # Its collection may be gone, and all documents with it.
             if active.index.has(question.collection)
@@ -150,6 +155,9 @@ class JudgementQueue:
         ids = blind(question.collection, question.query, rankings.pool(wanted.depth).union(complained))
         versions = self._documents.current(question.collection, ids)
         documents = {identity: version.document for identity, version in versions.items()}
+        unsure = {
+            identity for identity, document in documents.items() if hash_of_text(document.text) in candidate.unsure
+        }
         of_generations, of_modes = rankings.agreement_of_generations(), rankings.agreement_of_modes()
         reasons = candidate.reasons
         if of_generations is not None and of_generations < _GENERATIONS_AGREE:
@@ -163,8 +171,12 @@ class JudgementQueue:
             reasons=[reason for reason in REASONS if reason in reasons],
             agreement_of_generations=of_generations,
             agreement_of_modes=of_modes,
-            passages=passages(ids, documents, candidate.by_people(None), wanted.by),
+            passages=passages(ids, documents, candidate.by_people(None), unsure, wanted.by),
         )
+
+
+def _hash(question: Question) -> str:
+    return hash_of_question(question.collection, question.query)
 
 
 def ordered(waiting: Sequence[Waiting], reasons: Set[Reason]) -> list[Waiting]:

@@ -1,6 +1,7 @@
 """Judgements: statements of people on which documents answer which queries."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -101,6 +102,20 @@ def test_judgements_are_paged_and_removed_by_conditions(store: CorpusStore) -> N
     assert store.judgements.remove(JudgementFilter(unresolved=True)) == 1
     store.documents.delete("default", ["a"], accept)
     assert store.judgements.counts() == (1, 1)
+
+
+def test_judgements_are_listed_from_a_time_on_and_of_a_person(store: CorpusStore) -> None:
+    noon = datetime(2026, 11, 28, 12, tzinfo=UTC)
+    times = [noon - timedelta(seconds=1), noon, noon + timedelta(microseconds=1)]
+    store.judgements.add([judged("q", f"d{n}", source="person", by="ann", at=at) for n, at in enumerate(times)])
+    store.judgements.add([judged("q", "d1", source="person", by="bob", at=noon)])
+    since = JudgementFilter(by="ann", since=noon)
+    assert [judgement.document for judgement in store.judgements.all(since)] == ["d1", "d2"]
+    elsewhere = JudgementFilter(by="ann", since=noon.astimezone(timezone(timedelta(hours=-5))))
+    assert store.judgements.all(elsewhere) == store.judgements.all(since)
+    # One person's word is taken back, and the other's stays.
+    assert store.judgements.remove(JudgementFilter(query="q", document="d1", by="bob")) == 1
+    assert [judgement.by for judgement in store.judgements.all()] == ["ann"] * 3
 
 
 def test_all_that_was_said_of_a_pair_is_kept_and_each_voice_has_one_word(store: CorpusStore) -> None:

@@ -58,7 +58,7 @@ def test_their_order_differs_from_question_to_question() -> None:
 
 def test_a_passage_is_open_until_somebody_has_judged_it() -> None:
     people = [said("a", True, "ann"), said("b", True, "ann"), said("b", False, "bob"), said("d", True, "ann")]
-    made = passages(["b", "d", "c", "a"], DOCUMENTS, people, None)
+    made = passages(["b", "d", "c", "a"], DOCUMENTS, people, set(), None)
     assert [(one.document.id, one.open, one.good, one.people) for one in made] == [
         ("b", False, None, 2),
         ("c", True, None, 0),
@@ -69,12 +69,17 @@ def test_a_passage_is_open_until_somebody_has_judged_it() -> None:
 
 def test_to_a_person_it_is_open_until_that_person_has_judged_it() -> None:
     people = [said("a", True, "ann"), said("b", True, "ann"), said("b", False, "bob")]
-    made = passages(["a", "b", "c"], DOCUMENTS, people, "bob")
+    made = passages(["a", "b", "c"], DOCUMENTS, people, set(), "bob")
     assert [(one.open, one.good, one.people) for one in made] == [
         (True, None, 1),
         (False, False, 2),
         (True, None, 0),
     ]
+
+
+def test_to_a_person_who_was_not_sure_it_is_closed_until_this_person_judges_it() -> None:
+    made = passages(["a", "b"], DOCUMENTS, [said("b", True, "bob")], {"a", "b"}, "bob")
+    assert [(one.open, one.unsure, one.good) for one in made] == [(False, True, None), (False, False, True)]
 
 
 def test_generations_agree_as_far_as_the_most_different_one_does() -> None:

@@ -70,6 +70,11 @@ def test_those_that_nobody_has_begun_are_chosen_first_and_a_quarter_of_the_other
     assert queries(chosen([*begun, *untouched], "bob", 4)) == [f"begun {n}" for n in range(4)]
 
 
+def test_a_question_is_begun_by_a_person_who_is_not_sure_of_a_passage() -> None:
+    unsure = Candidate(Question("default", "unsure", frozenset(["unsure"])), [], ["hash"])
+    assert queries(chosen([unsure, candidate("new")], "ann", 1)) == ["new"]
+
+
 def test_no_more_candidates_are_read_than_it_takes() -> None:
     read: list[int] = []
 

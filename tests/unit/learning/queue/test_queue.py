@@ -17,6 +17,7 @@ from service.learning.pseudonyms import Pseudonyms
 from service.learning.queue.queue import JudgementQueue, LookedAt, Waiting, Wanted
 from service.learning.queue.rankings import Rankings, RankingSource
 from service.learning.search_log import SearchLog
+from service.learning.unsure import Unsure
 from service.settings.groups import Searches
 from tests.contract.feedback.stores import did, searched
 
@@ -49,8 +50,9 @@ class House:
         self.made_up = MadeUp({"default", "other"})
         self.put("default", a="text a", b="text b", c="text c", d="text d", e="text e")
         self.put("other", x="text x")
+        self.unsure = Unsure(self.corpus.records)
         log = SearchLog(self.users, Pseudonyms(folder / "key"), Searches())
-        self.queue = JudgementQueue(self.users, log, self.corpus, cast(RankingSource, self.made_up))
+        self.queue = JudgementQueue(self.users, log, self.corpus, self.unsure, cast(RankingSource, self.made_up))
         self._ids = iter(range(100_000))
 
     def put(self, collection: str, **texts: str) -> None:
@@ -146,6 +148,33 @@ def test_it_leaves_the_queue_of_the_person_who_has_judged(house: House) -> None:
     assert house.look()[0] == house.look(by="ann")[0] == []
     (question,), _ = house.look(by="bob")
     assert [(passage.open, passage.good, passage.people) for passage in question.passages] == [(True, None, 1)] * 2
+
+
+def test_it_leaves_the_queue_of_a_person_who_is_not_sure_and_of_nobody_else(house: House) -> None:
+    house.ask("late a", 2)
+    for text in ("text a", "text b"):
+        house.unsure.add("ann", "default", "late a", text)
+    assert house.reasons(by="ann") == {}
+    assert list(house.reasons(by="bob")) == list(house.reasons()) == ["late a"]
+    # Another text is another passage.
+    house.put("default", a="another text")
+    ((question,), _) = house.look(by="ann")
+    assert {one.document.id: (one.open, one.unsure) for one in question.passages} == {
+        "a": (True, False),
+        "b": (False, True),
+    }
+    house.unsure.remove("ann", "default", "late a", "text b")
+    ((question,), _) = house.look(by="ann")
+    assert all(one.open for one in question.passages)
+
+
+def test_questions_of_which_a_person_is_not_sure_keep_no_others_from_being_searched(house: House) -> None:
+    for number in range(100):
+        house.ask(f"question {number:03}", 3)
+        for text in ("text a", "text b"):
+            house.unsure.add("ann", "default", f"question {number:03}", text)
+    house.ask("another", 2)
+    assert list(house.reasons(by="ann")) == ["another"]
 
 
 def test_only_people_close_a_passage_and_any_judgement_ends_being_unjudged(house: House) -> None:

@@ -1,0 +1,251 @@
+"""Judging at the console, as a browser does it: the queue, verdicts and their undoing, guidelines, files."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.judging import TEXTS, add, judgement, listed
+from tests.support.server import Server
+
+SCREEN = "/console/judge"
+QUERY = "section 3 of ward 3 <b>&amp;"
+HTMX = {"HX-Request": "true"}
+
+
+class Forms(HTMLParser):
+    """The fields of each form of a page, and the buttons that are pressed, by name and value."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.forms: list[dict[str, str]] = []
+        self.pressed: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.forms.append({"action": values.get("action", "")})
+        elif tag == "input" and self.forms and "name" in values:
+            self.forms[-1][values["name"]] = values.get("value", "")
+        elif tag == "button" and values.get("aria-pressed") == "true":
+            self.pressed.append(values["value"])
+
+
+@pytest.fixture
+def asked(filled: Server) -> Server:
+    """A service of which users have asked a question and complained of the answer, so that it waits till it is done."""
+    for _ in range(2):
+        search = filled.post("/search", {"query": QUERY, "mode": "hybrid"})
+    filled.post("/feedback", {"search": search["search"], "action": "bad", "user": "dora"})
+    return filled
+
+
+def forms(server: Server) -> list[dict[str, str]]:
+    """The forms of the passages that the console shows."""
+    return Forms(server.client.get(f"{SCREEN}/hand").raise_for_status().text).forms
+
+
+def form_to(server: Server, path: str, action: str) -> dict[str, str]:
+    """The form of a page that is sent to the address below the screen's."""
+    shown = Forms(server.client.get(path).raise_for_status().text).forms
+    (form,) = (form for form in shown if form["action"] == f"{SCREEN}/{action}")
+    return form
+
+
+def press(server: Server, form: dict[str, str], **button: str) -> httpx.Response:
+    path = f"{SCREEN}/{'verdict' if button else 'undo'}"
+    return server.client.post(path, data=form | button, headers=HTMX)
+
+
+def pressed(server: Server, form: dict[str, str], **button: str) -> dict[str, str]:
+    """The form of the passage after a button was pressed."""
+    (after,) = Forms(press(server, form, **button).raise_for_status().text).forms
+    return after
+
+
+def said(server: Server) -> list[tuple[str, bool, str | None]]:
+    return [(one["document"], one["good"], one["by"]) for one in listed(server, source="person")]
+
+
+def test_the_queue_is_shown_with_its_reasons_and_blind(asked: Server) -> None:
+    page = asked.client.get(SCREEN).raise_for_status().text
+    assert "Looking for questions" in page
+    assert 'action="/console/judge/guidelines"' in page
+    (question,) = asked.get("/admin/judgements/queue", params={"by": "console"})["questions"]
+    hand = asked.client.get(f"{SCREEN}/hand").raise_for_status().text
+    assert "1 user gave a thumb down, asked 2 times, judged by nobody" in hand
+    assert "section 3 of ward 3 &lt;b&gt;&amp;amp;" in hand
+    shown = Forms(hand).forms
+    assert [form["document"] for form in shown] == [passage["id"] for passage in question["passages"]]
+    assert {form["query"] for form in shown} == {QUERY}
+    assert not re.search(r"score|dense|keyword|rank", hand.replace("/console/search", ""))
+    assert "waits for you" in asked.client.get(f"{SCREEN}/hand", params={"reason": "generations"}).text
+    refused = asked.client.get(f"{SCREEN}/hand", params={"collection": "nowhere"})
+    assert (refused.status_code, "nowhere" in refused.text) == (404, True)
+
+
+def test_verdicts_are_the_persons_and_undoing_brings_back_what_was_there(asked: Server) -> None:
+    server = asked
+    first, second, *others = forms(server)
+    one, two = first["document"], second["document"]
+    # Somebody else's word, and what the person said before.
+    before = judgement(QUERY, two, good=False, source="person", at="2026-11-20T10:00:00Z", provenance="by mail")
+    add(server, [before | {"by": "bob"}, before | {"by": "console"}])
+    (earlier,) = listed(server, document=two, by="console")
+    good = pressed(server, first, verdict="good")
+    assert good["said"] == "good"
+    bad = pressed(server, good, verdict="bad")
+    assert (one, False, "console") in said(server)
+    unsure = pressed(server, bad, verdict="unsure")
+    assert not listed(server, document=one)
+    assert [form["said"] for form in forms(server) if form["document"] == one] == ["unsure"]
+    # Undone step by step, to where it was.
+    steps = [unsure]
+    for _ in range(3):
+        steps.append(pressed(server, steps[-1]))
+    assert [step["said"] for step in steps] == ["unsure", "bad", "good", ""]
+    assert not listed(server, document=one)
+    changed = pressed(server, second, verdict="good")
+    assert sorted(said(server)) == sorted([(two, False, "bob"), (two, True, "console")])
+    assert pressed(server, changed)["said"] == "bad"
+    assert listed(server, document=two, by="console") == [earlier]
+    # When every passage has a verdict, the question is gone.
+    for form in (first, *others):
+        press(server, form, verdict="unsure").raise_for_status()
+    assert forms(server) == []
+    assert "Nothing waits for you" in server.client.get(f"{SCREEN}/hand").text
+    # To others it is open.
+    (question,) = server.get("/admin/judgements/queue", params={"by": "carol"})["questions"]
+    assert question["open"] == len(question["passages"])
+
+
+def test_what_is_wrong_is_shown_beside_the_passage_and_forged_forms_are_refused(asked: Server) -> None:
+    form = forms(asked)[0]
+    for fields, status in (
+        (form | {"verdict": "perhaps"}, 422),
+        (form | {"verdict": "good", "history": "{"}, 422),
+        ({"verdict": "good", "form_token": form["form_token"]}, 422),
+        (form | {"verdict": "unsure", "document": "no such"}, 404),
+        (form | {"verdict": "good", "form_token": "x"}, 403),
+    ):
+        refused = asked.client.post(f"{SCREEN}/verdict", data=fields, headers=HTMX)
+        assert (refused.status_code, 'role="alert"' in refused.text) == (status, True), fields
+    assert said(asked) == []
+    # Without scripts, a form leads back to the screen.
+    answer = asked.client.post(f"{SCREEN}/verdict", data=form | {"verdict": "good", "back": "?view=list"})
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"{SCREEN}?view=list")
+    assert said(asked) == [(form["document"], True, "console")]
+
+
+def test_progress_counts_the_day_of_the_person(asked: Server) -> None:
+    path = f"{SCREEN}/progress"
+    assert "<strong>0</strong> judged by you today" in asked.client.get(path).text
+    more: dict[str, Any] = {"source": "person", "by": "console"}
+    add(asked, [judgement("q", "d1", **more), judgement("q", "d2", **more, at="2020-01-01T00:00:00Z")])
+    add(asked, [judgement("q", "d1", good=False, source="person", by="bob"), judgement("q", "d3", by="console")])
+    text = asked.client.get(path).text
+    assert "<strong>1</strong> judged by you today" in text
+    assert "2 people judged 1 passage in common" in asked.client.get(f"{SCREEN}/agreement").text
+
+
+def test_guidelines_are_kept_and_shown_as_text(filled: Server) -> None:
+    assert filled.get("/admin/guidelines") == {"text": "", "at": None, "by": None}
+    form = form_to(filled, SCREEN, "guidelines")
+    text = "Good is what answers.\n<script>alert(1)</script>"
+    answer = filled.client.post(form["action"], data=form | {"text": text.replace("\n", "\r\n")})
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"{SCREEN}?")
+    filled.kill()
+    filled.start()
+    assert filled.get("/admin/guidelines")["text"] == text
+    page = filled.client.get(SCREEN).text
+    assert "<script>alert" not in page
+    assert "Good is what answers.\n&lt;script&gt;" in page
+    refused = filled.client.put("/admin/guidelines", json={"text": "a\0"})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (422, "text")
+    assert filled._json(filled.client.put("/admin/guidelines", json={"text": ""}))["at"] is None
+
+
+def test_files_are_imported_as_a_whole_or_not_at_all_and_exported(filled: Server) -> None:
+    form = form_to(filled, f"{SCREEN}/exchange", "exchange")
+    path = form["action"]
+
+    def send(text: str, **more: Any) -> httpx.Response:
+        return filled.client.post(path, data=form | {"text": text} | more)
+
+    refused = send("query,document,good\na question,d1,yes\na question,d2,perhaps\n")
+    assert refused.status_code == 422
+    assert "line 3 has &#39;perhaps&#39; as good" in refused.text
+    # What was typed is not lost.
+    assert "a question,d2,perhaps" in refused.text
+    assert send("query,document,good\nq,d1,1\nq,d1,0\n").status_code == 422
+    assert listed(filled) == []
+    taken = send("question;id;good\na question;d1;yes\nanother;absent;no\n").raise_for_status().text
+    assert "2 judgements were read" in taken
+    assert "1 are of documents that are not there" in taken
+    send('{"query": "mine", "document": "d2", "good": true}', whose="person").raise_for_status()
+    assert {(one["query"], one["source"], one["by"]) for one in listed(filled)} == {
+        ("a question", "sent", None),
+        ("another", "sent", None),
+        ("mine", "person", "console"),
+    }
+    before = [one | {"at": None} for one in listed(filled)]
+    for kind in ("csv", "jsonl"):
+        exported = filled.client.get(f"{SCREEN}/export", params={"format": kind, "source": "sent"}).raise_for_status()
+        assert f'filename="judgements.{kind}"' in exported.headers["Content-Disposition"]
+        filled.client.delete("/admin/judgements", params={"source": "sent"}).raise_for_status()
+        send(exported.text).raise_for_status()
+        assert [one | {"at": None} for one in listed(filled)] == before, kind
+
+
+def test_whoever_may_not_judge_is_told_so(tmp_path: Path, tiny_checkpoints: Path) -> None:
+    server = Server(tmp_path, MODEL="one", API_KEY="data-key", ADMIN_KEY="admin-key")
+    server.checkpoints.mkdir()
+    (server.checkpoints / "one").symlink_to(tiny_checkpoints / "one")
+    with server:
+        for path in (SCREEN, f"{SCREEN}/hand", f"{SCREEN}/progress", f"{SCREEN}/exchange", f"{SCREEN}/export"):
+            assert server.client.get(path).headers["Location"].partition("?")[0].endswith("/console/sign-in")
+        for key, statuses in (("data-key", {403}), ("admin-key", {200})):
+            server.client.post("/console/sign-in", data={"key": key, "to": SCREEN})
+            assert {
+                server.client.get(path).status_code
+                for path in (SCREEN, f"{SCREEN}/hand", f"{SCREEN}/exchange", f"{SCREEN}/export")
+            } == statuses
+        server.client.headers["Authorization"] = "Bearer admin-key"
+        server.put_documents(TEXTS)
+        for _ in range(2):
+            server.post("/search", {"query": QUERY})
+        # The verdict is of the key's name.
+        press(server, forms(server)[0], verdict="good").raise_for_status()
+        (one,) = listed(server, source="person")
+        assert one["by"] not in (None, "console")
+        server.client.cookies.clear()
+
+
+def test_a_passage_that_is_left_to_others_waits_for_them(asked: Server) -> None:
+    (question,) = asked.get("/admin/judgements/queue", params={"by": "ann"})["questions"]
+    passage = {"query": QUERY, "document": question["passages"][0]["id"]}
+    path = "/admin/judgements/unsure"
+    refused = asked.client.post(path, json=passage)
+    assert (refused.status_code, refused.json()["error"]["param"]) == (422, "by")
+    assert asked.client.post(path, json=passage | {"by": "ann", "document": "no such"}).status_code == 404
+    assert asked.post(path, passage | {"by": "ann"}) == {"unsure": True}
+
+    def open_to(by: str) -> int:
+        (waiting,) = asked.get("/admin/judgements/queue", params={"by": by})["questions"]
+        return int(waiting["open"])
+
+    assert (open_to("ann"), open_to("bob")) == (question["open"] - 1, question["open"])
+    assert listed(asked) == []
+    asked.kill()
+    asked.start()
+    assert open_to("ann") == question["open"] - 1
+    removed = asked.client.delete(path, params=passage | {"by": "ann"})
+    assert asked._json(removed) == {"unsure": False}
+    assert open_to("ann") == question["open"]
+    asked.post(path, passage | {"by": "ann"})
+    asked.client.delete("/admin/users/ann")
+    assert open_to("ann") == question["open"]
