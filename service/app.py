@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -114,7 +113,7 @@ def build(
     for router in routers:
         app.include_router(router)
     if parts.settings.console:
-        secret = secrets.token_bytes(32)
+        secret = parts.settings.data_folder.console_key
         app.include_router(console.routes(app, parts.keyring, secret, parts.settings.proxy.path))
     app.webhooks.include_router(webhooks())
     return app

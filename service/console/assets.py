@@ -33,7 +33,7 @@ class Assets:
         """Return the address of a file, such as `console.css`."""
         return f"{self._root}/console/static/{_checksum(self._files[name])}/{name}"
 
-    def answer(self, name: str) -> Response | None:
+    def response(self, name: str) -> Response | None:
         """Return the file; None if there is none."""
         path = self._files.get(name)
         if path is None:

@@ -79,7 +79,7 @@ class Pages:
         return RedirectResponse(str(request.url.replace(path=address, query="").include_query_params(to=target)), 303)
 
     async def _frame(self, visit: Visit) -> Mapping[str, Any]:
-        """What stands around every screen: the generation that answers, and the reload under way."""
+        """Return what stands around every screen: the generation that answers, and the reload under way."""
         try:
             return {"info": await visit.api.get("/info"), "starting": None}
         except ApiError as error:

@@ -1,6 +1,7 @@
 """All routes of the console: signing in and out, the files, and the screens."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -16,8 +17,11 @@ from service.console.screens import search
 from service.console.session import Sessions
 
 
-def routes(app: ASGIApp, keyring: Keyring, secret: bytes, root: str) -> APIRouter:
-    """Return the routes of the console of `app`. `root` is the path that a proxy puts before its routes."""
+def routes(app: ASGIApp, keyring: Keyring, secret: Path, root: str) -> APIRouter:
+    """Return the routes of the console of `app`.
+
+    `secret` is the file of the secret that seals cookies, `root` the path that a proxy puts before the routes.
+    """
     assets = Assets(root)
     sessions = Sessions(secret, keyring)
     pages = Pages(PublicApi(app), sessions, assets, root)
@@ -67,7 +71,7 @@ def _files(assets: Assets) -> APIRouter:
     router = APIRouter()
 
     async def file(name: str) -> Response:
-        return assets.answer(name) or PlainTextResponse("there is no such file: load the page again", 404)
+        return assets.response(name) or PlainTextResponse("there is no such file: load the page again", 404)
 
     router.add_api_route("/console/static/{checksum}/{name:path}", file, methods=["GET"])
     return router

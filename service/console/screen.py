@@ -29,7 +29,7 @@ class Screen:
     def shows(self, path: str, show: Show) -> None:
         """Answer `GET path` by `show`."""
 
-        async def answer(request: Request) -> Response:
+        async def respond(request: Request) -> Response:
             visit = self.pages.visit(request)
             if visit is None:
                 return self.pages.to_sign_in(request)
@@ -38,12 +38,12 @@ class Screen:
             except ApiError as error:
                 return await self.pages.refused(visit, self.name, error)
 
-        self.router.add_api_route(path, answer, methods=["GET"])
+        self.router.add_api_route(path, respond, methods=["GET"])
 
     def acts(self, path: str, act: Act) -> None:
         """Answer `POST path` by `act`, which is handed the fields of the form. A form without the token is refused."""
 
-        async def answer(request: Request) -> Response:
+        async def respond(request: Request) -> Response:
             visit = self.pages.visit(request)
             if visit is None:
                 return self.pages.to_sign_in(request)
@@ -59,7 +59,7 @@ class Screen:
             except ApiError as error:
                 return await self.pages.refused(visit, self.name, error)
 
-        self.router.add_api_route(path, answer, methods=["POST"])
+        self.router.add_api_route(path, respond, methods=["POST"])
 
 
 async def _form(request: Request) -> FormData:

@@ -44,7 +44,11 @@ PLANTED = [
         "from service.cluster import alone",
         "The rooms know the seam of coordination and no kind of it",
     ),
-    ("service/generations/backup.py", "import fastapi", "HTTP is known to the API and the application alone"),
+    (
+        "service/generations/backup.py",
+        "import fastapi",
+        "HTTP is known to the API, the console and the application alone",
+    ),
     ("service/app.py", "import uvicorn", "uvicorn is known to the process alone"),
     (
         "trainer/train/training.py",

@@ -46,7 +46,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What an address asks for."""
+    """The search that an address asks for."""
 
     query: str
     collection: str
