@@ -125,7 +125,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 bench:  ## all benchmarks of the service, one after the other, and the report
 	$(MAKE) bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-sources bench-feedback report
 
-vendor:  ## fetch the libraries that the console gives to browsers; needs npm
+vendor:  ## fetch the libraries that the service gives to browsers; needs npm
 	$(PYTHON) .ci/vendor.py
 
 report: $(INSTALLED)  ## docs/measurements.md out of the results of the benchmarks

@@ -1,4 +1,4 @@
-"""`make vendor`: fetch the libraries that the console gives to browsers, at pinned versions, with their licences.
+"""`make vendor`: fetch the libraries that the service gives to browsers, at pinned versions, with their licences.
 
 Each package comes from npm's registry and must have the checksum below (Subresource Integrity's form, which
 `npm view PACKAGE@VERSION dist.integrity` prints). The files are committed, so that nothing is fetched at run time.
@@ -13,21 +13,37 @@ import tempfile
 from io import BytesIO
 from pathlib import Path
 
-_INTO = Path(__file__).parents[1] / "service" / "console" / "static" / "vendor"
-# Package: version, checksum, and the files that are taken, with the names that they get.
-_PACKAGES: dict[str, tuple[str, str, dict[str, str]]] = {
+_SERVICE = Path(__file__).parents[1] / "service"
+_CONSOLE = _SERVICE / "console" / "static" / "vendor"
+_DOCS = _SERVICE / "api" / "static"
+# Package: version, checksum, folder, and the files that are taken, with the names that they get.
+_PACKAGES: dict[str, tuple[str, str, Path, dict[str, str]]] = {
     "htmx.org": (
         "2.0.11",
         "sha512-Thx/WtpeOQqSrqBCw/A1cwGJGg4UrVa3+sW0GmrM3p4gJgO89ecH4qtbnyzDDWFvBTqjnIMCgELTNt636dtamA==",
+        _CONSOLE,
         {"dist/htmx.min.js": "htmx.min.js", "LICENSE": "htmx.LICENSE.txt"},
     ),
     "uplot": (
         "1.6.32",
         "sha512-KIMVnG68zvu5XXUbC4LQEPnhwOxBuLyW1AHtpm6IKTXImkbLgkMy+jabjLgSLMasNuGGzQm/ep3tOkyTxpiQIw==",
+        _CONSOLE,
         {
             "dist/uPlot.iife.min.js": "uplot.min.js",
             "dist/uPlot.min.css": "uplot.min.css",
             "LICENSE": "uplot.LICENSE.txt",
+        },
+    ),
+    "swagger-ui-dist": (
+        "5.35.0",
+        "sha512-U06rpMtW9V3XPGOBeamTUSr0Z09jMX4IJuANpE/EZbAhw0G8CgwrzU4YmXkn/h0wCDNsXdGarTNNHC3sU8yVUQ==",
+        _DOCS,
+        {
+            "swagger-ui-bundle.js": "swagger-ui-bundle.js",
+            "swagger-ui.css": "swagger-ui.css",
+            "LICENSE": "swagger-ui.LICENSE.txt",
+            "NOTICE": "swagger-ui.NOTICE.txt",
+            "swagger-ui-bundle.js.LICENSE.txt": "swagger-ui-bundle.js.LICENSE.txt",
         },
     ),
 }
@@ -35,11 +51,11 @@ _PACKAGES: dict[str, tuple[str, str, dict[str, str]]] = {
 
 def main() -> int:
     """Fetch, check and unpack."""
-    _INTO.mkdir(parents=True, exist_ok=True)
-    for package, (version, checksum, files) in _PACKAGES.items():
-        with tempfile.TemporaryDirectory() as folder:
-            subprocess.run(["npm", "pack", "--silent", f"{package}@{version}"], cwd=folder, check=True)  # noqa: S603, S607
-            (path,) = Path(folder).iterdir()
+    for package, (version, checksum, folder, files) in _PACKAGES.items():
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory() as download:
+            subprocess.run(["npm", "pack", "--silent", f"{package}@{version}"], cwd=download, check=True)  # noqa: S603, S607
+            (path,) = Path(download).iterdir()
             content = path.read_bytes()
         actual = "sha512-" + base64.b64encode(hashlib.sha512(content).digest()).decode()
         if actual != checksum:
@@ -49,7 +65,7 @@ def main() -> int:
             for name, target in files.items():
                 member = archive.extractfile(f"package/{name}")
                 if member is not None:
-                    (_INTO / target).write_bytes(member.read())
+                    (folder / target).write_bytes(member.read())
         print(f"{package} {version}: {', '.join(files.values())}")
     return 0
 

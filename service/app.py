@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -9,7 +10,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from service import __version__
-from service.api import failures
+from service.api import docs_page, failures
 from service.api.event_streams import EventStreams
 from service.api.middleware.audit import Audited
 from service.api.middleware.browser import LocalOriginOnly, SecurityHeaders
@@ -50,6 +51,7 @@ from service.api.routes import (
     tokens,
     ubi,
 )
+from service.api.routes import settings as settings_routes
 from service.api.search_records import SearchRecords
 from service.api.state_metrics import State
 from service.console import router as console
@@ -86,6 +88,8 @@ def build(
         openapi_tags=TAGS,
         servers=[{"url": "/", "description": "the service that answers this document"}],
         redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
         telemetry={
             "tracer_provider": parts.tracing.provider,
@@ -113,6 +117,7 @@ def build(
     failures.install(app)
     for router in routers:
         app.include_router(router)
+    app.include_router(docs_page.routes(parts.settings.proxy.path))
     if parts.settings.console:
         secret = parts.settings.data_folder.console_key
         app.include_router(console.routes(app, parts.keyring, secret, parts.settings.proxy.path))
@@ -156,6 +161,7 @@ def _routers(parts: Parts, lifecycle: Lifecycle) -> list[APIRouter]:
         reload.routes(admission, ready, parts.reloads, root_path),
         jobs.routes(admission, parts.reloads, streams),
         keys.routes(admission, parts.keyring),
+        settings_routes.routes(admission, settings, os.environ),
         backup.routes(admission, ready, corpus, parts.learning.store, settings.data_folder, parts.headroom),
         generations.routes(admission, corpus.records, loaded, parts.reloads, models.rerankers),
         rollback.routes(admission, ready, targets, serving.activation, parts.reloads, models.rerankers, root_path),

@@ -48,6 +48,7 @@ ADMIN: list[tuple[str, str, Any]] = [
     ("DELETE", "/admin/jobs/x", None),
     ("GET", "/admin/judgements/queue", None),
     ("GET", "/admin/keys", None),
+    ("GET", "/admin/settings", None),
     ("POST", "/admin/keys", {"name": "x", "scopes": []}),
     ("DELETE", "/admin/keys/x", None),
 ]

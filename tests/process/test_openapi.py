@@ -96,6 +96,7 @@ SUCCESSES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/admin/keys", {"json": {"name": "bob", "scopes": ["judge", "search"], "limits": {"tokens_per_day": 9}}}),
     ("GET", "/admin/keys", {}),
     ("DELETE", "/admin/keys/bob", {}),
+    ("GET", "/admin/settings", {}),
     ("GET", "/admin/backup", {}),
     ("GET", "/health", {}),
     ("GET", "/ready", {}),
