@@ -35,6 +35,7 @@ from service.api.routes import (
     feedback,
     generations,
     health,
+    history,
     info,
     insights,
     jobs,
@@ -58,6 +59,7 @@ from service.console import router as console
 from service.errors import InstarError
 from service.generations.rollback import RollbackTargets
 from service.lifecycle import Lifecycle
+from service.observability.log_tail import LogTail
 from service.wiring import Parts
 
 log = logging.getLogger(__name__)
@@ -72,11 +74,16 @@ _FOR_ONE_CALLER = (
 
 
 def build(
-    parts: Parts, lifecycle: Lifecycle, on_ready: Callable[[], None], on_failure: Callable[[str], None]
+    parts: Parts,
+    lifecycle: Lifecycle,
+    on_ready: Callable[[], None],
+    on_failure: Callable[[str], None],
+    log_tail: LogTail,
 ) -> FastAPI:
     """The application of `parts`. It starts them in the background, while `/health` answers already.
 
-    `on_ready` is called when requests are answered, `on_failure` with the reason if the start fails.
+    `on_ready` is called when requests are answered, `on_failure` with the reason if the start fails. `log_tail` has
+    the last lines of the log.
     """
     app = DocumentedApp(
         default_mode=parts.settings.mode,
@@ -112,8 +119,9 @@ def build(
             parts.learning.log,
         )
     )
-    routers = _routers(parts, lifecycle)
-    _add_middleware(app, parts, [route for router in routers for route in router.routes if isinstance(route, APIRoute)])
+    routers = _routers(parts, lifecycle, log_tail)
+    api_routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+    _add_middleware(app, parts, lifecycle, api_routes)
     failures.install(app)
     for router in routers:
         app.include_router(router)
@@ -125,7 +133,7 @@ def build(
     return app
 
 
-def _routers(parts: Parts, lifecycle: Lifecycle) -> list[APIRouter]:
+def _routers(parts: Parts, lifecycle: Lifecycle, log_tail: LogTail) -> list[APIRouter]:
     """All routes, in the order of the OpenAPI document."""
     settings, models, serving, corpus = parts.settings, parts.models, parts.serving, parts.corpus
     ready, root_path, loaded = lifecycle.require_ready, settings.proxy.path, serving.generations
@@ -162,6 +170,7 @@ def _routers(parts: Parts, lifecycle: Lifecycle) -> list[APIRouter]:
         jobs.routes(admission, parts.reloads, streams),
         keys.routes(admission, parts.keyring),
         settings_routes.routes(admission, settings, os.environ),
+        history.routes(admission, lifecycle.history, log_tail),
         backup.routes(admission, ready, corpus, parts.learning.store, settings.data_folder, parts.headroom),
         generations.routes(admission, corpus.records, loaded, parts.reloads, models.rerankers),
         rollback.routes(admission, ready, targets, serving.activation, parts.reloads, models.rerankers, root_path),
@@ -180,7 +189,7 @@ def _search_records(parts: Parts) -> SearchRecords:
     )
 
 
-def _add_middleware(app: FastAPI, parts: Parts, routes: list[APIRoute]) -> None:
+def _add_middleware(app: FastAPI, parts: Parts, lifecycle: Lifecycle, routes: list[APIRoute]) -> None:
     """Put every request through the middleware. The last one added sees it first."""
     if parts.tracing.provider is None:
         # FastAPI makes the spans of its routes itself.
@@ -190,7 +199,7 @@ def _add_middleware(app: FastAPI, parts: Parts, routes: list[APIRoute]) -> None:
     app.add_middleware(LocalOriginOnly, keyring=parts.keyring)
     app.add_middleware(FeedbackOrigins, origins=parts.settings.feedback.origins)
     app.add_middleware(Audited)
-    app.add_middleware(RequestMetrics, observer=parts.observer)
+    app.add_middleware(RequestMetrics, observer=parts.observer, history=lifecycle.history)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(CancelOnDisconnect, paths=_FOR_ONE_CALLER)
     app.add_middleware(Paths, paths=[route.path for route in routes])

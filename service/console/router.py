@@ -13,7 +13,7 @@ from service.console.assets import Assets
 from service.console.pages import Pages
 from service.console.public_api import PublicApi
 from service.console.screen import Screen
-from service.console.screens import search
+from service.console.screens import search, system
 from service.console.session import Sessions
 
 
@@ -34,7 +34,10 @@ def routes(app: ASGIApp, keyring: Keyring, secret: Path, root: str) -> APIRouter
 
 
 def _screens(pages: Pages, sessions: Sessions) -> Sequence[Screen]:
-    return [search.screen(Screen("search", pages, sessions))]
+    return [
+        search.screen(Screen("search", pages, sessions)),
+        system.screen(Screen("system", pages, sessions)),
+    ]
 
 
 def _entrance(sessions: Sessions, pages: Pages, root: str) -> APIRouter:

@@ -51,7 +51,8 @@ def _of(
         is_given = name in model.model_fields_set
         former = next((former for former, present in FORMER.items() if present == variable), None)
         # A former name counts only if the present one is not set.
-        set_by = next((variables[each] for each in (variable, former, *whole) if each in variables), None)
+        candidates = [variable, *filter(None, [former]), *whole]
+        set_by = next((variables[each] for each in candidates if each in variables), None)
         secret = isinstance(value, SecretStr) or "SecretStr" in str(field.annotation)
         yield SettingInForce(
             name=variable,

@@ -49,6 +49,8 @@ ADMIN: list[tuple[str, str, Any]] = [
     ("GET", "/admin/judgements/queue", None),
     ("GET", "/admin/keys", None),
     ("GET", "/admin/settings", None),
+    ("GET", "/admin/history", None),
+    ("GET", "/admin/log", None),
     ("POST", "/admin/keys", {"name": "x", "scopes": []}),
     ("DELETE", "/admin/keys/x", None),
 ]

@@ -1,6 +1,7 @@
 """The OpenAPI document on the settings in force."""
 
 from service.api.openapi.operation import Operation, success
+from service.settings import Settings
 
 _SETTING = {
     "name": "INSTAR_RETAIN",
@@ -10,7 +11,7 @@ _SETTING = {
     "set_by": "INSTAR_RETAIN",
     "is_set": True,
     "secret": False,
-    "meaning": "former generations kept loaded for rollback and pinned clients",
+    "meaning": Settings.model_fields["retain"].description,
 }
 
 LIST = Operation("List the settings in force", {200: success("The settings.", {"settings": [_SETTING]})})
