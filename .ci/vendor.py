@@ -15,6 +15,7 @@ from pathlib import Path
 
 _ROOT = Path(__file__).parents[1]
 _BROWSERS = _ROOT / "service" / "console" / "static" / "vendor"
+_DOCS = _ROOT / "service" / "api" / "static"
 _TESTS = _ROOT / "tests" / "console" / "vendor"
 # Package: version, checksum, the folder that it goes into, and the files that are taken, with the names that they get.
 _PACKAGES: dict[str, tuple[str, str, Path, dict[str, str]]] = {
@@ -40,6 +41,18 @@ _PACKAGES: dict[str, tuple[str, str, Path, dict[str, str]]] = {
         "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
         _TESTS,
         {"axe.min.js": "axe.min.js", "LICENSE": "axe.LICENSE.txt"},
+    ),
+    "swagger-ui-dist": (
+        "5.35.0",
+        "sha512-U06rpMtW9V3XPGOBeamTUSr0Z09jMX4IJuANpE/EZbAhw0G8CgwrzU4YmXkn/h0wCDNsXdGarTNNHC3sU8yVUQ==",
+        _DOCS,
+        {
+            "swagger-ui-bundle.js": "swagger-ui-bundle.js",
+            "swagger-ui.css": "swagger-ui.css",
+            "LICENSE": "swagger-ui.LICENSE.txt",
+            "NOTICE": "swagger-ui.NOTICE.txt",
+            "swagger-ui-bundle.js.LICENSE.txt": "swagger-ui-bundle.js.LICENSE.txt",
+        },
     ),
 }
 

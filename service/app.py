@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-import secrets
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from service import __version__
-from service.api import failures
+from service.api import docs_page, failures
 from service.api.event_streams import EventStreams
 from service.api.middleware.audit import Audited
 from service.api.middleware.browser import LocalOriginOnly, SecurityHeaders
@@ -37,11 +37,13 @@ from service.api.routes import (
     generations,
     guidelines,
     health,
+    history,
     info,
     insights,
     inspection,
     jobs,
     judgements,
+    keys,
     metrics,
     openai,
     quality,
@@ -57,6 +59,7 @@ from service.api.routes import (
     ubi,
     unsure,
 )
+from service.api.routes import settings as settings_routes
 from service.api.search_records import SearchRecords
 from service.api.state_metrics import State
 from service.console import router as console
@@ -64,6 +67,7 @@ from service.errors import InstarError
 from service.generations.rollback import RollbackTargets
 from service.learning.question_sets import QuestionSets
 from service.lifecycle import Lifecycle
+from service.observability.log_tail import LogTail
 from service.reload.quality import Quality
 from service.reload.quality_history import QualityHistory
 from service.search.retrieval import Retrieval
@@ -81,11 +85,16 @@ _FOR_ONE_CALLER = (
 
 
 def build(
-    parts: Parts, lifecycle: Lifecycle, on_ready: Callable[[], None], on_failure: Callable[[str], None]
+    parts: Parts,
+    lifecycle: Lifecycle,
+    on_ready: Callable[[], None],
+    on_failure: Callable[[str], None],
+    log_tail: LogTail,
 ) -> FastAPI:
     """The application of `parts`. It starts them in the background, while `/health` answers already.
 
-    `on_ready` is called when requests are answered, `on_failure` with the reason if the start fails.
+    `on_ready` is called when requests are answered, `on_failure` with the reason if the start fails. `log_tail` has
+    the last lines of the log.
     """
     measured = _Measured.of(parts)
     app = DocumentedApp(
@@ -98,6 +107,8 @@ def build(
         openapi_tags=TAGS,
         servers=[{"url": "/", "description": "the service that answers this document"}],
         redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
         telemetry={
             "tracer_provider": parts.tracing.provider,
@@ -120,19 +131,21 @@ def build(
             parts.learning.log,
         )
     )
-    routers = _routers(parts, lifecycle, measured)
-    _add_middleware(app, parts, [route for router in routers for route in router.routes if isinstance(route, APIRoute)])
+    routers = _routers(parts, lifecycle, measured, log_tail)
+    api_routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+    _add_middleware(app, parts, lifecycle, api_routes)
     failures.install(app)
     for router in routers:
         app.include_router(router)
+    app.include_router(docs_page.routes(parts.settings.proxy.path))
     if parts.settings.console:
-        secret = secrets.token_bytes(32)
+        secret = parts.settings.data_folder.console_key
         app.include_router(console.routes(app, parts.keyring, secret, parts.settings.proxy.path))
     app.webhooks.include_router(webhooks())
     return app
 
 
-def _routers(parts: Parts, lifecycle: Lifecycle, measured: "_Measured") -> list[APIRouter]:
+def _routers(parts: Parts, lifecycle: Lifecycle, measured: "_Measured", log_tail: LogTail) -> list[APIRouter]:
     """All routes, in the order of the OpenAPI document."""
     settings, models, serving, corpus = parts.settings, parts.models, parts.serving, parts.corpus
     ready, root_path, loaded = lifecycle.require_ready, settings.proxy.path, serving.generations
@@ -175,6 +188,9 @@ def _routers(parts: Parts, lifecycle: Lifecycle, measured: "_Measured") -> list[
         events.routes(admission, ready, parts.changes, loaded, streams),
         reload.routes(admission, ready, parts.reloads, root_path),
         jobs.routes(admission, parts.reloads, streams),
+        keys.routes(admission, parts.keyring),
+        settings_routes.routes(admission, settings, os.environ),
+        history.routes(admission, lifecycle.history, log_tail),
         backup.routes(admission, ready, corpus, parts.learning.store, settings.data_folder, parts.headroom),
         generations.routes(admission, corpus.records, loaded, parts.reloads, models.rerankers),
         rollback.routes(admission, ready, targets, serving.activation, parts.reloads, models.rerankers, root_path),
@@ -208,7 +224,7 @@ def _search_records(parts: Parts) -> SearchRecords:
     )
 
 
-def _add_middleware(app: FastAPI, parts: Parts, routes: list[APIRoute]) -> None:
+def _add_middleware(app: FastAPI, parts: Parts, lifecycle: Lifecycle, routes: list[APIRoute]) -> None:
     """Put every request through the middleware. The last one added sees it first."""
     if parts.tracing.provider is None:
         # FastAPI makes the spans of its routes itself.
@@ -218,7 +234,7 @@ def _add_middleware(app: FastAPI, parts: Parts, routes: list[APIRoute]) -> None:
     app.add_middleware(LocalOriginOnly, keyring=parts.keyring)
     app.add_middleware(FeedbackOrigins, origins=parts.settings.feedback.origins)
     app.add_middleware(Audited)
-    app.add_middleware(RequestMetrics, observer=parts.observer)
+    app.add_middleware(RequestMetrics, observer=parts.observer, history=lifecycle.history)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(CancelOnDisconnect, paths=_FOR_ONE_CALLER)
     app.add_middleware(Paths, paths=[route.path for route in routes])

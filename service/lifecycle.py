@@ -2,11 +2,15 @@
 
 import asyncio
 import logging
+import shutil
 from datetime import UTC, datetime
 
 from service.corpus.base import DEFAULT_COLLECTION
 from service.errors import InstarError
 from service.generations.errors import starting
+from service.machine import resources
+from service.observability import history
+from service.observability.history import Gauges
 from service.wiring import Parts
 from service.writing import sample
 
@@ -26,6 +30,7 @@ class Lifecycle:
         self._parts = parts
         self.ready = False
         self.failure: str | None = None
+        self.history = history.History()
         self.stopping = asyncio.Event()
 
     async def start(self) -> None:
@@ -46,6 +51,7 @@ class Lifecycle:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_house())
             group.create_task(self._keep_balance())
+            group.create_task(self._keep_history())
             group.create_task(self._parts.learning.deriving.run())
             if self._parts.webhook is not None:
                 group.create_task(self._parts.webhook.run())
@@ -109,6 +115,24 @@ class Lifecycle:
             except InstarError as error:
                 pause = _BALANCE_AGAIN
                 log.warning("a collection is balanced in %d seconds: %s", pause, error.message)
+
+    async def _keep_history(self) -> None:
+        """End an interval of the history again and again."""
+        while True:
+            await asyncio.sleep(history.EVERY)
+            try:
+                self.history.close(await asyncio.to_thread(self._gauges))
+            except OSError as error:
+                log.warning("an interval is missing in the history of the last hour: %s", error)
+
+    def _gauges(self) -> Gauges:
+        lanes = self._parts.models.scheduler.lanes
+        return Gauges(
+            waiting={lane: state.waiting_tokens for lane, state in lanes.items()},
+            tokens={lane: state.tokens for lane, state in lanes.items()},
+            memory=resources.own_memory(),
+            disk_free=shutil.disk_usage(self._parts.settings.data_dir).free,
+        )
 
     async def _seal_and_release(self) -> None:
         parts, serving = self._parts, self._parts.serving

@@ -22,7 +22,7 @@ from service.machine.files import replace_file
 
 log = logging.getLogger(__name__)
 
-Scope = Literal["embed", "search", "write", "feedback", "admin"]
+Scope = Literal["embed", "search", "write", "feedback", "judge", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 _PREFIX = "instar_"
 _NAME = r"^[A-Za-z0-9._-]{1,64}$"
@@ -33,16 +33,48 @@ _LOOK_EVERY = 1.0
 class KeyFileError(InstarError):
     """The key file cannot be read or changed."""
 
+    status = 503
+    type = "storage_failed"
+    retry_after: int | None = 60
+
+
+class KeyRefused(KeyFileError):
+    """A valid key has the name, or nobody could make keys any more."""
+
+    status = 409
+    type = "conflict"
+    retry_after = None
+
+
+class KeyNameWrong(KeyFileError):
+    """The name breaks the rules."""
+
+    status = 422
+    type = "invalid_request"
+    retry_after = None
+
+
+class KeyUnknown(KeyFileError):
+    """No valid key has the name."""
+
+    status = 404
+    type = "not_found"
+    retry_after = None
+
 
 class Limits(BaseModel):
     """The limits of one key; None is no limit."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    requests_per_minute: int | None = Field(None, ge=1)
-    requests_per_day: int | None = Field(None, ge=1)
-    tokens_per_minute: int | None = Field(None, ge=1)
-    tokens_per_day: int | None = Field(None, ge=1)
+    requests_per_minute: int | None = Field(
+        None, ge=1, strict=True, description="most requests in a minute; null: no limit"
+    )
+    requests_per_day: int | None = Field(None, ge=1, strict=True, description="most requests in a day; null: no limit")
+    tokens_per_minute: int | None = Field(
+        None, ge=1, strict=True, description="most tokens in a minute; null: no limit"
+    )
+    tokens_per_day: int | None = Field(None, ge=1, strict=True, description="most tokens in a day; null: no limit")
 
 
 class Key(BaseModel):
@@ -73,7 +105,7 @@ class Keyring:
         scope feedback is everybody's only as long as there is no key at all.
         """
         self._closed = closed
-        self._path = path
+        self.path = path
         self._from_settings = [
             Key(name=name, digest=_digest(token), scopes=scopes, created=datetime.now(UTC))
             for name, (token, scopes) in from_settings.items()
@@ -81,11 +113,15 @@ class Keyring:
         self._version = _version(path)
         self._keys = [*self._from_settings, *read(path)]
         self._looked_at = time.monotonic()
+        self._used: dict[str, float] = {}
 
     def is_open(self, scope: Scope) -> bool:
         """Whether everybody has the scope."""
         if self._closed or self._version is not None:
             return False
+        if scope == "judge":
+            # Judgements decide which model answers, so they are whose administration is.
+            return self.is_open("admin")
         if scope == "feedback":
             # It teaches the model, so it is given by name: any key at all takes it away from everybody else.
             return not self._from_settings
@@ -93,23 +129,45 @@ class Keyring:
 
     def find(self, token: str) -> Key | None:
         """The key with that token; None if there is none, or if it was revoked."""
-        if time.monotonic() - self._looked_at >= _LOOK_EVERY and _version(self._path) != self._version:
+        if time.monotonic() - self._looked_at >= _LOOK_EVERY and _version(self.path) != self._version:
             self.reload()
         digest = _digest(token).encode()
         # Every key is compared, each in constant time, so that the time gives nothing away.
         matches = [key for key in self._keys if hmac.compare_digest(key.digest.encode(), digest)]
-        return next((key for key in matches if key.revoked is None), None)
+        match = next((key for key in matches if key.revoked is None), None)
+        if match is not None:
+            self._used[match.digest] = time.time()
+        return match
+
+    @property
+    def keys(self) -> Sequence[Key]:
+        """All keys in force and revoked, those of the settings first."""
+        return self._keys
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the file was there and is no more."""
+        return self._version is not None and _version(self.path) is None
+
+    def is_of_settings(self, key: Key) -> bool:
+        """Say whether a key is one of the settings, which no request can change."""
+        return key in self._from_settings
+
+    def last_used(self, key: Key) -> datetime | None:
+        """Return when the key was used last; None: not since the start."""
+        used = self._used.get(key.digest)
+        return None if used is None else datetime.fromtimestamp(used, UTC)
 
     def reload(self) -> None:
         """Read the file again. The keys stay as they are if it is gone or cannot be read."""
         self._looked_at = time.monotonic()
-        version = _version(self._path)
+        version = _version(self.path)
         if version is None and self._version is not None:
-            log.error("%s is gone: restore it; until then its keys stay in force", self._path)
+            log.error("%s is gone: restore it; until then its keys stay in force", self.path)
             return
         self._version = version
         try:
-            keys = [*self._from_settings, *read(self._path)]
+            keys = [*self._from_settings, *read(self.path)]
         except KeyFileError as error:
             log.error("the keys in force stay as they are: %s", error.message)
             return
@@ -127,22 +185,38 @@ def create(path: Path, name: str, scopes: Sequence[Scope], limits: Limits) -> st
     """
     keys = read(path)
     if any(key.name == name and key.revoked is None for key in keys):
-        raise KeyFileError(f"there is a key {name!r}: revoke it first, or choose another name")
+        raise name_taken(name)
     token = _PREFIX + secrets.token_urlsafe(32)
     try:
         key = Key(name=name, digest=_digest(token), scopes=frozenset(scopes), limits=limits, created=datetime.now(UTC))
     except ValidationError as error:
-        raise KeyFileError("a name has 1 to 64 letters, digits, '.', '_' or '-': choose another one") from error
+        raise wrong_name() from error
     _write(path, [*keys, key])
     return token
+
+
+def name_taken(name: str) -> KeyRefused:
+    """A valid key has the name."""
+    return KeyRefused(f"there is a key {name!r}: revoke it first, or choose another name", "name")
+
+
+def wrong_name() -> KeyNameWrong:
+    """The name of a new key breaks the rules."""
+    return KeyNameWrong("a name has 1 to 64 letters, digits, '.', '_' or '-': choose another one", "name")
+
+
+def unknown_name(name: str, valid: Sequence[str]) -> KeyUnknown:
+    """No valid key has the name."""
+    return KeyUnknown(
+        f"there is no key {name!r} to revoke: choose one of the valid keys ({', '.join(valid) or 'none'})"
+    )
 
 
 def revoke(path: Path, name: str) -> None:
     """Revoke the key of that name, which stays listed. Raises KeyFileError if no valid key has it."""
     keys = read(path)
     if not any(key.name == name and key.revoked is None for key in keys):
-        valid = ", ".join(key.name for key in keys if key.revoked is None) or "none"
-        raise KeyFileError(f"there is no key {name!r} to revoke: choose one of the valid keys ({valid})")
+        raise unknown_name(name, [key.name for key in keys if key.revoked is None])
     now = datetime.now(UTC)
     _write(
         path,

@@ -4,7 +4,7 @@ The key is in `Authorization: Bearer KEY` (RFC 6750), in `api-key`, as clients o
 many others do.
 """
 
-from collections.abc import Set
+from collections.abc import Collection, Set
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -25,13 +25,22 @@ async def _key_name(request: Request) -> str | None:
 KeyName = Annotated[str | None, Depends(_key_name)]
 
 
+async def _own_name(request: Request) -> str | None:
+    scopes: Set[Scope] = getattr(request.state, "scopes", {"admin"})
+    return None if "admin" in scopes else getattr(request.state, "key", None)
+
+
+# The name in which alone the request may judge; None: it may judge for everybody.
+OwnName = Annotated[str | None, Depends(_own_name)]
+
+
 class Auth(SecurityBase):
-    """A dependency that requires a key with `scope` or with the scope admin, which opens all routes.
+    """A dependency that requires a key with `scope`, with one of `others`, or with admin, which opens all routes.
 
     FastAPI puts it into the OpenAPI document, too.
     """
 
-    def __init__(self, keyring: Keyring, limits: RateLimits, scope: Scope) -> None:
+    def __init__(self, keyring: Keyring, limits: RateLimits, scope: Scope, others: Collection[Scope] = ()) -> None:
         self.scheme_name = f"{scope}Key"
         self.model = HTTPBearer(
             description=f"A key with the scope {scope} or admin; none if the service has no keys. The headers `api-key`"
@@ -40,6 +49,7 @@ class Auth(SecurityBase):
         self._keyring = keyring
         self._limits = limits
         self._scope: Scope = scope
+        self._sufficient = {scope, *others, "admin"}
 
     # FastAPI runs a dependency that is not async on another thread, which takes longer than the check.
     async def __call__(self, request: Request) -> None:
@@ -54,9 +64,10 @@ class Auth(SecurityBase):
             raise Unauthorized(
                 "this key is not known here (was it revoked?): send a key that `python -m service key list` names"
             )
-        # The audit log and KeyName read it.
+        # The audit log and KeyName read the name, OwnName the scopes.
         request.state.key = key.name
-        if not key.scopes & {self._scope, "admin"}:
+        request.state.scopes = key.scopes
+        if not key.scopes & self._sufficient:
             raise scope_missing(key.name, self._scope, key.scopes)
         self._limits.charge_request(key)
 

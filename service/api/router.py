@@ -1,6 +1,6 @@
 """Routes as lines of code: a method with a path, its handler, and its words in the OpenAPI document."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from fastapi import APIRouter, Depends
@@ -22,9 +22,9 @@ class Admission:
         self._limits = limits
         self.route_class = strict_route(max_body)
 
-    def needs(self, scope: Scope) -> Auth:
-        """Return the check for a key with that scope."""
-        return Auth(self._keyring, self._limits, scope)
+    def needs(self, scope: Scope, others: Collection[Scope] = ()) -> Auth:
+        """Return the check for a key with that scope, or with one of `others`."""
+        return Auth(self._keyring, self._limits, scope, others)
 
 
 class Router(APIRouter):
@@ -36,9 +36,16 @@ class Router(APIRouter):
         self._admission = admission
         self._scope: Scope = scope
 
-    def add(self, call: str, handler: Callable[..., Any], operation: Operation, scope: Scope | None = None) -> None:
-        """Answer `call`, a method and a path such as "GET /events", by `handler`."""
-        check = Depends(self._admission.needs(scope or self._scope))
+    def add(
+        self,
+        call: str,
+        handler: Callable[..., Any],
+        operation: Operation,
+        scope: Scope | None = None,
+        others: Collection[Scope] = (),
+    ) -> None:
+        """Answer `call`, a method and a path such as "GET /events", by `handler`. One of the scopes is enough."""
+        check = Depends(self._admission.needs(scope or self._scope, others))
         describe(self, call, handler, operation, dependencies=[check])
 
 

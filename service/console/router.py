@@ -1,6 +1,7 @@
 """All routes of the console: signing in and out, the files, and the screens."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from urllib.parse import unquote
 
 from fastapi import APIRouter
@@ -14,7 +15,7 @@ from service.console.attempts import Attempts
 from service.console.pages import Pages, Visit
 from service.console.public_api import ApiError, PublicApi
 from service.console.screen import Screen, read_form
-from service.console.screens import corpus, judge, models, quality, questions, search, start
+from service.console.screens import corpus, judge, models, quality, questions, search, start, system
 from service.console.session import Sessions
 
 # Largest form of the door, which is open to everybody, in bytes.
@@ -23,8 +24,11 @@ _MOST_AT_THE_DOOR = 10_000
 _OWN = ("same-origin", "none")
 
 
-def routes(app: ASGIApp, keyring: Keyring, secret: bytes, root: str) -> APIRouter:
-    """Return the routes of the console of `app`. `root` is the path that a proxy puts before its routes."""
+def routes(app: ASGIApp, keyring: Keyring, secret: Path, root: str) -> APIRouter:
+    """Return the routes of the console of `app`.
+
+    `secret` is the file of the secret that seals cookies, `root` the path that a proxy puts before the routes.
+    """
     assets = Assets(root)
     sessions = Sessions(secret, keyring)
     pages = Pages(PublicApi(app), sessions, assets, root)
@@ -45,6 +49,7 @@ def _screens(pages: Pages, sessions: Sessions) -> Sequence[Screen]:
         models.screen(Screen("models", pages, sessions)),
         quality.screen(Screen("quality", pages, sessions)),
         corpus.screen(Screen("corpus", pages, sessions)),
+        system.screen(Screen("system", pages, sessions)),
     ]
 
 

@@ -9,8 +9,11 @@ import base64
 import hmac
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -18,10 +21,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.access.keyring import SCOPES, Keyring, Scope
+from service.machine.secret_file import make_secret, read_secret
 
 COOKIE = "instar_console"
 # Seconds after which a person signs in again.
 _LIFETIME = 12 * 3600
+_DAMAGED = "is not the secret of the console: delete it, then everybody signs in again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +49,14 @@ class Session:
 class Sessions:
     """Signs people in and out, and recognises them."""
 
-    def __init__(self, secret: bytes, keyring: Keyring) -> None:
-        """`secret` has 32 bytes."""
-        self._fernet = Fernet(base64.urlsafe_b64encode(secret))
-        self._secret = secret
+    def __init__(self, secret: Path, keyring: Keyring, clock: Callable[[], float] = time.time) -> None:
+        """The file `secret` is made at the first use, so that a restart signs nobody out.
+
+        Every method raises StorageFailed if the file cannot be used.
+        """
+        self._path = secret
         self._keyring = keyring
+        self._clock = clock
 
     @property
     def is_open(self) -> bool:
@@ -71,7 +79,7 @@ class Sessions:
         """Put the key into the cookie of `response`; false if there is no such key. `secure`: over HTTPS alone."""
         if self._keyring.find(key) is None:
             return False
-        content = json.dumps({"key": key, "until": time.time() + _LIFETIME}).encode()
+        content = json.dumps({"key": key, "until": self._clock() + _LIFETIME}).encode()
         response.set_cookie(
             COOKIE,
             self._fernet.encrypt(content).decode(),
@@ -91,6 +99,14 @@ class Sessions:
         """Say whether a form with this token came from a page of the session."""
         return hmac.compare_digest(session.form_token.encode(), sent.encode())
 
+    @cached_property
+    def _secret(self) -> bytes:
+        return read_secret(self._path, _DAMAGED) or make_secret(self._path)
+
+    @cached_property
+    def _fernet(self) -> Fernet:
+        return Fernet(base64.urlsafe_b64encode(self._secret))
+
     def _open_scopes(self) -> frozenset[Scope]:
         return frozenset(scope for scope in SCOPES if self._keyring.is_open(scope))
 
@@ -102,4 +118,4 @@ class Sessions:
             content: Any = json.loads(self._fernet.decrypt(cookie.encode()))
         except (InvalidToken, ValueError):
             return None
-        return str(content["key"]) if content["until"] > time.time() else None
+        return str(content["key"]) if content["until"] > self._clock() else None

@@ -1,17 +1,19 @@
 """Keyed hashes in place of users and sessions, so that nobody who has the database alone learns who they are."""
 
 import hashlib
-import secrets
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from service.errors import StorageFailed
-from service.machine.files import replace_file
+from service.machine.secret_file import make_secret, read_secret
 
-_KEY_BYTES = 32
 # 128 bits: two of a billion users share a hash with a chance of 1 in 10 ** 21.
 _HASH_BYTES = 16
+_DAMAGED = (
+    "is not a key of hashes: restore it; if there is no copy, delete it and move learning.db away, because without the"
+    " key its users cannot be forgotten, then restart the service"
+)
 
 
 class Pseudonyms:
@@ -36,13 +38,13 @@ class Pseudonyms:
         """Return the key, which is read or made by the first call. Raises StorageFailed if that fails."""
         with self._lock:
             if self._key is None:
-                self._key = _read(self._path) or self._made()
+                self._key = read_secret(self._path, _DAMAGED) or self._made()
             return self._key
 
     def _made(self) -> bytes:
         if self._in_use():
             raise lost(self._path)
-        return _make(self._path)
+        return make_secret(self._path)
 
     def _hash(self, kind: str, name: str) -> str:
         # HMAC takes ten times as long in a search, because OpenSSL looks its hash up each time.
@@ -51,40 +53,9 @@ class Pseudonyms:
         ).hexdigest()
 
 
-def _read(path: Path) -> bytes | None:
-    """Return the key in the file, or None without a file."""
-    try:
-        key = bytes.fromhex(path.read_text("ascii"))
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise StorageFailed(f"{path} cannot be read ({error.strerror}): let this user read it") from error
-    except ValueError as error:
-        raise _damaged(path) from error
-    if len(key) != _KEY_BYTES:
-        raise _damaged(path)
-    return key
-
-
-def _make(path: Path) -> bytes:
-    key = secrets.token_bytes(_KEY_BYTES)
-    try:
-        replace_file(path, key.hex(), mode=0o600)
-    except OSError as error:
-        raise StorageFailed(f"{path} cannot be written ({error.strerror}): let this user write there") from error
-    return key
-
-
 def lost(path: Path) -> StorageFailed:
     """There is no key any more, and there are hashes that it made."""
     return StorageFailed(
         f"{path} is gone, and without it the users of former searches cannot be forgotten: restore it, or move"
         " learning.db away as well, then restart the service"
-    )
-
-
-def _damaged(path: Path) -> StorageFailed:
-    return StorageFailed(
-        f"{path} is not a key of hashes: restore it; if there is no copy, delete it and move learning.db away, because"
-        " without the key its users cannot be forgotten, then restart the service"
     )

@@ -28,6 +28,11 @@ def available_memory() -> int:
     return min(on_machine, limit - used)
 
 
+def own_memory() -> int:
+    """Bytes of memory that this process has (its resident set)."""
+    return int(psutil.Process().memory_info().rss)
+
+
 def processors() -> int:
     """Processors that this process may use: those of its affinity, or of its control group's quota if fewer."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

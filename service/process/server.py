@@ -20,6 +20,7 @@ from service.lifecycle import Lifecycle
 from service.machine.children import Children, InThisProcess
 from service.machine.fork_server import ForkServer
 from service.models.torch_model import hide_progress
+from service.observability.log_tail import LogTail
 from service.observability.observer import Observer
 from service.process import address, logs
 from service.process.connection import Connection
@@ -72,6 +73,8 @@ def serve(settings: Settings, watch: Callable[[Observer], Observer] = lambda met
     `watch` gets the metrics and returns the observer of the service, which may pass on to them.
     """
     readable = logs.set_up(_level(settings), settings.log.format)
+    log_tail = LogTail()
+    logging.getLogger().addHandler(log_tail)
     _prepare_interpreter()
     metrics = wiring.new_metrics()
     observer = watch(metrics)
@@ -92,7 +95,7 @@ def serve(settings: Settings, watch: Callable[[Observer], Observer] = lambda met
             " you want that",
             settings.host,
         )
-    return _run(parts, readable=readable)
+    return _run(parts, log_tail, readable=readable)
 
 
 def _children(observer: Observer) -> tuple[Children, Children]:
@@ -113,7 +116,7 @@ def _prepare_interpreter() -> None:
     hide_progress()
 
 
-def _run(parts: Parts, *, readable: bool) -> int:
+def _run(parts: Parts, log_tail: LogTail, *, readable: bool) -> int:
     """Serve the parts until a signal; returns the exit code. With a `readable` log, print what to try first."""
     settings = parts.settings
     lifecycle = Lifecycle(parts)
@@ -129,7 +132,7 @@ def _run(parts: Parts, *, readable: bool) -> int:
     def failed(reason: str) -> None:
         server.fail(reason)
 
-    config = _config(settings, build(parts, lifecycle, ready, failed))
+    config = _config(settings, build(parts, lifecycle, ready, failed, log_tail))
     server = Server(config, lifecycle.stopping)
     # uvicorn raises the signal again after the last request, for the handler that was there before.
     signal.signal(signal.SIGTERM, _leave)

@@ -56,6 +56,11 @@ class DataFolder:
         return self.path / "keys.json"
 
     @property
+    def console_key(self) -> Path:
+        """The file of the secret that seals the console's cookies."""
+        return self.path / "console.key"
+
+    @property
     def lock(self) -> Path:
         """The file that is locked by the one process that works on the folder."""
         return self.path / "lock"

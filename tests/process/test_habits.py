@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import zlib
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,21 @@ def test_head_is_answered_as_get_is_without_a_body(server: Server, path: str) ->
     head, get = server.client.head(path), server.client.get(path)
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["Content-Type"] == get.headers["Content-Type"]
+
+
+def test_the_page_of_the_calls_needs_nothing_but_the_service(server: Server) -> None:
+    page = server.client.get("/docs")
+    assert "script-src 'self'" in page.headers["Content-Security-Policy"]
+    files = re.findall(r'(?:href|src)="(?!data:)([^"]*)"', page.text)
+    assert len(files) == 3
+    for file in files:
+        assert file.startswith("/docs/static/")
+        answer = server.client.get(file)
+        assert answer.status_code == 200
+        assert answer.headers["Content-Type"].startswith("text/")
+    assert server.client.get("/docs/static/docs_page.py").status_code == 404
+    assert server.client.get("/docs/static/..%2Fapp.py").status_code == 404
+    assert server.client.get("/redoc").headers["Location"] == "/docs"
 
 
 def test_the_address_itself_leads_somewhere(server: Server) -> None:

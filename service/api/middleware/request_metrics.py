@@ -1,4 +1,4 @@
-"""Prometheus metrics of requests: their number and their time, by route."""
+"""Metrics of requests: their number and their time, by route, for Prometheus and for the history of the last hour."""
 
 import asyncio
 import time
@@ -6,15 +6,17 @@ import time
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.middleware.recorded_status import StatusRecorder
+from service.observability.history import History
 from service.observability.observer import Observer
 
 
 class RequestMetrics:
     """ASGI middleware that counts and times the requests of every known route."""
 
-    def __init__(self, app: ASGIApp, observer: Observer) -> None:
+    def __init__(self, app: ASGIApp, observer: Observer, history: History) -> None:
         self._app = app
         self._observer = observer
+        self._history = history
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -31,4 +33,6 @@ class RequestMetrics:
         finally:
             # The template is the label, because the path has the document's id in it.
             route = getattr(scope.get("route"), "path", "unknown")
-            self._observer.answered(route, scope["method"], recorder.status, time.perf_counter() - began)
+            seconds = time.perf_counter() - began
+            self._observer.answered(route, scope["method"], recorder.status, seconds)
+            self._history.answered(route, recorder.status, seconds)

@@ -19,7 +19,7 @@ from service.settings import Settings
 def routes(admission: Admission, about: "About") -> Router:
     """The route that says what runs."""
     router = Router(admission, "health", "search")
-    router.add("GET /info", about.info, documented.INFO)
+    router.add("GET /info", about.info, documented.INFO, others=["judge"])
     return router
 
 

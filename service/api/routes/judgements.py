@@ -8,9 +8,10 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 
-from service.api.auth import KeyName
+from service.api.auth import KeyName, OwnName
 from service.api.judgement_inputs import check_judgements, cursor_after, key_before, no_condition
 from service.api.openapi import judgements as documented
+from service.api.own_judgements import check_own, own_only
 from service.api.readiness import RequireReady
 from service.api.router import Admission, Router
 from service.api.schemas.judgements import (
@@ -49,10 +50,10 @@ def routes(
     """The routes of judgements."""
     router = Router(admission, "admin", "admin")
     handlers = _Judgements(require_ready, judgements, documents, thread, settings)
-    router.add("POST /admin/judgements", handlers.add_judgements, documented.ADD)
+    router.add("POST /admin/judgements", handlers.add_judgements, documented.ADD, "judge")
     router.add("PUT /admin/judgements", handlers.put_judgements, documented.PUT)
     router.add("GET /admin/judgements", handlers.list_judgements, documented.LIST)
-    router.add("DELETE /admin/judgements", handlers.delete_judgements, documented.DELETE)
+    router.add("DELETE /admin/judgements", handlers.delete_judgements, documented.DELETE, "judge")
     router.add("GET /admin/judgements/agreement", handlers.measure_agreement, documented.AGREEMENT)
     return router
 
@@ -85,13 +86,15 @@ class _Judgements:
         self._thread = thread
         self._settings = settings
 
-    async def add_judgements(self, request: JudgementsRequest, by: KeyName) -> Taken:
+    async def add_judgements(self, request: JudgementsRequest, by: KeyName, own_name: OwnName) -> Taken:
         """Add judgements. Each takes the place of a former one of the same query, document and source.
 
-        Judgements of people (`"source": "person"`) are kept for each of them.
+        Judgements of people (`"source": "person"`) are kept for each of them. A key with the scope judge sends those of
+        its own name, and no others.
         """
         self._require_ready()
         judgements = await asyncio.to_thread(check_judgements, request, self._documents, self._settings, by)
+        check_own(judgements, own_name)
         return _taken(await self._thread.run(partial(self._judgements.add, judgements, request.collection)))
 
     async def put_judgements(self, request: JudgementsRequest, by: KeyName) -> Taken:
@@ -121,12 +124,18 @@ class _Judgements:
         page = await asyncio.to_thread(self._judgements.page, wanted, after, limit + 1)
         return {"judgements": page[:limit], "next": cursor_after(page[limit - 1].key) if len(page) > limit else None}
 
-    async def delete_judgements(self, conditions: Annotated[JudgementFilter, Depends(_conditions)]) -> Removed:
-        """Remove the judgements that meet all conditions. At least one condition is needed."""
+    async def delete_judgements(
+        self, conditions: Annotated[JudgementFilter, Depends(_conditions)], own_name: OwnName
+    ) -> Removed:
+        """Remove the judgements that meet all conditions. At least one condition is needed.
+
+        A key with the scope judge removes those of its own name, and no others.
+        """
         self._require_ready()
         if conditions == JudgementFilter():
             raise no_condition()
-        return {"removed": await self._thread.run(partial(self._judgements.remove, conditions))}
+        removable = own_only(conditions, own_name)
+        return {"removed": await self._thread.run(partial(self._judgements.remove, removable))}
 
     async def measure_agreement(self, collection: Collection = None) -> AgreementAnswer:
         """Measure how far people agree who judged the same pairs, by Krippendorff's alpha."""

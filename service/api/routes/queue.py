@@ -1,7 +1,9 @@
 """`GET /admin/judgements/queue`: what is worth a person's minute."""
 
+from service.api.auth import OwnName
 from service.api.inputs import refuse_nul
 from service.api.openapi import queue as documented
+from service.api.own_judgements import own_view
 from service.api.readiness import RequireReady
 from service.api.router import Admission, Router
 from service.api.schemas.queue import (
@@ -22,7 +24,7 @@ from service.learning.queue.queue import REASONS, JudgementQueue, LookedAt, Wait
 def routes(admission: Admission, require_ready: RequireReady, queue: JudgementQueue) -> Router:
     """The route of the queue."""
     router = Router(admission, "admin", "admin")
-    router.add("GET /admin/judgements/queue", _Queue(require_ready, queue).list_queue, documented.QUEUE)
+    router.add("GET /admin/judgements/queue", _Queue(require_ready, queue).list_queue, documented.QUEUE, "judge")
     return router
 
 
@@ -33,6 +35,7 @@ class _Queue:
 
     async def list_queue(
         self,
+        own_name: OwnName,
         collection: OfCollection = None,
         by: Judge = None,
         reason: Reasons = None,
@@ -43,12 +46,12 @@ class _Queue:
 
         The passages are the first ones by vector and by keyword in every generation that is there, and documents that
         users complained of. `POST /admin/judgements` with the source person takes what the person says. A question
-        leaves the queue when none of its passages is open any more.
+        leaves the queue when none of its passages is open any more. For a key with the scope judge, `by` is its name.
         """
         self._require_ready()
         for name, value in (("collection", collection), ("by", by)):
             refuse_nul(value or "", name)
-        wanted = Wanted(collection, by, frozenset(reason or REASONS), limit, passages)
+        wanted = Wanted(collection, own_view(by, own_name), frozenset(reason or REASONS), limit, passages)
         waiting, looked_at = await self._queue.waiting(wanted)
         return {"questions": [_question(one) for one in waiting], "looked_at": _looked_at(looked_at)}
 

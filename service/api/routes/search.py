@@ -47,7 +47,7 @@ def routes(
     """The route of searching."""
     router = Router(admission, "search", "search")
     handlers = _Searching(require_ready, search, generations, documents, records, settings)
-    router.add("POST /search", handlers.search, documented.SEARCH)
+    router.add("POST /search", handlers.search, documented.SEARCH, others=["judge"])
     return router
 
 
