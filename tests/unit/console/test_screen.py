@@ -16,7 +16,7 @@ from service.console.session import Sessions
 
 def test_a_template_that_fails_has_a_page(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     app = FastAPI()
-    sessions = Sessions(bytes(32), Keyring(tmp_path / "keys.json", {}))
+    sessions = Sessions(tmp_path / "console.key", Keyring(tmp_path / "keys.json", {}))
     pages = Pages(PublicApi(app), sessions, Assets(""), "")
     screen = Screen("search", pages, sessions)
 
