@@ -1,10 +1,14 @@
 """The arrays that every room hands on: vectors, and the windows of texts that are longer than a model reads."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+# Makes an array of a shape and a type, to be filled.
+Empty = Callable[[tuple[int, ...], "np.dtype[Any] | type[np.generic]"], NDArray[Any]]
 # One vector a row: float32, (n, dimensions).
 Vectors = NDArray[np.float32]
 # One score of each pair: float32, (n,).

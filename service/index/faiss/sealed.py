@@ -24,7 +24,7 @@ from service.index.faiss.selection import Conditions
 from service.index.faiss.tuning import LOOKED_AT, tuned
 from service.index.rows import Rows
 from service.machine import huge_pages
-from service.machine.arrays import Spans, Vectors, Windows
+from service.machine.arrays import Empty, Spans, Vectors, Windows
 from service.machine.cache import Content
 
 log = logging.getLogger(__name__)
@@ -170,9 +170,11 @@ def build(
     min_recall: float,
     given_up: IsGivenUp = lambda: False,
     questions: Questions | None = None,
+    empty: Empty = huge_pages.empty,
 ) -> Sealed:
     """Build a sealed part of the rows that `read` returns, whose arrays must not change afterwards.
 
+    A copy of vectors that it needs is made in an array by `empty`.
     Its recall is measured by `questions` of its documents, if there are any. Raises GivenUp soon after `given_up`
     answers true.
     """
@@ -184,7 +186,9 @@ def build(
         return Sealed(seqs, spans, memory.exact_index(vectors))
     duplicates = find_duplicates(vectors)
     if duplicates is not None:
-        vectors = huge_pages.taken(vectors, duplicates.representatives)
+        distinct: Vectors = empty((len(duplicates.representatives), vectors.shape[1]), vectors.dtype)
+        # With "raise" NumPy would fill a second array first.
+        vectors = np.take(vectors, duplicates.representatives, axis=0, out=distinct, mode="clip")
     graph, lost = graphs.build(vectors, given_up)
     if lost:
         log.warning("%d of %d vectors are out of reach of the graph: the search is exact", lost, len(vectors))

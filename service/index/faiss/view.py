@@ -13,7 +13,7 @@ from service.index.faiss.sealed import Sealed
 from service.index.faiss.selection import Selection
 from service.index.rows import Rows, best_of_each, bounds, count_documents, first_of_each, first_rows
 from service.machine import huge_pages
-from service.machine.arrays import Vectors, Windows
+from service.machine.arrays import Empty, Vectors, Windows
 
 # Scores this near to each other may be those of equal vectors, summed in different orders.
 _SAME = 1e-6
@@ -183,15 +183,15 @@ class FaissView:
         sealed = self.sealed.seqs[bits.members(live_before & ~self.sealed_live, size)]
         return np.unique(np.concatenate((sealed, fresh)))
 
-    def live_rows(self) -> Rows:
-        """List the rows of all documents in the view, ascending."""
+    def live_rows(self, empty: Empty = huge_pages.empty) -> Rows:
+        """List the rows of all documents in the view, ascending. `empty` makes the array of their vectors."""
         fresh = self.fresh_rows[: self.fresh][self.fresh_live[: self.fresh]]
         if self.sealed is None:
             parts = [fresh]
         else:
             left = self._sealed_rows(self.sealed)
             parts = [Rows(self.sealed.seqs[left], self.sealed.vectors[left], self.sealed.spans[left]), fresh]
-        vectors: Vectors = huge_pages.empty((sum(map(len, parts)), fresh.vectors.shape[1]), np.float32)
+        vectors: Vectors = empty((sum(map(len, parts)), fresh.vectors.shape[1]), np.float32)
         return Rows(
             np.concatenate([part.seqs for part in parts]),
             np.concatenate([part.vectors for part in parts], out=vectors),
