@@ -119,7 +119,7 @@ class FaissIndex:
         GivenUp soon after `given_up` answers true.
         """
         # A graph that was kept may have vectors that are not stored any more. They are looked for in all collections at
-        # once, because the store lists all of its numbers for each look.
+        # once, because each look may take a statement of its own.
         if len(self.store.missing(np.concatenate([np.empty(0, np.int64), *live.values()]))):
             raise VectorsMissing
         partitions = {
