@@ -36,6 +36,12 @@ class Windows:
         return (start, end) if end else (0, characters)
 
 
+def take(vectors: Vectors, rows: NDArray[np.integer[Any]], out: Vectors) -> Vectors:
+    """Copy the `rows` (m,) of vectors (n, dimensions), given by index, into `out` (m, dimensions), and return it."""
+    # With "raise" NumPy would fill a second array first.
+    return np.take(vectors, rows, axis=0, out=out, mode="clip")
+
+
 def whole(vector: Vectors) -> Windows:
     """The one window of a text that was read whole, of its vector (dimensions,)."""
     return Windows(vector[None], np.zeros((1, 2), np.int32))

@@ -22,9 +22,9 @@ from service.index.faiss.duplicates import Duplicates, find_duplicates
 from service.index.faiss.graph import Graph
 from service.index.faiss.selection import Conditions
 from service.index.faiss.tuning import LOOKED_AT, tuned
-from service.index.rows import Rows
+from service.index.rows import Rows, first_rows
 from service.machine import huge_pages
-from service.machine.arrays import Empty, Spans, Vectors, Windows
+from service.machine.arrays import Empty, Spans, Vectors, Windows, take
 from service.machine.cache import Content
 
 log = logging.getLogger(__name__)
@@ -98,6 +98,10 @@ class Sealed:
     def vectors_of(self, positions: Positions | slice) -> Vectors:
         """Return the vectors (n, dimensions) of some positions."""
         return self.distinct_vectors[positions if self.duplicates is None else self.duplicates.group_of[positions]]
+
+    def copy_vectors(self, positions: Positions, out: Vectors) -> None:
+        """Copy the vectors of some positions (n,) into `out` (n, dimensions)."""
+        take(self.distinct_vectors, positions if self.duplicates is None else self.duplicates.group_of[positions], out)
 
     def windows(self, start: int, end: int) -> Windows:
         """Return the windows at the positions from `start` to before `end`, which are those of one document."""
@@ -174,9 +178,8 @@ def build(
 ) -> Sealed:
     """Build a sealed part of the rows that `read` returns, whose arrays must not change afterwards.
 
-    A copy of vectors that it needs is made in an array by `empty`.
-    Its recall is measured by `questions` of its documents, if there are any. Raises GivenUp soon after `given_up`
-    answers true.
+    A copy of vectors that it needs is made in an array by `empty`. Its recall is measured by `questions` of its
+    documents, if there are any. Raises GivenUp soon after `given_up` answers true.
     """
     rows = read()
     seqs, vectors, spans = rows.seqs, rows.vectors, rows.spans
@@ -187,14 +190,13 @@ def build(
     duplicates = find_duplicates(vectors)
     if duplicates is not None:
         distinct: Vectors = empty((len(duplicates.representatives), vectors.shape[1]), vectors.dtype)
-        # With "raise" NumPy would fill a second array first.
-        vectors = np.take(vectors, duplicates.representatives, axis=0, out=distinct, mode="clip")
+        vectors = take(vectors, duplicates.representatives, distinct)
     graph, lost = graphs.build(vectors, given_up)
     if lost:
         log.warning("%d of %d vectors are out of reach of the graph: the search is exact", lost, len(vectors))
     exact, recall = memory.exact_index(vectors), 1.0
     if graph is not None:
-        documents = np.unique(seqs)
+        documents = seqs[first_rows(seqs)]
         some = np.sort(np.random.default_rng(0).permutation(documents)[:_ASKED])
         rows_found = round(_FOUND * len(seqs) / len(documents))
         asked = None if questions is None else questions(some)
