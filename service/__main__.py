@@ -1,6 +1,7 @@
 """`python -m service`: run the service, check its settings, restore a backup, or make keys."""
 
 import argparse
+import gc
 import os
 import sys
 from pathlib import Path
@@ -39,6 +40,9 @@ def main() -> int:
         return _restore(arguments.file, settings)
     environment.prepare(os.environ)
     environment.limit_arenas()
+    # The imports make objects that stay. Collections would go through these again and again, for a quarter of the time.
+    # `serve` collects once, and switches collections on again.
+    gc.disable()
     # Imported here, because it imports torch: a wrong setting is reported at once.
     from service.process.server import serve  # noqa: PLC0415
 

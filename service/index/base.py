@@ -218,9 +218,8 @@ class VectorIndex(Views, Protocol):
     ) -> Publish:
         """Make all live documents up to `to`, by collection, searchable from their stored vectors; for any thread.
 
-        An index that is not exact measures its recall by `questions`, if there are any. It must hear of every delete
-        since `live` was read. Raises VectorsMissing, and GivenUp soon after
-        `given_up` answers true.
+        The index must hear of every delete since `live` was read. One that is not exact measures its recall by
+        `questions`, if there are any. Raises VectorsMissing, and GivenUp soon after `given_up` answers true.
         """
         ...
 

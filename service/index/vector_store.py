@@ -19,7 +19,7 @@ from service.corpus.base import Seqs
 from service.index.rows import Rows, first_rows
 from service.index.vector_file import STORED, Unfit, VectorFile
 from service.machine import huge_pages
-from service.machine.arrays import Spans, Windows
+from service.machine.arrays import Empty, Spans, Vectors, Windows
 
 log = logging.getLogger(__name__)
 
@@ -85,11 +85,14 @@ class VectorStore:
                 return seqs[:0]
         return np.setdiff1d(seqs, self._numbers(), assume_unique=True)
 
-    def get(self, seqs: Seqs) -> Rows | None:
-        """Return the rows of the ascending `seqs`, or None if a document has none or a damaged one."""
+    def get(self, seqs: Seqs, empty: Empty = huge_pages.empty) -> Rows | None:
+        """Return the rows of the ascending `seqs`, or None if a document has none or a damaged one.
+
+        `empty` makes the array of their vectors.
+        """
         spans = self._spans(seqs)
         counts = _counts(seqs, spans)
-        vectors = huge_pages.empty((int(counts.sum()), self.dimensions), np.float32)
+        vectors: Vectors = empty((int(counts.sum()), self.dimensions), np.float32)
         filled = 0
         for start in range(0, len(seqs), _CHUNK):
             packed = self._read(seqs[start : start + _CHUNK], spans)

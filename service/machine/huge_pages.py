@@ -30,13 +30,6 @@ def empty(shape: tuple[int, ...], dtype: "np.dtype[Any] | type[np.generic]") -> 
     return np.frombuffer(memory, dtype).reshape(shape)
 
 
-def taken(array: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
-    """A page-aligned copy of the `rows`, given by index."""
-    copy = empty((len(rows), *array.shape[1:]), array.dtype)
-    # With "raise" NumPy would fill a second array first.
-    return np.take(array, rows, axis=0, out=copy, mode="clip")
-
-
 def copied(array: NDArray[Any]) -> NDArray[Any]:
     """A page-aligned copy."""
     copy = empty(array.shape, array.dtype)

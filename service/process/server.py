@@ -111,6 +111,8 @@ def _prepare_interpreter() -> None:
     # them. With them it takes a quarter of a second, in which nothing is answered.
     gc.collect()
     gc.freeze()
+    # The command line has switched collections off for the imports.
+    gc.enable()
     # A query takes the interpreter some ten times. Each time it may wait this long while a checkpoint is loaded.
     sys.setswitchinterval(_SWITCH_SECONDS)
     hide_progress()

@@ -1,6 +1,10 @@
 """A start that cannot work says so, a stop waits for nothing, and events show a reload to its end."""
 
 import json
+import os
+import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -56,3 +60,24 @@ def test_settings_that_cannot_work_are_said_in_a_sentence(tmp_path: Path) -> Non
         assert server.process.wait(60) == code
         server.wait_for(words)
         assert not any("Traceback" in line for line in server.output)
+
+
+def test_the_imports_are_collected_once_and_collections_go_on_after_it(tmp_path: Path) -> None:
+    program = """
+import gc
+from service.__main__ import main
+began = []
+gc.callbacks.append(lambda phase, about: began.append(about["generation"]) if phase == "start" else None)
+code = main()
+print(code, began.count(2), gc.isenabled(), gc.get_freeze_count() > 100_000)
+"""
+    # Where the port is taken, a start ends after the imports.
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ended = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "INSTAR_DATA_DIR": str(tmp_path), "INSTAR_PORT": str(taken.getsockname()[1])},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert ended.stdout.split() == ["1", "1", "True", "True"], ended.stderr

@@ -15,7 +15,7 @@ from service.index.faiss import bitsets as bits
 from service.index.faiss.bitsets import Bits, Positions
 from service.machine.arrays import Vectors
 
-_CHUNK = 50_000
+_CHUNK = 10_000
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,10 +9,12 @@ from service.index.faiss.index import FaissIndex
 from service.index.vector_folder import VectorFolder
 from service.settings.data_folder import DataFolder
 
-# The index has the vectors once, and once more while it is built, and HNSW's links.
-_MEMORY_FACTOR = 2.5
-# SQLite adds pages and a write-ahead log to the vectors, and a cached graph has them once more, in 8 bits, and links.
-_DISK_FACTOR = 3.2
+# Bytes of a window beside its vector. Without a graph the vector lies in memory. With one, two of 8 bits do while it is
+# built, and links, which is less.
+_BESIDE = 512
+# SQLite adds pages and a write-ahead log to the vectors. A graph is built of a second copy, and keeps a third one, one
+# in 8 bits, and links.
+_DISK_FACTOR = 4.2
 
 
 class FaissIndexes(VectorFolder):
@@ -46,7 +48,7 @@ class FaissIndexes(VectorFolder):
     def needed(self, windows: int, missing: int, dimensions: int) -> Needed:
         """Estimate what an index of so many windows takes, `missing` of which have no stored vector."""
         vector = dimensions * 4
-        return Needed(int(windows * vector * _MEMORY_FACTOR), int(missing * vector * _DISK_FACTOR))
+        return Needed(windows * (vector + _BESIDE), int(missing * vector * _DISK_FACTOR))
 
     @cached_property
     def _graphs(self) -> GraphCache:

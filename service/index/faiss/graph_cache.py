@@ -20,6 +20,7 @@ from service.index.faiss import memory
 from service.index.faiss.duplicates import Duplicates
 from service.index.faiss.graph import Graph
 from service.index.faiss.sealed import Sealed
+from service.machine import spilled
 from service.machine.arrays import Vectors
 from service.machine.cache import Cache, CacheVersion, Content
 
@@ -94,6 +95,10 @@ class GraphCache:
             return built
         vectors = _vectors(np.memmap(folder / _VECTORS, np.uint8, "r"), built.exact.d)
         return replace(built, exact=memory.exact_index(vectors))
+
+    def empty(self, shape: tuple[int, ...], dtype: "np.dtype[Any] | type[np.generic]") -> NDArray[Any]:
+        """An array for the vectors of a graph that is built. The system may write them to the disk of the cache."""
+        return spilled.empty(self._folder, shape, dtype)
 
     def highest(self) -> int:
         """Return the highest sequence number of a document in any graph, 0 without any."""

@@ -19,7 +19,8 @@ from service.index.faiss.sealed import Sealed
 from service.index.faiss.view import FaissView
 from service.index.rows import Rows, count_documents, first_rows
 from service.index.vector_store import VectorStore
-from service.machine.arrays import Spans
+from service.machine import huge_pages
+from service.machine.arrays import Empty, Spans
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +119,7 @@ class FaissIndex:
         GivenUp soon after `given_up` answers true.
         """
         # A graph that was kept may have vectors that are not stored any more. They are looked for in all collections at
-        # once, because the store lists all of its numbers for each look.
+        # once, because each look may take a statement of its own.
         if len(self.store.missing(np.concatenate([np.empty(0, np.int64), *live.values()]))):
             raise VectorsMissing
         partitions = {
@@ -170,7 +171,7 @@ class FaissIndex:
 
     def _seal(self, collection: str, partition: Partition, given_up: IsGivenUp, questions: Questions | None) -> Publish:
         before = partition.view
-        built = self._build(collection, before.live_rows, given_up, questions)
+        built = self._build(collection, before.live_rows, before.live, given_up, questions)
         return partial(partition.replace_sealed, built, before)
 
     def _rest(self, collection: str, partition: Partition, held: Sealed, given_up: IsGivenUp) -> Publish:
@@ -188,23 +189,31 @@ class FaissIndex:
             partition = self._from_cache(collection, seqs, cut, spans)
             if partition is not None:
                 return partition
-        read = partial(self._rows, seqs)
         if windows >= SEAL_FROM:
-            return Partition(self.dimensions, self._build(collection, read, given_up, questions))
+            read = partial(self._rows, seqs)
+            return Partition(self.dimensions, self._build(collection, read, windows, given_up, questions))
         partition = Partition(self.dimensions)
-        partition.apply(read(), ())
+        partition.apply(self._rows(seqs), ())
         return partition
 
     def _build(
-        self, collection: str, read: Callable[[], Rows], given_up: IsGivenUp, questions: Questions | None
+        self,
+        collection: str,
+        read: Callable[[Empty], Rows],
+        windows: int,
+        given_up: IsGivenUp,
+        questions: Questions | None,
     ) -> Sealed:
-        """Build a sealed part, and cache it if it has a graph."""
+        """Build a sealed part of so many windows, and cache it if it has a graph."""
+        # Vectors in full are read from the disk in the end. On the way there they need no memory either.
+        empty = self._graphs.empty if windows >= self._graph_from else huge_pages.empty
         built = sealed.build(
-            read,
+            partial(read, empty),
             graph_from=self._graph_from,
             min_recall=self._min_recall,
             given_up=given_up,
             questions=questions,
+            empty=empty,
         )
         return self._graphs.keep(self.fingerprint, collection, built, self._min_recall)
 
@@ -229,8 +238,8 @@ class FaissIndex:
         log.info("the graph of %d documents is taken as it was kept, %d came later", len(cached), len(later))
         return partition
 
-    def _rows(self, seqs: Seqs) -> Rows:
-        rows = self.store.get(seqs)
+    def _rows(self, seqs: Seqs, empty: Empty = huge_pages.empty) -> Rows:
+        rows = self.store.get(seqs, empty)
         if rows is None:
             raise VectorsMissing
         return rows

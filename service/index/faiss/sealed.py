@@ -22,9 +22,9 @@ from service.index.faiss.duplicates import Duplicates, find_duplicates
 from service.index.faiss.graph import Graph
 from service.index.faiss.selection import Conditions
 from service.index.faiss.tuning import LOOKED_AT, tuned
-from service.index.rows import Rows
+from service.index.rows import Rows, first_rows
 from service.machine import huge_pages
-from service.machine.arrays import Spans, Vectors, Windows
+from service.machine.arrays import Empty, Spans, Vectors, Windows, take
 from service.machine.cache import Content
 
 log = logging.getLogger(__name__)
@@ -99,6 +99,10 @@ class Sealed:
         """Return the vectors (n, dimensions) of some positions."""
         return self.distinct_vectors[positions if self.duplicates is None else self.duplicates.group_of[positions]]
 
+    def copy_vectors(self, positions: Positions, out: Vectors) -> None:
+        """Copy the vectors of some positions (n,) into `out` (n, dimensions)."""
+        take(self.distinct_vectors, positions if self.duplicates is None else self.duplicates.group_of[positions], out)
+
     def windows(self, start: int, end: int) -> Windows:
         """Return the windows at the positions from `start` to before `end`, which are those of one document."""
         rows = slice(start, end)
@@ -170,11 +174,12 @@ def build(
     min_recall: float,
     given_up: IsGivenUp = lambda: False,
     questions: Questions | None = None,
+    empty: Empty = huge_pages.empty,
 ) -> Sealed:
     """Build a sealed part of the rows that `read` returns, whose arrays must not change afterwards.
 
-    Its recall is measured by `questions` of its documents, if there are any. Raises GivenUp soon after `given_up`
-    answers true.
+    A copy of vectors that it needs is made in an array by `empty`. Its recall is measured by `questions` of its
+    documents, if there are any. Raises GivenUp soon after `given_up` answers true.
     """
     rows = read()
     seqs, vectors, spans = rows.seqs, rows.vectors, rows.spans
@@ -184,13 +189,14 @@ def build(
         return Sealed(seqs, spans, memory.exact_index(vectors))
     duplicates = find_duplicates(vectors)
     if duplicates is not None:
-        vectors = huge_pages.taken(vectors, duplicates.representatives)
+        distinct: Vectors = empty((len(duplicates.representatives), vectors.shape[1]), vectors.dtype)
+        vectors = take(vectors, duplicates.representatives, distinct)
     graph, lost = graphs.build(vectors, given_up)
     if lost:
         log.warning("%d of %d vectors are out of reach of the graph: the search is exact", lost, len(vectors))
     exact, recall = memory.exact_index(vectors), 1.0
     if graph is not None:
-        documents = np.unique(seqs)
+        documents = seqs[first_rows(seqs)]
         some = np.sort(np.random.default_rng(0).permutation(documents)[:_ASKED])
         rows_found = round(_FOUND * len(seqs) / len(documents))
         asked = None if questions is None else questions(some)

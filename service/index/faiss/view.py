@@ -13,7 +13,7 @@ from service.index.faiss.sealed import Sealed
 from service.index.faiss.selection import Selection
 from service.index.rows import Rows, best_of_each, bounds, count_documents, first_of_each, first_rows
 from service.machine import huge_pages
-from service.machine.arrays import Vectors, Windows
+from service.machine.arrays import Empty, Vectors, Windows
 
 # Scores this near to each other may be those of equal vectors, summed in different orders.
 _SAME = 1e-6
@@ -183,19 +183,19 @@ class FaissView:
         sealed = self.sealed.seqs[bits.members(live_before & ~self.sealed_live, size)]
         return np.unique(np.concatenate((sealed, fresh)))
 
-    def live_rows(self) -> Rows:
-        """List the rows of all documents in the view, ascending."""
+    def live_rows(self, empty: Empty = huge_pages.empty) -> Rows:
+        """List the rows of all documents in the view, ascending. `empty` makes the array of their vectors."""
         fresh = self.fresh_rows[: self.fresh][self.fresh_live[: self.fresh]]
-        if self.sealed is None:
-            parts = [fresh]
-        else:
-            left = self._sealed_rows(self.sealed)
-            parts = [Rows(self.sealed.seqs[left], self.sealed.vectors[left], self.sealed.spans[left]), fresh]
-        vectors: Vectors = huge_pages.empty((sum(map(len, parts)), fresh.vectors.shape[1]), np.float32)
+        sealed = self.sealed
+        left = np.empty(0, np.int64) if sealed is None else np.arange(len(sealed.seqs))[self._sealed_rows(sealed)]
+        # Nothing in between has all vectors: `empty` may make an array that lies on the disk.
+        vectors: Vectors = empty((len(left) + len(fresh), fresh.vectors.shape[1]), np.float32)
+        vectors[len(left) :] = fresh.vectors
+        if sealed is None:
+            return Rows(fresh.seqs, vectors, fresh.spans)
+        sealed.copy_vectors(left, vectors[: len(left)])
         return Rows(
-            np.concatenate([part.seqs for part in parts]),
-            np.concatenate([part.vectors for part in parts], out=vectors),
-            np.concatenate([part.spans for part in parts]),
+            np.concatenate((sealed.seqs[left], fresh.seqs)), vectors, np.concatenate((sealed.spans[left], fresh.spans))
         )
 
     @property

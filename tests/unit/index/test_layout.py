@@ -42,8 +42,6 @@ def test_what_is_placed_is_the_same_and_lies_on_a_page(rows: int, width: int, be
     np.testing.assert_array_equal(placed, vectors)
     assert not rows or is_on_a_page(placed)
     assert not rows or huge_pages.placed(placed) is placed
-    chosen = np.arange(0, rows, 3)
-    np.testing.assert_array_equal(huge_pages.taken(vectors, chosen), vectors[chosen])
 
 
 def test_what_no_memory_has_room_for_is_a_memory_error() -> None:
