@@ -62,7 +62,7 @@ from service.api.routes import (
 from service.api.routes import settings as settings_routes
 from service.api.search_records import SearchRecords
 from service.api.state_metrics import State
-from service.console import router as console
+from service.console.router import console
 from service.errors import InstarError
 from service.generations.rollback import RollbackTargets
 from service.learning.question_sets import QuestionSets
@@ -134,13 +134,15 @@ def build(
     routers = _routers(parts, lifecycle, measured, log_tail)
     api_routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     _add_middleware(app, parts, lifecycle, api_routes)
-    failures.install(app)
     for router in routers:
         app.include_router(router)
     app.include_router(docs_page.routes(parts.settings.proxy.path))
+    faces: dict[str, failures.Face] = {}
     if parts.settings.console:
-        secret = parts.settings.data_folder.console_key
-        app.include_router(console.routes(app, parts.keyring, secret, parts.settings.proxy.path))
+        shown = console(app, parts.keyring, parts.settings.data_folder.console_key, parts.settings.proxy.path)
+        app.include_router(shown.router)
+        faces["/console"] = shown.failed
+    failures.install(app, faces)
     app.webhooks.include_router(webhooks())
     return app
 

@@ -2,18 +2,21 @@
 
 import errno
 import logging
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import cast
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 from service.api import mistakes
 from service.api.bodies import not_json
 from service.api.error_forms import form_of, headers
 from service.api.openapi.document import DocumentedApp
-from service.api.responses import SECURITY_HEADERS
+from service.api.responses import protected
 from service.errors import InstarError, InsufficientResources, InvalidRequest, StorageFailed
 
 log = logging.getLogger(__name__)
@@ -23,12 +26,19 @@ _DISK_FAILED = (errno.EIO, errno.EROFS, errno.ENODEV, errno.EBADF)
 _NO_MEMORY = ("can't start new thread", "can't allocate memory", "not enough memory")
 
 
-def install(app: FastAPI) -> None:
-    """Make `app` answer every error in the form of its route."""
+# The page for a request of a person that failed in a way nobody foresaw.
+Face = Callable[[Request], Response]
+
+
+def install(app: FastAPI, faces: Mapping[str, Face]) -> None:
+    """Make `app` answer every error in the form of its route.
+
+    `faces` has the paths below which people read pages: there, what nobody foresaw is answered with a page.
+    """
     app.add_exception_handler(InstarError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unknown)
+    app.add_exception_handler(Exception, partial(_unknown, faces))
 
 
 def error_answer(request: Request, error: InstarError) -> JSONResponse:
@@ -89,13 +99,14 @@ def _circumstances(error: Exception) -> InstarError | None:
     return None
 
 
-async def _unknown(request: Request, error: Exception) -> JSONResponse:
+async def _unknown(faces: Mapping[str, Face], request: Request, error: Exception) -> Response:
     failure = _circumstances(error)
     if failure is None:
         # The server logs the traceback. The caller learns nothing of the service's insides.
         log.error("%s %s failed: %s", request.method, request.url.path, type(error).__name__)
         failure = fault()
-    response = error_answer(request, failure)
+    face = next((face for path, face in faces.items() if request.url.path.startswith(path)), None)
+    response = error_answer(request, failure) if face is None else face(request)
     # Starlette sends this answer outside all middleware, which would add the headers.
-    response.raw_headers.extend(SECURITY_HEADERS)
+    response.raw_headers[:] = protected(response.raw_headers)
     return response

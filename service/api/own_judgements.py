@@ -31,7 +31,7 @@ def own_only(conditions: JudgementFilter, name: str | None) -> JudgementFilter:
 
 
 def own_view(by: str | None, name: str | None) -> str | None:
-    """Return for whom the queue is: for `by`, or for the person `name`, who may see no other's.
+    """Return whose view it is: that of `by`, or that of the person `name`, who may see no other's.
 
     Raises Forbidden if that person asks for another's.
     """

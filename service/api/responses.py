@@ -1,6 +1,6 @@
 """Answers that used a model: JSON with the headers that name the checkpoint and the generation."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -18,6 +18,12 @@ SECURITY_HEADERS = [
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
+
+
+def protected(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return the headers of an answer, and the security headers that it does not set itself."""
+    names = {name for name, _ in headers}
+    return [*headers, *(header for header in SECURITY_HEADERS if header[0] not in names)]
 
 
 def naming(generation: Generation) -> dict[str, str]:

@@ -83,8 +83,11 @@ def _pair(form: Mapping[str, str]) -> dict[str, str]:
 
 
 async def verdicts(visit: Visit, query: str, collection: str) -> dict[str, bool]:
-    """Return who is judged good or bad for the query; a person's word counts more than any other. Raises ApiError."""
-    if not visit.session.may("admin"):
+    """Return who is judged good or bad for the query; a person's word counts more than any other. Raises ApiError.
+
+    Whoever may only judge sees what that person has said.
+    """
+    if not visit.session.may("judge"):
         return {}
     conditions = {"query": query, "collection": collection}
     listed = (await visit.api.get("/admin/judgements", conditions))["judgements"]

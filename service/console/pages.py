@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from service.access.keyring import SCOPES, Scope
 from service.console.assets import Assets
 from service.console.public_api import ApiError, Caller, PublicApi
 from service.console.session import Session, Sessions
@@ -28,7 +29,16 @@ _HEADERS = {
     # With `no-referrer`, forms would come with the origin "null", which tells nothing of where they are from.
     "Referrer-Policy": "same-origin",
 }
-SCREENS = ("search", "judge", "quality", "models", "corpus", "map", "system")
+# The screens in the order of their list, each with the scopes of which one opens it.
+SCREENS: Mapping[str, frozenset[Scope]] = {
+    "search": frozenset({"search", "judge"}),
+    "judge": frozenset({"judge"}),
+    "quality": frozenset({"admin"}),
+    "models": frozenset({"admin"}),
+    "corpus": frozenset({"search"}),
+    "map": frozenset({"admin"}),
+    "system": frozenset(SCOPES),
+}
 
 
 class Visit:
@@ -54,7 +64,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.globals.update(asset=assets.address, root=root, screens=SCREENS)
+        self._templates.globals.update(asset=assets.address, root=root)
         self._templates.filters.update(time=_time, number=_number, json=_json)
 
     def visit(self, request: Request) -> Visit | None:
@@ -67,9 +77,9 @@ class Pages:
 
     async def render(self, visit: Visit, name: str, status: int = 200, **values: Any) -> Response:
         """Render the template of a screen with the frame around it."""
-        return self._answer(
-            name, status, session=visit.session, request=visit.request, **await self._frame(visit), **values
-        )
+        screens = [screen for screen, scopes in SCREENS.items() if scopes & visit.session.scopes]
+        frame = {**await self._frame(visit), "screens": screens}
+        return self._answer(name, status, session=visit.session, request=visit.request, **frame, **values)
 
     def part(self, visit: Visit, name: str, status: int = 200, **values: Any) -> Response:
         """Render a template that takes a place in a screen, without the frame."""

@@ -1,6 +1,7 @@
 """All routes of the console: signing in and out, the files, and the screens."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -24,8 +25,16 @@ _MOST_AT_THE_DOOR = 10_000
 _OWN = ("same-origin", "none")
 
 
-def routes(app: ASGIApp, keyring: Keyring, secret: Path, root: str) -> APIRouter:
-    """Return the routes of the console of `app`.
+@dataclass(frozen=True)
+class Console:
+    """The routes of the console, and the page that a person sees when one of them fails in a way nobody foresaw."""
+
+    router: APIRouter
+    failed: Callable[[Request], Response]
+
+
+def console(app: ASGIApp, keyring: Keyring, secret: Path, root: str) -> Console:
+    """Return the console of `app`.
 
     `secret` is the file of the secret that seals cookies, `root` the path that a proxy puts before the routes.
     """
@@ -37,7 +46,7 @@ def routes(app: ASGIApp, keyring: Keyring, secret: Path, root: str) -> APIRouter
     router.include_router(_files(assets))
     for screen in (*_screens(pages, sessions), _nowhere(pages, sessions)):
         router.include_router(screen.router)
-    return router
+    return Console(router, pages.failed)
 
 
 def _screens(pages: Pages, sessions: Sessions) -> Sequence[Screen]:

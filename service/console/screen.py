@@ -1,6 +1,5 @@
 """The routes of a screen: each is handed a visit of somebody who may be there, and forms of the console alone."""
 
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 
 from fastapi import APIRouter
@@ -14,8 +13,6 @@ from service.console.pages import Pages, Visit
 from service.console.public_api import ApiError
 from service.console.session import Sessions
 from service.console.uploads import Upload
-
-log = logging.getLogger(__name__)
 
 # Largest form that is taken, in bytes; files go to the API in streams of their own.
 _MOST_FORM = 2_000_000
@@ -56,7 +53,7 @@ class Screen:
         self.router.add_api_route(path, respond, methods=["POST"])
 
     async def _answer(self, request: Request, show: Show) -> Response:
-        """Answer by `show`, with a page for whatever goes wrong."""
+        """Answer by `show`, with a page for whatever the API refuses."""
         visit = self.pages.visit(request)
         if visit is None:
             return self.pages.to_sign_in(request)
@@ -64,10 +61,6 @@ class Screen:
             return await show(visit)
         except ApiError as error:
             return await self.pages.refused(visit, self.name, error)
-        except Exception:
-            # A person gets a page for what nobody foresaw as well, and none of the service's insides.
-            log.exception("the console failed on the screen %s", self.name)
-            return self.pages.failed(request)
 
     def takes(self, path: str, take: Take) -> None:
         """Answer `POST path`, a form that ends with a file, by `take`, which is handed the file as it comes."""

@@ -13,7 +13,7 @@ from service.api.responses import SECURITY_HEADERS
 def client() -> TestClient:
     app = FastAPI()
     app.add_middleware(SecurityHeaders)
-    failures.install(app)
+    failures.install(app, {})
 
     @app.get("/fails")
     async def fails() -> None:

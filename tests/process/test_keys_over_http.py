@@ -122,17 +122,30 @@ def test_a_colleague_judges_in_one_name_and_does_nothing_else(keyed: Server) -> 
     for params in ({"query": "q", "by": "bob"}, {"query": "q", "source": "sent"}):
         assert refused(client.delete("/admin/judgements", params=params), 403)
     assert refused(client.delete("/admin/judgements"), 422)
+    # The word of others is not to be seen, so that everybody judges blind.
+    own = [(each["document"], each["by"]) for each in client.get("/admin/judgements").json()["judgements"]]
+    assert own == [("a", "ann"), ("b", "ann")]
+    assert refused(client.get("/admin/judgements", params={"by": "bob"}), 403)
+    assert client.get("/admin/judgements/agreement").json()["pairs"] == 1
     assert client.delete("/admin/judgements", params={"query": "q"}).json() == {"removed": 2}
     assert [each["by"] for each in keyed.get("/admin/judgements")["judgements"]] == ["bob"]
+
+    keyed.client.put("/admin/guidelines", json={"text": "good is what answers alone"}).raise_for_status()
+    assert client.get("/admin/guidelines").json()["text"] == "good is what answers alone"
+    left = {"query": "q", "document": "b"}
+    assert client.post("/admin/judgements/unsure", json=left).json() == {"unsure": True}
+    assert refused(client.post("/admin/judgements/unsure", json=left | {"by": "bob"}), 403)
+    assert refused(client.delete("/admin/judgements/unsure", params=left | {"by": "bob"}), 403)
+    assert client.delete("/admin/judgements/unsure", params=left).json() == {"unsure": False}
 
     for method, path in (
         ("GET", "/documents"),
         ("POST", "/embed"),
         ("POST", "/documents"),
         ("POST", "/feedback"),
-        ("GET", "/admin/judgements"),
         ("PUT", "/admin/judgements"),
-        ("GET", "/admin/judgements/agreement"),
+        ("PUT", "/admin/guidelines"),
+        ("GET", "/admin/quality"),
         ("GET", "/admin/generations"),
         ("GET", "/admin/keys"),
         ("POST", "/admin/reload"),
@@ -150,6 +163,10 @@ def test_a_judge_signs_in_and_sees_what_a_judge_may_do(keyed: Server) -> None:
     page = client.get("/console/search?q=stock").text
     assert "ann · sign out" in page
     assert "/console/search/judge" in page
+    assert re.findall(r'<li><a href="/console/(\w+)"', page) == ["search", "judge", "system"]
+    for path in ("", "/hand", "/progress", "/agreement"):
+        assert client.get(f"/console/judge{path}").status_code == 200, path
+    assert client.get("/console/models").status_code == 403
 
 
 def test_keys_of_the_settings_are_listed_and_stay(tmp_path: Path, tiny_checkpoints: Path) -> None:

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.access.keyring import Keyring
 from service.api import failures
-from service.api.responses import SECURITY_HEADERS
+from service.api.responses import protected
 from service.errors import Forbidden
 
 
@@ -30,14 +30,12 @@ class SecurityHeaders:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def protected(message: Message) -> None:
+        async def send_protected(message: Message) -> None:
             if message["type"] == "http.response.start":
-                set_already = {name for name, _ in message["headers"]}
-                added = [header for header in SECURITY_HEADERS if header[0] not in set_already]
-                message["headers"] = [*message["headers"], *added]
+                message["headers"] = protected(message["headers"])
             await send(message)
 
-        await self._app(scope, receive, protected if scope["type"] == "http" else send)
+        await self._app(scope, receive, send_protected if scope["type"] == "http" else send)
 
 
 class LocalOriginOnly:

@@ -23,7 +23,7 @@ def routes(admission: Admission, require_ready: RequireReady, records: Records, 
     """The routes of the guidelines."""
     router = Router(admission, "admin", "admin")
     handlers = _Guidelines(require_ready, records, thread)
-    router.add("GET /admin/guidelines", handlers.read_guidelines, documented.READ)
+    router.add("GET /admin/guidelines", handlers.read_guidelines, documented.READ, "judge")
     router.add("PUT /admin/guidelines", handlers.write_guidelines, documented.WRITE)
     return router
 

@@ -52,9 +52,9 @@ def routes(
     handlers = _Judgements(require_ready, judgements, documents, thread, settings)
     router.add("POST /admin/judgements", handlers.add_judgements, documented.ADD, "judge")
     router.add("PUT /admin/judgements", handlers.put_judgements, documented.PUT)
-    router.add("GET /admin/judgements", handlers.list_judgements, documented.LIST)
+    router.add("GET /admin/judgements", handlers.list_judgements, documented.LIST, "judge")
     router.add("DELETE /admin/judgements", handlers.delete_judgements, documented.DELETE, "judge")
-    router.add("GET /admin/judgements/agreement", handlers.measure_agreement, documented.AGREEMENT)
+    router.add("GET /admin/judgements/agreement", handlers.measure_agreement, documented.AGREEMENT, "judge")
     return router
 
 
@@ -111,16 +111,20 @@ class _Judgements:
     async def list_judgements(
         self,
         conditions: Annotated[JudgementFilter, Depends(_conditions)],
+        own_name: OwnName,
         side: OfSide = None,
         since: Since = None,
         cursor: Annotated[str | None, Query(description="`next` of the page before")] = None,
         limit: Annotated[int, Query(ge=1, le=_PAGE, description="most judgements of the page")] = _PAGE,
     ) -> JudgementsAnswer:
-        """List all that was said, a page at a time. `next` is null on the last page."""
+        """List all that was said, a page at a time. `next` is null on the last page.
+
+        A key with the scope judge lists what it has said itself, and nothing else, so that it judges blind.
+        """
         self._require_ready()
         after = None if cursor is None else key_before(cursor)
         since = since and since.replace(tzinfo=since.tzinfo or UTC)
-        wanted = replace(conditions, side=side, since=since)
+        wanted = replace(own_only(conditions, own_name), side=side, since=since)
         page = await asyncio.to_thread(self._judgements.page, wanted, after, limit + 1)
         return {"judgements": page[:limit], "next": cursor_after(page[limit - 1].key) if len(page) > limit else None}
 

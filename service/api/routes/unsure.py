@@ -3,8 +3,9 @@
 import asyncio
 from functools import partial
 
-from service.api.auth import KeyName
+from service.api.auth import KeyName, OwnName
 from service.api.openapi import unsure as documented
+from service.api.own_judgements import own_view
 from service.api.readiness import RequireReady
 from service.api.router import Admission, Router
 from service.api.schemas.unsure import (
@@ -28,8 +29,8 @@ def routes(
     """The routes of passages that people leave to others."""
     router = Router(admission, "admin", "admin")
     handlers = _Unsure(require_ready, unsure, documents, thread)
-    router.add("POST /admin/judgements/unsure", handlers.add_unsure, documented.ADD)
-    router.add("DELETE /admin/judgements/unsure", handlers.delete_unsure, documented.DELETE)
+    router.add("POST /admin/judgements/unsure", handlers.add_unsure, documented.ADD, "judge")
+    router.add("DELETE /admin/judgements/unsure", handlers.delete_unsure, documented.DELETE, "judge")
     return router
 
 
@@ -42,13 +43,14 @@ class _Unsure:
         self._documents = documents
         self._thread = thread
 
-    async def add_unsure(self, request: UnsureRequest, key: KeyName) -> UnsureAnswer:
+    async def add_unsure(self, request: UnsureRequest, key: KeyName, own_name: OwnName) -> UnsureAnswer:
         """Leave a passage of the queue to others. It is no judgement, and counts nowhere.
 
-        The service remembers the latest 10,000 of each person. With another text, the document waits again.
+        The service remembers the latest 10,000 of each person. With another text, the document waits again. A key with
+        the scope judge leaves passages in its own name alone.
         """
         self._require_ready()
-        by = check_person(request.by, key)
+        by = check_person(own_view(request.by, own_name), key)
         text = await asyncio.to_thread(text_of, self._documents, request.collection, request.document)
         await self._thread.run(partial(self._unsure.add, by, request.collection, request.query, text))
         return {"unsure": True}
@@ -56,6 +58,7 @@ class _Unsure:
     async def delete_unsure(
         self,
         key: KeyName,
+        own_name: OwnName,
         query: UnsureQuery,
         document: UnsureDocument,
         collection: UnsureCollection = DEFAULT_COLLECTION,
@@ -63,7 +66,7 @@ class _Unsure:
     ) -> UnsureAnswer:
         """Let a passage wait for the person again, whether or not it was left to others."""
         self._require_ready()
-        person = check_person(by, key)
+        person = check_person(own_view(by, own_name), key)
         text = await asyncio.to_thread(text_of, self._documents, collection, document)
         await self._thread.run(partial(self._unsure.remove, person, collection, query, text))
         return {"unsure": False}

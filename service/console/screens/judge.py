@@ -123,16 +123,11 @@ class _Queue:
         )
 
     async def agreement(self, visit: Visit) -> Response:
-        """Show how far people agree; nothing if the key may not see what others say.
+        """Show how far people agree.
 
         The API reads every judgement for it, so it is no part of the progress, which is shown after each verdict.
         """
-        try:
-            agreement = await visit.api.get("/admin/judgements/agreement")
-        except ApiError as error:
-            if error.status != 403:
-                raise
-            agreement = None
+        agreement = await visit.api.get("/admin/judgements/agreement")
         return self._routes.pages.part(visit, "judge_agreement.html", agreement=agreement)
 
     async def write_guidelines(self, visit: Visit, form: Mapping[str, str]) -> Response:

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from service.access.keyring import Keyring
+from service.api import failures
 from service.console.assets import Assets
 from service.console.pages import Pages, Visit
 from service.console.public_api import PublicApi
@@ -25,9 +26,11 @@ def test_a_template_that_fails_has_a_page(tmp_path: Path, caplog: pytest.LogCapt
 
     screen.shows("/console", show)  # type: ignore[arg-type]
     app.include_router(screen.router)
-    answer = TestClient(app).get("/console")
+    failures.install(app, {"/console": pages.failed})
+    answer = TestClient(app, raise_server_exceptions=False).get("/console")
     assert answer.status_code == 500
     assert "The console failed on this page" in answer.text
     assert "wanted" not in answer.text
-    assert "is undefined" in caplog.text
+    # The server logs the traceback.
+    assert "GET /console failed: UndefinedError" in caplog.text
     assert answer.headers["Content-Security-Policy"]
