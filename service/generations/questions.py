@@ -7,12 +7,13 @@ the documents are (docs/performance.md).
 
 import asyncio
 from bisect import bisect_left
+from concurrent.futures import wait
 from itertools import accumulate
 
 import numpy as np
 
 from service.corpus.base import Documents, Seqs
-from service.index.base import Questions
+from service.index.base import GivenUp, IsGivenUp, Questions
 from service.index.keywords.words import is_unspaced, origins
 from service.machine.arrays import Vectors
 from service.models.base import ServedModel
@@ -22,6 +23,8 @@ from service.models.encoding import Encoding
 _WORDS = 4
 # Characters of a document that words are taken from. They begin anywhere in it.
 _READ = 400
+# Seconds between two looks at whether somebody still waits.
+_PAUSE = 0.1
 
 
 class QuestionMaker:
@@ -38,12 +41,17 @@ class QuestionMaker:
         """
         loop = asyncio.get_running_loop()
 
-        def ask(seqs: Seqs) -> Vectors:
+        def ask(seqs: Seqs, given_up: IsGivenUp) -> Vectors:
             texts = [document.text for document in self._documents.fetch(seqs.tolist()).values()]
             pick = np.random.default_rng(0)
             questions = [question for text in texts if (question := taken_from(text, pick))]
-            embedding = self._encoding.embed(encoder, questions, side="query", lane="bulk", patient=True)
-            return asyncio.run_coroutine_threadsafe(embedding, loop).result()
+            embed = self._encoding.embed(encoder, questions, side="query", lane="bulk", patient=True)
+            vectors = asyncio.run_coroutine_threadsafe(embed, loop)
+            while not wait([vectors], _PAUSE).done:
+                if given_up():
+                    vectors.cancel()
+                    raise GivenUp
+            return vectors.result()
 
         return ask
 

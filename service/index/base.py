@@ -28,8 +28,8 @@ Publish = Callable[[], None]
 # Says whether nobody waits any longer for what is being built.
 IsGivenUp = Callable[[], bool]
 # Makes questions of documents with these sequence numbers, and returns their unit vectors (n, dimensions). It is for a
-# thread other than the event loop's.
-Questions = Callable[[Seqs], Vectors]
+# thread other than the event loop's, and raises GivenUp.
+Questions = Callable[[Seqs, IsGivenUp], Vectors]
 # Builds on any thread; raises GivenUp.
 Maintenance = Callable[[IsGivenUp], Publish]
 

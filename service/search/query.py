@@ -17,7 +17,6 @@ from service.search.facets import Counts, FacetSpec
 from service.search.fusion import Scored
 from service.search.observer import SearchObserver
 from service.search.retrieval import Component, Passages, Ranking, Retrieval, SearchSpec
-from service.search.scope import KeywordPart
 from service.search.standings import Standing
 
 
@@ -114,13 +113,7 @@ class Search:
             await asyncio.to_thread(require_collection, self._documents, collection)
         vectors_sent = vectors is not None
         began = time.perf_counter()
-        parts: list[KeywordPart] | None = None
-        if vectors is None and spec.mode == "hybrid" and spec.groups is None:
-            vectors, parts = await asyncio.gather(
-                self._encoding.embed(generation.encoder, queries, "query"),
-                asyncio.to_thread(self._retrieval.keyword_parts, generation.index, queries, spec),
-            )
-        elif vectors is None and spec.mode != "keyword":
+        if vectors is None and spec.mode != "keyword":
             vectors = await self._encoding.embed(generation.encoder, queries, "query")
         encoded = time.perf_counter()
 
@@ -133,7 +126,7 @@ class Search:
                     seqs.update(self._documents.seqs_of(collection, details.rank_of))
                 standing_of = tuple(seqs.values())
                 ranked_by = replace(weighed(spec, generation), standing_of=standing_of, facets=details.facets)
-                rankings = self._retrieval.rank(generation.index, queries, vectors, ranked_by, parts)
+                rankings = self._retrieval.rank(generation.index, queries, vectors, ranked_by)
             searching = time.perf_counter() - start
             with self._tracing.span("fetch", {"instar.documents": sum(len(ranking.scored) for ranking in rankings)}):
                 return self._fetched(queries, rankings, details), rankings, searching

@@ -1,6 +1,7 @@
 """Ranks the documents of a view that answer a query: by vector, by keyword, or by both."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -11,6 +12,7 @@ from service.corpus.filters import And, Filter, Not
 from service.index.base import View, Views
 from service.index.keywords.base import Keywords
 from service.machine.arrays import Spans, Vectors, Windows
+from service.machine.resources import processors
 from service.search.conditions import meeting_in
 from service.search.diversity import chosen
 from service.search.facets import Counts, FacetCounter, FacetSpec
@@ -83,6 +85,7 @@ class Retrieval:
         self._keywords = keywords
         self._documents = documents
         self._facets = FacetCounter(documents)
+        self._threads = ThreadPoolExecutor(processors(), thread_name_prefix="instar-words")
 
     def keyword_parts(self, index: Views, queries: Sequence[str], spec: SearchSpec) -> list[KeywordPart]:
         """Return the part of each query's ranking that depends on no vector, for several indexes to be ranked with."""
@@ -100,7 +103,8 @@ class Retrieval:
     ) -> list[Ranking]:
         """Return a ranking for each query. `vectors` (n, dimensions) are those of the queries; None in keyword mode.
 
-        `keyword_parts` of the queries spare a hybrid search without groups from looking up their words.
+        `keyword_parts` of the queries spare a hybrid search without groups from looking up their words. Otherwise it
+        looks them up beside the search by vector, which leaves all processors but one alone.
         """
         scope = self._scope(index, spec)
         view = scope.view
@@ -113,14 +117,15 @@ class Retrieval:
             ]
         end = spec.offset + spec.k
         depth = end if spec.mode != "hybrid" and not spec.diversity else max(end, _DEPTH)
+        by_keyword = self._by_keyword(scope, queries, depth, spec, keyword_parts)
         dense = [] if vectors is None else scope.dense(vectors, depth)
+        parts = by_keyword()
         rankings: list[Ranking] = []
         for row, query in enumerate(queries):
             if spec.mode == "dense":
                 ranking = Ranking(dense[row], {"dense": dense[row]})
             else:
-                known = None if keyword_parts is None else scope.narrow(keyword_parts[row])
-                keyword, max_score = known or scope.by_keyword(query, depth)
+                keyword, max_score = parts[row]
                 ranking = Ranking(keyword, {"keyword": keyword})
                 if spec.mode == "hybrid":
                     fused = _fused(dense[row], keyword, max_score, spec)
@@ -131,6 +136,25 @@ class Retrieval:
             passages = _passages(view, vector, scored)
             rankings.append(Ranking(scored, ranking.parts, standings, passages, counts[row]))
         return rankings
+
+    def _by_keyword(
+        self,
+        scope: Scope,
+        queries: Sequence[str],
+        depth: int,
+        spec: SearchSpec,
+        known: Sequence[KeywordPart] | None,
+    ) -> Callable[[], Sequence[KeywordPart]]:
+        """Begin to look up the words of the queries, unless they are `known`, and return what waits for them."""
+
+        def look_up() -> Sequence[KeywordPart]:
+            return [scope.by_keyword(query, depth) for query in queries]
+
+        if spec.mode == "dense":
+            return tuple
+        if known is not None:
+            return lambda: [scope.narrow(part) for part in known]
+        return self._threads.submit(look_up).result if spec.mode == "hybrid" else look_up
 
     def _scope(self, index: Views, spec: SearchSpec) -> Scope:
         # Take the view first: its documents stay in the corpus for a while, so the filter cannot miss one.

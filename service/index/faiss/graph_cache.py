@@ -6,6 +6,7 @@ The vectors in full stay on the disk. They are read where they lie, by the last 
 import json
 import logging
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -21,7 +22,7 @@ from service.index.faiss.duplicates import Duplicates
 from service.index.faiss.graph import Graph
 from service.index.faiss.sealed import Sealed
 from service.machine import spilled
-from service.machine.arrays import Vectors
+from service.machine.arrays import Empty, Vectors
 from service.machine.cache import Cache, CacheVersion, Content
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,8 @@ class GraphCache:
         self._folder = folder
         self._cache = Cache(folder)
         self._cache.sweep()
+        # Arrays of which a sealed part is made, in a file that the system may drop from memory.
+        self.empty: Empty = partial(spilled.empty, folder)
 
     def get(self, fingerprint: str, collection: str, dimensions: int, min_recall: float) -> Sealed | None:
         """Return the cached sealed part, or None unless it is whole and was tuned to that recall.
@@ -95,10 +98,6 @@ class GraphCache:
             return built
         vectors = _vectors(np.memmap(folder / _VECTORS, np.uint8, "r"), built.exact.d)
         return replace(built, exact=memory.exact_index(vectors))
-
-    def empty(self, shape: tuple[int, ...], dtype: "np.dtype[Any] | type[np.generic]") -> NDArray[Any]:
-        """An array for the vectors of a graph that is built. The system may write them to the disk of the cache."""
-        return spilled.empty(self._folder, shape, dtype)
 
     def highest(self) -> int:
         """Return the highest sequence number of a document in any graph, 0 without any."""

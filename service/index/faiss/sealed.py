@@ -199,6 +199,6 @@ def build(
         documents = seqs[first_rows(seqs)]
         some = np.sort(np.random.default_rng(0).permutation(documents)[:_ASKED])
         rows_found = round(_FOUND * len(seqs) / len(documents))
-        asked = None if questions is None else questions(some)
+        asked = None if questions is None else questions(some, given_up)
         graph, recall = tuned(graph, memory.vectors_of(exact), min_recall, rows_found, asked)
     return Sealed(seqs, spans, exact, recall, graph, duplicates)

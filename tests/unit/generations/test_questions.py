@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.generations.questions import QuestionMaker, taken_from
+from service.index.base import GivenUp
 from service.index.keywords.words import origins
 
 TEXTS = st.lists(
@@ -69,7 +71,30 @@ def test_they_are_embedded_as_queries_behind_those_of_users() -> None:
 
     async def run() -> Any:
         ask = QuestionMaker(documents, encoding).by(encoder)
-        return await asyncio.to_thread(ask, np.array([1, 2, 3]))
+        return await asyncio.to_thread(ask, np.array([1, 2, 3]), lambda: False)
 
     assert asyncio.run(run()).tolist() == [[11.0]]
     assert encoding.asked == [(encoder, ["a few words"], {"side": "query", "lane": "bulk", "patient": True})]
+
+
+def test_nobody_waits_for_vectors_of_a_build_that_is_given_up() -> None:
+    ended = asyncio.Event()
+
+    class Hanging:
+        async def embed(self, *_: Any, **__: Any) -> Any:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.set()
+
+    hanging: Any = Hanging()
+    documents: Any = Documents()
+    encoder: Any = object()
+
+    async def run() -> None:
+        ask = QuestionMaker(documents, hanging).by(encoder)
+        with pytest.raises(GivenUp):
+            await asyncio.to_thread(ask, np.array([1]), lambda: True)
+        await asyncio.wait_for(ended.wait(), 5)
+
+    asyncio.run(run())

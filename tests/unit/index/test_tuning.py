@@ -26,8 +26,8 @@ def effort(vectors: Any, questions: Any) -> tuple[int, float]:
 
 def test_questions_that_are_hard_to_answer_cost_more_effort_than_documents(vectors: Any) -> None:
     hard = np.random.default_rng(1).normal(size=(200, 64)).astype(np.float32)
-    easy, of_documents = effort(vectors, lambda seqs: vectors[seqs - 1])
-    raised, of_hard = effort(vectors, lambda _: hard)
+    easy, of_documents = effort(vectors, lambda seqs, _: vectors[seqs - 1])
+    raised, of_hard = effort(vectors, lambda *_: hard)
     assert easy < raised
     assert min(of_documents, of_hard) >= 0.99
 
@@ -35,7 +35,7 @@ def test_questions_that_are_hard_to_answer_cost_more_effort_than_documents(vecto
 def test_it_asks_for_some_documents_once_each(vectors: Any) -> None:
     asked: list[Any] = []
 
-    def questions(seqs: Any) -> Any:
+    def questions(seqs: Any, _: Any) -> Any:
         asked.append(seqs)
         return vectors[seqs - 1]
 
@@ -48,7 +48,7 @@ def test_it_asks_for_some_documents_once_each(vectors: Any) -> None:
 
 
 def test_too_few_questions_are_not_believed(vectors: Any) -> None:
-    assert effort(vectors, lambda seqs: vectors[seqs[:20] - 1]) == effort(vectors, None)
+    assert effort(vectors, lambda seqs, _: vectors[seqs[:20] - 1]) == effort(vectors, None)
 
 
 def test_sums_of_vectors_stand_for_questions_and_get_more_effort_past_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
