@@ -28,7 +28,7 @@ def _instar(vectors: Any) -> Built:
         lambda: whole(np.arange(len(vectors)), np.asarray(vectors)),
         graph_from=1,
         min_recall=min_recall,
-        questions=lambda _: asked,
+        questions=lambda *_: asked,
     )
     with tempfile.TemporaryDirectory() as folder:
         built = GraphCache(Path(folder)).keep("fingerprint", "collection", built, min_recall)
