@@ -13,7 +13,8 @@ from service.console.judging import verdicts
 from service.console.pages import Visit
 from service.console.public_api import ApiError
 from service.console.screen import Screen
-from service.console.screens.search import MODES, Way, searchable
+from service.console.screens.search import searchable
+from service.console.search_wanted import MODES, Way
 
 # Questions that are asked in one request of a browser, and results that are compared.
 _PORTION, _K = 10, 10
