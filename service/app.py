@@ -45,6 +45,7 @@ from service.api.routes import (
     judgements,
     keys,
     metrics,
+    needs,
     openai,
     quality,
     question_sets,
@@ -65,6 +66,7 @@ from service.api.state_metrics import State
 from service.console.router import console
 from service.errors import InstarError
 from service.generations.rollback import RollbackTargets
+from service.learning.needs import Needs
 from service.learning.question_sets import QuestionSets
 from service.lifecycle import Lifecycle
 from service.observability.log_tail import LogTail
@@ -120,17 +122,7 @@ def build(
             "auto_configure": False,
         },
     )
-    parts.metrics.registry.register(
-        State(
-            lifecycle,
-            parts.settings.data_dir,
-            parts.models.scheduler,
-            parts.reloads,
-            parts.serving.generations,
-            parts.models.rerankers,
-            parts.learning.log,
-        )
-    )
+    parts.metrics.registry.register(_state(parts, lifecycle))
     routers = _routers(parts, lifecycle, measured, log_tail)
     api_routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     _add_middleware(app, parts, lifecycle, api_routes)
@@ -147,6 +139,19 @@ def build(
     return app
 
 
+def _state(parts: Parts, lifecycle: Lifecycle) -> State:
+    """Return the numbers that are read when somebody asks for metrics."""
+    return State(
+        lifecycle,
+        parts.settings.data_dir,
+        parts.models.scheduler,
+        parts.reloads,
+        parts.serving.generations,
+        parts.models.rerankers,
+        parts.learning.log,
+    )
+
+
 def _routers(parts: Parts, lifecycle: Lifecycle, measured: "_Measured", log_tail: LogTail) -> list[APIRouter]:
     """All routes, in the order of the OpenAPI document."""
     settings, models, serving, corpus = parts.settings, parts.models, parts.serving, parts.corpus
@@ -155,9 +160,7 @@ def _routers(parts: Parts, lifecycle: Lifecycle, measured: "_Measured", log_tail
     streams = EventStreams(settings.limits.streams, lifecycle.stopping)
     output = OutputDtypes(serving.calibration)
     targets = RollbackTargets(loaded, corpus.records, models.registry, serving.builder)
-    about = info.About(
-        loaded, corpus.documents, parts.reloads, models.scheduler, models.rerankers, parts.learning.log, settings
-    )
+    about = info.About(loaded, corpus, parts.reloads, models.scheduler, models.rerankers, parts.learning.log, settings)
     return [
         embed.routes(admission, ready, loaded, models.encoding, output, models.limits, settings),
         rerank.routes(admission, ready, models.rerankers, models.scoring, settings),
@@ -183,6 +186,7 @@ def _routers(parts: Parts, lifecycle: Lifecycle, measured: "_Measured", log_tail
         ),
         question_sets.routes(admission, ready, QuestionSets(corpus.records), parts.thread, settings),
         guidelines.routes(admission, ready, corpus.records, parts.thread),
+        needs.routes(admission, ready, Needs(corpus.records), parts.thread),
         export.routes(admission, ready, corpus.judgements, corpus.documents),
         health.routes(lifecycle, ready, models.scheduler, root_path, console=settings.console),
         info.routes(admission, about),

@@ -7,6 +7,8 @@ from typing import Any
 from service.console.pages import Visit
 from service.console.public_api import ApiError
 
+# Judged questions that a verdict on a model needs: a fifth of them are tested on, and 50 must be.
+VERDICT_NEEDS = 250
 # Who judged at a service without keys.
 _NOBODY = "console"
 _PAIR = ("query", "document", "collection")
@@ -23,7 +25,7 @@ async def judge(visit: Visit, form: Mapping[str, str]) -> None:
     """Send or take back the judgement in a form: `query`, `document`, `collection`, and `verdict`.
 
     A verdict is good, bad, unsure, which takes a former judgement back and closes the passage to this person, or none.
-    Raises ApiError.
+    With `again`, the passage is one on which this person has judged and was contradicted. Raises ApiError.
     """
     pair, by = _pair(form), judge_of(visit)
     verdict = form.get("verdict")
@@ -32,8 +34,7 @@ async def judge(visit: Visit, form: Mapping[str, str]) -> None:
         if verdict == "unsure":
             await visit.api.post("/admin/judgements/unsure", {**pair, "by": by})
     elif verdict in ("good", "bad"):
-        judgement = {**pair, "good": verdict == "good", "source": "person", "by": by}
-        await visit.api.post("/admin/judgements", {"judgements": [judgement]})
+        await _send(visit, form, {**pair, "good": verdict == "good", "source": "person", "by": by})
     else:
         raise ApiError(
             422, "invalid_request", "a verdict is good, bad, unsure or none: use the buttons of a page", "verdict"
@@ -62,8 +63,7 @@ async def restore(visit: Visit, form: Mapping[str, str], former: Mapping[str, An
     if judgement is None or judgement["stale"]:
         await visit.api.call("DELETE", "/admin/judgements", params={**pair, "source": "person", "by": by})
         return "unsure" if former["unsure"] else ""
-    sent = {name: value for name, value in judgement.items() if name not in _BY_THE_SERVICE}
-    await visit.api.post("/admin/judgements", {"judgements": [sent]})
+    await _send(visit, form, {name: value for name, value in judgement.items() if name not in _BY_THE_SERVICE})
     return "good" if judgement["good"] else "bad"
 
 
@@ -80,6 +80,18 @@ def read_history(text: str) -> list[dict[str, Any]]:
 
 def _pair(form: Mapping[str, str]) -> dict[str, str]:
     return {name: form.get(name, "") for name in _PAIR}
+
+
+async def _send(visit: Visit, form: Mapping[str, str], judgement: Mapping[str, Any]) -> None:
+    """Send a judgement, in place of a former one.
+
+    A word that is said again keeps its time. To be the last word it is taken back first, so that a passage on which
+    people disagree waits for the others.
+    """
+    if form.get("again"):
+        conditions = {**_pair(form), "source": "person", "by": judgement["by"]}
+        await visit.api.call("DELETE", "/admin/judgements", params=conditions)
+    await visit.api.post("/admin/judgements", {"judgements": [judgement]})
 
 
 async def verdicts(visit: Visit, query: str, collection: str) -> dict[str, bool]:

@@ -18,6 +18,8 @@ DEFAULT_COLLECTION = "default"
 
 Source = Literal["person", "sent", "feedback", "click", "generated"]
 Side = Literal["train", "judge"]
+# The collection, query and document of a judgement.
+Pair = tuple[str, str, str]
 # A judgement's collection, query, document, source and voice, in whose order judgements are listed.
 Key = tuple[str, str, str, str, str]
 
@@ -60,7 +62,7 @@ class Judgement(BaseModel):
     )
 
     @property
-    def pair(self) -> tuple[str, str, str]:
+    def pair(self) -> Pair:
         """Collection, query and document."""
         return self.collection, self.query, self.document
 
@@ -107,6 +109,14 @@ class Outcome:
     unresolved: int
 
 
+@dataclass(frozen=True, slots=True)
+class JudgedCounts:
+    """The queries that somebody or something has judged, and those of the side judge among them."""
+
+    queries: int
+    judging: int
+
+
 ANY = JudgementFilter()
 
 
@@ -148,6 +158,15 @@ class Judgements(Protocol):
 
     def counts(self, conditions: JudgementFilter = ANY) -> tuple[int, int]:
         """Count the judgements that meet all conditions, and those among them that are unresolved."""
+
+    def judged(self) -> JudgedCounts:
+        """Count the judged queries. As long as nothing changes, they are counted once."""
+
+    def disputed(self, collection: str | None, limit: int) -> list[Pair]:
+        """Return up to `limit` pairs that as many people call good as bad, those with the latest word first.
+
+        Stale judgements do not count, nor do those of documents that are not there. None: pairs of all collections.
+        """
 
     def revision(self) -> int:
         """Return a number that grows with each change, as long as the process lives."""

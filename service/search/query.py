@@ -47,7 +47,8 @@ class Hit:
     `text` is the whole text, or the passages that were asked for in its place.
 
     `ranks` has its rank, from 1, and its score in each part of the search that found it. `spans` has the [start, end)
-    of the query's words in `text`, in characters. Both are empty unless they were asked for.
+    of the query's words in `text`, in characters. Both are empty unless they were asked for. `searchable` is the part
+    of the document's text that has vectors; None: all of it has.
     """
 
     score: float
@@ -56,6 +57,7 @@ class Hit:
     passage: Span | None
     ranks: Mapping[Component, tuple[int, float]]
     spans: Sequence[Span]
+    searchable: Span | None = None
     # Its rank and score in the search that a reranker has ordered, and by the reranker; None: there was no reranker.
     first: tuple[int, float] | None = None
     rerank: tuple[int, float] | None = None
@@ -160,7 +162,15 @@ class Search:
         spans = self._keywords.highlights(query, texts) if details.highlight else [[]] * len(texts)
         ranks = _ranks(ranking.parts) if details.explain else {}
         return [
-            Hit(score, documents[seq], text, passages.get(seq), ranks.get(seq, {}), highlights)
+            Hit(
+                score,
+                documents[seq],
+                text,
+                passages.get(seq),
+                ranks.get(seq, {}),
+                highlights,
+                _searchable(ranking.passages.get(seq), documents[seq].text),
+            )
             for (seq, score), text, highlights in zip(scored, texts, spans, strict=True)
         ]
 
@@ -179,6 +189,14 @@ class Search:
 def _passage(passages: Passages, nearest: int, neighbours: int) -> Span:
     first, last = max(nearest - neighbours, 0), min(nearest + neighbours, len(passages.spans) - 1)
     return int(passages.spans[first, 0]), int(passages.spans[last, 1])
+
+
+def _searchable(passages: Passages | None, text: str) -> Span | None:
+    """Return the part of the text that the windows cover, unless only white space is left out."""
+    if passages is None:
+        return None
+    start, end = int(passages.spans[0, 0]), int(passages.spans[-1, 1])
+    return (start, end) if text[:start].strip() or text[end:].strip() else None
 
 
 def _ranks(parts: Mapping[Component, Scored]) -> dict[int, dict[Component, tuple[int, float]]]:

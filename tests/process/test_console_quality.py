@@ -1,6 +1,8 @@
 """The screens of quality and of saved questions, asked for as a browser does, without one."""
 
+import csv
 import html
+import io
 import re
 
 from tests.support.judging import QUERIES, judged_by, judgement, put
@@ -53,7 +55,8 @@ def test_charts_have_their_figures_as_json(filled: Server) -> None:
     figures = server.get("/admin/quality")["figures"]
     (line,) = server.get("/console/quality/history.json", params={"mode": "dense"})["series"]
     assert (line["generation"], line["ndcg"]) == (1, [[figures["ndcg"], *figures["ndcg_interval"]]])
-    assert server.get("/console/quality/history.json", params={"mode": "hybrid"})["series"] == []
+    hybrid = server.get("/console/quality/history.json", params={"mode": "hybrid"})
+    assert (hybrid["series"], [one["generation"] for one in hybrid["activations"]]) == ([], [1])
     assert "nobody has called an answer good or bad" in page(server, "quality/use")
     for query, action in ((HOSTILE, "bad"), (HOSTILE, "bad"), (QUERIES[0], "good"), (QUERIES[0], "good")):
         search = server.post("/search", {"query": query})["search"]
@@ -81,6 +84,12 @@ def test_a_question_is_saved_and_a_list_is_compared_in_two_ways(filled: Server) 
     assert changes[:10] == sorted(changes[:10], reverse=True)
     same = page(server, "questions/run?name=set+1&left=active&right=active")
     assert set(re.findall(r'data-change="([^"]+)"', same)) == {"0.0"}
+    exported = server.client.get("/console/" + both.format("export", 0)).raise_for_status()
+    assert 'filename="comparison.csv"' in exported.headers["Content-Disposition"]
+    table = list(csv.DictReader(io.StringIO(exported.text)))
+    assert sorted(line["question"] for line in table) == sorted([*QUERIES, HOSTILE])
+    assert [line["not_judged"] for line in table] == re.findall(r'data-unjudged="([^"]+)"', rows)
+    assert server.client.get("/console/questions/export?name=none").status_code == 404
     assert send(server, "questions/delete", name="set 1") == "/console/questions"
     assert "There are no saved questions yet" in page(server, "questions")
 

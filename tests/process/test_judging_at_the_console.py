@@ -44,9 +44,10 @@ def asked(filled: Server) -> Server:
     return filled
 
 
-def forms(server: Server) -> list[dict[str, str]]:
+def forms(server: Server, hand: str = "hand") -> list[dict[str, str]]:
     """The forms of the passages that the console shows."""
-    return Forms(server.client.get(f"{SCREEN}/hand").raise_for_status().text).forms
+    shown = Forms(server.client.get(f"{SCREEN}/{hand}").raise_for_status().text).forms
+    return [form for form in shown if form["action"] == f"{SCREEN}/verdict"]
 
 
 def form_to(server: Server, path: str, action: str) -> dict[str, str]:
@@ -79,7 +80,7 @@ def test_the_queue_is_shown_with_its_reasons_and_blind(asked: Server) -> None:
     hand = asked.client.get(f"{SCREEN}/hand").raise_for_status().text
     assert "1 user gave a thumb down, asked 2 times, judged by nobody" in hand
     assert "section 3 of ward 3 &lt;b&gt;&amp;amp;" in hand
-    shown = Forms(hand).forms
+    shown = forms(asked)
     assert [form["document"] for form in shown] == [passage["id"] for passage in question["passages"]]
     assert {form["query"] for form in shown} == {QUERY}
     assert not re.search(r"score|dense|keyword|rank", hand.replace("/console/search", ""))
@@ -149,7 +150,60 @@ def test_progress_counts_the_day_of_the_person(asked: Server) -> None:
     add(asked, [judgement("q", "d1", good=False, source="person", by="bob"), judgement("q", "d3", by="console")])
     text = asked.client.get(path).text
     assert "<strong>1</strong> judged by you today" in text
-    assert "2 people judged 1 passage in common" in asked.client.get(f"{SCREEN}/agreement").text
+    assert "<strong>1 of 250</strong> judged questions that a verdict on a model needs" in text
+    agreement = asked.client.get(f"{SCREEN}/agreement").text
+    assert "2 people judged 1 passage in common" in agreement
+    assert 'href="/console/judge?reason=people">Settle disagreements' in agreement
+
+
+def test_disagreements_are_settled_by_whoever_was_contradicted(filled: Server) -> None:
+    pair = {"source": "person", "at": "2026-11-28T12:00:00Z"}
+    words = [judgement(QUERY, name, good=True, by="console", **pair) for name in ("d1", "d2")]
+    contrary = [judgement(QUERY, "d1", good=False, by="bob", source="person", at="2026-11-28T12:01:00Z")]
+    add(filled, [*words, *contrary])
+    hand = filled.client.get(f"{SCREEN}/hand?reason=people").raise_for_status().text
+    assert "people disagree</p>" in hand
+    assert "people disagree on it" in hand
+    assert "bob" not in hand
+    (form,) = forms(filled, "hand?reason=people")
+    # The page hides what the person said before.
+    assert (form["document"], form["again"], form["said"], Forms(hand).pressed) == ("d1", "yes", "", [])
+    # Said again, it is the last word, so that the passage waits for bob.
+    after = pressed(filled, form, verdict="good")
+    assert "Nothing waits for you" in filled.client.get(f"{SCREEN}/hand?reason=people").text
+    queue = filled.get("/admin/judgements/queue", params={"reason": "people", "by": "bob"})["questions"]
+    assert [one["id"] for one in queue[0]["passages"] if one["disagree"] and one["open"]] == ["d1"]
+    undone = pressed(filled, after)
+    assert (undone["said"], undone["again"]) == ("good", "yes")
+    assert [one["at"] for one in listed(filled, document="d1", by="console")] == ["2026-11-28T12:00:00Z"]
+    pressed(filled, undone, verdict="bad")
+    assert filled.get("/admin/judgements/queue", params={"reason": "people"})["questions"] == []
+
+
+def test_the_need_behind_a_question_is_kept_and_shown_as_text(asked: Server) -> None:
+    def needs() -> list[dict[str, str]]:
+        shown = asked.client.get(f"{SCREEN}/hand").raise_for_status().text
+        assert "<script>alert" not in shown
+        return [form for form in Forms(shown).forms if form["action"] == f"{SCREEN}/need"]
+
+    (form,) = needs()
+    assert (form["query"], form["text"]) == (QUERY, "")
+    text = "to find it <script>alert(1)</script>"
+    answer = asked.client.post(form["action"], data=form | {"text": text}, headers=HTMX).raise_for_status().text
+    assert "Need: to find it &lt;script&gt;" in answer
+    assert needs()[0]["text"] == text
+    # Questions in the same words have one need.
+    about = {"query": f"{QUERY} "}
+    assert asked.get("/admin/judgements/need", params=about)["text"] == text
+    (question,) = asked.get("/admin/judgements/queue")["questions"]
+    assert question["need"] == text
+    refused = asked.client.post(form["action"], data=form | {"text": "x" * 1001}, headers=HTMX)
+    assert (refused.status_code, "at most 1000 characters" in refused.text) == (422, True)
+    back = asked.client.post(form["action"], data=form | {"text": ""})
+    assert (back.status_code, back.headers["Location"]) == (303, f"{SCREEN}?")
+    assert asked.get("/admin/judgements/need", params=about) == {"text": "", "at": None, "by": None}
+    for sent in ({"query": "a\0", "text": ""}, {"query": "a", "text": "\0"}, {"query": "", "text": "a"}):
+        assert asked.client.put("/admin/judgements/need", json=sent).status_code == 422
 
 
 def test_guidelines_are_kept_and_shown_as_text(filled: Server) -> None:

@@ -42,6 +42,8 @@ ADMIN: list[tuple[str, str, Any]] = [
     ("GET", "/admin/judgements/agreement", None),
     ("POST", "/admin/judgements/unsure", {"query": "a", "document": "b"}),
     ("DELETE", "/admin/judgements/unsure?query=a&document=b", None),
+    ("GET", "/admin/judgements/need?query=a", None),
+    ("PUT", "/admin/judgements/need", {"query": "a", "text": ""}),
     ("GET", "/admin/guidelines", None),
     ("PUT", "/admin/guidelines", {"text": ""}),
     ("GET", "/admin/export?what=judgements", None),

@@ -132,6 +132,9 @@ def test_a_colleague_judges_in_one_name_and_does_nothing_else(keyed: Server) -> 
 
     keyed.client.put("/admin/guidelines", json={"text": "good is what answers alone"}).raise_for_status()
     assert client.get("/admin/guidelines").json()["text"] == "good is what answers alone"
+    need = {"query": "q", "text": "to know when"}
+    assert client.put("/admin/judgements/need", json=need).json()["by"] == "ann"
+    assert keyed.get("/admin/judgements/need", params={"query": "q"})["text"] == "to know when"
     left = {"query": "q", "document": "b"}
     assert client.post("/admin/judgements/unsure", json=left).json() == {"unsure": True}
     assert refused(client.post("/admin/judgements/unsure", json=left | {"by": "bob"}), 403)

@@ -106,6 +106,9 @@ SUCCESSES: list[tuple[str, str, dict[str, Any]]] = [
     ("GET", "/admin/question-sets", {}),
     ("GET", "/admin/question-sets/September set", {}),
     ("DELETE", "/admin/question-sets/September set", {}),
+    ("GET", "/admin/judgements/need", {"params": {"query": "stock"}}),
+    ("PUT", "/admin/judgements/need", {"json": {"query": "stock", "text": "how much there is"}}),
+    ("GET", "/admin/judgements/need", {"params": {"query": "stock"}}),
     ("GET", "/admin/guidelines", {}),
     ("PUT", "/admin/guidelines", {"json": {"text": "Good is what answers."}}),
     ("GET", "/admin/guidelines", {}),
@@ -210,6 +213,8 @@ FAILURES: list[tuple[str, str, dict[str, Any], int]] = [
     ("POST", "/admin/judgements/unsure", {"json": {"query": "a", "document": "no such", "by": "ann"}}, 404),
     ("DELETE", "/admin/judgements/unsure", {"params": {"query": "a"}}, 422),
     ("PUT", "/admin/guidelines", {"json": {"text": "x" * 20001}}, 422),
+    ("PUT", "/admin/judgements/need", {"json": {"query": "a", "text": "x" * 1001}}, 422),
+    ("GET", "/admin/judgements/need", {}, 422),
     (
         "PUT",
         "/admin/judgements",

@@ -61,7 +61,8 @@ def test_a_thumb_down_becomes_a_judgement_of_a_person(server: Server) -> None:
     passages = question["passages"]
     assert {passage["id"] for passage in passages} == {*modes[0], *modes[1]}
     assert {passage["id"]: passage["text"] for passage in passages}.items() <= TEXTS.items()
-    assert all(set(passage) == {"id", "text", "metadata", "open", "good", "people", "unsure"} for passage in passages)
+    fields = {"id", "text", "metadata", "open", "good", "people", "unsure", "disagree"}
+    assert all(set(passage) == fields for passage in passages)
     assert question["open"] == len(passages)
     assert queue(server) == [question]
 
@@ -118,6 +119,27 @@ def test_generations_that_disagree_are_pooled_while_they_are_there(server: Serve
     assert queue(server, reason=["bad", "unjudged"]) == [question]
     assert queue(server, reason="unjudged") == []
     assert len(queue(server, passages=1)[0]["passages"]) <= 3
+
+
+def test_people_who_disagree_bring_a_question_back_until_somebody_decides(server: Server) -> None:
+    said = {"query": "report on topic 3", "document": "d3", "source": "person"}
+    words = [said | {"by": "ann", "good": True, "at": "2026-11-28T12:00:00Z"}]
+    words += [said | {"by": "bob", "good": False, "at": "2026-11-28T12:01:00Z"}]
+    server.post("/admin/judgements", {"judgements": words})
+    assert server.get("/info")["judged"]["queries"] == 1
+    (question,) = queue(server, reason="people", by="carol")
+    assert (question["query"], question["reasons"][-1]) == (said["query"], "people")
+    (split,) = (passage for passage in question["passages"] if passage["disagree"])
+    assert (split["id"], split["open"], split["good"], split["people"]) == ("d3", True, None, 2)
+    # Nothing of the answer says who said what.
+    assert "ann" not in str(question)
+    assert "bob" not in str(question)
+    # Ann was contradicted; bob was not, since.
+    assert [len(queue(server, reason="people", by=by)) for by in ("ann", "bob")] == [1, 0]
+    assert len(queue(server, reason="people", collection="default")) == 1
+    server.post("/admin/judgements", {"judgements": [said | {"by": "carol", "good": True}]})
+    assert queue(server, reason="people") == []
+    assert queue(server, reason="people", by="ann") == []
 
 
 def test_it_answers_during_a_reload(server: Server) -> None:
@@ -198,7 +220,7 @@ def test_a_broken_database_is_said(stopped_server: Server) -> None:
         ({"limit": 0}, "limit", "greater than or equal to 1"),
         ({"limit": 101}, "limit", "less than or equal to 100"),
         ({"passages": 21}, "passages", "less than or equal to 20"),
-        ({"reason": "boredom"}, "reason.0", "'bad', 'unjudged', 'generations' or 'modes'"),
+        ({"reason": "boredom"}, "reason.0", "'bad', 'unjudged', 'generations', 'modes' or 'people'"),
         ({"by": ""}, "by", "at least 1"),
         ({"by": "x" * 129}, "by", "at most 128"),
         ({"by": "a\0"}, "by", "U+0000"),

@@ -100,6 +100,13 @@ def test_what_no_window_has_is_told_and_found_by_keyword(running: Server) -> Non
     assert hit["id"] == "tail"
     # No window has the word. The first one is as good as any.
     assert hit["passage"][0] == 0
+    assert "searchable" not in hit
+    (explained,) = running.search("tail199", mode="keyword", explain=True)
+    assert explained["searchable"] == [start, end]
+    page = running.client.get("/console/search", params={"q": "tail199", "left": "active-keyword"}).text
+    assert f"cut: the model reads {100 * end / len(content):.0f} % of it" in page
+    (whole,) = running.search("storm3", mode="keyword", explain=True)
+    assert "searchable" not in whole
     streamed = running.client.post(
         "/documents",
         content=json.dumps({"id": "tail2", "text": content}) + "\n" + json.dumps({"id": "s", "text": "short"}),

@@ -21,6 +21,7 @@ _INFO = {
     "windows": 330,
     "collections": {"default": 330},
     "recall": {},
+    "judged": {"queries": 112, "judging": 34},
     "weights": {
         "default": {
             "dense": 0.64,

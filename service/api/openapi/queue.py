@@ -15,6 +15,7 @@ _QUESTION = {
     "searches": 1,
     "agreement_of_generations": None,
     "agreement_of_modes": 0.21,
+    "need": None,
     "open": 1,
     "passages": [
         {
@@ -25,6 +26,7 @@ _QUESTION = {
             "good": None,
             "people": 0,
             "unsure": False,
+            "disagree": False,
         }
     ],
 }

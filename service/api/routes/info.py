@@ -6,7 +6,7 @@ from service import __version__
 from service.api.openapi import info as documented
 from service.api.router import Admission, Router
 from service.api.schemas.info import Info
-from service.corpus.base import Documents
+from service.corpus.base import CorpusStore
 from service.generations.loaded import LoadedGenerations
 from service.generations.rerankers import Rerankers
 from service.learning.search_log import SearchLog
@@ -29,7 +29,7 @@ class About:
     def __init__(
         self,
         generations: LoadedGenerations,
-        documents: Documents,
+        corpus: CorpusStore,
         reloads: Reloads,
         scheduler: Scheduler,
         rerankers: Rerankers,
@@ -37,7 +37,8 @@ class About:
         settings: Settings,
     ) -> None:
         self._generations = generations
-        self._documents = documents
+        self._documents = corpus.documents
+        self._judgements = corpus.judgements
         self._reloads = reloads
         self._scheduler = scheduler
         self._rerankers = rerankers
@@ -45,10 +46,11 @@ class About:
         self._settings = settings
 
     async def info(self) -> Info:
-        """Name the checkpoint and its generation, and count the documents."""
+        """Name the checkpoint and its generation, and count the documents and the judged queries."""
         generation = self._generations.acquire()
         checkpoint = generation.encoder.checkpoint
         collections = await asyncio.to_thread(self._documents.collections)
+        judged = await asyncio.to_thread(self._judgements.judged)
         stats = generation.index.stats()
         return {
             "version": __version__,
@@ -65,6 +67,7 @@ class About:
             "windows": stats.windows,
             "collections": collections,
             "recall": stats.recall,
+            "judged": {"queries": judged.queries, "judging": judged.judging},
             "weights": generation.record.weights,
             "activated": generation.record.activated,
             "activated_by": generation.record.activated_by,

@@ -45,8 +45,9 @@ class _Queue:
         """List questions that are worth a person's minute, with the reasons and the passages to judge.
 
         The passages are the first ones by vector and by keyword in every generation that is there, and documents that
-        users complained of. `POST /admin/judgements` with the source person takes what the person says. A question
-        leaves the queue when none of its passages is open any more. For a key with the scope judge, `by` is its name.
+        users complained of or people disagree on. `POST /admin/judgements` with the source person takes what the person
+        says. A question leaves the queue when none of its passages is open any more. For a key with the scope judge,
+        `by` is its name.
         """
         self._require_ready()
         for name, value in (("collection", collection), ("by", by)):
@@ -68,6 +69,7 @@ def _question(waiting: Waiting) -> QueuedQuestion:
         "searches": question.searches,
         "agreement_of_generations": waiting.agreement_of_generations,
         "agreement_of_modes": waiting.agreement_of_modes,
+        "need": None if waiting.need is None else waiting.need.text,
         "open": sum(passage.open for passage in waiting.passages),
         "passages": [_passage(passage) for passage in waiting.passages],
     }
@@ -83,6 +85,7 @@ def _passage(passage: Passage) -> QueuedPassage:
         "good": passage.good,
         "people": passage.people,
         "unsure": passage.unsure,
+        "disagree": passage.disagree,
     }
 
 

@@ -174,6 +174,8 @@ def _result(hit: Hit, request: SearchRequest) -> Result:
         ranks: dict[ExplainedStage, tuple[int, float]] = {part: place for part, place in hit.ranks.items()}  # noqa: C416
         if hit.first is not None and hit.rerank is not None:
             ranks |= {"first": hit.first, "rerank": hit.rerank}
+        if hit.searchable is not None:
+            result["searchable"] = hit.searchable
         result["explain"] = {part: {"rank": rank, "score": score} for part, (rank, score) in ranks.items()}
     return result
 

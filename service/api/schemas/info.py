@@ -32,6 +32,13 @@ class SearchLogState(TypedDict):
     failure: Annotated[str | None, Field(description="why it has stopped; null: it has not")]
 
 
+class JudgedQueries(TypedDict):
+    """The queries that somebody or something has judged, whoever it was and however many documents."""
+
+    queries: Annotated[int, Field(description="number of judged queries")]
+    judging: Annotated[int, Field(description="number of these that reloads are judged by: the side judge")]
+
+
 class Info(TypedDict):
     """The checkpoint, its generation, and the number of documents."""
 
@@ -57,6 +64,7 @@ class Info(TypedDict):
     ]
     collections: Annotated[dict[str, int], Field(description="documents in each collection")]
     recall: Annotated[dict[str, float], Field(description="recall@10 of each collection that has an HNSW index")]
+    judged: Annotated[JudgedQueries, Field(description="the queries with judgements, in all collections")]
     weights: Annotated[
         dict[str, Balance],
         Field(description="weights of the parts of a hybrid search, by collection; others have the default, 1 to 1"),

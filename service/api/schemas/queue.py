@@ -35,7 +35,11 @@ class QueuedPassage(TypedDict):
     text: Annotated[str, Field(description="its text")]
     metadata: Annotated[dict[str, Any], Field(description="its metadata")]
     open: Annotated[
-        bool, Field(description="whether its present text waits for a judgement of `by`, or without that of anybody")
+        bool,
+        Field(
+            description="whether its present text waits for a judgement of `by`, or without that of anybody; one that"
+            " people disagree on also waits for those who have judged it and were contradicted later"
+        ),
     ]
     good: Annotated[
         bool | None,
@@ -43,6 +47,7 @@ class QueuedPassage(TypedDict):
     ]
     people: Annotated[int, Field(description="number of people who have judged its present text")]
     unsure: Annotated[bool, Field(description="whether `by` was not sure of it, so that it is not open")]
+    disagree: Annotated[bool, Field(description="whether as many people call its present text good as bad")]
 
 
 class QueuedQuestion(TypedDict):
@@ -57,7 +62,8 @@ class QueuedQuestion(TypedDict):
         list[Reason],
         Field(
             description="bad: users gave a thumb down; unjudged: it was asked twice or more, and nobody has judged it;"
-            " generations: the active one and another rank other documents first; modes: so do vector and keywords"
+            " generations: the active one and another rank other documents first; modes: so do vector and keywords;"
+            " people: as many call a passage good as bad"
         ),
     ]
     complaints: Annotated[int, Field(description="number of users whose latest thumb is down")]
@@ -73,6 +79,9 @@ class QueuedQuestion(TypedDict):
     agreement_of_modes: Annotated[
         float | None,
         Field(description="rank-biased overlap by vector and by keyword, 0 to 1; null: no document has its words"),
+    ]
+    need: Annotated[
+        str | None, Field(description="what people understand it to ask for; null: nobody has written that yet")
     ]
     open: Annotated[int, Field(description="number of passages that are open")]
     passages: Annotated[list[QueuedPassage], Field(description="in an order that says nothing, always the same one")]

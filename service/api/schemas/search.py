@@ -189,6 +189,15 @@ class Result(StoredDocument):
             ),
         ]
     ]
+    searchable: NotRequired[
+        Annotated[
+            Span,
+            Field(
+                description="[start, end) of the part of the document's text that a search by vector can find, in"
+                " characters; with `explain`, and only if the rest was cut"
+            ),
+        ]
+    ]
 
 
 class AppliedWeights(TypedDict):

@@ -1,5 +1,6 @@
 """The screen that judges: what is worth a minute, a passage at a time or a list, blind to who found it."""
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse, Response
 
-from service.console.judging import judge, judge_of, read_history, restore, state_before
+from service.console.judging import VERDICT_NEEDS, judge, judge_of, read_history, restore, state_before
 from service.console.pages import Visit
 from service.console.public_api import ApiError
 from service.console.screen import Screen
@@ -23,6 +24,7 @@ REASONS = {
     "unjudged": "asked often, judged by nobody",
     "generations": "models disagree",
     "modes": "words and meaning disagree",
+    "people": "people disagree",
 }
 # Questions that are fetched at a time. The API searches for at least 64 of them, however few are wanted.
 _HAND = 5
@@ -71,6 +73,7 @@ def screen(routes: Screen) -> Screen:
     routes.shows("/console/judge/progress", queue.progress)
     routes.shows("/console/judge/agreement", queue.agreement)
     routes.acts("/console/judge/guidelines", queue.write_guidelines)
+    routes.acts("/console/judge/need", queue.write_need)
     routes.acts("/console/judge/verdict", verdicts.judge)
     routes.acts("/console/judge/undo", verdicts.undo)
     judge_exchange.add(routes)
@@ -105,14 +108,14 @@ class _Queue:
             if error.status == 401:
                 raise
             return part(error.status, questions=[], problem=error)
-        questions = [{**question, "why": why(question)} for question in queue["questions"]]
+        questions = [shown(question, pile.reason) for question in queue["questions"]]
         return part(questions=questions, looked_at=queue["looked_at"], problem=None)
 
     async def progress(self, visit: Visit) -> Response:
-        """Show how much the person judged today, and how fast."""
+        """Show how much the person judged today, how fast, and how far all together are."""
         midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         wanted = {"source": "person", "by": judge_of(visit), "since": midnight.isoformat(), "limit": _DAY}
-        listed = await visit.api.get("/admin/judgements", wanted)
+        listed, info = await asyncio.gather(visit.api.get("/admin/judgements", wanted), visit.api.get("/info"))
         moments = [datetime.fromisoformat(judgement["at"]) for judgement in listed["judgements"]]
         return self._routes.pages.part(
             visit,
@@ -120,6 +123,8 @@ class _Queue:
             today=len(moments),
             is_all=listed["next"] is None,
             pace=pace(moments),
+            judged=info["judged"]["queries"],
+            needed=VERDICT_NEEDS,
         )
 
     async def agreement(self, visit: Visit) -> Response:
@@ -134,6 +139,18 @@ class _Queue:
         """Keep the guidelines in a form."""
         await visit.api.call("PUT", "/admin/guidelines", body={"text": form.get("text", "").replace("\r\n", "\n")})
         return _back(visit, form)
+
+    async def write_need(self, visit: Visit, form: Mapping[str, str]) -> Response:
+        """Keep the need of a question. What the API refuses is shown beside the question, which keeps its place."""
+        need = {name: form.get(name, "") for name in ("query", "collection", "text")}
+        part = partial(self._routes.pages.part, visit, "judge_need.html", need={**need, "back": form.get("back", "")})
+        try:
+            await visit.api.call("PUT", "/admin/judgements/need", body=need)
+        except ApiError as error:
+            if error.status == 401 or not visit.request.headers.get("HX-Request"):
+                raise
+            return part(error.status, problem=error)
+        return part(problem=None) if visit.request.headers.get("HX-Request") else _back(visit, form)
 
 
 class _Verdicts:
@@ -180,6 +197,15 @@ def _back(visit: Visit, form: Mapping[str, str]) -> Response:
     return RedirectResponse(f"{visit.request.url.path.rpartition('/')[0]}{form.get('back', '')}", 303)
 
 
+def shown(question: Mapping[str, Any], reason: str | None) -> dict[str, Any]:
+    """Return a question of the queue as the page has it: of disagreements only the passages that people disagree on."""
+    passages = question["passages"]
+    if reason == "people":
+        passages = [passage for passage in passages if passage["disagree"] and passage["open"]]
+    waiting = sum(passage["open"] for passage in passages)
+    return {**question, "why": why(question), "passages": passages, "open": waiting}
+
+
 def why(question: Mapping[str, Any]) -> list[str]:
     """Return the reasons for which a question of the queue waits, for people."""
     reasons = []
@@ -189,7 +215,7 @@ def why(question: Mapping[str, Any]) -> list[str]:
         reasons.append(f"asked {question['searches']:,} times")
     if "unjudged" in question["reasons"]:
         reasons.append("judged by nobody")
-    reasons += [REASONS[reason] for reason in ("generations", "modes") if reason in question["reasons"]]
+    reasons += [REASONS[reason] for reason in ("generations", "modes", "people") if reason in question["reasons"]]
     return reasons
 
 

@@ -97,6 +97,7 @@ def screen(routes: Screen) -> Screen:
             curl=wanted.curl(str(visit.request.base_url).rstrip("/")),
             pages=-(-total // _PAGE),
             latest=latest_of(history["points"], quality["mode"]),
+            live={one["generation"]: one["activated"] for one in listed["generations"] if one.get("activated")},
         )
 
     async def show_use(visit: Visit) -> Response:
@@ -109,12 +110,16 @@ def screen(routes: Screen) -> Screen:
             wanted=wanted,
             insights=insights,
             unanswered=unanswered(insights["most_asked"])[:_PAGE],
+            nothing_found=insights["nothing_found"][:_PAGE],
             days=_DAYS,
         )
 
     async def history(visit: Visit) -> Response:
-        points = (await visit.api.get("/admin/quality/history"))["points"]
-        return JSONResponse({"series": series(points, visit.request.query_params.get("mode", ""))})
+        history, listed = await asyncio.gather(
+            visit.api.get("/admin/quality/history"), visit.api.get("/admin/generations")
+        )
+        lines = series(history["points"], visit.request.query_params.get("mode", ""))
+        return JSONResponse({"series": lines, "activations": activations(listed["generations"])})
 
     async def days(visit: Visit) -> Response:
         insights = await visit.api.get("/admin/insights", _days(Wanted.of(visit)) | {"limit": 1})
@@ -156,6 +161,13 @@ def series(points: Sequence[Mapping[str, Any]], mode: str) -> list[dict[str, Any
             figures = point["figures"]
             line[name].append([figures[name], *(figures[f"{name}_interval"] or (None, None))])
     return list(lines.values())
+
+
+def activations(generations: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return when each generation went live last, the first one first; those that never did are left out."""
+    live = [one for one in generations if one.get("activated")]
+    moments = [{"generation": one["generation"], "at": _seconds(one["activated"])} for one in live]
+    return sorted(moments, key=lambda moment: moment["at"])
 
 
 def _days(wanted: Wanted) -> dict[str, Any]:

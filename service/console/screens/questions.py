@@ -1,19 +1,21 @@
 """The screens of saved questions: lists with names, and one list asked in two ways, to see which answers change."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from service import ranking
+from service.console import comparison_file
 from service.console.judging import verdicts
 from service.console.pages import Visit
 from service.console.public_api import ApiError
 from service.console.screen import Screen
-from service.console.screens.search import MODES, Way, searchable
+from service.console.screens.search import searchable
+from service.console.search_wanted import MODES, Way
 
 # Questions that are asked in one request of a browser, and results that are compared.
 _PORTION, _K = 10, 10
@@ -41,6 +43,7 @@ def screen(routes: Screen) -> Screen:
     routes.shows(_HOME, show_sets)
     routes.shows(f"{_HOME}/run", show_set)
     routes.shows(f"{_HOME}/rows", show_rows)
+    routes.shows(f"{_HOME}/export", _export)
     routes.acts(f"{_HOME}/save", _save)
     routes.acts(f"{_HOME}/add", _add)
     routes.acts(f"{_HOME}/delete", _delete)
@@ -69,6 +72,7 @@ def change(left: Sequence[str], right: Sequence[str], verdicts_of: Mapping[str, 
         "after": after,
         "gain": gain,
         "same_first": left[:1] == right[:1],
+        "unjudged": len({*left, *right} - verdicts_of.keys()),
         "change": apart + abs(gain or 0.0),
         "verdict": "unjudged" if gain is None else "better" if gain > 0 else "worse" if gain < 0 else "same",
     }
@@ -97,6 +101,24 @@ async def _add(visit: Visit, form: Mapping[str, str]) -> Response:
 async def _delete(visit: Visit, form: Mapping[str, str]) -> Response:
     await visit.api.call("DELETE", _path(form.get("name", "")))
     return RedirectResponse(visit.request.url.path.removesuffix("/delete"), 303)
+
+
+async def _export(visit: Visit) -> Response:
+    """Answer a file with all questions of a list, asked in both ways."""
+    sent = visit.request.query_params
+    left, right = Way.read(sent.get("left", "")), Way.read(sent.get("right", "active-keyword"))
+    listed = await visit.api.get(_path(sent.get("name", "")))
+
+    async def lines() -> AsyncIterator[str]:
+        yield comparison_file.head() + comparison_file.lines(first)
+        for start in range(_PORTION, listed["count"], _PORTION):
+            portion = listed["questions"][start : start + _PORTION]
+            yield comparison_file.lines(await _compared(visit, portion, left, right))
+
+    # What the API refuses is shown as a page, so the first questions are asked before the answer begins.
+    first = await _compared(visit, listed["questions"][:_PORTION], left, right)
+    headers = {"Content-Disposition": 'attachment; filename="comparison.csv"', "Cache-Control": "no-store"}
+    return StreamingResponse(lines(), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 async def _comparison(visit: Visit) -> dict[str, Any]:

@@ -1,123 +1,21 @@
 """The screen that searches: why an answer is good or bad, and two generations, modes or rerankers side by side."""
 
 import asyncio
-import json
-import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from service.console.judging import judge, verdicts
+from service.console.judging import judge
 from service.console.pages import Visit
 from service.console.public_api import ApiError
 from service.console.screen import Screen
+from service.console.search_columns import searched
+from service.console.search_wanted import MODES, Wanted
 
-MODES = ("hybrid", "dense", "keyword")
-_MOST = 50
-# Metadata values that are offered as filters: values of each key, and keys.
-_VALUES, _KEYS = 8, 8
+_NOTHING: Mapping[str, Any] = {"columns": (), "facets": {}, "offered": (), "overlap": None}
 # Who is not signed in any more, and a service that is starting: no other search would be answered either.
 _OF_THE_WHOLE_PAGE = (401, 503)
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """One way to search: by a generation (None: the active one), in a mode (None: the service's), reranked or not.
-
-    It is written `GENERATION-MODE-REDUCTION` in addresses, such as `3-hybrid-reranked`; each part may be left out.
-    """
-
-    generation: int | None = None
-    mode: str | None = None
-    reranked: bool = False
-
-    @classmethod
-    def read(cls, text: str) -> "Way":
-        """Read a way from an address; parts that mean nothing are ignored."""
-        parts = text.split("-")
-        number = next((int(part) for part in parts if _is_number(part)), None)
-        return cls(number, next((part for part in parts if part in MODES), None), "reranked" in parts)
-
-    def __str__(self) -> str:
-        parts = (self.generation, self.mode, "reranked" if self.reranked else None)
-        return "-".join(str(part) for part in parts if part is not None) or "active"
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A search, as an address says it."""
-
-    query: str
-    collection: str
-    k: int
-    left: Way
-    right: Way | None
-    conditions: tuple[str, ...]
-    missing: str
-
-    @classmethod
-    def of(cls, visit: Visit) -> "Wanted":
-        """Read the address of a visit."""
-        sent = visit.request.query_params
-        k = sent.get("k", "")
-        return cls(
-            query=sent.get("q", "").strip(),
-            collection=sent.get("collection", "default"),
-            k=min(_MOST, max(1, int(k))) if _is_number(k) else 10,
-            left=Way.read(sent.get("left", "")),
-            right=Way.read(sent["right"]) if sent.get("right") else None,
-            conditions=tuple(sent.getlist("where")),
-            missing=sent.get("missing", "").strip(),
-        )
-
-    def address(self, **changed: Any) -> str:
-        """Return the address of the same screen with some parts changed; None leaves a part out."""
-        parts: dict[str, Any] = {
-            "q": self.query,
-            "collection": None if self.collection == "default" else self.collection,
-            "k": None if self.k == 10 else self.k,
-            "left": None if self.left == Way() else str(self.left),
-            "right": None if self.right is None else str(self.right),
-            "where": list(self.conditions),
-            "missing": self.missing or None,
-        }
-        parts |= changed
-        return "?" + urlencode({name: value for name, value in parts.items() if value not in (None, "")}, doseq=True)
-
-    def body(self, way: Way, facets: Sequence[str] = (), rank_of: Sequence[str] = ()) -> dict[str, Any]:
-        """Return the body of `POST /search`. The searches of this screen are kept out of the search log."""
-        body: dict[str, Any] = {
-            "query": self.query,
-            "k": self.k,
-            "collection": self.collection,
-            "highlight": True,
-            "explain": True,
-            "log": False,
-            "generation": way.generation,
-            "mode": way.mode,
-            "rerank": way.reranked or None,
-            "filter": self._filter(),
-            "facets": list(facets),
-            "rank_of": list(rank_of),
-        }
-        return {name: value for name, value in body.items() if value not in (None, [], {})}
-
-    def curl(self, way: Way, origin: str) -> str:
-        """Return the command line that asks the same."""
-        body = shlex.quote(json.dumps(self.body(way), ensure_ascii=False))
-        url = shlex.quote(f"{origin}/search")
-        return f"curl {url} -H 'Content-Type: application/json' -H \"Authorization: Bearer $KEY\" -d {body}"
-
-    def _filter(self) -> dict[str, Any]:
-        """Return the filter: each condition is a metadata key and a JSON value with `=` between them."""
-        conditions: dict[str, Any] = {}
-        for condition in self.conditions:
-            key, _, value = condition.partition("=")
-            conditions[key] = _value(value)
-        return conditions
 
 
 def screen(routes: Screen) -> Screen:
@@ -126,12 +24,11 @@ def screen(routes: Screen) -> Screen:
     async def show(visit: Visit) -> Response:
         wanted = Wanted.of(visit)
         generations, sets = await asyncio.gather(searchable(visit), _sets(visit))
-        columns: list[dict[str, Any]] = []
+        shown: Mapping[str, Any] = _NOTHING
         problem = None
-        facets: Mapping[str, Any] = {}
         if wanted.query:
             try:
-                columns, facets = await _columns(visit, wanted)
+                shown = await searched(visit, wanted)
             except ApiError as error:
                 if error.status in _OF_THE_WHOLE_PAGE:
                     raise
@@ -144,11 +41,10 @@ def screen(routes: Screen) -> Screen:
             wanted=wanted,
             generations=generations,
             modes=MODES,
-            columns=columns,
-            facets=facets,
             problem=problem,
             sets=sets,
             saved=visit.request.query_params.get("saved"),
+            **shown,
         )
 
     async def home(visit: Visit) -> Response:
@@ -180,108 +76,3 @@ async def _sets(visit: Visit) -> list[str]:
     if not visit.session.may("admin"):
         return []
     return [one["name"] for one in (await visit.api.get("/admin/question-sets"))["sets"]]
-
-
-async def _columns(visit: Visit, wanted: Wanted) -> tuple[list[dict[str, Any]], Mapping[str, Any]]:
-    """Search both ways, and say of each result what the other way made of it."""
-    said = await verdicts(visit, wanted.query, wanted.collection)
-    good = [document for document, is_good in said.items() if is_good]
-    rank_of = list(dict.fromkeys([*([wanted.missing] if wanted.missing else []), *good]))[:100]
-    ways = [wanted.left] if wanted.right is None else [wanted.left, wanted.right]
-    answers = await asyncio.gather(
-        *(visit.api.raw("POST", "/search", json=wanted.body(way, (), rank_of)) for way in ways)
-    )
-    columns = []
-    for way, answer in zip(ways, answers, strict=True):
-        content = answer.json()
-        columns.append(
-            {
-                "way": way,
-                "answer": content,
-                "timing": _timing(answer.headers.get("Server-Timing", "")),
-                "ranks": {hit["id"]: rank for rank, hit in enumerate(content["results"], 1)},
-                "curl": wanted.curl(way, str(visit.request.base_url).rstrip("/")),
-            }
-        )
-    for column, other in zip(columns, [*columns[1:], columns[0]], strict=True):
-        column["hits"] = [
-            {
-                **hit,
-                "rank": rank,
-                "pieces": _pieces(hit["text"], hit.get("highlights", ())),
-                "verdict": said.get(hit["id"]),
-                "moved": None if len(columns) == 1 else _moved(rank, other["ranks"].get(hit["id"])),
-            }
-            for rank, hit in enumerate(column["answer"]["results"], 1)
-        ]
-        column["elsewhere"] = [
-            place for place in column["answer"].get("rank_of", ()) if place["id"] not in column["ranks"]
-        ]
-    return columns, await _facets(visit, wanted, columns[0]["answer"]["results"])
-
-
-async def _facets(
-    visit: Visit, wanted: Wanted, results: Sequence[Mapping[str, Any]]
-) -> Mapping[str, list[dict[str, Any]]]:
-    """Return the values of the metadata keys that the results have, with their counts, and the addresses with each."""
-    keys = list(dict.fromkeys(key for hit in results for key, value in hit["metadata"].items() if _is_plain(value)))
-    if not keys:
-        return {}
-    body = wanted.body(wanted.left, keys[:_KEYS]) | {
-        "k": 1,
-        "facet_limit": _VALUES,
-        "explain": False,
-        "highlight": False,
-    }
-    counts: Mapping[str, Any] = (await visit.api.post("/search", body)).get("facets", {})
-    return {
-        key: [
-            facet | {"address": wanted.address(where=[*wanted.conditions, f"{key}={json.dumps(facet['value'])}"])}
-            for facet in values
-        ]
-        for key, values in counts.items()
-        if len(values) > 1
-    }
-
-
-def _moved(rank: int, other: int | None) -> tuple[str, int]:
-    """Return how a result stands to the other column: new, up, down or same, and by how many ranks."""
-    if other is None:
-        return "new", 0
-    return ("same" if other == rank else "up" if rank < other else "down"), abs(other - rank)
-
-
-def _timing(header: str) -> list[tuple[str, float]]:
-    """Return the steps of `Server-Timing` with their milliseconds (W3C Server Timing)."""
-    steps = [step.strip().split(";dur=") for step in header.split(",") if ";dur=" in step]
-    return [(name, float(milliseconds)) for name, milliseconds in steps]
-
-
-def _pieces(text: str, spans: Sequence[Sequence[int]]) -> list[tuple[str, bool]]:
-    """Cut a text at its highlights: pieces, each with whether it is one."""
-    pieces: list[tuple[str, bool]] = []
-    end = 0
-    for start, stop in spans:
-        pieces += [(text[end:start], False), (text[start:stop], True)]
-        end = stop
-    return [piece for piece in [*pieces, (text[end:], False)] if piece[0]]
-
-
-def _is_number(text: str) -> bool:
-    """Say whether this is a whole number that anybody means; Python reads no longer ones than 4,300 digits."""
-    return text.isdecimal() and len(text) <= 9
-
-
-def _value(text: str) -> Any:
-    """Return the JSON value; the text itself if it is none that can be sent."""
-    try:
-        value = json.loads(text)
-        # Python reads NaN, numbers beyond all bounds and halves of characters, which JSON does not have.
-        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
-        return text
-    return value
-
-
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, str | int | float | bool) and len(str(value)) <= 60

@@ -6,12 +6,11 @@ from typing import Any
 
 from starlette.responses import Response
 
+from service.console.judging import VERDICT_NEEDS
 from service.console.pages import Visit
 from service.console.public_api import ApiError
 from service.console.screen import Screen
 
-# Judged questions that a verdict needs: a fifth of them are tested on, and 50 must be.
-_JUDGED = 250
 _SEARCHES = 50
 _DAYS = 30
 CLIENTS = ("langchain", "openai", "docsgpt", "curl")
@@ -54,18 +53,16 @@ async def steps(visit: Visit) -> Sequence[Mapping[str, Any]]:
     info = await visit.api.get("/info")
     listed = [_step("Bring documents", info["documents"], 1, "corpus/load")]
     if visit.session.may("admin"):
-        insights, judgements, models, generations = await asyncio.gather(
+        insights, models, generations = await asyncio.gather(
             visit.api.get("/admin/insights", {"days": _DAYS, "limit": 1}),
-            visit.api.get("/admin/judgements", {"limit": _JUDGED}),
             visit.api.get("/admin/models"),
             visit.api.get("/admin/generations"),
         )
         tuned = {model["model"] for model in models["models"] if model.get("lineage")}
         swapped = [one for one in generations["generations"] if one["model"] in tuned and one["activated"]]
-        judged = {judgement["query"] for judgement in judgements["judgements"]}
         listed += [
             _step("Search", insights["total"]["searches"], _SEARCHES, "search"),
-            _step("Judge questions", len(judged), _JUDGED, "judge"),
+            _step("Judge questions", info["judged"]["queries"], VERDICT_NEEDS, "judge"),
             _step("Train a model", len(tuned), 1, "models"),
             _step("Put it live", len(swapped), 1, "models"),
         ]

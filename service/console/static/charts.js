@@ -34,7 +34,7 @@ function draw(at, options, data) {
   new ResizeObserver(() => chart.setSize({ width: at.clientWidth, height: 220 })).observe(at);
 }
 
-/** @param {HTMLElement} at @param {{series: Line[]}} sent */
+/** @param {HTMLElement} at @param {{series: Line[], activations: {generation: number, at: number}[]}} sent */
 function drawHistory(at, sent) {
   const figure = at.dataset.figure === "recall" ? "recall" : "ndcg";
   const lines = sent.series.slice(-COLOURS.length);
@@ -57,6 +57,23 @@ function drawHistory(at, sent) {
       });
     });
   };
+  const muted = resolved(at, "--muted");
+  const activations = (/** @type {any} */ chart) => {
+    const { left, top, width, height } = chart.bbox;
+    chart.ctx.save();
+    Object.assign(chart.ctx, { strokeStyle: muted, fillStyle: muted, textAlign: "left", lineWidth: devicePixelRatio, font: `${11 * devicePixelRatio}px system-ui, sans-serif` });
+    chart.ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio]);
+    for (const activation of sent.activations) {
+      const x = chart.valToPos(activation.at, "x", true);
+      if (x < left || x > left + width) continue;
+      chart.ctx.beginPath();
+      chart.ctx.moveTo(x, top);
+      chart.ctx.lineTo(x, top + height);
+      chart.ctx.stroke();
+      chart.ctx.fillText(`${activation.generation} live`, x + 3 * devicePixelRatio, top + 11 * devicePixelRatio);
+    }
+    chart.ctx.restore();
+  };
   const series = lines.map((line, index) => ({
     label: `generation ${line.generation}`,
     stroke: strokes[index],
@@ -66,7 +83,7 @@ function drawHistory(at, sent) {
     value: (/** @type {unknown} */ _, /** @type {number | null} */ value) => (value == null ? "" : value.toFixed(3)),
   }));
   const range = [(times[0] ?? 0) - DAY, (times.at(-1) ?? DAY) + DAY];
-  draw(at, { series: [{ label: "day", value: shownDay }, ...series], scales: { x: { range: () => range }, y: { range: [0, 1] } }, hooks: { draw: [whiskers] } }, [
+  draw(at, { series: [{ label: "day", value: shownDay }, ...series], scales: { x: { range: () => range }, y: { range: [0, 1] } }, hooks: { draw: [activations, whiskers] } }, [
     times,
     ...data.map((points) => points.map((point) => point?.[0] ?? null)),
   ]);

@@ -9,6 +9,10 @@ function sortCompared() {
   rows.sort((one, other) => Number(other.dataset.change) - Number(one.dataset.change));
   const more = body.querySelector("tr.more");
   rows.forEach((row) => body.insertBefore(row, more));
+  document.querySelectorAll("[data-sum]").forEach((sum) => {
+    const field = /** @type {HTMLElement} */ (sum).dataset.sum ?? "";
+    sum.textContent = String(rows.reduce((total, row) => total + Number(row.dataset[field]), 0));
+  });
   document.querySelectorAll("[data-count]").forEach((count) => {
     const verdict = /** @type {HTMLElement} */ (count).dataset.count;
     count.textContent = String(rows.filter((row) => !verdict || row.dataset.verdict === verdict).length);

@@ -7,7 +7,19 @@ from datetime import UTC, datetime
 
 from service.corpus.base import Document
 from service.corpus.errors import too_many_judgements
-from service.corpus.judgements import ANY, DERIVED, SENT, Judgement, JudgementFilter, Key, Outcome, Side, Source
+from service.corpus.judgements import (
+    ANY,
+    DERIVED,
+    SENT,
+    JudgedCounts,
+    Judgement,
+    JudgementFilter,
+    Key,
+    Outcome,
+    Pair,
+    Side,
+    Source,
+)
 from service.corpus.memory.documents import MemoryDocuments
 from service.corpus.near_duplicates import near_queries
 from service.corpus.refusals import unresolved_judgements
@@ -68,6 +80,23 @@ class MemoryJudgements:
         unresolved = self._meeting(replace(conditions, unresolved=True))
         return len(self._meeting(conditions)), len(unresolved)
 
+    def judged(self) -> JudgedCounts:
+        judging = {judgement.pair[:2] for judgement in self._meeting(JudgementFilter(side="judge"))}
+        return JudgedCounts(len({key[:2] for key in self._entries}), len(judging))
+
+    def disputed(self, collection: str | None, limit: int) -> list[Pair]:
+        people = JudgementFilter(collection, sources=frozenset({"person"}), stale=False)
+        said: defaultdict[Pair, list[Judgement]] = defaultdict(list)
+        for judgement in self._meeting(people):
+            if not self._is_unresolved(judgement):
+                said[judgement.pair].append(judgement)
+        latest = {
+            pair: max(judgement.at.timestamp() if judgement.at else 0.0 for judgement in of_pair)
+            for pair, of_pair in said.items()
+            if 2 * sum(judgement.good for judgement in of_pair) == len(of_pair)
+        }
+        return sorted(latest, key=lambda pair: (-latest[pair], pair))[:limit]
+
     def revision(self) -> int:
         return self._revision
 
@@ -87,10 +116,11 @@ class MemoryJudgements:
         self._assign(list(new.values()))
         self._entries = after
         self._revision += 1
+        judged = self.judged()
         return Outcome(
             judgements=len(after),
-            queries=len({key[:2] for key in after}),
-            judging=len({judgement.pair[:2] for judgement in self._meeting(JudgementFilter(side="judge"))}),
+            queries=judged.queries,
+            judging=judged.judging,
             added=len(new.keys() - former.keys()),
             changed=sum(one.stale or not one.says_like(new[key].judgement) for key, one in former.items()),
             removed=len(replaced - new.keys()),

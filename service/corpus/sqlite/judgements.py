@@ -7,10 +7,24 @@ from datetime import UTC, datetime
 from typing import Any
 
 from service.corpus.errors import too_many_judgements
-from service.corpus.judgements import ANY, DERIVED, SENT, STATED, Judgement, JudgementFilter, Key, Outcome, Side, Source
+from service.corpus.judgements import (
+    ANY,
+    DERIVED,
+    SENT,
+    STATED,
+    JudgedCounts,
+    Judgement,
+    JudgementFilter,
+    Key,
+    Outcome,
+    Pair,
+    Side,
+    Source,
+)
 from service.corpus.refusals import unresolved_judgements
 from service.corpus.sides import Nodes, nodes_of
 from service.corpus.sqlite.database import Database
+from service.corpus.sqlite.judgement_queries import count_judged, disputed, where
 from service.corpus.sqlite.sides import SIDES, give_sides, side_of
 
 # `text` is the hash of the text that the judgement is of; null: of the first one that the document gets.
@@ -65,11 +79,6 @@ _STORED = (
 _INSERT = "INSERT OR REPLACE INTO judgements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _DISCARD = "DELETE FROM judgements WHERE (collection, query, document, source, voice) = (?, ?, ?, ?, ?)"
 _COUNT = "SELECT count(*), coalesce(sum(unresolved), 0) FROM judged"
-_COUNT_QUERIES = "SELECT count(*) FROM (SELECT DISTINCT collection, query FROM judgements)"
-_COUNT_JUDGING = (
-    "SELECT count(*) FROM (SELECT DISTINCT collection, query FROM judgements"
-    " JOIN sides ON node = query_node WHERE side = 'judge')"
-)
 _KEYS = "SELECT collection, query, document, source, voice FROM judged"
 _ORDER = " ORDER BY collection, query, document, source, voice"
 
@@ -97,6 +106,8 @@ class SqliteJudgements:
         self._database = database
         self._limit = limit
         self._revision = 0
+        # The revision at which the judged queries were counted last, and their numbers.
+        self._counted = (-1, JudgedCounts(0, 0))
         with database.write() as connection:
             create(connection)
 
@@ -124,7 +135,7 @@ class SqliteJudgements:
         return self.page(conditions, None, -1)
 
     def page(self, conditions: JudgementFilter, after: Key | None, limit: int) -> list[Judgement]:
-        clause, values = _where(conditions, after)
+        clause, values = where(conditions, after)
         with self._database.read() as connection:
             rows = connection.execute(f"{_ALL}{clause}{_ORDER} LIMIT ?", [*values, limit]).fetchall()
         return list(map(_judgement, rows))
@@ -134,10 +145,23 @@ class SqliteJudgements:
             return side_of(connection, query)
 
     def counts(self, conditions: JudgementFilter = ANY) -> tuple[int, int]:
-        clause, values = _where(conditions)
+        clause, values = where(conditions)
         with self._database.read() as connection:
             count, unresolved = connection.execute(f"{_COUNT}{clause}", values).fetchone()
         return int(count), int(unresolved)
+
+    def judged(self) -> JudgedCounts:
+        revision, judged = self._counted
+        if revision != self._revision:
+            revision = self._revision
+            with self._database.read() as connection:
+                judged = count_judged(connection)
+            self._counted = revision, judged
+        return judged
+
+    def disputed(self, collection: str | None, limit: int) -> list[Pair]:
+        with self._database.read() as connection:
+            return disputed(connection, collection, limit)
 
     def revision(self) -> int:
         return self._revision
@@ -159,14 +183,13 @@ class SqliteJudgements:
             insert(connection, [_after(former.get(row.judgement.key), row) for row in rows])
             self._check_limit(connection, latest)
             count, _ = connection.execute(_COUNT).fetchone()
-            (queries,) = connection.execute(_COUNT_QUERIES).fetchone()
-            (judging,) = connection.execute(_COUNT_JUDGING).fetchone()
+            judged = count_judged(connection)
         self._revision += 1
         others = [(former[row.judgement.key].judgement, row.judgement) for row in rows if row.judgement.key in former]
         return Outcome(
             judgements=int(count),
-            queries=int(queries),
-            judging=int(judging),
+            queries=judged.queries,
+            judging=judged.judging,
             added=len(rows) - len(others),
             changed=sum(before.stale or not before.says_like(new) for before, new in others),
             removed=removed,
@@ -176,7 +199,7 @@ class SqliteJudgements:
     def _check_limit(self, connection: sqlite3.Connection, judgements: Sequence[Judgement]) -> None:
         for sources in (DERIVED, frozenset(STATED)):
             if any(judgement.source in sources for judgement in judgements):
-                clause, values = _where(JudgementFilter(sources=sources))
+                clause, values = where(JudgementFilter(sources=sources))
                 count, _ = connection.execute(f"{_COUNT}{clause}", values).fetchone()
                 if count > self._limit:
                     raise too_many_judgements("would be", count, self._limit)
@@ -212,7 +235,7 @@ def _stamped(judgement: Judgement, now: datetime) -> Judgement:
 
 
 def _remove(connection: sqlite3.Connection, conditions: JudgementFilter) -> int:
-    clause, values = _where(conditions)
+    clause, values = where(conditions)
     statement = "DELETE FROM judgements WHERE (collection, query, document, source, voice) IN "
     return connection.execute(f"{statement}({_KEYS}{clause})", values).rowcount
 
@@ -261,33 +284,3 @@ def _judgement(row: Sequence[Any]) -> Judgement:
         side=side,
         stale=bool(stale),
     )
-
-
-def _where(conditions: JudgementFilter, after: Key | None = None) -> tuple[str, list[str]]:
-    """Return the WHERE clause of SQL and its values. Keys up to `after` are left out."""
-    equal = {
-        "collection": conditions.collection,
-        "query": conditions.query,
-        "document": conditions.document,
-        "said_by": conditions.by,
-    }
-    parts = [f"{name} = ?" for name, value in equal.items() if value is not None]
-    values = [value for value in equal.values() if value is not None]
-    if conditions.sources is not None:
-        parts.append(f"source IN ({', '.join('?' * len(conditions.sources))})")
-        values += sorted(conditions.sources)
-    if conditions.side is not None:
-        parts.append("side = ?")
-        values.append(conditions.side)
-    if conditions.unresolved:
-        parts.append("unresolved")
-    if conditions.stale is not None:
-        parts.append("stale" if conditions.stale else "NOT stale")
-    if conditions.since is not None:
-        # All times are stored in UTC, so their order is that of their texts.
-        parts.append("at >= ?")
-        values.append(conditions.since.astimezone(UTC).isoformat())
-    if after is not None:
-        parts.append("(collection, query, document, source, voice) > (?, ?, ?, ?, ?)")
-        values += after
-    return (" WHERE " + " AND ".join(parts) if parts else ""), values

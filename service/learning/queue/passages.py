@@ -6,6 +6,7 @@ from hashlib import sha256
 
 from service.corpus.base import Document
 from service.corpus.judgements import Judgement
+from service.learning.queue.disagreement import disagree, waits_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,7 @@ class Passage:
 
     It is `open` until somebody has judged its present text: the person who asks, or anybody if that is nobody in
     particular. It is not while that person is `unsure` of it. `good` is what was said then; None also if people
-    disagree evenly. `people` counts those who judged it.
+    disagree evenly. `people` counts those who judged it. While they `disagree`, it is open to whoever can decide.
     """
 
     document: Document
@@ -22,6 +23,7 @@ class Passage:
     good: bool | None
     people: int
     unsure: bool
+    disagree: bool = False
 
 
 def blind(collection: str, query: str, documents: Iterable[str]) -> list[str]:
@@ -44,8 +46,9 @@ def passages(
             said = [judgement for judgement in of_document if by in (None, judgement.by)]
             voices = {judgement.by for judgement in of_document}
             is_unsure = identity in unsure and not said
-            is_open = not said and not is_unsure
-            made.append(Passage(documents[identity], is_open, _majority(said), len(voices), is_unsure))
+            is_disputed = disagree(of_document)
+            is_open = not is_unsure and (not said or (is_disputed and waits_for(of_document, by)))
+            made.append(Passage(documents[identity], is_open, _majority(said), len(voices), is_unsure, is_disputed))
     return made
 
 

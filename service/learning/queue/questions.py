@@ -1,5 +1,6 @@
 """Questions that may be worth a person's minute, and the choice of those that are searched for a closer look."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -9,10 +10,12 @@ from service.corpus.judgements import Judgement
 from service.corpus.sides import query_node
 from service.learning.base import Frequency
 from service.learning.queue.complaints import Complaint
+from service.learning.queue.disagreement import Disagreement, disagree, waits_for
 
 # bad: users gave a thumb down; unjudged: asked often, and nobody has judged a document for it; generations: they rank
-# other documents first; modes: the words of the query lead to other documents than its vector.
-Reason = Literal["bad", "unjudged", "generations", "modes"]
+# other documents first; modes: the words of the query lead to other documents than its vector; people: as many call a
+# document good as bad.
+Reason = Literal["bad", "unjudged", "generations", "modes", "people"]
 
 # So many searches are often.
 _OFTEN = 2
@@ -44,15 +47,25 @@ class Candidate:
     judgements: Sequence[Judgement]
     unsure: Sequence[str] = ()
 
-    @property
-    def reasons(self) -> set[Reason]:
-        """The reasons that need no search."""
+    def reasons(self, by: str | None) -> set[Reason]:
+        """The reasons that need no search, for the person `by`; None: for anybody."""
         reasons: set[Reason] = set()
         if self.question.complaint is not None:
             reasons.add("bad")
         if self.question.searches >= _OFTEN and not self.judgements:
             reasons.add("unjudged")
+        if self.disputed(by):
+            reasons.add("people")
         return reasons
+
+    def disputed(self, by: str | None) -> list[str]:
+        """The documents of which people disagree, and that wait for the person `by`; None: for anybody."""
+        said: defaultdict[str, list[Judgement]] = defaultdict(list)
+        for judgement in self.by_people(None):
+            said[judgement.document].append(judgement)
+        return [
+            document for document, of_document in said.items() if disagree(of_document) and waits_for(of_document, by)
+        ]
 
     def by_people(self, by: str | None) -> list[Judgement]:
         """The judgements of the person `by`; None: of anybody."""
@@ -65,17 +78,22 @@ def in_turns(*lists: Iterable[_T]) -> list[_T]:
     return [item for turn in zip_longest(*lists) for item in turn if item is not None]
 
 
-def gathered(complaints: Iterable[Complaint], frequencies: Iterable[Frequency]) -> list[Question]:
-    """Questions with complaints and questions that are asked often, in turns, those in the same words as one."""
+def gathered(
+    complaints: Iterable[Complaint], frequencies: Iterable[Frequency], disagreements: Iterable[Disagreement] = ()
+) -> list[Question]:
+    """Questions with complaints, those that are asked often, and those of which people disagree, in turns.
+
+    Questions in the same words are one.
+    """
     by_words: dict[tuple[str, bytes], Question] = {}
-    subjects: list[Complaint | Frequency] = in_turns(complaints, frequencies)
+    subjects: list[Complaint | Frequency | Disagreement] = in_turns(complaints, frequencies, disagreements)
     for subject in subjects:
         words = (subject.collection, query_node(subject.query))
         former = by_words.get(words) or Question(subject.collection, subject.query, frozenset())
         question = replace(former, spellings=former.spellings | {subject.query})
         if isinstance(subject, Complaint):
             question = replace(question, complaint=subject)
-        else:
+        elif isinstance(subject, Frequency):
             question = replace(question, searches=question.searches + subject.searches)
         by_words[words] = question
     return list(by_words.values())
@@ -85,14 +103,15 @@ def chosen(candidates: Iterable[Candidate], by: str | None, most: int) -> list[C
     """Choose up to `most` of the candidates to be searched, the first of those that the person `by` has not begun.
 
     A quarter, or more if there is room, are those that were begun, the ones with the fewest judgements first, because
-    whether any passage is open shows only when the question is searched. `by` of None stands for everybody. No more
-    candidates are taken than it needs.
+    whether any passage is open shows only when the question is searched. A question on which people disagree counts as
+    not begun. `by` of None stands for everybody. No more candidates are taken than it needs.
     """
     untouched: list[Candidate] = []
     begun: list[tuple[int, Candidate]] = []
     for candidate in candidates:
         closed = len({judgement.document for judgement in candidate.by_people(by)}) + len(candidate.unsure)
-        if closed:
+        # The passage that people disagree on may be the one of which this person is not sure.
+        if closed and (candidate.unsure or not candidate.disputed(by)):
             begun.append((closed, candidate))
         else:
             untouched.append(candidate)

@@ -15,7 +15,9 @@ from service.corpus.judgements import Judgement, JudgementFilter, Side
 from service.corpus.refusals import require_collection
 from service.generations.generation import Generation
 from service.learning.base import FeedbackStore
+from service.learning.needs import Need, Needs
 from service.learning.queue.complaints import complaints
+from service.learning.queue.disagreement import by_question
 from service.learning.queue.passages import Passage, blind, passages
 from service.learning.queue.questions import Candidate, Question, Reason, chosen, gathered, in_turns
 from service.learning.queue.rankings import COMPARED, Rankings, RankingSource
@@ -26,12 +28,13 @@ REASONS: Sequence[Reason] = get_args(Reason)
 # The latest thumbs, and the latest searches, that questions are gathered from.
 _THUMBS = 10_000
 _SEARCHES = 100_000
-# The questions that are gathered from each of the two.
+# The questions that are gathered from each of the two, and the passages from those that people disagree on.
 _QUESTIONS = 1000
 # The questions that are searched at least, if there are as many.
 _SEARCHED = 64
-# Documents of complaints that come beside what is found.
+# Documents of complaints, and those that people disagree on, that come beside what is found.
 _COMPLAINED = 20
+_DISPUTED = 20
 # Rankings with a lower overlap disagree. Models agree more than vectors and words do. Of 65 questions to the sample
 # corpus, nearly a third were below each limit.
 _GENERATIONS_AGREE = 0.7
@@ -55,7 +58,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A question of the queue with its reasons and its passages.
+    """A question of the queue with its reasons, its passages, and the need behind it, if somebody has written one.
 
     The agreements are overlaps of rankings, 0 to 1; None: there was no other ranking.
     """
@@ -66,6 +69,7 @@ class Waiting:
     agreement_of_generations: float | None
     agreement_of_modes: float | None
     passages: Sequence[Passage]
+    need: Need | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ class JudgementQueue:
         self._judgements = corpus.judgements
         self._documents = corpus.documents
         self._unsure = unsure
+        self._needs = Needs(corpus.records)
         self._rankings = rankings
 
     async def waiting(self, wanted: Wanted) -> tuple[list[Waiting], LookedAt]:
@@ -113,7 +118,8 @@ class JudgementQueue:
         self._log.flush()
         thumbs = self._store.thumbs(wanted.collection, _THUMBS)
         searches, frequencies = self._store.most_asked(wanted.collection, _SEARCHES, _QUESTIONS)
-        asked = gathered(complaints(thumbs)[:_QUESTIONS], frequencies)
+        disagreements = by_question(self._judgements.disputed(wanted.collection, _QUESTIONS))
+        asked = gathered(complaints(thumbs)[:_QUESTIONS], frequencies, disagreements)
         unsure = self._unsure.of(wanted.by)
         candidates = (
             Candidate(question, self._said(question), unsure.get(_hash(question), ()))
@@ -121,7 +127,7 @@ class JudgementQueue:
             # Its collection may be gone, and all documents with it.
             if active.index.has(question.collection)
         )
-        possible = (one for one in candidates if wanted.reasons & (one.reasons | _SHOWN_BY_SEARCHING))
+        possible = (one for one in candidates if wanted.reasons & (one.reasons(wanted.by) | _SHOWN_BY_SEARCHING))
         searched = chosen(possible, wanted.by, max(_SEARCHED, 2 * wanted.limit))
         return searched, (len(thumbs), searches, len(asked))
 
@@ -152,14 +158,19 @@ class JudgementQueue:
     def _looked_closer(self, candidate: Candidate, rankings: Rankings, wanted: Wanted) -> Waiting:
         question, complaint = candidate.question, candidate.question.complaint
         complained = () if complaint is None else complaint.documents[:_COMPLAINED]
-        ids = blind(question.collection, question.query, rankings.pool(wanted.depth).union(complained))
+        disputed = candidate.disputed(wanted.by)[:_DISPUTED]
+        ids = blind(question.collection, question.query, rankings.pool(wanted.depth).union(complained, disputed))
         versions = self._documents.current(question.collection, ids)
         documents = {identity: version.document for identity, version in versions.items()}
         unsure = {
             identity for identity, document in documents.items() if hash_of_text(document.text) in candidate.unsure
         }
         of_generations, of_modes = rankings.agreement_of_generations(), rankings.agreement_of_modes()
-        reasons = candidate.reasons
+        seen = passages(ids, documents, candidate.by_people(None), unsure, wanted.by)
+        reasons = candidate.reasons(wanted.by) - {"people"}
+        # The document may be gone, and the person may be not sure of it.
+        if any(passage.disagree and passage.open for passage in seen):
+            reasons.add("people")
         if of_generations is not None and of_generations < _GENERATIONS_AGREE:
             reasons.add("generations")
         if of_modes is not None and of_modes < _MODES_AGREE:
@@ -171,7 +182,8 @@ class JudgementQueue:
             reasons=[reason for reason in REASONS if reason in reasons],
             agreement_of_generations=of_generations,
             agreement_of_modes=of_modes,
-            passages=passages(ids, documents, candidate.by_people(None), unsure, wanted.by),
+            passages=seen,
+            need=self._needs.of(question.collection, question.query),
         )
 
 
@@ -199,4 +211,5 @@ _STRONGEST_FIRST: Mapping[Reason, Callable[[Waiting], tuple[float, ...]]] = {
     "unjudged": lambda waiting: (-waiting.question.searches,),
     "generations": lambda waiting: (waiting.agreement_of_generations or 0.0,),
     "modes": lambda waiting: (waiting.agreement_of_modes or 0.0,),
+    "people": lambda waiting: (-sum(passage.disagree and passage.open for passage in waiting.passages),),
 }

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from service.corpus.base import CorpusStore
-from service.corpus.judgements import DERIVED, Judgement, JudgementFilter, Outcome, Side
+from service.corpus.judgements import DERIVED, JudgedCounts, Judgement, JudgementFilter, Outcome, Side
 from service.corpus.sides import query_node
 from service.errors import InvalidRequest, TooLarge
 from tests.contract.store.stores import MOST, accept, put
@@ -161,6 +161,57 @@ def test_what_was_sent_is_replaced_alone_and_so_is_what_was_derived(store: Corpu
     assert store.judgements.replace(many, sources=DERIVED).added == MOST
     with pytest.raises(TooLarge):
         store.judgements.replace([*many, judged("q", "more", source="click")], sources=DERIVED)
+
+
+def test_judged_queries_are_counted_after_every_change(store: CorpusStore) -> None:
+    assert store.judgements.judged() == JudgedCounts(0, 0)
+    judging, training = of_side("judge")[0], of_side("train")[0]
+    store.judgements.add([judged(judging, "a", source="click"), judged(judging, "b", source="click")])
+    assert store.judgements.judged() == JudgedCounts(1, 1)
+    store.judgements.add(
+        [judged(training, "c", source="click"), judged(training, "c", collection="other", source="click")]
+    )
+    assert store.judgements.judged() == JudgedCounts(3, 1)
+    store.judgements.remove(JudgementFilter("other"))
+    assert store.judgements.judged() == JudgedCounts(2, 1)
+    store.judgements.discard([judged(training, "c", source="click").key])
+    assert store.judgements.judged() == JudgedCounts(1, 1)
+    store.judgements.replace([], sources={"click"})
+    assert store.judgements.judged() == JudgedCounts(0, 0)
+
+
+def test_pairs_that_as_many_people_call_good_as_bad_are_disputed(store: CorpusStore) -> None:
+    put(store, a="text", b="text")
+    put(store, "other", a="text")
+
+    def say(document: str, by: str, good: bool, minute: int = 0, **more: Any) -> None:
+        at = datetime(2026, 11, 28, 12, minute, tzinfo=UTC)
+        store.judgements.add([judged("q", document, good, by=by, at=at, **{"source": "person"} | more)])
+
+    say("a", "ann", True)
+    say("a", "bob", False, minute=1)
+    assert store.judgements.disputed(None, 9) == [("default", "q", "a")]
+    # Nobody but people counts, nor does a document that is not there.
+    say("b", "ann", True)
+    say("b", "file", False, source="sent")
+    store.judgements.discard([judged("q", "b", by="ann", source="person").key])
+    say("gone", "ann", True)
+    say("gone", "bob", False)
+    assert store.judgements.disputed(None, 9) == [("default", "q", "a")]
+    store.judgements.remove(JudgementFilter(document="gone"))
+    say("a", "ann", False, collection="other")
+    say("a", "bob", True, minute=2, collection="other")
+    assert store.judgements.disputed(None, 9) == [("other", "q", "a"), ("default", "q", "a")]
+    assert store.judgements.disputed(None, 1) == [("other", "q", "a")]
+    assert store.judgements.disputed("default", 9) == [("default", "q", "a")]
+    # A third voice decides, whoever it is.
+    say("a", "carol", True)
+    assert store.judgements.disputed("default", 9) == []
+    store.judgements.remove(JudgementFilter("other"))
+    # With another text nobody has said anything.
+    store.judgements.remove(JudgementFilter(by="carol"))
+    put(store, a="another text")
+    assert store.judgements.disputed(None, 9) == []
 
 
 def test_judgements_are_discarded_by_their_keys(store: CorpusStore) -> None:

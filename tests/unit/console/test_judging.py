@@ -12,7 +12,7 @@ import pytest
 from service.console.judging import judge, read_history, restore, state_before
 from service.console.pages import Visit
 from service.console.public_api import ApiError
-from service.console.screens.judge import Pile, pace, why
+from service.console.screens.judge import Pile, pace, shown, why
 
 PAIR = {"query": "q", "document": "d", "collection": "default"}
 
@@ -23,6 +23,7 @@ class Api:
     def __init__(self, judgement: Mapping[str, Any] | None = None, *, unsure: bool = False) -> None:
         self.judgement = judgement
         self.unsure = unsure
+        self.taken_back = 0
 
     async def get(self, path: str, conditions: Mapping[str, Any]) -> Any:
         assert path == "/admin/judgements"
@@ -46,6 +47,7 @@ class Api:
         else:
             assert params == {**PAIR, "source": "person", "by": "ann"}
             self.judgement = None
+            self.taken_back += 1
 
 
 def judged(*, good: bool, stale: bool = False) -> dict[str, Any]:
@@ -75,6 +77,35 @@ def test_undoing_brings_back_what_was_there(verdict: str, before: dict[str, Any]
     assert asyncio.run(there_and_back()) == form["said"]
     assert api.judgement == before
     assert api.unsure == unsure_before
+
+
+def test_a_word_that_is_said_again_is_the_last_one_and_undone_it_is_the_former_one() -> None:
+    before = judged(good=True)
+    api = Api(before)
+    form = {**PAIR, "again": "yes"}
+    former = asyncio.run(state_before(visit(api), form))
+    asyncio.run(judge(visit(api), {**form, "verdict": "good"}))
+    assert api.taken_back == 1
+    assert api.judgement is not None
+    assert api.judgement["at"] == "now"
+    assert asyncio.run(restore(visit(api), form, former)) == "good"
+    assert (api.taken_back, api.judgement) == (2, before)
+
+
+def test_of_disagreements_only_the_passages_are_shown_on_which_people_disagree() -> None:
+    passages = [
+        {"id": "a", "open": True, "disagree": True},
+        {"id": "b", "open": True, "disagree": False},
+        {"id": "c", "open": False, "disagree": True},
+    ]
+    question = {"passages": passages, "open": 2, "complaints": 0, "searches": 1, "reasons": ["people"]}
+    assert shown(question, "people") == {
+        **question,
+        "passages": passages[:1],
+        "open": 1,
+        "why": ["people disagree"],
+    }
+    assert shown(question, None)["passages"] == passages
 
 
 def test_a_stale_judgement_is_not_made_to_count_by_undoing() -> None:

@@ -1,10 +1,13 @@
 """What the screens of quality and of saved questions make of answers of the API."""
 
+import csv
+import io
 from typing import Any
 
 import pytest
 
-from service.console.screens.quality import latest_of, series, unanswered
+from service.console import comparison_file
+from service.console.screens.quality import activations, latest_of, series, unanswered
 from service.console.screens.questions import change
 
 
@@ -47,6 +50,8 @@ def test_a_change_counts_what_came_and_went_and_what_that_did() -> None:
     assert (row["good"], row["good_before"], row["good_after"]) == (1, 0, 1)
     assert (row["before"], row["after"], row["verdict"]) == (0, 1, "better")
     assert row["change"] == pytest.approx(1.5)
+    # Nobody has judged b.
+    assert row["unjudged"] == 1
     back = change(["c", "a"], ["a", "b"], {"c": True})
     assert (back["verdict"], back["gain"]) == ("worse", -1)
 
@@ -56,6 +61,39 @@ def test_without_a_good_document_nothing_is_better_or_worse() -> None:
     assert (row["verdict"], row["gain"], row["change"]) == ("unjudged", None, 1)
     nothing = change([], [], {})
     assert (nothing["change"], nothing["same_first"]) == (0, True)
+
+
+def test_activations_are_in_the_order_of_time_without_generations_that_were_never_live() -> None:
+    generations: list[dict[str, Any]] = [
+        {"generation": 2, "activated": "1970-01-01T00:00:20Z"},
+        {"generation": 1, "activated": "1970-01-01T00:00:10Z"},
+        {"generation": 3, "activated": None},
+        {"generation": None, "state": "building"},
+    ]
+    assert activations(generations) == [{"generation": 1, "at": 10.0}, {"generation": 2, "at": 20.0}]
+
+
+def test_a_file_has_a_line_for_each_question_and_no_formula() -> None:
+    row = {"query": '=2+2, "x"', "collection": "default", **change(["a", "b"], ["c", "a"], {"c": True})}
+    plain = {"query": "plain", "collection": "default", **change([], [], {})}
+    (names, first, second) = csv.reader(io.StringIO(comparison_file.head() + comparison_file.lines([row, plain])))
+    assert dict(zip(names, first, strict=True)) == {
+        "question": '\'=2+2, "x"',
+        "collection": "default",
+        "verdict": "better",
+        "ndcg_before": "0.0000",
+        "ndcg_after": "1.0000",
+        "gain": "1.0000",
+        "good_before": "0",
+        "good_after": "1",
+        "good": "1",
+        "in_common": "1",
+        "shown": "2",
+        "same_first": "no",
+        "not_judged": "2",
+        "change": "1.5000",
+    }
+    assert dict(zip(names, second, strict=True))["gain"] == ""
 
 
 def test_the_same_answers_do_not_change() -> None:

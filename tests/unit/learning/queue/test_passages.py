@@ -1,5 +1,6 @@
 """Passages come from every ranking alike, and say nothing of where they come from."""
 
+from datetime import timedelta
 from random import Random
 
 import pytest
@@ -10,6 +11,7 @@ from service.corpus.base import Document
 from service.corpus.judgements import Judgement
 from service.learning.queue.passages import blind, passages
 from service.learning.queue.rankings import Rankings
+from tests.contract.feedback.stores import NOON
 
 RANKING = st.lists(st.sampled_from("abcdefghij"), unique=True, max_size=8)
 RANKINGS = st.dictionaries(st.integers(1, 4), RANKING, min_size=1, max_size=3)
@@ -58,13 +60,17 @@ def test_their_order_differs_from_question_to_question() -> None:
 
 def test_a_passage_is_open_until_somebody_has_judged_it() -> None:
     people = [said("a", True, "ann"), said("b", True, "ann"), said("b", False, "bob"), said("d", True, "ann")]
-    made = passages(["b", "d", "c", "a"], DOCUMENTS, people, set(), None)
+    made = passages(["b", "d", "c", "a"], DOCUMENTS, [*people, said("b", True, "carol")], set(), None)
     assert [(one.document.id, one.open, one.good, one.people) for one in made] == [
-        ("b", False, None, 2),
+        ("b", False, True, 3),
         ("c", True, None, 0),
         ("a", False, True, 1),
     ]
     assert made[1].document == DOCUMENTS["c"]
+    # As long as people disagree, it waits for somebody.
+    assert [(one.open, one.good, one.disagree) for one in passages(["b"], DOCUMENTS, people, set(), None)] == [
+        (True, None, True)
+    ]
 
 
 def test_to_a_person_it_is_open_until_that_person_has_judged_it() -> None:
@@ -80,6 +86,25 @@ def test_to_a_person_it_is_open_until_that_person_has_judged_it() -> None:
 def test_to_a_person_who_was_not_sure_it_is_closed_until_this_person_judges_it() -> None:
     made = passages(["a", "b"], DOCUMENTS, [said("b", True, "bob")], {"a", "b"}, "bob")
     assert [(one.open, one.unsure, one.good) for one in made] == [(False, True, None), (False, False, True)]
+
+
+def test_a_passage_that_people_disagree_on_waits_for_a_third_and_for_whom_was_contradicted() -> None:
+    ann, bob = (said("a", by == "ann", by).model_copy(update={"at": NOON}) for by in ("ann", "bob"))
+    later = bob.model_copy(update={"at": NOON + timedelta(minutes=1)})
+
+    def is_open(by: str, *people: Judgement, unsure: bool = False) -> bool:
+        (passage,) = passages(["a"], DOCUMENTS, people, {"a"} if unsure else set(), by)
+        assert passage.disagree is (len(people) == 2)
+        return passage.open
+
+    assert [is_open(by, ann, later) for by in ("ann", "bob", "carol")] == [True, False, True]
+    # Said again, ann's word is the later one.
+    again = ann.model_copy(update={"at": NOON + timedelta(minutes=2)})
+    assert [is_open(by, again, later) for by in ("ann", "bob", "carol")] == [False, True, True]
+    assert [is_open(by, ann, bob) for by in ("ann", "bob", "carol")] == [False, False, True]
+    assert not is_open("carol", ann, later, unsure=True)
+    # Carol has decided.
+    assert [is_open(by, ann, later, said("a", True, "carol")) for by in ("ann", "bob", "dora")] == [False, False, True]
 
 
 def test_generations_agree_as_far_as_the_most_different_one_does() -> None:

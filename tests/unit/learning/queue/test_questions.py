@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from service.corpus.judgements import Judgement, Source
 from service.learning.base import Frequency
 from service.learning.queue.complaints import Complaint
+from service.learning.queue.disagreement import Disagreement
 from service.learning.queue.questions import Candidate, Question, chosen, gathered, in_turns
 from tests.contract.feedback.stores import NOON
 
@@ -17,8 +18,8 @@ def candidate(query: str, *judgements: Judgement, searches: int = 1) -> Candidat
     return Candidate(Question("default", query, frozenset([query]), searches), judgements)
 
 
-def by(name: str | None, document: str = "a", source: Source = "person") -> Judgement:
-    return Judgement(query="q", document=document, good=True, source=source, by=name)
+def by(name: str | None, document: str = "a", source: Source = "person", good: bool = True) -> Judgement:
+    return Judgement(query="q", document=document, good=good, source=source, by=name)
 
 
 def queries(candidates: Sequence[Candidate]) -> list[str]:
@@ -49,11 +50,39 @@ def test_complaints_and_frequent_questions_are_gathered_in_turns_and_words_are_o
 
 
 def test_a_question_is_unjudged_only_if_it_was_asked_often_and_nobody_said_anything() -> None:
-    assert candidate("q", searches=2).reasons == {"unjudged"}
-    assert candidate("q", searches=1).reasons == set()
-    assert candidate("q", by("ann", source="click"), searches=9).reasons == set()
+    assert candidate("q", searches=2).reasons(None) == {"unjudged"}
+    assert candidate("q", searches=1).reasons(None) == set()
+    assert candidate("q", by("ann", source="click"), searches=9).reasons(None) == set()
     complained = Candidate(Question("default", "q", frozenset("q"), 2, complaint("q")), [])
-    assert complained.reasons == {"bad", "unjudged"}
+    assert complained.reasons(None) == {"bad", "unjudged"}
+
+
+def test_a_question_that_people_disagree_on_is_gathered_beside_the_others() -> None:
+    disagreements = [Disagreement("default", "Late, a", ["x"]), Disagreement("other", "split", ["y"])]
+    questions = gathered([complaint("late? A")], [Frequency("default", "often", 9)], disagreements)
+    assert [(question.collection, question.query) for question in questions] == [
+        ("default", "late? A"),
+        ("default", "often"),
+        ("other", "split"),
+    ]
+    assert questions[0].spellings == {"late? A", "Late, a"}
+
+
+def test_people_disagree_only_while_as_many_call_a_document_good_as_bad() -> None:
+    split = [by("ann"), by("bob", good=False), by("ann", "b"), by("bob", "b")]
+    assert candidate("q", *split).reasons(None) == {"people"}
+    assert candidate("q", *split).disputed("carol") == ["a"]
+    assert candidate("q", *split, by("carol")).reasons(None) == set()
+    assert candidate("q", by("ann"), by(None, source="sent", good=False)).reasons(None) == set()
+
+
+def test_a_question_that_people_disagree_on_counts_as_one_that_was_not_begun() -> None:
+    begun = [candidate(f"begun {n}", by("carol", f"d{n}")) for n in range(8)]
+    split = candidate("split", by("carol", "z"), by("carol", "y"), by("ann"), by("bob", good=False))
+    assert queries(chosen([*begun, split], "carol", 1)) == ["split"]
+    # Whether it is that passage of which the person is not sure shows when the question is searched.
+    left = Candidate(split.question, split.judgements, ["hash"])
+    assert queries(chosen([*begun, left], "carol", 1)) == ["begun 0"]
 
 
 def test_those_that_nobody_has_begun_are_chosen_first_and_a_quarter_of_the_others() -> None:

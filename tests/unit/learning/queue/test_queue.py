@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -13,13 +14,14 @@ from service.corpus.judgements import Judgement
 from service.corpus.memory.store import MemoryStore
 from service.errors import NotFound
 from service.learning.memory import MemoryFeedbackStore
+from service.learning.needs import Needs
 from service.learning.pseudonyms import Pseudonyms
 from service.learning.queue.queue import JudgementQueue, LookedAt, Waiting, Wanted
 from service.learning.queue.rankings import Rankings, RankingSource
 from service.learning.search_log import SearchLog
 from service.learning.unsure import Unsure
 from service.settings.groups import Searches
-from tests.contract.feedback.stores import did, searched
+from tests.contract.feedback.stores import NOON, did, searched
 
 AGREED = Rankings({2: ["a", "b"], 1: ["a", "b"]}, {2: ["a", "b"], 1: ["a", "b"]})
 
@@ -68,8 +70,8 @@ class House:
         identity = str(next(self._ids))
         self.users.add([did(identity, "bad", *documents, query=query, user=user, collection=collection)])
 
-    def judge(self, query: str, *documents: str, by: str = "ann", source: str = "person", good: bool = True) -> None:
-        fields: dict[str, Any] = {"query": query, "good": good, "by": by, "source": source}
+    def judge(self, query: str, *documents: str, by: str = "ann", good: bool = True, **more: Any) -> None:
+        fields: dict[str, Any] = {"query": query, "good": good, "by": by, "source": "person"} | more
         self.corpus.judgements.add([Judgement(document=document, **fields) for document in documents])
 
     def look(self, **wanted: Any) -> tuple[list[Waiting], LookedAt]:
@@ -115,6 +117,46 @@ def test_every_reason_is_given_and_each_has_its_turn(house: House) -> None:
     (worst, *_), looked_at = house.look()
     assert looked_at == LookedAt(thumbs=3, searches=14, questions=7, searched=7, generations=[2, 1])
     assert (worst.agreement_of_generations, worst.agreement_of_modes) == (0, 0)
+
+
+def test_people_who_disagree_are_a_reason_until_one_more_decides(house: House) -> None:
+    house.judge("split", "e", "d", by="ann", at=NOON)
+    house.judge("split", "e", by="bob", good=False, at=NOON + timedelta(minutes=1))
+    house.judge("split", "d", by="bob", at=NOON)
+    (split,), _ = house.look(reasons={"people"}, by="carol")
+    assert (split.question.query, split.reasons) == ("split", ["people"])
+    # No ranking has found e.
+    assert {one.document.id: (one.open, one.disagree, one.people) for one in split.passages} == {
+        "a": (True, False, 0),
+        "b": (True, False, 0),
+        "e": (True, True, 2),
+    }
+    # It waits for ann, who was contradicted, and not for bob, who had the last word.
+    assert [bool(house.look(reasons={"people"}, by=by)[0]) for by in ("ann", "bob", "carol")] == [True, False, True]
+    assert house.reasons(by="ann") == {"split": ["people"]}
+    (of_ann,), _ = house.look(by="ann")
+    assert [(one.open, one.good) for one in of_ann.passages if one.disagree] == [(True, True)]
+    house.unsure.add("carol", "default", "split", "text e")
+    assert house.look(reasons={"people"}, by="carol")[0] == []
+    house.judge("split", "e", by="dora")
+    assert house.look(reasons={"people"})[0] == []
+
+
+def test_people_who_disagree_about_what_is_gone_or_changed_are_no_reason(house: House) -> None:
+    for by, good in (("ann", True), ("bob", False)):
+        house.judge("split", "e", "d", by=by, good=good)
+    house.put("default", e="another text")
+    (split,), _ = house.look(reasons={"people"})
+    assert [one.document.id for one in split.passages if one.disagree] == ["d"]
+    house.corpus.documents.delete("default", ["d"], lambda _: None)
+    assert house.look(reasons={"people"})[0] == []
+
+
+def test_the_need_of_a_question_comes_with_it(house: House) -> None:
+    house.ask("late? a", 2)
+    assert house.look()[0][0].need is None
+    Needs(house.corpus.records).save("default", "A late", "when it opens", "ann")
+    assert [one.need and one.need.text for one in house.look()[0]] == ["when it opens"]
 
 
 def test_documents_that_users_complained_of_come_beside_what_is_found_and_deleted_ones_do_not(house: House) -> None:

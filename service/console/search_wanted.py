@@ -1,0 +1,108 @@
+"""A search as an address of the console says it: the question, the ways to search, and the conditions."""
+
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from service.console.conditions import filter_of
+from service.console.pages import Visit
+
+MODES = ("hybrid", "dense", "keyword")
+_MOST = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to search: by a generation (None: the active one), in a mode (None: the service's), reranked or not.
+
+    It is written `GENERATION-MODE-REDUCTION` in addresses, such as `3-hybrid-reranked`; each part may be left out.
+    """
+
+    generation: int | None = None
+    mode: str | None = None
+    reranked: bool = False
+
+    @classmethod
+    def read(cls, text: str) -> "Way":
+        """Read a way from an address; parts that mean nothing are ignored."""
+        parts = text.split("-")
+        number = next((int(part) for part in parts if _is_number(part)), None)
+        return cls(number, next((part for part in parts if part in MODES), None), "reranked" in parts)
+
+    def __str__(self) -> str:
+        parts = (self.generation, self.mode, "reranked" if self.reranked else None)
+        return "-".join(str(part) for part in parts if part is not None) or "active"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A search, as an address says it."""
+
+    query: str
+    collection: str
+    k: int
+    left: Way
+    right: Way | None
+    conditions: tuple[str, ...]
+    missing: str
+
+    @classmethod
+    def of(cls, visit: Visit) -> "Wanted":
+        """Read the address of a visit."""
+        sent = visit.request.query_params
+        k = sent.get("k", "")
+        return cls(
+            query=sent.get("q", "").strip(),
+            collection=sent.get("collection", "default"),
+            k=min(_MOST, max(1, int(k))) if _is_number(k) else 10,
+            left=Way.read(sent.get("left", "")),
+            right=Way.read(sent["right"]) if sent.get("right") else None,
+            conditions=tuple(sent.getlist("where")),
+            missing=sent.get("missing", "").strip(),
+        )
+
+    def address(self, **changed: Any) -> str:
+        """Return the address of the same screen with some parts changed; None leaves a part out."""
+        parts: dict[str, Any] = {
+            "q": self.query,
+            "collection": None if self.collection == "default" else self.collection,
+            "k": None if self.k == 10 else self.k,
+            "left": None if self.left == Way() else str(self.left),
+            "right": None if self.right is None else str(self.right),
+            "where": list(self.conditions),
+            "missing": self.missing or None,
+        }
+        parts |= changed
+        return "?" + urlencode({name: value for name, value in parts.items() if value not in (None, "")}, doseq=True)
+
+    def body(self, way: Way, facets: Sequence[str] = (), rank_of: Sequence[str] = ()) -> dict[str, Any]:
+        """Return the body of `POST /search`. The searches of this screen are kept out of the search log."""
+        body: dict[str, Any] = {
+            "query": self.query,
+            "k": self.k,
+            "collection": self.collection,
+            "highlight": True,
+            "explain": True,
+            "log": False,
+            "generation": way.generation,
+            "mode": way.mode,
+            "rerank": way.reranked or None,
+            "filter": filter_of(self.conditions),
+            "facets": list(facets),
+            "rank_of": list(rank_of),
+        }
+        return {name: value for name, value in body.items() if value not in (None, [], {})}
+
+    def curl(self, way: Way, origin: str) -> str:
+        """Return the command line that asks the same."""
+        body = shlex.quote(json.dumps(self.body(way), ensure_ascii=False))
+        url = shlex.quote(f"{origin}/search")
+        return f"curl {url} -H 'Content-Type: application/json' -H \"Authorization: Bearer $KEY\" -d {body}"
+
+
+def _is_number(text: str) -> bool:
+    """Say whether this is a whole number that anybody means; Python reads no longer ones than 4,300 digits."""
+    return text.isdecimal() and len(text) <= 9
