@@ -13,6 +13,8 @@ from service.console.screen import Screen
 # Judged questions that a verdict needs: a fifth of them are tested on, and 50 must be.
 _JUDGED = 250
 _SEARCHES = 50
+# Judgements that are asked for at a time.
+_PAGE = 1000
 _DAYS = 30
 CLIENTS = ("langchain", "openai", "docsgpt", "curl")
 
@@ -54,22 +56,34 @@ async def steps(visit: Visit) -> Sequence[Mapping[str, Any]]:
     info = await visit.api.get("/info")
     listed = [_step("Bring documents", info["documents"], 1, "corpus/load")]
     if visit.session.may("admin"):
-        insights, judgements, models, generations = await asyncio.gather(
+        insights, judged, models, generations = await asyncio.gather(
             visit.api.get("/admin/insights", {"days": _DAYS, "limit": 1}),
-            visit.api.get("/admin/judgements", {"limit": _JUDGED}),
+            _judged(visit),
             visit.api.get("/admin/models"),
             visit.api.get("/admin/generations"),
         )
         tuned = {model["model"] for model in models["models"] if model.get("lineage")}
         swapped = [one for one in generations["generations"] if one["model"] in tuned and one.get("activated")]
-        judged = {judgement["query"] for judgement in judgements["judgements"]}
         listed += [
             _step("Search", insights["total"]["searches"], _SEARCHES, "search"),
-            _step("Judge questions", len(judged), _JUDGED, "judge"),
+            _step("Judge questions", judged, _JUDGED, "judge"),
             _step("Train a model", len(tuned), 1, "models"),
             _step("Put it live", len(swapped), 1, "models"),
         ]
     return listed
+
+
+async def _judged(visit: Visit) -> int:
+    """Count the judged questions, as far as they are wanted. Each has several judgements."""
+    questions: set[tuple[str, str]] = set()
+    cursor = None
+    while len(questions) < _JUDGED:
+        page = await visit.api.get("/admin/judgements", {"limit": _PAGE, "cursor": cursor})
+        questions |= {(judgement["collection"], judgement["query"]) for judgement in page["judgements"]}
+        cursor = page["next"]
+        if cursor is None:
+            break
+    return len(questions)
 
 
 def _step(title: str, done: int, wanted: int, path: str) -> dict[str, Any]:
