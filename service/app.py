@@ -126,9 +126,8 @@ def build(
     routers = _routers(parts, lifecycle, measured, log_tail)
     api_routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     _add_middleware(app, parts, lifecycle, api_routes)
-    for router in routers:
+    for router in (*routers, docs_page.routes(parts.settings.proxy.path)):
         app.include_router(router)
-    app.include_router(docs_page.routes(parts.settings.proxy.path))
     faces: dict[str, failures.Face] = {}
     if parts.settings.console:
         shown = console(app, parts.keyring, parts.settings.data_folder.console_key, parts.settings.proxy.path)

@@ -29,7 +29,7 @@ _HEADERS = {
     # With `no-referrer`, forms would come with the origin "null", which tells nothing of where they are from.
     "Referrer-Policy": "same-origin",
 }
-# The screens in the order of their list, each with the scopes of which one opens it.
+# The screens in the order of their list, each with the scopes of which one opens it. Without routes it is not listed.
 SCREENS: Mapping[str, frozenset[Scope]] = {
     "search": frozenset({"search", "judge"}),
     "judge": frozenset({"judge"}),
@@ -65,7 +65,12 @@ class Pages:
             lstrip_blocks=True,
         )
         self._templates.globals.update(asset=assets.address, root=root)
+        self._there: set[str] = set()
         self._templates.filters.update(time=_time, number=_number, json=_json)
+
+    def has(self, screen: str) -> None:
+        """Note that there is a screen of that name, so that the list of screens leads to it."""
+        self._there.add(screen)
 
     def visit(self, request: Request) -> Visit | None:
         """Return the visit of a request; None if the person has to sign in."""
@@ -77,7 +82,7 @@ class Pages:
 
     async def render(self, visit: Visit, name: str, status: int = 200, **values: Any) -> Response:
         """Render the template of a screen with the frame around it."""
-        screens = [screen for screen, scopes in SCREENS.items() if scopes & visit.session.scopes]
+        screens = [name for name, scopes in SCREENS.items() if name in self._there and scopes & visit.session.scopes]
         frame = {**await self._frame(visit), "screens": screens}
         return self._answer(name, status, session=visit.session, request=visit.request, **frame, **values)
 

@@ -29,6 +29,7 @@ class Screen:
         self.pages = pages
         self.router = APIRouter(include_in_schema=False)
         self._sessions = sessions
+        pages.has(name)
 
     def shows(self, path: str, show: Show) -> None:
         """Answer `GET path` by `show`."""

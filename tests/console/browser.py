@@ -7,11 +7,23 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Page, Request, Response, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Dialog,
+    Error,
+    Page,
+    Request,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _AXE = Path(__file__).parent / "vendor" / "axe.min.js"
-_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# The rules that a page can break in the dark alone.
+_OF_COLOURS = ["color-contrast"]
+_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 @contextmanager
@@ -28,12 +40,14 @@ def launched() -> Iterator[Browser]:
 class Watched:
     """A page, and all that it asked for, complained about or let happen."""
 
-    def __init__(self, browser: Browser, address: str, scheme: Any = "light", width: int = 1280) -> None:
+    def __init__(
+        self, browser: Browser, address: str, scheme: Any = "light", width: int = 1280, height: int = 900
+    ) -> None:
         """`address` is that of the service, to which a path is added."""
         self._address = address
         self._context = browser.new_context(
             base_url=address,
-            viewport={"width": width, "height": 900},
+            viewport={"width": width, "height": height},
             color_scheme=scheme,
             reduced_motion="reduce",
             permissions=["clipboard-read", "clipboard-write"],
@@ -44,7 +58,7 @@ class Watched:
         self.scripts: dict[str, int] = {}
         self.complaints: list[str] = []
         self.page.on("request", self._note_request)
-        self.page.on("response", self._note_script)
+        self.page.on("response", self._note_response)
         self.page.on("console", self._note_complaint)
         self.page.on("pageerror", self._note_error)
         self.page.on("dialog", self._note_dialog)
@@ -58,6 +72,14 @@ class Watched:
         self.page.goto(path)
         return self.page
 
+    def sign_in(self, key: str) -> None:
+        """Come in with a key, as the form at the door does."""
+        self._context.request.post("/console/sign-in", form={"key": key}, max_redirects=0)
+
+    def settle(self) -> None:
+        """Wait until the page has all that it asks for by itself."""
+        expect(self.page.locator(".htmx-request")).to_have_count(0, timeout=20_000)
+
     def close(self) -> None:
         self._context.close()
 
@@ -69,11 +91,12 @@ class Watched:
             one.url for one in self.requests if urlsplit(one.url).netloc != here and not one.url.startswith("data:")
         ]
 
-    def accessibility(self) -> list[str]:
-        """What axe finds, a line for each element; it looks for more than WCAG 2.2 AA."""
+    def accessibility(self, *, colours: bool = False) -> list[str]:
+        """What axe finds, a line for each element; it looks for more than WCAG 2.2 AA. `colours`: at these alone."""
         self.page.evaluate(_AXE.read_text(encoding="utf-8"))
-        run = "rules => axe.run(document, {runOnly: {type: 'tag', values: rules}, preload: false})"
-        violations: list[dict[str, Any]] = self.page.evaluate(run, _RULES)["violations"]
+        run = "only => axe.run(document, {runOnly: only, preload: false, resultTypes: ['violations']})"
+        only = {"type": "rule", "values": _OF_COLOURS} if colours else {"type": "tag", "values": _TAGS}
+        violations: list[dict[str, Any]] = self.page.evaluate(run, only)["violations"]
         return [
             f"{rule['id']}: {node['html']}: {node['failureSummary']}" for rule in violations for node in rule["nodes"]
         ]
@@ -88,7 +111,9 @@ class Watched:
         self.complaints.append(f"dialog: {dialog.message}")
         dialog.dismiss()
 
-    def _note_script(self, response: Response) -> None:
+    def _note_response(self, response: Response) -> None:
+        if response.status == 500:
+            self.complaints.append(f"failed: {response.url}")
         if response.request.resource_type == "script":
             self.scripts[urlsplit(response.url).path.rpartition("/")[2]] = int(response.headers["content-length"])
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
+from tests.console import used as past
 from tests.console.browser import Watched, launched
 from tests.support.server import Server
 
@@ -28,6 +29,17 @@ def console(tmp_path_factory: pytest.TempPathFactory, embedded_sample: Path) -> 
         yield running
 
 
+@pytest.fixture(scope="session")
+def used(tmp_path_factory: pytest.TempPathFactory, embedded_sample: Path) -> Iterator[Server]:
+    """A service with keys and a past, asked as ana, who may do everything. Tests change nothing there."""
+    folder = shutil.copytree(embedded_sample, tmp_path_factory.mktemp("used") / "sample")
+    key = past.opened(folder)
+    with Server(folder, **past.SETTINGS) as running:
+        running.client.headers["Authorization"] = f"Bearer {key}"
+        past.live(running)
+        yield running
+
+
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path) -> Iterator[Server]:
     """A service with keys: `admin-key`, and `data-key`, which may not judge."""
@@ -40,11 +52,16 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path) ->
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Visits]:
-    """Makes watched pages. None of them may ask another place for anything, or have anything to complain about."""
+    """Makes watched pages of whoever the server's client is.
+
+    None of them may ask another place for anything, or have anything to complain about.
+    """
     pages: list[Watched] = []
 
     def make(server: Server, **look: Any) -> Watched:
         pages.append(Watched(browser, str(server.client.base_url), **look))
+        if key := server.client.headers.get("Authorization", "").removeprefix("Bearer "):
+            pages[-1].sign_in(key)
         return pages[-1]
 
     yield make

@@ -18,6 +18,15 @@ from tests.support.waiting import until
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 SHOWN = [screen for screen in SCREENS if screen.name != "no-such-page"]
+WANTED = {
+    "x-frame-options": "DENY",
+    "x-content-type-options": "nosniff",
+    "cache-control": "no-store",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    **dict.fromkeys(("default-src", "frame-ancestors", "base-uri"), "'none'"),
+    **dict.fromkeys(("script-src", "style-src", "connect-src", "form-action"), "'self'"),
+}
 JUDGEMENT = {"query": "q", "document": "d", "collection": "default", "verdict": "good"}
 
 
@@ -33,9 +42,16 @@ def sign_in(client: httpx.Client, key: str, **form: str) -> httpx.Response:
 
 
 def token(client: httpx.Client) -> str:
-    match = re.search(r'name="form_token" value="(\w+)"', client.get("/console").text)
+    match = re.search(r'name="form_token" value="(\w+)"', client.get("/console/search").text)
     assert match
     return match[1]
+
+
+def guarding(page: httpx.Response) -> dict[str, str]:
+    """The headers by which a page guards itself, and the parts of its policy."""
+    policy = dict(part.strip().split(" ", 1) for part in page.headers["Content-Security-Policy"].split(";"))
+    assert "unsafe" not in page.headers["Content-Security-Policy"]
+    return {name: (policy | dict(page.headers)).get(name, "") for name in WANTED}
 
 
 def judged(server: Server) -> list[Any]:
@@ -127,7 +143,7 @@ def test_a_form_without_the_token_of_its_session_changes_nothing(
         answer = guest.post("/console/search/judge", data=JUDGEMENT, headers=[(b"X-Form-Token", sent.encode())])
         assert answer.status_code == 403
     guest.post("/console/sign-out", data={} if sent is None else {"form_token": sent})
-    assert guest.get("/console").status_code == 200
+    assert guest.get("/console/search").status_code == 200
 
 
 def test_the_token_of_the_session_is_taken(guarded: Server, guest: httpx.Client) -> None:
@@ -200,18 +216,12 @@ def test_what_is_asked_for_without_a_session_is_asked_for_again_after_it(guest: 
 def test_every_screen_keeps_others_out_and_its_pages_to_itself(guest: httpx.Client, screen: Any) -> None:
     assert guest.get(screen.path).status_code == 303
     sign_in(guest, "admin-key")
-    pages = [guest.get(screen.path), guest.get("/console/nowhere"), sign_in(guest, "x"), sign_in(guest, "admin-key")]
-    for page in pages:
-        headers = page.headers
-        assert headers["X-Frame-Options"] == "DENY"
-        assert headers["X-Content-Type-Options"] == "nosniff"
-        assert headers["Cache-Control"] == "no-store"
-        assert headers.get_list("Referrer-Policy") == ["same-origin"]
-        assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
-        policy = dict(part.strip().split(" ", 1) for part in headers["Content-Security-Policy"].split(";"))
-        assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
-        assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == policy["form-action"] == "'self'"
-        assert "unsafe" not in headers["Content-Security-Policy"]
+    assert guarding(guest.get(screen.path)) == WANTED
+
+
+def test_the_door_keeps_its_pages_to_itself(guest: httpx.Client) -> None:
+    for page in (guest.get("/console/sign-in"), sign_in(guest, "x"), sign_in(guest, "admin-key")):
+        assert guarding(page) == WANTED
 
 
 def test_a_page_in_a_frame_stays_empty(guarded: Server, visit: Visits) -> None:

@@ -88,7 +88,12 @@ def test_a_proxy_s_path_is_in_every_address(tmp_path: Path, tiny_checkpoints: Pa
 def test_the_first_visit_says_what_to_do(tiny_server: Server, visit: Visits) -> None:
     watched = visit(tiny_server)
     page = watched.open("/console")
-    expect(page.get_by_text("There are no documents yet")).to_be_visible()
+    page.wait_for_url("**/console/start")
+    expect(page.get_by_role("heading", name="There are no documents yet")).to_be_visible()
+    expect(page.get_by_role("button", name="Add the sample")).to_be_visible()
+    assert not watched.accessibility()
+    page.get_by_role("navigation", name="Screens").get_by_role("link", name="Search").click()
+    expect(page.get_by_role("link", name="Begin here")).to_be_visible()
     assert not watched.accessibility()
     page.keyboard.type("is there anything")
     page.keyboard.press("Enter")

@@ -68,7 +68,7 @@ def test_by_keyboard(console: Server, visit: Visits) -> None:
 
 def test_by_mouse(console: Server, visit: Visits) -> None:
     page = visit(console).open("/console")
-    page.get_by_label("Question").fill(QUESTION)
+    page.get_by_label("Question", exact=True).fill(QUESTION)
     page.get_by_role("button", name="Search").click()
     best = page.locator("article").first
     best.get_by_role("button", name="Good").click()
@@ -79,7 +79,7 @@ def test_by_mouse(console: Server, visit: Visits) -> None:
     best.get_by_role("button", name="Take back").click()
     expect(best).not_to_contain_text("judged")
     assert not judged(console)
-    page.get_by_role("link", name="Compare").click()
+    page.get_by_role("link", name="Compare", exact=True).click()
     page.get_by_label("Beside").select_option("dense")
     page.get_by_role("button", name="Search").click()
     expect(page.get_by_role("heading", name="dense")).to_be_visible()
@@ -100,7 +100,7 @@ def test_without_a_script_the_buttons_work_as_well(console: Server, visit: Visit
 
 def test_a_view_can_be_sent_to_a_colleague(console: Server, visit: Visits) -> None:
     page = visit(console).open(f"{ASKED}&k=5&right=active-keyword&missing=c145")
-    expect(page.get_by_label("Question")).to_have_value(QUESTION)
+    expect(page.get_by_label("Question", exact=True)).to_have_value(QUESTION)
     expect(page.locator("article")).to_have_count(10)
     expect(page.get_by_text("Not among these: c145").first).to_be_visible()
     moved = page.locator(".tag.up, .tag.down, .tag.new")

@@ -149,9 +149,9 @@ class Server:
                 return job
             time.sleep(0.02)
 
-    def wait_for_stage(self, identity: str, stage: str) -> dict[str, Any]:
+    def wait_for_stage(self, identity: str, stage: str, seconds: float = START_SECONDS) -> dict[str, Any]:
         """Wait until the job is in `stage`, and return the job. It must not end before."""
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + seconds
         while (job := self.get(f"/admin/jobs/{identity}"))["stage"] != stage:
             assert job["state"] in ("queued", "running"), job
             assert time.monotonic() < deadline, job

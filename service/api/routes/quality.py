@@ -9,13 +9,13 @@ from service.api.readiness import RequireReady
 from service.api.router import Admission, Router
 from service.api.schemas.quality import (
     CollectionQuality,
-    HistoryAnswer,
     JudgedOutcome,
     Limit,
     Offset,
     OfGeneration,
     QualityAnswer,
     QualityCollection,
+    QualityHistoryAnswer,
     QualityMode,
     QualitySide,
     Wait,
@@ -109,7 +109,7 @@ class _History:
         self._require_ready = require_ready
         self._history = history
 
-    async def list_history(self) -> HistoryAnswer:
+    async def list_history(self) -> QualityHistoryAnswer:
         """List what was measured of all generations, by reloads and by `GET /admin/quality` for the side judge.
 
         Of what was measured on a day, the last figures of each generation and mode are kept.

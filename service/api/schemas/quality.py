@@ -87,7 +87,7 @@ class QualityAnswer(TypedDict):
     queries: Annotated[list[JudgedOutcome], Field(description="a page of the judged queries, the worst first")]
 
 
-class HistoryAnswer(TypedDict):
+class QualityHistoryAnswer(TypedDict):
     """Figures of all generations over time."""
 
     points: Annotated[list[Point], Field(description="the earliest first, 500 of each source at most")]

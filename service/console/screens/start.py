@@ -59,7 +59,7 @@ async def steps(visit: Visit) -> Sequence[Mapping[str, Any]]:
             visit.api.get("/admin/generations"),
         )
         tuned = {model["model"] for model in models["models"] if model.get("lineage")}
-        swapped = [one for one in generations["generations"] if one["model"] in tuned and one["activated"]]
+        swapped = [one for one in generations["generations"] if one["model"] in tuned and one.get("activated")]
         listed += [
             _step("Search", insights["total"]["searches"], _SEARCHES, "search"),
             _step("Judge questions", info["judged"]["queries"], VERDICT_NEEDS, "judge"),
