@@ -17,8 +17,8 @@ from tests.support import checkpoints
 from tests.support.server import Server
 from tests.support.waiting import until
 
-# The base model embeds these for some ten seconds, the tiny ones for two.
-_DOCUMENTS, _WORDS = 2500, 110
+# The base model embeds these for some seconds, in portions of a moment each.
+_DOCUMENTS, _WORDS = 4000, 25
 # Milliseconds that a reload may take on a busy machine.
 _RELOAD = 60_000
 TEXTS = {
