@@ -10,6 +10,7 @@ from playwright.sync_api import Browser
 
 from tests.console import used as past
 from tests.console.browser import Watched, launched
+from tests.console.tasks import Tasks
 from tests.support.server import Server
 
 Visits = Callable[..., Watched]
@@ -69,3 +70,8 @@ def visit(browser: Browser) -> Iterator[Visits]:
         page.close()
     assert not [address for page in pages for address in page.asked_elsewhere]
     assert not [complaint for page in pages for complaint in page.complaints]
+
+
+@pytest.fixture
+def tasks(visit: Visits, request: pytest.FixtureRequest) -> Tasks:
+    return Tasks(visit, request.node.user_properties)
