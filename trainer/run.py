@@ -10,6 +10,7 @@ from pathlib import Path
 
 from service.checkpoints.checkpoint import Checkpoint
 from service.checkpoints.manifest import Sign
+from service.checkpoints.report import MAX_REPORT
 from trainer import base_model
 from trainer.base_model import Model
 from trainer.data.dataset import SPLITS, Dataset
@@ -21,6 +22,7 @@ from trainer.prove import comparison, gate
 from trainer.prove.comparison import Contender, Exam
 from trainer.prove.gate import Thresholds, Verdict
 from trainer.prove.report import files
+from trainer.prove.report.links import IN_PACKAGE, Links
 from trainer.prove.report.model import Report
 from trainer.recipe import Recipe
 from trainer.ship import card, package
@@ -39,6 +41,7 @@ class RunPlan:
     """How to train, which thresholds the result must pass, the package's name, and the folder of the run.
 
     With `resume`, the run goes on where an earlier run in the folder stopped. `allow_hub` lets the base be downloaded.
+    `links` lead the report's questions to a console. `packs_report` puts the report into the package as well.
     """
 
     recipe: Recipe
@@ -47,6 +50,8 @@ class RunPlan:
     folder: Path
     resume: bool
     allow_hub: bool
+    links: Links | None = None
+    packs_report: bool = True
 
     @property
     def package(self) -> Path:
@@ -88,7 +93,7 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
         report = _compare(models, tuned.model, Exam(divided, how, general), run_plan, quiet=quiet)
         say("step 5 of 5: the verdict and the report", quiet=quiet)
         verdict = gate.judge(report, run_plan.thresholds)
-        files.write(report, verdict, run_plan.folder)
+        files.write(report, verdict, run_plan.folder, run_plan.links)
         provenance = Provenance(
             start=models,
             dataset=divided,
@@ -98,7 +103,8 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
             reembeds=not models.reranks and saved.fingerprint != models.base.fingerprint,
         )
         text = card.write(run_plan.name, provenance, loss=str(tuned.decisions["loss"]), alpha=share.alpha)
-        checkpoint = package.complete(run_plan.package, run_plan.name, provenance.lineage(), text, sign)
+        page = _packed(report, verdict, run_plan, quiet=quiet)
+        checkpoint = package.complete(run_plan.package, run_plan.name, provenance.lineage(), text, sign, page)
     return Outcome(verdict, report, checkpoint, run_plan.package)
 
 
@@ -146,6 +152,17 @@ def _compare(models: Start, model: Model, exam: Exam, run_plan: RunPlan, *, quie
         package_faithful=package.faithful(model, run_plan.package, exam.dataset.passages(sorted(corpus)[:_COMPARED])),
         quiet=quiet,
     )
+
+
+def _packed(report: Report, verdict: Verdict, run_plan: RunPlan, *, quiet: bool) -> str | None:
+    """The report as a page for the package; None if the package shall have none, or a service would refuse it."""
+    if not run_plan.packs_report:
+        return None
+    page = files.page(report, verdict, IN_PACKAGE)
+    if len(page.encode()) > MAX_REPORT:
+        say(f"the report has over {MAX_REPORT} bytes, so it is in {run_plan.folder} alone", quiet=quiet)
+        return None
+    return page
 
 
 def _contenders(models: Start, run_plan: RunPlan) -> tuple[Contender, Contender]:

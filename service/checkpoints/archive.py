@@ -5,7 +5,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from service.checkpoints.contents import FILE_KINDS
+from service.checkpoints.contents import FILE_KINDS, REPORT
 from service.checkpoints.errors import leaves_its_folder
 from service.errors import CheckpointRefused
 
@@ -14,6 +14,7 @@ MAX_NAME = 255
 # Weights hardly compress, so a file that shrinks a thousandfold is a bomb.
 MAX_RATIO = 1000
 _CHUNK = 1 << 20
+_KNOWN = f"{', '.join(sorted(FILE_KINDS))} files, and {REPORT}"
 
 
 def unpacked_size(archive: Path) -> int:
@@ -64,10 +65,8 @@ def _check(entries: list[zipfile.ZipInfo], max_size: int) -> None:
             raise CheckpointRefused(f"the zip has a name of over {MAX_NAME} bytes: do not trust its source")
         if kind not in (0, stat.S_IFREG):
             raise CheckpointRefused(f"{name!r} in the zip is a link or a device: pack plain files only")
-        if path.suffix not in FILE_KINDS:
-            raise CheckpointRefused(
-                f"{name!r} in the zip is of an unknown kind: pack only {', '.join(sorted(FILE_KINDS))} files"
-            )
+        if path.suffix not in FILE_KINDS and path.name != REPORT:
+            raise CheckpointRefused(f"{name!r} in the zip is of an unknown kind: pack only {_KNOWN}")
         if str(path) in paths:
             raise CheckpointRefused(f"{name!r} is in the zip twice: pack it again")
         if entry.flag_bits & 0x1:

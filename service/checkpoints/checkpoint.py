@@ -2,22 +2,24 @@
 
 A checkpoint is a sentence-transformers folder, with or without a manifest (`instar.json`): an embedding model as
 SentenceTransformer saves it, or a reranker as CrossEncoder does. Its id is `name@` and the first 12 hex digits of the
-hash of its contents. Only json, txt, md and safetensors files belong to it. Pickled weights
-and custom code are refused, because loading either can run anything.
+hash of its contents. Only json, txt, md and safetensors files belong to it, and a report
+(`report.html`) that the manifest names. Pickled weights and custom code are refused, because loading either can run
+anything.
 """
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from service.checkpoints import model_kind
-from service.checkpoints.config_files import load_modules
-from service.checkpoints.contents import computed_size, file_paths
+from service.checkpoints.config_files import Module, load_modules
+from service.checkpoints.contents import REPORT, computed_size, file_paths
 from service.checkpoints.fingerprint import content_digest, document_fingerprint
 from service.checkpoints.manifest import Manifest, load_manifest, verify_files
 from service.checkpoints.model_kind import Kind
+from service.checkpoints.report import require_short
 from service.checkpoints.scoring import refuse_unscorable
 from service.checkpoints.unsafe import refuse_code, refuse_pickles
 from service.errors import CheckpointRefused
@@ -65,7 +67,9 @@ def read(folder: Path, name: str) -> Checkpoint:
     modules = load_modules(folder)
     manifest = load_manifest(folder)
     kind = _kind(folder, manifest)
-    paths = sorted(file_paths(folder, modules))
+    paths = _paths(folder, modules, manifest)
+    if REPORT in paths:
+        require_short(folder / REPORT)
     refuse_code(folder, paths)
     refuse_pickles(folder, modules)
     if kind == "reranker":
@@ -89,11 +93,17 @@ def read(folder: Path, name: str) -> Checkpoint:
 
 def copy(source: Path, target: Path) -> None:
     """Copy the files of the checkpoint in `source` to the new folder `target`; returns when they are on the disk."""
-    for path in file_paths(source, load_modules(source)):
+    for path in _paths(source, load_modules(source), load_manifest(source)):
         copied = target / path
         copied.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source / path, copied)
     flush(target)
+
+
+def _paths(folder: Path, modules: Sequence[Module], manifest: Manifest | None) -> list[str]:
+    """The paths below `folder` of all files of the checkpoint, in order."""
+    has_report = manifest is not None and REPORT in manifest.files and (folder / REPORT).is_file()
+    return sorted([*file_paths(folder, modules), *([REPORT] if has_report else [])])
 
 
 def _kind(folder: Path, manifest: Manifest | None) -> Kind:

@@ -9,6 +9,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from service.checkpoints.config_files import Module, module_paths
 
 FILE_KINDS = frozenset({".json", ".txt", ".md", ".safetensors"})
+# The page by which the trainer shows whether the model is better. It belongs to a checkpoint whose manifest names it.
+REPORT = "report.html"
 
 
 class _Tensor(BaseModel):

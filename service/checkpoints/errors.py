@@ -15,6 +15,15 @@ def not_listed(name: str) -> NotFound:
     return NotFound(f"there is no checkpoint {name[:80]!r}: GET /admin/models lists them", "name")
 
 
+def has_no_report(name: str) -> NotFound:
+    """The checkpoint `name` came without a report."""
+    return NotFound(
+        f"the checkpoint {name[:80]!r} has no report: `python -m trainer run` puts one into its packages, unless"
+        " --no-report says otherwise",
+        "name",
+    )
+
+
 def is_bundled(name: str) -> Conflict:
     """The checkpoint `name` comes with the service."""
     return Conflict(f"{name} is bundled with the service and cannot be deleted", "name")

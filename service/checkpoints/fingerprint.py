@@ -14,13 +14,14 @@ from pydantic import JsonValue
 
 from service.checkpoints import model_kind
 from service.checkpoints.config_files import MODEL_CONFIG, MODULES, Module, load, load_model_config, load_router
+from service.checkpoints.contents import REPORT
 from service.checkpoints.manifest import MANIFEST
 from service.errors import CheckpointRefused
 
 # Fields of config.json that transformers writes on every save and that change no vector.
 _VOLATILE_CONFIG = ("transformers_version", "_name_or_path", "architectures", "use_cache")
 # Files at the root of the folder that do not belong to the first module.
-_NOT_A_MODULE = frozenset({MANIFEST, MODULES, MODEL_CONFIG})
+_NOT_A_MODULE = frozenset({MANIFEST, MODULES, MODEL_CONFIG, REPORT})
 _DOCUMENT_PROMPTS = ("document", "passage", "corpus")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-from service.checkpoints.contents import FILE_KINDS
+from service.checkpoints.contents import FILE_KINDS, REPORT
 from service.checkpoints.names import NAME
 from service.errors import NotFound
 
@@ -26,7 +26,7 @@ def hub_folder(model: str, *, allow_download: bool) -> Path:
                 model,
                 local_files_only=not allow_download,
                 # Code is left out, because it is refused anyway.
-                allow_patterns=[f"*{kind}" for kind in sorted(FILE_KINDS)],
+                allow_patterns=[*(f"*{kind}" for kind in sorted(FILE_KINDS)), REPORT],
                 ignore_patterns=_IGNORED,
             )
         )

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from service.checkpoints.config_files import load, load_modules, refuse_escape
-from service.checkpoints.contents import file_paths
+from service.checkpoints.contents import REPORT, file_paths
 from service.checkpoints.model_kind import Kind
 from service.checkpoints.names import NAME
 from service.errors import CheckpointRefused
@@ -67,8 +67,13 @@ def load_manifest(folder: Path) -> Manifest | None:
 
 
 def write_manifest(folder: Path, manifest: Manifest, sign: Sign = dict) -> None:
-    """Put `manifest` into `folder`, with the hashes of the files as they are now, and what `sign` adds to it."""
+    """Put `manifest` into `folder`, with the hashes of the files as they are now, and what `sign` adds to it.
+
+    A report in the folder belongs to the checkpoint from now on.
+    """
     paths = [path for path in file_paths(folder, load_modules(folder)) if path != MANIFEST]
+    if (folder / REPORT).is_file():
+        paths.append(REPORT)
     complete = manifest.model_copy(update={"files": {path: checksum(folder / path) for path in sorted(paths)}})
     # An embedding model is what a manifest without a kind describes, and keeps the id that it has always had.
     news = {"kind": complete.kind == "dense", "pairs": not complete.pairs}

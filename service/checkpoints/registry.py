@@ -6,14 +6,17 @@ A checkpoint is copied into the data folder and verified there before it runs. P
 
 import shutil
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
 from service.checkpoints import archive, bundled, checkpoint
 from service.checkpoints.checkpoint import Checkpoint
-from service.checkpoints.errors import is_bundled, is_folder, not_listed
+from service.checkpoints.contents import REPORT
+from service.checkpoints.errors import has_no_report, is_bundled, is_folder, not_listed
 from service.checkpoints.lookup import Lookup, require_id
 from service.checkpoints.names import NAME, check_name
+from service.checkpoints.report import read_report
 from service.checkpoints.signature import Signature
 from service.errors import CheckpointRefused, Conflict
 from service.machine import files
@@ -27,12 +30,14 @@ Source = Literal["folder", "zip", "bundled", "kept"]
 class Listing:
     """One line of `GET /admin/models`: a checkpoint, or what is wrong with it.
 
-    `copied` says whether the service has a copy of its own, besides the source.
+    `copied` says whether the service has a copy of its own, besides the source. `changed` is when its files were last
+    written, in seconds since 1970.
     """
 
     name: str
     source: Source
     checkpoint: Checkpoint | None
+    changed: float
     problem: str | None = None
     copied: bool = False
     signature: Signature = "none"
@@ -136,6 +141,23 @@ class Registry:
             if listing.source != "kept" or listing.name not in named
         ]
 
+    def report(self, name: str) -> bytes:
+        """The report of the checkpoint that `list` shows as `name`: a page in HTML, which may hold anything.
+
+        Raises NotFound if there is no such checkpoint or if it has no report, CheckpointRefused if the report is not
+        the one that its manifest names.
+        """
+        source, path = self._sources().get(name, (None, self._folder))
+        if source is None:
+            raise not_listed(name)
+        verified = self._listing(name, source, path).checkpoint
+        if verified is None or REPORT not in verified.files:
+            raise has_no_report(name)
+        content = read_report(path)
+        if sha256(content).hexdigest() != verified.files[REPORT]:
+            raise CheckpointRefused(f"the report of {name} changed while it was read: ask again")
+        return content
+
     def remove(self, name: str, used: set[str]) -> None:
         """Delete the checkpoint that `list` shows as `name`, and the service's own copy of it.
 
@@ -183,7 +205,8 @@ class Registry:
     def _listing(self, name: str, source: Source, path: Path) -> Listing:
         """The line for the folder or zip at `path`, which is read again only after one of its files has changed."""
         inside = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-        states = ((file, file.stat()) for file in inside)
+        states = [(file, file.stat()) for file in inside]
+        changed = max((state.st_mtime for _, state in states), default=path.stat().st_mtime)
         key = (name, *(f"{file}:{state.st_size}:{state.st_mtime_ns}" for file, state in states))
         if key not in self._verdicts:
             try:
@@ -192,8 +215,8 @@ class Registry:
                 self._verdicts[key] = refusal
         verdict = self._verdicts[key]
         if isinstance(verdict, CheckpointRefused):
-            return Listing(name, source, None, verdict.message)
-        return Listing(name, source, verdict, signature=self._lookup.signature(verdict))
+            return Listing(name, source, None, changed, verdict.message)
+        return Listing(name, source, verdict, changed, signature=self._lookup.signature(verdict))
 
     def _read(self, path: Path, name: str) -> Checkpoint:
         return self._lookup.read_source(path, name) if path.is_dir() else self._read_zip(path, name)

@@ -18,7 +18,7 @@ from typing import IO, Literal, Protocol
 
 from pydantic import BaseModel, ValidationError
 
-from service.checkpoints.contents import FILE_KINDS
+from service.checkpoints.contents import FILE_KINDS, REPORT
 from service.corpus.base import CorpusStore
 from service.errors import Conflict, InvalidRequest, StorageFailed
 from service.machine import files
@@ -185,7 +185,8 @@ def _unpack(archive: IO[bytes], folder: Path) -> None:
 def _safe(name: str) -> Path:
     """The path of a file below the folder; raises InvalidRequest if a backup has no such file."""
     path = PurePosixPath(name)
-    in_checkpoint = path.is_relative_to(_NAMES.checkpoints) and len(path.parts) > 2 and path.suffix in FILE_KINDS
+    is_known = path.suffix in FILE_KINDS or path.name == REPORT
+    in_checkpoint = path.is_relative_to(_NAMES.checkpoints) and len(path.parts) > 2 and is_known
     alone = {str(path) for path in (_NAMES.corpus, _NAMES.learning, _NAMES.pseudonyms_key)}
     belongs = name in alone or in_checkpoint
     if ".." in path.parts or path.is_absolute() or "\\" in name or not belongs:

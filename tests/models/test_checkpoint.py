@@ -13,9 +13,11 @@ from sentence_transformers.sentence_transformer.modules import Dense, Router
 
 from service.checkpoints import checkpoint
 from service.checkpoints.bundled import BASE
+from service.checkpoints.contents import REPORT
 from service.checkpoints.lookup import Lookup
-from service.checkpoints.manifest import MANIFEST
+from service.checkpoints.manifest import MANIFEST, Manifest, write_manifest
 from service.checkpoints.registry import Registry
+from service.checkpoints.report import MAX_REPORT
 from service.errors import CheckpointRefused, InstarError, NotFound
 from service.models.dense import DenseEncoder
 from tests.support import checkpoints
@@ -216,6 +218,38 @@ def test_canaries_are_part_of_the_manifest_and_checked(folder: Path) -> None:
     assert manifest is not None
     assert set(manifest.files) == {path for path in checkpoint.read(folder, "m").files if path != MANIFEST}
     assert np.linalg.norm(manifest.canaries[0].vector) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_report_belongs_to_it_if_the_manifest_names_it(tmp_path: Path, folder: Path) -> None:
+    plain = checkpoint.read(folder, "m")
+    (folder / REPORT).write_text("<p>better</p>")
+    assert checkpoint.read(folder, "m").id == plain.id
+    (folder / REPORT).unlink()
+    checkpoints.with_manifest(folder, [])
+    before = checkpoint.read(folder, "m")
+    (folder / REPORT).write_text("<p>better</p>")
+    # A file that an older manifest does not name is no part of it, as ever.
+    assert checkpoint.read(folder, "m").id == before.id
+    assert REPORT not in checkpoint.read(folder, "m").files
+    write_manifest(folder, Manifest(name="m", files={}))
+    reported = checkpoint.read(folder, "m")
+    assert REPORT in reported.files
+    assert reported.digest != before.digest
+    assert reported.fingerprint == plain.fingerprint
+    checkpoint.copy(folder, tmp_path / "copy")
+    assert checkpoint.read(tmp_path / "copy", "m").id == reported.id
+
+
+def test_a_report_that_was_altered_lost_or_is_too_large_is_refused(folder: Path) -> None:
+    (folder / REPORT).write_text("<p>better</p>")
+    checkpoints.with_manifest(folder, [])
+    for content, reason in ((b"<p>worse</p>", "altered"), (b"x" * (MAX_REPORT + 1), "--no-report"), (None, "lacks")):
+        if content is None:
+            (folder / REPORT).unlink()
+        else:
+            (folder / REPORT).write_bytes(content)
+        with pytest.raises(CheckpointRefused, match=reason):
+            checkpoint.read(folder, "m")
 
 
 def make_registry(folder: Path) -> Registry:

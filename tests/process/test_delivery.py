@@ -24,6 +24,10 @@ def test_a_package_is_delivered_by_name_or_sent(tmp_path: Path, seen: bool) -> N
     with Server(tmp_path / "service", MODEL="one", ADMIN_KEY="a", API_KEY="d") as server:
         job = delivery.reload(str(server.client.base_url), identity, folder, key="a", quiet=True)
         assert (job["state"], job["checkpoint"]) == ("done", identity)
+        generations = delivery.generations(str(server.client.base_url), key="a")
+        assert sorted(generations.values()) == [1, 2]
+        assert generations[identity] == job["generation"] == 2
+        assert delivery.generations(str(server.client.base_url), key="wrong") == {}
         with pytest.raises(NotTaken, match="401"):
             delivery.reload(str(server.client.base_url), identity, folder, key="wrong", quiet=True)
 

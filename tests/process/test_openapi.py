@@ -232,6 +232,7 @@ FAILURES: list[tuple[str, str, dict[str, Any], int]] = [
     ("DELETE", "/admin/jobs/absent", {}, 404),
     ("GET", "/admin/jobs/absent/events", {}, 404),
     ("GET", "/admin/models/absent", {}, 404),
+    ("GET", "/admin/models/all-MiniLM-L6-v2/report", {}, 404),
     ("PUT", "/admin/models/one", {"content": b"x"}, 409),
     ("PUT", "/admin/models/other", {"content": b"x"}, 422),
     ("PUT", "/admin/models/other", {"content": b""}, 422),
@@ -419,8 +420,11 @@ def test_errors_are_as_described(
 def test_a_reload_and_a_rollback_are_as_described(service: Server, document: Document, tmp_path: Path) -> None:
     client = service.client
     checkpoints.tiny(tmp_path / "later", seed=3)
+    (tmp_path / "later" / "report.html").write_text("<p>better")
+    checkpoints.with_manifest(tmp_path / "later")
     with checkpoints.zipped(tmp_path / "later", tmp_path / "later.zip").open("rb") as archive:
         agrees(document, client.put("/admin/models/later", content=archive.read()))
+    agrees(document, client.get("/admin/models/later/report"))
     begun = client.post("/admin/reload", json={"model": "later"})
     assert begun.status_code == 202
     second = client.post("/admin/reload", json={"model": RELOADED})

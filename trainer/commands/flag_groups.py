@@ -14,6 +14,7 @@ from trainer.data import beir, fetching, formats, inspection
 from trainer.data.dataset import Dataset
 from trainer.errors import BadData
 from trainer.prepare import splits
+from trainer.prove.report.links import Links
 from trainer.recipe import Recipe, SplitMode
 
 BASE = Recipe.model_fields["base"].default
@@ -33,7 +34,15 @@ def _address(url: str | None) -> str | None:
     return url
 
 
+def _web_address(url: str | None) -> str | None:
+    """The address. Raises BadData if no browser can open it."""
+    if url is not None and Links.to(url) is None:
+        raise BadData(f"{url} is no address that a browser opens: write http:// or https://, and the service's host")
+    return url
+
+
 Address = Annotated[str, AfterValidator(_address)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
 
 
 class Reading(Command):
@@ -97,6 +106,16 @@ class Remembering(Command):
             return beir.read(self.general)
         sample_set = formats.load(sample.file(), "good-bad", skip_bad=False).dataset
         return None if sample_set.corpus.keys() == dataset.corpus.keys() else sample_set
+
+
+class Reporting(Command):
+    """A command that writes a report."""
+
+    console: WebAddress | None = Field(
+        None,
+        description="URL of the service to whose console the report's questions lead; none: that of the data, or"
+        " that which reloads the package",
+    )
 
 
 class Signing(Command):

@@ -8,18 +8,19 @@ from pydantic_settings import CliPositionalArg
 from service.checkpoints.checkpoint import Checkpoint
 from trainer import base_model
 from trainer.commands.command import Answer, Command
-from trainer.commands.flag_groups import BASE, Remembering, Splitting, part
+from trainer.commands.flag_groups import BASE, Remembering, Reporting, Splitting, part
 from trainer.errors import BadData, NotBetter
 from trainer.prepare.reranking import Reranker
 from trainer.prove import comparison, gate
 from trainer.prove.comparison import Contender, Exam
 from trainer.prove.gate import Thresholds
 from trainer.prove.report import files
+from trainer.prove.report.links import Links
 from trainer.prove.report.model import Report
 from trainer.recipe import MOST_CANDIDATES, Recipe
 
 
-class Evaluate(Splitting, Remembering):
+class Evaluate(Splitting, Remembering, Reporting):
     """Compare two models on the test queries, over the whole corpus."""
 
     model: CliPositionalArg[str] = Field(description="the model after")
@@ -49,7 +50,7 @@ class Evaluate(Splitting, Remembering):
                 quiet=self.as_json,
             )
         verdict = gate.judge(report, Thresholds())
-        files.write(report, verdict, self.out)
+        files.write(report, verdict, self.out, Links.to(self.console or self.data))
         enough = verdict.outcome != "INSUFFICIENT"
         return Answer(f"{report.table(enough=enough)}\n\n{self.out / 'report.html'}", report.model_dump(mode="json"))
 

@@ -1,6 +1,7 @@
 """The command `run`: the whole way from judgements to a service that answers with the tuned model."""
 
 import tomllib
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from trainer.commands.flag_groups import (
     Publishing,
     Reading,
     Remembering,
+    Reporting,
     Signing,
     admin_key,
     part,
@@ -25,13 +27,15 @@ from trainer.commands.shipping import published
 from trainer.data import fetching, inspection
 from trainer.errors import BadData, NotBetter
 from trainer.prove.gate import Thresholds
+from trainer.prove.report import files
+from trainer.prove.report.links import Links
 from trainer.recipe import Recipe
 from trainer.run import Outcome, RunPlan
 from trainer.ship import delivery, package
 from trainer.train import tuning
 
 
-class Run(Reading, Remembering, Signing, Publishing, Recipe, Thresholds):
+class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Thresholds):
     """Take all steps: read, split, mine, train, merge, package, evaluate, judge. Flags win over the TOML file."""
 
     config: Path | None = Field(None, description="TOML file with values of these flags, by their names")
@@ -41,6 +45,7 @@ class Run(Reading, Remembering, Signing, Publishing, Recipe, Thresholds):
         None, description="name of the package; none: made from the data's name", pattern=f"^{NAME.pattern}$"
     )
     zip: bool = Field(False, description="write the package as a zip, too")
+    report: bool = Field(True, description="put the report, which has texts of the data, into the package as well")
     work: Path | None = Field(None, description="folder of the run; none: runs/NAME")
     resume: bool = Field(False, description="go on where the last run with these settings stopped")
     reload: Address | None = Field(None, description="URL of a service that shall reload a promoted package")
@@ -74,7 +79,16 @@ class Run(Reading, Remembering, Signing, Publishing, Recipe, Thresholds):
         self.require_free(self.out / name, "a package", "choose another --name")
         imported = self.load(self.data, work / tuning.DATA, resume=self.resume)
         dataset = inspection.cleaned(imported.dataset)
-        plan = RunPlan(part(self, Recipe), part(self, Thresholds), name, work, self.resume, self.allow_hub)
+        plan = RunPlan(
+            part(self, Recipe),
+            part(self, Thresholds),
+            name,
+            work,
+            self.resume,
+            self.allow_hub,
+            Links.to(self._service),
+            self.report,
+        )
         outcome = run.run(dataset, self.general_set(dataset), plan, quiet=self.as_json, sign=sign)
         facts: dict[str, JsonValue] = {
             "verdict": outcome.verdict.model_dump(mode="json"),
@@ -97,15 +111,28 @@ class Run(Reading, Remembering, Signing, Publishing, Recipe, Thresholds):
         answer = published(packaged, self.out, name, zipped=self.zip)
         if self.reload is None:
             return answer
-        job = delivery.reload(
-            self.reload, packaged.id, target, key=admin_key(self.admin_key), quiet=self.as_json, kind=packaged.kind
-        )
+        key = admin_key(self.admin_key)
+        job = delivery.reload(self.reload, packaged.id, target, key=key, quiet=self.as_json, kind=packaged.kind)
+        if self._service == self.reload:
+            self._link(outcome, delivery.generations(self.reload, key=key))
         warnings = "".join(f"\n{sentence}" for sentence in job.get("warnings", ()))
         role = "the reranker" if packaged.kind == "reranker" else f"generation {job['generation']}"
         return Answer(
             f"{packaged.id} is in {target}, and it is {role} of {self.reload}{warnings}",
             answer.facts | {"job": job},
         )
+
+    @property
+    def _service(self) -> str | None:
+        """The service to whose console the report leads."""
+        return self.console or (self.data if fetching.is_url(self.data) else self.reload)
+
+    def _link(self, outcome: Outcome, generations: Mapping[str, int]) -> None:
+        """Write the report once more, with links to the base and the package side by side, if a service has both."""
+        numbers = generations.get(outcome.report.base), generations.get(outcome.checkpoint.id)
+        if numbers[0] is not None and numbers[1] is not None:
+            links = Links.to(self.reload, (numbers[0], numbers[1]))
+            files.write(outcome.report, outcome.verdict, outcome.folder.parent, links)
 
 
 def _name(data: str) -> str:

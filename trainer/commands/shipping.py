@@ -7,6 +7,7 @@ from pydantic import Field
 from pydantic_settings import CliPositionalArg
 
 from service.checkpoints.checkpoint import Checkpoint
+from service.checkpoints.contents import REPORT
 from service.checkpoints.names import NAME
 from trainer import base_model
 from trainer.commands.command import Answer, Command
@@ -26,6 +27,7 @@ class Package(Signing, Publishing):
     name: str = Field(description="name of the package", pattern=f"^{NAME.pattern}$")
     zip: bool = Field(False, description="write the package as a zip, too")
     unproven: bool = Field(False, description="package a model that no gate has promoted")
+    report: bool = Field(True, description="keep the report of the run, which has texts of the data")
 
     def answer(self) -> Answer:
         self.require_free(self.out / self.name, "a package", "choose another --name")
@@ -34,7 +36,9 @@ class Package(Signing, Publishing):
             if outcome != "PROMOTE" and not self.unproven:
                 judged = f"the gate said {outcome} of it" if outcome else "no gate has judged it"
                 raise BadData(f"{self.model} is not proven better, {judged}: package it all the same with --unproven")
-            packaged = package.repackage(source, self.name, self.out, package.signer(self.sign_with))
+            packaged = package.repackage(
+                source, self.name, self.out, package.signer(self.sign_with), with_report=self.report
+            )
         return published(packaged, self.out, self.name, zipped=self.zip)
 
 
@@ -94,8 +98,13 @@ def published(packaged: Checkpoint, folder: Path, name: str, *, zipped: bool) ->
     if zipped:
         package.pack(folder / name, folder / f"{name}.zip")
     reload = json.dumps(delivery.order(name, packaged.kind))
+    texts = (
+        f"\nit has {REPORT}, with questions and passages of the data; --no-report leaves that out"
+        if REPORT in packaged.files
+        else ""
+    )
     return Answer(
         f"{packaged.id} is in {folder / name}; reload it with\n"
-        f"  curl -d '{reload}' -H 'Content-Type: application/json' http://127.0.0.1:8080/admin/reload",
+        f"  curl -d '{reload}' -H 'Content-Type: application/json' http://127.0.0.1:8080/admin/reload{texts}",
         {"checkpoint": packaged.id, "folder": str(folder / name)},
     )

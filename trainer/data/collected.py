@@ -20,6 +20,7 @@ class Collected:
         self.queries: dict[str, str] = {}
         self.corpus: dict[str, Document] = {}
         self.splits: dict[str, Split] = {}
+        self.collections: dict[str, str] = {}
         self.problems: list[Problem] = []
         self.review: list[PutAside] = []
         self._judgements: list[Judgement] = []
@@ -110,4 +111,4 @@ class Collected:
 
     def dataset(self) -> Dataset:
         """All that was taken, as a data set."""
-        return Dataset(self.queries, self.corpus, tuple(self._judgements), self.splits)
+        return Dataset(self.queries, self.corpus, tuple(self._judgements), self.splits, self.collections)

@@ -57,13 +57,15 @@ class Judgement:
 class Dataset:
     """Queries and documents by id, and judgements of them, whose ids all resolve.
 
-    `splits` is empty, or has the split of every query that a person judged.
+    `splits` is empty, or has the split of every query that a person judged. `collections` has the collection of each
+    query that a service named; nothing is trained on it, so it is no part of the digest.
     """
 
     queries: Mapping[str, str]
     corpus: Mapping[str, Document]
     judgements: tuple[Judgement, ...]
     splits: Mapping[str, Split] = field(default_factory=dict)
+    collections: Mapping[str, str] = field(default_factory=dict)
 
     def good(self, split: Split | None = None) -> dict[str, set[str]]:
         """Good documents by query, for the queries of the split (None: all that people judged).
@@ -102,7 +104,7 @@ class Dataset:
 
     @property
     def digest(self) -> str:
-        """SHA-256 in hex of everything in the set. It does not depend on the order of reading."""
+        """SHA-256 in hex of all texts, judgements and splits. It does not depend on the order of reading."""
         facts = {
             "queries": dict(self.queries),
             "corpus": {key: [document.title, document.text] for key, document in self.corpus.items()},

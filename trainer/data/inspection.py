@@ -167,7 +167,7 @@ def cleaned(dataset: Dataset) -> Dataset:
                 kept[replace(judgement, document=copy)] = None
     judged = {judgement.query for judgement in kept if not judgement.weak}
     splits = {query: split for query, split in dataset.splits.items() if query in judged}
-    return Dataset(dataset.queries, dataset.corpus, tuple(kept), splits)
+    return replace(dataset, judgements=tuple(kept), splits=splits)
 
 
 def _resolved(dataset: Dataset) -> list[Judgement]:

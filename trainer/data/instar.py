@@ -49,6 +49,8 @@ def _judge(row: Mapping[str, Any], document: str, collected: Collected) -> None:
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight <= 1:
         raise Unusable(f"the weight is {shown(weight)}, and must be above 0 and at most 1")
     query = collected.query(text(row.get("query"), "the query"))
+    # A query of several collections is shown in the first.
+    collected.collections.setdefault(query, row["collection"])
     judgement = Judgement(query, document, good, weak=source == "generated", weight=float(weight), source=source)
     if not collected.knows(judgement):
         collected.judge(judgement)

@@ -21,6 +21,7 @@ def outcomes(rankings: Mapping[str, Rankings], queries: JudgedQueries, before: F
         Query(
             id=query,
             text=queries.dataset.queries[query],
+            collection=queries.dataset.collections.get(query),
             good_before=base.best(query, queries.good[query]),
             good_after=tuned.best(query, queries.good[query]),
             bad_before=base.best(query, queries.bad[query]) if queries.bad.get(query) else None,
@@ -42,6 +43,7 @@ def examples(rankings: Mapping[str, Rankings], queries: JudgedQueries, change: F
         Example(
             query=query,
             text=queries.dataset.queries[query],
+            collection=queries.dataset.collections.get(query),
             before=_lines(rankings["base"], queries, query),
             after=_lines(rankings["tuned"], queries, query),
         )

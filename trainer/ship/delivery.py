@@ -51,6 +51,18 @@ def reload(
         raise NotTaken(f"{url} did not answer ({error}): start the service, and reload {identity} there") from error
 
 
+def generations(url: str, *, key: str | None) -> dict[str, int]:
+    """The newest generation that can be searched of each checkpoint, by id; none if the service does not say."""
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    try:
+        with httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_SECONDS) as client:
+            listed = _accepted(client.get("/admin/generations"))["generations"]
+    except (httpx.HTTPError, NotTaken):
+        return {}
+    searched = [each for each in listed if each["state"] in ("active", "retained")]
+    return {each["model"]: each["generation"] for each in sorted(searched, key=lambda each: int(each["generation"]))}
+
+
 def judge_by(
     url: str, dataset: Dataset, split: Split, *, collection: str, key: str | None, source: str
 ) -> dict[str, int]:

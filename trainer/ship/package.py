@@ -1,7 +1,7 @@
 """Packages: a trained model as a checkpoint that the service takes, with a model card and a manifest.
 
 Equal weights, recipe, data and report give equal bytes, so the checkpoint id repeats. A package therefore holds no
-dates, times or paths.
+dates, times or paths. Texts of the data are in its report alone, which may be left out.
 """
 
 import json
@@ -18,7 +18,7 @@ from sentence_transformers import SentenceTransformer
 
 from service.checkpoints import checkpoint, model_kind
 from service.checkpoints.checkpoint import Checkpoint
-from service.checkpoints.contents import FILE_KINDS
+from service.checkpoints.contents import FILE_KINDS, REPORT
 from service.checkpoints.manifest import MANIFEST, MIN_CANARY_COSINE, Canary, Manifest, ScoredPair, Sign, write_manifest
 from service.checkpoints.signature import Signer, SigningKeyError
 from service.machine import files
@@ -42,7 +42,7 @@ _MAX_SCORE_CHANGE = 0.03
 # The earliest date that a zip can name.
 _NO_DATE = (1980, 1, 1, 0, 0, 0)
 # Files that describe the saved model as a whole, so that the base's files cannot stand in for them.
-_DESCRIBING = (MANIFEST, "modules.json", "config_sentence_transformers.json")
+_DESCRIBING = (MANIFEST, "modules.json", "config_sentence_transformers.json", REPORT)
 
 
 def save(model: Model, folder: Path, base: Checkpoint, *, same_documents: bool) -> Checkpoint:
@@ -83,9 +83,21 @@ def faithful(model: Model, folder: Path, texts: Sequence[str]) -> bool:
     )
 
 
-def complete(folder: Path, name: str, lineage: Mapping[str, JsonValue], card: str, sign: Sign = dict) -> Checkpoint:
-    """Add the model card and the manifest, which `sign` signs, to `folder`, and read it as a checkpoint."""
+def complete(
+    folder: Path,
+    name: str,
+    lineage: Mapping[str, JsonValue],
+    card: str,
+    sign: Sign = dict,
+    report: str | None = None,
+) -> Checkpoint:
+    """Add the model card, the report, if any, and the manifest to `folder`, and read it as a checkpoint.
+
+    `sign` signs the manifest, which names the report by its hash.
+    """
     (folder / "README.md").write_text(card, encoding="utf-8")
+    if report is not None:
+        (folder / REPORT).write_text(report, encoding="utf-8")
     reranks = model_kind.kind_of(folder) == "reranker"
     facts, manifest = (_of_reranker if reranks else _of_dense)(folder, name)
     libraries: dict[str, JsonValue] = {library: version(library) for library in _LIBRARIES}
@@ -159,13 +171,20 @@ def outcome(source: Checkpoint) -> str | None:
     return str(verdict.get("outcome")) if isinstance(verdict, dict) else None
 
 
-def repackage(source: Checkpoint, name: str, folder: Path, sign: Sign = dict) -> Checkpoint:
-    """Publish any model folder as `folder`/`name` with a new manifest, which keeps the lineage of an earlier one."""
+def repackage(
+    source: Checkpoint, name: str, folder: Path, sign: Sign = dict, *, with_report: bool = True
+) -> Checkpoint:
+    """Publish any model folder as `folder`/`name` with a new manifest, which keeps the lineage of an earlier one.
+
+    The report stays in it only `with_report`.
+    """
     lineage = source.manifest.lineage if source.manifest else {}
     with tempfile.TemporaryDirectory(prefix="instar-package-") as temporary:
         copy = Path(temporary) / name
         checkpoint.copy(source.folder, copy)
         (copy / MANIFEST).unlink(missing_ok=True)
+        if not with_report:
+            (copy / REPORT).unlink(missing_ok=True)
         card = copy / "README.md"
         text = card.read_text(encoding="utf-8") if card.is_file() else f"# {name}\n"
         complete(copy, name, lineage, text, sign)

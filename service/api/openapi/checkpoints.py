@@ -1,12 +1,15 @@
 """The OpenAPI document on checkpoints."""
 
+from fastapi import Response
+
 from service.api.bodies import body_too_long
 from service.api.error_forms import INSTAR
 from service.api.openapi.errors import LONG_BODY
 from service.api.openapi.examples import FINGERPRINT, MODEL
-from service.api.openapi.operation import STREAMED, Operation, failing, success
+from service.api.openapi.operation import STREAMED, Operation, failing, header, success
+from service.api.responses import HARMLESS
 from service.api.schemas.checkpoints import DeletedCheckpoint, Noted, Uploaded
-from service.checkpoints.errors import empty_upload, is_bundled, is_folder, no_modules, not_listed
+from service.checkpoints.errors import empty_upload, has_no_report, is_bundled, is_folder, no_modules, not_listed
 from service.errors import InvalidRequest
 
 _LISTED = {
@@ -14,12 +17,14 @@ _LISTED = {
     "source": "bundled",
     "copied": True,
     "note": None,
+    "changed": "2026-11-23T15:15:54Z",
     "model": MODEL,
     "kind": "dense",
     "fingerprint": FINGERPRINT,
     "size": 91567891,
     "lineage": {},
     "signature": "none",
+    "report": False,
 }
 _UPLOADED: Uploaded = {
     "name": "support",
@@ -39,6 +44,20 @@ READ = Operation(
         ),
         **failing(INSTAR, not_listed("suport")),
     },
+)
+REPORT = Operation(
+    "Read the report of a checkpoint",
+    {
+        200: success(
+            "The page, which needs nothing else.",
+            "<!doctype html>…",
+            str,
+            {name: header("keeps browsers from running or keeping it", value) for name, value in HARMLESS.items()},
+            kind="text/html",
+        ),
+        **failing(INSTAR, has_no_report("all-MiniLM-L6-v2")),
+    },
+    options={"response_class": Response},
 )
 NOTE = Operation(
     "Note something of a checkpoint",

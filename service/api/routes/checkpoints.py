@@ -1,13 +1,16 @@
-"""`/admin/models`: list checkpoints, note something of one, upload one, delete one."""
+"""`/admin/models`: list checkpoints, read one and its report, note something of it, upload one, delete one."""
 
 import asyncio
+from datetime import UTC, datetime
 from functools import partial
 
 from fastapi import Request
+from fastapi.responses import HTMLResponse
 
 from service.api.bodies import bounded
 from service.api.openapi import checkpoints as documented
 from service.api.readiness import RequireReady
+from service.api.responses import HARMLESS
 from service.api.router import Admission, Router
 from service.api.schemas.checkpoints import (
     Broken,
@@ -23,6 +26,7 @@ from service.api.schemas.checkpoints import (
     Uploaded,
 )
 from service.checkpoints.checkpoint import Checkpoint
+from service.checkpoints.contents import REPORT
 from service.checkpoints.errors import empty_upload, not_listed
 from service.checkpoints.names import check_name
 from service.checkpoints.registry import Listing, Registry
@@ -48,6 +52,7 @@ def routes(
     handlers = _Checkpoints(require_ready, registry, records, reloads, thread)
     router.add("GET /admin/models", handlers.list_checkpoints, documented.LIST)
     router.add("GET /admin/models/{name}", handlers.read_checkpoint, documented.READ)
+    router.add("GET /admin/models/{name}/report", handlers.read_report, documented.REPORT)
     router.add("PUT /admin/models/{name}/note", handlers.note_checkpoint, documented.NOTE)
     router.add("DELETE /admin/models/{name}", handlers.delete_checkpoint, documented.DELETE)
     router.add("PUT /admin/models/{name}", handlers.upload_checkpoint, documented.UPLOAD)
@@ -83,6 +88,13 @@ class _Checkpoints:
             raise not_listed(name)
         note = await asyncio.to_thread(self._records.note, f"{_NOTE}{name}")
         return _detailed(listing, note)
+
+    async def read_report(self, name: Name) -> HTMLResponse:
+        """Read the page by which the trainer shows whether the checkpoint is better. Its links lead to the console.
+
+        It is as hostile as whoever made the checkpoint may be: browsers run nothing of it.
+        """
+        return HTMLResponse(await asyncio.to_thread(self._registry.report, name), headers=HARMLESS)
 
     async def note_checkpoint(self, name: NotedName, request: NoteRequest) -> Noted:
         """Put a note beside the checkpoint in GET /admin/models. Whoever deletes the checkpoint deletes the note."""
@@ -138,6 +150,7 @@ def _broken(listing: Listing, note: str | None) -> Broken:
         "source": listing.source,
         "copied": listing.copied,
         "note": note,
+        "changed": _changed(listing),
         "problem": listing.problem,
     }
 
@@ -148,13 +161,19 @@ def _loadable(listing: Listing, readable: Checkpoint, note: str | None) -> Loada
         "source": listing.source,
         "copied": listing.copied,
         "note": note,
+        "changed": _changed(listing),
         "model": readable.id,
         "kind": readable.kind,
         "fingerprint": readable.fingerprint,
         "size": readable.size,
         "lineage": readable.manifest.lineage if readable.manifest else {},
         "signature": listing.signature,
+        "report": REPORT in readable.files,
     }
+
+
+def _changed(listing: Listing) -> str:
+    return datetime.fromtimestamp(listing.changed, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _detailed(listing: Listing, note: str | None) -> Detailed | Broken:

@@ -36,6 +36,7 @@ class Listed(TypedDict):
     ]
     copied: Annotated[bool, Field(description="whether the service has a copy of its own, too")]
     note: Annotated[str | None, Field(description="the note that people left; null: none")]
+    changed: Annotated[str, Field(description="when its files were last written, in UTC")]
 
 
 class Loadable(Listed):
@@ -52,6 +53,9 @@ class Loadable(Listed):
             description="none: it is not signed; unchecked: it is, and there is no `INSTAR_SIGNERS_FILE` to check that"
             " by; trusted: a key that the file names has signed it"
         ),
+    ]
+    report: Annotated[
+        bool, Field(description="whether it has the report of its training: `GET /admin/models/{name}/report`")
     ]
 
 

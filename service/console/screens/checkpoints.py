@@ -10,6 +10,7 @@ from service.console.pages import Visit
 from service.console.public_api import ApiError
 from service.console.screen import Screen
 from service.console.screens import model_effects
+from service.console.screens.proof import proof
 from service.console.uploads import Upload
 
 Answer = Mapping[str, Any]
@@ -46,14 +47,8 @@ def add(routes: Screen) -> None:
     """Add the routes of checkpoints to the screen."""
 
     async def show(visit: Visit) -> Response:
-        checkpoints = (await visit.api.get("/admin/models"))["models"]
-        listed = await visit.api.get("/admin/generations")
-        return await routes.pages.render(
-            visit,
-            "models_checkpoints.html",
-            screen=routes.name,
-            checkpoints=[_described(each, listed) for each in checkpoints],
-        )
+        checkpoints = await read_all(visit)
+        return await routes.pages.render(visit, "models_checkpoints.html", screen=routes.name, checkpoints=checkpoints)
 
     async def show_one(visit: Visit) -> Response:
         checkpoint = await read(visit, visit.request.path_params["name"])
@@ -82,6 +77,13 @@ def add(routes: Screen) -> None:
     routes.acts(f"/console/{_LIST}/{{name}}/note", note)
 
 
+async def read_all(visit: Visit) -> list[dict[str, Any]]:
+    """Return all checkpoints as `_described` does. Raises ApiError."""
+    checkpoints = (await visit.api.get("/admin/models"))["models"]
+    listed = await visit.api.get("/admin/generations")
+    return [_described(checkpoint, listed) for checkpoint in checkpoints]
+
+
 async def read(visit: Visit, name: str) -> dict[str, Any]:
     """Return a checkpoint as `_described` does. Raises ApiError."""
     checkpoint = await visit.api.get(f"/admin/models/{quote(name, safe='')}")
@@ -89,7 +91,7 @@ async def read(visit: Visit, name: str) -> dict[str, Any]:
 
 
 def _described(checkpoint: Answer, listed: Answer) -> dict[str, Any]:
-    """Return a checkpoint with what a page says of it besides: its origin, its size in words, and its users.
+    """Return a checkpoint with what a page says of it besides: its origin, proof, size in words, and users.
 
     `listed` is the answer of `GET /admin/generations`.
     """
@@ -97,6 +99,7 @@ def _described(checkpoint: Answer, listed: Answer) -> dict[str, Any]:
     return {
         **checkpoint,
         "origin": origin(lineage),
+        "proof": proof(lineage),
         "users": users(checkpoint, listed["generations"], listed["reranker"]),
         "in_words": model_effects.size(checkpoint["size"]) if "size" in checkpoint else None,
     }

@@ -88,6 +88,12 @@ def usual_ways(generations: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
     return (newest["retained"], "active") if "retained" in newest else ("active", "active-keyword")
 
 
+def _ways(sent: Mapping[str, str], generations: Sequence[Mapping[str, Any]]) -> tuple[Way, Way]:
+    """Return the two ways of an address."""
+    before, after = usual_ways(generations)
+    return Way.read(sent.get("left", before)), Way.read(sent.get("right", after))
+
+
 async def _save(visit: Visit, form: Mapping[str, str]) -> Response:
     """Save the question of the search screen to a list, and go back there."""
     question = {"query": form.get("query", ""), "collection": form.get("collection", "default")}
@@ -116,7 +122,7 @@ async def _delete(visit: Visit, form: Mapping[str, str]) -> Response:
 async def _export(visit: Visit) -> Response:
     """Answer a file with all questions of a list, asked in both ways."""
     sent = visit.request.query_params
-    left, right = Way.read(sent.get("left", "")), Way.read(sent.get("right", "active-keyword"))
+    left, right = _ways(sent, await searchable(visit))
     listed = await visit.api.get(_path(sent.get("name", "")))
 
     async def lines() -> AsyncIterator[str]:
@@ -136,8 +142,7 @@ async def _comparison(visit: Visit) -> dict[str, Any]:
     sent = visit.request.query_params
     name, start = sent.get("name", ""), sent.get("start", "")
     generations = await searchable(visit)
-    before, after = usual_ways(generations)
-    left, right = (Way.read(sent.get(side, usual)) for side, usual in (("left", before), ("right", after)))
+    left, right = _ways(sent, generations)
     first = int(start) if start.isdecimal() else 0
     listed = await visit.api.get(_path(name))
     following = first + _PORTION

@@ -122,13 +122,44 @@ def test_nothing_is_replaced_without_a_word(after_a_run: Trainer, tuned: Tuned) 
     assert checkpoint.read(published, "tuned").id != promoted
 
 
-def test_no_text_of_the_data_is_in_the_package(tuned: Tuned) -> None:
+def test_no_text_of_the_data_is_in_the_package_but_in_its_report(tuned: Tuned) -> None:
     data = judged.dataset()
     for path in (tuned.folder / "checkpoints" / "tuned").rglob("*"):
-        if path.suffix in (".md", ".json") and path.name not in ("tokenizer.json", "vocab.txt"):
+        if (
+            path.suffix in (".md", ".json", ".html")
+            and path.name != "report.html"
+            and path.name not in ("tokenizer.json", "vocab.txt")
+        ):
             text = path.read_text()
             assert not any(query in text for query in data.queries.values()), path
             assert not any(document.text in text for document in data.corpus.values()), path
+
+
+def test_the_report_is_in_the_package_unless_it_shall_not(after_a_run: Trainer, tuned: Tuned) -> None:
+    trainer = after_a_run
+    packaged = checkpoint.read(trainer.folder / "checkpoints" / "tuned", "tuned")
+    report = (packaged.folder / "report.html").read_text()
+    assert "report.html" in packaged.files
+    assert ">PROMOTE</h1>" in report
+    assert 'href="../../../console/search?q=' in report
+    # Nothing is known of a service, so the report of the run has no links.
+    assert "<a " not in (trainer.folder / "runs" / "tuned" / "report.html").read_text()
+    trainer("package checkpoints/tuned --name kept")
+    assert checkpoint.read(trainer.folder / "checkpoints" / "kept", "kept").files["report.html"]
+    assert "report.html" not in trainer("package checkpoints/tuned --name without --no-report")
+    without = checkpoint.read(trainer.folder / "checkpoints" / "without", "without")
+    assert "report.html" not in without.files
+    assert not (without.folder / "report.html").exists()
+    assert without.fingerprint == packaged.fingerprint
+    run = f"{RUN} {LENIENT} --name tuned --replace --resume --no-report --console https://example.org/x"
+    assert trainer.facts(run)["checkpoint"] != tuned.facts["checkpoint"]
+    assert not (packaged.folder / "report.html").exists()
+    assert (
+        'href="https://example.org/x/console/search?q='
+        in (trainer.folder / "runs" / "tuned" / "report.html").read_text()
+    )
+    for wrong in ("javascript:alert(1)", "example.org"):
+        assert "no address that a browser opens" in trainer(f"{RUN} --name other --console {wrong}", code=2)
 
 
 def test_the_same_run_gives_the_same_checkpoint_and_another_seed_another(trainer: Trainer, tuned: Tuned) -> None:

@@ -8,7 +8,7 @@ import pytest
 from sentence_transformers import SentenceTransformer
 
 from service.checkpoints import archive, checkpoint
-from service.checkpoints.contents import FILE_KINDS
+from service.checkpoints.contents import FILE_KINDS, REPORT
 from service.checkpoints.manifest import MANIFEST, write_manifest
 from tests.support import checkpoints, judged
 from trainer import base_model
@@ -52,6 +52,20 @@ def test_the_manifest_says_what_the_model_is(tmp_path: Path) -> None:
 def test_only_files_of_known_kinds_are_in_it(tmp_path: Path) -> None:
     folder = packaged(tmp_path)
     assert {path.suffix for path in folder.rglob("*") if path.is_file()} <= FILE_KINDS
+
+
+def test_a_report_travels_in_the_package_and_in_its_zip(tmp_path: Path) -> None:
+    source = checkpoints.tiny(tmp_path / "source")
+    (source / REPORT).write_text("<p>better</p>")
+    checkpoints.with_manifest(source)
+    with base_model.open(str(source)) as read:
+        reported = package.repackage(read, "tuned", tmp_path / "out")
+        without = package.repackage(read, "without", tmp_path / "out", with_report=False)
+    assert REPORT in reported.files
+    assert REPORT not in without.files
+    package.pack(reported.folder, tmp_path / "tuned.zip")
+    archive.unpack(tmp_path / "tuned.zip", tmp_path / "unpacked", 1 << 30)
+    assert checkpoint.read(tmp_path / "unpacked", "tuned").id == reported.id
 
 
 def test_a_sound_package_verifies_as_folder_and_as_zip(tmp_path: Path) -> None:

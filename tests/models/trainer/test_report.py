@@ -11,6 +11,7 @@ from trainer.prove.gate import Thresholds, judge
 from trainer.prove.metrics import NDCG, PAIRS
 from trainer.prove.reduction import Reduction
 from trainer.prove.report.files import write
+from trainer.prove.report.links import IN_PACKAGE, Links
 from trainer.prove.report.model import Example, General, Line, Query, Report
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -44,8 +45,8 @@ def full(text: str = "where is it?") -> Report:
     return passing(**facts)
 
 
-def page(report: Report, folder: Path) -> str:
-    write(report, judge(report, Thresholds()), folder)
+def page(report: Report, folder: Path, links: Links | None = None) -> str:
+    write(report, judge(report, Thresholds()), folder, links)
     return (folder / "report.html").read_text(encoding="utf-8")
 
 
@@ -79,6 +80,39 @@ def test_the_page_is_whole_and_needs_nothing_else(tmp_path: Path) -> None:
     assert parser.addresses == []
     assert "<script" not in html
     assert "url(" not in html
+
+
+def test_questions_lead_to_the_console_that_is_known(tmp_path: Path) -> None:
+    report = full()
+    asked = [one.model_copy(update={"collection": "docs & more"}) for one in report.queries]
+    known = report.model_copy(update={"queries": asked})
+    parser = Balanced()
+    parser.feed(page(known, tmp_path, Links("https://example.org/console", (1, 2))))
+    search = "https://example.org/console/search?q=where+is+it%3F"
+    assert parser.open == []
+    assert parser.addresses == [
+        search,
+        f"{search}&left=1&right=2",
+        *[f"{search}&collection=docs+%26+more", f"{search}&collection=docs+%26+more&left=1&right=2"] * 3,
+    ]
+
+
+def test_no_question_escapes_from_its_address(tmp_path: Path) -> None:
+    planted = "\"><script>alert('x')</script>' onclick=x"
+    for links in (Links('https://example.org/"><script>/console', (1, 2)), IN_PACKAGE):
+        html = page(full(planted), tmp_path, links)
+        parser = Balanced()
+        parser.feed(html)
+        assert parser.open == []
+        assert parser.addresses
+        assert all(address.startswith((links.console, "https://example.org/")) for address in parser.addresses)
+        assert "<script" not in html
+        assert "onclick=x" not in re.sub(r">[^<]*<|aria-label=\"[^\"]*\"", "", html)
+
+
+def test_links_open_pages_of_their_own_that_are_told_nothing(tmp_path: Path) -> None:
+    html = page(full(), tmp_path, IN_PACKAGE)
+    assert html.count("<a ") == html.count('target="_blank" rel="noopener noreferrer"') == 4
 
 
 def test_what_users_wrote_is_text_and_not_markup(tmp_path: Path) -> None:

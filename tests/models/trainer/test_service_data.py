@@ -117,12 +117,19 @@ def test_a_run_fetches_its_data_goes_on_and_can_be_repeated(
     ]
     assert service.asked[1]["side"] == ["train"]
     fetched = folder / "runs" / "tuned" / "data"
+    report = (folder / "runs" / "tuned" / "report.html").read_text()
+    assert f'href="{service.url}/console/search?q=' in report
+    assert "&amp;collection=default" in report
     lines = (fetched / "documents.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == DOCUMENTS
     # The whole run again, without the service.
     service.asked.clear()
     again = answered(f"{RUN} {LENIENT} --data {fetched} --name tuned --replace", capsys)
     assert again["checkpoint"] == first["checkpoint"]
+    # Its questions lead to the collection that they came from, in the console that shows the report.
+    packaged = Path(again["folder"]) / "report.html"
+    assert '"../../../console/search?q=' in packaged.read_text()
+    assert "&amp;collection=default" in packaged.read_text()
     assert service.asked == []
     assert (fetched / "judgements.jsonl").exists()
 

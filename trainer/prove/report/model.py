@@ -46,10 +46,14 @@ class General(_Frozen):
 
 
 class Query(_Frozen):
-    """One query before and after. Ranks are those of its first good and its first bad document, from 1."""
+    """One query before and after. Ranks are those of its first good and its first bad document, from 1.
+
+    `collection` is that of the service that the query came from, if any.
+    """
 
     id: str
     text: str
+    collection: str | None = None
     good_before: int
     good_after: int
     bad_before: int | None
@@ -71,6 +75,7 @@ class Example(_Frozen):
 
     query: str
     text: str
+    collection: str | None = None
     before: list[Line]
     after: list[Line]
 

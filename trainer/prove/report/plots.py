@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 from trainer.prove.report.model import Query
 
 _WIDTH, _HEIGHT = 560, 320
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 16, 16, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 16, 44
 _MODELS = ("base", "tuned", "bm25")
 
 
