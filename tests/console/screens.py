@@ -31,6 +31,7 @@ SCREENS = (
         f"{_PLANTED}&where={{}}%3D{{}}&left={{}}&k={{}}&right={{}}",
         drawn=False,
     ),
+    Screen("map", "/console/map", "/console/map?key={}&at={}&point={}"),
     Screen("no-such-page", "/console/nowhere", "/console/{}", drawn=False),
 )
 # The looks that a screen has: light or dark, and the width of the window in pixels.

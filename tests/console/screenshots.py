@@ -9,6 +9,7 @@ from service.access import keyring
 from service.access.keyring import Limits
 from tests.console.browser import Watched, launched
 from tests.console.screens import SCREENS
+from tests.support.maps import draw
 from tests.support.server import Server
 
 _INTO = Path(__file__).parents[2] / "docs" / "console"
@@ -22,7 +23,9 @@ def main() -> int:
         key = keyring.create(folder / "data" / "keys.json", "ana", ["admin"], Limits())
         with Server(folder, SAMPLE="true", MODE="hybrid") as server:
             server.client.headers["Authorization"] = f"Bearer {key}"
+            draw(server)
             server.reload(sample.SHORT)
+            draw(server, 2)
             for scheme in ("light", "dark"):
                 _draw(Watched(browser, str(server.client.base_url), scheme), scheme, key)
     return 0

@@ -10,6 +10,7 @@ import pytest
 from tests.console.conftest import Visits
 from tests.console.screens import SCREENS, Screen
 from tests.support import checkpoints
+from tests.support.maps import draw
 from tests.support.server import Server
 
 # Each would mark the page, show a dialog or ask another place, in one of the contexts in which a page puts a text
@@ -46,6 +47,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path) ->
     with server:
         for payload in PAYLOADS:
             _plant(server, payload)
+        draw(server)
         yield server
 
 
