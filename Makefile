@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: serve unit check test test-clients lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-sample bench-train bench-losses bench-proof bench-rerankers bench-clicks bench-feedback bench-console vendor screenshots report clean
+.PHONY: serve unit check test test-clients lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-maps bench-sample bench-train bench-losses bench-proof bench-rerankers bench-clicks bench-feedback bench-console vendor screenshots report clean
 
 serve: $(INSTALLED)  ## start the service with the sample corpus on http://127.0.0.1:8080
 	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m service
@@ -109,6 +109,9 @@ bench-docsgpt: $(INSTALLED)  ## what DocsGPT puts into a prompt, with and withou
 
 bench-sources: $(INSTALLED)  ## 1,000 sources as collections, and as a filter in one collection
 	$(BIN)/python -m benchmarks.sources $(ARGS)
+
+bench-maps: $(INSTALLED)  ## how long the map of a generation takes, and what it keeps, by the number of documents
+	$(BIN)/python -m benchmarks.maps $(ARGS)
 
 bench-feedback: $(INSTALLED)  ## events a second that are durable, and what a search pays for the search log
 	$(BIN)/python -m benchmarks.feedback $(ARGS)

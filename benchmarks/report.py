@@ -18,6 +18,7 @@ from benchmarks import (
     index,
     long,
     losses,
+    maps,
     models,
     modes,
     proof,
@@ -49,6 +50,7 @@ _BENCHMARKS: dict[str, Any] = {
     "sources": sources,
     "feedback": feedback,
     "console": console,
+    "maps": maps,
     "contention": contention,
     "sample": sample,
     "training": training,
@@ -195,6 +197,16 @@ from the console's first page on. An entry is a text that is typed or a file tha
 machine that reads in no time.
 
 {console}
+
+## Maps
+
+`make bench-maps`. One thread at the lowest priority computes a map out of stored vectors. "Neighbours kept" is the
+share of the ten nearest documents of a document that are also the ten nearest to it on the map. Two dimensions cannot
+keep all of 384: the column beside it has what the first two principal components keep. The second map is of the
+vectors after a tuning, which moved each by a tenth of its length, and begins at the first one; half of the documents
+move by less than is said, as a share of the map's width.
+
+{maps}
 
 ## A busy neighbour
 

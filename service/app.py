@@ -44,6 +44,7 @@ from service.api.routes import (
     jobs,
     judgements,
     keys,
+    maps,
     metrics,
     needs,
     openai,
@@ -65,11 +66,16 @@ from service.api.search_records import SearchRecords
 from service.api.state_metrics import State
 from service.console.router import console
 from service.errors import InstarError
+from service.generations.maps.map_folder import MapFolder
+from service.generations.maps.maps import Maps, Projecting
 from service.generations.rollback import RollbackTargets
+from service.index.choice import nearest_rows
 from service.learning.needs import Needs
 from service.learning.question_sets import QuestionSets
 from service.lifecycle import Lifecycle
+from service.machine.children import Children, InThisProcess
 from service.observability.log_tail import LogTail
+from service.reload.map_questions import MapQuestions
 from service.reload.quality import Quality
 from service.reload.quality_history import QualityHistory
 from service.search.retrieval import Retrieval
@@ -92,18 +98,19 @@ def build(
     on_ready: Callable[[], None],
     on_failure: Callable[[str], None],
     log_tail: LogTail,
+    projections: Children | None = None,
 ) -> FastAPI:
     """The application of `parts`. It starts them in the background, while `/health` answers already.
 
     `on_ready` is called when requests are answered, `on_failure` with the reason if the start fails. `log_tail` has
-    the last lines of the log.
+    the last lines of the log. Maps are computed in `projections`; None: in this process.
     """
-    measured = _Measured.of(parts)
+    measured = _Measured.of(parts, projections or InThisProcess())
     app = DocumentedApp(
         default_mode=parts.settings.mode,
         title="Instar",
         version=__version__,
-        lifespan=lambda _: _running(lifecycle, measured.quality, on_ready, on_failure),
+        lifespan=lambda _: _running(lifecycle, measured, on_ready, on_failure),
         root_path=parts.settings.proxy.path,
         description=DESCRIPTION,
         openapi_tags=TAGS,
@@ -124,8 +131,7 @@ def build(
     )
     parts.metrics.registry.register(_state(parts, lifecycle))
     routers = _routers(parts, lifecycle, measured, log_tail)
-    api_routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
-    _add_middleware(app, parts, lifecycle, api_routes)
+    _add_middleware(app, parts, lifecycle, routers)
     for router in (*routers, docs_page.routes(parts.settings.proxy.path)):
         app.include_router(router)
     faces: dict[str, failures.Face] = {}
@@ -183,6 +189,7 @@ def _routers(parts: Parts, lifecycle: Lifecycle, measured: "_Measured", log_tail
         quality.routes(
             admission, ready, measured.quality, measured.history, loaded, corpus.documents, settings.gate.mode
         ),
+        maps.routes(admission, ready, measured.maps, loaded, corpus.documents, root_path),
         question_sets.routes(admission, ready, QuestionSets(corpus.records), parts.thread, settings),
         guidelines.routes(admission, ready, corpus.records, parts.thread),
         needs.routes(admission, ready, Needs(corpus.records), parts.thread),
@@ -205,17 +212,26 @@ def _routers(parts: Parts, lifecycle: Lifecycle, measured: "_Measured", log_tail
 
 @dataclass(frozen=True)
 class _Measured:
-    """The quality of generations on the judged queries, as it is and as it was."""
+    """The quality of generations on the judged queries, as it is and as it was, and their maps."""
 
     quality: Quality
     history: QualityHistory
+    maps: Maps
 
     @classmethod
-    def of(cls, parts: Parts) -> "_Measured":
-        corpus = parts.corpus
+    def of(cls, parts: Parts, projections: Children) -> "_Measured":
+        corpus, encoding = parts.corpus, parts.models.encoding
         history = QualityHistory(corpus.records, parts.reloads, parts.thread)
         retrieval = Retrieval(parts.keywords, corpus.documents)
-        return cls(Quality(corpus, retrieval, parts.models.encoding, history), history)
+        drawn = Maps(
+            MapFolder(parts.settings.data_folder.maps),
+            parts.serving.generations,
+            corpus.documents,
+            encoding,
+            Projecting(projections, nearest_rows, parts.headroom),
+            MapQuestions(corpus.judgements, corpus.documents, parts.learning.store),
+        )
+        return cls(Quality(corpus, retrieval, encoding, history), history, drawn)
 
 
 def _search_records(parts: Parts) -> SearchRecords:
@@ -229,8 +245,9 @@ def _search_records(parts: Parts) -> SearchRecords:
     )
 
 
-def _add_middleware(app: FastAPI, parts: Parts, lifecycle: Lifecycle, routes: list[APIRoute]) -> None:
+def _add_middleware(app: FastAPI, parts: Parts, lifecycle: Lifecycle, routers: list[APIRouter]) -> None:
     """Put every request through the middleware. The last one added sees it first."""
+    routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     if parts.tracing.provider is None:
         # FastAPI makes the spans of its routes itself.
         hot = [route for route in routes if route.path in _HOT]
@@ -247,7 +264,7 @@ def _add_middleware(app: FastAPI, parts: Parts, lifecycle: Lifecycle, routes: li
 
 @asynccontextmanager
 async def _running(
-    lifecycle: Lifecycle, quality: Quality, on_ready: Callable[[], None], on_failure: Callable[[str], None]
+    lifecycle: Lifecycle, measured: _Measured, on_ready: Callable[[], None], on_failure: Callable[[str], None]
 ) -> AsyncIterator[None]:
     """Within the block, the service runs in the background, from its start to its stop."""
 
@@ -258,7 +275,9 @@ async def _running(
             on_failure(error.message)
             return
         on_ready()
-        await lifecycle.maintain()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(lifecycle.maintain())
+            group.create_task(measured.maps.run())
 
     def report(task: "asyncio.Task[None]") -> None:
         if task.cancelled() or (error := task.exception()) is None:
@@ -275,5 +294,6 @@ async def _running(
     lifecycle.stopping.set()
     task.cancel()
     await asyncio.wait([task])
-    await quality.stop()
+    await measured.quality.stop()
+    await measured.maps.stop()
     await lifecycle.stop()

@@ -16,7 +16,7 @@ from service.console.attempts import Attempts
 from service.console.pages import Pages, Visit
 from service.console.public_api import ApiError, PublicApi
 from service.console.screen import Screen, read_form
-from service.console.screens import corpus, judge, models, quality, questions, runs, search, start, system
+from service.console.screens import corpus, judge, maps, models, quality, questions, runs, search, start, system
 from service.console.session import Sessions
 
 # Largest form of the door, which is open to everybody, in bytes.
@@ -59,6 +59,7 @@ def _screens(pages: Pages, sessions: Sessions) -> Sequence[Screen]:
         runs.screen(Screen("models", pages, sessions)),
         quality.screen(Screen("quality", pages, sessions)),
         corpus.screen(Screen("corpus", pages, sessions)),
+        maps.screen(Screen("map", pages, sessions)),
         system.screen(Screen("system", pages, sessions)),
     ]
 

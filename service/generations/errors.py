@@ -39,6 +39,14 @@ def nothing_before(active: int, model: str, later: Sequence[str] = ()) -> Invali
     )
 
 
+def not_loaded(number: int, loaded: Iterable[str]) -> NotFound:
+    """No generation with that number is loaded; `loaded` are those that are, each with its state."""
+    return NotFound(
+        f"generation {number!s:.20} is not loaded: leave generation out, or use one of {', '.join(loaded)}",
+        "generation",
+    )
+
+
 def never_built(number: int, retained: Iterable[int]) -> NotFound:
     """No generation ever had that number; `retained` are the numbers of those that can answer at once."""
     listed = ", ".join(map(str, retained)) or "none"

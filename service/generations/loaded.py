@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from service.errors import InvalidRequest, NotFound, NotReady
-from service.generations.errors import no_such_model, nothing_before
+from service.errors import InvalidRequest, NotReady
+from service.generations.errors import no_such_model, not_loaded, nothing_before
 from service.generations.generation import Generation
 from service.index.base import VectorIndex
 
@@ -54,10 +54,7 @@ class LoadedGenerations:
         searchable = self.searchable()
         generation = next((candidate for candidate, _ in searchable if candidate.number == number), None)
         if generation is None:
-            listed = ", ".join(f"{candidate.number} ({state})" for candidate, state in searchable)
-            raise NotFound(
-                f"generation {number!s:.20} is not loaded: leave generation out, or use one of {listed}", "generation"
-            )
+            raise not_loaded(number, (f"{candidate.number} ({state})" for candidate, state in searchable))
         meant = self._unaliased(model)
         if meant not in (None, generation.model) and not (meant == ACTIVE and generation is active):
             raise InvalidRequest(

@@ -1,8 +1,12 @@
 """The choice of the indexes of vectors and words: the one place that knows every implementation."""
 
+import numpy as np
+from numpy.typing import NDArray
+
 from service.corpus.base import Documents
 from service.index.base import IndexFactory
 from service.index.keywords.base import KeywordIndex
+from service.machine.arrays import Vectors
 from service.settings import Settings
 
 
@@ -23,3 +27,13 @@ def open_keywords(settings: Settings, documents: Documents) -> KeywordIndex:
     from service.index.keywords.index import TwoPartKeywords  # noqa: PLC0415
 
     return TwoPartKeywords(settings.data_folder.words, documents)
+
+
+def nearest_rows(vectors: Vectors, k: int) -> NDArray[np.int64]:
+    """Return the `k` nearest rows of each unit vector (n, dimensions), without itself: (n, k), best first.
+
+    A row for which fewer were looked at stands for itself in the places that are left.
+    """
+    from service.index.faiss import neighbours  # noqa: PLC0415
+
+    return neighbours.nearest_rows(vectors, k)

@@ -79,7 +79,7 @@ def serve(settings: Settings, watch: Callable[[Observer], Observer] = lambda met
     metrics = wiring.new_metrics()
     observer = watch(metrics)
     # Now, while there is no thread and no open file that a child could inherit.
-    trials, derivations = _children(observer)
+    trials, derivations, projections = _children(observer)
     for remark in remarks(os.environ):
         log.warning(remark.text)
     problem = address.problem(settings.host, settings.port)
@@ -95,15 +95,16 @@ def serve(settings: Settings, watch: Callable[[Observer], Observer] = lambda met
             " you want that",
             settings.host,
         )
-    return _run(parts, log_tail, readable=readable)
+    return _run(parts, log_tail, projections, readable=readable)
 
 
-def _children(observer: Observer) -> tuple[Children, Children]:
-    """Children for trials of checkpoints, and others for derivations, which must not wait for a trial."""
+def _children(observer: Observer) -> tuple[Children, Children, Children]:
+    """Children for trials of checkpoints, others for derivations, and others for maps: none waits for another's."""
     if sys.platform != "linux":
-        return InThisProcess(), InThisProcess()
+        return InThisProcess(), InThisProcess(), InThisProcess()
     trials = ForkServer(observer)
-    return trials, ForkServer(observer, beside=[trials])
+    derivations = ForkServer(observer, beside=[trials])
+    return trials, derivations, ForkServer(observer, beside=[trials, derivations])
 
 
 def _prepare_interpreter() -> None:
@@ -118,7 +119,7 @@ def _prepare_interpreter() -> None:
     hide_progress()
 
 
-def _run(parts: Parts, log_tail: LogTail, *, readable: bool) -> int:
+def _run(parts: Parts, log_tail: LogTail, projections: Children, *, readable: bool) -> int:
     """Serve the parts until a signal; returns the exit code. With a `readable` log, print what to try first."""
     settings = parts.settings
     lifecycle = Lifecycle(parts)
@@ -134,7 +135,7 @@ def _run(parts: Parts, log_tail: LogTail, *, readable: bool) -> int:
     def failed(reason: str) -> None:
         server.fail(reason)
 
-    config = _config(settings, build(parts, lifecycle, ready, failed, log_tail))
+    config = _config(settings, build(parts, lifecycle, ready, failed, log_tail, projections))
     server = Server(config, lifecycle.stopping)
     # uvicorn raises the signal again after the last request, for the handler that was there before.
     signal.signal(signal.SIGTERM, _leave)

@@ -36,6 +36,11 @@ class DataFolder:
         return self.path / "graphs"
 
     @property
+    def maps(self) -> Path:
+        """The folder of maps of generations."""
+        return self.path / "maps"
+
+    @property
     def words(self) -> Path:
         """The folder of the index of words."""
         return self.path / "words"

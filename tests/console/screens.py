@@ -83,6 +83,7 @@ SCREENS = (
     ),
     Screen("corpus-load", "/console/corpus/load?collection=guides", "/console/corpus/load?collection={}"),
     Screen("system", "/console/system", "/console/system"),
+    Screen("map", "/console/map", "/console/map?key={}&at={}&point={}"),
     Screen("no-such-page", "/console/nowhere", "/console/{}", drawn=False),
 )
 # The looks that a screen has: light or dark, and the width of the window in pixels.

@@ -11,6 +11,7 @@ from playwright.sync_api import Page
 from tests.console import used
 from tests.console.browser import Watched, launched
 from tests.console.screens import SCREENS
+from tests.support.maps import draw
 from tests.support.server import Server
 from tests.support.waiting import until
 
@@ -32,6 +33,9 @@ def main() -> int:
             used.live(server)
             # A chart of the last hour has a point for every twenty seconds.
             until(lambda: len(server.get("/admin/history")["ended"]) >= _POINTS, 120)
+            for generation in server.get("/admin/generations")["generations"]:
+                if generation["state"] in ("active", "retained"):
+                    draw(server, generation["generation"])
             for scheme in ("light", "dark"):
                 _draw(Watched(browser, str(server.client.base_url), scheme, height=_HEIGHT), scheme, server, key)
     return 0

@@ -13,6 +13,7 @@ from tests.console.browser import Watched
 from tests.console.conftest import Visits
 from tests.console.screens import SCREENS, Screen, with_job
 from tests.support import checkpoints
+from tests.support.maps import draw
 from tests.support.server import Server
 from tests.support.waiting import until
 
@@ -70,6 +71,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path) ->
         # What was judged is named by the job that is judged by it.
         assert server.reload("planted-0")["judged"]["worst"]
         until(lambda: server.get("/admin/quality")["state"] != "measuring")
+        draw(server, 2)
         yield server
 
 

@@ -17,6 +17,7 @@ from service.api.error_forms import COHERE, INSTAR, OPENAI, TEI, ErrorForm
 from service.errors import InstarError
 from tests.process.test_bad_input import JSON, RAW
 from tests.support import checkpoints
+from tests.support.maps import draw
 from tests.support.server import Server
 
 Document = dict[str, Any]
@@ -101,6 +102,8 @@ SUCCESSES: list[tuple[str, str, dict[str, Any]]] = [
         {"params": {"collection": "default", "generation": 1, "mode": "hybrid", "side": "train"}},
     ),
     ("GET", "/admin/quality/history", {}),
+    ("GET", "/admin/maps", {}),
+    ("GET", "/admin/maps/1", {}),
     ("PUT", "/admin/question-sets/September set", {"json": {"questions": [{"query": "stock"}]}}),
     ("POST", "/admin/question-sets/September set", {"json": {"questions": [{"query": "a", "collection": "long"}]}}),
     ("GET", "/admin/question-sets", {}),
@@ -186,6 +189,15 @@ FAILURES: list[tuple[str, str, dict[str, Any], int]] = [
     ("GET", "/admin/quality", {"params": {"collection": "nowhere"}}, 404),
     ("GET", "/admin/quality", {"params": {"generation": 99}}, 404),
     ("GET", "/admin/quality", {"params": {"offset": -1}}, 422),
+    ("GET", "/admin/maps/99", {}, 404),
+    ("GET", "/admin/maps/0", {}, 422),
+    ("DELETE", "/admin/maps/99", {}, 404),
+    ("POST", "/admin/maps", {"json": {"generation": 99}}, 404),
+    ("POST", "/admin/maps", {"json": {"generation": 0}}, 422),
+    ("GET", "/admin/maps/99/points", {}, 404),
+    ("GET", "/admin/maps/1/points", {"params": {"key": ""}}, 422),
+    ("GET", "/admin/maps/99/points/1", {}, 404),
+    ("GET", "/admin/maps/99/questions", {}, 404),
     ("GET", "/admin/question-sets/absent", {}, 404),
     ("DELETE", "/admin/question-sets/absent", {}, 404),
     ("PUT", "/admin/question-sets/-", {"json": {"questions": []}}, 422),
@@ -437,6 +449,24 @@ def test_a_reload_and_a_rollback_are_as_described(service: Server, document: Doc
     assert (back.status_code, absent.status_code) == (200, 404)
     agrees(document, back)
     agrees(document, absent)
+
+
+def test_a_map_is_as_described(service: Server, document: Document) -> None:
+    # An example may have begun to draw one.
+    service.client.delete("/admin/maps/1")
+    service.put_documents({"on the map": "counting stock", "beside it": "a parcel"})
+    judged = {"query": "counting", "document": "on the map", "good": True}
+    service.post("/admin/judgements", {"judgements": [judged]})
+    begun = service.client.post("/admin/maps", json={"generation": 1})
+    agrees(document, begun)
+    draw(service, begun=begun.json())
+    points = service.client.get("/admin/maps/1/points")
+    paths = (f"points/{points.json()['document'][0]}", "points/9999", "points?key=n", "questions")
+    for response in (points, *(service.client.get(f"/admin/maps/1/{path}") for path in paths)):
+        agrees(document, response)
+    assert service.get("/admin/maps/1/questions")["questions"]
+    agrees(document, service.client.get("/admin/maps"))
+    agrees(document, service.client.delete("/admin/maps/1"))
 
 
 def test_events_are_as_described(service: Server, document: Document) -> None:
