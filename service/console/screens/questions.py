@@ -28,10 +28,8 @@ def screen(routes: Screen) -> Screen:
         return await routes.pages.render(visit, "question_sets.html", screen=routes.name, sets=sets)
 
     async def show_set(visit: Visit) -> Response:
-        values, generations = await asyncio.gather(_comparison(visit), searchable(visit))
-        return await routes.pages.render(
-            visit, "question_set.html", screen=routes.name, generations=generations, modes=MODES, **values
-        )
+        values = await _comparison(visit)
+        return await routes.pages.render(visit, "question_set.html", screen=routes.name, modes=MODES, **values)
 
     async def show_rows(visit: Visit) -> Response:
         """Answer the next rows of the table, and the row that asks for those after them."""
@@ -74,6 +72,18 @@ def change(left: Sequence[str], right: Sequence[str], verdicts_of: Mapping[str, 
     }
 
 
+def usual_ways(generations: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    """Return the two ways that are compared unless somebody chooses others, as an address writes them.
+
+    The active generation is compared with the one in the shadow, or else with the one before it; without either, by
+    keyword.
+    """
+    newest = {generation["state"]: str(generation["generation"]) for generation in reversed(generations)}
+    if "shadow" in newest:
+        return "active", newest["shadow"]
+    return (newest["retained"], "active") if "retained" in newest else ("active", "active-keyword")
+
+
 async def _save(visit: Visit, form: Mapping[str, str]) -> Response:
     """Save the question of the search screen to a list, and go back there."""
     question = {"query": form.get("query", ""), "collection": form.get("collection", "default")}
@@ -103,11 +113,14 @@ async def _comparison(visit: Visit) -> dict[str, Any]:
     """Return what the templates show of one portion of a list, asked in both ways."""
     sent = visit.request.query_params
     name, start = sent.get("name", ""), sent.get("start", "")
-    left, right = Way.read(sent.get("left", "")), Way.read(sent.get("right", "active-keyword"))
+    generations = await searchable(visit)
+    before, after = usual_ways(generations)
+    left, right = (Way.read(sent.get(side, usual)) for side, usual in (("left", before), ("right", after)))
     first = int(start) if start.isdecimal() else 0
     listed = await visit.api.get(_path(name))
     following = first + _PORTION
     return {
+        "generations": generations,
         "listed": listed,
         "left": left,
         "right": right,

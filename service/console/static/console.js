@@ -1,10 +1,11 @@
 // @ts-check
-// Keys, dialogs and what moves between two columns. Everything else is HTML from the server.
+// Keys, dialogs, and the selected item, also from one column to the other. Everything else is HTML from the server.
 "use strict";
 
 /** @param {EventTarget | null} target */
 const isTyping = (target) =>
-  target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+  target instanceof HTMLElement &&
+  (target.isContentEditable || target.matches("input:not([type=checkbox], [type=radio], [type=file]), textarea, select"));
 
 const items = () => /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[data-item]")]);
 const selected = () => /** @type {HTMLElement | null} */ (document.querySelector("[data-item].selected"));
@@ -24,6 +25,18 @@ function move(by) {
   const now = selected();
   const index = now ? all.indexOf(now) + by : by > 0 ? 0 : all.length - 1;
   select(all[Math.min(Math.max(index, 0), all.length - 1)]);
+}
+
+/** Select the item of the same rank in the column beside; false if there is none. @param {number} by */
+function moveAcross(by) {
+  const all = items();
+  const columns = [...document.querySelectorAll(".columns.two > section")].map((column) => all.filter((item) => column.contains(item)));
+  const now = selected();
+  const from = columns.findIndex((column) => now !== null && column.includes(now));
+  const to = columns[from < 0 ? (by + 1) / 2 : from + by];
+  if (!to?.length) return false;
+  select(to[Math.min(from < 0 || !now ? 0 : columns[from].indexOf(now), to.length - 1)]);
+  return true;
 }
 
 document.addEventListener("keydown", (event) => {
@@ -47,10 +60,13 @@ document.addEventListener("keydown", (event) => {
     move(event.key === "j" ? 1 : -1);
     return;
   }
+  if ((event.key === "h" || event.key === "l") && moveAcross(event.key === "l" ? 1 : -1)) return;
   const key = CSS.escape(event.key);
   const control = selected()?.querySelector(`[data-key="${key}"]`) ?? document.querySelector(`[data-key="${key}"]:not([data-item] *)`);
   if (control instanceof HTMLElement) {
     event.preventDefault();
+    // What is filled in next has the focus, so that the next key goes on from there.
+    if (control.matches("input, select, summary")) control.focus();
     control.click();
   }
 });
@@ -72,6 +88,18 @@ document.addEventListener("click", (event) => {
   const item = target?.closest("[data-item]");
   if (item instanceof HTMLElement && !target?.closest("a, button, input, select, summary")) select(item);
 });
+
+// A form that unfolds is filled in at once.
+document.addEventListener(
+  "toggle",
+  (event) => {
+    const details = event.target;
+    if (!(details instanceof HTMLDetailsElement) || !details.open || !details.matches(".make")) return;
+    const field = details.querySelector("input:not([type=hidden])");
+    if (field instanceof HTMLInputElement) field.focus();
+  },
+  true,
+);
 
 // A selection outlives the exchange of what it stands in.
 let position = -1;

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from service.console.screens.quality import latest_of, series, unanswered
-from service.console.screens.questions import change
+from service.console.screens.questions import change, usual_ways
 
 
 def point(generation: int, at: str, ndcg: float, mode: str = "dense", interval: Any = None) -> dict[str, Any]:
@@ -61,3 +61,19 @@ def test_without_a_good_document_nothing_is_better_or_worse() -> None:
 def test_the_same_answers_do_not_change() -> None:
     row = change(["a", "b"], ["a", "b"], {"b": True})
     assert (row["change"], row["verdict"]) == (0, "same")
+
+
+@pytest.mark.parametrize(
+    ("states", "ways"),
+    [
+        (["active"], ("active", "active-keyword")),
+        ([], ("active", "active-keyword")),
+        # The latest activation comes first, and the generation under way last.
+        (["active", "retained", "retained"], ("2", "active")),
+        (["active", "retained", "shadow"], ("active", "3")),
+    ],
+)
+def test_the_active_generation_is_compared_with_its_successor_or_its_predecessor(
+    states: list[str], ways: tuple[str, str]
+) -> None:
+    assert usual_ways([{"state": state, "generation": number} for number, state in enumerate(states, 1)]) == ways
