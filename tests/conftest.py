@@ -3,6 +3,7 @@
 No test of `tests/unit` asks for them: what loads a model is imported within the fixture.
 """
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 from service.process import environment
+from tests.support import effort
 from tests.support.once import once_a_run
 from tests.support.server import Server
 
@@ -90,6 +92,17 @@ def tiny_server(stopped_server: Server) -> Iterator[Server]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--model-examples", type=int, default=5, help="runs of the model test, of 25 steps each")
+    parser.addoption("--efforts", type=Path, help="a file for what the tasks at the console cost, as JSON")
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Show what the tasks at the console cost, if they were among the tests."""
+    efforts = effort.efforts_of(terminalreporter.getreports("passed"))
+    if efforts:
+        terminalreporter.section("tasks at the console")
+        terminalreporter.write_line(effort.table(efforts))
+    if path := config.getoption("--efforts"):
+        path.write_text(json.dumps(efforts))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

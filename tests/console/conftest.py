@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.console.browser import Watched, launched
+from tests.console.tasks import Tasks
 from tests.support.server import Server
 
 Visits = Callable[..., Watched]
@@ -52,3 +53,8 @@ def visit(browser: Browser) -> Iterator[Visits]:
         page.close()
     assert not [address for page in pages for address in page.asked_elsewhere]
     assert not [complaint for page in pages for complaint in page.complaints]
+
+
+@pytest.fixture
+def tasks(visit: Visits, request: pytest.FixtureRequest) -> Tasks:
+    return Tasks(visit, request.node.user_properties)
