@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: serve unit check test test-clients lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-sample bench-train bench-losses bench-proof bench-rerankers bench-clicks bench-feedback vendor screenshots report clean
+.PHONY: serve unit check test test-clients lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-sample bench-train bench-losses bench-proof bench-rerankers bench-clicks bench-feedback bench-console vendor screenshots report clean
 
 serve: $(INSTALLED)  ## start the service with the sample corpus on http://127.0.0.1:8080
 	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m service
@@ -113,6 +113,9 @@ bench-sources: $(INSTALLED)  ## 1,000 sources as collections, and as a filter in
 bench-feedback: $(INSTALLED)  ## events a second that are durable, and what a search pays for the search log
 	$(BIN)/python -m benchmarks.feedback $(ARGS)
 
+bench-console: $(INSTALLED)  ## each page of the console with 100,000 documents, and what tasks at it cost; needs Chromium
+	$(BIN)/python -m benchmarks.console $(ARGS)
+
 bench-sample: $(INSTALLED)  ## how hard the sample corpus is for the base model
 	$(BIN)/python -m benchmarks.sample
 
@@ -123,7 +126,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 bench:  ## all benchmarks of the service, one after the other, and the report
-	$(MAKE) bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-sources bench-feedback report
+	$(MAKE) bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-sources bench-feedback bench-console report
 
 screenshots: $(INSTALLED)  ## every screen of the console, light and dark, into docs/console; needs Chromium
 	$(BIN)/python -m tests.console.screenshots

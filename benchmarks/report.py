@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks import (
     budget,
     clicks,
+    console,
     contention,
     docsgpt,
     embedding,
@@ -47,6 +48,7 @@ _BENCHMARKS: dict[str, Any] = {
     "growth": growth,
     "sources": sources,
     "feedback": feedback,
+    "console": console,
     "contention": contention,
     "sample": sample,
     "training": training,
@@ -182,6 +184,17 @@ answered: each request is one transaction, synced to the disk.
 answered while a batch is written. Where a model has to compute, that is within the noise of this machine.
 
 {feedback}
+
+## The console
+
+`make bench-console`. Each page, and each part that a page fetches for itself, as an admin who has signed in gets it,
+with other questions and documents each time: the time on the server, until a browser on the same machine paints
+something, and the size of all scripts of the page. The bar is 300 ms. Searches are hybrid, with a model that embeds in
+no time. The second table is of the tests of `tests/console` that do what people do, once by mouse and once by keyboard,
+from the console's first page on. An entry is a text that is typed or a file that is chosen; the seconds are those of a
+machine that reads in no time.
+
+{console}
 
 ## A busy neighbour
 
