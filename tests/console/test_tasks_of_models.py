@@ -71,7 +71,7 @@ def test_a_checkpoint_is_uploaded_and_reloaded_by_mouse(lab: Server, tasks: Task
         hands.choose_file("Zip of the checkpoint", archive)
         hands.press_button("Upload the checkpoint")
         hands.press_button(f"Reload {archive.stem}")
-        is_done(hands.page)
+        ends(hands.page, "is done")
     assert model_of(lab) == archive.stem
     assert hands.effort.cost == (4, 0, 1)
 
@@ -84,14 +84,15 @@ def test_a_checkpoint_is_uploaded_and_reloaded_by_keyboard(lab: Server, tasks: T
         hands.press("Tab", "Enter")
         hands.arrive("/models/reload")
         hands.press("y")
-        is_done(hands.page)
+        ends(hands.page, "is done")
     assert model_of(lab) == archive.stem
     assert hands.effort.cost == (0, 6, 1)
 
 
-def is_done(page: Page) -> None:
+def ends(page: Page, how: str) -> None:
+    """Wait until the page says how the last reload has ended, without a key or a click."""
     last = page.get_by_role("status").filter(has_text="The last reload")
-    expect(last).to_contain_text("is done", timeout=_RELOAD)
+    expect(last).to_contain_text(how, timeout=_RELOAD)
 
 
 WATCH = "5 watch a reload, and cancel it"
@@ -113,7 +114,7 @@ def test_a_reload_is_watched_and_cancelled_by_mouse(lab: Server, tasks: Tasks, r
         hands.press_button("Cancel the reload")
         hands.arrive("/models/cancel")
         hands.press_button("Cancel the reload")
-        expect(hands.page.get_by_text("was cancelled")).to_be_visible(timeout=_RELOAD)
+        ends(hands.page, "was cancelled")
     was_cancelled(lab, reloading)
     assert hands.effort.cost == (3, 0, 0)
 
@@ -125,7 +126,7 @@ def test_a_reload_is_watched_and_cancelled_by_keyboard(lab: Server, tasks: Tasks
         hands.press("x")
         hands.arrive("/models/cancel")
         hands.press("y")
-        expect(hands.page.get_by_text("was cancelled")).to_be_visible(timeout=_RELOAD)
+        ends(hands.page, "was cancelled")
     was_cancelled(lab, reloading)
     assert hands.effort.cost == (0, 4, 0)
 
@@ -156,7 +157,7 @@ def test_a_shadow_is_tried_and_activated_by_mouse(lab: Server, tasks: Tasks) -> 
         hands.press_button(f"Put generation {number} live")
         hands.arrive("/models/activate")
         hands.press_button(f"Put generation {number} live")
-        is_done(hands.page)
+        ends(hands.page, "is done")
     was_tried(lab, number)
     assert hands.effort.cost == (7, 0, 0)
 
@@ -172,7 +173,7 @@ def test_a_shadow_is_tried_and_activated_by_keyboard(lab: Server, tasks: Tasks) 
         hands.press("p")
         hands.arrive("/models/activate")
         hands.press("y")
-        is_done(hands.page)
+        ends(hands.page, "is done")
     was_tried(lab, number)
     assert hands.effort.cost == (0, 11, 0)
 
