@@ -16,8 +16,9 @@ from tests.support.server import Server
 Visits = Callable[..., Watched]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A browser for the tests of a file. As long as it is there, its thread has an event loop that runs."""
     with launched() as running:
         yield running
 
