@@ -1,8 +1,10 @@
 """The documents that each generation finds for a question, by vector and by keyword."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 
 from service.corpus.base import Documents
 from service.generations.generation import Generation
@@ -17,6 +19,8 @@ from service.search.retrieval import Retrieval, SearchSpec
 
 # Documents of each ranking by which rankings are compared.
 COMPARED = 10
+# Questions whose rankings are kept.
+_KEPT = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,11 @@ class Rankings:
 
 
 class RankingSource:
-    """Ranks questions with the generations that are there: active, retained, and in the shadow."""
+    """Ranks questions with the generations that are there: active, retained, and in the shadow.
+
+    Rankings are kept until documents or generations change, because a person who judges asks for the next questions
+    every minute. They are kept by a hash of the question: no text of a user outlives its search log here.
+    """
 
     def __init__(
         self, generations: LoadedGenerations, retrieval: Retrieval, documents: Documents, encoding: Encoding
@@ -57,6 +65,8 @@ class RankingSource:
         self._retrieval = retrieval
         self._documents = documents
         self._encoding = encoding
+        self._moment: tuple[object, ...] = ()
+        self._kept: dict[bytes, Rankings] = {}
 
     def generations(self) -> list[Generation]:
         """The generations to rank with, the active one first. Raises NotReady before there is one."""
@@ -70,6 +80,27 @@ class RankingSource:
         The queries wait in the bulk lane, and are searched at the lowest priority, so that users go first.
         Raises Overloaded if too much waits already.
         """
+        moment = await asyncio.to_thread(self._moment_of, generations)
+        if moment != self._moment or len(self._kept) > _KEPT:
+            self._moment, self._kept = moment, {}
+        # Another moment may have begun when the rankings are there.
+        kept = self._kept
+        keys = [sha256(f"{collection}\0{depth}\0{query}".encode()).digest() for query in queries]
+        new = {key: query for key, query in zip(keys, queries, strict=True) if key not in kept}
+        if new:
+            rankings = await self._ranked_now(generations, collection, list(new.values()), depth)
+            kept.update(zip(new, rankings, strict=True))
+        return [kept[key] for key in keys]
+
+    def _moment_of(self, generations: Sequence[Generation]) -> tuple[object, ...]:
+        """Return what changes with every change of a ranking."""
+        # A generation that was withdrawn from the shadow leaves its number to the next one.
+        indexes = [(one.number, one.index.fingerprint, one.index.stats().documents) for one in generations]
+        return (self._documents.last_seq(), *indexes)
+
+    async def _ranked_now(
+        self, generations: Sequence[Generation], collection: str, queries: Sequence[str], depth: int
+    ) -> list[Rankings]:
         vectors = [
             await self._encoding.embed(generation.encoder, queries, "query", "bulk") for generation in generations
         ]
