@@ -22,6 +22,8 @@ class Tasks:
     def begin(self, server: Server, hands: type[H], task: str, key: str | None = ADMIN_KEY) -> H:
         """Open the first page, signed in with the key; None: signed out. `hands` are those that do the task."""
         watched = self._visit(server)
+        # A visit of the server's client has come in with that client's key.
+        watched.page.context.clear_cookies()
         if key is not None:
             sign_in = f"{server.client.base_url}/console/sign-in"
             assert watched.page.context.request.post(sign_in, form={"key": key}).ok

@@ -26,9 +26,9 @@ def drawn(tmp_path_factory: pytest.TempPathFactory, embedded_sample: Path) -> It
     with Server(folder, SAMPLE="true") as running:
         best = running.search(QUESTION, k=1)[0]["id"]
         worst = running.search(QUESTION, k=500)[-1]["id"]
+        assert running.reload(sample.SHORT)["state"] == "done"
         put(running, [judgement(QUESTION, best), judgement("opening last year's history", worst)])
-        draw(running)
-        running.reload(sample.SHORT)
+        draw(running, 1)
         draw(running, 2)
         yield running
 

@@ -209,7 +209,7 @@ def test_behind_a_path_of_a_proxy_all_addresses_and_the_cookie_have_it(tmp_path:
         assert "Path=/instar/console" in answer.headers["Set-Cookie"]
         assert "Secure" in answer.headers["Set-Cookie"]
         cookie = answer.headers["Set-Cookie"].partition(";")[0]
-        page = client.get("/console", headers={"Cookie": cookie}).text
+        page = client.get("/console/start", headers={"Cookie": cookie}).text
         addresses = re.findall(r'(?:href|src|action)="(/[^"]*)"', page)
         assert len(addresses) > 10
         assert all(address.startswith("/instar/console") for address in addresses)
