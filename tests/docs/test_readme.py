@@ -103,6 +103,10 @@ def agree(found: dict[str, Any], said: dict[str, Any]) -> None:
         # A generation that is alone disagrees with no other. How many there are depends on what ran before.
         for question in (*found["questions"], *said["questions"]):
             del question["agreement_of_generations"]
+    if "neighbours" in said:
+        # The nearest documents depend on what ran before, and so does their metadata.
+        for neighbour in (*found["neighbours"], *said["neighbours"]):
+            del neighbour["metadata"]
     assert shape(found) == shape(said)
     if "results" in said:
         for (identity, score), (said_identity, said_score) in zip(hits(found), hits(said), strict=True):
