@@ -83,7 +83,7 @@ def measure(folder: Path, size: int) -> dict[str, Any]:
             "restart_s": restart,
             "p50": float(np.percentile(times, 50)),
             "p99": float(np.percentile(times, 99)),
-            "memory": started.process.memory_info().rss,
+            "memory": _own_bytes(started.process),
             "most": peak[0],
         }
 
@@ -114,12 +114,12 @@ def draw(results: dict[str, Any], picture: Path) -> None:
 
 @contextmanager
 def _peak(process: psutil.Process) -> Iterator[list[int]]:
-    """Within the block, keep the most memory of the process in the list's only element, in bytes."""
+    """Within the block, keep the most memory of the process's own in the list's only element, in bytes."""
     peak, done = [0], threading.Event()
 
     def watch() -> None:
         while not done.wait(0.1):
-            peak[0] = max(peak[0], process.memory_info().rss)
+            peak[0] = max(peak[0], _own_bytes(process))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -128,6 +128,12 @@ def _peak(process: psutil.Process) -> Iterator[list[int]]:
     finally:
         done.set()
         watcher.join()
+
+
+def _own_bytes(process: psutil.Process) -> int:
+    """The memory of the process without mapped files, which the system may drop whenever it needs the memory."""
+    memory = process.memory_info()
+    return int(memory.rss - memory.shared)
 
 
 def _searches(base_url: str) -> list[float]:

@@ -161,7 +161,8 @@ model's tokenizer counts the tokens, without the names of files.
 
 ## Growth
 
-`make bench-growth`. With a model that embeds in no time, so that everything else is seen.
+`make bench-growth`. With a model that embeds in no time, so that everything else is seen. Memory is the process's own,
+without mapped files, which the system may drop.
 
 {growth}
 
