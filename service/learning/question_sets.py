@@ -19,7 +19,7 @@ _NAME = re.compile(r"(?=.{1,64}$)\w([\w .-]*\w)?")
 class SavedQuestion(BaseModel):
     """A question, and the collection that it is asked of."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_serialization_defaults_required=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     query: str = Field(min_length=1, description="the question, as it is searched")
     collection: str = Field(DEFAULT_COLLECTION, min_length=1, max_length=128, description="the collection")

@@ -10,6 +10,7 @@ from service.api.openapi import question_sets as documented
 from service.api.readiness import RequireReady
 from service.api.router import Admission, Router
 from service.api.schemas.question_sets import (
+    ListedQuestion,
     NewSetName,
     QuestionSetAnswer,
     QuestionSetInfo,
@@ -86,4 +87,7 @@ def _info(name: str, one: QuestionSet) -> QuestionSetInfo:
 
 
 def _answer(name: str, one: QuestionSet) -> QuestionSetAnswer:
-    return {**_info(name, one), "questions": one.questions}
+    questions: list[ListedQuestion] = [
+        {"query": question.query, "collection": question.collection} for question in one.questions
+    ]
+    return {**_info(name, one), "questions": questions}

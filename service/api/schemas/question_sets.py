@@ -39,10 +39,17 @@ class QuestionSetInfo(TypedDict):
     by: Annotated[str | None, Field(description="name of the key that changed it; null: none was needed")]
 
 
+class ListedQuestion(TypedDict):
+    """A question of a list."""
+
+    query: Annotated[str, Field(description="the question, as it is searched")]
+    collection: Annotated[str, Field(description="the collection that it is asked of")]
+
+
 class QuestionSetAnswer(QuestionSetInfo):
     """A list of questions."""
 
-    questions: Annotated[list[SavedQuestion], Field(description="the questions, in the order in which they came")]
+    questions: Annotated[list[ListedQuestion], Field(description="the questions, in the order in which they came")]
 
 
 class QuestionSetsAnswer(TypedDict):
