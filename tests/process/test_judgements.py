@@ -135,6 +135,8 @@ def test_a_person_takes_back_one_word_and_lists_those_of_a_day(filled: Server) -
         add(server, [judgement(**pair, by=by, at=at)])
     assert [one["by"] for one in listed(server, since="2026-11-28T00:00:00")] == ["bob", "carol"]
     assert [one["by"] for one in listed(server, since="2026-11-28T01:00:00+01:00", by="bob")] == ["bob"]
+    # Seconds since 1970 are no time in the document.
+    assert server.client.get("/admin/judgements", params={"since": "0.5"}).status_code == 422
     refused = server.client.get("/admin/judgements", params={"since": "yesterday"})
     assert (refused.status_code, refused.json()["error"]["param"]) == (422, "since")
     removed = server.client.delete("/admin/judgements", params={**pair, "by": "bob"})

@@ -9,6 +9,7 @@ import pytest
 from tests.support.judging import QUERIES, TEXTS, judged_by, judgement, put
 from tests.support.maps import draw
 from tests.support.server import Server
+from tests.support.waiting import until
 
 
 def named(server: Server, document: int, generation: int = 1) -> Any:
@@ -69,6 +70,8 @@ def test_questions_are_placed_and_follow_the_judgements(filled: Server) -> None:
     put(server, [one for one in judged_by(server) if one["query"] != QUERIES[0]])
     for query in ("asked often", "asked often", "asked once"):
         server.post("/search", {"query": query})
+    # Searches are kept some time after they are answered.
+    until(lambda: "asked once" in {search["query"] for search in server.get("/admin/searches")["searches"]}, 10)
     draw(server)
     questions = server.get("/admin/maps/1/questions")["questions"]
     (often,) = [question for question in questions if not question["judged"]]

@@ -1,5 +1,7 @@
 """Reports of the trainer on the service: they come with a checkpoint, and nothing of them runs where they are read."""
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +122,9 @@ def test_a_backup_may_hold_a_report_and_no_other_page() -> None:
 def test_the_console_shows_runs_and_reports(uploaded: Server) -> None:
     get = uploaded.client.get
     made(uploaded.checkpoints / "held", 6, None, verdict={"outcome": "HOLD", "rules": []})
+    # Times of files are read to the second.
+    for path in (uploaded.checkpoints / "held").rglob("*"):
+        os.utime(path, (time.time() + 60,) * 2)
     runs = get("/console/models/runs").text
     # The newest first, and none that no run has made.
     assert runs.index("/console/models/checkpoints/held") < runs.index("/console/models/checkpoints/sent")

@@ -159,7 +159,7 @@ def test_a_reload_that_is_cancelled_does_not_wait_for_its_trial(service: Doomed)
     job = service.post("/admin/reload", {"model": name})["id"]
     service.wait_for_doom()
     # One for trials, and one for derivations.
-    server, _ = psutil.Process(service.process.pid).children()
+    server, *_ = psutil.Process(service.process.pid).children()
     assert len(server.children()) == 1
     assert service.client.delete(f"/admin/jobs/{job}").json()["state"] == "cancelled"
     assert not server.children()
@@ -194,8 +194,8 @@ def test_ctrl_c_ends_a_service_in_order_in_the_middle_of_a_trial_and_a_kill_leav
     assert [line for line in starting.output if "resuming the reload" in line]
     starting.wait_for_doom()
     descendants = starting.descendants()
-    # Two servers, and the child of the trial.
-    assert len(descendants) == 3
+    # Three servers, and the child of the trial.
+    assert len(descendants) == 4
     starting.kill()
     _, alive = psutil.wait_procs(descendants, timeout=10)
     assert not alive

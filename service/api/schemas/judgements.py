@@ -1,15 +1,25 @@
 """`/admin/judgements`: judgements that are sent, listed and removed."""
 
+import re
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import Query
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticKnownError
 from typing_extensions import TypedDict
 
 from service.api.inputs import NEXT_CURSOR
 from service.api.schemas.base import BodyModel
 from service.corpus.judgements import Judgement, Side, Source
+
+
+def _no_number(value: object) -> object:
+    """Refuse seconds since 1970, which Pydantic takes for a time, and the document does not."""
+    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[\d.]+\s*", value):
+        raise PydanticKnownError("datetime_from_date_parsing", {"error": "it is a number"})
+    return value
+
 
 Collection = Annotated[str | None, Query(description="only those of this collection")]
 JudgedQuery = Annotated[str | None, Query(description="only those of this query")]
@@ -18,7 +28,11 @@ Unresolved = Annotated[bool, Query(description="only those whose document is not
 Sources = Annotated[list[Source] | None, Query(description="only those of these sources; repeat it for several")]
 OfSide = Annotated[Side | None, Query(description="only those of this side")]
 By = Annotated[str | None, Query(description="only those of this person")]
-Since = Annotated[datetime | None, Query(description="only those that are not older; a time without a zone is in UTC")]
+Since = Annotated[
+    datetime | None,
+    BeforeValidator(_no_number),
+    Query(description="only those that are not older; a time without a zone is in UTC"),
+]
 Stale = Annotated[
     bool | None, Query(description="true: only those whose document has had another text since; false: only others")
 ]
