@@ -9,8 +9,11 @@ from urllib.parse import urlencode
 
 from service.console.conditions import filter_of
 from service.console.pages import Visit
+from service.console.typed_numbers import typed_number
 
 MODES = ("hybrid", "dense", "keyword")
+# Digits of a number that anybody means.
+_DIGITS = 9
 _MOST = 50
 
 
@@ -29,7 +32,8 @@ class Way:
     def read(cls, text: str) -> "Way":
         """Read a way from an address; parts that mean nothing are ignored."""
         parts = text.split("-")
-        number = next((int(part) for part in parts if _is_number(part)), None)
+        typed = (typed_number(part, _DIGITS) for part in parts)
+        number = next((number for number in typed if number is not None), None)
         return cls(number, next((part for part in parts if part in MODES), None), "reranked" in parts)
 
     def __str__(self) -> str:
@@ -53,11 +57,11 @@ class Wanted:
     def of(cls, visit: Visit) -> "Wanted":
         """Read the address of a visit."""
         sent = visit.request.query_params
-        k = sent.get("k", "")
+        k = typed_number(sent.get("k", ""), _DIGITS)
         return cls(
             query=sent.get("q", "").strip(),
             collection=sent.get("collection", "default"),
-            k=min(_MOST, max(1, int(k))) if _is_number(k) else 10,
+            k=10 if k is None else min(_MOST, max(1, k)),
             left=Way.read(sent.get("left", "")),
             right=Way.read(sent["right"]) if sent.get("right") else None,
             conditions=tuple(sent.getlist("where")),
@@ -101,8 +105,3 @@ class Wanted:
         body = shlex.quote(json.dumps(self.body(way), ensure_ascii=False))
         url = shlex.quote(f"{origin}/search")
         return f"curl {url} -H 'Content-Type: application/json' -H \"Authorization: Bearer $KEY\" -d {body}"
-
-
-def _is_number(text: str) -> bool:
-    """Say whether this is a whole number that anybody means; Python reads no longer ones than 4,300 digits."""
-    return text.isdecimal() and len(text) <= 9

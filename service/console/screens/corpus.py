@@ -11,6 +11,7 @@ from service.console.pages import Visit
 from service.console.portions import LineError, Portion, read_csv, read_jsonl
 from service.console.public_api import ApiError
 from service.console.screen import Screen
+from service.console.typed_numbers import typed_number
 
 _PAGE = 25
 # What a page says of what was done before it, by the word in its address.
@@ -206,7 +207,7 @@ def _message(visit: Visit) -> str:
 
 
 def _count(text: str) -> int:
-    return int(text) if text.isdecimal() and len(text) < 19 else 0
+    return typed_number(text) or 0
 
 
 def _named(fields: Mapping[str, str]) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from service.console.pages import Visit
 from service.console.public_api import ApiError
 from service.console.screen import Screen
+from service.console.typed_numbers import typed_number
 
 Answer = Mapping[str, Any]
 _PAGE = 20
@@ -220,4 +221,4 @@ async def _passed(visit: Visit, path: str, params: Mapping[str, Any] | None = No
 
 def _number(text: str) -> int | None:
     """Return the whole number from 1 on that a text is; None for any other text."""
-    return int(text) or None if text.isascii() and text.isdecimal() and len(text) < 19 else None
+    return typed_number(text) or None

@@ -11,6 +11,7 @@ from service.console.pages import Visit
 from service.console.public_api import ApiError
 from service.console.screen import Screen
 from service.console.screens import checkpoints, model_effects
+from service.console.typed_numbers import typed_number
 
 _BACK = "models"
 _SHADOWS = {
@@ -178,6 +179,7 @@ def _share(text: str) -> float | None:
 
 def _number(text: str) -> int:
     """Return the number of a generation in a form. Raises ApiError."""
-    if not text.isdecimal():
+    number = typed_number(text)
+    if number is None:
         raise ApiError(422, "invalid_request", "a generation has a number: choose one of the line")
-    return int(text)
+    return number

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from service.console.pages import Visit
 from service.console.screen import Screen
+from service.console.typed_numbers import typed_number
 
 MODES = ("dense", "hybrid", "keyword")
 _SIDES = ("judge", "train")
@@ -37,13 +38,13 @@ class Wanted:
     def of(cls, visit: Visit) -> "Wanted":
         """Read the address of a visit; parts that mean nothing are ignored."""
         sent = visit.request.query_params
-        generation, page, mode, side = (sent.get(name, "") for name in ("generation", "page", "mode", "side"))
+        mode, side = sent.get("mode", ""), sent.get("side", "")
         return cls(
-            generation=int(generation) if generation.isdecimal() else None,
+            generation=typed_number(sent.get("generation", "")),
             collection=sent.get("collection") or None,
             mode=mode if mode in MODES else None,
             side=side if side in _SIDES else "judge",
-            page=max(1, int(page)) if page.isdecimal() else 1,
+            page=typed_number(sent.get("page", "")) or 1,
         )
 
     def address(self, **changed: Any) -> str:

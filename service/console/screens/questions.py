@@ -16,6 +16,7 @@ from service.console.public_api import ApiError
 from service.console.screen import Screen
 from service.console.screens.search import searchable
 from service.console.search_wanted import MODES, Way
+from service.console.typed_numbers import typed_number
 
 # Questions that are asked in one request of a browser, and results that are compared.
 _PORTION, _K = 10, 10
@@ -140,10 +141,10 @@ async def _export(visit: Visit) -> Response:
 async def _comparison(visit: Visit) -> dict[str, Any]:
     """Return what the templates show of one portion of a list, asked in both ways."""
     sent = visit.request.query_params
-    name, start = sent.get("name", ""), sent.get("start", "")
+    name = sent.get("name", "")
     generations = await searchable(visit)
     left, right = _ways(sent, generations)
-    first = int(start) if start.isdecimal() else 0
+    first = typed_number(sent.get("start", "")) or 0
     listed = await visit.api.get(_path(name))
     following = first + _PORTION
     return {
