@@ -25,6 +25,9 @@ _ODD = (
     "/console/search?q=%ff%fe%00&collection=%00",
     "/console/search?q=x&where=a%3D" + "9" * 5000,
     "/console/search?q=" + "x" * 20_000,
+    "/console/quality?page=" + "9" * 5000,
+    "/console/quality?generation=" + "9" * 5000,
+    "/console/map?generation=" + "9" * 5000,
     "/console/nowhere/%3Cb%3E/%00",
 )
 
