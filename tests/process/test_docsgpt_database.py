@@ -32,11 +32,10 @@ def test_a_database_that_does_not_answer_is_bad_data_and_its_password_stays_unsa
 @pytest.fixture
 def database() -> Iterator[str]:
     """The URL of a PostgreSQL of its own."""
-    with postgres.running() as url:
-        yield url
+    with postgres.running() as server:
+        yield server.url("postgresql+psycopg")
 
 
-@pytest.mark.skipif(postgres.POSTGRES is None, reason="PostgreSQL is not installed")
 def test_the_rows_of_a_real_database_are_those_of_the_file(database: str) -> None:
     psycopg = pytest.importorskip("psycopg")
     with pytest.raises(BadData, match="conversation_messages") as refused:

