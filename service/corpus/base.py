@@ -8,7 +8,7 @@ durable when the method returns. Methods raise InsufficientResources if the disk
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -52,13 +52,15 @@ class Version:
 class Change:
     """The effect of one write on a collection: versions that are added and versions that die, ascending.
 
-    `before` is the highest sequence number before the write.
+    `before` is the highest sequence number before the write. A store that several processes write has a log, and
+    `position` is the place of the change there; it says nothing of what the change is, so changes compare without it.
     """
 
     collection: str
     before: int
     added: tuple[int, ...]
     died: tuple[int, ...]
+    position: int = field(default=0, compare=False)
 
 
 # Called before a commit, to do all that can fail outside the corpus. It prevents the commit by raising.
@@ -220,4 +222,7 @@ class CorpusStore(Protocol):
         """
 
     def backup(self, target: Path) -> list[GenerationRecord]:
-        """Write one moment of the corpus to the new file `target`, and return its generations. Writers go on."""
+        """Write one moment of the corpus to the new file `target`, and return its generations. Writers go on.
+
+        Raises Conflict if the store is backed up by tools of its own.
+        """

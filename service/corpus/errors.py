@@ -1,5 +1,7 @@
 """Errors of a corpus in any store."""
 
+import re
+import shlex
 from collections.abc import Sequence
 from typing import Literal
 
@@ -44,6 +46,18 @@ def collection_gone(name: str, collections: Sequence[str]) -> NotFound:
 def collection_in_use(name: str, documents: int) -> Conflict:
     """The sample is to be written into a collection that has documents."""
     return Conflict(f"the collection {name[:80]!r} has {documents} documents: name one that has none")
+
+
+def backed_up_by_its_server(schema: str) -> Conflict:
+    """The corpus is in a schema of PostgreSQL, whose own backups have it, so the service writes no copy."""
+    # pg_dump takes a pattern, in which capitals, dots and stars mean something unless the name is quoted.
+    plain = re.fullmatch(r"[a-z_][a-z0-9_]*", schema)
+    pattern = schema if plain else shlex.quote('"{}"'.format(schema.replace('"', '""')))
+    return Conflict(
+        "the corpus is in PostgreSQL, which has backups of its own: run"
+        f' pg_dump --format=custom --schema={pattern} --file=corpus.dump "$INSTAR_STORE", or archive its log, and copy'
+        " the folder of checkpoints"
+    )
 
 
 def too_many_judgements(verb: Literal["are", "would be"], count: int, limit: int) -> TooLarge:

@@ -17,6 +17,9 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 DEFAULT_SCHEMA = "instar"
 # Seconds to wait for a connection, also for a server that is being restarted or replaced.
 _PATIENCE = 10.0
+# An answered write must outlive a power cut, whatever the server's default is. A process that stops in the middle of a
+# transaction must not hold up the others for ever, which wait for its locks a little longer than it may do nothing.
+_SETTINGS = b"SET synchronous_commit TO on; SET idle_in_transaction_session_timeout TO '20s'; SET lock_timeout TO '30s'"
 
 
 class Database:
@@ -94,5 +97,4 @@ class Database:
     def _configure(self, connection: Connection) -> None:
         # "public" stands behind, because an extension may lie there.
         connection.execute(sql.SQL("SET search_path TO {}, public").format(sql.Identifier(self.schema)))
-        # An answered write must outlive a power cut, whatever the server's default is.
-        connection.execute("SET synchronous_commit TO on")
+        connection.execute(_SETTINGS)

@@ -10,6 +10,8 @@ from service.errors import InsufficientResources, StorageFailed
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _FULL = (psycopg.errors.DiskFull, psycopg.errors.OutOfMemory)
+# The server ends a transaction that does nothing.
+_ENDED = (psycopg.errors.IdleInTransactionSessionTimeout,)
 _DAMAGED = (psycopg.errors.DataCorrupted, psycopg.errors.IndexCorrupted)
 
 
@@ -39,7 +41,7 @@ def translated() -> Iterator[None]:
         raise StorageFailed(
             f"PostgreSQL's files are damaged ({_reason(error)}): restore a backup of it, and check its disk"
         ) from error
-    except (psycopg.OperationalError, psycopg.InterfaceError, psycopg_pool.PoolTimeout) as error:
+    except (psycopg.OperationalError, psycopg.InterfaceError, psycopg_pool.PoolTimeout, *_ENDED) as error:
         raise StorageFailed(
             f"PostgreSQL cannot be used ({_reason(error)}): check that it runs, and that INSTAR_STORE names it"
         ) from error

@@ -4,13 +4,13 @@ import json
 import sqlite3
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import chain, islice
 
 import numpy as np
 
 from service.corpus.base import Seqs
 from service.corpus.filters import And, Condition, Filter, attributes, evaluate, meets
+from service.corpus.version_sets import VersionSet
 
 # Up to this many versions, reading each one costs less than listing all that meet the other conditions.
 _READ_ONE_BY_ONE = 256
@@ -23,28 +23,6 @@ _MEETING = {
     "lt": _WITH_VALUE + "< ? AND seq > ?",
     "lte": _WITH_VALUE + "<= ? AND seq > ?",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Versions:
-    """The versions `seqs` (ascending), or all but these."""
-
-    seqs: Seqs
-    all_but: bool = False
-
-    def __and__(self, other: "_Versions") -> "_Versions":
-        if self.all_but and other.all_but:
-            return _Versions(np.union1d(self.seqs, other.seqs), all_but=True)
-        if self.all_but:
-            return other & self
-        combine = np.setdiff1d if other.all_but else np.intersect1d
-        return _Versions(combine(self.seqs, other.seqs, assume_unique=True))
-
-    def __or__(self, other: "_Versions") -> "_Versions":
-        return ~(~self & ~other)
-
-    def __invert__(self) -> "_Versions":
-        return _Versions(self.seqs, not self.all_but)
 
 
 def meeting(connection: sqlite3.Connection, collection: str, condition: Condition, after: int = 0) -> Seqs:
@@ -60,7 +38,7 @@ def passing(connection: sqlite3.Connection, collection: str, tree: Filter, live:
     few = None if isinstance(tree, Condition) else _few(connection, collection, tree)
     if few is not None:
         return _passing_among(connection, few, tree)
-    versions = evaluate(tree, lambda condition: _Versions(meeting(connection, collection, condition)))
+    versions = evaluate(tree, lambda condition: VersionSet(meeting(connection, collection, condition)))
     return np.setdiff1d(live(), versions.seqs, assume_unique=True) if versions.all_but else versions.seqs
 
 

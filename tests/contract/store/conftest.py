@@ -8,6 +8,14 @@ import pytest
 
 from service.corpus.base import CorpusStore
 from tests.contract.store.stores import STORES
+from tests.support import schemas
+
+
+@pytest.fixture(scope="session", autouse=True)
+def servers() -> Iterator[None]:
+    """Servers that tests have started are stopped after the last one."""
+    yield
+    schemas.stop_servers()
 
 
 @pytest.fixture(params=STORES)

@@ -8,13 +8,31 @@ from hypothesis import strategies as st
 
 from service.corpus.base import Change, CorpusStore, Document, GenerationRecord
 from service.corpus.memory.store import MemoryStore
+from service.corpus.postgres.store import PostgresStore
 from service.corpus.sqlite.store import SqliteStore
 from service.settings.data_folder import DataFolder
+from tests.support import schemas
+from tests.support.postgres import DEBIAN, PACKAGED
 
 MOST = 6
+
+
+class DroppedStore(PostgresStore):
+    """A store whose schema ends with it."""
+
+    def __init__(self, programs: Path) -> None:
+        super().__init__(schemas.new_database(programs), MOST)
+
+    def close(self) -> None:
+        schemas.drop(self._database)
+        super().close()
+
+
+POSTGRES = {"postgres 18": PACKAGED} | ({"postgres 15": DEBIAN} if DEBIAN else {})
 STORES: dict[str, Callable[[Path], CorpusStore]] = {
     "memory": lambda _: MemoryStore(MOST),
     "sqlite": lambda folder: SqliteStore(DataFolder(folder), MOST),
+    **{name: lambda _, programs=programs: DroppedStore(programs) for name, programs in POSTGRES.items()},
 }
 COLLECTIONS = ("default", "other")
 # No English ending, which a store may or may not take off.

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from service.corpus import filters
 from service.corpus.base import Change, CorpusStore, Document, Prepare
+from service.corpus.judgements import Judgement
 from service.corpus.refusals import require_collection
 from service.errors import NotFound
 from tests.contract.store.stores import COLLECTIONS, STORES, accept, collections, put, texts
@@ -206,6 +207,27 @@ def test_what_is_written_does_not_change_with_the_callers_objects(store: CorpusS
     version = store.documents.get("default", "a")
     assert version is not None
     assert version.document.metadata == {"tags": ["x"]}
+
+
+def test_any_character_is_stored_and_names_have_the_order_of_code_points(store: CorpusStore) -> None:
+    odd = "a\0b\t\\ \u20ac\uffff\U0001f600"
+    document = Document(odd, odd, {odd: odd, "list": [odd, 1.5, None, True]})
+    names = ["A", "Z", "a", odd, "\u00e9", "\uffff", "\U0001f600"]
+    for name in reversed(names):
+        store.documents.put(name, [document], accept)
+    assert list(store.documents.collections()) == names
+    version = store.documents.get(odd, odd)
+    assert version is not None
+    assert version.document == document
+    assert store.documents.passing(odd, filters.parse({odd: odd})).tolist() == [version.seq]
+    assert store.documents.passing(odd, filters.parse({odd: {"gt": "a\0"}})).tolist() == [version.seq]
+    assert store.documents.passing(odd, filters.parse({odd: {"gt": "a\1"}})).tolist() == []
+    assert store.documents.with_text([odd, "a"]).keys() == {odd}
+    said = Judgement(query=odd, document=odd, good=True, collection=odd, provenance=odd, by=odd, source="person")
+    store.judgements.add([said])
+    assert store.judgements.all()[0].model_copy(update={"at": None, "side": None}) == said
+    store.records.save_note(odd, odd)
+    assert store.records.notes(odd[:2]) == {odd[2:]: odd}
 
 
 def test_an_unknown_collection_is_refused_with_those_that_there_are(store: CorpusStore) -> None:

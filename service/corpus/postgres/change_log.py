@@ -1,0 +1,88 @@
+"""The turn to write, the numbers that it gives, and the log of changes, which every process can follow."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from service.corpus.base import Change
+from service.postgres.database import Connection, Database
+
+_TAKE = "SELECT last_seq, last_generation, position FROM counters FOR UPDATE"
+_APPEND = """WITH
+counted AS (UPDATE counters SET last_seq = %(last_seq)s, position = %(position)s),
+logged AS (
+    INSERT INTO changes
+    VALUES (%(position)s, %(collection)s, %(before)s, %(added)s::bigint[], %(died)s::bigint[])
+)
+SELECT pg_notify(%(channel)s, %(position)s::text)"""
+_AFTER = "SELECT collection, before, added, died, position FROM changes WHERE position > %s ORDER BY position LIMIT %s"
+# PostgreSQL takes no longer name of a channel.
+_LONGEST_CHANNEL = 63
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A transaction that alone may write, with the highest numbers that were given before it."""
+
+    connection: Connection
+    channel: str
+    last_seq: int
+    last_generation: int
+    position: int
+
+    def log(self, collection: str, added: tuple[int, ...], died: tuple[int, ...]) -> Change:
+        """Return the change, which has added the versions after `last_seq`, and log it unless it changes nothing."""
+        if not added and not died:
+            return Change(collection, self.last_seq, (), (), self.position)
+        change = Change(collection, self.last_seq, added, tuple(sorted(died)), self.position + 1)
+        self.connection.execute(
+            _APPEND,
+            {
+                "last_seq": self.last_seq + len(added),
+                "position": change.position,
+                "collection": collection.encode(),
+                "before": change.before,
+                "added": list(change.added),
+                "died": list(change.died),
+                "channel": self.channel,
+            },
+        )
+        return change
+
+
+class ChangeLog:
+    """The log of a schema. One process at a time appends to it, so positions have the order of commits."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._channel = channel(database.schema)
+
+    @contextmanager
+    def turn(self) -> Iterator[Turn]:
+        """Wait for the turn to write, and run one transaction. Raises StorageFailed if it does not come."""
+        with self._database.write() as connection:
+            (numbers,) = connection.execute(_TAKE).fetchall()
+            yield Turn(connection, self._channel, *numbers)
+
+    def position(self) -> int:
+        """Return the position of the last change, 0 before the first."""
+        with self._database.read() as connection:
+            ((position,),) = connection.execute("SELECT position FROM counters").fetchall()
+        return int(position)
+
+    def after(self, position: int, limit: int) -> list[Change]:
+        """Return up to `limit` changes after the position, in their order."""
+        with self._database.read() as connection:
+            rows = connection.execute(_AFTER, (position, limit)).fetchall()
+        return [
+            Change(collection.decode(), before, tuple(added), tuple(died), at)
+            for collection, before, added, died, at in rows
+        ]
+
+
+def channel(schema: str) -> str:
+    """Return the channel of NOTIFY that has the position of each change of a schema.
+
+    Long names of schemas are cut, so two may share a channel. Whoever listens reads the log of its own schema.
+    """
+    return f"instar_{schema}".encode()[:_LONGEST_CHANNEL].decode(errors="ignore")

@@ -1,0 +1,117 @@
+"""The durable records of generations and jobs in PostgreSQL, and notes."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from service.corpus.balance import Balance
+from service.corpus.base import GenerationRecord
+from service.corpus.postgres.change_log import ChangeLog
+from service.postgres.database import Connection, Database
+
+_ACTIVATE = (
+    "INSERT INTO generations VALUES (%(number)s, 'active', %(activation)s, %(record)s) ON CONFLICT (number)"
+    " DO UPDATE SET state = excluded.state, activation = excluded.activation, record = excluded.record"
+)
+_RELEASE_OTHERS = (
+    "UPDATE generations SET state = 'released' WHERE state = 'retained' AND number NOT IN"
+    " (SELECT number FROM generations WHERE state = 'retained' ORDER BY activation DESC LIMIT %s)"
+)
+_SAVE_NOTE = "INSERT INTO notes VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+_SAVE_JOB = (
+    "INSERT INTO jobs VALUES (%s, %s, %s, %s) ON CONFLICT (id)"
+    " DO UPDATE SET state = excluded.state, created = excluded.created, record = excluded.record"
+)
+
+
+class PostgresRecords:
+    """The `Records` of a schema."""
+
+    def __init__(self, database: Database, log: ChangeLog) -> None:
+        self._database = database
+        self._log = log
+
+    def activate(self, record: GenerationRecord, retain: int) -> GenerationRecord:
+        with self._log.turn() as turn:
+            connection = turn.connection
+            ((last,),) = connection.execute("SELECT coalesce(max(activation), 0) FROM generations").fetchall()
+            connection.execute("UPDATE generations SET state = 'retained' WHERE state = 'active'")
+            number = record.number or turn.last_generation + 1
+            connection.execute("UPDATE counters SET last_generation = greatest(last_generation, %s)", (number,))
+            record = record.model_copy(
+                update={"number": number, "state": "active", "activation": last + 1, "activated": datetime.now(UTC)}
+            )
+            connection.execute(
+                _ACTIVATE, {"number": number, "activation": last + 1, "record": record.model_dump_json()}
+            )
+            connection.execute(_RELEASE_OTHERS, (retain,))
+        return record
+
+    def next_number(self) -> int:
+        ((last,),) = self._read("SELECT last_generation FROM counters")
+        return int(last) + 1
+
+    def save_weights(self, number: int, weights: Mapping[str, Balance]) -> None:
+        with self._log.turn() as turn:
+            rows = turn.connection.execute("SELECT record FROM generations WHERE number = %s", (number,)).fetchall()
+            for (text,) in rows:
+                record = GenerationRecord.model_validate_json(text).model_copy(update={"weights": dict(weights)})
+                turn.connection.execute(
+                    "UPDATE generations SET record = %s WHERE number = %s", (record.model_dump_json(), number)
+                )
+
+    def release(self, number: int) -> None:
+        with self._log.turn() as turn:
+            turn.connection.execute(
+                "UPDATE generations SET state = 'released' WHERE number = %s AND state = 'retained'", (number,)
+            )
+
+    def generations(self) -> list[GenerationRecord]:
+        with self._database.read() as connection:
+            return _generations(connection)
+
+    def note(self, name: str) -> str | None:
+        rows = self._read("SELECT value FROM notes WHERE name = %s", (name.encode(),))
+        return rows[0][0].decode() if rows else None
+
+    def save_note(self, name: str, value: str | None) -> None:
+        with self._database.write() as connection:
+            if value is None:
+                connection.execute("DELETE FROM notes WHERE name = %s", (name.encode(),))
+            else:
+                connection.execute(_SAVE_NOTE, (name.encode(), value.encode()))
+
+    def notes(self, beginning: str) -> dict[str, str]:
+        begins = beginning.encode()
+        rows = self._read("SELECT name, value FROM notes WHERE substr(name, 1, %s) = %s", (len(begins), begins))
+        return {name.removeprefix(begins).decode(): value.decode() for name, value in rows}
+
+    def job(self, identity: str) -> str | None:
+        rows = self._read("SELECT record FROM jobs WHERE id = %s", (identity.encode(),))
+        return rows[0][0] if rows else None
+
+    def save_job(self, identity: str, state: str, record: str) -> None:
+        with self._database.write() as connection:
+            connection.execute(_SAVE_JOB, (identity.encode(), state, json.loads(record)["created"], record))
+
+    def latest_jobs(self, limit: int) -> list[str]:
+        return [text for (text,) in self._read("SELECT record FROM jobs ORDER BY created DESC LIMIT %s", (limit,))]
+
+    def unfinished_jobs(self) -> list[str]:
+        return [text for (text,) in self._read("SELECT record FROM jobs WHERE state IN ('queued', 'running')")]
+
+    def _read(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        with self._database.read() as connection:
+            return connection.execute(query.encode(), values).fetchall()
+
+
+def _generations(connection: Connection) -> list[GenerationRecord]:
+    """Return all generations, the latest activation first."""
+    rows = connection.execute("SELECT number, state, activation, record FROM generations ORDER BY activation DESC")
+    return [
+        GenerationRecord.model_validate_json(record).model_copy(
+            update={"number": number, "state": state, "activation": activation}
+        )
+        for number, state, activation, record in rows
+    ]

@@ -1,0 +1,48 @@
+"""The corpus in a schema of PostgreSQL, which several processes read and write."""
+
+from pathlib import Path
+
+from service.corpus.base import Change, GenerationRecord
+from service.corpus.errors import backed_up_by_its_server
+from service.corpus.postgres.change_log import ChangeLog
+from service.corpus.postgres.documents import PostgresDocuments
+from service.corpus.postgres.erasing import erase_removed
+from service.corpus.postgres.judgements import PostgresJudgements
+from service.corpus.postgres.records import PostgresRecords
+from service.postgres.database import Database
+
+
+class PostgresStore:
+    """The `CorpusStore` in a schema, and the log of its changes, which other processes follow.
+
+    One process at a time writes. A write whose connection breaks during its commit raises StorageFailed, and may have
+    been committed all the same: the log says so.
+    """
+
+    def __init__(self, database: Database, max_judgements: int) -> None:
+        """Take over an open database."""
+        self._database = database
+        self._log = ChangeLog(database)
+        self.documents = PostgresDocuments(database, self._log)
+        self.records = PostgresRecords(database, self._log)
+        self.judgements = PostgresJudgements(database, self._log, max_judgements)
+
+    def position(self) -> int:
+        """Return the position of the last change of documents, 0 before the first."""
+        return self._log.position()
+
+    def changes_after(self, position: int, limit: int) -> list[Change]:
+        """Return up to `limit` changes of documents after the position, in their order."""
+        return self._log.after(position, limit)
+
+    def size(self) -> int:
+        return self._database.size()
+
+    def backup(self, target: Path) -> list[GenerationRecord]:  # noqa: ARG002
+        raise backed_up_by_its_server(self._database.schema)
+
+    def erase_removed(self) -> None:
+        erase_removed(self._database)
+
+    def close(self) -> None:
+        self._database.close()

@@ -1,0 +1,211 @@
+"""Two processes on one schema of PostgreSQL: one of them writes at a time, and both know what was written."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import pytest
+
+from service.corpus.base import Change, Document
+from service.corpus.judgements import JudgedCounts, Judgement
+from service.corpus.postgres.change_log import channel
+from service.corpus.postgres.store import PostgresStore
+from service.errors import StorageFailed
+from service.postgres import database
+from service.postgres.database import Database
+from tests.contract.store.stores import MOST, POSTGRES, DroppedStore, accept, put, record
+from tests.support.postgres import running
+
+Pair = tuple[PostgresStore, PostgresStore]
+IDS = [f"d{number}" for number in range(7)]
+
+
+def another(store: PostgresStore) -> PostgresStore:
+    """The store of another process on the same schema."""
+    schema = store._database.schema
+    return PostgresStore(Database(store._database._conninfo, schema), MOST)
+
+
+@pytest.fixture(params=POSTGRES)
+def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
+    with closing(DroppedStore(POSTGRES[request.param])) as one, closing(another(one)) as other:
+        yield one, other
+
+
+def write_many(store: PostgresStore, name: str) -> list[Change]:
+    """Put, replace, delete and withdraw; return what was committed."""
+    changes = []
+
+    def refuse(_: Change) -> None:
+        raise ZeroDivisionError
+
+    for number in range(25):
+        batch = [Document(IDS[(number + each) % 7], f"{name} {number}", {}) for each in range(number % 4)]
+        changes.append(store.documents.put("default", batch, accept))
+        with pytest.raises(ZeroDivisionError):
+            store.documents.put("default", [Document("never", "", {})], refuse)
+        changes.append(store.documents.delete("default", [IDS[number % 7]], accept))
+    return changes
+
+
+def replayed(changes: list[Change]) -> set[int]:
+    """The versions that are live after the changes."""
+    live: set[int] = set()
+    for change in changes:
+        assert live.issuperset(change.died)
+        live = live - set(change.died) | set(change.added)
+    return live
+
+
+def test_numbers_have_the_order_of_commits_and_no_holes(pair: Pair) -> None:
+    one, other = pair
+    followed: list[Change] = []
+    stop = threading.Event()
+
+    def follow() -> None:
+        """Ask for what comes after the last known change, while both write."""
+        while not stop.is_set() or one.position() > len(followed):
+            followed.extend(other.changes_after(len(followed), 7))
+
+    with ThreadPoolExecutor(3) as threads:
+        following = threads.submit(follow)
+        writing = [threads.submit(write_many, store, name) for store, name in zip(pair, "ab", strict=True)]
+        committed = [change for each in writing for change in each.result()]
+        stop.set()
+        following.result()
+    logged = sorted((change for change in committed if change.added or change.died), key=lambda each: each.position)
+    assert followed == logged == one.changes_after(0, 1000)
+    positions = list(range(1, one.position() + 1))
+    assert [change.position for change in followed] == [change.position for change in logged] == positions
+    assert [seq for change in logged for seq in change.added] == list(range(1, one.documents.last_seq() + 1))
+    assert all(not change.added or change.added[0] == change.before + 1 for change in logged)
+    assert replayed(logged) == set(one.documents.live_in("default").tolist())
+    ids = [version.document.id for version in other.documents.page("default", 0, 1000)]
+    assert len(ids) == len(set(ids))
+
+
+def test_a_change_knows_its_position_before_and_after_its_commit(pair: Pair) -> None:
+    one, other = pair
+    prepared: list[int] = []
+
+    def prepare(change: Change) -> None:
+        prepared.append(change.position)
+        assert other.position() == change.position - 1
+        assert other.changes_after(change.position - 1, 9) == []
+
+    positions = [one.documents.put("default", [Document("a", "text", {})], prepare).position for _ in range(2)]
+    positions.append(one.documents.delete_collection("default", prepare).position)
+    assert positions == prepared == [1, 2, 3]
+    # Nothing has changed, so there is nothing to follow.
+    assert one.documents.delete("default", ["a"], accept).position == other.position() == 3
+    assert other.changes_after(1, 1) == [Change("default", 1, (2,), (1,))]
+    assert other.changes_after(3, 9) == []
+
+
+def test_a_change_is_notified_with_its_position(pair: Pair) -> None:
+    one, other = pair
+    with other._database.alone() as connection:
+        connection.execute(f'LISTEN "{channel(other._database.schema)}"'.encode())
+        put(one, a="text")
+        one.documents.delete("default", ["a"], accept)
+        notified = [notice.payload for notice in connection.notifies(timeout=10, stop_after=2)]
+    assert notified == ["1", "2"]
+
+
+def test_long_names_of_schemas_have_a_channel() -> None:
+    assert channel("instar") == "instar_instar"
+    assert len(channel("é" * 31).encode()) == 63
+
+
+def test_generations_of_two_processes_have_numbers_of_their_own(pair: Pair) -> None:
+    with ThreadPoolExecutor(2) as threads:
+        activated = list(threads.map(lambda number: pair[number % 2].records.activate(record("m"), 1), range(12)))
+    assert sorted(each.number for each in activated) == list(range(1, 13))
+    assert [each.number for each in pair[0].records.generations() if each.state == "active"] == [
+        max(activated, key=lambda each: each.activation).number
+    ]
+    assert pair[1].records.next_number() == 13
+
+
+def test_judgements_of_one_process_are_counted_by_the_other(pair: Pair) -> None:
+    one, other = pair
+    assert other.judgements.judged() == JudgedCounts(0, 0)
+    revision = other.judgements.revision()
+    one.judgements.add([Judgement(query="q", document="a", good=True)])
+    assert other.judgements.revision() > revision
+    assert other.judgements.judged() == JudgedCounts(1, 1)
+
+
+@pytest.fixture(params=POSTGRES)
+def impatient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
+    """Two processes that wait for nothing."""
+    settings = b"SET idle_in_transaction_session_timeout TO '50ms'; SET lock_timeout TO '200ms'"
+    monkeypatch.setattr(database, "_SETTINGS", settings)
+    with closing(DroppedStore(POSTGRES[request.param])) as one, closing(another(one)) as other:
+        yield one, other
+
+
+def test_a_process_that_stops_in_its_turn_loses_it(impatient: Pair) -> None:
+    one, other = impatient
+
+    def wait(_: Change) -> None:
+        # The server ends the transaction while the other one waits for its turn.
+        put(other, b="text")
+
+    with pytest.raises(StorageFailed):
+        one.documents.put("default", [Document("a", "text", {})], wait)
+    assert other.changes_after(0, 9) == [Change("default", 0, (1,), ())]
+    assert put(one, a="text") == [2]
+
+
+def test_a_turn_that_does_not_come_is_a_failure(impatient: Pair) -> None:
+    one, other = impatient
+    with other._database.alone() as connection, connection.transaction():
+        connection.execute("SET idle_in_transaction_session_timeout TO 0")
+        connection.execute("SELECT FROM counters FOR UPDATE")
+        with pytest.raises(StorageFailed, match="lock timeout"):
+            put(one, a="text")
+    assert put(one, a="text") == [1]
+
+
+@pytest.mark.parametrize("name", POSTGRES)
+def test_a_killed_server_loses_no_committed_write_and_the_stores_go_on(name: str) -> None:
+    with running(POSTGRES[name]) as server:
+        stores = [PostgresStore(Database(server.url(), connections=2), MOST) for _ in range(2)]
+        committed: list[int] = []
+        stop = threading.Event()
+        failed = threading.Event()
+
+        def write(store: PostgresStore, name: str) -> None:
+            number = 0
+            while not stop.is_set():
+                number += 1
+                try:
+                    committed.extend(put(store, **{f"{name}{number}": "text"}))
+                except StorageFailed:
+                    failed.set()
+
+        def wait_for(count: int) -> None:
+            while len(committed) < count:
+                stop.wait(0.01)
+
+        with ThreadPoolExecutor(2) as threads:
+            writing = [threads.submit(write, *each) for each in zip(stores, "ab", strict=True)]
+            for _ in range(2):
+                wait_for(len(committed) + 20)
+                server.stop("immediate")
+                assert failed.wait(30)
+                server.start()
+                wait_for(len(committed) + 20)
+                failed.clear()
+            stop.set()
+            for each in writing:
+                each.result()
+        live = stores[0].documents.live_in("default").tolist()
+        assert set(committed) <= set(live)
+        # Numbers have no holes, so a write that was not committed has left none.
+        assert live == list(range(1, stores[1].documents.last_seq() + 1))
+        assert replayed(stores[1].changes_after(0, 100_000)) == set(live)
+        for store in stores:
+            store.close()
