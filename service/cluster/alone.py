@@ -12,3 +12,11 @@ class Alone:
 
     def require_lead(self) -> None:
         """See `Coordination`; never raises."""
+
+
+class NoReplicas:
+    """The replicas of a process that is alone: there are none."""
+
+    def prepared(self, model: str, number: int) -> AbstractAsyncContextManager[None]:  # noqa: ARG002
+        """See `Replicas`; there is nobody to wait for."""
+        return nullcontext()

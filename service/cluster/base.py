@@ -22,3 +22,14 @@ class Coordination(Protocol):
         The step that activates a generation calls it on the writing thread, right before it records the activation. So
         a process that was away too long activates nothing.
         """
+
+
+class Replicas(Protocol):
+    """The other processes on the corpus, as the one that leads sees them."""
+
+    def prepared(self, model: str, number: int) -> AbstractAsyncContextManager[None]:
+        """Enter the block when every other process that is alive could answer with a generation.
+
+        `model` is the id of its checkpoint, and `number` its number, or 0 for a new one. One that cannot in a while is
+        no longer waited for: it is not ready once the generation is active, until it has loaded it.
+        """

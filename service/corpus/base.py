@@ -62,6 +62,11 @@ class Change:
     died: tuple[int, ...]
     position: int = field(default=0, compare=False)
 
+    @property
+    def of_generations(self) -> bool:
+        """Whether no document has changed, but the set of generations."""
+        return not self.collection
+
 
 # Called before a commit, to do all that can fail outside the corpus. It prevents the commit by raising.
 Prepare = Callable[[Change], None]
@@ -165,9 +170,12 @@ class Documents(Facets, Protocol):
 class Records(Protocol):
     """The durable records of generations and jobs, and notes."""
 
-    def activate(self, record: GenerationRecord, retain: int) -> GenerationRecord:
+    def activate(
+        self, record: GenerationRecord, retain: int, prepare: Callable[[], None] = lambda: None
+    ) -> GenerationRecord:
         """Make `record` active. One with the number 0 is new, and gets the next number.
 
+        `prepare` is called when nobody else can write any more. If it raises, nothing has changed.
         Up to `retain` former ones are retained, the latest activated first. Older ones are released.
         """
 
@@ -199,6 +207,29 @@ class Records(Protocol):
 
     def unfinished_jobs(self) -> list[str]:
         """Return the records of jobs whose state is `queued` or `running`."""
+
+
+class ChangeLog(Protocol):
+    """The changes of a corpus that several processes write, in the order of their commits.
+
+    A write waits for its turn among all processes. Positions grow by one with each change.
+    """
+
+    def position(self) -> int:
+        """Return the position of the last change, 0 before the first."""
+
+    def changes_after(self, position: int, limit: int) -> list[Change]:
+        """Return up to `limit` changes after the position, in their order."""
+
+    def wait(self, seconds: float) -> None:
+        """Return when somebody tells of a change, or after so many seconds."""
+
+    def on_turn(self, hear: Callable[[], None]) -> None:
+        """From now on, call `hear` whenever the turn to write has come, before anything is written.
+
+        The log has no change then that is not committed, and none is added until this process has written. If `hear`
+        raises, nothing is written.
+        """
 
 
 class CorpusStore(Protocol):

@@ -9,6 +9,10 @@ from service.machine.writer import WritingThread
 from service.observability.observer import Observer
 
 
+class _Incomplete(Exception):
+    """A document has no vector of the generation."""
+
+
 class Activation:
     """Replaces the active generation."""
 
@@ -53,4 +57,14 @@ class Activation:
         self, generation: Generation, switched: Callable[[Generation], None], by: str | None
     ) -> Generation | None:
         """Activate in a step of the writing thread; None if a document still has no vector."""
-        return self._generations.switch(generation, by, switched) if self._builder.close_gap(generation.index) else None
+
+        def require_complete() -> None:
+            if not self._builder.close_gap(generation.index):
+                raise _Incomplete
+
+        try:
+            require_complete()
+            # Once more when no other process can write: until then it could add documents.
+            return self._generations.switch(generation, by, switched, require_complete)
+        except _Incomplete:
+            return None

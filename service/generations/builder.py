@@ -250,7 +250,10 @@ class Builder:
         Returns false, and adds nothing, if a document still has no vector.
         """
         high = self._documents.last_seq()
-        return index.complete_to >= high or index.catch_up(self._documents.live(index.complete_to), high)
+        if index.complete_to >= high:
+            return True
+        # Another process may have written since.
+        return index.catch_up(_up_to(high, self._documents.live(index.complete_to)), high)
 
     async def seal(self, keywords: KeywordIndex) -> None:
         """Run the maintenance of the indexes that take writes, unless a generation is built at the moment."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from service.errors import Conflict, InvalidRequest, NotFound, NotReady
+from service.errors import CheckpointRefused, Conflict, InvalidRequest, NotFound, NotReady
 
 _RELOAD = "reload the checkpoint that you want (GET /admin/models lists them)"
 
@@ -53,6 +53,14 @@ def never_built(number: int, retained: Iterable[int]) -> NotFound:
     return NotFound(
         f"there was never a generation {number}: retained are the numbers {listed}; GET /admin/generations lists all",
         "generation",
+    )
+
+
+def differs_here(model: str) -> CheckpointRefused:
+    """This process computes other vectors with `model` than the replica that has stored them."""
+    return CheckpointRefused(
+        f"{model} gives other vectors here than those that another replica has stored: compare INSTAR_ENGINE and the"
+        " versions of both replicas (GET /info)"
     )
 
 

@@ -2,8 +2,9 @@
 
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
 from service.cluster.base import Coordination
@@ -11,6 +12,7 @@ from service.corpus.balance import Balance
 from service.corpus.base import GenerationRecord, Records
 from service.generations.generation import Generation
 from service.generations.loaded import LoadedGenerations
+from service.index.base import VectorIndex
 from service.machine.writer import WritingThread
 from service.observability.observer import Observer
 
@@ -91,18 +93,57 @@ class Generations(LoadedGenerations):
         """Give a loaded generation other weights, in the records and for the searches that begin from then on."""
         await self._thread.run(partial(self._weigh, number, weights))
 
-    def switch(self, generation: Generation, by: str | None, switched: Callable[[Generation], None]) -> Generation:
+    @asynccontextmanager
+    async def accompany(self, generation: Generation) -> AsyncIterator[None]:
+        """Within the block, writes also reach `generation`, which another process is about to activate."""
+        await self._thread.run(partial(self._follow, generation))
+        try:
+            yield
+        finally:
+            await self.stop_following(generation)
+
+    def adopt(self, complete: Callable[[VectorIndex], bool]) -> GenerationRecord | None:
+        """Take over what another process has recorded: a step of the writing thread.
+
+        Returns the record of the active generation if it is not loaded here, or its index cannot be made `complete`.
+        The former one then stays active here.
+        """
+        records = self.unreleased()
+        known = (*([self.active] if self.active else []), *self.retained, *self.following)
+        loaded = {record.number: _loaded_as(record, known) for record in records}
+        record = next((record for record in records if record.state == "active"), None)
+        active = None if record is None else loaded[record.number]
+        if active is None or not complete(active.index):
+            return record
+        switched = self.active is None or self.active.number != active.number
+        self.active = active
+        self.retained = tuple(
+            former for record in records if record.state == "retained" and (former := loaded[record.number]) is not None
+        )
+        self._close_unused(known)
+        if switched:
+            log.info("generation %d of %s is active, as another replica has recorded", active.number, active.model)
+        return None
+
+    def switch(
+        self,
+        generation: Generation,
+        by: str | None,
+        switched: Callable[[Generation], None],
+        prepare: Callable[[], None] = lambda: None,
+    ) -> Generation:
         """Make `generation`, which is complete, the active one: a step of the writing thread.
 
-        The record names `by`, the key that asked for it. `switched` is called with the generation that is active from
-        then on. Raises NotLeader, and changes nothing, if another process has taken over.
+        The record names `by`, the key that asked for it. `prepare` is called when no other process can write any more;
+        if it raises, nothing has changed. `switched` is called with the generation that is active from then on. Raises
+        NotLeader, and changes nothing, if another process has taken over.
         """
         self._coordination.require_lead()
         began = time.perf_counter()
         index = generation.index
         stats = index.stats()
         update = {"documents": stats.documents, "recall": stats.recall, "activated_by": by}
-        record = self._records.activate(generation.record.model_copy(update=update), self._retain)
+        record = self._records.activate(generation.record.model_copy(update=update), self._retain, prepare)
         self._observer.step("reload.recorded")
         activated = Generation(record, generation.encoder, index)
         others = (*([self.active] if self.active else []), *self.retained)
@@ -162,3 +203,11 @@ class Generations(LoadedGenerations):
         for index in {id(generation.index): generation.index for generation in candidates}.values():
             if id(index) not in used:
                 index.close()
+
+
+def _loaded_as(record: GenerationRecord, known: Sequence[Generation]) -> Generation | None:
+    """Return the generation of the record, if it is among the `known` ones. One that was never active has no number."""
+    for generation in known:
+        if generation.number in (record.number, 0) and generation.model == record.model:
+            return replace(generation, record=record)
+    return None

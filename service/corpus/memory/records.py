@@ -1,7 +1,7 @@
 """Records of generations and jobs in memory."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from service.corpus.balance import Balance
@@ -16,7 +16,10 @@ class MemoryRecords:
         self._notes: dict[str, str] = {}
         self._jobs: dict[str, tuple[str, str]] = {}
 
-    def activate(self, record: GenerationRecord, retain: int) -> GenerationRecord:
+    def activate(
+        self, record: GenerationRecord, retain: int, prepare: Callable[[], None] = lambda: None
+    ) -> GenerationRecord:
+        prepare()
         former = {generation.number: generation for generation in self.generations()}
         activation = 1 + max((generation.activation for generation in former.values()), default=0)
         active = record.model_copy(

@@ -1,11 +1,12 @@
 """The turn to write, the numbers that it gives, and the log of changes, which every process can follow."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from service.corpus.base import Change
 from service.postgres.database import Connection, Database
+from service.postgres.listening import Listener
 
 _TAKE = "SELECT last_seq, last_generation, position FROM counters FOR UPDATE"
 _APPEND = """WITH
@@ -30,32 +31,41 @@ class Turn:
     last_generation: int
     position: int
 
+    def log_generations(self) -> None:
+        """Log that the set of generations changes."""
+        self._append("", (), (), self.position + 1)
+
     def log(self, collection: str, added: tuple[int, ...], died: tuple[int, ...]) -> Change:
         """Return the change, which has added the versions after `last_seq`, and log it unless it changes nothing."""
         if not added and not died:
             return Change(collection, self.last_seq, (), (), self.position)
         change = Change(collection, self.last_seq, added, tuple(sorted(died)), self.position + 1)
+        self._append(collection, change.added, change.died, change.position)
+        return change
+
+    def _append(self, collection: str, added: tuple[int, ...], died: tuple[int, ...], position: int) -> None:
         self.connection.execute(
             _APPEND,
             {
                 "last_seq": self.last_seq + len(added),
-                "position": change.position,
+                "position": position,
                 "collection": collection.encode(),
-                "before": change.before,
-                "added": list(change.added),
-                "died": list(change.died),
+                "before": self.last_seq,
+                "added": list(added),
+                "died": list(died),
                 "channel": self.channel,
             },
         )
-        return change
 
 
-class ChangeLog:
-    """The log of a schema. One process at a time appends to it, so positions have the order of commits."""
+class PostgresChangeLog:
+    """The `ChangeLog` of a schema. One process at a time appends to it, so positions have the order of commits."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._channel = channel(database.schema)
+        self._listener = Listener(database, self._channel)
+        self._hear: Callable[[], None] = lambda: None
 
     @contextmanager
     def turn(self) -> Iterator[Turn]:
@@ -64,13 +74,32 @@ class ChangeLog:
             (numbers,) = connection.execute(_TAKE).fetchall()
             yield Turn(connection, self._channel, *numbers)
 
+    @contextmanager
+    def turn_of_documents(self) -> Iterator[Turn]:
+        """Wait for the turn to change documents or generations, as `turn`, and hear of what came before."""
+        with self.turn() as turn:
+            self._hear()
+            yield turn
+
+    def on_turn(self, hear: Callable[[], None]) -> None:
+        """See `ChangeLog`."""
+        self._hear = hear
+
+    def wait(self, seconds: float) -> None:
+        """See `ChangeLog`. Raises StorageFailed if the server cannot be reached."""
+        self._listener.wait(seconds)
+
+    def close(self) -> None:
+        """Listen no longer."""
+        self._listener.close()
+
     def position(self) -> int:
         """Return the position of the last change, 0 before the first."""
         with self._database.read() as connection:
             ((position,),) = connection.execute("SELECT position FROM counters").fetchall()
         return int(position)
 
-    def after(self, position: int, limit: int) -> list[Change]:
+    def changes_after(self, position: int, limit: int) -> list[Change]:
         """Return up to `limit` changes after the position, in their order."""
         with self._database.read() as connection:
             rows = connection.execute(_AFTER, (position, limit)).fetchall()

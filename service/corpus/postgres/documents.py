@@ -8,7 +8,7 @@ from service.corpus.base import Change, Document, Prepare, Seqs, Version
 from service.corpus.facets import ValueCount
 from service.corpus.filters import Condition, Filter
 from service.corpus.postgres import attributes, facets, matching
-from service.corpus.postgres.change_log import ChangeLog, Turn
+from service.corpus.postgres.change_log import PostgresChangeLog, Turn
 from service.corpus.postgres.sequence_numbers import AS_BYTES, ascending, read_ascending
 from service.corpus.sides import text_hash
 from service.postgres.database import Database
@@ -35,13 +35,13 @@ _PURGE = "DELETE FROM documents WHERE seq = ANY(%s::bigint[]) AND dead RETURNING
 class PostgresDocuments:
     """The `Documents` of a schema."""
 
-    def __init__(self, database: Database, log: ChangeLog) -> None:
+    def __init__(self, database: Database, log: PostgresChangeLog) -> None:
         self._database = database
         self._log = log
 
     def put(self, collection: str, documents: Sequence[Document], prepare: Prepare) -> Change:
         latest = {document.id: document for document in documents}
-        with self._log.turn() as turn:
+        with self._log.turn_of_documents() as turn:
             died = _seqs(turn, _BURY_IDS, collection, _encoded(latest))
             added = dict(enumerate(latest.values(), turn.last_seq + 1))
             if added:
@@ -54,7 +54,7 @@ class PostgresDocuments:
         return self._bury(collection, prepare, _BURY_IDS, _encoded(ids))
 
     def delete_matching(self, collection: str, tree: Filter, prepare: Prepare) -> Change:
-        with self._log.turn() as turn:
+        with self._log.turn_of_documents() as turn:
             seqs = matching.passing(turn.connection, collection, tree).tolist()
             change = turn.log(collection, (), _seqs(turn, _BURY_SEQS, collection, seqs))
             prepare(change)
@@ -151,7 +151,7 @@ class PostgresDocuments:
             )
 
     def _bury(self, collection: str, prepare: Prepare, statement: str, *values: Sequence[object]) -> Change:
-        with self._log.turn() as turn:
+        with self._log.turn_of_documents() as turn:
             change = turn.log(collection, (), _seqs(turn, statement, collection, *values))
             prepare(change)
         return change

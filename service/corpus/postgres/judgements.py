@@ -19,7 +19,7 @@ from service.corpus.judgements import (
     Source,
 )
 from service.corpus.postgres import judgement_rows
-from service.corpus.postgres.change_log import ChangeLog
+from service.corpus.postgres.change_log import PostgresChangeLog
 from service.corpus.postgres.judgement_queries import columns_of, count_judged, disputed, where
 from service.corpus.postgres.judgement_rows import SELECTED, judgement_of
 from service.corpus.postgres.sides import side_of
@@ -46,7 +46,7 @@ class PostgresJudgements:
     The revision is of all processes, so what one of them counts is known to be old when another one changes it.
     """
 
-    def __init__(self, database: Database, log: ChangeLog, limit: int) -> None:
+    def __init__(self, database: Database, log: PostgresChangeLog, limit: int) -> None:
         self._database = database
         self._log = log
         self._limit = limit

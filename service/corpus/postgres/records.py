@@ -1,13 +1,13 @@
 """The durable records of generations and jobs in PostgreSQL, and notes."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from service.corpus.balance import Balance
 from service.corpus.base import GenerationRecord
-from service.corpus.postgres.change_log import ChangeLog
+from service.corpus.postgres.change_log import PostgresChangeLog
 from service.postgres.database import Connection, Database
 
 _ACTIVATE = (
@@ -28,12 +28,15 @@ _SAVE_JOB = (
 class PostgresRecords:
     """The `Records` of a schema."""
 
-    def __init__(self, database: Database, log: ChangeLog) -> None:
+    def __init__(self, database: Database, log: PostgresChangeLog) -> None:
         self._database = database
         self._log = log
 
-    def activate(self, record: GenerationRecord, retain: int) -> GenerationRecord:
-        with self._log.turn() as turn:
+    def activate(
+        self, record: GenerationRecord, retain: int, prepare: Callable[[], None] = lambda: None
+    ) -> GenerationRecord:
+        with self._log.turn_of_documents() as turn:
+            prepare()
             connection = turn.connection
             ((last,),) = connection.execute("SELECT coalesce(max(activation), 0) FROM generations").fetchall()
             connection.execute("UPDATE generations SET state = 'retained' WHERE state = 'active'")
@@ -46,6 +49,7 @@ class PostgresRecords:
                 _ACTIVATE, {"number": number, "activation": last + 1, "record": record.model_dump_json()}
             )
             connection.execute(_RELEASE_OTHERS, (retain,))
+            turn.log_generations()
         return record
 
     def next_number(self) -> int:
@@ -54,6 +58,7 @@ class PostgresRecords:
 
     def save_weights(self, number: int, weights: Mapping[str, Balance]) -> None:
         with self._log.turn() as turn:
+            turn.log_generations()
             rows = turn.connection.execute("SELECT record FROM generations WHERE number = %s", (number,)).fetchall()
             for (text,) in rows:
                 record = GenerationRecord.model_validate_json(text).model_copy(update={"weights": dict(weights)})
@@ -63,6 +68,7 @@ class PostgresRecords:
 
     def release(self, number: int) -> None:
         with self._log.turn() as turn:
+            turn.log_generations()
             turn.connection.execute(
                 "UPDATE generations SET state = 'released' WHERE number = %s AND state = 'retained'", (number,)
             )

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from service.corpus.base import Change, GenerationRecord
+from service.corpus.base import GenerationRecord
 from service.corpus.errors import backed_up_by_its_server
-from service.corpus.postgres.change_log import ChangeLog
+from service.corpus.postgres.change_log import PostgresChangeLog
 from service.corpus.postgres.documents import PostgresDocuments
 from service.corpus.postgres.erasing import erase_removed
 from service.corpus.postgres.judgements import PostgresJudgements
@@ -22,18 +22,10 @@ class PostgresStore:
     def __init__(self, database: Database, max_judgements: int) -> None:
         """Take over an open database."""
         self._database = database
-        self._log = ChangeLog(database)
-        self.documents = PostgresDocuments(database, self._log)
-        self.records = PostgresRecords(database, self._log)
-        self.judgements = PostgresJudgements(database, self._log, max_judgements)
-
-    def position(self) -> int:
-        """Return the position of the last change of documents, 0 before the first."""
-        return self._log.position()
-
-    def changes_after(self, position: int, limit: int) -> list[Change]:
-        """Return up to `limit` changes of documents after the position, in their order."""
-        return self._log.after(position, limit)
+        self.log = PostgresChangeLog(database)
+        self.documents = PostgresDocuments(database, self.log)
+        self.records = PostgresRecords(database, self.log)
+        self.judgements = PostgresJudgements(database, self.log, max_judgements)
 
     def size(self) -> int:
         return self._database.size()
@@ -45,4 +37,5 @@ class PostgresStore:
         erase_removed(self._database)
 
     def close(self) -> None:
+        self.log.close()
         self._database.close()

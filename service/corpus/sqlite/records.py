@@ -1,7 +1,7 @@
 """The durable records of generations and jobs in SQLite, beside the documents."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from service.corpus.balance import Balance
@@ -30,8 +30,11 @@ class SqliteRecords:
         with database.write() as connection:
             connection.executescript(SCHEMA + JOBS)
 
-    def activate(self, record: GenerationRecord, retain: int) -> GenerationRecord:
+    def activate(
+        self, record: GenerationRecord, retain: int, prepare: Callable[[], None] = lambda: None
+    ) -> GenerationRecord:
         with self._database.write() as connection:
+            prepare()
             (last,) = connection.execute("SELECT coalesce(max(activation), 0) FROM generations").fetchone()
             connection.execute("UPDATE generations SET state = 'retained' WHERE state = 'active'")
             record = record.model_copy(

@@ -51,6 +51,11 @@ class Keywords(Protocol):
 class KeywordIndex(Keywords, Protocol):
     """The whole index. The writing thread makes all changes of what it shows."""
 
+    @property
+    def complete_to(self) -> int:
+        """The sequence number up to which the index has every version that was live when it was loaded, or later."""
+        ...
+
     def load(self) -> None:
         """Make every document of the corpus searchable, before the first write. Raises as the corpus does."""
         ...

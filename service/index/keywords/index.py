@@ -39,6 +39,11 @@ class TwoPartKeywords:
         self._sealed = self._folder.sealed()
         self._view = TwoPartView(self._analysis, self._sealed, self._fresh.view())
 
+    @property
+    def complete_to(self) -> int:
+        """See `KeywordIndex`."""
+        return self._fresh.rows[-1].seq if self._fresh.rows else self._sealed.complete_to
+
     def view(self) -> TwoPartView:
         """Return the index as the last write left it."""
         return self._view

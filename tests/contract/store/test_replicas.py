@@ -65,8 +65,8 @@ def test_numbers_have_the_order_of_commits_and_no_holes(pair: Pair) -> None:
 
     def follow() -> None:
         """Ask for what comes after the last known change, while both write."""
-        while not stop.is_set() or one.position() > len(followed):
-            followed.extend(other.changes_after(len(followed), 7))
+        while not stop.is_set() or one.log.position() > len(followed):
+            followed.extend(other.log.changes_after(len(followed), 7))
 
     with ThreadPoolExecutor(3) as threads:
         following = threads.submit(follow)
@@ -75,8 +75,8 @@ def test_numbers_have_the_order_of_commits_and_no_holes(pair: Pair) -> None:
         stop.set()
         following.result()
     logged = sorted((change for change in committed if change.added or change.died), key=lambda each: each.position)
-    assert followed == logged == one.changes_after(0, 1000)
-    positions = list(range(1, one.position() + 1))
+    assert followed == logged == one.log.changes_after(0, 1000)
+    positions = list(range(1, one.log.position() + 1))
     assert [change.position for change in followed] == [change.position for change in logged] == positions
     assert [seq for change in logged for seq in change.added] == list(range(1, one.documents.last_seq() + 1))
     assert all(not change.added or change.added[0] == change.before + 1 for change in logged)
@@ -91,16 +91,16 @@ def test_a_change_knows_its_position_before_and_after_its_commit(pair: Pair) -> 
 
     def prepare(change: Change) -> None:
         prepared.append(change.position)
-        assert other.position() == change.position - 1
-        assert other.changes_after(change.position - 1, 9) == []
+        assert other.log.position() == change.position - 1
+        assert other.log.changes_after(change.position - 1, 9) == []
 
     positions = [one.documents.put("default", [Document("a", "text", {})], prepare).position for _ in range(2)]
     positions.append(one.documents.delete_collection("default", prepare).position)
     assert positions == prepared == [1, 2, 3]
     # Nothing has changed, so there is nothing to follow.
-    assert one.documents.delete("default", ["a"], accept).position == other.position() == 3
-    assert other.changes_after(1, 1) == [Change("default", 1, (2,), (1,))]
-    assert other.changes_after(3, 9) == []
+    assert one.documents.delete("default", ["a"], accept).position == other.log.position() == 3
+    assert other.log.changes_after(1, 1) == [Change("default", 1, (2,), (1,))]
+    assert other.log.changes_after(3, 9) == []
 
 
 def test_a_change_is_notified_with_its_position(pair: Pair) -> None:
@@ -155,7 +155,7 @@ def test_a_process_that_stops_in_its_turn_loses_it(impatient: Pair) -> None:
 
     with pytest.raises(StorageFailed):
         one.documents.put("default", [Document("a", "text", {})], wait)
-    assert other.changes_after(0, 9) == [Change("default", 0, (1,), ())]
+    assert other.log.changes_after(0, 9) == [Change("default", 0, (1,), ())]
     assert put(one, a="text") == [2]
 
 
@@ -206,6 +206,6 @@ def test_a_killed_server_loses_no_committed_write_and_the_stores_go_on(name: str
         assert set(committed) <= set(live)
         # Numbers have no holes, so a write that was not committed has left none.
         assert live == list(range(1, stores[1].documents.last_seq() + 1))
-        assert replayed(stores[1].changes_after(0, 100_000)) == set(live)
+        assert replayed(stores[1].log.changes_after(0, 100_000)) == set(live)
         for store in stores:
             store.close()

@@ -1,0 +1,78 @@
+"""The other replicas on a schema of PostgreSQL: what they are asked for by a note, they answer by heartbeats."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from service.cluster.heartbeats import Heartbeats
+from service.corpus.base import Records
+
+log = logging.getLogger(__name__)
+
+_NOTE = "preparing"
+# Seconds between looks at the heartbeats, and of silence after which a replica is not waited for.
+_LOOK_EVERY, _SILENT = 0.2, 5.0
+# What fits PostgreSQL's BIGINT.
+_LARGEST_TICKET = 2**63
+
+
+class Asked(BaseModel):
+    """What the replica that leads asks the others to prepare: a generation of the checkpoint `model`.
+
+    `number` is 0 for a new one. `ticket` tells one request from all others.
+    """
+
+    ticket: int
+    leader: UUID
+    model: str
+    number: int
+
+
+def asked(records: Records) -> Asked | None:
+    """Return what replicas are asked to prepare at the moment."""
+    note = records.note(_NOTE)
+    return None if note is None else Asked.model_validate_json(note)
+
+
+class PostgresReplicas:
+    """The `Replicas` of the process `identity`, which are waited for `patience` seconds."""
+
+    def __init__(self, records: Records, heartbeats: Heartbeats, identity: UUID, patience: float) -> None:
+        self._records = records
+        self._heartbeats = heartbeats
+        self._identity = identity
+        self._patience = patience
+
+    @asynccontextmanager
+    async def prepared(self, model: str, number: int) -> AsyncIterator[None]:
+        """See `Replicas`."""
+        ticket = secrets.randbelow(_LARGEST_TICKET)
+        request = Asked(ticket=ticket, leader=self._identity, model=model, number=number)
+        await asyncio.to_thread(self._records.save_note, _NOTE, request.model_dump_json())
+        try:
+            await self._wait(ticket)
+            yield
+        finally:
+            await asyncio.to_thread(self._records.save_note, _NOTE, None)
+
+    async def _wait(self, ticket: int) -> None:
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self._patience
+        while missing := await asyncio.to_thread(self._missing, ticket):
+            if clock() > deadline:
+                log.warning("the switch goes on without %s, which could not prepare in time", ", ".join(missing))
+                return
+            await asyncio.sleep(_LOOK_EVERY)
+
+    def _missing(self, ticket: int) -> list[str]:
+        """List by name the other replicas that are alive and have not prepared."""
+        return [
+            replica.state.name
+            for replica in self._heartbeats.alive()
+            if replica.state.id != self._identity and replica.silent < _SILENT and ticket not in replica.state.prepared
+        ]

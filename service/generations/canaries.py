@@ -1,0 +1,34 @@
+"""Canaries: a few documents whose stored vectors tell whether this process computes what the others have stored."""
+
+import asyncio
+
+import numpy as np
+
+from service.corpus.base import Documents
+from service.generations.errors import differs_here
+from service.generations.generation import Generation
+from service.models.encoding import Encoding
+
+# Documents that are compared, and the least cosine of both vectors.
+_DOCUMENTS, _ALIKE = 8, 0.99
+
+
+class Canaries:
+    """Compares stored vectors with those that are computed here."""
+
+    def __init__(self, documents: Documents, encoding: Encoding) -> None:
+        self._documents = documents
+        self._encoding = encoding
+
+    async def require_alike(self, generation: Generation) -> None:
+        """Raise CheckpointRefused unless the stored vectors are those that this process computes."""
+        texts = await asyncio.to_thread(self._documents.sample, _DOCUMENTS)
+        seqs = await asyncio.to_thread(self._documents.with_text, texts)
+        stored = await asyncio.to_thread(generation.index.store.some, [seq for each in seqs.values() for seq in each])
+        known = {text: stored[seq] for text, each in seqs.items() for seq in each if seq in stored}
+        windowing = self._encoding.windowings.default
+        computed = await self._encoding.embed_documents(generation.encoder, list(known), windowing, patient=True)
+        for there, here in zip(known.values(), computed, strict=True):
+            # A collection may cut its documents in another way, which says nothing of the model.
+            if np.array_equal(there.spans, here.spans) and (there.vectors * here.vectors).sum(axis=1).min() < _ALIKE:
+                raise differs_here(generation.model)

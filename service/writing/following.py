@@ -1,0 +1,156 @@
+"""How a process follows the others that write to its corpus: by the log of changes, in its order.
+
+What another process has written is shown here in steps of the writing thread, as this process's own writes are. A write
+first waits for its turn among all processes, then shows what came before it, and then follows as if it were alone. So
+every process shows the same changes in the same order.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from service.corpus.base import Change, ChangeLog, Document, Documents
+from service.errors import InstarError, NotReady
+from service.generations.builder import Builder
+from service.generations.generations import Generations
+from service.index.base import VectorIndex
+from service.index.keywords.base import KeywordIndex
+from service.machine.writer import WritingThread
+
+log = logging.getLogger(__name__)
+
+# Seconds after which the log is looked at, even if nobody has told of a change.
+_LOOK_EVERY = 0.25
+# Changes that are shown in one step of the writing thread.
+_SHOWN_TOGETHER = 100
+# Seconds between attempts to embed what another process could not, and to reach a log that cannot be read.
+_AGAIN = 1.0
+
+
+class Following:
+    """Shows the changes of other processes. `position` is that of the last change that is shown here."""
+
+    def __init__(
+        self,
+        changes: ChangeLog,
+        documents: Documents,
+        keywords: KeywordIndex,
+        generations: Generations,
+        builder: Builder,
+        thread: WritingThread,
+        changed: Callable[[], None],
+    ) -> None:
+        """`changed` is called in a step of the writing thread when another process has changed the set of generations."""
+        self.position = 0
+        self._changes = changes
+        self._documents = documents
+        self._keywords = keywords
+        self._generations = generations
+        self._builder = builder
+        self._thread = thread
+        self._changed = changed
+        # When everything was shown that was in the log, by a clock that goes on while the process is stopped.
+        self._current_at = float("-inf")
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+
+    def begin(self) -> None:
+        """Follow from now on, before anything is loaded: what is loaded may have later changes already."""
+        self.position = self._changes.position()
+        self._changes.on_turn(self._take_turn)
+
+    async def run(self) -> None:
+        """Show changes as they come, until cancelled."""
+        failing = False
+        while True:
+            try:
+                await asyncio.to_thread(self._changes.wait, self.position, _LOOK_EVERY)
+                await self._thread.run(self.catch_up)
+                await self._embed_gaps()
+                failing = False
+            except InstarError as error:
+                if not failing:
+                    log.warning("the changes of other replicas cannot be followed at the moment: %s", error.message)
+                failing = True
+                await asyncio.sleep(_AGAIN)
+            self._wake()
+
+    def catch_up(self) -> None:
+        """Show all that is in the log, in a step of the writing thread."""
+        while True:
+            looked = time.monotonic()
+            changes = self._changes.changes_after(self.position, _SHOWN_TOGETHER)
+            if not changes:
+                self._current_at = looked
+                return
+            self._show(changes)
+            self.position = changes[-1].position
+
+    def _take_turn(self) -> None:
+        """Show what came before a write. Raises NotReady if the write itself could not be shown then."""
+        self.catch_up()
+        last = self._documents.last_seq()
+        if any(index.loaded and index.complete_to < last for index in self._written()):
+            raise NotReady("this replica embeds what another one has written: try again in a moment")
+
+    def wrote(self, change: Change) -> None:
+        """Hear of a change that this process has made and shown, in the step that made it."""
+        self.position = max(self.position, change.position)
+
+    def age(self) -> float:
+        """Seconds since everything was shown that was in the log."""
+        return time.monotonic() - self._current_at
+
+    async def seen(self, position: int, patience: float) -> None:
+        """Return when the change at the position is shown; raises NotReady if that takes over `patience` seconds."""
+        if self.position >= position:
+            return
+        shown = asyncio.get_running_loop().create_future()
+        self._waiting.append((position, shown))
+        try:
+            async with asyncio.timeout(patience):
+                await shown
+        except TimeoutError:
+            raise NotReady(
+                f"this replica has not seen the write {position} within {patience:g} s: try again, or ask another one"
+            ) from None
+
+    def _wake(self) -> None:
+        for position, shown in self._waiting:
+            if position <= self.position and not shown.done():
+                shown.set_result(None)
+        self._waiting = [(position, shown) for position, shown in self._waiting if not shown.done()]
+
+    def _show(self, changes: Sequence[Change]) -> None:
+        later = [seq for change in changes for seq in change.added if seq > self._keywords.complete_to]
+        versions = self._documents.fetch(later)
+        for change in changes:
+            if change.of_generations:
+                self._close_gaps()
+                self._changed()
+                continue
+            self._show_words(change, versions)
+            for index in self._generations.indexes():
+                # Deletes alone: what was added comes with its stored vectors below.
+                index.prepare(change, None)()
+        self._close_gaps()
+
+    def _show_words(self, change: Change, versions: dict[int, Document]) -> None:
+        """Show the words of a change. Versions that are purged by now died later in the log."""
+        added = tuple(seq for seq in change.added if seq in versions)
+        self._keywords.prepare(replace(change, added=added), [versions[seq].text for seq in added])()
+
+    def _close_gaps(self) -> None:
+        for index in self._written():
+            if index.loaded:
+                self._builder.close_gap(index)
+
+    def _written(self) -> list[VectorIndex]:
+        return [generation.index for generation in self._generations.writable()]
+
+    async def _embed_gaps(self) -> None:
+        """Embed what the indexes that take writes lack, because the process that wrote it had no vectors for them."""
+        for generation in self._generations.writable():
+            if generation.index.loaded and generation.index.complete_to < self._documents.last_seq():
+                await self._builder.catch_up(generation)
