@@ -20,6 +20,7 @@ from service.api.middleware.cross_origin import FeedbackOrigins
 from service.api.middleware.disconnect import CancelOnDisconnect
 from service.api.middleware.paths import Paths
 from service.api.middleware.request_metrics import RequestMetrics
+from service.api.middleware.seen import Seen
 from service.api.middleware.shortcut import Shortcut
 from service.api.openapi.document import DESCRIPTION, TAGS, DocumentedApp
 from service.api.openapi.events import webhooks
@@ -258,6 +259,8 @@ def _add_middleware(app: FastAPI, parts: Parts, lifecycle: Lifecycle, routers: l
     app.add_middleware(Audited)
     app.add_middleware(RequestMetrics, observer=parts.observer, history=lifecycle.history)
     app.add_middleware(SecurityHeaders)
+    if parts.replication is not None:
+        app.add_middleware(Seen, follower=parts.replication.following)
     app.add_middleware(CancelOnDisconnect, paths=_FOR_ONE_CALLER)
     app.add_middleware(Paths, paths=[route.path for route in routes])
 

@@ -38,6 +38,8 @@ class Lifecycle:
         parts, models = self._parts, self._parts.models
         models.scheduler.start()
         models.encoding.answering = False
+        if parts.replication is not None:
+            await parts.thread.run(parts.replication.following.begin)
         await parts.serving.restore.run(parts.settings.model, parts.reloads.unfinished())
         await models.rerankers.restore()
         if parts.settings.sample:
@@ -53,6 +55,8 @@ class Lifecycle:
             group.create_task(self._keep_balance())
             group.create_task(self._keep_history())
             group.create_task(self._parts.learning.deriving.run())
+            if self._parts.replication is not None:
+                group.create_task(self._parts.replication.run())
             if self._parts.webhook is not None:
                 group.create_task(self._parts.webhook.run())
 
@@ -69,12 +73,15 @@ class Lifecycle:
             await asyncio.to_thread(index.close)
         await asyncio.to_thread(parts.learning.close)
         parts.corpus.close()
+        await asyncio.to_thread(parts.stores.close)
         await asyncio.to_thread(parts.tracing.stop)
 
     def require_ready(self) -> None:
         """Raise NotReady unless requests can be answered."""
         if not self.ready:
             raise starting(self._parts.serving.restore.stage)
+        if self._parts.replication is not None:
+            self._parts.replication.require_current()
 
     async def _add_sample(self) -> None:
         """Add the sample: its documents, unless the corpus ever had any, and a second checkpoint."""

@@ -7,36 +7,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-from pydantic import BaseModel
-
 from service.cluster.heartbeats import Heartbeats
+from service.cluster.request import Asked, ask
 from service.corpus.base import Records
 
 log = logging.getLogger(__name__)
 
-_NOTE = "preparing"
 # Seconds between looks at the heartbeats, and of silence after which a replica is not waited for.
 _LOOK_EVERY, _SILENT = 0.2, 5.0
 # What fits PostgreSQL's BIGINT.
 _LARGEST_TICKET = 2**63
-
-
-class Asked(BaseModel):
-    """What the replica that leads asks the others to prepare: a generation of the checkpoint `model`.
-
-    `number` is 0 for a new one. `ticket` tells one request from all others.
-    """
-
-    ticket: int
-    leader: UUID
-    model: str
-    number: int
-
-
-def asked(records: Records) -> Asked | None:
-    """Return what replicas are asked to prepare at the moment."""
-    note = records.note(_NOTE)
-    return None if note is None else Asked.model_validate_json(note)
 
 
 class PostgresReplicas:
@@ -53,12 +33,12 @@ class PostgresReplicas:
         """See `Replicas`."""
         ticket = secrets.randbelow(_LARGEST_TICKET)
         request = Asked(ticket=ticket, leader=self._identity, model=model, number=number)
-        await asyncio.to_thread(self._records.save_note, _NOTE, request.model_dump_json())
+        await asyncio.to_thread(ask, self._records, request)
         try:
             await self._wait(ticket)
             yield
         finally:
-            await asyncio.to_thread(self._records.save_note, _NOTE, None)
+            await asyncio.to_thread(ask, self._records, None)
 
     async def _wait(self, ticket: int) -> None:
         clock = asyncio.get_running_loop().time

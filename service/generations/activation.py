@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from service.cluster.base import Replicas
 from service.generations.builder import Builder, Progress
 from service.generations.generation import Generation
 from service.generations.generations import Generations
@@ -16,9 +17,17 @@ class _Incomplete(Exception):
 class Activation:
     """Replaces the active generation."""
 
-    def __init__(self, generations: Generations, builder: Builder, thread: WritingThread, observer: Observer) -> None:
+    def __init__(
+        self,
+        generations: Generations,
+        builder: Builder,
+        replicas: Replicas,
+        thread: WritingThread,
+        observer: Observer,
+    ) -> None:
         self._generations = generations
         self._builder = builder
+        self._replicas = replicas
         self._thread = thread
         self._observer = observer
 
@@ -46,12 +55,13 @@ class Activation:
         that is cancelled in that moment learns from it that the activation has happened. The record names `by`, the key
         that asked for it.
         """
-        while True:
-            await self._builder.embed_gap(generation, progress)
-            self._observer.step("reload.caught-up")
-            activated = await self._thread.run(lambda: self._switch(generation, switched, by))
-            if activated is not None:
-                return activated
+        async with self._replicas.prepared(generation.model, generation.number):
+            while True:
+                await self._builder.embed_gap(generation, progress)
+                self._observer.step("reload.caught-up")
+                activated = await self._thread.run(lambda: self._switch(generation, switched, by))
+                if activated is not None:
+                    return activated
 
     def _switch(
         self, generation: Generation, switched: Callable[[Generation], None], by: str | None

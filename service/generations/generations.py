@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -46,6 +46,10 @@ class Generations(LoadedGenerations):
     def unreleased(self) -> list[GenerationRecord]:
         """The records of all generations that are not released."""
         return [record for record in self.recorded() if record.state != "released"]
+
+    def leading(self) -> AbstractAsyncContextManager[None]:
+        """Lead within the block: no other process changes the set of generations; raises NotLeader."""
+        return self._coordination.leading()
 
     async def restore(self, generation: Generation) -> None:
         """Make `generation` the active one, as its record says."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from uuid import UUID
 
-from service.cluster.replicas import Asked, asked
+from service.cluster.request import Asked, asked
 from service.corpus.base import GenerationRecord, Records
 from service.errors import InstarError
 from service.generations.builder import Builder
@@ -67,7 +67,7 @@ class Joining:
         self.missing = self._generations.adopt(self._builder.close_gap)
 
     async def run(self, catch_up: Callable[[], None]) -> None:
-        """Prepare and load until cancelled. `catch_up` shows all that is in the log, in a step of the writing thread."""
+        """Prepare and load until cancelled. `catch_up` shows what is in the log, in a step of the writing thread."""
         task: asyncio.Task[None] | None = None
         model: str | None = None
         try:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+from service.cluster.base import NotLeader
 from service.corpus.base import GenerationRecord
 from service.errors import InstarError
 from service.generations.activation import Activation
@@ -15,6 +16,9 @@ from service.models.loader import Loader
 from service.observability.observer import Observer
 
 log = logging.getLogger(__name__)
+
+# Seconds between looks whether another process has activated the first generation.
+_LOOK_AGAIN = 1.0
 
 
 class Restore:
@@ -54,9 +58,16 @@ class Restore:
         await self._housekeeping.purge()
         records = self._generations.recorded()
         active = next((record for record in records if record.state == "active"), None)
-        if active is None:
-            await self._begin(model)
-        else:
+        while active is None:
+            try:
+                await self._begin(model)
+                break
+            except NotLeader:
+                self.stage = "waiting for another replica, which indexes the corpus"
+                await asyncio.sleep(_LOOK_AGAIN)
+                records = self._generations.recorded()
+                active = next((record for record in records if record.state == "active"), None)
+        if active is not None:
             if model not in (active.model, active.model.partition("@")[0]):
                 log.warning(
                     "INSTAR_MODEL is %s, but %s was activated later and answers: reload to change it",
@@ -82,7 +93,7 @@ class Restore:
 
     async def _restore(self, record: GenerationRecord) -> None:
         self.stage = f"loading {record.model}"
-        encoder = await asyncio.to_thread(self._loader.reopen, record.model)
+        encoder = await asyncio.to_thread(self._loader.load, record.model)
         self._observer.step("start.loaded")
         index = self._builder.open_index(encoder)
         self.stage = "indexing the corpus"
@@ -94,7 +105,7 @@ class Restore:
     async def _restore_retained(self, record: GenerationRecord) -> None:
         self.stage = f"loading the retained {record.model}"
         try:
-            encoder = await asyncio.to_thread(self._loader.reopen, record.model)
+            encoder = await asyncio.to_thread(self._loader.load, record.model)
         except InstarError as error:
             log.warning("generation %d is released, because it cannot be loaded: %s", record.number, error)
             await self._generations.release_record(record.number)

@@ -3,10 +3,12 @@
 import asyncio
 import gc
 import logging
+from contextlib import AsyncExitStack, suppress
 from contextvars import Context
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from service.cluster.base import NotLeader
 from service.errors import InstarError, InsufficientResources, StorageFailed
 from service.generations.generations import Generations
 from service.generations.housekeeping import Housekeeping
@@ -60,6 +62,7 @@ class Reloads:
         self._observer = observer
         self._current: Job | None = None
         self._task: asyncio.Task[None] | None = None
+        self._lead = AsyncExitStack()
         self._stopping = False
 
     async def start(
@@ -101,7 +104,8 @@ class Reloads:
                 )
             else:
                 log.info("resuming the reload %s of %s", job.id, job.model)
-                await self._launch(job)
+                with suppress(NotLeader):
+                    await self._launch(job)
 
     def unfinished(self) -> tuple[set[str], set[str]]:
         """The checkpoint ids, and the document fingerprints, that a job to be resumed needs."""
@@ -145,6 +149,7 @@ class Reloads:
             if not job.over:
                 # The task was cancelled before its first step, and could not say so itself.
                 await self._interrupted(job)
+                await self._lead.aclose()
         return job
 
     async def activate(self, *, force: bool = False, by: str | None = None) -> Job:
@@ -169,7 +174,13 @@ class Reloads:
 
         Returns whether there was a collection to do. Raises InstarError if that cannot be done now.
         """
-        return self.current is None and await self._gate.balance_active()
+        if self.current is not None:
+            return False
+        try:
+            async with self._generations.leading():
+                return await self._gate.balance_active()
+        except NotLeader:
+            return False
 
     async def stop(self) -> None:
         """Interrupt the job, to be resumed at the next start."""
@@ -177,10 +188,14 @@ class Reloads:
         if self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task])
+        await self._lead.aclose()
 
     async def _launch(self, job: Job) -> None:
-        job.attempts += 1
-        await self._jobs.save(job)
+        async with AsyncExitStack() as lead:
+            await lead.enter_async_context(self._generations.leading())
+            job.attempts += 1
+            await self._jobs.save(job)
+            self._lead = lead.pop_all()
         self._current = job
         self._observer.step("reload.queued")
         self._task = asyncio.get_running_loop().create_task(
@@ -191,6 +206,10 @@ class Reloads:
         )
 
     async def _run(self, job: Job) -> None:
+        async with self._lead:
+            await self._run_to_its_end(job)
+
+    async def _run_to_its_end(self, job: Job) -> None:
         try:
             job.state = "running"
             await self._reload(job)

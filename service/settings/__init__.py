@@ -25,6 +25,7 @@ from service.settings.groups import (
     Log,
     LogFormat,
     Proxy,
+    ReplicaSettings,
     Retention,
     Searches,
     Tls,
@@ -46,6 +47,11 @@ class Settings(BaseSettings):
     port: int = Field(8080, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     data_dir: Path = Field(Path("data"), description="folder of the corpus, vectors and kept checkpoints")
     checkpoints_dir: Path = Field(Path("checkpoints"), description="folder in which checkpoints are looked up by name")
+    store: SecretStr | None = Field(
+        None,
+        description="PostgreSQL that has the corpus, what users do and all vectors, for several replicas:"
+        " `postgresql://user:password@host/database?sslmode=verify-full`; none: files in `DATA_DIR`",
+    )
     model: str = Field("all-MiniLM-L6-v2", description="checkpoint of the very first start; later ones come by reload")
     api_key: SecretStr | None = Field(None, description="key that callers must send; none: open on loopback")
     admin_key: SecretStr | None = Field(None, description="key for `/admin`; none: open, and loopback only")
@@ -106,6 +112,7 @@ class Settings(BaseSettings):
     clients: Clients = Clients()
     windows: Windows = Windows()
     retention: Retention = Retention()
+    replicas: ReplicaSettings = ReplicaSettings()
     webhook: Webhook = Webhook()
     compute: Compute = Compute()
     index: IndexSettings = IndexSettings()

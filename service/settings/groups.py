@@ -107,6 +107,29 @@ class Retention(Group):
     )
 
 
+class ReplicaSettings(Group):
+    """Several processes on one `STORE`, see [scaling](scaling.md)."""
+
+    db_schema: str = Field(
+        "instar", min_length=1, max_length=63, description="schema in the database; each Instar on a server has its own"
+    )
+    connections: int = Field(8, ge=2, description="connections to the database that a process keeps at most")
+    name: str = Field("", description="name of this replica for people; none: the name of its host")
+    address: str = Field("", description="address of this replica for people, such as `http://10.0.0.7:8080`")
+    lag_seconds: float = Field(
+        1, gt=0, description="seconds without sight of the others' changes after which a replica is not ready"
+    )
+    stale_seconds: float = Field(
+        0,
+        ge=0,
+        description="seconds for which searches are answered from memory if the database cannot be reached; a switch of"
+        " the model in that time is not noticed",
+    )
+    prepare_seconds: float = Field(
+        900, gt=0, description="seconds for which a reload waits for other replicas to load the new model"
+    )
+
+
 class Webhook(Group):
     """The receiver that is told of a new model, see [clients](clients.md#being-told-of-a-new-model)."""
 

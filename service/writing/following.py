@@ -42,7 +42,7 @@ class Following:
         thread: WritingThread,
         changed: Callable[[], None],
     ) -> None:
-        """`changed` is called in a step of the writing thread when another process has changed the set of generations."""
+        """`changed` is called, in a step of the writing thread, when another process has changed the generations."""
         self.position = 0
         self._changes = changes
         self._documents = documents

@@ -27,6 +27,7 @@ from service.machine.arrays import Windows
 from service.machine.writer import WritingThread
 from service.models.encoding import Encoding
 from service.observability.observer import Observer
+from service.writing.following import Following
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,10 @@ class Writing:
         keywords: KeywordIndex,
         thread: WritingThread,
         observer: Observer,
+        following: Following | None = None,
     ) -> None:
+        """`following` is told of each change, if other processes write, too."""
+        self._following = following
         self._documents = documents
         self._keywords = keywords
         self._generations = generations
@@ -208,6 +212,11 @@ class Writing:
         ready: list[Publish] = []
 
         def prepare(change: Change) -> None:
+            if self._following is not None:
+                # Other processes show the change as soon as it is committed, and need its vectors for that.
+                for index in indexes:
+                    if (rows := rows_of(index, change.added)) is not None:
+                        index.store.put(rows)
             ready.append(self._keywords.prepare(change, texts))
             ready.extend(index.prepare(change, rows_of(index, change.added)) for index in indexes)
 
@@ -215,10 +224,12 @@ class Writing:
         self._observer.step("write.committed")
         for publish in ready:
             publish()
-        for index in indexes:
-            rows = rows_of(index, change.added)
-            if rows is not None:
-                keep(index, rows)
+        if self._following is not None:
+            self._following.wrote(change)
+        else:
+            for index in indexes:
+                if (rows := rows_of(index, change.added)) is not None:
+                    keep(index, rows)
         self._observer.step("write.indexed")
         return len(change.died)
 

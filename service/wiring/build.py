@@ -1,16 +1,13 @@
-"""The composition root: from the settings to the parts of a service. It alone knows every implementation."""
+"""From the settings to the parts of a service."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from typing import TYPE_CHECKING
 
 from service.access.keyring import Keyring
-from service.access.limits import RateLimits
 from service.access.settings_keys import keys_of_settings
-from service.checkpoints.lookup import open_lookup
-from service.checkpoints.registry import Registry
-from service.cluster.alone import Alone
 from service.corpus.base import CorpusStore
-from service.corpus.sqlite.store import SqliteStore
 from service.generations import backup
 from service.generations.activation import Activation
 from service.generations.builder import Builder
@@ -18,25 +15,15 @@ from service.generations.calibration import Calibration
 from service.generations.changes import Changes
 from service.generations.generations import Generations
 from service.generations.housekeeping import Housekeeping
-from service.generations.rerankers import Rerankers, recorded
 from service.generations.restore import Restore
 from service.generations.webhook import Webhook, open_webhook
 from service.index.choice import open_indexes, open_keywords
 from service.index.keywords.base import KeywordIndex
 from service.learning.learning import Learning
-from service.learning.sqlite.store import SqliteFeedbackStore
-from service.machine import resources
 from service.machine.children import Children, InThisProcess
 from service.machine.resources import Headroom
 from service.machine.writer import WritingThread
 from service.models.base import LANES
-from service.models.encoder_factory import EncoderFactory, RerankerFactory, Trials
-from service.models.encoding import Encoding
-from service.models.loader import Loader, RerankerLoader
-from service.models.scheduling.scheduler import Scheduler
-from service.models.scoring import Scoring
-from service.models.torch_model import device_here
-from service.models.windowing import windowings_of
 from service.observability import tracing
 from service.observability.metrics import Metrics
 from service.observability.observer import Observer
@@ -56,21 +43,14 @@ from service.search.query import Search
 from service.search.rerank import RerankedSearch
 from service.search.retrieval import Retrieval
 from service.settings import Settings, is_loopback
+from service.wiring.models import Models, open_models
+from service.wiring.replication import replication
+from service.wiring.stores import Stores, open_stores
 from service.writing.writing import Writing
 
 
-@dataclass(frozen=True)
-class Models:
-    """Checkpoints, and what loads and computes them."""
-
-    registry: Registry
-    loader: Loader
-    scheduler: Scheduler
-    encoding: Encoding
-    scoring: Scoring
-    rerankers: Rerankers
-    reranker_loader: RerankerLoader
-    limits: RateLimits
+if TYPE_CHECKING:
+    from service.writing.replication import Replication
 
 
 @dataclass(frozen=True)
@@ -95,6 +75,7 @@ class Parts:
     observer: Observer
     metrics: Metrics
     keyring: Keyring
+    stores: Stores
     corpus: CorpusStore
     keywords: KeywordIndex
     thread: WritingThread
@@ -103,6 +84,7 @@ class Parts:
     search: RerankedSearch
     learning: Learning
     writing: Writing
+    replication: Replication | None
     reloads: Reloads
     changes: Changes
     webhook: Webhook | None
@@ -128,14 +110,16 @@ def build(
     """
     traces = tracing.exporting() if settings.tracing else Tracing()
     folder = settings.data_folder
-    corpus = SqliteStore(folder, settings.limits.judgements)
+    stores = open_stores(settings)
+    corpus = stores.corpus
     backup.clear(folder)
     thread = WritingThread()
     observer = observer or metrics
     headroom = Headroom(settings.headroom.memory, settings.headroom.disk, settings.data_dir)
-    models = _models(settings, corpus, headroom, thread, traces, observer, trials or InThisProcess())
+    models = open_models(settings, corpus, headroom, thread, traces, observer, trials or InThisProcess())
     keywords = open_keywords(settings, corpus.documents)
-    serving = _serving(settings, corpus, keywords, headroom, models, thread, observer)
+    serving = _serving(settings, stores, keywords, headroom, models, thread, observer)
+    replicated = replication(settings, stores, models, serving, keywords, thread)
     retrieval = Retrieval(keywords, corpus.documents)
     shadow = Shadow(serving.generations, retrieval, models.encoding)
     closed = not settings.open_data and not is_loopback(settings.host)
@@ -147,6 +131,7 @@ def build(
         observer=observer,
         metrics=metrics,
         keyring=Keyring(settings.keys_path, keys_of_settings(settings), closed=closed),
+        stores=stores,
         corpus=corpus,
         keywords=keywords,
         thread=thread,
@@ -157,36 +142,20 @@ def build(
             models.scoring,
             models.rerankers,
         ),
-        learning=Learning(SqliteFeedbackStore(folder.learning), settings, corpus, retrieval, thread, derivations),
-        writing=Writing(corpus.documents, serving.generations, models.encoding, keywords, thread, observer),
+        learning=Learning(stores.feedback, settings, corpus, retrieval, thread, derivations),
+        writing=Writing(
+            corpus.documents,
+            serving.generations,
+            models.encoding,
+            keywords,
+            thread,
+            observer,
+            None if replicated is None else replicated.following,
+        ),
+        replication=replicated,
         reloads=_reloads(settings, corpus, serving, models, _Searching(keywords, retrieval, shadow), thread, observer),
         changes=changes,
         webhook=open_webhook(settings.webhook, changes, corpus.records, thread),
-    )
-
-
-def _models(
-    settings: Settings,
-    corpus: CorpusStore,
-    headroom: Headroom,
-    thread: WritingThread,
-    traces: Tracing,
-    observer: Observer,
-    trials: Children,
-) -> Models:
-    encoding, limits, scheduler = _encoding(settings, traces, observer)
-    registry = Registry(open_lookup(settings), headroom, observer)
-    encoders, rerankers = _factories(settings, corpus, Trials(trials, settings.compute.trial_seconds))
-    reranker_loader = RerankerLoader(registry, rerankers, encoding, headroom)
-    return Models(
-        registry=registry,
-        loader=Loader(registry, encoders, encoding, headroom, partial(recorded, corpus.records)),
-        scheduler=scheduler,
-        encoding=encoding,
-        scoring=Scoring(encoding),
-        rerankers=Rerankers(corpus.records, thread, reranker_loader, settings.aliases, observer),
-        reranker_loader=reranker_loader,
-        limits=limits,
     )
 
 
@@ -197,36 +166,19 @@ class _Searching:
     shadow: Shadow
 
 
-def _encoding(settings: Settings, traces: Tracing, observer: Observer) -> tuple[Encoding, RateLimits, Scheduler]:
-    scheduler = Scheduler.suited(settings, _processors(settings), device_here(), observer=observer, traced=traces)
-    limits = RateLimits()
-    return Encoding(scheduler, limits.charge_tokens, traces, windowings_of(settings)), limits, scheduler
-
-
-def _factories(settings: Settings, corpus: CorpusStore, trials: Trials) -> tuple[EncoderFactory, RerankerFactory]:
-    folder, processors, sample = settings.data_folder.engines, _processors(settings), corpus.documents.sample
-    return (
-        EncoderFactory(settings.engine, folder, processors, sample, trials),
-        RerankerFactory(settings.engine, folder, processors, sample, trials),
-    )
-
-
-def _processors(settings: Settings) -> int:
-    return settings.compute.cores or resources.processors()
-
-
 def _serving(
     settings: Settings,
-    corpus: CorpusStore,
+    stores: Stores,
     keywords: KeywordIndex,
     headroom: Headroom,
     models: Models,
     thread: WritingThread,
     observer: Observer,
 ) -> Serving:
-    documents, indexes = corpus.documents, open_indexes(settings)
+    corpus = stores.corpus
+    documents, indexes = corpus.documents, open_indexes(settings, stores.shared and stores.shared.database)
     generations = Generations(
-        corpus.records, thread, Alone(), retain=settings.retain, aliases=settings.aliases, observer=observer
+        corpus.records, thread, stores.coordination, retain=settings.retain, aliases=settings.aliases, observer=observer
     )
     builder = Builder(
         documents=documents,
@@ -246,7 +198,7 @@ def _serving(
         thread=thread,
         observer=observer,
     )
-    activation = Activation(generations, builder, thread, observer)
+    activation = Activation(generations, builder, stores.replicas, thread, observer)
     restore = Restore(
         activation=activation,
         builder=builder,

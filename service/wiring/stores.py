@@ -1,0 +1,88 @@
+"""Where everything is kept that must not be lost, and who else works there: chosen by `INSTAR_STORE`."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from service.cluster.alone import Alone, NoReplicas
+from service.cluster.base import Coordination, Replicas
+from service.corpus.base import ChangeLog, CorpusStore
+from service.corpus.sqlite.store import SqliteStore
+from service.errors import StorageFailed
+from service.learning.base import FeedbackStore
+from service.learning.sqlite.store import SqliteFeedbackStore
+from service.machine.folder_lock import locked
+from service.settings import Settings
+
+if TYPE_CHECKING:
+    from service.cluster.heartbeats import Heartbeats
+    from service.postgres.database import Database
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What a store has that several processes work on. `identity` and `name` are this process's."""
+
+    database: Database
+    log: ChangeLog
+    heartbeats: Heartbeats
+    identity: UUID
+    name: str
+
+
+@dataclass(frozen=True)
+class Stores:
+    """The corpus, what users do, and the other processes on both. `shared` is None if there are none."""
+
+    corpus: CorpusStore
+    feedback: FeedbackStore
+    coordination: Coordination = field(default_factory=Alone)
+    replicas: Replicas = field(default_factory=NoReplicas)
+    shared: Shared | None = None
+    # Closes what the stores do not close themselves.
+    close: Callable[[], None] = lambda: None
+
+
+def open_stores(settings: Settings) -> Stores:
+    """Open what the settings choose.
+
+    Raises DataFolderInUse if another process has the data folder, and StorageFailed if a store cannot be used.
+    """
+    if settings.store is None:
+        folder = settings.data_folder
+        return Stores(SqliteStore(folder, settings.limits.judgements), SqliteFeedbackStore(folder.learning))
+    return _in_postgres(settings, settings.store.get_secret_value())
+
+
+def _in_postgres(settings: Settings, url: str) -> Stores:
+    try:
+        # Imported here, so that an installation without the extra can use the data folder.
+        from service.cluster.heartbeats import Heartbeats  # noqa: PLC0415
+        from service.cluster.postgres import PostgresCoordination  # noqa: PLC0415
+        from service.cluster.replicas import PostgresReplicas  # noqa: PLC0415
+        from service.corpus.postgres.store import PostgresStore  # noqa: PLC0415
+        from service.learning.postgres.store import PostgresFeedbackStore  # noqa: PLC0415
+        from service.postgres.database import Database  # noqa: PLC0415
+    except ImportError as error:
+        raise StorageFailed(f"INSTAR_STORE needs `pip install 'instar[postgresql]'` ({error})") from error
+    options = settings.replicas
+    with ExitStack() as opened:
+        # What is derived lies in the data folder still: one process has it, as without PostgreSQL.
+        opened.enter_context(locked(settings.data_folder))
+        database = Database(url, options.db_schema, connections=options.connections)
+        coordination = PostgresCoordination(database)
+        corpus = PostgresStore(database, settings.limits.judgements, coordination.fence)
+        heartbeats, identity = Heartbeats(database), uuid4()
+        return Stores(
+            corpus,
+            PostgresFeedbackStore(database),
+            coordination,
+            PostgresReplicas(corpus.records, heartbeats, identity, options.prepare_seconds),
+            Shared(database, corpus.log, heartbeats, identity, options.name or socket.gethostname()),
+            opened.pop_all().close,
+        )

@@ -1,0 +1,82 @@
+"""This process as one of several replicas: what it shows of the others' changes, and whether it may answer."""
+
+import asyncio
+import logging
+from contextlib import suppress
+from uuid import UUID
+
+from service.cluster.heartbeats import Heartbeats, ReplicaState
+from service.errors import InstarError, NotReady
+from service.generations.joining import Joining
+from service.generations.loaded import LoadedGenerations
+from service.settings.groups import ReplicaSettings
+from service.writing.following import Following
+
+log = logging.getLogger(__name__)
+
+_REPORT_EVERY = 1.0
+
+
+class Replication:
+    """Follows the other replicas, joins them in a switch, and tells them how this one is."""
+
+    def __init__(
+        self,
+        identity: UUID,
+        name: str,
+        following: Following,
+        joining: Joining,
+        heartbeats: Heartbeats,
+        generations: LoadedGenerations,
+        settings: ReplicaSettings,
+    ) -> None:
+        self.following = following
+        self._identity = identity
+        self._name = name
+        self._joining = joining
+        self._heartbeats = heartbeats
+        self._generations = generations
+        self._settings = settings
+
+    def problem(self) -> str | None:
+        """Say why this replica must not answer; None if it may."""
+        missing = self._joining.missing
+        if missing is not None:
+            return f"generation {missing.number} of {missing.model} is active, and this replica loads it still"
+        behind = self.following.age()
+        if behind > max(self._settings.lag_seconds, self._settings.stale_seconds):
+            return f"this replica has not seen the changes of the others for {behind:.1f} s: check the database"
+        return None
+
+    def require_current(self) -> None:
+        """Raise NotReady if this replica could answer otherwise than the others."""
+        problem = self.problem()
+        if problem is not None:
+            raise NotReady(f"{problem}; ask another replica meanwhile")
+
+    async def run(self) -> None:
+        """Follow, join and report until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.following.run())
+            group.create_task(self._joining.run(self.following.catch_up))
+            group.create_task(self._report())
+
+    async def _report(self) -> None:
+        while True:
+            # If the store cannot be reached, whoever follows says so.
+            with suppress(InstarError):
+                await asyncio.to_thread(self._heartbeats.report, self._state())
+            await asyncio.sleep(_REPORT_EVERY)
+
+    def _state(self) -> ReplicaState:
+        active = self._generations.active
+        prepared = self._joining.prepared
+        return ReplicaState(
+            id=self._identity,
+            name=self._name,
+            address=self._settings.address,
+            position=self.following.position,
+            epoch=0 if active is None else active.record.activation,
+            prepared=[] if prepared is None else [prepared],
+            problem=self.problem() or self._joining.problem,
+        )
