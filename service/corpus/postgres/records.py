@@ -28,16 +28,18 @@ _SAVE_JOB = (
 class PostgresRecords:
     """The `Records` of a schema."""
 
-    def __init__(self, database: Database, log: PostgresChangeLog) -> None:
+    def __init__(self, database: Database, log: PostgresChangeLog, fence: Callable[[Connection], None]) -> None:
         self._database = database
         self._log = log
+        self._fence = fence
 
     def activate(
         self, record: GenerationRecord, retain: int, prepare: Callable[[], None] = lambda: None
     ) -> GenerationRecord:
         with self._log.turn_of_documents() as turn:
-            prepare()
             connection = turn.connection
+            self._fence(connection)
+            prepare()
             ((last,),) = connection.execute("SELECT coalesce(max(activation), 0) FROM generations").fetchall()
             connection.execute("UPDATE generations SET state = 'retained' WHERE state = 'active'")
             number = record.number or turn.last_generation + 1
@@ -58,6 +60,7 @@ class PostgresRecords:
 
     def save_weights(self, number: int, weights: Mapping[str, Balance]) -> None:
         with self._log.turn() as turn:
+            self._fence(turn.connection)
             turn.log_generations()
             rows = turn.connection.execute("SELECT record FROM generations WHERE number = %s", (number,)).fetchall()
             for (text,) in rows:

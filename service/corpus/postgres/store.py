@@ -1,5 +1,6 @@
 """The corpus in a schema of PostgreSQL, which several processes read and write."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from service.corpus.base import GenerationRecord
@@ -9,7 +10,7 @@ from service.corpus.postgres.documents import PostgresDocuments
 from service.corpus.postgres.erasing import erase_removed
 from service.corpus.postgres.judgements import PostgresJudgements
 from service.corpus.postgres.records import PostgresRecords
-from service.postgres.database import Database
+from service.postgres.database import Connection, Database
 
 
 class PostgresStore:
@@ -19,12 +20,17 @@ class PostgresStore:
     been committed all the same: the log says so.
     """
 
-    def __init__(self, database: Database, max_judgements: int) -> None:
-        """Take over an open database."""
+    def __init__(
+        self, database: Database, max_judgements: int, fence: Callable[[Connection], None] = lambda _: None
+    ) -> None:
+        """Take over an open database.
+
+        `fence` is called in each transaction that changes the set of generations, and raises NotLeader.
+        """
         self._database = database
         self.log = PostgresChangeLog(database)
         self.documents = PostgresDocuments(database, self.log)
-        self.records = PostgresRecords(database, self.log)
+        self.records = PostgresRecords(database, self.log, fence)
         self.judgements = PostgresJudgements(database, self.log, max_judgements)
 
     def size(self) -> int:
