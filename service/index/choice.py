@@ -12,14 +12,22 @@ from service.settings import Settings
 
 def open_indexes(settings: Settings) -> IndexFactory:
     """Return the factory of the index that the settings choose. It touches no file."""
+    from service.index.vector_folder import VectorFolder  # noqa: PLC0415
+
+    stores = VectorFolder(settings.data_folder.vectors)
     if settings.index.kind == "exact":
         from service.index.exact import ExactIndexes  # noqa: PLC0415
 
-        return ExactIndexes(settings.data_folder.vectors)
+        return ExactIndexes(stores)
     # Imported here, so that an installation without FAISS's index does not load it.
     from service.index.faiss.factory import FaissIndexes  # noqa: PLC0415
 
-    return FaissIndexes(settings.data_folder, graph_from=settings.index.hnsw_from, min_recall=settings.index.min_recall)
+    return FaissIndexes(
+        stores,
+        settings.data_folder.graphs,
+        graph_from=settings.index.hnsw_from,
+        min_recall=settings.index.min_recall,
+    )
 
 
 def open_keywords(settings: Settings, documents: Documents) -> KeywordIndex:
