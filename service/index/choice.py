@@ -1,5 +1,9 @@
 """The choice of the indexes of vectors and words: the one place that knows every implementation."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,12 +13,17 @@ from service.index.keywords.base import KeywordIndex
 from service.machine.arrays import Vectors
 from service.settings import Settings
 
+if TYPE_CHECKING:
+    from service.index.stores import VectorStores
+    from service.postgres.database import Database
 
-def open_indexes(settings: Settings) -> IndexFactory:
-    """Return the factory of the index that the settings choose. It touches no file."""
-    from service.index.vector_folder import VectorFolder  # noqa: PLC0415
 
-    stores = VectorFolder(settings.data_folder.vectors)
+def open_indexes(settings: Settings, database: Database | None = None) -> IndexFactory:
+    """Return the factory of the index that the settings choose, with its vectors in the `database` if there is one.
+
+    It touches no file.
+    """
+    stores = _stores(settings, database)
     if settings.index.kind == "exact":
         from service.index.exact import ExactIndexes  # noqa: PLC0415
 
@@ -45,3 +54,13 @@ def nearest_rows(vectors: Vectors, k: int) -> NDArray[np.int64]:
     from service.index.faiss import neighbours  # noqa: PLC0415
 
     return neighbours.nearest_rows(vectors, k)
+
+
+def _stores(settings: Settings, database: Database | None) -> VectorStores:
+    if database is None:
+        from service.index.vector_folder import VectorFolder  # noqa: PLC0415
+
+        return VectorFolder(settings.data_folder.vectors)
+    from service.index.postgres.tables import VectorTables  # noqa: PLC0415
+
+    return VectorTables(database)
