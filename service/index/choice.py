@@ -1,5 +1,9 @@
 """The choice of the indexes of vectors and words: the one place that knows every implementation."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,17 +13,30 @@ from service.index.keywords.base import KeywordIndex
 from service.machine.arrays import Vectors
 from service.settings import Settings
 
+if TYPE_CHECKING:
+    from service.index.stores import VectorStores
+    from service.postgres.database import Database
 
-def open_indexes(settings: Settings) -> IndexFactory:
-    """Return the factory of the index that the settings choose. It touches no file."""
+
+def open_indexes(settings: Settings, database: Database | None = None) -> IndexFactory:
+    """Return the factory of the index that the settings choose, with its vectors in the `database` if there is one.
+
+    It touches no file.
+    """
+    stores = _stores(settings, database)
     if settings.index.kind == "exact":
         from service.index.exact import ExactIndexes  # noqa: PLC0415
 
-        return ExactIndexes(settings.data_folder.vectors)
+        return ExactIndexes(stores)
     # Imported here, so that an installation without FAISS's index does not load it.
     from service.index.faiss.factory import FaissIndexes  # noqa: PLC0415
 
-    return FaissIndexes(settings.data_folder, graph_from=settings.index.hnsw_from, min_recall=settings.index.min_recall)
+    return FaissIndexes(
+        stores,
+        settings.data_folder.graphs,
+        graph_from=settings.index.hnsw_from,
+        min_recall=settings.index.min_recall,
+    )
 
 
 def open_keywords(settings: Settings, documents: Documents) -> KeywordIndex:
@@ -37,3 +54,13 @@ def nearest_rows(vectors: Vectors, k: int) -> NDArray[np.int64]:
     from service.index.faiss import neighbours  # noqa: PLC0415
 
     return neighbours.nearest_rows(vectors, k)
+
+
+def _stores(settings: Settings, database: Database | None) -> VectorStores:
+    if database is None:
+        from service.index.vector_folder import VectorFolder  # noqa: PLC0415
+
+        return VectorFolder(settings.data_folder.vectors)
+    from service.index.postgres.tables import VectorTables  # noqa: PLC0415
+
+    return VectorTables(database)

@@ -4,7 +4,7 @@ It is for small installations, and the tests hold every other index against it. 
 a write copies grow with the documents of the collection.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,14 +26,11 @@ from service.index.base import (
     VectorsMissing,
 )
 from service.index.rows import Rows, best_of_each, count_documents, first_rows, joined, room
-from service.index.vector_folder import VectorFolder
-from service.index.vector_store import VectorStore
+from service.index.stores import VectorSource, VectorStores
 from service.machine.arrays import Vectors, Windows
 
 # The index has the vectors once, and a write copies them.
 _MEMORY_FACTOR = 2.0
-# SQLite adds pages and a write-ahead log to the vectors.
-_DISK_FACTOR = 1.7
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +89,7 @@ class ExactView:
 class ExactIndex:
     """One array of vectors for each collection. Only the writing thread may change what it shows."""
 
-    def __init__(self, fingerprint: str, store: VectorStore) -> None:
+    def __init__(self, fingerprint: str, store: VectorSource) -> None:
         self.fingerprint = fingerprint
         self.dimensions = store.dimensions
         self.store = store
@@ -193,14 +190,29 @@ class ExactIndex:
         self._views = {name: view for name, view in {**self._views, **views}.items() if len(view.rows)}
 
 
-class ExactIndexes(VectorFolder):
-    """Exact indexes with their vectors in a folder."""
+class ExactIndexes:
+    """Exact indexes, whose vectors lie in `stores`."""
+
+    def __init__(self, stores: VectorStores) -> None:
+        self._stores = stores
 
     def open(self, fingerprint: str, dimensions: int) -> ExactIndex:
         """Open the index of a document fingerprint with its stored vectors. It is not loaded yet."""
-        return ExactIndex(fingerprint, self.open_store(fingerprint, dimensions))
+        return ExactIndex(fingerprint, self._stores.open_store(fingerprint, dimensions))
+
+    def stored(self, fingerprint: str) -> Seqs:
+        """List the sequence numbers that have a vector of the fingerprint, ascending."""
+        return self._stores.stored(fingerprint)
+
+    def highest_stored(self) -> int:
+        """Return the highest sequence number of a document that has a vector."""
+        return self._stores.highest_stored()
+
+    def forget(self, keep: Set[str], spare: int) -> list[str]:
+        """Delete the vectors of all fingerprints, except `keep` and the `spare` others that were used last."""
+        return self._stores.forget(keep, spare)
 
     def needed(self, windows: int, missing: int, dimensions: int) -> Needed:
         """Estimate what an index of so many windows takes, `missing` of which have no stored vector."""
         vector = dimensions * 4
-        return Needed(int(windows * vector * _MEMORY_FACTOR), int(missing * vector * _DISK_FACTOR))
+        return Needed(int(windows * vector * _MEMORY_FACTOR), self._stores.disk(missing * vector))

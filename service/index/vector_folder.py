@@ -1,7 +1,4 @@
-"""The stored vectors of all document fingerprints: a folder with one file for each.
-
-A factory whose indexes lie in memory is such a folder, so the vectors of one kind of index serve the others.
-"""
+"""The stored vectors of all document fingerprints: a folder with one file for each (`service.index.stores`)."""
 
 from collections.abc import Set
 from pathlib import Path
@@ -9,6 +6,9 @@ from pathlib import Path
 from service.corpus.base import Seqs
 from service.index import vector_file
 from service.index.vector_store import VectorStore
+
+# SQLite adds pages and a write-ahead log to the vectors.
+_DISK_FACTOR = 1.7
 
 
 class VectorFolder:
@@ -43,6 +43,10 @@ class VectorFolder:
         for path in others[spare:]:
             vector_file.remove(path)
         return [path.stem for path in others[:spare]]
+
+    def disk(self, size: int) -> int:
+        """Return the bytes of disk that vectors of so many bytes take."""
+        return int(size * _DISK_FACTOR)
 
     def _path(self, fingerprint: str) -> Path:
         return self._folder / f"{fingerprint}.db"

@@ -7,16 +7,23 @@ damaged vector is forgotten and embedded again. The windows of a document have a
 
 import json
 import logging
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from service.corpus.base import Seqs
-from service.index.rows import Rows, first_rows
+from service.index.packed import (
+    PackedSpans,
+    count_windows,
+    cuts_among,
+    is_sound,
+    pack,
+    sound_spans,
+    unpack,
+    unpack_spans,
+)
+from service.index.rows import Rows
 from service.index.vector_file import STORED, Unfit, VectorFile
 from service.machine import huge_pages
 from service.machine.arrays import Empty, Spans, Vectors, Windows
@@ -34,12 +41,6 @@ _STORED_AMONG = "SELECT seq FROM vectors INDEXED BY numbers WHERE seq"
 _LISTED = "SELECT json_group_array(seq) FROM "
 _BETWEEN = " BETWEEN ? AND ? ORDER BY seq"
 _AMONG = " IN (SELECT value FROM json_each(?))"
-# The spans of a document that is one window, which are not stored.
-_WHOLE_SPAN = np.zeros((1, 2), np.int32)
-_WHOLE = _WHOLE_SPAN.tobytes()
-
-# The spans of documents that are not one window, packed, by sequence number.
-_Packed = Mapping[int, bytes]
 
 
 class VectorStore:
@@ -58,19 +59,12 @@ class VectorStore:
 
     def put(self, rows: Rows) -> None:
         """Store the windows of these documents, in place of former ones."""
-        starts = first_rows(rows.seqs)
-        seqs = rows.seqs[starts].tolist()
-        vectors, windows = [], []
-        for seq, (start, end) in zip(seqs, pairwise([*starts.tolist(), len(rows)]), strict=True):
-            packed, spans = rows.vectors[start:end].tobytes(), rows.spans[start:end].tobytes()
-            if spans == _WHOLE:
-                spans = b""
-            else:
-                windows.append((seq, spans))
-            vectors.append((seq, packed, _checksum(seq, packed, spans)))
+        documents = list(pack(rows))
+        windows = [(each.seq, each.spans) for each in documents if each.spans]
+        vectors = [(each.seq, each.vectors, each.checksum) for each in documents]
         with self._file.using() as connection, connection:
             self._listing = None
-            connection.execute(_DROP_SPANS + _AMONG, (json.dumps(seqs),))
+            connection.execute(_DROP_SPANS + _AMONG, (json.dumps([each.seq for each in documents]),))
             connection.executemany("INSERT INTO windows VALUES (?, ?)", windows)
             connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", vectors)
 
@@ -91,7 +85,7 @@ class VectorStore:
         `empty` makes the array of their vectors.
         """
         spans = self._spans(seqs)
-        counts = _counts(seqs, spans)
+        counts = count_windows(seqs, spans)
         vectors: Vectors = empty((int(counts.sum()), self.dimensions), np.float32)
         filled = 0
         for start in range(0, len(seqs), _CHUNK):
@@ -101,7 +95,7 @@ class VectorStore:
             part = np.frombuffer(packed, np.float32).reshape(-1, self.dimensions)
             vectors[filled : filled + len(part)] = part
             filled += len(part)
-        return Rows(np.repeat(seqs, counts), vectors, _unpacked(seqs, spans))
+        return Rows(np.repeat(seqs, counts), vectors, unpack_spans(seqs, spans))
 
     def some(self, seqs: Sequence[int]) -> dict[int, Windows]:
         """Return the windows of the `seqs` that have any; of none once the store is closed."""
@@ -113,14 +107,11 @@ class VectorStore:
                 if not self._file.closed:
                     rows = connection.execute(_VECTORS + _AMONG, (numbers,)).fetchall()
                     span_rows = connection.execute(_SPANS + _AMONG, (numbers,)).fetchall()
-        spans = _sound_spans(span_rows)
+        spans = sound_spans(span_rows)
         return {
-            seq: Windows(
-                np.frombuffer(packed, np.float32).reshape(-1, self.dimensions),
-                np.frombuffer(spans[seq], np.int32).reshape(-1, 2) if seq in spans else _WHOLE_SPAN,
-            )
+            seq: unpack(packed, spans.get(seq, b""), self.dimensions)
             for seq, packed, checksum in rows
-            if _is_sound(seq, packed, spans.get(seq, b""), checksum)
+            if is_sound(seq, packed, spans.get(seq, b""), checksum)
         }
 
     def windowing(self) -> dict[str, str]:
@@ -148,9 +139,7 @@ class VectorStore:
         """Return the documents of `seqs` (ascending) that are in `partial`, each as often as it has windows (n,), and
         their spans (n, 2). No checksum is compared.
         """
-        spans = self._spans(seqs)
-        partial = np.intersect1d(seqs, np.fromiter(spans, np.int64, len(spans)), assume_unique=True)
-        return np.repeat(partial, _counts(partial, spans)), _unpacked(partial, spans)
+        return cuts_among(seqs, self._spans(seqs))
 
     def prune(self, live: Seqs, high: int) -> None:
         """Forget the vectors up to the sequence number `high`, except those of the ascending `live`."""
@@ -174,14 +163,14 @@ class VectorStore:
         """Close the file."""
         self._file.close()
 
-    def _spans(self, seqs: Seqs) -> _Packed:
+    def _spans(self, seqs: Seqs) -> PackedSpans:
         rows: list[tuple[int, bytes]] = []
         if len(seqs):
             with self._file.using() as connection:
                 rows = connection.execute(_SPANS + _BETWEEN, (int(seqs[0]), int(seqs[-1]))).fetchall()
-        return _sound_spans(rows)
+        return sound_spans(rows)
 
-    def _read(self, part: Seqs, spans: _Packed) -> bytes | None:
+    def _read(self, part: Seqs, spans: PackedSpans) -> bytes | None:
         """Return the packed vectors of these documents, or None unless they are whole and have those spans."""
         rows: list[tuple[int, bytes, int]] = []
         span_rows: list[tuple[int, bytes]] = []
@@ -189,11 +178,11 @@ class VectorStore:
         with self._file.using() as connection:
             rows = connection.execute(_VECTORS + _BETWEEN, numbers).fetchall()
             span_rows = connection.execute(_SPANS + _BETWEEN, numbers).fetchall()
-        present = _sound_spans(span_rows)
+        present = sound_spans(span_rows)
         seqs = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
         selected = [rows[row] for row in np.flatnonzero(np.isin(seqs, part))]
         damaged = [
-            seq for seq, packed, checksum in selected if not _is_sound(seq, packed, present.get(seq, b""), checksum)
+            seq for seq, packed, checksum in selected if not is_sound(seq, packed, present.get(seq, b""), checksum)
         ]
         if damaged:
             self._require_structure()
@@ -246,35 +235,3 @@ def _listed(texts: Iterator[tuple[bytes]]) -> Seqs:
     """
     ((text,),) = texts
     return np.sort(np.array(json.loads(text), dtype=np.int64))
-
-
-def _checksum(seq: int, vectors: bytes, spans: bytes) -> int:
-    """Sum up the windows and their number, because damage may also put a vector under another number."""
-    checksum = zlib.crc32(vectors, seq & 0xFFFFFFFF)
-    return zlib.crc32(spans, checksum) if spans else checksum
-
-
-def _is_sound(seq: int, vectors: bytes, spans: bytes, checksum: int) -> bool:
-    """Whether the windows are as they were written. Damage can also turn a blob into something else."""
-    return isinstance(vectors, bytes) and checksum == _checksum(seq, vectors, spans)
-
-
-def _sound_spans(rows: Sequence[tuple[int, bytes]]) -> _Packed:
-    """Leave out what damage has made of spans; the checksum of the document then does not hold."""
-    return {seq: spans for seq, spans in rows if isinstance(spans, bytes) and spans and not len(spans) % len(_WHOLE)}
-
-
-def _counts(seqs: Seqs, spans: _Packed) -> NDArray[np.int64]:
-    """The number of windows of each document."""
-    counts = np.ones(len(seqs), np.int64)
-    if spans:
-        counts[:] = [len(spans.get(seq, _WHOLE)) // len(_WHOLE) for seq in seqs.tolist()]
-    return counts
-
-
-def _unpacked(seqs: Seqs, spans: _Packed) -> Spans:
-    """The spans of all windows (n, 2) of these documents."""
-    if not spans:
-        return np.zeros((len(seqs), 2), np.int32)
-    packed = b"".join(spans.get(seq, _WHOLE) for seq in seqs.tolist())
-    return np.frombuffer(packed, np.int32).reshape(-1, 2)

@@ -31,9 +31,9 @@ from service.index.faiss import index as faiss_index
 from service.index.faiss import partition as faiss_partition
 from service.index.faiss.factory import FaissIndexes
 from service.index.rows import Rows, stack, whole
+from service.index.vector_folder import VectorFolder
 from service.machine.arrays import Vectors, Windows
 from service.settings import Settings
-from service.settings.data_folder import DataFolder
 
 DIMENSIONS = 8
 FINGERPRINT = "f" * 12
@@ -44,10 +44,16 @@ MOST_WINDOWS = 5
 # Windows of 100 characters begin 80 characters apart.
 LENGTH, STEP = 100, 80
 Open = Callable[[Path], IndexFactory]
+
+
+def faiss(folder: Path, graph_from: int) -> FaissIndexes:
+    return FaissIndexes(VectorFolder(folder / "vectors"), folder / "graphs", graph_from=graph_from, min_recall=0.99)
+
+
 KINDS: dict[str, Open] = {
-    "exact": lambda folder: ExactIndexes(folder / "vectors"),
-    "faiss, exact": lambda folder: FaissIndexes(DataFolder(folder), graph_from=10**9, min_recall=0.99),
-    "faiss, graphs": lambda folder: FaissIndexes(DataFolder(folder), graph_from=1, min_recall=0.99),
+    "exact": lambda folder: ExactIndexes(VectorFolder(folder / "vectors")),
+    "faiss, exact": lambda folder: faiss(folder, 10**9),
+    "faiss, graphs": lambda folder: faiss(folder, 1),
 }
 
 

@@ -18,7 +18,7 @@ from service.index.faiss.partition import SEAL_FROM, Partition
 from service.index.faiss.sealed import Sealed
 from service.index.faiss.view import FaissView
 from service.index.rows import Rows, count_documents, first_rows
-from service.index.vector_store import VectorStore
+from service.index.stores import VectorSource
 from service.machine import huge_pages
 from service.machine.arrays import Empty, Spans
 
@@ -29,7 +29,7 @@ class FaissIndex:
     """Any thread may search it through `view`. Only the writing thread may change what it shows."""
 
     def __init__(
-        self, fingerprint: str, store: VectorStore, graphs: GraphCache, *, graph_from: int, min_recall: float
+        self, fingerprint: str, store: VectorSource, graphs: GraphCache, *, graph_from: int, min_recall: float
     ) -> None:
         self.fingerprint = fingerprint
         self.dimensions = store.dimensions

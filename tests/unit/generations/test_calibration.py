@@ -16,6 +16,7 @@ from service.generations.calibration import Calibration
 from service.generations.generation import Generation
 from service.index.exact import ExactIndexes
 from service.index.rows import whole
+from service.index.vector_folder import VectorFolder
 from service.machine.arrays import Vectors
 from service.machine.writer import WritingThread
 from service.models.base import Lane, ServedModel, Side
@@ -49,7 +50,7 @@ class Service:
         self.corpus = MemoryStore(10)
         self.thread = WritingThread()
         self.encoding: Any = DirectEncoding()
-        self._indexes = ExactIndexes(folder)
+        self._indexes = ExactIndexes(VectorFolder(folder))
         self.calibration = self.restarted()
 
     def restarted(self) -> Calibration:

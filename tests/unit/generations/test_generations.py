@@ -15,6 +15,7 @@ from service.corpus.memory.records import MemoryRecords
 from service.generations.generation import Generation
 from service.generations.generations import Generations
 from service.index.exact import ExactIndexes
+from service.index.vector_folder import VectorFolder
 from service.machine.writer import WritingThread
 from service.observability.observer import Unobserved
 from tests.support.hashed import HashedModel
@@ -28,7 +29,7 @@ class Process:
         self.thread = WritingThread()
         self.lead = Member(lead)
         self.generations = Generations(records, self.thread, self.lead, retain=1, aliases={}, observer=Unobserved())
-        self._indexes = ExactIndexes(folder)
+        self._indexes = ExactIndexes(VectorFolder(folder))
 
     def build(self, name: str) -> Generation:
         # It never tokenizes for a user here.

@@ -17,6 +17,7 @@ from service.index.faiss import partition, sealed
 from service.index.faiss.factory import FaissIndexes
 from service.index.faiss.index import FaissIndex
 from service.index.rows import Rows, stack, whole
+from service.index.vector_folder import VectorFolder
 from service.machine.arrays import Windows
 from service.machine.cache import Cache
 from service.settings.data_folder import DataFolder
@@ -63,7 +64,9 @@ class Starts:
 
     @contextmanager
     def open(self, graph_from: int = 50) -> Iterator[FaissIndex]:
-        factory = FaissIndexes(DataFolder(self.folder), graph_from=graph_from, min_recall=MIN_RECALL)
+        folder = DataFolder(self.folder)
+        stores = VectorFolder(folder.vectors)
+        factory = FaissIndexes(stores, folder.graphs, graph_from=graph_from, min_recall=MIN_RECALL)
         index = factory.open(FINGERPRINT, DIMENSIONS)
         yield index
         index.close()

@@ -46,29 +46,6 @@ def require(stored: Rows | None, expected: Rows) -> None:
     np.testing.assert_array_equal(stored.spans, expected.spans)
 
 
-def test_the_vector_store_knows_what_it_lacks(tmp_path: Path) -> None:
-    store = VectorStore(tmp_path / "v.db", DIMENSIONS)
-    vectors = unit(1, 5)
-    store.put(whole(np.array([2, 4, 6, 8, 10]), vectors))
-    assert store.missing(np.array([1, 2, 3, 4])).tolist() == [1, 3]
-    assert store.missing(np.array([5, 10, 1])).tolist() == [5, 1]
-    found = store.get(np.array([4, 8]))
-    assert found is not None
-    assert found.seqs.tolist() == [4, 8]
-    np.testing.assert_array_equal(found.vectors, vectors[[1, 3]])
-    assert not found.spans.any()
-    assert store.get(np.array([4, 5])) is None
-    store.drop([4])
-    assert store.get(np.array([4])) is None
-    store.close()
-    again = VectorStore(tmp_path / "v.db", DIMENSIONS)
-    assert again.missing(np.array([2, 4, 6])).tolist() == [4]
-    again.close()
-    other = VectorStore(tmp_path / "v.db", 2 * DIMENSIONS)
-    assert other.missing(np.array([2, 6])).tolist() == [2, 6]
-    other.close()
-
-
 @contextmanager
 def statements(store: VectorStore) -> Iterator[list[str]]:
     """Within the block, list the statements that the store runs."""
@@ -115,35 +92,6 @@ def test_a_few_documents_are_looked_up_without_listing_all(tmp_path: Path) -> No
         (look,) = ran
         assert "[4, 30, 17]" in look
         assert store.missing(np.array([31, 30, 0])).tolist() == [31, 0]
-
-
-@settings(max_examples=60, deadline=None)
-@given(puts=st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=12), max_size=4), data=st.data())
-def test_what_was_stored_is_read_as_it_was(
-    puts: list[list[int]], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    path = tmp_path_factory.mktemp("stored") / "v.db"
-    documents: dict[int, Windows] = {}
-    with closing(VectorStore(path, DIMENSIONS)) as store:
-        for counts in puts:
-            first = data.draw(st.integers(1, 20))
-            rows = rows_of(counts, first)
-            store.put(rows)
-            seqs = range(first, first + len(counts))
-            documents |= zip(seqs, rows.windows(np.array(seqs)), strict=True)
-            store.drop(dropped := data.draw(st.lists(st.sampled_from(sorted(documents)), max_size=3)))
-            documents = {seq: windows for seq, windows in documents.items() if seq not in dropped}
-    with closing(VectorStore(path, DIMENSIONS)) as store:
-        wanted = sorted(data.draw(st.sets(st.sampled_from(sorted(documents))))) if documents else []
-        rows = stack(wanted, [documents[seq] for seq in wanted]) if wanted else rows_of([0])[:0]
-        require(store.get(np.array(wanted, dtype=np.int64)), rows)
-        partial = [seq for seq, windows in sorted(documents.items()) if windows.spans.any()]
-        assert store.partial().tolist() == partial
-        cut, spans = store.cuts(np.array(wanted, dtype=np.int64))
-        is_cut = np.isin(rows.seqs, partial)
-        np.testing.assert_array_equal(cut, rows.seqs[is_cut])
-        np.testing.assert_array_equal(spans, rows.spans[is_cut])
-        assert store.get(np.array([*wanted, 1000], dtype=np.int64)) is None
 
 
 def test_a_file_without_windows_keeps_its_vectors_and_takes_windows(tmp_path: Path) -> None:

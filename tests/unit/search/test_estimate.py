@@ -15,6 +15,7 @@ from service.generations.generation import Generation
 from service.index.exact import ExactIndexes
 from service.index.keywords.index import TwoPartKeywords
 from service.index.rows import whole
+from service.index.vector_folder import VectorFolder
 from service.machine.arrays import Vectors
 from service.search.estimate import Estimator, share_of
 from service.search.retrieval import Retrieval
@@ -58,7 +59,7 @@ class Words:
 
 def estimate(folder: Path, encoder: Words, texts: list[str]) -> Any:
     store = MemoryStore(10)
-    index = ExactIndexes(folder).open("f", DIMENSIONS)
+    index = ExactIndexes(VectorFolder(folder)).open("f", DIMENSIONS)
     documents = [Document(f"d{number}", text, {}) for number, text in enumerate(texts)]
     change = store.documents.put("default", documents, lambda _: None)
     seqs = np.array(change.added, dtype=np.int64)

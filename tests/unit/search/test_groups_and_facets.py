@@ -14,6 +14,7 @@ from service.corpus.memory.store import MemoryStore
 from service.index.exact import ExactIndexes
 from service.index.keywords.index import TwoPartKeywords
 from service.index.rows import whole
+from service.index.vector_folder import VectorFolder
 from service.machine.arrays import Vectors
 from service.search.facets import FacetSpec
 from service.search.fusion import Scored
@@ -37,7 +38,7 @@ class Collection:
     def __init__(self, folder: Path, metadata: Sequence[dict[str, Any]]) -> None:
         random = np.random.default_rng(11)
         self.store = MemoryStore(10)
-        self.index = ExactIndexes(folder).open("f", DIMENSIONS)
+        self.index = ExactIndexes(VectorFolder(folder)).open("f", DIMENSIONS)
         self.query = unit(random.normal(size=(1, DIMENSIONS)))
         vectors = unit(
             random.normal(size=(len(metadata), DIMENSIONS)) + self.query * np.linspace(3, 0, len(metadata))[:, None]

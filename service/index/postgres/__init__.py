@@ -1,0 +1,1 @@
+"""Stored vectors in PostgreSQL: what one replica has embedded, all others read."""
