@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 _SEAL_EVERY = 5.0
 # Longer than any search takes. Dead versions stay that long for searches that have found them.
 _PURGE_EVERY = 60.0
+# Seconds between looks for a reload that another replica has left behind.
+_RESUME_EVERY = 2.0
 # Seconds between looks for a collection to balance, and after a failure.
 _BALANCE_EVERY, _BALANCE_AGAIN = 5.0, 60.0
 
@@ -57,6 +59,7 @@ class Lifecycle:
             group.create_task(self._parts.learning.deriving.run())
             if self._parts.replication is not None:
                 group.create_task(self._parts.replication.run())
+                group.create_task(self._keep_resuming())
             if self._parts.webhook is not None:
                 group.create_task(self._parts.webhook.run())
 
@@ -122,6 +125,15 @@ class Lifecycle:
             except InstarError as error:
                 pause = _BALANCE_AGAIN
                 log.warning("a collection is balanced in %d seconds: %s", pause, error.message)
+
+    async def _keep_resuming(self) -> None:
+        """Go on with the reload of a replica that has died."""
+        while True:
+            await asyncio.sleep(_RESUME_EVERY)
+            try:
+                await self._parts.reloads.resume()
+            except InstarError as error:
+                log.warning("reloads of other replicas are looked for again: %s", error.message)
 
     async def _keep_history(self) -> None:
         """End an interval of the history again and again."""

@@ -89,23 +89,28 @@ class Reloads:
         return job
 
     async def resume(self) -> None:
-        """Go on with the job that a crash or a stop interrupted, if there is one."""
-        for job in self._jobs.unfinished():
-            active = self._generations.acquire()
-            if job.kind == "reranker" and self._reranking.is_active(job):
-                await self._end(job, "done")
-            elif job.kind == "dense" and job.checkpoint == active.model:
-                # The crash came after the activation and before the job's record of it.
-                job.generation = active.number
-                await self._end(job, "done")
-            elif job.attempts >= _MAX_ATTEMPTS or self._current is not None:
-                await self._end(
-                    job, "failed", f"it was interrupted {job.attempts} times: see the log, then reload again"
-                )
-            else:
-                log.info("resuming the reload %s of %s", job.id, job.model)
-                with suppress(NotLeader):
-                    await self._launch(job)
+        """Go on with the job that a crash or a stop interrupted, if there is one and no other process leads."""
+        jobs = [] if self.current is not None else await asyncio.to_thread(self._jobs.unfinished)
+        if jobs:
+            with suppress(NotLeader):
+                async with self._generations.leading():
+                    # The one that led may have ended them meanwhile.
+                    for job in await asyncio.to_thread(self._jobs.unfinished):
+                        await self._resume(job)
+
+    async def _resume(self, job: Job) -> None:
+        active = self._generations.acquire()
+        if job.kind == "reranker" and self._reranking.is_active(job):
+            await self._end(job, "done")
+        elif job.kind == "dense" and job.checkpoint == active.model:
+            # The crash came after the activation and before the job's record of it.
+            job.generation = active.number
+            await self._end(job, "done")
+        elif job.attempts >= _MAX_ATTEMPTS or self.current is not None:
+            await self._end(job, "failed", f"it was interrupted {job.attempts} times: see the log, then reload again")
+        else:
+            log.info("resuming the reload %s of %s", job.id, job.model)
+            await self._launch(job)
 
     def unfinished(self) -> tuple[set[str], set[str]]:
         """The checkpoint ids, and the document fingerprints, that a job to be resumed needs."""
