@@ -178,7 +178,10 @@ class FeedbackStore(Protocol):
         """Return the bytes that a backup takes. Raises StorageFailed if the store cannot be read."""
 
     def backup(self, target: Path) -> None:
-        """Write one moment of the store to the new file `target`. Writers go on. Raises StorageFailed if it fails."""
+        """Write one moment of the store to the new file `target`. Writers go on.
+
+        Raises StorageFailed if it fails, and Conflict if the store is backed up by tools of its own.
+        """
 
     def check(self) -> None:
         """Look through everything that is stored. Raises StorageFailed if it is damaged."""

@@ -61,6 +61,14 @@ class Tally:
             counts[2] += outcome.skipped
             counts[3] += outcome.dwelt
 
+    def add_all(self, searches: Iterable[LoggedSearch], events: Iterable[Event]) -> None:
+        """Count the searches with those of the events that name them. Searches are read after all the events."""
+        of_search: defaultdict[str | None, list[Event]] = defaultdict(list)
+        for event in events:
+            of_search[event.search].append(event)
+        for search in searches:
+            self.add(search, of_search[search.id])
+
     def add_shown(
         self, collection: str, query: str, generation: int, places: Iterable[tuple[str, int]], times: int
     ) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -36,6 +37,7 @@ class Database:
         (https://www.postgresql.org/docs/current/libpq-connect.html). Raises SchemaTooNew as well.
         """
         self.schema = schema
+        self._connections = connections
         with translated():
             # A password in a URL may be wrong in a way that libpq names with the whole of it.
             parameters = conninfo_to_dict(url, application_name="instar")
@@ -53,6 +55,10 @@ class Database:
                 check=ConnectionPool.check_connection,
                 open=True,
             )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle a database that is opened again where it is unpickled, in another process."""
+        return partial(Database, connections=self._connections), (self._conninfo, self.schema)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

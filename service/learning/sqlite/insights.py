@@ -5,12 +5,10 @@ are read from indexes that have all of it, and added up three ways. The interpre
 """
 
 import sqlite3
-from collections import defaultdict
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 
-from service.learning.insights import DOUBT, Counts, Insights, Period, QueryCounts
-from service.learning.sqlite.schema import EPOCH, MICROSECONDS_OF_DAY, microseconds, moment
+from service.learning.counted import beginning, insights_of
+from service.learning.insights import DOUBT, Insights, Period
+from service.learning.rows import MICROSECONDS_OF_DAY
 
 # With max(), SQLite takes the other columns from the row that has it: the thumb that arrived last.
 # The plus keeps SQLite from going through the queries of the collection one by one.
@@ -77,43 +75,12 @@ _OF_ALL, _OF_ONE = _statement(""), _statement(_OF_COLLECTION)
 
 def count(connection: sqlite3.Connection, period: Period) -> Insights:
     """Return the counts of a period."""
-    first = datetime.combine(period.first, time(), UTC)
-    since = microseconds(first)
+    since = beginning(period)
     values = {
         "since": since,
         "day": since // MICROSECONDS_OF_DAY,
         "limit": period.limit,
         "collection": period.collection,
     }
-    parts = defaultdict[str, list[tuple[Any, ...]]](list)
-    for name, *row in connection.execute(_OF_ALL if period.collection is None else _OF_ONE, values).fetchall():
-        parts[name].append(tuple(row))
-    begins = [at for at in parts["since"][0][:3] if at is not None]
-    return Insights(
-        since=max(first, moment(min(begins))) if begins else None,
-        dropped=parts["dropped"][0][0] or 0,
-        total=_counts(parts["total"][0]),
-        most_asked=list(map(_query, parts["most_asked"])),
-        nothing_found=list(map(_query, parts["nothing_found"])),
-        worst=list(map(_query, parts["worst"])),
-        by_day=[(_date(row[0]), _counts(row)) for row in sorted(parts["day"])],
-        by_generation=sorted(((row[0], _counts(row)) for row in parts["generation"]), key=_nothing_last),
-        by_collection=[(row[0], _counts(row)) for row in sorted(parts["collection"])],
-    )
-
-
-def _query(row: tuple[Any, ...]) -> QueryCounts:
-    collection, query, *_ = row
-    return QueryCounts(collection, query, _counts(row))
-
-
-def _counts(row: tuple[Any, ...]) -> Counts:
-    return Counts(*(number or 0 for number in row[2:]))
-
-
-def _nothing_last(row: tuple[int | None, Counts]) -> tuple[bool, int]:
-    return row[0] is None, row[0] or 0
-
-
-def _date(day: int) -> date:
-    return (EPOCH + timedelta(days=day)).date()
+    rows = connection.execute(_OF_ALL if period.collection is None else _OF_ONE, values).fetchall()
+    return insights_of(period, rows)

@@ -3,7 +3,8 @@
 import sqlite3
 
 from service.learning.base import Event, Frequency
-from service.learning.sqlite.schema import EVENTS, event_of
+from service.learning.rows import event_of
+from service.learning.sqlite.schema import EVENTS
 
 # An index has thumbs alone, so that no other event is looked at.
 THUMBS = f"{EVENTS} WHERE action IN ('good', 'bad', 'withdraw') ORDER BY events.number DESC LIMIT ?"

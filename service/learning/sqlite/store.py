@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
@@ -12,14 +11,8 @@ from typing import Any
 from service.learning.base import LOOKED_THROUGH, Event, Frequency, Impressions, LoggedSearch
 from service.learning.insights import COUNTED_DAYS, Insights, Period
 from service.learning.outcomes import Tally
-from service.learning.sqlite import bulk, insights, questions
-from service.learning.sqlite.feedback_file import FeedbackFile
-from service.learning.sqlite.group_commit import GroupCommit
-from service.learning.sqlite.schema import (
-    DROPPED,
-    EVENTS,
+from service.learning.rows import (
     MICROSECONDS_OF_DAY,
-    SEARCHES,
     event_of,
     event_row,
     microseconds,
@@ -27,6 +20,10 @@ from service.learning.sqlite.schema import (
     search_row,
     shown_as,
 )
+from service.learning.sqlite import bulk, insights, questions
+from service.learning.sqlite.feedback_file import FeedbackFile
+from service.learning.sqlite.group_commit import GroupCommit
+from service.learning.sqlite.schema import DROPPED, EVENTS, SEARCHES
 
 _PAGE = 500
 _INSERT_ASKED = "INSERT OR IGNORE INTO asked (collection, query)"
@@ -39,6 +36,7 @@ _SHOWING = (
 _INSERT_SEARCHES = "INSERT OR IGNORE INTO searches"
 _SEARCH = "(?, ?, (SELECT number FROM asked WHERE collection = ? AND query = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_EVENT = "INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_EVENTS_OF_SEARCHES = f"{EVENTS} WHERE asked BETWEEN ? AND ? AND search IS NOT NULL"
 _COUNT_OLD = (
     "INSERT INTO dropped SELECT asked, generation, ifnull(user, ''), documents, count(*) FROM searches WHERE at < ?"
     " AND NOT EXISTS (SELECT 1 FROM events WHERE events.search = searches.id)"
@@ -143,8 +141,10 @@ class SqliteFeedbackStore:
                 # One moment for both: a search may be dropped in between.
                 connection.execute("BEGIN")
                 try:
-                    for search, events in _with_events(connection, page):
-                        tally.add(search, events)
+                    tally.add_all(
+                        map(search_of, connection.execute(f"{SEARCHES} WHERE asked BETWEEN ? AND ?", page)),
+                        map(event_of, connection.execute(_EVENTS_OF_SEARCHES, page)),
+                    )
                     for collection, query, generation, documents, times in connection.execute(DROPPED, page):
                         tally.add_shown(collection, query, generation, json.loads(documents), times)
                 finally:
@@ -238,7 +238,8 @@ class _Asked:
 def _add(connection: sqlite3.Connection, asked: _Asked, events: Sequence[Event]) -> int:
     fresh = _fresh(connection, events)
     rows = [
-        event_row(event, asked.number(event.collection, event.query), _searcher(connection, event)) for event in fresh
+        (*event_row(event, asked.number(event.collection, event.query)), _searcher(connection, event))
+        for event in fresh
     ]
     connection.executemany(_INSERT_EVENT, rows)
     return len(events) - len(fresh)
@@ -261,16 +262,3 @@ def _searcher(connection: sqlite3.Connection, event: Event) -> str | None:
     """Return the user of the event's search, if it is kept and has one."""
     row = connection.execute("SELECT user FROM searches WHERE id = ?", (event.search,)).fetchone()
     return None if row is None else row[0]
-
-
-def _with_events(
-    connection: sqlite3.Connection, page: tuple[int, int]
-) -> Iterator[tuple[LoggedSearch, Sequence[Event]]]:
-    """Yield the searches of the queries with numbers from one to another, each with its events."""
-    events: defaultdict[str | None, list[Event]] = defaultdict(list)
-    rows = connection.execute(f"{EVENTS} WHERE asked BETWEEN ? AND ? AND search IS NOT NULL", page)
-    for event in map(event_of, rows):
-        events[event.search].append(event)
-    for row in connection.execute(f"{SEARCHES} WHERE asked BETWEEN ? AND ?", page):
-        search = search_of(row)
-        yield search, events[search.id]

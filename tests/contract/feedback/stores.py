@@ -2,16 +2,39 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from service.learning.base import Event, FeedbackStore, Impressions, LoggedSearch, Shown
 from service.learning.memory import MemoryFeedbackStore
+from service.learning.postgres.store import PostgresFeedbackStore
 from service.learning.sqlite.store import SqliteFeedbackStore
+from tests.support import schemas
+from tests.support.postgres import SERVERS
+
+
+class EmptiedStore(PostgresFeedbackStore):
+    """A store in the schema of all tests, which it leaves empty."""
+
+    def __init__(self, programs: Path) -> None:
+        super().__init__(schemas.shared_database(programs))
+
+    def close(self) -> None:
+        with self._database.write() as connection:
+            connection.execute(
+                "DELETE FROM asked; DELETE FROM searches; DELETE FROM events; DELETE FROM dropped; DELETE FROM daily"
+            )
+
+
+def emptied(programs: Path, _: Path) -> FeedbackStore:
+    return EmptiedStore(programs)
+
 
 STORES: dict[str, Callable[[Path], FeedbackStore]] = {
     "memory": lambda _: MemoryFeedbackStore(),
     "sqlite": lambda folder: SqliteFeedbackStore(folder / "learning.db"),
+    **{name: partial(emptied, programs) for name, programs in SERVERS.items()},
 }
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 

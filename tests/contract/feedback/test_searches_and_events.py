@@ -1,5 +1,6 @@
 """Searches are kept and dropped, events count once, and a user can be forgotten."""
 
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from service.learning.base import FeedbackStore, Frequency, Impressions
-from tests.contract.feedback.stores import NOON, counts, did, impressions, searched
+from service.learning.insights import Counts, Period
+from tests.contract.feedback.stores import NOON, STORES, counts, did, impressions, searched
 
 
 def test_searches_are_read_as_they_were_written_and_listed_latest_first(store: FeedbackStore) -> None:
@@ -181,6 +183,18 @@ def test_many_events_and_queries_are_read_to_the_last(store: FeedbackStore) -> N
     assert len(list(reading)) == 1199
 
 
+def test_names_with_characters_that_no_text_has_are_of_nothing(store: FeedbackStore) -> None:
+    store.log([searched("01", "a")])
+    assert store.named(["01\0", "01"]) == {"01": searched("01", "a")}
+    assert store.searches(None, 9, ("default", "a\0")) == []
+    assert store.searches(None, 9, ("default\0", "a")) == []
+    assert store.most_asked("default\0", 9, 9) == (0, [])
+    assert store.thumbs("default\0", 9) == []
+    counted = store.insights(Period(NOON.date(), 9, "default\0"))
+    assert counted.total == Counts()
+    assert counted.since == NOON
+
+
 def test_thumbs_are_listed_latest_first_and_other_events_are_not(store: FeedbackStore) -> None:
     actions = ["good", "bad", "withdraw", "bad", "good"]
     collections = ["default", "default", "default", "other", "default"]
@@ -225,9 +239,11 @@ def test_a_forgotten_user_is_neither_counted_nor_listed(store: FeedbackStore) ->
     assert store.most_asked(None, 10, 10) == (0, [])
 
 
-def test_a_backup_is_a_file(store: FeedbackStore, tmp_path: Path) -> None:
-    store.log([searched("01", "a")])
-    target = tmp_path / "copy"
-    store.backup(target)
-    assert target.stat().st_size > 0
-    assert store.size() > 0
+@pytest.mark.parametrize("name", ["memory", "sqlite"])
+def test_a_backup_is_a_file(name: str, tmp_path: Path) -> None:
+    with closing(STORES[name](tmp_path)) as store:
+        store.log([searched("01", "a")])
+        target = tmp_path / "copy"
+        store.backup(target)
+        assert target.stat().st_size > 0
+        assert store.size() > 0

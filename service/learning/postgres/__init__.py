@@ -1,0 +1,1 @@
+"""Searches and events in a schema of PostgreSQL."""
