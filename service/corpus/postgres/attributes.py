@@ -16,10 +16,10 @@ _INSERT = (
     " unnest(%s::bytea[], %s::text[], %s::numeric[], %s::bytea[], %s::bigint[])"
 )
 _DELETE = (
-    "DELETE FROM attributes USING"
+    "DELETE FROM attributes AS here USING"
     " unnest(%s::bytea[], %s::bytea[], %s::text[], %s::numeric[], %s::bytea[], %s::bigint[])"
     " AS gone (collection, key, kind, number, word, seq)"
-    " WHERE (attributes.collection, attributes.key, attributes.kind, attributes.number, attributes.word, attributes.seq)"
+    " WHERE (here.collection, here.key, here.kind, here.number, here.word, here.seq)"
     " = (gone.collection, gone.key, gone.kind, gone.number, gone.word, gone.seq)"
 )
 _NO_NUMBER = Decimal(0)

@@ -4,11 +4,14 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from typing import Any
 
 import pytest
 
+from service.corpus import filters
 from service.corpus.base import Change, Document
 from service.corpus.judgements import JudgedCounts, Judgement
+from service.corpus.postgres import matching
 from service.corpus.postgres.change_log import channel
 from service.corpus.postgres.store import PostgresStore
 from service.errors import StorageFailed
@@ -116,6 +119,20 @@ def test_a_change_is_notified_with_its_position(pair: Pair) -> None:
 def test_long_names_of_schemas_have_a_channel() -> None:
     assert channel("instar") == "instar_instar"
     assert len(channel("é" * 31).encode()) == 63
+
+
+def test_a_filter_sees_one_moment_while_the_other_process_writes(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = pair
+    seqs = one.documents.put("default", [Document("a", "text", {"n": 1}), Document("b", "text", {})], accept).added
+    meeting = matching.meeting
+
+    def write_meanwhile(*arguments: Any) -> Any:
+        met = meeting(*arguments)
+        other.documents.put("default", [Document("c", "text", {"n": 1})], accept)
+        return met
+
+    monkeypatch.setattr(matching, "meeting", write_meanwhile)
+    assert one.documents.passing("default", filters.parse({"not": {"n": 1}})).tolist() == [seqs[1]]
 
 
 def test_generations_of_two_processes_have_numbers_of_their_own(pair: Pair) -> None:
