@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from pydantic_core import PydanticSerializationError
 
 from service.corpus import filters
 from service.corpus.base import Change, Document
@@ -143,6 +144,10 @@ def test_generations_of_two_processes_have_numbers_of_their_own(pair: Pair) -> N
         max(activated, key=lambda each: each.activation).number
     ]
     assert pair[1].records.next_number() == 13
+    # A number that was rolled back is given again.
+    with pytest.raises(PydanticSerializationError):
+        pair[0].records.activate(record("\ud800"), 1)
+    assert pair[1].records.activate(record("m"), 1).number == 13
 
 
 def test_judgements_of_one_process_are_counted_by_the_other(pair: Pair) -> None:
