@@ -16,10 +16,10 @@ _INSERT = (
     " unnest(%s::bytea[], %s::text[], %s::numeric[], %s::bytea[], %s::bigint[])"
 )
 _DELETE = (
-    "DELETE FROM attributes USING"
+    "DELETE FROM attributes AS here USING"
     " unnest(%s::bytea[], %s::bytea[], %s::text[], %s::numeric[], %s::bytea[], %s::bigint[])"
     " AS gone (collection, key, kind, number, word, seq)"
-    " WHERE (attributes.collection, attributes.key, attributes.kind, attributes.number, attributes.word, attributes.seq)"
+    " WHERE (here.collection, here.key, here.kind, here.number, here.word, here.seq)"
     " = (gone.collection, gone.key, gone.kind, gone.number, gone.word, gone.seq)"
 )
 _NO_NUMBER = Decimal(0)
@@ -60,10 +60,11 @@ def _rows(metadata: dict[str, Any]) -> Iterator[Row]:
 
 
 def _number(value: float) -> Decimal:
-    """Return a number whose comparison with any other one comes out as Python's; a float has decimal places.
+    """Return a number that compares with those of other values as Python compares the values.
 
-    A float stands for one number exactly, which may have a thousand digits. The shortest number that is nearer to it
-    than to any other float compares like it, as long as whole numbers are floats as well.
+    A float is one number exactly, which may have a thousand digits. Its shortest form is nearer to it than to any other
+    float, so it compares like it with these, and with whole numbers as long as each of them is a float. A float has
+    decimal places even if it is whole, by which it is known.
     """
     if isinstance(value, int):
         return Decimal(value)

@@ -23,7 +23,7 @@ _INSERT = (
 )
 _VERSION = "SELECT seq, id, text, metadata FROM documents WHERE "
 _LIVE = "SELECT seq FROM documents WHERE NOT dead"
-_LIVE_AFTER = f"SELECT collection, {AS_BYTES} FROM documents WHERE NOT dead AND seq > %s GROUP BY collection"
+_LIVE_AFTER = f"SELECT collection, {AS_BYTES} FROM documents WHERE NOT dead AND seq > %s GROUP BY collection"  # noqa: S608
 # The oldest versions are chosen, because they have had the time to be embedded.
 _WITH_HASH = (
     "SELECT wanted.hash, seq FROM unnest(%s::bytea[]) AS wanted (hash),"
@@ -67,7 +67,9 @@ class PostgresDocuments:
         return self._bury(collection, prepare, _BURY_ALL)
 
     def get(self, collection: str, identity: str) -> Version | None:
-        return self.current(collection, [identity]).get(identity)
+        query = f"{_VERSION} collection = %s AND NOT dead AND id = %s"
+        rows = self._read(query, (collection.encode(), identity.encode()))
+        return _version(rows[0]) if rows else None
 
     def current(self, collection: str, ids: Sequence[str]) -> dict[str, Version]:
         query = f"{_VERSION} collection = %s AND NOT dead AND id = ANY(%s::bytea[])"
@@ -98,7 +100,7 @@ class PostgresDocuments:
             return matching.meeting(connection, collection, condition, after)
 
     def passing(self, collection: str, tree: Filter) -> Seqs:
-        with self._database.read() as connection:
+        with self._database.snapshot() as connection:
             return matching.passing(connection, collection, tree)
 
     def count_values(self, collection: str, key: str, among: Seqs, limit: int) -> list[ValueCount]:

@@ -11,22 +11,24 @@ from service.corpus.postgres.sides import give_sides
 from service.corpus.sides import Nodes, nodes_of
 from service.postgres.database import Connection
 
-SELECTED = "collection, query, document, source, good, provenance, said_by, at, weight, side, stale"
-_KEY = "collection, query, document, source, voice"
-_VALUES = "good, provenance, said_by, at, weight, text, query_node, document_node, text_node"
+KEY = "collection, query, document, source, voice"
+LISTED = "SELECT collection, query, document, source, good, provenance, said_by, at, weight, side, stale FROM judged"
 _INSERT = (
-    f"INSERT INTO judgements ({_KEY}, {_VALUES}) VALUES ({', '.join(['%s'] * 14)})"
-    f" ON CONFLICT ({_KEY}) DO UPDATE SET ({_VALUES}) ="
-    f" ROW({', '.join(f'excluded.{name}' for name in _VALUES.split(', '))})"
+    "INSERT INTO judgements VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+    " ON CONFLICT (collection, query, document, source, voice) DO UPDATE SET"
+    " (good, provenance, said_by, at, weight, text, query_node, document_node, text_node) ="
+    " (excluded.good, excluded.provenance, excluded.said_by, excluded.at, excluded.weight,"
+    " excluded.text, excluded.query_node, excluded.document_node, excluded.text_node)"
 )
 _TEXTS = (
     "SELECT collection, id, text, hash FROM documents JOIN unnest(%s::bytea[], %s::bytea[])"
     " AS pair (collection, id) USING (collection, id) WHERE NOT dead"
 )
 _STORED = (
-    f"SELECT text, query_node, document_node, text_node, {SELECTED} FROM judged"
+    "SELECT text, query_node, document_node, text_node,"
+    " collection, query, document, source, good, provenance, said_by, at, weight, side, stale FROM judged"
     " JOIN unnest(%s::bytea[], %s::bytea[], %s::bytea[], %s::text[], %s::bytea[])"
-    f" AS wanted ({_KEY}) USING ({_KEY})"
+    " AS wanted (collection, query, document, source, voice) USING (collection, query, document, source, voice)"
 )
 
 
@@ -89,7 +91,7 @@ def after(former: Row | None, new: Row) -> Row:
 
 
 def judgement_of(row: Sequence[Any]) -> Judgement:
-    """Return the judgement in the columns `SELECTED`."""
+    """Return the judgement in the columns of `LISTED`."""
     collection, query, document, source, good, provenance, said_by, at, weight, side, stale = row
     return Judgement(
         query=query.decode(),

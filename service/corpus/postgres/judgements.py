@@ -21,21 +21,20 @@ from service.corpus.judgements import (
 from service.corpus.postgres import judgement_rows
 from service.corpus.postgres.change_log import PostgresChangeLog
 from service.corpus.postgres.judgement_queries import columns_of, count_judged, disputed, where
-from service.corpus.postgres.judgement_rows import SELECTED, judgement_of
+from service.corpus.postgres.judgement_rows import KEY, LISTED, judgement_of
 from service.corpus.postgres.sides import side_of
 from service.corpus.refusals import unresolved_judgements
 from service.postgres.database import Connection, Database
 
-_ORDER = "ORDER BY collection, query, document, source, voice"
 _COUNT = "SELECT count(*), count(*) FILTER (WHERE unresolved) FROM judged"
 _REMOVE = (
     "DELETE FROM judgements WHERE (collection, query, document, source, voice)"
     " IN (SELECT collection, query, document, source, voice FROM judged{})"
 )
 _DISCARD = (
-    "DELETE FROM judgements USING unnest(%s::bytea[], %s::bytea[], %s::bytea[], %s::text[], %s::bytea[])"
+    "DELETE FROM judgements AS here USING unnest(%s::bytea[], %s::bytea[], %s::bytea[], %s::text[], %s::bytea[])"
     " AS gone (collection, query, document, source, voice)"
-    " WHERE (judgements.collection, judgements.query, judgements.document, judgements.source, judgements.voice)"
+    " WHERE (here.collection, here.query, here.document, here.source, here.voice)"
     " = (gone.collection, gone.query, gone.document, gone.source, gone.voice)"
 )
 
@@ -108,9 +107,9 @@ class PostgresJudgements:
 
     def _listed(self, conditions: JudgementFilter, after: Key | None, limit: int | None) -> list[Judgement]:
         clause, values = where(conditions, after)
-        query = f"SELECT {SELECTED} FROM judged{clause} {_ORDER} LIMIT %s"
+        query = f"{LISTED}{clause} ORDER BY {KEY} LIMIT %s".encode()
         with self._database.read() as connection:
-            return list(map(judgement_of, connection.execute(query.encode(), [*values, limit], binary=True)))
+            return list(map(judgement_of, connection.execute(query, [*values, limit], binary=True)))
 
     def _put(
         self, judgements: Sequence[Judgement], collection: str | None, replaced: JudgementFilter | None

@@ -10,9 +10,11 @@ from service.corpus.base import GenerationRecord
 from service.corpus.postgres.change_log import PostgresChangeLog
 from service.postgres.database import Connection, Database
 
+_RETAIN_FORMER = "UPDATE generations SET state = 'retained' WHERE state = 'active' AND number <> %s"
 _ACTIVATE = (
-    "INSERT INTO generations VALUES (%(number)s, 'active', %(activation)s, %(record)s) ON CONFLICT (number)"
-    " DO UPDATE SET state = excluded.state, activation = excluded.activation, record = excluded.record"
+    "INSERT INTO generations (number, state, activation, record) VALUES (%s, 'active', %s, %s)"
+    " ON CONFLICT (number) DO UPDATE SET"
+    " state = excluded.state, activation = excluded.activation, record = excluded.record"
 )
 _RELEASE_OTHERS = (
     "UPDATE generations SET state = 'released' WHERE state = 'retained' AND number NOT IN"
@@ -40,16 +42,14 @@ class PostgresRecords:
             connection = turn.connection
             self._fence(connection)
             prepare()
-            ((last,),) = connection.execute("SELECT coalesce(max(activation), 0) FROM generations").fetchall()
-            connection.execute("UPDATE generations SET state = 'retained' WHERE state = 'active'")
-            number = record.number or turn.last_generation + 1
-            connection.execute("UPDATE counters SET last_generation = greatest(last_generation, %s)", (number,))
+            ((last,),) = connection.execute("SELECT max(activation) FROM generations").fetchall()
+            number, activation = record.number or turn.last_generation + 1, (last or 0) + 1
             record = record.model_copy(
-                update={"number": number, "state": "active", "activation": last + 1, "activated": datetime.now(UTC)}
+                update={"number": number, "state": "active", "activation": activation, "activated": datetime.now(UTC)}
             )
-            connection.execute(
-                _ACTIVATE, {"number": number, "activation": last + 1, "record": record.model_dump_json()}
-            )
+            connection.execute(_RETAIN_FORMER, (number,))
+            connection.execute(_ACTIVATE, (number, activation, record.model_dump_json()))
+            connection.execute("UPDATE counters SET last_generation = greatest(last_generation, %s)", (number,))
             connection.execute(_RELEASE_OTHERS, (retain,))
             turn.log_generations()
         return record
@@ -77,8 +77,13 @@ class PostgresRecords:
             )
 
     def generations(self) -> list[GenerationRecord]:
-        with self._database.read() as connection:
-            return _generations(connection)
+        rows = self._read("SELECT record, number, state, activation FROM generations ORDER BY activation DESC")
+        return [
+            GenerationRecord.model_validate_json(record).model_copy(
+                update={"number": number, "state": state, "activation": activation}
+            )
+            for record, number, state, activation in rows
+        ]
 
     def note(self, name: str) -> str | None:
         rows = self._read("SELECT value FROM notes WHERE name = %s", (name.encode(),))
@@ -108,19 +113,9 @@ class PostgresRecords:
         return [text for (text,) in self._read("SELECT record FROM jobs ORDER BY created DESC LIMIT %s", (limit,))]
 
     def unfinished_jobs(self) -> list[str]:
-        return [text for (text,) in self._read("SELECT record FROM jobs WHERE state IN ('queued', 'running')")]
+        rows = self._read("SELECT record FROM jobs WHERE state = ANY(%s)", (["queued", "running"],))
+        return [text for (text,) in rows]
 
     def _read(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._database.read() as connection:
             return connection.execute(query.encode(), values).fetchall()
-
-
-def _generations(connection: Connection) -> list[GenerationRecord]:
-    """Return all generations, the latest activation first."""
-    rows = connection.execute("SELECT number, state, activation, record FROM generations ORDER BY activation DESC")
-    return [
-        GenerationRecord.model_validate_json(record).model_copy(
-            update={"number": number, "state": state, "activation": activation}
-        )
-        for number, state, activation, record in rows
-    ]

@@ -19,6 +19,6 @@ def ascending(packed: bytes | None) -> Seqs:
 
 def read_ascending(connection: Connection, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Seqs:
     """Return the column `seq` of a query, ascending."""
-    statement = f"SELECT {AS_BYTES} FROM ({query}) AS chosen"
+    statement = f"SELECT {AS_BYTES} FROM ({query}) AS chosen"  # noqa: S608  (queries are of this folder)
     ((packed,),) = connection.execute(statement.encode(), values, binary=True).fetchall()
     return ascending(packed)

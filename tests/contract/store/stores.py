@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ MOST = 6
 
 
 class DroppedStore(PostgresStore):
-    """A store whose schema ends with it."""
+    """A store in a new schema, which ends with it."""
 
     def __init__(self, programs: Path) -> None:
         super().__init__(schemas.new_database(programs), MOST)
@@ -28,12 +29,25 @@ class DroppedStore(PostgresStore):
         super().close()
 
 
+class EmptiedStore(PostgresStore):
+    """A store in an empty schema, which another one has after it."""
+
+    def __init__(self, programs: Path) -> None:
+        self._free = schemas.free(programs)
+        super().__init__(self._free.pop() if self._free else schemas.new_database(programs), MOST)
+
+    def close(self) -> None:
+        schemas.empty(self._database)
+        self._free.append(self._database)
+
+
 POSTGRES = {"postgres 18": PACKAGED} | ({"postgres 15": DEBIAN} if DEBIAN else {})
 STORES: dict[str, Callable[[Path], CorpusStore]] = {
     "memory": lambda _: MemoryStore(MOST),
     "sqlite": lambda folder: SqliteStore(DataFolder(folder), MOST),
-    **{name: lambda _, programs=programs: DroppedStore(programs) for name, programs in POSTGRES.items()},
 }
+for _name, _programs in POSTGRES.items():
+    STORES[_name] = partial(lambda programs, _: EmptiedStore(programs), _programs)
 COLLECTIONS = ("default", "other")
 # No English ending, which a store may or may not take off.
 WORDS = ("kazu", "moro", "tibu", "E-17")

@@ -41,7 +41,7 @@ def test_a_corpus_in_postgresql_comes_back_from_the_command_that_its_error_names
         command = re.search(r"pg_dump .*STORE\"", refusal.value.message)
         assert command is not None
         environment = {"PATH": f"{programs}:{os.environ['PATH']}", "INSTAR_STORE": server.url()}
-        subprocess.run(command[0], shell=True, check=True, cwd=tmp_path, env=environment)
+        subprocess.run(["sh", "-c", command[0]], check=True, cwd=tmp_path, env=environment)
         assert store.size() > 0
         expected = store.documents.page("default", 0, 9), store.judgements.all(), store.records.generations()
     with Database(server.url()).read() as connection:

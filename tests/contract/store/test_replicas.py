@@ -4,11 +4,15 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from typing import Any
 
 import pytest
+from pydantic_core import PydanticSerializationError
 
+from service.corpus import filters
 from service.corpus.base import Change, Document
 from service.corpus.judgements import JudgedCounts, Judgement
+from service.corpus.postgres import matching
 from service.corpus.postgres.change_log import channel
 from service.corpus.postgres.store import PostgresStore
 from service.errors import StorageFailed
@@ -118,6 +122,20 @@ def test_long_names_of_schemas_have_a_channel() -> None:
     assert len(channel("é" * 31).encode()) == 63
 
 
+def test_a_filter_sees_one_moment_while_the_other_process_writes(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = pair
+    seqs = one.documents.put("default", [Document("a", "text", {"n": 1}), Document("b", "text", {})], accept).added
+    meeting = matching.meeting
+
+    def write_meanwhile(*arguments: Any) -> Any:
+        met = meeting(*arguments)
+        other.documents.put("default", [Document("c", "text", {"n": 1})], accept)
+        return met
+
+    monkeypatch.setattr(matching, "meeting", write_meanwhile)
+    assert one.documents.passing("default", filters.parse({"not": {"n": 1}})).tolist() == [seqs[1]]
+
+
 def test_generations_of_two_processes_have_numbers_of_their_own(pair: Pair) -> None:
     with ThreadPoolExecutor(2) as threads:
         activated = list(threads.map(lambda number: pair[number % 2].records.activate(record("m"), 1), range(12)))
@@ -126,6 +144,10 @@ def test_generations_of_two_processes_have_numbers_of_their_own(pair: Pair) -> N
         max(activated, key=lambda each: each.activation).number
     ]
     assert pair[1].records.next_number() == 13
+    # A number that was rolled back is given again.
+    with pytest.raises(PydanticSerializationError):
+        pair[0].records.activate(record("\ud800"), 1)
+    assert pair[1].records.activate(record("m"), 1).number == 13
 
 
 def test_judgements_of_one_process_are_counted_by_the_other(pair: Pair) -> None:
