@@ -53,6 +53,6 @@ class PostgresReplicas:
         """List by name the other replicas that are alive and have not prepared."""
         return [
             replica.state.name
-            for replica in self._heartbeats.alive()
+            for replica in self._heartbeats.replicas()
             if replica.state.id != self._identity and replica.silent < _SILENT and ticket not in replica.state.prepared
         ]

@@ -117,7 +117,7 @@ class ReplicaSettings(Group):
     name: str = Field("", description="name of this replica for people; none: the name of its host")
     address: str = Field("", description="address of this replica for people, such as `http://10.0.0.7:8080`")
     lag_seconds: float = Field(
-        1, gt=0, description="seconds without sight of the others' changes after which a replica is not ready"
+        3, gt=0, description="seconds without sight of the others' changes after which a replica is not ready"
     )
     stale_seconds: float = Field(
         0,

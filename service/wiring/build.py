@@ -48,7 +48,6 @@ from service.wiring.replication import replication
 from service.wiring.stores import Stores, open_stores
 from service.writing.writing import Writing
 
-
 if TYPE_CHECKING:
     from service.writing.replication import Replication
 
@@ -176,7 +175,7 @@ def _serving(
     observer: Observer,
 ) -> Serving:
     corpus = stores.corpus
-    documents, indexes = corpus.documents, open_indexes(settings, stores.shared and stores.shared.database)
+    documents, indexes = corpus.documents, open_indexes(settings, stores.database)
     generations = Generations(
         corpus.records, thread, stores.coordination, retain=settings.retain, aliases=settings.aliases, observer=observer
     )

@@ -47,6 +47,11 @@ class Stores:
     # Closes what the stores do not close themselves.
     close: Callable[[], None] = lambda: None
 
+    @property
+    def database(self) -> Database | None:
+        """The database that has everything, if there is one."""
+        return None if self.shared is None else self.shared.database
+
 
 def open_stores(settings: Settings) -> Stores:
     """Open what the settings choose.

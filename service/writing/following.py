@@ -53,7 +53,7 @@ class Following:
         self._changed = changed
         # When everything was shown that was in the log, by a clock that goes on while the process is stopped.
         self._current_at = float("-inf")
-        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._looked = asyncio.Event()
 
     def begin(self) -> None:
         """Follow from now on, before anything is loaded: what is loaded may have later changes already."""
@@ -65,7 +65,7 @@ class Following:
         failing = False
         while True:
             try:
-                await asyncio.to_thread(self._changes.wait, self.position, _LOOK_EVERY)
+                await asyncio.to_thread(self._changes.wait, _LOOK_EVERY)
                 await self._thread.run(self.catch_up)
                 await self._embed_gaps()
                 failing = False
@@ -104,23 +104,36 @@ class Following:
 
     async def seen(self, position: int, patience: float) -> None:
         """Return when the change at the position is shown; raises NotReady if that takes over `patience` seconds."""
-        if self.position >= position:
-            return
-        shown = asyncio.get_running_loop().create_future()
-        self._waiting.append((position, shown))
+        await self._until(
+            lambda: self.position >= position,
+            patience,
+            f"this replica has not seen the write {position} within {patience:g} s: try again, or ask another one",
+        )
+
+    async def refresh(self, age: float, patience: float) -> None:
+        """Return when everything is shown that was in the log `age` seconds ago.
+
+        Raises NotReady if that takes over `patience` seconds.
+        """
+        await self._until(
+            lambda: self.age() <= age,
+            patience,
+            f"this replica has not seen the changes of the others for {patience:g} s: ask another one meanwhile, and"
+            " check the database",
+        )
+
+    async def _until(self, holds: Callable[[], bool], patience: float, otherwise: str) -> None:
         try:
             async with asyncio.timeout(patience):
-                await shown
+                while not holds():
+                    await self._looked.wait()
         except TimeoutError:
-            raise NotReady(
-                f"this replica has not seen the write {position} within {patience:g} s: try again, or ask another one"
-            ) from None
+            raise NotReady(otherwise) from None
 
     def _wake(self) -> None:
-        for position, shown in self._waiting:
-            if position <= self.position and not shown.done():
-                shown.set_result(None)
-        self._waiting = [(position, shown) for position, shown in self._waiting if not shown.done()]
+        """Let everybody who waits look at what is shown now."""
+        looked, self._looked = self._looked, asyncio.Event()
+        looked.set()
 
     def _show(self, changes: Sequence[Change]) -> None:
         later = [seq for change in changes for seq in change.added if seq > self._keywords.complete_to]
