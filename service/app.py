@@ -17,7 +17,7 @@ from service.api.middleware.audit import Audited
 from service.api.middleware.browser import LocalOriginOnly, SecurityHeaders
 from service.api.middleware.content_encoding import ContentEncoding
 from service.api.middleware.cross_origin import FeedbackOrigins
-from service.api.middleware.disconnect import CancelOnDisconnect
+from service.api.middleware.disconnect import FOR_ONE_CALLER, CancelOnDisconnect
 from service.api.middleware.paths import Paths
 from service.api.middleware.request_metrics import RequestMetrics
 from service.api.middleware.seen import Seen
@@ -84,13 +84,8 @@ from service.wiring import Parts
 
 log = logging.getLogger(__name__)
 
-# The routes that are asked thousands of times a second.
+# Asked thousands of times a second.
 _HOT = ("/v1/embeddings", "/embed", "/search")
-# The paths of work for one caller alone. A reload or an upload serves everybody, and goes on without its caller.
-_FOR_ONE_CALLER = (
-    *("/embed", "/similarity", "/rerank", "/v1/", "/v2/", "/search", "/documents"),
-    "/admin/judgements/queue",
-)
 
 
 def build(
@@ -103,8 +98,8 @@ def build(
 ) -> FastAPI:
     """The application of `parts`. It starts them in the background, while `/health` answers already.
 
-    `on_ready` is called when requests are answered, `on_failure` with the reason if the start fails. `log_tail` has
-    the last lines of the log. Maps are computed in `projections`; None: in this process.
+    `on_ready` is called when requests are answered, `on_failure` with the reason if the start fails. `log_tail` has the
+    last lines of the log. Maps are computed in `projections`; None: in this process.
     """
     measured = _Measured.of(parts, projections or InThisProcess())
     app = DocumentedApp(
@@ -124,7 +119,7 @@ def build(
             "tracer_provider": parts.tracing.provider,
             "tracing": parts.tracing.provider is not None,
             "operation_spans": False,
-            # Prometheus has the numbers, and FastAPI's logs would have texts of callers in them.
+            # Prometheus has the numbers, and the logs would have texts of callers in them.
             "metrics": False,
             "logs": False,
             "auto_configure": False,
@@ -137,7 +132,7 @@ def build(
         app.include_router(router)
     faces: dict[str, failures.Face] = {}
     if parts.settings.console:
-        shown = console(app, parts.keyring, parts.settings.data_folder.console_key, parts.settings.proxy.path)
+        shown = console(app, parts.keyring, parts.settings.secrets_folder.console_key, parts.settings.proxy.path)
         app.include_router(shown.router)
         faces["/console"] = shown.failed
     failures.install(app, faces)
@@ -261,7 +256,7 @@ def _add_middleware(app: FastAPI, parts: Parts, lifecycle: Lifecycle, routers: l
     app.add_middleware(SecurityHeaders)
     if parts.replication is not None:
         app.add_middleware(Seen, follower=parts.replication.following, stale=parts.settings.replicas.stale_seconds)
-    app.add_middleware(CancelOnDisconnect, paths=_FOR_ONE_CALLER)
+    app.add_middleware(CancelOnDisconnect, paths=FOR_ONE_CALLER)
     app.add_middleware(Paths, paths=[route.path for route in routes])
 
 

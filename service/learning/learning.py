@@ -36,7 +36,7 @@ class Learning:
         self.store = store
         self._corpus = corpus
         self._retrieval = retrieval
-        self.pseudonyms = pseudonyms = Pseudonyms(settings.data_folder.pseudonyms_key, store.knows_users)
+        self.pseudonyms = pseudonyms = Pseudonyms(settings.secrets_folder.pseudonyms_key, store.knows_users)
         self.log = SearchLog(store, pseudonyms, settings.searches)
         self.deriving = Deriving(
             Derivation(store, settings.limits.judgements), children or InThisProcess(), corpus.judgements, thread

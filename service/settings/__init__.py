@@ -143,7 +143,12 @@ class Settings(BaseSettings):
     @property
     def keys_path(self) -> Path:
         """The file of named keys, whether it is there or not."""
-        return self.keys_file or self.data_folder.keys
+        return self.keys_file or self.secrets_folder.keys
+
+    @property
+    def secrets_folder(self) -> DataFolder:
+        """The folder of the keys that all replicas share."""
+        return DataFolder(self.replicas.secrets_dir or self.data_dir)
 
     @model_validator(mode="after")
     def _loopback_without_admin_key(self) -> Self:

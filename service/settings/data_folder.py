@@ -21,6 +21,11 @@ class DataFolder:
         return self.path / "learning.db"
 
     @property
+    def origin(self) -> Path:
+        """The file with the identity of the store that graphs and words were made of, unless that is the folder's."""
+        return self.path / "store"
+
+    @property
     def pseudonyms_key(self) -> Path:
         """The file of the key by which users and sessions are hashed there."""
         return self.path / "learning.key"

@@ -116,6 +116,11 @@ class ReplicaSettings(Group):
     connections: int = Field(8, ge=2, description="connections to the database that a process keeps at most")
     name: str = Field("", description="name of this replica for people; none: the name of its host")
     address: str = Field("", description="address of this replica for people, such as `http://10.0.0.7:8080`")
+    secrets_dir: Path | None = Field(
+        None,
+        description="folder that all replicas share, with the keys of their hashes and cookies and of their callers:"
+        " `learning.key`, `console.key`, `keys.json`; none: `DATA_DIR`, to which somebody must copy them",
+    )
     lag_seconds: float = Field(
         3, gt=0, description="seconds without sight of the others' changes after which a replica is not ready"
     )

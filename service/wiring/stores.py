@@ -14,6 +14,7 @@ from service.cluster.base import Coordination, Replicas
 from service.corpus.base import ChangeLog, CorpusStore
 from service.corpus.sqlite.store import SqliteStore
 from service.errors import StorageFailed
+from service.index.origin import require_origin
 from service.learning.base import FeedbackStore
 from service.learning.sqlite.store import SqliteFeedbackStore
 from service.machine.folder_lock import locked
@@ -60,7 +61,9 @@ def open_stores(settings: Settings) -> Stores:
     """
     if settings.store is None:
         folder = settings.data_folder
-        return Stores(SqliteStore(folder, settings.limits.judgements), SqliteFeedbackStore(folder.learning))
+        corpus = SqliteStore(folder, settings.limits.judgements)
+        require_origin(folder, None)
+        return Stores(corpus, SqliteFeedbackStore(folder.learning))
     return _in_postgres(settings, settings.store.get_secret_value())
 
 
@@ -72,14 +75,18 @@ def _in_postgres(settings: Settings, url: str) -> Stores:
         from service.cluster.replicas import PostgresReplicas  # noqa: PLC0415
         from service.corpus.postgres.store import PostgresStore  # noqa: PLC0415
         from service.learning.postgres.store import PostgresFeedbackStore  # noqa: PLC0415
+        from service.postgres import secrets  # noqa: PLC0415
         from service.postgres.database import Database  # noqa: PLC0415
     except ImportError as error:
         raise StorageFailed(f"INSTAR_STORE needs `pip install 'instar[postgresql]'` ({error})") from error
-    options = settings.replicas
+    options, folder = settings.replicas, settings.data_folder
     with ExitStack() as opened:
         # What is derived lies in the data folder still: one process has it, as without PostgreSQL.
-        opened.enter_context(locked(settings.data_folder))
+        opened.enter_context(locked(folder))
         database = Database(url, options.db_schema, connections=options.connections)
+        require_origin(folder, secrets.identity(database))
+        for key in (settings.secrets_folder.pseudonyms_key, settings.secrets_folder.console_key):
+            secrets.require_common(database, key)
         coordination = PostgresCoordination(database)
         corpus = PostgresStore(database, settings.limits.judgements, coordination.fence)
         heartbeats, identity = Heartbeats(database), uuid4()

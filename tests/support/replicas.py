@@ -17,6 +17,7 @@ def replica(folder: Path, name: str, checkpoints: Path, postgres: Postgres, **se
         STORE=postgres.url(),
         REPLICAS__NAME=name,
         REPLICAS__DB_SCHEMA=settings.pop("schema", "instar"),
+        REPLICAS__SECRETS_DIR=folder,
         CHECKPOINTS_DIR=checkpoints,
         **settings,
     )

@@ -12,6 +12,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 # The extension (ASGI 3, "Extensions") with a set of functions to call when the connection is lost.
 ON_DISCONNECT = "instar.on_disconnect"
+# The paths of work for one caller alone. A reload or an upload serves everybody, and goes on without its caller.
+FOR_ONE_CALLER = (
+    *("/embed", "/similarity", "/rerank", "/v1/", "/v2/", "/search", "/documents"),
+    "/admin/judgements/queue",
+)
 
 
 class CancelOnDisconnect:

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api import failures
 from service.errors import InstarError, InvalidRequest
+from service.settings.groups import ReplicaSettings
 
 SEEN_HEADER = "X-Instar-Seen"
 # Seconds that a request waits for what it must have seen.
@@ -38,13 +39,13 @@ class Follower(Protocol):
 class Seen:
     """ASGI middleware that lets requests wait for what this replica must have seen.
 
-    If the store cannot be reached, what needs no store is answered for `stale` seconds all the same.
+    If the store cannot be reached, what needs no store is answered for `stale_seconds` all the same.
     """
 
-    def __init__(self, app: ASGIApp, follower: Follower, stale: float) -> None:
+    def __init__(self, app: ASGIApp, follower: Follower, replicas: ReplicaSettings) -> None:
         self._app = app
         self._follower = follower
-        self._fresh = max(_FRESH, stale)
+        self._fresh = max(_FRESH, replicas.stale_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(_STATE):

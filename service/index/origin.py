@@ -1,0 +1,25 @@
+"""Which corpus the graphs and words of a data folder were made of: those of another one have other numbers."""
+
+import logging
+import shutil
+from uuid import UUID
+
+from service.machine import files
+from service.settings.data_folder import DataFolder
+
+log = logging.getLogger(__name__)
+
+
+def require_origin(folder: DataFolder, store: UUID | None) -> None:
+    """Delete what was derived from another corpus than `store`; None is the corpus in the folder itself."""
+    former = folder.origin.read_text("ascii").strip() if folder.origin.exists() else ""
+    origin = "" if store is None else str(store)
+    if former == origin:
+        return
+    log.info("the graphs and words in %s are of another corpus: they are made again", folder.path)
+    for derived in (folder.graphs, folder.words):
+        shutil.rmtree(derived, ignore_errors=True)
+    if store is None:
+        folder.origin.unlink()
+    else:
+        files.replace_file(folder.origin, origin)
