@@ -144,6 +144,8 @@ def process(work: Callable[..., None], *arguments: object) -> Iterator[tuple[int
     near, far = PROCESSES.Pipe()
     started = PROCESSES.Process(target=work, args=(far, *arguments))
     started.start()
+    # So that an end of the process ends what waits for its words.
+    far.close()
     try:
         yield started.pid or 0, near
     finally:
