@@ -13,6 +13,12 @@ from service.learning.base import Event, LoggedSearch, Shown
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECONDS_OF_DAY = 86_400_000_000
+# Removes the texts that nothing refers to any more.
+FORGET_TEXTS = (
+    "DELETE FROM asked WHERE NOT EXISTS (SELECT 1 FROM searches WHERE searches.asked = asked.number)"
+    " AND NOT EXISTS (SELECT 1 FROM events WHERE events.asked = asked.number)"
+    " AND NOT EXISTS (SELECT 1 FROM dropped WHERE dropped.asked = asked.number)"
+)
 _MICROSECOND = timedelta(microseconds=1)
 
 

@@ -11,6 +11,7 @@ they are set to, and the server's backups.
 import time
 from collections.abc import Sequence
 
+import psycopg
 from psycopg import sql
 
 from service.errors import StorageFailed
@@ -25,13 +26,18 @@ _IS_KEPT = "SELECT age(relfrozenxid) > age(%s::text::xid) FROM pg_class WHERE oi
 def erase_deleted(database: Database, tables: Sequence[str]) -> None:
     """Leave nothing in the files of these tables that was deleted before. Nobody reads or writes them meanwhile.
 
-    Raises StorageFailed if somebody may still read it after some seconds.
+    Raises StorageFailed if a transaction that began before goes on for too long.
     """
     with database.write() as connection:
         ((marker,),) = connection.execute("SELECT pg_current_xact_id()::xid::text").fetchall()
-    with database.read() as connection:
+    with database.alone() as connection:
+        # Everybody else waits behind whoever waits for a reader.
+        connection.execute("SELECT set_config('lock_timeout', %s, false)", (f"{_PATIENCE * 1000:.0f}",))
         for table in tables:
-            _rewrite(connection, table, marker)
+            try:
+                _rewrite(connection, table, marker)
+            except psycopg.errors.LockNotAvailable as error:
+                raise still_read(table) from error
 
 
 def _rewrite(connection: Connection, table: str, marker: str) -> None:
@@ -44,10 +50,15 @@ def _rewrite(connection: Connection, table: str, marker: str) -> None:
         if not is_kept:
             break
         if time.monotonic() > give_up:
-            raise StorageFailed(
-                f"what was removed from the table {table} is still there, because a transaction that began before may"
-                " read it: end that (pg_stat_activity shows it; it may be a backup), then try again"
-            )
+            raise still_read(table)
         time.sleep(_PAUSE)
     # The new files do not say yet for which of their pages an index is enough.
     connection.execute(sql.SQL("VACUUM {}").format(named))
+
+
+def still_read(table: str) -> StorageFailed:
+    """Somebody reads a table, or may do so, as it was before something was deleted."""
+    return StorageFailed(
+        f"what was removed from the table {table} is still in its file, because a transaction that began before may"
+        " read it: end that (pg_stat_activity shows it; it may be a backup), then try again"
+    )

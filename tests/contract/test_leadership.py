@@ -120,8 +120,9 @@ def test_what_is_recorded_is_of_a_leader_from_the_first_statement_to_the_commit(
     asyncio.run(lead())
 
 
-def test_a_server_that_is_started_again_has_no_leader() -> None:
-    with running(SERVERS["postgres 18"]) as server, closing(Database(server.url())) as database:
+@pytest.mark.parametrize("version", SERVERS)
+def test_a_server_that_is_started_again_has_no_leader(version: str) -> None:
+    with running(SERVERS[version]) as server, closing(Database(server.url())) as database:
         first, second = PostgresCoordination(database), PostgresCoordination(database)
 
         async def lead() -> None:
@@ -143,6 +144,8 @@ def process(work: Callable[..., None], *arguments: object) -> Iterator[tuple[int
     near, far = PROCESSES.Pipe()
     started = PROCESSES.Process(target=work, args=(far, *arguments))
     started.start()
+    # So that an end of the process ends what waits for its words.
+    far.close()
     try:
         yield started.pid or 0, near
     finally:

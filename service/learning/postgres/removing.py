@@ -1,7 +1,7 @@
 """Removes searches that got no feedback, whose counts stay, and all that is known of a user, of which nothing stays."""
 
 from service.learning.insights import COUNTED_DAYS
-from service.learning.rows import MICROSECONDS_OF_DAY
+from service.learning.rows import FORGET_TEXTS, MICROSECONDS_OF_DAY
 from service.postgres.database import Connection
 
 # One statement, which sees one moment: a search that gets feedback meanwhile is dropped before it, or is not.
@@ -24,12 +24,6 @@ WITH gone AS (
 )
 SELECT count(*) FROM gone
 """
-# Texts that nothing refers to any more.
-_FORGET_TEXTS = (
-    "DELETE FROM asked WHERE NOT EXISTS (SELECT 1 FROM searches WHERE searches.asked = asked.number)"
-    " AND NOT EXISTS (SELECT 1 FROM events WHERE events.asked = asked.number)"
-    " AND NOT EXISTS (SELECT 1 FROM dropped WHERE dropped.asked = asked.number)"
-)
 
 
 def drop(connection: Connection, before: int) -> int:
@@ -52,5 +46,5 @@ def forget(connection: Connection, user: str) -> int:
     searches = connection.execute("DELETE FROM searches WHERE user_hash = %s", (user,)).rowcount
     connection.execute("DELETE FROM dropped WHERE user_hash = %s", (user,))
     connection.execute("DELETE FROM daily WHERE user_hash = %s", (user,))
-    connection.execute(_FORGET_TEXTS)
+    connection.execute(FORGET_TEXTS)
     return events + searches

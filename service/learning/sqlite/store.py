@@ -12,6 +12,7 @@ from service.learning.base import LOOKED_THROUGH, Event, Frequency, Impressions,
 from service.learning.insights import COUNTED_DAYS, Insights, Period
 from service.learning.outcomes import Tally
 from service.learning.rows import (
+    FORGET_TEXTS,
     MICROSECONDS_OF_DAY,
     event_of,
     event_row,
@@ -56,12 +57,6 @@ _KNOWS_USERS = (
     "SELECT EXISTS (SELECT 1 FROM searches WHERE user IS NOT NULL)"
     " OR EXISTS (SELECT 1 FROM events WHERE user IS NOT NULL)"
     " OR EXISTS (SELECT 1 FROM dropped WHERE user <> '')"
-)
-# Texts that nothing refers to any more.
-_FORGET_TEXTS = (
-    "DELETE FROM asked WHERE NOT EXISTS (SELECT 1 FROM searches WHERE searches.asked = asked.number)"
-    " AND NOT EXISTS (SELECT 1 FROM events WHERE events.asked = asked.number)"
-    " AND NOT EXISTS (SELECT 1 FROM dropped WHERE dropped.asked = asked.number)"
 )
 
 
@@ -169,7 +164,7 @@ class SqliteFeedbackStore:
             searches = connection.execute("DELETE FROM searches WHERE user = ?", (user,)).rowcount
             connection.execute("DELETE FROM dropped WHERE user = ?", (user,))
             connection.execute("DELETE FROM daily WHERE user = ?", (user,))
-            connection.execute(_FORGET_TEXTS)
+            connection.execute(FORGET_TEXTS)
         # Also if nothing was there: an earlier attempt may have ended before this.
         self._file.vacuum()
         return events + searches

@@ -13,19 +13,23 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from psycopg import Rollback
 
 from service.errors import Conflict, StorageFailed
-from service.learning.base import Event, LoggedSearch
 from service.learning.postgres import questions
+from service.learning.postgres import store as stores
 from service.learning.postgres.store import PostgresFeedbackStore
+from service.learning.postgres.tables import insert
 from service.postgres import database as connections
 from service.postgres import erasing
-from service.postgres.database import Database
+from service.postgres.database import Connection, Database
 from tests.contract.feedback.stores import NOON, counts, did, searched
 from tests.support import schemas
 from tests.support.postgres import SERVERS, Postgres, running
+from tests.support.waiting import until
 
 SECRET = "violets in the attic"
 READS = (
@@ -77,20 +81,58 @@ def test_one_event_that_is_sent_to_two_replicas_counts_once(replicas: Sequence[P
     assert counts(replicas[1]) == {("a", 1): (1, 1, 0, 0)}
 
 
-def test_replicas_that_are_sent_the_same_in_other_orders_keep_it_once(
-    replicas: Sequence[PostgresFeedbackStore],
+def until_they_wait(database: Database, count: int) -> None:
+    """Wait until so many sessions wait for locks."""
+
+    def they_wait() -> bool:
+        with database.read() as connection:
+            rows = connection.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchall()
+        return len(rows) == count
+
+    until(they_wait)
+
+
+TEN = range(10)
+# A row in the midst of what two replicas are sent, and what that is.
+MIDST: dict[str, tuple[str, Callable[[PostgresFeedbackStore, str, int], int]]] = {
+    "events": (
+        "INSERT INTO events (number, id, at, action, asked, documents) VALUES (-1, 'e5', 0, '', 0, '')",
+        lambda store, _, step: store.add([did(f"e{n}", "bad") for n in TEN][::step]),
+    ),
+    "texts": (
+        r"INSERT INTO asked VALUES (-1, sha256('default\000q5'::bytea), 'default', 'q5')",
+        lambda store, name, step: store.log([searched(f"{name}{n}", query=f"q{n}") for n in TEN][::step]),
+    ),
+    "searches": (
+        "INSERT INTO searches (id, at, asked, mode, k, generation, checkpoint, documents, scores)"
+        " VALUES ('5', 0, 0, '', 1, 1, '', '', '')",
+        lambda store, _, step: store.log([searched(f"{n}") for n in TEN][::step]),
+    ),
+    "searches of another system": (
+        "INSERT INTO searches (id, at, asked, mode, k, generation, checkpoint, documents, scores, query_id)"
+        " VALUES ('5', 0, 0, '', 1, 1, '', '', '', 'x5')",
+        lambda store, name, step: store.log(
+            [searched(f"{name}{n}", query_id=f"x{place}") for n, place in enumerate(TEN[::step])]
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", MIDST)
+def test_replicas_that_are_sent_the_same_in_opposite_orders_never_wait_in_a_circle(
+    database: Database, replicas: Sequence[PostgresFeedbackStore], kind: str
 ) -> None:
-    searches = [searched(f"{n:03}", "a", query=f"q{n}", query_id=f"x{-n % 100:03}") for n in range(100)]
-    events = [did(f"e{n:03}", "bad", query=f"of e{n}") for n in range(100)]
-    repeated: list[int] = []
-
-    def send(store: PostgresFeedbackStore, searches: Sequence[LoggedSearch], events: Sequence[Event]) -> None:
-        for _ in range(10):
-            repeated.extend((store.log(searches), store.add(events)))
-
-    at_once(*(partial(send, store, searches[::step], events[::step]) for store in replicas for step in (1, -1)))
-    assert sum(repeated) == 4 * 10 * 200 - 200
-    assert len(replicas[0].searches(None, 1000)) == len(list(replicas[0].events())) == 100
+    row_in_the_midst, send = MIDST[kind]
+    replicas[0].add([did("asked", "bad")])
+    with ThreadPoolExecutor(2) as threads:
+        with database.write() as connection:
+            connection.execute(row_in_the_midst)
+            sent = [threads.submit(send, replicas[0], "a", 1), threads.submit(send, replicas[1], "b", -1)]
+            until_they_wait(database, 2)
+            raise Rollback
+        repeated = sum(sending.result() for sending in sent)
+    # Only the texts of one kind are the same.
+    assert repeated == (0 if kind == "texts" else 10)
 
 
 def test_impressions_are_counted_once_while_replicas_log_and_drop(
@@ -113,6 +155,24 @@ def test_impressions_are_counted_once_while_replicas_log_and_drop(
     replicas[0].drop(NOON + timedelta(days=1))
     assert replicas[1].searches(None, 1000) == []
     assert sum(row.shown for row in replicas[0].impressions()) == 120
+
+
+def test_a_text_that_is_asked_again_while_its_user_is_forgotten_stays(
+    database: Database, replicas: Sequence[PostgresFeedbackStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = replicas
+    first.log([searched("01", user="u1")])
+    forgetting = threading.Thread(target=first.forget, args=("u1",))
+
+    def insert_late(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> int:
+        forgetting.start()
+        until_they_wait(database, 1)
+        return insert(connection, statement, rows)
+
+    monkeypatch.setattr(stores, "insert", insert_late)
+    second.log([searched("02", user="u2")])
+    forgetting.join()
+    assert first.searches(None, 9) == [searched("02", user="u2")]
 
 
 def test_texts_that_others_ask_stay_while_a_user_who_asked_them_is_forgotten(
@@ -162,14 +222,15 @@ def test_no_file_but_the_log_of_writes_has_the_texts_of_a_user_who_was_forgotten
     assert [event.note for event in store.events()] == ["stays"]
 
 
+@pytest.mark.parametrize("statement", ["SELECT 1", "SELECT 1 FROM asked"])
 def test_a_user_is_not_forgotten_as_long_as_somebody_may_read_what_was_removed(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database, statement: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(erasing, "_PATIENCE", 0.1)
     store = PostgresFeedbackStore(database)
     store.log([searched("01", "a", user="u1")])
     with database.snapshot() as reader:
-        reader.execute("SELECT 1")
+        reader.execute(statement)
         with pytest.raises(StorageFailed, match="pg_stat_activity"):
             store.forget("u1")
     assert store.forget("u1") == 0
