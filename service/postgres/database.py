@@ -19,16 +19,21 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 DEFAULT_SCHEMA = "instar"
 # Seconds to wait for a connection, also for a server that is being restarted or replaced.
 _PATIENCE = 10.0
-# An answered write must outlive a power cut, whatever the server's default is. A process that stops in the middle of a
-# transaction must not hold up the others for ever, which wait for its locks a little longer than it may do nothing.
-_SETTINGS = b"SET synchronous_commit TO on; SET idle_in_transaction_session_timeout TO '20s'; SET lock_timeout TO '30s'"
+# The defaults of the server may be others. An answered write must outlive a power cut, and whoever has waited for a
+# lock must see what was written meanwhile. A process that stops in a transaction must not hold up the others for ever,
+# which wait for its locks a little longer than it may do nothing.
+_SETTINGS = (
+    b"SET synchronous_commit TO on; SET default_transaction_isolation TO 'read committed';"
+    b" SET idle_in_transaction_session_timeout TO '20s'; SET lock_timeout TO '30s'"
+)
 
 
 class Database:
     """Runs transactions that are durable when they end, and reads beside them. Safe from any thread.
 
     Everything lies in one schema, so that several Instars share a server. Methods raise StorageFailed if the server
-    cannot be used, and InsufficientResources if it has no room left.
+    cannot be used, if a lock is not free for half a minute, or if a transaction has done nothing for 20 seconds, and
+    InsufficientResources if it has no room left.
     """
 
     def __init__(self, url: str, schema: str = DEFAULT_SCHEMA, *, connections: int = 8) -> None:

@@ -92,7 +92,8 @@ def _in_postgres(settings: Settings, url: str) -> Stores:
         heartbeats, identity = Heartbeats(database), uuid4()
         return Stores(
             corpus,
-            PostgresFeedbackStore(database),
+            # It closes its own.
+            PostgresFeedbackStore(Database(url, options.db_schema, connections=options.connections)),
             coordination,
             PostgresReplicas(corpus.records, heartbeats, identity, options.prepare_seconds),
             Shared(database, corpus.log, heartbeats, identity, options.name or socket.gethostname()),

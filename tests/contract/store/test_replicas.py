@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from typing import Any
 
@@ -69,14 +69,15 @@ def test_numbers_have_the_order_of_commits_and_no_holes(pair: Pair) -> None:
 
     def follow() -> None:
         """Ask for what comes after the last known change, while both write."""
-        while not stop.is_set() or one.log.position() > len(followed):
-            followed.extend(other.log.changes_after(len(followed), 7))
+        while (page := other.log.changes_after(followed[-1].position if followed else 0, 7)) or not stop.is_set():
+            followed.extend(page)
 
     with ThreadPoolExecutor(3) as threads:
         following = threads.submit(follow)
         writing = [threads.submit(write_many, store, name) for store, name in zip(pair, "ab", strict=True)]
-        committed = [change for each in writing for change in each.result()]
+        wait(writing)
         stop.set()
+        committed = [change for each in writing for change in each.result()]
         following.result()
     logged = sorted((change for change in committed if change.added or change.died), key=lambda each: each.position)
     assert followed == logged == one.log.changes_after(0, 1000)
@@ -171,12 +172,12 @@ def impatient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 def test_a_process_that_stops_in_its_turn_loses_it(impatient: Pair) -> None:
     one, other = impatient
 
-    def wait(_: Change) -> None:
+    def linger(_: Change) -> None:
         # The server ends the transaction while the other one waits for its turn.
         put(other, b="text")
 
     with pytest.raises(StorageFailed):
-        one.documents.put("default", [Document("a", "text", {})], wait)
+        one.documents.put("default", [Document("a", "text", {})], linger)
     assert other.log.changes_after(0, 9) == [Change("default", 0, (1,), ())]
     assert put(one, a="text") == [2]
 
@@ -208,20 +209,25 @@ def test_a_killed_server_loses_no_committed_write_and_the_stores_go_on(name: str
                 except StorageFailed:
                     failed.set()
 
-        def wait_for(count: int) -> None:
+        def write_some() -> None:
+            """Return when 20 more documents are there."""
+            count = len(committed) + 20
             while len(committed) < count:
+                assert not any(each.done() for each in writing)
                 stop.wait(0.01)
 
         with ThreadPoolExecutor(2) as threads:
             writing = [threads.submit(write, *each) for each in zip(stores, "ab", strict=True)]
-            for _ in range(2):
-                wait_for(len(committed) + 20)
-                server.stop("immediate")
-                assert failed.wait(30)
-                server.start()
-                wait_for(len(committed) + 20)
-                failed.clear()
-            stop.set()
+            try:
+                for _ in range(2):
+                    write_some()
+                    server.stop("immediate")
+                    assert failed.wait(30)
+                    server.start()
+                    write_some()
+                    failed.clear()
+            finally:
+                stop.set()
             for each in writing:
                 each.result()
         live = stores[0].documents.live_in("default").tolist()
