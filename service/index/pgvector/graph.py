@@ -16,8 +16,8 @@ from service.postgres.database import Connection, Database
 
 log = logging.getLogger(__name__)
 
-# As those of the graphs in memory.
-_LINKS = 32
+# Of 16, 24 and 32 links, 24 needed the least time to build and to search 100,000 vectors at equal recall.
+_LINKS = 24
 _BUILD_EFFORT = 128
 # Megabytes that building may take on the server. A graph that needs more is built many times slower.
 _LEAST_MEMORY, _MOST_MEMORY = 64, 4096
