@@ -70,8 +70,8 @@ def recall_of(index: PgvectorIndex, vectors: Vectors, queries: Vectors, allowed:
     for query, (seqs, scores) in zip(queries, view.search(queries, 10, allowed), strict=True):
         exact = np.sort(compared @ query)[::-1][:10]
         assert len(seqs) == len(exact)
-        hits.append(np.count_nonzero(scores >= exact[-1] - 1e-6) / max(1, len(exact)))
-    return float(np.mean(hits))
+        hits += [np.count_nonzero(scores >= exact[-1] - 1e-6) / len(exact)] if len(exact) else []
+    return float(np.mean(hits)) if hits else 1.0
 
 
 def test_a_graph_reaches_the_recall_that_was_asked_and_says_which(database: Database) -> None:
@@ -287,7 +287,7 @@ def test_the_building_of_a_graph_is_given_up_in_the_middle(database: Database) -
     index.store.put(documents(vectors))
     live = {"default": np.arange(1, 20_001)}
     index.build(live, 20_000)()
-    ends = time.monotonic() + 1
+    ends = time.monotonic() + 0.3
     with pytest.raises(GivenUp):
         opened(database).build(live, 20_000, lambda: time.monotonic() > ends)
     assert count(database, "pg_class", "relname = 'points_1_1_graph'") == 0
