@@ -30,10 +30,16 @@ from service.index.exact import ExactIndexes
 from service.index.faiss import index as faiss_index
 from service.index.faiss import partition as faiss_partition
 from service.index.faiss.factory import FaissIndexes
+from service.index.pgvector import partition as pgvector_partition
+from service.index.pgvector import sealed as pgvector_sealed
+from service.index.pgvector.factory import PgvectorIndexes
+from service.index.postgres.tables import VectorTables
 from service.index.rows import Rows, stack, whole
+from service.index.stores import VectorStores
 from service.index.vector_folder import VectorFolder
 from service.machine.arrays import Vectors, Windows
 from service.settings import Settings
+from tests.support.schemas import Schemas
 
 DIMENSIONS = 8
 FINGERPRINT = "f" * 12
@@ -46,22 +52,37 @@ LENGTH, STEP = 100, 80
 Open = Callable[[Path], IndexFactory]
 
 
-def faiss(folder: Path, graph_from: int) -> FaissIndexes:
-    return FaissIndexes(VectorFolder(folder / "vectors"), folder / "graphs", graph_from=graph_from, min_recall=0.99)
+def faiss(stores: VectorStores, folder: Path, graph_from: int) -> FaissIndexes:
+    return FaissIndexes(stores, folder / "graphs", graph_from=graph_from, min_recall=0.99)
 
 
-KINDS: dict[str, Open] = {
-    "exact": lambda folder: ExactIndexes(VectorFolder(folder / "vectors")),
-    "faiss, exact": lambda folder: faiss(folder, 10**9),
-    "faiss, graphs": lambda folder: faiss(folder, 1),
+# By where the vectors are stored.
+KINDS: dict[str, dict[str, Callable[[Path, Schemas], IndexFactory]]] = {
+    "files": {
+        "exact": lambda folder, _: ExactIndexes(VectorFolder(folder / "vectors")),
+        "faiss, exact": lambda folder, _: faiss(VectorFolder(folder / "vectors"), folder, 10**9),
+        "faiss, graphs": lambda folder, _: faiss(VectorFolder(folder / "vectors"), folder, 1),
+    },
+    "tables": {
+        "faiss, exact": lambda folder, schemas: faiss(VectorTables(schemas.of(folder)), folder, 10**9),
+        "faiss, graphs": lambda folder, schemas: faiss(VectorTables(schemas.of(folder)), folder, 1),
+        "pgvector, exact": lambda folder, schemas: PgvectorIndexes(
+            schemas.of(folder), graph_from=10**9, min_recall=0.99
+        ),
+        "pgvector, graphs": lambda folder, schemas: PgvectorIndexes(schemas.of(folder), graph_from=1, min_recall=0.99),
+    },
 }
 
 
-@pytest.fixture(params=list(KINDS))
-def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Open:
-    for module in (faiss_partition, faiss_index):
+@pytest.fixture(params=[(place, name) for place, kinds in KINDS.items() for name in kinds], ids=": ".join)
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, schemas: Schemas) -> Open:
+    for module in (faiss_partition, faiss_index, pgvector_partition):
         monkeypatch.setattr(module, "SEAL_FROM", SEAL_FROM)
-    return KINDS[request.param]
+    # So few documents would be compared one by one.
+    monkeypatch.setattr(pgvector_sealed, "LOOKED_AT", 0)
+    monkeypatch.setattr(pgvector_sealed, "_MORE", 1)
+    place, name = request.param
+    return lambda folder: KINDS[place][name](folder, schemas)
 
 
 def unit(seed: int, count: int) -> Vectors:
@@ -472,10 +493,21 @@ def test_a_closed_index_has_no_vectors_and_its_views_answer(kind: Open, tmp_path
 def test_a_factory_touches_nothing_until_it_is_asked(kind: Open, tmp_path: Path) -> None:
     factory = kind(tmp_path / "data")
     assert factory.stored(FINGERPRINT).tolist() == []
-    assert factory.needed(1000, 10, 384).memory > 1000 * 384 * 4
-    assert factory.needed(1000, 10, 384).disk >= 10 * 384 * 4
     assert factory.needed(0, 0, 384).disk == 0
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("name", KINDS["files"])
+def test_an_index_on_files_needs_room_for_its_vectors(name: str, tmp_path: Path, schemas: Schemas) -> None:
+    needed = KINDS["files"][name](tmp_path, schemas).needed(1000, 10, 384)
+    assert needed.memory > 1000 * 384 * 4
+    assert needed.disk >= 10 * 384 * 4
+
+
+def test_an_index_in_postgresql_needs_no_room_for_its_vectors_here(tmp_path: Path, schemas: Schemas) -> None:
+    needed = KINDS["tables"]["pgvector, graphs"](tmp_path, schemas).needed(1000, 10, 384)
+    assert 1000 * 8 < needed.memory < 1000 * 384
+    assert needed.disk == 0
 
 
 @pytest.mark.parametrize(("kind", "chosen"), [("faiss", FaissIndexes), ("exact", ExactIndexes)])
@@ -484,12 +516,15 @@ def test_the_setting_chooses_the_index(kind: str, chosen: type, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("rows", [wholes(1, 5), cut_texts(5)], ids=["whole", "cut"])
-def test_the_vectors_that_one_kind_of_index_stored_serve_the_others(kind: Open, tmp_path: Path, rows: Rows) -> None:
-    with loaded(kind(tmp_path), rows):
+@pytest.mark.parametrize(("place", "first"), [(place, name) for place, kinds in KINDS.items() for name in kinds])
+def test_the_vectors_that_one_kind_of_index_stored_serve_the_others(
+    place: str, first: str, tmp_path: Path, rows: Rows, schemas: Schemas
+) -> None:
+    with loaded(KINDS[place][first](tmp_path, schemas), rows):
         pass
     seqs = np.arange(1, 6)
-    for other in KINDS.values():
-        index = other(tmp_path).open(FINGERPRINT, DIMENSIONS)
+    for other in KINDS[place].values():
+        index = other(tmp_path, schemas).open(FINGERPRINT, DIMENSIONS)
         index.build({"default": seqs}, 5, lambda: False)()
         for seen, expected in zip(index.view("default").windows(seqs), rows.windows(seqs), strict=True):
             check_windows(seen, expected)
