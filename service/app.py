@@ -255,7 +255,7 @@ def _add_middleware(app: FastAPI, parts: Parts, lifecycle: Lifecycle, routers: l
     app.add_middleware(RequestMetrics, observer=parts.observer, history=lifecycle.history)
     app.add_middleware(SecurityHeaders)
     if parts.replication is not None:
-        app.add_middleware(Seen, follower=parts.replication.following, stale=parts.settings.replicas.stale_seconds)
+        app.add_middleware(Seen, follower=parts.replication.following, replicas=parts.settings.replicas)
     app.add_middleware(CancelOnDisconnect, paths=FOR_ONE_CALLER)
     app.add_middleware(Paths, paths=[route.path for route in routes])
 

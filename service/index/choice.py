@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.corpus.base import Documents
+from service.errors import StorageFailed
 from service.index.base import IndexFactory
 from service.index.keywords.base import KeywordIndex
 from service.machine.arrays import Vectors
@@ -23,6 +24,8 @@ def open_indexes(settings: Settings, database: Database | None = None) -> IndexF
 
     It touches no file.
     """
+    if settings.index.kind == "pgvector":
+        return _pgvector(settings, database)
     stores = _stores(settings, database)
     if settings.index.kind == "exact":
         from service.index.exact import ExactIndexes  # noqa: PLC0415
@@ -37,6 +40,14 @@ def open_indexes(settings: Settings, database: Database | None = None) -> IndexF
         graph_from=settings.index.hnsw_from,
         min_recall=settings.index.min_recall,
     )
+
+
+def _pgvector(settings: Settings, database: Database | None) -> IndexFactory:
+    if database is None:
+        raise StorageFailed("INSTAR_INDEX__KIND=pgvector needs a database: name one in INSTAR_STORE, or take faiss")
+    from service.index.pgvector.factory import PgvectorIndexes  # noqa: PLC0415
+
+    return PgvectorIndexes(database, graph_from=settings.index.hnsw_from, min_recall=settings.index.min_recall)
 
 
 def open_keywords(settings: Settings, documents: Documents) -> KeywordIndex:

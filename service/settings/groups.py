@@ -185,7 +185,7 @@ class Compute(Group):
     )
 
 
-IndexKind = Literal["faiss", "exact"]
+IndexKind = Literal["faiss", "exact", "pgvector"]
 
 
 class IndexSettings(Group):
@@ -194,7 +194,7 @@ class IndexSettings(Group):
     kind: IndexKind = Field(
         "faiss",
         description="`faiss`: for collections of any size; `exact`: for small ones, compares with every document, in"
-        " NumPy",
+        " NumPy; `pgvector`: in the database that `STORE` names, for what does not fit into the memory of a process",
     )
     hnsw_from: int = Field(
         50_000, ge=1, description="number of windows in a collection from which HNSW replaces exact search"

@@ -12,14 +12,16 @@ from tests.support.postgres import Postgres
 from tests.support.server import Server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=["faiss", "pgvector"])
 def pair(
-    tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path, database: Postgres
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path, database: Postgres
 ) -> Iterator[list[Server]]:
     """Two replicas with the checkpoint `one`."""
     folder = tmp_path_factory.mktemp("pair")
     schema = f"s{uuid4().hex}"
-    with replicas.running(folder, 2, tiny_checkpoints, database, MODEL="one", schema=schema) as servers:
+    with replicas.running(
+        folder, 2, tiny_checkpoints, database, MODEL="one", schema=schema, INDEX__KIND=request.param
+    ) as servers:
         yield servers
 
 

@@ -67,18 +67,22 @@ def test_numbers_have_the_order_of_commits_and_no_holes(pair: Pair) -> None:
     followed: list[Change] = []
     stop = threading.Event()
 
-    def follow() -> None:
-        """Ask for what comes after the last known change, while both write."""
-        while (page := other.log.changes_after(followed[-1].position if followed else 0, 7)) or not stop.is_set():
-            followed.extend(page)
+    def follow(limit: int) -> None:
+        """Ask for what comes after the last known change."""
+        followed.extend(other.log.changes_after(followed[-1].position if followed else 0, limit))
+
+    def follow_writers() -> None:
+        while not stop.is_set():
+            follow(7)
 
     with ThreadPoolExecutor(3) as threads:
-        following = threads.submit(follow)
+        following = threads.submit(follow_writers)
         writing = [threads.submit(write_many, store, name) for store, name in zip(pair, "ab", strict=True)]
         wait(writing)
         stop.set()
         committed = [change for each in writing for change in each.result()]
         following.result()
+    follow(1000)
     logged = sorted((change for change in committed if change.added or change.died), key=lambda each: each.position)
     assert followed == logged == one.log.changes_after(0, 1000)
     positions = list(range(1, one.log.position() + 1))
