@@ -80,20 +80,32 @@ def walk(graph: Graph, vectors: Vectors, queries: Vectors, k: int, allowed: Bits
     return best_scores, best
 
 
-def build(vectors: Vectors, given_up: IsGivenUp) -> tuple[Graph | None, int]:
+def build(vectors: Vectors, given_up: IsGivenUp, former: Graph | None = None) -> tuple[Graph | None, int]:
     """Build a graph of `vectors` (n, dimensions). Returns it, or None with the number that it cannot reach.
 
-    Raises GivenUp soon after `given_up` answers true.
+    If the first of the vectors are those of a `former` graph, the others are added to a copy of its links. Raises
+    GivenUp soon after `given_up` answers true.
     """
     numbers = WholeNumbers.fitted(vectors[:: max(1, len(vectors) // _PORTION)])
     index = faiss.IndexHNSWSQ(vectors.shape[1], faiss.ScalarQuantizer.QT_8bit_direct, _LINKS, faiss.METRIC_L2)
     index.hnsw.efConstruction = _BUILD_EFFORT
+    size = 0 if former is None else former.index.ntotal
+    if former is not None:
+        _add(faiss.downcast_index(index.storage), numbers, vectors[:size], given_up)
+        memory.copy_links(former.index, index)
+        # FAISS gets an address, so the array has a name to stay.
+        node_of = np.argsort(former.row_of[:-1])
+        index.hnsw.permute_entries(faiss.swig_ptr(node_of))
+    _add(index, numbers, vectors[size:], given_up)
+    lost = graph_repair.repair(index)
+    return (None, len(lost)) if len(lost) else (compact(index, vectors), 0)
+
+
+def _add(index: "faiss.Index", numbers: WholeNumbers, vectors: Vectors, given_up: IsGivenUp) -> None:
     for start in range(0, len(vectors), _PORTION):
         if given_up():
             raise GivenUp
         index.add(numbers.rounded(vectors[start : start + _PORTION]))
-    lost = graph_repair.repair(index)
-    return (None, len(lost)) if len(lost) else (compact(index, vectors), 0)
 
 
 def compact(index: "faiss.IndexHNSW", vectors: Vectors) -> Graph:

@@ -46,6 +46,17 @@ def replace_storage(graph: "faiss.IndexHNSW", storage: "faiss.IndexScalarQuantiz
     graph.hnsw.is_similarity = storage.metric_type == faiss.METRIC_INNER_PRODUCT
 
 
+def copy_links(source: "faiss.IndexHNSW", target: "faiss.IndexHNSW") -> None:
+    """Give the empty graph `target`, whose storage has the vectors, the nodes and the links of `source`."""
+    links = source.hnsw.neighbors
+    target.hnsw.neighbors.resize(links.size())
+    faiss.rev_swig_ptr(target.hnsw.neighbors.data(), links.size())[:] = faiss.rev_swig_ptr(links.data(), links.size())
+    for name in ("levels", "offsets"):
+        faiss.copy_array_to_vector(faiss.vector_to_array(getattr(source.hnsw, name)), getattr(target.hnsw, name))
+    target.hnsw.entry_point, target.hnsw.max_level = source.hnsw.entry_point, source.hnsw.max_level
+    target.ntotal = source.ntotal
+
+
 def place(graph: "faiss.IndexHNSW") -> None:
     """Move the links and the codes of a graph into huge pages."""
     storage = faiss.downcast_index(graph.storage)

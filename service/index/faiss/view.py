@@ -185,9 +185,24 @@ class FaissView:
 
     def live_rows(self, empty: Empty = huge_pages.empty) -> Rows:
         """List the rows of all documents in the view, ascending. `empty` makes the array of their vectors."""
+        return self._listed(slice(None) if self.sealed is None else self._sealed_rows(self.sealed), empty)
+
+    def sealable_rows(self, empty: Empty = huge_pages.empty) -> Rows:
+        """List all rows of the sealed part, dead ones too, and behind them those of the fresh part's documents."""
+        return self._listed(slice(None), empty)
+
+    def sealed_live_of(self, size: int) -> Bits | None:
+        """Return the live ones among `size` rows that begin with those of the sealed part. None: all are."""
+        if self.sealed is None or self.sealed_live is None:
+            return None
+        live = np.ones(size, np.bool_)
+        live[: len(self.sealed.seqs)] = bits.unpack(self.sealed_live, len(self.sealed.seqs))
+        return bits.pack(live)
+
+    def _listed(self, selected: Mask | slice, empty: Empty) -> Rows:
         fresh = self.fresh_rows[: self.fresh][self.fresh_live[: self.fresh]]
         sealed = self.sealed
-        left = np.empty(0, np.int64) if sealed is None else np.arange(len(sealed.seqs))[self._sealed_rows(sealed)]
+        left = np.empty(0, np.int64) if sealed is None else np.arange(len(sealed.seqs))[selected]
         # Nothing in between has all vectors: `empty` may make an array that lies on the disk.
         vectors: Vectors = empty((len(left) + len(fresh), fresh.vectors.shape[1]), np.float32)
         vectors[len(left) :] = fresh.vectors
