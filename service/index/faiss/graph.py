@@ -17,6 +17,7 @@ from service.index.faiss import bitsets as bits
 from service.index.faiss import graph_repair, memory
 from service.index.faiss.bitsets import Bits
 from service.index.faiss.whole_numbers import WholeNumbers
+from service.machine import huge_pages
 from service.machine.arrays import Vectors
 
 Rows = NDArray[np.int64]
@@ -89,6 +90,7 @@ def build(vectors: Vectors, given_up: IsGivenUp, former: Graph | None = None) ->
     numbers = WholeNumbers.fitted(vectors[:: max(1, len(vectors) // _PORTION)])
     index = faiss.IndexHNSWSQ(vectors.shape[1], faiss.ScalarQuantizer.QT_8bit_direct, _LINKS, faiss.METRIC_L2)
     index.hnsw.efConstruction = _BUILD_EFFORT
+    memory.reserve(index, len(vectors))
     size = 0 if former is None else former.index.ntotal
     if former is not None:
         _add(faiss.downcast_index(index.storage), numbers, vectors[:size], given_up)
@@ -110,24 +112,27 @@ def _add(index: "faiss.Index", numbers: WholeNumbers, vectors: Vectors, given_up
 
 def compact(index: "faiss.IndexHNSW", vectors: Vectors) -> Graph:
     """Give a graph that is in the order of its `vectors` (n, dimensions) their 8 bits, and order it by its links."""
-    codes, margin = _quantised(vectors)
-    memory.replace_storage(index, codes)
     order = _by_links(index)
-    index.permute_entries(order)
-    memory.place(index)
+    index.hnsw.permute_entries(faiss.swig_ptr(order))
+    quantiser, margin = _fitted(vectors)
+    # The vectors of which the graph was built are let go of before the others take as much room.
+    memory.replace_storage(index, quantiser)
+    codes = huge_pages.empty((len(vectors), quantiser.code_size), np.uint8)
+    for start in range(0, len(vectors), _PORTION):
+        portion = slice(start, start + _PORTION)
+        codes[portion] = quantiser.sa_encode(vectors[order[portion]])
+    memory.place(index, codes)
     return Graph(index, np.append(order, -1).astype(np.int32), margin)
 
 
-def _quantised(vectors: Vectors) -> tuple["faiss.IndexScalarQuantizer", float]:
-    """The vectors in 8 bits, and the margin of their scores."""
-    codes = faiss.IndexScalarQuantizer(vectors.shape[1], faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)
+def _fitted(vectors: Vectors) -> tuple["faiss.IndexScalarQuantizer", float]:
+    """A quantiser that makes 8 bits of the vectors, and the margin of their scores."""
+    quantiser = faiss.IndexScalarQuantizer(vectors.shape[1], faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)
     sample = vectors[:: max(1, len(vectors) // _SAMPLE)]
-    codes.train(np.ascontiguousarray(sample))
-    for start in range(0, len(vectors), _PORTION):
-        codes.add(vectors[start : start + _PORTION])
+    quantiser.train(np.ascontiguousarray(sample))
     some = np.ascontiguousarray(sample[:_PORTION])
-    errors = some - codes.sa_decode(codes.sa_encode(some))
-    return codes, _ERRORS * float(np.sqrt(np.mean(errors**2)))
+    errors = some - quantiser.sa_decode(quantiser.sa_encode(some))
+    return quantiser, _ERRORS * float(np.sqrt(np.mean(errors**2)))
 
 
 def _by_links(index: "faiss.IndexHNSW") -> Rows:

@@ -57,14 +57,27 @@ def copy_links(source: "faiss.IndexHNSW", target: "faiss.IndexHNSW") -> None:
     target.ntotal = source.ntotal
 
 
-def place(graph: "faiss.IndexHNSW") -> None:
-    """Move the links and the codes of a graph into huge pages."""
+def reserve(graph: "faiss.IndexHNSW", size: int) -> None:
+    """Make room for so many vectors in an empty graph, which would double its room again and again otherwise."""
+    for vector, length in (
+        (faiss.downcast_index(graph.storage).codes, size * graph.d),
+        (graph.hnsw.neighbors, size * graph.hnsw.nb_neighbors(0)),
+    ):
+        vector.resize(length)
+        vector.resize(0)
+
+
+def place(graph: "faiss.IndexHNSW", codes: NDArray[np.uint8] | None = None) -> None:
+    """Move the links of a graph into huge pages. Its `codes` (n, bytes) lie there; None: they are moved, too."""
     storage = faiss.downcast_index(graph.storage)
     # FAISS frees what it owns, so both are always copied, even if they lie on a page boundary.
     links = huge_pages.copied(faiss.rev_swig_ptr(graph.hnsw.neighbors.data(), graph.hnsw.neighbors.size()))
     graph.hnsw.neighbors = _reference(faiss.MaybeOwnedVectorInt32, links)
-    codes = huge_pages.copied(faiss.rev_swig_ptr(storage.codes.data(), storage.codes.size()))
+    if codes is None:
+        codes = huge_pages.copied(faiss.rev_swig_ptr(storage.codes.data(), storage.codes.size()))
+    codes = codes.reshape(-1)
     storage.codes = _reference(faiss.MaybeOwnedVectorUInt8, codes)
+    storage.ntotal = graph.ntotal
     graph.referenced_objects = (codes, links)
 
 
