@@ -72,6 +72,11 @@ def test_words_of_a_former_version_leave_the_database(tmp_path: Path) -> None:
         old.execute("CREATE VIRTUAL TABLE keywords USING fts5(collection, text, content = '')")
         old.execute("INSERT INTO keywords (rowid, collection, text) VALUES (1, 'c', 'kazu')")
     database = Database(DataFolder(tmp_path))
-    assert SqliteDocuments(database).collections() == {"c": 1}
+    documents = SqliteDocuments(database)
+    assert documents.collections() == {"c": 1}
+    # Nobody has noted when a former version wrote.
+    assert documents.last_written() == {"c": None}
+    documents.delete("c", ["a"], lambda _: None)
+    assert documents.collections() == documents.last_written() == {}
     with database.read() as connection:
         assert not connection.execute("SELECT 1 FROM sqlite_schema WHERE name LIKE 'keywords%'").fetchall()
