@@ -17,10 +17,7 @@ _NOTE = (
     "INSERT INTO collections VALUES (?, ?, ?) ON CONFLICT DO UPDATE"
     " SET documents = documents + excluded.documents, written = excluded.written"
 )
-_COUNT = (
-    "INSERT INTO collections SELECT collection, count(*), NULL FROM documents WHERE dead = 0 GROUP BY collection"
-    " ON CONFLICT DO NOTHING"
-)
+_COUNT = "INSERT INTO collections SELECT collection, count(*), NULL FROM documents WHERE dead = 0 GROUP BY collection"
 
 
 def note(connection: sqlite3.Connection, change: Change) -> None:
@@ -33,7 +30,8 @@ def note(connection: sqlite3.Connection, change: Change) -> None:
 
 
 def count(connection: sqlite3.Connection) -> None:
-    """Count the documents of all collections, for a database in which nobody has kept the numbers."""
+    """Count the documents of all collections, for a database in which an earlier version has written last."""
+    connection.execute("DELETE FROM collections")
     connection.execute(_COUNT)
 
 
