@@ -69,8 +69,9 @@ class CutDocuments:
         searchable = np.column_stack((spans[starts, 0], spans[ends - 1, 1]))[may_be_cut]
         suspects = seqs[starts][may_be_cut]
         portions = [slice(start, start + _PORTION) for start in range(0, len(suspects), _PORTION)]
-        cut = [self._which_are_cut(suspects[each].tolist(), searchable[each].tolist()) for each in portions]
-        return suspects[np.concatenate([np.zeros(0, np.bool_), *cut])]
+        masks = [self._which_are_cut(suspects[each].tolist(), searchable[each].tolist()) for each in portions]
+        cut: Seqs = suspects[np.concatenate([np.zeros(0, np.bool_), *masks])]
+        return cut
 
     def _which_are_cut(self, seqs: Sequence[int], searchable: Sequence[tuple[int, int]]) -> Sequence[bool]:
         texts = self._documents.fetch(seqs)

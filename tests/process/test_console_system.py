@@ -88,7 +88,8 @@ def test_the_first_key_closes_the_console_as_well_and_signs_in(tiny_server: Serv
 def test_beside_a_key_of_the_settings_no_key_is_called_the_first(
     setting: str, needs_admin: bool, tmp_path: Path, tiny_checkpoints: Path
 ) -> None:
-    server = Server(tmp_path, MODEL="one", **{setting: "a-key-of-the-settings"})
+    server = Server(tmp_path, MODEL="one")
+    server.settings[setting] = "a-key-of-the-settings"
     server.checkpoints.symlink_to(tiny_checkpoints)
     with server:
         client = signed_in(server, "a-key-of-the-settings") if setting == "ADMIN_KEY" else server.client
