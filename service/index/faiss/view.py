@@ -11,9 +11,9 @@ from service.index.faiss import bitsets as bits
 from service.index.faiss.bitsets import Bits, Positions
 from service.index.faiss.sealed import Sealed
 from service.index.faiss.selection import Selection
-from service.index.rows import Rows, best_of_each, bounds, count_documents, first_of_each, first_rows
+from service.index.rows import Rows, best_of_each, bounds, count_documents, first_of_each, first_rows, positions_of
 from service.machine import huge_pages
-from service.machine.arrays import Empty, Vectors, Windows
+from service.machine.arrays import Empty, Spans, Vectors, Windows
 
 # Scores this near to each other may be those of equal vectors, summed in different orders.
 _SAME = 1e-6
@@ -141,6 +141,18 @@ class FaissView:
             self.sealed.windows(start, end) if start < end else next(later)
             for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
         ]
+
+    def spans(self, seqs: Seqs) -> tuple[Seqs, Spans]:
+        """Return, for each window of ascending documents in the view, its document (n,) and its span (n, 2)."""
+        fresh = self.fresh_rows[: self.fresh]
+        later = positions_of(fresh.seqs, seqs)
+        if self.sealed is None:
+            return fresh.seqs[later], fresh.spans[later]
+        first = positions_of(self.sealed.seqs, seqs)
+        return (
+            np.concatenate((self.sealed.seqs[first], fresh.seqs[later])),
+            np.concatenate((self.sealed.spans[first], fresh.spans[later])),
+        )
 
     def ranks(self, query: Vectors, seqs: Seqs, allowed: Selection | None) -> tuple[Ranks, Vectors]:
         """Return the ranks, from 1, and the cosines of allowed documents among all allowed ones.
