@@ -79,6 +79,7 @@ from service.observability.log_tail import LogTail
 from service.reload.map_questions import MapQuestions
 from service.reload.quality import Quality
 from service.reload.quality_history import QualityHistory
+from service.search.cut_documents import CutDocuments
 from service.search.retrieval import Retrieval
 from service.wiring import Parts
 
@@ -161,6 +162,7 @@ def _routers(parts: Parts, lifecycle: Lifecycle, measured: "_Measured", log_tail
     streams = EventStreams(settings.limits.streams, lifecycle.stopping)
     output = OutputDtypes(serving.calibration)
     targets = RollbackTargets(loaded, corpus.records, models.registry, serving.builder)
+    cut_documents = CutDocuments(corpus.documents, loaded, models.encoding.windowings)
     about = info.About(loaded, corpus, parts.reloads, models.scheduler, models.rerankers, parts.learning.log, settings)
     return [
         embed.routes(admission, ready, loaded, models.encoding, output, models.limits, settings),
@@ -174,9 +176,7 @@ def _routers(parts: Parts, lifecycle: Lifecycle, measured: "_Measured", log_tail
         documents.routes(admission, ready, corpus.documents, parts.writing, loaded, settings),
         sample.routes(admission, ready, corpus.documents, parts.writing, settings.checkpoints_dir),
         inspection.routes(admission, ready, corpus.documents, loaded),
-        collections.routes(
-            admission, ready, corpus.documents, parts.writing, corpus.judgements, serving.housekeeping, parts.thread
-        ),
+        collections.routes(admission, ready, corpus, cut_documents, parts.writing, serving.housekeeping, parts.thread),
         searches.routes(admission, ready, parts.learning.feedback, parts.learning.forgetting, parts.reloads),
         insights.routes(admission, ready, parts.learning.feedback, corpus, settings.searches.keep),
         judgements.routes(admission, ready, corpus.judgements, corpus.documents, parts.thread, settings),

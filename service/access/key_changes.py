@@ -21,8 +21,8 @@ class KeyChanges:
     def make(self, name: str, scopes: Sequence[Scope], limits: Limits, *, close_service: bool) -> tuple[Key, str]:
         """Make a key; returns it, and its token, which is stored nowhere.
 
-        Raises KeyRefused if a valid key has the name, or if it is the first key and either `close_service` is false or
-        nobody could make another one. Raises KeyNameWrong, and KeyFileError if the file cannot be changed.
+        Raises KeyRefused if a valid key has the name, if the key takes scopes from everybody and `close_service` is
+        false, or if nobody could make another one. Raises KeyNameWrong, and KeyFileError if the file cannot be changed.
         """
         with self._lock:
             self._require_file()
@@ -66,9 +66,9 @@ class KeyChanges:
 
 
 def would_close(opened: Sequence[Scope]) -> KeyRefused:
-    """The first key would take `opened` scopes from everybody, and the request does not say that this is wanted."""
+    """The key would take `opened` scopes from everybody, and the request does not say that this is wanted."""
     return KeyRefused(
-        "this is the first key, and from then on nothing is open to callers without one, while now everybody here has"
+        "this key closes the service: from then on nothing is open to callers without one, while now everybody here has"
         f" the scopes {', '.join(opened)}: send close_service true if that is wanted",
         "close_service",
     )

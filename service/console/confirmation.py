@@ -25,7 +25,8 @@ class Confirmation:
     """An act that waits for a yes.
 
     `effects` are sentences that say what will happen, `fields` what the form sends besides the choices to `action`, an
-    address below the console. `button` names the act; None: it cannot be done, and the effects say why.
+    address below the console. `button` names the act; None: it cannot be done, and the effects say why. A `warning`
+    says why somebody may not want the act; the button then does not invite to it.
     """
 
     title: str
@@ -35,6 +36,7 @@ class Confirmation:
     fields: Mapping[str, str] = field(default_factory=dict)
     choices: Sequence[Choice] = ()
     removes: bool = False
+    warning: str | None = None
 
     async def ask(
         self, pages: Pages, visit: Visit, screen: str, back: str, problem: ApiError | None = None

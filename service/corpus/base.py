@@ -153,6 +153,12 @@ class Documents(Facets, Protocol):
     def collections(self) -> dict[str, int]:
         """Count the documents of each collection that has any, by its name, in the order of names."""
 
+    def last_written(self) -> dict[str, datetime | None]:
+        """Return when each collection that has documents was last written to, by its name.
+
+        A document was added, replaced or deleted then. None: not since an earlier version, which did not note it.
+        """
+
     def last_seq(self) -> int:
         """Return the highest sequence number that was given, 0 before the first."""
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from service.corpus.base import Change, Seqs
 from service.corpus.filters import Condition, Filter
 from service.index.rows import Rows
-from service.machine.arrays import Vectors, Windows
+from service.machine.arrays import Spans, Vectors, Windows
 
 Mask = NDArray[np.bool_]
 Ranks = NDArray[np.int64]
@@ -91,6 +91,10 @@ class View(Protocol):
 
     def windows(self, seqs: Seqs) -> list[Windows]:
         """Return the windows of documents that the view holds."""
+        ...
+
+    def spans(self, seqs: Seqs) -> tuple[Seqs, Spans]:
+        """Return, for each window of ascending documents in the view, its document (n,) and its span (n, 2)."""
         ...
 
     def ranks(self, query: Vectors, seqs: Seqs, allowed: Allowed | None) -> tuple[Ranks, Vectors]:

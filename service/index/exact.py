@@ -25,9 +25,9 @@ from service.index.base import (
     Ranks,
     VectorsMissing,
 )
-from service.index.rows import Rows, best_of_each, count_documents, first_rows, joined, room
+from service.index.rows import Rows, best_of_each, count_documents, first_rows, joined, positions_of, room
 from service.index.stores import VectorSource, VectorStores
-from service.machine.arrays import Vectors, Windows
+from service.machine.arrays import Spans, Vectors, Windows
 
 # The index has the vectors once, and a write copies them.
 _MEMORY_FACTOR = 2.0
@@ -68,6 +68,11 @@ class ExactView:
     def windows(self, seqs: Seqs) -> list[Windows]:
         """Return the windows of documents that the view holds."""
         return self.rows.windows(seqs)
+
+    def spans(self, seqs: Seqs) -> tuple[Seqs, Spans]:
+        """Return, for each window of ascending documents in the view, its document (n,) and its span (n, 2)."""
+        positions = positions_of(self.rows.seqs, seqs)
+        return self.rows.seqs[positions], self.rows.spans[positions]
 
     def ranks(self, query: Vectors, seqs: Seqs, allowed: Mask | None) -> tuple[Ranks, Vectors]:
         """Return the ranks, from 1, and the cosines of allowed documents among all allowed ones."""

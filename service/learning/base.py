@@ -136,6 +136,9 @@ class FeedbackStore(Protocol):
         shown this document.
         """
 
+    def count_showing(self, collection: str, document: str) -> int:
+        """Count the searches, of the latest `LOOKED_THROUGH` ones, that have shown the document."""
+
     def add(self, events: Sequence[Event]) -> int:
         """Store the events durably, all or none.
 

@@ -111,6 +111,11 @@ class Feedback:
         self._search_log.flush()
         return self._store.searches(after, limit, showing)
 
+    def count_showing(self, collection: str, document: str) -> int:
+        """Count the searches that are listed by a document that they have shown."""
+        self._search_log.flush()
+        return self._store.count_showing(collection, document)
+
     def insights(self, period: Period) -> Insights:
         """Count what was asked and how it was judged, up to this moment."""
         self._search_log.flush()

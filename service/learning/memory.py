@@ -43,16 +43,22 @@ class MemoryFeedbackStore:
         return {identity: by_name[identity] for identity in identities if identity in by_name}
 
     def searches(self, after: str | None, limit: int, showing: tuple[str, str] | None = None) -> list[LoggedSearch]:
-        with self._lock:
-            latest = [self._searches[identity] for identity in sorted(self._searches, reverse=True)]
-        if showing is not None:
-            collection, document = showing
-            latest = [
-                search
-                for search in latest[:LOOKED_THROUGH]
-                if search.collection == collection and any(shown.document == document for shown in search.results)
-            ]
+        latest = self._latest() if showing is None else self._showing(*showing)
         return [search for search in latest if after is None or search.id < after][:limit]
+
+    def count_showing(self, collection: str, document: str) -> int:
+        return len(self._showing(collection, document))
+
+    def _latest(self) -> list[LoggedSearch]:
+        with self._lock:
+            return [self._searches[identity] for identity in sorted(self._searches, reverse=True)]
+
+    def _showing(self, collection: str, document: str) -> list[LoggedSearch]:
+        return [
+            search
+            for search in self._latest()[:LOOKED_THROUGH]
+            if search.collection == collection and any(shown.document == document for shown in search.results)
+        ]
 
     def add(self, events: Sequence[Event]) -> int:
         with self._lock:

@@ -115,6 +115,12 @@ class Splitter:
         return TextSplitter.from_huggingface_tokenizer(self._tokenizer, self._capacity, overlap)
 
 
+def is_cut(text: str, searchable: tuple[int, int]) -> bool:
+    """Say whether more than white space of the text lies outside of the part [start, end) that can be found."""
+    start, end = searchable
+    return bool(text[:start].strip() or text[end:].strip())
+
+
 def parts(text: str, spans: Spans) -> Sequence[str]:
     """The texts of the windows."""
     return [text if not end else text[start:end] for start, end in spans.tolist()]

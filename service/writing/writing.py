@@ -26,6 +26,7 @@ from service.index.rows import Rows, stack
 from service.machine.arrays import Windows
 from service.machine.writer import WritingThread
 from service.models.encoding import Encoding
+from service.models.windowing import is_cut
 from service.observability.observer import Observer
 from service.writing.following import Following
 
@@ -244,8 +245,4 @@ def _same(stored: Document, new: Document) -> bool:
 def _cut(documents: Sequence[Document], windows: Sequence[Windows]) -> dict[str, Span]:
     """Return the part of each document that can be found, unless only white space is left out."""
     parts = {each.id: (each.text, of.searchable(len(each.text))) for each, of in zip(documents, windows, strict=True)}
-    return {
-        identity: (start, end)
-        for identity, (text, (start, end)) in parts.items()
-        if text[:start].strip() or text[end:].strip()
-    }
+    return {identity: searchable for identity, (text, searchable) in parts.items() if is_cut(text, searchable)}

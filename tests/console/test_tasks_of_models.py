@@ -183,7 +183,7 @@ def shows_findings(server: Server, page: Page) -> int:
     expect(page.get_by_role("heading", name="is in the shadow")).to_be_visible(timeout=_RELOAD)
     for ward in range(3):
         server.search(f"What was looked at in ward {ward}?")
-    expect(page.get_by_text("Searches compared in the shadow: 3.")).to_be_visible(timeout=_RELOAD)
+    expect(page.get_by_text("Searches compared in the shadow: 3, ")).to_be_visible(timeout=_RELOAD)
     listed = server.get("/admin/generations")["generations"]
     (number,) = (one["generation"] for one in listed if one["state"] == "shadow")
     return int(number)

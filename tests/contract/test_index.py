@@ -160,6 +160,9 @@ def check_ranking(
     assert view.ranks(query, ranked, allowed)[0].tolist() == list(range(1, len(exact) + 1))
     for seq, windows in zip(ranked.tolist(), view.windows(ranked), strict=True):
         check_windows(windows, searchable[seq])
+    seqs, spans = view.spans(every)
+    assert seqs.tolist() == [seq for seq in every.tolist() for _ in range(len(searchable[seq]))]
+    assert spans.tolist() == [span for seq in every.tolist() for span in searchable[seq].spans.tolist()]
     assert view.windowed or not any(windows.spans.any() for windows in searchable.values())
 
 
@@ -456,6 +459,7 @@ def test_an_empty_view_answers_everything_with_nothing(kind: Open, tmp_path: Pat
             assert len(seqs) == len(scores) == 0
             assert view.holds(np.arange(3), selection).tolist() == [False] * 3
         assert view.windows(seqs_of()) == []
+        assert [len(part) for part in view.spans(seqs_of())] == [0, 0]
         assert not view.windowed
         assert not index.has("absent")
 

@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,14 @@ def test_all_documents_are_there_page_by_page(notes: Server) -> None:
     assert seen == [f"n{number}" for number in range(60)]
 
 
+def test_the_list_says_how_many_are_cut_and_when_a_collection_was_last_written_to(notes: Server) -> None:
+    (row,) = re.findall(r"<tr><td><a href=\"[^\"]*collection=notes\".*?</tr>", page(notes, CORPUS), re.DOTALL)
+    cells = [re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<td.*?</td>", row, re.DOTALL)]
+    assert cells[:3] == ["notes", "60", "0"]
+    (collection,) = notes.get("/collections")["collections"]
+    assert cells[3] == f"{datetime.fromisoformat(collection['written']):%d %b %Y %H:%M} UTC"
+
+
 def test_a_search_and_a_filter_narrow_what_is_shown(notes: Server) -> None:
     assert "<strong>n7</strong>" in page(notes, CORPUS, collection="notes", q="note 7")
     content = page(notes, CORPUS, collection="notes", filter='{"n": {"lt": 3}}')
@@ -61,11 +70,11 @@ def test_what_is_deleted_by_a_filter_is_what_was_counted(notes: Server) -> None:
     refused = sends(notes, f"{CORPUS}/delete-matching", **fields, count="9")
     assert refused.status_code == 409
     assert "10 documents pass the filter now" in refused.text
-    assert notes.get("/collections")["collections"] == [{"name": "notes", "documents": 60}]
+    assert notes.get("/info")["collections"] == {"notes": 60}
     done = sends(notes, f"{CORPUS}/delete-matching", **fields, count="10")
     assert done.status_code == 303
     assert "10 deleted" in page(notes, done.headers["Location"])
-    assert notes.get("/collections")["collections"] == [{"name": "notes", "documents": 50}]
+    assert notes.get("/info")["collections"] == {"notes": 50}
 
 
 def test_a_document_is_written_shown_changed_and_deleted(tiny_server: Server) -> None:
@@ -106,7 +115,15 @@ def test_a_document_says_what_is_known_of_it(notes: Server) -> None:
         "/admin/judgements", {"judgements": [{"query": "q1", "document": "n1", "good": True, "collection": "notes"}]}
     )
     notes.search("note 1", collection="notes", k=60)
+    assert "Once by the searches that are kept:" in page(notes, f"{CORPUS}/document", collection="notes", id="n1")
+    for _ in range(11):
+        notes.search("note 1", collection="notes", k=60)
+    for limit in (2, 20):
+        about = {"document": "n1", "collection": "notes", "limit": limit}
+        assert notes.get("/admin/searches", params=about)["count"] == 12
+    assert notes.get("/admin/searches")["count"] is None
     content = page(notes, f"{CORPUS}/document", collection="notes", id="n1")
+    assert "12 times by the searches that are kept; the last 10 of these:" in content
     assert "All of it can be found" in content
     assert len(re.findall(r'title="Cosine"', content)) == 8
     assert ">q1</a>" in content
@@ -126,6 +143,7 @@ def test_what_the_model_does_not_read_is_struck_through(tmp_path: Path, tiny_che
         content = page(server, f"{CORPUS}/document", id="long")
         assert re.search(r"<del>[word ]+</del>", content)
         assert "was cut" in content
+        assert "A search by vector finds a part alone" in page(server, CORPUS)
 
 
 def test_a_collection_is_deleted_by_its_name(notes: Server) -> None:

@@ -5,6 +5,7 @@ import re
 import tarfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -71,7 +72,9 @@ def test_what_is_refused_is_said_and_the_form_keeps_what_was_written(closed: Ser
 
 def test_the_first_key_closes_the_console_as_well_and_signs_in(tiny_server: Server) -> None:
     client = httpx.Client(base_url=tiny_server.client.base_url, timeout=60)
-    assert "closes the service" in client.get(SYSTEM).text
+    first = client.get(SYSTEM).text
+    assert "This is the first key, and it closes the service" in first
+    assert "It needs the scope admin" in first
     assert send(client, "keys", name="root", scope_admin="yes").status_code == 409
     page = send(client, "keys", name="root", scope_admin="yes", close_service="yes")
     assert "The service is closed now" in page.text
@@ -79,6 +82,21 @@ def test_the_first_key_closes_the_console_as_well_and_signs_in(tiny_server: Serv
     assert client.get(SYSTEM).status_code == 303
     client.post("/console/sign-in", data={"key": token})
     assert "root · sign out" in client.get(SYSTEM).text
+
+
+@pytest.mark.parametrize(("setting", "needs_admin"), [("ADMIN_KEY", False), ("API_KEY", True)])
+def test_beside_a_key_of_the_settings_no_key_is_called_the_first(
+    setting: str, needs_admin: bool, tmp_path: Path, tiny_checkpoints: Path
+) -> None:
+    server = Server(tmp_path, MODEL="one")
+    server.settings[setting] = "a-key-of-the-settings"
+    server.checkpoints.symlink_to(tiny_checkpoints)
+    with server:
+        client = signed_in(server, "a-key-of-the-settings") if setting == "ADMIN_KEY" else server.client
+        shown = client.get(SYSTEM).text
+        assert "This key closes the service" in shown
+        assert "the first key" not in shown
+        assert ("It needs the scope admin" in shown) == needs_admin
 
 
 def test_a_backup_comes_as_a_file_and_the_audit_log_says_who_took_it(closed: Server) -> None:

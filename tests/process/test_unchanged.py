@@ -132,17 +132,39 @@ def test_a_stream_that_breaks_off_removes_nothing(tiny_server: Server) -> None:
     assert tiny_server.get("/info")["documents"] == 40
 
 
+def counted(server: Server) -> dict[str, int]:
+    """The number of documents of each collection, as the service lists them."""
+    return {each["name"]: each["documents"] for each in server.get("/collections")["collections"]}
+
+
+def test_a_collection_says_when_a_document_was_last_added_replaced_or_deleted(tiny_server: Server) -> None:
+    def written() -> str:
+        (collection,) = tiny_server.get("/collections")["collections"]
+        return str(collection["written"])
+
+    moments = []
+    for text in ("one text", "another text"):
+        tiny_server.put_documents({"a": text, "b": "a text that stays"})
+        moments.append(written())
+    tiny_server.put_documents({"a": "another text"})
+    assert written() == moments[-1]
+    tiny_server.post("/documents/delete", {"ids": ["a"]})
+    moments.append(written())
+    assert sorted(set(moments)) == moments
+    tiny_server.stop()
+    tiny_server.start()
+    assert written() == moments[-1]
+
+
 def test_a_collection_is_counted_and_gone_for_good(tiny_server: Server) -> None:
     secret = "a text that nobody may find again"
     tiny_server.post("/documents", {"documents": [{"id": "s", "text": secret}], "collection": "notes"})
     write(tiny_server, ROWS)
-    assert tiny_server.get("/collections") == {
-        "collections": [{"name": "default", "documents": 40}, {"name": "notes", "documents": 1}]
-    }
+    assert counted(tiny_server) == {"default": 40, "notes": 1}
     assert tiny_server.reload("two")["state"] == "done"
     response = tiny_server.client.delete("/collections/notes")
     assert response.json() == {"deleted": 1, "judgements": 0}
-    assert tiny_server.get("/collections") == {"collections": [{"name": "default", "documents": 40}]}
+    assert counted(tiny_server) == {"default": 40}
     assert tiny_server.client.delete("/collections/notes").status_code == 404
     assert tiny_server.client.post("/search", json={"query": secret, "collection": "notes"}).status_code == 404
     with sqlite3.connect(tiny_server.data / "corpus.db") as corpus:

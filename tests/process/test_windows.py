@@ -196,6 +196,11 @@ def test_a_long_document_counts_once_in_ranks_filters_and_diversity(running: Ser
     running.client.delete("/collections/filtered")
 
 
+def cut_of(server: Server) -> dict[str, int]:
+    """The number of cut documents in each collection, as the service lists them."""
+    return {each["name"]: each["cut"] for each in server.get("/collections")["collections"]}
+
+
 def test_collections_cut_as_they_are_told_to(running: Server) -> None:
     content = text("shared", 60)
     by_collection = {name: write(running, {"same": content}, collection=name) for name in ("heads", "books", "default")}
@@ -204,6 +209,10 @@ def test_collections_cut_as_they_are_told_to(running: Server) -> None:
     # Two windows of books share nothing, so there are fewer of them.
     assert 1 < by_collection["books"]["windows"] < by_collection["default"]["windows"]
     assert "cut" not in by_collection["books"] | by_collection["default"]
+    cut = cut_of(running)
+    assert (cut["heads"], cut["books"]) == (1, 0)
+    write(running, {"same": "short", "other": content, "blank": f"short{' ' * 9000}"}, collection="heads")
+    assert cut_of(running)["heads"] == 1
     last = content[-60:]
     (hit,) = running.search(last, k=1, collection="books")
     assert hit["passage"][1] == len(content)

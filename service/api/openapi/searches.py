@@ -29,7 +29,7 @@ _SEARCH = {
 LIST = Operation(
     "List searches",
     {
-        200: success("A page.", {"searches": [_SEARCH], "next": None}),
+        200: success("A page.", {"searches": [_SEARCH], "next": None, "count": None}),
         **failing(INSTAR, unknown_cursor(), collection_without_document()),
     },
 )

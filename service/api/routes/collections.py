@@ -9,27 +9,28 @@ from service.api.middleware import audit
 from service.api.openapi import collections as documented
 from service.api.readiness import RequireReady
 from service.api.router import Admission, Router
-from service.api.schemas.collections import CollectionsAnswer, Ended, Name
-from service.corpus.base import Documents
+from service.api.schemas.collections import Collection, CollectionsAnswer, Ended, Name
+from service.corpus.base import CorpusStore
 from service.corpus.errors import collection_gone
-from service.corpus.judgements import JudgementFilter, Judgements
+from service.corpus.judgements import JudgementFilter
 from service.generations.housekeeping import Housekeeping
 from service.machine.writer import WritingThread
+from service.search.cut_documents import CutDocuments
 from service.writing.writing import Writing
 
 
 def routes(
     admission: Admission,
     require_ready: RequireReady,
-    documents: Documents,
+    corpus: CorpusStore,
+    cut_documents: CutDocuments,
     writing: Writing,
-    judgements: Judgements,
     housekeeping: Housekeeping,
     thread: WritingThread,
 ) -> Router:
     """The routes of collections."""
     router = Router(admission, "documents", "search")
-    handlers = _Collections(require_ready, documents, writing, judgements, housekeeping, thread)
+    handlers = _Collections(require_ready, corpus, cut_documents, writing, housekeeping, thread)
     router.add("GET /collections", handlers.list_collections, documented.LIST)
     router.add("DELETE /collections/{name:path}", handlers.delete_collection, documented.DELETE, "write")
     return router
@@ -39,24 +40,35 @@ class _Collections:
     def __init__(
         self,
         require_ready: RequireReady,
-        documents: Documents,
+        corpus: CorpusStore,
+        cut_documents: CutDocuments,
         writing: Writing,
-        judgements: Judgements,
         housekeeping: Housekeeping,
         thread: WritingThread,
     ) -> None:
         self._require_ready = require_ready
-        self._documents = documents
+        self._documents = corpus.documents
+        self._judgements = corpus.judgements
+        self._cut_documents = cut_documents
         self._writing = writing
-        self._judgements = judgements
         self._housekeeping = housekeeping
         self._thread = thread
 
     async def list_collections(self) -> CollectionsAnswer:
-        """List the collections that have documents, with their number."""
+        """List the collections that have documents: how many, how many of them are cut, and when one was last written.
+
+        A document is cut if a search by vector finds a part of it alone.
+        """
         self._require_ready()
-        counts = await asyncio.to_thread(self._documents.collections)
-        return {"collections": [{"name": name, "documents": count} for name, count in counts.items()]}
+        return {"collections": await asyncio.to_thread(self._listed)}
+
+    def _listed(self) -> list[Collection]:
+        counts, written = self._documents.collections(), self._documents.last_written()
+        cut = self._cut_documents.count()
+        return [
+            {"name": name, "documents": count, "cut": cut.get(name, 0), "written": written.get(name)}
+            for name, count in counts.items()
+        ]
 
     async def delete_collection(self, request: Request, name: Name) -> Ended:
         """Delete all documents of a collection and the judgements of them.

@@ -60,7 +60,7 @@ class _Searches:
     ) -> KeptSearches:
         """List the searches that are kept, the latest first, a page at a time. `next` is null on the last page.
 
-        With `document` those of the latest 100,000 that have shown it among their first 100 results.
+        With `document` those of the latest 100,000 that have shown it among their first 100 results, and their number.
         """
         self._require_ready()
         if cursor is not None and made(cursor) is None:
@@ -70,7 +70,11 @@ class _Searches:
         showing = None if document is None else (collection or DEFAULT_COLLECTION, document)
         searches = await asyncio.to_thread(self._feedback.searches, cursor, limit + 1, showing)
         page = [_as_answer(search) for search in searches[:limit]]
-        return {"searches": page, "next": page[-1]["id"] if len(searches) > limit else None}
+        count = None
+        if showing is not None:
+            is_all = cursor is None and len(searches) == len(page)
+            count = len(page) if is_all else await asyncio.to_thread(self._feedback.count_showing, *showing)
+        return {"searches": page, "next": page[-1]["id"] if len(searches) > limit else None, "count": count}
 
     async def read_search(self, identity: SearchId) -> KeptSearch:
         """Read a search with its results as they were shown."""

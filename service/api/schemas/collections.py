@@ -1,5 +1,6 @@
 """`/collections`: collections that are listed or deleted."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Path
@@ -17,6 +18,17 @@ class Collection(TypedDict):
 
     name: Annotated[str, Field(description="its name")]
     documents: Annotated[int, Field(description="number of its documents")]
+    cut: Annotated[
+        int,
+        Field(description="number of these of which the active generation finds a part alone, because the rest is cut"),
+    ]
+    written: Annotated[
+        datetime | None,
+        Field(
+            description="when a document was last added, replaced or deleted; null: not since an earlier version of the"
+            " service, which did not note it"
+        ),
+    ]
 
 
 class CollectionsAnswer(TypedDict):

@@ -31,7 +31,7 @@ class KeyRequest(BodyModel):
     limits: Limits = Field(Limits(), description="the most that it may ask; no limit by default")
     close_service: bool = Field(
         False,
-        description="whether the first key is wanted, which closes what is open to callers without one",
+        description="whether a key is wanted that closes what is open to callers without one, as the first one does",
         strict=True,
     )
 

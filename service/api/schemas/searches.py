@@ -58,6 +58,10 @@ class KeptSearches(TypedDict):
 
     searches: Annotated[list[KeptSearch], Field(description="the latest first")]
     next: Annotated[str | None, Field(description=NEXT_CURSOR)]
+    count: Annotated[
+        int | None,
+        Field(description="number of searches on this and all other pages; null: they are not of a `document`"),
+    ]
 
 
 class Forgotten(TypedDict):

@@ -70,11 +70,12 @@ class _Corpus:
         collection, identity = _named(visit.request.query_params)
         body = {"id": identity, "collection": collection, "neighbours": _NEIGHBOURS}
         document = await visit.api.post("/documents/inspect", body)
-        judgements, searches, keep = [], [], None
+        judgements, searches, times_shown, keep = [], [], 0, None
         if visit.session.may("admin"):
             about = {"collection": collection, "document": identity}
             judgements = (await visit.api.get("/admin/judgements", {**about, "limit": _JUDGEMENTS}))["judgements"]
-            searches = (await visit.api.get("/admin/searches", {**about, "limit": _SEARCHES}))["searches"]
+            shown = await visit.api.get("/admin/searches", {**about, "limit": _SEARCHES})
+            searches, times_shown = shown["searches"], shown["count"]
             keep = (await visit.api.get("/info"))["search_log"]["keep"]
         return await self._render(
             visit,
@@ -84,9 +85,10 @@ class _Corpus:
             pieces=_pieces(document["text"], document["searchable"]),
             judgements=judgements,
             searches=[
-                {**search, "rank": next(shown["rank"] for shown in search["results"] if shown["id"] == identity)}
+                {**search, "rank": next(result["rank"] for result in search["results"] if result["id"] == identity)}
                 for search in searches
             ],
+            times_shown=times_shown,
             keep=keep,
             message=_message(visit),
         )

@@ -128,7 +128,8 @@ class _Activation:
             )
         title = f"Put generation {number} live"
         effects = model_effects.of_activation(info["reload"], info, number)
-        return Confirmation(title, effects, action, title, choices=[_force(wanted)])
+        warning = model_effects.loss(info["reload"].get("judged"))
+        return Confirmation(title, effects, action, title, choices=[_force(wanted)], warning=warning)
 
     async def make(self, visit: Visit, wanted: Mapping[str, str]) -> None:
         await visit.api.post("/admin/activate", {"force": wanted.get("force") == "yes"})

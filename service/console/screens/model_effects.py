@@ -5,6 +5,8 @@ from typing import Any
 
 Answer = Mapping[str, Any]
 _MEGABYTE = 1_000_000
+# Digits of nDCG that are shown.
+_DIGITS = 3
 _ALL_THE_SAME = "The active generation goes on answering, and nothing that was written is lost."
 _JUDGED = "The judged queries do not stop it."
 
@@ -134,9 +136,9 @@ def shadow_findings(shadowed: Answer | None) -> list[str]:
         return ["No search has been compared in the shadow yet."]
     shift = shadowed["score_shift"]
     return [
-        f"Searches compared in the shadow: {shadowed['searches']:,}."
-        f" {shadowed['overlap']:.0%} of the documents and {shadowed['same_first']:.0%} of the first ones were"
-        " those of the active generation.",
+        f"Searches compared in the shadow: {shadowed['searches']:,}, with"
+        f" {shadowed['overlap']:.0%} of the documents and {shadowed['same_first']:.0%} of the first ones as in the"
+        " active generation.",
         f"Its scores are {abs(shift):.3f} {'higher' if shift >= 0 else 'lower'} on average, so look at every min_score."
         if round(abs(shift), 3)
         else "Its scores are the same on average.",
@@ -154,6 +156,22 @@ def judge_findings(judged: Answer | None) -> list[str]:
         f"On {judged['queries']:,} judged queries nDCG@10 goes from {judged['active']['ndcg']:.3f} to"
         f" {judged['building']['ndcg']:.3f}{interval}: {judged['better']:,} are better, {judged['worse']:,} worse."
     ]
+
+
+def loss(judged: Answer | None) -> str | None:
+    """Say by how much what was built is worse than what answers; None if it is not, or if nobody knows.
+
+    Figures that look the same are the same.
+    """
+    if judged is None:
+        return None
+    active, built = (round(judged[side]["ndcg"], _DIGITS) for side in ("active", "building"))
+    if built >= active:
+        return None
+    return (
+        f"It is worse than what answers now: on the judged queries, nDCG@10 falls by {active - built:.{_DIGITS}f},"
+        f" from {active:.{_DIGITS}f} to {built:.{_DIGITS}f}."
+    )
 
 
 def _embedding(checkpoint: Answer, documents: int, generations: Sequence[Answer], jobs: Sequence[Answer]) -> str:

@@ -13,7 +13,7 @@ from service.console.pages import Visit
 from service.console.public_api import ApiError
 from service.console.screen import Screen
 from service.console.screens import checkpoints, model_changes
-from service.console.screens.model_effects import duration, judge_findings, shadow_findings
+from service.console.screens.model_effects import duration, judge_findings, loss, shadow_findings
 
 Answer = Mapping[str, Any]
 # Generations that the line shows, and jobs that the list shows, before more are asked for.
@@ -143,6 +143,7 @@ async def _progress(visit: Visit, job: Answer, latency: SearchLatency) -> dict[s
         "steps": steps(job),
         "judged": judge_findings(job["judged"]) if job["judged"] else [],
         "shadowed": shadow_findings(job["shadowed"]),
+        "loss": loss(job["judged"]),
         "before_ms": _milliseconds(latency.before(_SLOW)),
         "usual_ms": _milliseconds(latency.lately(_USUAL)),
         "slow_ms": _milliseconds(latency.lately(_SLOW)),

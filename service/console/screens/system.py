@@ -72,7 +72,15 @@ async def _page(routes: Screen, visit: Visit, status: int = 200, **values: Any) 
         )
         # Of a single moment there is no line to draw.
         drawn = charts(history) if len(history["ended"]) > 1 else ()
-        facts = {"keys": keys, "settings": settings["settings"], "charts": drawn, "log": log}
+        valid = [key for key in keys["keys"] if not key["revoked"]]
+        facts = {
+            "keys": keys,
+            "valid_keys": valid,
+            "has_admin": any("admin" in key["scopes"] for key in valid),
+            "settings": settings["settings"],
+            "charts": drawn,
+            "log": log,
+        }
     facts |= {"scopes": SCOPES, "purposes": _PURPOSES, "limits": _LIMITS, "level": level}
     shown: dict[str, Any] = {"problem": None, "form": {}, "made": None} | values
     return await routes.pages.render(visit, "system.html", status, screen=routes.name, **facts, **shown)

@@ -104,7 +104,7 @@ class Plot {
     const radius = Math.max(1, Math.round(ratio * Math.min(5, Math.max(0.7, (110 / Math.sqrt(count + 1)) * Math.sqrt(view.zoom)))));
     const disc = [];
     for (let down = -radius; down <= radius; down++)
-      for (let across = -radius; across <= radius; across++) if (across * across + down * down <= radius * radius + 0.5) disc.push(down * width + across);
+      for (let across = -radius; across <= radius; across++) if (across * across + down * down <= radius * (radius + 0.8)) disc.push(down * width + across);
     const [scale, middle, centre] = [this.scale, width / 2 - view.x * this.scale, height / 2 + view.y * this.scale];
     // In an order of its own, so that no group lies on all others.
     const stride = strideOf(count);

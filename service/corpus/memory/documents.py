@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -23,10 +24,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All versions by sequence number, ascending, and the last number that was given."""
+    """All versions by sequence number, ascending, the last number that was given, and when each collection changed."""
 
     rows: Mapping[int, Row]
     last: int
+    written: Mapping[str, datetime] = field(default_factory=dict)
 
     def live(self, collection: str | None = None) -> list[Row]:
         return [row for row in self.rows.values() if not row.dead and collection in (None, row.collection)]
@@ -122,6 +124,9 @@ class MemoryDocuments:
     def collections(self) -> dict[str, int]:
         return dict(sorted(Counter(row.collection for row in self.state.live()).items()))
 
+    def last_written(self) -> dict[str, datetime | None]:
+        return {name: self.state.written[name] for name in self.collections()}
+
     def last_seq(self) -> int:
         return self.state.last
 
@@ -145,7 +150,10 @@ class MemoryDocuments:
         change = Change(collection, self.state.last, tuple(added), tuple(sorted(died)))
         prepare(change)
         dead = {seq: replace(self.state.rows[seq], dead=True) for seq in change.died}
-        self.state = State({**self.state.rows, **dead, **added}, self.state.last + len(added))
+        written = {collection: datetime.now(UTC)} if added or dead else {}
+        self.state = State(
+            {**self.state.rows, **dead, **added}, self.state.last + len(added), {**self.state.written, **written}
+        )
         for row in rows:
             self.on_write(collection, row.version.document)
         return change

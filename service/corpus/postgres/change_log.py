@@ -16,6 +16,11 @@ logged AS (
     VALUES (%(position)s, %(collection)s, %(before)s, %(added)s::bigint[], %(died)s::bigint[])
 )
 SELECT pg_notify(%(channel)s, %(position)s::text)"""
+_COUNT = (
+    "INSERT INTO collections VALUES (%s, %s, clock_timestamp()) ON CONFLICT (name)"
+    " DO UPDATE SET documents = collections.documents + excluded.documents, written = excluded.written"
+)
+_DROP_EMPTY = "DELETE FROM collections WHERE name = %s AND documents = 0"
 _AFTER = "SELECT collection, before, added, died, position FROM changes WHERE position > %s ORDER BY position LIMIT %s"
 # PostgreSQL takes no longer name of a channel.
 _LONGEST_CHANNEL = 63
@@ -41,6 +46,9 @@ class Turn:
             return Change(collection, self.last_seq, (), (), self.position)
         change = Change(collection, self.last_seq, added, tuple(sorted(died)), self.position + 1)
         self._append(collection, change.added, change.died, change.position)
+        name = collection.encode()
+        self.connection.execute(_COUNT, (name, len(change.added) - len(change.died)))
+        self.connection.execute(_DROP_EMPTY, (name,))
         return change
 
     def _append(self, collection: str, added: tuple[int, ...], died: tuple[int, ...], position: int) -> None:

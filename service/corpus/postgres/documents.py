@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from service.corpus.base import Change, Document, Prepare, Seqs, Version
@@ -135,8 +136,12 @@ class PostgresDocuments:
         return turn.last_seq
 
     def collections(self) -> dict[str, int]:
-        query = "SELECT collection, count(*) FROM documents WHERE NOT dead GROUP BY collection ORDER BY collection"
+        query = "SELECT name, documents FROM collections ORDER BY name"
         return {name.decode(): count for name, count in self._read(query)}
+
+    def last_written(self) -> dict[str, datetime | None]:
+        query = "SELECT name, written FROM collections ORDER BY name"
+        return {name.decode(): written for name, written in self._read(query)}
 
     def dead_of(self, collection: str) -> list[int]:
         query = "SELECT seq FROM documents WHERE dead AND collection = %s ORDER BY seq"

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from service.corpus.base import Change, Document, Prepare, Seqs, Version
 from service.corpus.facets import ValueCount
 from service.corpus.filters import Condition, Filter, attributes
 from service.corpus.sides import text_hash
-from service.corpus.sqlite import facets, matching, migrations
+from service.corpus.sqlite import collections, facets, matching, migrations
 from service.corpus.sqlite.database import Database
 
 SCHEMA = """
@@ -51,7 +52,7 @@ class SqliteDocuments:
     def __init__(self, database: Database) -> None:
         self._database = database
         with database.write() as connection:
-            connection.executescript(SCHEMA)
+            connection.executescript(SCHEMA + collections.SCHEMA)
         migrations.migrate(database)
 
     def put(self, collection: str, documents: Sequence[Document], prepare: Prepare) -> Change:
@@ -73,13 +74,14 @@ class SqliteDocuments:
                     _attribute_rows(collection, row[0], document.metadata),
                 )
             change = Change(collection, before, tuple(added), tuple(sorted(died)))
+            collections.note(connection, change)
             prepare(change)
         return change
 
     def delete(self, collection: str, ids: Sequence[str], prepare: Prepare) -> Change:
         with self._database.write() as connection:
             died = [seq for identity in ids for seq in self._bury(connection, collection, identity)]
-            change = Change(collection, _last_seq(connection), (), tuple(sorted(died)))
+            change = _death(connection, collection, died)
             prepare(change)
         return change
 
@@ -93,7 +95,7 @@ class SqliteDocuments:
                 " AND seq IN (SELECT value FROM json_each(?)) RETURNING seq",
                 (collection, json.dumps(list(seqs))),
             ).fetchall()
-            change = Change(collection, _last_seq(connection), (), tuple(sorted(row[0] for row in rows)))
+            change = _death(connection, collection, [row[0] for row in rows])
             prepare(change)
         return change
 
@@ -102,7 +104,7 @@ class SqliteDocuments:
             rows = connection.execute(
                 "UPDATE documents SET dead = 1 WHERE collection = ? AND dead = 0 RETURNING seq", (collection,)
             ).fetchall()
-            change = Change(collection, _last_seq(connection), (), tuple(sorted(row[0] for row in rows)))
+            change = _death(connection, collection, [row[0] for row in rows])
             prepare(change)
         return change
 
@@ -208,10 +210,12 @@ class SqliteDocuments:
         return before
 
     def collections(self) -> dict[str, int]:
-        rows = self._read(
-            "SELECT collection, count(*) FROM documents WHERE dead = 0 GROUP BY collection ORDER BY collection"
-        )
-        return dict(rows)
+        with self._database.read() as connection:
+            return collections.counts(connection)
+
+    def last_written(self) -> dict[str, datetime | None]:
+        with self._database.read() as connection:
+            return collections.last_written(connection)
 
     def dead(self, limit: int) -> list[int]:
         rows = self._read("SELECT seq FROM documents WHERE dead = 1 ORDER BY seq LIMIT ?", (limit,))
@@ -250,6 +254,13 @@ def _last_seq(connection: sqlite3.Connection) -> int:
     """Return the highest sequence number that was given."""
     rows = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'documents'").fetchall()
     return int(rows[0][0]) if rows else 0
+
+
+def _death(connection: sqlite3.Connection, collection: str, died: Sequence[int]) -> Change:
+    """Return the change in which versions died, and note it."""
+    change = Change(collection, _last_seq(connection), (), tuple(sorted(died)))
+    collections.note(connection, change)
+    return change
 
 
 def _attribute_rows(collection: str, seq: int, metadata: dict[str, Any]) -> Iterator[tuple[str | int | float, ...]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from service.corpus.filters import attributes
 from service.corpus.judgements import Judgement
-from service.corpus.sqlite import judgements
+from service.corpus.sqlite import collections, judgements
 from service.corpus.sqlite.database import Database
 
 _INSERT = "INSERT OR IGNORE INTO attributes VALUES (?, ?, ?, ?, ?)"
@@ -86,4 +86,5 @@ _STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _give_judgements_sources,
     _drop_words,
     _find_dead_texts,
+    collections.count,
 )

@@ -17,6 +17,7 @@ from service.index.faiss import bitsets as bits
 from service.index.faiss import graph_repair, memory
 from service.index.faiss.bitsets import Bits
 from service.index.faiss.whole_numbers import WholeNumbers
+from service.machine import huge_pages
 from service.machine.arrays import Vectors
 
 Rows = NDArray[np.int64]
@@ -80,42 +81,58 @@ def walk(graph: Graph, vectors: Vectors, queries: Vectors, k: int, allowed: Bits
     return best_scores, best
 
 
-def build(vectors: Vectors, given_up: IsGivenUp) -> tuple[Graph | None, int]:
+def build(vectors: Vectors, given_up: IsGivenUp, former: Graph | None = None) -> tuple[Graph | None, int]:
     """Build a graph of `vectors` (n, dimensions). Returns it, or None with the number that it cannot reach.
 
-    Raises GivenUp soon after `given_up` answers true.
+    If the first of the vectors are those of a `former` graph, the others are added to a copy of its links. Raises
+    GivenUp soon after `given_up` answers true.
     """
     numbers = WholeNumbers.fitted(vectors[:: max(1, len(vectors) // _PORTION)])
     index = faiss.IndexHNSWSQ(vectors.shape[1], faiss.ScalarQuantizer.QT_8bit_direct, _LINKS, faiss.METRIC_L2)
     index.hnsw.efConstruction = _BUILD_EFFORT
-    for start in range(0, len(vectors), _PORTION):
-        if given_up():
-            raise GivenUp
-        index.add(numbers.rounded(vectors[start : start + _PORTION]))
+    memory.reserve(index, len(vectors))
+    size = 0 if former is None else former.index.ntotal
+    if former is not None:
+        _add(faiss.downcast_index(index.storage), numbers, vectors[:size], given_up)
+        memory.copy_links(former.index, index)
+        # FAISS gets an address, so the array has a name to stay.
+        node_of = np.argsort(former.row_of[:-1])
+        index.hnsw.permute_entries(faiss.swig_ptr(node_of))
+    _add(index, numbers, vectors[size:], given_up)
     lost = graph_repair.repair(index)
     return (None, len(lost)) if len(lost) else (compact(index, vectors), 0)
 
 
+def _add(index: "faiss.Index", numbers: WholeNumbers, vectors: Vectors, given_up: IsGivenUp) -> None:
+    for start in range(0, len(vectors), _PORTION):
+        if given_up():
+            raise GivenUp
+        index.add(numbers.rounded(vectors[start : start + _PORTION]))
+
+
 def compact(index: "faiss.IndexHNSW", vectors: Vectors) -> Graph:
     """Give a graph that is in the order of its `vectors` (n, dimensions) their 8 bits, and order it by its links."""
-    codes, margin = _quantised(vectors)
-    memory.replace_storage(index, codes)
     order = _by_links(index)
-    index.permute_entries(order)
-    memory.place(index)
+    index.hnsw.permute_entries(faiss.swig_ptr(order))
+    quantiser, margin = _fitted(vectors)
+    # The vectors of which the graph was built are let go of before the others take as much room.
+    memory.replace_storage(index, quantiser)
+    codes = huge_pages.empty((len(vectors), quantiser.code_size), np.uint8)
+    for start in range(0, len(vectors), _PORTION):
+        portion = slice(start, start + _PORTION)
+        codes[portion] = quantiser.sa_encode(vectors[order[portion]])
+    memory.place(index, codes)
     return Graph(index, np.append(order, -1).astype(np.int32), margin)
 
 
-def _quantised(vectors: Vectors) -> tuple["faiss.IndexScalarQuantizer", float]:
-    """The vectors in 8 bits, and the margin of their scores."""
-    codes = faiss.IndexScalarQuantizer(vectors.shape[1], faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)
+def _fitted(vectors: Vectors) -> tuple["faiss.IndexScalarQuantizer", float]:
+    """A quantiser that makes 8 bits of the vectors, and the margin of their scores."""
+    quantiser = faiss.IndexScalarQuantizer(vectors.shape[1], faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)
     sample = vectors[:: max(1, len(vectors) // _SAMPLE)]
-    codes.train(np.ascontiguousarray(sample))
-    for start in range(0, len(vectors), _PORTION):
-        codes.add(vectors[start : start + _PORTION])
+    quantiser.train(np.ascontiguousarray(sample))
     some = np.ascontiguousarray(sample[:_PORTION])
-    errors = some - codes.sa_decode(codes.sa_encode(some))
-    return codes, _ERRORS * float(np.sqrt(np.mean(errors**2)))
+    errors = some - quantiser.sa_decode(quantiser.sa_encode(some))
+    return quantiser, _ERRORS * float(np.sqrt(np.mean(errors**2)))
 
 
 def _by_links(index: "faiss.IndexHNSW") -> Rows:

@@ -14,7 +14,7 @@ from service.corpus.base import Change, Seqs
 from service.index.base import IndexStats, IsGivenUp, Maintenance, Publish, Questions, VectorsMissing
 from service.index.faiss import sealed
 from service.index.faiss.graph_cache import GraphCache
-from service.index.faiss.partition import SEAL_FROM, Partition
+from service.index.faiss.partition import SEAL_FROM, Partition, graph_grows
 from service.index.faiss.sealed import Sealed
 from service.index.faiss.view import FaissView
 from service.index.rows import Rows, count_documents, first_rows
@@ -171,8 +171,11 @@ class FaissIndex:
 
     def _seal(self, collection: str, partition: Partition, given_up: IsGivenUp, questions: Questions | None) -> Publish:
         before = partition.view
-        built = self._build(collection, before.live_rows, before.live, given_up, questions)
-        return partial(partition.replace_sealed, built, before)
+        if not graph_grows(before):
+            built = self._build(collection, before.live_rows, before.live, given_up, questions)
+            return partial(partition.replace_sealed, built, before)
+        built = self._build(collection, before.sealable_rows, before.size, given_up, questions, before.sealed)
+        return partial(partition.replace_sealed, built, before, before.sealed_live_of(len(built.seqs)))
 
     def _rest(self, collection: str, partition: Partition, held: Sealed, given_up: IsGivenUp) -> Publish:
         del given_up
@@ -203,8 +206,9 @@ class FaissIndex:
         windows: int,
         given_up: IsGivenUp,
         questions: Questions | None,
+        former: Sealed | None = None,
     ) -> Sealed:
-        """Build a sealed part of so many windows, and cache it if it has a graph."""
+        """Build a sealed part of so many windows, the first being a `former` one's, and cache it if it has a graph."""
         # Vectors in full are read from the disk in the end. On the way there they need no memory either.
         empty = self._graphs.empty if windows >= self._graph_from else huge_pages.empty
         built = sealed.build(
@@ -214,6 +218,7 @@ class FaissIndex:
             given_up=given_up,
             questions=questions,
             empty=empty,
+            former=former,
         )
         return self._graphs.keep(self.fingerprint, collection, built, self._min_recall)
 

@@ -46,14 +46,38 @@ def replace_storage(graph: "faiss.IndexHNSW", storage: "faiss.IndexScalarQuantiz
     graph.hnsw.is_similarity = storage.metric_type == faiss.METRIC_INNER_PRODUCT
 
 
-def place(graph: "faiss.IndexHNSW") -> None:
-    """Move the links and the codes of a graph into huge pages."""
+def copy_links(source: "faiss.IndexHNSW", target: "faiss.IndexHNSW") -> None:
+    """Give the empty graph `target`, whose storage has the vectors, the nodes and the links of `source`."""
+    links = source.hnsw.neighbors
+    target.hnsw.neighbors.resize(links.size())
+    faiss.rev_swig_ptr(target.hnsw.neighbors.data(), links.size())[:] = faiss.rev_swig_ptr(links.data(), links.size())
+    for name in ("levels", "offsets"):
+        faiss.copy_array_to_vector(faiss.vector_to_array(getattr(source.hnsw, name)), getattr(target.hnsw, name))
+    target.hnsw.entry_point, target.hnsw.max_level = source.hnsw.entry_point, source.hnsw.max_level
+    target.ntotal = source.ntotal
+
+
+def reserve(graph: "faiss.IndexHNSW", size: int) -> None:
+    """Make room for so many vectors in an empty graph, which would double its room again and again otherwise."""
+    for vector, length in (
+        (faiss.downcast_index(graph.storage).codes, size * graph.d),
+        (graph.hnsw.neighbors, size * graph.hnsw.nb_neighbors(0)),
+    ):
+        vector.resize(length)
+        vector.resize(0)
+
+
+def place(graph: "faiss.IndexHNSW", codes: NDArray[np.uint8] | None = None) -> None:
+    """Move the links of a graph into huge pages. Its `codes` (n, bytes) lie there; None: they are moved, too."""
     storage = faiss.downcast_index(graph.storage)
     # FAISS frees what it owns, so both are always copied, even if they lie on a page boundary.
     links = huge_pages.copied(faiss.rev_swig_ptr(graph.hnsw.neighbors.data(), graph.hnsw.neighbors.size()))
     graph.hnsw.neighbors = _reference(faiss.MaybeOwnedVectorInt32, links)
-    codes = huge_pages.copied(faiss.rev_swig_ptr(storage.codes.data(), storage.codes.size()))
+    if codes is None:
+        codes = huge_pages.copied(faiss.rev_swig_ptr(storage.codes.data(), storage.codes.size()))
+    codes = codes.reshape(-1)
     storage.codes = _reference(faiss.MaybeOwnedVectorUInt8, codes)
+    storage.ntotal = graph.ntotal
     graph.referenced_objects = (codes, links)
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from service.index.faiss import bitsets as bits
+from service.index.faiss.bitsets import Bits
 from service.index.faiss.sealed import Sealed
 from service.index.faiss.view import FaissView
 from service.index.rows import Rows, joined, positions_of, room
@@ -17,15 +18,25 @@ from service.index.rows import Rows, joined, positions_of, room
 _FIRST_CAPACITY = 16
 # The fresh part is compared exactly and in full, which costs next to nothing below this size.
 SEAL_FROM = 4096
-_SEAL_SHARE = 0.1
+# Each sealing writes the whole part to the disk, and each search compares all that is fresh.
+_SEAL_SHARE = 0.05
+
+
+def graph_grows(view: FaissView) -> bool:
+    """Say whether sealing adds to the graph that is there. Its dead vectors then stay in it."""
+    return view.sealed is not None and view.sealed.graph is not None and not _much_is_dead(view)
+
+
+def _much_is_dead(view: FaissView) -> bool:
+    return view.sealed is not None and view.sealed_dead > max(SEAL_FROM, len(view.sealed.seqs) // 4)
 
 
 class Partition:
     """The index of one collection. Any thread may read `view`; all methods are for the writing thread."""
 
-    def __init__(self, dimensions: int, sealed: Sealed | None = None) -> None:
+    def __init__(self, dimensions: int, sealed: Sealed | None = None, sealed_live: Bits | None = None) -> None:
         rows, live = room(_FIRST_CAPACITY, dimensions), np.ones(_FIRST_CAPACITY, dtype=bool)
-        self.view = FaissView(sealed, None, rows, live, 0, sealed is not None and sealed.windowed)
+        self.view = FaissView(sealed, sealed_live, rows, live, 0, sealed is not None and sealed.windowed)
 
     @property
     def wants_sealing(self) -> bool:
@@ -33,9 +44,7 @@ class Partition:
         view = self.view
         if view.sealed is None:
             return view.fresh >= SEAL_FROM
-        size = len(view.sealed.seqs)
-        many = max(SEAL_FROM, int(_SEAL_SHARE * size))
-        return view.fresh >= many or view.sealed_dead > max(SEAL_FROM, size // 4)
+        return view.fresh >= max(SEAL_FROM, int(_SEAL_SHARE * len(view.sealed.seqs))) or _much_is_dead(view)
 
     @property
     def is_empty(self) -> bool:
@@ -56,11 +65,14 @@ class Partition:
         if self.view.sealed is former:
             self.view = replace(self.view, sealed=copy)
 
-    def replace_sealed(self, sealed: Sealed, before: FaissView) -> None:
-        """Put `sealed`, which was built from the live documents of the view `before`, in place of both its parts."""
+    def replace_sealed(self, sealed: Sealed, before: FaissView, sealed_live: Bits | None = None) -> None:
+        """Put `sealed`, which was built from the view `before`, in place of both its parts.
+
+        `sealed_live` says which of its rows were live then. None: all were.
+        """
         current = self.view
         later = slice(before.fresh, current.fresh)
-        fresh = Partition(current.fresh_rows.vectors.shape[1], sealed)
+        fresh = Partition(current.fresh_rows.vectors.shape[1], sealed, sealed_live)
         fresh.apply(current.fresh_rows[later][current.fresh_live[later]], ())
         fresh.apply(None, current.gone_since(before).tolist())
         self.view = fresh.view

@@ -175,11 +175,13 @@ def build(
     given_up: IsGivenUp = lambda: False,
     questions: Questions | None = None,
     empty: Empty = huge_pages.empty,
+    former: Sealed | None = None,
 ) -> Sealed:
     """Build a sealed part of the rows that `read` returns, whose arrays must not change afterwards.
 
-    A copy of vectors that it needs is made in an array by `empty`. Its recall is measured by `questions` of its
-    documents, if there are any. Raises GivenUp soon after `given_up` answers true.
+    If the first rows are all those of a `former` part, its graph is copied and added to. A copy of vectors that is
+    needed is made in an array by `empty`. The recall is measured by `questions` of the documents, if there are any.
+    Raises GivenUp soon after `given_up` answers true.
     """
     rows = read()
     seqs, vectors, spans = rows.seqs, rows.vectors, rows.spans
@@ -191,7 +193,8 @@ def build(
     if duplicates is not None:
         distinct: Vectors = empty((len(duplicates.representatives), vectors.shape[1]), vectors.dtype)
         vectors = take(vectors, duplicates.representatives, distinct)
-    graph, lost = graphs.build(vectors, given_up)
+    # Groups are in the order of their first rows, so those of the former part come first, and as they were.
+    graph, lost = graphs.build(vectors, given_up, None if former is None else former.graph)
     if lost:
         log.warning("%d of %d vectors are out of reach of the graph: the search is exact", lost, len(vectors))
     exact, recall = memory.exact_index(vectors), 1.0

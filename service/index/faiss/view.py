@@ -11,9 +11,9 @@ from service.index.faiss import bitsets as bits
 from service.index.faiss.bitsets import Bits, Positions
 from service.index.faiss.sealed import Sealed
 from service.index.faiss.selection import Selection
-from service.index.rows import Rows, best_of_each, bounds, count_documents, first_of_each, first_rows
+from service.index.rows import Rows, best_of_each, bounds, count_documents, first_of_each, first_rows, positions_of
 from service.machine import huge_pages
-from service.machine.arrays import Empty, Vectors, Windows
+from service.machine.arrays import Empty, Spans, Vectors, Windows
 
 # Scores this near to each other may be those of equal vectors, summed in different orders.
 _SAME = 1e-6
@@ -142,6 +142,18 @@ class FaissView:
             for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
         ]
 
+    def spans(self, seqs: Seqs) -> tuple[Seqs, Spans]:
+        """Return, for each window of ascending documents in the view, its document (n,) and its span (n, 2)."""
+        fresh = self.fresh_rows[: self.fresh]
+        later = positions_of(fresh.seqs, seqs)
+        if self.sealed is None:
+            return fresh.seqs[later], fresh.spans[later]
+        first = positions_of(self.sealed.seqs, seqs)
+        return (
+            np.concatenate((self.sealed.seqs[first], fresh.seqs[later])),
+            np.concatenate((self.sealed.spans[first], fresh.spans[later])),
+        )
+
     def ranks(self, query: Vectors, seqs: Seqs, allowed: Selection | None) -> tuple[Ranks, Vectors]:
         """Return the ranks, from 1, and the cosines of allowed documents among all allowed ones.
 
@@ -185,9 +197,24 @@ class FaissView:
 
     def live_rows(self, empty: Empty = huge_pages.empty) -> Rows:
         """List the rows of all documents in the view, ascending. `empty` makes the array of their vectors."""
+        return self._listed(slice(None) if self.sealed is None else self._sealed_rows(self.sealed), empty)
+
+    def sealable_rows(self, empty: Empty = huge_pages.empty) -> Rows:
+        """List all rows of the sealed part, dead ones too, and behind them those of the fresh part's documents."""
+        return self._listed(slice(None), empty)
+
+    def sealed_live_of(self, size: int) -> Bits | None:
+        """Return the live ones among `size` rows that begin with those of the sealed part. None: all are."""
+        if self.sealed is None or self.sealed_live is None:
+            return None
+        live = np.ones(size, np.bool_)
+        live[: len(self.sealed.seqs)] = bits.unpack(self.sealed_live, len(self.sealed.seqs))
+        return bits.pack(live)
+
+    def _listed(self, selected: Mask | slice, empty: Empty) -> Rows:
         fresh = self.fresh_rows[: self.fresh][self.fresh_live[: self.fresh]]
         sealed = self.sealed
-        left = np.empty(0, np.int64) if sealed is None else np.arange(len(sealed.seqs))[self._sealed_rows(sealed)]
+        left = np.empty(0, np.int64) if sealed is None else np.arange(len(sealed.seqs))[selected]
         # Nothing in between has all vectors: `empty` may make an array that lies on the disk.
         vectors: Vectors = empty((len(left) + len(fresh), fresh.vectors.shape[1]), np.float32)
         vectors[len(left) :] = fresh.vectors

@@ -14,8 +14,9 @@ from service.index.keywords.base import KeywordRanking
 from service.index.keywords.fresh import FreshView
 from service.index.keywords.sealed import SealedPart
 
-# Every portion looks this many times as far as the one before.
-_FURTHER = 8
+# The first portion looks this many times as far as is asked: scores equal to the last one wait for the next portion, and
+# looking twice costs twice. Every later one looks so many times as far as the one before.
+_FIRST, _FURTHER = 2, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class TwoPartView:
         fresh_seqs, fresh_floats = self.fresh.scored(weights, collection, mean_length, among)
         # NumPy would compare 32 bits with `below` in 32 bits, in which it is `least`.
         fresh_scores = fresh_floats.astype(np.float64)
-        below, limit, ended = math.inf, max(depth, 1), False
+        below, limit, ended = math.inf, _FIRST * max(depth, 1), False
         while not ended:
             # All versions that score more than `least` are among the hits, and maybe not all that score as much.
             hits, least, ended = self.sealed.best(weights, collection, limit, among)

@@ -19,7 +19,7 @@ from service.index.rows import (
     first_rows,
     positions_of,
 )
-from service.machine.arrays import Vectors, Windows
+from service.machine.arrays import Spans, Vectors, Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,18 @@ class PgvectorView:
         sealed = iter(self.sealed.windows(starts[is_sealed], ends[is_sealed]) if self.sealed is not None else ())
         fresh = iter(self.fresh.rows.windows(seqs[~is_sealed]))
         return [next(sealed if is_in_sealed else fresh) for is_in_sealed in is_sealed.tolist()]
+
+    def spans(self, seqs: Seqs) -> tuple[Seqs, Spans]:
+        """Return, for each window of ascending documents in the view, its document (n,) and its span (n, 2)."""
+        fresh = positions_of(self.fresh.seqs, seqs)
+        numbers, spans = self.fresh.seqs[fresh], self.fresh.rows.spans[fresh]
+        if self.sealed is not None:
+            sealed = positions_of(self._sealed_seqs, seqs)
+            numbers = np.concatenate((self._sealed_seqs[sealed], numbers))
+            spans = np.concatenate((self.sealed.entries.spans[sealed], spans))
+            order = np.argsort(numbers, kind="stable")
+            numbers, spans = numbers[order], spans[order]
+        return numbers, spans
 
     def ranks(self, query: Vectors, seqs: Seqs, allowed: Selection | None) -> tuple[Ranks, Vectors]:
         """Return the ranks, from 1, and the cosines of allowed documents among all allowed ones.

@@ -34,6 +34,7 @@ _SHOWING = (
     "searches.id IN (SELECT id FROM (SELECT id, documents FROM searches ORDER BY id DESC LIMIT ?)"
     " WHERE instr(documents, ?)) AND collection = ?"
 )
+_COUNT = "SELECT count(*) FROM searches JOIN asked ON asked.number = searches.asked"
 _INSERT_SEARCHES = "INSERT OR IGNORE INTO searches"
 _SEARCH = "(?, ?, (SELECT number FROM asked WHERE collection = ? AND query = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_EVENT = "INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -103,6 +104,12 @@ class SqliteFeedbackStore:
         with self._file.read() as connection:
             rows = connection.execute(f"{SEARCHES}{where} ORDER BY searches.id DESC LIMIT ?", [*values, limit])
             return [search_of(row) for row in rows.fetchall()]
+
+    def count_showing(self, collection: str, document: str) -> int:
+        with self._file.read() as connection:
+            values = (LOOKED_THROUGH, shown_as(document), collection)
+            (count,) = connection.execute(f"{_COUNT} WHERE {_SHOWING}", values).fetchone()
+        return int(count)
 
     def add(self, events: Sequence[Event]) -> int:
         return self._adding.write(events)

@@ -22,6 +22,13 @@ CREATE TABLE changes (
     died BIGINT[] NOT NULL
 );
 
+-- How many documents each collection has that has any, and when it was last written to.
+CREATE TABLE collections (
+    name BYTEA PRIMARY KEY,
+    documents BIGINT NOT NULL,
+    written TIMESTAMPTZ NOT NULL
+);
+
 CREATE TABLE documents (
     seq BIGINT PRIMARY KEY,
     collection BYTEA NOT NULL,

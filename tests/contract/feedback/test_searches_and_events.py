@@ -33,6 +33,10 @@ def test_searches_are_listed_by_a_document_that_they_have_shown(store: FeedbackS
     assert [search.id for search in store.searches(None, 9, ("notes", "b"))] == ["02"]
     assert not store.searches("03", 9, ("default", "b"))
     assert not store.searches(None, 9, ("default", "1"))
+    store.log([searched("04", "b"), searched("05", "b", "b2", query="another")])
+    assert store.count_showing("default", "b") == 3
+    assert store.count_showing("notes", "b") == store.count_showing("default", "%") == 1
+    assert store.count_showing("default", "1") == store.count_showing("notes", "a") == 0
 
 
 @pytest.mark.parametrize("count", [0, 1, 63, 64, 65, 200])

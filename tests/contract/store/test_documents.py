@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,8 @@ class StoreMachine(RuleBasedStateMachine):
         self.store = type(self).make(self.folder)
         self.known: dict[int, Known] = {}
         self.last = 0
+        # When the write of each collection that changed it last began and ended.
+        self.written: dict[str, tuple[datetime, datetime]] = {}
 
     @rule(collection=collections, batch=st.lists(documents, max_size=4), veto=st.booleans())
     def put(self, collection: str, batch: list[Document], veto: bool) -> None:
@@ -108,6 +111,7 @@ class StoreMachine(RuleBasedStateMachine):
         """Write, and hold the change against what is expected; returns whether it was committed."""
         expected = Change(collection, self.last, tuple(added), tuple(died))
         prepared: list[Change] = []
+        began = datetime.now(UTC)
 
         def prepare(change: Change) -> None:
             prepared.append(change)
@@ -122,6 +126,8 @@ class StoreMachine(RuleBasedStateMachine):
                 write(prepare)
         else:
             assert write(prepare) == expected
+            if added or died:
+                self.written[collection] = began, datetime.now(UTC)
             self.known |= {seq: replace(self.known[seq], dead=True) for seq in died}
         assert prepared == [expected]
         return not veto
@@ -135,6 +141,12 @@ class StoreMachine(RuleBasedStateMachine):
         assert stored.dead(1) == stored.dead(1000)[:1]
         there = {name: self.live(name) for name in COLLECTIONS if self.live(name)}
         assert list(stored.collections().items()) == [(name, len(live)) for name, live in there.items()]
+        written = stored.last_written()
+        assert list(written) == list(there)
+        for name, moment in written.items():
+            began, ended = self.written[name]
+            assert moment is not None
+            assert began <= moment <= ended
         for after in (0, last // 2):
             later = {name: [seq for seq in live if seq > after] for name, live in there.items()}
             assert {name: seqs.tolist() for name, seqs in stored.live(after).items()} == {

@@ -91,6 +91,19 @@ def test_the_shadow_says_what_it_found() -> None:
     assert model_effects.shadow_findings(None) == []
 
 
+@pytest.mark.parametrize(
+    ("active", "building", "falls_by"),
+    [(0.458, 0.397, "0.061"), (0.458, 0.458, None), (0.4584, 0.4576, None), (0, 1, None)],
+)
+def test_a_loss_is_told_with_its_size(active: float, building: float, falls_by: str | None) -> None:
+    said = model_effects.loss({"active": {"ndcg": active}, "building": {"ndcg": building}})
+    if falls_by is None:
+        assert said is None
+    else:
+        assert f"falls by {falls_by}, from {active:.3f} to {building:.3f}" in str(said)
+    assert model_effects.loss(None) is None
+
+
 def test_a_cancellation_says_what_is_kept() -> None:
     job = {"stage": "embed", "done": 588, "total": 962, "model": "tuned", "checkpoint": None}
     assert "Embedded: 588 of 962 documents." in text(model_effects.of_cancellation(job))

@@ -75,3 +75,18 @@ def test_words_of_a_former_version_leave_the_database(tmp_path: Path) -> None:
     assert SqliteDocuments(database).collections() == {"c": 1}
     with database.read() as connection:
         assert not connection.execute("SELECT 1 FROM sqlite_schema WHERE name LIKE 'keywords%'").fetchall()
+
+
+def test_documents_are_counted_again_after_a_former_version_has_written(tmp_path: Path) -> None:
+    database = Database(DataFolder(tmp_path))
+    SqliteDocuments(database).put("c", [Document(name, "text", {}) for name in "ab"], lambda _: None)
+    with database.write() as former:
+        former.execute("INSERT INTO documents (collection, id, text, metadata) VALUES ('d', 'a', 'text', '{}')")
+        former.execute("UPDATE documents SET dead = 1 WHERE collection = 'c' AND id = 'a'")
+        former.execute("PRAGMA user_version = 5")
+    documents = SqliteDocuments(database)
+    assert documents.collections() == {"c": 1, "d": 1}
+    # Nobody has noted when a former version wrote.
+    assert documents.last_written() == {"c": None, "d": None}
+    documents.delete("c", ["b"], lambda _: None)
+    assert documents.collections() == {"d": 1}

@@ -17,7 +17,7 @@ from service.index.faiss import bitsets as bits
 from service.index.faiss import partition, sealed
 from service.index.faiss.graph_cache import GraphCache
 from service.index.faiss.index import FaissIndex
-from service.index.faiss.partition import Partition
+from service.index.faiss.partition import Partition, graph_grows
 from service.index.faiss.selection import Selection
 from service.index.faiss.view import FaissView
 from service.index.rows import Rows, whole
@@ -55,7 +55,7 @@ class PartitionMachine(RuleBasedStateMachine):
         self.partition = Partition(DIMENSIONS)
         self.model: dict[int, Any] = {}
         self.next = 1
-        self.sealing: tuple[Any, Any] | None = None
+        self.sealing: tuple[Any, Any, Any] | None = None
 
     # The same few seeds again and again: equal vectors.
     @rule(count=st.integers(1, 40), gap=st.integers(0, 3), seed=st.integers(0, 2) | st.integers(0, 1 << 20))
@@ -89,7 +89,14 @@ class PartitionMachine(RuleBasedStateMachine):
     def begin_sealing(self, graph: bool) -> None:
         before = self.partition.view
         built = sealed.build(before.live_rows, graph_from=1 if graph else 10**9, min_recall=0.99)
-        self.sealing = (built, before)
+        self.sealing = (built, before, None)
+
+    @rule()
+    @precondition(lambda self: not self.sealing and graph_grows(self.partition.view))
+    def begin_growing(self) -> None:
+        before = self.partition.view
+        built = sealed.build(before.sealable_rows, graph_from=1, min_recall=0.99, former=before.sealed)
+        self.sealing = (built, before, before.sealed_live_of(len(built.seqs)))
 
     @rule()
     @precondition(lambda self: self.sealing)
