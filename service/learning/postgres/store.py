@@ -40,7 +40,7 @@ _SHOWING = (
     "searches.id IN (SELECT id FROM (SELECT id, documents FROM searches ORDER BY id DESC LIMIT %s) AS latest"
     " WHERE strpos(documents, %s) > 0) AND collection = %s"
 )
-_COUNT_SHOWING = f"SELECT count(*) FROM searches JOIN asked ON asked.number = searches.asked WHERE {_SHOWING}"
+_COUNT = "SELECT count(*) FROM searches JOIN asked ON asked.number = searches.asked"
 _KNOWS_USERS = (
     "SELECT EXISTS (SELECT 1 FROM searches WHERE user_hash IS NOT NULL)"
     " OR EXISTS (SELECT 1 FROM events WHERE user_hash IS NOT NULL)"
@@ -101,7 +101,7 @@ class PostgresFeedbackStore:
     def count_showing(self, collection: str, document: str) -> int:
         with self._database.read() as connection:
             values = (LOOKED_THROUGH, shown_as(document), storable(collection))
-            ((count,),) = connection.execute(_COUNT_SHOWING, values).fetchall()
+            ((count,),) = connection.execute(f"{_COUNT} WHERE {_SHOWING}", values).fetchall()
         return int(count)
 
     def add(self, events: Sequence[Event]) -> int:
