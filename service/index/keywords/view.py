@@ -14,8 +14,8 @@ from service.index.keywords.base import KeywordRanking
 from service.index.keywords.fresh import FreshView
 from service.index.keywords.sealed import SealedPart
 
-# The first portion looks this many times as far as is asked: scores equal to the last one wait for the next portion, and
-# looking twice costs twice. Every later one looks so many times as far as the one before.
+# The first portion looks this many times as far as is asked: scores that equal the last one wait for the next portion,
+# and looking twice costs twice. Every later one looks so many times as far as the one before.
 _FIRST, _FURTHER = 2, 8
 
 
