@@ -293,12 +293,21 @@ def test_the_building_of_a_graph_is_given_up_in_the_middle(database: Database) -
     assert count(database, "pg_class", "relname = 'points_1_1_graph'") == 0
 
 
-def test_tables_that_were_dropped_are_missed_in_plain_words(database: Database) -> None:
+def test_tables_that_were_dropped_are_missed_in_plain_words(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     index = built(database, documents(clustered(3, 20)))
     PgvectorIndexes(database, graph_from=1, min_recall=MIN_RECALL).forget(set(), 0)
     assert count(database, "pgvector_indexes") == 0
     with pytest.raises(StorageFailed, match="restart this one"):
         index.view("default").search(clustered(4, 1), 10, None)
+    monkeypatch.setattr(partition, "SEAL_FROM", 1)
+    for seq, collection in ((21, "default"), (22, "new")):
+        index.prepare(Change(collection, seq - 1, (seq,), ()), whole(np.array([seq]), clustered(4, 1)))()
+        (work,) = index.maintain()
+        with pytest.raises(StorageFailed, match="restart this one"):
+            work(lambda: False)
+        index.prepare(Change(collection, seq, (), tuple(range(1, seq + 1))), None)()
 
 
 def test_an_index_with_other_dimensions_is_begun_anew(database: Database) -> None:

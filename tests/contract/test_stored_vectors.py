@@ -245,6 +245,11 @@ def test_a_table_that_another_replica_has_dropped_is_made_again(tables: tuple[Ve
     assert one.some([1, 2]) == {}
     assert one.get(np.array([1])) is None
     one.put(rows)
+    stores.forget(set(), 0)
+    for _ in range(2):
+        one.note_windowing("default", "100 80")
+    assert one.windowing() == {"default": "100 80"}
+    one.put(rows)
     assert other.get(np.array([1, 2])) is None
     require(other.get(np.array([1, 2])), rows)
     assert stores.stored(FINGERPRINT).tolist() == [1, 2]

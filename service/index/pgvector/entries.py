@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from service.corpus.base import Seqs
 from service.index.pgvector.binary import Points, copied
-from service.index.pgvector.tables import Tables
+from service.index.pgvector.tables import Tables, missed
 from service.index.postgres.listing import array_of
 from service.index.rows import Rows
 from service.machine.arrays import Spans
@@ -79,7 +79,7 @@ class EntryTable:
 
     def partition(self, collection: str) -> int:
         """Return the number of a collection, which it gets if it has none."""
-        with self._database.write() as connection:
+        with missed(), self._database.write() as connection:
             name = (self._tables.number, collection.encode(errors="surrogatepass"))
             # Nothing is updated here, because the row is locked while a graph is built.
             connection.execute(
@@ -160,7 +160,7 @@ class EntryTable:
     @contextmanager
     def locked(self, partition: int) -> Iterator[Connection]:
         """Run a transaction that alone changes the collection. Raises Busy."""
-        with self._database.write() as connection:
+        with missed(), self._database.write() as connection:
             try:
                 connection.execute(f"SET LOCAL lock_timeout TO '{_LOCK_TIMEOUT}'")
                 connection.execute("SELECT FROM pgvector_partitions WHERE number = %s FOR UPDATE", (partition,))

@@ -12,7 +12,7 @@ from psycopg import sql
 
 from service.errors import StorageFailed
 from service.index.pgvector.binary import Points, VectorDumper, scores_in, vectors_in
-from service.index.pgvector.tables import Tables
+from service.index.pgvector.tables import Tables, missed
 from service.index.postgres.listing import array_of
 from service.machine.arrays import Vectors
 from service.postgres.database import Connection, Database
@@ -93,14 +93,8 @@ class PointSearch:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        try:
-            with self._database.read() as connection:
-                yield connection
-        except psycopg.errors.UndefinedTable as error:
-            raise StorageFailed(
-                "another process has dropped the tables of an index in PostgreSQL: restart this one, which makes them"
-                " again"
-            ) from error
+        with missed(), self._database.read() as connection:
+            yield connection
 
     def _sql(self, statement: str) -> bytes:
         if statement not in self._filled:

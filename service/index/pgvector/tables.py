@@ -5,10 +5,14 @@ apart, because HNSW drops links among them as superfluous. A point never changes
 whoever knows the numbers of a moment can search that moment. The graph has the points as halves (16 bits a dimension).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import psycopg
 from psycopg import sql
 
+from service.errors import StorageFailed
 from service.index.pgvector.extension import schema_of_pgvector
 from service.postgres.database import Connection, Database
 
@@ -55,6 +59,17 @@ class Tables:
     def graph(self, partition: int) -> sql.Identifier:
         """Return the name of the graph of a collection."""
         return sql.Identifier(f"points_{self.number}_{partition}_graph")
+
+
+@contextmanager
+def missed() -> Iterator[None]:
+    """Raise StorageFailed if the tables turn out to be gone within the block: another process has dropped them."""
+    try:
+        yield
+    except (psycopg.errors.UndefinedTable, psycopg.errors.ForeignKeyViolation) as error:
+        raise StorageFailed(
+            "another process has dropped the tables of an index in PostgreSQL: restart this one, which makes them again"
+        ) from error
 
 
 def open_tables(database: Database, fingerprint: str, dimensions: int) -> Tables:

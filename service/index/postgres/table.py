@@ -14,7 +14,12 @@ log = logging.getLogger(__name__)
 # Whoever drops a table waits for those that read it, and everybody who comes later waits as well.
 _LOCK_TIMEOUT = "10s"
 # What tells that the table is to be made anew: nobody can read it, or another process has dropped it.
-_UNFIT = (psycopg.errors.DataCorrupted, psycopg.errors.IndexCorrupted, psycopg.errors.UndefinedTable)
+_UNFIT = (
+    psycopg.errors.DataCorrupted,
+    psycopg.errors.IndexCorrupted,
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.ForeignKeyViolation,
+)
 # A vector of up to about 1000 dimensions lies in the row itself, two to a page, and not in a table of its own.
 _TABLE = (
     "CREATE TABLE {table}"
