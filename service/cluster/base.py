@@ -1,7 +1,10 @@
 """The seam to other processes on the corpus, one of which leads: it alone changes which generation answers."""
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Protocol
+from uuid import UUID
 
 from service.errors import Conflict
 
@@ -22,6 +25,30 @@ class Coordination(Protocol):
         The step that activates a generation calls it on the writing thread, right before it records the activation. So
         a process that was away too long activates nothing.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaState:
+    """The state of a replica as it says it: the last change that its searches know, by `position`, the `epoch` of the
+    activation that it answers with, and the generations that it could answer with at once.
+
+    `id` is of one process, and another one after a restart. `problem` says why it is not ready, if it is not.
+    """
+
+    id: UUID
+    name: str
+    address: str
+    position: int
+    epoch: int
+    prepared: Sequence[int] = ()
+    problem: str | None = None
+
+
+class Reports(Protocol):
+    """Where processes say how they are."""
+
+    def report(self, state: ReplicaState) -> None:
+        """Replace what the process has said before. Raises StorageFailed if it cannot."""
 
 
 class Replicas(Protocol):

@@ -3,12 +3,12 @@
 All times are the server's, because the clocks of machines differ.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from service.cluster.base import ReplicaState
 from service.postgres.database import Database
 
 # Seconds of silence after which a replica is taken for gone.
@@ -30,23 +30,6 @@ _ALIVE = (
     " extract(epoch FROM clock_timestamp() - seen)::float8"
     " FROM replicas WHERE seen >= clock_timestamp() - make_interval(secs => %s) ORDER BY name, id"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ReplicaState:
-    """The state of a replica as it says it: the last change that its searches know, by `position`, the `epoch` of the
-    activation that it answers with, and the generations that it could answer with at once.
-
-    `id` is of one process, and another one after a restart. `problem` says why it is not ready, if it is not.
-    """
-
-    id: UUID
-    name: str
-    address: str
-    position: int
-    epoch: int
-    prepared: Sequence[int] = ()
-    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,12 +70,12 @@ def open_stores(settings: Settings) -> Stores:
 def _in_postgres(settings: Settings, url: str) -> Stores:
     try:
         # Imported here, so that an installation without the extra can use the data folder.
+        from service.cluster import shared_keys  # noqa: PLC0415
         from service.cluster.heartbeats import Heartbeats  # noqa: PLC0415
         from service.cluster.postgres import PostgresCoordination  # noqa: PLC0415
         from service.cluster.replicas import PostgresReplicas  # noqa: PLC0415
         from service.corpus.postgres.store import PostgresStore  # noqa: PLC0415
         from service.learning.postgres.store import PostgresFeedbackStore  # noqa: PLC0415
-        from service.postgres import secrets  # noqa: PLC0415
         from service.postgres.database import Database  # noqa: PLC0415
     except ImportError as error:
         raise StorageFailed(f"INSTAR_STORE needs `pip install 'instar[postgresql]'` ({error})") from error
@@ -84,9 +84,9 @@ def _in_postgres(settings: Settings, url: str) -> Stores:
         # What is derived lies in the data folder still: one process has it, as without PostgreSQL.
         opened.enter_context(locked(folder))
         database = Database(url, options.db_schema, connections=options.connections)
-        require_origin(folder, secrets.identity(database))
+        require_origin(folder, shared_keys.identity(database))
         for key in (settings.secrets_folder.pseudonyms_key, settings.secrets_folder.console_key):
-            secrets.require_common(database, key)
+            shared_keys.require_common(database, key)
         coordination = PostgresCoordination(database)
         corpus = PostgresStore(database, settings.limits.judgements, coordination.fence)
         heartbeats, identity = Heartbeats(database), uuid4()

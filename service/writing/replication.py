@@ -5,7 +5,7 @@ import logging
 from contextlib import suppress
 from uuid import UUID
 
-from service.cluster.heartbeats import Heartbeats, ReplicaState
+from service.cluster.base import ReplicaState, Reports
 from service.errors import InstarError, NotReady
 from service.generations.joining import Joining
 from service.generations.loaded import LoadedGenerations
@@ -26,7 +26,7 @@ class Replication:
         name: str,
         following: Following,
         joining: Joining,
-        heartbeats: Heartbeats,
+        reports: Reports,
         generations: LoadedGenerations,
         settings: ReplicaSettings,
     ) -> None:
@@ -34,7 +34,7 @@ class Replication:
         self._identity = identity
         self._name = name
         self._joining = joining
-        self._heartbeats = heartbeats
+        self._reports = reports
         self._generations = generations
         self._settings = settings
 
@@ -65,7 +65,7 @@ class Replication:
         while True:
             # If the store cannot be reached, whoever follows says so.
             with suppress(InstarError):
-                await asyncio.to_thread(self._heartbeats.report, self._state())
+                await asyncio.to_thread(self._reports.report, self._state())
             await asyncio.sleep(_REPORT_EVERY)
 
     def _state(self) -> ReplicaState:

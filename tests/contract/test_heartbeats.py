@@ -7,7 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from service.cluster.heartbeats import Heartbeats, ReplicaState
+from service.cluster.base import ReplicaState
+from service.cluster.heartbeats import Heartbeats
 from service.postgres.database import Database
 from tests.support import schemas
 from tests.support.postgres import SERVERS

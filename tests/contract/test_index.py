@@ -39,7 +39,7 @@ from service.index.stores import VectorStores
 from service.index.vector_folder import VectorFolder
 from service.machine.arrays import Vectors, Windows
 from service.settings import Settings
-from tests.support.schemas import Schemas
+from tests.support.folder_schemas import Schemas
 
 DIMENSIONS = 8
 FINGERPRINT = "f" * 12

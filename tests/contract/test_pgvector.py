@@ -22,7 +22,7 @@ from service.index.rows import Rows, stack, whole
 from service.machine.arrays import Vectors, Windows
 from service.postgres.database import Database
 from tests.support import postgres
-from tests.support.schemas import Schemas, schemas_of
+from tests.support.folder_schemas import Schemas, schemas_of
 
 FINGERPRINT, DIMENSIONS, MIN_RECALL = "f" * 12, 64, 0.99
 

@@ -25,7 +25,6 @@ from trainer.data import formats
 from trainer.data.problems import Unusable
 
 psycopg = pytest.importorskip("psycopg")
-pytestmark = pytest.mark.skipif(postgres.POSTGRES is None, reason="PostgreSQL is not installed")
 
 ADMIN_KEY = "admin-key"
 # As DocsGPT's migrations make it, without what is not read here.
@@ -98,8 +97,8 @@ class DocsGPT:
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[str]:
-    with postgres.running() as url:
-        yield url
+    with postgres.running() as server:
+        yield server.url("postgresql+psycopg")
 
 
 @pytest.fixture

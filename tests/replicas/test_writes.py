@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -36,6 +38,11 @@ def ids(server: Server, query: str, **options: object) -> list[str]:
     return [result["id"] for result in server.search(query, k=50, **options)]
 
 
+def has(server: Server, expected: list[str]) -> bool:
+    """Whether these are all documents of the collection `both`."""
+    return sorted(ids(server, "text", collection="both")) == expected
+
+
 @pytest.mark.parametrize("mode", ["dense", "keyword", "hybrid"])
 def test_a_write_is_found_on_the_other_replica_within_a_second(pair: list[Server], mode: str) -> None:
     one, other = pair
@@ -66,8 +73,6 @@ def test_what_no_answer_had_was_never_seen(pair: list[Server]) -> None:
 
 
 def test_writes_of_both_at_once_are_all_found_on_both(pair: list[Server]) -> None:
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
-
     def write(server: Server, prefix: str) -> None:
         for number in range(30):
             server.put_documents({f"{prefix}-{number % 10}": f"{prefix} text {number}"}, collection="both")
@@ -76,4 +81,4 @@ def test_writes_of_both_at_once_are_all_found_on_both(pair: list[Server]) -> Non
         list(threads.map(write, pair, "ab"))
     expected = sorted(f"{prefix}-{number}" for prefix in "ab" for number in range(10))
     for server in pair:
-        within_a_second(lambda server=server: sorted(ids(server, "text", collection="both")) == expected)
+        within_a_second(partial(has, server, expected))

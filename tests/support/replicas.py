@@ -12,15 +12,16 @@ def replica(folder: Path, name: str, checkpoints: Path, postgres: Postgres, **se
     """A replica that is not started yet."""
     own = folder / name
     own.mkdir(parents=True)
-    return Server(
-        own,
-        STORE=postgres.url(),
-        REPLICAS__NAME=name,
-        REPLICAS__DB_SCHEMA=settings.pop("schema", "instar"),
-        REPLICAS__SECRETS_DIR=folder,
-        CHECKPOINTS_DIR=checkpoints,
+    server = Server(own)
+    server.settings |= {
+        "STORE": postgres.url(),
+        "REPLICAS__NAME": name,
+        "REPLICAS__DB_SCHEMA": settings.pop("schema", "instar"),
+        "REPLICAS__SECRETS_DIR": folder,
+        "CHECKPOINTS_DIR": checkpoints,
         **settings,
-    )
+    }
+    return server
 
 
 @contextmanager

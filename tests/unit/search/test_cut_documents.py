@@ -17,6 +17,7 @@ from service.generations.loaded import LoadedGenerations
 from service.index.base import VectorIndex
 from service.index.exact import ExactIndexes
 from service.index.rows import stack
+from service.index.vector_folder import VectorFolder
 from service.machine.arrays import Windows
 from service.models.windowing import Windowing, Windowings
 from service.search.cut_documents import CutDocuments
@@ -46,7 +47,7 @@ class Corpus:
 
     def __init__(self, folder: Path) -> None:
         self.documents = MemoryStore(10).documents
-        self.index: VectorIndex = ExactIndexes(folder).open("f", 1)
+        self.index: VectorIndex = ExactIndexes(VectorFolder(folder)).open("f", 1)
         self.index.build({}, 0, lambda: False)()
         model: Any = None
         generations = LoadedGenerations(active=Generation(model, model, self.index))
