@@ -50,6 +50,9 @@ class Reports(Protocol):
     def report(self, state: ReplicaState) -> None:
         """Replace what the process has said before. Raises StorageFailed if it cannot."""
 
+    def leave(self, identity: UUID) -> None:
+        """Forget what the process has said, because it ends. Raises StorageFailed if it cannot."""
+
 
 class Replicas(Protocol):
     """The other processes on the corpus, as the one that leads sees them."""

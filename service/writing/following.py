@@ -164,6 +164,7 @@ class Following:
 
     async def _embed_gaps(self) -> None:
         """Embed what the indexes that take writes lack, because the process that wrote it had no vectors for them."""
+        last = await asyncio.to_thread(self._documents.last_seq)
         for generation in self._generations.writable():
-            if generation.index.loaded and generation.index.complete_to < self._documents.last_seq():
+            if generation.index.loaded and generation.index.complete_to < last:
                 await self._builder.catch_up(generation)

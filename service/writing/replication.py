@@ -55,11 +55,15 @@ class Replication:
             raise NotReady(f"{problem}; ask another replica meanwhile")
 
     async def run(self) -> None:
-        """Follow, join and report until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.following.run())
-            group.create_task(self._joining.run(self.following.catch_up))
-            group.create_task(self._report())
+        """Follow, join and report until cancelled, and say then that this replica is gone."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.following.run())
+                group.create_task(self._joining.run(self.following.catch_up))
+                group.create_task(self._report())
+        finally:
+            with suppress(InstarError):
+                await asyncio.to_thread(self._reports.leave, self._identity)
 
     async def _report(self) -> None:
         while True:
