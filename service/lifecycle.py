@@ -41,7 +41,7 @@ class Lifecycle:
         models.scheduler.start()
         models.encoding.answering = False
         if parts.replication is not None:
-            await parts.thread.run(parts.replication.following.begin)
+            await parts.thread.run(parts.replication.following.start)
         await parts.serving.restore.run(parts.settings.model, parts.reloads.unfinished())
         await models.rerankers.restore()
         if parts.settings.sample:

@@ -45,7 +45,7 @@ class ReplicaState:
 
 
 class Reports(Protocol):
-    """Where processes say how they are."""
+    """The place where processes say how they are."""
 
     def report(self, state: ReplicaState) -> None:
         """Replace what the process has said before. Raises StorageFailed if it cannot."""

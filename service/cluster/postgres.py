@@ -1,25 +1,33 @@
 """Any number of processes on one schema of PostgreSQL, one of which leads."""
 
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
+from service.cluster.base import NotLeader
 from service.cluster.lead import Lead, another_leads
 from service.machine.threads import run_to_completion
 from service.postgres.database import Connection, Database
 
 # Seconds of silence after which the server takes the lead away.
 _LEASE = 15.0
+# Seconds between looks whether another process still leads.
+_LOOK_EVERY = 0.1
 
 
 class PostgresCoordination:
     """The coordination of processes that take the lead in turns. Safe from any thread."""
 
-    def __init__(self, database: Database, lease: float = _LEASE) -> None:
-        """`lease` is the seconds of silence, by the server's clock, after which this process has lost the lead."""
+    def __init__(self, database: Database, lease: float = _LEASE, patience: float = 0) -> None:
+        """`lease` is the seconds of silence, by the server's clock, after which this process has lost the lead.
+
+        One that another process has is waited for for `patience` seconds, because most steps take no longer.
+        """
         self._database = database
         self._lease = lease
+        self._patience = patience
         self._changing = threading.Lock()
         self._blocks = set[object]()
         self._lead: Lead | None = None
@@ -55,10 +63,20 @@ class PostgresCoordination:
     def _enter(self, block: object) -> None:
         with self._changing:
             if self._lead is None:
-                self._lead = Lead.take(self._database, self._lease)
+                self._lead = self._taken()
             else:
                 self._lead.require()
             self._blocks.add(block)
+
+    def _taken(self) -> Lead:
+        give_up = time.monotonic() + self._patience
+        while True:
+            try:
+                return Lead.take(self._database, self._lease)
+            except NotLeader:
+                if time.monotonic() >= give_up:
+                    raise
+            time.sleep(_LOOK_EVERY)
 
     def _leave(self, block: object) -> None:
         with self._changing:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 from service.cluster.heartbeats import Heartbeats
-from service.cluster.request import Asked, ask
+from service.cluster.request import Wish, ask
 from service.corpus.base import Records
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class PostgresReplicas:
     async def prepared(self, model: str, number: int) -> AsyncIterator[None]:
         """See `Replicas`."""
         ticket = secrets.randbelow(_LARGEST_TICKET)
-        request = Asked(ticket=ticket, leader=self._identity, model=model, number=number)
+        request = Wish(ticket=ticket, leader=self._identity, model=model, number=number)
         await asyncio.to_thread(ask, self._records, request)
         try:
             await self._wait(ticket)

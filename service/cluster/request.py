@@ -1,4 +1,4 @@
-"""What the replica that leads asks the others to prepare, as a note in the records."""
+"""A note in the records: what the replica that leads asks the others to prepare."""
 
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from service.corpus.base import Records
 _NOTE = "preparing"
 
 
-class Asked(BaseModel):
+class Wish(BaseModel):
     """The wish for a generation of the checkpoint `model` on every replica.
 
     `number` is 0 for a new one. `ticket` tells one wish from all others.
@@ -21,12 +21,12 @@ class Asked(BaseModel):
     number: int
 
 
-def asked(records: Records) -> Asked | None:
+def wished(records: Records) -> Wish | None:
     """Return what replicas are asked to prepare at the moment."""
     note = records.note(_NOTE)
-    return None if note is None else Asked.model_validate_json(note)
+    return None if note is None else Wish.model_validate_json(note)
 
 
-def ask(records: Records, wish: Asked | None) -> None:
+def ask(records: Records, wish: Wish | None) -> None:
     """Replace what replicas are asked to prepare; None: nothing."""
     records.save_note(_NOTE, None if wish is None else wish.model_dump_json())

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from uuid import UUID
 
-from service.cluster.request import Asked, asked
+from service.cluster.request import Wish, wished
 from service.corpus.base import GenerationRecord, Records
 from service.errors import InstarError
 from service.generations.builder import Builder
@@ -54,7 +54,7 @@ class Joining:
         self._thread = thread
         self.missing: GenerationRecord | None = None
         self.problem: str | None = None
-        self._wanted: Asked | None = None
+        self._wanted: Wish | None = None
         self._complete = False
 
     @property
@@ -85,7 +85,7 @@ class Joining:
     async def _look(self, catch_up: Callable[[], None]) -> None:
         """Note what this replica should have loaded beside its active generation."""
         try:
-            request = await asyncio.to_thread(asked, self._records)
+            request = await asyncio.to_thread(wished, self._records)
             if request is None and self._wanted is not None:
                 # The request ends right after the activation, which this replica may not have read of yet.
                 await self._thread.run(catch_up)
@@ -94,7 +94,7 @@ class Joining:
             return
         if self.missing is not None:
             missing = self.missing
-            self._wanted = Asked(ticket=0, leader=self._identity, model=missing.model, number=missing.number)
+            self._wanted = Wish(ticket=0, leader=self._identity, model=missing.model, number=missing.number)
         else:
             self._wanted = None if request is None or request.leader == self._identity else request
 
@@ -122,7 +122,7 @@ class Joining:
             log.warning("%s", self.problem)
             await asyncio.sleep(_AGAIN)
 
-    async def _loaded(self, wanted: Asked) -> Generation:
+    async def _loaded(self, wanted: Wish) -> Generation:
         former = self._generations.loaded(wanted.number) if wanted.number else None
         if former is not None:
             return former

@@ -1,4 +1,4 @@
-"""Which corpus the graphs and words of a data folder were made of: those of another one have other numbers."""
+"""The corpus that graphs and words of a data folder were made of: those of another one have other numbers."""
 
 import logging
 import shutil

@@ -142,20 +142,25 @@ def build(
             models.rerankers,
         ),
         learning=Learning(stores.feedback, settings, corpus, retrieval, thread, derivations),
-        writing=Writing(
-            corpus.documents,
-            serving.generations,
-            models.encoding,
-            keywords,
-            thread,
-            observer,
-            None if replicated is None else replicated.following,
-        ),
+        writing=_writing(corpus, serving, models, keywords, thread, observer, replicated),
         replication=replicated,
         reloads=_reloads(settings, corpus, serving, models, _Searching(keywords, retrieval, shadow), thread, observer),
         changes=changes,
         webhook=open_webhook(settings.webhook, changes, corpus.records, thread),
     )
+
+
+def _writing(
+    corpus: CorpusStore,
+    serving: Serving,
+    models: Models,
+    keywords: KeywordIndex,
+    thread: WritingThread,
+    observer: Observer,
+    replicated: Replication | None,
+) -> Writing:
+    following = None if replicated is None else replicated.following
+    return Writing(corpus.documents, serving.generations, models.encoding, keywords, thread, observer, following)
 
 
 @dataclass(frozen=True)

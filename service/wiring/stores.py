@@ -1,4 +1,4 @@
-"""Where everything is kept that must not be lost, and who else works there: chosen by `INSTAR_STORE`."""
+"""The stores of everything that must not be lost, and who else works there: chosen by `INSTAR_STORE`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ from service.learning.sqlite.store import SqliteFeedbackStore
 from service.machine.folder_lock import locked
 from service.settings import Settings
 
+# Seconds that a rollback or a reload waits for a short step of another replica that leads.
+_PATIENCE = 3.0
+
 if TYPE_CHECKING:
     from service.cluster.heartbeats import Heartbeats
     from service.postgres.database import Database
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shared:
-    """What a store has that several processes work on. `identity` and `name` are this process's."""
+    """A store that several processes work on. `identity` and `name` are this process's."""
 
     database: Database
     log: ChangeLog
@@ -87,7 +90,7 @@ def _in_postgres(settings: Settings, url: str) -> Stores:
         require_origin(folder, shared_keys.identity(database))
         for key in (settings.secrets_folder.pseudonyms_key, settings.secrets_folder.console_key):
             shared_keys.require_common(database, key)
-        coordination = PostgresCoordination(database)
+        coordination = PostgresCoordination(database, patience=_PATIENCE)
         corpus = PostgresStore(database, settings.limits.judgements, coordination.fence)
         heartbeats, identity = Heartbeats(database), uuid4()
         return Stores(

@@ -55,7 +55,7 @@ class Following:
         self._current_at = float("-inf")
         self._looked = asyncio.Event()
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Follow from now on, before anything is loaded: what is loaded may have later changes already."""
         self.position = self._changes.position()
         self._changes.on_turn(self._take_turn)

@@ -45,7 +45,7 @@ class Replication:
             return f"generation {missing.number} of {missing.model} is active, and this replica loads it still"
         behind = self.following.age()
         if behind > max(self._settings.lag_seconds, self._settings.stale_seconds):
-            return f"this replica has not seen the changes of the others for {behind:.1f} s: check the database"
+            return f"changes of the others have not been seen for {behind:.1f} s: check the database"
         return None
 
     def require_current(self) -> None:

@@ -20,7 +20,7 @@ PLANTED = [
         "The rooms above the index know its seam and no implementation",
     ),
     ("service/index/exact.py", "from service.index.faiss import bitsets", "No index knows another one"),
-    ("service/wiring.py", "from service.index import vector_store", "The rooms above the index know its seam"),
+    ("service/wiring/build.py", "from service.index import vector_store", "The rooms above the index know its seam"),
     ("service/index/base.py", "from service.models import encoder", "Imports run downward"),
     ("service/search/query.py", "import sqlite3", "SQLite is known where it stores documents, vectors"),
     (

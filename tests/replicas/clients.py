@@ -38,6 +38,10 @@ class Searching:
         """The searches that were answered."""
         return [answer for answer in self.answers if answer.status == 200]
 
+    def between(self, begin: float, end: float) -> "Searching":
+        """The searches that were asked from `begin` to before `end`."""
+        return Searching(self.server, [answer for answer in self.answers if begin <= answer.asked < end])
+
     def search(self, stopped: threading.Event) -> None:
         """Search until `stopped`."""
         with httpx.Client(base_url=self.server.client.base_url, timeout=15) as client:

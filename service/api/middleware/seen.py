@@ -1,4 +1,4 @@
-"""What a replica must have seen before it answers: what all have shown a moment ago, and what its client has seen.
+"""A replica answers when it has seen enough: what all have shown a moment ago, and what its client has seen.
 
 An answer to a write says its place in the header `X-Instar-Seen`, and a search on any replica may ask for it. The value
 is opaque to clients. They keep the latest one, and send it along.

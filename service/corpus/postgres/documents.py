@@ -30,6 +30,7 @@ _WITH_HASH = (
     "SELECT wanted.hash, seq FROM unnest(%s::bytea[]) AS wanted (hash),"
     " LATERAL (SELECT seq FROM documents WHERE hash = wanted.hash ORDER BY seq LIMIT 4) AS oldest"
 )
+_COLLECTIONS = "SELECT name, documents, written FROM collections ORDER BY name"
 _PURGE = "DELETE FROM documents WHERE seq = ANY(%s::bigint[]) AND dead RETURNING seq, collection, metadata"
 
 
@@ -136,12 +137,10 @@ class PostgresDocuments:
         return turn.last_seq
 
     def collections(self) -> dict[str, int]:
-        query = "SELECT name, documents FROM collections ORDER BY name"
-        return {name.decode(): count for name, count in self._read(query)}
+        return {name.decode(): count for name, count, _ in self._read(_COLLECTIONS)}
 
     def last_written(self) -> dict[str, datetime | None]:
-        query = "SELECT name, written FROM collections ORDER BY name"
-        return {name.decode(): written for name, written in self._read(query)}
+        return {name.decode(): written for name, _, written in self._read(_COLLECTIONS)}
 
     def dead_of(self, collection: str) -> list[int]:
         query = "SELECT seq FROM documents WHERE dead AND collection = %s ORDER BY seq"

@@ -7,10 +7,10 @@ from service.corpus.base import GenerationRecord
 from service.corpus.errors import backed_up_by_its_server
 from service.corpus.postgres.change_log import PostgresChangeLog
 from service.corpus.postgres.documents import PostgresDocuments
-from service.corpus.postgres.erasing import erase_removed
 from service.corpus.postgres.judgements import PostgresJudgements
 from service.corpus.postgres.records import PostgresRecords
 from service.postgres.database import Connection, Database
+from service.postgres.erasing import erase_deleted
 
 
 class PostgresStore:
@@ -40,7 +40,7 @@ class PostgresStore:
         raise backed_up_by_its_server(self._database.schema)
 
     def erase_removed(self) -> None:
-        erase_removed(self._database)
+        erase_deleted(self._database, ("judgements", "jobs"))
 
     def close(self) -> None:
         self.log.close()

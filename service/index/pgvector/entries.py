@@ -1,4 +1,4 @@
-"""Which windows of documents lie on which points, as all replicas see it: written here and read at a start.
+"""The points on which windows of documents lie, as all replicas see them: written here and read at a start.
 
 Changes of a collection come from one process at a time, which holds the lock on its row. Windows of documents that died
 stay for a while with their points, because a search that began before, in any process, may still come to them.

@@ -6,7 +6,7 @@ from functools import partial
 from service.corpus.base import Seqs
 from service.index.base import Needed
 from service.index.pgvector.entries import EntryTable
-from service.index.pgvector.graph import Graphs
+from service.index.pgvector.graph import EntryGraphs
 from service.index.pgvector.index import PgvectorIndex
 from service.index.pgvector.point_search import PointSearch
 from service.index.pgvector.sealing import Sealing
@@ -39,7 +39,7 @@ class PgvectorIndexes:
         store = self._stores.open_store(fingerprint, dimensions)
         tables = open_tables(self._database, fingerprint, dimensions)
         entries = EntryTable(self._database, tables)
-        graphs = Graphs(self._database, tables, entries, self._min_recall)
+        graphs = EntryGraphs(self._database, tables, entries, self._min_recall)
         points_of = partial(PointSearch, self._database, tables)
         return PgvectorIndex(fingerprint, store, Sealing(entries, graphs, points_of, self._graph_from))
 

@@ -37,7 +37,7 @@ class Fresh:
 
     @property
     def live(self) -> Mask:
-        """Which rows are live (n,)."""
+        """A mask of the rows that are live (n,)."""
         return self.live_room[: self.count]
 
     def after(self, added: Rows | None, died: Sequence[int]) -> "Fresh":

@@ -37,7 +37,7 @@ class Tuned:
     recall: float
 
 
-class Graphs:
+class EntryGraphs:
     """The graphs of one index. Safe from any thread."""
 
     def __init__(self, database: Database, tables: Tables, entries: EntryTable, min_recall: float) -> None:

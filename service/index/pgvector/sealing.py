@@ -14,7 +14,7 @@ from service.corpus.base import Seqs
 from service.index.base import GivenUp, IsGivenUp, Questions, VectorsMissing
 from service.index.pgvector import tuning
 from service.index.pgvector.entries import NONE, Busy, Entries, EntryTable, joined
-from service.index.pgvector.graph import Graphs, Tuned
+from service.index.pgvector.graph import EntryGraphs, Tuned
 from service.index.pgvector.point_search import PointSearch
 from service.index.pgvector.sealed import Sealed
 from service.index.pgvector.view import PgvectorView
@@ -35,7 +35,7 @@ class Sealing:
     """
 
     def __init__(
-        self, entries: EntryTable, graphs: Graphs, points_of: Callable[[int], PointSearch], graph_from: int
+        self, entries: EntryTable, graphs: EntryGraphs, points_of: Callable[[int], PointSearch], graph_from: int
     ) -> None:
         self._entries = entries
         self._graphs = graphs

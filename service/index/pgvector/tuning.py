@@ -56,7 +56,7 @@ def tuned(sealed: Sealed, min_recall: float, given_up: IsGivenUp, questions: Que
             return Tuned(effort, recall)
         if effort >= highest:
             log.warning(
-                "the graph of %d vectors has a recall of %.3f at the highest effort that is allowed",
+                "pgvector's graph of %d vectors has a recall of %.3f at the highest effort",
                 len(points),
                 recall,
             )

@@ -40,7 +40,7 @@ _SHOWING = (
     "searches.id IN (SELECT id FROM (SELECT id, documents FROM searches ORDER BY id DESC LIMIT %s) AS latest"
     " WHERE strpos(documents, %s) > 0) AND collection = %s"
 )
-_COUNT = "SELECT count(*) FROM searches JOIN asked ON asked.number = searches.asked"
+_COUNT = "SELECT count(*) FROM asked JOIN searches ON searches.asked = asked.number"
 _KNOWS_USERS = (
     "SELECT EXISTS (SELECT 1 FROM searches WHERE user_hash IS NOT NULL)"
     " OR EXISTS (SELECT 1 FROM events WHERE user_hash IS NOT NULL)"

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from service.corpus.judgements import Judgement, JudgementFilter
-from service.corpus.postgres import erasing
 from service.corpus.postgres.store import PostgresStore
 from service.errors import StorageFailed
+from service.postgres import erasing
 from tests.contract.store.stores import POSTGRES, DroppedStore
 from tests.support import schemas
 from tests.support.postgres import Postgres
@@ -67,7 +67,7 @@ def test_erasing_fails_while_a_transaction_may_still_read_what_was_removed(
     with store._database.snapshot() as reader:
         reader.execute("SELECT count(*) FROM documents")
         write_secrets(store)
-        with pytest.raises(StorageFailed, match="end it"):
+        with pytest.raises(StorageFailed, match="end that"):
             store.erase_removed()
         assert readable(store, server)
     store.erase_removed()
