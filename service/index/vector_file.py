@@ -1,6 +1,7 @@
 """The SQLite file that has the vectors of one document fingerprint. A damaged one is replaced by an empty one."""
 
 import logging
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -55,7 +56,7 @@ class VectorFile:
             try:
                 self._connection = self._open()
             except sqlite3.DatabaseError as error:
-                if not _is_unusable(error):
+                if not _is_unusable(error, self._path):
                     raise
                 log.warning("%s is replaced by an empty file (%s): its vectors are embedded again", path.name, error)
                 self._connection = self._replace()
@@ -86,7 +87,7 @@ class VectorFile:
             try:
                 yield self._connection
             except sqlite3.DatabaseError as error:
-                if not _is_unusable(error):
+                if not _is_unusable(error, self._path):
                     raise
                 log.warning("%s is damaged (%s): its vectors are embedded again", self._path.name, error)
                 self._connection.close()
@@ -132,10 +133,13 @@ class VectorFile:
         return connection
 
 
-def _is_unusable(error: sqlite3.DatabaseError) -> bool:
+def _is_unusable(error: sqlite3.DatabaseError, path: Path) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0)
     # The statements never change, so the file is at fault if SQLite rejects one.
-    wrong = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR
-    return wrong or is_damage(error) or isinstance(error, Unfit)
+    wrong = code == sqlite3.SQLITE_ERROR
+    # A damaged header can say that the file must only be read (https://sqlite.org/fileformat.html, 1.3.3).
+    reads_only = code == sqlite3.SQLITE_READONLY and os.access(path, os.W_OK)
+    return wrong or reads_only or is_damage(error) or isinstance(error, Unfit)
 
 
 def _encoded(statements: Sequence[str]) -> list[bytes]:

@@ -12,6 +12,7 @@ from service.observability.steps import Step
 from tests.support import checkpoints
 from tests.support.mortal import Mortal
 from tests.support.server import Server
+from tests.support.waiting import until
 
 # A text of several windows.
 LONG = " ".join(f"Parcel {n} of the long list waits beside shelf {n * 3}." for n in range(20))
@@ -65,6 +66,8 @@ def test_a_cancelled_reload_changes_nothing_and_is_not_resumed(stopped_server: S
     stopped_server.settings["COMPUTE__BULK_BATCH_TOKENS"] = 64
     with stopped_server:
         stopped_server.put_documents({f"d{n}": "some words to embed " * 12 + str(n) for n in range(2500)})
+        # The weights of hybrid searches come by themselves, and stay.
+        until(lambda: bool(stopped_server.get("/info")["weights"]))
         before = stopped_server.state()
         job = stopped_server.post("/admin/reload", {"model": "two"})["id"]
         second = stopped_server.client.post("/admin/reload", json={"model": "two"})

@@ -292,6 +292,17 @@ def test_a_bit_of_the_structure_costs_vectors_and_never_alters_one(
     store.close()
 
 
+def test_a_header_that_forbids_writing_costs_vectors_and_no_write(filled: Path, tmp_path: Path) -> None:
+    # The version of the format that a writer must know.
+    path = flipped(filled, 18, 0, tmp_path)
+    everything, expected = whole(np.arange(1, 401), unit(1, 400)), unit(2, 1)
+    with closing(VectorStore(path, DIMENSIONS)) as store:
+        store.put(whole(np.array([401]), expected))
+        require(mended(store, everything), everything)
+    with closing(VectorStore(path, DIMENSIONS)) as store:
+        require(mended(store, everything), everything)
+
+
 def test_what_damage_has_cost_is_said_in_the_log(
     filled: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
