@@ -62,7 +62,7 @@ def running(programs: Path = PACKAGED) -> Iterator[Postgres]:
     folder = Path(mkdtemp(prefix="instar-postgres-"))
     user = "nobody" if folder.owner() == "root" else folder.owner()
     shutil.chown(folder, user)
-    server = Postgres(programs, folder, user)
+    server = Postgres(_reachable(programs, folder, user), folder, user)
     try:
         server.initialize()
         server.start()
@@ -72,3 +72,20 @@ def running(programs: Path = PACKAGED) -> Iterator[Postgres]:
             server.stop("immediate")
     finally:
         shutil.rmtree(folder)
+
+
+def _reachable(programs: Path, folder: Path, user: str) -> Path:
+    """The programs where the user may run them: root may have installed the package where nobody else may look."""
+    if os.geteuid() != 0:
+        return programs
+    try:
+        subprocess.run([programs / "initdb", "--version"], check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
+    except PermissionError:
+        installed, packages = programs.parent, programs.parent.parent.parent
+        copy = folder / "packages"
+        shutil.copytree(installed, copy / installed.relative_to(packages), symlinks=True)
+        # The programs look for these beside the package.
+        libraries = f"{installed.parent.name}.libs"
+        shutil.copytree(packages / libraries, copy / libraries)
+        return copy / programs.relative_to(packages)
+    return programs
