@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psycopg
@@ -21,8 +20,8 @@ from service.machine.arrays import Windows
 from service.postgres.database import Database
 from tests.support import postgres
 from tests.support.folder_schemas import schemas_of
+from tests.unit.index.test_vector_store import DIMENSIONS, require, rows_of, unit
 
-DIMENSIONS = 8
 FINGERPRINT = "f" * 12
 
 
@@ -51,28 +50,6 @@ def make(request: pytest.FixtureRequest) -> Iterator[Callable[[Path], VectorStor
     server = request.getfixturevalue("postgres_server" if request.param == "packaged" else "debian")
     with schemas_of(server) as schemas:
         yield lambda folder: VectorTables(schemas.of(folder))
-
-
-def unit(seed: int, count: int) -> Any:
-    vectors = np.random.default_rng(seed).normal(size=(count, DIMENSIONS)).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
-def rows_of(counts: list[int], first: int = 1) -> Rows:
-    """Documents of so many windows each; 0: of one window that is the whole text."""
-    documents = []
-    for seq, count in enumerate(counts, first):
-        starts = 80 * np.arange(count, dtype=np.int32)
-        spans = np.stack((starts, starts + 100), axis=1) if count else np.zeros((1, 2), np.int32)
-        documents.append(Windows(unit(seed=1000 * count + seq, count=len(spans)), spans))
-    return stack(range(first, first + len(counts)), documents)
-
-
-def require(stored: Rows | None, expected: Rows) -> None:
-    assert stored is not None
-    np.testing.assert_array_equal(stored.seqs, expected.seqs)
-    np.testing.assert_array_equal(stored.vectors, expected.vectors)
-    np.testing.assert_array_equal(stored.spans, expected.spans)
 
 
 def require_some(store: VectorSource, expected: Rows) -> None:
