@@ -284,9 +284,10 @@ def not_know_a_search(history: History) -> None:
 
 
 def fail_feedback_without_a_reason(history: History) -> None:
-    event = last(history, "feedback")
-    event.status, event.outcome = 503, "unknown"
-    event.answered = {"error": {"type": "storage_failed", "message": "no", "param": None}}
+    # The first life is killed and has no other fault, so at its beginning nothing excuses a 503.
+    at = next(event.end for event in history.events if event.kind == "ready")
+    error = {"error": {"type": "storage_failed", "message": "no", "param": None}}
+    history.add(Event("feedback", "user-0", at, at, "unknown", 503, last(history, "feedback").asked, error))
 
 
 def take_too_long_to_start(history: History) -> None:
