@@ -46,6 +46,10 @@ _PORTION = 128
 _K = 10
 _GRAPH_FROM = 1000
 _FINGERPRINT = "f" * 12
+_BYTES = (
+    "SELECT COALESCE(sum(pg_total_relation_size(pg_class.oid)), 0)::bigint FROM pg_class"
+    " WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace"
+)
 
 
 def main() -> None:
@@ -72,14 +76,14 @@ def table(results: dict[str, Any]) -> str:
     lines += [
         "",
         "| vectors | index | recall@10 | effort | p50 ms | p99 ms | 1% passes p50 ms | build s | again s |"
-        " memory of the replica MiB |",
-        "|---" * 10 + "|",
+        " memory of the replica MiB | on disk MiB |",
+        "|---" * 11 + "|",
     ]
     for size in results["sizes"]:
         lines += [
             f"| {size['vectors']:,} | {row['name']} | {row['recall']:.4f} | {row['effort']} | {row['p50_ms']:.2f} |"
             f" {row['p99_ms']:.2f} | {row['filtered_ms']:.2f} | {row['build_s']:.1f} | {row['again_s']:.1f} |"
-            f" {row['memory_mib']:,.0f} |"
+            f" {row['memory_mib']:,.0f} | {row['disk_mib']:,.0f} |"
             for row in size["indexes"]
         ]
     return "\n".join(lines)
@@ -112,11 +116,16 @@ def measure(size: int) -> dict[str, Any]:
         stores: dict[str, VectorStores] = {"SQLite": files, "PostgreSQL": tables}
         stored = [{"name": name, **_stored(each, rows)} for name, each in stores.items()]
         settings = {"graph_from": _GRAPH_FROM, "min_recall": IndexSettings.model_fields["min_recall"].default}
-        indexes: dict[str, Callable[[], IndexFactory]] = {
-            "FAISS": lambda: FaissIndexes(files, folder / "graphs", **settings),
-            "pgvector": lambda: PgvectorIndexes(database, **settings),
+        graphs = folder / "graphs"
+        indexes: dict[str, tuple[Callable[[], IndexFactory], Callable[[], int]]] = {
+            "FAISS": (lambda: FaissIndexes(files, graphs, **settings), partial(_bytes_below, graphs)),
+            "pgvector": (lambda: PgvectorIndexes(database, **settings), partial(_bytes_in, database)),
         }
-        searched = [{"name": name, **_searched(make, rows, queries, asked)} for name, make in indexes.items()]
+        searched = []
+        for name, (make, occupied) in indexes.items():
+            before = occupied()
+            figures = _searched(make, rows, queries, asked)
+            searched.append({"name": name, **figures, "disk_mib": (occupied() - before) / 2**20})
     return {"vectors": size, "stores": stored, "indexes": searched}
 
 
@@ -188,6 +197,18 @@ def _seconds(work: Callable[[], Any]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
+
+
+def _bytes_below(folder: Path) -> int:
+    """Bytes of the files in a folder, which may be missing."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _bytes_in(database: Database) -> int:
+    """Bytes of all tables and indexes of the database's schema."""
+    with database.read() as connection:
+        row = connection.execute(_BYTES).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _resident() -> float:

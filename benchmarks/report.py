@@ -1,4 +1,4 @@
-"""`make report`: writes docs/measurements.md and the table in the README from the results of the benchmarks."""
+"""`make report`: writes docs/measurements.md and the tables in the README and in docs/scaling.md from the results."""
 
 import json
 import re
@@ -21,7 +21,10 @@ from benchmarks import (
     maps,
     models,
     modes,
+    on_paper,
+    pgvector,
     proof,
+    replicas,
     rerankers,
     sample,
     sources,
@@ -31,6 +34,7 @@ from benchmarks import (
 
 REPORT = Path(__file__).parent.parent / "docs" / "measurements.md"
 README = Path(__file__).parent.parent / "README.md"
+SCALING = Path(__file__).parent.parent / "docs" / "scaling.md"
 _TABLE = re.compile(r"(?<=<!-- written by `make report` -->\n).*?(?=\n<!-- -->)", re.DOTALL)
 
 _ON_GPUS = "_on_gpus"
@@ -48,6 +52,8 @@ _BENCHMARKS: dict[str, Any] = {
     "docsgpt": docsgpt,
     "growth": growth,
     "sources": sources,
+    "replicas": replicas,
+    "pgvector": pgvector,
     "feedback": feedback,
     "console": console,
     "maps": maps,
@@ -175,6 +181,23 @@ collection and a filter. The searches are for a source at random, with a model t
 
 {sources}
 
+## Replicas
+
+`make bench-replicas`. One process with files and all cores, and replicas on one PostgreSQL that share the same cores
+with it and with the clients; all-MiniLM-L6-v2, hybrid searches, clients without a pause. A write is shown once a search
+of another replica has it that does not say what it has seen. The last row is from the first answer of a generation to
+the beginning of the last search that any replica answered by the former one.
+
+{replicas}
+
+## Vectors in PostgreSQL
+
+`make bench-pgvector`. The same vectors in SQLite with FAISS's index and in a local PostgreSQL with pgvector's, 2 GB of
+shared buffers and no syncs. "Again" is a replica that finds what was built. pgvector's memory is the server's, of which
+the table says nothing; its room on the disk has the vectors that are compared, which FAISS shares with the store.
+
+{pgvector}
+
 ## The search log and feedback
 
 `make bench-feedback`. One service, searched in turns with `"log": false` and with the log, in short rounds; a ratio is
@@ -282,9 +305,15 @@ to useful ones, and a propensity is one figure for both.
 
 
 def main() -> None:
-    """Write both files."""
+    """Write the files."""
     REPORT.write_text(build())
     README.write_text(readme(README.read_text()))
+    SCALING.write_text(scaling(SCALING.read_text()))
+
+
+def scaling(text: str) -> str:
+    """The text about several replicas with the arithmetic over the current results."""
+    return _TABLE.sub(lambda _: on_paper.table(), text) if pgvector.RESULTS.exists() else text
 
 
 def readme(text: str) -> str:

@@ -7,3 +7,5 @@ def test_the_report_is_made_of_the_results() -> None:
     assert report.REPORT.read_text() == report.build()
     text = report.README.read_text()
     assert report.readme(text) == text
+    text = report.SCALING.read_text()
+    assert report.scaling(text) == text
