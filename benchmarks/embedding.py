@@ -47,8 +47,8 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         measured = measure(Path(folder), options.rounds, options.seconds)
-    print(table(measured))
     options.results.write_text(json.dumps(measured, indent=1) + "\n")
+    print(table(measured))
 
 
 def measure(folder: Path, rounds: int, seconds: float) -> dict[str, Any]:
@@ -81,9 +81,10 @@ def measure(folder: Path, rounds: int, seconds: float) -> dict[str, Any]:
 
 def table(measured: dict[str, Any]) -> str:
     """The results as Markdown tables, with their ratios to the best of the others."""
-    others = _others(measured)
     lines = []
     for scenario, loads in measured["loads"].items():
+        # One that answered nothing has no times.
+        others = [name for name in _others(measured) if loads[name]["per_second"]]
         rate = max(loads[name]["per_second"] for name in others)
         fastest = {key: min(loads[name][key] for name in others) for key in ("p50", "p99")}
         lines += [
@@ -130,7 +131,7 @@ def summary(measured: dict[str, Any]) -> str:
     lines = [f"| | {' | '.join(instar)} | best of the others |", "|---" * (len(instar) + 2) + "|"]
 
     def add(title: str, figures: dict[str, float], choose: Callable[[Iterable[float]], float], form: str) -> None:
-        best = choose(figures[name] for name in others)
+        best = choose(figures[name] for name in others if figures[name])
         cells = [f"{figures[name]:{form}} ({figures[name] / best:.2f}x)" for name in instar]
         lines.append(f"| {title} | {' | '.join(cells)} | {best:{form}} |")
 
