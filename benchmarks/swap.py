@@ -51,7 +51,7 @@ def main() -> None:
 def measure(folder: Path, documents: int, clients: int, think: float, seconds: float) -> dict[str, Any]:
     """Run the whole benchmark in `folder`."""
     for seed, name in enumerate(_MODELS):
-        _make_checkpoint(folder / name, seed)
+        make_checkpoint(folder / name, seed)
     passages = texts.passages(documents)
     engine = alone.rate(folder / _MODELS[0], min(documents, _ALONE), "bulk", words=90)
     with service.running(folder / "data", folder, _MODELS[0]) as started:
@@ -141,7 +141,7 @@ def _summary(searches: list[Search]) -> dict[str, float]:
     }
 
 
-def _make_checkpoint(folder: Path, seed: int) -> None:
+def make_checkpoint(folder: Path, seed: int) -> None:
     """Save the base model with noise on its weights: a twentieth of the spread of each tensor."""
     model = SentenceTransformer(str(base.folder()), device="cpu")
     generator = torch.Generator().manual_seed(seed)
