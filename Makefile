@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: serve unit check test test-clients lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-pgvector bench-replicas bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-maps bench-sample bench-train bench-losses bench-proof bench-rerankers bench-clicks bench-feedback bench-console vendor screenshots report clean
+.PHONY: serve unit check test test-clients lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-pgvector bench-replicas bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-maps bench-sample bench-train bench-losses bench-proof bench-rerankers bench-clicks bench-feedback bench-console bench-sharing vendor screenshots report clean
 
 serve: $(INSTALLED)  ## start the service with the sample corpus on http://127.0.0.1:8080
 	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m service
@@ -88,6 +88,9 @@ bench-pgvector: $(INSTALLED)  ## vectors and index in PostgreSQL beside SQLite a
 
 bench-replicas: $(INSTALLED)  ## searches of 1, 2 and 3 replicas on the same cores, and how soon they show a write and switch
 	$(BIN)/python -m benchmarks.replicas $(ARGS)
+
+bench-sharing: $(INSTALLED)  ## the embedding of a reload shared out to 1, 2 and 4 processes, each on one core
+	$(BIN)/python -m benchmarks.sharing $(ARGS)
 
 bench-filters: $(INSTALLED)  ## filtered search beside unfiltered search, by selectivity
 	$(BIN)/python -m benchmarks.filters $(ARGS)

@@ -27,6 +27,7 @@ from benchmarks import (
     replicas,
     rerankers,
     sample,
+    sharing,
     sources,
     swap,
     training,
@@ -51,6 +52,7 @@ _BENCHMARKS: dict[str, Any] = {
     "long": long,
     "docsgpt": docsgpt,
     "growth": growth,
+    "sharing": sharing,
     "sources": sources,
     "replicas": replicas,
     "pgvector": pgvector,
@@ -173,6 +175,16 @@ without mapped files, which the system may drop.
 {growth}
 
 ![Reload, restart, search and switch by the number of documents](growth.png)
+
+## Replicas that embed
+
+`make bench-sharing`. Processes on one PostgreSQL, each with one core; where there are more processes than cores, they
+share them. A reload embeds passages of some 130 tokens with all-MiniLM-L6-v2, and each process has tried the checkpoint
+before. The rate counts from the first document on, so it has the time in which the other processes load the checkpoint;
+the whole reload has the index and the switch as well. The least part is that of the process that embedded the fewest
+documents, to an equal part. PostgreSQL has no core of its own.
+
+{sharing}
 
 ## Sources
 

@@ -2,6 +2,8 @@
 
 from contextlib import AbstractAsyncContextManager, nullcontext
 
+from service.cluster.portion import EmbedAll, embed_here
+
 
 class Alone:
     """The coordination of a process that always leads."""
@@ -16,6 +18,10 @@ class Alone:
 
 class NoReplicas:
     """The replicas of a process that is alone: there are none."""
+
+    def assisted(self, model: str, fingerprint: str) -> AbstractAsyncContextManager[EmbedAll]:  # noqa: ARG002
+        """See `Replicas`; this process embeds everything."""
+        return nullcontext(embed_here)
 
     def prepared(self, model: str, number: int) -> AbstractAsyncContextManager[None]:  # noqa: ARG002
         """See `Replicas`; there is nobody to wait for."""

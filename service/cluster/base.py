@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from service.cluster.portion import EmbedAll, EmbedPortion
+from service.corpus.base import Seqs
 from service.errors import Conflict
 
 
@@ -57,9 +59,47 @@ class Reports(Protocol):
 class Replicas(Protocol):
     """The other processes on the corpus, as the one that leads sees them."""
 
+    def assisted(self, model: str, fingerprint: str) -> AbstractAsyncContextManager[EmbedAll]:
+        """Enter the block to embed documents for a new generation, with what this yields.
+
+        Until its end the other processes have the checkpoint `model` loaded, with its document `fingerprint`. One that
+        cannot load it embeds nothing.
+        """
+
     def prepared(self, model: str, number: int) -> AbstractAsyncContextManager[None]:
         """Enter the block when every other process that is alive could answer with a generation.
 
         `model` is the id of its checkpoint, and `number` its number, or 0 for a new one. One that cannot in a while is
         no longer waited for: it is not ready once the generation is active, until it has loaded it.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A wish of the process that leads: a generation of the checkpoint `model` beside the active one.
+
+    `number` is that of the generation, or 0 for a new one. While the leader `builds` it, the checkpoint alone is
+    wanted. `ticket` tells the request from all others; one that nobody waits for has none.
+    """
+
+    model: str
+    number: int = 0
+    ticket: int | None = None
+    builds: bool = False
+
+
+class Requests(Protocol):
+    """The wishes of the process that leads, as this one hears of them."""
+
+    def current(self) -> Request | None:
+        """Ask the server what is wanted; None: nothing. Raises StorageFailed if it cannot be asked."""
+
+
+class LentPortions(Protocol):
+    """The portions of documents that the process that leads lets this one embed. Raises StorageFailed."""
+
+    async def stored(self, fingerprint: str) -> Seqs | None:
+        """Return the documents of a portion whose vectors of the document fingerprint are stored; None: not yet."""
+
+    async def embed_free(self, fingerprint: str, embed: EmbedPortion) -> int:
+        """Embed portions until there is none that nobody has. Returns how many documents they had."""

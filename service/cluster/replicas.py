@@ -1,14 +1,19 @@
-"""The other replicas on a schema of PostgreSQL: what they are asked for by a note, they answer by heartbeats."""
+"""The other replicas on a schema of PostgreSQL: what they are asked for by a note, they answer by heartbeats.
+
+What they are to embed lies in a table (`service.cluster.sharing`).
+"""
 
 import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from uuid import UUID
 
 from service.cluster.heartbeats import Heartbeats
+from service.cluster.portion import EmbedAll
 from service.cluster.request import Wish, ask
+from service.cluster.sharing import Sharing
 from service.corpus.base import Records
 
 log = logging.getLogger(__name__)
@@ -22,11 +27,18 @@ _LARGEST_TICKET = 2**63
 class PostgresReplicas:
     """The `Replicas` of the process `identity`, which are waited for `patience` seconds."""
 
-    def __init__(self, records: Records, heartbeats: Heartbeats, identity: UUID, patience: float) -> None:
+    def __init__(
+        self, records: Records, heartbeats: Heartbeats, sharing: Sharing, identity: UUID, patience: float
+    ) -> None:
         self._records = records
         self._heartbeats = heartbeats
+        self._sharing = sharing
         self._identity = identity
         self._patience = patience
+
+    def assisted(self, model: str, fingerprint: str) -> AbstractAsyncContextManager[EmbedAll]:
+        """See `Replicas`."""
+        return self._sharing.assisted(model, fingerprint)
 
     @asynccontextmanager
     async def prepared(self, model: str, number: int) -> AsyncIterator[None]:

@@ -1,9 +1,11 @@
-"""A note in the records: what the replica that leads asks the others to prepare."""
+"""The wishes of the replica that leads: a note in the records says what to prepare, and a build what to embed."""
 
 from uuid import UUID
 
 from pydantic import BaseModel
 
+from service.cluster.base import Request
+from service.cluster.portions import Portions
 from service.corpus.base import Records
 
 _NOTE = "preparing"
@@ -30,3 +32,20 @@ def wished(records: Records) -> Wish | None:
 def ask(records: Records, wish: Wish | None) -> None:
     """Replace what replicas are asked to prepare; None: nothing."""
     records.save_note(_NOTE, None if wish is None else wish.model_dump_json())
+
+
+class PostgresRequests:
+    """The requests to the process `identity`. Safe from any thread."""
+
+    def __init__(self, records: Records, portions: Portions, identity: UUID) -> None:
+        self._records = records
+        self._portions = portions
+        self._identity = identity
+
+    def current(self) -> Request | None:
+        """See `Requests`."""
+        wish = wished(self._records)
+        if wish is not None and wish.leader != self._identity:
+            return Request(wish.model, wish.number, wish.ticket)
+        model = self._portions.announced(self._identity)
+        return None if model is None else Request(model, builds=True)

@@ -1,12 +1,15 @@
 """Activation: the last step of a reload, a rollback and the first start."""
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 from service.cluster.base import Replicas
-from service.generations.builder import Builder, Progress
+from service.cluster.portion import EmbedAll, Progress
+from service.generations.builder import Builder
 from service.generations.generation import Generation
 from service.generations.generations import Generations
 from service.machine.writer import WritingThread
+from service.models.base import ServedModel
 from service.observability.observer import Observer
 
 
@@ -40,6 +43,13 @@ class Activation:
             return former
         async with self._generations.follow(former):
             return await self.activate(former, by=by)
+
+    def assisted(self, encoder: ServedModel) -> AbstractAsyncContextManager[EmbedAll]:
+        """Within the block, the other replicas have the checkpoint loaded, and embed with it what this yields is given.
+
+        Raises NotLeader if another process changes the generations of this corpus.
+        """
+        return self._replicas.assisted(encoder.checkpoint.id, encoder.checkpoint.fingerprint)
 
     async def activate(
         self,

@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 
 import numpy as np
 
+from service.cluster.portion import EmbedAll, Portion, Progress, embed_here
 from service.corpus.base import Documents, GenerationRecord, Seqs
 from service.generations.builds import Builds
 from service.generations.generation import Generation
@@ -29,15 +29,10 @@ log = logging.getLogger(__name__)
 
 # Documents that are embedded and stored at a time. A crash loses the portions under way, and progress counts portions.
 _PORTION = 128
-# Portions under way at a time, so that the bulk lane has work while a portion is stored.
-_PORTIONS = 2
-
 # Special tokens around a text at most.
 _AROUND = 8
 # Documents by which the windows of all are estimated.
 _SAMPLED = 200
-
-Progress = Callable[[int], None]
 
 
 class Builder:
@@ -111,36 +106,33 @@ class Builder:
         self._headroom.require_disk(needed.disk)
 
     async def embed_missing(
-        self, encoder: ServedModel, index: VectorIndex, seqs: Seqs, progress: Progress = lambda _: None
+        self,
+        encoder: ServedModel,
+        index: VectorIndex,
+        seqs: Seqs,
+        progress: Progress = lambda _: None,
+        by: EmbedAll = embed_here,
     ) -> None:
-        """Embed the documents `seqs` and store their vectors; `progress` hears how many documents each portion had."""
-        room = asyncio.Semaphore(_PORTIONS)
+        """Embed the documents `seqs` and store their vectors; `progress` hears how many documents each portion had.
 
-        async def embed(part: list[int], windowing: Windowing) -> None:
-            try:
-                documents = await asyncio.to_thread(self._documents.fetch, part)
-                present = [seq for seq in part if seq in documents]
-                texts = [documents[seq].text for seq in present]
-                shared = self._encoding.shared
-                by_text = await asyncio.to_thread(lambda: at_hand(index, self._documents.with_text(texts), shared))
-                new = list(dict.fromkeys(text for text in texts if text not in by_text))
-                windows = await self._encoding.embed_documents(encoder, new, windowing, patient=True)
-                by_text |= zip(new, windows, strict=True)
-                if texts:
-                    await asyncio.to_thread(index.store.put, stack(present, [by_text[text] for text in texts]))
-                self._observer.step("reload.stored")
-                progress(len(part))
-            finally:
-                room.release()
+        They are embedded `by` this process alone, unless others shall help.
+        """
+        portions = await asyncio.to_thread(self._portions, seqs)
+        await by(portions, partial(self.embed_portion, encoder, index), progress)
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                for windowing, alike in (await asyncio.to_thread(self._by_windowing, seqs)).items():
-                    for start in range(0, len(alike), _PORTION):
-                        await room.acquire()
-                        group.create_task(embed(alike[start : start + _PORTION].tolist(), windowing))
-        except ExceptionGroup as failures:
-            raise failures.exceptions[0] from None
+    async def embed_portion(self, encoder: ServedModel, index: VectorIndex, portion: Portion) -> None:
+        """Embed the documents of a portion and store their vectors, except those of documents that are gone."""
+        documents = await asyncio.to_thread(self._documents.fetch, portion.seqs.tolist())
+        present = [seq for seq in portion.seqs.tolist() if seq in documents]
+        texts = [documents[seq].text for seq in present]
+        shared = self._encoding.shared
+        by_text = await asyncio.to_thread(lambda: at_hand(index, self._documents.with_text(texts), shared))
+        new = list(dict.fromkeys(text for text in texts if text not in by_text))
+        windows = await self._encoding.embed_documents(encoder, new, portion.windowing, patient=True)
+        by_text |= zip(new, windows, strict=True)
+        if texts:
+            await asyncio.to_thread(index.store.put, stack(present, [by_text[text] for text in texts]))
+        self._observer.step("reload.stored")
 
     async def drop_other_windows(self, encoder: ServedModel, index: VectorIndex) -> None:
         """Forget the stored vectors of documents that are cut in another way today: a setting may have changed."""
@@ -258,6 +250,14 @@ class Builder:
     async def seal(self, keywords: KeywordIndex) -> None:
         """Run the maintenance of the indexes that take writes, unless a generation is built at the moment."""
         await self._builds.seal(keywords)
+
+    def _portions(self, seqs: Seqs) -> list[Portion]:
+        """The documents in portions of such as are cut in the same way."""
+        return [
+            Portion(alike[start : start + _PORTION], windowing)
+            for windowing, alike in self._by_windowing(seqs).items()
+            for start in range(0, len(alike), _PORTION)
+        ]
 
     def _by_windowing(self, seqs: Seqs) -> dict[Windowing, Seqs]:
         """The documents by the way in which they are cut."""

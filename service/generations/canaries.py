@@ -1,10 +1,11 @@
 """Canaries: a few documents whose stored vectors tell whether this process computes what the others have stored."""
 
 import asyncio
+from collections.abc import Sequence
 
 import numpy as np
 
-from service.corpus.base import Documents
+from service.corpus.base import Documents, Seqs
 from service.generations.errors import differs_here
 from service.generations.generation import Generation
 from service.models.encoding import Encoding
@@ -22,7 +23,14 @@ class Canaries:
 
     async def require_alike(self, generation: Generation) -> None:
         """Raise CheckpointRefused unless the stored vectors are those that this process computes."""
-        texts = await asyncio.to_thread(self._documents.sample, _DOCUMENTS)
+        await self._require_alike(generation, await asyncio.to_thread(self._documents.sample, _DOCUMENTS))
+
+    async def require_alike_among(self, generation: Generation, seqs: Seqs) -> None:
+        """Raise CheckpointRefused unless the stored vectors of some of `seqs` are those that this process computes."""
+        versions = await asyncio.to_thread(self._documents.fetch, seqs[:_DOCUMENTS].tolist())
+        await self._require_alike(generation, [version.text for version in versions.values()])
+
+    async def _require_alike(self, generation: Generation, texts: Sequence[str]) -> None:
         seqs = await asyncio.to_thread(self._documents.with_text, texts)
         stored = await asyncio.to_thread(generation.index.store.some, [seq for each in seqs.values() for seq in each])
         known = {text: stored[seq] for text, each in seqs.items() for seq in each if seq in stored}

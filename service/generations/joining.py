@@ -1,5 +1,7 @@
 """How a replica comes to the generation that another one activates: it loads it beside the active one, and says so.
 
+While the other one embeds, the checkpoint alone is loaded, and embeds a part.
+
 A replica that was asked in time switches with the others, in the step in which it reads of the activation. One that was
 not, because it was stopped or cut off, is not ready from then on until it has loaded the generation.
 """
@@ -8,15 +10,15 @@ import asyncio
 import logging
 from collections.abc import Callable
 from functools import partial
-from uuid import UUID
 
-from service.cluster.request import Wish, wished
-from service.corpus.base import GenerationRecord, Records
+from service.cluster.base import Request, Requests
+from service.corpus.base import GenerationRecord
 from service.errors import InstarError
 from service.generations.builder import Builder
 from service.generations.canaries import Canaries
 from service.generations.generation import Generation
 from service.generations.generations import Generations
+from service.generations.helping import Helping
 from service.machine.threads import run_to_completion
 from service.machine.writer import WritingThread
 from service.models.loader import Loader
@@ -37,24 +39,24 @@ class Joining:
 
     def __init__(
         self,
-        identity: UUID,
-        records: Records,
+        requests: Requests,
         loader: Loader,
         builder: Builder,
         generations: Generations,
+        helping: Helping,
         canaries: Canaries,
         thread: WritingThread,
     ) -> None:
-        self._identity = identity
-        self._records = records
+        self._requests = requests
         self._loader = loader
         self._builder = builder
         self._generations = generations
+        self._helping = helping
         self._canaries = canaries
         self._thread = thread
         self.missing: GenerationRecord | None = None
         self.problem: str | None = None
-        self._wanted: Wish | None = None
+        self._wanted: Request | None = None
         self._complete = False
 
     @property
@@ -85,7 +87,7 @@ class Joining:
     async def _look(self, catch_up: Callable[[], None]) -> None:
         """Note what this replica should have loaded beside its active generation."""
         try:
-            request = await asyncio.to_thread(wished, self._records)
+            request = await asyncio.to_thread(self._requests.current)
             if request is None and self._wanted is not None:
                 # The request ends right after the activation, which this replica may not have read of yet.
                 await self._thread.run(catch_up)
@@ -93,10 +95,9 @@ class Joining:
             # The log of changes says that the store cannot be reached. What was wanted is still wanted.
             return
         if self.missing is not None:
-            missing = self.missing
-            self._wanted = Wish(ticket=0, leader=self._identity, model=missing.model, number=missing.number)
+            self._wanted = Request(self.missing.model, self.missing.number)
         else:
-            self._wanted = None if request is None or request.leader == self._identity else request
+            self._wanted = request
 
     async def _prepare(self) -> None:
         """Load the generation and follow with it until cancelled. A failure is said, and tried again after a while."""
@@ -106,6 +107,7 @@ class Joining:
         try:
             generation = await self._loaded(wanted)
             try:
+                await self._helping.embed(generation, self._only_builds)
                 async with self._generations.accompany(generation):
                     await self._builder.load(generation.encoder, generation.index)
                     await self._builder.catch_up(generation)
@@ -122,7 +124,11 @@ class Joining:
             log.warning("%s", self.problem)
             await asyncio.sleep(_AGAIN)
 
-    async def _loaded(self, wanted: Wish) -> Generation:
+    def _only_builds(self) -> bool:
+        """Say whether the other replica has nothing to prepare yet."""
+        return self._wanted is not None and self._wanted.builds
+
+    async def _loaded(self, wanted: Request) -> Generation:
         former = self._generations.loaded(wanted.number) if wanted.number else None
         if former is not None:
             return former

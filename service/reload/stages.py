@@ -12,6 +12,7 @@ import logging
 from functools import partial
 
 from service.checkpoints.checkpoint import Checkpoint
+from service.cluster.portion import EmbedAll
 from service.generations.activation import Activation
 from service.generations.builder import Builder
 from service.generations.generation import Generation
@@ -70,28 +71,14 @@ class Stages:
         self._observer.step("reload.probed")
         generation = self._builder.new_generation(encoder)
         try:
-            await self._embed(job, generation)
-            self._observer.step("reload.embedded")
-            async with self._generations.follow(generation):
-                await self._jobs.enter(job, "index")
-                await self._builder.load(encoder, generation.index)
-                await self._builder.catch_up(generation, job.advance)
-                balanced = await self._gate.balance(generation)
-                await self._jobs.enter(job, "judge")
-                warned = list(job.warnings)
-                refusal = await self._gate.judge(job, balanced, warned, force=job.force and job.shadow is None)
-                if job.shadow is not None:
-                    await self._gate.stay_in_shadow(job, balanced, job.shadow, warned)
-                elif refusal is not None:
-                    raise refusal
-                await self._jobs.enter(job, "activate")
-                await self._activation.activate(
-                    balanced.with_warnings(job.warnings), partial(_note, job), job.advance, job.by
-                )
+            async with self._activation.assisted(encoder) as embed_all:
+                await self._embed(job, generation, embed_all)
+                self._observer.step("reload.embedded")
+                await self._activate(job, generation)
         finally:
             await self._generations.discard(generation)
 
-    async def _embed(self, job: Job, generation: Generation) -> None:
+    async def _embed(self, job: Job, generation: Generation, embed_all: EmbedAll) -> None:
         """Embed the documents that have no vector of the fingerprint yet, in memory or on the disk."""
         await self._jobs.enter(job, "resources")
         if not job.force and job.shadow is None:
@@ -103,7 +90,26 @@ class Stages:
         job.reused = documents - len(missing)
         job.expect(len(missing))
         await self._jobs.enter(job, "embed")
-        await self._builder.embed_missing(encoder, index, missing, job.advance)
+        await self._builder.embed_missing(encoder, index, missing, job.advance, embed_all)
+
+    async def _activate(self, job: Job, generation: Generation) -> None:
+        """Build the index of an embedded generation, judge it, and make it the active one."""
+        async with self._generations.follow(generation):
+            await self._jobs.enter(job, "index")
+            await self._builder.load(generation.encoder, generation.index)
+            await self._builder.catch_up(generation, job.advance)
+            balanced = await self._gate.balance(generation)
+            await self._jobs.enter(job, "judge")
+            warned = list(job.warnings)
+            refusal = await self._gate.judge(job, balanced, warned, force=job.force and job.shadow is None)
+            if job.shadow is not None:
+                await self._gate.stay_in_shadow(job, balanced, job.shadow, warned)
+            elif refusal is not None:
+                raise refusal
+            await self._jobs.enter(job, "activate")
+            await self._activation.activate(
+                balanced.with_warnings(job.warnings), partial(_note, job), job.advance, job.by
+            )
 
 
 def _note(job: Job, activated: Generation) -> None:

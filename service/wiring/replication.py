@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from service.generations.canaries import Canaries
+from service.generations.helping import Helping
 from service.generations.joining import Joining
 from service.index.keywords.base import KeywordIndex
 from service.machine.writer import WritingThread
@@ -33,13 +34,14 @@ def replication(
     # Imported here, because it knows PostgreSQL, which is an extra.
     from service.writing.replication import Replication  # noqa: PLC0415
 
+    canaries = Canaries(corpus.documents, models.encoding)
     joining = Joining(
-        shared.identity,
-        corpus.records,
+        shared.requests,
         models.loader,
         serving.builder,
         serving.generations,
-        Canaries(corpus.documents, models.encoding),
+        Helping(shared.sharing, serving.builder, canaries),
+        canaries,
         thread,
     )
     following = Following(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from service.cluster.alone import Alone, NoReplicas
-from service.cluster.base import Coordination, Replicas
+from service.cluster.base import Coordination, LentPortions, Replicas, Requests
 from service.corpus.base import ChangeLog, CorpusStore
 from service.corpus.sqlite.store import SqliteStore
 from service.errors import StorageFailed
@@ -35,6 +35,8 @@ class Shared:
     database: Database
     log: ChangeLog
     heartbeats: Heartbeats
+    requests: Requests
+    sharing: LentPortions
     identity: UUID
     name: str
 
@@ -75,8 +77,11 @@ def _in_postgres(settings: Settings, url: str) -> Stores:
         # Imported here, so that an installation without the extra can use the data folder.
         from service.cluster import shared_keys  # noqa: PLC0415
         from service.cluster.heartbeats import Heartbeats  # noqa: PLC0415
+        from service.cluster.portions import Portions  # noqa: PLC0415
         from service.cluster.postgres import PostgresCoordination  # noqa: PLC0415
         from service.cluster.replicas import PostgresReplicas  # noqa: PLC0415
+        from service.cluster.request import PostgresRequests  # noqa: PLC0415
+        from service.cluster.sharing import Sharing  # noqa: PLC0415
         from service.corpus.postgres.store import PostgresStore  # noqa: PLC0415
         from service.learning.postgres.store import PostgresFeedbackStore  # noqa: PLC0415
         from service.postgres.database import Database  # noqa: PLC0415
@@ -92,13 +97,22 @@ def _in_postgres(settings: Settings, url: str) -> Stores:
             shared_keys.require_common(database, key)
         coordination = PostgresCoordination(database, patience=_PATIENCE)
         corpus = PostgresStore(database, settings.limits.judgements, coordination.fence)
-        heartbeats, identity = Heartbeats(database), uuid4()
+        heartbeats, portions, identity = Heartbeats(database), Portions(database), uuid4()
+        sharing = Sharing(portions, identity, coordination.fence)
         return Stores(
             corpus,
             # It closes its own.
             PostgresFeedbackStore(Database(url, options.db_schema, connections=options.connections)),
             coordination,
-            PostgresReplicas(corpus.records, heartbeats, identity, options.prepare_seconds),
-            Shared(database, corpus.log, heartbeats, identity, options.name or socket.gethostname()),
+            PostgresReplicas(corpus.records, heartbeats, sharing, identity, options.prepare_seconds),
+            Shared(
+                database=database,
+                log=corpus.log,
+                heartbeats=heartbeats,
+                requests=PostgresRequests(corpus.records, portions, identity),
+                sharing=sharing,
+                identity=identity,
+                name=options.name or socket.gethostname(),
+            ),
             opened.pop_all().close,
         )

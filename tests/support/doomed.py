@@ -59,6 +59,8 @@ FATES: Mapping[str, Callable[[], object]] = {
     # The kernel does this when memory runs out.
     "SIGKILL": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "hang": _hang,
+    # Whatever the process does once a step takes so long at least.
+    "pause": lambda: time.sleep(0.6),
     "bloat": _bloat,
     "exception": _raise,
 }

@@ -10,10 +10,21 @@ from tests.support.server import Server
 
 def replica(folder: Path, name: str, checkpoints: Path, postgres: Postgres, **settings: object) -> Server:
     """A replica that is not started yet."""
+    return Server(folder_of(folder, name), **settings_of(folder, name, checkpoints, postgres, **settings))
+
+
+def folder_of(folder: Path, name: str) -> Path:
+    """A new folder of the replica's own."""
     own = folder / name
     own.mkdir(parents=True)
-    server = Server(own)
-    server.settings |= {
+    return own
+
+
+def settings_of(
+    folder: Path, name: str, checkpoints: Path, postgres: Postgres, **settings: object
+) -> dict[str, object]:
+    """What makes a service a replica."""
+    return {
         "STORE": postgres.url(),
         "REPLICAS__NAME": name,
         "REPLICAS__DB_SCHEMA": settings.pop("schema", "instar"),
@@ -21,7 +32,6 @@ def replica(folder: Path, name: str, checkpoints: Path, postgres: Postgres, **se
         "CHECKPOINTS_DIR": checkpoints,
         **settings,
     }
-    return server
 
 
 @contextmanager
