@@ -6,7 +6,8 @@ from pydantic import BaseModel
 
 from service.corpus.base import Records
 
-_NOTE = "preparing"
+# The name of the note.
+NOTE = "preparing"
 
 
 class Wish(BaseModel):
@@ -23,10 +24,10 @@ class Wish(BaseModel):
 
 def wished(records: Records) -> Wish | None:
     """Return what replicas are asked to prepare at the moment."""
-    note = records.note(_NOTE)
+    note = records.note(NOTE)
     return None if note is None else Wish.model_validate_json(note)
 
 
 def ask(records: Records, wish: Wish | None) -> None:
     """Replace what replicas are asked to prepare; None: nothing."""
-    records.save_note(_NOTE, None if wish is None else wish.model_dump_json())
+    records.save_note(NOTE, None if wish is None else wish.model_dump_json())
