@@ -6,6 +6,7 @@ from pathlib import Path
 
 from service.errors import Conflict, StorageFailed
 from service.machine.files import replace_file
+from service.machine.secret_file import read_secret
 from service.settings.data_folder import DataFolder
 
 
@@ -33,10 +34,14 @@ def copy_keys(source: DataFolder, target: DataFolder) -> None:
 
 
 def digests(folder: DataFolder) -> Iterator[tuple[str, bytes]]:
-    """Yield names and hashes of the keys that all replicas must have alike, as PostgreSQL has them."""
+    """Yield names and hashes of the keys that all replicas must have alike, as PostgreSQL has them.
+
+    Raises StorageFailed if one of them cannot be read.
+    """
     for path in (folder.pseudonyms_key, folder.console_key):
-        if path.exists():
-            yield path.name, sha256(bytes.fromhex(path.read_text("ascii"))).digest()
+        key = read_secret(path, "is damaged: restore it, then move again")
+        if key is not None:
+            yield path.name, sha256(key).digest()
 
 
 def require(folder: DataFolder, expected: Mapping[str, bytes]) -> None:

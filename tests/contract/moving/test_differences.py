@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from service.errors import StorageFailed
+from service.process import check
 from service.settings import Settings
 from service.settings.data_folder import DataFolder
 from service.wiring.moving import folder, schema
@@ -52,7 +53,9 @@ def test_a_changed_vector_is_named_by_its_fingerprint(data: DataFolder, new_sche
     place = new_schema()
     moved = to_schema(data, place)
     place.change("UPDATE vectors_1 SET vectors = set_byte(vectors, 0, 255 - get_byte(vectors, 0)) WHERE seq = 5")
-    place.change("DELETE FROM windowings WHERE store = 2 AND collection = 'default'::bytea")
+    place.change(
+        "DELETE FROM windowings WHERE store = (SELECT max(store) FROM windowings) AND collection = 'default'::bytea"
+    )
     with folder.reading(data) as source, schema.reading(place.url, place.name, place.secrets) as copy:
         differing = {each.kind for each in compare(source, copy, quiet) if not each.is_equal}
     kinds = sorted(each.kind for each in moved.compared if " of " in each.kind)
@@ -79,12 +82,14 @@ def test_a_folder_that_differs_is_not_served_and_begun_anew(
         patched.setattr(FolderTarget, "put_windowings", lambda *_: None)
         with pytest.raises(Differs):
             to_folder(place, back)
+    settings = Settings(data_dir=back.path)
     with pytest.raises(StorageFailed, match="has not ended: move again"):
-        open_stores(Settings(data_dir=back.path))
+        open_stores(settings)
+    assert [finding.text for finding in check.findings(settings, {}) if "has not ended" in finding.text]
     with pytest.raises(StorageFailed, match="has not ended"), folder.reading(back):
         pass
     to_folder(place, back)
-    stores = open_stores(Settings(data_dir=back.path))
+    stores = open_stores(settings)
     assert stores.corpus.documents.last_seq() == 500
     stores.feedback.close()
     stores.corpus.close()
