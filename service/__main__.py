@@ -1,4 +1,4 @@
-"""`python -m service`: run the service, check its settings, restore a backup, or make keys."""
+"""`python -m service`: run the service, check its settings, restore a backup, move to PostgreSQL, or make keys."""
 
 import argparse
 import gc
@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from service.process import environment, key_command
+from service.process import environment, key_command, move_command
 from service.settings import Settings
 from service.settings.names import spelled
 
@@ -17,8 +17,8 @@ from service.settings.names import spelled
 def main() -> int:
     """Run the command line; returns the exit code.
 
-    The code is 1 if the service cannot start, the check finds something wrong or the backup cannot be used, and 2 if a
-    setting or an argument is wrong.
+    The code is 1 if the service cannot start, the check finds something wrong, the backup cannot be used or a move
+    fails, and 2 if a setting or an argument is wrong.
     """
     arguments = _parser().parse_args()
     try:
@@ -32,12 +32,8 @@ def main() -> int:
             name = spelled(problem["loc"], os.environ) if problem["loc"] else "settings"
             print(f"{name}: {problem['msg']}", file=sys.stderr)
         return 2
-    if arguments.command == "check":
-        return _check(settings)
-    if arguments.command == "key":
-        return key_command.run(arguments, settings.keys_path)
-    if arguments.command == "restore":
-        return _restore(arguments.file, settings)
+    if arguments.command is not None:
+        return _run(arguments, settings)
     environment.prepare(os.environ)
     environment.limit_arenas()
     # The imports make objects that stay. Collections would go through these again and again, for a quarter of the time.
@@ -58,7 +54,19 @@ def _parser() -> argparse.ArgumentParser:
     restoring.add_argument("file", help="what GET /admin/backup answered, or - for standard input")
     commands.add_parser("check", help="say whether a start would do, and what to do if not; changes nothing")
     key_command.add(commands)
+    move_command.add(commands)
     return parser
+
+
+def _run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Run a command beside the service."""
+    if arguments.command == "check":
+        return _check(settings)
+    if arguments.command == "key":
+        return key_command.run(arguments, settings.keys_path)
+    if arguments.command == "move":
+        return move_command.run(arguments, settings)
+    return _restore(arguments.file, settings)
 
 
 def _check(settings: Settings) -> int:

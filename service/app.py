@@ -81,7 +81,7 @@ from service.reload.quality import Quality
 from service.reload.quality_history import QualityHistory
 from service.search.cut_documents import CutDocuments
 from service.search.retrieval import Retrieval
-from service.wiring import Parts
+from service.wiring.build import Parts
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from service.generations.errors import starting
 from service.machine import resources
 from service.observability import history
 from service.observability.history import Gauges
-from service.wiring import Parts
+from service.wiring.build import Parts
 from service.writing import sample
 
 log = logging.getLogger(__name__)

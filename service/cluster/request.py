@@ -8,7 +8,8 @@ from service.cluster.base import Request
 from service.cluster.portions import Portions
 from service.corpus.base import Records
 
-_NOTE = "preparing"
+# The name of the note.
+NOTE = "preparing"
 
 
 class Wish(BaseModel):
@@ -25,13 +26,13 @@ class Wish(BaseModel):
 
 def wished(records: Records) -> Wish | None:
     """Return what replicas are asked to prepare at the moment."""
-    note = records.note(_NOTE)
+    note = records.note(NOTE)
     return None if note is None else Wish.model_validate_json(note)
 
 
 def ask(records: Records, wish: Wish | None) -> None:
     """Replace what replicas are asked to prepare; None: nothing."""
-    records.save_note(_NOTE, None if wish is None else wish.model_dump_json())
+    records.save_note(NOTE, None if wish is None else wish.model_dump_json())
 
 
 class PostgresRequests:

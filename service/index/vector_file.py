@@ -146,6 +146,12 @@ def _encoded(statements: Sequence[str]) -> list[bytes]:
     return [statement.encode() for statement in statements]
 
 
+def dimensions_of(user_version: int) -> int:
+    """Return the dimensions of the vectors in a file by its `user_version`; 0 if it is of another version."""
+    dimensions, version = divmod(user_version, 1 << 8)
+    return dimensions if version == _VERSION else 0
+
+
 def highest(path: Path) -> int:
     """Return the highest sequence number with a vector in the file of a store, 0 if it has none or cannot be read."""
     highest_seqs = _seqs(path, "SELECT max(seq) FROM vectors HAVING max(seq) > 0")

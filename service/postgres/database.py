@@ -45,9 +45,7 @@ class Database:
         self.schema = schema
         self._connections = connections
         with translated():
-            # A password in a URL may be wrong in a way that libpq names with the whole of it.
-            parameters = conninfo_to_dict(url, application_name="instar")
-            self._conninfo = make_conninfo("", **parameters)
+            self._conninfo = _conninfo(url)
             with psycopg.connect(self._conninfo, autocommit=True) as connection:
                 migrations.migrate(connection, schema)
             self._pool = ConnectionPool(
@@ -109,6 +107,17 @@ class Database:
         # "public" stands behind, because an extension may lie there.
         connection.execute(sql.SQL("SET search_path TO {}, public").format(sql.Identifier(self.schema)))
         connection.execute(_SETTINGS)
+
+
+def is_made(url: str, schema: str) -> bool:
+    """Say whether a service has made the schema. Raises StorageFailed if the server cannot be used."""
+    with translated(), psycopg.connect(_conninfo(url), autocommit=True) as connection:
+        return migrations.applied(connection, schema) > 0
+
+
+def _conninfo(url: str) -> str:
+    # A password in a URL may be wrong in a way that libpq names with the whole of it.
+    return make_conninfo("", **conninfo_to_dict(url, application_name="instar"))
 
 
 def _refuse_closed(connection: Connection) -> None:

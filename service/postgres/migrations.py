@@ -22,7 +22,7 @@ def migrate(connection: psycopg.Connection[tuple[Any, ...]], schema: str) -> Non
     files = scripts()
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-        there = _applied(connection, schema)
+        there = applied(connection, schema)
         if there > len(files):
             raise SchemaTooNew(schema, there, len(files))
         if there == len(files):
@@ -51,8 +51,8 @@ def scripts() -> list[tuple[str, str]]:
     return files
 
 
-def _applied(connection: psycopg.Connection[tuple[Any, ...]], schema: str) -> int:
-    """Return the number of migrations that the schema has."""
+def applied(connection: psycopg.Connection[tuple[Any, ...]], schema: str) -> int:
+    """Return the number of migrations that the schema has, 0 if it is not there."""
     named = sql.SQL("{}.migrations").format(sql.Identifier(schema))
     row = connection.execute("SELECT to_regclass(%s)", (named.as_string(connection),)).fetchone()
     if row is None or row[0] is None:

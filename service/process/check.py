@@ -28,6 +28,7 @@ from service.observability import tracing
 from service.process import address
 from service.settings import Settings, is_loopback
 from service.settings.names import remarks
+from service.wiring.moving.unfinished import refuse_unfinished
 
 _MIB = 1 << 20
 _CERTIFICATE_DAYS = 14
@@ -141,6 +142,7 @@ def _runs(settings: Settings) -> bool:
 def _data_folder(settings: Settings, *, runs: bool) -> Iterator[Finding]:
     if runs:
         yield Finding(f"a service is at work on {settings.data_dir}: GET /health and /ready say how it is")
+    yield from _tried(lambda: _unfinished_move(settings))
     for folder in (settings.data_dir, settings.checkpoints_dir):
         nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
         try:
@@ -153,6 +155,12 @@ def _data_folder(settings: Settings, *, runs: bool) -> Iterator[Finding]:
                     f"{nearest} cannot be written ({error.strerror}): let the user of the service write there",
                     wrong=True,
                 )
+
+
+def _unfinished_move(settings: Settings) -> tuple[Finding, ...]:
+    if settings.store is None:
+        refuse_unfinished(settings.data_folder)
+    return ()
 
 
 def _address(settings: Settings, *, runs: bool) -> Iterator[Finding]:

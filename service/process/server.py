@@ -13,7 +13,7 @@ from types import FrameType
 import uvicorn
 from starlette.types import ASGIApp
 
-from service import sample, wiring
+from service import sample
 from service.app import build
 from service.errors import InstarError
 from service.lifecycle import Lifecycle
@@ -26,7 +26,8 @@ from service.process import address, logs
 from service.process.connection import Connection
 from service.settings import LEVELS, Settings, is_loopback
 from service.settings.names import remarks
-from service.wiring import Parts
+from service.wiring import build as wiring
+from service.wiring.build import Parts
 
 log = logging.getLogger(__name__)
 

@@ -71,6 +71,11 @@ class DataFolder:
         return self.path / "console.key"
 
     @property
+    def unfinished(self) -> Path:
+        """The file that is there as long as a move fills the folder."""
+        return self.path / "unfinished"
+
+    @property
     def lock(self) -> Path:
         """The file that is locked by the one process that works on the folder."""
         return self.path / "lock"

@@ -19,6 +19,7 @@ from service.learning.base import FeedbackStore
 from service.learning.sqlite.store import SqliteFeedbackStore
 from service.machine.folder_lock import locked
 from service.settings import Settings
+from service.wiring.moving.unfinished import refuse_unfinished
 
 # Seconds that a rollback or a reload waits for a short step of another replica that leads.
 _PATIENCE = 3.0
@@ -66,6 +67,7 @@ def open_stores(settings: Settings) -> Stores:
     """
     if settings.store is None:
         folder = settings.data_folder
+        refuse_unfinished(folder)
         corpus = SqliteStore(folder, settings.limits.judgements)
         require_origin(folder, None)
         return Stores(corpus, SqliteFeedbackStore(folder.learning))

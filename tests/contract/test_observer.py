@@ -8,7 +8,7 @@ from prometheus_client import generate_latest
 from service.observability.metrics import Metrics
 from service.observability.observer import Observer, Unobserved
 from service.observability.steps import Step
-from service.wiring import new_metrics
+from service.wiring.build import new_metrics
 from tests.support.fault_points import FaultPoints
 
 OBSERVERS: dict[str, Callable[[Metrics], Observer]] = {

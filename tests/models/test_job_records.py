@@ -14,7 +14,7 @@ from service.lifecycle import Lifecycle
 from service.reload.job import Job
 from service.settings import Settings
 from service.settings.groups import Headroom
-from service.wiring import build, new_metrics
+from service.wiring.build import build, new_metrics
 
 
 def test_a_slow_disk_does_not_bring_a_cancelled_reload_back(

@@ -34,7 +34,7 @@ from service.search.query import Hit
 from service.search.retrieval import SearchSpec
 from service.settings import Settings
 from service.settings.groups import Headroom, Windows
-from service.wiring import build, new_metrics
+from service.wiring.build import build, new_metrics
 
 _T = TypeVar("_T")
 NAMES = ("one", "two")

@@ -71,7 +71,7 @@ class SqliteDocuments:
                 added.append(row[0])
                 connection.executemany(
                     "INSERT INTO attributes VALUES (?, ?, ?, ?, ?)",
-                    _attribute_rows(collection, row[0], document.metadata),
+                    attribute_rows(collection, row[0], document.metadata),
                 )
             change = Change(collection, before, tuple(added), tuple(sorted(died)))
             collections.note(connection, change)
@@ -230,7 +230,7 @@ class SqliteDocuments:
                 for collection, metadata in rows:
                     connection.executemany(
                         "DELETE FROM attributes WHERE (collection, key, kind, value, seq) = (?, ?, ?, ?, ?)",
-                        _attribute_rows(collection, seq, json.loads(metadata)),
+                        attribute_rows(collection, seq, json.loads(metadata)),
                     )
 
     def _passing(self, collection: str, tree: Filter) -> Seqs:
@@ -263,7 +263,7 @@ def _death(connection: sqlite3.Connection, collection: str, died: Sequence[int])
     return change
 
 
-def _attribute_rows(collection: str, seq: int, metadata: dict[str, Any]) -> Iterator[tuple[str | int | float, ...]]:
+def attribute_rows(collection: str, seq: int, metadata: dict[str, Any]) -> Iterator[tuple[str | int | float, ...]]:
     """Yield the rows of one version in the table of attributes."""
     return ((collection, key, value.kind, value.value, seq) for key, value in attributes(metadata))
 

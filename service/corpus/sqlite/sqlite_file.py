@@ -64,6 +64,18 @@ class SqliteFile:
             finally:
                 self._readers.put(connection)
 
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection whose statements all see one moment. As long as it is lent, the WAL grows."""
+        with self.read() as connection:
+            connection.execute("BEGIN")
+            try:
+                # The moment is that of the first row that is read.
+                connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
+                yield connection
+            finally:
+                connection.rollback()
+
     def overwrite_deleted(self) -> None:
         """From now on, overwrite with zeros what any transaction deletes."""
         self._overwrites = 1

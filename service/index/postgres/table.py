@@ -44,7 +44,7 @@ class VectorTable:
         self._fingerprint = fingerprint
         self._dimensions = dimensions
         with database.write() as connection:
-            self.number = self._registered(connection)
+            self.number = register(connection, fingerprint, dimensions)
 
     @property
     def name(self) -> sql.Identifier:
@@ -69,26 +69,30 @@ class VectorTable:
             )
             with self._database.write() as connection:
                 drop(connection, number)
-                self.number = self._registered(connection)
+                self.number = register(connection, self._fingerprint, self._dimensions)
 
-    def _registered(self, connection: Connection) -> int:
-        """Return the number of the table, which is there from then on."""
-        while True:
-            # The row is locked from now on, so no other process makes or drops the table meanwhile.
-            row = connection.execute(
-                "INSERT INTO vector_stores (fingerprint, dimensions) VALUES (%s, %s)"
-                " ON CONFLICT (fingerprint) DO UPDATE SET used = now() RETURNING number, dimensions",
-                (self._fingerprint, self._dimensions),
-            ).fetchone()
-            number, dimensions = row or (0, 0)
-            if dimensions == self._dimensions:
-                break
-            log.warning("the vectors of %s have other dimensions: they are embedded again", self._fingerprint)
-            drop(connection, number)
-        if not is_there(connection, table_name(number)):
-            for statement in _TABLE:
-                connection.execute(sql.SQL(statement).format(table=table_name(number)))
-        return int(number)
+
+def register(connection: Connection, fingerprint: str, dimensions: int) -> int:
+    """Return the number of the table of a fingerprint, which is there from then on, within a transaction.
+
+    One that has other dimensions is replaced by an empty one.
+    """
+    while True:
+        # The row is locked from now on, so no other process makes or drops the table meanwhile.
+        row = connection.execute(
+            "INSERT INTO vector_stores (fingerprint, dimensions) VALUES (%s, %s)"
+            " ON CONFLICT (fingerprint) DO UPDATE SET used = now() RETURNING number, dimensions",
+            (fingerprint, dimensions),
+        ).fetchone()
+        number, there = row or (0, 0)
+        if there == dimensions:
+            break
+        log.warning("the vectors of %s have other dimensions: they are embedded again", fingerprint)
+        drop(connection, number)
+    if not is_there(connection, table_name(number)):
+        for statement in _TABLE:
+            connection.execute(sql.SQL(statement).format(table=table_name(number)))
+    return int(number)
 
 
 def table_name(number: int) -> sql.Identifier:
