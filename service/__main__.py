@@ -1,4 +1,4 @@
-"""`python -m service`: run the service, check its settings, restore a backup, or make keys."""
+"""`python -m service`: run the service, check its settings, restore a backup, make keys, or bring a database up to date."""
 
 import argparse
 import gc
@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from service.process import environment, key_command
+from service.process import environment, key_command, migrate_command
 from service.settings import Settings
 from service.settings.names import spelled
 
@@ -38,6 +38,8 @@ def main() -> int:
         return key_command.run(arguments, settings.keys_path)
     if arguments.command == "restore":
         return _restore(arguments.file, settings)
+    if arguments.command == "migrate":
+        return migrate_command.run(settings)
     environment.prepare(os.environ)
     environment.limit_arenas()
     # The imports make objects that stay. Collections would go through these again and again, for a quarter of the time.
@@ -58,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     restoring.add_argument("file", help="what GET /admin/backup answered, or - for standard input")
     commands.add_parser("check", help="say whether a start would do, and what to do if not; changes nothing")
     key_command.add(commands)
+    migrate_command.add(commands)
     return parser
 
 

@@ -25,18 +25,22 @@ _PATIENCE = 3.0
 
 if TYPE_CHECKING:
     from service.cluster.heartbeats import Heartbeats
+    from service.cluster.overview import PostgresOverview
+    from service.cluster.postgres import PostgresCoordination
     from service.postgres.database import Database
 
 
 @dataclass(frozen=True)
 class Shared:
-    """A store that several processes work on. `identity` and `name` are this process's."""
+    """A store that several processes work on. `identity`, `name` and `lead` are this process's."""
 
     database: Database
     log: ChangeLog
     heartbeats: Heartbeats
     identity: UUID
     name: str
+    lead: PostgresCoordination
+    overview: PostgresOverview
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ def _in_postgres(settings: Settings, url: str) -> Stores:
         # Imported here, so that an installation without the extra can use the data folder.
         from service.cluster import shared_keys  # noqa: PLC0415
         from service.cluster.heartbeats import Heartbeats  # noqa: PLC0415
+        from service.cluster.overview import PostgresOverview  # noqa: PLC0415
         from service.cluster.postgres import PostgresCoordination  # noqa: PLC0415
         from service.cluster.replicas import PostgresReplicas  # noqa: PLC0415
         from service.corpus.postgres.store import PostgresStore  # noqa: PLC0415
@@ -99,6 +104,14 @@ def _in_postgres(settings: Settings, url: str) -> Stores:
             PostgresFeedbackStore(Database(url, options.db_schema, connections=options.connections)),
             coordination,
             PostgresReplicas(corpus.records, heartbeats, identity, options.prepare_seconds),
-            Shared(database, corpus.log, heartbeats, identity, options.name or socket.gethostname()),
+            Shared(
+                database,
+                corpus.log,
+                heartbeats,
+                identity,
+                options.name or socket.gethostname(),
+                coordination,
+                PostgresOverview(database),
+            ),
             opened.pop_all().close,
         )
