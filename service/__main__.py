@@ -1,4 +1,4 @@
-"""`python -m service`: run the service, check its settings, restore a backup, make keys, or bring a database up to date."""
+"""`python -m service`: run the service, check its settings, restore a backup, make keys, or migrate a database."""
 
 import argparse
 import gc
@@ -32,14 +32,8 @@ def main() -> int:
             name = spelled(problem["loc"], os.environ) if problem["loc"] else "settings"
             print(f"{name}: {problem['msg']}", file=sys.stderr)
         return 2
-    if arguments.command == "check":
-        return _check(settings)
-    if arguments.command == "key":
-        return key_command.run(arguments, settings.keys_path)
-    if arguments.command == "restore":
-        return _restore(arguments.file, settings)
-    if arguments.command == "migrate":
-        return migrate_command.run(settings)
+    if arguments.command is not None:
+        return _run(arguments, settings)
     environment.prepare(os.environ)
     environment.limit_arenas()
     # The imports make objects that stay. Collections would go through these again and again, for a quarter of the time.
@@ -62,6 +56,17 @@ def _parser() -> argparse.ArgumentParser:
     key_command.add(commands)
     migrate_command.add(commands)
     return parser
+
+
+def _run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Run another command than the service; returns the exit code."""
+    if arguments.command == "check":
+        return _check(settings)
+    if arguments.command == "key":
+        return key_command.run(arguments, settings.keys_path)
+    if arguments.command == "migrate":
+        return migrate_command.run(settings)
+    return _restore(arguments.file, settings)
 
 
 def _check(settings: Settings) -> int:

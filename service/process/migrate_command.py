@@ -1,7 +1,6 @@
 """`python -m service migrate`: bring the database `INSTAR_STORE` up to date before any replica of this version starts.
 
-A replica does the same at its start. Where one process may change tables and the others may not, or where a change is to
-be seen before it is used, this comes first.
+A replica does the same at its start. So this is for a change that is to be seen before it is used.
 """
 
 import sys
