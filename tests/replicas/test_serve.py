@@ -66,7 +66,7 @@ def test_what_was_written_is_there_on_every_replica_and_after_a_restart(tmp_path
         assert httpx.post(f"{balancer}/documents", json={"documents": [document]}).status_code == 200
         for base in (balancer, *replicas):
             until(lambda: find(base) == {"d": "a text that is kept"}, 5)  # noqa: B023  (called at once)
-        lost = next(child for child in children if f"{port + 2}" in child.environ().get("INSTAR_PORT", ""))
+        lost = next(child for child in children if child.environ().get("INSTAR_PORT") == str(port + 2))
         lost.kill()
         for _ in range(20):
             assert find(balancer) == {"d": "a text that is kept"}
