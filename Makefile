@@ -12,7 +12,7 @@ INSTALLED := .venv/installed
 serve: $(INSTALLED)  ## start the service with the sample corpus on http://127.0.0.1:8080
 	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m service
 
-serve-replicas: $(INSTALLED)  ## the same by three replicas behind a balancer, with a PostgreSQL of their own; needs HAProxy
+serve-replicas: $(INSTALLED)  ## the same by three replicas behind a balancer, with a PostgreSQL of their own
 	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m deploy.replicas
 
 # Two processes at a time. Each file stays in one of them, and the longest files begin first. A process that is lost ends the run, which

@@ -43,9 +43,6 @@ def main() -> int:
 
 def _run(running: ExitStack, folder: Path) -> None:
     """Start all, one after another, and start again what ends. Whatever was started ends with `running`."""
-    haproxy = shutil.which("haproxy", path=_PROGRAMS)
-    if haproxy is None:
-        raise Failed("HAProxy is not installed: `apt install haproxy` on Debian, `brew install haproxy` on macOS")
     ports = _ports()
     folder.mkdir(parents=True, exist_ok=True)
     store = os.environ.get("INSTAR_STORE") or _database(running, folder / "postgresql")
@@ -57,15 +54,7 @@ def _run(running: ExitStack, folder: Path) -> None:
             _start(running, replica)
         for replica in together:
             _wait(replica)
-    balancer = Process(
-        "balancer",
-        [haproxy, "-db", "-f", str(_BALANCER)],
-        os.environ
-        | {"BIND": f"127.0.0.1:{ports[0]}"}
-        | {f"REPLICA_{number}": f"127.0.0.1:{ports[number]}" for number in range(1, _REPLICAS + 1)},
-        folder / "balancer.log",
-        f"http://127.0.0.1:{ports[0]}",
-    )
+    balancer = _balancer(ports, folder)
     _start(running, balancer)
     _wait(balancer)
     print(f"\nready on {balancer.url}, before {_REPLICAS} replicas; Ctrl-C ends all", flush=True)
@@ -115,6 +104,22 @@ def _replica(number: int, port: int, folder: Path, store: str) -> Process:
         }
     )
     return Process(name, [sys.executable, "-m", "service"], environment, folder / f"{name}.log", url)
+
+
+def _balancer(ports: list[int], folder: Path) -> Process:
+    bind, *addresses = (f"127.0.0.1:{port}" for port in ports)
+    named = {f"REPLICA_{number}": address for number, address in enumerate(addresses, 1)}
+    haproxy = shutil.which("haproxy", path=_PROGRAMS)
+    if haproxy is None:
+        print(
+            "HAProxy is not installed, so requests are not repeated on another replica: `apt install haproxy` on"
+            " Debian, `brew install haproxy` on macOS",
+            flush=True,
+        )
+        command = [sys.executable, "-m", "deploy.replicas.balancer", bind, *addresses]
+    else:
+        command = [haproxy, "-db", "-f", str(_BALANCER)]
+    return Process("balancer", command, os.environ | named | {"BIND": bind}, folder / "balancer.log", f"http://{bind}")
 
 
 def _start(running: ExitStack, process: Process) -> None:

@@ -2,8 +2,8 @@
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -12,8 +12,6 @@ import pytest
 
 from tests.support import haproxy
 from tests.support.waiting import until
-
-pytestmark = haproxy.needed
 
 REPEATED = [
     ("GET", "/info"),
@@ -108,8 +106,13 @@ class Handler(BaseHTTPRequestHandler):
         """Write nothing."""
 
 
+Balancing = Callable[[Sequence[str], Path], AbstractContextManager[str]]
+
+
 @contextmanager
-def balanced(folder: Path, *of_replicas: Mapping[str, int]) -> Iterator[tuple[str, list[Replica]]]:
+def balanced(
+    folder: Path, *of_replicas: Mapping[str, int], by: Balancing = haproxy.balancing
+) -> Iterator[tuple[str, list[Replica]]]:
     """A balancer before replicas with these statuses; yields its URL and them."""
     with ExitStack() as running:
         replicas = [Replica(statuses) for statuses in of_replicas]
@@ -118,9 +121,19 @@ def balanced(folder: Path, *of_replicas: Mapping[str, int]) -> Iterator[tuple[st
             running.callback(replica.shutdown)
             threading.Thread(target=replica.serve_forever, args=(0.02,)).start()
         addresses = [replica.address for replica in replicas]
-        yield running.enter_context(haproxy.balancing(addresses, folder)), replicas
+        yield running.enter_context(by(addresses, folder)), replicas
 
 
+BOTH = pytest.mark.parametrize(
+    "by",
+    [
+        pytest.param(haproxy.balancing, marks=haproxy.needed, id="haproxy"),
+        pytest.param(haproxy.balancing_without, id="small"),
+    ],
+)
+
+
+@haproxy.needed
 @pytest.mark.parametrize("status", [0, 503])
 def test_what_does_no_harm_twice_is_answered_by_another_replica(tmp_path: Path, status: int) -> None:
     with balanced(tmp_path, {path: status for _, path in REPEATED}, {}) as (url, (broken, sound)):
@@ -131,6 +144,7 @@ def test_what_does_no_harm_twice_is_answered_by_another_replica(tmp_path: Path, 
             assert sound.requests.count(path) == 4
 
 
+@haproxy.needed
 @pytest.mark.parametrize("status", [0, 503])
 def test_what_might_do_harm_twice_reaches_one_replica(tmp_path: Path, status: int) -> None:
     statuses = {path: status for _, path in SENT_ONCE}
@@ -143,8 +157,9 @@ def test_what_might_do_harm_twice_reaches_one_replica(tmp_path: Path, status: in
             assert sum(replica.requests.count(path) for replica in replicas) == 1, path
 
 
-def test_what_no_replica_has_got_is_sent_to_another_one_whatever_it_is(tmp_path: Path) -> None:
-    with balanced(tmp_path, {}, {}) as (url, (gone, sound)):
+@BOTH
+def test_what_no_replica_has_got_is_sent_to_another_one_whatever_it_is(tmp_path: Path, by: Balancing) -> None:
+    with balanced(tmp_path, {}, {}, by=by) as (url, (gone, sound)):
         gone.shutdown()
         gone.server_close()
         for method, path in [*REPEATED, *SENT_ONCE]:
@@ -152,10 +167,20 @@ def test_what_no_replica_has_got_is_sent_to_another_one_whatever_it_is(tmp_path:
             assert path in sound.requests
 
 
-def test_a_replica_that_is_not_ready_gets_nothing_and_without_any_the_answer_says_so(tmp_path: Path) -> None:
+@BOTH
+def test_a_replica_that_is_not_ready_gets_nothing_and_without_any_the_answer_says_so(
+    tmp_path: Path, by: Balancing
+) -> None:
     statuses = {"/ready": 200}
-    with balanced(tmp_path, {"/ready": 503}, statuses) as (url, (away, _)):
-        until(lambda: "replica-1 is DOWN" in (tmp_path / "balancer.log").read_text())
+    with balanced(tmp_path, {"/ready": 503}, statuses, by=by) as (url, (away, _)):
+
+        def is_left_out() -> bool:
+            before = len(away.requests)
+            for _ in range(4):
+                httpx.get(f"{url}/info")
+            return len(away.requests) == before
+
+        until(is_left_out)
         before = len(away.requests)
         for _ in range(4):
             assert httpx.get(f"{url}/info").status_code == 200
@@ -167,8 +192,9 @@ def test_a_replica_that_is_not_ready_gets_nothing_and_without_any_the_answer_say
         assert answer.headers["Retry-After"] == "1"
 
 
-def test_a_stream_of_events_is_passed_on_as_it_comes(tmp_path: Path) -> None:
-    with balanced(tmp_path, {}, {}) as (url, replicas), httpx.stream("GET", f"{url}/events") as answer:
+@BOTH
+def test_a_stream_of_events_is_passed_on_as_it_comes(tmp_path: Path, by: Balancing) -> None:
+    with balanced(tmp_path, {}, {}, by=by) as (url, replicas), httpx.stream("GET", f"{url}/events") as answer:
         pieces = answer.iter_bytes()
         assert next(pieces) == b"data: one\n\n"
         for replica in replicas:
@@ -176,8 +202,9 @@ def test_a_stream_of_events_is_passed_on_as_it_comes(tmp_path: Path) -> None:
         assert b"".join(pieces) == b"data: two\n\n"
 
 
-def test_a_stream_of_documents_is_passed_on_as_it_comes(tmp_path: Path) -> None:
-    with balanced(tmp_path, {}, {}) as (url, replicas):
+@BOTH
+def test_a_stream_of_documents_is_passed_on_as_it_comes(tmp_path: Path, by: Balancing) -> None:
+    with balanced(tmp_path, {}, {}, by=by) as (url, replicas):
 
         def lines() -> list[bytes]:
             return [line for replica in replicas for line in replica.lines]

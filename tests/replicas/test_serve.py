@@ -16,7 +16,6 @@ import pytest
 from tests.support import haproxy
 from tests.support.waiting import until
 
-pytestmark = haproxy.needed
 _REPLICAS = 3
 
 

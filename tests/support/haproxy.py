@@ -1,11 +1,12 @@
-"""The balancer of `deploy/haproxy`, before replicas of a test."""
+"""The balancers of `deploy/`, before replicas of a test."""
 
 import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -39,22 +40,31 @@ def _is_free(port: int) -> bool:
 
 @contextmanager
 def balancing(replicas: Sequence[str], folder: Path) -> Iterator[str]:
-    """Within the block, a balancer is before the replicas, two or three HOST:PORT; yields its URL.
+    """Within the block, HAProxy is before the replicas, two or three HOST:PORT; yields its URL.
 
     Its log is in the folder.
     """
     assert PROGRAM is not None
-    port = free_ports(1)
+    bind = f"127.0.0.1:{free_ports(1)}"
     named = {f"REPLICA_{number}": address for number, address in enumerate(replicas, 1)}
+    with _running([PROGRAM, "-db", "-f", str(CONFIGURATION)], named | {"BIND": bind}, bind, folder) as url:
+        yield url
+
+
+@contextmanager
+def balancing_without(replicas: Sequence[str], folder: Path) -> Iterator[str]:
+    """The same by the small balancer of machines without HAProxy."""
+    bind = f"127.0.0.1:{free_ports(1)}"
+    with _running([sys.executable, "-m", "deploy.replicas.balancer", bind, *replicas], {}, bind, folder) as url:
+        yield url
+
+
+@contextmanager
+def _running(command: Sequence[str], environment: Mapping[str, str], bind: str, folder: Path) -> Iterator[str]:
     with (folder / "balancer.log").open("ab") as log:
-        process = subprocess.Popen(
-            [PROGRAM, "-db", "-f", CONFIGURATION],
-            env=os.environ | named | {"BIND": f"127.0.0.1:{port}"},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+        process = subprocess.Popen(command, env=os.environ | environment, stdout=log, stderr=subprocess.STDOUT)
     try:
-        url = f"http://127.0.0.1:{port}"
+        url = f"http://{bind}"
         _wait(process, url)
         yield url
     finally:
@@ -67,7 +77,7 @@ def _wait(process: "subprocess.Popen[bytes]", url: str) -> None:
     while True:
         assert process.poll() is None
         try:
-            httpx.get(url)
+            httpx.get(f"{url}/ready")
         except httpx.TransportError:
             time.sleep(0.02)
         else:
