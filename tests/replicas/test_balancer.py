@@ -42,7 +42,7 @@ class Replica(ThreadingHTTPServer):
     def __init__(self, statuses: Mapping[str, int]) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.statuses = statuses
-        self.requests: list[str] = []
+        self.requests: list[tuple[str, str]] = []
         self.lines: list[bytes] = []
         self.go_on = threading.Event()
 
@@ -57,7 +57,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         if self.path != "/ready":
-            self.server.requests.append(self.path)
+            self.server.requests.append((self.command, self.path))
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         status = self.server.statuses.get(self.path, 200)
         if status == 0:
@@ -140,8 +140,8 @@ def test_what_does_no_harm_twice_is_answered_by_another_replica(tmp_path: Path, 
         for method, path in REPEATED:
             for _ in range(4):
                 assert httpx.request(method, url + path).status_code == 200, path
-            assert path in broken.requests
-            assert sound.requests.count(path) == 4
+            assert (method, path) in broken.requests
+            assert sound.requests.count((method, path)) == 4
 
 
 @haproxy.needed
@@ -154,7 +154,7 @@ def test_what_might_do_harm_twice_reaches_one_replica(tmp_path: Path, status: in
             assert answer.status_code == (status or 502), path
             # The balancer answers for one that breaks the connection.
             assert status or answer.json()["error"]["type"] == "internal"
-            assert sum(replica.requests.count(path) for replica in replicas) == 1, path
+            assert sum(replica.requests.count((method, path)) for replica in replicas) == 1, path
 
 
 @BOTH
@@ -164,7 +164,7 @@ def test_what_no_replica_has_got_is_sent_to_another_one_whatever_it_is(tmp_path:
         gone.server_close()
         for method, path in [*REPEATED, *SENT_ONCE]:
             assert httpx.request(method, url + path).status_code == 200, path
-            assert path in sound.requests
+            assert (method, path) in sound.requests
 
 
 @BOTH
