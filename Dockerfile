@@ -3,7 +3,7 @@
 # docker run -p 127.0.0.1:8080:8080 --read-only --tmpfs /tmp -v instar:/data -e INSTAR_ADMIN_KEY=... instar
 #
 # MODEL is the checkpoint of the first start: all-MiniLM-L6-v2, which is in the image, or the name of a folder or zip in
-# CHECKPOINTS, whose content becomes a part of the image. EXTRAS are those of pyproject.toml: int8, map, trainer.
+# CHECKPOINTS, whose content becomes a part of the image. EXTRAS are those of pyproject.toml: int8, map, postgresql, trainer.
 
 FROM python:3.11.14-slim-bookworm AS build
 ARG EXTRAS=
@@ -21,7 +21,7 @@ FROM python:3.11.14-slim-bookworm
 ARG MODEL=all-MiniLM-L6-v2
 ARG CHECKPOINTS=deploy/checkpoints
 RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin instar \
-    && install -d -o instar -g instar -m 0750 /data
+    && install -d -o instar -g instar -m 0750 /data /secrets
 COPY --from=build /opt/instar /opt/instar
 COPY ${CHECKPOINTS} /checkpoints/
 ENV PATH=/opt/instar/bin:$PATH \

@@ -7,10 +7,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: serve unit check test test-clients lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-pgvector bench-replicas bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-maps bench-sample bench-train bench-losses bench-proof bench-rerankers bench-clicks bench-feedback bench-console bench-sharing vendor screenshots report clean
+.PHONY: serve unit check test test-clients lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-pgvector bench-replicas bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-maps bench-sample bench-train bench-losses bench-proof bench-rerankers bench-clicks bench-feedback bench-console bench-sharing vendor screenshots report serve-replicas upgrade clean
 
 serve: $(INSTALLED)  ## start the service with the sample corpus on http://127.0.0.1:8080
 	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m service
+
+serve-replicas: $(INSTALLED)  ## the same by three replicas behind a balancer, with a PostgreSQL of their own
+	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m deploy.replicas
 
 # Two processes at a time. Each file stays in one of them, and the longest files begin first. A process that is lost ends the run, which
 # would wait for it for ever otherwise.
@@ -34,6 +37,7 @@ lint: $(INSTALLED)  ## format check, lint, which way imports run, and types
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
 	$(BIN)/mypy deploy/docsgpt/instar.py deploy/docsgpt/feedback.py
+	$(BIN)/mypy deploy/replicas/__main__.py
 
 format: $(INSTALLED)  ## format and sort imports
 	$(BIN)/ruff format .
@@ -41,6 +45,9 @@ format: $(INSTALLED)  ## format and sort imports
 
 torture: $(INSTALLED)  ## kill, fill, starve and corrupt a service, and check all that it answered; needs a C compiler
 	$(BIN)/python -m tests.torture $(ARGS)
+
+upgrade: $(INSTALLED)  ## replace replicas of another version by this one while clients search and write; FROM=COMMIT
+	UPGRADE_FROM=$(FROM) $(BIN)/python -m pytest -s tests/replicas/test_upgrade.py
 
 fuzz: $(INSTALLED)  ## what the OpenAPI document allows and what it does not, on every route; ARGS="--minutes 60"
 	$(BIN)/python -m tests.fuzz $(ARGS)

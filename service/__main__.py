@@ -1,4 +1,4 @@
-"""`python -m service`: run the service, check its settings, restore a backup, move to PostgreSQL, or make keys."""
+"""`python -m service`: run the service, check its settings, restore a backup, make keys, or move or migrate a store."""
 
 import argparse
 import gc
@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from service.process import environment, key_command, move_command
+from service.process import environment, key_command, migrate_command, move_command
 from service.settings import Settings
 from service.settings.names import spelled
 
@@ -55,17 +55,20 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("check", help="say whether a start would do, and what to do if not; changes nothing")
     key_command.add(commands)
     move_command.add(commands)
+    migrate_command.add(commands)
     return parser
 
 
 def _run(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Run a command beside the service."""
+    """Run another command than the service; returns the exit code."""
     if arguments.command == "check":
         return _check(settings)
     if arguments.command == "key":
         return key_command.run(arguments, settings.keys_path)
     if arguments.command == "move":
         return move_command.run(arguments, settings)
+    if arguments.command == "migrate":
+        return migrate_command.run(settings)
     return _restore(arguments.file, settings)
 
 

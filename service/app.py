@@ -144,7 +144,7 @@ def build(
 def _state(parts: Parts, lifecycle: Lifecycle) -> State:
     """Return the numbers that are read when somebody asks for metrics."""
     return State(
-        lifecycle,
+        lifecycle.require_ready,
         parts.settings.data_dir,
         parts.models.scheduler,
         parts.reloads,

@@ -7,7 +7,8 @@ from pathlib import Path
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from service.api.readiness import Readiness
+from service.api.readiness import RequireReady
+from service.errors import NotReady
 from service.generations.generation import Generation
 from service.generations.loaded import LoadedGenerations
 from service.generations.rerankers import Rerankers
@@ -22,7 +23,7 @@ class State(Collector):
 
     def __init__(
         self,
-        readiness: Readiness,
+        require_ready: RequireReady,
         data_folder: Path,
         scheduler: Scheduler,
         reloads: Reloads,
@@ -30,7 +31,7 @@ class State(Collector):
         rerankers: Rerankers,
         search_log: SearchLog,
     ) -> None:
-        self._readiness = readiness
+        self._require_ready = require_ready
         self._data_folder = data_folder
         self._scheduler = scheduler
         self._reloads = reloads
@@ -39,7 +40,7 @@ class State(Collector):
         self._search_log = search_log
 
     def collect(self) -> Iterable[Metric]:
-        yield GaugeMetricFamily("instar_ready", "1 when requests are answered", value=int(self._readiness.ready))
+        yield GaugeMetricFamily("instar_ready", "1 when requests are answered", value=self._ready())
         free = shutil.disk_usage(self._data_folder).free
         yield GaugeMetricFamily("instar_disk_free_bytes", "Free on the disk of the data folder", value=free)
         yield from self._lanes()
@@ -52,6 +53,13 @@ class State(Collector):
         if reranker is not None:
             names = {"model": reranker.model, "by_default": str(reranker.record.by_default).lower()}
             yield InfoMetricFamily("instar_reranker", "The active reranker", value=names)
+
+    def _ready(self) -> int:
+        try:
+            self._require_ready()
+        except NotReady:
+            return 0
+        return 1
 
     def _searches(self) -> Iterable[Metric]:
         stopped = int(self._search_log.failure is not None)

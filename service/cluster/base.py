@@ -103,3 +103,27 @@ class LentPortions(Protocol):
 
     async def embed_free(self, fingerprint: str, embed: EmbedPortion) -> int:
         """Embed portions until there is none that nobody has. Returns how many documents they had."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterState:
+    """All processes on the corpus at one moment.
+
+    `position` is that of the last change, `alive` and `ready` are numbers of replicas by their heartbeats. `epoch` is
+    that of the last lead, and `lead_silent` the seconds since its last sign of life; None: nobody leads. `unfinished`
+    is the number of reloads that have not ended.
+    """
+
+    position: int
+    alive: int
+    ready: int
+    epoch: int
+    lead_silent: float | None
+    unfinished: int
+
+
+class Overview(Protocol):
+    """All processes on the corpus, as one of them sees them without waiting."""
+
+    def latest(self) -> ClusterState | None:
+        """Return what was seen last; None if that is some seconds old, because the store cannot be reached."""

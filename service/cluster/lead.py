@@ -28,10 +28,13 @@ _CLASS = 0x696E7374
 _TAKE = "SELECT pg_try_advisory_lock(%s, 'leadership'::regclass::oid::int)"
 _GIVE_BACK = "SELECT pg_advisory_unlock(%s, 'leadership'::regclass::oid::int)"
 _NEXT_EPOCH = "UPDATE leadership SET epoch = epoch + 1 RETURNING epoch"
-_HOLDS = (
-    "SELECT epoch FROM leadership WHERE EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted"
-    " AND pid = pg_backend_pid() AND classid = %s AND objid = 'leadership'::regclass AND objsubid = 2)"
+# The server's process of the session that holds the lock. Locks in other databases stand in the list, too.
+HOLDERS = (
+    "SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = database AND datname = current_database()"  # noqa: S608
+    f" WHERE locktype = 'advisory' AND granted AND classid = {_CLASS} AND objid = 'leadership'::regclass"
+    " AND objsubid = 2"
 )
+_HOLDS = f"SELECT epoch FROM leadership WHERE pg_backend_pid() IN ({HOLDERS})"  # noqa: S608  (constants alone)
 # The lock on the row keeps others from the next epoch until the transaction ends.
 _EPOCH = "SELECT epoch FROM leadership FOR SHARE"
 _SETTINGS = "SELECT set_config(name, %s, false) FROM unnest(ARRAY['idle_session_timeout', 'lock_timeout']) AS name"
@@ -96,7 +99,7 @@ class Lead:
     def _is_held(self) -> bool:
         try:
             with self._patiently():
-                return bool(_value(self._connection, _HOLDS, _CLASS) == self.epoch)
+                return bool(_value(self._connection, _HOLDS) == self.epoch)
         except StorageFailed:
             return False
 

@@ -32,6 +32,12 @@ class PostgresCoordination:
         self._blocks = set[object]()
         self._lead: Lead | None = None
 
+    @property
+    def epoch(self) -> int | None:
+        """The epoch of the lead that this process has taken; None if it has not. It may have lost it since."""
+        lead = self._lead
+        return None if lead is None else lead.epoch
+
     @asynccontextmanager
     async def leading(self) -> AsyncIterator[None]:
         """See `Coordination`; raises StorageFailed as well, if the server cannot be used."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from service.api.replica_metrics import ReplicaMetrics
 from service.generations.canaries import Canaries
 from service.generations.helping import Helping
 from service.generations.joining import Joining
 from service.index.keywords.base import KeywordIndex
 from service.machine.writer import WritingThread
+from service.observability.metrics import Metrics
 from service.settings import Settings
 from service.wiring.models import Models
 from service.wiring.stores import Stores
@@ -26,8 +28,9 @@ def replication(
     serving: Serving,
     keywords: KeywordIndex,
     thread: WritingThread,
+    metrics: Metrics,
 ) -> Replication | None:
-    """Put together what follows the other replicas; None if the store is of one process alone."""
+    """Put together what follows the other replicas, and count it; None if the store is of one process alone."""
     shared, corpus = stores.shared, stores.corpus
     if shared is None:
         return None
@@ -47,6 +50,7 @@ def replication(
     following = Following(
         shared.log, corpus.documents, keywords, serving.generations, serving.builder, thread, joining.adopt
     )
+    metrics.registry.register(ReplicaMetrics(following, serving.generations, shared.overview, shared.lead))
     return Replication(
         shared.identity, shared.name, following, joining, shared.heartbeats, serving.generations, settings.replicas
     )

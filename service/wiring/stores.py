@@ -26,12 +26,14 @@ _PATIENCE = 3.0
 
 if TYPE_CHECKING:
     from service.cluster.heartbeats import Heartbeats
+    from service.cluster.overview import PostgresOverview
+    from service.cluster.postgres import PostgresCoordination
     from service.postgres.database import Database
 
 
 @dataclass(frozen=True)
 class Shared:
-    """A store that several processes work on. `identity` and `name` are this process's."""
+    """A store that several processes work on. `identity`, `name` and `lead` are this process's."""
 
     database: Database
     log: ChangeLog
@@ -40,6 +42,8 @@ class Shared:
     sharing: LentPortions
     identity: UUID
     name: str
+    lead: PostgresCoordination
+    overview: PostgresOverview
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ def _in_postgres(settings: Settings, url: str) -> Stores:
         # Imported here, so that an installation without the extra can use the data folder.
         from service.cluster import shared_keys  # noqa: PLC0415
         from service.cluster.heartbeats import Heartbeats  # noqa: PLC0415
+        from service.cluster.overview import PostgresOverview  # noqa: PLC0415
         from service.cluster.portions import Portions  # noqa: PLC0415
         from service.cluster.postgres import PostgresCoordination  # noqa: PLC0415
         from service.cluster.replicas import PostgresReplicas  # noqa: PLC0415
@@ -115,6 +120,8 @@ def _in_postgres(settings: Settings, url: str) -> Stores:
                 sharing=sharing,
                 identity=identity,
                 name=options.name or socket.gethostname(),
+                lead=coordination,
+                overview=PostgresOverview(database),
             ),
             opened.pop_all().close,
         )

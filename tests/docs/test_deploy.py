@@ -1,6 +1,7 @@
 """What is in deploy is what its tools accept, and names only what there is."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -11,11 +12,18 @@ from typing import Any
 import pytest
 import yaml
 
+from service.models.base import LANES
+from service.observability.metrics import Metrics
+from service.reload.job import ENDS
 from service.settings.names import variables
+from tests.support import haproxy
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 KUBERNETES = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+REPLICAS = sorted((DEPLOY / "kubernetes" / "replicas").glob("*.yaml"))
+# They are made one by one, each time that they are needed.
+JOBS = {"migrate.yaml", "embed.yaml"}
 BIN = Path(sys.executable).parent
 
 
@@ -31,9 +39,9 @@ def load(path: Path) -> Any:
 def test_the_linters_find_nothing() -> None:
     run(BIN / "hadolint", "Dockerfile")
     run(BIN / "yamllint", "--strict", "deploy", ".yamllint.yaml")
-    for compose in ("deploy/compose.yaml", "deploy/docsgpt/compose.yaml"):
+    for compose in ("deploy/compose.yaml", "deploy/compose.replicas.yaml", "deploy/docsgpt/compose.yaml"):
         run(BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", compose)
-    objects = [path for path in KUBERNETES if path.name != "kustomization.yaml"]
+    objects = [path for path in (*KUBERNETES, *REPLICAS) if path.name != "kustomization.yaml"]
     run(BIN / "kubernetes-validate", "--strict", *objects)
 
 
@@ -48,11 +56,17 @@ def test_settings_are_those_that_there_are() -> None:
     known = {name for name, _ in variables()}
     # Of the compose file itself: where checkpoints are on the host.
     known.add("INSTAR_CHECKPOINTS")
-    files = [ROOT / "Dockerfile", DEPLOY / "compose.yaml", *KUBERNETES, DEPLOY / "systemd" / "instar.service"]
-    for path in files:
+    files = [ROOT / "Dockerfile", *DEPLOY.glob("compose*.yaml"), *KUBERNETES, *REPLICAS]
+    for path in (*files, DEPLOY / "systemd" / "instar.service"):
         named = set(re.findall(r"INSTAR_[A-Z_]+", path.read_text(encoding="utf-8"))) - {"INSTAR_NAME"}
         assert named <= known, path
     assert "INSTAR_KEYS_FILE" in (DEPLOY / "kubernetes" / "statefulset.yaml").read_text(encoding="utf-8")
+
+
+def mounted(compose: str) -> set[str]:
+    """What the services of a compose file mount from this machine, and the names of volumes."""
+    services = load(DEPLOY / compose)["services"].values()
+    return {mount.split(":")[0] for service in services for mount in service["volumes"]}
 
 
 def test_what_is_copied_and_mounted_is_there() -> None:
@@ -63,13 +77,13 @@ def test_what_is_copied_and_mounted_is_there() -> None:
             path = re.sub(r"\$\{(\w+)\}", lambda name: arguments[name[1]], source)
             assert (ROOT / path).exists(), path
             assert f"!{path.rstrip('/')}" in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines(), path
-    services = load(DEPLOY / "compose.yaml")["services"]
-    mounts = [mount.split(":")[0] for service in services.values() for mount in service["volumes"]]
+    mounts = mounted("compose.yaml") | mounted("compose.replicas.yaml")
     assert {mount for mount in mounts if mount.startswith("./")} == {
         "./prometheus/prometheus.yaml",
         "./prometheus/alerts.yaml",
         "./grafana/provisioning",
         "./grafana/instar.json",
+        "./haproxy/haproxy.cfg",
     }
     for mount in mounts:
         assert not mount.startswith("./") or (DEPLOY / mount).exists(), mount
@@ -79,34 +93,101 @@ def test_what_is_copied_and_mounted_is_there() -> None:
     }
 
 
+def test_each_file_for_replicas_is_applied_with_the_others_or_is_a_job() -> None:
+    resources = load(DEPLOY / "kubernetes" / "replicas" / "kustomization.yaml")["resources"]
+    assert {path.name for path in REPLICAS} == {"kustomization.yaml", *resources, *JOBS}
+
+
+def pods() -> list[dict[str, Any]]:
+    """The pods of all files for Kubernetes."""
+    kinds = ("StatefulSet", "Deployment", "Job")
+    objects = [each for path in (*KUBERNETES, *REPLICAS) for each in yaml.safe_load_all(path.read_text())]
+    return [each["spec"]["template"]["spec"] for each in objects if each.get("kind") in kinds]
+
+
+def serving() -> list[dict[str, Any]]:
+    """Those of them in which the service runs."""
+    return [pod for pod in pods() if pod["containers"][0]["name"] == "instar"]
+
+
 def test_nobody_is_root_and_only_the_data_is_written() -> None:
     docker = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     assert re.findall(r"^USER (.*)$", docker, re.MULTILINE) == ["10001:10001"]
-    instar = load(DEPLOY / "compose.yaml")["services"]["instar"]
-    assert instar["read_only"] is True
-    assert instar["cap_drop"] == ["ALL"]
-    pod = load(DEPLOY / "kubernetes" / "statefulset.yaml")["spec"]["template"]["spec"]
-    (container,) = pod["containers"]
-    assert pod["securityContext"]["runAsNonRoot"] is True
-    assert container["securityContext"]["readOnlyRootFilesystem"] is True
-    writable = {mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
-    assert writable == {"/data", "/tmp"}
+    for compose in ("compose.yaml", "compose.replicas.yaml"):
+        for name, service in load(DEPLOY / compose)["services"].items():
+            if name.startswith(("instar", "replica")):
+                assert service["read_only"] is True
+                assert service["cap_drop"] == ["ALL"]
+    assert len(pods()) == 4
+    for pod in pods():
+        (container,) = pod["containers"]
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        writable = {mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
+        # Replicas share the folder of checkpoints, into which uploads go.
+        assert writable <= {"/data", "/checkpoints", "/tmp", "/dev/shm"}
 
 
 def test_the_environment_holds_nothing_that_is_no_setting() -> None:
-    pod = load(DEPLOY / "kubernetes" / "statefulset.yaml")["spec"]["template"]["spec"]
     # Kubernetes would put INSTAR_PORT=tcp://... there, for the service of that name.
-    assert load(DEPLOY / "kubernetes" / "service.yaml")["metadata"]["name"] == "instar"
-    assert pod["enableServiceLinks"] is False
+    for folder in ("kubernetes", "kubernetes/replicas"):
+        assert load(DEPLOY / folder / "service.yaml")["metadata"]["name"] == "instar"
+    assert all(pod["enableServiceLinks"] is False for pod in pods())
     # An empty key is refused at the start; one without a value is left out unless the caller has it.
-    environment = load(DEPLOY / "compose.yaml")["services"]["instar"]["environment"]
-    assert [name for name, value in environment.items() if value is not None and value.endswith(":-}")] == []
+    for compose, service in (("compose.yaml", "instar"), ("compose.replicas.yaml", "replica-1")):
+        environment = load(DEPLOY / compose)["services"][service]["environment"]
+        assert [name for name, value in environment.items() if value is not None and value.endswith(":-}")] == []
 
 
 def test_probes_ask_what_answers() -> None:
-    (container,) = load(DEPLOY / "kubernetes" / "statefulset.yaml")["spec"]["template"]["spec"]["containers"]
-    asked = {name: container[name]["httpGet"]["path"] for name in ("startupProbe", "livenessProbe", "readinessProbe")}
-    assert asked == {"startupProbe": "/health", "livenessProbe": "/health", "readinessProbe": "/ready"}
+    for pod in serving():
+        (container,) = pod["containers"]
+        probes = ("startupProbe", "livenessProbe", "readinessProbe")
+        asked = {name: container[name]["httpGet"]["path"] for name in probes}
+        assert asked == {"startupProbe": "/health", "livenessProbe": "/health", "readinessProbe": "/ready"}
+
+
+def test_replicas_of_compose_differ_in_their_name_and_folder_alone() -> None:
+    services = load(DEPLOY / "compose.replicas.yaml")["services"]
+    one, other = (json.dumps(services[f"replica-{number}"]) for number in (1, 2))
+    assert one.replace("replica-1", "replica-2").replace("data-1", "data-2") == other
+    balancer = services["balancer"]["environment"]
+    assert {balancer["REPLICA_1"], balancer["REPLICA_2"]} == {"replica-1:8080", "replica-2:8080"}
+
+
+def test_replicas_are_scaled_by_a_metric_that_there_is() -> None:
+    (metric,) = load(DEPLOY / "kubernetes" / "replicas" / "autoscaler.yaml")["spec"]["metrics"]
+    (rule,) = load(DEPLOY / "prometheus" / "adapter.yaml")["rules"]["custom"]
+    assert rule["name"]["as"] == metric["pods"]["metric"]["name"]
+    counted = Metrics(LANES, ENDS).registry.collect()
+    names = {sample.name for family in counted for sample in family.samples}
+    asked = set(re.findall(r"instar_\w+", rule["seriesQuery"] + rule["metricsQuery"]))
+    assert len(asked) == 2
+    assert asked <= names
+
+
+def test_the_job_that_embeds_has_as_many_workers_as_pods() -> None:
+    objects = list(yaml.safe_load_all((DEPLOY / "kubernetes" / "replicas" / "embed.yaml").read_text()))
+    job = next(each for each in objects if each["kind"] == "Job")
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    environment = {variable["name"]: variable.get("value") for variable in container["env"]}
+    assert environment["PODS"] == str(job["spec"]["completions"]) == str(job["spec"]["parallelism"])
+    assert job["metadata"]["name"] == job["spec"]["template"]["spec"]["subdomain"] == objects[0]["metadata"]["name"]
+
+
+@haproxy.needed
+def test_haproxy_takes_its_configuration_for_two_replicas_and_for_three() -> None:
+    for count in (2, 3):
+        named = {f"REPLICA_{number}": f"127.0.0.1:{8080 + number}" for number in range(1, count + 1)}
+        checked = subprocess.run(
+            [str(haproxy.PROGRAM), "-c", "-f", haproxy.CONFIGURATION],
+            env=os.environ | named | {"BIND": "127.0.0.1:8080"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert checked.returncode == 0, checked.stderr
+        assert "WARNING" not in checked.stderr
 
 
 def test_the_dashboard_is_found_where_grafana_looks() -> None:

@@ -32,12 +32,14 @@ class Process(Protocol):
 class Server:
     """A service on a free port. Its folders lie below `folder` and outlive it.
 
-    A nursery forks it, which saves the imports. With `command` it is started as `python -m service`.
+    A nursery forks it, which saves the imports. With `command` it is started as `python -m service`; so is one whose
+    `code` names a folder, with the service that lies there.
     """
 
     def __init__(self, folder: Path, *, command: bool = False, **settings: object) -> None:
         self.folder = folder
         self._command = command
+        self.code: Path | None = None
         self._logs = (folder / f"log-{number}" for number in itertools.count())
         self.checkpoints = folder / "checkpoints"
         self.data = folder / "data"
@@ -60,13 +62,17 @@ class Server:
         """Start the process without waiting for it."""
         variables = {f"INSTAR_{name}": str(value) for name, value in self.settings.items()}
         self._log = next(path for path in self._logs if not path.exists())
-        if not self._command:
+        if not self._command and self.code is None:
             self.process = self._fork({"environment": variables, "log": str(self._log)})
             return
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("INSTAR_")}
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "service"], env=inherited | variables, stdout=log, stderr=subprocess.STDOUT
+                [sys.executable, "-m", "service"],
+                env=inherited | variables,
+                cwd=self.code,
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
 
     def _fork(self, command: Command) -> Child:
