@@ -135,6 +135,7 @@ class Generations(LoadedGenerations):
         )
         self._close_unused(known)
         if switched:
+            self._observer.step("replica.adopted")
             log.info("generation %d of %s is active, as another replica has recorded", active.number, active.model)
         return None
 

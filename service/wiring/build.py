@@ -118,7 +118,7 @@ def build(
     models = open_models(settings, corpus, headroom, thread, traces, observer, trials or InThisProcess())
     keywords = open_keywords(settings, corpus.documents)
     serving = _serving(settings, stores, keywords, headroom, models, thread, observer)
-    replicated = replication(settings, stores, models, serving, keywords, thread)
+    replicated = replication(settings, stores, models, serving, keywords, thread, observer)
     retrieval = Retrieval(keywords, corpus.documents)
     shadow = Shadow(serving.generations, retrieval, models.encoding)
     closed = not settings.open_data and not is_loopback(settings.host)

@@ -8,6 +8,7 @@ from service.generations.canaries import Canaries
 from service.generations.joining import Joining
 from service.index.keywords.base import KeywordIndex
 from service.machine.writer import WritingThread
+from service.observability.observer import Observer
 from service.settings import Settings
 from service.wiring.models import Models
 from service.wiring.stores import Stores
@@ -25,6 +26,7 @@ def replication(
     serving: Serving,
     keywords: KeywordIndex,
     thread: WritingThread,
+    observer: Observer,
 ) -> Replication | None:
     """Put together what follows the other replicas; None if the store is of one process alone."""
     shared, corpus = stores.shared, stores.corpus
@@ -39,7 +41,7 @@ def replication(
         models.loader,
         serving.builder,
         serving.generations,
-        Canaries(corpus.documents, models.encoding),
+        Canaries(corpus.documents, models.encoding, observer),
         thread,
     )
     following = Following(
