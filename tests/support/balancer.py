@@ -1,5 +1,7 @@
 """HAProxy before several services: it asks `/ready`, and has another replica answer what one of them refused."""
 
+import os
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -9,6 +11,7 @@ from pathlib import Path
 from tests.support.nursery import Hangs
 from tests.support.waiting import until
 
+PROGRAM = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 # The header in which answers name the replica.
 SERVED_BY = "X-Served-By"
 _CONFIGURATION = """
@@ -31,7 +34,7 @@ frontend all
 
 # What changes nothing is asked again, of another replica, when one refuses it or is silent.
 backend readings
-    timeout server 2s
+    timeout server 3s
     retry-on conn-failure empty-response junk-response response-timeout 502 503 504
     http-response set-header {header} %s
 {replicas}
@@ -65,7 +68,7 @@ def balancing(folder: Path, replicas: Mapping[str, int]) -> Iterator[str]:
         )
     )
     with (folder / "haproxy.log").open("w") as log:
-        process = subprocess.Popen(["haproxy", "-db", "-f", configuration], stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen([str(PROGRAM), "-db", "-f", configuration], stdout=log, stderr=subprocess.STDOUT)
 
     def answers() -> bool:
         if process.poll() is not None:

@@ -1,5 +1,6 @@
 """Promise 10 behind a balancer: each fault once, at a step that a seed has drawn. `make faults` tries all at each."""
 
+import os
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -8,6 +9,7 @@ import pytest
 from tests.replicas.faults import cells
 from tests.replicas.faults.cells import Cell
 from tests.replicas.faults.world import World, world
+from tests.support.balancer import PROGRAM
 from tests.support.postgres import Postgres
 
 CELLS = cells.chosen(seed=1, seconds=2)
@@ -19,6 +21,7 @@ def replicas(tmp_path_factory: pytest.TempPathFactory, database: Postgres) -> It
         yield made
 
 
+@pytest.mark.skipif(PROGRAM is None and "CI" not in os.environ, reason="it needs HAProxy")
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_replicas_swap_as_one_and_answer_throughout(replicas: World, cell: Cell) -> None:
     assert replicas.run(cell) == []
