@@ -59,11 +59,14 @@ class World:
             time.sleep(_BESIDE)
         time.sleep(LAG)
         self.look()
-        unfinished = [] if outcome == "acknowledged" or cell.may_refuse else [f"the reload was {outcome}"]
+        unfinished = [] if outcome in ("acknowledged", None) or cell.may_refuse else [f"the reload was {outcome}"]
         return unfinished + check(self.history, self.oracle)
 
-    def reload(self) -> Outcome:
-        """Reload the model after the active one, and return when no reload is under way. Raises Hangs."""
+    def reload(self) -> Outcome | None:
+        """Reload the model after the active one, and return when no reload is under way. Raises Hangs.
+
+        Returns what became of it, None if its order was not answered.
+        """
         active = MODELS.index(httpx.get(f"{self.url}/info").json()["model"].partition("@")[0])
         with closing(Caller("operator", self.url, self.history)) as operator:
             try:
@@ -79,7 +82,7 @@ class World:
                 if time.monotonic() > deadline:
                     raise Hangs("a reload goes on for ever")
                 time.sleep(0.1)
-        return "unknown"
+        return None
 
     def look(self) -> None:
         """Ask every replica for all that there is. Nobody writes meanwhile."""
@@ -119,7 +122,7 @@ class World:
 
 def _goes_on(caller: Caller) -> bool:
     """Whether a reload is under way, as far as can be told."""
-    seen = caller.send("job", {}, "GET", "/admin/jobs", params={"limit": 1})
+    seen = caller.send("job", {}, "GET", "/admin/jobs", params={"limit": 100})
     jobs = seen.answered.get("jobs", [{"state": "running"}])
     return any(job["state"] in ("queued", "running") for job in jobs)
 
