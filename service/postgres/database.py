@@ -2,6 +2,7 @@
 
 import select
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
@@ -10,7 +11,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 from service.errors import StorageFailed
 from service.postgres import migrations
@@ -23,8 +24,9 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 DEFAULT_SCHEMA = "instar"
 # Seconds to wait for a connection, also for a server that is being restarted or replaced.
 _PATIENCE = 10.0
-# Seconds for the few statements with which a connection begins, and for which the pool tries to reconnect: after them
-# it tries again when somebody asks for a connection, and not minutes later.
+# Seconds for the few statements with which a connection begins, and for which the pool tries to reconnect. It begins
+# anew when somebody asks: within a longer time it waits twice as long after each attempt, up to minutes. So whoever
+# waits for a connection asks again and again.
 _GREETING, _RECONNECT = 5.0, 2.0
 # What a URL may say otherwise. Without them, a connection over a network that has lost its way lasts for hours
 # (https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS).
@@ -75,7 +77,7 @@ class Database:
                 self._conninfo,
                 min_size=1,
                 max_size=connections,
-                timeout=_PATIENCE,
+                timeout=_RECONNECT,
                 reconnect_timeout=_RECONNECT,
                 kwargs={"autocommit": True},
                 configure=self._configure,
@@ -117,9 +119,13 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Lend a connection for reading. Each statement sees the last transaction that was committed before it."""
-        self._watch.require_answers()
-        with translated(), self._pool.connection() as connection, self._watch.over(connection):
-            yield connection
+        with translated():
+            connection = self._free_connection()
+            try:
+                with self._watch.over(connection):
+                    yield connection
+            finally:
+                self._pool.putconn(connection)
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
@@ -154,6 +160,17 @@ class Database:
         """Close every connection."""
         self._pool.close()
         self._opened.close()
+
+    def _free_connection(self) -> Connection:
+        """Wait for a connection that nobody uses; it must be given back to the pool."""
+        give_up = time.monotonic() + _PATIENCE
+        while True:
+            self._watch.require_answers()
+            try:
+                return self._pool.getconn()
+            except PoolTimeout:
+                if time.monotonic() > give_up:
+                    raise
 
     def _transaction(self) -> Connection | None:
         """Return the connection on which this thread writes, if it does."""

@@ -23,9 +23,6 @@ defaults
     timeout check 1s
     retries 3
     option redispatch 1
-    option httpchk GET /ready
-    http-check expect status 200
-    default-server check inter 200ms fall 2 rise 1
 
 frontend all
     bind 127.0.0.1:{port}
@@ -34,6 +31,9 @@ frontend all
 
 # What changes nothing is asked again, of another replica, when one refuses it or is silent.
 backend readings
+    option httpchk GET /ready
+    http-check expect status 200
+    default-server check inter 200ms fall 2 rise 1
     timeout server 3s
     retry-on conn-failure empty-response junk-response response-timeout 502 503 504
     http-response set-header {header} %s
@@ -63,7 +63,7 @@ def balancing(folder: Path, replicas: Mapping[str, int]) -> Iterator[str]:
             header=SERVED_BY,
             replicas="\n".join(f"    server {name} 127.0.0.1:{at}" for name, at in replicas.items()),
             tracking="\n".join(
-                f"    server {name} 127.0.0.1:{at} no-check track readings/{name}" for name, at in replicas.items()
+                f"    server {name} 127.0.0.1:{at} track readings/{name}" for name, at in replicas.items()
             ),
         )
     )

@@ -59,7 +59,7 @@ class Told:
         identity, number = self._models[model], {"one": 1, "two": 2}[model]
         texts = [TEXTS[each] for each in ids]
         scored = zip(ids, texts, self._oracle.scores(identity, QUERY, texts), strict=True)
-        results = sorted(([*each] for each in scored), key=lambda result: -float(result[2]))
+        results = [list(result) for result in sorted(scored, key=lambda result: -result[2])]
         names = [identity, number]
         answered = {"header": names, "body": names, "results": results}
         actor = str(asked.pop("actor", "searcher-0"))
