@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: serve unit check test test-clients lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-pgvector bench-replicas bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-maps bench-sample bench-train bench-losses bench-proof bench-rerankers bench-clicks bench-feedback bench-console bench-sharing vendor screenshots report serve-replicas upgrade clean
+.PHONY: serve unit check test test-clients lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-pgvector bench-replicas bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-maps bench-sample bench-train bench-losses bench-proof bench-rerankers bench-clicks bench-feedback bench-console bench-sharing vendor screenshots report serve-replicas upgrade faults clean
 
 serve: $(INSTALLED)  ## start the service with the sample corpus on http://127.0.0.1:8080
 	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m service
@@ -48,6 +48,9 @@ torture: $(INSTALLED)  ## kill, fill, starve and corrupt a service, and check al
 
 upgrade: $(INSTALLED)  ## replace replicas of another version by this one while clients search and write; FROM=COMMIT
 	UPGRADE_FROM=$(FROM) $(BIN)/python -m pytest -s tests/replicas/test_upgrade.py
+
+faults: $(INSTALLED)  ## every fault of one of three replicas at every step of a switch; needs HAProxy and a C compiler
+	$(BIN)/python -m tests.replicas.faults $(ARGS)
 
 fuzz: $(INSTALLED)  ## what the OpenAPI document allows and what it does not, on every route; ARGS="--minutes 60"
 	$(BIN)/python -m tests.fuzz $(ARGS)

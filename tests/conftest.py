@@ -32,6 +32,7 @@ LONG_FIRST = (
     *ONE_RELOAD,
     "models/trainer/test_commands.py",
     "promises/test_6_bad_native_code.py",
+    "replicas/faults/test_faults.py",
     "replicas/test_swap.py",
     "replicas/test_sharing.py",
     "process/test_leaks.py",

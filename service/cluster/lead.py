@@ -9,8 +9,6 @@ that last.
 """
 
 import logging
-import os
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -18,6 +16,7 @@ from typing import Any
 
 from service.cluster.base import NotLeader
 from service.errors import StorageFailed
+from service.postgres.cutting import patiently
 from service.postgres.database import Connection, Database
 from service.postgres.errors import translated
 
@@ -51,8 +50,6 @@ class Lead:
         self._connection = connection
         self._opened = opened
         self._lease = lease
-        # A second handle, which is closed by nobody else.
-        self._socket = opened.enter_context(socket.socket(fileno=os.dup(connection.fileno())))
         self._ended = threading.Event()
         self._beating = threading.Thread(target=self._beat, name="instar-lead", daemon=True)
         self._beating.start()
@@ -105,19 +102,9 @@ class Lead:
 
     @contextmanager
     def _patiently(self) -> Iterator[None]:
-        """Cut the connection unless the block ends in time: a server that is silent would keep the thread for ever."""
-        timer = threading.Timer(self._lease * _PATIENCE, self._cut)
-        timer.start()
-        try:
-            with translated():
-                yield
-        finally:
-            timer.cancel()
-
-    def _cut(self) -> None:
-        # The server may have done so before.
-        with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+        """Cut the connection unless the block ends in time, so that a lead is not believed in for too long."""
+        with translated(), patiently(self._connection, self._lease * _PATIENCE):
+            yield
 
 
 def _value(connection: Connection, statement: str, *values: int) -> Any:

@@ -12,14 +12,17 @@ from uuid import UUID
 
 from service.cluster.heartbeats import Heartbeats
 from service.cluster.portion import EmbedAll
-from service.cluster.request import Wish, ask
+from service.cluster.request import Wish, ask, withdraw
 from service.cluster.sharing import Sharing
 from service.corpus.base import Records
+from service.errors import StorageFailed
 
 log = logging.getLogger(__name__)
 
 # Seconds between looks at the heartbeats, and of silence after which a replica is not waited for.
 _LOOK_EVERY, _SILENT = 0.2, 5.0
+# Seconds between attempts to withdraw a wish.
+_AGAIN = 1.0
 # What fits PostgreSQL's BIGINT.
 _LARGEST_TICKET = 2**63
 
@@ -50,7 +53,17 @@ class PostgresReplicas:
             await self._wait(ticket)
             yield
         finally:
-            await asyncio.to_thread(ask, self._records, None)
+            await self._withdraw(request)
+
+    async def _withdraw(self, wish: Wish) -> None:
+        """Let the others drop what they have prepared, as soon as they can be told."""
+        while True:
+            try:
+                await asyncio.to_thread(withdraw, self._records, wish)
+                return
+            except StorageFailed as error:
+                log.warning("the other replicas still prepare %s: %s", wish.model, error.message)
+            await asyncio.sleep(_AGAIN)
 
     async def _wait(self, ticket: int) -> None:
         clock = asyncio.get_running_loop().time

@@ -30,9 +30,16 @@ def wished(records: Records) -> Wish | None:
     return None if note is None else Wish.model_validate_json(note)
 
 
-def ask(records: Records, wish: Wish | None) -> None:
-    """Replace what replicas are asked to prepare; None: nothing."""
-    records.save_note(NOTE, None if wish is None else wish.model_dump_json())
+def ask(records: Records, wish: Wish) -> None:
+    """Replace what replicas are asked to prepare."""
+    records.save_note(NOTE, wish.model_dump_json())
+
+
+def withdraw(records: Records, wish: Wish) -> None:
+    """Ask for nothing any more, unless another replica leads by now and asks for something."""
+    current = wished(records)
+    if current is not None and current.ticket == wish.ticket:
+        records.save_note(NOTE, None)
 
 
 class PostgresRequests:

@@ -194,6 +194,9 @@ class Records(Protocol):
     def release(self, number: int) -> None:
         """Mark a generation as released if it is retained."""
 
+    def wait_for_changes(self) -> None:
+        """Return when every change of generations that has begun is made or undone, also one whose caller lost it."""
+
     def generations(self) -> list[GenerationRecord]:
         """Return all generations ever, the latest activation first."""
 

@@ -65,6 +65,7 @@ class Activation:
         that is cancelled in that moment learns from it that the activation has happened. The record names `by`, the key
         that asked for it.
         """
+        self._observer.step("reload.preparing")
         async with self._replicas.prepared(generation.model, generation.number):
             while True:
                 await self._builder.embed_gap(generation, progress)

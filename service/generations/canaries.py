@@ -9,6 +9,7 @@ from service.corpus.base import Documents, Seqs
 from service.generations.errors import differs_here
 from service.generations.generation import Generation
 from service.models.encoding import Encoding
+from service.observability.observer import Observer
 
 # Documents that are compared, and the least cosine of both vectors.
 _DOCUMENTS, _ALIKE = 8, 0.99
@@ -17,9 +18,10 @@ _DOCUMENTS, _ALIKE = 8, 0.99
 class Canaries:
     """Compares stored vectors with those that are computed here."""
 
-    def __init__(self, documents: Documents, encoding: Encoding) -> None:
+    def __init__(self, documents: Documents, encoding: Encoding, observer: Observer) -> None:
         self._documents = documents
         self._encoding = encoding
+        self._observer = observer
 
     async def require_alike(self, generation: Generation) -> None:
         """Raise CheckpointRefused unless the stored vectors are those that this process computes."""
@@ -40,3 +42,4 @@ class Canaries:
             # A collection may cut its documents in another way, which says nothing of the model.
             if np.array_equal(there.spans, here.spans) and (there.vectors * here.vectors).sum(axis=1).min() < _ALIKE:
                 raise differs_here(generation.model)
+        self._observer.step("replica.compared")

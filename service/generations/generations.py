@@ -51,6 +51,15 @@ class Generations(LoadedGenerations):
         """Lead within the block: no other process changes the set of generations; raises NotLeader."""
         return self._coordination.leading()
 
+    def require_lead(self) -> None:
+        """Raise NotLeader unless this process leads."""
+        self._coordination.require_lead()
+
+    def last_activation(self) -> GenerationRecord | None:
+        """Return the record of the active generation when every activation that has begun is made or undone."""
+        self._records.wait_for_changes()
+        return next((record for record in self.recorded() if record.state == "active"), None)
+
     async def restore(self, generation: Generation) -> None:
         """Make `generation` the active one, as its record says."""
         await self._thread.run(partial(self._restore, generation))
@@ -126,6 +135,7 @@ class Generations(LoadedGenerations):
         )
         self._close_unused(known)
         if switched:
+            self._observer.step("replica.adopted")
             log.info("generation %d of %s is active, as another replica has recorded", active.number, active.model)
         return None
 

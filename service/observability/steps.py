@@ -23,10 +23,15 @@ Step = Literal[
     "reload.published",
     "reload.balanced",
     "reload.judged",
+    "reload.preparing",
     "reload.caught-up",
     "reload.recorded",
     "reload.switched",
     "reload.cleaned",
+    # A replica that another one leads through a reload: it is prepared, as its canaries say; it answers with what the
+    # other one has recorded.
+    "replica.compared",
+    "replica.adopted",
     # A trial, in a child process: torch loads the checkpoint; an engine converts, compiles and computes it.
     "trial.torch",
     "trial.convert",

@@ -10,8 +10,8 @@ from service.errors import InsufficientResources, StorageFailed
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _FULL = (psycopg.errors.DiskFull, psycopg.errors.OutOfMemory)
-# The server ends a transaction that does nothing.
-_ENDED = (psycopg.errors.IdleInTransactionSessionTimeout,)
+# The server ends a transaction that does nothing, and a standby that does not lead yet, or no more, takes no writes.
+_ENDED = (psycopg.errors.IdleInTransactionSessionTimeout, psycopg.errors.ReadOnlySqlTransaction)
 _DAMAGED = (psycopg.errors.DataCorrupted, psycopg.errors.IndexCorrupted)
 
 

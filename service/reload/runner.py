@@ -6,14 +6,14 @@ import logging
 from contextlib import AsyncExitStack, suppress
 from contextvars import Context
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from service.cluster.base import NotLeader
-from service.errors import InstarError, InsufficientResources, StorageFailed
+from service.errors import InstarError, StorageFailed
 from service.generations.generations import Generations
 from service.generations.housekeeping import Housekeeping
 from service.models.loader import Loader
 from service.observability.observer import Observer
+from service.reload.endings import Endings
 from service.reload.errors import job_running, no_job, nothing_in_shadow
 from service.reload.gate import Gate
 from service.reload.job import Job, JobState
@@ -26,8 +26,6 @@ log = logging.getLogger(__name__)
 
 # A job that ends the process each time must not be resumed forever.
 _MAX_ATTEMPTS = 3
-# Seconds between attempts to record how a job ended.
-_SAVE_AGAIN = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +58,7 @@ class Reloads:
         self._gate = gate
         self._housekeeping = housekeeping
         self._observer = observer
+        self._endings = Endings(jobs, generations, observer)
         self._current: Job | None = None
         self._task: asyncio.Task[None] | None = None
         self._lead = AsyncExitStack()
@@ -212,7 +211,11 @@ class Reloads:
 
     async def _run(self, job: Job) -> None:
         async with self._lead:
-            await self._run_to_its_end(job)
+            try:
+                await self._run_to_its_end(job)
+            except NotLeader as error:
+                log.warning("the reload %s is left to whoever leads: %s", job.id, error.message)
+                self._current = None
 
     async def _run_to_its_end(self, job: Job) -> None:
         try:
@@ -220,6 +223,11 @@ class Reloads:
             await self._reload(job)
         except asyncio.CancelledError:
             await self._interrupted(job)
+        except NotLeader:
+            raise
+        except StorageFailed as error:
+            state: JobState = "done" if await self._endings.is_activated(job) else "refused"
+            await self._end(job, state, None if state == "done" else error.message)
         except InstarError as error:
             await self._end(job, "refused", error.message)
         # The job is the only place where its caller can read what went wrong, so every error ends here.
@@ -269,27 +277,4 @@ class Reloads:
             await asyncio.to_thread(self._housekeeping.forget_unused, needed, set[str]())
 
     async def _end(self, job: Job, state: JobState, reason: str | None = None) -> None:
-        """End the job, first in the records: a caller who read its end before could see it resumed by a restart."""
-        end = {"state": state, "stage": "ended", "reason": reason, "ended": datetime.now(UTC), "eta_s": None}
-        ended = job.model_copy(update=end)
-        while True:
-            try:
-                await self._jobs.save(ended)
-                break
-            except (StorageFailed, InsufficientResources) as error:
-                log.error("the end of reload %s cannot be recorded yet, and is tried again: %s", job.id, error)
-                await asyncio.sleep(_SAVE_AGAIN)
-        for name, value in end.items():
-            setattr(job, name, value)
-        self._observer.reload_ended(state)
-        ran = (ended.ended or job.created) - job.created
-        fields = {"seconds": round(ran.total_seconds(), 1), "embedded": job.done, "reused": job.reused}
-        # The second line of a judge's reason names queries, and the log has no texts.
-        logged = (reason or "").partition("\n")[0] if job.judged is not None else reason
-        log.log(
-            logging.INFO if state == "done" else logging.WARNING,
-            "reload %s %s",
-            job.id,
-            f"{state}: {logged}" if logged else state,
-            extra={"fields": fields},
-        )
+        await self._endings.end(job, state, reason)

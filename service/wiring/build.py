@@ -44,7 +44,7 @@ from service.search.rerank import RerankedSearch
 from service.search.retrieval import Retrieval
 from service.settings import Settings, is_loopback
 from service.wiring.models import Models, open_models
-from service.wiring.replication import replication
+from service.wiring.replication import count, replication
 from service.wiring.stores import Stores, open_stores
 from service.writing.writing import Writing
 
@@ -118,7 +118,8 @@ def build(
     models = open_models(settings, corpus, headroom, thread, traces, observer, trials or InThisProcess())
     keywords = open_keywords(settings, corpus.documents)
     serving = _serving(settings, stores, keywords, headroom, models, thread, observer)
-    replicated = replication(settings, stores, models, serving, keywords, thread, metrics)
+    replicated = replication(settings, stores, models, serving, keywords, thread, observer)
+    count(replicated, stores, serving, metrics)
     retrieval = Retrieval(keywords, corpus.documents)
     shadow = Shadow(serving.generations, retrieval, models.encoding)
     closed = not settings.open_data and not is_loopback(settings.host)

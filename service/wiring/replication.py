@@ -11,6 +11,7 @@ from service.generations.joining import Joining
 from service.index.keywords.base import KeywordIndex
 from service.machine.writer import WritingThread
 from service.observability.metrics import Metrics
+from service.observability.observer import Observer
 from service.settings import Settings
 from service.wiring.models import Models
 from service.wiring.stores import Stores
@@ -28,16 +29,16 @@ def replication(
     serving: Serving,
     keywords: KeywordIndex,
     thread: WritingThread,
-    metrics: Metrics,
+    observer: Observer,
 ) -> Replication | None:
-    """Put together what follows the other replicas, and count it; None if the store is of one process alone."""
+    """Put together what follows the other replicas; None if the store is of one process alone."""
     shared, corpus = stores.shared, stores.corpus
     if shared is None:
         return None
     # Imported here, because it knows PostgreSQL, which is an extra.
     from service.writing.replication import Replication  # noqa: PLC0415
 
-    canaries = Canaries(corpus.documents, models.encoding)
+    canaries = Canaries(corpus.documents, models.encoding, observer)
     joining = Joining(
         shared.requests,
         models.loader,
@@ -50,7 +51,14 @@ def replication(
     following = Following(
         shared.log, corpus.documents, keywords, serving.generations, serving.builder, thread, joining.adopt
     )
-    metrics.registry.register(ReplicaMetrics(following, serving.generations, shared.overview, shared.lead))
     return Replication(
         shared.identity, shared.name, following, joining, shared.heartbeats, serving.generations, settings.replicas
     )
+
+
+def count(replicated: Replication | None, stores: Stores, serving: Serving, metrics: Metrics) -> None:
+    """Have the metrics tell of the other replicas, if there are some."""
+    shared = stores.shared
+    if replicated is not None and shared is not None:
+        of_replicas = ReplicaMetrics(replicated.following, serving.generations, shared.overview, shared.lead)
+        metrics.registry.register(of_replicas)

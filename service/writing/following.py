@@ -54,6 +54,7 @@ class Following:
         # When everything was shown that was in the log, by a clock that goes on while the process is stopped.
         self._current_at = float("-inf")
         self._looked = asyncio.Event()
+        self._failing = False
 
     def start(self) -> None:
         """Follow from now on, before anything is loaded: what is loaded may have later changes already."""
@@ -62,17 +63,16 @@ class Following:
 
     async def run(self) -> None:
         """Show changes as they come, until cancelled."""
-        failing = False
         while True:
             try:
                 await asyncio.to_thread(self._changes.wait, _LOOK_EVERY)
                 await self._thread.run(self.catch_up)
                 await self._embed_gaps()
-                failing = False
+                self._failing = False
             except InstarError as error:
-                if not failing:
+                if not self._failing:
                     log.warning("the changes of other replicas cannot be followed at the moment: %s", error.message)
-                failing = True
+                self._failing = True
                 await asyncio.sleep(_AGAIN)
             self._wake()
 
@@ -113,14 +113,15 @@ class Following:
     async def refresh(self, age: float, patience: float) -> None:
         """Return when everything is shown that was in the log `age` seconds ago.
 
-        Raises NotReady if that takes over `patience` seconds.
+        Raises NotReady if that takes over `patience` seconds, and at once if the log could not be read for as long.
         """
-        await self._until(
-            lambda: self.age() <= age,
-            patience,
+        lagging = (
             f"this replica has not seen the changes of the others for {patience:g} s: ask another one meanwhile, and"
-            " check the database",
+            " check the database"
         )
+        if self._failing and self.age() > max(age, patience):
+            raise NotReady(lagging)
+        await self._until(lambda: self.age() <= age, patience, lagging)
 
     async def _until(self, holds: Callable[[], bool], patience: float, otherwise: str) -> None:
         try:

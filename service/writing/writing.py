@@ -168,6 +168,9 @@ class Writing:
             return None
         active = self._generations.acquire()
         if not plan.changed:
+            if self._following is not None:
+                # Another process may have written it, and the position of this answer must not be before that.
+                self._following.catch_up()
             return Written(active, (), tuple(plan.unchanged.values()))
         texts = [document.text for document in plan.changed]
         windows: dict[str, list[Windows]] = {}

@@ -231,11 +231,8 @@ def test_a_process_that_is_killed_leads_no_more(server: Postgres, database: Data
         until(lambda: asyncio.run(lead_once(coordination)))
 
 
-def test_a_process_that_is_cut_off_from_the_server_leads_no_more(
-    server: Postgres, database: Database, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    relay = Relay(server, tmp_path_factory.mktemp("relay"))
-    with closing(Database(relay.url(), database.schema)) as behind:
+def test_a_process_that_is_cut_off_from_the_server_leads_no_more(server: Postgres, database: Database) -> None:
+    with closing(Relay(server)) as relay, closing(Database(relay.url(), database.schema)) as behind:
         cut_off, near = PostgresCoordination(behind, LEASE), PostgresCoordination(database, LEASE)
 
         async def lead() -> None:

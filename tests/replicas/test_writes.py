@@ -65,6 +65,13 @@ def test_a_search_that_has_seen_a_write_finds_it_on_every_replica(pair: list[Ser
         assert f"seen-{number}" in [result["id"] for result in answer.json()["results"]]
 
 
+def test_a_write_that_changes_nothing_has_seen_what_is_there(pair: list[Server]) -> None:
+    for number in range(20):
+        body = {"documents": [{"id": f"twice-{number}", "text": "the same text"}]}
+        positions = [int(server.client.post("/documents", json=body).headers["X-Instar-Seen"]) for server in pair]
+        assert positions == sorted(positions)
+
+
 def test_what_no_answer_had_was_never_seen(pair: list[Server]) -> None:
     for value in ("soon", "-1", "1" * 40):
         answer = pair[0].client.post("/search", json={"query": "x"}, headers={"X-Instar-Seen": value})

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from tests.support.balancer import SERVED_BY
 from tests.torture.history import Event, History, Outcome
 from tests.torture.plan import Action
 
@@ -30,8 +31,12 @@ class Gone(Exception):
 class Caller:
     """Sends requests for one actor and notes them."""
 
-    def __init__(self, name: str, base_url: str, history: History) -> None:
+    def __init__(self, name: str, base_url: str, history: History, replica: str = "") -> None:
+        """Ask at `base_url`: one `replica`, or a balancer, which says who has answered."""
         self.name = name
+        self.replica = replica
+        # The position of the last answer that had one: `X-Instar-Seen`.
+        self.seen: str | None = None
         self._client = httpx.Client(base_url=base_url, timeout=TIMEOUT_SECONDS)
         self._history = history
 
@@ -55,6 +60,8 @@ class Caller:
             self._history.add(event)
             raise Gone from error
         end = time.monotonic()
+        replica = answer.headers.get(SERVED_BY, self.replica)
+        self.seen = answer.headers.get("X-Instar-Seen", self.seen)
         outcome: Outcome = "acknowledged" if answer.status_code in accepted else "unknown"
         if 400 <= answer.status_code < 500 and outcome == "unknown":
             outcome = "refused"
@@ -62,7 +69,9 @@ class Caller:
             answered = read(answer) if outcome == "acknowledged" else dict(answer.json())
         except ValueError:
             answered = {"body": answer.text[:500]}
-        return self._history.add(Event(kind, self.name, start, end, outcome, answer.status_code, asked, answered))
+        return self._history.add(
+            Event(kind, self.name, start, end, outcome, answer.status_code, asked, answered, replica=replica)
+        )
 
     def is_healthy(self) -> bool:
         """What the service says of itself to whoever would restart it; raises Gone as a request does."""
@@ -135,6 +144,14 @@ def search(caller: Caller, query: str, k: int) -> Event:
     return caller.send("search", asked, "POST", "/search", json=asked | {"mode": "dense"}, read=read_search)
 
 
+def search_own(caller: Caller, query: str, k: int) -> Event:
+    """A search that names what its caller has seen, and so must show all that the caller has written."""
+    asked = {"query": query, "k": k}
+    headers = {} if caller.seen is None else {"X-Instar-Seen": caller.seen}
+    body = asked | {"mode": "dense"}
+    return caller.send("search", asked | {"own": True}, "POST", "/search", json=body, headers=headers, read=read_search)
+
+
 def read_search(answer: httpx.Response) -> dict[str, Any]:
     """What the checker needs of the answer to a search."""
     found = answer.json()
@@ -191,12 +208,13 @@ def embed(caller: Caller, words: str, model: str) -> Event:
 
 def reload(caller: Caller, kind: str, model: str) -> None:
     """Begin a reload, or one of a reranker, and wait until it is over."""
-    event = _begin(caller, kind, model)
+    event = begin(caller, kind, model)
     if event.outcome == "acknowledged":
         follow(caller, event)
 
 
-def _begin(caller: Caller, kind: str, model: str) -> Event:
+def begin(caller: Caller, kind: str, model: str) -> Event:
+    """Begin a reload, or one of a reranker."""
     # What people and users judge here are words without a meaning, by which nothing should be refused.
     body = {"reranker" if kind == "reload-reranker" else "model": model, "force": True}
     return caller.send(kind, {"model": model}, "POST", "/admin/reload", json=body, accepted=(202,))
@@ -204,7 +222,7 @@ def _begin(caller: Caller, kind: str, model: str) -> Event:
 
 def cancel(caller: Caller, kind: str, model: str, after: float) -> None:
     """Begin a reload, or one of a reranker, and cancel it a little later."""
-    event = _begin(caller, kind, model)
+    event = begin(caller, kind, model)
     if event.outcome != "acknowledged":
         return
     time.sleep(after)
@@ -248,7 +266,8 @@ def listing(caller: Caller, kind: str) -> Event:
     """All documents, page by page, as one event; for a time when nobody writes."""
     start = time.monotonic()
     texts = {document["id"]: document["text"] for document in listed(caller, "page", "/documents", {"limit": 500})}
-    return caller.note(Event(kind, caller.name, start, time.monotonic(), "acknowledged", 200, {}, texts))
+    end = time.monotonic()
+    return caller.note(Event(kind, caller.name, start, end, "acknowledged", 200, {}, texts, replica=caller.replica))
 
 
 def listed(caller: Caller, kind: str, path: str, params: dict[str, Any]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -59,13 +60,19 @@ def check(history: History, oracle: Oracle) -> list[str]:
 
 
 class Checker:
-    """Looks through one history."""
+    """Looks through one history.
 
-    def __init__(self, events: Sequence[Event], oracle: Oracle) -> None:
+    Several processes may have answered, each of which shows within `lag` seconds what the others do.
+    """
+
+    def __init__(self, events: Sequence[Event], oracle: Oracle, lag: float = 0.0) -> None:
+        self._lag = lag
         self._events = sorted(events, key=lambda event: event.end)
         self._oracle = oracle
         self._found: list[str] = []
         self._numbers: dict[int, str] = {}
+        # Who writes each document.
+        self._writers: dict[str, str] = {}
         self._documents = self._registers()
         self._active = self._activations("reload", "rollback", Activation(None, 1))
         self._reranker = self._activations("reload-reranker", "rollback-reranker", Activation(NO_RERANKER))
@@ -119,10 +126,11 @@ class Checker:
 
     def _registers(self) -> dict[str, Register]:
         """The registers of all documents."""
-        registers: dict[str, Register] = defaultdict(never_written)
+        registers: dict[str, Register] = defaultdict(partial(never_written, self._lag))
         for event in sorted(self._events, key=lambda event: event.start):
             if event.kind in _WRITES and event.outcome != "refused":
                 for identity, value in written(event).items():
+                    self._writers[identity] = event.actor
                     end = event.end if event.outcome == "acknowledged" else math.inf
                     registers[identity].states.append(State(value, event.start, end, event.outcome == "acknowledged"))
         return registers
@@ -150,7 +158,12 @@ class Checker:
                 unheard.append(event)
             # One that nobody heard of again may end at any time.
             states += [_uncertain(other, event.start) for other in unheard if other is not event]
-        return Register(states)
+        return Register(states, self._lag)
+
+    def _possible(self, event: Event, identity: str) -> dict[int, Any]:
+        """The states of a document that a read may see."""
+        follows = event.asked.get("own", False) and self._writers.get(identity) == event.actor
+        return self._documents[identity].possible(event.start, event.end, event.replica, follows=follows)
 
     def _check_answers(self) -> None:
         """Statuses, forms of errors, and that connections break only when the process dies or has no memory."""
@@ -165,7 +178,7 @@ class Checker:
         ]
         breaks += [(fault.start, fault.end) for fault in faults if fault.answered["kind"] == "memory"]
         for event in self._events:
-            if event.actor == "nemesis" or event.kind in _NOTES:
+            if event.actor == "nemesis" or event.kind in NOTES:
                 continue
             if event.status == 0:
                 if not any(begin <= event.end and event.start <= end for begin, end in breaks):
@@ -173,15 +186,7 @@ class Checker:
                 continue
             if event.outcome == "acknowledged" or 200 <= event.status < 300:
                 continue
-            error = event.answered.get("error")
-            if event.kind in _AS_TEI:
-                sound = isinstance(error, str) and "error_type" in event.answered
-                kind = ""
-            else:
-                sound = isinstance(error, dict) and {"type", "message", "param"} <= error.keys()
-                kind = error["type"] if sound and isinstance(error, dict) else ""
-            if not sound:
-                self._violation(event, f"status {event.status} without an error in the contract: {event.answered}")
+            kind = self._check_form(event)
             if event.status >= 500:
                 faulty = any(fault.start <= event.end and event.start <= fault.end + 1 for fault in faults)
                 stopping = any(event.start <= death.end and event.end >= death.start - 1 for death in deaths)
@@ -196,8 +201,21 @@ class Checker:
                 )
                 if not stated:
                     self._violation(event, f"status {event.status}: {event.answered}")
-            elif kind == "checkpoint_refused" or event.status not in _EXPECTED.get(event.kind, ()):
+            elif kind == "checkpoint_refused" or event.status not in EXPECTED.get(event.kind, ()):
                 self._violation(event, f"status {event.status} is not to be expected here: {event.answered}")
+
+    def _check_form(self, event: Event) -> str:
+        """Return the type of the error that was answered; note a violation unless it has the contract's form."""
+        error = event.answered.get("error")
+        if event.kind in _AS_TEI:
+            sound = isinstance(error, str) and "error_type" in event.answered
+            kind = ""
+        else:
+            sound = isinstance(error, dict) and {"type", "message", "param"} <= error.keys()
+            kind = error["type"] if sound and isinstance(error, dict) else ""
+        if not sound:
+            self._violation(event, f"status {event.status} without an error in the contract: {event.answered}")
+        return kind
 
     def _check_processes(self) -> None:
         for event in self._events:
@@ -216,13 +234,12 @@ class Checker:
         if identity not in self._documents:
             self._violation(event, f"{identity} was never written, and is there with {value!r}")
             return
-        register = self._documents[identity]
-        possible = register.possible(event.start, event.end)
+        possible = self._possible(event, identity)
         places = [place for place, known in possible.items() if known == value]
         if not places:
             self._violation(event, f"{identity} is {value!r} and may be {list(possible.values())}")
         else:
-            register.see(event.end, places[0])
+            self._documents[identity].see(event.end, places[0], event.replica)
 
     def _check_batches(self, listing: Event) -> None:
         """Of each write whose outcome is unknown all documents are there or none; of a stream, the first ones."""
@@ -311,9 +328,9 @@ class Checker:
         """No document is left out that was there all the time and is nearer than the last one found."""
         least = min(scores) if len(scores) >= event.asked["k"] else -math.inf
         there = {}
-        for identity, register in self._documents.items():
+        for identity in self._documents:
             if identity not in found:
-                possible = list(register.possible(event.start, event.end).values())
+                possible = list(self._possible(event, identity).values())
                 if len(possible) == 1 and possible[0] is not None:
                     there[identity] = possible[0]
         scores_there = self._oracle.scores(model, event.asked["query"], list(there.values()))
@@ -363,13 +380,13 @@ class Checker:
     def _check_generation(self, event: Event, model: str, number: int) -> None:
         """The generation that answered may have been active, and is none before one that was seen."""
         self._name(event, model, number)
-        possible = self._active.possible(event.start, event.end)
+        possible = self._active.possible(event.start, event.end, event.replica)
         places = [place for place, known in possible.items() if known.fits(model, number)]
         if not places:
             self._violation(event, f"generation {number} of {model} answers; it may be {list(possible.values())}")
             return
         self._active.states[places[0]].value = Activation(model, number)
-        self._active.see(event.end, places[0])
+        self._active.see(event.end, places[0], event.replica)
 
     def _name(self, event: Event, model: str, number: int) -> None:
         if self._numbers.setdefault(number, model) != model:
@@ -379,9 +396,9 @@ class Checker:
 _RERANKED = ("reranked", "rerank")
 _BY_ENCODER = ("search", "ask", "reranked", "embed")
 # What was put together of several answers, or of files.
-_NOTES = ("list", "list-after-loss", "said", "derived", "events")
+NOTES = ("list", "list-after-loss", "said", "derived", "events")
 _AS_TEI = ("embed", "rerank")
-_EXPECTED: dict[str, Iterable[int]] = {
+EXPECTED: dict[str, Iterable[int]] = {
     "put": (429,),
     "bulk": (429,),
     "delete": (),

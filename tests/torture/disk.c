@@ -26,13 +26,17 @@ struct control {
 
 static struct control *control;
 
-__attribute__((constructor)) static void begin(void) {
-    const char *path = getenv("TORTURE_CONTROL");
+/* From now on this process does as that file says: one that was forked may have another one than its parent. */
+void torture_use(const char *path) {
     int fd = path ? open(path, O_RDWR) : -1;
     if (fd < 0) return;
     void *mapped = mmap(NULL, sizeof *control, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     close(fd);
     if (mapped != MAP_FAILED) control = mapped;
+}
+
+__attribute__((constructor)) static void begin(void) {
+    torture_use(getenv("TORTURE_CONTROL"));
 }
 
 static int strikes(int fd, int mode) {

@@ -20,7 +20,8 @@ class Event:
     fault, ended; what an operator does with a reranker is reload-reranker and rollback-reranker. Users have ask,
     feedback, say and forget; events is what the files of feedback had after the end of a process, said and derived what
     was judged after a start.
-    `asked` and `answered` are what was sent and what came back, as far as the checker needs it.
+    `asked` and `answered` are what was sent and what came back, as far as the checker needs it. `replica` is the
+    process that answered, if there are several.
     """
 
     kind: str
@@ -32,6 +33,7 @@ class Event:
     asked: dict[str, Any] = field(default_factory=dict)
     answered: dict[str, Any] = field(default_factory=dict)
     number: int = 0
+    replica: str = ""
 
 
 class History:

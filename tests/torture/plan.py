@@ -10,8 +10,9 @@ FaultKind = Literal[
     "none", "kill", "kill-at", "terminate", "pause", "disk-full", "failing-writes", "failing-syncs", "short-writes",
     "failing-reads", "clock", "memory", "flip", "unlink", "truncate-wal", "feedback-full", "spoil-feedback",
 ]  # fmt: skip
-# A trial dies in a process of its own, which tests/promises/test_6_bad_native_code.py sees to.
-STEPS: tuple[Step, ...] = tuple(step for step in get_args(Step) if not step.startswith("trial."))
+# A trial dies in a process of its own, which tests/promises/test_6_bad_native_code.py sees to. A process that is alone
+# leads no others, which those of tests/replicas/faults do.
+STEPS: tuple[Step, ...] = tuple(step for step in get_args(Step) if not step.startswith(("trial.", "replica.")))
 CHECKPOINTS = ("one", "two", "three")
 RERANKERS = ("lark", "wren")
 WRITERS = 3

@@ -5,7 +5,7 @@ been seen, no later read sees an earlier one (Herlihy and Wing 1990, for one wri
 """
 
 import math
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,31 +22,40 @@ class State:
 
 @dataclass
 class Register:
-    """The states of one register, in the order in which its only writer wrote them."""
+    """The states of one register, in the order in which its only writer wrote them.
+
+    Several processes may hold copies of it, each of which shows within `lag` seconds what was written, and what another
+    one has shown. `seen` has, by the copy that was read, the ends of reads and the places of the states that they saw.
+    """
 
     states: list[State]
-    seen: list[tuple[float, int]] = field(default_factory=list)
+    lag: float = 0.0
+    seen: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
 
-    def possible(self, start: float, end: float) -> dict[int, Any]:
-        """The states that a read from `start` to `end` may see, by their place."""
+    def possible(self, start: float, end: float, copy: str = "", *, follows: bool = False) -> dict[int, Any]:
+        """The states that a read of a copy from `start` to `end` may see, by their place.
+
+        A read that `follows` the writer sees at once what the writer was told to be written.
+        """
+        written = start if follows else start - self.lag
         floor = 0
         for place, state in enumerate(self.states):
-            if state.certain and state.end <= start:
+            if state.certain and state.end <= written:
                 floor = place
-        ends = bisect_right(self.seen, (start, math.inf))
-        floor = max([floor, *(place for _, place in self.seen[:ends])])
+        for other, seen in self.seen.items():
+            ends = bisect_right(seen, (start if other == copy else start - self.lag, math.inf))
+            floor = max([floor, *(place for _, place in seen[:ends])])
         return {
             place: state.value
             for place, state in enumerate(self.states)
             if place == floor or (place > floor and state.start <= end)
         }
 
-    def see(self, end: float, place: int) -> None:
-        """A read that ended then has seen this state."""
-        self.seen.append((end, place))
-        self.seen.sort()
+    def see(self, end: float, place: int, copy: str = "") -> None:
+        """A read of a copy that ended then has seen this state."""
+        insort(self.seen.setdefault(copy, []), (end, place))
 
 
-def never_written() -> Register:
+def never_written(lag: float = 0.0) -> Register:
     """A register whose first state is that there is nothing."""
-    return Register([State(None, -math.inf, -math.inf, True)])
+    return Register([State(None, -math.inf, -math.inf, True)], lag)

@@ -75,7 +75,7 @@ def test_a_full_disk_of_feedback_alone_stops_feedback_and_nothing_else(campaign:
             server.put_documents({"a": "parcel", "b": "invoice"})
             assert server.post("/search", {"query": "parcel", "user": "ann"})["search"]
             assert server.post("/feedback", event)["accepted"] == 1
-            nursery.set_disk("feedback-full")
+            nursery.control.set_disk("feedback-full")
             refused = server.client.post("/feedback", json=event | {"id": "during"})
             assert (refused.status_code, refused.json()["error"]["type"]) == (503, "insufficient_resources")
             assert "free some room" in refused.json()["error"]["message"]
@@ -89,7 +89,7 @@ def test_a_full_disk_of_feedback_alone_stops_feedback_and_nothing_else(campaign:
             assert samples(server)["instar_search_log_failed"] == [({}, 1)]
             assert "free some room" in server.get("/info")["search_log"]["failure"]
             assert server.client.get("/health").status_code == 200
-            nursery.set_disk(None)
+            nursery.control.set_disk(None)
             assert server.post("/feedback", event | {"id": "after"})["accepted"] == 1
             server.kill()
             rows = snapshot.read(server.data / "learning.db")["events"]
@@ -98,7 +98,7 @@ def test_a_full_disk_of_feedback_alone_stops_feedback_and_nothing_else(campaign:
             assert server.post("/search", {"query": "parcel"})["search"]
             assert server.client.delete("/admin/users/ann").status_code == 200
     finally:
-        nursery.set_disk(None)
+        nursery.control.set_disk(None)
 
 
 def last(history: History, kind: str) -> Event:

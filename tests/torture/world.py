@@ -41,43 +41,55 @@ _DISK: dict[FaultKind, int] = {
 }
 
 
-class TortureNursery(Nursery):
-    """A nursery whose children have a disk and a clock that fail on command."""
+class Control:
+    """The file by which processes with the library of `disk.c` are told how their disk and their clock fail."""
 
-    def __init__(self, folder: Path) -> None:
-        library = folder / "disk.so"
-        source = Path(__file__).with_name("disk.c")
-        subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, source, "-ldl"], check=True)
-        control = folder / "control"
-        control.write_bytes(bytes(_CONTROL.size))
-        with control.open("r+b") as file:
-            self._control = mmap.mmap(file.fileno(), _CONTROL.size)
-        super().__init__(
-            victim.__name__,
-            {
-                "LD_PRELOAD": str(library),
-                "TORTURE_CONTROL": str(control),
-                # A whole machine's worth of threads for two layers of 32 numbers only makes two processes slower.
-                "OMP_NUM_THREADS": "1",
-            },
-        )
+    def __init__(self, path: Path) -> None:
+        path.write_bytes(bytes(_CONTROL.size))
+        with path.open("r+b") as file:
+            self._mapped = mmap.mmap(file.fileno(), _CONTROL.size)
 
     def set_disk(self, kind: FaultKind | None, spared: int = 0) -> None:
         """From now on the disk fails after `spared` more calls, or no longer."""
-        _, _, clock, hits, _, _ = _CONTROL.unpack(self._control[:])
+        _, _, clock, hits, _, _ = _CONTROL.unpack(self._mapped[:])
         feedback_alone = int(kind == "feedback-full")
-        self._control[:] = _CONTROL.pack(_DISK[kind] if kind else 0, spared, clock, hits, feedback_alone, 0)
+        self._mapped[:] = _CONTROL.pack(_DISK[kind] if kind else 0, spared, clock, hits, feedback_alone, 0)
 
     def set_clock(self, seconds: int) -> None:
         """The clock of the day is ahead by so many seconds."""
-        mode, spared, _, hits, feedback_alone, _ = _CONTROL.unpack(self._control[:])
-        self._control[:] = _CONTROL.pack(mode, spared, seconds, hits, feedback_alone, 0)
+        mode, spared, _, hits, feedback_alone, _ = _CONTROL.unpack(self._mapped[:])
+        self._mapped[:] = _CONTROL.pack(mode, spared, seconds, hits, feedback_alone, 0)
 
     @property
     def hits(self) -> int:
         """Calls that were made to fail so far."""
-        found: int = _CONTROL.unpack(self._control[:])[3]
+        found: int = _CONTROL.unpack(self._mapped[:])[3]
         return found
+
+
+def library(folder: Path) -> Path:
+    """The compiled `disk.c`, in that folder."""
+    path = folder / "disk.so"
+    source = Path(__file__).with_name("disk.c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", path, source, "-ldl"], check=True)
+    return path
+
+
+class TortureNursery(Nursery):
+    """A nursery whose children have a disk and a clock that fail on command."""
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / "control"
+        self.control = Control(path)
+        super().__init__(
+            victim.__name__,
+            {
+                "LD_PRELOAD": str(library(folder)),
+                "TORTURE_CONTROL": str(path),
+                # A whole machine's worth of threads for two layers of 32 numbers only makes two processes slower.
+                "OMP_NUM_THREADS": "1",
+            },
+        )
 
 
 @dataclass
@@ -135,8 +147,8 @@ class Episode:
             if not (self._plan.lives and self._plan.lives[-1].fault.kind == "truncate-wal"):
                 self._look_back()
         finally:
-            self._world.nursery.set_disk(None)
-            self._world.nursery.set_clock(0)
+            self._world.nursery.control.set_disk(None)
+            self._world.nursery.control.set_clock(0)
             if self._pid:
                 self._signal(signal.SIGKILL)
                 self._world.nursery.wait(self._pid, 10)
@@ -207,13 +219,13 @@ class Episode:
         began = time.monotonic()
         nursery = self._world.nursery
         if fault.kind in _DISK:
-            nursery.set_disk(fault.kind, self._pick.randrange(6))
+            nursery.control.set_disk(fault.kind, self._pick.randrange(6))
             time.sleep(_FAULT_SECONDS)
-            nursery.set_disk(None)
+            nursery.control.set_disk(None)
             self._mark("fault", began, {"kind": fault.kind})
             self._must_recover()
         elif fault.kind == "clock":
-            nursery.set_clock(self._pick.choice((-1, 1)) * 86_400 * self._pick.randrange(1, 4000))
+            nursery.control.set_clock(self._pick.choice((-1, 1)) * 86_400 * self._pick.randrange(1, 4000))
             self._mark("fault", began, {"kind": fault.kind})
         elif fault.kind == "pause":
             self._signal(signal.SIGSTOP)
@@ -269,7 +281,7 @@ class Episode:
 
     def _spoil(self, fault: Fault) -> None:
         """Do to the files of the dead process what the fault says."""
-        self._world.nursery.set_clock(0)
+        self._world.nursery.control.set_clock(0)
         if self._spoiled:
             # What the message of the service says.
             for path in self._data.glob("learning.*"):

@@ -53,6 +53,9 @@ class MemoryRecords:
         if record is not None and record.state == "retained":
             self._generations = {**self._generations, number: record.model_copy(update={"state": "released"})}
 
+    def wait_for_changes(self) -> None:
+        """See `Records`; a change that was lost is undone."""
+
     def generations(self) -> list[GenerationRecord]:
         return sorted(self._generations.values(), key=lambda record: -record.activation)
 

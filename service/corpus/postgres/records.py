@@ -24,6 +24,8 @@ _SAVE_NOTE = "INSERT INTO notes VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET
 _SAVE_JOB = (
     "INSERT INTO jobs VALUES (%s, %s, %s, %s) ON CONFLICT (id)"
     " DO UPDATE SET state = excluded.state, created = excluded.created, record = excluded.record"
+    # What a process says late, which has lost the lead meanwhile, does not begin an ended job again.
+    " WHERE jobs.state = excluded.state OR jobs.state IN ('queued', 'running')"
 )
 
 
@@ -75,6 +77,11 @@ class PostgresRecords:
             turn.connection.execute(
                 "UPDATE generations SET state = 'released' WHERE number = %s AND state = 'retained'", (number,)
             )
+
+    def wait_for_changes(self) -> None:
+        with self._log.turn():
+            # Whoever had the turn before has committed, or was ended by the server.
+            pass
 
     def generations(self) -> list[GenerationRecord]:
         rows = self._read("SELECT record, number, state, activation FROM generations ORDER BY activation DESC")

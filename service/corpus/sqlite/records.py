@@ -76,6 +76,9 @@ class SqliteRecords:
                 "UPDATE generations SET state = 'released' WHERE number = ? AND state = 'retained'", (number,)
             )
 
+    def wait_for_changes(self) -> None:
+        """See `Records`; a change that was lost is undone."""
+
     def generations(self) -> list[GenerationRecord]:
         with self._database.read() as connection:
             return listed(connection)

@@ -67,10 +67,13 @@ class TableStore:
         self._closed = False
 
     def put(self, rows: Rows) -> None:
-        """Store the windows of these documents, in place of former ones."""
-        with self._table.using(self._database.write) as connection, connection.pipeline():
-            # Losing some of them costs time and no data.
-            connection.execute("SET LOCAL synchronous_commit TO off")
+        """Store the windows of these documents, in place of former ones, and with a write if this thread makes one.
+
+        A process that was stopped in a write, which the server has ended meanwhile, would otherwise store them later,
+        in place of those of documents that another process gave the same numbers.
+        """
+        # Losing some of them costs time and no data.
+        with self._table.using(self._database.part) as connection, connection.pipeline():
             connection.execute(_USED, (self._table.number,))
             documents = list(pack(rows))
             for start in range(0, len(documents), _WRITTEN_AT_ONCE):

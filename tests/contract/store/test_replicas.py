@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic_core import PydanticSerializationError
 
@@ -16,6 +17,8 @@ from service.corpus.postgres import matching
 from service.corpus.postgres.change_log import channel
 from service.corpus.postgres.store import PostgresStore
 from service.errors import StorageFailed
+from service.index.postgres.store import TableStore
+from service.index.rows import Rows, whole
 from service.postgres import database
 from service.postgres.database import Database
 from tests.contract.store.stores import MOST, POSTGRES, DroppedStore, accept, put, record
@@ -184,6 +187,46 @@ def test_a_process_that_stops_in_its_turn_loses_it(impatient: Pair) -> None:
         one.documents.put("default", [Document("a", "text", {})], linger)
     assert other.log.changes_after(0, 9) == [Change("default", 0, (1,), ())]
     assert put(one, a="text") == [2]
+
+
+def test_a_process_that_has_lost_its_turn_stores_no_vectors_for_the_numbers_of_another_one(impatient: Pair) -> None:
+    mine, others = (TableStore(store._database, "f" * 12, 2) for store in impatient)
+    one, other = impatient
+
+    def vectors(change: Change, place: int) -> Rows:
+        return whole(np.array(change.added), np.eye(2, dtype=np.float32)[[place]])
+
+    def linger(change: Change) -> None:
+        other.documents.put("default", [Document("b", "b", {})], lambda later: others.put(vectors(later, 1)))
+        # The other one has got the same number.
+        mine.put(vectors(change, 0))
+
+    with pytest.raises(StorageFailed):
+        one.documents.put("default", [Document("a", "a", {})], linger)
+    assert one.documents.fetch([1])[1].text == "b"
+    assert mine.some([1])[1].vectors.tolist() == [[0, 1]]
+
+
+def test_an_ended_job_is_not_begun_again_by_a_process_that_is_late(pair: Pair) -> None:
+    one, other = pair
+    job = '{"created": "2026-01-01T00:00:00Z"}'
+    one.records.save_job("j", "running", job)
+    other.records.save_job("j", "done", job)
+    one.records.save_job("j", "running", job)
+    assert one.records.unfinished_jobs() == []
+    # What is known of it may still change.
+    later = job.replace("{", '{"reason": "none", ')
+    one.records.save_job("j", "done", later)
+    assert other.records.job("j") == later
+
+
+def test_changes_under_way_are_waited_for(pair: Pair) -> None:
+    one, other = pair
+    with ThreadPoolExecutor(1) as thread:
+        with one.log.turn():
+            waiting = thread.submit(other.records.wait_for_changes)
+            assert wait([waiting], timeout=0.3).not_done
+        waiting.result(10)
 
 
 def test_a_turn_that_does_not_come_is_a_failure(impatient: Pair) -> None:
