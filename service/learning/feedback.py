@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from service.corpus.base import Documents
 from service.corpus.refusals import require_collection
 from service.errors import InvalidRequest, NotFound
-from service.learning.base import Event, FeedbackStore, LoggedSearch
+from service.learning.base import Event, FeedbackStore, LoggedSearch, SearchGone
 from service.learning.ids import TimeOrderedIds, made
 from service.learning.insights import Insights, Period
 from service.learning.pseudonyms import Pseudonyms
@@ -87,12 +87,22 @@ class Feedback:
         """
         # Events without a user need no key, but if it is lost, the database has to go, and all that is in it.
         self._pseudonyms.load()
+        while (repeated := self._take(sent, key, resolved)) is None:
+            # Another process has removed a search meanwhile, perhaps with its user.
+            pass
+        self._note_change()
+        return repeated
+
+    def _take(self, sent: Sequence[SentEvent], key: str | None, resolved: Resolved) -> int | None:
+        """Return how many were there already; None if nothing is stored because a search has gone meanwhile."""
         with self._turns.together():
             searches = self.named({event.search for event in sent if event.search is not None})
             events = [resolved(event, searches.get(event.search or "")) for event in sent]
-            repeated = self._store.add([self._event(event, searches, key) for event in events])
-        self._note_change()
-        return repeated
+            made_of = {search.id for search in searches.values()}
+            try:
+                return self._store.add([self._event(event, searches, key) for event in events], made_of)
+            except SearchGone:
+                return None
 
     def named(self, identities: Collection[str]) -> dict[str, LoggedSearch]:
         """Return, by its id or `query_id`, each search that is kept, also if it still waits to be written."""

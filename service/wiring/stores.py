@@ -16,6 +16,7 @@ from service.corpus.sqlite.store import SqliteStore
 from service.errors import StorageFailed
 from service.index.origin import require_origin
 from service.learning.base import FeedbackStore
+from service.learning.derivations import Derivations, OwnDerivations
 from service.learning.sqlite.store import SqliteFeedbackStore
 from service.machine.folder_lock import locked
 from service.settings import Settings
@@ -45,6 +46,7 @@ class Stores:
 
     corpus: CorpusStore
     feedback: FeedbackStore
+    derivations: Derivations
     coordination: Coordination = field(default_factory=Alone)
     replicas: Replicas = field(default_factory=NoReplicas)
     shared: Shared | None = None
@@ -66,7 +68,7 @@ def open_stores(settings: Settings) -> Stores:
         folder = settings.data_folder
         corpus = SqliteStore(folder, settings.limits.judgements)
         require_origin(folder, None)
-        return Stores(corpus, SqliteFeedbackStore(folder.learning))
+        return Stores(corpus, SqliteFeedbackStore(folder.learning), OwnDerivations(corpus.judgements))
     return _in_postgres(settings, settings.store.get_secret_value())
 
 
@@ -78,6 +80,7 @@ def _in_postgres(settings: Settings, url: str) -> Stores:
         from service.cluster.postgres import PostgresCoordination  # noqa: PLC0415
         from service.cluster.replicas import PostgresReplicas  # noqa: PLC0415
         from service.corpus.postgres.store import PostgresStore  # noqa: PLC0415
+        from service.learning.postgres.derivations import PostgresDerivations  # noqa: PLC0415
         from service.learning.postgres.store import PostgresFeedbackStore  # noqa: PLC0415
         from service.postgres.database import Database  # noqa: PLC0415
     except ImportError as error:
@@ -97,6 +100,7 @@ def _in_postgres(settings: Settings, url: str) -> Stores:
             corpus,
             # It closes its own.
             PostgresFeedbackStore(Database(url, options.db_schema, connections=options.connections)),
+            PostgresDerivations(database, corpus.judgements),
             coordination,
             PostgresReplicas(corpus.records, heartbeats, identity, options.prepare_seconds),
             Shared(database, corpus.log, heartbeats, identity, options.name or socket.gethostname()),

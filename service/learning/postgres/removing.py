@@ -1,6 +1,7 @@
 """Removes searches that got no feedback, whose counts stay, and all that is known of a user, of which nothing stays."""
 
 from service.learning.insights import COUNTED_DAYS
+from service.learning.postgres.forgotten import remember
 from service.learning.rows import FORGET_TEXTS, MICROSECONDS_OF_DAY
 from service.postgres.database import Connection
 
@@ -47,4 +48,5 @@ def forget(connection: Connection, user: str) -> int:
     connection.execute("DELETE FROM dropped WHERE user_hash = %s", (user,))
     connection.execute("DELETE FROM daily WHERE user_hash = %s", (user,))
     connection.execute(FORGET_TEXTS)
+    remember(connection, user)
     return events + searches
