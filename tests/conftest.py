@@ -89,8 +89,7 @@ def database() -> "Iterator[Postgres]":
 @pytest.fixture
 def store(request: pytest.FixtureRequest) -> stores.Settings:
     """The settings of the store of a test's services: files, unless the test is marked with `on_both_stores`."""
-    name = getattr(request, "param", request.config.getoption("--store"))
-    return stores.settings(name, request)
+    return stores.settings(getattr(request, "param", stores.FILES), request)
 
 
 @pytest.fixture
@@ -112,7 +111,6 @@ def tiny_server(stopped_server: Server) -> Iterator[Server]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--model-examples", type=int, default=5, help="runs of the model test, of 25 steps each")
-    parser.addoption("--store", choices=stores.STORES, default=stores.FILES, help="the store of tests that choose none")
     parser.addoption("--efforts", type=Path, help="a file for what the tasks at the console cost, as JSON")
 
 

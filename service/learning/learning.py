@@ -39,7 +39,8 @@ class Learning:
         self._corpus = corpus
         self._retrieval = retrieval
         self.pseudonyms = pseudonyms = Pseudonyms(settings.secrets_folder.pseudonyms_key, store.knows_users)
-        self.log = SearchLog(store, pseudonyms, settings.searches, pauses=settings.store is not None)
+        has_replicas = settings.store is not None
+        self.log = SearchLog(store, pseudonyms, settings.searches, pauses=has_replicas)
         self.deriving = Deriving(
             Derivation(store, settings.limits.judgements),
             derivations,
@@ -47,7 +48,9 @@ class Learning:
             corpus.judgements,
             thread,
         )
-        self.feedback = Feedback(store, self.log, corpus.documents, pseudonyms, self.deriving.note_change)
+        self.feedback = Feedback(
+            store, self.log, corpus.documents, pseudonyms, self.deriving.note_change, has_replicas=has_replicas
+        )
         self.unsure = Unsure(corpus.records)
         self.forgetting = Forgetting(self.feedback, self.deriving, corpus, self.unsure, thread)
         self.ubi = UbiFeedback(

@@ -10,7 +10,7 @@ On files alone run
 - promise 6, which refuses before a store is asked for anything;
 - what 5 and 7 say of requests that are refused, and of vectors, which come from the encoders in memory;
 - encoder and reranker swapped at once (1, 3): both lie in memory, and their records are shown in 4;
-- what is about a file: a damaged file of vectors (2), and in `make torture` a disk that is full, fails or tears a write.
-  A service has no part in how PostgreSQL writes. Its server is killed in `test_2_no_loss_in_postgresql.py`; a server
-  whose disk is full is not tried as a whole.
+- what is about a file: a damaged file of vectors (2), and in `make torture` a disk that is full, fails, or tears a
+  write. A service has no part in how PostgreSQL writes. `test_2_no_loss_in_postgresql.py` kills its server; one whose
+  disk is full is not tried.
 """

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from service.learning.ids import TimeOrderedIds
 from tests.support import kept_files, replicas
 from tests.support.postgres import Postgres
 from tests.support.server import Server
@@ -59,6 +60,14 @@ def test_judgements_follow_from_feedback_that_any_replica_took_and_go_with_its_u
     time.sleep(3)
     assert derived(pair[0]) == {"of bob", "of cleo"}
     assert kept_files.legible(pair[0], {WORD}) == set()
+
+
+def test_feedback_about_a_search_that_another_replica_has_just_answered_is_taken(pair: list[Server]) -> None:
+    for number, (asked, told) in enumerate((pair, pair[::-1])):
+        search = searched(asked, f"just now {number}")
+        told.post("/feedback", {"search": search["search"], "action": "click", "document": search["results"][0]["id"]})
+    unknown = {"search": TimeOrderedIds().new(), "action": "good"}
+    assert pair[0].client.post("/feedback", json=unknown).status_code == 404
 
 
 def test_a_search_that_waits_on_one_replica_while_another_one_forgets_its_user_is_not_kept(pair: list[Server]) -> None:
