@@ -24,10 +24,10 @@ LONG = " ".join(f"Parcel {n} of the long list waits beside shelf {n * 3}." for n
 def test_an_interrupted_reload_is_resumed(stopped_server: Server, how: signal.Signals) -> None:
     stopped_server.settings["COMPUTE__BULK_BATCH_TOKENS"] = 64
     stopped_server.start()
-    stopped_server.put_documents({f"d{n}": "some words to embed " * 12 + str(n) for n in range(2490)})
+    stopped_server.put_documents({f"d{n}": "some words to embed " * 12 + str(n) for n in range(1190)})
     stopped_server.put_documents({f"long{n}": f"Some words. {n} {LONG}" for n in range(10)})
     windows = stopped_server.get("/info")["windows"]
-    assert windows > 2520
+    assert windows > 1220
     job = stopped_server.post("/admin/reload", {"model": "two"})["id"]
     while (reached := stopped_server.get(f"/admin/jobs/{job}"))["done"] < 256:
         assert reached["state"] in ("queued", "running"), reached
@@ -39,7 +39,7 @@ def test_an_interrupted_reload_is_resumed(stopped_server: Server, how: signal.Si
         ended = stopped_server.wait_for_job(job)
         assert (ended["state"], ended["generation"]) == ("done", 2)
         assert ended["reused"] >= 256
-        assert ended["done"] + ended["reused"] == 2500
+        assert ended["done"] + ended["reused"] == 1200
         assert len(stopped_server.search("some words", k=1000)) == 1000
         info = stopped_server.get("/info")
         # The models have one tokenizer and one length, so they cut alike.
@@ -69,7 +69,7 @@ def test_the_activated_generation_and_the_retained_one_come_back(stopped_server:
 def test_a_cancelled_reload_changes_nothing_and_is_not_resumed(stopped_server: Server) -> None:
     stopped_server.settings["COMPUTE__BULK_BATCH_TOKENS"] = 64
     with stopped_server:
-        stopped_server.put_documents({f"d{n}": "some words to embed " * 12 + str(n) for n in range(2500)})
+        stopped_server.put_documents({f"d{n}": "some words to embed " * 12 + str(n) for n in range(1000)})
         # The weights of hybrid searches come by themselves, and stay.
         until(lambda: bool(stopped_server.get("/info")["weights"]))
         before = stopped_server.state()
