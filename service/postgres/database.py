@@ -1,7 +1,6 @@
 """A schema of a PostgreSQL server, and the connections to it."""
 
 import select
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -45,7 +44,6 @@ class Database:
         """
         self.schema = schema
         self._connections = connections
-        self._joined = threading.local()
         with translated():
             # A password in a URL may be wrong in a way that libpq names with the whole of it.
             parameters = conninfo_to_dict(url, application_name="instar")
@@ -71,30 +69,6 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """Run one transaction: committed and durable at the end, rolled back on an error."""
         with translated(), self._pool.connection() as connection, connection.transaction():
-            yield connection
-
-    @contextmanager
-    def joined(self, transaction: Connection) -> Iterator[None]:
-        """Have what `join` does on this thread within the block be part of a transaction."""
-        self._joined.transaction = transaction
-        try:
-            yield
-        finally:
-            self._joined.transaction = None
-
-    @contextmanager
-    def join(self) -> Iterator[Connection]:
-        """Take part in the transaction that this thread has `joined`; an error undoes this part alone.
-
-        Without one it is a transaction of its own, which a power cut may undo: what is derived can be made again.
-        """
-        transaction: Connection | None = getattr(self._joined, "transaction", None)
-        if transaction is not None:
-            with translated(), transaction.transaction():
-                yield transaction
-            return
-        with self.write() as connection:
-            connection.execute("SET LOCAL synchronous_commit TO off")
             yield connection
 
     @contextmanager

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.corpus.postgres.change_log import PostgresChangeLog
 from service.errors import StorageFailed
 from service.index.postgres.tables import VectorTables
 from service.index.rows import Rows, stack, whole
@@ -231,27 +230,6 @@ def test_a_table_that_another_replica_has_dropped_is_made_again(tables: tuple[Ve
     assert other.get(np.array([1, 2])) is None
     require(other.get(np.array([1, 2])), rows)
     assert stores.stored(FINGERPRINT).tolist() == [1, 2]
-
-
-def test_vectors_that_are_stored_in_a_turn_to_write_are_undone_with_it(tables: tuple[VectorTables, Database]) -> None:
-    stores, database = tables
-    log, number, vector = PostgresChangeLog(database), np.array([1]), whole(np.array([1]), unit(1, 1))
-    with closing(stores.open_store(FINGERPRINT, DIMENSIONS)) as store:
-        # The number of a document whose write has failed is that of another one later.
-        with log.turn():
-            store.put(vector)
-            raise psycopg.Rollback
-        assert store.missing(number).tolist() == [1]
-        with log.turn():
-            store.put(vector)
-            assert store.missing(number).tolist() == [1]
-        assert store.missing(number).tolist() == []
-        # What fails there costs vectors, and not the turn.
-        assert stores.forget(set(), 0) == []
-        with log.turn() as turn:
-            store.put(vector)
-            turn.log_generations()
-        assert (store.missing(number).tolist(), log.position()) == ([1], 1)
 
 
 def test_those_that_were_written_last_are_spared(tables: tuple[VectorTables, Database]) -> None:

@@ -77,14 +77,10 @@ class PostgresChangeLog:
 
     @contextmanager
     def turn(self) -> Iterator[Turn]:
-        """Wait for the turn to write, and run one transaction. Raises StorageFailed if it does not come.
-
-        Vectors that are stored on this thread meanwhile are part of it. If it fails, another document gets its numbers.
-        """
+        """Wait for the turn to write, and run one transaction. Raises StorageFailed if it does not come."""
         with self._database.write() as connection:
             (numbers,) = connection.execute(_TAKE).fetchall()
-            with self._database.joined(connection):
-                yield Turn(connection, self._channel, *numbers)
+            yield Turn(connection, self._channel, *numbers)
 
     @contextmanager
     def turn_of_documents(self) -> Iterator[Turn]:

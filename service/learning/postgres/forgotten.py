@@ -31,7 +31,7 @@ def remember(connection: Connection, user: str) -> None:
     connection.execute(_DROP, (_REMEMBERED,))
 
 
-def of_others(connection: Connection, searches: Sequence[LoggedSearch]) -> Sequence[LoggedSearch]:
+def not_forgotten(connection: Connection, searches: Sequence[LoggedSearch]) -> Sequence[LoggedSearch]:
     """Return the searches without those whose user was forgotten after they were asked.
 
     It comes first in a transaction: from here to the end of it nobody is forgotten.

@@ -11,7 +11,7 @@ from service.learning.base import LOOKED_THROUGH, Event, Frequency, Impressions,
 from service.learning.insights import Insights, Period
 from service.learning.outcomes import Tally
 from service.learning.postgres import insights, questions, removing
-from service.learning.postgres.forgotten import of_others
+from service.learning.postgres.forgotten import not_forgotten
 from service.learning.postgres.tables import DROPPED, EVENTS, SEARCHES, insert, taking
 from service.learning.postgres.texts import ask, digest, storable
 from service.learning.rows import event_of, event_row, microseconds, search_of, search_row, shown_as
@@ -71,7 +71,7 @@ class PostgresFeedbackStore:
 
     def log(self, searches: Sequence[LoggedSearch]) -> int:
         with self._database.write() as connection:
-            kept = of_others(connection, searches)
+            kept = not_forgotten(connection, searches)
             ask(connection, ((search.collection, search.query) for search in kept))
             # A search may meet another one by its query_id or by its id, so all are inserted in one order.
             rows = sorted(map(_search_row, kept), key=lambda row: (row[-1] or "", row[0]))
