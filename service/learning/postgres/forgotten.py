@@ -28,6 +28,10 @@ _AGO = (
 def remember(connection: Connection, user: str) -> None:
     """Note that a user is forgotten in this transaction, which alone may write."""
     connection.execute(_REMEMBER, (user,))
+
+
+def drop(connection: Connection) -> None:
+    """Remember those no longer who were forgotten a while ago."""
     connection.execute(_DROP, (_REMEMBERED,))
 
 

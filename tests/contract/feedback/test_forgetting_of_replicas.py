@@ -18,7 +18,7 @@ from service.learning.pseudonyms import Pseudonyms
 from service.learning.search_log import SearchLog
 from service.postgres.database import Database
 from service.settings.groups import Searches
-from tests.contract.feedback.stores import did, searched
+from tests.contract.feedback.stores import NOON, did, searched
 from tests.support import schemas
 from tests.support.postgres import PACKAGED
 
@@ -61,6 +61,9 @@ def test_a_search_that_waits_for_longer_than_users_are_remembered_is_not_stored(
     monkeypatch.setattr(forgotten, "_REMEMBERED", -1.0)
     monkeypatch.setattr(forgotten, "_LONGEST_WAIT", 0.0)
     replicas[0].forget("u1")
+    replicas[0].drop(NOON)
+    with replicas[0]._database.read() as connection:
+        assert connection.execute("SELECT count(*) FROM forgotten").fetchall() == [(0,)]
     replicas[1].log(waiting)
     assert [search.query for search in replicas[0].searches(None, 9)] == ["of nobody"]
 
