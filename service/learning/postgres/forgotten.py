@@ -44,7 +44,7 @@ def not_forgotten(connection: Connection, searches: Sequence[LoggedSearch]) -> S
     if not users:
         return searches
     connection.execute("LOCK TABLE asked IN ROW EXCLUSIVE MODE")
-    ago = dict(connection.execute(_AGO, (list(users),)).fetchall())
+    ago: dict[str, float] = dict(connection.execute(_AGO, (list(users),)).fetchall())
     # Read after the other clock: a process that is stopped in between takes its searches for older, and none for newer.
     now = datetime.now(UTC)
     return [
