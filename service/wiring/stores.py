@@ -100,7 +100,7 @@ def _in_postgres(settings: Settings, url: str) -> Stores:
             corpus,
             # It closes its own.
             PostgresFeedbackStore(Database(url, options.db_schema, connections=options.connections)),
-            PostgresDerivations(database, corpus.judgements),
+            PostgresDerivations(database, corpus.judgements.change),
             coordination,
             PostgresReplicas(corpus.records, heartbeats, identity, options.prepare_seconds),
             Shared(database, corpus.log, heartbeats, identity, options.name or socket.gethostname()),

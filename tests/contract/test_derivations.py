@@ -32,7 +32,7 @@ def of_replicas() -> Iterator[Two]:
     with databases() as (first, second):
         corpora = [PostgresStore(database, 10) for database in (first, second)]
         one, other = (
-            PostgresDerivations(database, corpus.judgements)
+            PostgresDerivations(database, corpus.judgements.change)
             for database, corpus in zip((first, second), corpora, strict=True)
         )
         yield one, other, corpora[0].judgements
@@ -91,7 +91,7 @@ def test_a_later_one_that_puts_nothing_ends_those_before_it(two: Two) -> None:
 def test_events_of_a_process_that_has_died_are_missed_by_another_one_until_they_are_derived_from() -> None:
     with databases() as (first, second):
         one, other = (
-            PostgresDerivations(database, PostgresStore(database, 10).judgements) for database in (first, second)
+            PostgresDerivations(database, PostgresStore(database, 10).judgements.change) for database in (first, second)
         )
         feedback = PostgresFeedbackStore(first)
         assert not other.missed(0)

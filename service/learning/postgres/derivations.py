@@ -1,10 +1,9 @@
 """Derivations of several processes, numbered in the database, whose judgements are put in its order."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from service.corpus.judgements import Judgement, Key
-from service.corpus.postgres.judgements import PostgresJudgements
 from service.postgres.database import Connection, Database
 
 _NUMBER = "UPDATE derivations SET begun = begun + 1 RETURNING begun, (SELECT coalesce(max(number), 0) FROM events)"
@@ -13,12 +12,16 @@ _FINISH = "UPDATE derivations SET events = greatest(events, %s)"
 _MISSED = "SELECT events, (SELECT coalesce(max(number), 0) FROM events) FROM derivations"
 
 
-class PostgresDerivations:
-    """The `Derivations` of a schema."""
+# Removes and adds judgements in one transaction, if the last argument says so within it. Returns whether.
+Change = Callable[[Sequence[Key], Sequence[Judgement], Callable[[Connection], bool]], bool]
 
-    def __init__(self, database: Database, judgements: PostgresJudgements) -> None:
+
+class PostgresDerivations:
+    """The `Derivations` of a schema, whose judgements `change` writes."""
+
+    def __init__(self, database: Database, change: Change) -> None:
         self._database = database
-        self._judgements = judgements
+        self._change = change
         # The derivation that this process has begun last, and the last event before it.
         self._begun = (0, 0)
         # The last event that any derivation has read, and since when there are later ones.
@@ -36,7 +39,7 @@ class PostgresDerivations:
         def is_latest(connection: Connection) -> bool:
             return connection.execute(_PUT, {"number": number}).rowcount == 1
 
-        return self._judgements.change(gone, fresh, is_latest)
+        return self._change(gone, fresh, is_latest)
 
     def finish(self, number: int) -> None:
         begun, last = self._begun
