@@ -129,11 +129,12 @@ class Lifecycle:
                 log.warning("a collection is balanced in %d seconds: %s", pause, error.message)
 
     async def _keep_resuming(self) -> None:
-        """Go on with the reload of a replica that has died."""
+        """Go on with the reload of a replica that has died, and name no query that another one has removed."""
         while True:
             await asyncio.sleep(_RESUME_EVERY)
             try:
                 await self._parts.reloads.resume()
+                await self._parts.reloads.follow_judgements()
             except InstarError as error:
                 log.warning("reloads of other replicas are looked for again: %s", error.message)
 

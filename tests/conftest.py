@@ -1,6 +1,6 @@
 """Services and checkpoints that tests share, made when a test first asks for them, and the order of a run.
 
-No test of `tests/unit` asks for them: what loads a model is imported within the fixture.
+No test of `tests/unit` asks for them: what loads a model or a server is imported within the fixture.
 """
 
 import json
@@ -8,15 +8,18 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
 from service.process import environment
-from tests.support import effort
+from tests.support import effort, stores
 from tests.support.once import once_a_run
 from tests.support.server import Server
+
+if TYPE_CHECKING:
+    from tests.support.postgres import Postgres
 
 # Before a test loads torch, as the service does. Threads that spin while the ones that they wait for cannot run made
 # two processes of tests on two processors 3 times slower at encoding, and 25 times at training a small model.
@@ -76,10 +79,25 @@ def server(tmp_path_factory: pytest.TempPathFactory, embedded_sample: Path) -> I
         yield running
 
 
+@pytest.fixture(scope="session")
+def database() -> "Iterator[Postgres]":
+    """A server of PostgreSQL that all tests share; each takes a schema of its own."""
+    from tests.support import postgres  # noqa: PLC0415
+
+    with postgres.running() as running:
+        yield running
+
+
 @pytest.fixture
-def stopped_server(tmp_path: Path, tiny_checkpoints: Path) -> Server:
+def store(request: pytest.FixtureRequest) -> stores.Settings:
+    """The settings of the store of a test's services: files, unless the test is marked with `on_both_stores`."""
+    return stores.settings(getattr(request, "param", stores.FILES), request)
+
+
+@pytest.fixture
+def stopped_server(tmp_path: Path, tiny_checkpoints: Path, store: stores.Settings) -> Server:
     """A service of one test's own, with the checkpoint `one`; `two` is there to be reloaded. The test starts it."""
-    server = Server(tmp_path, MODEL="one")
+    server = Server(tmp_path, MODEL="one", **store)
     server.checkpoints.mkdir()
     for name in ("one", "two"):
         (server.checkpoints / name).symlink_to(tiny_checkpoints / name)
@@ -109,8 +127,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin the long files first."""
+    """Begin the long files first. Those that share a reload stay in the order in which it is made anew least often."""
     order = {str(TESTS / name): place for place, name in enumerate(LONG_FIRST)}
+    order |= {str(TESTS / name): LONG_FIRST.index(ONE_RELOAD[0]) for name in ONE_RELOAD}
     items.sort(key=lambda item: order.get(str(item.path), len(order)))
 
 

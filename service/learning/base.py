@@ -116,14 +116,19 @@ class Frequency:
     searches: int
 
 
+class SearchGone(Exception):
+    """Another process has removed a search that events are about."""
+
+
 class FeedbackStore(Protocol):
     """Searches and events in one database. Safe from any thread."""
 
     def log(self, searches: Sequence[LoggedSearch]) -> int:
         """Keep the searches durably, all or none, and count their impressions.
 
-        Returns how many were there already, by their id or `query_id`, and are not kept again. Raises StorageFailed if
-        they cannot be written.
+        Returns how many were there already, by their id or `query_id`, and are not kept again. Those of a user whom
+        another process has forgotten since they were asked are left out. Raises StorageFailed if they cannot be
+        written.
         """
 
     def named(self, identities: Collection[str]) -> dict[str, LoggedSearch]:
@@ -139,10 +144,11 @@ class FeedbackStore(Protocol):
     def count_showing(self, collection: str, document: str) -> int:
         """Count the searches, of the latest `LOOKED_THROUGH` ones, that have shown the document."""
 
-    def add(self, events: Sequence[Event]) -> int:
+    def add(self, events: Sequence[Event], about: Collection[str] = ()) -> int:
         """Store the events durably, all or none.
 
-        Returns how many were there already, by their id, and are not stored.
+        Returns how many were there already, by their id, and are not stored. `about` are the ids of searches that the
+        events have their texts from: raises SearchGone if another process has removed one of them meanwhile.
         """
 
     def events(self) -> Iterator[Event]:

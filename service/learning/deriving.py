@@ -9,8 +9,9 @@ from functools import partial
 from typing import TypeVar
 
 from service.corpus.judgements import DERIVED, Judgement, JudgementFilter, Judgements, Key
-from service.errors import InstarError
+from service.errors import InstarError, StorageFailed
 from service.learning.derivation import Derivation, derived_in
+from service.learning.derivations import Derivations
 from service.machine.children import Children
 from service.machine.priority import at_lowest_priority
 from service.machine.threads import run_to_completion
@@ -23,6 +24,8 @@ _T = TypeVar("_T")
 # follow a few events in seconds, and where there are many, it takes a small share of a processor.
 _REST = 10
 _LEAST_SECONDS, _MOST_SECONDS = 2.0, 60.0
+# Rests after which events of another process are derived from here. It has done so by then, unless it has died.
+_OTHERS_REST = 3
 # Judgements that are written in one step, for which writes of documents wait.
 _PORTION = 250
 
@@ -31,17 +34,20 @@ class Deriving:
     """Derives the judgements in `children`, and puts them in place of the former ones."""
 
     def __init__(
-        self, derivation: Derivation, children: Children, judgements: Judgements, thread: WritingThread
+        self,
+        derivation: Derivation,
+        derivations: Derivations,
+        children: Children,
+        judgements: Judgements,
+        thread: WritingThread,
     ) -> None:
         self._derivation = derivation
+        self._derivations = derivations
         self._children = children
         self._judgements = judgements
         self._thread = thread
         # What came before the start may have been followed by no derivation.
         self._changed = True
-        self._keeping = asyncio.Lock()
-        # The number of derivations, and of the one whose judgements are kept.
-        self._begun = self._kept = 0
 
     def note_change(self) -> None:
         """Note that events have come or gone. Safe from any thread."""
@@ -56,7 +62,7 @@ class Deriving:
         rest = _LEAST_SECONDS
         while True:
             await asyncio.sleep(rest)
-            if not self._changed:
+            if not self._changed and not await self._missed(_OTHERS_REST * rest):
                 continue
             began = time.monotonic()
             try:
@@ -77,40 +83,57 @@ class Deriving:
         except InstarError as error:
             log.warning("what users did cannot be read: %s", error.message)
 
-    async def derive(self) -> None:
-        """Derive from all that is stored now, and keep the judgements. Raises StorageFailed if the disk fails."""
-        self._changed = False
-        self._begun += 1
-        number = self._begun
+    async def _missed(self, seconds: float) -> bool:
         try:
+            return await asyncio.to_thread(self._derivations.missed, seconds)
+        except StorageFailed:
+            # Whoever follows the other processes says so.
+            return False
+
+    async def derive(self) -> bool:
+        """Derive from all that is stored now, and put the judgements in place of the former derived ones.
+
+        Returns whether all of them were put: a derivation that began later, here or in another process, ends this one.
+        Raises StorageFailed if the disk fails.
+        """
+        self._changed = False
+        try:
+            number = await asyncio.to_thread(self._derivations.number)
             given_up = threading.Event()
             work = partial(derived_in, self._children, self._derivation, given_up.is_set)
             derived = await run_to_completion(work, given_up=given_up)
-            async with self._keeping:
-                # One that began later knows more, and less of a user who has been forgotten since.
-                if number > self._kept:
-                    await self._keep(derived)
-                    self._kept = number
+            return await self._put(number, derived)
         except BaseException:
             self._changed = True
             raise
 
-    async def _keep(self, derived: Sequence[Judgement]) -> None:
+    async def _put(self, number: int, derived: Sequence[Judgement]) -> bool:
         """Put the judgements in place of the former derived ones, in portions.
 
         A pair that was derived before belongs to the text that it belonged to then.
         """
+
+        async def put(gone: Sequence[Key], fresh: Sequence[Judgement]) -> bool:
+            return await self._thread.run(partial(self._derivations.put, number, gone, fresh))
+
+        # From here on, no earlier derivation changes what is read below.
+        if not await put((), ()):
+            return False
         former = await asyncio.to_thread(self._judgements.all, JudgementFilter(sources=DERIVED))
         gone, fresh = difference(former, derived)
         # First, so that there are never too many.
         for keys in _portions(gone):
-            await self._thread.run(partial(self._judgements.discard, keys))
+            if not await put(keys, ()):
+                return False
         for judgements in _portions(fresh):
-            await self._thread.run(partial(self._judgements.add, judgements))
+            if not await put((), judgements):
+                return False
+        await asyncio.to_thread(self._derivations.finish, number)
         log.info(
             "judgements derived from feedback",
             extra={"fields": {"derived": len(derived), "written": len(fresh), "removed": len(gone)}},
         )
+        return True
 
 
 def difference(former: Iterable[Judgement], now: Iterable[Judgement]) -> tuple[list[Key], list[Judgement]]:

@@ -1,13 +1,14 @@
 """Events of users become durable, if what they are about is there. All events of a request are stored, or none."""
 
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from service.corpus.base import Documents
 from service.corpus.refusals import require_collection
 from service.errors import InvalidRequest, NotFound
-from service.learning.base import Event, FeedbackStore, LoggedSearch
+from service.learning.base import Event, FeedbackStore, LoggedSearch, SearchGone
 from service.learning.ids import TimeOrderedIds, made
 from service.learning.insights import Insights, Period
 from service.learning.pseudonyms import Pseudonyms
@@ -53,6 +54,12 @@ class SentEvent:
     forgiving: bool = False
 
 
+# Seconds in which a search that another replica has answered is waited for, and between two looks. The other one writes
+# what has gathered for half a second.
+_PATIENCE, _PAUSE = 1.0, 0.1
+# A search that is older is not on its way, however much the clocks of the two differ.
+_JUST_NOW = timedelta(seconds=10)
+
 # Returns an event as it is taken, by the search that it names, if that is kept.
 Resolved = Callable[[SentEvent, LoggedSearch | None], SentEvent]
 
@@ -67,13 +74,19 @@ class Feedback:
         documents: Documents,
         pseudonyms: Pseudonyms,
         note_change: Callable[[], None] = lambda: None,
+        *,
+        has_replicas: bool = False,
     ) -> None:
-        """`note_change` is called when events have come or gone."""
+        """`note_change` is called when events have come or gone.
+
+        With `has_replicas` a search may have been answered by another process, whose log writes it.
+        """
         self._store = store
         self._search_log = search_log
         self._documents = documents
         self._pseudonyms = pseudonyms
         self._note_change = note_change
+        self._has_replicas = has_replicas
         self._ids = TimeOrderedIds()
         # An event takes what it is about from its search. A user who is forgotten in between would leave it behind.
         self._turns = Turns()
@@ -87,12 +100,22 @@ class Feedback:
         """
         # Events without a user need no key, but if it is lost, the database has to go, and all that is in it.
         self._pseudonyms.load()
-        with self._turns.together():
-            searches = self.named({event.search for event in sent if event.search is not None})
-            events = [resolved(event, searches.get(event.search or "")) for event in sent]
-            repeated = self._store.add([self._event(event, searches, key) for event in events])
+        while (repeated := self._take(sent, key, resolved)) is None:
+            # Another process has removed a search meanwhile, perhaps with its user.
+            pass
         self._note_change()
         return repeated
+
+    def _take(self, sent: Sequence[SentEvent], key: str | None, resolved: Resolved) -> int | None:
+        """Return how many were there already; None if nothing is stored because a search has gone meanwhile."""
+        with self._turns.together():
+            searches = self._named_by({event.search for event in sent if event.search is not None})
+            events = [resolved(event, searches.get(event.search or "")) for event in sent]
+            made_of = {search.id for search in searches.values()}
+            try:
+                return self._store.add([self._event(event, searches, key) for event in events], made_of)
+            except SearchGone:
+                return None
 
     def named(self, identities: Collection[str]) -> dict[str, LoggedSearch]:
         """Return, by its id or `query_id`, each search that is kept, also if it still waits to be written."""
@@ -102,6 +125,22 @@ class Feedback:
             self._search_log.flush()
             searches |= self._store.named(waiting)
         return searches
+
+    def _named_by(self, identities: Collection[str]) -> dict[str, LoggedSearch]:
+        """Return the searches that events name. One that another replica has just answered is waited for."""
+        searches = self.named(identities)
+        give_up = time.monotonic() + _PATIENCE
+        while (awaited := self._on_their_way(identities, searches)) and time.monotonic() < give_up:
+            time.sleep(_PAUSE)
+            searches |= self._store.named(awaited)
+        return searches
+
+    def _on_their_way(self, identities: Collection[str], searches: Collection[str]) -> list[str]:
+        if not self._has_replicas:
+            return []
+        absent = ((identity, made(identity)) for identity in identities if identity not in searches)
+        now = datetime.now(UTC)
+        return [identity for identity, at in absent if at is not None and abs(now - at) < _JUST_NOW]
 
     def searches(self, after: str | None, limit: int, showing: tuple[str, str] | None = None) -> list[LoggedSearch]:
         """Return up to `limit` searches, the latest first, from the one after the id `after` on.

@@ -9,10 +9,14 @@ from functools import partial
 
 from service.corpus.base import CorpusStore
 from service.corpus.judgements import JudgementFilter
+from service.errors import StorageFailed
 from service.learning.deriving import Deriving
 from service.learning.feedback import Feedback
 from service.learning.unsure import Unsure
 from service.machine.writer import WritingThread
+
+# Derivations that another process may overtake. Each of them rests for longer than it works.
+_ATTEMPTS = 5
 
 
 class Forgetting:
@@ -38,7 +42,21 @@ class Forgetting:
         own_words = JudgementFilter(by=user, sources=frozenset({"person"}))
         removed += await self._thread.run(partial(self._corpus.judgements.remove, own_words))
         await self._thread.run(partial(self._unsure.forget, user))
-        await self._deriving.derive()
+        await self._derive()
         await forget_queries()
         await self._thread.run(self._corpus.erase_removed)
         return removed
+
+    async def _derive(self) -> None:
+        """Derive without the user, to the end, whatever other processes derive meanwhile."""
+        for _ in range(_ATTEMPTS):
+            if await self._deriving.derive():
+                return
+        raise overtaken()
+
+
+def overtaken() -> StorageFailed:
+    """Other processes have derived judgements again and again while this one did."""
+    return StorageFailed(
+        "other replicas derive judgements all the while, so those that came from the user may still be there: try again"
+    )

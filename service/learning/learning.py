@@ -4,6 +4,7 @@ from service.corpus.base import CorpusStore
 from service.generations.loaded import LoadedGenerations
 from service.learning.base import FeedbackStore
 from service.learning.derivation import Derivation
+from service.learning.derivations import Derivations
 from service.learning.deriving import Deriving
 from service.learning.feedback import Feedback
 from service.learning.forgetting import Forgetting
@@ -26,6 +27,7 @@ class Learning:
     def __init__(
         self,
         store: FeedbackStore,
+        derivations: Derivations,
         settings: Settings,
         corpus: CorpusStore,
         retrieval: Retrieval,
@@ -37,11 +39,18 @@ class Learning:
         self._corpus = corpus
         self._retrieval = retrieval
         self.pseudonyms = pseudonyms = Pseudonyms(settings.secrets_folder.pseudonyms_key, store.knows_users)
-        self.log = SearchLog(store, pseudonyms, settings.searches)
+        has_replicas = settings.store is not None
+        self.log = SearchLog(store, pseudonyms, settings.searches, pauses=has_replicas)
         self.deriving = Deriving(
-            Derivation(store, settings.limits.judgements), children or InThisProcess(), corpus.judgements, thread
+            Derivation(store, settings.limits.judgements),
+            derivations,
+            children or InThisProcess(),
+            corpus.judgements,
+            thread,
         )
-        self.feedback = Feedback(store, self.log, corpus.documents, pseudonyms, self.deriving.note_change)
+        self.feedback = Feedback(
+            store, self.log, corpus.documents, pseudonyms, self.deriving.note_change, has_replicas=has_replicas
+        )
         self.unsure = Unsure(corpus.records)
         self.forgetting = Forgetting(self.feedback, self.deriving, corpus, self.unsure, thread)
         self.ubi = UbiFeedback(

@@ -60,7 +60,7 @@ class MemoryFeedbackStore:
             if search.collection == collection and any(shown.document == document for shown in search.results)
         ]
 
-    def add(self, events: Sequence[Event]) -> int:
+    def add(self, events: Sequence[Event], about: Collection[str] = ()) -> int:  # noqa: ARG002
         with self._lock:
             stored = len(self._events)
             for event in events:

@@ -1,6 +1,7 @@
 """The log of searches: written in batches by a thread of its own, for which no search ever waits.
 
-If it cannot be written, it stops until the next start, and searching goes on.
+If it cannot be written, it stops until the next start, and searching goes on. Where a server keeps it, which may be
+replaced in the meantime, it only pauses.
 """
 
 import logging
@@ -22,6 +23,8 @@ _GATHER_SECONDS = 0.5
 _MOST_WAITING = 10_000
 _DROP_EVERY_SECONDS = 600.0
 _FLUSH_SECONDS = 30.0
+# Seconds of a pause.
+_PAUSE = 5.0
 # For so long, searches that got no feedback are kept for it.
 FEEDBACK_HOURS = 24
 
@@ -39,10 +42,14 @@ class SearchLog:
         pseudonyms: Pseudonyms,
         settings: Searches,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        pauses: bool = False,
     ) -> None:
+        """With `pauses` it goes on a while after it could not be written."""
         self._store = store
         self._pseudonyms = pseudonyms
         self._now = now
+        self._pauses = pauses
         self._keep = settings.keep
         self._for = timedelta(days=settings.days) if settings.keep == "all" else timedelta(hours=FEEDBACK_HOURS)
         self._thread: threading.Thread | None = None
@@ -107,13 +114,26 @@ class SearchLog:
 
     def _run(self) -> None:
         try:
-            self._write_until_closed()
-        except InstarError as error:
-            self._stop(error.message)
+            while not self._written_until_closed():
+                if not self._pauses or self._closes_in_the_pause():
+                    return
+                self.failure = None
         # Whatever happens here, a search must not notice.
         except Exception as error:
             log.exception("the search log has failed")
             self._stop(f"{type(error).__name__}: {error}")
+
+    def _written_until_closed(self) -> bool:
+        try:
+            self._write_until_closed()
+        except InstarError as error:
+            self._stop(error.message)
+            return False
+        return True
+
+    def _closes_in_the_pause(self) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: self._closing, _PAUSE)
 
     def _write_until_closed(self) -> None:
         next_drop = time.monotonic()
@@ -145,7 +165,10 @@ class SearchLog:
             self._changed.notify_all()
 
     def _stop(self, reason: str) -> None:
-        failure = f"searches are not kept any more ({reason}): mend that, then restart the service"
+        if self._pauses:
+            failure = f"searches are not kept for the moment ({reason}): mend that"
+        else:
+            failure = f"searches are not kept any more ({reason}): mend that, then restart the service"
         # First of all: whoever waits for the log goes on below, and may look for the reason.
         log.error(failure)
         with self._changed:

@@ -8,6 +8,7 @@ from service.corpus.base import CorpusStore
 from service.corpus.judgements import JudgementFilter
 from service.machine.writer import WritingThread
 from service.reload.job import Job, Stage
+from service.reload.judged import Judged
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,8 @@ class Jobs:
         self._records = corpus.records
         self._judgements = corpus.judgements
         self._thread = thread
+        # The revision of the judgements, and what a job said of them, when the two were compared last.
+        self._compared: tuple[int, Judged | None] = (0, None)
 
     async def save(self, job: Job) -> None:
         """Record the job as it is at this moment.
@@ -34,6 +37,10 @@ class Jobs:
     async def forget_queries(self, current: Job | None) -> None:
         """Leave the queries out of all jobs, `current` included, of which there is no judgement any more."""
         await self._thread.run(partial(self._forget_queries, current))
+
+    async def follow_judgements(self, current: Job) -> None:
+        """Leave the queries out of a job under way of which another process has removed the judgements."""
+        await self._thread.run(partial(self._follow, current))
 
     async def enter(self, job: Job, stage: Stage) -> None:
         """Record and log that the job begins `stage`."""
@@ -52,6 +59,12 @@ class Jobs:
         for job in self.latest(sys.maxsize):
             if job.forget_queries(self._is_judged):
                 self._save(job)
+
+    def _follow(self, current: Job) -> None:
+        revision = self._judgements.revision()
+        if self._compared != (revision, current.judged) and current.forget_queries(self._is_judged):
+            self._save(current)
+        self._compared = revision, current.judged
 
     def _is_judged(self, collection: str, query: str) -> bool:
         return self._judgements.counts(JudgementFilter(collection, query))[0] > 0

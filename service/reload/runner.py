@@ -144,6 +144,11 @@ class Reloads:
         """Leave the queries out of all jobs of which there is no judgement any more."""
         await self._jobs.forget_queries(self._current)
 
+    async def follow_judgements(self) -> None:
+        """Leave the queries out of the last job here of which another process has removed the judgements."""
+        if self._current is not None:
+            await self._jobs.follow_judgements(self._current)
+
     async def cancel(self, identity: str) -> Job:
         """Cancel the job and return when it has ended. A job that is over stays as it is."""
         job = self.job(identity)

@@ -142,7 +142,7 @@ def build(
             models.scoring,
             models.rerankers,
         ),
-        learning=Learning(stores.feedback, settings, corpus, retrieval, thread, derivations),
+        learning=Learning(stores.feedback, stores.derivations, settings, corpus, retrieval, thread, derivations),
         writing=_writing(corpus, serving, models, keywords, thread, observer, replicated),
         replication=replicated,
         reloads=_reloads(settings, corpus, serving, models, _Searching(keywords, retrieval, shadow), thread, observer),

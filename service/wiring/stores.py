@@ -16,6 +16,7 @@ from service.corpus.sqlite.store import SqliteStore
 from service.errors import StorageFailed
 from service.index.origin import require_origin
 from service.learning.base import FeedbackStore
+from service.learning.derivations import Derivations, OwnDerivations
 from service.learning.sqlite.store import SqliteFeedbackStore
 from service.machine.folder_lock import locked
 from service.settings import Settings
@@ -52,6 +53,7 @@ class Stores:
 
     corpus: CorpusStore
     feedback: FeedbackStore
+    derivations: Derivations
     coordination: Coordination = field(default_factory=Alone)
     replicas: Replicas = field(default_factory=NoReplicas)
     shared: Shared | None = None
@@ -74,7 +76,7 @@ def open_stores(settings: Settings) -> Stores:
         refuse_unfinished(folder)
         corpus = SqliteStore(folder, settings.limits.judgements)
         require_origin(folder, None)
-        return Stores(corpus, SqliteFeedbackStore(folder.learning))
+        return Stores(corpus, SqliteFeedbackStore(folder.learning), OwnDerivations(corpus.judgements))
     return _in_postgres(settings, settings.store.get_secret_value())
 
 
@@ -90,6 +92,7 @@ def _in_postgres(settings: Settings, url: str) -> Stores:
         from service.cluster.request import PostgresRequests  # noqa: PLC0415
         from service.cluster.sharing import Sharing  # noqa: PLC0415
         from service.corpus.postgres.store import PostgresStore  # noqa: PLC0415
+        from service.learning.postgres.derivations import PostgresDerivations  # noqa: PLC0415
         from service.learning.postgres.store import PostgresFeedbackStore  # noqa: PLC0415
         from service.postgres.database import Database  # noqa: PLC0415
     except ImportError as error:
@@ -110,6 +113,7 @@ def _in_postgres(settings: Settings, url: str) -> Stores:
             corpus,
             # It closes its own.
             PostgresFeedbackStore(Database(url, options.db_schema, connections=options.connections)),
+            PostgresDerivations(database, corpus.judgements.change),
             coordination,
             PostgresReplicas(corpus.records, heartbeats, sharing, identity, options.prepare_seconds),
             Shared(

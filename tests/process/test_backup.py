@@ -1,6 +1,8 @@
 """A backup of a running service is one moment of it, and makes a service that answers the same."""
 
 import io
+import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -11,9 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
+from psycopg import sql
 
+from tests.support.postgres import Postgres
 from tests.support.server import Server
+from tests.support.stores import on_postgresql
+from tests.support.waiting import until
 
 
 def restore(archive: bytes, folder: Path) -> "subprocess.CompletedProcess[str]":
@@ -169,6 +176,39 @@ def test_a_running_service_is_not_restored_over(archive: bytes, tiny_server: Ser
     done = restore(archive, tiny_server.data)
     assert done.returncode == 1
     assert "another Instar uses" in done.stderr
+
+
+@on_postgresql
+def test_a_corpus_in_postgresql_comes_back_from_the_copy_that_the_refusal_tells_how_to_make(
+    tiny_server: Server, tmp_path: Path, database: Postgres
+) -> None:
+    server, url = tiny_server, database.url()
+    server.put_documents({"a": "closing the day", "b": "counting the stock"})
+    server.post("/documents/delete", {"ids": ["b"]})
+    event = {"id": "e1", "query": "the day", "action": "good", "document": "a", "user": "ann"}
+    server.post("/feedback", event)
+    server.reload("two")
+    until(lambda: bool(derived(server)))
+    before = server.get("/admin/generations")
+    refused = server.client.get("/admin/backup")
+    assert refused.status_code == 409
+    assert "409" in server.get("/openapi.json")["paths"]["/admin/backup"]["get"]["responses"]
+    command = re.search(r"pg_dump .*STORE\"", refused.json()["error"]["message"])
+    assert command is not None
+    environment = {"PATH": f"{database.programs}:{os.environ['PATH']}", "INSTAR_STORE": url}
+    subprocess.run(["sh", "-c", command[0]], check=True, cwd=tmp_path, env=environment)
+    server.stop()
+    with psycopg.connect(url) as connection:
+        schema = sql.Identifier(str(server.settings["REPLICAS__DB_SCHEMA"]))
+        connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(schema))
+    restored = ["pg_restore", "--exit-on-error", f"--dbname={url}", "corpus.dump"]
+    subprocess.run(restored, check=True, cwd=tmp_path, env=environment)
+    server.start()
+    assert server.get("/admin/generations") == before
+    assert {hit["id"] for hit in server.search("the day")} == {"a"}
+    assert server.post("/feedback", event) == {"accepted": 0, "repeated": 1}
+    assert derived(server) == [("the day", "a", 0.5)]
+    assert server.post("/admin/rollback")["generation"] == 1
 
 
 def names(archive: bytes) -> set[str]:

@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from tests.support.server import Server
+from tests.support.stores import on_both_stores
 
 TEXTS = {"a": "closing the day", "b": "counting the stock", "c": "a parcel for the attic"}
 
@@ -18,6 +19,7 @@ def judged(server: Server) -> list[tuple[str, bool]]:
     return [(judgement["document"], judgement["good"]) for judgement in page["judgements"]]
 
 
+@on_both_stores
 @pytest.mark.skipif(sys.platform != "linux", reason="children are forked")
 def test_judgements_are_derived_in_a_process_of_their_own(tiny_server: Server) -> None:
     server = tiny_server

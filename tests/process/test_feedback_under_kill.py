@@ -12,8 +12,12 @@ from typing import Any
 import httpx
 import pytest
 
+from service.learning.base import FeedbackStore
 from service.learning.ids import TimeOrderedIds
+from service.learning.postgres.store import PostgresFeedbackStore
 from service.learning.sqlite.store import SqliteFeedbackStore
+from service.postgres.database import Database
+from tests.support import stores
 from tests.support.server import Server
 
 DROPPED = TimeOrderedIds(lambda: 1_700_000_000 * 10**9).new()
@@ -45,9 +49,11 @@ LARGE: list[Wrong] = [
 ]
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("killed"), MODEL="one")
+@pytest.fixture(scope="module", params=stores.STORES)
+def service(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path
+) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("killed"), MODEL="one", **stores.settings(request.param, request))
     server.checkpoints.mkdir()
     (server.checkpoints / "one").symlink_to(tiny_checkpoints / "one")
     with server:
@@ -107,8 +113,16 @@ def kill_during(server: Server, senders: Sequence[Send]) -> None:
     server.start()
 
 
+def opened(server: Server) -> FeedbackStore:
+    """What the service has stored of its users, as another process finds it."""
+    if "STORE" not in server.settings:
+        return SqliteFeedbackStore(server.data / "learning.db")
+    url, schema = server.settings["STORE"], server.settings["REPLICAS__DB_SCHEMA"]
+    return PostgresFeedbackStore(Database(str(url), str(schema)))
+
+
 def stored(server: Server) -> Counter[str]:
-    with closing(SqliteFeedbackStore(server.data / "learning.db")) as store:
+    with closing(opened(server)) as store:
         return Counter(event.id for event in store.events())
 
 
@@ -152,7 +166,7 @@ def test_one_event_sent_a_thousand_times_by_16_clients_through_a_kill_counts_onc
         send(service.client, 0)
     assert sum(accepted) <= 1
     assert stored(service)["the-same"] == 1
-    with closing(SqliteFeedbackStore(service.data / "learning.db")) as store:
+    with closing(opened(service)) as store:
         clicks = Counter[str]()
         for row in store.impressions():
             clicks[row.document] += row.clicked

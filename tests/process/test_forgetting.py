@@ -1,14 +1,17 @@
-"""When a user is forgotten, no file of the data folder has that user's texts, and what others sent as well is there."""
+"""When a user is forgotten, no file of the service has that user's texts, and what others sent as well is there."""
 
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.support import kept_files
 from tests.support.server import Server
+from tests.support.stores import on_both_stores
 from tests.support.waiting import until
+
+pytestmark = on_both_stores
 
 TEXTS = {f"d{n}": f"report {n} of ward {n % 7}, section {n % 11}" for n in range(60)}
 # Words that only Ann has sent, each in a text of another kind.
@@ -19,15 +22,9 @@ WORDS |= {"batchpim", "provenancedurl", "answeredgrop", "clickedfrob"}
 SHARED = {"sharedplim", "judgedtorv", "sentwompel"}
 
 
-def files_with(folder: Path, word: str) -> list[Path]:
-    forms = [word.encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be")]
-    contents = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    return [path for path, content in contents.items() if any(form in content for form in forms)]
-
-
 def legible(server: Server) -> set[str]:
-    """The words that some file of the data folder has."""
-    return {word for word in WORDS | SHARED if files_with(server.data, word)}
+    """The words that some file of the service has."""
+    return kept_files.legible(server, WORDS | SHARED)
 
 
 def derived(server: Server) -> str:

@@ -11,14 +11,15 @@ from service.checkpoints import checkpoint
 from tests.promises.exchange import CLIENTS as READERS
 from tests.promises.exchange import ENCODERS, RERANKERS, Exchange, Exchanged, Reader
 from tests.promises.swap import CLIENTS, DOCUMENTS, Client, Swapped
-from tests.support import checkpoints
+from tests.support import checkpoints, stores
 from tests.support.server import Server
 
 
-@pytest.fixture(scope="session")
-def swapped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swapped]:
+@pytest.fixture(scope="session", params=stores.STORES)
+def swapped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swapped]:
+    store = stores.settings(request.param, request)
     # In small batches, so that a reload between small models lasts for many answers, too.
-    server = Server(tmp_path_factory.mktemp("swap"), MODEL="blue", COMPUTE__BULK_BATCH_TOKENS=64)
+    server = Server(tmp_path_factory.mktemp("swap"), MODEL="blue", COMPUTE__BULK_BATCH_TOKENS=64, **store)
     server.checkpoints.mkdir()
     for seed, name in enumerate(("blue", "green")):
         checkpoints.tiny(server.checkpoints / name, seed)

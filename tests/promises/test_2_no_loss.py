@@ -1,5 +1,6 @@
 """Promise 2: what was answered is there after every stop and every reload, and what was deleted is not."""
 
+import itertools
 import threading
 import time
 
@@ -8,6 +9,7 @@ import pytest
 
 from tests.promises.swap import Swapped
 from tests.support.server import Server
+from tests.support.stores import on_both_stores
 
 # More than the writers write on a fast machine.
 MANY = 100_000
@@ -20,19 +22,22 @@ def stopped_server(stopped_server: Server) -> Server:
 
 
 class Writer(threading.Thread):
-    """Writes and deletes one document after the other until the service goes; notes what was answered."""
+    """Writes and deletes one document after the other until it is stopped or refused; notes what was answered."""
 
     def __init__(self, server: Server, number: int) -> None:
         super().__init__()
         self._client = httpx.Client(base_url=server.client.base_url, timeout=30)
         self._number = number
+        self.stopped = threading.Event()
         self.written: set[str] = set()
         self.deleted: set[str] = set()
         self.refused: list[str] = []
 
     def run(self) -> None:
         with self._client:
-            for turn in range(1_000_000):
+            for turn in itertools.count():
+                if self.stopped.is_set():
+                    return
                 identity = f"w{self._number}-{turn}"
                 try:
                     # One in ten is longer than the model reads, none of which is deleted.
@@ -81,6 +86,7 @@ def check_everything_is_there(server: Server, writers: list[Writer]) -> None:
     assert server.get("/info")["windows"] > len(listed)
 
 
+@on_both_stores
 def test_sigterm_answers_what_is_in_flight_and_ends_in_time(stopped_server: Server) -> None:
     stopped_server.start()
     writers = run_writers(stopped_server, 2)
@@ -94,6 +100,7 @@ def test_sigterm_answers_what_is_in_flight_and_ends_in_time(stopped_server: Serv
         check_everything_is_there(stopped_server, writers)
 
 
+@on_both_stores
 @pytest.mark.parametrize("seconds", [1.0, 2.3])
 def test_sigkill_loses_nothing_that_was_answered(stopped_server: Server, seconds: float) -> None:
     stopped_server.start()

@@ -12,20 +12,22 @@ from service.observability.steps import Step
 from tests.support import checkpoints
 from tests.support.mortal import Mortal
 from tests.support.server import Server
+from tests.support.stores import Settings, on_both_stores, on_postgresql
 from tests.support.waiting import until
 
 # A text of several windows.
 LONG = " ".join(f"Parcel {n} of the long list waits beside shelf {n * 3}." for n in range(20))
 
 
+@on_both_stores
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_an_interrupted_reload_is_resumed(stopped_server: Server, how: signal.Signals) -> None:
     stopped_server.settings["COMPUTE__BULK_BATCH_TOKENS"] = 64
     stopped_server.start()
-    stopped_server.put_documents({f"d{n}": "some words to embed " * 12 + str(n) for n in range(2490)})
+    stopped_server.put_documents({f"d{n}": "some words to embed " * 12 + str(n) for n in range(1190)})
     stopped_server.put_documents({f"long{n}": f"Some words. {n} {LONG}" for n in range(10)})
     windows = stopped_server.get("/info")["windows"]
-    assert windows > 2520
+    assert windows > 1220
     job = stopped_server.post("/admin/reload", {"model": "two"})["id"]
     while (reached := stopped_server.get(f"/admin/jobs/{job}"))["done"] < 256:
         assert reached["state"] in ("queued", "running"), reached
@@ -37,13 +39,14 @@ def test_an_interrupted_reload_is_resumed(stopped_server: Server, how: signal.Si
         ended = stopped_server.wait_for_job(job)
         assert (ended["state"], ended["generation"]) == ("done", 2)
         assert ended["reused"] >= 256
-        assert ended["done"] + ended["reused"] == 2500
+        assert ended["done"] + ended["reused"] == 1200
         assert len(stopped_server.search("some words", k=1000)) == 1000
         info = stopped_server.get("/info")
         # The models have one tokenizer and one length, so they cut alike.
         assert (info["model"], info["windows"]) == (ended["checkpoint"], windows)
 
 
+@on_both_stores
 def test_the_activated_generation_and_the_retained_one_come_back(stopped_server: Server) -> None:
     stopped_server.start()
     stopped_server.put_documents({"a": "first"})
@@ -62,10 +65,11 @@ def test_the_activated_generation_and_the_retained_one_come_back(stopped_server:
         assert {result["id"] for result in stopped_server.search("anything")} == {"a", "b"}
 
 
+@on_both_stores
 def test_a_cancelled_reload_changes_nothing_and_is_not_resumed(stopped_server: Server) -> None:
     stopped_server.settings["COMPUTE__BULK_BATCH_TOKENS"] = 64
     with stopped_server:
-        stopped_server.put_documents({f"d{n}": "some words to embed " * 12 + str(n) for n in range(2500)})
+        stopped_server.put_documents({f"d{n}": "some words to embed " * 12 + str(n) for n in range(1000)})
         # The weights of hybrid searches come by themselves, and stay.
         until(lambda: bool(stopped_server.get("/info")["weights"]))
         before = stopped_server.state()
@@ -110,10 +114,11 @@ STEPS: tuple[Step, ...] = (
 )
 
 
+@on_both_stores
 def test_a_crash_anywhere_in_a_rerankers_reload_or_rollback_leaves_the_former_or_the_new_one(
-    tmp_path: Path, tiny_checkpoints: Path
+    tmp_path: Path, tiny_checkpoints: Path, store: Settings
 ) -> None:
-    server = Killed(tmp_path, MODEL="one")
+    server = Killed(tmp_path, MODEL="one", **store)
     server.checkpoints.mkdir()
     (server.checkpoints / "one").symlink_to(tiny_checkpoints / "one")
     weights = [checkpoints.tiny_reranker(tmp_path / f"weights{seed}", seed) for seed in range(2)]
@@ -145,3 +150,50 @@ def test_a_crash_anywhere_in_a_rerankers_reload_or_rollback_leaves_the_former_or
     server.start()
     assert server.reranker() == ids[-2]
     assert server.stop() == 0
+
+
+# What a crash may leave in the database.
+STEPS_OF_A_WRITE: tuple[Step, ...] = ("write.embedded", "write.committed", "write.indexed")
+STEPS_OF_A_RELOAD: tuple[Step, ...] = ("reload.stored", "reload.caught-up", "reload.recorded", "reload.switched")
+
+
+# `make torture` does so on files.
+@on_postgresql
+def test_a_crash_at_any_step_of_a_write_or_a_reload_loses_nothing_and_is_gone_on_with(
+    tmp_path: Path, tiny_checkpoints: Path, store: Settings
+) -> None:
+    server = Killed(tmp_path, MODEL="one", CHECKPOINTS_DIR=tiny_checkpoints, **store)
+    server.start()
+    server.put_documents({f"d{n}": f"parcel {n} on shelf {n * 3}" for n in range(20)})
+    for step in STEPS_OF_A_WRITE:
+        before = everything(server)
+        server.doom("SIGKILL", step, times=1)
+        with pytest.raises(httpx.TransportError):
+            server.put_documents({step: "a parcel", "d0": step})
+        assert server.died(), step
+        server.start()
+        # A write is committed or it is not, whether it was answered or not.
+        written = before if step == "write.embedded" else before | {step: "a parcel", "d0": step}
+        assert everything(server) == written, step
+    for number, step in enumerate(STEPS_OF_A_RELOAD):
+        before = everything(server)
+        server.doom("SIGKILL", step, times=1)
+        with suppress(httpx.TransportError):
+            server.post("/admin/reload", {"model": ("two", "one")[number % 2]})
+        assert server.died(), step
+        server.start()
+        assert everything(server) == before, step
+        ended = server.wait_for_job(server.get("/admin/jobs")["jobs"][0]["id"])
+        assert ended["state"] == "done", (step, ended)
+        assert server.get("/info")["model"] == ended["checkpoint"]
+        assert everything(server) == before, step
+    assert server.stop() == 0
+
+
+def everything(server: Server) -> dict[str, str]:
+    """The text of every document by its id, in which the list and searches of every kind agree."""
+    listed = {each["id"]: each["text"] for each in server.get("/documents", params={"limit": 1000})["documents"]}
+    for mode in ("dense", "keyword"):
+        results = server.search("parcel shelf reload write embedded committed indexed", k=1000, mode=mode)
+        assert {result["id"]: result["text"] for result in results} == listed, mode
+    return listed

@@ -6,8 +6,10 @@ from typing import Any
 
 from tests.support import checkpoints
 from tests.support.server import Server
+from tests.support.stores import Settings, on_both_stores
 
 
+@on_both_stores
 def test_rollback_embeds_only_what_was_written_since(tiny_server: Server) -> None:
     server = tiny_server
     server.put_documents({f"old{n}": f"an old document about subject {n}" for n in range(300)})
@@ -81,8 +83,11 @@ def test_a_generation_that_never_was_is_told_from_those_that_are_retained(tiny_s
     assert "never a generation 99: retained are the numbers 1;" in unknown.json()["error"]["message"]
 
 
-def test_a_released_generation_is_brought_back_from_its_kept_vectors(tmp_path: Path, tiny_checkpoints: Path) -> None:
-    with _serving(tmp_path, tiny_checkpoints) as server:
+@on_both_stores
+def test_a_released_generation_is_brought_back_from_its_kept_vectors(
+    tmp_path: Path, tiny_checkpoints: Path, store: Settings
+) -> None:
+    with _serving(tmp_path, tiny_checkpoints, **store) as server:
         server.put_documents({f"d{n}": f"document number {n}" for n in range(10)})
         one = server.get("/info")["model"]
         server.reload("two")
@@ -116,6 +121,7 @@ def test_a_released_generation_whose_checkpoint_is_gone_is_a_404(tmp_path: Path,
             assert "there is no checkpoint 'one@" in response.json()["error"]["message"]
 
 
+@on_both_stores
 def test_a_second_reload_to_a_checkpoint_reuses_its_vectors(tiny_server: Server) -> None:
     server = tiny_server
     server.put_documents({f"d{n}": f"document number {n}" for n in range(50)})

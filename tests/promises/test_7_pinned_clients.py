@@ -8,6 +8,7 @@ from sentence_transformers import SentenceTransformer
 
 from tests.support.judging import TEXTS
 from tests.support.server import Server
+from tests.support.stores import on_both_stores
 
 TEXT = "a text that the caller stores with its vector"
 
@@ -109,6 +110,7 @@ def test_a_vector_of_a_retained_model_searches_that_model(tiny_server: Server) -
     assert (refused.status_code, refused.json()["error"]["param"]) == (422, "model")
 
 
+@on_both_stores
 def test_a_retained_generation_finds_nothing_that_is_gone_and_says_what_it_lacks(tiny_server: Server) -> None:
     server = tiny_server
     server.put_documents(TEXTS)

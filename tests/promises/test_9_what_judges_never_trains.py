@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.server import Server
+from tests.support.stores import on_both_stores
 from trainer.__main__ import main
 
 STATED = ("person", "sent", "generated")
@@ -31,6 +32,7 @@ def node(query: str) -> tuple[str, ...]:
     return tuple(sorted(query.lower().strip("?").replace("qestion", "question").split()))
 
 
+@on_both_stores
 def test_no_query_that_judges_is_exported(tiny_server: Server, tmp_path: Path) -> None:
     server = tiny_server
     server.put_documents({f"d{n}": f"the text of document {n}" for n in range(30)})

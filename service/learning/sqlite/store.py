@@ -111,7 +111,8 @@ class SqliteFeedbackStore:
             (count,) = connection.execute(f"{_COUNT} WHERE {_SHOWING}", values).fetchone()
         return int(count)
 
-    def add(self, events: Sequence[Event]) -> int:
+    def add(self, events: Sequence[Event], about: Collection[str] = ()) -> int:  # noqa: ARG002
+        """See `FeedbackStore`; no other process removes anything."""
         return self._adding.write(events)
 
     def events(self) -> Iterator[Event]:

@@ -15,9 +15,10 @@ from service.errors import StorageFailed
 from service.learning import deriving
 from service.learning.base import Derived, Event
 from service.learning.derivation import Derivation, heaviest
+from service.learning.derivations import OwnDerivations
 from service.learning.deriving import Deriving, difference
 from service.learning.memory import MemoryFeedbackStore
-from service.machine.children import ChildLost, InThisProcess, Limits, Say, Work
+from service.machine.children import ChildLost, Children, InThisProcess, Limits, Say, Work
 from service.machine.writer import WritingThread
 
 
@@ -26,6 +27,19 @@ def thread() -> Iterator[WritingThread]:
     thread = WritingThread()
     yield thread
     thread.close()
+
+
+def deriving_from(
+    store: MemoryFeedbackStore,
+    corpus: MemoryStore,
+    thread: WritingThread,
+    children: Children | None = None,
+    most: int = 1000,
+) -> Deriving:
+    judgements = corpus.judgements
+    return Deriving(
+        Derivation(store, most), OwnDerivations(judgements), children or InThisProcess(), judgements, thread
+    )
 
 
 def thumb(identity: str, *, user: str = "u1", action: str = "good") -> Event:
@@ -48,7 +62,7 @@ def of_feedback(corpus: MemoryStore) -> list[tuple[str, bool]]:
 
 def test_judgements_follow_from_events_and_go_with_their_user(thread: WritingThread) -> None:
     store, corpus = MemoryFeedbackStore(), MemoryStore(1000)
-    derives = Deriving(Derivation(store, 1000), InThisProcess(), corpus.judgements, thread)
+    derives = deriving_from(store, corpus, thread)
     store.add([thumb("e1")])
     asyncio.run(derives.derive())
     assert of_feedback(corpus) == [("d1", True)]
@@ -78,7 +92,7 @@ def test_it_derives_after_a_change_alone_and_tries_again_after_a_failure(
     monkeypatch.setattr(deriving, "_LEAST_SECONDS", 0.01)
     monkeypatch.setattr(deriving, "_MOST_SECONDS", 0.01)
     store, corpus = Failing(), MemoryStore(1000)
-    derives = Deriving(Derivation(store, 1000), InThisProcess(), corpus.judgements, thread)
+    derives = deriving_from(store, corpus, thread)
 
     async def run() -> None:
         running = asyncio.create_task(derives.run())
@@ -117,7 +131,7 @@ def test_what_a_person_said_stays_and_many_are_kept_in_portions(
     monkeypatch.setattr(deriving, "_PORTION", 3)
     store, corpus = MemoryFeedbackStore(), MemoryStore(10)
     corpus.judgements.add([Judgement(query="a question", document="d1", good=False, source="person", by="ann")])
-    derives = Deriving(Derivation(store, 10), InThisProcess(), corpus.judgements, thread)
+    derives = deriving_from(store, corpus, thread, most=10)
     for round_ in range(3):
         events = [replace(thumb(f"{round_}-{n}"), documents=(f"{round_}-{n}",)) for n in range(10)]
         store.add(events)
@@ -145,7 +159,7 @@ def test_a_later_derivation_is_not_replaced_by_one_that_began_before(thread: Wri
                 on_line(line)
 
     store, corpus, children = MemoryFeedbackStore(), MemoryStore(1000), Slow()
-    derives = Deriving(Derivation(store, 1000), children, corpus.judgements, thread)
+    derives = deriving_from(store, corpus, thread, children)
 
     async def forget_meanwhile() -> None:
         store.add([thumb("e1")])
@@ -170,8 +184,8 @@ class Lost(InThisProcess):
 def test_a_child_that_is_lost_is_said_and_changes_nothing(thread: WritingThread) -> None:
     store, corpus = MemoryFeedbackStore(), MemoryStore(1000)
     store.add([thumb("e1")])
-    asyncio.run(Deriving(Derivation(store, 1000), InThisProcess(), corpus.judgements, thread).derive())
-    lost = Deriving(Derivation(store, 1000), Lost(), corpus.judgements, thread)
+    asyncio.run(deriving_from(store, corpus, thread).derive())
+    lost = deriving_from(store, corpus, thread, Lost())
     with pytest.raises(StorageFailed, match="judgements could not be derived: it was killed"):
         asyncio.run(lost.derive())
     assert of_feedback(corpus) == [("d1", True)]

@@ -32,10 +32,10 @@ class SlowStore(MemoryFeedbackStore):
         super().__init__()
         self.adding = threading.Event()
 
-    def add(self, events: Sequence[Event]) -> int:
+    def add(self, events: Sequence[Event], about: Collection[str] = ()) -> int:
         self.adding.set()
         time.sleep(0.1)
-        return super().add(events)
+        return super().add(events, about)
 
 
 class CountingStore(MemoryFeedbackStore):

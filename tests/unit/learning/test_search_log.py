@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 
 from service.corpus.errors import disk_full
+from service.errors import StorageFailed
+from service.learning import search_log
 from service.learning.base import FeedbackStore, LoggedSearch
 from service.learning.memory import MemoryFeedbackStore
 from service.learning.pseudonyms import Pseudonyms
 from service.learning.search_log import SearchLog
 from service.settings.groups import Searches
 from tests.contract.feedback.stores import NOON, did, searched
+from tests.support.waiting import until
 
 
 class FullDisk(MemoryFeedbackStore):
@@ -85,6 +88,29 @@ def test_a_full_disk_stops_the_log_and_says_so(tmp_path: Path, caplog: pytest.Lo
         assert not log.takes(3)
         assert (log.keeps, log.written, log.left_out) == (False, 0, 5)
         log.flush()
+
+
+def test_a_server_that_is_replaced_makes_a_pause_and_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Replaced(MemoryFeedbackStore):
+        attempts = 0
+
+        def log(self, searches: Sequence[LoggedSearch]) -> int:
+            self.attempts += 1
+            if self.attempts == 1:
+                raise StorageFailed("PostgreSQL cannot be used (it restarts): check that it runs")
+            return super().log(searches)
+
+    monkeypatch.setattr(search_log, "_PAUSE", 0.05)
+    store = Replaced()
+    log = SearchLog(store, Pseudonyms(tmp_path / "key"), Searches(), lambda: NOON, pauses=True)
+    log.start()
+    with closing(log):
+        assert log.add([searched("01", "a")])
+        log.flush()
+        until(lambda: log.failure is None)
+        assert (log.written, log.left_out) == (0, 1)
+        assert log.add([searched("02", "a")])
+    assert [search.id for search in store.searches(None, 10)] == ["02"]
 
 
 def test_a_key_that_cannot_be_read_stops_the_log_at_its_start(tmp_path: Path) -> None:
