@@ -114,9 +114,21 @@ class Builder:
         self, encoder: ServedModel, index: VectorIndex, seqs: Seqs, progress: Progress = lambda _: None
     ) -> None:
         """Embed the documents `seqs` and store their vectors; `progress` hears how many documents each portion had."""
+        for windowing, alike in (await asyncio.to_thread(self._by_windowing, seqs)).items():
+            await self.embed_alike(encoder, index, alike, windowing, progress)
+
+    async def embed_alike(
+        self,
+        encoder: ServedModel,
+        index: VectorIndex,
+        seqs: Seqs,
+        windowing: Windowing,
+        progress: Progress = lambda _: None,
+    ) -> None:
+        """Do the same with documents that are all cut by `windowing`."""
         room = asyncio.Semaphore(_PORTIONS)
 
-        async def embed(part: list[int], windowing: Windowing) -> None:
+        async def embed(part: list[int]) -> None:
             try:
                 documents = await asyncio.to_thread(self._documents.fetch, part)
                 present = [seq for seq in part if seq in documents]
@@ -135,10 +147,9 @@ class Builder:
 
         try:
             async with asyncio.TaskGroup() as group:
-                for windowing, alike in (await asyncio.to_thread(self._by_windowing, seqs)).items():
-                    for start in range(0, len(alike), _PORTION):
-                        await room.acquire()
-                        group.create_task(embed(alike[start : start + _PORTION].tolist(), windowing))
+                for start in range(0, len(seqs), _PORTION):
+                    await room.acquire()
+                    group.create_task(embed(seqs[start : start + _PORTION].tolist()))
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
 
