@@ -1,4 +1,4 @@
-"""`python -m service`: run the service, check its settings, restore a backup, or make keys."""
+"""`python -m service`: run the service, check its settings, restore a backup, make keys, or embed on Ray."""
 
 import argparse
 import gc
@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from service.process import environment, key_command
+from service.process import embed_command, environment, key_command
 from service.settings import Settings
 from service.settings.names import spelled
 
@@ -32,12 +32,22 @@ def main() -> int:
             name = spelled(problem["loc"], os.environ) if problem["loc"] else "settings"
             print(f"{name}: {problem['msg']}", file=sys.stderr)
         return 2
+    if arguments.command is None:
+        return _serve(settings)
+    return _run(arguments, settings)
+
+
+def _run(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.command == "check":
         return _check(settings)
     if arguments.command == "key":
         return key_command.run(arguments, settings.keys_path)
-    if arguments.command == "restore":
-        return _restore(arguments.file, settings)
+    if arguments.command == "embed":
+        return embed_command.run(arguments, settings)
+    return _restore(arguments.file, settings)
+
+
+def _serve(settings: Settings) -> int:
     environment.prepare(os.environ)
     environment.limit_arenas()
     # The imports make objects that stay. Collections would go through these again and again, for a quarter of the time.
@@ -58,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     restoring.add_argument("file", help="what GET /admin/backup answered, or - for standard input")
     commands.add_parser("check", help="say whether a start would do, and what to do if not; changes nothing")
     key_command.add(commands)
+    embed_command.add(commands)
     return parser
 
 
