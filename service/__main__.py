@@ -1,4 +1,5 @@
-"""`python -m service`: run the service, check its settings, restore a backup, make keys, or move or migrate a store."""
+"""`python -m service`: run the service, check its settings, restore a backup, make keys, move or migrate a store, or
+embed on Ray."""
 
 import argparse
 import gc
@@ -9,7 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from service.process import environment, key_command, migrate_command, move_command
+from service.process import embed_command, environment, key_command, migrate_command, move_command
 from service.settings import Settings
 from service.settings.names import spelled
 
@@ -54,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     restoring.add_argument("file", help="what GET /admin/backup answered, or - for standard input")
     commands.add_parser("check", help="say whether a start would do, and what to do if not; changes nothing")
     key_command.add(commands)
+    embed_command.add(commands)
     move_command.add(commands)
     migrate_command.add(commands)
     return parser
@@ -67,6 +69,8 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> int:
         return key_command.run(arguments, settings.keys_path)
     if arguments.command == "move":
         return move_command.run(arguments, settings)
+    if arguments.command == "embed":
+        return embed_command.run(arguments, settings)
     if arguments.command == "migrate":
         return migrate_command.run(settings)
     return _restore(arguments.file, settings)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from service.corpus.base import Seqs
 from service.models.windowing import Windowing
 
+# Documents that are embedded and stored at a time. A crash loses the portions under way, and progress counts portions.
+SIZE = 128
 # Portions that a process has under way, so that the bulk lane has work while one is stored.
 AT_A_TIME = 2
 
@@ -17,6 +19,11 @@ class Portion:
 
     seqs: Seqs
     windowing: Windowing
+
+
+def cut(seqs: Seqs, windowing: Windowing, size: int = SIZE) -> list[Portion]:
+    """Cut ascending documents that are windowed alike into portions of up to `size`."""
+    return [Portion(seqs[start : start + size], windowing) for start in range(0, len(seqs), size)]
 
 
 # Embeds the documents of a portion, and stores their vectors.

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from service.cluster.portion import EmbedAll, Portion, Progress, embed_here
+from service.cluster.portion import EmbedAll, Portion, Progress, cut, embed_here
 from service.corpus.base import Documents, GenerationRecord, Seqs
 from service.generations.builds import Builds
 from service.generations.generation import Generation
@@ -27,7 +27,7 @@ from service.observability.observer import Observer
 
 log = logging.getLogger(__name__)
 
-# Documents that are embedded and stored at a time. A crash loses the portions under way, and progress counts portions.
+# Documents whose windows are looked at together.
 _PORTION = 128
 # Special tokens around a text at most.
 _AROUND = 8
@@ -253,11 +253,7 @@ class Builder:
 
     def _portions(self, seqs: Seqs) -> list[Portion]:
         """The documents in portions of such as are cut in the same way."""
-        return [
-            Portion(alike[start : start + _PORTION], windowing)
-            for windowing, alike in self._by_windowing(seqs).items()
-            for start in range(0, len(alike), _PORTION)
-        ]
+        return [portion for windowing, alike in self._by_windowing(seqs).items() for portion in cut(alike, windowing)]
 
     def _by_windowing(self, seqs: Seqs) -> dict[Windowing, Seqs]:
         """The documents by the way in which they are cut."""

@@ -79,3 +79,7 @@ class DataFolder:
     def lock(self) -> Path:
         """The file that is locked by the one process that works on the folder."""
         return self.path / "lock"
+
+    def embedding(self, number: int) -> "DataFolder":
+        """The folder, with a lock of its own, of a process on this machine that embeds for a store elsewhere."""
+        return DataFolder(self.path / f"embedding-{number}")

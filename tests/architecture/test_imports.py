@@ -13,6 +13,7 @@ PLANTED = [
     ("service/settings/groups.py", "from service.process import logs", "Imports run downward"),
     ("service/machine/cache.py", "from trainer import recipe", "The service never imports the trainer"),
     ("service/search/query.py", "import torch", "Models alone know what computes them"),
+    ("service/wiring/embedding.py", "import ray", "Ray is known to its workers alone"),
     ("service/search/retrieval.py", "import faiss", "FAISS is known in its own room alone"),
     (
         "service/search/retrieval.py",

@@ -1,0 +1,62 @@
+"""The command embeds for the store and with the checkpoint that it names, by the settings of the service."""
+
+from pathlib import Path
+
+import pytest
+
+from service import __main__
+from service.process.embed_command import overridden
+from service.settings import Settings
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with a checkpoint of the service's folder and one elsewhere."""
+    (tmp_path / "checkpoints" / "one").mkdir(parents=True)
+    (tmp_path / "runs" / "two").mkdir(parents=True)
+    (tmp_path / "runs" / "three.zip").touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "within", "model"),
+    [
+        ("one", "checkpoints", "one"),
+        ("one@0123", "checkpoints", "one@0123"),
+        ("runs/two", "runs", "two"),
+        ("./runs/two", "runs", "two"),
+        ("runs/three.zip", "runs", "three"),
+        # A name at Hugging Face.
+        ("somebody/model", "checkpoints", "somebody/model"),
+        # The folder of that name in the working directory is no checkpoint of the service.
+        ("runs", "checkpoints", "runs"),
+    ],
+)
+def test_a_checkpoint_is_a_name_or_a_path(folder: Path, checkpoint: str, within: str, model: str) -> None:
+    settings = overridden(Settings(), None, checkpoint)
+    assert (settings.checkpoints_dir, settings.model) == (folder / within, model)
+
+
+def test_a_path_of_this_machine_is_whole_on_every_other(folder: Path) -> None:
+    settings = overridden(Settings(), None, str(folder / "runs" / "two"))
+    assert (settings.checkpoints_dir, settings.model) == (folder / "runs", "two")
+    assert settings.data_dir == folder / "data"
+
+
+def test_the_store_of_the_command_goes_before_that_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INSTAR_STORE", "postgresql://there/instar")
+    monkeypatch.setenv("INSTAR_WINDOWS__OVERLAP", "7")
+    for store, expected in ((None, "postgresql://there/instar"), ("postgresql://here/x", "postgresql://here/x")):
+        settings = overridden(Settings(), store, "one")
+        assert settings.store is not None
+        assert settings.store.get_secret_value() == expected
+        assert settings.windows.overlap == 7
+
+
+def test_without_a_store_there_is_nothing_to_embed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["service", "embed", "--checkpoint", "one"])
+    assert __main__.main() == 2
+    assert "--store postgresql://" in capsys.readouterr().err
