@@ -69,10 +69,7 @@ class SqliteDocuments:
                     (collection, document.id, document.text, metadata, text_hash(document.text)),
                 ).fetchone()
                 added.append(row[0])
-                connection.executemany(
-                    "INSERT INTO attributes VALUES (?, ?, ?, ?, ?)",
-                    attribute_rows(collection, row[0], document.metadata),
-                )
+                insert_attributes(connection, collection, row[0], document.metadata)
             change = Change(collection, before, tuple(added), tuple(sorted(died)))
             collections.note(connection, change)
             prepare(change)
@@ -230,7 +227,7 @@ class SqliteDocuments:
                 for collection, metadata in rows:
                     connection.executemany(
                         "DELETE FROM attributes WHERE (collection, key, kind, value, seq) = (?, ?, ?, ?, ?)",
-                        attribute_rows(collection, seq, json.loads(metadata)),
+                        _attribute_rows(collection, seq, json.loads(metadata)),
                     )
 
     def _passing(self, collection: str, tree: Filter) -> Seqs:
@@ -263,7 +260,13 @@ def _death(connection: sqlite3.Connection, collection: str, died: Sequence[int])
     return change
 
 
-def attribute_rows(collection: str, seq: int, metadata: dict[str, Any]) -> Iterator[tuple[str | int | float, ...]]:
+def insert_attributes(connection: sqlite3.Connection, collection: str, seq: int, metadata: dict[str, Any]) -> None:
+    """Store the metadata of a version in the form in which filters look for it."""
+    rows = _attribute_rows(collection, seq, metadata)
+    connection.executemany("INSERT INTO attributes VALUES (?, ?, ?, ?, ?)", rows)
+
+
+def _attribute_rows(collection: str, seq: int, metadata: dict[str, Any]) -> Iterator[tuple[str | int | float, ...]]:
     """Yield the rows of one version in the table of attributes."""
     return ((collection, key, value.kind, value.value, seq) for key, value in attributes(metadata))
 

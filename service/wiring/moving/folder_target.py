@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 
 from service.corpus.sides import text_hash
 from service.corpus.sqlite.database import Database
-from service.corpus.sqlite.documents import SqliteDocuments, attribute_rows
+from service.corpus.sqlite.documents import SqliteDocuments, insert_attributes
 from service.corpus.sqlite.judgements import SqliteJudgements
 from service.corpus.sqlite.records import SqliteRecords
 from service.errors import Conflict
@@ -54,8 +54,7 @@ class FolderTarget:
                     continue
                 connection.executemany(statement, [(*row, text_hash(row[3].decode())) for row in portion])
                 for seq, collection, _, _, metadata in portion:
-                    attributes = attribute_rows(collection.decode(), seq, json.loads(metadata))
-                    connection.executemany("INSERT INTO attributes VALUES (?, ?, ?, ?, ?)", attributes)
+                    insert_attributes(connection, collection.decode(), seq, json.loads(metadata))
 
     def put_vectors(self, fingerprint: str, dimensions: int, rows: Iterable[Row]) -> None:
         """See `Target`."""
