@@ -6,6 +6,7 @@ Ray.
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import socket
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 # An actor computes on all processors of its machine, whatever Ray reckons. So little is reckoned that another machine
 # has room for the actor of one that is lost, whose portions would wait for it for ever otherwise (https://github.com/ray-project/ray/issues/44967).
 _PROCESSORS = 0.5
-# How often an actor is started again, and how often a portion is tried again, before the round ends.
+# How often a model is loaded again where its process was lost, before no other one is tried.
 _AGAIN = 3
 # Seconds between two looks at what is done.
 _LOOK = 5.0
@@ -64,13 +65,18 @@ class RayWorkers:
         self._settings = settings
         self._actors = actors
         self._identity = ""
-        local = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"} if address is None else {}
+        local = {"include_dashboard": False} if address is None else {}
         try:
-            ray.init(address=address or "local", logging_level="WARNING", **local)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+            if address is not None:
+                _require_reachable(address)
+            ray.init(address=address or "local", logging_level=logging.ERROR, **local)
+        except (OSError, RuntimeError, ValueError) as error:
             raise WorkersFailed(f"Ray cannot be used ({error}): check --address, and that the cluster runs") from error
         context = DataContext.get_current()
         context.enable_progress_bars = False
+        # A machine that is lost while it loads the model is replaced as well.
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        context.max_consecutive_actor_init_deaths = _AGAIN
 
     def prepare(self) -> Prepared:
         """Load the model on one machine, and forget vectors of other windows there are; raises WorkersFailed."""
@@ -130,8 +136,6 @@ class RayWorkers:
             fn_constructor_args=(self._settings, self._identity),
             compute=ActorPoolStrategy(size=min(self._actors or _places(), len(rows)), max_tasks_in_flight_per_actor=2),
             **_needs(),
-            max_restarts=_AGAIN,
-            max_task_retries=_AGAIN,
         )
 
 
@@ -188,10 +192,15 @@ def _reason(error: ray.exceptions.RayError) -> str:
     return str(error).strip().splitlines()[-1]
 
 
+def _require_reachable(address: str) -> None:
+    """Raise ValueError or OSError unless somebody listens there: Ray goes on trying for minutes."""
+    host, _, port = address.rpartition(":")
+    socket.create_connection((host, int(port)), _LOOK).close()
+
+
 def _needs() -> dict[str, Any]:
-    """What Ray reckons an actor to take, and that it should be alone on its machine."""
-    gpus = ray.cluster_resources().get("GPU")
-    return {"scheduling_strategy": "SPREAD", **({"num_gpus": 1} if gpus else {"num_cpus": _PROCESSORS})}
+    """What Ray reckons an actor to take."""
+    return {"num_gpus": 1} if ray.cluster_resources().get("GPU") else {"num_cpus": _PROCESSORS}
 
 
 def _places() -> int:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 import numpy as np
@@ -26,6 +26,7 @@ SETTINGS = {"WINDOWS__OVERLAP": 12, "WINDOWS__MOST": 20, "WINDOWS__COLLECTIONS":
 LONG = {f"long{n}": " ".join(f"Parcel {n} of shelf {m} weighs {m * 7} grams." for m in range(30)) for n in range(20)}
 SHORT = {f"short{n}": f"document {n} says {n * 7 % 11}" for n in range(1000)}
 EVERY = len(SHORT) + 2 * len(LONG)
+_COMMAND = (sys.executable, "-m", "service", "embed")
 
 # Windows of documents, by sequence number: vectors, spans, and the transaction that wrote them.
 Stored = dict[int, tuple[bytes, bytes, int]]
@@ -88,33 +89,55 @@ def vectors(service: Server, database: Postgres) -> Iterator[Vectors]:
         yield stored
 
 
-def embed(service: Server, checkpoint: object, *more: str) -> subprocess.Popen[str]:
-    """Start the command, with the settings of the service."""
-    variables = {f"INSTAR_{name}": str(value) for name, value in service.settings.items() if name != "STORE"}
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("INSTAR_")}
-    return subprocess.Popen(
-        [
-            *(sys.executable, "-m", "service", "embed", "--store", str(service.settings["STORE"])),
-            *("--checkpoint", str(checkpoint), *more),
-        ],
-        env=inherited | variables,
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+class Command:
+    """The command, as a process with the settings of the service."""
+
+    def __init__(self, service: Server, checkpoint: object, address: str) -> None:
+        settings = {f"INSTAR_{name}": str(value) for name, value in service.settings.items() if name != "STORE"}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("INSTAR_")}
+        store = ["--store", str(service.settings["STORE"])]
+        self._log = service.folder / "embed.log"
+        with self._log.open("w") as log:
+            self._process = subprocess.Popen(
+                [*_COMMAND, *store, "--checkpoint", str(checkpoint), "--address", address],
+                env=inherited | settings,
+                cwd=ROOT,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def output(self) -> str:
+        return self._log.read_text()
+
+    def require_running(self) -> bool:
+        """True; fails with what it said if it has ended."""
+        assert self._process.poll() is None, self.output
+        return True
+
+    def end(self) -> int:
+        """Wait for its end, and return its exit code."""
+        return self._process.wait(180)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
 
 
-def ended(command: subprocess.Popen[str]) -> tuple[int, str]:
-    output, _ = command.communicate(timeout=180)
-    return command.returncode, output
+def ended(service: Server, checkpoint: str, address: str) -> tuple[int, str]:
+    """Run the command; returns its exit code and what it said."""
+    with Command(service, checkpoint, address) as command:
+        return command.end(), command.output
 
 
-def lose_a_node_while_both_store(cluster: TwoNodes, vectors: Vectors) -> None:
+def lose_a_node_while_both_store(cluster: TwoNodes, vectors: Vectors, command: Command) -> None:
     """Lose a node when actors of both have a portion that is embedded and not stored."""
-    waiting.until(lambda: vectors.stores() == 2)
+    waiting.until(lambda: command.require_running() and vectors.stores() == 2, 120)
     with vectors.unwritable():
-        waiting.until(lambda: vectors.waiting() == 2)
+        waiting.until(lambda: command.require_running() and vectors.waiting() == 2, 120)
         assert cluster.actors_of_the_other()
         cluster.lose_the_other()
 
@@ -132,21 +155,17 @@ def test_a_lost_node_costs_no_vector_and_a_reload_finds_them_all(
     service: Server, vectors: Vectors, tiny_checkpoints: Path
 ) -> None:
     with two_nodes() as cluster:
-        command = embed(service, tiny_checkpoints / "two", "--address", cluster.address)
-        lose_a_node_while_both_store(cluster, vectors)
-        code, output = ended(command)
-        assert (code, re.findall(r"all ([\d,]+) documents .* ([\d,]+) were embedded", output)) == (
-            0,
-            [(f"{EVERY:,}", f"{EVERY:,}")],
-        ), output
+        with Command(service, tiny_checkpoints / "two", cluster.address) as command:
+            lose_a_node_while_both_store(cluster, vectors, command)
+            assert command.end() == 0, command.output
+        assert re.search(rf"all {EVERY:,} documents .* {EVERY:,} were embedded", command.output), command.output
         stored = vectors.read()
         assert len(stored) == EVERY
 
         vectors.forget(sorted(stored)[:5])
-        code, output = ended(embed(service, "two", "--address", cluster.address))
-        assert code == 0, output
-        assert ": 5 were embedded" in output
-        code, output = ended(embed(service, "nowhere", "--address", cluster.address))
+        code, output = ended(service, "two", cluster.address)
+        assert (code, ": 5 were embedded" in output) == (0, True), output
+        code, output = ended(service, "nowhere", cluster.address)
         assert (code, "nothing is embedded" in output, "nowhere" in output) == (1, True, True), output
 
     stored = vectors.read()

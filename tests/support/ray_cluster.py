@@ -14,9 +14,21 @@ from ray.cluster_utils import Cluster
 from tests.support import waiting
 
 ROOT = Path(__file__).parents[2]
-_NODE = {"num_cpus": 2, "object_store_memory": 80 << 20, "include_dashboard": False}
+_NODE = {
+    # Ray takes 127.0.0.1 for a name of this machine, and puts its address in the network in place of that.
+    "node_ip_address": "127.0.0.2",
+    "num_cpus": 2,
+    "object_store_memory": 80 << 20,
+    "include_dashboard": False,
+}
 # Nobody is told of the cluster, and its processes import the service from here.
-_ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_enable_metrics_collection": "0", "PYTHONPATH": str(ROOT)}
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_enable_metrics_collection": "0",
+    # Else there would have to be a token in the home folder.
+    "RAY_AUTH_MODE": "disabled",
+    "PYTHONPATH": str(ROOT),
+}
 
 
 @contextmanager
@@ -25,9 +37,9 @@ def two_nodes() -> Iterator["TwoNodes"]:
     # A short path, because there are sockets in it.
     folder = mkdtemp(prefix="ray-")
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in _ENVIRONMENT.items():
+        for name, value in {**_ENVIRONMENT, "RAY_TMPDIR": folder}.items():
             patch.setenv(name, value)
-        nodes = TwoNodes(folder)
+        nodes = TwoNodes()
         try:
             yield nodes
         finally:
@@ -38,8 +50,8 @@ def two_nodes() -> Iterator["TwoNodes"]:
 class TwoNodes:
     """The cluster."""
 
-    def __init__(self, folder: str) -> None:
-        self._cluster = Cluster(initialize_head=True, head_node_args=_NODE | {"temp_dir": folder})
+    def __init__(self) -> None:
+        self._cluster = Cluster(initialize_head=True, head_node_args=_NODE)
         self._other: Any = self._cluster.add_node(**_NODE)
         self._processes: set[psutil.Process] = set()
 
