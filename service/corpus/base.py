@@ -63,6 +63,11 @@ class Change:
     position: int = field(default=0, compare=False)
 
     @property
+    def last(self) -> int:
+        """The highest sequence number after the write."""
+        return self.added[-1] if self.added else self.before
+
+    @property
     def of_generations(self) -> bool:
         """Whether no document has changed, but the set of generations."""
         return not self.collection

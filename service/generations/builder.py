@@ -56,6 +56,7 @@ class Builder:
         self._headroom = headroom
         self._thread = thread
         self._observer = observer
+        self._last_seq: Callable[[], int] = documents.last_seq
         self._questions = QuestionMaker(documents, encoding)
         self._builds = Builds(generations, encoding, self._questions, thread, observer)
 
@@ -236,12 +237,19 @@ class Builder:
         missing = await asyncio.to_thread(index.store.missing, gap)
         await self.embed_missing(generation.encoder, index, missing, progress)
 
+    def complete_up_to(self, last_seq: Callable[[], int]) -> None:
+        """Close gaps up to the document `last_seq` from now on, and not up to the last one of the corpus.
+
+        Another process may have written later ones in place of documents that are still shown here.
+        """
+        self._last_seq = last_seq
+
     def close_gap(self, index: VectorIndex) -> bool:
         """Add to the index what was written since it was complete, in a step of the writing thread.
 
         Returns false, and adds nothing, if a document still has no vector.
         """
-        high = self._documents.last_seq()
+        high = self._last_seq()
         if index.complete_to >= high:
             return True
         # Another process may have written since.

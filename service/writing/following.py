@@ -11,12 +11,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from service.corpus.base import Change, ChangeLog, Document, Documents
 from service.errors import InstarError, NotReady
 from service.generations.builder import Builder
 from service.generations.generations import Generations
 from service.index.base import VectorIndex
 from service.index.keywords.base import KeywordIndex
+from service.index.rows import Rows
 from service.machine.writer import WritingThread
 
 log = logging.getLogger(__name__)
@@ -53,12 +56,16 @@ class Following:
         self._changed = changed
         # When everything was shown that was in the log, by a clock that goes on while the process is stopped.
         self._current_at = float("-inf")
+        # The last document that was written before the position.
+        self._shown = 0
         self._looked = asyncio.Event()
         self._failing = False
 
     def start(self) -> None:
         """Follow from now on, before anything is loaded: what is loaded may have later changes already."""
         self.position = self._changes.position()
+        self._shown = self._documents.last_seq()
+        self._builder.complete_up_to(lambda: self._shown)
         self._changes.on_turn(self._take_turn)
 
     async def run(self) -> None:
@@ -97,6 +104,7 @@ class Following:
     def wrote(self, change: Change) -> None:
         """Hear of a change that this process has made and shown, in the step that made it."""
         self.position = max(self.position, change.position)
+        self._shown = max(self._shown, change.last)
 
     def age(self) -> float:
         """Seconds since everything was shown that was in the log."""
@@ -139,6 +147,7 @@ class Following:
     def _show(self, changes: Sequence[Change]) -> None:
         later = [seq for change in changes for seq in change.added if seq > self._keywords.complete_to]
         versions = self._documents.fetch(later)
+        stored = {id(index): _stored(index, changes) for index in self._written() if index.loaded}
         for change in changes:
             if change.of_generations:
                 self._close_gaps()
@@ -146,8 +155,9 @@ class Following:
                 continue
             self._show_words(change, versions)
             for index in self._generations.indexes():
-                # Deletes alone: what was added comes with its stored vectors below.
-                index.prepare(change, None)()
+                # In one step: no search misses a document that is replaced, or finds it twice.
+                index.prepare(change, _part(stored.get(id(index)), change))()
+            self._shown = change.last
         self._close_gaps()
 
     def _show_words(self, change: Change, versions: dict[int, Document]) -> None:
@@ -169,3 +179,17 @@ class Following:
         for generation in self._generations.writable():
             if generation.index.loaded and generation.index.complete_to < last:
                 await self._builder.catch_up(generation)
+
+
+def _stored(index: VectorIndex, changes: Sequence[Change]) -> Rows | None:
+    """Read the vectors that the changes add to an index; None if there are none, or one is not stored yet."""
+    added = [seq for change in changes for seq in change.added if seq > index.complete_to]
+    return index.store.get(np.array(added, np.int64)) if added else None
+
+
+def _part(rows: Rows | None, change: Change) -> Rows | None:
+    """Return the rows of the documents that a change adds, if they are among these."""
+    if rows is None or not change.added:
+        return None
+    start, end = np.searchsorted(rows.seqs, (change.added[0], change.last + 1)).tolist()
+    return rows[start:end] if end > start else None

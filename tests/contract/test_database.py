@@ -11,6 +11,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from service.errors import StorageFailed
+from service.postgres import database as database_module
 from service.postgres import watch
 from service.postgres.database import Database
 from tests.support import schemas
@@ -44,6 +45,7 @@ def behind(database: Database, relay: Relay, monkeypatch: pytest.MonkeyPatch) ->
     # The least that libpq takes.
     monkeypatch.setattr(watch, "_PATIENCE", 2)
     monkeypatch.setattr(watch, "_IDLE", 0.5)
+    monkeypatch.setattr(database_module, "_PATIENCE", 2.0)
     with closing(Database(relay.url(), database.schema)) as opened:
         yield opened
 

@@ -1,5 +1,6 @@
 """Any replica takes writes, and all show them."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -63,6 +64,24 @@ def test_a_search_that_has_seen_a_write_finds_it_on_every_replica(pair: list[Ser
             "/search", json={"query": f"number {number} was seen", "k": 50}, headers={"X-Instar-Seen": seen}
         )
         assert f"seen-{number}" in [result["id"] for result in answer.json()["results"]]
+
+
+def test_a_document_that_is_replaced_is_found_once_at_every_moment(pair: list[Server]) -> None:
+    one, other = pair
+    one.put_documents({"replaced": "the text number 0"}, collection="replaced")
+    within_a_second(lambda: ids(other, "text", collection="replaced") == ["replaced"])
+    replacing = threading.Event()
+
+    def replace() -> None:
+        for number in range(200):
+            one.put_documents({"replaced": f"the text number {number}"}, collection="replaced")
+        replacing.set()
+
+    with ThreadPoolExecutor(1) as thread:
+        replaced = thread.submit(replace)
+        while not replacing.is_set() and not replaced.done():
+            assert ids(other, "text", collection="replaced") == ["replaced"]
+        replaced.result()
 
 
 def test_a_write_that_changes_nothing_has_seen_what_is_there(pair: list[Server]) -> None:

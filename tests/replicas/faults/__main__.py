@@ -68,7 +68,6 @@ def _tried(wanted: Sequence[Cell], folder: Path, database: Postgres) -> Iterator
                 counted += len(new)
                 yield cell, violations, Counter(f"{event.kind} {event.status}" for event in new)
                 if violations:
-                    replicas.history.write(folder / f"world-{worlds}" / "history.jsonl")
                     break
 
 

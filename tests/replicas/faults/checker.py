@@ -10,6 +10,8 @@ from tests.torture.history import Event, History
 LAG = 1.0
 # And in which a replica is itself again after a fault.
 MENDED_SECONDS = 15.0
+# A process that is killed resets the connections on which it has not read yet, and HAProxy asks nobody else then.
+_BROKEN, _AT_ONCE = (0, 502), 0.5
 # What some replica must answer, whatever happens to one of them.
 _READINGS = ("search", "embed")
 
@@ -32,8 +34,12 @@ class ReplicasChecker(Checker):
             if event.actor == "nemesis" or event.kind in NOTES or event.outcome == "acknowledged":
                 continue
             if event.kind in _READINGS:
+                if event.status in _BROKEN and any(_breaks(fault, event) for fault in faults):
+                    continue
                 self._violation(event, f"no replica answered: {event.status} {event.answered}")
             elif event.status == 0:
+                if any(_breaks(fault, event) for fault in faults):
+                    continue
                 self._violation(event, f"the balancer broke the connection: {event.answered}")
             elif event.status >= 500:
                 if not any(fault.start <= event.end and event.start <= fault.end + MENDED_SECONDS for fault in faults):
@@ -48,3 +54,8 @@ class ReplicasChecker(Checker):
         for event in self._events:
             if event.kind == "fault" and event.answered["mended"] > MENDED_SECONDS:
                 self._violation(event, f"{event.replica} was ready {event.answered['mended']:.1f} s after its fault")
+
+
+def _breaks(fault: Event, event: Event) -> bool:
+    """Whether a replica was killed while a request was under way."""
+    return fault.answered["kind"] == "kill" and event.start <= fault.start + _AT_ONCE and fault.start <= event.end

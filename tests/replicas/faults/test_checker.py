@@ -127,6 +127,12 @@ def answer_no_search(told: Told) -> None:
     event.status, event.outcome = 503, "unknown"
 
 
+def break_a_search_after_a_kill(told: Told) -> None:
+    event = told.search("replica-1", 9.8, "two")
+    event.status, event.outcome = 502, "unknown"
+    told.add("fault", "nemesis", 9.0, {}, {"kind": "kill", "mended": 1.0})
+
+
 def refuse_a_write_without_a_fault(told: Told) -> None:
     event = told.add("put", "writer-0", 9.0, {"texts": {}}, {"error": {"type": "x", "message": "", "param": None}})
     event.status, event.outcome = 503, "unknown"
@@ -155,6 +161,7 @@ def be_away_for_long(told: Told) -> None:
         (not_show_a_writer_its_own_write, "w0-0 'parcel in the drawer' is missing"),
         (show_half_of_a_write_that_was_not_answered, "half applied"),
         (answer_no_search, "no replica answered"),
+        (break_a_search_after_a_kill, "no replica answered"),
         (refuse_a_write_without_a_fault, "status 503 without a fault"),
         (break_a_connection, "broke the connection"),
         (be_away_for_long, "replica-1 was ready"),
@@ -181,6 +188,12 @@ def be_unsure_of_a_write_that_was_not_answered(told: Told) -> None:
     told.add("fault", "nemesis", 9.0, {}, {"kind": "no-answer", "mended": 1.0})
 
 
+def break_what_a_killed_replica_was_asked(told: Told) -> None:
+    event = told.search("replica-1", 9.0, "two")
+    event.status, event.outcome = 502, "unknown"
+    told.add("fault", "nemesis", 9.0, {}, {"kind": "kill", "mended": 1.0})
+
+
 @pytest.mark.parametrize(
     "harm",
     [
@@ -188,6 +201,7 @@ def be_unsure_of_a_write_that_was_not_answered(told: Told) -> None:
         stay_with_the_former_generation_for_a_moment,
         show_another_replicas_write_a_little_later,
         be_unsure_of_a_write_that_was_not_answered,
+        break_what_a_killed_replica_was_asked,
     ],
 )
 def test_the_checker_allows_it(told: Told, oracle: Oracle, harm: Callable[[Told], object]) -> None:

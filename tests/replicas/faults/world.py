@@ -40,14 +40,19 @@ _BESIDE = 0.5
 class World:
     """The replicas, the address before them, and all that was ever asked."""
 
+    folder: Path
     replicas: list[Replica]
     url: str
     oracle: Oracle
     history: History = field(default_factory=History)
     cells: int = 0
+    _known: set[str] = field(default_factory=set)
 
     def run(self, cell: Cell) -> list[str]:
-        """Reload another model, with the fault of the cell; returns every violation so far. Raises Hangs."""
+        """Reload another model, with the fault of the cell; returns every new violation. Raises Hangs.
+
+        The history of a violation is kept in the folder of the world.
+        """
         self.cells += 1
         for replica in self.replicas:
             replica.stepping.await_step(cell.step)
@@ -60,7 +65,11 @@ class World:
         time.sleep(LAG)
         self.look()
         unfinished = [] if outcome in ("acknowledged", None) or cell.may_refuse else [f"the reload was {outcome}"]
-        return unfinished + check(self.history, self.oracle)
+        violations = unfinished + [words for words in check(self.history, self.oracle) if words not in self._known]
+        self._known |= set(violations)
+        if violations:
+            self.history.write(self.folder / f"history-{self.cells}.jsonl")
+        return violations
 
     def reload(self) -> Outcome | None:
         """Reload the model after the active one, and return when no reload is under way. Raises Hangs.
@@ -154,4 +163,4 @@ def world(folder: Path, database: Postgres, schema: str) -> Iterator[World]:
             opened.callback(replica.close)
             replicas.append(replica)
         url = opened.enter_context(balancing(folder, {replica.name: replica.port for replica in replicas}))
-        yield World(replicas, url, oracle)
+        yield World(folder, replicas, url, oracle)
