@@ -60,6 +60,8 @@ class Lifecycle:
             if self._parts.replication is not None:
                 group.create_task(self._parts.replication.run())
                 group.create_task(self._keep_resuming())
+            if self._parts.shared_orders is not None:
+                group.create_task(self._parts.shared_orders.run())
             if self._parts.webhook is not None:
                 group.create_task(self._parts.webhook.run())
 
