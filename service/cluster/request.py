@@ -4,21 +4,23 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from service.checkpoints.model_kind import Kind
 from service.corpus.base import Records
 
 _NOTE = "preparing"
 
 
 class Wish(BaseModel):
-    """The wish for a generation of the checkpoint `model` on every replica.
+    """The wish for a generation of the checkpoint `model`, or for the reranker `model`, on every replica.
 
-    `number` is 0 for a new one. `ticket` tells one wish from all others.
+    `number` is 0 for a new generation. `ticket` tells one wish from all others.
     """
 
     ticket: int
     leader: UUID
     model: str
     number: int
+    kind: Kind = "dense"
 
 
 def wished(records: Records) -> Wish | None:

@@ -122,7 +122,7 @@ def build(
     thread = WritingThread()
     observer = observer or metrics
     headroom = Headroom(settings.headroom.memory, settings.headroom.disk, settings.data_dir)
-    models = open_models(settings, corpus, headroom, thread, traces, observer, trials or InThisProcess())
+    models = open_models(settings, stores, headroom, thread, traces, observer, trials or InThisProcess())
     keywords = open_keywords(settings, corpus.documents)
     serving = _serving(settings, stores, keywords, headroom, models, thread, observer)
     replicated = replication(settings, stores, models, serving, keywords, thread)

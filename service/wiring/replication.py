@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from service.generations.canaries import Canaries
 from service.generations.joining import Joining
+from service.generations.prepared import PreparedGenerations
 from service.index.keywords.base import KeywordIndex
 from service.machine.writer import WritingThread
 from service.settings import Settings
@@ -33,15 +34,9 @@ def replication(
     # Imported here, because it knows PostgreSQL, which is an extra.
     from service.writing.replication import Replication  # noqa: PLC0415
 
-    joining = Joining(
-        shared.identity,
-        corpus.records,
-        models.loader,
-        serving.builder,
-        serving.generations,
-        Canaries(corpus.documents, models.encoding),
-        thread,
-    )
+    canaries = Canaries(corpus.documents, models.encoding)
+    generations = PreparedGenerations(models.loader, serving.builder, serving.generations, canaries)
+    joining = Joining(shared.identity, corpus.records, {"dense": generations, "reranker": models.rerankers}, thread)
     following = Following(
         shared.log, corpus.documents, keywords, serving.generations, serving.builder, thread, joining.adopt
     )

@@ -42,7 +42,10 @@ class Replication:
         """Say why this replica must not answer; None if it may."""
         missing = self._joining.missing
         if missing is not None:
-            return f"generation {missing.number} of {missing.model} is active, and this replica loads it still"
+            reason = self._joining.problem
+            return f"{missing} is active, and this replica " + (
+                f"cannot load it: {reason}" if reason else "loads it still"
+            )
         behind = self.following.age()
         if behind > max(self._settings.lag_seconds, self._settings.stale_seconds):
             return f"changes of the others have not been seen for {behind:.1f} s: check the database"
@@ -83,4 +86,5 @@ class Replication:
             epoch=0 if active is None else active.record.activation,
             prepared=[] if prepared is None else [prepared],
             problem=self.problem() or self._joining.problem,
+            unable=self._joining.unable,
         )
