@@ -11,6 +11,7 @@ from service.generations.joining import Joining
 from service.generations.loaded import LoadedGenerations
 from service.settings.groups import ReplicaSettings
 from service.writing.following import Following
+from service.writing.trimming import Trimming
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class Replication:
         self._reports = reports
         self._generations = generations
         self._settings = settings
+        self._trimming = Trimming(following.changes, reports)
 
     def problem(self) -> str | None:
         """Say why this replica must not answer; None if it may."""
@@ -64,6 +66,7 @@ class Replication:
                 group.create_task(self.following.run())
                 group.create_task(self._joining.run(self.following.catch_up))
                 group.create_task(self._report())
+                group.create_task(self._trimming.run())
         finally:
             with suppress(InstarError):
                 await asyncio.to_thread(self._reports.leave, self._identity)
