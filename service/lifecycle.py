@@ -62,6 +62,8 @@ class Lifecycle:
                 group.create_task(self._keep_resuming())
             if self._parts.stores.shared is not None:
                 group.create_task(self._parts.stores.shared.overview.run())
+            if self._parts.shared_orders is not None:
+                group.create_task(self._parts.shared_orders.run())
             if self._parts.webhook is not None:
                 group.create_task(self._parts.webhook.run())
 

@@ -1,7 +1,9 @@
 """A single process, whose lock on the data folder keeps the corpus to it: it always leads."""
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 
+from service.checkpoints.model_kind import Kind
 from service.cluster.portion import EmbedAll, embed_here
 
 
@@ -23,6 +25,11 @@ class NoReplicas:
         """See `Replicas`; this process embeds everything."""
         return nullcontext(embed_here)
 
-    def prepared(self, model: str, number: int) -> AbstractAsyncContextManager[None]:  # noqa: ARG002
+    def prepared(
+        self,
+        model: str,  # noqa: ARG002
+        number: int,  # noqa: ARG002
+        kind: Kind = "dense",  # noqa: ARG002
+    ) -> AbstractAsyncContextManager[Sequence[str]]:
         """See `Replicas`; there is nobody to wait for."""
-        return nullcontext()
+        return nullcontext(())

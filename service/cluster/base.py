@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from service.checkpoints.model_kind import Kind
 from service.cluster.portion import EmbedAll, EmbedPortion
 from service.corpus.base import Seqs
 from service.errors import Conflict
@@ -34,7 +35,8 @@ class ReplicaState:
     """The state of a replica as it says it: the last change that its searches know, by `position`, the `epoch` of the
     activation that it answers with, and the generations that it could answer with at once.
 
-    `id` is of one process, and another one after a restart. `problem` says why it is not ready, if it is not.
+    `id` is of one process, and another one after a restart. `problem` says why it is not ready, if it is not, or why it
+    cannot prepare what it was asked for with the ticket `unable`.
     """
 
     id: UUID
@@ -44,6 +46,7 @@ class ReplicaState:
     epoch: int
     prepared: Sequence[int] = ()
     problem: str | None = None
+    unable: int | None = None
 
 
 class Reports(Protocol):
@@ -51,6 +54,9 @@ class Reports(Protocol):
 
     def report(self, state: ReplicaState) -> None:
         """Replace what the process has said before. Raises StorageFailed if it cannot."""
+
+    def shown_by_all(self) -> int:
+        """Return the position up to which every process that is alive has shown the changes; 0 if none is alive."""
 
     def leave(self, identity: UUID) -> None:
         """Forget what the process has said, because it ends. Raises StorageFailed if it cannot."""
@@ -66,26 +72,28 @@ class Replicas(Protocol):
         cannot load it embeds nothing.
         """
 
-    def prepared(self, model: str, number: int) -> AbstractAsyncContextManager[None]:
-        """Enter the block when every other process that is alive could answer with a generation.
+    def prepared(self, model: str, number: int, kind: Kind = "dense") -> AbstractAsyncContextManager[Sequence[str]]:
+        """Enter the block when every other process that is alive could answer with a generation or a reranker.
 
-        `model` is the id of its checkpoint, and `number` its number, or 0 for a new one. One that cannot in a while is
-        no longer waited for: it is not ready once the generation is active, until it has loaded it.
+        `model` is the id of its checkpoint, and `number` that of the generation, or 0 for a new one. One that says that
+        it cannot, or does not say in a while that it could, is not waited for: it is not ready once the model is
+        active, until it has loaded it. The block has a sentence on each of these.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A wish of the process that leads: a generation of the checkpoint `model` beside the active one.
+    """A wish of the process that leads: a generation, or the reranker, of the checkpoint `model` beside the active one.
 
     `number` is that of the generation, or 0 for a new one. While the leader `builds` it, the checkpoint alone is
-    wanted. `ticket` tells the request from all others; one that nobody waits for has none.
+    wanted. `ticket` tells the request from all others; one that nobody waits for has none. A reranker has no number.
     """
 
     model: str
     number: int = 0
     ticket: int | None = None
     builds: bool = False
+    kind: Kind = "dense"
 
 
 class Requests(Protocol):

@@ -14,11 +14,12 @@ from service.postgres.database import Database
 # Seconds of silence after which a replica is taken for gone.
 _EXPIRES = 30.0
 _REPORT = (
-    "INSERT INTO replicas (id, name, address, position, epoch, prepared, problem, started, seen)"
-    " VALUES (%(id)s, %(name)s, %(address)s, %(position)s, %(epoch)s, %(prepared)s::bigint[], %(problem)s,"
+    "INSERT INTO replicas (id, name, address, position, epoch, prepared, problem, unable, started, seen)"
+    " VALUES (%(id)s, %(name)s, %(address)s, %(position)s, %(epoch)s, %(prepared)s::bigint[], %(problem)s, %(unable)s,"
     " clock_timestamp(), clock_timestamp())"
     " ON CONFLICT (id) DO UPDATE SET name = excluded.name, address = excluded.address, position = excluded.position,"
-    " epoch = excluded.epoch, prepared = excluded.prepared, problem = excluded.problem, seen = excluded.seen"
+    " epoch = excluded.epoch, prepared = excluded.prepared, problem = excluded.problem, unable = excluded.unable,"
+    " seen = excluded.seen"
 )
 # One that reports at this moment is not waited for: it is not gone.
 _DROP_EXPIRED = (
@@ -26,7 +27,7 @@ _DROP_EXPIRED = (
     " WHERE seen < clock_timestamp() - make_interval(secs => %s) FOR UPDATE SKIP LOCKED)"
 )
 _ALIVE = (
-    "SELECT id, name, address, position, epoch, prepared, problem, started,"
+    "SELECT id, name, address, position, epoch, prepared, problem, unable, started,"
     " extract(epoch FROM clock_timestamp() - seen)::float8"
     " FROM replicas WHERE seen >= clock_timestamp() - make_interval(secs => %s) ORDER BY name, id"
 )
@@ -61,6 +62,10 @@ class Heartbeats:
             rows = connection.execute(_ALIVE, (self._expires,)).fetchall()
         return [_replica(row) for row in rows]
 
+    def shown_by_all(self) -> int:
+        """See `Reports`."""
+        return min((replica.state.position for replica in self.replicas()), default=0)
+
     def leave(self, identity: UUID) -> None:
         """Drop a replica that ends."""
         with self._database.write() as connection:
@@ -68,5 +73,6 @@ class Heartbeats:
 
 
 def _replica(row: tuple[Any, ...]) -> Replica:
-    identity, name, address, position, epoch, prepared, problem, started, silent = row
-    return Replica(ReplicaState(identity, name, address, position, epoch, tuple(prepared), problem), started, silent)
+    identity, name, address, position, epoch, prepared, problem, unable, started, silent = row
+    state = ReplicaState(identity, name, address, position, epoch, tuple(prepared), problem, unable)
+    return Replica(state, started, silent)

@@ -6,10 +6,12 @@ What they are to embed lies in a table (`service.cluster.sharing`).
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from uuid import UUID
 
+from service.checkpoints.model_kind import Kind
+from service.cluster.base import ReplicaState
 from service.cluster.heartbeats import Heartbeats
 from service.cluster.portion import EmbedAll
 from service.cluster.request import Wish, ask, withdraw
@@ -44,14 +46,13 @@ class PostgresReplicas:
         return self._sharing.assisted(model, fingerprint)
 
     @asynccontextmanager
-    async def prepared(self, model: str, number: int) -> AsyncIterator[None]:
+    async def prepared(self, model: str, number: int, kind: Kind = "dense") -> AsyncIterator[Sequence[str]]:
         """See `Replicas`."""
         ticket = secrets.randbelow(_LARGEST_TICKET)
-        request = Wish(ticket=ticket, leader=self._identity, model=model, number=number)
+        request = Wish(ticket=ticket, leader=self._identity, model=model, number=number, kind=kind)
         await asyncio.to_thread(ask, self._records, request)
         try:
-            await self._wait(ticket)
-            yield
+            yield await self._wait(ticket)
         finally:
             await self._withdraw(request)
 
@@ -65,19 +66,30 @@ class PostgresReplicas:
                 log.warning("the other replicas still prepare %s: %s", wish.model, error.message)
             await asyncio.sleep(_AGAIN)
 
-    async def _wait(self, ticket: int) -> None:
+    async def _wait(self, ticket: int) -> list[str]:
+        """Wait for the others. Returns a sentence on each of those that are left behind."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._patience
-        while missing := await asyncio.to_thread(self._missing, ticket):
-            if clock() > deadline:
-                log.warning("the switch goes on without %s, which could not prepare in time", ", ".join(missing))
-                return
+        while True:
+            missing = await asyncio.to_thread(self._missing, ticket)
+            if all(state.unable == ticket for state in missing) or clock() > deadline:
+                break
             await asyncio.sleep(_LOOK_EVERY)
+        sentences = [_left_behind(state, ticket) for state in missing]
+        for sentence in sentences:
+            log.warning("%s", sentence)
+        return sentences
 
-    def _missing(self, ticket: int) -> list[str]:
-        """List by name the other replicas that are alive and have not prepared."""
+    def _missing(self, ticket: int) -> list[ReplicaState]:
+        """List the other replicas that are alive and have not prepared."""
         return [
-            replica.state.name
+            replica.state
             for replica in self._heartbeats.replicas()
             if replica.state.id != self._identity and replica.silent < _SILENT and ticket not in replica.state.prepared
         ]
+
+
+def _left_behind(state: ReplicaState, ticket: int) -> str:
+    """Say of a replica that it is not waited for, and why."""
+    reason = f"cannot prepare ({state.problem})" if state.unable == ticket else "could not prepare in time"
+    return f"the replica {state.name} {reason}, so it is not ready from the switch on until it can answer alike"

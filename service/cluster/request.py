@@ -4,6 +4,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from service.checkpoints.model_kind import Kind
 from service.cluster.base import Request
 from service.cluster.portions import Portions
 from service.corpus.base import Records
@@ -13,15 +14,16 @@ NOTE = "preparing"
 
 
 class Wish(BaseModel):
-    """The wish for a generation of the checkpoint `model` on every replica.
+    """The wish for a generation of the checkpoint `model`, or for the reranker `model`, on every replica.
 
-    `number` is 0 for a new one. `ticket` tells one wish from all others.
+    `number` is 0 for a new generation. `ticket` tells one wish from all others.
     """
 
     ticket: int
     leader: UUID
     model: str
     number: int
+    kind: Kind = "dense"
 
 
 def wished(records: Records) -> Wish | None:
@@ -54,6 +56,6 @@ class PostgresRequests:
         """See `Requests`."""
         wish = wished(self._records)
         if wish is not None and wish.leader != self._identity:
-            return Request(wish.model, wish.number, wish.ticket)
+            return Request(wish.model, wish.number, wish.ticket, kind=wish.kind)
         model = self._portions.announced(self._identity)
         return None if model is None else Request(model, builds=True)

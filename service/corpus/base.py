@@ -69,7 +69,7 @@ class Change:
 
     @property
     def of_generations(self) -> bool:
-        """Whether no document has changed, but the set of generations."""
+        """Whether no document has changed, but the set of generations or the reranker."""
         return not self.collection
 
 
@@ -209,6 +209,12 @@ class Records(Protocol):
     def save_note(self, name: str, value: str | None) -> None:
         """Replace the note of that name; None removes it."""
 
+    def announce(self, name: str, value: str) -> None:
+        """Replace a note of which every process must know, and log that as a change of the generations.
+
+        Raises NotLeader if another process leads.
+        """
+
     def notes(self, beginning: str) -> dict[str, str]:
         """Return the notes whose names begin with `beginning`, by the rest of the name."""
 
@@ -233,7 +239,13 @@ class ChangeLog(Protocol):
         """Return the position of the last change, 0 before the first."""
 
     def changes_after(self, position: int, limit: int) -> list[Change]:
-        """Return up to `limit` changes after the position, in their order."""
+        """Return up to `limit` changes after the position, in their order.
+
+        If the first of them does not come right after the position, those between were trimmed.
+        """
+
+    def trim(self, position: int) -> None:
+        """Forget the changes up to the position, except for the last of all, by which others see that some are gone."""
 
     def wait(self, seconds: float) -> None:
         """Return when somebody tells of a change, or after so many seconds."""

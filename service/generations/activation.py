@@ -57,16 +57,19 @@ class Activation:
         switched: Callable[[Generation], None] = lambda _: None,
         progress: Progress = lambda _: None,
         by: str | None = None,
+        warn: Callable[[str], None] = lambda _: None,
     ) -> Generation:
         """Embed what was written since the index was complete, then make `generation` the active one. It must follow.
 
         The check that no vector is missing and the activation are one step of the writing thread, so no write comes
         between them. `switched` is called within that step, with the generation that is active from then on: a caller
         that is cancelled in that moment learns from it that the activation has happened. The record names `by`, the key
-        that asked for it.
+        that asked for it. `warn` is called with a sentence on each replica that cannot answer with it yet.
         """
         self._observer.step("reload.preparing")
-        async with self._replicas.prepared(generation.model, generation.number):
+        async with self._replicas.prepared(generation.model, generation.number) as left_behind:
+            for sentence in left_behind:
+                warn(sentence)
             while True:
                 await self._builder.embed_gap(generation, progress)
                 self._observer.step("reload.caught-up")

@@ -1,20 +1,24 @@
 """The one owner of the active reranker: every change of it is a step of the writing thread.
 
 A reranker has no index, so it is activated at once. The record of it is one note of the corpus: what is active, and
-what was before.
+what was before. Of several replicas the one that leads writes it, and the others switch when they read of that.
 """
 
+import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.cluster.base import Coordination, Replicas
 from service.corpus.base import Records
 from service.errors import InstarError
 from service.generations.errors import no_reranker, no_reranker_before, no_such_reranker, reranker_replaced
+from service.generations.joining import Missing
 from service.generations.loaded import ACTIVE
 from service.machine.threads import run_to_completion
 from service.machine.writer import WritingThread
@@ -68,7 +72,7 @@ def recorded(records: Records) -> set[str]:
 
 
 class Rerankers:
-    """The reranker that answers, and the way back to the one before."""
+    """The reranker that answers, and the way back to the one before. It is the `Joinable` of rerankers."""
 
     def __init__(
         self,
@@ -77,13 +81,21 @@ class Rerankers:
         loader: RerankerLoader,
         aliases: Mapping[str, str],
         observer: Observer,
+        coordination: Coordination,
+        replicas: Replicas,
     ) -> None:
         self._records = records
+        self._coordination = coordination
+        self._replicas = replicas
         self._thread = thread
         self._loader = loader
         self._aliases = aliases
         self._observer = observer
         self.active: ActiveReranker | None = None
+        self.missing: Missing | None = None
+        self._beside: Reranker | None = None
+        # The one that could not be loaded at the start.
+        self._left_out: RerankerRecord | None = None
 
     def acquire(self, model: str | None = None) -> ActiveReranker:
         """The reranker that answers a request for `model`: none or "active", its id, or an alias of one of these.
@@ -108,9 +120,10 @@ class Rerankers:
         if record is None:
             return
         try:
-            reranker = await run_to_completion(partial(self._loader.reopen, record.model))
+            reranker = await run_to_completion(partial(self._loader.load, record.model))
         except InstarError as error:
             log.warning("the reranker %s cannot be loaded, so nothing is reranked: %s", record.model, error)
+            self.missing, self._left_out = None, record
             return
         await self._thread.run(partial(self._set, ActiveReranker(record, reranker)))
         log.info("the reranker %s is active again", record.model)
@@ -122,8 +135,12 @@ class Rerankers:
         by_default: bool,
         by: str | None,
         warnings: Sequence[str] = (),
+        warn: Callable[[str], None] = lambda _: None,
     ) -> ActiveReranker:
-        """Make `reranker` the active one, durably."""
+        """Make `reranker` the active one, durably, on all replicas; raises NotLeader if another process leads.
+
+        `warn` is called with a sentence on each replica that cannot answer with it yet.
+        """
         record = RerankerRecord(
             model=reranker.checkpoint.id,
             by_default=by_default,
@@ -141,44 +158,83 @@ class Rerankers:
                 former = [note.active, *note.former][:_FORMER]
             self._switch(activated, former)
 
-        await self._thread.run(step)
+        async with self._coordination.leading(), self._replicas.prepared(record.model, 0, "reranker") as left_behind:
+            for sentence in left_behind:
+                warn(sentence)
+            await self._thread.run(step)
         log.info("the reranker %s is active", record.model)
         return activated
 
     async def rollback(self, by: str | None) -> ActiveReranker | None:
         """Return to what was active before, which may be no reranker at all.
 
-        Raises InvalidRequest if nothing was, and Conflict if another reranker became active in the time of loading.
+        Raises InvalidRequest if nothing was, and Conflict if another reranker became active in the time of loading, or
+        another process leads.
         """
-        note = _read(self._records)
-        if not note.former:
-            raise no_reranker_before()
-        former, *others = note.former
-        activated = None
-        if former is not None:
-            reranker = await run_to_completion(partial(self._loader.reopen, former.model))
+        async with self._coordination.leading():
+            note = await asyncio.to_thread(_read, self._records)
+            if not note.former:
+                raise no_reranker_before()
+            former, *others = note.former
+
+            def switch(activated: ActiveReranker | None) -> None:
+                if _read(self._records) != note:
+                    raise reranker_replaced()
+                self._switch(activated, others)
+
+            if former is None:
+                await self._thread.run(partial(switch, None))
+                log.info("there is no reranker again")
+                return None
+            reranker = await run_to_completion(partial(self._loader.load, former.model))
             update = {"activated": datetime.now(UTC), "activated_by": by}
             activated = ActiveReranker(former.model_copy(update=update), reranker)
-
-        def step() -> None:
-            if _read(self._records) != note:
-                raise reranker_replaced()
-            self._switch(activated, others)
-
-        await self._thread.run(step)
-        log.info("the reranker is %s again", "none" if activated is None else activated.model)
+            async with self._replicas.prepared(former.model, 0, "reranker"):
+                await self._thread.run(partial(switch, activated))
+        log.info("the reranker is %s again", activated.model)
         return activated
+
+    def adopt(self) -> None:
+        """See `Joinable`."""
+        record = _read(self._records).active
+        self.missing = None
+        if record is None:
+            self._set(None)
+        elif record != self._left_out:
+            reranker = self._loaded(record.model)
+            if reranker is None:
+                self.missing = Missing(record.model, 0)
+            else:
+                self._set(ActiveReranker(record, reranker))
+
+    @asynccontextmanager
+    async def beside(self, model: str, number: int, only_builds: Callable[[], bool]) -> AsyncIterator[None]:  # noqa: ARG002
+        """See `Joinable`."""
+        if self._loaded(model) is None:
+            checkpoint = await run_to_completion(partial(self._loader.install, model))
+            reranker = await self._loader.load_beside(checkpoint)
+            await self._loader.probe(reranker)
+            self._beside = reranker
+        try:
+            yield
+        finally:
+            self._beside = None
+
+    def _loaded(self, model: str) -> Reranker | None:
+        """Return the reranker with that id, if it is the active one or loaded beside that."""
+        loaded = (self.active.reranker if self.active is not None else None, self._beside)
+        return next((each for each in loaded if each is not None and each.checkpoint.id == model), None)
 
     def _switch(self, reranker: ActiveReranker | None, former: list[RerankerRecord | None]) -> None:
         """Make `reranker` the active one, first in the records: a step of the writing thread."""
         note = _Note(active=None if reranker is None else reranker.record, former=former)
-        self._records.save_note(_NOTE, note.model_dump_json())
+        self._records.announce(_NOTE, note.model_dump_json())
         self._observer.step("reload.recorded")
         self._set(reranker)
         self._observer.step("reload.switched")
 
     def _set(self, reranker: ActiveReranker | None) -> None:
-        self.active = reranker
+        self.active, self.missing, self._left_out = reranker, None, None
 
 
 def _read(records: Records) -> _Note:

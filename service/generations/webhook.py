@@ -44,10 +44,11 @@ class Webhook:
     async def run(self) -> None:
         """Deliver until cancelled. The very first delivery is the last change before the webhook was set up."""
         wait = _FIRST_WAIT
-        note = await asyncio.to_thread(self._records.note, _DELIVERED)
-        delivered = None if note is None else int(note)
         async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, trust_env=False) as client:
             while True:
+                # Another replica may have delivered something since.
+                note = await asyncio.to_thread(self._records.note, _DELIVERED)
+                delivered = None if note is None else int(note)
                 undelivered = await asyncio.to_thread(self._changes.after, delivered)
                 for change in undelivered:
                     problem = await self._deliver(client, change)
@@ -59,7 +60,7 @@ class Webhook:
                             problem,
                         )
                         break
-                    delivered, wait = change.id, _FIRST_WAIT
+                    wait = _FIRST_WAIT
                 else:
                     await asyncio.sleep(_LOOK_SECONDS)
                     continue

@@ -198,6 +198,10 @@ class VectorIndex(Views, Protocol):
         """Say whether a document of the collection is searchable at this moment; for any thread."""
         ...
 
+    def live(self) -> dict[str, Seqs]:
+        """Return the documents that are searchable at this moment, ascending, by collection; for any thread."""
+        ...
+
     def stats(self) -> IndexStats:
         """Count the documents; for any thread."""
         ...

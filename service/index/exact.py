@@ -118,6 +118,10 @@ class ExactIndex:
         """Say whether a document of the collection is searchable at this moment."""
         return collection in self._views
 
+    def live(self) -> dict[str, Seqs]:
+        """Return the documents that are searchable at this moment, ascending, by collection."""
+        return {name: np.unique(view.rows.seqs) for name, view in self._views.items()}
+
     def stats(self) -> IndexStats:
         """Count the documents, all of which are compared one by one."""
         views = list(self._views.values())

@@ -68,15 +68,11 @@ class CheckpointLoader(Generic[_Loaded_co]):
         return self._registry.install(model).require_kind(self.kind)
 
     def load(self, model: str) -> _Loaded_co:
-        """Install and load the checkpoint of that name or id at the start, when nothing answers yet.
+        """Install and load the checkpoint of that name or id, without a trial beside the model that answers.
 
         The service's own copy is loaded if `model` is an id that has one. Raises CheckpointRefused or NotFound.
         """
         return self._factory.load(self.install(model))
-
-    def reopen(self, identity: str) -> _Loaded_co:
-        """Load the service's own copy of the checkpoint with that id; raises CheckpointRefused."""
-        return self._factory.load(self._registry.open(identity).require_kind(self.kind))
 
     async def load_beside(self, checkpoint: Checkpoint) -> _Loaded_co:
         """Load `checkpoint` while another model answers. A caller that is cancelled ends the trial under way.

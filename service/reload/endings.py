@@ -45,17 +45,7 @@ class Endings:
         for name, value in end.items():
             setattr(job, name, value)
         self._observer.reload_ended(state)
-        ran = (ended.ended or job.created) - job.created
-        fields = {"seconds": round(ran.total_seconds(), 1), "embedded": job.done, "reused": job.reused}
-        # The second line of a judge's reason names queries, and the log has no texts.
-        logged = (reason or "").partition("\n")[0] if job.judged is not None else reason
-        log.log(
-            logging.INFO if state == "done" else logging.WARNING,
-            "reload %s %s",
-            job.id,
-            f"{state}: {logged}" if logged else state,
-            extra={"fields": fields},
-        )
+        self._jobs.log_end(job)
 
     async def is_activated(self, job: Job) -> bool:
         """Say whether the generation of a job was activated, whose activation failed at the store, and note it then.

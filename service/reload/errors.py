@@ -1,6 +1,6 @@
 """The refusals of a reload."""
 
-from service.errors import CheckpointRefused, Conflict, NotFound
+from service.errors import CheckpointRefused, Conflict, NotFound, NotReady
 
 TRAIN_FURTHER = "train it further, or activate it with force"
 
@@ -26,6 +26,13 @@ def nothing_in_shadow() -> Conflict:
     """No generation waits in the shadow to be activated."""
     return Conflict(
         "no generation is in the shadow: POST /admin/reload with shadow builds one, and its job says when it is there"
+    )
+
+
+def not_obeyed(job: str) -> NotReady:
+    """The replica that runs the reload has not done in time what it was told to."""
+    return NotReady(
+        f"the replica that runs the reload {job} has not done this in time: see GET /admin/jobs/{job}, then try again"
     )
 
 

@@ -34,6 +34,10 @@ class Jobs:
         """
         await self._thread.run(partial(self._save, job.model_copy(deep=True)))
 
+    async def save_progress(self, job: Job) -> None:
+        """Record how far the job is, unless its end is recorded, or another replica has gone on with it."""
+        await self._thread.run(partial(self._save_progress, job.model_copy(deep=True)))
+
     async def forget_queries(self, current: Job | None) -> None:
         """Leave the queries out of all jobs, `current` included, of which there is no judgement any more."""
         await self._thread.run(partial(self._forget_queries, current))
@@ -49,9 +53,28 @@ class Jobs:
         fields = {"stage": stage, "after": former, "seconds": job.lap(), "done": job.done, "total": job.total}
         log.info("reload %s of %s: %s", job.id, job.checkpoint or job.model, stage, extra={"fields": fields})
 
+    def log_end(self, job: Job) -> None:
+        """Log how a job has ended."""
+        ran, reason = (job.ended or job.created) - job.created, job.reason or ""
+        fields = {"seconds": round(ran.total_seconds(), 1), "embedded": job.done, "reused": job.reused}
+        # The second line of a judge's reason names queries, and the log has no texts.
+        logged = reason.partition("\n")[0] if job.judged is not None else reason
+        log.log(
+            logging.INFO if job.state == "done" else logging.WARNING,
+            "reload %s %s",
+            job.id,
+            f"{job.state}: {logged}" if logged else job.state,
+            extra={"fields": fields},
+        )
+
     def _save(self, job: Job) -> None:
         job.forget_queries(self._is_judged)
         self._records.save_job(job.id, job.state, job.model_dump_json())
+
+    def _save_progress(self, job: Job) -> None:
+        recorded = self.find(job.id)
+        if recorded is not None and not recorded.over and recorded.attempts == job.attempts:
+            self._save(job)
 
     def _forget_queries(self, current: Job | None) -> None:
         if current is not None:

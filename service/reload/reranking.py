@@ -64,4 +64,6 @@ class RerankerStages:
         if refusal is not None:
             raise refusal
         await self._jobs.enter(job, "activate")
-        await self.rerankers.activate(reranker, by_default=job.by_default, by=job.by, warnings=job.warnings)
+        await self.rerankers.activate(
+            reranker, by_default=job.by_default, by=job.by, warnings=job.warnings, warn=job.warn
+        )

@@ -62,6 +62,7 @@ class Reloads:
         self._current: Job | None = None
         self._task: asyncio.Task[None] | None = None
         self._lead = AsyncExitStack()
+        self._starting = asyncio.Lock()
         self._stopping = False
 
     async def start(
@@ -82,19 +83,26 @@ class Reloads:
     async def _start(self, job: Job) -> Job:
         self._generations.acquire()
         self._loader.require(job.model, "reranker" if job.kind == "reranker" else "model")
-        if self._current is not None and not self._current.over:
-            raise job_running(self._current.id, self._current.model)
-        await self._launch(job)
+        async with self._starting:
+            await self.require_none()
+            await self._launch(job)
         return job
+
+    async def require_none(self) -> None:
+        """Raise Conflict with the id of the reload that this process or another one runs, if there is one."""
+        job = await asyncio.to_thread(self.under_way)
+        if job is not None:
+            raise job_running(job.id, job.model)
 
     async def resume(self) -> None:
         """Go on with the job that a crash or a stop interrupted, if there is one and no other process leads."""
         jobs = [] if self.current is not None else await asyncio.to_thread(self._jobs.unfinished)
         if jobs:
             with suppress(NotLeader):
-                async with self._generations.leading():
-                    # The one that led may have ended them meanwhile.
-                    for job in await asyncio.to_thread(self._jobs.unfinished):
+                async with self._starting, self._generations.leading():
+                    # The one that led may have ended them meanwhile, or this process has begun another one.
+                    jobs = [] if self.current is not None else await asyncio.to_thread(self._jobs.unfinished)
+                    for job in jobs:
                         await self._resume(job)
 
     async def _resume(self, job: Job) -> None:
@@ -118,8 +126,12 @@ class Reloads:
 
     @property
     def current(self) -> Job | None:
-        """The reload that is under way."""
+        """The reload that this process runs."""
         return None if self._current is None or self._current.over else self._current
+
+    def under_way(self) -> Job | None:
+        """The reload that this process or another one runs, or goes on with soon; it waits for the records."""
+        return self.current or next(iter(self._jobs.unfinished()), None)
 
     def used(self) -> set[str]:
         """The ids of checkpoints that the reload under way, an unreleased generation or a reranker's record needs."""

@@ -108,7 +108,7 @@ class Stages:
                 raise refusal
             await self._jobs.enter(job, "activate")
             await self._activation.activate(
-                balanced.with_warnings(job.warnings), partial(_note, job), job.advance, job.by
+                balanced.with_warnings(job.warnings), partial(_note, job), job.advance, job.by, job.warn
             )
 
 

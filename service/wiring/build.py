@@ -34,6 +34,7 @@ from service.reload.job import ENDS
 from service.reload.jobs import Jobs
 from service.reload.judge import Judge
 from service.reload.judged_queries import JudgedQueries
+from service.reload.orders import Orders, SharedOrders
 from service.reload.reranker_judge import RerankerJudge
 from service.reload.reranking import RerankerStages
 from service.reload.runner import Reloads, StagesOfKinds
@@ -85,8 +86,14 @@ class Parts:
     writing: Writing
     replication: Replication | None
     reloads: Reloads
+    shared_orders: SharedOrders | None
     changes: Changes
     webhook: Webhook | None
+
+    @property
+    def orders(self) -> Orders:
+        """The part that takes orders for the reload under way."""
+        return self.shared_orders or self.reloads
 
 
 def new_metrics() -> Metrics:
@@ -115,7 +122,7 @@ def build(
     thread = WritingThread()
     observer = observer or metrics
     headroom = Headroom(settings.headroom.memory, settings.headroom.disk, settings.data_dir)
-    models = open_models(settings, corpus, headroom, thread, traces, observer, trials or InThisProcess())
+    models = open_models(settings, stores, headroom, thread, traces, observer, trials or InThisProcess())
     keywords = open_keywords(settings, corpus.documents)
     serving = _serving(settings, stores, keywords, headroom, models, thread, observer)
     replicated = replication(settings, stores, models, serving, keywords, thread, observer)
@@ -124,6 +131,7 @@ def build(
     shadow = Shadow(serving.generations, retrieval, models.encoding)
     closed = not settings.open_data and not is_loopback(settings.host)
     changes = Changes(corpus.records, settings.retention.hours)
+    reloads = _reloads(settings, corpus, serving, models, _Searching(keywords, retrieval, shadow), thread, observer)
     return Parts(
         settings=settings,
         headroom=headroom,
@@ -145,7 +153,8 @@ def build(
         learning=Learning(stores.feedback, stores.derivations, settings, corpus, retrieval, thread, derivations),
         writing=_writing(corpus, serving, models, keywords, thread, observer, replicated),
         replication=replicated,
-        reloads=_reloads(settings, corpus, serving, models, _Searching(keywords, retrieval, shadow), thread, observer),
+        reloads=reloads,
+        shared_orders=SharedOrders(reloads, Jobs(corpus, thread), corpus.records) if stores.shared else None,
         changes=changes,
         webhook=open_webhook(settings.webhook, changes, corpus.records, thread),
     )

@@ -22,6 +22,7 @@ from service.models.windowing import windowings_of
 from service.observability.observer import Observer
 from service.observability.tracing import Tracing
 from service.settings import Settings
+from service.wiring.stores import Stores
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Models:
 
 def open_models(
     settings: Settings,
-    corpus: CorpusStore,
+    stores: Stores,
     headroom: Headroom,
     thread: WritingThread,
     traces: Tracing,
@@ -48,6 +49,7 @@ def open_models(
     trials: Children,
 ) -> Models:
     """Put the parts together; nothing is loaded yet. Checkpoints are tried in `trials`."""
+    corpus = stores.corpus
     encoding, limits, scheduler = _encoding(settings, traces, observer)
     registry = Registry(open_lookup(settings), headroom, observer)
     encoders, rerankers = _factories(settings, corpus, Trials(trials, settings.compute.trial_seconds))
@@ -58,7 +60,15 @@ def open_models(
         scheduler=scheduler,
         encoding=encoding,
         scoring=Scoring(encoding),
-        rerankers=Rerankers(corpus.records, thread, reranker_loader, settings.aliases, observer),
+        rerankers=Rerankers(
+            corpus.records,
+            thread,
+            reranker_loader,
+            settings.aliases,
+            observer,
+            stores.coordination,
+            stores.replicas,
+        ),
         reranker_loader=reranker_loader,
         limits=limits,
     )

@@ -8,6 +8,7 @@ from service.api.replica_metrics import ReplicaMetrics
 from service.generations.canaries import Canaries
 from service.generations.helping import Helping
 from service.generations.joining import Joining
+from service.generations.prepared import PreparedGenerations
 from service.index.keywords.base import KeywordIndex
 from service.machine.writer import WritingThread
 from service.observability.metrics import Metrics
@@ -39,15 +40,9 @@ def replication(
     from service.writing.replication import Replication  # noqa: PLC0415
 
     canaries = Canaries(corpus.documents, models.encoding, observer)
-    joining = Joining(
-        shared.requests,
-        models.loader,
-        serving.builder,
-        serving.generations,
-        Helping(shared.sharing, serving.builder, canaries),
-        canaries,
-        thread,
-    )
+    helping = Helping(shared.sharing, serving.builder, canaries)
+    generations = PreparedGenerations(models.loader, serving.builder, serving.generations, helping, canaries)
+    joining = Joining(shared.requests, {"dense": generations, "reranker": models.rerankers}, thread)
     following = Following(
         shared.log, corpus.documents, keywords, serving.generations, serving.builder, thread, joining.adopt
     )

@@ -21,11 +21,13 @@ from service.index.base import VectorIndex
 from service.index.keywords.base import KeywordIndex
 from service.index.rows import Rows
 from service.machine.writer import WritingThread
+from service.writing.missed import show_missed
 
 log = logging.getLogger(__name__)
 
-# Seconds after which the log is looked at, even if nobody has told of a change.
-_LOOK_EVERY = 0.25
+# Seconds after which the log is looked at, even if nobody has told of a change: a connection can be dead without a
+# sign. What is shown stays fresh enough for requests (`service/api/middleware/seen.py`), with some time to spare.
+_LOOK_EVERY = 0.5
 # Changes that are shown in one step of the writing thread.
 _SHOWN_TOGETHER = 100
 # Seconds between attempts to embed what another process could not, and to reach a log that cannot be read.
@@ -33,7 +35,10 @@ _AGAIN = 1.0
 
 
 class Following:
-    """Shows the changes of other processes. `position` is that of the last change that is shown here."""
+    """Shows the changes of other processes, which the log `changes` has.
+
+    `position` is that of the last change that is shown here.
+    """
 
     def __init__(
         self,
@@ -47,7 +52,7 @@ class Following:
     ) -> None:
         """`changed` is called, in a step of the writing thread, when another process has changed the generations."""
         self.position = 0
-        self._changes = changes
+        self.changes = changes
         self._documents = documents
         self._keywords = keywords
         self._generations = generations
@@ -60,19 +65,21 @@ class Following:
         self._shown = 0
         self._looked = asyncio.Event()
         self._failing = False
+        # The position up to which the indexes that take writes lack nothing.
+        self._embedded_to = -1
 
     def start(self) -> None:
         """Follow from now on, before anything is loaded: what is loaded may have later changes already."""
-        self.position = self._changes.position()
+        self.position = self.changes.position()
         self._shown = self._documents.last_seq()
         self._builder.complete_up_to(lambda: self._shown)
-        self._changes.on_turn(self._take_turn)
+        self.changes.on_turn(self._take_turn)
 
     async def run(self) -> None:
         """Show changes as they come, until cancelled."""
         while True:
             try:
-                await asyncio.to_thread(self._changes.wait, _LOOK_EVERY)
+                await asyncio.to_thread(self.changes.wait, _LOOK_EVERY)
                 await self._thread.run(self.catch_up)
                 await self._embed_gaps()
                 self._failing = False
@@ -87,10 +94,13 @@ class Following:
         """Show all that is in the log, in a step of the writing thread."""
         while True:
             looked = time.monotonic()
-            changes = self._changes.changes_after(self.position, _SHOWN_TOGETHER)
+            changes = self.changes.changes_after(self.position, _SHOWN_TOGETHER)
             if not changes:
                 self._current_at = looked
                 return
+            if changes[0].position > self.position + 1:
+                self._show_missed()
+                continue
             self._show(changes)
             self.position = changes[-1].position
 
@@ -157,8 +167,24 @@ class Following:
             for index in self._generations.indexes():
                 # In one step: no search misses a document that is replaced, or finds it twice.
                 index.prepare(change, _part(stored.get(id(index)), change))()
-            self._shown = change.last
+            self._shown = max(self._shown, change.last)
         self._close_gaps()
+
+    def _show_missed(self) -> None:
+        """Show the corpus as it is, because the log was trimmed of what this process has not seen."""
+        log.warning(
+            "changes after %d are gone from the log: this replica compares with the whole corpus", self.position
+        )
+        indexes = list(self._generations.indexes())
+        if not all(index.loaded for index in indexes):
+            raise NotReady("this replica was away for long, and loads vectors: ask another one meanwhile")
+        # What comes after this is shown twice, which changes nothing.
+        position = self.changes.position()
+        self._shown = self._documents.last_seq()
+        show_missed(self._documents, self._keywords, indexes)
+        self._close_gaps()
+        self._changed()
+        self.position = position
 
     def _show_words(self, change: Change, versions: dict[int, Document]) -> None:
         """Show the words of a change. Versions that are purged by now died later in the log."""
@@ -175,10 +201,15 @@ class Following:
 
     async def _embed_gaps(self) -> None:
         """Embed what the indexes that take writes lack, because the process that wrote it had no vectors for them."""
+        position, writable = self.position, self._generations.writable()
+        if position == self._embedded_to:
+            return
         last = await asyncio.to_thread(self._documents.last_seq)
-        for generation in self._generations.writable():
+        for generation in writable:
             if generation.index.loaded and generation.index.complete_to < last:
                 await self._builder.catch_up(generation)
+        if all(generation.index.loaded for generation in writable):
+            self._embedded_to = position
 
 
 def _stored(index: VectorIndex, changes: Sequence[Change]) -> Rows | None:

@@ -11,6 +11,7 @@ from service.generations.joining import Joining
 from service.generations.loaded import LoadedGenerations
 from service.settings.groups import ReplicaSettings
 from service.writing.following import Following
+from service.writing.trimming import Trimming
 
 log = logging.getLogger(__name__)
 
@@ -37,12 +38,16 @@ class Replication:
         self._reports = reports
         self._generations = generations
         self._settings = settings
+        self._trimming = Trimming(following.changes, reports)
 
     def problem(self) -> str | None:
         """Say why this replica must not answer; None if it may."""
         missing = self._joining.missing
         if missing is not None:
-            return f"generation {missing.number} of {missing.model} is active, and this replica loads it still"
+            reason = self._joining.problem
+            return f"{missing} is active, and this replica " + (
+                f"cannot load it: {reason}" if reason else "loads it still"
+            )
         behind = self.following.age()
         if behind > max(self._settings.lag_seconds, self._settings.stale_seconds):
             return f"changes of the others have not been seen for {behind:.1f} s: check the database"
@@ -61,6 +66,7 @@ class Replication:
                 group.create_task(self.following.run())
                 group.create_task(self._joining.run(self.following.catch_up))
                 group.create_task(self._report())
+                group.create_task(self._trimming.run())
         finally:
             with suppress(InstarError):
                 await asyncio.to_thread(self._reports.leave, self._identity)
@@ -83,4 +89,5 @@ class Replication:
             epoch=0 if active is None else active.record.activation,
             prepared=[] if prepared is None else [prepared],
             problem=self.problem() or self._joining.problem,
+            unable=self._joining.unable,
         )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support import postgres, schemas
-from tests.support.folder_schemas import Schemas, schemas_of
+from tests.support.schemas import FolderSchemas, schemas_of
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -22,7 +22,7 @@ def postgres_server() -> postgres.Postgres:
 
 
 @pytest.fixture(name="schemas")
-def schemas_of_folders(postgres_server: postgres.Postgres) -> Iterator[Schemas]:
+def schemas_of_folders(postgres_server: postgres.Postgres) -> Iterator[FolderSchemas]:
     """A schema for each folder that a test would keep files in."""
     with schemas_of(postgres_server) as made:
         yield made

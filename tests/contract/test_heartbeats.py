@@ -38,7 +38,7 @@ def test_replicas_are_listed_by_name_as_they_reported_last(database: Database) -
     heartbeats.report(first)
     assert states(heartbeats) == [first, second]
     ((_, began),) = [(replica.state, replica.started) for replica in heartbeats.replicas()[1:]]
-    later = replace(second, name="z", position=9, epoch=2, prepared=(), problem="behind the others")
+    later = replace(second, name="z", position=9, epoch=2, prepared=(), problem="behind the others", unable=7)
     heartbeats.report(later)
     assert states(heartbeats) == [first, later]
     assert heartbeats.replicas()[1].started == began
@@ -75,3 +75,15 @@ def test_silence_is_measured_by_the_clock_of_the_server(database: Database) -> N
             "SELECT extract(epoch FROM clock_timestamp() - %s)", (replica.started,)
         ).fetchall()
     assert age >= 3600
+
+
+def test_what_all_have_shown_is_what_the_last_of_those_alive_has(database: Database) -> None:
+    heartbeats = Heartbeats(database, expires=10)
+    assert heartbeats.shown_by_all() == 0
+    behind, ahead = state("behind", 3), state("ahead", 8)
+    for each in (behind, ahead):
+        heartbeats.report(each)
+    assert heartbeats.shown_by_all() == 3
+    with database.write() as connection:
+        connection.execute("UPDATE replicas SET seen = seen - interval '20 seconds' WHERE name = 'behind'")
+    assert heartbeats.shown_by_all() == 8

@@ -39,7 +39,7 @@ from service.index.stores import VectorStores
 from service.index.vector_folder import VectorFolder
 from service.machine.arrays import Vectors, Windows
 from service.settings import Settings
-from tests.support.folder_schemas import Schemas
+from tests.support.schemas import FolderSchemas
 
 DIMENSIONS = 8
 FINGERPRINT = "f" * 12
@@ -57,7 +57,7 @@ def faiss(stores: VectorStores, folder: Path, graph_from: int) -> FaissIndexes:
 
 
 # By where the vectors are stored.
-KINDS: dict[str, dict[str, Callable[[Path, Schemas], IndexFactory]]] = {
+KINDS: dict[str, dict[str, Callable[[Path, FolderSchemas], IndexFactory]]] = {
     "files": {
         "exact": lambda folder, _: ExactIndexes(VectorFolder(folder / "vectors")),
         "faiss, exact": lambda folder, _: faiss(VectorFolder(folder / "vectors"), folder, 10**9),
@@ -75,7 +75,7 @@ KINDS: dict[str, dict[str, Callable[[Path, Schemas], IndexFactory]]] = {
 
 
 @pytest.fixture(params=[(place, name) for place, kinds in KINDS.items() for name in kinds], ids=": ".join)
-def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, schemas: Schemas) -> Open:
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, schemas: FolderSchemas) -> Open:
     for module in (faiss_partition, faiss_index, pgvector_partition):
         monkeypatch.setattr(module, "SEAL_FROM", SEAL_FROM)
     # So few documents would be compared one by one.
@@ -382,6 +382,8 @@ class IndexMachine(RuleBasedStateMachine):
         assert stats.windows == sum(len(self.live[seq][1]) for seq in self.searchable)
         assert 0 <= stats.fresh <= stats.windows
         assert stats.deleted >= 0
+        live = {collection: seqs.tolist() for collection, seqs in self.index.live().items()}
+        assert live == {collection: seqs.tolist() for collection, seqs in self._by_collection(self.searchable).items()}
         for collection in COLLECTIONS:
             shown = sorted(seq for seq in self.searchable if self.live[seq][0] == collection)
             every = np.arange(0, self.last + 2)
@@ -502,13 +504,13 @@ def test_a_factory_touches_nothing_until_it_is_asked(kind: Open, tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", KINDS["files"])
-def test_an_index_on_files_needs_room_for_its_vectors(name: str, tmp_path: Path, schemas: Schemas) -> None:
+def test_an_index_on_files_needs_room_for_its_vectors(name: str, tmp_path: Path, schemas: FolderSchemas) -> None:
     needed = KINDS["files"][name](tmp_path, schemas).needed(1000, 10, 384)
     assert needed.memory > 1000 * 384 * 4
     assert needed.disk >= 10 * 384 * 4
 
 
-def test_an_index_in_postgresql_needs_no_room_for_its_vectors_here(tmp_path: Path, schemas: Schemas) -> None:
+def test_an_index_in_postgresql_needs_no_room_for_its_vectors_here(tmp_path: Path, schemas: FolderSchemas) -> None:
     needed = KINDS["tables"]["pgvector, graphs"](tmp_path, schemas).needed(1000, 10, 384)
     assert 1000 * 8 < needed.memory < 1000 * 384
     assert needed.disk == 0
@@ -522,7 +524,7 @@ def test_the_setting_chooses_the_index(kind: str, chosen: type, tmp_path: Path) 
 @pytest.mark.parametrize("rows", [wholes(1, 5), cut_texts(5)], ids=["whole", "cut"])
 @pytest.mark.parametrize(("place", "first"), [(place, name) for place, kinds in KINDS.items() for name in kinds])
 def test_the_vectors_that_one_kind_of_index_stored_serve_the_others(
-    place: str, first: str, tmp_path: Path, rows: Rows, schemas: Schemas
+    place: str, first: str, tmp_path: Path, rows: Rows, schemas: FolderSchemas
 ) -> None:
     with loaded(KINDS[place][first](tmp_path, schemas), rows):
         pass

@@ -15,20 +15,21 @@ from service.corpus import filters
 from service.corpus.base import Change, Seqs
 from service.errors import StorageFailed
 from service.index.base import GivenUp
-from service.index.pgvector import partition, tuning
+from service.index.pgvector import entries, partition, tuning
+from service.index.pgvector import index as pgvector_index
 from service.index.pgvector.factory import PgvectorIndexes
 from service.index.pgvector.index import PgvectorIndex
 from service.index.rows import Rows, stack, whole
 from service.machine.arrays import Vectors, Windows
 from service.postgres.database import Database
 from tests.support import postgres
-from tests.support.folder_schemas import Schemas, schemas_of
+from tests.support.schemas import FolderSchemas, schemas_of
 
 FINGERPRINT, DIMENSIONS, MIN_RECALL = "f" * 12, 64, 0.99
 
 
 @pytest.fixture
-def database(schemas: Schemas, tmp_path: Path) -> Database:
+def database(schemas: FolderSchemas, tmp_path: Path) -> Database:
     return schemas.of(tmp_path)
 
 
@@ -230,6 +231,36 @@ def test_what_died_while_nobody_looked_is_buried_at_the_next_start(database: Dat
     index.build({"default": np.arange(5, 21)}, 20)()
     assert index.stats().documents == 16
     assert count(database, "windows_1", "died IS NOT NULL") == 4
+
+
+def test_what_is_dead_leaves_the_tables_also_where_little_is_and_where_nothing_is_left(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pgvector_index, "BURY_EVERY", 0.0)
+    monkeypatch.setattr(entries, "_STAYS", "0 seconds")
+    index = opened(database)
+    index.store.put(documents(clustered(3, 30)))
+    index.build({"emptied": np.arange(1, 11), "default": np.arange(11, 31)}, 30)()
+
+    def maintain() -> None:
+        for work in index.maintain():
+            work(lambda: False)()
+
+    def there() -> tuple[int, int]:
+        return count(database, "points_1"), count(database, "windows_1")
+
+    maintain()
+    assert there() == (30, 30)
+    index.prepare(Change("emptied", 30, (), tuple(range(1, 11))), None)()
+    index.prepare(Change("default", 30, (), (11, 12)), None)()
+    maintain()
+    assert there() == (18, 18)
+    assert index.stats().documents == 18
+    # A collection that comes back has what is new alone.
+    index.prepare(Change("emptied", 30, (31,), ()), whole(np.array([31]), clustered(4, 1)))()
+    maintain()
+    assert there() == (18, 18)
+    assert index.live()["emptied"].tolist() == [31]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from service.index.vector_folder import VectorFolder
 from service.machine.arrays import Windows
 from service.postgres.database import Database
 from tests.support import postgres
-from tests.support.folder_schemas import schemas_of
+from tests.support.schemas import schemas_of
 from tests.unit.index.test_vector_store import DIMENSIONS, require, rows_of, unit
 
 FINGERPRINT = "f" * 12

@@ -1,7 +1,8 @@
-"""Schemas of PostgreSQL for tests: a server of each version for a whole session, and schemas that are used again."""
+"""Schemas of PostgreSQL for tests, some of which are used again: a server of each version for a whole session."""
 
 from collections import defaultdict
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from functools import cache
 from itertools import chain, count
 from pathlib import Path
@@ -39,8 +40,8 @@ def stop_servers() -> None:
 
 
 def new_database(programs: Path) -> Database:
-    """A schema that nobody has used."""
-    return Database(server(programs).url(), f"schema_{next(_NUMBERS)}")
+    """A schema that nobody has used, on the server of these programs."""
+    return _new_schema(server(programs))
 
 
 @cache
@@ -62,3 +63,38 @@ def drop(database: Database) -> None:
     """Drop the schema with all that is in it."""
     with database.read() as connection:
         connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(database.schema)))
+
+
+class FolderSchemas:
+    """Schemas that stand for folders: one is made when its folder is first asked for, and the one before is dropped."""
+
+    def __init__(self, server: Postgres) -> None:
+        self.server = server
+        self._folder: Path | None = None
+        self._database: Database | None = None
+
+    def of(self, folder: Path) -> Database:
+        """The schema that stands for this folder."""
+        if self._database is None or self._folder != folder:
+            self.close()
+            self._folder, self._database = folder, _new_schema(self.server)
+        return self._database
+
+    def close(self) -> None:
+        """Drop the schema."""
+        if self._database is not None:
+            drop(self._database)
+            self._database.close()
+            self._database = None
+
+
+@contextmanager
+def schemas_of(server: Postgres) -> Iterator[FolderSchemas]:
+    """Schemas that are dropped in the end."""
+    with closing(FolderSchemas(server)) as schemas:
+        yield schemas
+
+
+def _new_schema(server: Postgres) -> Database:
+    # A name that has to be quoted.
+    return Database(server.url(), f"schema {next(_NUMBERS)}")

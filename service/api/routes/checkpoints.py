@@ -108,7 +108,7 @@ class _Checkpoints:
     async def delete_checkpoint(self, name: Name) -> DeletedCheckpoint:
         """Delete a checkpoint that nothing uses, and the service's own copy of it."""
         self._require_ready()
-        job = self._reloads.current
+        job = await asyncio.to_thread(self._reloads.under_way)
         if job is not None and name in (job.model, job.checkpoint):
             raise reload_needs(job.id, job.model)
         used = await asyncio.to_thread(self._reloads.used)

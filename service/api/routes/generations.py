@@ -35,7 +35,7 @@ class _Listing:
         """List every generation, the latest activation first, and the one that is being built or in the shadow."""
         records = await asyncio.to_thread(self._records.generations)
         listed: list[GenerationRecord | UnderWay] = [self._counted(record) for record in records]
-        job = self._reloads.current
+        job = await asyncio.to_thread(self._reloads.under_way)
         if job is not None and job.kind == "dense":
             listed.append(self._under_way(job))
         reranker = self._rerankers.active

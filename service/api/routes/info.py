@@ -73,7 +73,7 @@ class About:
             "activated_by": generation.record.activated_by,
             "reranker": None if self._rerankers.active is None else self._rerankers.active.record,
             "search_log": {"keep": self._settings.searches.keep, "failure": self._search_log.failure},
-            "reload": self._reloads.current,
+            "reload": await asyncio.to_thread(self._reloads.under_way),
             "warnings": list(dict.fromkeys([*generation.encoder.warnings, *generation.record.warnings])),
             "lineage": checkpoint.manifest.lineage if checkpoint.manifest else {},
             # Clients of text-embeddings-inference look for the fields below.

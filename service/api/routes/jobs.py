@@ -10,15 +10,16 @@ from service.api.openapi import jobs as documented
 from service.api.router import Admission, Router
 from service.api.schemas.jobs import Identity, JobsAnswer
 from service.reload.job import Job
+from service.reload.orders import Orders
 from service.reload.runner import Reloads
 
 _MOST = 100
 
 
-def routes(admission: Admission, reloads: Reloads, streams: EventStreams) -> Router:
+def routes(admission: Admission, reloads: Reloads, orders: Orders, streams: EventStreams) -> Router:
     """The routes of jobs."""
     router = Router(admission, "admin", "admin")
-    handlers = _Jobs(reloads, streams)
+    handlers = _Jobs(reloads, orders, streams)
     router.add("GET /admin/jobs", handlers.list_jobs, documented.LIST)
     router.add("GET /admin/jobs/{identity}", handlers.read_job, documented.READ)
     router.add("DELETE /admin/jobs/{identity}", handlers.cancel_job, documented.CANCEL)
@@ -27,8 +28,9 @@ def routes(admission: Admission, reloads: Reloads, streams: EventStreams) -> Rou
 
 
 class _Jobs:
-    def __init__(self, reloads: Reloads, streams: EventStreams) -> None:
+    def __init__(self, reloads: Reloads, orders: Orders, streams: EventStreams) -> None:
         self._reloads = reloads
+        self._orders = orders
         self._streams = streams
 
     async def list_jobs(
@@ -39,15 +41,15 @@ class _Jobs:
 
     async def read_job(self, identity: Identity) -> Job:
         """Say how far a reload is, or how it ended."""
-        return self._reloads.job(identity)
+        return await asyncio.to_thread(self._reloads.job, identity)
 
     async def cancel_job(self, identity: Identity) -> Job:
         """Cancel a reload. The next one reuses what it has embedded."""
-        return await self._reloads.cancel(identity)
+        return await self._orders.cancel(identity)
 
     async def follow_job(self, identity: Identity) -> Response:
         """Send the job as server-sent events (WHATWG HTML), one for each change, until it ends."""
-        self._reloads.job(identity)
+        await asyncio.to_thread(self._reloads.job, identity)
         return self._streams.events(_changes(self._reloads, identity))
 
 
@@ -57,7 +59,7 @@ def _changes(reloads: Reloads, identity: str) -> EventSource:
 
     async def changes() -> tuple[list[str], bool]:
         nonlocal shown
-        job = reloads.job(identity)
+        job = await asyncio.to_thread(reloads.job, identity)
         state = job.model_dump_json()
         changed = state != shown
         shown = state

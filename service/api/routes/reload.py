@@ -8,24 +8,28 @@ from service.api.readiness import RequireReady
 from service.api.router import Admission, Router
 from service.api.schemas.reload import ActivateRequest, ReloadRequest
 from service.reload.job import Job
+from service.reload.orders import Orders
 from service.reload.runner import Reloads
 
 _UNLESS_WORSE = ActivateRequest(force=False)
 
 
-def routes(admission: Admission, require_ready: RequireReady, reloads: Reloads, root_path: str) -> Router:
+def routes(
+    admission: Admission, require_ready: RequireReady, reloads: Reloads, orders: Orders, root_path: str
+) -> Router:
     """The routes of reloads. A proxy publishes them below `root_path`."""
     router = Router(admission, "admin", "admin")
-    handlers = _Reloading(require_ready, reloads, root_path)
+    handlers = _Reloading(require_ready, reloads, orders, root_path)
     router.add("POST /admin/reload", handlers.reload, documented.RELOAD)
     router.add("POST /admin/activate", handlers.activate, documented.ACTIVATE)
     return router
 
 
 class _Reloading:
-    def __init__(self, require_ready: RequireReady, reloads: Reloads, root_path: str) -> None:
+    def __init__(self, require_ready: RequireReady, reloads: Reloads, orders: Orders, root_path: str) -> None:
         self._require_ready = require_ready
         self._reloads = reloads
+        self._orders = orders
         self._root_path = root_path
 
     async def reload(self, request: ReloadRequest, response: Response, by: KeyName) -> Job:
@@ -47,4 +51,4 @@ class _Reloading:
     async def activate(self, by: KeyName, request: ActivateRequest = _UNLESS_WORSE) -> Job:
         """Activate the generation that is in the shadow. To give it up, DELETE its job."""
         self._require_ready()
-        return await self._reloads.activate(force=request.force, by=by)
+        return await self._orders.activate(force=request.force, by=by)

@@ -12,7 +12,6 @@ from service.generations.activation import Activation
 from service.generations.generation import Generation
 from service.generations.rerankers import Rerankers
 from service.generations.rollback import RollbackTargets
-from service.reload.errors import job_running
 from service.reload.job import Job
 from service.reload.runner import Reloads
 
@@ -67,8 +66,7 @@ class _RollingBack:
         """
         self._require_ready()
         if request.reranker:
-            if self._reloads.current is not None:
-                raise job_running(self._reloads.current.id, self._reloads.current.model)
+            await self._reloads.require_none()
             former = await self._rerankers.rollback(by)
             return {"reranker": None if former is None else former.record}
         target = await self._targets.find(request.generation)

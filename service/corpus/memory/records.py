@@ -66,6 +66,9 @@ class MemoryRecords:
         others = {key: text for key, text in self._notes.items() if key != name}
         self._notes = others if value is None else {**others, name: value}
 
+    def announce(self, name: str, value: str) -> None:
+        self.save_note(name, value)
+
     def notes(self, beginning: str) -> dict[str, str]:
         return {name.removeprefix(beginning): text for name, text in self._notes.items() if name.startswith(beginning)}
 

@@ -22,6 +22,12 @@ _COUNT = (
 )
 _DROP_EMPTY = "DELETE FROM collections WHERE name = %s AND documents = 0"
 _AFTER = "SELECT collection, before, added, died, position FROM changes WHERE position > %s ORDER BY position LIMIT %s"
+# So many at a time, in transactions that are short.
+_TRIMMED = 10_000
+_TRIM = (
+    "DELETE FROM changes WHERE position IN (SELECT position FROM changes WHERE position <= %s"
+    " AND position < (SELECT position FROM counters) ORDER BY position LIMIT %s)"
+)
 # PostgreSQL takes no longer name of a channel.
 _LONGEST_CHANNEL = 63
 
@@ -115,6 +121,13 @@ class PostgresChangeLog:
             Change(collection.decode(), before, tuple(added), tuple(died), at)
             for collection, before, added, died, at in rows
         ]
+
+    def trim(self, position: int) -> None:
+        """See `ChangeLog`. Writers do not wait for it."""
+        trimmed = _TRIMMED
+        while trimmed == _TRIMMED:
+            with self._database.write() as connection:
+                trimmed = connection.execute(_TRIM, (position, _TRIMMED)).rowcount
 
 
 def channel(schema: str) -> str:

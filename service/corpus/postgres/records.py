@@ -103,6 +103,12 @@ class PostgresRecords:
             else:
                 connection.execute(_SAVE_NOTE, (name.encode(), value.encode()))
 
+    def announce(self, name: str, value: str) -> None:
+        with self._log.turn() as turn:
+            self._fence(turn.connection)
+            turn.log_generations()
+            turn.connection.execute(_SAVE_NOTE, (name.encode(), value.encode()))
+
     def notes(self, beginning: str) -> dict[str, str]:
         begins = beginning.encode()
         rows = self._read("SELECT name, value FROM notes WHERE substr(name, 1, %s) = %s", (len(begins), begins))

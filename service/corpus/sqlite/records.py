@@ -89,6 +89,9 @@ class SqliteRecords:
             if value is not None:
                 connection.execute("INSERT INTO notes VALUES (?, ?)", (name, value))
 
+    def announce(self, name: str, value: str) -> None:
+        self.save_note(name, value)
+
     def notes(self, beginning: str) -> dict[str, str]:
         with self._database.read() as connection:
             # The value of a row that does not count is not read, however long it is.

@@ -5,6 +5,7 @@ every index at once.
 """
 
 import logging
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -58,6 +59,11 @@ class FaissIndex:
     def has(self, collection: str) -> bool:
         """Say whether a document of the collection is searchable at this moment."""
         return self.view(collection).live > 0
+
+    def live(self) -> dict[str, Seqs]:
+        """Return the documents that are searchable at this moment, ascending, by collection."""
+        views = {name: partition.view for name, partition in list(self._partitions.items())}
+        return {name: seqs for name, view in views.items() if (seqs := view.few(None, sys.maxsize)) is not None}
 
     def stats(self) -> IndexStats:
         """Count the documents in the views of this moment."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 import faiss
 import numpy as np
 
+from service.index.effort import least_effort
 from service.index.faiss.graph import Graph, walk
 from service.machine.arrays import Vectors
 
@@ -47,17 +48,12 @@ def tuned(
         scores, _ = walk(replace(graph, effort=effort), vectors, asked, exact.shape[1])
         return float((scores >= exact[:, -1:] - _SAME).mean())
 
-    effort, highest = _FIRST_EFFORT, max(_MOST_EFFORT, len(vectors) // LOOKED_AT)
-    while True:
-        recall = recall_at(effort)
-        if recall >= min_recall:
-            raised = min(round(effort * factor), highest)
-            return replace(graph, effort=raised), recall_at(raised) if raised > effort else recall
-        if effort >= highest:
-            log.warning(
-                "the graph of %d vectors has a recall of %.3f at the highest effort that is allowed",
-                len(vectors),
-                recall,
-            )
-            return replace(graph, effort=effort), recall
-        effort = min(effort + effort // 4, highest)
+    highest = max(_MOST_EFFORT, len(vectors) // LOOKED_AT)
+    effort, recall = least_effort(recall_at, min_recall, first=_FIRST_EFFORT, highest=highest)
+    if recall < min_recall:
+        log.warning(
+            "the graph of %d vectors has a recall of %.3f at the highest effort that is allowed", len(vectors), recall
+        )
+        return replace(graph, effort=effort), recall
+    raised = min(round(effort * factor), highest)
+    return replace(graph, effort=raised), recall_at(raised) if raised > effort else recall

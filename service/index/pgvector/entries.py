@@ -157,6 +157,15 @@ class EntryTable:
                 (array_of(points),),
             )
 
+    def expired(self) -> list[int]:
+        """Return the numbers of the collections with windows that died long ago, which `bury` deletes."""
+        with missed(), self._database.read() as connection:
+            rows = connection.execute(
+                self._tables.filled("SELECT DISTINCT partition FROM {windows} WHERE died < now() - %s::interval"),
+                (_STAYS,),
+            )
+            return [int(number) for (number,) in rows]
+
     @contextmanager
     def locked(self, partition: int) -> Iterator[Connection]:
         """Run a transaction that alone changes the collection. Raises Busy."""

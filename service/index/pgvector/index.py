@@ -4,6 +4,8 @@ Every replica has one on the same tables. What one of them has added the others 
 heard of: an index that follows the writes stays complete, a retained one falls behind in additions alone.
 """
 
+import sys
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -25,6 +27,9 @@ from service.index.pgvector.view import PgvectorView
 from service.index.rows import Rows
 from service.index.stores import VectorSource
 
+# Seconds between two looks for rows of what is dead. Those of large parts are looked for earlier, when they are sealed.
+BURY_EVERY = 600.0
+
 
 class PgvectorIndex:
     """Any thread may search it through `view`. Only the writing thread may change what it shows."""
@@ -39,6 +44,9 @@ class PgvectorIndex:
         self._partitions: dict[str, Partition] = {}
         # The deletes that came before the index was loaded.
         self._died: list[int] = []
+        # The documents that the tables may still have of collections that were emptied.
+        self._emptied: dict[str, Seqs] = {}
+        self._buried_at = time.monotonic()
 
     @property
     def collections(self) -> int:
@@ -53,6 +61,11 @@ class PgvectorIndex:
     def has(self, collection: str) -> bool:
         """Say whether a document of the collection is searchable at this moment."""
         return collection in self._partitions
+
+    def live(self) -> dict[str, Seqs]:
+        """Return the documents that are searchable at this moment, ascending, by collection."""
+        views = {name: partition.view for name, partition in list(self._partitions.items())}
+        return {name: seqs for name, view in views.items() if (seqs := view.few(None, sys.maxsize)) is not None}
 
     def stats(self) -> IndexStats:
         """Count the documents in the views of this moment."""
@@ -124,11 +137,13 @@ class PgvectorIndex:
 
     def maintain(self, questions: Questions | None = None) -> list[Maintenance]:
         """Bring fresh parts that have grown large into the tables, and let go of what is dead."""
-        return [
+        sealing: list[Maintenance] = [
             partial(self._seal, collection, partition, questions=questions)
             for collection, partition in list(self._partitions.items())
             if partition.wants_sealing
         ]
+        is_due = self.loaded and time.monotonic() - self._buried_at >= BURY_EVERY
+        return [*sealing, self._bury] if is_due else sealing
 
     def rest(self) -> Sequence[Maintenance]:
         """Bring fresh parts into the tables: that is all that lies in memory."""
@@ -147,12 +162,30 @@ class PgvectorIndex:
             return _nothing
         return partial(partition.replace_sealed, sealed, before)
 
+    def _bury(self, given_up: IsGivenUp) -> Publish:
+        del given_up
+        emptied, began = self._emptied, time.monotonic()
+        dead = [(collection, partition.view.dead) for collection, partition in list(self._partitions.items())]
+        try:
+            self._sealing.bury([*dead, *emptied.items()])
+        except Busy:
+            return _nothing
+
+        def publish() -> None:
+            self._emptied = {name: seqs for name, seqs in self._emptied.items() if seqs is not emptied.get(name)}
+            self._buried_at = began
+
+        return publish
+
     def _show(self, collection: str, partition: Partition, view: PgvectorView) -> None:
         partition.view = view
         self._partitions[collection] = partition
         if not view.live:
             # Some applications go on making collections and emptying them.
             self._partitions.pop(collection)
+            dead = np.union1d(view.dead, self._emptied.get(collection, view.dead))
+            if len(dead):
+                self._emptied = {**self._emptied, collection: dead}
 
 
 def _nothing() -> None: ...

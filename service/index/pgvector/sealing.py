@@ -4,7 +4,7 @@ What another replica has brought there is not written again.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TypeVar
 
@@ -84,6 +84,15 @@ class Sealing:
             entries = joined(entries, self._entries.add(number, rows))
         tuned = None if view.sealed is None else view.sealed.tuned
         return self._with_graph(number, entries, tuned, given_up, questions)
+
+    def bury(self, dead: Iterable[tuple[str, Seqs]]) -> None:
+        """Note that documents of collections in the tables have died, and delete what died long ago. Raises Busy."""
+        numbers = self._entries.partitions()
+        for collection, seqs in dead:
+            if len(seqs) and collection in numbers:
+                self._entries.bury(numbers[collection], seqs)
+        for number in self._entries.expired():
+            self._entries.bury(number, ())
 
     def _completed(self, store: VectorSource, number: int, seqs: Seqs, there: Entries, given_up: IsGivenUp) -> Entries:
         """Return the windows of the ascending documents `seqs`, and add those to the table that are not `there`."""

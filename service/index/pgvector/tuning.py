@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from service.index.base import GivenUp, IsGivenUp, Questions
+from service.index.effort import least_effort
 from service.index.pgvector.binary import Points
 from service.index.pgvector.graph import Tuned
 from service.index.pgvector.point_search import MOST_EFFORT
@@ -49,19 +50,11 @@ def tuned(sealed: Sealed, min_recall: float, given_up: IsGivenUp, questions: Que
             hits.append(np.count_nonzero(scores >= worst - SAME) / min(_K, len(points)))
         return float(np.mean(hits))
 
-    effort, highest = _FIRST_EFFORT, max(_MOST_EFFORT, len(points) // LOOKED_AT)
-    while True:
-        recall = recall_at(effort)
-        if recall >= min_recall:
-            return Tuned(effort, recall)
-        if effort >= highest:
-            log.warning(
-                "pgvector's graph of %d vectors has a recall of %.3f at the highest effort",
-                len(points),
-                recall,
-            )
-            return Tuned(effort, recall)
-        effort = min(effort + effort // 4, highest)
+    highest = max(_MOST_EFFORT, len(points) // LOOKED_AT)
+    effort, recall = least_effort(recall_at, min_recall, first=_FIRST_EFFORT, highest=highest)
+    if recall < min_recall:
+        log.warning("pgvector's graph of %d vectors has a recall of %.3f at the highest effort", len(points), recall)
+    return Tuned(effort, recall)
 
 
 def _asked(sealed: Sealed, given_up: IsGivenUp, questions: Questions | None) -> Vectors:

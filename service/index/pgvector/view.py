@@ -161,6 +161,11 @@ class PgvectorView:
         return len(self.sealed_live) - int(np.count_nonzero(self.sealed_live))
 
     @property
+    def dead(self) -> Seqs:
+        """The documents of the sealed part that have died, ascending."""
+        return np.unique(self._sealed_seqs[~self.sealed_live])
+
+    @property
     def _sealed_seqs(self) -> Seqs:
         return np.empty(0, np.int64) if self.sealed is None else self.sealed.entries.seqs
 

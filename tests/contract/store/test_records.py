@@ -83,3 +83,9 @@ def test_notes_are_replaced_removed_and_listed_by_their_beginning(store: CorpusS
         store.records.save_note(name, text)
     assert store.records.notes("a:") == {"y": "3"}
     assert [store.records.note(name) for name in ("a:x", "a:y", "b:x")] == [None, "3", "4"]
+
+
+def test_a_note_that_all_must_know_is_a_note(store: CorpusStore) -> None:
+    for text in ("1", "2"):
+        store.records.announce("a:x", text)
+        assert store.records.notes("a:") == {"x": text}

@@ -13,7 +13,7 @@ from pydantic_core import PydanticSerializationError
 from service.corpus import filters
 from service.corpus.base import Change, Document
 from service.corpus.judgements import JudgedCounts, Judgement
-from service.corpus.postgres import matching
+from service.corpus.postgres import change_log, matching
 from service.corpus.postgres.change_log import channel
 from service.corpus.postgres.store import PostgresStore
 from service.errors import StorageFailed
@@ -113,6 +113,32 @@ def test_a_change_knows_its_position_before_and_after_its_commit(pair: Pair) -> 
     assert one.documents.delete("default", ["a"], accept).position == other.log.position() == 3
     assert other.log.changes_after(1, 1) == [Change("default", 1, (2,), (1,))]
     assert other.log.changes_after(3, 9) == []
+
+
+def test_the_last_change_stays_when_the_log_is_trimmed_so_that_a_gap_shows(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = pair
+    monkeypatch.setattr(change_log, "_TRIMMED", 2)
+    for number in range(7):
+        put(one, **{f"d{number}": "text"})
+    other.log.trim(3)
+    assert [change.position for change in one.log.changes_after(0, 9)] == [4, 5, 6, 7]
+    one.log.trim(100)
+    assert [change.position for change in other.log.changes_after(2, 9)] == [7]
+    put(other, a="text")
+    assert [change.position for change in one.log.changes_after(7, 9)] == [8]
+
+
+def test_a_note_that_all_must_know_is_a_change_of_the_generations(pair: Pair) -> None:
+    one, other = pair
+    one.records.announce("n", "first")
+    one.records.announce("n", "second")
+    assert other.records.note("n") == "second"
+    assert [(change.of_generations, change.position) for change in other.log.changes_after(0, 9)] == [
+        (True, 1),
+        (True, 2),
+    ]
 
 
 def test_a_change_is_notified_with_its_position(pair: Pair) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from service.cluster.alone import Alone, NoReplicas
 from service.corpus.memory.store import MemoryStore
 from service.errors import Conflict
 from service.generations.rerankers import Rerankers
@@ -19,7 +20,7 @@ class Loader:
     def __init__(self) -> None:
         self.meanwhile: Any = None
 
-    def reopen(self, identity: str) -> Any:
+    def load(self, identity: str) -> Any:
         if self.meanwhile is not None:
             self.meanwhile()
         return HashedModel(identity.partition("@")[0])
@@ -29,7 +30,7 @@ def test_a_rollback_gives_way_to_a_reranker_that_became_active_in_the_time_of_lo
     async def run() -> None:
         loop, corpus, thread, loader = asyncio.get_running_loop(), MemoryStore(10), WritingThread(), Loader()
         untyped: Any = loader
-        rerankers = Rerankers(corpus.records, thread, untyped, {}, Unobserved())
+        rerankers = Rerankers(corpus.records, thread, untyped, {}, Unobserved(), Alone(), NoReplicas())
 
         async def activate(name: str) -> str:
             model: Any = HashedModel(name)
