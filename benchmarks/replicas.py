@@ -183,7 +183,8 @@ def _visible(urls: Sequence[str], writes: int) -> tuple[list[float], list[float]
 
     And those that a search takes there which sends along that it has seen the write.
     """
-    shown, seen = [], []
+    shown: list[float] = []
+    seen: list[float] = []
     with httpx.Client(timeout=60) as client:
         for number in range(writes):
             for times, has_seen in ((shown, False), (seen, True)):

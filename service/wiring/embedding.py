@@ -44,7 +44,7 @@ class Embedder:
         Raises StorageFailed if the store cannot be used, and NotFound or CheckpointRefused if the checkpoint cannot.
         """
         # Imported here, so that a process that hands out the work does not load torch.
-        from service.wiring.models import open_models  # noqa: PLC0415
+        from service.wiring.models import open_embedding  # noqa: PLC0415
 
         with ExitStack() as opened:
             settings = settings.model_copy(update={"data_dir": opened.enter_context(_free_folder(settings)).path})
@@ -54,7 +54,7 @@ class Embedder:
             observer, thread = Unobserved(), WritingThread()
             opened.callback(thread.close)
             # A crash of native code costs this process alone, so no child is needed to try the checkpoint in.
-            models = open_models(settings, corpus, headroom, thread, Tracing(), observer, InThisProcess())
+            models = open_embedding(settings, corpus, headroom, Tracing(), observer, InThisProcess())
             models.scheduler.start()
             opened.callback(models.encoding.close)
             opened.callback(models.scheduler.stop)

@@ -1,7 +1,9 @@
 """The parts that load checkpoints and compute with them."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from service.access.limits import RateLimits
 from service.checkpoints.lookup import open_lookup
@@ -21,22 +23,28 @@ from service.models.torch_model import device_here
 from service.models.windowing import windowings_of
 from service.observability.observer import Observer
 from service.observability.tracing import Tracing
-from service.settings import Settings
+from service.settings import EngineChoice, Settings
 from service.wiring.stores import Stores
 
 
 @dataclass(frozen=True)
-class Models:
-    """Checkpoints, and what loads and computes them."""
+class EmbeddingModels:
+    """Checkpoints of embedding models, and what loads and computes them."""
 
     registry: Registry
     loader: Loader
     scheduler: Scheduler
     encoding: Encoding
+    limits: RateLimits
+
+
+@dataclass(frozen=True)
+class Models(EmbeddingModels):
+    """Checkpoints of all kinds, and what loads and computes them."""
+
     scoring: Scoring
     rerankers: Rerankers
     reranker_loader: RerankerLoader
-    limits: RateLimits
 
 
 def open_models(
@@ -50,41 +58,51 @@ def open_models(
 ) -> Models:
     """Put the parts together; nothing is loaded yet. Checkpoints are tried in `trials`."""
     corpus = stores.corpus
-    encoding, limits, scheduler = _encoding(settings, traces, observer)
-    registry = Registry(open_lookup(settings), headroom, observer)
-    encoders, rerankers = _factories(settings, corpus, Trials(trials, settings.compute.trial_seconds))
-    reranker_loader = RerankerLoader(registry, rerankers, encoding, headroom)
+    embedding = open_embedding(settings, corpus, headroom, traces, observer, trials)
+    factory = RerankerFactory(*_computing(settings, corpus, trials))
+    loader = RerankerLoader(embedding.registry, factory, embedding.encoding, headroom)
     return Models(
-        registry=registry,
-        loader=Loader(registry, encoders, encoding, headroom, partial(recorded, corpus.records)),
-        scheduler=scheduler,
-        encoding=encoding,
-        scoring=Scoring(encoding),
+        registry=embedding.registry,
+        loader=embedding.loader,
+        scheduler=embedding.scheduler,
+        encoding=embedding.encoding,
+        limits=embedding.limits,
+        scoring=Scoring(embedding.encoding),
         rerankers=Rerankers(
-            corpus.records,
-            thread,
-            reranker_loader,
-            settings.aliases,
-            observer,
-            stores.coordination,
-            stores.replicas,
+            corpus.records, thread, loader, settings.aliases, observer, stores.coordination, stores.replicas
         ),
-        reranker_loader=reranker_loader,
-        limits=limits,
+        reranker_loader=loader,
     )
 
 
-def _encoding(settings: Settings, traces: Tracing, observer: Observer) -> tuple[Encoding, RateLimits, Scheduler]:
+def open_embedding(
+    settings: Settings,
+    corpus: CorpusStore,
+    headroom: Headroom,
+    traces: Tracing,
+    observer: Observer,
+    trials: Children,
+) -> EmbeddingModels:
+    """Put together what embeds; nothing is loaded yet. Checkpoints are tried in `trials`."""
     scheduler = Scheduler.suited(settings, _processors(settings), device_here(), observer=observer, traced=traces)
     limits = RateLimits()
-    return Encoding(scheduler, limits.charge_tokens, traces, windowings_of(settings)), limits, scheduler
+    encoding = Encoding(scheduler, limits.charge_tokens, traces, windowings_of(settings))
+    registry = Registry(open_lookup(settings), headroom, observer)
+    factory = EncoderFactory(*_computing(settings, corpus, trials))
+    loader = Loader(registry, factory, encoding, headroom, partial(recorded, corpus.records))
+    return EmbeddingModels(registry, loader, scheduler, encoding, limits)
 
 
-def _factories(settings: Settings, corpus: CorpusStore, trials: Trials) -> tuple[EncoderFactory, RerankerFactory]:
-    folder, processors, sample = settings.data_folder.engines, _processors(settings), corpus.documents.sample
+def _computing(
+    settings: Settings, corpus: CorpusStore, trials: Children
+) -> tuple[EngineChoice, Path, int, Callable[[int], Sequence[str]], Trials]:
+    """What a factory of models needs to choose how they are computed."""
     return (
-        EncoderFactory(settings.engine, folder, processors, sample, trials),
-        RerankerFactory(settings.engine, folder, processors, sample, trials),
+        settings.engine,
+        settings.data_folder.engines,
+        _processors(settings),
+        corpus.documents.sample,
+        Trials(trials, settings.compute.trial_seconds),
     )
 
 

@@ -19,7 +19,7 @@ from service.generations.builder import Builder
 from service.generations.generations import Generations
 from service.index.base import VectorIndex
 from service.index.keywords.base import KeywordIndex
-from service.index.rows import Rows
+from service.index.rows import Rows, stack
 from service.machine.writer import WritingThread
 from service.writing.missed import show_missed
 
@@ -215,7 +215,8 @@ class Following:
 def _stored(index: VectorIndex, changes: Sequence[Change]) -> Rows | None:
     """Read the vectors that the changes add to an index; None if there are none, or one is not stored yet."""
     added = [seq for change in changes for seq in change.added if seq > index.complete_to]
-    return index.store.get(np.array(added, np.int64)) if added else None
+    windows = index.store.some(added)
+    return stack(added, [windows[seq] for seq in added]) if added and len(windows) == len(added) else None
 
 
 def _part(rows: Rows | None, change: Change) -> Rows | None:

@@ -10,8 +10,10 @@ import pytest
 
 from service.cluster.base import ReplicaState
 from service.cluster.heartbeats import Heartbeats
+from service.cluster.portions import Portions
 from service.cluster.replicas import PostgresReplicas
 from service.cluster.request import Wish, wished
+from service.cluster.sharing import Sharing
 from service.corpus.postgres.store import PostgresStore
 from service.postgres.database import Database
 from tests.contract.store.stores import MOST
@@ -49,7 +51,8 @@ def left_behind(database: Database, replies: Sequence[Reply], patience: float) -
 
     async def lead() -> Sequence[str]:
         replying = asyncio.create_task(asyncio.to_thread(reply))
-        others = PostgresReplicas(records, heartbeats, leader.id, patience)
+        sharing = Sharing(Portions(database), leader.id, lambda _: None)
+        others = PostgresReplicas(records, heartbeats, sharing, leader.id, patience)
         async with others.prepared("m@1", 0, "reranker") as sentences:
             await replying
             return sentences
