@@ -35,6 +35,9 @@ class Store:
         self.fail()
         self.saved.append(job)
 
+    def log_end(self, job: Job) -> None:
+        assert job.over
+
     def require_lead(self) -> None:
         if not self.leads:
             raise NotLeader("another process leads")
