@@ -13,7 +13,8 @@ serve: $(INSTALLED)  ## start the service with the sample corpus on http://127.0
 	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m service
 
 serve-replicas: $(INSTALLED)  ## the same by three replicas behind a balancer, with a PostgreSQL of their own
-	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m deploy.replicas
+	@# With exec, a signal that make passes on reaches it.
+	exec env INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m deploy.replicas
 
 # Two processes at a time. Each file stays in one of them, and the longest files begin first. A process that is lost ends the run, which
 # would wait for it for ever otherwise.

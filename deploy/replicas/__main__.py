@@ -22,6 +22,8 @@ _BALANCER = Path(__file__).parents[1] / "haproxy" / "haproxy.cfg"
 # Debian has it where only root looks for programs.
 _PROGRAMS = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
 _LOOK_EVERY = 0.2
+# The folder of the keys that all replicas share.
+_SECRETS = "secrets"
 
 
 class Failed(Exception):
@@ -44,7 +46,7 @@ def main() -> int:
 def _run(running: ExitStack, folder: Path) -> None:
     """Start all, one after another, and start again what ends. Whatever was started ends with `running`."""
     ports = _ports()
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _SECRETS).mkdir(mode=0o700, parents=True, exist_ok=True)
     store = os.environ.get("INSTAR_STORE") or _database(running, folder / "postgresql")
     replicas = [_replica(number, ports[number], folder, store) for number in range(1, _REPLICAS + 1)]
     # The first one makes the tables, the keys and the vectors of the sample.
@@ -89,7 +91,7 @@ def _replica(number: int, port: int, folder: Path, store: str) -> Process:
     url = f"http://127.0.0.1:{port}"
     # Together they have the processors of this machine.
     cores = max(1, resources.processors() // _REPLICAS)
-    defaults = {"INSTAR_COMPUTE__CORES": str(cores), "INSTAR_REPLICAS__SECRETS_DIR": str(folder / "secrets")}
+    defaults = {"INSTAR_COMPUTE__CORES": str(cores), "INSTAR_REPLICAS__SECRETS_DIR": str(folder / _SECRETS)}
     environment: Mapping[str, str] = (
         defaults
         | os.environ
