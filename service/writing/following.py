@@ -107,8 +107,8 @@ class Following:
     def _take_turn(self) -> None:
         """Show what came before a write. Raises NotReady if the write itself could not be shown then."""
         self.catch_up()
-        last = self._documents.last_seq()
-        if any(index.loaded and index.complete_to < last for index in self._written()):
+        active = self._generations.active
+        if active is not None and active.index.loaded and active.index.complete_to < self._documents.last_seq():
             raise NotReady("this replica embeds what another one has written: try again in a moment")
 
     def wrote(self, change: Change) -> None:

@@ -1,14 +1,24 @@
 """The turn to write, the numbers that it gives, and the log of changes, which every process can follow."""
 
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+import psycopg
+
 from service.corpus.base import Change
+from service.errors import StorageFailed
 from service.postgres.database import Connection, Database
 from service.postgres.listening import Listener
 
 _TAKE = "SELECT last_seq, last_generation, position FROM counters FOR UPDATE"
+# Without a wait, it gives no row while another process has the turn.
+_TAKE_IF_FREE = f"{_TAKE} SKIP LOCKED"
+_LOCK_TIMEOUT = "SELECT current_setting('lock_timeout'), set_config('lock_timeout', %s, true)"
+# Seconds of a wait for the turn, after which this process hears of what the others have written, and of all waits: a
+# process that stops in its turn loses it before.
+_WAIT, _PATIENCE = 0.25, 30.0
 _APPEND = """WITH
 counted AS (UPDATE counters SET last_seq = %(last_seq)s, position = %(position)s),
 logged AS (
@@ -90,10 +100,34 @@ class PostgresChangeLog:
 
     @contextmanager
     def turn_of_documents(self) -> Iterator[Turn]:
-        """Wait for the turn to change documents or generations, as `turn`, and hear of what came before."""
-        with self.turn() as turn:
+        """Wait for the turn to change documents or generations, as `turn`, and hear of what came before.
+
+        It is called on the writing thread, which shows what the others write meanwhile: a process that stops in its
+        turn holds up their writes, and must not hold up their searches.
+        """
+        give_up = time.monotonic() + _PATIENCE
+        with ExitStack() as taken:
+            while (turn := self._taken(taken, is_last=time.monotonic() > give_up)) is None:
+                self._hear()
             self._hear()
             yield turn
+
+    def _taken(self, taken: ExitStack, *, is_last: bool) -> Turn | None:
+        """Wait for the turn for a moment; `taken` ends it. None if it has not come, unless this attempt `is_last`."""
+        try:
+            with ExitStack() as attempt:
+                connection = attempt.enter_context(self._database.write())
+                rows = connection.execute(_TAKE_IF_FREE).fetchall()
+                if not rows:
+                    ((patience, _),) = connection.execute(_LOCK_TIMEOUT, (f"{_WAIT * 1000:.0f}",)).fetchall()
+                    rows = connection.execute(_TAKE).fetchall()
+                    connection.execute(_LOCK_TIMEOUT, (patience,))
+                taken.enter_context(attempt.pop_all())
+                return Turn(connection, self._channel, *rows[0])
+        except StorageFailed as failure:
+            if is_last or not isinstance(failure.__cause__, psycopg.errors.LockNotAvailable):
+                raise
+            return None
 
     def on_turn(self, hear: Callable[[], None]) -> None:
         """See `ChangeLog`."""

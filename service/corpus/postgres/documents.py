@@ -150,7 +150,7 @@ class PostgresDocuments:
         return [seq for (seq,) in self._read("SELECT seq FROM documents WHERE dead ORDER BY seq LIMIT %s", (limit,))]
 
     def purge(self, seqs: Sequence[int]) -> None:
-        with self._log.turn() as turn:
+        with self._log.turn_of_documents() as turn:
             rows = turn.connection.execute(_PURGE, (list(seqs),)).fetchall()
             attributes.delete(
                 turn.connection, ((seq, collection, json.loads(metadata)) for seq, collection, metadata in rows)

@@ -61,7 +61,7 @@ class PostgresRecords:
         return int(last) + 1
 
     def save_weights(self, number: int, weights: Mapping[str, Balance]) -> None:
-        with self._log.turn() as turn:
+        with self._log.turn_of_documents() as turn:
             self._fence(turn.connection)
             turn.log_generations()
             rows = turn.connection.execute("SELECT record FROM generations WHERE number = %s", (number,)).fetchall()
@@ -72,7 +72,7 @@ class PostgresRecords:
                 )
 
     def release(self, number: int) -> None:
-        with self._log.turn() as turn:
+        with self._log.turn_of_documents() as turn:
             turn.log_generations()
             turn.connection.execute(
                 "UPDATE generations SET state = 'released' WHERE number = %s AND state = 'retained'", (number,)

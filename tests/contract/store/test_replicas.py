@@ -255,8 +255,24 @@ def test_changes_under_way_are_waited_for(pair: Pair) -> None:
         waiting.result(10)
 
 
-def test_a_turn_that_does_not_come_is_a_failure(impatient: Pair) -> None:
+def test_whoever_waits_for_the_turn_hears_of_the_others_meanwhile(pair: Pair) -> None:
+    one, other = pair
+    heard = threading.Semaphore(0)
+    one.log.on_turn(heard.release)
+    with ThreadPoolExecutor(1) as thread:
+        with other.log.turn():
+            waiting = thread.submit(put, one, a="text")
+            for _ in range(3):
+                assert heard.acquire(timeout=10)
+            assert not waiting.done()
+        assert waiting.result(10) == [1]
+    with one._database.read() as connection:
+        assert connection.execute("SHOW lock_timeout").fetchall() == [("30s",)]
+
+
+def test_a_turn_that_does_not_come_is_a_failure(impatient: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     one, other = impatient
+    monkeypatch.setattr(change_log, "_PATIENCE", 0.5)
     with other._database.alone() as connection, connection.transaction():
         connection.execute("SET idle_in_transaction_session_timeout TO 0")
         connection.execute("SELECT FROM counters FOR UPDATE")

@@ -54,11 +54,12 @@ class World:
         The history of a violation is kept in the folder of the world.
         """
         self.cells += 1
+        model = self._next_model()
         for replica in self.replicas:
             replica.stepping.await_step(cell.step)
         with using(self.url, self.history, f"c{self.cells}"), ThreadPoolExecutor(1) as operator:
             time.sleep(_BESIDE)
-            reload = operator.submit(self.reload)
+            reload = operator.submit(self._reload, model)
             self._strike(cell)
             outcome = reload.result()
             time.sleep(_BESIDE)
@@ -71,15 +72,19 @@ class World:
             self.history.write(self.folder / f"history-{self.cells}.jsonl")
         return violations
 
-    def reload(self) -> Outcome | None:
-        """Reload the model after the active one, and return when no reload is under way. Raises Hangs.
+    def _next_model(self) -> str:
+        """The model after the active one."""
+        info = httpx.get(f"{self.replicas[0].url}/info", timeout=_READY_SECONDS).json()
+        return MODELS[(MODELS.index(info["model"].partition("@")[0]) + 1) % len(MODELS)]
+
+    def _reload(self, model: str) -> Outcome | None:
+        """Reload the model, and return when no reload is under way. Raises Hangs.
 
         Returns what became of it, None if its order was not answered.
         """
-        active = MODELS.index(httpx.get(f"{self.url}/info").json()["model"].partition("@")[0])
         with closing(Caller("operator", self.url, self.history)) as operator:
             try:
-                event = actors.begin(operator, "reload", MODELS[(active + 1) % len(MODELS)])
+                event = actors.begin(operator, "reload", model)
                 if event.outcome == "acknowledged":
                     actors.follow(operator, event)
                     return event.outcome
