@@ -33,6 +33,7 @@ LONG_FIRST = (
     "models/trainer/test_commands.py",
     "promises/test_6_bad_native_code.py",
     "replicas/test_swap.py",
+    "replicas/test_embed.py",
     "process/test_leaks.py",
     "models/test_int8.py",
     "fuzz/test_fuzz.py",
