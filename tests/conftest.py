@@ -38,6 +38,7 @@ LONG_FIRST = (
     "replicas/faults/test_faults.py",
     "replicas/test_swap.py",
     "replicas/test_sharing.py",
+    "replicas/test_embed.py",
     "process/test_leaks.py",
     "models/test_int8.py",
     "fuzz/test_fuzz.py",

@@ -63,7 +63,10 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         with RayWorkers(settings, arguments.address, arguments.actors) as workers:
             return _embed(settings, workers)
     except (InstarError, WorkersFailed) as error:
-        print(f"nothing is embedded: {error}", file=sys.stderr)
+        print(
+            f"embedding failed: {error}. Vectors that are stored stay, and the next run goes on from there",
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt:
         print("stopped: run the command again, which embeds the documents that have no vector yet", file=sys.stderr)
@@ -76,7 +79,8 @@ def overridden(settings: Settings, store: str | None, checkpoint: str) -> Settin
     folder, model = settings.checkpoints_dir, checkpoint
     if path.exists() and (path.is_absolute() or len(path.parts) > 1 or checkpoint.startswith(".")):
         folder, model = path.absolute().parent, path.absolute().name.removesuffix(".zip")
-    paths = {"checkpoints_dir": folder.absolute(), "data_dir": settings.data_dir.absolute()}
+    signers = settings.signers_file and settings.signers_file.absolute()
+    paths = {"checkpoints_dir": folder.absolute(), "data_dir": settings.data_dir.absolute(), "signers_file": signers}
     chosen = settings.store if store is None else SecretStr(store)
     return settings.model_copy(update={"store": chosen, "model": model, **paths})
 
