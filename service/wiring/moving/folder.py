@@ -112,7 +112,8 @@ class FolderContents:
         if not len(self._live):
             return np.zeros(len(seqs), np.bool_)
         places = np.searchsorted(self._live, seqs)
-        return self._live.take(places, mode="clip") == seqs
+        are_live: NDArray[np.bool_] = self._live.take(places, mode="clip") == seqs
+        return are_live
 
     @cached_property
     def _live(self) -> Seqs:

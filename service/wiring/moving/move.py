@@ -61,7 +61,7 @@ def run(source: Contents, target: Target, report: Callable[[str], None]) -> Move
     """Copy everything and compare. Raises Differs if the target is not as the source."""
     copy_keys(source.secrets, target.secrets)
     target.note_keys()
-    counters = dict(source.counters())
+    counters: dict[str, int] = dict(source.counters())
     report(f"copying the moment at which last_seq was {counters['last_seq']}")
     for table in TABLES:
         report(f"copying {table.name}")
