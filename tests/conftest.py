@@ -33,6 +33,8 @@ LONG_FIRST = (
     "models/trainer/test_commands.py",
     "promises/test_6_bad_native_code.py",
     "replicas/test_swap.py",
+    "replicas/test_serve.py",
+    "replicas/test_upgrade.py",
     "process/test_leaks.py",
     "models/test_int8.py",
     "fuzz/test_fuzz.py",
