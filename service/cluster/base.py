@@ -54,17 +54,6 @@ class Reports(Protocol):
         """Forget what the process has said, because it ends. Raises StorageFailed if it cannot."""
 
 
-class Replicas(Protocol):
-    """The other processes on the corpus, as the one that leads sees them."""
-
-    def prepared(self, model: str, number: int) -> AbstractAsyncContextManager[None]:
-        """Enter the block when every other process that is alive could answer with a generation.
-
-        `model` is the id of its checkpoint, and `number` its number, or 0 for a new one. One that cannot in a while is
-        no longer waited for: it is not ready once the generation is active, until it has loaded it.
-        """
-
-
 @dataclass(frozen=True, slots=True)
 class ClusterState:
     """All processes on the corpus at one moment.
@@ -87,3 +76,14 @@ class Overview(Protocol):
 
     def latest(self) -> ClusterState | None:
         """Return what was seen last; None if that is some seconds old, because the store cannot be reached."""
+
+
+class Replicas(Protocol):
+    """The other processes on the corpus, as the one that leads sees them."""
+
+    def prepared(self, model: str, number: int) -> AbstractAsyncContextManager[None]:
+        """Enter the block when every other process that is alive could answer with a generation.
+
+        `model` is the id of its checkpoint, and `number` its number, or 0 for a new one. One that cannot in a while is
+        no longer waited for: it is not ready once the generation is active, until it has loaded it.
+        """

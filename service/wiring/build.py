@@ -44,7 +44,7 @@ from service.search.rerank import RerankedSearch
 from service.search.retrieval import Retrieval
 from service.settings import Settings, is_loopback
 from service.wiring.models import Models, open_models
-from service.wiring.replication import replication
+from service.wiring.replication import count, replication
 from service.wiring.stores import Stores, open_stores
 from service.writing.writing import Writing
 
@@ -118,11 +118,12 @@ def build(
     models = open_models(settings, corpus, headroom, thread, traces, observer, trials or InThisProcess())
     keywords = open_keywords(settings, corpus.documents)
     serving = _serving(settings, stores, keywords, headroom, models, thread, observer)
-    replicated = replication(settings, stores, models, serving, keywords, thread, metrics)
+    replicated = replication(settings, stores, models, serving, keywords, thread)
     retrieval = Retrieval(keywords, corpus.documents)
     shadow = Shadow(serving.generations, retrieval, models.encoding)
     closed = not settings.open_data and not is_loopback(settings.host)
     changes = Changes(corpus.records, settings.retention.hours)
+    count(replicated, stores, serving, metrics)
     return Parts(
         settings=settings,
         headroom=headroom,

@@ -27,9 +27,8 @@ def replication(
     serving: Serving,
     keywords: KeywordIndex,
     thread: WritingThread,
-    metrics: Metrics,
 ) -> Replication | None:
-    """Put together what follows the other replicas, and count it; None if the store is of one process alone."""
+    """Put together what follows the other replicas; None if the store is of one process alone."""
     shared, corpus = stores.shared, stores.corpus
     if shared is None:
         return None
@@ -48,7 +47,14 @@ def replication(
     following = Following(
         shared.log, corpus.documents, keywords, serving.generations, serving.builder, thread, joining.adopt
     )
-    metrics.registry.register(ReplicaMetrics(following, serving.generations, shared.overview, shared.lead))
     return Replication(
         shared.identity, shared.name, following, joining, shared.heartbeats, serving.generations, settings.replicas
     )
+
+
+def count(replicated: Replication | None, stores: Stores, serving: Serving, metrics: Metrics) -> None:
+    """Add the metrics of a replica; a process that is alone has none of them."""
+    shared = stores.shared
+    if replicated is not None and shared is not None:
+        follower, generations = replicated.following, serving.generations
+        metrics.registry.register(ReplicaMetrics(follower, generations, shared.overview, shared.lead))
