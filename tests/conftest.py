@@ -41,6 +41,8 @@ LONG_FIRST = (
     "replicas/test_embed.py",
     "process/test_leaks.py",
     "models/test_int8.py",
+    "replicas/test_serve.py",
+    "replicas/test_upgrade.py",
     "fuzz/test_fuzz.py",
     "torture/test_torture.py",
     "models/test_zoo.py",

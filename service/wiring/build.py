@@ -126,12 +126,12 @@ def build(
     keywords = open_keywords(settings, corpus.documents)
     serving = _serving(settings, stores, keywords, headroom, models, thread, observer)
     replicated = replication(settings, stores, models, serving, keywords, thread, observer)
-    count(replicated, stores, serving, metrics)
     retrieval = Retrieval(keywords, corpus.documents)
     shadow = Shadow(serving.generations, retrieval, models.encoding)
     closed = not settings.open_data and not is_loopback(settings.host)
     changes = Changes(corpus.records, settings.retention.hours)
     reloads = _reloads(settings, corpus, serving, models, _Searching(keywords, retrieval, shadow), thread, observer)
+    count(replicated, stores, serving, metrics)
     return Parts(
         settings=settings,
         headroom=headroom,

@@ -21,9 +21,7 @@ def folder_of(folder: Path, name: str) -> Path:
     return own
 
 
-def settings_of(
-    folder: Path, name: str, checkpoints: Path, postgres: Postgres, **settings: object
-) -> dict[str, Any]:
+def settings_of(folder: Path, name: str, checkpoints: Path, postgres: Postgres, **settings: object) -> dict[str, Any]:
     """What makes a service a replica."""
     return {
         "STORE": postgres.url(),
