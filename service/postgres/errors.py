@@ -25,6 +25,10 @@ class SchemaTooNew(StorageFailed):
         )
 
 
+class LockTimeout(StorageFailed):
+    """Another process has held a lock for too long."""
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn PostgreSQL's errors within the block into InsufficientResources or StorageFailed.
@@ -40,6 +44,10 @@ def translated() -> Iterator[None]:
     except _DAMAGED as error:
         raise StorageFailed(
             f"PostgreSQL's files are damaged ({_reason(error)}): restore a backup of it, and check its disk"
+        ) from error
+    except psycopg.errors.LockNotAvailable as error:
+        raise LockTimeout(
+            f"another process has held a lock of PostgreSQL for too long ({_reason(error)}): try again"
         ) from error
     except (psycopg.OperationalError, psycopg.InterfaceError, psycopg_pool.PoolTimeout, *_ENDED) as error:
         raise StorageFailed(

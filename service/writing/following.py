@@ -8,10 +8,8 @@ every process shows the same changes in the same order.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-
-import numpy as np
 
 from service.corpus.base import Change, ChangeLog, Document, Documents
 from service.errors import InstarError, NotReady
@@ -20,6 +18,7 @@ from service.generations.generations import Generations
 from service.index.base import VectorIndex
 from service.index.keywords.base import KeywordIndex
 from service.index.rows import Rows, stack
+from service.machine.arrays import Windows
 from service.machine.writer import WritingThread
 from service.writing.missed import show_missed
 
@@ -166,7 +165,7 @@ class Following:
             self._show_words(change, versions)
             for index in self._generations.indexes():
                 # In one step: no search misses a document that is replaced, or finds it twice.
-                index.prepare(change, _part(stored.get(id(index)), change))()
+                index.prepare(change, _added(stored.get(id(index), {}), change))()
             self._shown = max(self._shown, change.last)
         self._close_gaps()
 
@@ -212,16 +211,14 @@ class Following:
             self._embedded_to = position
 
 
-def _stored(index: VectorIndex, changes: Sequence[Change]) -> Rows | None:
-    """Read the vectors that the changes add to an index; None if there are none, or one is not stored yet."""
+def _stored(index: VectorIndex, changes: Sequence[Change]) -> Mapping[int, Windows]:
+    """Read the stored vectors of the documents that the changes add to an index."""
     added = [seq for change in changes for seq in change.added if seq > index.complete_to]
-    windows = index.store.some(added)
-    return stack(added, [windows[seq] for seq in added]) if added and len(windows) == len(added) else None
+    return index.store.some(added) if added else {}
 
 
-def _part(rows: Rows | None, change: Change) -> Rows | None:
-    """Return the rows of the documents that a change adds, if they are among these."""
-    if rows is None or not change.added:
+def _added(stored: Mapping[int, Windows], change: Change) -> Rows | None:
+    """Return the rows that a change adds; None if there are none, or a document has no vector yet."""
+    if not change.added or any(seq not in stored for seq in change.added):
         return None
-    start, end = np.searchsorted(rows.seqs, (change.added[0], change.last + 1)).tolist()
-    return rows[start:end] if end > start else None
+    return stack(change.added, [stored[seq] for seq in change.added])

@@ -5,11 +5,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-import psycopg
-
 from service.corpus.base import Change
-from service.errors import StorageFailed
 from service.postgres.database import Connection, Database
+from service.postgres.errors import LockTimeout
 from service.postgres.listening import Listener
 
 _TAKE = "SELECT last_seq, last_generation, position FROM counters FOR UPDATE"
@@ -124,8 +122,8 @@ class PostgresChangeLog:
                     connection.execute(_LOCK_TIMEOUT, (patience,))
                 taken.enter_context(attempt.pop_all())
                 return Turn(connection, self._channel, *rows[0])
-        except StorageFailed as failure:
-            if is_last or not isinstance(failure.__cause__, psycopg.errors.LockNotAvailable):
+        except LockTimeout:
+            if is_last:
                 raise
             return None
 

@@ -1,0 +1,137 @@
+"""What others write is shown in the order of their log, each change whole, whatever the database has by then."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from service.cluster.alone import Alone
+from service.corpus.base import Change, Document, GenerationRecord, Seqs
+from service.corpus.memory.records import MemoryRecords
+from service.errors import NotReady, StorageFailed
+from service.generations.builder import Builder
+from service.generations.generation import Generation
+from service.generations.generations import Generations
+from service.index.base import VectorIndex
+from service.index.exact import ExactIndexes
+from service.index.rows import whole
+from service.index.vector_folder import VectorFolder
+from service.machine.writer import WritingThread
+from service.observability.observer import Unobserved
+from service.writing.following import Following
+from tests.support.hashed import HashedModel
+
+DIMENSIONS = HashedModel.dimensions
+# A second document is written, then the first one is replaced.
+CHANGES = [Change("default", 1, (2,), (), 1), Change("default", 2, (3,), (1,), 2)]
+
+
+class Database:
+    """A database that has all changes already, and a log that is read one change at a time."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.counts: list[int] = []
+        self.index: VectorIndex
+
+    def position(self) -> int:
+        return 0
+
+    def on_turn(self, _: object) -> None: ...
+
+    def wait(self, _: float) -> None:
+        if self.away:
+            raise StorageFailed("the database is away")
+
+    def changes_after(self, position: int, _: int) -> list[Change]:
+        self.counts.append(self.index.stats().documents)
+        return CHANGES[position : position + 1]
+
+    def last_seq(self) -> int:
+        return 3 if self.counts else 1
+
+    def live(self, after: int = 0) -> dict[str, Seqs]:
+        return {"default": np.array([seq for seq in (2, 3) if seq > after])}
+
+    def fetch(self, _: object) -> dict[int, Document]:
+        return {}
+
+
+class Words:
+    """An index of words that has everything."""
+
+    complete_to = 9
+
+    def prepare(self, _change: object, _texts: object) -> Any:
+        return lambda: None
+
+
+@pytest.fixture
+def database() -> Database:
+    return Database()
+
+
+@pytest.fixture
+def following(tmp_path: Path, database: Database) -> Following:
+    """What follows a log, with an index that has the first document."""
+    # It never tokenizes for a user here.
+    model: Any = HashedModel()
+    store: Any = database
+    words: Any = Words()
+    nobody: Any = None
+    indexes = ExactIndexes(VectorFolder(tmp_path))
+    database.index = indexes.open(model.checkpoint.fingerprint, DIMENSIONS)
+    database.index.store.put(whole(np.arange(1, 4), np.eye(3, DIMENSIONS, dtype=np.float32)))
+    database.index.build({"default": np.array([1])}, 1)()
+    record = GenerationRecord(
+        model=model.checkpoint.id,
+        fingerprint=model.checkpoint.fingerprint,
+        dimensions=DIMENSIONS,
+        built=datetime.now(UTC),
+    )
+    thread, observer = WritingThread(), Unobserved()
+    generations = Generations(MemoryRecords(), thread, Alone(), retain=1, aliases={}, observer=observer)
+    generations.active = Generation(record, model, database.index)
+    builder = Builder(
+        documents=store,
+        generations=generations,
+        encoding=nobody,
+        indexes=indexes,
+        headroom=nobody,
+        thread=thread,
+        observer=observer,
+    )
+    return Following(store, store, words, generations, builder, thread, lambda: None)
+
+
+def test_a_document_that_is_replaced_is_there_once_at_every_moment(following: Following, database: Database) -> None:
+    following.start()
+    following.catch_up()
+    assert database.counts == [1, 2, 2]
+    assert following.position == 2
+    assert database.index.complete_to == 3
+
+
+def test_a_log_that_cannot_be_read_holds_requests_up_for_no_longer_than_one_waits(
+    following: Following, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    following.start()
+    database.away = True
+
+    async def ask() -> None:
+        running = asyncio.create_task(following.run())
+        with pytest.raises(NotReady, match="has not seen the changes"):
+            await following.refresh(0.01, 0.05)
+
+        async def wait(*_: object) -> None:
+            raise AssertionError
+
+        monkeypatch.setattr(following, "_until", wait)
+        with pytest.raises(NotReady, match="has not seen the changes"):
+            await following.refresh(0.01, 0.05)
+        running.cancel()
+
+    asyncio.run(ask())
