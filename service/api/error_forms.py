@@ -159,6 +159,7 @@ INSTAR = ErrorForm(ErrorAnswer, _instar, {})
 OPENAI = ErrorForm(OpenAIErrorAnswer, _openai, {InvalidRequest: 400, EmptyInput: 400})
 TEI = ErrorForm(TEIErrorAnswer, _tei, {EmptyInput: 400})
 COHERE = ErrorForm(CohereErrorAnswer, _cohere, {})
+FORMS = (INSTAR, OPENAI, TEI, COHERE)
 _TEI_PATHS = frozenset(("/embed", "/embed_all", "/similarity", "/tokenize", "/decode", "/rerank"))
 _COHERE_PATHS = frozenset(("/v1/rerank", "/v2/rerank"))
 

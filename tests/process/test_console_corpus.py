@@ -100,10 +100,10 @@ def test_a_document_is_written_shown_changed_and_deleted(tiny_server: Server) ->
     [({"text": " "}, "text"), ({"metadata": "{"}, "no JSON"), ({"metadata": "[1]"}, "an object")],
 )
 def test_a_form_that_cannot_be_written_keeps_what_was_typed(
-    tiny_server: Server, wrong: dict[str, str], message: str
+    untouched: Server, wrong: dict[str, str], message: str
 ) -> None:
     fields = {"collection": "notes", "id": "kept-id", "text": "kept text", "metadata": "{}", "is_new": "yes"}
-    refused = sends(tiny_server, f"{CORPUS}/edit", **{**fields, **wrong})
+    refused = sends(untouched, f"{CORPUS}/edit", **{**fields, **wrong})
     assert refused.status_code == 422
     assert 'role="alert"' in refused.text
     assert message in refused.text

@@ -113,8 +113,8 @@ def test_a_reload_is_watched_and_cancelled(tiny_server: Server) -> None:
     assert "was cancelled" in page(server)
 
 
-def test_what_is_refused_is_said_and_can_be_asked_for_otherwise(tiny_server: Server) -> None:
-    server = tiny_server
+def test_what_is_refused_is_said_and_can_be_asked_for_otherwise(untouched: Server) -> None:
+    server = untouched
     fields = hidden(server, "/reload", model="two")
     refused = server.client.post(f"{HOME}/reload", data={**fields, "shadow": "7"})
     assert refused.status_code == 422

@@ -169,8 +169,8 @@ def test_a_restart_signs_nobody_out_and_a_revoked_key_ends_the_session(stopped_s
         assert client.get(SEARCH).status_code == 303
 
 
-def test_without_keys_the_console_is_this_machine_s_alone(tiny_server: Server) -> None:
-    client = browser(tiny_server)
+def test_without_keys_the_console_is_this_machine_s_alone(untouched: Server) -> None:
+    client = browser(untouched)
     page = client.get(SEARCH)
     assert page.status_code == 200
     headers_of_others = ({"Origin": "https://example.com"}, {"Host": "rebound.example.com"}, {"Host": "192.168.1.7"})

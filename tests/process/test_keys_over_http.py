@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,28 @@ def bearer(token: str) -> dict[str, str]:
 @pytest.fixture
 def keyed(stopped_server: Server) -> Iterator[Server]:
     """A service with a key for administration, as which it is asked."""
-    token = keyring.create(stopped_server.data / "keys.json", "root", ["admin"], Limits())
-    with stopped_server:
-        stopped_server.client.headers.update(bearer(token))
+    with as_root(stopped_server):
         stopped_server.put_documents({"a": "stock", "b": "parcels"})
         yield stopped_server
+
+
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path) -> Iterator[Server]:
+    """The same without documents, for requests that are refused."""
+    server = Server(tmp_path_factory.mktemp("unchanged"), MODEL="one")
+    server.checkpoints.mkdir()
+    (server.checkpoints / "one").symlink_to(tiny_checkpoints / "one")
+    with as_root(server):
+        yield server
+
+
+@contextmanager
+def as_root(server: Server) -> Iterator[None]:
+    """Start the service with a key for administration, as which it is asked within the block."""
+    token = keyring.create(server.data / "keys.json", "root", ["admin"], Limits())
+    with server:
+        server.client.headers.update(bearer(token))
+        yield
 
 
 def refused(answer: httpx.Response, status: int) -> str:
@@ -52,11 +70,11 @@ def test_without_keys_the_first_one_says_what_it_closes(tiny_server: Server) -> 
     assert listed["keys"][0]["last_used"] is not None
 
 
-def test_a_page_of_somebody_else_makes_no_key(tiny_server: Server) -> None:
+def test_a_page_of_somebody_else_makes_no_key(untouched: Server) -> None:
     body = {"name": "root", "scopes": ["admin"], "close_service": True}
     for headers in ({"Origin": "https://example.com"}, {"Host": "rebound.example.com"}):
-        assert tiny_server.client.post("/admin/keys", json=body, headers=headers).status_code == 403
-    assert tiny_server.get("/admin/keys")["keys"] == []
+        assert untouched.client.post("/admin/keys", json=body, headers=headers).status_code == 403
+    assert untouched.get("/admin/keys")["keys"] == []
 
 
 def test_a_key_is_made_used_and_revoked_and_the_audit_log_says_so(keyed: Server) -> None:
@@ -88,8 +106,8 @@ def test_a_key_is_made_used_and_revoked_and_the_audit_log_says_so(keyed: Server)
         ({"name": "a", "scopes": ["search"], "close_service": 1}, "close_service"),
     ],
 )
-def test_what_is_no_key_is_refused_in_words(keyed: Server, body: dict[str, Any], message: str) -> None:
-    assert message in refused(keyed.client.post("/admin/keys", json=body), 422)
+def test_what_is_no_key_is_refused_in_words(unchanged: Server, body: dict[str, Any], message: str) -> None:
+    assert message in refused(unchanged.client.post("/admin/keys", json=body), 422)
 
 
 def test_a_file_that_cannot_be_written_is_said(keyed: Server) -> None:

@@ -122,11 +122,11 @@ def test_a_map_is_drawn_once_at_a_time_and_stopped(filled: Server) -> None:
     draw(server)
 
 
-def test_a_service_without_documents_has_no_map(tiny_server: Server) -> None:
-    refused = tiny_server.client.post("/admin/maps")
+def test_a_service_without_documents_has_no_map(untouched: Server) -> None:
+    refused = untouched.client.post("/admin/maps")
     assert refused.status_code == 409
     assert "write some" in refused.text
-    assert tiny_server.get("/admin/maps")["available"]
+    assert untouched.get("/admin/maps")["available"]
 
 
 def test_a_service_stops_at_once_while_it_draws(filled: Server) -> None:
@@ -155,7 +155,7 @@ def test_a_service_stops_at_once_while_it_draws(filled: Server) -> None:
         ("/admin/maps/9/questions", 404),
     ],
 )
-def test_what_is_not_there_is_an_error_that_says_so(tiny_server: Server, path: str, status: int) -> None:
-    answer = tiny_server.client.get(path)
+def test_what_is_not_there_is_an_error_that_says_so(untouched: Server, path: str, status: int) -> None:
+    answer = untouched.client.get(path)
     assert answer.status_code == status, answer.text
     assert answer.json()["error"]["message"]

@@ -228,9 +228,9 @@ def test_a_broken_database_is_said(stopped_server: Server) -> None:
     ],
 )
 def test_wrong_parameters_are_refused_in_words(
-    tiny_server: Server, params: dict[str, Any], param: str, words: str
+    untouched: Server, params: dict[str, Any], param: str, words: str
 ) -> None:
-    refused = tiny_server.client.get(QUEUE, params=params)
+    refused = untouched.client.get(QUEUE, params=params)
     error = refused.json()["error"]
     assert refused.status_code == 422, error
     assert error["param"] == param

@@ -28,17 +28,17 @@ def scores(folder: Path, texts: list[str]) -> Any:
     return CrossEncoder(str(folder), device="cpu").predict([(QUERY, text) for text in texts])
 
 
-def test_without_a_reranker_every_route_says_how_to_load_one(tiny_server: Server) -> None:
+def test_without_a_reranker_every_route_says_how_to_load_one(untouched: Server) -> None:
     for path, body in (
         ("/rerank", {"query": QUERY, "texts": TEXTS}),
         ("/v1/rerank", {"query": QUERY, "documents": TEXTS}),
         ("/v2/rerank", {"query": QUERY, "documents": TEXTS}),
         ("/search", {"query": QUERY, "rerank": {"top": 10}}),
     ):
-        answer = tiny_server.client.post(path, json=body)
+        answer = untouched.client.post(path, json=body)
         assert answer.status_code == 404
         assert 'POST /admin/reload {\\"reranker\\": NAME}' in answer.text, answer.text
-    assert tiny_server.get("/info")["reranker"] is None
+    assert untouched.get("/info")["reranker"] is None
 
 
 def test_either_kind_of_checkpoint_is_refused_where_the_other_is_wanted(tiny_server: Server, judge: Path) -> None:

@@ -19,8 +19,8 @@ def test_jobs_are_listed_newest_first_and_bounded(tiny_server: Server) -> None:
 
 
 @pytest.mark.parametrize("limit", [0, -1, 101, "all", 10**30])
-def test_a_limit_out_of_bounds_is_refused(tiny_server: Server, limit: object) -> None:
-    assert tiny_server.client.get(f"/admin/jobs?limit={limit}").status_code == 422
+def test_a_limit_out_of_bounds_is_refused(untouched: Server, limit: object) -> None:
+    assert untouched.client.get(f"/admin/jobs?limit={limit}").status_code == 422
 
 
 def test_a_reload_is_seen_in_info_jobs_and_generations_until_it_ends(tiny_server: Server) -> None:
@@ -58,8 +58,8 @@ def test_generations_say_how_many_documents_they_hold_now(tiny_server: Server) -
     assert counts == {2: 2, 1: 1}
 
 
-def test_a_checkpoint_is_listed_once_with_its_copy(tiny_server: Server) -> None:
-    models = {each["name"]: each for each in tiny_server.get("/admin/models")["models"]}
+def test_a_checkpoint_is_listed_once_with_its_copy(untouched: Server) -> None:
+    models = {each["name"]: each for each in untouched.get("/admin/models")["models"]}
     assert (models["one"]["source"], models["one"]["copied"]) == ("folder", True)
     assert (models["two"]["source"], models["two"]["copied"]) == ("folder", False)
     assert not any("@" in name for name in models)

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic import TypeAdapter
 
+from service.api.error_forms import FORMS
 from service.api.openapi import nulls
 from service.api.openapi.operation import SCHEMAS
 from service.search.retrieval import Mode
@@ -56,7 +58,11 @@ class DocumentedApp(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """Return the document, which the first call makes."""
         if self.openapi_schema is None:
-            document = nulls.show(super().openapi())
+            document = super().openapi()
+            schemas = document["components"]["schemas"]
+            for form in FORMS:
+                _named(TypeAdapter(form.schema).json_schema(ref_template=SCHEMAS, mode="serialization"), schemas)
+            document = nulls.show(document)
             schemas = document["components"]["schemas"]
             for operation in _operations(document):
                 _name_schemas(operation.get("requestBody", {}), schemas)

@@ -118,8 +118,9 @@ def _failure(form: ErrorForm, errors: list[InstarError]) -> dict[str, Any]:
         type(error).__name__: {"summary": error.type, "value": nulls.hide(form.body(error))} for error in errors
     }
     return {
-        "model": form.schema,
         "description": " ".join(reasons),
         "headers": {name: _FAILED[name] for error in errors for name in error_forms.headers(error)},
-        "content": {JSON: {"examples": examples}},
+        # By its name, because FastAPI would make a validator of it for each answer of each route, which took most of
+        # the time of a start.
+        "content": {JSON: {"schema": {"$ref": SCHEMAS.format(model=form.schema.__name__)}, "examples": examples}},
     }
