@@ -111,25 +111,27 @@ def require_unmixed(answers: Sequence[dict[str, Any]], folder: Path) -> None:
 
 
 def test_a_reranker_becomes_active_on_all_replicas_and_no_answer_mixes(pair: list[Server], folder: Path) -> None:
-    switched: list[tuple[str, float]] = []
+    # The name of each that was activated, when that was answered, and until when it stayed.
+    spans: list[tuple[str, float, float]] = []
+
+    def stay(name: str) -> None:
+        activated = time.monotonic()
+        time.sleep(2.5)
+        spans.append((name, activated, time.monotonic()))
+
     with searching(pair) as answers:
         for number, name in enumerate(("lark", "wren")):
             assert pair[number].reload_reranker(name, by_default=True)["state"] == "done"
-            switched.append((name, time.monotonic()))
-            time.sleep(1.5)
+            stay(name)
         rolled_back = pair[0].post("/admin/rollback", {"reranker": True})["reranker"]["model"]
-        switched.append(("lark", time.monotonic()))
-        time.sleep(1.5)
+        stay("lark")
     assert rolled_back.startswith("lark@")
-    ends = [moment for _, moment in switched[1:]] + [time.monotonic()]
     for mine in answers:
         assert {name_of(answer) for _, answer in mine} == {"", "lark", "wren"}
         require_unmixed([answer for _, answer in mine], folder)
-        for (name, moment), end in zip(switched, ends, strict=True):
-            # A reload begins before it ends.
-            settled = [answer for asked, answer in mine if moment + 1 < asked < min(end, moment + 1.4)]
-            assert settled
-            assert {name_of(answer) for answer in settled} == {name}
+        for name, activated, until_then in spans:
+            settled = {name_of(answer) for asked, answer in mine if activated + 1 < asked < until_then}
+            assert settled == {name}
     assert active(pair[0]) == active(pair[1]) == ("lark", True)
 
 

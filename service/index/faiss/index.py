@@ -62,7 +62,7 @@ class FaissIndex:
 
     def live(self) -> dict[str, Seqs]:
         """Return the documents that are searchable at this moment, ascending, by collection."""
-        views = {name: partition.view for name, partition in list(self._partitions.items())}
+        views = {name: partition.view for name, partition in list(self._partitions.items()) if partition.view.live}
         return {name: seqs for name, view in views.items() if (seqs := view.few(None, sys.maxsize)) is not None}
 
     def stats(self) -> IndexStats:
