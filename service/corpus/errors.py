@@ -1,10 +1,9 @@
 """Errors of a corpus in any store."""
 
-import re
-import shlex
 from collections.abc import Sequence
 from typing import Literal
 
+from service.corpus import dump
 from service.errors import Conflict, InsufficientResources, NotFound, StorageFailed, TooLarge
 
 _LISTED = 20
@@ -50,13 +49,9 @@ def collection_in_use(name: str, documents: int) -> Conflict:
 
 def backed_up_by_its_server(schema: str) -> Conflict:
     """The corpus is in a schema of PostgreSQL, whose own backups have it, so the service writes no copy."""
-    # pg_dump takes a pattern, in which capitals, dots and stars mean something unless the name is quoted.
-    plain = re.fullmatch(r"[a-z_][a-z0-9_]*", schema)
-    pattern = schema if plain else shlex.quote('"{}"'.format(schema.replace('"', '""')))
     return Conflict(
-        "the corpus is in PostgreSQL, which has backups of its own: run"
-        f' pg_dump --format=custom --schema={pattern} --file=corpus.dump "$INSTAR_STORE", or archive its log, and copy'
-        " the folder of checkpoints"
+        f"the corpus is in PostgreSQL, which has backups of its own: run {dump.command(schema, 'corpus.dump')}, or"
+        " archive its log, and copy the folder of checkpoints"
     )
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from service.corpus import dump
 from service.errors import Conflict
 from service.learning.base import LOOKED_THROUGH, Event, Frequency, Impressions, LoggedSearch, SearchGone
 from service.learning.insights import Insights, Period
@@ -221,5 +222,5 @@ def backed_up_by_its_server(schema: str) -> Conflict:
     """Searches and events are in a schema of PostgreSQL, so the service writes no copy of them."""
     return Conflict(
         "searches and feedback are in PostgreSQL, which has backups of its own: run"
-        f' pg_dump --format=custom --schema={schema} --file=instar.dump "$INSTAR_STORE", or archive its log'
+        f" {dump.command(schema, 'instar.dump')}, or archive its log"
     )

@@ -17,6 +17,7 @@ DERIVED_TABLES = frozenset(
     {
         *("attributes", "changes", "counters", "leadership", "migrations", "replicas", "secrets"),
         *("pgvector_indexes", "pgvector_partitions", "vector_stores", "windowings"),
+        *("builds", "portions", "derivations", "forgotten"),
     }
 )
 DERIVED_COLUMNS = frozenset(
