@@ -42,7 +42,7 @@ _LOOK = 5.0
 _PATIENCE = 3600.0
 
 # Portions that are done, and at last None or an error.
-News = queue.SimpleQueue[Done | BaseException | None]
+Messages = queue.SimpleQueue[Done | BaseException | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class RayWorkers:
 
     def embed(self, portions: Sequence[Portion]) -> Iterator[Done]:
         """Yield as portions are done; raises WorkersFailed."""
-        news: News = queue.SimpleQueue()
+        news: Messages = queue.SimpleQueue()
         # A thread of its own, because Ray waits without an end where no machine has room.
         threading.Thread(target=_follow, args=(self._embedding(portions), news), daemon=True).start()
         heard = time.monotonic()
@@ -176,7 +176,7 @@ def _embedder(settings: Settings, identity: str | None) -> Embedder:
     return Embedder(settings, settings.model, identity)
 
 
-def _follow(results: Dataset, news: News) -> None:
+def _follow(results: Dataset, news: Messages) -> None:
     """Put into `news` what is done, and at last None or the error that ended it."""
     try:
         for row in results.iter_rows():
@@ -199,7 +199,7 @@ def _require_reachable(address: str) -> None:
 
 
 def _needs() -> dict[str, Any]:
-    """What Ray reckons an actor to take."""
+    """The share of a machine that Ray reckons an actor to take."""
     return {"num_gpus": 1} if ray.cluster_resources().get("GPU") else {"num_cpus": _PROCESSORS}
 
 

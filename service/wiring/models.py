@@ -96,7 +96,7 @@ def open_embedding(
 def _computing(
     settings: Settings, corpus: CorpusStore, trials: Children
 ) -> tuple[EngineChoice, Path, int, Callable[[int], Sequence[str]], Trials]:
-    """What a factory of models needs to choose how they are computed."""
+    """The choice of how models are computed, as a factory of them needs it."""
     return (
         settings.engine,
         settings.data_folder.engines,

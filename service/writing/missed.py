@@ -1,4 +1,4 @@
-"""What a process has missed whose changes the log does not have any more, found by comparing with the whole corpus."""
+"""Changes that a process has missed and that the log has no more, found by comparing with the whole corpus."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby

@@ -10,7 +10,7 @@ import numpy as np
 from service.access import keyring
 from service.access.keyring import Limits
 from service.corpus.balance import Balance
-from service.corpus.base import Change, CorpusStore, Document, GenerationRecord
+from service.corpus.base import Change, CorpusStore, Document, Documents, GenerationRecord
 from service.corpus.judgements import Judgement, Source
 from service.corpus.sqlite.store import SqliteStore
 from service.index.rows import Rows, stack
@@ -67,7 +67,7 @@ def tell_corpus(store: CorpusStore) -> dict[str, Any]:
             key: documents.count_values("default", key, documents.live_in("default"), 10)
             for key in ("year", "date", "tags", "lang")
         },
-        "texts": documents.with_text(list(_TEXTS.values())),
+        "texts": _with_text(documents),
         "judgements": store.judgements.all(),
         "sides": {query: store.judgements.side_of(query) for query in QUERIES},
         "judged": store.judgements.judged(),
@@ -99,6 +99,13 @@ def tell_vectors(stores: VectorStores) -> dict[str, Any]:
             assert rows is not None
             told[fingerprint] = (rows.seqs.tolist(), rows.vectors.tolist(), rows.spans.tolist(), store.windowing())
     return told
+
+
+def _with_text(documents: Documents) -> dict[str, list[int]]:
+    """The live documents with each text. A store may know some that are dead, which a move leaves behind."""
+    live = {int(seq) for seqs in documents.live().values() for seq in seqs}
+    of_texts = documents.with_text(list(_TEXTS.values()))
+    return {text: left for text, seqs in of_texts.items() if (left := [seq for seq in seqs if seq in live])}
 
 
 def event_like(event: Event, identity: str, query: str) -> Event:

@@ -34,7 +34,7 @@ class Moved:
 
 
 class Differs(StorageFailed):
-    """What was written is not what was read, so the target is not a whole one."""
+    """The target has not what was read from the source, so it is not a whole one."""
 
     def __init__(self, compared: list[Compared]) -> None:
         kinds = ", ".join(each.kind for each in compared if not each.is_equal)
