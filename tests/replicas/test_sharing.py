@@ -27,8 +27,11 @@ _EMBEDDED = re.compile(r"(\d+)(?: of \d+)? documents were embedded (?:by this|fo
 def running(
     folder: Path, count: int, checkpoints: Path, postgres: Postgres, **settings: object
 ) -> Iterator[list[Mortal]]:
-    """So many replicas with the checkpoint `one` and documents. A portion takes each of them a while."""
-    settings |= {"MODEL": "one", "schema": f"s{uuid4().hex}"}
+    """So many replicas with the checkpoint `one` and documents. A portion takes each of them a while.
+
+    They are slower than a replica must be that shows the writes of others in time.
+    """
+    settings |= {"MODEL": "one", "schema": f"s{uuid4().hex}", "REPLICAS__LAG_SECONDS": 60}
     with ExitStack() as started:
         servers = []
         for name in (f"replica-{number}" for number in range(1, count + 1)):
@@ -36,9 +39,10 @@ def running(
                 replicas.folder_of(folder, name),
                 **replicas.settings_of(folder, name, checkpoints, postgres, **settings),
             )
-            server.doom("pause", "reload.stored")
             servers.append(started.enter_context(server))
         write(servers[0])
+        for server in servers:
+            server.doom("pause", "reload.stored")
         yield servers
 
 
@@ -118,14 +122,15 @@ def test_a_replica_without_the_checkpoint_embeds_nothing(
 ) -> None:
     lacking = tmp_path / "lacking"
     shutil.copytree(tiny_checkpoints / "one", lacking / "one")
+    settings: dict[str, object] = {
+        "MODEL": "one",
+        "schema": f"s{uuid4().hex}",
+        "REPLICAS__LAG_SECONDS": 60,
+        "REPLICAS__PREPARE_SECONDS": 1,
+    }
     with ExitStack() as started:
-        schema = f"s{uuid4().hex}"
         leader, other = (
-            started.enter_context(
-                replicas.replica(
-                    tmp_path, name, checkpoints, database, MODEL="one", schema=schema, REPLICAS__PREPARE_SECONDS=1
-                )
-            )
+            started.enter_context(replicas.replica(tmp_path, name, checkpoints, database, **settings))
             for name, checkpoints in (("leader", tiny_checkpoints), ("other", lacking))
         )
         write(leader)
