@@ -69,7 +69,7 @@ class Progress:
             self._began, self._first = self._clock(), documents
         self._done += documents
 
-    def due(self) -> bool:
+    def is_due(self) -> bool:
         """Say whether it is time for a line."""
         if self._clock() < self._said + _EVERY:
             return False
@@ -109,7 +109,7 @@ def _round(workers: Workers, portions: Sequence[Portion], progress: Progress, sa
         for done in workers.embed(portions):
             problem = done.problem or problem
             progress.add(done.documents)
-            if progress.due():
+            if progress.is_due():
                 say(progress.line())
     except WorkersFailed as failure:
         problem = str(failure)

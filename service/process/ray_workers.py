@@ -199,7 +199,7 @@ def _require_reachable(address: str) -> None:
 
 
 def _needs() -> dict[str, Any]:
-    """What Ray reckons an actor to take."""
+    """The share of a machine that Ray reckons an actor to take."""
     return {"num_gpus": 1} if ray.cluster_resources().get("GPU") else {"num_cpus": _PROCESSORS}
 
 

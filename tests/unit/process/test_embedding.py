@@ -79,15 +79,15 @@ def test_nothing_is_done_where_nothing_is_missing() -> None:
 def test_the_rate_is_that_of_documents_and_leaves_out_the_loading_of_models() -> None:
     now = 1000.0
     progress = Progress(50_000, lambda: now)
-    assert not progress.due()
+    assert not progress.is_due()
     now = 1060.0
     progress.add(128)
-    assert progress.due()
+    assert progress.is_due()
     assert progress.line() == "128 of 50,000 documents"
     now = 1070.0
     progress.add(1000)
-    assert progress.due()
-    assert not progress.due()
+    assert progress.is_due()
+    assert not progress.is_due()
     assert progress.line() == "1,128 of 50,000 documents, 100 a second, 8 min left"
 
 
