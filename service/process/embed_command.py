@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from service.errors import InstarError
-from service.process.embedding import WorkersFailed, duration, embed_all
+from service.process.embedding import Outcome, WorkersFailed, duration, embed_all
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -85,6 +85,20 @@ def overridden(settings: Settings, store: str | None, checkpoint: str) -> Settin
     return settings.model_copy(update={"store": chosen, "model": model, **paths})
 
 
+def report(outcome: Outcome, identity: str, seconds: float) -> int:
+    """Say how it ended, after so many seconds, for the checkpoint of that id; returns the exit code."""
+    embedded = f"{outcome.embedded:,} were embedded in {duration(seconds)}"
+    if outcome.missing:
+        print(
+            f"{outcome.missing:,} of {outcome.documents:,} documents have no vector of {identity}, and {embedded}:"
+            f" {outcome.problem}; run the command again, which embeds the missing ones alone",
+            file=sys.stderr,
+        )
+        return 1
+    print(f"all {outcome.documents:,} documents have a vector of {identity}: {embedded}")
+    return 0
+
+
 def _embed(settings: Settings, workers: RayWorkers) -> int:
     from service.wiring.embedding import unembedded  # noqa: PLC0415
 
@@ -93,16 +107,7 @@ def _embed(settings: Settings, workers: RayWorkers) -> int:
     began = time.monotonic()
     with unembedded(settings, checkpoint.fingerprint) as lacking:
         outcome = embed_all(lacking, workers, partial(print, file=sys.stderr, flush=True))
-    embedded = f"{outcome.embedded:,} were embedded in {duration(time.monotonic() - began)}"
-    if outcome.missing:
-        print(
-            f"{outcome.missing:,} of {outcome.documents:,} documents have no vector of {checkpoint.identity}, and"
-            f" {embedded}: {outcome.problem}; run the command again, which embeds the missing ones alone",
-            file=sys.stderr,
-        )
-        return 1
-    print(f"all {outcome.documents:,} documents have a vector of {checkpoint.identity}: {embedded}")
-    return 0
+    return report(outcome, checkpoint.identity, time.monotonic() - began)
 
 
 def _positive(text: str) -> int:

@@ -42,7 +42,7 @@ _LOOK = 5.0
 _PATIENCE = 3600.0
 
 # Portions that are done, and at last None or an error.
-Messages = queue.SimpleQueue[Done | BaseException | None]
+Inbox = queue.SimpleQueue[Done | BaseException | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +93,13 @@ class RayWorkers:
 
     def embed(self, portions: Sequence[Portion]) -> Iterator[Done]:
         """Yield as portions are done; raises WorkersFailed."""
-        news: Messages = queue.SimpleQueue()
+        inbox: Inbox = queue.SimpleQueue()
         # A thread of its own, because Ray waits without an end where no machine has room.
-        threading.Thread(target=_follow, args=(self._embedding(portions), news), daemon=True).start()
+        threading.Thread(target=_follow, args=(self._embedding(portions), inbox), daemon=True).start()
         heard = time.monotonic()
         while time.monotonic() < heard + _PATIENCE:
             try:
-                latest = news.get(timeout=_LOOK)
+                latest = inbox.get(timeout=_LOOK)
             except queue.Empty:
                 yield Done()
                 continue
@@ -176,15 +176,15 @@ def _embedder(settings: Settings, identity: str | None) -> Embedder:
     return Embedder(settings, settings.model, identity)
 
 
-def _follow(results: Dataset, news: Messages) -> None:
-    """Put into `news` what is done, and at last None or the error that ended it."""
+def _follow(results: Dataset, inbox: Inbox) -> None:
+    """Put into `inbox` what is done, and at last None or the error that ended it."""
     try:
         for row in results.iter_rows():
-            news.put(Done(int(row["documents"]), str(row["problem"])))
-        news.put(None)
+            inbox.put(Done(int(row["documents"]), str(row["problem"])))
+        inbox.put(None)
     # The thread that listens raises it.
     except BaseException as error:
-        news.put(error)
+        inbox.put(error)
 
 
 def _reason(error: ray.exceptions.RayError) -> str:

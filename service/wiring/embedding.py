@@ -26,6 +26,7 @@ from service.observability.observer import Unobserved
 from service.observability.tracing import Tracing
 from service.settings import Settings
 from service.settings.data_folder import DataFolder
+from service.wiring.models import open_embedding
 
 if TYPE_CHECKING:
     from service.corpus.base import CorpusStore
@@ -43,9 +44,6 @@ class Embedder:
 
         Raises StorageFailed if the store cannot be used, and NotFound or CheckpointRefused if the checkpoint cannot.
         """
-        # Imported here, so that a process that hands out the work does not load torch.
-        from service.wiring.models import open_embedding  # noqa: PLC0415
-
         with ExitStack() as opened:
             settings = settings.model_copy(update={"data_dir": opened.enter_context(_free_folder(settings)).path})
             database, corpus = _opened_corpus(settings)

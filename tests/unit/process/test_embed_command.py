@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from service import __main__
-from service.process.embed_command import overridden
+from service.process import ray_workers
+from service.process.embed_command import overridden, report
+from service.process.embedding import Outcome, WorkersFailed
 from service.settings import Settings
 
 
@@ -60,3 +62,25 @@ def test_without_a_store_there_is_nothing_to_embed(
     monkeypatch.setattr("sys.argv", ["service", "embed", "--checkpoint", "one"])
     assert __main__.main() == 2
     assert "--store postgresql://" in capsys.readouterr().err
+
+
+def test_workers_that_fail_at_once_are_a_failure_that_says_what_stays(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise WorkersFailed("there is no checkpoint 'one'")
+
+    monkeypatch.setattr(ray_workers, "RayWorkers", refuse)
+    monkeypatch.setattr("sys.argv", ["service", "embed", "--store", "postgresql://here/x", "--checkpoint", "one"])
+    assert __main__.main() == 1
+    assert capsys.readouterr().err.startswith("embedding failed: there is no checkpoint 'one'. Vectors that are stored")
+
+
+def test_the_end_has_counts_and_says_what_to_do_where_something_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert report(Outcome(50_000, 48_000, 0, ""), "one@01", 7200) == 0
+    assert capsys.readouterr().out == "all 50,000 documents have a vector of one@01: 48,000 were embedded in 2 h\n"
+    assert report(Outcome(50_000, 48_000, 300, "host: PostgreSQL has no room left"), "one@01", 50) == 1
+    assert capsys.readouterr().err == (
+        "300 of 50,000 documents have no vector of one@01, and 48,000 were embedded in 50 s: host: PostgreSQL has no"
+        " room left; run the command again, which embeds the missing ones alone\n"
+    )
