@@ -1,6 +1,6 @@
 """The log of searches: written in batches by a thread of its own, for which no search ever waits.
 
-If it cannot be written, it stops until the next start, and searching goes on.
+If it cannot be written, it stops until the next start, and searching goes on. It waits for a server that is away.
 """
 
 import logging
@@ -8,8 +8,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
-from service.errors import InstarError
+from service.errors import InstarError, StorageAway
 from service.learning.base import FeedbackStore, LoggedSearch
 from service.learning.pseudonyms import Pseudonyms
 from service.settings.groups import Searches
@@ -22,6 +23,8 @@ _GATHER_SECONDS = 0.5
 _MOST_WAITING = 10_000
 _DROP_EVERY_SECONDS = 600.0
 _FLUSH_SECONDS = 30.0
+# Between attempts to reach a server that is away.
+_AGAIN_SECONDS = 1.0
 # For so long, searches that got no feedback are kept for it.
 FEEDBACK_HOURS = 24
 
@@ -119,7 +122,7 @@ class SearchLog:
         next_drop = time.monotonic()
         while True:
             if time.monotonic() >= next_drop:
-                self._store.drop(self._now() - self._for)
+                self._insist(partial(self._store.drop, self._now() - self._for))
                 next_drop = time.monotonic() + _DROP_EVERY_SECONDS
             batch = self._gathered(next_drop)
             if batch:
@@ -138,11 +141,25 @@ class SearchLog:
             return batch
 
     def _write(self, batch: Sequence[LoggedSearch]) -> None:
-        self._store.log(batch)
+        # Those that are there already are not kept again.
+        self._insist(partial(self._store.log, batch))
         with self._changed:
             self._settled += len(batch)
             self.written += len(batch)
             self._changed.notify_all()
+
+    def _insist(self, work: Callable[[], object]) -> None:
+        """Do the work, again and again while the server is away, unless the log is closed."""
+        while True:
+            try:
+                work()
+                return
+            except StorageAway as error:
+                if self._closing:
+                    raise
+                log.warning("searches wait to be kept: %s", error.message)
+            with self._changed:
+                self._changed.wait_for(lambda: self._closing, _AGAIN_SECONDS)
 
     def _stop(self, reason: str) -> None:
         failure = f"searches are not kept any more ({reason}): mend that, then restart the service"

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from service.corpus.errors import disk_full
+from service.errors import StorageAway
+from service.learning import search_log
 from service.learning.base import FeedbackStore, LoggedSearch
 from service.learning.memory import MemoryFeedbackStore
 from service.learning.pseudonyms import Pseudonyms
@@ -36,6 +38,21 @@ class SlowDisk(MemoryFeedbackStore):
         return super().log(searches)
 
 
+class AwayServer(MemoryFeedbackStore):
+    """A server that cannot be reached until it is back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.back = threading.Event()
+        self.asked = threading.Semaphore(0)
+
+    def log(self, searches: Sequence[LoggedSearch]) -> int:
+        self.asked.release()
+        if not self.back.is_set():
+            raise StorageAway("it does not answer")
+        return super().log(searches)
+
+
 @contextmanager
 def logging_to(store: FeedbackStore, folder: Path, now: datetime = NOON, **settings: object) -> Iterator[SearchLog]:
     log = SearchLog(store, Pseudonyms(folder / "key"), Searches.model_validate(settings), lambda: now)
@@ -55,6 +72,26 @@ def test_what_was_added_is_written_when_it_is_flushed_or_closed(tmp_path: Path) 
     assert len(store.searches(None, 10)) == 3
     assert (log.written, log.left_out, log.keeps) == (3, 0, False)
     assert not log.add([searched("04", "a")])
+
+
+def test_searches_wait_for_a_server_that_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_log, "_AGAIN_SECONDS", 0.01)
+    store = AwayServer()
+    with logging_to(store, tmp_path) as log:
+        assert log.add([searched("01", "a")])
+        for _ in range(3):
+            assert store.asked.acquire(timeout=10)
+        assert (log.keeps, log.failure, log.written) == (True, None, 0)
+        store.back.set()
+        log.flush()
+        assert log.written == 1
+    assert len(store.searches(None, 10)) == 1
+
+
+def test_a_log_that_is_closed_waits_for_nobody(tmp_path: Path) -> None:
+    with logging_to(AwayServer(), tmp_path) as log:
+        assert log.add([searched("01", "a")])
+    assert log.left_out == 1
 
 
 def test_searches_gather_while_the_disk_is_slow_and_nobody_waits(tmp_path: Path) -> None:
