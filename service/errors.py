@@ -136,3 +136,9 @@ class StorageFailed(InstarError):
     status = 503
     type = "storage_failed"
     retry_after = 60
+
+
+class StorageAway(StorageFailed):
+    """A server that stores something cannot be reached. Once it can, everything goes on by itself."""
+
+    retry_after = 2

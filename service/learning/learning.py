@@ -39,8 +39,7 @@ class Learning:
         self._corpus = corpus
         self._retrieval = retrieval
         self.pseudonyms = pseudonyms = Pseudonyms(settings.secrets_folder.pseudonyms_key, store.knows_users)
-        has_replicas = settings.store is not None
-        self.log = SearchLog(store, pseudonyms, settings.searches, pauses=has_replicas)
+        self.log = SearchLog(store, pseudonyms, settings.searches)
         self.deriving = Deriving(
             Derivation(store, settings.limits.judgements),
             derivations,
@@ -49,7 +48,12 @@ class Learning:
             thread,
         )
         self.feedback = Feedback(
-            store, self.log, corpus.documents, pseudonyms, self.deriving.note_change, has_replicas=has_replicas
+            store,
+            self.log,
+            corpus.documents,
+            pseudonyms,
+            self.deriving.note_change,
+            has_replicas=settings.store is not None,
         )
         self.unsure = Unsure(corpus.records)
         self.forgetting = Forgetting(self.feedback, self.deriving, corpus, self.unsure, thread)

@@ -1,7 +1,6 @@
 """The log of searches: written in batches by a thread of its own, for which no search ever waits.
 
-If it cannot be written, it stops until the next start, and searching goes on. Where a server keeps it, which may be
-replaced in the meantime, it only pauses.
+If it cannot be written, it stops until the next start, and searching goes on. It waits for a server that is away.
 """
 
 import logging
@@ -9,8 +8,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
-from service.errors import InstarError
+from service.errors import InstarError, StorageAway
 from service.learning.base import FeedbackStore, LoggedSearch
 from service.learning.pseudonyms import Pseudonyms
 from service.settings.groups import Searches
@@ -23,8 +23,8 @@ _GATHER_SECONDS = 0.5
 _MOST_WAITING = 10_000
 _DROP_EVERY_SECONDS = 600.0
 _FLUSH_SECONDS = 30.0
-# Seconds of a pause.
-_PAUSE = 5.0
+# Between attempts to reach a server that is away.
+_AGAIN_SECONDS = 1.0
 # For so long, searches that got no feedback are kept for it.
 FEEDBACK_HOURS = 24
 
@@ -42,14 +42,10 @@ class SearchLog:
         pseudonyms: Pseudonyms,
         settings: Searches,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        *,
-        pauses: bool = False,
     ) -> None:
-        """With `pauses` it goes on a while after it could not be written."""
         self._store = store
         self._pseudonyms = pseudonyms
         self._now = now
-        self._pauses = pauses
         self._keep = settings.keep
         self._for = timedelta(days=settings.days) if settings.keep == "all" else timedelta(hours=FEEDBACK_HOURS)
         self._thread: threading.Thread | None = None
@@ -114,32 +110,19 @@ class SearchLog:
 
     def _run(self) -> None:
         try:
-            while not self._written_until_closed():
-                if not self._pauses or self._closes_in_the_pause():
-                    return
-                self.failure = None
+            self._write_until_closed()
+        except InstarError as error:
+            self._stop(error.message)
         # Whatever happens here, a search must not notice.
         except Exception as error:
             log.exception("the search log has failed")
             self._stop(f"{type(error).__name__}: {error}")
 
-    def _written_until_closed(self) -> bool:
-        try:
-            self._write_until_closed()
-        except InstarError as error:
-            self._stop(error.message)
-            return False
-        return True
-
-    def _closes_in_the_pause(self) -> bool:
-        with self._changed:
-            return self._changed.wait_for(lambda: self._closing, _PAUSE)
-
     def _write_until_closed(self) -> None:
         next_drop = time.monotonic()
         while True:
             if time.monotonic() >= next_drop:
-                self._store.drop(self._now() - self._for)
+                self._insist(partial(self._store.drop, self._now() - self._for))
                 next_drop = time.monotonic() + _DROP_EVERY_SECONDS
             batch = self._gathered(next_drop)
             if batch:
@@ -158,17 +141,28 @@ class SearchLog:
             return batch
 
     def _write(self, batch: Sequence[LoggedSearch]) -> None:
-        self._store.log(batch)
+        # Those that are there already are not kept again.
+        self._insist(partial(self._store.log, batch))
         with self._changed:
             self._settled += len(batch)
             self.written += len(batch)
             self._changed.notify_all()
 
+    def _insist(self, work: Callable[[], object]) -> None:
+        """Do the work, again and again while the server is away, unless the log is closed."""
+        while True:
+            try:
+                work()
+                return
+            except StorageAway as error:
+                if self._closing:
+                    raise
+                log.warning("searches wait to be kept: %s", error.message)
+            with self._changed:
+                self._changed.wait_for(lambda: self._closing, _AGAIN_SECONDS)
+
     def _stop(self, reason: str) -> None:
-        if self._pauses:
-            failure = f"searches are not kept for the moment ({reason}): mend that"
-        else:
-            failure = f"searches are not kept any more ({reason}): mend that, then restart the service"
+        failure = f"searches are not kept any more ({reason}): mend that, then restart the service"
         # First of all: whoever waits for the log goes on below, and may look for the reason.
         log.error(failure)
         with self._changed:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import psycopg
 import psycopg_pool
 
-from service.errors import InsufficientResources, StorageFailed
+from service.errors import InsufficientResources, StorageAway, StorageFailed
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _FULL = (psycopg.errors.DiskFull, psycopg.errors.OutOfMemory)
@@ -50,7 +50,7 @@ def translated() -> Iterator[None]:
             f"another process has held a lock of PostgreSQL for too long ({_reason(error)}): try again"
         ) from error
     except (psycopg.OperationalError, psycopg.InterfaceError, psycopg_pool.PoolTimeout, *_ENDED) as error:
-        raise StorageFailed(
+        raise StorageAway(
             f"PostgreSQL cannot be used ({_reason(error)}): check that it runs, and that INSTAR_STORE names it"
         ) from error
 

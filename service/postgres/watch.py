@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from service.errors import StorageFailed
+from service.errors import StorageAway
 from service.postgres.cutting import Cut, patiently
 
 log = logging.getLogger(__name__)
@@ -67,9 +67,9 @@ class Watch:
         self._looking.start()
 
     def require_answers(self) -> None:
-        """Raise StorageFailed while the server is known to be silent, so that nobody waits to learn it again."""
+        """Raise StorageAway while the server is known to be silent, so that nobody waits to learn it again."""
         if self._silent:
-            raise StorageFailed("PostgreSQL does not answer: check the network to it; this is tried again every second")
+            raise StorageAway("PostgreSQL does not answer: check the network to it; this is tried again every second")
 
     @contextmanager
     def over(self, connection: psycopg.Connection[Any]) -> Iterator[None]:

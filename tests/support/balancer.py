@@ -35,6 +35,7 @@ backend readings
     http-check expect status 200
     default-server check inter 200ms fall 2 rise 1
     timeout server 3s
+    option http-buffer-request
     retry-on conn-failure empty-response junk-response response-timeout 502 503 504
     http-response set-header {header} %s
 {replicas}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from service.corpus.errors import disk_full
-from service.errors import StorageFailed
+from service.errors import StorageAway
 from service.learning import search_log
 from service.learning.base import FeedbackStore, LoggedSearch
 from service.learning.memory import MemoryFeedbackStore
@@ -17,7 +17,6 @@ from service.learning.pseudonyms import Pseudonyms
 from service.learning.search_log import SearchLog
 from service.settings.groups import Searches
 from tests.contract.feedback.stores import NOON, did, searched
-from tests.support.waiting import until
 
 
 class FullDisk(MemoryFeedbackStore):
@@ -36,6 +35,21 @@ class SlowDisk(MemoryFeedbackStore):
     def log(self, searches: Sequence[LoggedSearch]) -> int:
         self.let.wait(10)
         self.batches.append(len(searches))
+        return super().log(searches)
+
+
+class AwayServer(MemoryFeedbackStore):
+    """A server that cannot be reached until it is back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.back = threading.Event()
+        self.asked = threading.Semaphore(0)
+
+    def log(self, searches: Sequence[LoggedSearch]) -> int:
+        self.asked.release()
+        if not self.back.is_set():
+            raise StorageAway("it does not answer")
         return super().log(searches)
 
 
@@ -58,6 +72,26 @@ def test_what_was_added_is_written_when_it_is_flushed_or_closed(tmp_path: Path) 
     assert len(store.searches(None, 10)) == 3
     assert (log.written, log.left_out, log.keeps) == (3, 0, False)
     assert not log.add([searched("04", "a")])
+
+
+def test_searches_wait_for_a_server_that_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_log, "_AGAIN_SECONDS", 0.01)
+    store = AwayServer()
+    with logging_to(store, tmp_path) as log:
+        assert log.add([searched("01", "a")])
+        for _ in range(3):
+            assert store.asked.acquire(timeout=10)
+        assert (log.keeps, log.failure, log.written) == (True, None, 0)
+        store.back.set()
+        log.flush()
+        assert log.written == 1
+    assert len(store.searches(None, 10)) == 1
+
+
+def test_a_log_that_is_closed_waits_for_nobody(tmp_path: Path) -> None:
+    with logging_to(AwayServer(), tmp_path) as log:
+        assert log.add([searched("01", "a")])
+    assert log.left_out == 1
 
 
 def test_searches_gather_while_the_disk_is_slow_and_nobody_waits(tmp_path: Path) -> None:
@@ -88,29 +122,6 @@ def test_a_full_disk_stops_the_log_and_says_so(tmp_path: Path, caplog: pytest.Lo
         assert not log.takes(3)
         assert (log.keeps, log.written, log.left_out) == (False, 0, 5)
         log.flush()
-
-
-def test_a_server_that_is_replaced_makes_a_pause_and_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Replaced(MemoryFeedbackStore):
-        attempts = 0
-
-        def log(self, searches: Sequence[LoggedSearch]) -> int:
-            self.attempts += 1
-            if self.attempts == 1:
-                raise StorageFailed("PostgreSQL cannot be used (it restarts): check that it runs")
-            return super().log(searches)
-
-    monkeypatch.setattr(search_log, "_PAUSE", 0.05)
-    store = Replaced()
-    log = SearchLog(store, Pseudonyms(tmp_path / "key"), Searches(), lambda: NOON, pauses=True)
-    log.start()
-    with closing(log):
-        assert log.add([searched("01", "a")])
-        log.flush()
-        until(lambda: log.failure is None)
-        assert (log.written, log.left_out) == (0, 1)
-        assert log.add([searched("02", "a")])
-    assert [search.id for search in store.searches(None, 10)] == ["02"]
 
 
 def test_a_key_that_cannot_be_read_stops_the_log_at_its_start(tmp_path: Path) -> None:
