@@ -16,9 +16,9 @@ serve-replicas: $(INSTALLED)  ## the same by three replicas behind a balancer, w
 	@# With exec, a signal that make passes on reaches it.
 	exec env INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m deploy.replicas
 
-# Two processes at a time. Each file stays in one of them, and the longest files begin first. A process that is lost ends the run, which
-# would wait for it for ever otherwise.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart=0
+# Three processes for two processors, because tests wait for services, for sleeps and for disks a third of the time. Each file stays in
+# one of them, and the longest files begin first. A process that is lost ends the run, which would wait for it for ever otherwise.
+PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart=0
 
 unit: $(INSTALLED)  ## the tests that need no model, no process and no socket, in seconds
 	$(BIN)/python -m pytest -n 2 tests/unit

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
+from service import sample
 from service.process import environment
 from tests.support import effort, stores
 from tests.support.once import once_a_run
@@ -29,6 +30,8 @@ TESTS = Path(__file__).parent
 ONE_RELOAD = ("promises/test_1_no_mixing.py", "promises/test_2_no_loss.py", "promises/test_3_no_downtime.py")
 # The longest first: a long file that begins last is waited for by everybody.
 LONG_FIRST = (
+    "docs/test_learning.py",
+    "console/test_screens.py",
     "docs/test_tutorial.py",
     "clients/test_clients.py",
     "docs/test_readme.py",
@@ -65,11 +68,18 @@ def tiny_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def embedded_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folders of a service that has embedded the sample corpus. A copy of them starts in a moment."""
+    """The folders of a service that has embedded the sample corpus. A copy of them starts in a moment.
+
+    The vectors of the sample's second checkpoint lie there as well, so that a reload of it takes a moment, too.
+    """
 
     def embed(folder: Path) -> None:
         with Server(folder, SAMPLE="true"):
             pass
+        copy = Server(shutil.copytree(folder, tmp_path_factory.mktemp("short") / "sample"), SAMPLE="true")
+        with copy:
+            assert copy.reload(sample.SHORT)["state"] == "done"
+        shutil.copytree(copy.data / "vectors", folder / "data" / "vectors", dirs_exist_ok=True)
 
     return once_a_run(tmp_path_factory, "sample", embed)
 
