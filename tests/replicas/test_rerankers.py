@@ -146,10 +146,12 @@ def test_a_reranker_is_no_default_any_more_and_gone_on_all_replicas(pair: list[S
 
 
 def test_a_replica_that_joins_or_was_stopped_has_the_reranker_of_the_others(
-    pair: list[Server], tmp_path: Path, folder: Path, schema: str, database: Postgres
+    pair: list[Server], folder: Path, schema: str, database: Postgres
 ) -> None:
     assert pair[0].reload_reranker("lark", by_default=True)["state"] == "done"
-    with replicas.replica(tmp_path, "late", folder, database, MODEL="one", schema=schema) as late:
+    # All replicas share their secrets.
+    place = pair[0].folder.parent
+    with replicas.replica(place, "late", folder, database, MODEL="one", schema=schema) as late:
         assert active(late) == ("lark", True)
         with searching([late]) as (answers,):
             until(lambda: bool(answers))
