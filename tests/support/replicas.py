@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.support.postgres import Postgres
 from tests.support.server import Server
@@ -20,9 +21,7 @@ def folder_of(folder: Path, name: str) -> Path:
     return own
 
 
-def settings_of(
-    folder: Path, name: str, checkpoints: Path, postgres: Postgres, **settings: object
-) -> dict[str, object]:
+def settings_of(folder: Path, name: str, checkpoints: Path, postgres: Postgres, **settings: object) -> dict[str, Any]:
     """What makes a service a replica."""
     return {
         "STORE": postgres.url(),
