@@ -7,7 +7,7 @@ from tests.support.server import Server
 
 # An event without an id counts as often as it is sent.
 SENT_ONCE = {"/feedback"}
-# Another name of `/embed`, as text-embeddings-inference has it, which the OpenAPI document leaves out.
+# The OpenAPI document leaves out the root, where text-embeddings-inference embeds and ranks.
 NOT_DOCUMENTED = {"/"}
 
 
