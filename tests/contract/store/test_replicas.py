@@ -244,8 +244,8 @@ def test_whoever_waits_for_the_turn_hears_of_the_others_meanwhile(pair: Pair) ->
         assert connection.execute("SHOW lock_timeout").fetchall() == [("30s",)]
 
 
-def test_a_turn_that_does_not_come_is_a_failure(impatient: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    one, other = impatient
+def test_a_turn_that_does_not_come_is_a_failure(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = pair
     monkeypatch.setattr(change_log, "_PATIENCE", 0.5)
     with other._database.alone() as connection, connection.transaction():
         connection.execute("SET idle_in_transaction_session_timeout TO 0")
