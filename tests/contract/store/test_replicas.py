@@ -169,8 +169,8 @@ def test_judgements_of_one_process_are_counted_by_the_other(pair: Pair) -> None:
 
 @pytest.fixture(params=POSTGRES)
 def impatient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
-    """Two processes that wait for nothing."""
-    settings = b"SET idle_in_transaction_session_timeout TO '50ms'; SET lock_timeout TO '200ms'"
+    """Two processes whose transactions may do nothing for a moment alone."""
+    settings = b"SET idle_in_transaction_session_timeout TO '300ms'; SET lock_timeout TO '5s'"
     monkeypatch.setattr(database, "_SETTINGS", settings)
     with closing(DroppedStore(POSTGRES[request.param])) as one, closing(another(one)) as other:
         yield one, other
