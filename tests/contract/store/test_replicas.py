@@ -195,8 +195,8 @@ def test_judgements_of_one_process_are_counted_by_the_other(pair: Pair) -> None:
 
 @pytest.fixture(params=POSTGRES)
 def impatient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
-    """Two processes that wait for nothing."""
-    settings = b"SET idle_in_transaction_session_timeout TO '50ms'; SET lock_timeout TO '200ms'"
+    """Two processes whose transactions may do nothing for a moment alone."""
+    settings = b"SET idle_in_transaction_session_timeout TO '300ms'; SET lock_timeout TO '5s'"
     monkeypatch.setattr(database, "_SETTINGS", settings)
     with closing(DroppedStore(POSTGRES[request.param])) as one, closing(another(one)) as other:
         yield one, other
@@ -270,8 +270,8 @@ def test_whoever_waits_for_the_turn_hears_of_the_others_meanwhile(pair: Pair) ->
         assert connection.execute("SHOW lock_timeout").fetchall() == [("30s",)]
 
 
-def test_a_turn_that_does_not_come_is_a_failure(impatient: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    one, other = impatient
+def test_a_turn_that_does_not_come_is_a_failure(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = pair
     monkeypatch.setattr(change_log, "_PATIENCE", 0.5)
     with other._database.alone() as connection, connection.transaction():
         connection.execute("SET idle_in_transaction_session_timeout TO 0")
