@@ -1,4 +1,4 @@
-"""Changes that a process has missed and that the log has no more, found by comparing with the whole corpus."""
+"""Finds by comparing with the whole corpus what a process has missed whose changes the log does not have any more."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
