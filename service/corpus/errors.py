@@ -50,7 +50,7 @@ def collection_in_use(name: str, documents: int) -> Conflict:
 def backed_up_by_its_server(schema: str) -> Conflict:
     """The corpus is in a schema of PostgreSQL, whose own backups have it, so the service writes no copy."""
     return Conflict(
-        f"the corpus is in PostgreSQL, which has backups of its own: run {dump.command(schema, 'corpus.dump')}, or"
+        f"the corpus is in PostgreSQL, which has backups of its own: run {dump.command(schema, 'instar.dump')}, or"
         " archive its log, and copy the folder of checkpoints"
     )
 

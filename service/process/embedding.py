@@ -4,13 +4,17 @@ A round that has stored nothing is the last one. So the work ends where no furth
 worker, a machine or the store has failed for a while.
 """
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from service.cluster.portion import Portion
-from service.generations.unembedded import Unembedded
+if TYPE_CHECKING:
+    # They import numpy, which must not be loaded before the environment is prepared.
+    from service.cluster.portion import Portion
+    from service.generations.unembedded import Unembedded
 
 # Seconds between two lines of progress.
 _EVERY = 5.0

@@ -200,7 +200,7 @@ def test_a_corpus_in_postgresql_comes_back_from_the_copy_that_the_refusal_tells_
     with psycopg.connect(url) as connection:
         schema = sql.Identifier(str(server.settings["REPLICAS__DB_SCHEMA"]))
         connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(schema))
-    restored = ["pg_restore", "--exit-on-error", f"--dbname={url}", "corpus.dump"]
+    restored = ["pg_restore", "--exit-on-error", f"--dbname={url}", "instar.dump"]
     subprocess.run(restored, check=True, cwd=tmp_path, env=environment)
     server.start()
     assert server.get("/info")["generation"] == 2
