@@ -47,7 +47,7 @@ def test_a_corpus_in_postgresql_comes_back_from_the_command_that_its_error_names
     with Database(server.url()).read() as connection:
         connection.execute("CREATE DATABASE restored")
     url = server.url().replace("/postgres?", "/restored?")
-    subprocess.run([programs / "pg_restore", f"--dbname={url}", tmp_path / "corpus.dump"], check=True)
+    subprocess.run([programs / "pg_restore", f"--dbname={url}", tmp_path / "instar.dump"], check=True)
     with closing(PostgresStore(Database(url, "To be saved"), MOST)) as restored:
         there = restored.documents.page("default", 0, 9), restored.judgements.all(), restored.records.generations()
         assert there == expected
