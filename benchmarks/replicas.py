@@ -110,8 +110,7 @@ class Bench:
         with self._replicas(shares_of(_cores(), _REPLICAS)) as started:
             urls = [replica.base_url for replica in started]
             shown, seen = _visible(urls, writes)
-            service.reload(urls[0], _MODELS[1], force=True)
-            skews = [_skew(urls) for _ in range(switches)]
+            skews = [_skew(urls, _MODELS[(number + 1) % len(_MODELS)]) for number in range(switches)]
         return {
             "a write is shown by another replica": _spread(shown),
             "a search that has seen the write is answered": _spread(seen),
@@ -213,13 +212,13 @@ def _first_search_with(client: httpx.Client, url: str, identity: str, headers: d
     raise RuntimeError(f"{url} did not show a write in {_GIVE_UP_SECONDS} s: look at /ready there")
 
 
-def _skew(urls: Sequence[str]) -> float:
-    """Roll back while each replica is searched: the milliseconds between the first answer of the generation that comes
+def _skew(urls: Sequence[str], model: str) -> float:
+    """Reload while each replica is searched: the milliseconds between the first answer of the generation that comes
     and the beginning of the last search that any replica answered by the one that goes, or 0."""
     former = httpx.get(f"{urls[0]}/info").json()["generation"]
     searching = [Clients(url, [{"query": "parcel", "mode": "keyword"}], 1, think=0.001) for url in urls]
     time.sleep(0.5)
-    httpx.post(f"{urls[0]}/admin/rollback", timeout=60).raise_for_status()
+    service.reload(urls[0], model, force=True)
     time.sleep(1.5)
     searches = [search for client in searching for search in client.stop() if not search.failure]
     first = min(search.began + search.seconds for search in searches if search.generation != former)
