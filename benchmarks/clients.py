@@ -57,6 +57,8 @@ class Clients:
                     self._stop,
                     self._done,
                 ),
+                # They end with a benchmark that fails.
+                daemon=True,
             )
             for start in processes
         ]
