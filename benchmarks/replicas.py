@@ -111,11 +111,12 @@ class Bench:
             urls = [replica.base_url for replica in started]
             shown, seen = _visible(urls, writes)
             skews = [_skew(urls, _MODELS[(number + 1) % len(_MODELS)]) for number in range(switches)]
-        return {
-            "a write is shown by another replica": _spread(shown),
-            "a search that has seen the write is answered": _spread(seen),
-            "the last replica switches after the first": _spread(skews),
+        figures = {
+            "a write is shown by another replica": shown,
+            "a search that has seen the write is answered": seen,
+            "the last replica switches after the first": skews,
         }
+        return {name: _spread(times) for name, times in figures.items() if times}
 
     @contextmanager
     def _files(self) -> Iterator[Service]:
