@@ -38,24 +38,38 @@ def _embedding() -> list[str]:
 
 
 def _indexes() -> list[str]:
-    """Memory, disk, build and search of one index of everything."""
+    """Memory, build and search of one index of everything."""
     lines = [
-        "| index | measured at | memory of a replica | on disk | build on 2 cores | grows as | p50 | grows as |",
-        "|---" * 8 + "|",
+        "| index | measured at | memory of a replica | reload but for embedding | grows as | a search | grows as |",
+        "|---" * 7 + "|",
     ]
-    sizes = sorted(_read("pgvector")["sizes"], key=lambda size: int(size["vectors"]))[-2:]
-    for rows in zip(*(size["indexes"] for size in sizes), strict=True):
-        counts = [size["vectors"] for size in sizes]
-        build, p50 = (_line(counts, [row[key] for row in rows]) for key in ("build_s", "p50_ms"))
-        memory, disk = (rows[-1][key] / counts[-1] * _DOCUMENTS / 1024 for key in ("memory_mib", "disk_mib"))
+    for name, rows in _measured().items():
+        counts = [row["vectors"] for row in rows]
+        build, search = (_line(counts, [row[key] for row in rows]) for key in ("build_s", "search_ms"))
+        memory = rows[-1]["bytes"] / rows[-1]["vectors"] * _DOCUMENTS / 2**30
         lines.append(
-            f"| {rows[-1]['name']} | {counts[0]:,} and {counts[-1]:,} | {memory:,.0f} GiB | {disk:,.0f} GiB |"
-            f" {build[0] / _HOUR:,.1f} h | n^{build[1]:.2f} | {p50[0]:,.0f} ms | n^{p50[1]:.2f} |"
+            f"| {name} | {counts[0]:,} and {counts[-1]:,} | {memory:,.0f} GiB | {build[0] / _HOUR:,.1f} h |"
+            f" n^{build[1]:.2f} | {search[0]:,.0f} ms | n^{search[1]:.2f} |"
         )
     return lines
 
 
-def _line(counts: list[int], figures: list[float]) -> tuple[float, float]:
+def _measured() -> dict[str, list[dict[str, float]]]:
+    """The two largest sizes of each index that was measured at two: seconds, milliseconds and bytes of memory."""
+    measured: dict[str, list[dict[str, float]]] = {}
+    for size in _read("growth")["sizes"]:
+        figures = {"build_s": size["reload_s"], "search_ms": size["p50"], "bytes": size["memory"]}
+        measured.setdefault("FAISS", []).append({"vectors": size["documents"], **figures})
+    if (_RESULTS / "pgvector.json").exists():
+        for size in _read("pgvector")["sizes"]:
+            (row,) = (row for row in size["indexes"] if row["name"] == "pgvector")
+            figures = {"build_s": row["build_s"], "search_ms": row["p50_ms"], "bytes": row["memory_mib"] * 2**20}
+            measured.setdefault("pgvector", []).append({"vectors": size["vectors"], **figures})
+    latest = {name: sorted(rows, key=lambda row: row["vectors"])[-2:] for name, rows in measured.items()}
+    return {name: rows for name, rows in latest.items() if len(rows) > 1}
+
+
+def _line(counts: list[float], figures: list[float]) -> tuple[float, float]:
     """Draw a line through two figures. Returns what it says of all documents, and its slope."""
     slope = math.log(figures[1] / figures[0]) / math.log(counts[1] / counts[0])
     return figures[1] * (_DOCUMENTS / counts[1]) ** slope, slope

@@ -325,7 +325,7 @@ def main() -> None:
 
 def scaling(text: str) -> str:
     """The text about several replicas with the arithmetic over the current results."""
-    return _TABLE.sub(lambda _: on_paper.table(), text) if pgvector.RESULTS.exists() else text
+    return _TABLE.sub(lambda _: on_paper.table(), text)
 
 
 def readme(text: str) -> str:
