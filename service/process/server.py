@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 
 # Seconds after which a thread must hand over the interpreter. Python's default is 5 ms.
 _SWITCH_SECONDS = 0.0005
+# Seconds for which a connection without a request stays open. It is longer than clients and balancers keep theirs (httpx
+# 5, HAProxy's example 10, AWS's balancers 60): who closes first cannot lose a request that the other one is sending.
+_IDLE_SECONDS = 75
 
 _TRY = """
 ready on {base}
@@ -167,6 +170,7 @@ def _config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
         ssl_keyfile=settings.tls.key,
         proxy_headers=bool(settings.proxy.trusted),
         forwarded_allow_ips=settings.proxy.trusted,
+        timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=settings.drain_seconds,
     )
 

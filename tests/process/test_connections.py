@@ -111,6 +111,15 @@ def connect(server: Server) -> socket.socket:
     return socket.create_connection((url.host, url.port or 80), timeout=2 * HEAD_SECONDS)
 
 
+def ask_for_health(connection: socket.socket) -> None:
+    connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    answered = b""
+    while b"alive" not in answered:
+        part = connection.recv(4096)
+        assert part
+        answered += part
+
+
 def test_heads_that_do_not_end_are_given_up(small: Server) -> None:
     with small as server, ExitStack() as opened:
         connections = []
@@ -120,13 +129,11 @@ def test_heads_that_do_not_end_are_given_up(small: Server) -> None:
             connections.append(connection)
         # One that has been answered, and begins a second request.
         again = opened.enter_context(connect(server))
-        again.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        answered = b""
-        while b"alive" not in answered:
-            part = again.recv(4096)
-            assert part
-            answered += part
+        ask_for_health(again)
         again.sendall(b"GET /health HT")
+        # One that has been answered, and asks nothing for a while.
+        idle = opened.enter_context(connect(server))
+        ask_for_health(idle)
         # A body may take its time.
         body = opened.enter_context(connect(server))
         body.sendall(
@@ -134,6 +141,7 @@ def test_heads_that_do_not_end_are_given_up(small: Server) -> None:
         )
         for connection in [*connections, again]:
             assert connection.recv(1) == b""
+        ask_for_health(idle)
         body.sendall(b'{"inputs": "a text"}'[:19])
         assert body.recv(12).startswith(b"HTTP/1.1 422")
 
