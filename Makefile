@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: serve unit check test test-clients lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-pgvector bench-replicas bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-maps bench-sample bench-train bench-losses bench-proof bench-rerankers bench-clicks bench-feedback bench-console bench-sharing vendor screenshots report serve-replicas upgrade faults clean
+.PHONY: serve unit check test nightly test-clients lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-pgvector bench-replicas bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-maps bench-sample bench-train bench-losses bench-proof bench-rerankers bench-clicks bench-feedback bench-console bench-sharing vendor screenshots report serve-replicas upgrade faults clean
 
 serve: $(INSTALLED)  ## start the service with the sample corpus on http://127.0.0.1:8080
 	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m service
@@ -26,8 +26,11 @@ unit: $(INSTALLED)  ## the tests that need no model, no process and no socket, i
 check: lint unit  ## what to run before a commit: lint, unit tests, the contracts of the seams, the shape of the code
 	$(PYTEST) tests/contract tests/architecture
 
-test: unit  ## all tests
-	$(PYTEST) tests --ignore tests/unit
+test: unit  ## the tests that every change has to pass, in minutes
+	$(PYTEST) -m "not nightly" tests --ignore tests/unit
+
+nightly: $(INSTALLED)  ## all others: tutorials, browsers, faults, other stores and architectures, training; half an hour
+	$(PYTEST) -m nightly tests --ignore tests/unit
 
 test-clients: $(INSTALLED)  ## the packages that people have already, in an environment of their own
 	$(BIN)/python -m pytest tests/clients

@@ -16,6 +16,8 @@ from tests.support.judging import QUERIES, TEXTS, judgement, put
 from tests.support.maps import draw
 from tests.support.server import Server
 
+pytestmark = pytest.mark.nightly
+
 QUESTION = "How do I count my stock?"
 
 

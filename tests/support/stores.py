@@ -3,6 +3,8 @@
 A test runs on both if it can fail on one alone: if it is about what is durable, written and activated as a whole,
 deleted, restored, or kept apart. Nothing above the seams of the stores knows which one is there, so other tests run on
 files, which start faster.
+
+On PostgreSQL they run at night, because the contract suites say by day that both stores do the same.
 """
 
 from collections.abc import Mapping
@@ -13,7 +15,9 @@ import pytest
 
 FILES, POSTGRESQL = STORES = ("files", "postgresql")
 # A test that has it takes the settings of its services from the fixture `store`, perhaps by way of `tiny_server`.
-on_both_stores = pytest.mark.parametrize("store", STORES, indirect=True)
+on_both_stores = pytest.mark.parametrize(
+    "store", [FILES, pytest.param(POSTGRESQL, marks=pytest.mark.nightly)], indirect=True
+)
 on_postgresql = pytest.mark.parametrize("store", [POSTGRESQL], indirect=True)
 
 Settings = Mapping[str, Any]

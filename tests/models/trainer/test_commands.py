@@ -245,6 +245,7 @@ def test_rubbish_lines_are_reported_one_by_one_and_left_out_when_asked(trainer: 
     assert len(beir.read(trainer.folder / "imported").queries) == 297
 
 
+@pytest.mark.nightly
 def test_a_run_stopped_by_ctrl_c_is_resumed_to_the_same_checkpoint(trainer: Trainer) -> None:
     command = f"{RUN} {LENIENT} --name tuned --epochs 20 --patience 20 --json".split()
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
