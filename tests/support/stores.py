@@ -13,11 +13,10 @@ from uuid import uuid4
 
 import pytest
 
-FILES, POSTGRESQL = STORES = ("files", "postgresql")
+FILES, POSTGRESQL = ("files", "postgresql")
 # A test that has it takes the settings of its services from the fixture `store`, perhaps by way of `tiny_server`.
-on_both_stores = pytest.mark.parametrize(
-    "store", [FILES, pytest.param(POSTGRESQL, marks=pytest.mark.nightly)], indirect=True
-)
+BY_DAY_AND_NIGHT = (FILES, pytest.param(POSTGRESQL, marks=pytest.mark.nightly))
+on_both_stores = pytest.mark.parametrize("store", BY_DAY_AND_NIGHT, indirect=True)
 on_postgresql = pytest.mark.parametrize("store", [POSTGRESQL], indirect=True)
 
 Settings = Mapping[str, Any]
