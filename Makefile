@@ -40,6 +40,9 @@ lint: $(INSTALLED)  ## format check, lint, which way imports run, and types
 	$(BIN)/mypy deploy/docsgpt/instar.py deploy/docsgpt/feedback.py
 	$(BIN)/mypy deploy/replicas/__main__.py
 
+client-types: $(INSTALLED)  ## make the types of the client anew out of the OpenAPI document
+	$(BIN)/python -m tests.support.client_types
+
 format: $(INSTALLED)  ## format and sort imports
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .

@@ -12,7 +12,7 @@ from service.machine import openmp
 _ENVIRONMENT = {**openmp.SPIN_COUNT, "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "true"}
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], program: str = "python -m trainer") -> int:
     """Run one command and return its exit code.
 
     0 done, 2 the data or a flag cannot be used, 3 the new model is not better, 130 stopped and resumable, 1 anything
@@ -39,7 +39,9 @@ def main(arguments: list[str]) -> int:
             # Libraries print progress to standard output, but that is for the answer alone.
             with redirect_stdout(sys.stderr if arguments and "--help" not in arguments else sys.stdout):
                 flags.check(Trainer, arguments)
-                command = get_subcommand(Trainer(_cli_parse_args=arguments), cli_exit_on_error=True)
+                command = get_subcommand(
+                    Trainer(_cli_parse_args=arguments, _cli_prog_name=program), cli_exit_on_error=True
+                )
                 assert isinstance(command, Command)  # noqa: S101
                 answer = command.answer()
         except ValidationError as error:

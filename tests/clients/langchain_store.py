@@ -4,9 +4,10 @@ import os
 from uuid import uuid4
 
 import pytest
-from instar import Instar
 from langchain_core.vectorstores import VectorStore
 from langchain_tests.integration_tests import VectorStoreIntegrationTests
+
+from instar import Instar
 
 
 def made() -> Instar:

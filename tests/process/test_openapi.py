@@ -52,6 +52,7 @@ SUCCESSES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/similarity", {"json": {"inputs": {"source_sentence": "stock", "sentences": ["a", "b"]}}}),
     ("POST", "/tokenize", {"json": {"inputs": ["stock", "b"]}}),
     ("POST", "/decode", {"json": {"ids": [[101, 4518], [102]]}}),
+    ("GET", "/tokenizer", {}),
     ("POST", "/v1/embeddings", {"json": {"input": ["stock", "b"]}}),
     ("POST", "/v1/embeddings", {"json": {"input": "stock", "encoding_format": "base64"}}),
     ("GET", "/v1/models", {}),

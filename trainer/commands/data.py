@@ -1,20 +1,23 @@
 """The commands on data: inspect, import, generate, mine."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import Field, JsonValue
 from pydantic_settings import CliPositionalArg
-from sentence_transformers import SentenceTransformer
 
-from trainer import base_model
 from trainer.commands.command import Answer, Command
 from trainer.commands.flag_groups import BASE, SEED, Reading, Splitting
 from trainer.data import beir, inspection, review
 from trainer.data.dataset import Dataset
 from trainer.data.problems import Problem, listed
-from trainer.prepare import mining, weak_labels
 from trainer.recipe import Recipe
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
 
 
 class Inspect(Reading):
@@ -26,6 +29,8 @@ class Inspect(Reading):
     base: str = Field(BASE, description="model by whose length limit documents are too long")
 
     def answer(self) -> Answer:
+        from trainer import base_model  # noqa: PLC0415
+
         imported = self.load(self.data)
         with base_model.open(self.base, allow_hub=self.allow_hub) as base:
             model = base_model.load(base, "cpu")
@@ -61,6 +66,9 @@ class Generate(Command):
     within: int = Field(20, ge=0, description="rank within which it must find the document; 0 keeps every pair")
 
     def answer(self) -> Answer:
+        from trainer import base_model  # noqa: PLC0415
+        from trainer.prepare import weak_labels  # noqa: PLC0415
+
         pairs = weak_labels.generate(beir.read_corpus(self.corpus), self.seed)
         if self.within:
             with base_model.open(self.base, allow_hub=self.allow_hub) as base:
@@ -80,6 +88,9 @@ class Mine(Splitting):
     margin: float = Field(0.05, ge=0, lt=1, description=Recipe.model_fields["margin"].description)
 
     def answer(self) -> Answer:
+        from trainer import base_model  # noqa: PLC0415
+        from trainer.prepare import mining  # noqa: PLC0415
+
         dataset, _ = self.divided(self.data)
         with base_model.open(self.base, allow_hub=self.allow_hub) as base:
             mined = mining.mine(base_model.load(base), dataset, per_row=self.negatives, margin=self.margin)

@@ -8,7 +8,6 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from service import sample
 from trainer.commands.command import Command
 from trainer.data import beir, fetching, formats, inspection
 from trainer.data.dataset import Dataset
@@ -104,6 +103,8 @@ class Remembering(Command):
         """The set of the flag, or else the sample corpus. None if `dataset` has the documents of the sample corpus."""
         if self.general is not None:
             return beir.read(self.general)
+        from service import sample  # noqa: PLC0415
+
         sample_set = formats.load(sample.file(), "good-bad", skip_bad=False).dataset
         return None if sample_set.corpus.keys() == dataset.corpus.keys() else sample_set
 

@@ -1,23 +1,25 @@
 """The commands that compare and judge models: evaluate, gate."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import Field, ValidationError
 from pydantic_settings import CliPositionalArg
 
-from service.checkpoints.checkpoint import Checkpoint
-from trainer import base_model
 from trainer.commands.command import Answer, Command
 from trainer.commands.flag_groups import BASE, Remembering, Reporting, Splitting, part
 from trainer.errors import BadData, NotBetter
-from trainer.prepare.reranking import Reranker
-from trainer.prove import comparison, gate
-from trainer.prove.comparison import Contender, Exam
+from trainer.prove import gate
 from trainer.prove.gate import Thresholds
-from trainer.prove.report import files
 from trainer.prove.report.links import Links
 from trainer.prove.report.model import Report
 from trainer.recipe import MOST_CANDIDATES, Recipe
+
+if TYPE_CHECKING:
+    from service.checkpoints.checkpoint import Checkpoint
+    from trainer.prove.comparison import Contender
 
 
 class Evaluate(Splitting, Remembering, Reporting):
@@ -35,6 +37,11 @@ class Evaluate(Splitting, Remembering, Reporting):
     out: Path = Field(Path("report"), description="folder for report.json and report.html")
 
     def answer(self) -> Answer:
+        from trainer import base_model  # noqa: PLC0415
+        from trainer.prove import comparison  # noqa: PLC0415
+        from trainer.prove.comparison import Contender, Exam  # noqa: PLC0415
+        from trainer.prove.report import files  # noqa: PLC0415
+
         dataset, how = self.divided(self.data)
         with (
             base_model.open(self.baseline, allow_hub=self.allow_hub) as before,
@@ -56,6 +63,10 @@ class Evaluate(Splitting, Remembering, Reporting):
 
     def _tuned(self, after: Checkpoint, base: Contender) -> Contender:
         """The model after. A reranker stands behind the model before."""
+        from trainer import base_model  # noqa: PLC0415
+        from trainer.prepare.reranking import Reranker  # noqa: PLC0415
+        from trainer.prove.comparison import Contender  # noqa: PLC0415
+
         if after.kind == "dense":
             return Contender(after.id, base_model.load(after))
         return Contender(after.id, base.model, Reranker(base_model.load_reranker(after), self.candidates))

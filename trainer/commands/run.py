@@ -1,15 +1,16 @@
 """The command `run`: the whole way from judgements to a service that answers with the tuned model."""
 
+from __future__ import annotations
+
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, JsonValue, model_validator
 
 from service.checkpoints.names import NAME
-from trainer import run
 from trainer.commands.command import Answer
 from trainer.commands.flag_groups import (
     ADMIN_KEY_HELP,
@@ -27,12 +28,11 @@ from trainer.commands.shipping import published
 from trainer.data import fetching, inspection
 from trainer.errors import BadData, NotBetter
 from trainer.prove.gate import Thresholds
-from trainer.prove.report import files
 from trainer.prove.report.links import Links
 from trainer.recipe import Recipe
-from trainer.run import Outcome, RunPlan
-from trainer.ship import delivery, package
-from trainer.train import tuning
+
+if TYPE_CHECKING:
+    from trainer.run import Outcome
 
 
 class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Thresholds):
@@ -70,6 +70,11 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
         return content | flags
 
     def answer(self) -> Answer:
+        from trainer import run  # noqa: PLC0415
+        from trainer.run import RunPlan  # noqa: PLC0415
+        from trainer.ship import package  # noqa: PLC0415
+        from trainer.train import tuning  # noqa: PLC0415
+
         # A key that cannot sign must stop the run before anything takes long.
         sign = package.signer(self.sign_with)
         name = self.name or _name(self.data)
@@ -106,6 +111,8 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
 
     def _publish(self, outcome: Outcome, name: str) -> Answer:
         """Publish a promoted package, and have the service of `--reload` reload it."""
+        from trainer.ship import delivery, package  # noqa: PLC0415
+
         packaged, target = outcome.checkpoint, self.out / name
         package.publish(outcome.folder, target)
         answer = published(packaged, self.out, name, zipped=self.zip)
@@ -129,6 +136,8 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
 
     def _link(self, outcome: Outcome, generations: Mapping[str, int]) -> None:
         """Write the report once more, with links to the base and the package side by side, if a service has both."""
+        from trainer.prove.report import files  # noqa: PLC0415
+
         numbers = generations.get(outcome.report.base), generations.get(outcome.checkpoint.id)
         if numbers[0] is not None and numbers[1] is not None:
             links = Links.to(self.reload, (numbers[0], numbers[1]))

@@ -1,20 +1,23 @@
 """The commands on checkpoints and services: package, verify, send."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 from pydantic_settings import CliPositionalArg
 
-from service.checkpoints.checkpoint import Checkpoint
 from service.checkpoints.contents import REPORT
 from service.checkpoints.names import NAME
-from trainer import base_model
 from trainer.commands.command import Answer, Command
 from trainer.commands.flag_groups import ADMIN_KEY_HELP, Address, Publishing, Signing, Splitting, admin_key
 from trainer.data import formats
 from trainer.errors import BadData
-from trainer.ship import delivery, package
+
+if TYPE_CHECKING:
+    from service.checkpoints.checkpoint import Checkpoint
 
 
 class Package(Signing, Publishing):
@@ -30,6 +33,9 @@ class Package(Signing, Publishing):
     report: bool = Field(True, description="keep the report of the run, which has texts of the data")
 
     def answer(self) -> Answer:
+        from trainer import base_model  # noqa: PLC0415
+        from trainer.ship import package  # noqa: PLC0415
+
         self.require_free(self.out / self.name, "a package", "choose another --name")
         with base_model.open(str(self.model), kinds=("dense", "reranker")) as source:
             outcome = package.outcome(source)
@@ -48,6 +54,8 @@ class Verify(Command):
     package: CliPositionalArg[str] = Field(description="folder or zip")
 
     def answer(self) -> Answer:
+        from trainer.ship import package  # noqa: PLC0415
+
         checkpoint = package.verify(self.package)
         return Answer(
             f"{checkpoint.id} is sound: {len(checkpoint.files)} files,"
@@ -65,6 +73,8 @@ class Send(Splitting):
     admin_key: str | None = Field(None, description=ADMIN_KEY_HELP)
 
     def answer(self) -> Answer:
+        from trainer.ship import delivery  # noqa: PLC0415
+
         if self.format == formats.INSTAR:
             raise BadData(
                 "a service's own judgements of the side train are trained on, so send others: name their file"
@@ -95,6 +105,8 @@ class Send(Splitting):
 
 def published(packaged: Checkpoint, folder: Path, name: str, *, zipped: bool) -> Answer:
     """The answer about the package `folder`/`name`. With `zipped`, its zip is written beside it."""
+    from trainer.ship import delivery, package  # noqa: PLC0415
+
     if zipped:
         package.pack(folder / name, folder / f"{name}.zip")
     reload = json.dumps(delivery.order(name, packaged.kind))

@@ -1,12 +1,13 @@
 """The commands that make weights: train, merge."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 from pydantic_settings import CliPositionalArg
-from sentence_transformers import SentenceTransformer
 
-from trainer import base_model
 from trainer.commands.command import Answer
 from trainer.commands.flag_groups import WORK, Reading, Remembering, Splitting, part, require_new
 from trainer.data import inspection
@@ -14,10 +15,11 @@ from trainer.errors import BadData
 from trainer.prepare import splits
 from trainer.prove.gate import Thresholds
 from trainer.recipe import Recipe
-from trainer.ship import package
-from trainer.train import merging, start, tuning
-from trainer.train.merging import Share
-from trainer.train.ranking_evaluator import RankingEvaluator
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+    from trainer.train.merging import Share
 
 _FORGOTTEN = Thresholds.model_fields["max_general_loss"]
 
@@ -31,6 +33,9 @@ class Train(Reading, Recipe):
     resume: bool = Field(False, description="go on where the last run with these settings stopped")
 
     def answer(self) -> Answer:
+        from trainer.ship import package  # noqa: PLC0415
+        from trainer.train import start, tuning  # noqa: PLC0415
+
         require_new(self.out)
         recipe = part(self, Recipe)
         imported = self.load(self.data, self.work / tuning.DATA, resume=self.resume)
@@ -54,6 +59,9 @@ class Merge(Splitting, Remembering):
     out: Path = Field(description="new folder of the model")
 
     def answer(self) -> Answer:
+        from trainer import base_model  # noqa: PLC0415
+        from trainer.ship import package  # noqa: PLC0415
+
         with (
             base_model.open(self.base, allow_hub=self.allow_hub) as before,
             base_model.open(self.tuned, allow_hub=self.allow_hub) as after,
@@ -66,6 +74,10 @@ class Merge(Splitting, Remembering):
 
     def _mix(self, model: SentenceTransformer, base: SentenceTransformer) -> Share:
         """Set the tuned `model` to a mix of its weights and the base's."""
+        from trainer.train import merging  # noqa: PLC0415
+        from trainer.train.merging import Share  # noqa: PLC0415
+        from trainer.train.ranking_evaluator import RankingEvaluator  # noqa: PLC0415
+
         before, after = merging.weights(base), merging.weights(model)
         if self.alpha != "auto":
             share = Share(_share(self.alpha), {}, {})
