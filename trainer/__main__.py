@@ -23,7 +23,7 @@ def main(arguments: list[str], program: str = "python -m trainer") -> int:
     from pydantic import ValidationError  # noqa: PLC0415
     from pydantic_settings import get_subcommand  # noqa: PLC0415
 
-    from trainer import flags  # noqa: PLC0415
+    from trainer import flag_help, flags  # noqa: PLC0415
     from trainer.commands.command import Command  # noqa: PLC0415
     from trainer.commands.trainer import Trainer  # noqa: PLC0415
     from trainer.errors import BadData, Interrupted, TrainerError  # noqa: PLC0415
@@ -39,9 +39,8 @@ def main(arguments: list[str], program: str = "python -m trainer") -> int:
             # Libraries print progress to standard output, but that is for the answer alone.
             with redirect_stdout(sys.stderr if arguments and "--help" not in arguments else sys.stdout):
                 flags.check(Trainer, arguments)
-                command = get_subcommand(
-                    Trainer(_cli_parse_args=arguments, _cli_prog_name=program), cli_exit_on_error=True
-                )
+                parsed = Trainer(_cli_settings_source=flag_help.source(Trainer, arguments, program))
+                command = get_subcommand(parsed, cli_exit_on_error=True)
                 assert isinstance(command, Command)  # noqa: S101
                 answer = command.answer()
         except ValidationError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, JsonValue
 from pydantic_settings import CliPositionalArg
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 class Inspect(Reading):
     """Say what is wrong with judgements before anything is trained on them."""
+
+    EXAMPLE: ClassVar[str] = "feedback.json --format good-bad"
 
     data: CliPositionalArg[str] = Field(
         description="file or folder, or the URL of a service or of DocsGPT's PostgreSQL"
@@ -41,6 +43,8 @@ class Inspect(Reading):
 class Import(Reading):
     """Turn judgements of any format into the canonical form."""
 
+    EXAMPLE: ClassVar[str] = "feedback.json --format good-bad --out judged"
+
     data: CliPositionalArg[str] = Field(
         description="file or folder, or the URL of a service or of DocsGPT's PostgreSQL"
     )
@@ -58,6 +62,8 @@ class Import(Reading):
 
 class Generate(Command):
     """Make weak pairs of a corpus that nobody has judged: titles, headings and crops as queries."""
+
+    EXAMPLE: ClassVar[str] = "corpus.jsonl --out weak"
 
     corpus: CliPositionalArg[Path] = Field(description="corpus.jsonl")
     out: Path = Field(description="new folder, in BEIR layout")
@@ -80,6 +86,8 @@ class Generate(Command):
 
 class Mine(Splitting):
     """Find hard negatives for the training queries among documents that nobody judged, to look at before training."""
+
+    EXAMPLE: ClassVar[str] = "judged --format beir --out mined.jsonl"
 
     data: CliPositionalArg[str] = Field(description="file or folder, or the URL of a service")
     out: Path = Field(description="new file of JSON lines with query, pos and neg, in FlagEmbedding's format")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import CliPositionalArg
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 class Evaluate(Splitting, Remembering, Reporting):
     """Compare two models on the test queries, over the whole corpus."""
+
+    EXAMPLE: ClassVar[str] = "checkpoints/handbook judged --format beir"
 
     model: CliPositionalArg[str] = Field(description="the model after")
     data: CliPositionalArg[str] = Field(description="file or folder, or the URL of a service")
@@ -74,6 +76,8 @@ class Evaluate(Splitting, Remembering, Reporting):
 
 class Gate(Thresholds, Command):
     """Judge a report: PROMOTE, HOLD, REJECT or INSUFFICIENT, with reasons."""
+
+    EXAMPLE: ClassVar[str] = "report/report.json --min-queries 100"
 
     report: CliPositionalArg[Path] = Field(description="report.json")
 

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, JsonValue, model_validator
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Thresholds):
     """Take all steps: read, split, mine, train, merge, package, evaluate, judge. Flags win over the TOML file."""
+
+    EXAMPLE: ClassVar[str] = "--data feedback.json --format good-bad --out checkpoints"
 
     config: Path | None = Field(None, description="TOML file with values of these flags, by their names")
     data: str = Field(description="file or folder, or the URL of a service or of DocsGPT's PostgreSQL")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 from pydantic_settings import CliPositionalArg
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 class Package(Signing, Publishing):
     """Make a checkpoint with a manifest from a trained model."""
+
+    EXAMPLE: ClassVar[str] = "tuned --name handbook --unproven"
 
     model: CliPositionalArg[Path] = Field(
         description="sentence-transformers folder, of an embedding model or a cross-encoder"
@@ -51,6 +53,8 @@ class Package(Signing, Publishing):
 class Verify(Command):
     """Check a package as the service would: file hashes, kinds, and vectors."""
 
+    EXAMPLE: ClassVar[str] = "checkpoints/handbook"
+
     package: CliPositionalArg[str] = Field(description="folder or zip")
 
     def answer(self) -> Answer:
@@ -66,6 +70,8 @@ class Verify(Command):
 
 class Send(Splitting):
     """Give a service the judged test questions, by which it judges every reload."""
+
+    EXAMPLE: ClassVar[str] = "judged --format beir --url http://127.0.0.1:8080"
 
     data: CliPositionalArg[str] = Field(description="file or folder, or the URL of DocsGPT's PostgreSQL")
     url: Address = Field(description="URL of the service, whose documents have the same ids")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 from pydantic_settings import CliPositionalArg
@@ -26,6 +26,8 @@ _FORGOTTEN = Thresholds.model_fields["max_general_loss"]
 
 class Train(Reading, Recipe):
     """Train, and write the tuned model as a plain sentence-transformers folder."""
+
+    EXAMPLE: ClassVar[str] = "--data judged --format beir --out tuned"
 
     data: CliPositionalArg[str] = Field(description="file or folder, or the URL of a service")
     out: Path = Field(description="new folder of the model")
@@ -50,6 +52,8 @@ class Train(Reading, Recipe):
 
 class Merge(Splitting, Remembering):
     """Mix the weights of a base and a tuned model; the share is chosen on dev, or given."""
+
+    EXAMPLE: ClassVar[str] = "all-MiniLM-L6-v2 tuned --data judged --format beir --out merged"
 
     base: CliPositionalArg[str] = Field(description="the model before")
     tuned: CliPositionalArg[str] = Field(description="the model that was trained from it")
