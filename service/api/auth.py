@@ -61,9 +61,7 @@ class Auth(SecurityBase):
             raise key_missing(self._scope)
         key = self._keyring.find(token)
         if key is None:
-            raise Unauthorized(
-                "this key is not known here (was it revoked?): send a key that `instar key list` names"
-            )
+            raise Unauthorized("this key is not known here (was it revoked?): send a key that `instar key list` names")
         # The audit log and KeyName read the name, OwnName the scopes.
         request.state.key = key.name
         request.state.scopes = key.scopes

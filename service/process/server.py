@@ -33,8 +33,8 @@ log = logging.getLogger(__name__)
 
 # Seconds after which a thread must hand over the interpreter. Python's default is 5 ms.
 _SWITCH_SECONDS = 0.0005
-# Seconds for which a connection without a request stays open. It is longer than clients and balancers keep theirs (httpx
-# 5, HAProxy's example 10, AWS's balancers 60): who closes first cannot lose a request that the other one is sending.
+# Seconds for which a connection without a request stays open. Clients and balancers keep theirs for less (httpx 5 s,
+# balancers of AWS 60 s): a request is lost that is sent on a connection while it is closed at the other end.
 _IDLE_SECONDS = 75
 
 _TRY = """

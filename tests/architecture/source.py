@@ -15,12 +15,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 @cache
 def files(*houses: str) -> dict[str, ast.Module]:
     """The tree of every file below the houses, by its path from the root."""
-    paths = (
-        path
-        for house in houses
-        for path in sorted((ROOT / house).rglob("*.py"))
-        if path != ROOT / GENERATED
-    )
+    paths = (path for house in houses for path in sorted((ROOT / house).rglob("*.py")) if path != ROOT / GENERATED)
     return {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in paths}
 
 

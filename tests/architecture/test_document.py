@@ -22,7 +22,9 @@ def test_every_room_and_file_of_the_table_is_there() -> None:
     rooms = [(name, row) for names, row in rows for name in re.findall(r"`([a-z_/.]+)`", names)]
     assert len(rooms) > 20
     for name, row in rooms:
-        room = next((house / name for house in (ROOT / "service", ROOT / "trainer", ROOT) if (house / name).exists()), None)
+        room = next(
+            (house / name for house in (ROOT / "service", ROOT / "trainer", ROOT) if (house / name).exists()), None
+        )
         assert room is not None, name
         for file in re.findall(r"`([a-z_]+\.py)`", row):
             assert (room / file).exists(), f"{name}{file}"
