@@ -11,7 +11,7 @@ SERVING := .venv/serving
 
 .DEFAULT_GOAL := help
 
-.PHONY: help serve unit check test test-clients lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-pgvector bench-replicas bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-maps bench-sample bench-train bench-losses bench-proof bench-rerankers bench-clicks bench-feedback bench-console bench-sharing vendor screenshots report serve-replicas upgrade faults clean
+.PHONY: help serve unit check test nightly client-types test-clients lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-pgvector bench-replicas bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-maps bench-sample bench-train bench-losses bench-proof bench-rerankers bench-clicks bench-feedback bench-console bench-sharing vendor screenshots report serve-replicas upgrade faults clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,8 +33,11 @@ unit: $(INSTALLED)  ## the tests that need no model, no process and no socket, i
 check: lint unit  ## what to run before a commit: lint, unit tests, the contracts of the seams, the shape of the code
 	$(PYTEST) tests/contract tests/architecture
 
-test: unit  ## all tests
-	$(PYTEST) tests --ignore tests/unit
+test: unit  ## the tests that every change has to pass, in minutes
+	$(PYTEST) -m "not nightly" tests --ignore tests/unit
+
+nightly: $(INSTALLED)  ## all others: tutorials, browsers, faults, other stores and architectures, training; half an hour
+	$(PYTEST) -m nightly tests --ignore tests/unit
 
 test-clients: $(INSTALLED)  ## the packages that people have already, in an environment of their own
 	$(BIN)/python -m pytest tests/clients

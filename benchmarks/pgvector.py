@@ -58,9 +58,12 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[100_000])
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
-    results = {"machine": machine.describe(), "sizes": [measure(size) for size in options.sizes]}
+    results: dict[str, Any] = {"machine": machine.describe(), "sizes": []}
+    for size in options.sizes:
+        results["sizes"].append(measure(size))
+        # A million takes the better part of an hour, and what came before it is not to be lost with it.
+        options.results.write_text(json.dumps(results, indent=1) + "\n")
     print(table(results))
-    options.results.write_text(json.dumps(results, indent=1) + "\n")
 
 
 def table(results: dict[str, Any]) -> str:

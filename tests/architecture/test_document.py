@@ -2,9 +2,9 @@
 
 import configparser
 import re
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.architecture.source import HOUSES, ROOT
+
 DOCUMENT = (ROOT / "docs" / "architecture.md").read_text()
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.architecture.source import HOUSES, ROOT
+
 PLANTED = [
     ("service/search/query.py", "from service.reload import shadow", "Imports run downward"),
     ("service/settings/groups.py", "from service.process import logs", "Imports run downward"),

@@ -17,6 +17,8 @@ from tests.clients import ask, feedback, rerank
 from tests.support import checkpoints
 from tests.support.server import Server
 
+pytestmark = pytest.mark.nightly
+
 _ROOT = Path(__file__).parents[2]
 _HERE = Path(__file__).parent
 _ENVIRONMENT = _ROOT / ".venv-clients"

@@ -17,6 +17,8 @@ from tests.support.maps import draw
 from tests.support.server import Server
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.nightly
+
 # Each would mark the page, show a dialog or ask another place, in one of the contexts in which a page puts a text
 # (OWASP, Cross Site Scripting Prevention and Filter Evasion Cheat Sheets).
 PAYLOADS = (

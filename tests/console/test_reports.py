@@ -18,6 +18,8 @@ from trainer.prove.gate import Thresholds, judge
 from trainer.prove.report import files
 from trainer.prove.report.links import IN_PACKAGE
 
+pytestmark = pytest.mark.nightly
+
 HOSTILE = Path(__file__).with_name("hostile_report.html")
 # What a person may press in it. All but the last two, which open new tabs, lead nowhere.
 PRESSED = (

@@ -11,6 +11,8 @@ from tests.console.conftest import Visits
 from tests.console.screens import LOOKS, SCREENS, Screen
 from tests.support.server import Server
 
+pytestmark = pytest.mark.nightly
+
 _STATIC = Path(__file__).parents[2] / "service" / "console" / "static"
 _MOST_SCRIPT = 100_000
 # Charts and the map alone may be larger.

@@ -17,6 +17,8 @@ from tests.support import checkpoints
 from tests.support.server import Server
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.nightly
+
 # The base model embeds these for some seconds, in portions of a moment each.
 _DOCUMENTS, _WORDS = 4000, 25
 # Milliseconds that a reload may take on a busy machine.

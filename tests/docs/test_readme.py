@@ -159,6 +159,7 @@ def test_the_settings_that_the_contract_fixes_keep_their_names_and_defaults() ->
     assert Settings.model_config["env_prefix"] == "INSTAR_"
 
 
+@pytest.mark.nightly
 def test_the_three_lines_that_the_start_prints_work(tmp_path: Path, embedded_sample: Path) -> None:
     shutil.copytree(embedded_sample, tmp_path, dirs_exist_ok=True)
     with Server(tmp_path, command=True, SAMPLE="true", MODE="hybrid", LOG__FORMAT="text") as server:

@@ -13,8 +13,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.models.trainer.test_commands import LENIENT
 from tests.support.server import Server
+
+pytestmark = pytest.mark.nightly
 
 ROOT = Path(__file__).parents[2]
 TUTORIAL = ROOT / "docs" / "tutorial.md"

@@ -11,6 +11,8 @@ from tests.fuzz.run import furnish, fuzz
 from tests.support.metrics import samples
 from tests.support.server import Server
 
+pytestmark = pytest.mark.nightly
+
 
 @pytest.mark.parametrize("key", ["a-key", None])
 def test_every_answer_is_in_the_contract(tmp_path: Path, embedded_sample: Path, key: str | None) -> None:

@@ -58,6 +58,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return checkpoints.tiny(tmp_path / "model", dimensions=128)
 
 
+@pytest.mark.nightly
 def test_int8_keeps_the_vectors_of_torch_without_any_document(tmp_path: Path) -> None:
     encoder = load(checkpoints.base(), tmp_path / "engines", Measured(1.25))
     assert encoder.engine == "openvino int8"
@@ -71,6 +72,7 @@ def test_int8_keeps_the_vectors_of_torch_without_any_document(tmp_path: Path) ->
     assert (together * exact).sum(axis=1).min() > 0.999
 
 
+@pytest.mark.nightly
 def test_what_is_faster_is_taken_and_remembered_for_this_processor(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

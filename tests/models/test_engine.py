@@ -176,6 +176,7 @@ def test_what_no_generation_needs_is_forgotten(folder: Path, tmp_path: Path) -> 
     assert list((tmp_path / "engines").iterdir()) == []
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("choice", ["auto", "int8"])
 def test_nothing_is_reported_to_anybody(folder: Path, tmp_path: Path, choice: str) -> None:
     """OpenVINO's own package tells its makers of every import and conversion."""
@@ -204,6 +205,7 @@ def test_nothing_is_reported_to_anybody(folder: Path, tmp_path: Path, choice: st
     assert not (tmp_path / "intel").exists()
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(sys.platform != "linux", reason="policies of threads are Linux's")
 def test_bulk_is_computed_at_the_lowest_priority_whoever_asks_for_it(tmp_path: Path) -> None:
     encoder = load(checkpoints.base(), tmp_path / "engines")

@@ -15,6 +15,8 @@ from service.models.encoder_factory import EncoderFactory
 from service.models.engines.int8 import Int8
 from tests.support import checkpoints
 
+pytestmark = pytest.mark.nightly
+
 DOCUMENTS = list(sample.load()["corpus"].values())
 LONG, SHORT = DOCUMENTS[200:210], ["a question", "stocktaking", "No", "inventory", "42"]
 TEXTS = [*LONG, *SHORT]

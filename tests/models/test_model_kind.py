@@ -162,6 +162,7 @@ def test_an_adapter_is_merged_as_the_documentation_shows(tmp_path: Path, monkeyp
     assert not np.allclose(vectors, SentenceTransformer(str(base), device="cpu").encode(TEXTS), atol=1e-3)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
 def test_half_weights_are_computed_as_their_fp32_twins_are(tmp_path: Path, half: torch.dtype) -> None:
     model = SentenceTransformer(str(checkpoints.base()), device="cpu").to(half)

@@ -60,6 +60,7 @@ def same(encoder: DenseEncoder, folder: Path) -> None:
             assert (found * rows).sum(axis=1).min() > 0.999
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("kind", ["bert", "roberta", "xlm-roberta", "camembert"])
 @pytest.mark.parametrize("pooling", ["mean", "cls", "max", "lasttoken", ("mean", "max")])
 def test_sequences_have_the_vectors_of_sentence_transformers(tmp_path: Path, kind: str, pooling: Any) -> None:

@@ -87,6 +87,7 @@ def _compare_token_ids(server: Server) -> None:
     assert by_text["usage"] == by_ids["usage"]
 
 
+@pytest.mark.nightly
 def test_thousands_of_inputs_in_one_request(server: Server) -> None:
     texts = [f"text {n}" for n in range(3000)]
     data = server.post("/v1/embeddings", {"input": texts, "encoding_format": "base64"})["data"]

@@ -49,7 +49,7 @@ LARGE: list[Wrong] = [
 ]
 
 
-@pytest.fixture(scope="module", params=stores.STORES)
+@pytest.fixture(scope="module", params=stores.BY_DAY_AND_NIGHT)
 def service(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path
 ) -> Iterator[Server]:

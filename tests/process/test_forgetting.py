@@ -117,6 +117,7 @@ def test_no_file_has_what_a_user_sent_and_what_followed_from_it(used: Server) ->
     assert legible(server) == set()
 
 
+@pytest.mark.nightly
 def test_a_job_under_way_does_not_name_the_queries_of_a_user_again(used: Server) -> None:
     server = used
     job = server.post("/admin/reload", {"model": "two", "force": True, "shadow": 1})

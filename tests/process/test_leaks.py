@@ -7,6 +7,8 @@ import pytest
 
 from tests.support.server import Server
 
+pytestmark = pytest.mark.nightly
+
 WARM_UP = 10
 RELOADS = 200 if os.environ.get("LEAKS") == "long" else 25
 

@@ -15,7 +15,7 @@ from tests.support import checkpoints, stores
 from tests.support.server import Server
 
 
-@pytest.fixture(scope="session", params=stores.STORES)
+@pytest.fixture(scope="session", params=stores.BY_DAY_AND_NIGHT)
 def swapped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swapped]:
     store = stores.settings(request.param, request)
     # In small batches, so that a reload between small models lasts for many answers, too.

@@ -115,6 +115,7 @@ STEPS_OF_THE_STORE: tuple[Step, ...] = ("reload.queued", "reload.recorded", "rel
 STEPS_OF_THE_DISK: tuple[Step, ...] = ("reload.copied", "reload.loaded", "reload.switched")
 
 
+@pytest.mark.nightly
 @on_both_stores
 def test_a_crash_anywhere_in_a_rerankers_reload_or_rollback_leaves_the_former_or_the_new_one(
     tmp_path: Path, tiny_checkpoints: Path, store: Settings

@@ -18,7 +18,7 @@ from tests.support import checkpoints, doomed
 from tests.support.mortal import ALWAYS, Mortal
 from tests.support.server import Server
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="children are forked")
+pytestmark = [pytest.mark.nightly, pytest.mark.skipif(not hasattr(os, "fork"), reason="children are forked")]
 DOCUMENTS = {f"d{n}": f"document {n} about the weather in town {n}" for n in range(20)}
 
 

@@ -20,6 +20,8 @@ from tests.support.postgres import Postgres
 from tests.support.ray_cluster import ROOT, TwoNodes, two_nodes
 from tests.support.server import Server
 
+pytestmark = pytest.mark.nightly
+
 TOLERANCE = 1e-5
 SETTINGS = {"WINDOWS__OVERLAP": 12, "WINDOWS__MOST": 20, "WINDOWS__COLLECTIONS": '{"heads": {"overlap": 0, "most": 1}}'}
 # Longer than the tiny models read.

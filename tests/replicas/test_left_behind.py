@@ -11,6 +11,8 @@ from tests.support.postgres import Postgres
 from tests.support.server import Server
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.nightly
+
 
 @pytest.fixture
 def able_and_unable(tmp_path: Path, tiny_checkpoints: Path, database: Postgres) -> Iterator[tuple[Server, Server]]:

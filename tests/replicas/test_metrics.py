@@ -16,6 +16,8 @@ from tests.support.postgres import Postgres
 from tests.support.server import Server
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.nightly
+
 
 @pytest.fixture(scope="module")
 def pair(

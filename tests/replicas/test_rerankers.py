@@ -20,6 +20,8 @@ from tests.support.postgres import Postgres
 from tests.support.server import Server
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.nightly
+
 QUERY = "How long do parcels take?"
 DOCUMENTS = {f"d{number}": f"Parcel {number} took {number * 3 % 7} days." for number in range(12)}
 # The scores of a batch differ from those of another in the last digits.

@@ -16,6 +16,8 @@ import pytest
 from tests.support import haproxy
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.nightly
+
 _REPLICAS = 3
 
 

@@ -18,6 +18,8 @@ from tests.support.postgres import Postgres
 from tests.support.server import Server
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.nightly
+
 # Forty portions.
 DOCUMENTS = {f"d{number}": f"document {number} of replicas says {number * 7 % 11}" for number in range(5000)}
 _EMBEDDED = re.compile(r"(\d+)(?: of \d+)? documents were embedded (?:by this|for another) replica")

@@ -123,6 +123,7 @@ def stopped(server: Server) -> Callable[[], None]:
     return lambda: server.process.send_signal(signal.SIGCONT)
 
 
+@pytest.mark.nightly
 def test_a_replica_that_is_stopped_during_the_swap_answers_with_nothing_former_afterwards(
     three: list[Server], tiny_checkpoints: Path
 ) -> None:
@@ -157,6 +158,7 @@ def test_a_leader_that_dies_while_it_builds_is_replaced(three: list[Server], tin
     require_together(clients, 1, 2)
 
 
+@pytest.mark.nightly
 def test_one_reload_runs_at_a_time_on_all_replicas(three: list[Server]) -> None:
     job = three[0].post("/admin/reload", {"model": "two"})
     refused = three[1].client.post("/admin/reload", json={"model": "two"})
@@ -168,6 +170,7 @@ def test_one_reload_runs_at_a_time_on_all_replicas(three: list[Server]) -> None:
     assert three[2].get(f"/admin/jobs/{job['id']}")["state"] == "done"
 
 
+@pytest.mark.nightly
 def test_a_replica_that_joins_has_what_the_others_have(
     three: list[Server], tmp_path: Path, tiny_checkpoints: Path, database: Postgres
 ) -> None:

@@ -15,6 +15,8 @@ from tests.support.postgres import Postgres
 from tests.support.server import Server
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.nightly
+
 
 def shown(server: Server) -> tuple[dict[tuple[str, str], list[tuple[str, str]]], object]:
     """All that searches find: ids and texts, by collection and mode; and how many documents the index has."""

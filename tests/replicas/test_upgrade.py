@@ -25,7 +25,7 @@ from tests.support.postgres import Postgres
 from tests.support.server import Server
 from tests.support.waiting import until
 
-pytestmark = haproxy.needed
+pytestmark = [pytest.mark.nightly, haproxy.needed]
 
 ROOT = Path(__file__).parents[2]
 # Later writes replace earlier ones, so that one search finds all.

@@ -21,6 +21,8 @@ from tests.torture.plan import Action, Fault, Life, Plan
 from tests.torture.shrink import shrink
 from tests.torture.world import Episode
 
+pytestmark = pytest.mark.nightly
+
 FAULTS = [
     Fault("kill", after=0.4),
     Fault("kill-at", step="reload.recorded"),

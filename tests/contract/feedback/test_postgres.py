@@ -268,6 +268,7 @@ def test_another_process_reads_what_is_written(database: Database) -> None:
     assert reader.stdout.decode().split("\n")[0] == "['e1'] 1"
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("version", SERVERS)
 def test_damage_is_told_by_a_check_and_a_server_that_is_gone_by_each_use(
     version: str, monkeypatch: pytest.MonkeyPatch

@@ -171,6 +171,7 @@ def test_the_same_run_gives_the_same_checkpoint_and_another_seed_another(trainer
     assert trainer.facts(f"{command} --work c --replace --seed 5")["checkpoint"] != first
 
 
+@pytest.mark.nightly
 def test_a_model_that_is_not_better_is_not_published(trainer: Trainer) -> None:
     facts = trainer.facts(f"{RUN} {LENIENT} --name tuned --min-gain 2", code=3)
     assert facts["verdict"]["outcome"] == "HOLD"
@@ -179,6 +180,7 @@ def test_a_model_that_is_not_better_is_not_published(trainer: Trainer) -> None:
     assert trainer.facts("gate runs/tuned/report.json", code=3)["outcome"] == "INSUFFICIENT"
 
 
+@pytest.mark.nightly
 def test_a_file_of_settings_says_what_flags_say_and_flags_win(after_a_run: Trainer, tuned: Tuned) -> None:
     trainer, by_flags = after_a_run, tuned.facts["checkpoint"]
     words = f"{RUN} {LENIENT} --name tuned".split()[1:]
@@ -245,6 +247,7 @@ def test_rubbish_lines_are_reported_one_by_one_and_left_out_when_asked(trainer: 
     assert len(beir.read(trainer.folder / "imported").queries) == 297
 
 
+@pytest.mark.nightly
 def test_a_run_stopped_by_ctrl_c_is_resumed_to_the_same_checkpoint(trainer: Trainer) -> None:
     command = f"{RUN} {LENIENT} --name tuned --epochs 20 --patience 20 --json".split()
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}

@@ -19,6 +19,8 @@ from trainer.train.ranking_evaluator import RankingEvaluator
 from trainer.train.states import States
 from trainer.train.training import Material
 
+pytestmark = pytest.mark.nightly
+
 TEXTS = ["where is my parcel", "a price of a garden", "the museum"]
 
 

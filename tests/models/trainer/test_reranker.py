@@ -26,6 +26,8 @@ from trainer.recipe import LossName, Recipe
 from trainer.train import losses, reranker, start, trainers, tuning
 from trainer.train.tuning import Tuned
 
+pytestmark = pytest.mark.nightly
+
 RUN = (
     "run --kind reranker --data data --format beir --base base --retriever base --candidates 20 --general data"
     " --precision fp32 --learning-rate 0.002 --epochs 2 --batch-size 8 --negatives 1"

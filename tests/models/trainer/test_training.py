@@ -136,6 +136,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
     return Whole(states, *trained(states, THREE_EPOCHS))
 
 
+@pytest.mark.nightly
 def test_ctrl_c_leaves_a_run_that_ends_in_the_same_weights(tmp_path: Path, interrupted: Path, whole: Whole) -> None:
     parted = shutil.copytree(interrupted, tmp_path / "parted")
     resumed, rest = trained(parted, THREE_EPOCHS, resume=True)

@@ -27,6 +27,7 @@ def equal(left: Tuned, right: Tuned) -> bool:
     return all(torch.equal(tensor, right.tuned[name]) for name, tensor in left.tuned.items())
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("loss", sorted({*get_args(LossName)} - losses.OF_RERANKERS_ALONE))
 def test_every_loss_trains_and_says_what_was_decided(tmp_path: Path, loss: LossName) -> None:
     tuned = tune(tmp_path, RECIPE.model_copy(update={"loss": loss, "matryoshka": [16] if loss == "gist" else []}))

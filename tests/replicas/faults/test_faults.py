@@ -12,6 +12,8 @@ from tests.replicas.faults.world import World, world
 from tests.support.balancer import PROGRAM
 from tests.support.postgres import Postgres
 
+pytestmark = pytest.mark.nightly
+
 CELLS = cells.chosen(seed=1, seconds=2)
 
 

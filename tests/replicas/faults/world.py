@@ -102,7 +102,7 @@ class World:
         """Ask every replica for all that there is. Nobody writes meanwhile."""
         for replica in self.replicas:
             with closing(Caller("looker", replica.url, self.history, replica.name)) as looker:
-                actors.listing(looker, "list")
+                _list(looker)
                 for word in WORDS[::10]:
                     actors.search(looker, word, 1000)
                 actors.embed(looker, WORDS[0], "")
@@ -132,6 +132,23 @@ class World:
                 if time.monotonic() > deadline:
                     raise Hangs(f"{replica.name} is not ready again; its folder is {replica.folder}")
                 time.sleep(0.05)
+
+
+def _list(looker: Caller) -> None:
+    """Ask for all documents until they are answered: a connection to the database that was lost unseen costs a 503.
+
+    Raises Gone.
+    """
+    deadline = time.monotonic() + _READY_SECONDS
+    while True:
+        try:
+            actors.listing(looker, "list")
+        except Gone:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return
 
 
 def _goes_on(caller: Caller) -> bool:
