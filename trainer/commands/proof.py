@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -43,7 +44,10 @@ class Evaluate(Splitting, Remembering, Reporting):
         from trainer.prove import comparison  # noqa: PLC0415
         from trainer.prove.comparison import Contender, Exam  # noqa: PLC0415
         from trainer.prove.report import files  # noqa: PLC0415
+        from trainer.prove.report.files import About  # noqa: PLC0415
+        from trainer.prove.report.words import Origin  # noqa: PLC0415
 
+        began = datetime.now(UTC)
         dataset, how = self.divided(self.data)
         with (
             base_model.open(self.baseline, allow_hub=self.allow_hub) as before,
@@ -59,7 +63,8 @@ class Evaluate(Splitting, Remembering, Reporting):
                 quiet=self.as_json,
             )
         verdict = gate.judge(report, Thresholds())
-        files.write(report, verdict, self.out, Links.to(self.console or self.data))
+        origin = Origin(self.spelled("evaluate"), began, (datetime.now(UTC) - began).total_seconds())
+        files.write(report, verdict, self.out, About(None, Links.to(self.console or self.data), origin))
         enough = verdict.outcome != "INSUFFICIENT"
         return Answer(f"{report.table(enough=enough)}\n\n{self.out / 'report.html'}", report.model_dump(mode="json"))
 

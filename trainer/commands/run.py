@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -95,6 +96,7 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
             self.allow_hub,
             Links.to(self._service),
             self.report,
+            self.spelled("run"),
         )
         outcome = run.run(dataset, self.general_set(dataset), plan, quiet=self.as_json, sign=sign)
         facts: dict[str, JsonValue] = {
@@ -143,7 +145,8 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
         numbers = generations.get(outcome.report.base), generations.get(outcome.checkpoint.id)
         if numbers[0] is not None and numbers[1] is not None:
             links = Links.to(self.reload, (numbers[0], numbers[1]))
-            files.write(outcome.report, outcome.verdict, outcome.folder.parent, links)
+            about = replace(outcome.about, links=links)
+            files.write(outcome.report, outcome.verdict, outcome.folder.parent, about)
 
 
 def _name(data: str) -> str:
