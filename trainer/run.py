@@ -44,7 +44,8 @@ class RunPlan:
     """How to train, which thresholds the result must pass, the package's name, and the folder of the run.
 
     With `resume`, the run goes on where an earlier run in the folder stopped. `allow_hub` lets the base be downloaded.
-    `links` lead the report's questions to a console, and `command` is named in it. `packs_report` puts the report into the package as well.
+    `links` lead the report's questions to a console, and `command` is named in it. `packs_report` puts it into the
+    package as well.
     """
 
     recipe: Recipe
