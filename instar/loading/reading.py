@@ -3,17 +3,18 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from instar.loading import converting, markdown, rows
+from instar.loading import converting, markdown, mdx, rows
 from instar.loading.piece import Piece, Unreadable
 
-_MARKDOWN = frozenset({".md", ".markdown", ".mdx"})
+_MARKDOWN = frozenset({".md", ".markdown"})
+_MDX = frozenset({".mdx"})
 _PLAIN = frozenset({".txt", ".text"})
 _HTML = frozenset({".html", ".htm"})
 _RST = frozenset({".rst"})
 _CSV = frozenset({".csv", ".tsv"})
 _JSON_LINES = frozenset({".jsonl", ".ndjson"})
 _CONVERTED = frozenset({".pdf", ".docx", ".pptx", ".xlsx", ".epub"})
-SUFFIXES = _MARKDOWN | _PLAIN | _HTML | _RST | _CSV | _JSON_LINES | _CONVERTED
+SUFFIXES = _MARKDOWN | _MDX | _PLAIN | _HTML | _RST | _CSV | _JSON_LINES | _CONVERTED
 
 
 def files_below(folder: Path) -> Iterator[Path]:
@@ -45,4 +46,8 @@ def pieces_of(path: Path) -> list[Piece]:
         return list(rows.of_json_lines(text))
     if suffix in _PLAIN:
         return [Piece((title,), text.strip())] if text.strip() else []
-    return list(markdown.pieces(converting.from_rst(text) if suffix in _RST else text, title))
+    if suffix in _RST:
+        text = converting.from_rst(text)
+    elif suffix in _MDX:
+        text = mdx.markdown_of(text)
+    return list(markdown.pieces(text, title))
