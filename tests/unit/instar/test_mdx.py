@@ -10,9 +10,8 @@ def test_modules_comments_and_tags_go_and_text_and_code_stay() -> None:
         "```jsx\nimport x from 'y'\n<Tabs>\n```\n\n<Image\n  src=\"a.png\"\n/>\n1 < 2 and Exports are fine.\n"
     )
     found = markdown_of(page)
-    assert found.split() == (
-        ["#", "Guide", "Mind", "**this**.", "```jsx", "import", "x", "from", "'y'", "<Tabs>", "```", "1", "<", "2", "and", "Exports", "are", "fine."]
-    )
+    kept = "# Guide Mind **this**. ```jsx import x from 'y' <Tabs> ``` 1 < 2 and Exports are fine."
+    assert " ".join(found.split()) == kept
 
 
 def test_a_tag_that_does_not_end_and_a_fence_in_a_fence_are_text() -> None:
