@@ -188,6 +188,11 @@ def test_the_vector_store_does_in_llama_index_what_its_index_asks(keyed: Server,
     require_passed("llama_index_store.py", keyed, python, tmp_path)
 
 
+def test_the_page_on_langchain_and_llama_index_says_what_they_do(keyed: Server, python: Path, tmp_path: Path) -> None:
+    shutil.copy(_ROOT / "docs" / "langchain.md", tmp_path)
+    require_passed("page.py", keyed, python, tmp_path)
+
+
 def require_passed(tests: str, keyed: Server, python: Path, tmp_path: Path) -> None:
     """Run tests in the environment of the clients, which has the package instar and nothing of the service."""
     shutil.copy(_HERE / tests, tmp_path)
