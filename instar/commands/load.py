@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from instar.client import Instar
+from instar.client import Instar, InstarError
 from instar.loading.cutting import Cutter
 from instar.loading.load import Load, Origin, Outcome
 
@@ -83,7 +83,7 @@ def _load(load: Load, origin: Origin, arguments: argparse.Namespace) -> int:
 def _summary(outcome: Outcome, arguments: argparse.Namespace) -> str:
     tense = "would be " if arguments.dry_run else ""
     lines = [
-        f"{len(outcome.lengths):,} passages of {outcome.files:,} files in {arguments.collection}: {outcome.written:,}"
+        f"{len(outcome.kept):,} passages of {outcome.files:,} files in {arguments.collection}: {outcome.written:,}"
         f" {tense}written, {outcome.unchanged:,} unchanged, {outcome.removed:,} {tense}removed"
     ]
     if arguments.dry_run and outcome.lengths:
@@ -105,4 +105,8 @@ def _watch(load: Load, origins: list[Origin], arguments: argparse.Namespace) -> 
         for origin in origins:
             where = origin.path.resolve()
             if any(path == where or where in path.parents for path in changed):
-                _load(load, origin, arguments)
+                try:
+                    _load(load, origin, arguments)
+                except InstarError as error:
+                    # The service may be away for a while. The next change sends what this one did not.
+                    print(error, file=sys.stderr)

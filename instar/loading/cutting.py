@@ -12,6 +12,7 @@ from typing import Any
 from semantic_text_splitter import MarkdownSplitter
 from tokenizers import Tokenizer
 
+from instar.client.types import NewDocument
 from instar.loading.piece import Piece
 
 _SEPARATOR = " > "
@@ -33,7 +34,7 @@ class Passage:
     metadata: dict[str, Any]
     tokens: int
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> NewDocument:
         """The passage as the service takes it."""
         return {"id": self.id, "text": self.text, "metadata": self.metadata}
 

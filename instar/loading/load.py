@@ -1,7 +1,7 @@
 """A load: what is stored is compared with what the files say, and the difference is sent."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from http import HTTPStatus
@@ -16,7 +16,8 @@ from instar.loading.reading import files_below, pieces_of
 
 # The names of metadata that a load writes: which argument a passage came with, and which file it is of.
 LOADED_FROM, SOURCE = "loaded_from", "source"
-_PORTION = 128
+# Documents that are written or deleted by a request, and read by one.
+_PORTION, _PAGE = 128, 1000
 _T = TypeVar("_T")
 Advance = Callable[[int], None]
 
@@ -63,9 +64,14 @@ class Stored:
 
 @dataclass
 class Outcome:
-    """What a load has done, or with `dry` would do. `lengths` are the tokens of all passages."""
+    """What a load has done, or with `dry` would do.
+
+    `kept` are the ids of all passages that the files have, and `lengths` their tokens. A `repeated` id is that of an
+    earlier passage, and does not count.
+    """
 
     files: int = 0
+    kept: set[str] = field(default_factory=set)
     written: int = 0
     unchanged: int = 0
     removed: int = 0
@@ -93,39 +99,38 @@ class Load:
         stored = self._stored(origin)
         self._require_same(origin, stored, {source for _, source in files})
         outcome = Outcome(files=len(files))
-        kept: set[str] = set()
-        for portion in batched(self._changed(origin, files, stored, kept, outcome, advance), _PORTION):
+        for portion in batched(self._changed(files, stored, outcome, origin.name, advance), _PORTION):
             self._write(portion)
-        unread = {source for path, source in files if path in {path for path, _ in outcome.unreadable}}
-        gone = [identity for identity, one in stored.items() if identity not in kept and one.source not in unread]
+        unreadable = {path for path, _ in outcome.unreadable}
+        spared = {source for path, source in files if path in unreadable}
+        gone = [one for one in stored if one not in outcome.kept and stored[one].source not in spared]
         for ids in batched(gone, _PORTION):
             if not self._dry:
-                self._client.delete(ids=list(ids), collection=self._collection)
+                self._client.delete(ids=ids, collection=self._collection)
         outcome.removed = len(gone)
         return outcome
 
     def _changed(
         self,
-        origin: Origin,
         files: Sequence[tuple[Path, str]],
-        stored: dict[str, Stored],
-        kept: set[str],
+        stored: Mapping[str, Stored],
         outcome: Outcome,
+        name: str,
         advance: Advance,
     ) -> Iterator[Passage]:
-        """Yield the passages that the service does not have as they are, and count all. `kept` gets the ids of all."""
+        """Yield the passages that the service does not have as they are, and count all."""
         for path, source in files:
+            passages: list[Passage] = []
             try:
                 passages = list(self._cutter.passages(pieces_of(path), source))
             except Unreadable as reason:
                 outcome.unreadable.append((path, str(reason)))
-                continue
             for passage in passages:
-                passage.metadata[LOADED_FROM] = origin.name
-                if passage.id in kept:
+                passage.metadata[LOADED_FROM] = name
+                if passage.id in outcome.kept:
                     outcome.repeated.append(passage.id)
                     continue
-                kept.add(passage.id)
+                outcome.kept.add(passage.id)
                 outcome.lengths.append(passage.tokens)
                 former = stored.get(passage.id)
                 if former is not None and former.digest == _digest(passage.text, passage.metadata):
@@ -153,7 +158,7 @@ class Load:
                 return {}
             raise
 
-    def _require_same(self, origin: Origin, stored: dict[str, Stored], sources: Iterable[str]) -> None:
+    def _require_same(self, origin: Origin, stored: Mapping[str, Stored], sources: Iterable[str]) -> None:
         former = {one.source for one in stored.values()}
         if former and former.isdisjoint(sources):
             raise Mistaken(
@@ -164,10 +169,6 @@ class Load:
     def _write(self, passages: Sequence[Passage]) -> None:
         if not self._dry:
             self._client.write(documents=[passage.document() for passage in passages], collection=self._collection)
-
-
-# Passages of a page of those that are stored.
-_PAGE = 1000
 
 
 def _digest(text: str, metadata: dict[str, Any]) -> bytes:
