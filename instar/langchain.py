@@ -21,17 +21,18 @@ from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
 from langchain_core.vectorstores import VectorStore
 
-from instar.client import Instar, Refused
+from instar.client import Instar, Refused, results_of
+from instar.client.calls import SEARCH, note_of
 from instar.client.types import FeedbackEvent, NewDocument, SearchRequest
 
-# The search that found a document, in its metadata.
-SEARCH = "instar_search"
+__all__ = ["SEARCH", "InstarVectorStore"]
+
 # Documents in one request.
 _PORTION = 256
 _TIMEOUT_SECONDS = 180.0
 
 
-class InstarVectorStore(VectorStore):
+class InstarVectorStore(VectorStore):  # type: ignore[misc]
     """One collection of a running Instar. Safe to use from many threads. Methods raise InstarError."""
 
     def __init__(
@@ -95,10 +96,8 @@ class InstarVectorStore(VectorStore):
             if refused.status == HTTPStatus.NOT_FOUND and self._may_be_empty:
                 return []
             raise
-        # The service may keep no searches, and then names none.
-        search = answer.get("search")
-        note = {SEARCH: search} if self._noted and search is not None else {}
-        return [(_document(result, note), result["score"]) for result in answer["results"]]
+        note = note_of(answer) if self._noted else {}
+        return [(_document(result, note), result["score"]) for result in results_of(answer)]
 
     def feedback(self, action: str, documents: Sequence[Document], *, answer: bool = False, **event: Any) -> None:
         """Say what a user did with documents of one search: good, bad, click, cite, copy, dwell or withdraw.

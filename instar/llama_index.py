@@ -31,11 +31,12 @@ from llama_index.core.vector_stores.types import (
 )
 from llama_index.core.vector_stores.utils import metadata_dict_to_node, node_to_metadata_dict
 
-from instar.client import Instar, Refused
+from instar.client import Instar, Refused, results_of
+from instar.client.calls import SEARCH, note_of
 from instar.client.types import NewDocument, Result, SearchRequest
 
-# The search that found a node, in its metadata.
-SEARCH = "instar_search"
+__all__ = ["SEARCH", "InstarVectorStore"]
+
 _PORTION = 256
 _TIMEOUT_SECONDS = 180.0
 _MODES: Mapping[VectorStoreQueryMode, str] = {
@@ -58,7 +59,7 @@ _OPERATORS: Mapping[FilterOperator, str] = {
 }
 
 
-class InstarVectorStore(BasePydanticVectorStore):
+class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
     """One collection of a running Instar. Methods raise InstarError, and ValueError for filters that Instar lacks."""
 
     stores_text: bool = True
@@ -75,7 +76,7 @@ class InstarVectorStore(BasePydanticVectorStore):
         timeout: float = _TIMEOUT_SECONDS,
     ) -> None:
         """`url` and `key` are by default INSTAR_URL and INSTAR_KEY; `timeout` is seconds. Nothing is asked yet."""
-        super().__init__(collection=collection)  # type: ignore[call-arg]
+        super().__init__(collection=collection)
         self._client = Instar(url, key=key, timeout=timeout)
 
     @classmethod
@@ -135,10 +136,9 @@ class InstarVectorStore(BasePydanticVectorStore):
         if query.filters is not None:
             request["filter"] = _filter(query.filters)
         answer = self._client.search(**cast(SearchRequest, {**request, **how}))
-        search = answer.get("search")
-        results = answer["results"]
+        note, results = note_of(answer), results_of(answer)
         return VectorStoreQueryResult(
-            nodes=[_node(result, {} if search is None else {SEARCH: search}) for result in results],
+            nodes=[_node(result, note) for result in results],
             similarities=[result["score"] for result in results],
             ids=[result["id"] for result in results],
         )

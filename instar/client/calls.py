@@ -1,7 +1,7 @@
 """All calls of the clients, as what they send. Both clients send them, each in its way."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 from urllib.parse import quote
 
 from instar.client.call import Call
@@ -21,6 +21,7 @@ from instar.client.types import (
     MatchingRequest,
     Page,
     ReloadRequest,
+    Result,
     SearchAnswer,
     SearchRequest,
     StoredDocument,
@@ -28,11 +29,13 @@ from instar.client.types import (
     WriteAnswer,
 )
 
+# The metadata in which stores of frameworks note the search that found a document.
+SEARCH = "instar_search"
 ENDED = frozenset({"done", "failed", "refused", "cancelled"})
 
 
 class JudgementsWanted(TypedDict, total=False):
-    """Which judgements are listed: all that agree with what is said here."""
+    """The judgements that are listed: all that agree with what is said here."""
 
     collection: str
     query: str
@@ -55,6 +58,17 @@ def tokenizer() -> Call[dict[str, Any]]:
 
 def search(request: SearchRequest) -> Call[SearchAnswer]:
     return Call("POST", "/search", request)
+
+
+def results_of(answer: SearchAnswer) -> Sequence[Result]:
+    """The results of a search for one question. Those of several questions are a list for each."""
+    return cast(Sequence[Result], answer["results"])
+
+
+def note_of(answer: SearchAnswer) -> dict[str, str]:
+    """The id of a search for one question, as metadata of what it found; nothing if the service keeps no searches."""
+    search = answer.get("search")
+    return {SEARCH: search} if isinstance(search, str) else {}
 
 
 def write(request: DocumentsRequest) -> Call[WriteAnswer]:

@@ -1,4 +1,4 @@
-"""Where the service is and which key opens it, as the environment says if a caller does not; the clients' habits."""
+"""The address of the service and the key that opens it, by default from the environment; and the clients' habits."""
 
 import os
 

@@ -6,7 +6,7 @@ import shutil
 import sys
 import textwrap
 
-from instar.client import Instar
+from instar.client import Instar, results_of
 from instar.client.types import Result, SearchRequest
 
 DESCRIPTION = "Ask a question, and see the passages that answer it."
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(answer, ensure_ascii=False, indent=1))
         return 0
-    for rank, result in enumerate(answer["results"], 1):
+    for rank, result in enumerate(results_of(answer), 1):
         print(_shown(rank, result))
     if not answer["results"]:
         print("nothing was found: has anything been loaded into this collection?", file=sys.stderr)

@@ -33,7 +33,7 @@ def from_html(content: bytes) -> str:
     except ImportError as error:
         raise Unreadable(_EXTRA) from error
     page = BeautifulSoup(content, "html.parser")
-    main = page.find("main") or page.find("article") or page.find(attrs={"role": "main"}) or page.body or page
+    main = page.find("main") or page.find("article") or page.find(None, {"role": "main"}) or page.body or page
     for beside in main.find_all(_BESIDE):
         beside.decompose()
     # Documentation links each heading to itself, by a sign that is no word of it.
@@ -66,8 +66,8 @@ def _tree(text: str) -> Any:
     tree = publish_doctree(plain, settings_overrides={**_RST_SETTINGS, "warning_stream": StringIO()})
     for message in list(tree.findall(nodes.system_message)):
         source = next(message.findall(nodes.literal_block), None)
-        unknown = source is not None and "Unknown directive" in message.astext()
-        within = _below(source.astext()) if unknown else ""
+        is_unknown = "Unknown directive" in message.astext()
+        within = _below(source.astext()) if source is not None and is_unknown else ""
         message.parent.replace(message, _tree(within).children if within else [])
     return tree
 

@@ -19,7 +19,7 @@ LOADED_FROM, SOURCE = "loaded_from", "source"
 # Documents that are written or deleted by a request, and read by one.
 _PORTION, _PAGE = 128, 1000
 _T = TypeVar("_T")
-Advance = Callable[[int], None]
+Advance = Callable[[int], object]
 
 
 def batched(items: Iterable[_T], most: int) -> Iterator[list[_T]]:
@@ -64,7 +64,7 @@ class Stored:
 
 @dataclass
 class Outcome:
-    """What a load has done, or with `dry` would do.
+    """The things that a load has done, or with `dry` would do.
 
     `kept` are the ids of all passages that the files have, and `lengths` their tokens. A `repeated` id is that of an
     earlier passage, and does not count.
@@ -90,7 +90,7 @@ class Load:
         self._collection = collection
         self._dry = dry
 
-    def run(self, origin: Origin, advance: Advance = lambda _: None) -> Outcome:
+    def run(self, origin: Origin, advance: Advance = int) -> Outcome:
         """Send what has changed and remove what is gone. `advance` is told the bytes of each file that is done.
 
         Raises Mistaken if the collection has passages of another origin with this name.

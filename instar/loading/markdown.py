@@ -40,8 +40,9 @@ def _piece(headings: list[tuple[int, str]], title: str, lines: list[str]) -> Ite
 
 
 def _without_front_matter(text: str, title: str) -> tuple[str, str]:
-    head, found, rest = text.removeprefix("\ufeff").removeprefix(f"{_FENCE}\n").partition(f"\n{_FENCE}\n")
-    if not text.removeprefix("\ufeff").startswith(f"{_FENCE}\n") or not found:
+    text = text.removeprefix("\ufeff")
+    head, fence, rest = text.removeprefix(f"{_FENCE}\n").partition(f"\n{_FENCE}\n")
+    if not text.startswith(f"{_FENCE}\n") or not fence:
         return text, title
     try:
         said = yaml.safe_load(head)

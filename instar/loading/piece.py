@@ -1,4 +1,4 @@
-"""What is read in a file: pieces of text below headings, or rows."""
+"""The pieces of a file: texts below headings, or rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -108,9 +108,9 @@ class Tokenized:
 
     def tokenizer_json(self) -> str:
         """The tokenizer of documents, which cuts and pads nothing, in the form of `tokenizer.json`."""
-        return self._whole().to_str()
+        return self._untruncated().to_str()
 
-    def _whole(self) -> Tokenizer:
+    def _untruncated(self) -> Tokenizer:
         whole = Tokenizer.from_str(self._entry("document").tokenizer.backend_tokenizer.to_str())
         whole.no_padding()
         whole.no_truncation()
@@ -119,7 +119,7 @@ class Tokenized:
     @functools.cached_property
     def _splitter(self) -> Splitter:
         truncating = self._tokenizers["document", self._cut["document"]]
-        return Splitter(self._whole(), truncating, self._limit("document"), self.prompt("document"))
+        return Splitter(self._untruncated(), truncating, self._limit("document"), self.prompt("document"))
 
     def count(self, text: str, side: Side | None, prompt_name: str | None = None) -> int:
         """Tokens of the whole text with its prompt, before it is cut."""

@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from instar.client import AsyncInstar, Instar, NotReached, Refused
-from instar.client.synchronous import time
 
 Answering = Callable[[httpx.Request], httpx.Response]
 JOB = {"id": "j", "state": "running"}
@@ -67,7 +66,7 @@ def test_a_search_is_sent_with_the_key_and_its_answer_returned() -> None:
     answers = both(lambda client: client.search(query="where?", k=3), reply(200, json={"results": []}), key="secret")
     for answer, (request,) in answers:
         assert answer == {"results": []}
-        assert (request.method, request.url) == ("POST", "http://there/search")
+        assert (request.method, str(request.url)) == ("POST", "http://there/search")
         assert json.loads(request.content) == {"query": "where?", "k": 3}
         assert request.headers["Authorization"] == "Bearer secret"
 
@@ -87,7 +86,7 @@ def test_lists_are_read_to_the_last_page() -> None:
 
 def test_a_busy_service_is_asked_again_when_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
-    monkeypatch.setattr(time, "sleep", slept.append)
+    monkeypatch.setattr("instar.client.synchronous.time.sleep", slept.append)
 
     async def sleep(seconds: float) -> None:
         slept.append(seconds)

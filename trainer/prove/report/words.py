@@ -55,7 +55,7 @@ def headline(report: Report) -> str:
 
 
 def next_step(report: Report, verdict: Verdict, thresholds: Thresholds) -> str:
-    """What to do now."""
+    """Advice on what to do now."""
     gain = report.differences[NDCG].value
     match verdict.outcome:
         case "PROMOTE":
