@@ -9,6 +9,7 @@ from typing import Any
 
 from instar.loading.piece import Unreadable
 
+_LONGEST_REASON = 200
 _EXTRA = "reading it needs `pip install 'instar[load]'`"
 # A role that only Sphinx knows, as :ref:`the text <target>` or :class:`~package.Name`.
 _ROLE = re.compile(r":[\w:.+-]+:`~?(?:([^`<]+?)\s*<[^`>]+>|([^`]+))`")
@@ -94,10 +95,23 @@ def _converted(content: bytes, suffix: str) -> str:
 
 @cache
 def _markitdown() -> Any:
-    from markitdown import MarkItDown  # noqa: PLC0415
+    """A converter of what we say that we read. Its own fallback takes a broken document for a text."""
+    from markitdown import MarkItDown, converters  # noqa: PLC0415
 
-    return MarkItDown(enable_plugins=False)
+    converter = MarkItDown(enable_builtins=False, enable_plugins=False)
+    for kind in (
+        converters.HtmlConverter,
+        converters.PdfConverter,
+        converters.DocxConverter,
+        converters.PptxConverter,
+        converters.XlsxConverter,
+        converters.EpubConverter,
+    ):
+        converter.register_converter(kind())
+    return converter
 
 
 def _reason(error: Exception) -> str:
-    return str(error).strip().splitlines()[-1][:200] if str(error).strip() else type(error).__name__
+    """The last of the reasons that markitdown lists, without the names of its classes."""
+    said = str(error).strip().rpartition("message: ")[2] or type(error).__name__
+    return said.splitlines()[0][:_LONGEST_REASON]

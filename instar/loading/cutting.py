@@ -57,9 +57,11 @@ class Cutter:
             headings = self._headings(piece.headings)
             before = f"{headings}\n\n" if headings else ""
             capacity = self._limit - (self._count(before) if before else 0) - _MARGIN
-            base = self._base(piece, source, number)
-            used[base] += 1
-            name = base if used[base] == 1 else f"{base}-{used[base]}"
+            name = piece.identity
+            if name is None:
+                base = self._base(piece, source, number)
+                used[base] += 1
+                name = base if used[base] == 1 else f"{base}-{used[base]}"
             for part, chunk in enumerate(self._splitter(max(capacity, _MARGIN)).chunks(piece.text), 1):
                 text = before + chunk
                 metadata = {**piece.metadata, "source": source}
@@ -68,9 +70,8 @@ class Cutter:
                 identity = _fitting(name if part == 1 else f"{name}:{part}")
                 yield Passage(identity, text, metadata, self._around + self._count(text))
 
-    def _base(self, piece: Piece, source: str, number: int) -> str:
-        if piece.identity is not None:
-            return piece.identity
+    @staticmethod
+    def _base(piece: Piece, source: str, number: int) -> str:
         path = "/".join(filter(None, map(_slug, piece.headings)))
         return f"{source}#{path or number}"
 

@@ -96,12 +96,14 @@ def test_a_file_that_cannot_be_read_is_told_and_keeps_what_it_had(
 ) -> None:
     load(service, collection, docs)
     (docs / "index.md").write_bytes(b"\xff\xfe broken")
-    (docs / "broken.pdf").write_bytes(b"this is no PDF")
+    (docs / "broken.pdf").write_bytes(b"%PDF-1.4\n\x00\x01 broken")
+    (docs / "broken.docx").write_bytes(b"PK\x03\x04 broken")
     (docs / "rows.csv").write_text("number\n7\n")
     assert load(service, collection, docs) == 1
     told = capsys.readouterr()
     assert "index.md: it is not in UTF-8 (byte 0): convert it" in told.err
     assert "broken.pdf: it cannot be converted" in told.err
+    assert "broken.docx: it cannot be converted" in told.err
     assert "rows.csv: row 2 has no text in 'number'" in told.err
     assert "0 written, 2 unchanged, 0 removed" in told.out
     assert len(stored(service, collection)) == 5

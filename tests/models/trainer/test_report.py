@@ -178,7 +178,7 @@ def test_every_query_has_its_mark_in_the_plots_and_its_row(tmp_path: Path) -> No
 
 def test_good_and_bad_are_said_in_words(tmp_path: Path) -> None:
     html = page(full(), tmp_path)
-    assert html.count("<b>good</b>") == html.count("<b>bad</b>") == 2
+    assert html.count("<b>good</b>") == html.count("<b>bad</b>") == 3
 
 
 def test_the_json_reads_back_and_equal_reports_give_equal_files(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_what_is_missing_is_left_out_or_said(tmp_path: Path) -> None:
     never = Reduction(base_k=10, recall=0.7, tuned_k=None, tokens_saved=None)
     assert "does not reach that" in page(passing(reductions=[never]), tmp_path)
     measured = General(queries=50, documents=100, base=0.5, tuned=0.49)
-    assert "general set of 50 queries" in page(passing(general=measured), tmp_path)
+    assert "general set of 50 questions" in page(passing(general=measured), tmp_path)
 
 
 def test_the_first_sentence_and_what_now_are_for_everybody(tmp_path: Path) -> None:
