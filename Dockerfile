@@ -13,6 +13,7 @@ COPY constraints.txt pyproject.toml README.md LICENSE ./
 # The build of PyTorch for CPUs alone; the default one brings gigabytes of CUDA.
 RUN python -m venv /opt/instar \
     && /opt/instar/bin/pip install --index-url https://download.pytorch.org/whl/cpu -c constraints.txt torch
+COPY instar instar
 COPY service service
 COPY trainer trainer
 RUN /opt/instar/bin/pip install -c constraints.txt ".[${EXTRAS}]"
@@ -40,4 +41,4 @@ STOPSIGNAL SIGTERM
 # A first start embeds the whole corpus; it lives all the time, and /ready says when it answers.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/health', timeout=4)"]
-CMD ["python", "-m", "service"]
+CMD ["instar", "serve"]

@@ -6,11 +6,18 @@ export PIP_EXTRA_INDEX_URL
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
+# Serving, own documents and training need a third of what tests and benchmarks need.
+SERVING := .venv/serving
 
-.PHONY: serve unit check test nightly test-clients lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-pgvector bench-replicas bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-maps bench-sample bench-train bench-losses bench-proof bench-rerankers bench-clicks bench-feedback bench-console bench-sharing vendor screenshots report serve-replicas upgrade faults clean
+.DEFAULT_GOAL := help
 
-serve: $(INSTALLED)  ## start the service with the sample corpus on http://127.0.0.1:8080
-	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/python -m service
+.PHONY: help serve unit check test nightly client-types test-clients lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-pgvector bench-replicas bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-maps bench-sample bench-train bench-losses bench-proof bench-rerankers bench-clicks bench-feedback bench-console bench-sharing vendor screenshots report serve-replicas upgrade faults clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+serve: $(SERVING)  ## start the service with the sample corpus on http://127.0.0.1:8080
+	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/instar serve
 
 serve-replicas: $(INSTALLED)  ## the same by three replicas behind a balancer, with a PostgreSQL of their own
 	@# With exec, a signal that make passes on reaches it.
@@ -42,6 +49,9 @@ lint: $(INSTALLED)  ## format check, lint, which way imports run, and types
 	$(BIN)/mypy
 	$(BIN)/mypy deploy/docsgpt/instar.py deploy/docsgpt/feedback.py
 	$(BIN)/mypy deploy/replicas/__main__.py
+
+client-types: $(INSTALLED)  ## make the types of the client anew out of the OpenAPI document
+	$(BIN)/python -m tests.support.client_types
 
 format: $(INSTALLED)  ## format and sort imports
 	$(BIN)/ruff format .
@@ -145,11 +155,19 @@ bench-console: $(INSTALLED)  ## each page of the console with 100,000 documents,
 bench-sample: $(INSTALLED)  ## how hard the sample corpus is for the base model
 	$(BIN)/python -m benchmarks.sample
 
-$(INSTALLED): pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Instar needs Python 3.11 or newer: set PYTHON=..."'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Instar needs Python 3.11 or newer: set PYTHON=..."'
+	$(PYTHON) -m venv .venv
+
+$(SERVING): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing what serving, loading and training need into .venv: some minutes, the first time"
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[load,trainer]'
+	@touch $@
+
+$(INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing what tests and benchmarks need into .venv, too"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	touch $@
+	@touch $(SERVING) $@
 
 bench:  ## all benchmarks of the service, one after the other, and the report
 	$(MAKE) bench-embedding bench-swap bench-index bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-sources bench-feedback bench-console report

@@ -12,7 +12,7 @@ from service.machine import openmp
 _ENVIRONMENT = {**openmp.SPIN_COUNT, "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "true"}
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], program: str = "python -m trainer") -> int:
     """Run one command and return its exit code.
 
     0 done, 2 the data or a flag cannot be used, 3 the new model is not better, 130 stopped and resumable, 1 anything
@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
     from pydantic import ValidationError  # noqa: PLC0415
     from pydantic_settings import get_subcommand  # noqa: PLC0415
 
-    from trainer import flags  # noqa: PLC0415
+    from trainer import flag_help, flags  # noqa: PLC0415
     from trainer.commands.command import Command  # noqa: PLC0415
     from trainer.commands.trainer import Trainer  # noqa: PLC0415
     from trainer.errors import BadData, Interrupted, TrainerError  # noqa: PLC0415
@@ -39,7 +39,8 @@ def main(arguments: list[str]) -> int:
             # Libraries print progress to standard output, but that is for the answer alone.
             with redirect_stdout(sys.stderr if arguments and "--help" not in arguments else sys.stdout):
                 flags.check(Trainer, arguments)
-                command = get_subcommand(Trainer(_cli_parse_args=arguments), cli_exit_on_error=True)
+                parsed = Trainer(_cli_settings_source=flag_help.source(Trainer, arguments, program))
+                command = get_subcommand(parsed, cli_exit_on_error=True)
                 assert isinstance(command, Command)  # noqa: S101
                 answer = command.answer()
         except ValidationError as error:

@@ -4,7 +4,7 @@ Two runs with equal recipe and equal data give the same checkpoint.
 """
 
 import hashlib
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -36,6 +36,8 @@ _OF_RERANKERS = frozenset({"kind", "retriever", "candidates"})
 
 class Recipe(BaseModel):
     """The settings of a run. A field's description is the help text of its flag."""
+
+    GROUP: ClassVar[str] = "training"
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -6,6 +6,7 @@ from there into the folder of checkpoints.
 
 import shutil
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from service.checkpoints.checkpoint import Checkpoint
@@ -22,8 +23,10 @@ from trainer.prove import comparison, gate
 from trainer.prove.comparison import Contender, Exam
 from trainer.prove.gate import Thresholds, Verdict
 from trainer.prove.report import files
+from trainer.prove.report.files import About
 from trainer.prove.report.links import IN_PACKAGE, Links
 from trainer.prove.report.model import Report
+from trainer.prove.report.words import Origin
 from trainer.recipe import Recipe
 from trainer.ship import card, package
 from trainer.ship.provenance import Provenance
@@ -41,7 +44,8 @@ class RunPlan:
     """How to train, which thresholds the result must pass, the package's name, and the folder of the run.
 
     With `resume`, the run goes on where an earlier run in the folder stopped. `allow_hub` lets the base be downloaded.
-    `links` lead the report's questions to a console. `packs_report` puts the report into the package as well.
+    `links` lead the report's questions to a console, and `command` is named in it. `packs_report` puts it into the
+    package as well.
     """
 
     recipe: Recipe
@@ -52,6 +56,7 @@ class RunPlan:
     allow_hub: bool
     links: Links | None = None
     packs_report: bool = True
+    command: str = ""
 
     @property
     def package(self) -> Path:
@@ -61,12 +66,13 @@ class RunPlan:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of a run. `checkpoint` is the package, which lies in `folder`."""
+    """The result of a run. `checkpoint` is the package, which lies in `folder`. The report says what `about` has."""
 
     verdict: Verdict
     report: Report
     checkpoint: Checkpoint
     folder: Path
+    about: About
 
 
 def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: bool, sign: Sign = dict) -> Outcome:
@@ -76,6 +82,7 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
     used, Interrupted after Ctrl-C, and DiskFull.
     """
     recipe = run_plan.recipe
+    began = datetime.now(UTC)
     divided, how = splits.split(dataset, recipe.split, recipe.seed)
     if not divided.good("test"):
         raise BadData("no query with a good document is left for test: judge more queries, or choose another --split")
@@ -93,7 +100,9 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
         report = _compare(models, tuned.model, Exam(divided, how, general), run_plan, quiet=quiet)
         say("step 5 of 5: the verdict and the report", quiet=quiet)
         verdict = gate.judge(report, run_plan.thresholds)
-        files.write(report, verdict, run_plan.folder, run_plan.links)
+        origin = Origin(run_plan.command, began, (datetime.now(UTC) - began).total_seconds())
+        about = About(run_plan.name, run_plan.links, origin, run_plan.thresholds)
+        files.write(report, verdict, run_plan.folder, about)
         provenance = Provenance(
             start=models,
             dataset=divided,
@@ -105,7 +114,7 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
         text = card.write(run_plan.name, provenance, loss=str(tuned.decisions["loss"]), alpha=share.alpha)
         page = _packed(report, verdict, run_plan, quiet=quiet)
         checkpoint = package.complete(run_plan.package, run_plan.name, provenance.lineage(), text, sign, page)
-    return Outcome(verdict, report, checkpoint, run_plan.package)
+    return Outcome(verdict, report, checkpoint, run_plan.package, about)
 
 
 def _prospect(divided: Dataset, thresholds: Thresholds) -> str:
@@ -158,7 +167,7 @@ def _packed(report: Report, verdict: Verdict, run_plan: RunPlan, *, quiet: bool)
     """The report as a page for the package; None if the package shall have none, or a service would refuse it."""
     if not run_plan.packs_report:
         return None
-    page = files.page(report, verdict, IN_PACKAGE)
+    page = files.page(report, verdict, About(run_plan.name, IN_PACKAGE, thresholds=run_plan.thresholds))
     if len(page.encode()) > MAX_REPORT:
         say(f"the report has over {MAX_REPORT} bytes, so it is in {run_plan.folder} alone", quiet=quiet)
         return None

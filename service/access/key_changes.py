@@ -86,7 +86,7 @@ def last_admin(name: str) -> KeyRefused:
     """The key is the last one that opens administration."""
     return KeyRefused(
         f"{name!r} is the last key with the scope admin, and nobody could make another: make one first, or use"
-        " `python -m service key revoke`"
+        " `instar key revoke`"
     )
 
 

@@ -61,9 +61,7 @@ class Auth(SecurityBase):
             raise key_missing(self._scope)
         key = self._keyring.find(token)
         if key is None:
-            raise Unauthorized(
-                "this key is not known here (was it revoked?): send a key that `python -m service key list` names"
-            )
+            raise Unauthorized("this key is not known here (was it revoked?): send a key that `instar key list` names")
         # The audit log and KeyName read the name, OwnName the scopes.
         request.state.key = key.name
         request.state.scopes = key.scopes
@@ -75,7 +73,7 @@ class Auth(SecurityBase):
 def key_missing(scope: Scope) -> Unauthorized:
     """The request has no key, but needs one with `scope`."""
     return Unauthorized(
-        f"send the header 'Authorization: Bearer KEY' with a key that has the scope {scope}: `python -m service key"
+        f"send the header 'Authorization: Bearer KEY' with a key that has the scope {scope}: `instar key"
         " create` makes one"
     )
 

@@ -18,7 +18,7 @@ def not_listed(name: str) -> NotFound:
 def has_no_report(name: str) -> NotFound:
     """The checkpoint `name` came without a report."""
     return NotFound(
-        f"the checkpoint {name[:80]!r} has no report: `python -m trainer run` puts one into its packages, unless"
+        f"the checkpoint {name[:80]!r} has no report: `instar train run` puts one into its packages, unless"
         " --no-report says otherwise",
         "name",
     )

@@ -1,6 +1,6 @@
 """Wrong keys at the door: an address that has sent many waits before it may try another one.
 
-Keys of `python -m service key` cannot be guessed. Those of the settings are as good as who chose them.
+Keys of `instar key` cannot be guessed. Those of the settings are as good as who chose them.
 """
 
 import time

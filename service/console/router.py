@@ -106,7 +106,7 @@ def _entrance(sessions: Sessions, pages: Pages, root: str) -> APIRouter:
         if sessions.sign_in(answer, str(form.get("key", "")).strip(), secure=secure, path=home):
             return answer
         attempts.failed(address)
-        message = "This key is not known here, or it was revoked. `python -m service key list` names those that are."
+        message = "This key is not known here, or it was revoked. `instar key list` names those that are."
         return pages.sign_in(request, target, message, 401)
 
     async def sign_out(request: Request) -> Response:

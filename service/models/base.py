@@ -150,6 +150,9 @@ class ServedModel(DenseModel, Protocol):
     def tokens(self, text: str, prompt_name: str | None, *, special: bool) -> list[Token]:
         """The tokens of the whole text with its prompt; with `special` also those that the model wants around it."""
 
+    def tokenizer_json(self) -> str:
+        """The tokenizer of documents, which cuts and pads nothing, in the form of `tokenizer.json`."""
+
     def token_vectors(self, texts: Sequence[str], prompt: str) -> list[Vectors]:
         """The vectors (tokens, width) of each text's tokens before they are pooled.
 

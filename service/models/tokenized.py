@@ -106,13 +106,20 @@ class Tokenized:
             for text, item in zip(texts, items, strict=True)
         ]
 
-    @functools.cached_property
-    def _splitter(self) -> Splitter:
+    def tokenizer_json(self) -> str:
+        """The tokenizer of documents, which cuts and pads nothing, in the form of `tokenizer.json`."""
+        return self._untruncated().to_str()
+
+    def _untruncated(self) -> Tokenizer:
         whole = Tokenizer.from_str(self._entry("document").tokenizer.backend_tokenizer.to_str())
         whole.no_padding()
         whole.no_truncation()
+        return whole
+
+    @functools.cached_property
+    def _splitter(self) -> Splitter:
         truncating = self._tokenizers["document", self._cut["document"]]
-        return Splitter(whole, truncating, self._limit("document"), self.prompt("document"))
+        return Splitter(self._untruncated(), truncating, self._limit("document"), self.prompt("document"))
 
     def count(self, text: str, side: Side | None, prompt_name: str | None = None) -> int:
         """Tokens of the whole text with its prompt, before it is cut."""

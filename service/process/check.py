@@ -1,4 +1,4 @@
-"""`python -m service check`: says whether a start with these settings would succeed, and what to do if not.
+"""`instar check`: says whether a start with these settings would succeed, and what to do if not.
 
 It changes nothing, and may run beside a service that is at work.
 """
@@ -91,7 +91,7 @@ def _key_findings(settings: Settings, path: Path) -> Iterator[Finding]:
         yield Finding(f"everybody on this machine may read the keys in {path}: chmod o= {path}", wrong=True)
     if path.exists() and not any("admin" in key.scopes for key in valid) and settings.admin_key is None:
         yield Finding(
-            f"no key in {path} has the scope admin, so nobody can reload: make one with python -m service key create"
+            f"no key in {path} has the scope admin, so nobody can reload: make one with instar key create"
             " NAME --scope admin",
             wrong=True,
         )

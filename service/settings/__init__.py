@@ -83,7 +83,7 @@ class Settings(BaseSettings):
     )
     keys_file: Path | None = Field(
         None,
-        description="file of named keys, which `python -m service key` makes; none: `keys.json` in the data folder",
+        description="file of named keys, which `instar key` makes; none: `keys.json` in the data folder",
     )
     signers_file: Path | None = Field(
         None,
@@ -155,7 +155,7 @@ class Settings(BaseSettings):
         if self.admin_key is None and not self.keys_path.exists() and not is_loopback(self.host):
             raise ValueError(
                 f"INSTAR_HOST={self.host} would let anyone on the network replace the model, because there is no"
-                " admin key: set INSTAR_ADMIN_KEY, make keys with `python -m service key create`, or listen on"
+                " admin key: set INSTAR_ADMIN_KEY, make keys with `instar key create`, or listen on"
                 " 127.0.0.1"
             )
         for name in ("api_key", "admin_key"):

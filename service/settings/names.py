@@ -11,6 +11,9 @@ from service.settings import Settings
 from service.settings.former import FORMER, GONE, PREFIX
 from service.settings.groups import Group
 
+# Where clients find a service, and with which key (instar.client).
+_OF_CLIENTS = {"INSTAR_URL", "INSTAR_KEY"}
+
 
 @dataclass(frozen=True, slots=True)
 class Remark:
@@ -42,7 +45,7 @@ def remarks(environment: Iterable[str]) -> Iterator[Remark]:
     # A whole group may be set as one JSON object.
     groups = {PREFIX + name.upper() for name, field in Settings.model_fields.items() if group_of(field) is not None}
     # Settings are read in any case.
-    names = sorted({name.upper() for name in environment if name.upper().startswith(PREFIX)})
+    names = sorted({name.upper() for name in environment if name.upper().startswith(PREFIX)} - _OF_CLIENTS)
     for name in names:
         if name in FORMER:
             yield _renamed(name, FORMER[name], both=FORMER[name] in names)

@@ -15,7 +15,7 @@ _HEAD = """\
 <!-- written by `python -m service.settings --table` -->
 
 Settings are environment variables, and all of them begin with `INSTAR_`. Sizes are in bytes, texts in characters. A
-start warns of names that are no setting. `python -m service check` tests beforehand whether the service would start."""
+start warns of names that are no setting. `instar check` tests beforehand whether the service would start."""
 _TABLE = "| variable | default | meaning |\n|---|---|---|"
 _FORMER = """\
 ## Former names

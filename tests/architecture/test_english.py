@@ -2,7 +2,7 @@
 
 import ast
 
-from tests.architecture.source import files
+from tests.architecture.source import HOUSES, files
 
 OPENINGS = ("Of ", "Those ", "What ", "That ", "The same", "Meanwhile", "Where ", "Who ", "Which ")
 EMPTY_WORDS = {"found", "own", "given"}
@@ -15,11 +15,11 @@ def docstrings(tree: ast.AST) -> list[str]:
 
 
 def test_docstrings_begin_with_their_subject_or_verb() -> None:
-    trees = files("service", "trainer").items()
+    trees = files(*HOUSES).items()
     assert not [path for path, tree in trees if any(text.startswith(OPENINGS) for text in docstrings(tree))]
 
 
 def test_variables_are_named_for_what_they_hold() -> None:
-    trees = files("service").items()
+    trees = files("instar", "service").items()
     names = {(path, getattr(node, "id", getattr(node, "arg", None))) for path, tree in trees for node in ast.walk(tree)}
     assert not [(path, name) for path, name in names if name in EMPTY_WORDS]

@@ -7,11 +7,17 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.architecture.source import HOUSES, ROOT
+
 PLANTED = [
     ("service/search/query.py", "from service.reload import shadow", "Imports run downward"),
     ("service/settings/groups.py", "from service.process import logs", "Imports run downward"),
-    ("service/machine/cache.py", "from trainer import recipe", "The service never imports the trainer"),
+    ("service/machine/cache.py", "from trainer import recipe", "The service imports neither the trainer"),
+    ("service/machine/cache.py", "from instar.client import Instar", "The service imports neither the trainer nor who"),
+    ("trainer/recipe.py", "from instar.client import Instar", "The trainer does not know who calls it"),
+    ("instar/client/call.py", "from service import errors", "The client needs nothing of the service"),
+    ("instar/loading/rows.py", "from service.settings import Settings", "Loading and asking know the client"),
+    ("instar/client/call.py", "from instar.loading import rows", "The imports of what people call run downward"),
     ("service/search/query.py", "import torch", "Models alone know what computes them"),
     ("service/wiring/embedding.py", "import ray", "Ray is known to its workers alone"),
     ("service/search/retrieval.py", "import faiss", "FAISS is known in its own room alone"),
@@ -72,7 +78,7 @@ def lint(folder: Path) -> str:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    for name in ("service", "trainer"):
+    for name in HOUSES:
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / ".importlinter", tmp_path)
     return tmp_path

@@ -1,11 +1,14 @@
-"""Rooms that compute nothing load nothing that computes: each of their modules, imported in a fresh interpreter."""
+"""Rooms that compute nothing, and commands that say what they are for, load nothing that computes.
+
+Each of their modules is imported in a fresh interpreter.
+"""
 
 import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.architecture.source import ROOT
+from tests.architecture.source import HOUSES, ROOT
 
 ROOMS = {
     "service/search/",
@@ -17,6 +20,13 @@ ROOMS = {
     "service/access/",
     "service/corpus/base.py",
     "service/index/base.py",
+    "service/process/command_line.py",
+    "service/process/commands/",
+    "instar/command_line.py",
+    "instar/client/",
+    "instar/commands/",
+    "instar/loading/",
+    "trainer/commands/",
 }
 HEAVY = {"torch", "faiss", "openvino", "transformers", "fastapi", "sqlite3"}
 PROGRAM = (
@@ -25,7 +35,7 @@ PROGRAM = (
 
 
 def loaded(room: str) -> set[str]:
-    paths = (str(path.relative_to(ROOT)) for path in (ROOT / "service").rglob("*.py"))
+    paths = (str(path.relative_to(ROOT)) for house in HOUSES for path in (ROOT / house).rglob("*.py"))
     modules = [path.removesuffix(".py").replace("/", ".") for path in paths if path.startswith(room)]
     program = subprocess.run(
         [sys.executable, "-c", PROGRAM, *modules], cwd=ROOT, capture_output=True, text=True, check=True

@@ -1,16 +1,17 @@
-"""LangChain's own standard tests for vector stores, run on the file in deploy/langchain, and what they do not ask."""
+"""LangChain's own standard tests for vector stores, and what they do not ask."""
 
 import os
 from uuid import uuid4
 
 import pytest
-from instar import Instar
 from langchain_core.vectorstores import VectorStore
 from langchain_tests.integration_tests import VectorStoreIntegrationTests
 
+from instar.langchain import InstarVectorStore
 
-def made() -> Instar:
-    return Instar(os.environ["INSTAR_URL"], collection=uuid4().hex, key=os.environ["INSTAR_KEY"], new=True)
+
+def made() -> InstarVectorStore:
+    return InstarVectorStore(os.environ["INSTAR_URL"], collection=uuid4().hex, key=os.environ["INSTAR_KEY"], new=True)
 
 
 class TestStandard(VectorStoreIntegrationTests):  # type: ignore[misc]
@@ -38,7 +39,7 @@ def test_searches_go_as_they_are_asked() -> None:
 
 def test_a_mistyped_collection_is_told_from_an_empty_one() -> None:
     made().add_texts(["a text"])
-    mistyped = Instar(os.environ["INSTAR_URL"], collection=uuid4().hex, key=os.environ["INSTAR_KEY"])
+    mistyped = InstarVectorStore(os.environ["INSTAR_URL"], collection=uuid4().hex, key=os.environ["INSTAR_KEY"])
     with pytest.raises(Exception, match="there is no collection"):
         mistyped.similarity_search("a text")
     assert made().similarity_search("a text") == []
@@ -47,12 +48,14 @@ def test_a_mistyped_collection_is_told_from_an_empty_one() -> None:
 def test_feedback_is_sent_under_the_search_that_found_the_documents() -> None:
     plain = made()
     plain.add_texts(["the harbour is closed", "the till closes at nine"], ids=["a", "b"])
-    store = Instar(os.environ["INSTAR_URL"], collection=plain._collection, key=os.environ["INSTAR_KEY"], noted=True)
+    store = InstarVectorStore(
+        os.environ["INSTAR_URL"], collection=plain._collection, key=os.environ["INSTAR_KEY"], noted=True
+    )
     documents = store.as_retriever(search_kwargs={"k": 2}).invoke("is the harbour open")
     store.feedback("cite", documents)
     store.feedback("good", documents, answer=True)
     store.feedback("bad", documents[1:], user="ann", note="it is no till")
-    (search,) = store._asked("GET", "/admin/searches", params={"limit": 1})["searches"]
+    (search,) = store.client._client.get("/admin/searches", params={"limit": 1}).json()["searches"]
     assert {document.metadata["instar_search"] for document in documents} == {search["id"]}
     assert search["query"] == "is the harbour open"
     others = [plain.similarity_search("harbour"), documents + store.similarity_search("harbour")]

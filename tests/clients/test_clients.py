@@ -181,11 +181,25 @@ def test_the_client_of_openai_under_node_gets_them_too(keyed: Server, expected: 
 
 
 def test_the_vector_store_passes_the_standard_tests_of_langchain(keyed: Server, python: Path, tmp_path: Path) -> None:
-    shutil.copy(_HERE / "langchain_store.py", tmp_path)
-    shutil.copy(_ROOT / "deploy" / "langchain" / "instar.py", tmp_path)
+    require_passed("langchain_store.py", keyed, python, tmp_path)
+
+
+def test_the_vector_store_does_in_llama_index_what_its_index_asks(keyed: Server, python: Path, tmp_path: Path) -> None:
+    require_passed("llama_index_store.py", keyed, python, tmp_path)
+
+
+def test_the_page_on_langchain_and_llama_index_says_what_they_do(keyed: Server, python: Path, tmp_path: Path) -> None:
+    shutil.copy(_ROOT / "docs" / "langchain.md", tmp_path)
+    require_passed("page.py", keyed, python, tmp_path)
+
+
+def require_passed(tests: str, keyed: Server, python: Path, tmp_path: Path) -> None:
+    """Run tests in the environment of the clients, which has the package instar and nothing of the service."""
+    shutil.copy(_HERE / tests, tmp_path)
+    shutil.copytree(_ROOT / "instar", tmp_path / "instar")
     own = {"INSTAR_URL": str(keyed.client.base_url), "INSTAR_KEY": ask.KEY}
     run = subprocess.run(
-        [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto", "langchain_store.py"],
+        [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto", tests],
         cwd=tmp_path,
         env=os.environ | own,
         capture_output=True,

@@ -16,6 +16,7 @@ from tests.process.test_reports import made
 from tests.support.server import Server
 from trainer.prove.gate import Thresholds, judge
 from trainer.prove.report import files
+from trainer.prove.report.files import About
 from trainer.prove.report.links import IN_PACKAGE
 
 pytestmark = pytest.mark.nightly
@@ -71,7 +72,9 @@ def elsewhere() -> Iterator[Elsewhere]:
 def reported(guarded: Server) -> Server:
     """A service with keys, and with a checkpoint whose report the trainer has written."""
     report = full("How do I close the day?")
-    made(guarded.checkpoints / "tuned", page=files.page(report, judge(report, Thresholds()), IN_PACKAGE))
+    made(
+        guarded.checkpoints / "tuned", page=files.page(report, judge(report, Thresholds()), About("tuned", IN_PACKAGE))
+    )
     return guarded
 
 
@@ -107,7 +110,7 @@ def test_a_report_by_itself_is_accessible_and_fits(
 ) -> None:
     report = full("How do I close the day?")
     file = tmp_path / "report.html"
-    file.write_text(files.page(report, judge(report, Thresholds()), IN_PACKAGE), encoding="utf-8")
+    file.write_text(files.page(report, judge(report, Thresholds()), About("tuned", IN_PACKAGE)), encoding="utf-8")
     watched = visit(reported, scheme=scheme, width=width)
     page = watched.page
     page.goto(file.as_uri())

@@ -48,7 +48,7 @@ def test_the_linters_find_nothing() -> None:
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="it needs systemd")
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     unit = (DEPLOY / "systemd" / "instar.service").read_text(encoding="utf-8")
-    (tmp_path / "instar.service").write_text(unit.replace("/opt/instar/bin/python", sys.executable))
+    (tmp_path / "instar.service").write_text(unit.replace("/opt/instar/bin/instar", str(BIN / "instar")))
     run("systemd-analyze", "verify", "--man=no", tmp_path / "instar.service")
 
 

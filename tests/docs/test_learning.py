@@ -109,7 +109,9 @@ def test_every_command_of_the_tutorial_comes_to_what_the_page_shows(tmp_path: Pa
     with Server(tmp_path, SAMPLE="true", MODE="hybrid") as server:
         for step in others:
             command = step.command.replace("http://127.0.0.1:8080", str(server.client.base_url))
-            command = command.replace(".venv/bin/python", sys.executable)
+            command = command.replace(".venv/bin/python", sys.executable).replace(
+                ".venv/bin/instar", f"{sys.executable} -m instar"
+            )
             for placeholder, identity in ids.items():
                 command = command.replace(placeholder, identity)
             deadline = time.monotonic() + PATIENCE

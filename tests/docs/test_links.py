@@ -14,7 +14,7 @@ PAGES = [
     ROOT / "tests" / "torture" / "README.md",
 ]
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
-PATH = re.compile(r"(?:service|trainer|tests|deploy|docs|benchmarks)/[\w./]*|[A-Z]+\.md")
+PATH = re.compile(r"(?:instar|service|trainer|tests|deploy|docs|benchmarks)/[\w./]*|[A-Z]+\.md")
 
 
 def text(page: Path) -> str:

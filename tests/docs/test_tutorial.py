@@ -55,7 +55,11 @@ def run(server: Server, commands: list[str]) -> list[Any]:
     job = ""
     for command in commands:
         here = command.replace("http://127.0.0.1:8080", str(server.client.base_url)).replace("JOB", job)
-        here = here.replace(".venv/bin/python", sys.executable).rstrip()
+        here = (
+            here.replace(".venv/bin/python", sys.executable)
+            .replace(".venv/bin/instar", f"{sys.executable} -m instar")
+            .rstrip()
+        )
         if "trainer run" in here:
             here += f" --mode query-adapter --epochs 1 {LENIENT}"
         said = subprocess.run(["bash", "-c", here], cwd=server.folder, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""`python -m service check`: what stands in the way of a start is said, with the remedy, and nothing is changed."""
+"""`instar check`: what stands in the way of a start is said, with the remedy, and nothing is changed."""
 
 import shutil
 import socket

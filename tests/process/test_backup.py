@@ -24,7 +24,7 @@ from tests.support.waiting import until
 
 
 def restore(archive: bytes, folder: Path) -> "subprocess.CompletedProcess[str]":
-    """What `python -m service restore` makes of the archive, from standard input."""
+    """What `instar restore` makes of the archive, from standard input."""
     done = subprocess.run(
         [sys.executable, "-m", "service", "restore", "-"],
         input=archive,

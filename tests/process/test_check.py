@@ -1,4 +1,4 @@
-"""`python -m service check` beside a running service, and as a command."""
+"""`instar check` beside a running service, and as a command."""
 
 import os
 import shutil

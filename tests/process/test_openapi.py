@@ -16,7 +16,7 @@ from service.access.keyring import SCOPES
 from service.api.error_forms import COHERE, INSTAR, OPENAI, TEI, ErrorForm
 from service.errors import InstarError
 from tests.process.test_bad_input import JSON, RAW
-from tests.support import checkpoints
+from tests.support import checkpoints, client_types
 from tests.support.maps import draw
 from tests.support.server import Server
 
@@ -52,6 +52,7 @@ SUCCESSES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/similarity", {"json": {"inputs": {"source_sentence": "stock", "sentences": ["a", "b"]}}}),
     ("POST", "/tokenize", {"json": {"inputs": ["stock", "b"]}}),
     ("POST", "/decode", {"json": {"ids": [[101, 4518], [102]]}}),
+    ("GET", "/tokenizer", {}),
     ("POST", "/v1/embeddings", {"json": {"input": ["stock", "b"]}}),
     ("POST", "/v1/embeddings", {"json": {"input": "stock", "encoding_format": "base64"}}),
     ("GET", "/v1/models", {}),
@@ -272,6 +273,10 @@ def service(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Path) ->
 def document(service: Server) -> Document:
     found: Document = service.get("/openapi.json")
     return found
+
+
+def test_the_types_of_the_client_are_made_of_it(document: Document) -> None:
+    assert client_types.TYPES.read_text(encoding="utf-8") == client_types.types_of(document), "make client-types"
 
 
 def test_it_is_a_document_of_openapi_3_1(document: Document) -> None:

@@ -1,4 +1,4 @@
-"""`python -m service embed` on a Ray cluster that loses a node: what it stores is what a service computes."""
+"""`instar embed` on a Ray cluster that loses a node: what it stores is what a service computes."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""`python -m service migrate` makes the tables and ends."""
+"""`instar migrate` makes the tables and ends."""
 
 import os
 import subprocess

@@ -23,7 +23,7 @@ QUERIES = ("report 3 of ward 3", "how much does parcel 33 weigh", "größe 日�
 
 
 def moved(source: object, target: object, schema: str, secrets: Path) -> "subprocess.CompletedProcess[str]":
-    """What `python -m service move` does."""
+    """What `instar move` does."""
     command = [sys.executable, "-m", "service", "move", "--from", str(source), "--to", str(target), "--schema", schema]
     environment = {"PATH": os.environ["PATH"], "INSTAR_REPLICAS__SECRETS_DIR": str(secrets)}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -1,1 +1,1 @@
-"""The commands of `python -m trainer`, one file for each group."""
+"""The commands of `instar train`, one file for each group."""

@@ -3,10 +3,17 @@
 The answer goes to standard output, and progress goes to standard error.
 """
 
+import re
+import shlex
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+# They are in no report, whoever may read it.
+_SECRET = {"admin_key"}
+# The name and the password of a URL.
+_USER = re.compile(r"://[^/@\s]*@")
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,19 @@ class Command(BaseModel, ABC):
 
     as_json: bool = Field(False, alias="json", description="answer in JSON, and show no progress")
     allow_hub: bool = Field(False, description="let a Hugging Face name be downloaded")
+
+    def spelled(self, name: str) -> str:
+        """The command of that name as somebody has typed it, with what a file of settings said, and without keys."""
+        words = ["instar", "train", name]
+        for field in sorted(self.model_fields_set - _SECRET):
+            flag = (type(self).model_fields[field].alias or field).replace("_", "-")
+            value = getattr(self, field)
+            if isinstance(value, bool):
+                words.append(f"--{flag}" if value else f"--no-{flag}")
+            elif value is not None:
+                plain = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+                words += [f"--{flag}", _USER.sub("://", plain)]
+        return shlex.join(words)
 
     @abstractmethod
     def answer(self) -> Answer:

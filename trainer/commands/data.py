@@ -1,24 +1,29 @@
 """The commands on data: inspect, import, generate, mine."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, JsonValue
 from pydantic_settings import CliPositionalArg
-from sentence_transformers import SentenceTransformer
 
-from trainer import base_model
 from trainer.commands.command import Answer, Command
 from trainer.commands.flag_groups import BASE, SEED, Reading, Splitting
 from trainer.data import beir, inspection, review
 from trainer.data.dataset import Dataset
 from trainer.data.problems import Problem, listed
-from trainer.prepare import mining, weak_labels
 from trainer.recipe import Recipe
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
 
 
 class Inspect(Reading):
     """Say what is wrong with judgements before anything is trained on them."""
+
+    EXAMPLE: ClassVar[str] = "feedback.json --format good-bad"
 
     data: CliPositionalArg[str] = Field(
         description="file or folder, or the URL of a service or of DocsGPT's PostgreSQL"
@@ -26,6 +31,8 @@ class Inspect(Reading):
     base: str = Field(BASE, description="model by whose length limit documents are too long")
 
     def answer(self) -> Answer:
+        from trainer import base_model  # noqa: PLC0415
+
         imported = self.load(self.data)
         with base_model.open(self.base, allow_hub=self.allow_hub) as base:
             model = base_model.load(base, "cpu")
@@ -35,6 +42,8 @@ class Inspect(Reading):
 
 class Import(Reading):
     """Turn judgements of any format into the canonical form."""
+
+    EXAMPLE: ClassVar[str] = "feedback.json --format good-bad --out judged"
 
     data: CliPositionalArg[str] = Field(
         description="file or folder, or the URL of a service or of DocsGPT's PostgreSQL"
@@ -54,6 +63,8 @@ class Import(Reading):
 class Generate(Command):
     """Make weak pairs of a corpus that nobody has judged: titles, headings and crops as queries."""
 
+    EXAMPLE: ClassVar[str] = "corpus.jsonl --out weak"
+
     corpus: CliPositionalArg[Path] = Field(description="corpus.jsonl")
     out: Path = Field(description="new folder, in BEIR layout")
     seed: int = Field(SEED, ge=0, description="seed of the random numbers: an equal one repeats the pairs")
@@ -61,6 +72,9 @@ class Generate(Command):
     within: int = Field(20, ge=0, description="rank within which it must find the document; 0 keeps every pair")
 
     def answer(self) -> Answer:
+        from trainer import base_model  # noqa: PLC0415
+        from trainer.prepare import weak_labels  # noqa: PLC0415
+
         pairs = weak_labels.generate(beir.read_corpus(self.corpus), self.seed)
         if self.within:
             with base_model.open(self.base, allow_hub=self.allow_hub) as base:
@@ -73,6 +87,8 @@ class Generate(Command):
 class Mine(Splitting):
     """Find hard negatives for the training queries among documents that nobody judged, to look at before training."""
 
+    EXAMPLE: ClassVar[str] = "judged --format beir --out mined.jsonl"
+
     data: CliPositionalArg[str] = Field(description="file or folder, or the URL of a service")
     out: Path = Field(description="new file of JSON lines with query, pos and neg, in FlagEmbedding's format")
     base: str = Field(BASE, description="model that takes the negatives for answers")
@@ -80,6 +96,9 @@ class Mine(Splitting):
     margin: float = Field(0.05, ge=0, lt=1, description=Recipe.model_fields["margin"].description)
 
     def answer(self) -> Answer:
+        from trainer import base_model  # noqa: PLC0415
+        from trainer.prepare import mining  # noqa: PLC0415
+
         dataset, _ = self.divided(self.data)
         with base_model.open(self.base, allow_hub=self.allow_hub) as base:
             mined = mining.mine(base_model.load(base), dataset, per_row=self.negatives, margin=self.margin)

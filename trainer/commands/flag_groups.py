@@ -4,11 +4,10 @@ import os
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from service import sample
 from trainer.commands.command import Command
 from trainer.data import beir, fetching, formats, inspection
 from trainer.data.dataset import Dataset
@@ -47,6 +46,8 @@ WebAddress = Annotated[str, AfterValidator(_web_address)]
 
 class Reading(Command):
     """A command that reads judgements."""
+
+    GROUP: ClassVar[str] = "data"
 
     format: str = Field("", description=f"format of the data: {', '.join(formats.FORMATS)}")
     corpus: Path | None = Field(None, description="corpus.jsonl with the whole documents that an export refers to")
@@ -87,6 +88,8 @@ class Reading(Command):
 class Splitting(Reading):
     """A command that needs train, dev and test."""
 
+    GROUP: ClassVar[str] = "data"
+
     split: SplitMode = Field("auto", description=Recipe.model_fields["split"].description)
     seed: int = Field(SEED, ge=0, description="seed of the random numbers: an equal one repeats the splits")
 
@@ -98,18 +101,24 @@ class Splitting(Reading):
 class Remembering(Command):
     """A command that checks what the tuned model has forgotten."""
 
+    GROUP: ClassVar[str] = "proof"
+
     general: Path | None = Field(None, description="BEIR folder that shows what was forgotten; none: the sample corpus")
 
     def general_set(self, dataset: Dataset) -> Dataset | None:
         """The set of the flag, or else the sample corpus. None if `dataset` has the documents of the sample corpus."""
         if self.general is not None:
             return beir.read(self.general)
+        from service import sample  # noqa: PLC0415
+
         sample_set = formats.load(sample.file(), "good-bad", skip_bad=False).dataset
         return None if sample_set.corpus.keys() == dataset.corpus.keys() else sample_set
 
 
 class Reporting(Command):
     """A command that writes a report."""
+
+    GROUP: ClassVar[str] = "proof"
 
     console: WebAddress | None = Field(
         None,
@@ -121,11 +130,15 @@ class Reporting(Command):
 class Signing(Command):
     """A command that makes a package and may sign it."""
 
+    GROUP: ClassVar[str] = "package"
+
     sign_with: Path | None = Field(None, description="file of the private Ed25519 key (PEM) that signs the package")
 
 
 class Publishing(Command):
     """A command that puts a package into the folder of checkpoints."""
+
+    GROUP: ClassVar[str] = "package"
 
     replace: bool = Field(False, description="replace a run or package that has this name")
 

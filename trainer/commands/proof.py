@@ -1,27 +1,32 @@
 """The commands that compare and judge models: evaluate, gate."""
 
+from __future__ import annotations
+
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import CliPositionalArg
 
-from service.checkpoints.checkpoint import Checkpoint
-from trainer import base_model
 from trainer.commands.command import Answer, Command
 from trainer.commands.flag_groups import BASE, Remembering, Reporting, Splitting, part
 from trainer.errors import BadData, NotBetter
-from trainer.prepare.reranking import Reranker
-from trainer.prove import comparison, gate
-from trainer.prove.comparison import Contender, Exam
+from trainer.prove import gate
 from trainer.prove.gate import Thresholds
-from trainer.prove.report import files
 from trainer.prove.report.links import Links
 from trainer.prove.report.model import Report
 from trainer.recipe import MOST_CANDIDATES, Recipe
 
+if TYPE_CHECKING:
+    from service.checkpoints.checkpoint import Checkpoint
+    from trainer.prove.comparison import Contender
+
 
 class Evaluate(Splitting, Remembering, Reporting):
     """Compare two models on the test queries, over the whole corpus."""
+
+    EXAMPLE: ClassVar[str] = "checkpoints/handbook judged --format beir"
 
     model: CliPositionalArg[str] = Field(description="the model after")
     data: CliPositionalArg[str] = Field(description="file or folder, or the URL of a service")
@@ -35,6 +40,14 @@ class Evaluate(Splitting, Remembering, Reporting):
     out: Path = Field(Path("report"), description="folder for report.json and report.html")
 
     def answer(self) -> Answer:
+        from trainer import base_model  # noqa: PLC0415
+        from trainer.prove import comparison  # noqa: PLC0415
+        from trainer.prove.comparison import Contender, Exam  # noqa: PLC0415
+        from trainer.prove.report import files  # noqa: PLC0415
+        from trainer.prove.report.files import About  # noqa: PLC0415
+        from trainer.prove.report.words import Origin  # noqa: PLC0415
+
+        began = datetime.now(UTC)
         dataset, how = self.divided(self.data)
         with (
             base_model.open(self.baseline, allow_hub=self.allow_hub) as before,
@@ -50,12 +63,17 @@ class Evaluate(Splitting, Remembering, Reporting):
                 quiet=self.as_json,
             )
         verdict = gate.judge(report, Thresholds())
-        files.write(report, verdict, self.out, Links.to(self.console or self.data))
+        origin = Origin(self.spelled("evaluate"), began, (datetime.now(UTC) - began).total_seconds())
+        files.write(report, verdict, self.out, About(None, Links.to(self.console or self.data), origin))
         enough = verdict.outcome != "INSUFFICIENT"
         return Answer(f"{report.table(enough=enough)}\n\n{self.out / 'report.html'}", report.model_dump(mode="json"))
 
     def _tuned(self, after: Checkpoint, base: Contender) -> Contender:
         """The model after. A reranker stands behind the model before."""
+        from trainer import base_model  # noqa: PLC0415
+        from trainer.prepare.reranking import Reranker  # noqa: PLC0415
+        from trainer.prove.comparison import Contender  # noqa: PLC0415
+
         if after.kind == "dense":
             return Contender(after.id, base_model.load(after))
         return Contender(after.id, base.model, Reranker(base_model.load_reranker(after), self.candidates))
@@ -63,6 +81,8 @@ class Evaluate(Splitting, Remembering, Reporting):
 
 class Gate(Thresholds, Command):
     """Judge a report: PROMOTE, HOLD, REJECT or INSUFFICIENT, with reasons."""
+
+    EXAMPLE: ClassVar[str] = "report/report.json --min-queries 100"
 
     report: CliPositionalArg[Path] = Field(description="report.json")
 

@@ -1,15 +1,17 @@
 """The command `run`: the whole way from judgements to a service that answers with the tuned model."""
 
+from __future__ import annotations
+
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, JsonValue, model_validator
 
 from service.checkpoints.names import NAME
-from trainer import run
 from trainer.commands.command import Answer
 from trainer.commands.flag_groups import (
     ADMIN_KEY_HELP,
@@ -27,16 +29,17 @@ from trainer.commands.shipping import published
 from trainer.data import fetching, inspection
 from trainer.errors import BadData, NotBetter
 from trainer.prove.gate import Thresholds
-from trainer.prove.report import files
 from trainer.prove.report.links import Links
 from trainer.recipe import Recipe
-from trainer.run import Outcome, RunPlan
-from trainer.ship import delivery, package
-from trainer.train import tuning
+
+if TYPE_CHECKING:
+    from trainer.run import Outcome
 
 
 class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Thresholds):
     """Take all steps: read, split, mine, train, merge, package, evaluate, judge. Flags win over the TOML file."""
+
+    EXAMPLE: ClassVar[str] = "--data feedback.json --format good-bad --out checkpoints"
 
     config: Path | None = Field(None, description="TOML file with values of these flags, by their names")
     data: str = Field(description="file or folder, or the URL of a service or of DocsGPT's PostgreSQL")
@@ -70,6 +73,11 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
         return content | flags
 
     def answer(self) -> Answer:
+        from trainer import run  # noqa: PLC0415
+        from trainer.run import RunPlan  # noqa: PLC0415
+        from trainer.ship import package  # noqa: PLC0415
+        from trainer.train import tuning  # noqa: PLC0415
+
         # A key that cannot sign must stop the run before anything takes long.
         sign = package.signer(self.sign_with)
         name = self.name or _name(self.data)
@@ -88,6 +96,7 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
             self.allow_hub,
             Links.to(self._service),
             self.report,
+            self.spelled("run"),
         )
         outcome = run.run(dataset, self.general_set(dataset), plan, quiet=self.as_json, sign=sign)
         facts: dict[str, JsonValue] = {
@@ -106,6 +115,8 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
 
     def _publish(self, outcome: Outcome, name: str) -> Answer:
         """Publish a promoted package, and have the service of `--reload` reload it."""
+        from trainer.ship import delivery, package  # noqa: PLC0415
+
         packaged, target = outcome.checkpoint, self.out / name
         package.publish(outcome.folder, target)
         answer = published(packaged, self.out, name, zipped=self.zip)
@@ -129,10 +140,13 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
 
     def _link(self, outcome: Outcome, generations: Mapping[str, int]) -> None:
         """Write the report once more, with links to the base and the package side by side, if a service has both."""
+        from trainer.prove.report import files  # noqa: PLC0415
+
         numbers = generations.get(outcome.report.base), generations.get(outcome.checkpoint.id)
         if numbers[0] is not None and numbers[1] is not None:
             links = Links.to(self.reload, (numbers[0], numbers[1]))
-            files.write(outcome.report, outcome.verdict, outcome.folder.parent, links)
+            about = replace(outcome.about, links=links)
+            files.write(outcome.report, outcome.verdict, outcome.folder.parent, about)
 
 
 def _name(data: str) -> str:

@@ -1,24 +1,29 @@
 """The commands on checkpoints and services: package, verify, send."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 from pydantic_settings import CliPositionalArg
 
-from service.checkpoints.checkpoint import Checkpoint
 from service.checkpoints.contents import REPORT
 from service.checkpoints.names import NAME
-from trainer import base_model
 from trainer.commands.command import Answer, Command
 from trainer.commands.flag_groups import ADMIN_KEY_HELP, Address, Publishing, Signing, Splitting, admin_key
 from trainer.data import formats
 from trainer.errors import BadData
-from trainer.ship import delivery, package
+
+if TYPE_CHECKING:
+    from service.checkpoints.checkpoint import Checkpoint
 
 
 class Package(Signing, Publishing):
     """Make a checkpoint with a manifest from a trained model."""
+
+    EXAMPLE: ClassVar[str] = "tuned --name handbook --unproven"
 
     model: CliPositionalArg[Path] = Field(
         description="sentence-transformers folder, of an embedding model or a cross-encoder"
@@ -30,6 +35,9 @@ class Package(Signing, Publishing):
     report: bool = Field(True, description="keep the report of the run, which has texts of the data")
 
     def answer(self) -> Answer:
+        from trainer import base_model  # noqa: PLC0415
+        from trainer.ship import package  # noqa: PLC0415
+
         self.require_free(self.out / self.name, "a package", "choose another --name")
         with base_model.open(str(self.model), kinds=("dense", "reranker")) as source:
             outcome = package.outcome(source)
@@ -45,9 +53,13 @@ class Package(Signing, Publishing):
 class Verify(Command):
     """Check a package as the service would: file hashes, kinds, and vectors."""
 
+    EXAMPLE: ClassVar[str] = "checkpoints/handbook"
+
     package: CliPositionalArg[str] = Field(description="folder or zip")
 
     def answer(self) -> Answer:
+        from trainer.ship import package  # noqa: PLC0415
+
         checkpoint = package.verify(self.package)
         return Answer(
             f"{checkpoint.id} is sound: {len(checkpoint.files)} files,"
@@ -59,12 +71,16 @@ class Verify(Command):
 class Send(Splitting):
     """Give a service the judged test questions, by which it judges every reload."""
 
+    EXAMPLE: ClassVar[str] = "judged --format beir --url http://127.0.0.1:8080"
+
     data: CliPositionalArg[str] = Field(description="file or folder, or the URL of DocsGPT's PostgreSQL")
     url: Address = Field(description="URL of the service, whose documents have the same ids")
     collection: str = Field("default", description="collection of the documents there")
     admin_key: str | None = Field(None, description=ADMIN_KEY_HELP)
 
     def answer(self) -> Answer:
+        from trainer.ship import delivery  # noqa: PLC0415
+
         if self.format == formats.INSTAR:
             raise BadData(
                 "a service's own judgements of the side train are trained on, so send others: name their file"
@@ -95,6 +111,8 @@ class Send(Splitting):
 
 def published(packaged: Checkpoint, folder: Path, name: str, *, zipped: bool) -> Answer:
     """The answer about the package `folder`/`name`. With `zipped`, its zip is written beside it."""
+    from trainer.ship import delivery, package  # noqa: PLC0415
+
     if zipped:
         package.pack(folder / name, folder / f"{name}.zip")
     reload = json.dumps(delivery.order(name, packaged.kind))

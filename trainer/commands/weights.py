@@ -1,12 +1,13 @@
 """The commands that make weights: train, merge."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 from pydantic_settings import CliPositionalArg
-from sentence_transformers import SentenceTransformer
 
-from trainer import base_model
 from trainer.commands.command import Answer
 from trainer.commands.flag_groups import WORK, Reading, Remembering, Splitting, part, require_new
 from trainer.data import inspection
@@ -14,10 +15,11 @@ from trainer.errors import BadData
 from trainer.prepare import splits
 from trainer.prove.gate import Thresholds
 from trainer.recipe import Recipe
-from trainer.ship import package
-from trainer.train import merging, start, tuning
-from trainer.train.merging import Share
-from trainer.train.ranking_evaluator import RankingEvaluator
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+    from trainer.train.merging import Share
 
 _FORGOTTEN = Thresholds.model_fields["max_general_loss"]
 
@@ -25,12 +27,17 @@ _FORGOTTEN = Thresholds.model_fields["max_general_loss"]
 class Train(Reading, Recipe):
     """Train, and write the tuned model as a plain sentence-transformers folder."""
 
+    EXAMPLE: ClassVar[str] = "--data judged --format beir --out tuned"
+
     data: CliPositionalArg[str] = Field(description="file or folder, or the URL of a service")
     out: Path = Field(description="new folder of the model")
     work: Path = Field(WORK / "train", description="folder of the states to resume from")
     resume: bool = Field(False, description="go on where the last run with these settings stopped")
 
     def answer(self) -> Answer:
+        from trainer.ship import package  # noqa: PLC0415
+        from trainer.train import start, tuning  # noqa: PLC0415
+
         require_new(self.out)
         recipe = part(self, Recipe)
         imported = self.load(self.data, self.work / tuning.DATA, resume=self.resume)
@@ -46,6 +53,8 @@ class Train(Reading, Recipe):
 class Merge(Splitting, Remembering):
     """Mix the weights of a base and a tuned model; the share is chosen on dev, or given."""
 
+    EXAMPLE: ClassVar[str] = "all-MiniLM-L6-v2 tuned --data judged --format beir --out merged"
+
     base: CliPositionalArg[str] = Field(description="the model before")
     tuned: CliPositionalArg[str] = Field(description="the model that was trained from it")
     alpha: str = Field("auto", description="share of the tuned weights, 0 to 1, or auto")
@@ -54,6 +63,9 @@ class Merge(Splitting, Remembering):
     out: Path = Field(description="new folder of the model")
 
     def answer(self) -> Answer:
+        from trainer import base_model  # noqa: PLC0415
+        from trainer.ship import package  # noqa: PLC0415
+
         with (
             base_model.open(self.base, allow_hub=self.allow_hub) as before,
             base_model.open(self.tuned, allow_hub=self.allow_hub) as after,
@@ -66,6 +78,10 @@ class Merge(Splitting, Remembering):
 
     def _mix(self, model: SentenceTransformer, base: SentenceTransformer) -> Share:
         """Set the tuned `model` to a mix of its weights and the base's."""
+        from trainer.train import merging  # noqa: PLC0415
+        from trainer.train.merging import Share  # noqa: PLC0415
+        from trainer.train.ranking_evaluator import RankingEvaluator  # noqa: PLC0415
+
         before, after = merging.weights(base), merging.weights(model)
         if self.alpha != "auto":
             share = Share(_share(self.alpha), {}, {})

@@ -89,7 +89,7 @@ def collect_corpus(path: Path, collected: Collected) -> None:
             )
             collected.add_document(_id(row), document)
     if not collected.corpus:
-        raise BadData(f"{path} has no document that can be used: make each line JSON with `_id` and `text`")
+        raise BadData(f"{path} has no document that can be used: make each line JSON with `_id` (or `id`) and `text`")
 
 
 def write(dataset: Dataset, folder: Path) -> None:
@@ -163,7 +163,8 @@ def _cells(path: Path, name: str, columns: tuple[str, ...], collected: Collected
 
 
 def _id(row: Mapping[str, Any]) -> str:
-    identity = row.get("_id")
+    # Services export `id`, as they take it.
+    identity = row.get("_id", row.get("id"))
     # Some collections number their texts.
     if isinstance(identity, int) and not isinstance(identity, bool):
         return str(identity)

@@ -5,19 +5,23 @@ says from where they are and whether they are whole. A fetch that was stopped go
 has, and then takes all judgements, which are few.
 """
 
+from __future__ import annotations
+
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 from tqdm import tqdm
 
 from service.machine import files
 from trainer.errors import BadData, DiskFull, Interrupted
+
+if TYPE_CHECKING:
+    import httpx
 
 DOCUMENTS = "documents.jsonl"
 JUDGEMENTS = "judgements.jsonl"
@@ -83,6 +87,8 @@ def _fetch(request: Request, folder: Path, key: str | None, *, quiet: bool) -> N
         return
     folder.mkdir(parents=True, exist_ok=True)
     files.replace_file(note, json.dumps(facts | {"complete": False}))
+    import httpx  # noqa: PLC0415 (the help of a command takes no time)
+
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     with httpx.Client(base_url=request.url, headers=headers, timeout=_TIMEOUT_SECONDS) as client:
         if not (folder / DOCUMENTS).exists():
@@ -152,6 +158,8 @@ def _gone_on_with(part: Path) -> tuple[int, int]:
 @contextmanager
 def _answering(client: httpx.Client, *, last: bool) -> Iterator[None]:
     """Within the block, a connection that breaks off ends it. Raises Interrupted if it was the `last` attempt."""
+    import httpx  # noqa: PLC0415
+
     try:
         yield
     except httpx.HTTPError as error:

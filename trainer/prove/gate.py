@@ -1,6 +1,6 @@
 """Decides whether a tuned model may replace its base: rules on a report, and a verdict with reasons."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +13,8 @@ Outcome = Literal["PROMOTE", "HOLD", "REJECT", "INSUFFICIENT"]
 
 class Thresholds(BaseModel):
     """The limits that a tuned model must keep. A field's description is the help text of its flag."""
+
+    GROUP: ClassVar[str] = "verdict"
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

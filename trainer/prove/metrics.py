@@ -1,13 +1,19 @@
 """The metrics of a ranking, one value for each query."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from service import ranking
 from service.significance import Floats
-from trainer.prove.judged_queries import JudgedQueries
-from trainer.prove.rankings import Rankings
+
+if TYPE_CHECKING:
+    # Rankings load torch, and thresholds of metrics are flags, whose help takes no time.
+    from trainer.prove.judged_queries import JudgedQueries
+    from trainer.prove.rankings import Rankings
 
 NDCG, MRR, PAIRS = "nDCG@10", "MRR@10", "good above bad"
 RECALLS = (1, 3, 5, 10, 20)

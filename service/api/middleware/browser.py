@@ -52,7 +52,7 @@ class LocalOriginOnly:
                 if address is not None and not _is_here(address):
                     error = Forbidden(
                         f"the {name} of this request is {address[:80]!r}, which is not this machine, and the service"
-                        " has no keys: make one with `python -m service key create`, or send the request to 127.0.0.1"
+                        " has no keys: make one with `instar key create`, or send the request to 127.0.0.1"
                     )
                     await failures.error_answer(Request(scope), error)(scope, receive, send)
                     return

@@ -11,7 +11,7 @@ TAKE = Operation(
     "Save everything",
     {
         200: success(
-            "A tar, for `python -m service restore`.",
+            "A tar, for `instar restore`.",
             None,
             bytes,
             {"Content-Disposition": header("names the file", 'attachment; filename="instar-20261123T210000Z.tar"')},

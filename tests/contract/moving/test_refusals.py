@@ -15,7 +15,7 @@ from service.corpus.sqlite.store import SqliteStore
 from service.errors import Conflict, InstarError, InvalidRequest, NotFound, StorageFailed
 from service.machine.folder_lock import DataFolderInUse
 from service.machine.secret_file import make_secret
-from service.process import move_command
+from service.process.commands import move as move_command
 from service.settings import Settings
 from service.settings.data_folder import DataFolder
 from service.settings.groups import ReplicaSettings

@@ -1,4 +1,4 @@
-"""`python -m trainer` as its users run it: commands, exit codes, what goes to which stream, resuming."""
+"""`instar train` as its users run it: commands, exit codes, what goes to which stream, resuming."""
 
 import json
 import os

@@ -39,7 +39,7 @@ RECIPE = Recipe(
 
 
 def facts(command: str, code: int = 0) -> Any:
-    """The answer of `python -m trainer COMMAND --json`."""
+    """The answer of `instar train COMMAND --json`."""
     with redirect_stdout(StringIO()) as said:
         ended = main(f"{command} --json".split())
     assert ended == code, said.getvalue()

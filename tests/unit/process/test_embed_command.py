@@ -6,7 +6,7 @@ import pytest
 
 from service import __main__
 from service.process import ray_workers
-from service.process.embed_command import overridden, report
+from service.process.commands.embed import overridden, report
 from service.process.embedding import Outcome, WorkersFailed
 from service.settings import Settings
 
@@ -36,24 +36,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_a_checkpoint_is_a_name_or_a_path(folder: Path, checkpoint: str, within: str, model: str) -> None:
-    settings = overridden(Settings(), None, checkpoint)
+    settings = overridden(Settings(), checkpoint)
     assert (settings.checkpoints_dir, settings.model) == (folder / within, model)
 
 
 def test_a_path_of_this_machine_is_whole_on_every_other(folder: Path) -> None:
-    settings = overridden(Settings(), None, str(folder / "runs" / "two"))
+    settings = overridden(Settings(), str(folder / "runs" / "two"))
     assert (settings.checkpoints_dir, settings.model) == (folder / "runs", "two")
     assert settings.data_dir == folder / "data"
-
-
-def test_the_store_of_the_command_goes_before_that_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("INSTAR_STORE", "postgresql://there/instar")
-    monkeypatch.setenv("INSTAR_WINDOWS__OVERLAP", "7")
-    for store, expected in ((None, "postgresql://there/instar"), ("postgresql://here/x", "postgresql://here/x")):
-        settings = overridden(Settings(), store, "one")
-        assert settings.store is not None
-        assert settings.store.get_secret_value() == expected
-        assert settings.windows.overlap == 7
 
 
 def test_without_a_store_there_is_nothing_to_embed(

@@ -1,30 +1,47 @@
 """A report as files: `report.json` and `verdict.json` for programs, and one self-contained `report.html` for people."""
 
+from base64 import b64encode
+from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
 from service.machine.files import replace_file
-from trainer.prove.gate import Verdict
+from trainer.prove.gate import Thresholds, Verdict
 from trainer.prove.metrics import NDCG
-from trainer.prove.report import plots
+from trainer.prove.report import plots, words
 from trainer.prove.report.links import Links
 from trainer.prove.report.model import Report
+from trainer.prove.report.words import Origin
+
+_SCRIPT = (Path(__file__).parent / "report.js").read_text(encoding="utf-8")
 
 
-def write(report: Report, verdict: Verdict, folder: Path, links: Links | None = None) -> None:
-    """Write all three files into `folder`, each whole or not at all. Equal reports give equal bytes.
+@dataclass(frozen=True)
+class About:
+    """The things that a page says beside the report: the package's name, its console, and how it came about.
 
-    With `links` the page's questions lead to a console.
+    A page in a package has no origin, so that equal runs give equal packages.
     """
+
+    name: str | None = None
+    links: Links | None = None
+    origin: Origin | None = None
+    thresholds: Thresholds = field(default_factory=Thresholds)
+
+
+def write(report: Report, verdict: Verdict, folder: Path, about: About) -> None:
+    """Write all three files into `folder`, each whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     replace_file(folder / "report.json", report.model_dump_json(indent=1))
     replace_file(folder / "verdict.json", verdict.model_dump_json(indent=1))
-    replace_file(folder / "report.html", page(report, verdict, links))
+    replace_file(folder / "report.html", page(report, verdict, about))
 
 
-def page(report: Report, verdict: Verdict, links: Links | None = None) -> str:
-    """The page as HTML. Texts of the data are escaped."""
+def page(report: Report, verdict: Verdict, about: About) -> str:
+    """The page as HTML. Texts of the data are escaped, and no script runs but the page's own."""
     environment = Environment(
         loader=PackageLoader(__package__, "."),
         autoescape=select_autoescape(default=True),
@@ -35,11 +52,19 @@ def page(report: Report, verdict: Verdict, links: Links | None = None) -> str:
     return environment.get_template("report.html.jinja").render(
         report=report,
         verdict=verdict,
-        links=links,
+        name=about.name,
+        links=about.links,
+        origin=about.origin,
+        headline=words.headline(report),
+        next_step=words.next_step(report, verdict, about.thresholds),
+        alike=words.alike(report),
+        moves=words.moves,
         gain=report.differences[NDCG],
         reductions=report.savings(enough=verdict.outcome != "INSUFFICIENT"),
         advice=report.without_training,
         recall_plot=plots.recall_by_k(report.recall_by_k),
         rank_plot=plots.ranks(report.queries),
         change_plot=plots.changes(report.queries),
+        script=Markup(_SCRIPT),  # noqa: S704 (it is no text of the data)
+        script_hash=b64encode(sha256(_SCRIPT.encode()).digest()).decode(),
     )

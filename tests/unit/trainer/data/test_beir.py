@@ -155,3 +155,10 @@ def test_a_full_disk_leaves_nothing_and_says_so(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(DiskFull, match="make room and start again"):
         beir.write(beir.read(DATA / "beir"), tmp_path / "set")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_corpus_that_a_service_exports_is_one(tmp_path: Path) -> None:
+    (tmp_path / "corpus.jsonl").write_text(
+        '{"id": "a", "collection": "default", "text": "One.", "metadata": {}, "cursor": 1}'
+    )
+    assert beir.read_corpus(tmp_path / "corpus.jsonl") == {"a": Document("One.")}

@@ -1,17 +1,21 @@
-"""`python -m service key`: make, list and revoke keys."""
+"""The command `key`: make, list and revoke keys."""
 
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
 from service.access import keyring
 from service.access.keyring import SCOPES, KeyFileError, Limits
+from service.settings import Settings
+
+SETTINGS = ("data_dir", "keys_file")
+DESCRIPTION = "Make, list and revoke the keys of callers. A service that runs takes the changes at once."
+EXAMPLE = "instar key create shop --scope search --scope feedback"
+LISTENS = False
 
 
-def add(commands: Any) -> None:
-    """Add the command to the `commands` of the parser."""
-    parser = commands.add_parser("key", help="make, list and revoke the keys of callers")
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add what is to be done with which key."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     creating = actions.add_parser("create", help="make a key, and print it this once")
     creating.add_argument("name", help="whose it is: letters, digits, '.', '_' and '-'")
@@ -25,8 +29,9 @@ def add(commands: Any) -> None:
     revoking.add_argument("name")
 
 
-def run(arguments: argparse.Namespace, path: Path) -> int:
-    """Run the command on the key file at `path`; returns the exit code, 0 or, if it fails, 1."""
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Change or list the file of keys; returns the exit code, 0 or, if it fails, 1."""
+    path = settings.keys_path
     try:
         if arguments.action == "create":
             limits = {name: getattr(arguments, name) for name in Limits.model_fields}

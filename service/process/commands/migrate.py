@@ -1,24 +1,30 @@
-"""`python -m service migrate`: bring the database `INSTAR_STORE` up to date before any replica of this version starts.
+"""The command `migrate`: bring the database `INSTAR_STORE` up to date before any replica of this version starts.
 
 A replica does the same at its start. So this is for a change that is to be seen before it is used.
 """
 
+import argparse
 import sys
-from typing import Any
 
 from service.errors import InstarError
 from service.settings import Settings
 
+SETTINGS = ("store",)
+DESCRIPTION = "Bring the database up to date before a new version starts, and start nothing."
+EXAMPLE = "instar migrate --store postgresql://instar@db/instar"
+LISTENS = False
 
-def add(commands: Any) -> None:
-    """Add the command to the `commands` of the parser."""
-    commands.add_parser("migrate", help="bring the database INSTAR_STORE up to date, and start nothing")
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add nothing: all flags are settings."""
 
 
-def run(settings: Settings) -> int:
+def run(arguments: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG001 (all commands have both)
     """Run the command; returns the exit code, 0 or, if it fails, 1."""
     if settings.store is None:
-        print("there is no database to bring up to date: set INSTAR_STORE to its URL", file=sys.stderr)
+        print(
+            "there is no database to bring up to date: say --store postgresql://…, or set INSTAR_STORE", file=sys.stderr
+        )
         return 1
     try:
         # Imported here, because psycopg is an extra.

@@ -1,16 +1,22 @@
-"""`python -m service move`: everything that must not be lost, from a data folder to PostgreSQL or back."""
+"""The command `move`: everything that must not be lost, from a data folder to PostgreSQL or back."""
 
 import argparse
 import sys
-from typing import Any
 
 from service.errors import InstarError
 from service.settings import Settings
 
+SETTINGS = ("data_dir",)
+DESCRIPTION = (
+    "Copy everything that must not be lost from a data folder to PostgreSQL, or back, and compare both. The source"
+    " answers meanwhile."
+)
+EXAMPLE = "instar move --from data --to postgresql://instar@db/instar"
+LISTENS = False
 
-def add(commands: Any) -> None:
-    """Add the command to the `commands` of the parser."""
-    parser = commands.add_parser("move", help="copy a data folder to PostgreSQL, or back, and compare both")
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the two places."""
     place = "a data folder, or a URL that begins with postgresql://"
     parser.add_argument("--from", required=True, dest="source", metavar="PLACE", help=place)
     parser.add_argument("--to", required=True, dest="target", metavar="PLACE", help=f"{place}; nothing may be there")

@@ -1,4 +1,4 @@
-"""`python -m service embed`: embed the documents of a shared store on a Ray cluster, before a reload."""
+"""The command `embed`: embed the documents of a shared store on a Ray cluster, before a reload."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from pydantic import SecretStr
+from typing import TYPE_CHECKING
 
 from service.errors import InstarError
 from service.process.embedding import Outcome, WorkersFailed, duration, embed_all
@@ -19,17 +17,17 @@ from service.settings import Settings
 if TYPE_CHECKING:
     from service.process.ray_workers import RayWorkers
 
+SETTINGS = ("store", "checkpoints_dir", "data_dir", "engine")
+DESCRIPTION = (
+    "Embed all documents that lack a vector of the checkpoint, and store the vectors, so that the checkpoint's reload"
+    " embeds nothing. It can be run again, and beside services. Every machine needs pip install 'instar[ray]'."
+)
+EXAMPLE = "instar embed --store postgresql://instar@db/instar --checkpoint handbook-v2"
+LISTENS = False
 
-def add(commands: Any) -> None:
-    """Add the command to the `commands` of the parser."""
-    parser = commands.add_parser(
-        "embed",
-        help="embed the documents of INSTAR_STORE with a checkpoint on a Ray cluster, before its reload",
-        description="Embed all documents that lack a vector of the checkpoint, and store the vectors, so that the"
-        " checkpoint's reload embeds nothing. It can be run again, and beside services. Every machine needs pip install"
-        " 'instar[ray]'.",
-    )
-    parser.add_argument("--store", metavar="URL", help="postgresql://… in place of INSTAR_STORE")
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the checkpoint and the cluster."""
     parser.add_argument(
         "--checkpoint",
         required=True,
@@ -47,7 +45,7 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Run the command; returns the exit code: 0 if every document has a vector, 1 if not, 2 without a store."""
-    settings = overridden(settings, arguments.store, arguments.checkpoint)
+    settings = overridden(settings, arguments.checkpoint)
     if settings.store is None:
         print("there is no store: say --store postgresql://…, or set INSTAR_STORE", file=sys.stderr)
         return 2
@@ -73,16 +71,15 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         return 130
 
 
-def overridden(settings: Settings, store: str | None, checkpoint: str) -> Settings:
-    """Return the settings with the store and the checkpoint of the command, and paths that hold on other machines."""
+def overridden(settings: Settings, checkpoint: str) -> Settings:
+    """Return the settings with the checkpoint of the command, and paths that hold on other machines."""
     path = Path(checkpoint)
     folder, model = settings.checkpoints_dir, checkpoint
     if path.exists() and (path.is_absolute() or len(path.parts) > 1 or checkpoint.startswith(".")):
         folder, model = path.absolute().parent, path.absolute().name.removesuffix(".zip")
     signers = settings.signers_file and settings.signers_file.absolute()
     paths = {"checkpoints_dir": folder.absolute(), "data_dir": settings.data_dir.absolute(), "signers_file": signers}
-    chosen = settings.store if store is None else SecretStr(store)
-    return settings.model_copy(update={"store": chosen, "model": model, **paths})
+    return settings.model_copy(update={"model": model, **paths})
 
 
 def report(outcome: Outcome, identity: str, seconds: float) -> int:

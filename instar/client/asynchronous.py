@@ -1,0 +1,183 @@
+"""The client for asyncio. It has the methods of the other one."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+import httpx
+
+from instar.client import calls
+from instar.client.call import Call, not_reached, pause
+from instar.client.settings import PAGE, POLL_SECONDS, RETRIES, TIMEOUT_SECONDS, headers_of, url_of
+from instar.client.types import (
+    ActivateRequest,
+    DeleteRequest,
+    DocumentsRequest,
+    FeedbackAnswer,
+    FeedbackEvent,
+    GenerationsAnswer,
+    Info,
+    Job,
+    Judgement,
+    JudgementsRequest,
+    MatchingRequest,
+    ReloadRequest,
+    SearchAnswer,
+    SearchRequest,
+    StoredDocument,
+    Taken,
+    WriteAnswer,
+)
+
+Answer = TypeVar("Answer")
+
+
+class AsyncInstar:
+    """A client of one service, for one event loop.
+
+    Methods raise NotReached if no service answers, and Refused, with the service's own message, if it refuses. What a
+    busy service refuses is sent again `retries` times, when it says.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        key: str | None = None,
+        timeout: float = TIMEOUT_SECONDS,
+        retries: int = RETRIES,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """Make a client of the service at `url` (None: INSTAR_URL, or this machine) with a key (None: INSTAR_KEY)."""
+        self._client = httpx.AsyncClient(
+            base_url=url_of(url), headers=headers_of(key), timeout=timeout, transport=transport
+        )
+        self._retries = retries
+
+    async def info(self) -> Info:
+        """Return what runs there: the model, its length and dimensions, how many documents."""
+        return await self._send(calls.info())
+
+    async def tokenizer(self) -> dict[str, Any]:
+        """Return the model's tokenizer, as `tokenizer.json` has it."""
+        return await self._send(calls.tokenizer())
+
+    async def search(self, **request: Unpack[SearchRequest]) -> SearchAnswer:
+        """Search for `query`."""
+        return await self._send(calls.search(request))
+
+    async def write(self, **request: Unpack[DocumentsRequest]) -> WriteAnswer:
+        """Write `documents`. Those that have not changed cost nothing."""
+        return await self._send(calls.write(request))
+
+    async def document(self, identity: str, collection: str = "default") -> StoredDocument:
+        """Return one document."""
+        return await self._send(calls.read(identity, collection))
+
+    async def documents(self, collection: str = "default") -> AsyncIterator[StoredDocument]:
+        """Yield all documents of a collection."""
+        cursor = None
+        while True:
+            page = await self._send(calls.page(collection, cursor, PAGE))
+            for document in page["documents"]:
+                yield document
+            if (cursor := page["next"]) is None:
+                return
+
+    async def matching(self, **request: Unpack[MatchingRequest]) -> AsyncIterator[StoredDocument]:
+        """Yield the documents that pass a `filter`."""
+        while True:
+            page = await self._send(calls.matching(request))
+            for document in page["documents"]:
+                yield document
+            if page["next"] is None:
+                return
+            request["cursor"] = page["next"]
+
+    async def delete(self, **request: Unpack[DeleteRequest]) -> int:
+        """Delete documents by `ids` or by `filter`; returns how many."""
+        return (await self._send(calls.delete(request)))["deleted"]
+
+    async def feedback(self, *events: FeedbackEvent) -> FeedbackAnswer:
+        """Say what users did with answers. An event names the `search` of the answer, or its `query`."""
+        return await self._send(calls.feedback(events))
+
+    async def judge(self, **request: Unpack[JudgementsRequest]) -> Taken:
+        """Add `judgements`: which documents are good answers to which queries, and which are bad."""
+        return await self._send(calls.judge(request))
+
+    async def judgements(self, **wanted: Unpack[calls.JudgementsWanted]) -> AsyncIterator[Judgement]:
+        """Yield the judgements that agree with all that is said."""
+        cursor = None
+        while True:
+            page = await self._send(calls.judgements(wanted, cursor))
+            for judgement in page["judgements"]:
+                yield judgement
+            if (cursor := page["next"]) is None:
+                return
+
+    async def reload(self, **request: Unpack[ReloadRequest]) -> Job:
+        """Begin to replace the `model`, or the `reranker`; returns the job, which `follow` and `wait` take."""
+        return await self._send(calls.reload(request))
+
+    async def job(self, identity: str) -> Job:
+        """Return how far a job is."""
+        return await self._send(calls.job(identity))
+
+    async def follow(self, job: Job) -> AsyncIterator[Job]:
+        """Yield a job again and again until it has ended. The last one says how."""
+        while True:
+            yield job
+            if job["state"] in calls.ENDED:
+                return
+            await asyncio.sleep(POLL_SECONDS)
+            job = await self.job(job["id"])
+
+    async def wait(self, job: Job) -> Job:
+        """Return a job when it has ended, however it did: see its `state` and `reason`."""
+        latest = job
+        async for latest in self.follow(job):  # noqa: B007 (the last one counts)
+            pass
+        return latest
+
+    async def cancel(self, identity: str) -> Job:
+        """Cancel a job."""
+        return await self._send(calls.cancel(identity))
+
+    async def activate(self, **request: Unpack[ActivateRequest]) -> Job:
+        """Let the generation in the shadow answer."""
+        return await self._send(calls.activate(request))
+
+    async def rollback(self, generation: int | None = None) -> dict[str, Any]:
+        """Return to a generation (None: the one before), and answer what answers now."""
+        return await self._send(calls.rollback(generation))
+
+    async def generations(self) -> GenerationsAnswer:
+        """List the generations."""
+        return await self._send(calls.generations())
+
+    async def _send(self, call: Call[Answer]) -> Answer:
+        attempt = 0
+        while True:
+            try:
+                response = await self._client.request(**call.options())
+            except httpx.TransportError as error:
+                raise not_reached(self._client.base_url, error) from error
+            seconds = pause(response, attempt)
+            if seconds is None or attempt == self._retries:
+                return call.read(response)
+            await asyncio.sleep(seconds)
+            attempt += 1
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

@@ -1,0 +1,176 @@
+"""The client that waits for its answers."""
+
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+import httpx
+
+from instar.client import calls
+from instar.client.call import Call, not_reached, pause
+from instar.client.settings import PAGE, POLL_SECONDS, RETRIES, TIMEOUT_SECONDS, headers_of, url_of
+from instar.client.types import (
+    ActivateRequest,
+    DeleteRequest,
+    DocumentsRequest,
+    FeedbackAnswer,
+    FeedbackEvent,
+    GenerationsAnswer,
+    Info,
+    Job,
+    Judgement,
+    JudgementsRequest,
+    MatchingRequest,
+    ReloadRequest,
+    SearchAnswer,
+    SearchRequest,
+    StoredDocument,
+    Taken,
+    WriteAnswer,
+)
+
+Answer = TypeVar("Answer")
+
+
+class Instar:
+    """A client of one service. Safe from any thread.
+
+    Methods raise NotReached if no service answers, and Refused, with the service's own message, if it refuses. What a
+    busy service refuses is sent again `retries` times, when it says.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        key: str | None = None,
+        timeout: float = TIMEOUT_SECONDS,
+        retries: int = RETRIES,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """Make a client of the service at `url` (None: INSTAR_URL, or this machine) with a key (None: INSTAR_KEY)."""
+        self._client = httpx.Client(base_url=url_of(url), headers=headers_of(key), timeout=timeout, transport=transport)
+        self._retries = retries
+
+    def info(self) -> Info:
+        """Return what runs there: the model, its length and dimensions, how many documents."""
+        return self._send(calls.info())
+
+    def tokenizer(self) -> dict[str, Any]:
+        """Return the model's tokenizer, as `tokenizer.json` has it."""
+        return self._send(calls.tokenizer())
+
+    def search(self, **request: Unpack[SearchRequest]) -> SearchAnswer:
+        """Search for `query`."""
+        return self._send(calls.search(request))
+
+    def write(self, **request: Unpack[DocumentsRequest]) -> WriteAnswer:
+        """Write `documents`. Those that have not changed cost nothing."""
+        return self._send(calls.write(request))
+
+    def document(self, identity: str, collection: str = "default") -> StoredDocument:
+        """Return one document."""
+        return self._send(calls.read(identity, collection))
+
+    def documents(self, collection: str = "default") -> Iterator[StoredDocument]:
+        """Yield all documents of a collection."""
+        cursor = None
+        while True:
+            page = self._send(calls.page(collection, cursor, PAGE))
+            yield from page["documents"]
+            if (cursor := page["next"]) is None:
+                return
+
+    def matching(self, **request: Unpack[MatchingRequest]) -> Iterator[StoredDocument]:
+        """Yield the documents that pass a `filter`."""
+        while True:
+            page = self._send(calls.matching(request))
+            yield from page["documents"]
+            if page["next"] is None:
+                return
+            request["cursor"] = page["next"]
+
+    def delete(self, **request: Unpack[DeleteRequest]) -> int:
+        """Delete documents by `ids` or by `filter`; returns how many."""
+        return self._send(calls.delete(request))["deleted"]
+
+    def feedback(self, *events: FeedbackEvent) -> FeedbackAnswer:
+        """Say what users did with answers. An event names the `search` of the answer, or its `query`."""
+        return self._send(calls.feedback(events))
+
+    def judge(self, **request: Unpack[JudgementsRequest]) -> Taken:
+        """Add `judgements`: which documents are good answers to which queries, and which are bad."""
+        return self._send(calls.judge(request))
+
+    def judgements(self, **wanted: Unpack[calls.JudgementsWanted]) -> Iterator[Judgement]:
+        """Yield the judgements that agree with all that is said."""
+        cursor = None
+        while True:
+            page = self._send(calls.judgements(wanted, cursor))
+            yield from page["judgements"]
+            if (cursor := page["next"]) is None:
+                return
+
+    def reload(self, **request: Unpack[ReloadRequest]) -> Job:
+        """Begin to replace the `model`, or the `reranker`; returns the job, which `follow` and `wait` take."""
+        return self._send(calls.reload(request))
+
+    def job(self, identity: str) -> Job:
+        """Return how far a job is."""
+        return self._send(calls.job(identity))
+
+    def follow(self, job: Job) -> Iterator[Job]:
+        """Yield a job again and again until it has ended. The last one says how."""
+        while True:
+            yield job
+            if job["state"] in calls.ENDED:
+                return
+            time.sleep(POLL_SECONDS)
+            job = self.job(job["id"])
+
+    def wait(self, job: Job) -> Job:
+        """Return a job when it has ended, however it did: see its `state` and `reason`."""
+        *_, ended = self.follow(job)
+        return ended
+
+    def cancel(self, identity: str) -> Job:
+        """Cancel a job."""
+        return self._send(calls.cancel(identity))
+
+    def activate(self, **request: Unpack[ActivateRequest]) -> Job:
+        """Let the generation in the shadow answer."""
+        return self._send(calls.activate(request))
+
+    def rollback(self, generation: int | None = None) -> dict[str, Any]:
+        """Return to a generation (None: the one before), and answer what answers now."""
+        return self._send(calls.rollback(generation))
+
+    def generations(self) -> GenerationsAnswer:
+        """List the generations."""
+        return self._send(calls.generations())
+
+    def _send(self, call: Call[Answer]) -> Answer:
+        attempt = 0
+        while True:
+            try:
+                response = self._client.request(**call.options())
+            except httpx.TransportError as error:
+                raise not_reached(self._client.base_url, error) from error
+            seconds = pause(response, attempt)
+            if seconds is None or attempt == self._retries:
+                return call.read(response)
+            time.sleep(seconds)
+            attempt += 1
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,54 @@
+"""The command `search`: a question, and its results for people, or as JSON."""
+
+import argparse
+import json
+import shutil
+import sys
+import textwrap
+
+from instar.client import Instar, results_of
+from instar.client.types import Result, SearchRequest
+
+DESCRIPTION = "Ask a question, and see the passages that answer it."
+EXAMPLE = 'instar search "How do I count my stock again?" --k 3'
+_LINES = 4
+_WIDEST = 100
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the question, and how it is asked."""
+    parser.add_argument("question")
+    parser.add_argument("--k", type=int, default=5, metavar="N", help="how many results (default 5)")
+    parser.add_argument("--collection", help="where to search (default: default)")
+    parser.add_argument("--mode", choices=("dense", "keyword", "hybrid"), help="by vector, by words, or by both")
+    parser.add_argument("--filter", type=json.loads, metavar="JSON", help='as of the API: {"source": "handbook.md"}')
+    parser.add_argument("--json", action="store_true", help="the whole answer of the service, as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Search; returns 0."""
+    request: SearchRequest = {"query": arguments.question, "k": arguments.k}
+    if arguments.collection is not None:
+        request["collection"] = arguments.collection
+    if arguments.mode is not None:
+        request["mode"] = arguments.mode
+    if arguments.filter is not None:
+        request["filter"] = arguments.filter
+    with Instar(arguments.url, key=arguments.key) as client:
+        answer = client.search(**request)
+    if arguments.json:
+        print(json.dumps(answer, ensure_ascii=False, indent=1))
+        return 0
+    for rank, result in enumerate(results_of(answer), 1):
+        print(_shown(rank, result))
+    if not answer["results"]:
+        print("nothing was found: has anything been loaded into this collection?", file=sys.stderr)
+    return 0
+
+
+def _shown(rank: int, result: Result) -> str:
+    """A result: where it is from, and the beginning of its text."""
+    width = min(shutil.get_terminal_size().columns, _WIDEST)
+    text = " ".join(result["text"].split())
+    lines = textwrap.wrap(text, width - 4, max_lines=_LINES, placeholder=" …")
+    return "\n".join([f"{rank:>2}. {result['id']}  {result['score']:.2f}", *(f"    {line}" for line in lines), ""])

@@ -1,0 +1,53 @@
+"""Markdown, as the pieces of text below its headings."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import yaml
+from markdown_it import MarkdownIt
+
+from instar.loading.piece import Piece
+
+_FENCE = "---"
+
+
+def pieces(text: str, title: str) -> Iterator[Piece]:
+    """Yield the text below each heading that has one. `title` stands above a text before the first heading.
+
+    The title of the front matter (YAML, as of Jekyll, Hugo and Docusaurus) goes before `title`. Headings are those of
+    CommonMark, so that a comment within a code block is none.
+    """
+    text, title = _without_front_matter(text, title)
+    lines = text.splitlines()
+    tokens = MarkdownIt("commonmark").parse(text)
+    headings: list[tuple[int, str]] = []
+    begin = 0
+    for token, inline in pairwise(tokens):
+        # One within a quotation or a list is no heading of the page.
+        if token.type != "heading_open" or token.level or token.map is None:
+            continue
+        yield from _piece(headings, title, lines[begin : token.map[0]])
+        level = int(token.tag[1:])
+        headings = [heading for heading in headings if heading[0] < level]
+        headings.append((level, "".join(child.content for child in inline.children or ()).strip()))
+        begin = token.map[1]
+    yield from _piece(headings, title, lines[begin:])
+
+
+def _piece(headings: list[tuple[int, str]], title: str, lines: list[str]) -> Iterator[Piece]:
+    if text := "\n".join(lines).strip():
+        yield Piece(tuple(name for _, name in headings if name) or (title,), text)
+
+
+def _without_front_matter(text: str, title: str) -> tuple[str, str]:
+    text = text.removeprefix("\ufeff")
+    head, fence, rest = text.removeprefix(f"{_FENCE}\n").partition(f"\n{_FENCE}\n")
+    if not text.startswith(f"{_FENCE}\n") or not fence:
+        return text, title
+    try:
+        said = yaml.safe_load(head)
+    except yaml.YAMLError:
+        return text, title
+    if not isinstance(said, dict):
+        return text, title
+    return rest, str(said.get("title") or title)

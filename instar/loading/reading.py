@@ -1,0 +1,53 @@
+"""Files, and what is read in them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from instar.loading import converting, markdown, mdx, rows
+from instar.loading.piece import Piece, Unreadable
+
+_MARKDOWN = frozenset({".md", ".markdown"})
+_MDX = frozenset({".mdx"})
+_PLAIN = frozenset({".txt", ".text"})
+_HTML = frozenset({".html", ".htm"})
+_RST = frozenset({".rst"})
+_CSV = frozenset({".csv", ".tsv"})
+_JSON_LINES = frozenset({".jsonl", ".ndjson"})
+_CONVERTED = frozenset({".pdf", ".docx", ".pptx", ".xlsx", ".epub"})
+SUFFIXES = _MARKDOWN | _MDX | _PLAIN | _HTML | _RST | _CSV | _JSON_LINES | _CONVERTED
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Yield the files of `folder` that can be read, in order, but those whose name or folder begins with a dot."""
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not hidden and path.suffix.lower() in SUFFIXES and path.is_file():
+            yield path
+
+
+def pieces_of(path: Path) -> list[Piece]:
+    """Return what is read in a file. Raises Unreadable."""
+    suffix, title = path.suffix.lower(), path.stem.replace("-", " ").replace("_", " ")
+    if suffix not in SUFFIXES:
+        raise Unreadable(f"{suffix or 'a file without a suffix'} is not read: {', '.join(sorted(SUFFIXES))} are")
+    try:
+        if suffix in _CONVERTED:
+            return list(markdown.pieces(converting.from_file(path), title))
+        if suffix in _HTML:
+            return list(markdown.pieces(converting.from_html(path.read_bytes()), title))
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise Unreadable(f"it cannot be opened ({error.strerror}): let this user read it") from error
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"it is not in UTF-8 (byte {error.start}): convert it") from error
+    if suffix in _CSV:
+        return list(rows.of_csv(text))
+    if suffix in _JSON_LINES:
+        return list(rows.of_json_lines(text))
+    if suffix in _PLAIN:
+        return [Piece((title,), text.strip())] if text.strip() else []
+    if suffix in _RST:
+        text = converting.from_rst(text)
+    elif suffix in _MDX:
+        text = mdx.markdown_of(text)
+    return list(markdown.pieces(text, title))

@@ -1,0 +1,34 @@
+"""Tables become a document a row, whatever their columns are called, and a row without a text is told."""
+
+import pytest
+
+from instar.loading.piece import Unreadable
+from instar.loading.rows import of_csv, of_json_lines
+
+
+def test_a_table_gives_texts_ids_and_metadata() -> None:
+    (piece,) = of_csv('id,Title,text,year\n7,Closing,"We close, at five.",2026\n')
+    assert (piece.identity, piece.headings, piece.text) == ("7", ("Closing",), "We close, at five.")
+    assert piece.metadata == {"Title": "Closing", "year": "2026"}
+
+
+@pytest.mark.parametrize("sign", [";", "\t"])
+def test_semicolons_and_tabs_are_told_from_commas(sign: str) -> None:
+    rows = [["id", "content"], ["a", "One, two."], ["b", "Three, four."]]
+    assert [piece.text for piece in of_csv("\n".join(sign.join(row) for row in rows))] == ["One, two.", "Three, four."]
+
+
+def test_lines_of_a_service_and_of_beir_are_read() -> None:
+    instar, beir = of_json_lines(
+        '{"id": "a", "text": "One.", "metadata": {"year": 2026}}\n\n{"_id": "b", "title": "T", "text": "Two."}\n'
+    )
+    assert (instar.identity, instar.text, instar.metadata) == ("a", "One.", {"year": 2026})
+    assert (beir.identity, beir.headings, beir.text) == ("b", ("T",), "Two.")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"), [("{", "line 1 is no JSON"), ("[1]", "line 1 is no object"), ('{"a": 1}', "row 1 has no text")]
+)
+def test_what_is_no_document_is_told(line: str, words: str) -> None:
+    with pytest.raises(Unreadable, match=words):
+        list(of_json_lines(line))

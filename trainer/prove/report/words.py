@@ -1,0 +1,121 @@
+"""The sentences of a report that anybody reads: what has come out, and what to do now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from math import ceil
+from typing import Literal
+
+from trainer.prepare.splits import SHARES
+from trainer.prove.gate import Thresholds, Verdict
+from trainer.prove.metrics import NDCG
+from trainer.prove.report.model import Example, Query, Report
+
+# A model whose random documents are this much more alike than its base's may be about to call everything alike.
+_MORE_ALIKE = 0.05
+# A report lists so many documents of a ranking.
+LISTED = 10
+# Judging more questions than this for one verdict is no advice.
+_MOST_QUESTIONS = 5000
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How a report came about: the command, when it began, and how many seconds it took."""
+
+    command: str
+    began: datetime
+    seconds: float
+
+    def __str__(self) -> str:
+        minutes = max(1, round(self.seconds / 60))
+        return f"{self.began:%Y-%m-%d %H:%M} UTC, {minutes} minute{'s' if minutes > 1 else ''}"
+
+
+@dataclass(frozen=True)
+class Move:
+    """A judged document of an example: its rank before and after, None where it is not listed."""
+
+    document: str
+    judged: Literal["good", "bad"]
+    before: int | None
+    after: int | None
+
+    def __str__(self) -> str:
+        return f"{_rank(self.before)} → {_rank(self.after)}"
+
+
+def headline(report: Report) -> str:
+    """How many questions are better and worse, and how often the right passage comes first."""
+    before, after = _first(report.queries)
+    return (
+        f"{report.wins} of {report.test_queries} questions got better, {report.losses} worse; the right passage comes"
+        f" first for {after:.0%} instead of {before:.0%}."
+    )
+
+
+def next_step(report: Report, verdict: Verdict, thresholds: Thresholds) -> str:
+    """Advice on what to do now."""
+    gain = report.differences[NDCG].value
+    match verdict.outcome:
+        case "PROMOTE":
+            return "Put it live: the command below reloads it, and nobody waits meanwhile."
+        case "REJECT":
+            return (
+                "Leave the base where it is. The largest losses below show what the new model has unlearned; other"
+                " judgements, fewer epochs or a smaller share of the tuned weights may keep it."
+            )
+        case _ if gain <= 0:
+            return "More questions would hardly change this: the model gains nothing on those that there are."
+    missing = _wanted(report, thresholds) - report.test_queries
+    if missing <= 0:
+        return "There are questions enough, and the reasons below say what is missing."
+    judged = ceil(missing / SHARES[-1])
+    if judged > _MOST_QUESTIONS:
+        return (
+            f"The gain is too small to be shown by fewer than {_MOST_QUESTIONS:,} more questions: it is not worth it."
+        )
+    return (
+        f"Judge about {judged:,} more questions: a gain of this size shows with some {missing:,} more to test on, and"
+        f" {SHARES[-1]:.0%} of those that are judged are tested on."
+    )
+
+
+def alike(report: Report) -> str:
+    """Whether the tuned model still tells documents apart."""
+    base, tuned = report.collapse["base"], report.collapse["tuned"]
+    if tuned <= base + _MORE_ALIKE:
+        return "Fine: random documents are no more alike than before."
+    return f"Look closer: random documents are more alike than before ({base:.2f}, now {tuned:.2f}; 1 is all alike)."
+
+
+def moves(example: Example) -> Sequence[Move]:
+    """The judged documents that either ranking lists, good ones first."""
+    ranks: dict[tuple[str, Literal["good", "bad"]], dict[str, int]] = {}
+    for when, lines in (("before", example.before), ("after", example.after)):
+        for rank, line in enumerate(lines, 1):
+            if line.judged:
+                ranks.setdefault((line.document, line.judged), {})[when] = rank
+    listed = [
+        Move(document, judged, places.get("before"), places.get("after"))
+        for (document, judged), places in ranks.items()
+    ]
+    return sorted(listed, key=lambda move: (move.judged == "bad", move.before or LISTED + 1))
+
+
+def _first(queries: Sequence[Query]) -> tuple[float, float]:
+    """The share of the questions whose first document is a good one, before and after."""
+    count = max(1, len(queries))
+    return sum(one.good_before == 1 for one in queries) / count, sum(one.good_after == 1 for one in queries) / count
+
+
+def _wanted(report: Report, thresholds: Thresholds) -> int:
+    """Test questions with which the gain would show: what shows falls with the root of their number."""
+    difference = report.differences[NDCG]
+    if difference.detectable is None or difference.value <= 0:
+        return thresholds.min_queries
+    return max(thresholds.min_queries, ceil(report.test_queries * (difference.detectable / difference.value) ** 2))
+
+
+def _rank(rank: int | None) -> str:
+    return f"not in the first {LISTED}" if rank is None else str(rank)
