@@ -122,8 +122,12 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
     def get_nodes(self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None) -> list[BaseNode]:
         """Return nodes by id, or those that pass the filters."""
         if node_ids is None:
-            matching = self._client.matching(filter=_filter(filters) if filters else {}, collection=self.collection)
-            return [_node(document) for document in matching]
+            documents = (
+                self._client.documents(self.collection)
+                if filters is None
+                else self._client.matching(filter=_filter(filters), collection=self.collection)
+            )
+            return [_node(document) for document in documents]
         return [_node(document) for document in self._those(node_ids)]
 
     def query(self, query: VectorStoreQuery, **how: Any) -> VectorStoreQueryResult:

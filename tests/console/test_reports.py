@@ -110,12 +110,22 @@ def test_a_report_by_itself_is_accessible_and_fits(
 ) -> None:
     report = full("How do I close the day?")
     file = tmp_path / "report.html"
-    file.write_text(files.page(report, judge(report, Thresholds()), About("tuned", IN_PACKAGE)), encoding="utf-8")
+    file.write_text(files.page(report, judge(report, Thresholds()), About("tuned")), encoding="utf-8")
     watched = visit(reported, scheme=scheme, width=width)
     page = watched.page
     page.goto(file.as_uri())
-    page.get_by_text("queries, the largest losses first").click()
+    page.get_by_text("both rankings").first.click()
     assert not watched.accessibility()
+    rows = page.locator("#questions tbody tr:visible")
+    expect(rows).to_have_count(3)
+    page.get_by_label("Search").fill("q1")
+    expect(rows).to_have_count(1)
+    expect(page.get_by_text("1 of 3")).to_be_visible()
+    page.get_by_label("Search").fill("")
+    page.get_by_role("button", name="change").click()
+    expect(rows.first).to_contain_text("-0.800")
+    page.get_by_role("button", name="change").click()
+    expect(rows.first).to_contain_text("+1.000")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert {one.url for one in watched.requests} == {file.as_uri()}
     watched.requests.clear()

@@ -141,7 +141,7 @@ def test_the_settings_that_people_set_are_listed_as_they_are() -> None:
     assert [known[name] for name in listed] == [
         line for line in README.read_text("utf-8").splitlines() if ROW.match(line)
     ]
-    assert len(listed) == 10
+    assert len(listed) == 6
 
 
 def test_the_settings_that_the_contract_fixes_keep_their_names_and_defaults() -> None:

@@ -118,7 +118,7 @@ def test_no_question_escapes_from_its_address(tmp_path: Path) -> None:
         assert parser.open == []
         assert parser.addresses
         assert all(address.startswith((links.console, "https://example.org/")) for address in parser.addresses)
-        assert html.count("<script") == 1
+        assert html.count("<script") == (0 if links is IN_PACKAGE else 1)
         assert "onclick=x" not in re.sub(r">[^<]*<|aria-label=\"[^\"]*\"", "", html)
 
 

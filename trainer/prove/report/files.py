@@ -12,7 +12,7 @@ from service.machine.files import replace_file
 from trainer.prove.gate import Thresholds, Verdict
 from trainer.prove.metrics import NDCG
 from trainer.prove.report import plots, words
-from trainer.prove.report.links import Links
+from trainer.prove.report.links import IN_PACKAGE, Links
 from trainer.prove.report.model import Report
 from trainer.prove.report.words import Origin
 
@@ -23,13 +23,19 @@ _SCRIPT = (Path(__file__).parent / "report.js").read_text(encoding="utf-8")
 class About:
     """The things that a page says beside the report: the package's name, its console, and how it came about.
 
-    A page in a package has no origin, so that equal runs give equal packages.
+    A page in a package has no origin, so that equal runs give equal packages, and no script, because a console shows it
+    where none may run.
     """
 
     name: str | None = None
     links: Links | None = None
     origin: Origin | None = None
     thresholds: Thresholds = field(default_factory=Thresholds)
+
+    @property
+    def script(self) -> str:
+        """The script that searches and sorts the questions."""
+        return "" if self.links is IN_PACKAGE else _SCRIPT
 
 
 def write(report: Report, verdict: Verdict, folder: Path, about: About) -> None:
@@ -38,6 +44,11 @@ def write(report: Report, verdict: Verdict, folder: Path, about: About) -> None:
     replace_file(folder / "report.json", report.model_dump_json(indent=1))
     replace_file(folder / "verdict.json", verdict.model_dump_json(indent=1))
     replace_file(folder / "report.html", page(report, verdict, about))
+
+
+def _source(script: str) -> str:
+    """The scripts that the page lets run (Content Security Policy 3, "hash-source")."""
+    return f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" if script else "'none'"
 
 
 def page(report: Report, verdict: Verdict, about: About) -> str:
@@ -65,6 +76,6 @@ def page(report: Report, verdict: Verdict, about: About) -> str:
         recall_plot=plots.recall_by_k(report.recall_by_k),
         rank_plot=plots.ranks(report.queries),
         change_plot=plots.changes(report.queries),
-        script=Markup(_SCRIPT),  # noqa: S704 (it is no text of the data)
-        script_hash=b64encode(sha256(_SCRIPT.encode()).digest()).decode(),
+        script=Markup(about.script),  # noqa: S704 (it is no text of the data)
+        script_source=Markup(_source(about.script)),  # noqa: S704
     )
