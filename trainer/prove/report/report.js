@@ -6,7 +6,7 @@ const rows = [...table.tBodies[0].rows];
 const search = document.querySelector("#search");
 const shown = document.querySelector("#shown");
 
-search.parentElement.hidden = false;
+search.closest("p").hidden = false;
 search.addEventListener("input", () => {
   const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
   let count = 0;
