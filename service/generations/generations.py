@@ -69,6 +69,20 @@ class Generations(LoadedGenerations):
         await self._thread.run(partial(self._restore_retained, generation))
 
     @asynccontextmanager
+    async def keep(self, make: Callable[[], Generation]) -> AsyncIterator[Generation]:
+        """Within the block, deletes reach the index of the generation that `make` returns, and nobody closes it.
+
+        So it can follow later, although it shares its index with a generation that is let go meanwhile: no index that
+        has missed a delete is ever searched. In the end it is hidden if it is in the shadow, and its index is closed
+        unless another generation uses it.
+        """
+        generation = await self._thread.run(partial(self._keep, make))
+        try:
+            yield generation
+        finally:
+            await self._thread.run(partial(self._discard, generation))
+
+    @asynccontextmanager
     async def follow(self, generation: Generation) -> AsyncIterator[None]:
         """Within the block, writes also reach `generation`: new documents are embedded for it and deletes applied.
 
@@ -89,10 +103,6 @@ class Generations(LoadedGenerations):
     async def show(self, generation: Generation) -> None:
         """Put `generation` into the shadow. Requests may ask for it by the number that it will get."""
         await self._thread.run(partial(self._show, generation))
-
-    async def discard(self, generation: Generation) -> None:
-        """Hide `generation` if it is in the shadow, and close its index unless another generation uses it."""
-        await self._thread.run(partial(self._discard, generation))
 
     async def release(self, number: int) -> None:
         """Release a retained generation. Requests that name its checkpoint get an error from then on."""
@@ -190,8 +200,15 @@ class Generations(LoadedGenerations):
     def _show(self, generation: Generation) -> None:
         self.shadow = generation.with_number(self._records.next_number())
 
+    def _keep(self, make: Callable[[], Generation]) -> Generation:
+        generation = make()
+        self.kept = (*self.kept, generation)
+        return generation
+
     def _discard(self, generation: Generation) -> None:
-        self.shadow = None
+        if self.shadow is not None and self.shadow.index is generation.index:
+            self.shadow = None
+        self.kept = tuple(other for other in self.kept if other is not generation)
         self._close_unused((generation,))
 
     def _weigh(self, number: int, weights: Mapping[str, Balance]) -> None:

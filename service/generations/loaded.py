@@ -13,14 +13,16 @@ ACTIVE = "active"
 
 @dataclass
 class LoadedGenerations:
-    """The active generation, the retained ones, the latest first, and those that follow the writes.
+    """The active generation, the retained ones, the latest first, and those that follow the writes or are kept.
 
-    Every write is embedded for the active generation and for those that follow. `Generations` alone changes the fields.
+    Every write is embedded for the active generation and for those that follow. Deletes reach the indexes of all. A
+    generation that is `kept` is to follow later. `Generations` alone changes the fields.
     """
 
     active: Generation | None = None
     retained: tuple[Generation, ...] = ()
     following: tuple[Generation, ...] = field(default=())
+    kept: tuple[Generation, ...] = ()
     # The generation in the shadow, with the number that it will get by its activation.
     shadow: Generation | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
@@ -108,7 +110,7 @@ class LoadedGenerations:
 
     def indexes(self) -> Iterable[VectorIndex]:
         """Every index in memory, once."""
-        loaded = (*([self.active] if self.active else []), *self.retained, *self.following)
+        loaded = (*([self.active] if self.active else []), *self.retained, *self.following, *self.kept)
         return {id(generation.index): generation.index for generation in loaded}.values()
 
     def shared_index(self, fingerprint: str) -> VectorIndex | None:

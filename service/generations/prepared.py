@@ -11,6 +11,7 @@ from service.generations.generations import Generations
 from service.generations.helping import Helping
 from service.generations.joining import Missing
 from service.machine.threads import run_to_completion
+from service.models.base import ServedModel
 from service.models.loader import Loader
 
 
@@ -35,22 +36,25 @@ class PreparedGenerations:
     @asynccontextmanager
     async def beside(self, model: str, number: int, only_builds: Callable[[], bool]) -> AsyncIterator[None]:
         """See `Joinable`."""
-        generation = await self._loaded(model, number)
-        try:
+        encoder = await self._loaded(model, number)
+        async with self._generations.keep(partial(self._with_index, encoder, number)) as generation:
             await self._helping.embed(generation, only_builds)
             async with self._generations.accompany(generation):
                 await self._builder.load(generation.encoder, generation.index)
                 await self._builder.catch_up(generation)
                 await self._canaries.require_alike(generation)
                 yield
-        finally:
-            await self._generations.discard(generation)
 
-    async def _loaded(self, model: str, number: int) -> Generation:
+    async def _loaded(self, model: str, number: int) -> ServedModel:
         former = self._generations.loaded(number) if number else None
         if former is not None:
-            return former
+            return former.encoder
         checkpoint = await run_to_completion(partial(self._loader.install, model))
         encoder = await self._loader.load_beside(checkpoint)
         await self._loader.probe(encoder)
-        return self._builder.new_generation(encoder).with_number(number)
+        return encoder
+
+    def _with_index(self, encoder: ServedModel, number: int) -> Generation:
+        """The generation with that number, which may be loaded: a step of the writing thread."""
+        former = self._generations.loaded(number) if number else None
+        return former or self._builder.new_generation(encoder).with_number(number)

@@ -69,14 +69,11 @@ class Stages:
         await self._jobs.enter(job, "probe")
         await self._loader.probe(encoder)
         self._observer.step("reload.probed")
-        generation = self._builder.new_generation(encoder)
-        try:
-            async with self._activation.assisted(encoder) as embed_all:
-                await self._embed(job, generation, embed_all)
-                self._observer.step("reload.embedded")
-                await self._activate(job, generation)
-        finally:
-            await self._generations.discard(generation)
+        make = partial(self._builder.new_generation, encoder)
+        async with self._generations.keep(make) as generation, self._activation.assisted(encoder) as embed_all:
+            await self._embed(job, generation, embed_all)
+            self._observer.step("reload.embedded")
+            await self._activate(job, generation)
 
     async def _embed(self, job: Job, generation: Generation, embed_all: EmbedAll) -> None:
         """Embed the documents that have no vector of the fingerprint yet, in memory or on the disk."""

@@ -1,11 +1,13 @@
 """The set of generations changes in the hands of who leads, on the disk and in memory alike."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from service.cluster.base import NotLeader
@@ -100,3 +102,46 @@ def test_weights_change_for_later_searches_and_for_the_records_alone(tmp_path: P
     asyncio.run(weigh())
     assert [record.weights for record in records.generations()] == [weights, {}]
     process.thread.close()
+
+
+def test_an_index_that_is_kept_hears_of_deletes_when_who_followed_with_it_is_gone(tmp_path: Path) -> None:
+    # A replica that has lost its lead lets its reload go while it prepares the same checkpoint for who leads now.
+    process = Process(SharedLead(), MemoryRecords(), tmp_path)
+    generations = process.generations
+
+    async def take_turns() -> None:
+        async with generations.keep(lambda: process.build("three")) as building:
+            async with generations.follow(building):
+                shared = replace(building)
+                keeping = generations.keep(lambda: shared)
+                prepared = await keeping.__aenter__()
+            assert prepared.index is building.index
+        assert list(generations.indexes()) == [building.index]
+        assert generations.shared_index(building.index.fingerprint) is building.index
+        async with generations.accompany(prepared):
+            # It has not been closed.
+            assert len(building.index.store.missing(np.arange(1, 4))) == 3
+        await keeping.__aexit__(None, None, None)
+        assert list(generations.indexes()) == []
+
+    asyncio.run(take_turns())
+
+
+def test_a_retained_generation_may_be_released_while_its_vectors_are_reloaded(tmp_path: Path) -> None:
+    process = Process(SharedLead(), MemoryRecords(), tmp_path)
+    generations = process.generations
+
+    async def reload() -> None:
+        built = {}
+        for name in ("first", "second"):
+            built[name] = process.build(name)
+            async with generations.follow(built[name]):
+                await process.activate(built[name])
+        (retained,) = generations.retained
+        async with generations.keep(lambda: replace(retained)) as again:
+            await generations.release(retained.number)
+            assert again.index in list(generations.indexes())
+            assert len(again.index.store.missing(np.arange(1, 4))) == 3
+        assert again.index not in list(generations.indexes())
+
+    asyncio.run(reload())
