@@ -15,6 +15,8 @@ from tests.support.postgres import Postgres
 pytestmark = pytest.mark.nightly
 
 CELLS = cells.chosen(seed=1, seconds=2)
+# Cells in which the whole matrix has found something.
+MENDED = [Cell("refuse", step, "itself", 2) for step in ("reload.published", "reload.judged")]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,7 @@ def replicas(tmp_path_factory: pytest.TempPathFactory, database: Postgres) -> It
 
 
 @pytest.mark.skipif(PROGRAM is None and "CI" not in os.environ, reason="it needs HAProxy")
-@pytest.mark.parametrize("cell", CELLS, ids=str)
+@pytest.mark.parametrize("cell", [*CELLS, *MENDED], ids=str)
 def test_replicas_swap_as_one_and_answer_throughout(replicas: World, cell: Cell) -> None:
     violations = replicas.run(cell)
     assert not violations, "\n".join([*violations[:10], f"the history is in {replicas.folder}"])
