@@ -178,3 +178,23 @@ def test_rows_that_share_an_id_are_told(
     assert load(service, collection, tmp_path / "rows.jsonl") == 0
     assert "1 ids come twice, and the first counts, as a" in capsys.readouterr().err
     assert stored(service, collection)["a"]["text"] == "one"
+
+
+def test_a_key_that_searches_and_writes_is_enough(
+    docs: Path, tmp_path: Path, tiny_checkpoints: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = Server(tmp_path / "keyed", MODEL="one", ADMIN_KEY="admin")
+    server.checkpoints.mkdir(parents=True)
+    (server.checkpoints / "one").symlink_to(tiny_checkpoints / "one")
+    making = ["key", "create", "loader", "--scope", "search", "--scope", "write", "--data-dir", str(server.data)]
+    server.data.mkdir()
+    assert main(making) == 0
+    key = capsys.readouterr().out.strip()
+    with server:
+        asked = ["load", str(docs), "--url", str(server.client.base_url), "--key"]
+        assert main([*asked, key]) == 0
+        (docs / "page.html").unlink()
+        assert main([*asked, key]) == 0
+        assert "0 written, 4 unchanged, 1 removed" in capsys.readouterr().out
+        assert main([*asked, "another"]) == 1
+        assert "answered 401" in capsys.readouterr().err
