@@ -6,7 +6,7 @@ What they are to embed lies in a table (`service.cluster.sharing`).
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from uuid import UUID
 
@@ -30,16 +30,26 @@ _LARGEST_TICKET = 2**63
 
 
 class PostgresReplicas:
-    """The `Replicas` of the process `identity`, which are waited for `patience` seconds."""
+    """The `Replicas` of the process `identity`, which are waited for `patience` seconds.
+
+    `require_lead` raises NotLeader once another process leads, and then nobody is waited for any more.
+    """
 
     def __init__(
-        self, records: Records, heartbeats: Heartbeats, sharing: Sharing, identity: UUID, patience: float
+        self,
+        records: Records,
+        heartbeats: Heartbeats,
+        sharing: Sharing,
+        identity: UUID,
+        patience: float,
+        require_lead: Callable[[], None],
     ) -> None:
         self._records = records
         self._heartbeats = heartbeats
         self._sharing = sharing
         self._identity = identity
         self._patience = patience
+        self._require_lead = require_lead
 
     def assisted(self, model: str, fingerprint: str) -> AbstractAsyncContextManager[EmbedAll]:
         """See `Replicas`."""
@@ -75,6 +85,8 @@ class PostgresReplicas:
             if all(state.unable == ticket for state in missing) or clock() > deadline:
                 break
             await asyncio.sleep(_LOOK_EVERY)
+            # They prepare what the process wants that leads now, so they would be waited for in vain.
+            await asyncio.to_thread(self._require_lead)
         sentences = [_left_behind(state, ticket) for state in missing]
         for sentence in sentences:
             log.warning("%s", sentence)

@@ -115,7 +115,9 @@ def _in_postgres(settings: Settings, url: str) -> Stores:
             PostgresFeedbackStore(Database(url, options.db_schema, connections=options.connections)),
             PostgresDerivations(database, corpus.judgements.change),
             coordination,
-            PostgresReplicas(corpus.records, heartbeats, sharing, identity, options.prepare_seconds),
+            PostgresReplicas(
+                corpus.records, heartbeats, sharing, identity, options.prepare_seconds, coordination.require_lead
+            ),
             Shared(
                 database=database,
                 log=corpus.log,

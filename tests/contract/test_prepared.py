@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from service.cluster.base import ReplicaState
+from service.cluster.base import NotLeader, ReplicaState
 from service.cluster.heartbeats import Heartbeats
 from service.cluster.portions import Portions
 from service.cluster.replicas import PostgresReplicas
@@ -35,7 +35,9 @@ def state(name: str) -> ReplicaState:
     return ReplicaState(uuid4(), name, "", position=0, epoch=0)
 
 
-def left_behind(database: Database, replies: Sequence[Reply], patience: float) -> Sequence[str]:
+def left_behind(
+    database: Database, replies: Sequence[Reply], patience: float, require_lead: Callable[[], None] = lambda: None
+) -> Sequence[str]:
     """The sentences on those who are left behind, once each replica has replied to the wish for a reranker."""
     records, heartbeats = PostgresStore(database, MOST).records, Heartbeats(database)
     leader = state("leader")
@@ -52,7 +54,7 @@ def left_behind(database: Database, replies: Sequence[Reply], patience: float) -
     async def lead() -> Sequence[str]:
         replying = asyncio.create_task(asyncio.to_thread(reply))
         sharing = Sharing(Portions(database), leader.id, lambda _: None)
-        others = PostgresReplicas(records, heartbeats, sharing, leader.id, patience)
+        others = PostgresReplicas(records, heartbeats, sharing, leader.id, patience, require_lead)
         async with others.prepared("m@1", 0, "reranker") as sentences:
             await replying
             return sentences
@@ -92,3 +94,13 @@ def test_one_that_is_silent_is_not_waited_for(database: Database) -> None:
     with database.write() as connection:
         connection.execute("UPDATE replicas SET seen = seen - interval '10 seconds'")
     assert left_behind(database, [], patience=60) == []
+
+
+def test_nobody_is_waited_for_by_a_process_that_leads_no_more(database: Database) -> None:
+    def lost() -> None:
+        raise NotLeader("another process leads")
+
+    Heartbeats(database).report(state("late"))
+    with pytest.raises(NotLeader):
+        left_behind(database, [], 60, lost)
+    assert wished(PostgresStore(database, MOST).records) is None
