@@ -76,11 +76,14 @@ class Generations(LoadedGenerations):
         has missed a delete is ever searched. In the end it is hidden if it is in the shadow, and its index is closed
         unless another generation uses it.
         """
-        generation = await self._thread.run(partial(self._keep, make))
+        made: list[Generation] = []
         try:
-            yield generation
+            # A caller that is cancelled in this step learns of the generation all the same.
+            await self._thread.run(lambda: made.append(self._keep(make)))
+            yield made[0]
         finally:
-            await self._thread.run(partial(self._discard, generation))
+            for generation in made:
+                await self._thread.run(partial(self._discard, generation))
 
     @asynccontextmanager
     async def follow(self, generation: Generation) -> AsyncIterator[None]:
@@ -89,9 +92,9 @@ class Generations(LoadedGenerations):
         Raises NotLeader if another process changes the generations of this corpus.
         """
         async with self._coordination.leading():
-            await self._thread.run(partial(self._follow, generation))
-            self._observer.step("reload.following")
             try:
+                await self._thread.run(partial(self._follow, generation))
+                self._observer.step("reload.following")
                 yield
             finally:
                 await self.stop_following(generation)
@@ -119,8 +122,8 @@ class Generations(LoadedGenerations):
     @asynccontextmanager
     async def accompany(self, generation: Generation) -> AsyncIterator[None]:
         """Within the block, writes also reach `generation`, which another process is about to activate."""
-        await self._thread.run(partial(self._follow, generation))
         try:
+            await self._thread.run(partial(self._follow, generation))
             yield
         finally:
             await self.stop_following(generation)

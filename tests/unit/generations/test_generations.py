@@ -1,6 +1,7 @@
 """The set of generations changes in the hands of who leads, on the disk and in memory alike."""
 
 import asyncio
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -145,3 +146,34 @@ def test_a_retained_generation_may_be_released_while_its_vectors_are_reloaded(tm
         assert again.index not in list(generations.indexes())
 
     asyncio.run(reload())
+
+
+@pytest.mark.parametrize("way", ["keep", "accompany", "follow"])
+def test_who_is_cancelled_while_a_generation_joins_leaves_nothing_behind(tmp_path: Path, way: str) -> None:
+    process = Process(SharedLead(), MemoryRecords(), tmp_path)
+    generations, built = process.generations, process.build("one")
+    began, go_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        began.set()
+        go_on.wait(30)
+
+    async def join() -> None:
+        joining = generations.keep(lambda: built) if way == "keep" else getattr(generations, way)(built)
+        async with joining:
+            raise AssertionError("it was cancelled before")
+
+    async def cancel() -> None:
+        before = asyncio.create_task(process.thread.run(wait))
+        await asyncio.to_thread(began.wait, 30)
+        task = asyncio.create_task(join())
+        await asyncio.sleep(0.05)
+        task.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        await before
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert list(generations.indexes()) == []
+
+    asyncio.run(cancel())
