@@ -121,15 +121,22 @@ class Quality:
         be forgotten. Raises EncoderFailed or StorageFailed if the searches do.
         """
         entry = self._entry_of(wanted)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + patience
         now = await asyncio.to_thread(self._moment, wanted.generation)
-        if entry.moment != now:
+        # A judgement or a document may come while it measures: the caller has the patience to wait for those, too.
+        while entry.moment != now:
             if entry.task is None:
                 entry.task = asyncio.create_task(self._measure(entry, wanted), name="instar-quality")
-            await asyncio.wait([entry.task], timeout=patience)
+            task = entry.task
+            await asyncio.wait([task], timeout=max(0.0, end - loop.time()))
+            if task.done():
+                if entry.task is task:
+                    entry.task = None
+                task.result()
             now = await asyncio.to_thread(self._moment, wanted.generation)
-        if entry.task is not None and entry.task.done():
-            task, entry.task = entry.task, None
-            task.result()
+            if loop.time() >= end:
+                break
         is_shown = entry.moment is not None and entry.moment.judgements == now.judgements
         measurement = entry.measurement if is_shown else None
         return Progress(measurement, None if entry.moment == now else (entry.done, entry.total))

@@ -41,6 +41,7 @@ class House:
         self.failure: Exception | None = None
         self.gate = asyncio.Event()
         self.gate.set()
+        self.embedding = asyncio.Event()
         self.jobs: list[Job] = []
         self.thread = WritingThread()
         self.history = QualityHistory(self.corpus.records, self, self.thread)
@@ -81,6 +82,7 @@ class House:
         return progress.measurement
 
     async def _embed(self, _: object, texts: Sequence[str], *__: Any, **___: Any) -> Any:
+        self.embedding.set()
         await self.gate.wait()
         if self.failure is not None:
             raise self.failure
@@ -193,6 +195,20 @@ async def test_whoever_has_no_time_learns_how_far_it_is(house: House) -> None:
     house.gate.set()
     assert (await house.figures()).total is not None
     assert house.searched == ["q"]
+
+
+@in_a_house
+async def test_whoever_has_time_gets_the_figures_of_what_came_while_it_measured(house: House) -> None:
+    house.judge("q", "b")
+    house.gate.clear()
+    waiting = asyncio.create_task(house.measure())
+    await house.embedding.wait()
+    house.judge("new", "c")
+    house.gate.set()
+    progress = await waiting
+    assert progress.renewing is None
+    assert progress.measurement is not None
+    assert sorted(outcome.query for outcome in progress.measurement.outcomes) == ["new", "q"]
 
 
 @in_a_house
