@@ -5,23 +5,25 @@ from there into the folder of checkpoints.
 """
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from service.checkpoints.checkpoint import Checkpoint
 from service.checkpoints.manifest import Sign
 from service.checkpoints.report import MAX_REPORT
-from trainer import base_model
+from trainer import base_model, cross_validation
 from trainer.base_model import Model
+from trainer.cross_validation import Training
 from trainer.data.dataset import SPLITS, Dataset
 from trainer.errors import BadData
-from trainer.prepare import splits
+from trainer.prepare import folds, splits
 from trainer.prepare.reranking import Reranker
 from trainer.progress import say
 from trainer.prove import comparison, gate
 from trainer.prove.comparison import Contender, Exam
 from trainer.prove.gate import Thresholds, Verdict
+from trainer.prove.rankings import Rankings
 from trainer.prove.report import files
 from trainer.prove.report.files import About
 from trainer.prove.report.links import IN_PACKAGE, Links
@@ -30,11 +32,11 @@ from trainer.prove.report.words import Origin
 from trainer.recipe import Recipe
 from trainer.ship import card, package
 from trainer.ship.provenance import Provenance
-from trainer.train import merging, plan, start, tuning
-from trainer.train.merging import Share
+from trainer.train import mixing, start, tuning
 from trainer.train.start import Start
-from trainer.train.tuning import Tuned
 
+# Folds, where one split would leave too few queries to test on.
+_FOLDS = 5
 # Documents on which a package is compared with the model that was saved in it.
 _COMPARED = 64
 
@@ -45,7 +47,7 @@ class RunPlan:
 
     With `resume`, the run goes on where an earlier run in the folder stopped. `allow_hub` lets the base be downloaded.
     `links` lead the report's questions to a console, and `command` is named in it. `packs_report` puts it into the
-    package as well.
+    package as well. `folds` are models that test each other's queries; None: as many as a verdict takes.
     """
 
     recipe: Recipe
@@ -57,6 +59,7 @@ class RunPlan:
     links: Links | None = None
     packs_report: bool = True
     command: str = ""
+    folds: int | None = None
 
     @property
     def package(self) -> Path:
@@ -83,21 +86,35 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
     """
     recipe = run_plan.recipe
     began = datetime.now(UTC)
-    divided, how = splits.split(dataset, recipe.split, recipe.seed)
-    if not divided.good("test"):
+    parts = _parts(dataset, run_plan)
+    if parts:
+        divided = folds.whole(dataset, recipe.seed)
+        how = (
+            f"in {len(parts)} folds: each question is tested by a model that was trained without it and its answers;"
+            " the package is trained on all questions"
+        )
+        tested = folds.tested(dataset, parts)
+    else:
+        divided, how = splits.split(dataset, recipe.split, recipe.seed)
+        tested = divided
+    if not tested.good("test"):
         raise BadData("no query with a good document is left for test: judge more queries, or choose another --split")
-    say(_prospect(divided, run_plan.thresholds), quiet=quiet)
+    say(_prospect(tested, run_plan, foldable=_foldable(dataset, recipe)), quiet=quiet)
     say(f"step 1 of 5: splits: {how}", quiet=quiet)
     say("step 2 of 5: hard negatives and training; the bar says how long it takes", quiet=quiet)
     with start.opened(recipe, allow_hub=run_plan.allow_hub) as models:
         tuned = tuning.tune(models, divided, run_plan.folder, resume=run_plan.resume, quiet=quiet)
         say("step 3 of 5: the share of tuned weights that ranks best on the dev questions", quiet=quiet)
-        share = _merge(tuned, models, divided, general, run_plan)
+        limit = run_plan.thresholds.max_general_loss
+        share = mixing.mix(tuned, models, divided, general, limit)
         say(str(share), quiet=quiet)
         say("step 4 of 5: the package, and both models on the test questions over the whole corpus", quiet=quiet)
         shutil.rmtree(run_plan.package, ignore_errors=True)
         saved = package.save(tuned.model, run_plan.package, models.base, same_documents=recipe.mode == "query-adapter")
-        report = _compare(models, tuned.model, Exam(divided, how, general), run_plan, quiet=quiet)
+        training = Training(models, run_plan.folder, run_plan.resume, general, limit)
+        crossed = cross_validation.rank(training, parts, quiet=quiet) if parts else None
+        exam = Exam(tested, how, general, max(1, len(parts)))
+        report = _compare(models, tuned.model, exam, run_plan, crossed, quiet=quiet)
         say("step 5 of 5: the verdict and the report", quiet=quiet)
         verdict = gate.judge(report, run_plan.thresholds)
         origin = Origin(run_plan.command, began, (datetime.now(UTC) - began).total_seconds())
@@ -117,45 +134,57 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
     return Outcome(verdict, report, checkpoint, run_plan.package, about)
 
 
-def _prospect(divided: Dataset, thresholds: Thresholds) -> str:
+def _prospect(divided: Dataset, run_plan: RunPlan, *, foldable: bool) -> str:
     """Whether there are enough test queries for a verdict. It is printed before anything takes long."""
+    least = run_plan.thresholds.min_queries
     test, judged = len(divided.good("test")), sum(len(divided.good(split)) for split in SPLITS)
-    missing = thresholds.min_queries - test
-    if missing <= 0:
-        return f"{test} test questions: enough for a verdict, which needs {thresholds.min_queries}"
-    needed = -(-thresholds.min_queries * judged // test)
+    if test >= least:
+        return f"{test} test questions: enough for a verdict, which needs {least}"
+    needed = least if foldable else -(-least * judged // test)
     return (
-        f"NO VERDICT IS POSSIBLE: there are {test} test questions, and {missing} more are needed (--min-queries"
-        f" {thresholds.min_queries}). With such splits that takes {needed} judged questions in all, and there are"
-        f" {judged}: judge more. The run goes on, and can only end in INSUFFICIENT."
+        f"NO VERDICT IS POSSIBLE: there are {test} test questions, and {least - test} more are needed (--min-queries"
+        f" {least}). That takes {needed} judged questions in all, and there are {judged}: judge more. The run goes on,"
+        " and can only end in INSUFFICIENT."
     )
 
 
-def _merge(tuned: Tuned, models: Start, divided: Dataset, general: Dataset | None, run_plan: RunPlan) -> Share:
-    """Set the tuned model's weights to the mix of base and tuned weights that dev chooses.
+def _foldable(dataset: Dataset, recipe: Recipe) -> bool:
+    """Whether questions may be tested in folds: nobody has divided them, and an embedding model is tuned."""
+    return recipe.kind == "dense" and recipe.split in ("auto", "by-component") and not dataset.splits
 
-    A new head has forgotten nothing and has no weights worth keeping, so it is taken as it was trained.
+
+def _parts(dataset: Dataset, run_plan: RunPlan) -> list[Dataset]:
+    """The folds, or none: one split is enough, or too few questions are judged for any verdict.
+
+    Raises BadData if folds are asked for that there cannot be.
     """
-    recipe = run_plan.recipe
-    if models.new_head:
-        tuned.model.load_state_dict(dict(tuned.tuned))
-        return merging.WHOLE
-    return merging.choose(
-        tuned.model,
-        tuned.base,
-        tuned.tuned,
-        tuning.evaluator(models, divided, divided.good("dev"), plan.precision(recipe)),
-        recipe.alphas,
-        general=tuning.evaluator(models, general, general.held_out, "fp32") if general else None,
-        max_general_loss=run_plan.thresholds.max_general_loss,
-    )
+    recipe, count = run_plan.recipe, run_plan.folds
+    foldable = _foldable(dataset, recipe)
+    if count is None:
+        judged, least = len(dataset.good()), run_plan.thresholds.min_queries
+        too_few = int(judged * splits.SHARES[-1]) < least <= judged
+        # Too few answers may be left for folds, too, and then one split says so.
+        wanted = foldable and too_few and len(splits.groups(dataset)) >= 2 * _FOLDS
+        return folds.folds(dataset, _FOLDS, recipe.seed) if wanted else []
+    if count == 1:
+        return []
+    if not foldable:
+        raise BadData("--folds is for embedding models and questions without splits: leave it out")
+    return folds.folds(dataset, count, recipe.seed)
 
 
-def _compare(models: Start, model: Model, exam: Exam, run_plan: RunPlan, *, quiet: bool) -> Report:
-    """Compare the base with the package as it loads from its files. `model` is the model that was packaged."""
+def _compare(
+    models: Start, model: Model, exam: Exam, run_plan: RunPlan, crossed: Rankings | None, *, quiet: bool
+) -> Report:
+    """Compare the base with the package as it loads from its files. `model` is the model that was packaged.
+
+    `crossed` has the rankings of its like, which have not seen the queries that they rank.
+    """
     corpus = exam.dataset.corpus
+    before, after = _contenders(models, run_plan)
     return comparison.compare(
-        *_contenders(models, run_plan),
+        before,
+        replace(after, crossed=crossed),
         exam,
         seed=run_plan.recipe.seed,
         package_faithful=package.faithful(model, run_plan.package, exam.dataset.passages(sorted(corpus)[:_COMPARED])),

@@ -48,6 +48,13 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
         None, description="name of the package; none: made from the data's name", pattern=f"^{NAME.pattern}$"
     )
     zip: bool = Field(False, description="write the package as a zip, too")
+    folds: int | None = Field(
+        None,
+        ge=1,
+        le=20,
+        description="test each question by one of so many models, which was trained without it; none: 5 where a fifth"
+        " of the questions is too few for a verdict, and else 1, which is one split",
+    )
     report: bool = Field(True, description="put the report, which has texts of the data, into the package as well")
     work: Path | None = Field(None, description="folder of the run; none: runs/NAME")
     resume: bool = Field(False, description="go on where the last run with these settings stopped")
@@ -97,6 +104,7 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
             Links.to(self._service),
             self.report,
             self.spelled("run"),
+            self.folds,
         )
         outcome = run.run(dataset, self.general_set(dataset), plan, quiet=self.as_json, sign=sign)
         facts: dict[str, JsonValue] = {

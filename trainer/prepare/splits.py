@@ -43,7 +43,7 @@ def split(dataset: Dataset, mode: SplitMode, seed: int) -> tuple[Dataset, str]:
     else:
         divided = by_query(dataset, seed)
         how = "by query, so that test queries are new and their answers are not"
-    safe = _without_leaks(divided, passages=mode != "by-query")
+    safe = without_leaks(divided, passages=mode != "by-query")
     left_out = len(divided.judgements) - len(safe.judgements)
     note = f"; {left_out:,} weak judgements that touch dev or test were left out" if left_out else ""
     return safe, f"splits {how}, since {why}: {_sizes(safe)}{note}"
@@ -51,18 +51,21 @@ def split(dataset: Dataset, mode: SplitMode, seed: int) -> tuple[Dataset, str]:
 
 def by_component(dataset: Dataset, seed: int, shares: Shares = SHARES) -> Dataset:
     """Put whole components into one split. Raises BadData if they are too few or too large for the shares."""
+    return dataset.with_splits(_divided(groups(dataset), seed, shares, "components of connected queries"))
+
+
+def groups(dataset: Dataset) -> list[list[str]]:
+    """The queries that people judged, those of a component together."""
     human = _human(dataset)
-    judged = _judged(human)
     component_of = components(human)
-    groups = _grouped({query: component_of[query] for query in judged})
-    return dataset.with_splits(_divided(groups, seed, shares, "components of connected queries"))
+    return _grouped({query: component_of[query] for query in _judged(human)})
 
 
 def by_query(dataset: Dataset, seed: int, shares: Shares = SHARES) -> Dataset:
     """Put all queries with one text into one split. Raises BadData if they are too few."""
     judged = _judged(_human(dataset))
-    groups = _grouped({query: normalised(dataset.queries[query]) for query in judged})
-    return dataset.with_splits(_divided(groups, seed, shares, "different texts"))
+    by_text = _grouped({query: normalised(dataset.queries[query]) for query in judged})
+    return dataset.with_splits(_divided(by_text, seed, shares, "different texts"))
 
 
 def components(dataset: Dataset) -> dict[str, int]:
@@ -133,15 +136,15 @@ def _judged(dataset: Dataset) -> set[str]:
 
 def _grouped(keys: Mapping[str, Hashable]) -> list[list[str]]:
     """The queries grouped by their keys, in an order that depends on their ids alone."""
-    groups: dict[Hashable, list[str]] = {}
+    by_key: dict[Hashable, list[str]] = {}
     for query in sorted(keys):
-        groups.setdefault(keys[query], []).append(query)
-    return list(groups.values())
+        by_key.setdefault(keys[query], []).append(query)
+    return list(by_key.values())
 
 
-def _divided(groups: Sequence[list[str]], seed: int, shares: Shares, what: str) -> dict[str, Split]:
+def _divided(together: Sequence[list[str]], seed: int, shares: Shares, what: str) -> dict[str, Split]:
     """Assign whole groups, the largest first, to the split that stays least full with them (Graham 1969)."""
-    order = list(groups)
+    order = list(together)
     random.Random(seed).shuffle(order)  # noqa: S311  (it has to repeat)
     order.sort(key=len, reverse=True)
     total = sum(map(len, order))
@@ -163,7 +166,7 @@ def _divided(groups: Sequence[list[str]], seed: int, shares: Shares, what: str) 
     return splits
 
 
-def _without_leaks(dataset: Dataset, *, passages: bool) -> Dataset:
+def without_leaks(dataset: Dataset, *, passages: bool = True) -> Dataset:
     """Leave out weak judgements whose query has the text of a query in dev or test.
 
     With `passages`, weak judgements of documents that are good in dev or test are left out, too.

@@ -26,11 +26,16 @@ _BASE_KS = (5, 10)
 
 @dataclass(frozen=True)
 class Contender:
-    """An embedding model, the reranker behind it, if any, and the name that the report calls them by."""
+    """An embedding model, the reranker behind it, if any, and the name that the report calls them by.
+
+    `crossed` has the rankings of the test queries by other models, which were trained as this one, each without the
+    queries that it ranks. Without it, this model was trained without any of them.
+    """
 
     name: str
     model: SentenceTransformer
     reranker: Reranker | None = None
+    crossed: Rankings | None = None
 
     def rank(self, dataset: Dataset, queries: Sequence[str], *, quiet: bool) -> Rankings:
         """Rank the corpus for each of `queries`."""
@@ -45,12 +50,13 @@ class Contender:
 class Exam:
     """The test queries of `dataset`, and the general set, which shows what was forgotten (None: nobody looks).
 
-    `split_note` says how the queries were split.
+    `split_note` says how the queries were split. `folds` above 1: each query is tested in one of so many folds.
     """
 
     dataset: Dataset
     split_note: str
     general: Dataset | None
+    folds: int = 1
 
 
 def compare(
@@ -67,6 +73,8 @@ def compare(
     queries = judged_queries(dataset, "test")
     embedded = _embedded(base, tuned, queries, quiet=quiet)
     ranked = _reranked(_rankings(embedded, queries), base, tuned, queries, quiet=quiet)
+    if tuned.crossed is not None:
+        ranked["tuned"] = tuned.crossed
     values = {name: metrics.by_query(ranked[name], queries) for name in ranked}
     components = splits.components(dataset)
     estimator = Estimator(
@@ -79,6 +87,7 @@ def compare(
         base=base.name,
         tuned=tuned.name,
         split=exam.split_note,
+        folds=exam.folds,
         seed=seed,
         test_queries=len(queries.ids),
         clusters=len(set(estimator.clusters.tolist())),

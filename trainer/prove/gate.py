@@ -27,6 +27,12 @@ class Thresholds(BaseModel):
     min_net_wins: int = Field(1, description="fewest queries that are better, less those that are worse")
 
 
+# A gain by chance must be this unlikely (two-sided p) with fewer test queries than that. Whoever judges on and looks
+# after each batch has several chances to be misled. One-sided, they add up to 2%, and to 4.5% with the last one, which
+# is the 95% interval (Bonferroni).
+_LEVELS = ((100, 0.01), (150, 0.01), (250, 0.02))
+
+
 class Rule(BaseModel):
     """One rule and its result. `passed` is None if the rule could not be checked."""
 
@@ -92,12 +98,28 @@ def _gains(report: Report, thresholds: Thresholds) -> list[Rule]:
             passed=gain.low > thresholds.min_low,
             reason=f"its 95% interval begins at {gain.low:+.4f}, which must be above {thresholds.min_low:+.4f}",
         ),
+        *_looks(report),
         Rule(
             name="recall",
             passed=recall_loss <= thresholds.max_recall_loss,
             reason=f"recall@{served} {-recall_loss:+.4f}, it may lose {thresholds.max_recall_loss:.4f}",
         ),
     ]
+
+
+def _looks(report: Report) -> list[Rule]:
+    """The rule for few test queries, whose verdict people ask for again and again."""
+    p = report.differences[NDCG].p
+    for queries, level in _LEVELS:
+        if report.test_queries < queries:
+            return [
+                Rule(
+                    name="looks",
+                    passed=p < level,
+                    reason=f"p is {p:.4f}, and must be below {level:g} with fewer than {queries} test queries",
+                )
+            ]
+    return []
 
 
 def _general(report: Report, thresholds: Thresholds) -> Rule:

@@ -31,7 +31,7 @@ library_name: sentence-transformers
 
 {report.table(enough=verdict.outcome != "INSUFFICIENT")}
 
-The figures are of {queries["test"]} test queries that were not trained on, searched over all documents; in brackets
+The figures are of {report.test_queries} test queries that were not trained on, searched over all documents; in brackets
 the 95% interval. `{MANIFEST}` has the recipe, the hashes of data and files, and {checks} by which a load can be
 checked. {_behind(provenance) if reranks else f"A service that reloads this in the place of its base {reload}."}
 """

@@ -86,13 +86,15 @@ class Report(_Frozen):
     `scores` is by model (base, tuned, bm25, and hybrid: the base and BM25 together) and by metric. `gains_over_words`
     has the tuned model's nDCG@10 less that of bm25, and less that of hybrid. `hybrid_reranked` has the nDCG@10 of
     hybrid in the order of a tuned reranker, less that of hybrid. `queries` begins with the largest loss.
-    `recall_by_k` has K from 1 to 20. `collapse` is the mean cosine of random pairs of documents.
+    `folds` above 1: as many models were trained, each tested on queries that it has not seen. `recall_by_k` has K from
+    1 to 20. `collapse` is the mean cosine of random pairs of documents.
     """
 
     format: Literal[1] = 1
     base: str
     tuned: str
     split: str
+    folds: int = 1
     seed: int
     test_queries: int
     clusters: int

@@ -70,14 +70,16 @@ def next_step(report: Report, verdict: Verdict, thresholds: Thresholds) -> str:
     missing = _wanted(report, thresholds) - report.test_queries
     if missing <= 0:
         return "There are questions enough, and the reasons below say what is missing."
-    judged = ceil(missing / SHARES[-1])
+    # In folds all that are judged are tested on.
+    share = SHARES[-1] if report.folds == 1 else 1
+    judged = ceil(missing / share)
     if judged > _MOST_QUESTIONS:
         return (
             f"The gain is too small to be shown by fewer than {_MOST_QUESTIONS:,} more questions: it is not worth it."
         )
     return (
         f"Judge about {judged:,} more questions: a gain of this size shows with some {missing:,} more to test on, and"
-        f" {SHARES[-1]:.0%} of those that are judged are tested on."
+        f" {share:.0%} of those that are judged are tested on."
     )
 
 

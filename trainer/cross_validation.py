@@ -1,0 +1,49 @@
+"""Cross-validation: the rankings of every judged query by a model that has not seen it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sentence_transformers import SentenceTransformer
+
+from trainer.data.dataset import Dataset
+from trainer.progress import say
+from trainer.prove import rankings
+from trainer.prove.rankings import Rankings
+from trainer.train import mixing, tuning
+from trainer.train.start import Start
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the model of each fold is trained: from which models, below which folder, and whether it goes on there.
+
+    `general` limits what a model may forget, by at most `max_general_loss`.
+    """
+
+    models: Start
+    folder: Path
+    resume: bool
+    general: Dataset | None
+    max_general_loss: float
+
+
+def rank(training: Training, folds: Sequence[Dataset], *, quiet: bool) -> Rankings:
+    """Train a model on each fold's train and dev, and have it rank the corpus for the fold's test queries.
+
+    Raises what `tuning.tune` raises.
+    """
+    top: dict[str, Sequence[str]] = {}
+    ranks: dict[str, Mapping[str, int]] = {}
+    for number, fold in enumerate(folds, 1):
+        say(f"fold {number} of {len(folds)}: a model that has not seen {len(fold.good('test'))} questions", quiet=quiet)
+        folder = training.folder / f"fold-{number}"
+        resume = training.resume and folder.exists()
+        tuned = tuning.tune(training.models, fold, folder, resume=resume, quiet=quiet)
+        mixing.mix(tuned, training.models, fold, training.general, training.max_general_loss)
+        assert isinstance(tuned.model, SentenceTransformer)  # noqa: S101 (rerankers are tested on one split)
+        queries = sorted(fold.good("test"))
+        part = rankings.by_cosine(rankings.embed(tuned.model, fold, queries, quiet=quiet), fold, queries)
+        top |= part.top
+        ranks |= part.ranks
+    return Rankings(top, ranks)

@@ -1,0 +1,27 @@
+"""The share of tuned weights that a model gets: chosen on dev, and held back by the general set."""
+
+from trainer.data.dataset import Dataset
+from trainer.train import merging, plan, tuning
+from trainer.train.merging import Share
+from trainer.train.start import Start
+from trainer.train.tuning import Tuned
+
+
+def mix(tuned: Tuned, models: Start, divided: Dataset, general: Dataset | None, max_general_loss: float) -> Share:
+    """Set the tuned model's weights to the mix of base and tuned weights that dev chooses.
+
+    A new head has forgotten nothing and has no weights worth keeping, so it is taken as it was trained.
+    """
+    recipe = models.recipe
+    if models.new_head:
+        tuned.model.load_state_dict(dict(tuned.tuned))
+        return merging.WHOLE
+    return merging.choose(
+        tuned.model,
+        tuned.base,
+        tuned.tuned,
+        tuning.evaluator(models, divided, divided.good("dev"), plan.precision(recipe)),
+        recipe.alphas,
+        general=tuning.evaluator(models, general, general.held_out, "fp32") if general else None,
+        max_general_loss=max_general_loss,
+    )
