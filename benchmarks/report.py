@@ -31,6 +31,7 @@ from benchmarks import (
     sources,
     swap,
     training,
+    verdicts,
 )
 
 REPORT = Path(__file__).parent.parent / "docs" / "measurements.md"
@@ -64,6 +65,7 @@ _BENCHMARKS: dict[str, Any] = {
     "training": training,
     "proof": proof,
     "losses": losses,
+    "verdicts": verdicts,
     "rerankers": rerankers,
     "clicks": clicks,
 }
@@ -281,6 +283,15 @@ document. "Random pairs" is the mean cosine of random documents, "general set" t
 was not trained on.
 
 {losses}
+
+## Verdicts with few questions
+
+`make bench-verdicts ARGS="--beir FOLDER"`. Half of the groups of questions teach models, and those of the other half
+are drawn: how often the gate says PROMOTE to a model by 60, 100, 150 and 250 questions, if it is asked after each batch
+until it does. The gain is that on all questions of that half, with its 95% interval. For the last columns base and
+model change places in half of the groups, drawn anew each time, so that the gain is 0 and every PROMOTE is wrong.
+
+{verdicts}
 
 ## Rerankers
 

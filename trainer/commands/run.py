@@ -52,8 +52,8 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
         None,
         ge=1,
         le=20,
-        description="test each question by one of so many models, which was trained without it; none: 5 where a fifth"
-        " of the questions is too few for a verdict, and else 1, which is one split",
+        description="test each question by one of so many models, which was trained without it; none: 5 for fewer than"
+        " 500 questions, and else 1, which is one split",
     )
     report: bool = Field(True, description="put the report, which has texts of the data, into the package as well")
     work: Path | None = Field(None, description="folder of the run; none: runs/NAME")

@@ -8,11 +8,12 @@ from trainer.prove.estimates import Difference, Estimate
 from trainer.prove.gate import Thresholds, judge
 from trainer.prove.metrics import NDCG
 from trainer.prove.report.model import Drift, General, Report
+from trainer.prove.report.words import next_step
 
 
 def report(**changed: Any) -> Report:
     """One that passes every rule."""
-    gain = {"value": 0.05, "low": 0.01, "high": 0.09, "p": 0.01, "detectable": 0.03} | changed.pop("gain", {})
+    gain = {"value": 0.05, "low": 0.01, "high": 0.09, "p": 0.009, "detectable": 0.03} | changed.pop("gain", {})
     facts: dict[str, Any] = {
         "base": "base",
         "tuned": "tuned",
@@ -53,6 +54,8 @@ def recall(tuned: float) -> dict[str, list[float]]:
     [
         ("queries", {"test_queries": 50}, {"test_queries": 49}, "INSUFFICIENT"),
         ("gain", {"gain": {"value": 0.01}}, {"gain": {"value": 0.0099}}, "HOLD"),
+        ("looks", {"gain": {"p": 0.0099}}, {"gain": {"p": 0.01}}, "HOLD"),
+        ("looks", {"test_queries": 150, "gain": {"p": 0.019}}, {"test_queries": 150, "gain": {"p": 0.02}}, "HOLD"),
         ("interval", {"gain": {"low": 0.0001}}, {"gain": {"low": 0.0}}, "HOLD"),
         ("recall", {"recall_by_k": recall(0.5)}, {"recall_by_k": recall(0.4999)}, "HOLD"),
         ("general", {"general": general(0.4801)}, {"general": general(0.4799)}, "REJECT"),
@@ -93,4 +96,32 @@ def test_thresholds_can_be_set() -> None:
 def test_every_reason_is_told() -> None:
     verdict = judge(report(), Thresholds())
     assert all(rule.reason in verdict.text() for rule in verdict.rules)
-    assert len(verdict.rules) == 7
+    assert len(verdict.rules) == 8
+
+
+def test_with_queries_enough_the_interval_is_the_test() -> None:
+    verdict = judge(report(test_queries=250, gain={"p": 0.04}), Thresholds())
+    assert verdict.outcome == "PROMOTE"
+    assert "looks" not in [rule.name for rule in verdict.rules]
+
+
+def advice(**changed: Any) -> str:
+    uncertain = report(gain={"low": -0.01, "p": 0.2} | changed.pop("gain", {}), **changed)
+    return next_step(uncertain, judge(uncertain, Thresholds()), Thresholds())
+
+
+def test_a_gain_that_folds_would_show_asks_for_them_before_more_judgements() -> None:
+    # At a two-sided 1% a gain has to be 1.22 times as large as at 5%, which takes 1.49 times as many questions.
+    assert "Run again with --folds 5: a gain of this size shows with some 40 more" in advice(gain={"detectable": 0.05})
+    assert "Judge about 1,720 more questions" in advice(gain={"detectable": 0.115})
+
+
+def test_in_folds_every_question_that_is_judged_counts() -> None:
+    assert "Judge about 40 more questions" in advice(gain={"detectable": 0.05}, folds=5)
+    assert "and 100% of those that are judged are tested on" in advice(gain={"detectable": 0.05}, folds=5)
+
+
+def test_questions_that_would_be_enough_at_the_next_level_are_not_asked_for_twice() -> None:
+    # 141 at 1% are within its range; 150 would have been enough at 2%, and 151 at 1% would not.
+    assert "some 61 more" in advice(gain={"detectable": 0.05 * 1.3275 / 1.2201}, folds=5)
+    assert "some 70 more" in advice(gain={"detectable": 0.05 * 1.375 / 1.2201}, folds=5)

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
+from statistics import NormalDist
 from typing import Literal
 
 from trainer.prepare.splits import SHARES
-from trainer.prove.gate import Thresholds, Verdict
+from trainer.prove.gate import LAST_LEVEL, LEVELS, Thresholds, Verdict, level
 from trainer.prove.metrics import NDCG
 from trainer.prove.report.model import Example, Query, Report
 
@@ -17,6 +18,7 @@ _MORE_ALIKE = 0.05
 LISTED = 10
 # Judging more questions than this for one verdict is no advice.
 _MOST_QUESTIONS = 5000
+_POWER = NormalDist().inv_cdf(0.8)
 
 
 @dataclass(frozen=True)
@@ -70,17 +72,7 @@ def next_step(report: Report, verdict: Verdict, thresholds: Thresholds) -> str:
     missing = _wanted(report, thresholds) - report.test_queries
     if missing <= 0:
         return "There are questions enough, and the reasons below say what is missing."
-    # In folds all that are judged are tested on.
-    share = SHARES[-1] if report.folds == 1 else 1
-    judged = ceil(missing / share)
-    if judged > _MOST_QUESTIONS:
-        return (
-            f"The gain is too small to be shown by fewer than {_MOST_QUESTIONS:,} more questions: it is not worth it."
-        )
-    return (
-        f"Judge about {judged:,} more questions: a gain of this size shows with some {missing:,} more to test on, and"
-        f" {share:.0%} of those that are judged are tested on."
-    )
+    return _more_questions(report, missing)
 
 
 def alike(report: Report) -> str:
@@ -111,12 +103,42 @@ def _first(queries: Sequence[Query]) -> tuple[float, float]:
     return sum(one.good_before == 1 for one in queries) / count, sum(one.good_after == 1 for one in queries) / count
 
 
+def _more_questions(report: Report, missing: int) -> str:
+    """Where so many more test questions come from."""
+    share = SHARES[-1] if report.folds == 1 else 1
+    if missing <= report.test_queries * (1 / share - 1):
+        return (
+            f"Run again with --folds 5: a gain of this size shows with some {missing:,} more questions to test on, and"
+            " folds test on all that are judged already. It takes about six times as long."
+        )
+    judged = ceil(missing / share)
+    if judged > _MOST_QUESTIONS:
+        return (
+            f"The gain is too small to be shown by fewer than {_MOST_QUESTIONS:,} more questions: it is not worth it."
+        )
+    return (
+        f"Judge about {judged:,} more questions: a gain of this size shows with some {missing:,} more to test on, and"
+        f" {share:.0%} of those that are judged are tested on."
+    )
+
+
 def _wanted(report: Report, thresholds: Thresholds) -> int:
-    """Test questions with which the gain would show: what shows falls with the root of their number."""
-    difference = report.differences[NDCG]
+    """Test questions with which the gain would show: its error falls with the root of their number."""
+    least, difference = thresholds.min_queries, report.differences[NDCG]
     if difference.detectable is None or difference.value <= 0:
-        return thresholds.min_queries
-    return max(thresholds.min_queries, ceil(report.test_queries * (difference.detectable / difference.value) ** 2))
+        return least
+    relative = difference.detectable / difference.value / _errors(LAST_LEVEL)
+    # Few questions have to show a gain more clearly than many.
+    for begin in (least, *(most for most, _ in LEVELS if most > least)):
+        wanted = max(begin, ceil(report.test_queries * (relative * _errors(level(begin))) ** 2))
+        if level(wanted) == level(begin):
+            break
+    return wanted
+
+
+def _errors(p: float) -> float:
+    """The standard errors that a gain must have, so that four of five tries show it below this two-sided p."""
+    return _POWER + NormalDist().inv_cdf(1 - p / 2)
 
 
 def _rank(rank: int | None) -> str:

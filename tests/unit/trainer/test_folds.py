@@ -1,0 +1,78 @@
+"""Folds: each judged query is tested once, and nothing that a fold trains on tells it of its test."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from trainer.data.dataset import Dataset, Document, Judgement
+from trainer.data.inspection import leak
+from trainer.errors import BadData
+from trainer.prepare import folds, splits
+
+NUMBERS = st.integers(0, 59)
+PAIRS = st.lists(st.tuples(NUMBERS, NUMBERS), min_size=20, max_size=60)
+FEW = st.lists(st.tuples(NUMBERS, NUMBERS), max_size=20)
+
+
+def dataset(pairs: list[tuple[int, int]], weak: list[tuple[int, int]]) -> Dataset:
+    """Query n has the text of query n % 40 in other spelling."""
+    queries = {f"q{n}": f"question {n % 40}" + " " * (n // 40) for n in range(60)}
+    corpus = {f"d{n}": Document(f"answer {n}") for n in range(60)}
+    judgements = [Judgement(f"q{query}", f"d{document}", True) for query, document in pairs]
+    judgements += [Judgement(f"q{query}", f"d{document}", True, weak=True) for query, document in weak]
+    return Dataset(queries, corpus, tuple(judgements))
+
+
+def divided(data: Dataset, count: int, seed: int = 13) -> list[Dataset]:
+    try:
+        return folds.folds(data, count, seed)
+    except BadData:
+        # So few, or so connected, are refused.
+        assume(False)
+        raise
+
+
+@given(PAIRS, FEW, st.integers(2, 5), st.integers(0, 5))
+def test_each_query_is_tested_in_one_fold(
+    pairs: list[tuple[int, int]], weak: list[tuple[int, int]], count: int, seed: int
+) -> None:
+    data = dataset(pairs, weak)
+    parts = divided(data, count, seed)
+    assert len(parts) == count
+    tests = Counter(query for fold in parts for query in fold.good("test"))
+    assert tests == Counter(data.good().keys())
+    assert folds.tested(data, parts).good("test") == data.good()
+
+
+@given(PAIRS, FEW, st.integers(2, 5))
+def test_no_fold_trains_on_a_question_or_an_answer_that_it_is_tested_on(
+    pairs: list[tuple[int, int]], weak: list[tuple[int, int]], count: int
+) -> None:
+    data = dataset(pairs, weak)
+    for fold in divided(data, count):
+        assert fold.good("train")
+        assert fold.good("dev")
+        shared = leak(fold, "test")
+        assert (shared.queries, shared.same_good) == (0, 0)
+
+
+@given(PAIRS, FEW)
+def test_the_package_is_trained_on_every_question(pairs: list[tuple[int, int]], weak: list[tuple[int, int]]) -> None:
+    data = dataset(pairs, weak)
+    assume(len(splits.groups(data)) > 10)
+    whole = folds.whole(data, 13)
+    human = {query for query, names in whole.splits.items() if names in ("train", "dev")}
+    assert human == data.good().keys()
+    assert whole.good("test") == {}
+
+
+def test_the_parts_are_of_nearly_equal_size() -> None:
+    data = dataset([(n, n) for n in range(40)], [])
+    assert sorted(len(fold.good("test")) for fold in folds.folds(data, 5, 13)) == [8, 8, 8, 8, 8]
+
+
+def test_fewer_groups_than_folds_are_refused_with_what_to_do() -> None:
+    with pytest.raises(BadData, match=r"2 groups .* 3 folds: judge queries with other answers, or give fewer --folds"):
+        folds.folds(dataset([(1, 1), (2, 1), (3, 3)], []), 3, 13)
