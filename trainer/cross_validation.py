@@ -18,7 +18,8 @@ from trainer.train.start import Start
 class Training:
     """How the model of each fold is trained: from which models, below which folder, and whether it goes on there.
 
-    `general` limits what a model may forget, by at most `max_general_loss`.
+    `general` limits what a model may forget, by at most `max_general_loss`. `budget` are the seconds that each training
+    may take (None: no limit).
     """
 
     models: Start
@@ -26,6 +27,7 @@ class Training:
     resume: bool
     general: Dataset | None
     max_general_loss: float
+    budget: float | None = None
 
 
 def rank(training: Training, folds: Sequence[Dataset], *, quiet: bool) -> Rankings:
@@ -39,7 +41,7 @@ def rank(training: Training, folds: Sequence[Dataset], *, quiet: bool) -> Rankin
         say(f"fold {number} of {len(folds)}: a model that has not seen {len(fold.good('test'))} questions", quiet=quiet)
         folder = training.folder / f"fold-{number}"
         resume = training.resume and folder.exists()
-        tuned = tuning.tune(training.models, fold, folder, resume=resume, quiet=quiet)
+        tuned = tuning.tune(training.models, fold, folder, resume=resume, quiet=quiet, budget=training.budget)
         mixing.mix(tuned, training.models, fold, training.general, training.max_general_loss)
         assert isinstance(tuned.model, SentenceTransformer)  # noqa: S101 (rerankers are tested on one split)
         queries = sorted(fold.good("test"))

@@ -67,7 +67,9 @@ class Recipe(BaseModel):
         0.05, ge=0, lt=1, description="share by which a mined negative must score below the good document"
     )
 
-    epochs: int | None = Field(None, ge=1, description="passes over all rows; none: 3 to 10, more for less data")
+    epochs: int | float | None = Field(
+        None, gt=0, description="passes over all rows; none: 3 to 10, more for less data"
+    )
     patience: int = Field(2, ge=1, description="training stops after this many evaluations on dev without a gain")
     batch_size: int | None = Field(None, ge=2, description="rows in a batch; none: by the number of rows")
     learning_rate: float | None = Field(

@@ -48,7 +48,8 @@ class RunPlan:
 
     With `resume`, the run goes on where an earlier run in the folder stopped. `allow_hub` lets the base be downloaded.
     `links` lead the report's questions to a console, and `command` is named in it. `packs_report` puts it into the
-    package as well. `folds` are models that test each other's queries; None: as many as a verdict takes.
+    package as well. `folds` are models that test each other's queries; None: as many as a verdict takes. `budget` are
+    the seconds that the run may take (None: no limit).
     """
 
     recipe: Recipe
@@ -61,6 +62,7 @@ class RunPlan:
     packs_report: bool = True
     command: str = ""
     folds: int | None = None
+    budget: float | None = None
 
     @property
     def package(self) -> Path:
@@ -104,7 +106,10 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
     say(f"step 1 of 5: splits: {how}", quiet=quiet)
     say("step 2 of 5: hard negatives and training; the bar says how long it takes", quiet=quiet)
     with start.opened(recipe, allow_hub=run_plan.allow_hub) as models:
-        tuned = tuning.tune(models, divided, run_plan.folder, resume=run_plan.resume, quiet=quiet)
+        share_of_budget = None if run_plan.budget is None else run_plan.budget / (1 + len(parts))
+        tuned = tuning.tune(
+            models, divided, run_plan.folder, resume=run_plan.resume, quiet=quiet, budget=share_of_budget
+        )
         say("step 3 of 5: the share of tuned weights that ranks best on the dev questions", quiet=quiet)
         limit = run_plan.thresholds.max_general_loss
         share = mixing.mix(tuned, models, divided, general, limit)
@@ -112,7 +117,7 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
         say("step 4 of 5: the package, and both models on the test questions over the whole corpus", quiet=quiet)
         shutil.rmtree(run_plan.package, ignore_errors=True)
         saved = package.save(tuned.model, run_plan.package, models.base, same_documents=recipe.mode == "query-adapter")
-        training = Training(models, run_plan.folder, run_plan.resume, general, limit)
+        training = Training(models, run_plan.folder, run_plan.resume, general, limit, share_of_budget)
         crossed = cross_validation.rank(training, parts, quiet=quiet) if parts else None
         exam = Exam(tested, how, general, max(1, len(parts)))
         report = _compare(models, tuned.model, exam, run_plan, crossed, quiet=quiet)

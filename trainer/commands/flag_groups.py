@@ -1,12 +1,13 @@
 """Flags that several commands share, and the methods that use them."""
 
 import os
+import re
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, ClassVar, TypeVar
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from trainer.commands.command import Command
 from trainer.data import beir, fetching, formats, inspection
@@ -23,6 +24,8 @@ ADMIN_KEY_HELP = (
     "the service's key; none: INSTAR_ADMIN_KEY of the environment, which other users of this machine cannot see"
 )
 _SOURCES = ("person", "sent", "feedback", "click", "generated")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smh])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
 _T = TypeVar("_T", bound=BaseModel)
 
 
@@ -40,6 +43,15 @@ def _web_address(url: str | None) -> str | None:
     return url
 
 
+def _seconds(duration: str) -> float:
+    """The seconds of a duration like 15m. Raises BadData if it is none."""
+    spelled = _DURATION.fullmatch(duration.strip())
+    if spelled is None or not float(spelled[1]):
+        raise BadData(f"{duration} is no duration: write 90s, 15m or 2h")
+    return float(spelled[1]) * _SECONDS[spelled[2]]
+
+
+Duration = Annotated[float, BeforeValidator(_seconds)]
 Address = Annotated[str, AfterValidator(_address)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 

@@ -17,6 +17,7 @@ from trainer.commands.flag_groups import (
     ADMIN_KEY_HELP,
     WORK,
     Address,
+    Duration,
     Publishing,
     Reading,
     Remembering,
@@ -54,6 +55,9 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
         le=20,
         description="test each question by one of so many models, which was trained without it; none: 5 for fewer than"
         " 500 questions, and else 1, which is one split",
+    )
+    budget: Duration | None = Field(
+        None, description="time that the run may take, about: 90s, 15m or 2h; it trains what fits"
     )
     report: bool = Field(True, description="put the report, which has texts of the data, into the package as well")
     work: Path | None = Field(None, description="folder of the run; none: runs/NAME")
@@ -105,6 +109,7 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
             self.report,
             self.spelled("run"),
             self.folds,
+            self.budget,
         )
         outcome = run.run(dataset, self.general_set(dataset), plan, quiet=self.as_json, sign=sign)
         facts: dict[str, JsonValue] = {

@@ -27,7 +27,7 @@ class Plan:
     """Rows in a batch, passes over all rows, the highest learning rate, and the precision of the computing."""
 
     batch_size: int
-    epochs: int
+    epochs: float
     learning_rate: float
     precision: ComputedIn
 

@@ -1,8 +1,10 @@
 """One training: rows and a loss change the weights of a model, and dev chooses among them. It can be resumed."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +23,22 @@ from trainer.prepare import batches
 from trainer.prepare.rows import Rows
 from trainer.recipe import Recipe
 from trainer.train import plan, trainers
+from trainer.train.budget import Pace
 from trainer.train.epochs import Epochs
 from trainer.train.interruption import interruptible
 from trainer.train.modes import routes
 from trainer.train.plan import Plan
 from trainer.train.ranking_evaluator import Evaluator
 from trainer.train.states import States
+from trainer.train.step_clock import StepClock
 
 # Plain attention needs memory for the square of the length, which is too much for texts of more tokens.
 _LONG = 512
-# Steps between two evaluations, each of which saves a state. A shorter epoch has one evaluation.
+# Most steps between two evaluations, each of which saves a state, and fewest evaluations. An epoch has at least one.
 _STEPS_BETWEEN = 500
+_EVALUATIONS = 3
+# Steps that are timed, after some in which memory is taken.
+_TIMED, _UNTIMED = 6, 2
 
 
 @dataclass(frozen=True)
@@ -85,10 +92,30 @@ def train(
     return {str(entry["step"]): entry[metric] for entry in trainer.state.log_history if metric in entry}
 
 
+def pace(model: Model, loss: nn.Module, material: Material, recipe: Recipe, folder: Path) -> Pace:
+    """How fast `model` trains on this machine. It changes the model, which is of no further use, and uses `folder`."""
+    rows = material.rows
+    decided = plan.decide(recipe, rows, model.max_seq_length)
+    began = time.perf_counter()
+    ndcg = material.dev.ndcg(model)
+    measuring = time.perf_counter() - began
+    arguments = _arguments(rows, recipe, decided, folder, quiet=True) | {"max_steps": _UNTIMED + _TIMED}
+    arguments |= {"eval_strategy": "no", "save_strategy": "no", "load_best_model_at_end": False}
+    clock = StepClock(_UNTIMED)
+    trainer = trainers.make(
+        model, arguments | _sides(model, rows), train_dataset=_table(rows), loss=loss, callbacks=[clock]
+    )
+    trainer.remove_callback(PrinterCallback)
+    _set_dropout(model, recipe.dropout)
+    with _attention(model):
+        trainer.train()
+    return Pace(clock.seconds(), measuring, ndcg)
+
+
 def _arguments(rows: Rows, recipe: Recipe, decided: Plan, folder: Path, *, quiet: bool) -> dict[str, Any]:
     """The arguments of a training of either kind of model."""
     steps = -(-len(rows) // decided.batch_size)
-    steps_between = min(steps, _STEPS_BETWEEN)
+    steps_between = _steps_between(steps, ceil(steps * decided.epochs))
     return {
         "output_dir": str(folder),
         "num_train_epochs": decided.epochs,
@@ -113,6 +140,11 @@ def _arguments(rows: Rows, recipe: Recipe, decided: Plan, folder: Path, *, quiet
         "disable_tqdm": quiet,
         "dataloader_pin_memory": False,
     }
+
+
+def _steps_between(epoch: int, total: int) -> int:
+    """The steps between two evaluations, the last of which is at the end: there the learning rate is lowest."""
+    return max(1, total // max(_EVALUATIONS, -(-total // min(epoch, _STEPS_BETWEEN))))
 
 
 def _sides(model: Model, rows: Rows) -> dict[str, Any]:

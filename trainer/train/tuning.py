@@ -1,11 +1,12 @@
 """From a base and judgements to tuned weights: claim the folder, mine, make rows, train. It can be resumed.
 
-The folder holds `run.json`, which identifies the recipe, data and models of the run, and `states/` to resume from. At
-the end it holds `tuned.safetensors` in place of the states.
+The folder holds `run.json`, which identifies the recipe, data and models of the run, `budget.json` if its time is
+limited, and `states/` to resume from. At the end it holds `tuned.safetensors` in place of the states.
 """
 
 import json
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +29,9 @@ from trainer.prepare.mining import Mined
 from trainer.prepare.rows import Rows
 from trainer.progress import say
 from trainer.recipe import LossName
+from trainer.train import budget as budgets
 from trainer.train import losses, merging, modes, plan, reranker, training
+from trainer.train.budget import Fit
 from trainer.train.plan import ComputedIn
 from trainer.train.ranking_evaluator import Evaluator, RankingEvaluator
 from trainer.train.start import Start
@@ -37,6 +40,7 @@ from trainer.train.training import Material
 
 _TUNED = "tuned.safetensors"
 _RUN = "run.json"
+_FIT = "budget.json"
 # The folder with the data that was fetched for the run, which comes before the run and outlives it.
 DATA = "data"
 
@@ -54,31 +58,41 @@ class Tuned:
     decisions: dict[str, JsonValue]
 
 
-def tune(start: Start, dataset: Dataset, folder: Path, *, resume: bool, quiet: bool) -> Tuned:
+def tune(
+    start: Start, dataset: Dataset, folder: Path, *, resume: bool, quiet: bool, budget: float | None = None
+) -> Tuned:
     """Train on the split train and choose on dev. With `resume`, go on where an earlier call in `folder` stopped.
 
-    Raises BadData if the data, the base or the folder does not allow it, Interrupted after Ctrl-C, and DiskFull.
+    With a `budget` of seconds it makes no more passes over the rows than fit. Raises BadData if the data, the base or
+    the folder does not allow it, Interrupted after Ctrl-C, and DiskFull.
     """
-    recipe = start.recipe
+    recipe, began = start.recipe, time.perf_counter()
     for split in SPLITS[:2]:
         if not dataset.good(split):
             raise BadData(
                 f"no query with a good document is left for {split}: judge more queries, or choose another --split"
             )
     name, why = losses.choose(recipe.loss, dataset, recipe.kind)
-    _claim(folder, {"recipe": recipe.digest, "data": dataset.digest} | start.identity, resume=resume)
+    identity = {"recipe": recipe.digest, "data": dataset.digest} | start.identity
+    _claim(folder, identity if budget is None else identity | {"budget": f"{budget:g}"}, resume=resume)
     train_rows, mined = _rows(start, dataset, losses.rows_of(name))
     say(f"{len(train_rows)} rows, {mined} hard negatives mined, loss {name}: {why}", quiet=quiet)
     if train_rows.weights and not losses.uses_weights(name, recipe.kind):
         say(f"loss {name} counts all judgements alike, whatever their weights", quiet=quiet)
         train_rows = replace(train_rows, weights=())
+    material = Material(train_rows, evaluator(start, dataset, dataset.good("dev"), plan.precision(recipe)))
+    fit = None if budget is None else _fit(began + budget, start, name, material, folder)
+    if fit is not None:
+        recipe = recipe.model_copy(update={"epochs": fit.passes})
+        say(fit.prospect, quiet=quiet)
     model = _prepared(start)
     finished = folder / _TUNED
     if not (resume and finished.is_file()):
-        dev = evaluator(start, dataset, dataset.good("dev"), plan.precision(recipe))
         states = States(folder / "states", resume)
         loss = _loss(name, model, start, weighted=bool(train_rows.weights))
-        training.train(model, loss, Material(train_rows, dev), recipe, states, quiet=quiet)
+        scores = training.train(model, loss, material, recipe, states, quiet=quiet)
+        if fit is not None:
+            say(budgets.more(fit, scores), quiet=quiet)
         modes.finish(model)
         with files.replacing_file(finished) as incoming:
             save_file({key: tensor.contiguous() for key, tensor in merging.weights(model).items()}, incoming)
@@ -106,6 +120,21 @@ def evaluator(start: Start, dataset: Dataset, good: Mapping[str, set[str]], prec
         base_model.load(start.retriever), dataset, sorted(good), start.recipe.candidates, quiet=True
     )
     return reranker.RerankingEvaluator(dataset, good, retrieved, precision)
+
+
+def _fit(end: float, start: Start, name: LossName, material: Material, folder: Path) -> Fit:
+    """The passes over the rows that fit before `end`, by the clock for performance. A resumed run keeps its passes."""
+    kept = folder / _FIT
+    if kept.is_file():
+        return Fit.model_validate_json(kept.read_text(encoding="utf-8"))
+    # The model that is timed learns a little, so it is another one than that which is trained.
+    timed = _prepared(start)
+    loss = _loss(name, timed, start, weighted=bool(material.rows.weights))
+    pace = training.pace(timed, loss, material, start.recipe, folder / "states")
+    decided = plan.decide(start.recipe, material.rows, timed.max_seq_length)
+    fit = budgets.fit(end - time.perf_counter(), pace, len(material.rows), decided)
+    kept.write_text(fit.model_dump_json(), encoding="utf-8")
+    return fit
 
 
 def _loss(name: LossName, model: Model, start: Start, *, weighted: bool) -> nn.Module:
