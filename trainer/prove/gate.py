@@ -21,13 +21,20 @@ class Thresholds(BaseModel):
     min_queries: int = Field(50, ge=1, description="fewest test queries for a verdict")
     min_gain: float = Field(0.01, description=f"least gain in {NDCG}")
     min_low: float = Field(0.0, description="the lower end of the gain's 95% interval must be above this")
+    max_p: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="highest p of the gain; none: 0.01 with fewer than 150 test queries, 0.02 with fewer"
+        " than 250, and else what the interval says",
+    )
     serving_k: int = Field(10, ge=1, le=MOST, description="number K of passages that are served for a question")
     max_recall_loss: float = Field(0.0, ge=0, description="largest loss of recall at K")
     max_general_loss: float = Field(0.02, ge=0, description=f"largest loss of {NDCG} on the general set")
     min_net_wins: int = Field(1, description="fewest queries that are better, less those that are worse")
 
 
-# A gain by chance must be this unlikely (two-sided p) with fewer test queries than that. Whoever judges on and looks
+# The highest two-sided p of a gain with fewer test queries than that. Whoever judges on and looks
 # after each batch has several chances to be misled. Looks at 60, 100, 150 and 250 queries add up to 4.5%, one-sided
 # (Bonferroni); `make bench-verdicts` measures less.
 LEVELS = ((150, 0.01), (250, 0.02))
@@ -63,7 +70,7 @@ class Verdict(BaseModel):
 
 
 def level(queries: int) -> float:
-    """The two-sided p below which so many test queries show a gain."""
+    """The two-sided p up to which so many test queries show a gain."""
     return next((strict for most, strict in LEVELS if queries < most), LAST_LEVEL)
 
 
@@ -104,7 +111,7 @@ def _gains(report: Report, thresholds: Thresholds) -> list[Rule]:
             passed=gain.low > thresholds.min_low,
             reason=f"its 95% interval begins at {gain.low:+.4f}, which must be above {thresholds.min_low:+.4f}",
         ),
-        *_looks(report),
+        *_looks(report, thresholds),
         Rule(
             name="recall",
             passed=recall_loss <= thresholds.max_recall_loss,
@@ -113,13 +120,13 @@ def _gains(report: Report, thresholds: Thresholds) -> list[Rule]:
     ]
 
 
-def _looks(report: Report) -> list[Rule]:
+def _looks(report: Report, thresholds: Thresholds) -> list[Rule]:
     """The rule for few test queries, whose verdict people ask for again and again."""
-    p, wanted = report.differences[NDCG].p, level(report.test_queries)
-    if wanted == LAST_LEVEL:
+    p, most = report.differences[NDCG].p, thresholds.max_p or level(report.test_queries)
+    if thresholds.max_p is None and most == LAST_LEVEL:
         return []
-    reason = f"p is {p:.4f}, and must be below {wanted:g} with {report.test_queries} test queries"
-    return [Rule(name="looks", passed=p < wanted, reason=reason)]
+    reason = f"p is {p:.4f}, and must be at most {most:g} with {report.test_queries} test queries"
+    return [Rule(name="looks", passed=p <= most, reason=reason)]
 
 
 def _general(report: Report, thresholds: Thresholds) -> Rule:

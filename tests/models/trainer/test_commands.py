@@ -24,7 +24,10 @@ from trainer.data import beir
 
 RUN = "run --data data --format beir --base base --precision fp32 --learning-rate 0.002 --epochs 4 --batch-size 4"
 # Four invented questions prove nothing.
-LENIENT = "--min-queries 2 --min-gain -1 --min-low -2 --min-net-wins -9 --max-recall-loss 1 --max-general-loss 1"
+LENIENT = (
+    "--min-queries 2 --min-gain -1 --min-low -2 --min-net-wins -9 --max-recall-loss 1 --max-general-loss 1 --max-p 1"
+    " --folds 1"
+)
 
 
 class Trainer:
@@ -98,6 +101,19 @@ def test_a_run_ends_in_a_checkpoint_that_verifies(after_a_run: Trainer, tuned: T
     assert lineage["base"]["id"].startswith("base@")
     assert lineage["embeds_documents_anew"] is True
     assert (trainer.folder / "runs" / "tuned" / "report.html").is_file()
+
+
+def test_in_folds_all_questions_are_tested_and_all_are_trained_on(trainer: Trainer) -> None:
+    beir.write(judged.dataset().with_splits({}), trainer.folder / "undivided")
+    few = f"{RUN} {LENIENT} --name tuned".replace("--folds 1", "--folds 3").replace("data data", "data undivided")
+    trainer(few)
+    report = json.loads((trainer.folder / "runs" / "tuned" / "report.json").read_text())
+    assert (report["folds"], report["test_queries"]) == (3, 24)
+    assert sorted(query["id"] for query in report["queries"]) == sorted(judged.dataset().good())
+    lineage: Any = checkpoint.read(trainer.folder / "checkpoints" / "tuned", "tuned").manifest
+    assert lineage.lineage["data"]["queries"] == {"train": 18, "dev": 6, "test": 0}
+    assert "PROMOTE" in trainer(f"{few} --replace --resume")
+    assert "questions without splits: leave it out" in trainer(f"{RUN} --folds 3 --name other", code=2)
 
 
 def test_nothing_is_replaced_without_a_word(after_a_run: Trainer, tuned: Tuned) -> None:
@@ -206,6 +222,7 @@ def test_a_file_of_settings_says_what_flags_say_and_flags_win(after_a_run: Train
         ("run --data data --format beir --name my!model", "use 1 to 64 letters, digits, '.', '_' and '-'"),
         ("send data --format beir --url 127.0.0.1:8080", "write http:// in front: http://127.0.0.1:8080"),
         ("run --data data --format beir --reload 127.0.0.1:8080", "write http:// in front: http://127.0.0.1:8080"),
+        ("run --data data --format beir --budget soon", "soon is no duration: write 90s, 15m or 2h"),
         ("run --data data --format beir --learning-rate 5", "--learning-rate"),
     ],
 )

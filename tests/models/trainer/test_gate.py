@@ -54,8 +54,8 @@ def recall(tuned: float) -> dict[str, list[float]]:
     [
         ("queries", {"test_queries": 50}, {"test_queries": 49}, "INSUFFICIENT"),
         ("gain", {"gain": {"value": 0.01}}, {"gain": {"value": 0.0099}}, "HOLD"),
-        ("looks", {"gain": {"p": 0.0099}}, {"gain": {"p": 0.01}}, "HOLD"),
-        ("looks", {"test_queries": 150, "gain": {"p": 0.019}}, {"test_queries": 150, "gain": {"p": 0.02}}, "HOLD"),
+        ("looks", {"gain": {"p": 0.01}}, {"gain": {"p": 0.0101}}, "HOLD"),
+        ("looks", {"test_queries": 150, "gain": {"p": 0.02}}, {"test_queries": 150, "gain": {"p": 0.021}}, "HOLD"),
         ("interval", {"gain": {"low": 0.0001}}, {"gain": {"low": 0.0}}, "HOLD"),
         ("recall", {"recall_by_k": recall(0.5)}, {"recall_by_k": recall(0.4999)}, "HOLD"),
         ("general", {"general": general(0.4801)}, {"general": general(0.4799)}, "REJECT"),
@@ -89,6 +89,8 @@ def test_without_a_general_set_that_is_said_and_not_held_against_it() -> None:
 def test_thresholds_can_be_set() -> None:
     strict = Thresholds(min_queries=100)
     assert judge(report(), strict).outcome == "INSUFFICIENT"
+    assert judge(report(gain={"p": 0.2}), Thresholds(max_p=0.2)).outcome == "PROMOTE"
+    assert judge(report(test_queries=900, gain={"p": 0.04}), Thresholds(max_p=0.01)).outcome == "HOLD"
     assert judge(report(gain={"value": 0.001}), Thresholds(min_gain=0)).outcome == "PROMOTE"
     assert judge(report(recall_by_k=recall(0.4)), Thresholds(serving_k=5)).outcome == "PROMOTE"
 

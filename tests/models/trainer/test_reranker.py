@@ -32,7 +32,9 @@ RUN = (
     "run --kind reranker --data data --format beir --base base --retriever base --candidates 20 --general data"
     " --precision fp32 --learning-rate 0.002 --epochs 2 --batch-size 8 --negatives 1"
 )
-LENIENT = "--min-queries 2 --min-gain -1 --min-low -2 --min-net-wins -9 --max-recall-loss 1 --max-general-loss 1"
+LENIENT = (
+    "--min-queries 2 --min-gain -1 --min-low -2 --min-net-wins -9 --max-recall-loss 1 --max-general-loss 1 --max-p 1"
+)
 RECIPE = Recipe(
     kind="reranker", epochs=1, batch_size=8, precision="fp32", learning_rate=1e-3, negatives=1, candidates=20
 )

@@ -14,7 +14,10 @@ from tests.support import checkpoints, judged
 from trainer.__main__ import main
 
 RUN = "run --format instar --base base --precision fp32 --epochs 1 --batch-size 4 --json"
-LENIENT = "--min-queries 2 --min-gain -1 --min-low -2 --min-net-wins -9 --max-recall-loss 1 --max-general-loss 1"
+LENIENT = (
+    "--min-queries 2 --min-gain -1 --min-low -2 --min-net-wins -9 --max-recall-loss 1 --max-general-loss 1 --max-p 1"
+    " --folds 1"
+)
 KEY = "a key of the service"
 DATA = judged.dataset()
 DOCUMENTS: list[dict[str, Any]] = [

@@ -137,7 +137,7 @@ def _wanted(report: Report, thresholds: Thresholds) -> int:
 
 
 def _errors(p: float) -> float:
-    """The standard errors that a gain must have, so that four of five tries show it below this two-sided p."""
+    """The standard errors that a gain must have, so that four of five tries show it at this two-sided p."""
     return _POWER + NormalDist().inv_cdf(1 - p / 2)
 
 
