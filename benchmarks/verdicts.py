@@ -26,7 +26,7 @@ from trainer.data import formats, inspection
 from trainer.data.dataset import Dataset, Judgement
 from trainer.prepare import folds, splits
 from trainer.prove import gate, rankings
-from trainer.prove.estimates import Estimator
+from trainer.prove.estimator import Estimator
 from trainer.prove.gate import Thresholds
 from trainer.prove.metrics import NDCG
 from trainer.prove.rankings import Rankings
