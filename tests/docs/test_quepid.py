@@ -6,21 +6,29 @@ Quepid calls the mapper's code as a function whose `this` is the window, and the
 
 import csv
 import json
+import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Browser
 
 from tests.console.browser import launched
 from tests.docs.examples import FENCE, ROOT, here, run
+from tests.support.haproxy import free_ports
 from tests.support.server import Server
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.nightly
 
 PAGE = (ROOT / "docs" / "quepid.md").read_text(encoding="utf-8")
 MAPPER = (ROOT / "deploy" / "quepid" / "mapper.js").read_text(encoding="utf-8")
+# Debian has it where only root looks for programs.
+NGINX = shutil.which("nginx", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin"]))
 AS_QUEPID_DOES = """([code, answer]) => {
     new Function(code).call(window);
     return [window.numberOfResultsMapper(answer), window.docsMapper(answer)];
@@ -76,6 +84,31 @@ def test_metadata_takes_no_field_of_the_mapper(demo: Server, browser: Browser) -
 def test_nothing_found_is_no_error(demo: Server, browser: Browser) -> None:
     answer = demo.post("/search", {"query": "closing", "filter": {"source": "nowhere"}})
     assert mapped(browser, answer) == (0, [])
+
+
+@pytest.mark.skipif(NGINX is None, reason="nginx comes with Debian's package nginx")
+def test_nginx_publishes_the_service_below_the_address_of_quepid(demo: Server, tmp_path: Path) -> None:
+    port = free_ports(1)
+    location = block("nginx").replace("http://instar.internal:8080", str(demo.client.base_url))
+    server = f"events {{}} http {{ access_log off; server {{ listen 127.0.0.1:{port}; {location} }} }}"
+    (tmp_path / "nginx.conf").write_text(f"daemon off; pid {tmp_path}/pid; error_log {tmp_path}/errors; {server}")
+    assert NGINX is not None
+    proxy = subprocess.Popen([NGINX, "-p", tmp_path, "-c", tmp_path / "nginx.conf"])
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+            until(lambda: _listens(client))
+            answer = client.post("/instar/search", json={"query": "closing the day", "log": False})
+        assert answer.json()["results"][0]["id"] == demo.search("closing the day", mode="hybrid")[0]["id"]
+    finally:
+        proxy.terminate()
+        proxy.wait(10)
+
+
+def _listens(client: httpx.Client) -> bool:
+    try:
+        return client.get("/instar/health").is_success
+    except httpx.TransportError:
+        return False
 
 
 def test_ratings_become_judgements(demo: Server, tmp_path: Path) -> None:
