@@ -51,6 +51,7 @@ lint: $(INSTALLED)  ## format check, lint, which way imports run, and types
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
 	$(BIN)/mypy deploy/docsgpt/instar.py deploy/docsgpt/feedback.py
+	$(BIN)/mypy deploy/quepid/judgements.py
 	$(BIN)/mypy deploy/replicas/__main__.py
 
 client-types: $(INSTALLED)  ## make the types of the client anew out of the OpenAPI document

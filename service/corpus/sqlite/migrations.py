@@ -8,6 +8,7 @@ from service.corpus.filters import attributes
 from service.corpus.judgements import Judgement
 from service.corpus.sqlite import collections, judgements
 from service.corpus.sqlite.database import Database
+from service.errors import StorageFailed
 
 _INSERT = "INSERT OR IGNORE INTO attributes VALUES (?, ?, ?, ?, ?)"
 # Every date begins like this. Other strings that do are sorted out when they are read.
@@ -22,9 +23,17 @@ _WITH_EMPTY_VALUES = (
 
 
 def migrate(database: Database) -> None:
-    """Take the steps that the database has not taken yet. Its `user_version` counts the steps that it has."""
+    """Take the steps that the database has not taken yet. Its `user_version` counts the steps that it has.
+
+    Raises StorageFailed, and changes nothing, if a later version has taken steps that this one does not know.
+    """
     with database.write() as connection:
         (steps_taken,) = connection.execute("PRAGMA user_version").fetchone()
+        if steps_taken > len(_STEPS):
+            raise StorageFailed(
+                f"the corpus {database.path} was brought up to date by a later version ({steps_taken} steps, and this"
+                f" one knows {len(_STEPS)}): start that version or a later one, or restore a backup from before"
+            )
         for step in _STEPS[steps_taken:]:
             step(connection)
         connection.execute(f"PRAGMA user_version = {len(_STEPS)}")
