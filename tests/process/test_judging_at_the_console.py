@@ -150,7 +150,7 @@ def test_progress_counts_the_day_of_the_person(asked: Server) -> None:
     add(asked, [judgement("q", "d1", good=False, source="person", by="bob"), judgement("q", "d3", by="console")])
     text = asked.client.get(path).text
     assert "<strong>1</strong> judged by you today" in text
-    assert "<strong>1 of 250</strong> judged questions that a verdict on a model needs" in text
+    assert "<strong>1 of 90</strong> judged questions that a verdict on a model needs" in text
     agreement = asked.client.get(f"{SCREEN}/agreement").text
     assert "2 people judged 1 passage in common" in agreement
     assert 'href="/console/judge?reason=people">Settle disagreements' in agreement

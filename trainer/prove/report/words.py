@@ -104,7 +104,7 @@ def _first(queries: Sequence[Query]) -> tuple[float, float]:
 
 
 def _more_questions(report: Report, missing: int) -> str:
-    """Where so many more test questions come from."""
+    """A sentence on how to come by so many more test questions."""
     share = SHARES[-1] if report.folds == 1 else 1
     if missing <= report.test_queries * (1 / share - 1):
         return (
