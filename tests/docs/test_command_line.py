@@ -22,8 +22,9 @@ def test_the_client_writes_searches_learns_and_reloads_as_the_page_has_it(
     (server.checkpoints / "one").symlink_to(tiny_checkpoints / "one")
     (server.checkpoints / "handbook-v2").symlink_to(tiny_checkpoints / "two")
     with server:
+        server.put_documents({"close": "The day is closed at nine."}, collection="handbook")
         names: dict[str, object] = {}
-        for code in (writing, asking):
+        for code in (asking, writing):
             exec(code.replace("http://127.0.0.1:8080", str(server.client.base_url)), names)  # noqa: S102
         said = capsys.readouterr().out.splitlines()
     *portions, counts = said
