@@ -11,7 +11,7 @@ SERVING := .venv/serving
 
 .DEFAULT_GOAL := help
 
-.PHONY: help serve unit check test nightly client-types test-clients notebook lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-pgvector bench-replicas bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-maps bench-sample bench-train bench-losses bench-verdicts bench-proof bench-rerankers bench-clicks bench-feedback bench-console bench-sharing vendor screenshots report serve-replicas upgrade faults clean
+.PHONY: help serve unit check test nightly client-types test-clients notebook lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-pgvector bench-replicas bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-maps bench-sample bench-train bench-losses bench-verdicts bench-proof bench-rerankers bench-clicks bench-feedback bench-console bench-sharing vendor screenshots report site serve-replicas upgrade faults clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -181,6 +181,10 @@ bench:  ## all benchmarks of the service, one after the other, and the report
 
 screenshots: $(INSTALLED)  ## every screen of the console, light and dark, into docs/console; needs Chromium
 	$(BIN)/python -m tests.console.screenshots
+
+site: $(INSTALLED)  ## the documents as a site, in build/site/html; a link that leads nowhere fails it
+	rm -rf build/site
+	$(BIN)/python -m docs.site build/site
 
 vendor:  ## fetch the libraries that the console gives to browsers, and what its tests need; needs npm
 	$(PYTHON) .ci/vendor.py

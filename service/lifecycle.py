@@ -96,7 +96,13 @@ class Lifecycle:
         parts.serving.restore.stage = "indexing the sample corpus"
         if parts.corpus.documents.last_seq() == 0:
             await sample.add_documents(parts.writing, DEFAULT_COLLECTION)
-        await sample.add_checkpoint(parts.settings.checkpoints_dir)
+        try:
+            await sample.add_checkpoint(parts.settings.checkpoints_dir)
+        # In a container the folder may be one that nobody writes.
+        except OSError as error:
+            log.warning(
+                "the sample has no second checkpoint (%s): set INSTAR_CHECKPOINTS_DIR to a folder to write", error
+            )
 
     async def _keep_house(self) -> None:
         """Seal large fresh parts, delete dead versions, and release generations whose time is over."""

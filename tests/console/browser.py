@@ -114,7 +114,8 @@ class Watched:
     def _note_response(self, response: Response) -> None:
         if response.status == 500:
             self.complaints.append(f"failed: {response.url}")
-        if response.request.resource_type == "script":
+        # One that has not changed since has no length.
+        if response.request.resource_type == "script" and response.status == 200:
             self.scripts[urlsplit(response.url).path.rpartition("/")[2]] = int(response.headers["content-length"])
 
     def _note_complaint(self, message: ConsoleMessage) -> None:

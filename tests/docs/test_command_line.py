@@ -16,14 +16,15 @@ def test_the_client_writes_searches_learns_and_reloads_as_the_page_has_it(
 ) -> None:
     asking, writing = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
     (tmp_path / "faq.txt").write_text("We open at nine.\n\nWe close at five.\n", encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
     server = Server(tmp_path, MODEL="one")
     server.checkpoints.mkdir()
     (server.checkpoints / "one").symlink_to(tiny_checkpoints / "one")
     (server.checkpoints / "handbook-v2").symlink_to(tiny_checkpoints / "two")
     with server:
+        server.put_documents({"close": "The day is closed at nine."}, collection="handbook")
+        monkeypatch.chdir(tmp_path)
         names: dict[str, object] = {}
-        for code in (writing, asking):
+        for code in (asking, writing):
             exec(code.replace("http://127.0.0.1:8080", str(server.client.base_url)), names)  # noqa: S102
         said = capsys.readouterr().out.splitlines()
     *portions, counts = said

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,8 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
 
 def test_settings_are_those_that_there_are() -> None:
     known = {name for name, _ in variables()}
-    # Of the compose file itself: where checkpoints are on the host.
-    known.add("INSTAR_CHECKPOINTS")
+    # Of the compose files themselves: where checkpoints are on the host, and the name of an image that is published.
+    known |= {"INSTAR_CHECKPOINTS", "INSTAR_IMAGE"}
     files = [ROOT / "Dockerfile", *DEPLOY.glob("compose*.yaml"), *KUBERNETES, *REPLICAS]
     for path in (*files, DEPLOY / "systemd" / "instar.service"):
         named = set(re.findall(r"INSTAR_[A-Z_]+", path.read_text(encoding="utf-8"))) - {"INSTAR_NAME"}
@@ -96,6 +97,18 @@ def test_what_is_copied_and_mounted_is_there() -> None:
 def test_each_file_for_replicas_is_applied_with_the_others_or_is_a_job() -> None:
     resources = load(DEPLOY / "kubernetes" / "replicas" / "kustomization.yaml")["resources"]
     assert {path.name for path in REPLICAS} == {"kustomization.yaml", *resources, *JOBS}
+
+
+def test_images_are_of_this_version_and_one_that_is_published_can_take_their_place() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    for compose, kind in (("compose.yaml", ""), ("compose.replicas.yaml", "-replicas")):
+        built = [service for service in load(DEPLOY / compose)["services"].values() if "build" in service]
+        assert {service["image"] for service in built} == {f"${{INSTAR_IMAGE:-instar:{version}{kind}}}"}
+    for folder in ("kubernetes", "kubernetes/replicas"):
+        # Kustomize writes another name and tag here.
+        (image,) = load(DEPLOY / folder / "kustomization.yaml")["images"]
+        assert image == {"name": "instar", "newName": "instar", "newTag": version}
+    assert {pod["containers"][0]["image"] for pod in pods()} == {"instar", f"instar:{version}"}
 
 
 def pods() -> list[dict[str, Any]]:

@@ -47,8 +47,8 @@ def browser() -> Iterator[Browser]:
 
 
 def block(language: str) -> str:
-    (text,) = (text for name, text in FENCE.findall(PAGE) if name == language)
-    return text
+    (only,) = (text for name, text in FENCE.findall(PAGE) if name == language)
+    return str(only)
 
 
 def mapped(browser: Browser, answer: dict[str, Any]) -> tuple[int, list[dict[str, Any]]]:

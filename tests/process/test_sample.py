@@ -1,10 +1,16 @@
 """The sample corpus keeps the form that the trainer takes, and stays hard for the base model."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from benchmarks.sample import load_sample
 from service import ranking, sample
 from tests.support.server import Server
+
+# Not even root makes a folder there.
+UNWRITABLE = Path("/sys/kernel")
 
 
 def test_the_form_is_that_of_judged_questions() -> None:
@@ -45,3 +51,13 @@ def test_the_base_model_finds_it_hard(figures: dict[str, float]) -> None:
 
 def test_hybrid_search_finds_more_than_the_better_of_its_parts(figures: dict[str, float]) -> None:
     assert figures["hybrid"] > max(figures["dense"], figures["keyword"]) + 0.05
+
+
+@pytest.mark.skipif(not UNWRITABLE.exists(), reason="it needs Linux")
+def test_a_folder_of_checkpoints_that_cannot_be_written_does_not_keep_the_service_from_starting(
+    tmp_path: Path, embedded_sample: Path
+) -> None:
+    folder = shutil.copytree(embedded_sample, tmp_path / "sample")
+    with Server(folder, SAMPLE="true", CHECKPOINTS_DIR=UNWRITABLE) as server:
+        assert server.search("How do I close the day?")
+        assert server.wait_for("the sample has no second checkpoint")

@@ -33,14 +33,15 @@ class Process(Protocol):
 class Server:
     """A service on a free port. Its folders lie below `folder` and outlive it.
 
-    A nursery forks it, which saves the imports. With `command` it is started as `python -m service`; so is one whose
-    `code` names a folder, with the service that lies there.
+    A nursery forks it, which saves the imports. With `command` it is started as `program`, which is `python -m service`
+    unless it is set; so is one whose `code` names a folder, with the service that lies there.
     """
 
     def __init__(self, folder: Path, *, command: bool = False, **settings: object) -> None:
         self.folder = folder
         self._command = command
         self.code: Path | None = None
+        self.program = [sys.executable, "-m", "service"]
         self._logs = (folder / f"log-{number}" for number in itertools.count())
         self.checkpoints = folder / "checkpoints"
         self.data = folder / "data"
@@ -69,7 +70,7 @@ class Server:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("INSTAR_")}
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "service"],
+                self.program,
                 env=inherited | variables,
                 cwd=self.code,
                 stdout=log,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.corpus.base import Document
+from service.corpus.sqlite import offline
 from service.corpus.sqlite.database import Database
 from service.corpus.sqlite.documents import SCHEMA, SqliteDocuments
 from service.corpus.sqlite.store import SqliteStore
@@ -102,5 +103,7 @@ def test_a_corpus_of_a_later_version_is_refused_and_stays_as_it_is(tmp_path: Pat
         later.execute("PRAGMA user_version = 1000")
     with pytest.raises(StorageFailed, match=r"by a later version \(1000 steps.*: start that version"):
         SqliteDocuments(database)
+    with pytest.raises(StorageFailed, match="by a later version"):
+        offline.summary(database.path)
     with database.read() as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (1000,)
