@@ -20,7 +20,8 @@ from sentence_transformers import SentenceTransformer
 
 from benchmarks import machine
 from service import ranking, significance
-from service.significance import Clusters, Floats
+from service.significance import Clusters as Numbers
+from service.significance import Floats
 from trainer import base_model
 from trainer.data import formats, inspection
 from trainer.data.dataset import Dataset, Judgement
@@ -68,9 +69,9 @@ class Outcomes:
     after: Floats
     recall_before: Floats
     recall_after: Floats
-    groups: Clusters
+    groups: Numbers
 
-    def part(self, chosen: Sequence[int]) -> "Outcomes":
+    def part(self, chosen: Numbers) -> "Outcomes":
         """Those of some questions, by their places."""
         return Outcomes(*(values[chosen] for values in vars(self).values()))
 
@@ -184,12 +185,13 @@ def _ranked(model: SentenceTransformer, judged: Dataset, asked: Sequence[str]) -
 
 def _outcomes(judged: Dataset, asked: Sequence[str], base: Rankings, tuned: Rankings) -> Outcomes:
     good, components = judged.good(), splits.components(judged)
-    ndcg = [np.array([ranking.ndcg(one.top[query], good[query]) for query in asked]) for one in (base, tuned)]
-    recall = [np.array([ranking.recall(one.top[query], good[query], _K) for query in asked]) for one in (base, tuned)]
-    return Outcomes(*ndcg, *recall, np.array([components[query] for query in asked]))
+    before, after = [np.array([ranking.ndcg(one.top[query], good[query]) for query in asked]) for one in (base, tuned)]
+    recalls = [np.array([ranking.recall(one.top[query], good[query], _K) for query in asked]) for one in (base, tuned)]
+    groups = np.array([components[query] for query in asked])
+    return Outcomes(before, after, recalls[0], recalls[1], groups)
 
 
-def _looks(outcomes: Outcomes, order: Sequence[int]) -> Floats:
+def _looks(outcomes: Outcomes, order: Numbers) -> Floats:
     """By look, 1 if the model is promoted by then and else 0: nobody looks again after a PROMOTE."""
     promoted = [_promoted(outcomes.part(order[:look])) for look in LOOKS]
     return np.maximum.accumulate(np.array(promoted, np.float64))
@@ -199,18 +201,20 @@ def _promoted(outcomes: Outcomes) -> bool:
     """Whether the gate promotes a model with these outcomes, which has forgotten nothing and is packaged well."""
     before, after = outcomes.before, outcomes.after
     estimator = Estimator(outcomes.groups, np.zeros(len(before), bool), _SEED)
-    report = Report.model_construct(
-        test_queries=len(before),
-        differences={NDCG: estimator.difference(NDCG, after - before)},
-        recall_by_k={
+    # The gate reads no more of a report.
+    read: dict[str, Any] = {
+        "test_queries": len(before),
+        "differences": {NDCG: estimator.difference(NDCG, after - before)},
+        "recall_by_k": {
             "base": [float(outcomes.recall_before.mean())] * _K,
             "tuned": [float(outcomes.recall_after.mean())] * _K,
         },
-        wins=int(np.sum(after > before)),
-        losses=int(np.sum(after < before)),
-        general=None,
-        package_faithful=True,
-    )
+        "wins": int(np.sum(after > before)),
+        "losses": int(np.sum(after < before)),
+        "general": None,
+        "package_faithful": True,
+    }
+    report = Report.model_construct(None, **read)
     return gate.judge(report, Thresholds()).promoted
 
 

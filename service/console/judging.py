@@ -7,7 +7,7 @@ from typing import Any
 from service.console.pages import Visit
 from service.console.public_api import ApiError
 
-# Judged questions with which a large gain shows: seven in ten may be trained on, and the trainer tests some 60 of these.
+# Judged questions with which a large gain shows: seven in ten may be trained on, and the trainer tests these some 60.
 VERDICT_NEEDS = 90
 # Who judged at a service without keys.
 _NOBODY = "console"
