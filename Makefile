@@ -11,7 +11,7 @@ SERVING := .venv/serving
 
 .DEFAULT_GOAL := help
 
-.PHONY: help serve unit check test nightly client-types test-clients lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-pgvector bench-replicas bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-maps bench-sample bench-train bench-losses bench-proof bench-rerankers bench-clicks bench-feedback bench-console bench-sharing vendor screenshots report site serve-replicas upgrade faults clean
+.PHONY: help serve unit check test nightly client-types test-clients notebook lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-pgvector bench-replicas bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-maps bench-sample bench-train bench-losses bench-proof bench-rerankers bench-clicks bench-feedback bench-console bench-sharing vendor screenshots report site serve-replicas upgrade faults clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,12 +42,16 @@ nightly: $(INSTALLED)  ## all others: tutorials, browsers, faults, other stores 
 test-clients: $(INSTALLED)  ## the packages that people have already, in an environment of their own
 	$(BIN)/python -m pytest tests/clients
 
+notebook: $(INSTALLED)  ## beside `make serve`: run docs/notebook.ipynb again, and keep what it prints
+	$(BIN)/python -m tests.support.notebook docs/notebook.ipynb
+
 lint: $(INSTALLED)  ## format check, lint, which way imports run, and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
 	$(BIN)/mypy deploy/docsgpt/instar.py deploy/docsgpt/feedback.py
+	$(BIN)/mypy deploy/quepid/judgements.py
 	$(BIN)/mypy deploy/replicas/__main__.py
 
 client-types: $(INSTALLED)  ## make the types of the client anew out of the OpenAPI document

@@ -97,6 +97,8 @@ def table(measured: dict[str, Any]) -> str:
             f"| {name} | {load['per_second']:.1f} | {load['per_second'] / rate:.2f}x | {load['p50']:.1f} |"
             f" {load['p50'] / fastest['p50']:.2f}x | {load['p99']:.1f} | {load['p99'] / fastest['p99']:.2f}x |"
             f" {load['failures']} |"
+            if load["per_second"]
+            else f"| {name} | none was answered in this time | | | | | | {load['failures']} |"
             for name, load in loads.items()
         ]
         lines.append("")

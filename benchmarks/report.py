@@ -1,4 +1,4 @@
-"""`make report`: writes docs/measurements.md and the tables in the README and in docs/scaling.md from the results."""
+"""`make report`: writes docs/measurements.md, and tables of the README, scaling.md and sizes.md, from the results."""
 
 import json
 import re
@@ -28,6 +28,7 @@ from benchmarks import (
     rerankers,
     sample,
     sharing,
+    sizes,
     sources,
     swap,
     training,
@@ -36,6 +37,7 @@ from benchmarks import (
 REPORT = Path(__file__).parent.parent / "docs" / "measurements.md"
 README = Path(__file__).parent.parent / "README.md"
 SCALING = Path(__file__).parent.parent / "docs" / "scaling.md"
+SIZES = Path(__file__).parent.parent / "docs" / "sizes.md"
 _TABLE = re.compile(r"(?<=<!-- written by `make report` -->\n).*?(?=\n<!-- -->)", re.DOTALL)
 
 _ON_GPUS = "_on_gpus"
@@ -321,11 +323,17 @@ def main() -> None:
     REPORT.write_text(build())
     README.write_text(readme(README.read_text()))
     SCALING.write_text(scaling(SCALING.read_text()))
+    SIZES.write_text(sized(SIZES.read_text()))
 
 
 def scaling(text: str) -> str:
     """The text about several replicas with the arithmetic over the current results."""
     return _TABLE.sub(lambda _: on_paper.table(), text)
+
+
+def sized(text: str) -> str:
+    """The text about sizes with the table of the current results."""
+    return _TABLE.sub(lambda _: sizes.table(), text)
 
 
 def readme(text: str) -> str:

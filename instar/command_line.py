@@ -2,11 +2,10 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from importlib import import_module, metadata
+from importlib import import_module
 from types import MappingProxyType
 from typing import cast
 
-from instar.client.errors import InstarError
 from instar.commands.base import Command
 from service.process import command_line as of_service
 from service.process.parser import Parser, meant
@@ -46,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     name, *rest = arguments
     if name == "--version":
+        from importlib import metadata  # noqa: PLC0415
+
         print(f"instar {metadata.version('instar')}")
         return 0
     if name in of_service.COMMANDS:
@@ -69,6 +70,9 @@ def _help() -> str:
 
 def _ask(name: str, arguments: Sequence[str]) -> int:
     """Run a command that asks a service."""
+    # The client loads httpx, which the other commands do without.
+    from instar.client.errors import InstarError  # noqa: PLC0415
+
     command = cast(Command, import_module(f"instar.commands.{name}"))
     parser = Parser(prog=f"instar {name}", description=command.DESCRIPTION, example=command.EXAMPLE)
     command.add(parser)

@@ -27,8 +27,6 @@ from instar.client.types import FeedbackEvent, NewDocument, SearchRequest
 
 __all__ = ["SEARCH", "InstarVectorStore"]
 
-# Documents in one request.
-_PORTION = 256
 _TIMEOUT_SECONDS = 180.0
 
 
@@ -64,7 +62,10 @@ class InstarVectorStore(VectorStore):  # type: ignore[misc]
         ids: Sequence[str | None] | None = None,
         **_: Any,
     ) -> list[str]:
-        """Write texts, by id where there is one; they are durable and can be found when it returns."""
+        """Write texts, by id where there is one; they are durable and can be found when it returns.
+
+        Raises Refused for a text that the service does not take. The texts before it are written then.
+        """
         texts = list(texts)
         documents: list[NewDocument] = [
             {"text": text, "metadata": metadata, "id": identity}
@@ -74,9 +75,7 @@ class InstarVectorStore(VectorStore):  # type: ignore[misc]
         ]
         self._may_be_empty = True
         written: list[str] = []
-        for start in range(0, len(documents), _PORTION):
-            portion = documents[start : start + _PORTION]
-            written += self.client.write(documents=portion, collection=self._collection)["ids"]
+        self.client.write_all(documents, self._collection, progress=lambda answer: written.extend(answer["ids"]))
         return written
 
     def similarity_search(self, query: str, k: int = 4, **how: Any) -> list[Document]:
@@ -127,8 +126,7 @@ class InstarVectorStore(VectorStore):  # type: ignore[misc]
         """Delete by id, or all of the collection."""
         if ids is None:
             ids = [document["id"] for document in self.client.documents(self._collection)]
-        for start in range(0, len(ids), _PORTION):
-            self.client.delete(ids=ids[start : start + _PORTION], collection=self._collection)
+        self.client.delete_all(ids, self._collection)
         return True
 
     def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:

@@ -37,7 +37,6 @@ from instar.client.types import NewDocument, Result, SearchRequest
 
 __all__ = ["SEARCH", "InstarVectorStore"]
 
-_PORTION = 256
 _TIMEOUT_SECONDS = 180.0
 _MODES: Mapping[VectorStoreQueryMode, str] = {
     VectorStoreQueryMode.SPARSE: "keyword",
@@ -89,17 +88,19 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
         return self._client
 
     def add(self, nodes: Sequence[BaseNode], **_: Any) -> list[str]:
-        """Write nodes; they are durable and can be found when it returns."""
-        documents: list[NewDocument] = [
+        """Write nodes; they are durable and can be found when it returns.
+
+        Raises Refused for a node that the service does not take. The nodes before it are written then.
+        """
+        documents: Iterator[NewDocument] = (
             {
                 "id": node.node_id,
                 "text": node.get_content(metadata_mode=MetadataMode.NONE),
                 "metadata": node_to_metadata_dict(node, remove_text=True, flat_metadata=False),
             }
             for node in nodes
-        ]
-        for start in range(0, len(documents), _PORTION):
-            self._client.write(documents=documents[start : start + _PORTION], collection=self.collection)
+        )
+        self._client.write_all(documents, self.collection)
         return [node.node_id for node in nodes]
 
     def delete(self, ref_doc_id: str, **_: Any) -> None:
@@ -116,8 +117,7 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
     def clear(self) -> None:
         """Delete all nodes of the collection."""
         ids = [document["id"] for document in self._client.documents(self.collection)]
-        for start in range(0, len(ids), _PORTION):
-            self._delete(ids=ids[start : start + _PORTION])
+        self._client.delete_all(ids, self.collection)
 
     def get_nodes(self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None) -> list[BaseNode]:
         """Return nodes by id, or those that pass the filters."""

@@ -1,7 +1,7 @@
 """The client for asyncio. It has the methods of the other one."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -9,7 +9,9 @@ import httpx
 
 from instar.client import calls
 from instar.client.call import Call, not_reached, pause
-from instar.client.settings import PAGE, POLL_SECONDS, RETRIES, TIMEOUT_SECONDS, headers_of, url_of
+from instar.client.errors import Refused
+from instar.client.portions import MOST, Counts, Portions, Progress, Refusal, batched
+from instar.client.settings import PAGE, POLL_SECONDS, RETRIES, TIMEOUT_SECONDS, headers_of, timeout_of, url_of
 from instar.client.types import (
     ActivateRequest,
     DeleteRequest,
@@ -22,6 +24,7 @@ from instar.client.types import (
     Judgement,
     JudgementsRequest,
     MatchingRequest,
+    NewDocument,
     ReloadRequest,
     SearchAnswer,
     SearchRequest,
@@ -51,7 +54,7 @@ class AsyncInstar:
     ) -> None:
         """Make a client of the service at `url` (None: INSTAR_URL, or this machine) with a key (None: INSTAR_KEY)."""
         self._client = httpx.AsyncClient(
-            base_url=url_of(url), headers=headers_of(key), timeout=timeout, transport=transport
+            base_url=url_of(url), headers=headers_of(key), timeout=timeout_of(timeout), transport=transport
         )
         self._retries = retries
 
@@ -70,6 +73,29 @@ class AsyncInstar:
     async def write(self, **request: Unpack[DocumentsRequest]) -> WriteAnswer:
         """Write `documents`. Those that have not changed cost nothing."""
         return await self._send(calls.write(request))
+
+    async def write_all(
+        self,
+        documents: Iterable[NewDocument],
+        collection: str = "default",
+        *,
+        progress: Progress | None = None,
+        refused: Refusal | None = None,
+    ) -> Counts:
+        """Write any number of documents, of which few are held at a time, and return how many were.
+
+        `progress` gets the answer to each portion. `refused` gets each document that the service does not take, with
+        the reason, and the others are written. Without it such a document ends the writing by Refused, which names it.
+        """
+        portions = Portions(documents, progress, refused)
+        for portion in portions:
+            try:
+                answer = await self.write(documents=portion, collection=collection)
+            except Refused as error:
+                portions.fail(portion, error)
+            else:
+                portions.succeed(answer)
+        return portions.counts
 
     async def document(self, identity: str, collection: str = "default") -> StoredDocument:
         """Return one document."""
@@ -98,6 +124,13 @@ class AsyncInstar:
     async def delete(self, **request: Unpack[DeleteRequest]) -> int:
         """Delete documents by `ids` or by `filter`; returns how many."""
         return (await self._send(calls.delete(request)))["deleted"]
+
+    async def delete_all(self, ids: Iterable[str], collection: str = "default") -> int:
+        """Delete any number of documents by their ids; returns how many there were."""
+        deleted = 0
+        for portion in batched(ids, MOST):
+            deleted += await self.delete(ids=portion, collection=collection)
+        return deleted
 
     async def feedback(self, *events: FeedbackEvent) -> FeedbackAnswer:
         """Say what users did with answers. An event names the `search` of the answer, or its `query`."""

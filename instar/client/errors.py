@@ -14,7 +14,8 @@ class NotReached(InstarError):
 class Refused(InstarError):
     """The service refused the request.
 
-    `status` is the HTTP status, `type` the kind of error by the service's own names, and `body` the whole answer.
+    `status` is the HTTP status, and `body` the whole answer. `type` is the kind of error by the service's own names,
+    `param` the field at fault, and `reason` the service's own sentence, if the answer is one of the service's.
     """
 
     def __init__(self, message: str, status: int, body: Any) -> None:
@@ -22,4 +23,7 @@ class Refused(InstarError):
         self.status = status
         self.body = body
         error = body.get("error") if isinstance(body, dict) else None
-        self.type: str | None = error.get("type") if isinstance(error, dict) else None
+        said: dict[str, Any] = error if isinstance(error, dict) else {}
+        self.type: str | None = said.get("type")
+        self.param: str | None = said.get("param")
+        self.reason: str = said.get("message") or message

@@ -1,7 +1,7 @@
 """The client that waits for its answers."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -9,7 +9,9 @@ import httpx
 
 from instar.client import calls
 from instar.client.call import Call, not_reached, pause
-from instar.client.settings import PAGE, POLL_SECONDS, RETRIES, TIMEOUT_SECONDS, headers_of, url_of
+from instar.client.errors import Refused
+from instar.client.portions import MOST, Counts, Portions, Progress, Refusal, batched
+from instar.client.settings import PAGE, POLL_SECONDS, RETRIES, TIMEOUT_SECONDS, headers_of, timeout_of, url_of
 from instar.client.types import (
     ActivateRequest,
     DeleteRequest,
@@ -22,6 +24,7 @@ from instar.client.types import (
     Judgement,
     JudgementsRequest,
     MatchingRequest,
+    NewDocument,
     ReloadRequest,
     SearchAnswer,
     SearchRequest,
@@ -50,7 +53,9 @@ class Instar:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         """Make a client of the service at `url` (None: INSTAR_URL, or this machine) with a key (None: INSTAR_KEY)."""
-        self._client = httpx.Client(base_url=url_of(url), headers=headers_of(key), timeout=timeout, transport=transport)
+        self._client = httpx.Client(
+            base_url=url_of(url), headers=headers_of(key), timeout=timeout_of(timeout), transport=transport
+        )
         self._retries = retries
 
     def info(self) -> Info:
@@ -68,6 +73,29 @@ class Instar:
     def write(self, **request: Unpack[DocumentsRequest]) -> WriteAnswer:
         """Write `documents`. Those that have not changed cost nothing."""
         return self._send(calls.write(request))
+
+    def write_all(
+        self,
+        documents: Iterable[NewDocument],
+        collection: str = "default",
+        *,
+        progress: Progress | None = None,
+        refused: Refusal | None = None,
+    ) -> Counts:
+        """Write any number of documents, of which few are held at a time, and return how many were.
+
+        `progress` gets the answer to each portion. `refused` gets each document that the service does not take, with
+        the reason, and the others are written. Without it such a document ends the writing by Refused, which names it.
+        """
+        portions = Portions(documents, progress, refused)
+        for portion in portions:
+            try:
+                answer = self.write(documents=portion, collection=collection)
+            except Refused as error:
+                portions.fail(portion, error)
+            else:
+                portions.succeed(answer)
+        return portions.counts
 
     def document(self, identity: str, collection: str = "default") -> StoredDocument:
         """Return one document."""
@@ -94,6 +122,13 @@ class Instar:
     def delete(self, **request: Unpack[DeleteRequest]) -> int:
         """Delete documents by `ids` or by `filter`; returns how many."""
         return self._send(calls.delete(request))["deleted"]
+
+    def delete_all(self, ids: Iterable[str], collection: str = "default") -> int:
+        """Delete any number of documents by their ids; returns how many there were."""
+        deleted = 0
+        for portion in batched(ids, MOST):
+            deleted += self.delete(ids=portion, collection=collection)
+        return deleted
 
     def feedback(self, *events: FeedbackEvent) -> FeedbackAnswer:
         """Say what users did with answers. An event names the `search` of the answer, or its `query`."""

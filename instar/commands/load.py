@@ -22,6 +22,8 @@ EXAMPLE = "instar load docs/ --collection handbook"
 # Tokens of a passage, if the model reads more: a longer one says too many things at once.
 _LONGEST = 512
 _WIDTH = 100
+# A large model on few processors takes minutes for a request of long passages.
+_PATIENCE_SECONDS = 900.0
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -42,12 +44,15 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Load; returns 0, or 1 if a file could not be read. Raises Mistaken for arguments that cannot be meant."""
+    """Load; returns 0, or 1 if a file could not be read or a passage was refused.
+
+    Raises Mistaken for arguments that cannot be meant, and Stopped if the service fails after it has written some.
+    """
     if arguments.name is not None and len(arguments.paths) > 1:
         print("--name is for one folder or file: load them one after the other", file=sys.stderr)
         return 2
     origins = [Origin.of(path, arguments.name) for path in arguments.paths]
-    with Instar(arguments.url, key=arguments.key) as client:
+    with Instar(arguments.url, key=arguments.key, timeout=_PATIENCE_SECONDS) as client:
         load = Load(client, _cutter(client, arguments.tokens), arguments.collection, dry=arguments.dry_run)
         codes = [_load(load, origin, arguments) for origin in origins]
         if arguments.watch:
@@ -63,9 +68,13 @@ def _cutter(client: Instar, tokens: int | None) -> Cutter:
 
 def _load(load: Load, origin: Origin, arguments: argparse.Namespace) -> int:
     """Load one folder or file and say what came of it; returns the exit code."""
-    size = sum(path.stat().st_size for path, _ in origin.files())
-    with tqdm(desc=origin.name, total=size, unit="B", unit_scale=True, file=sys.stderr) as bar:
-        outcome = load.run(origin, bar.update)
+    files = origin.files()
+    size = sum(file.size for file in files)
+    # The time left is by the mean rate, because passages go in portions, and unchanged files take no time.
+    with tqdm(desc=origin.name, total=size, unit="B", unit_scale=True, smoothing=0, file=sys.stderr) as bar:
+        outcome = load.run(origin, files, bar.update)
+    for identity, reason in outcome.refused:
+        print(f"not written: {identity}: {reason}", file=sys.stderr)
     for path, reason in outcome.unreadable:
         print(f"not read: {path}: {reason}", file=sys.stderr)
     if outcome.repeated:
@@ -77,7 +86,7 @@ def _load(load: Load, origin: Origin, arguments: argparse.Namespace) -> int:
     if not outcome.files:
         print(f"{origin.path} has no file that is read: instar load --help lists the formats", file=sys.stderr)
     print(_summary(outcome, arguments))
-    return int(bool(outcome.unreadable) or not outcome.files)
+    return int(bool(outcome.unreadable or outcome.refused) or not outcome.files)
 
 
 def _summary(outcome: Outcome, arguments: argparse.Namespace) -> str:

@@ -90,7 +90,8 @@ def _converted(content: bytes, suffix: str) -> str:
         text: str = converter.convert_stream(BytesIO(content), stream_info=StreamInfo(extension=suffix)).markdown
     except MarkItDownException as error:
         raise Unreadable(f"it cannot be converted ({_reason(error)}): is it whole, and what its name says?") from error
-    return text
+    # A PDF may hold halves of characters, which UTF-8 does not have.
+    return text.encode(errors="replace").decode()
 
 
 @cache

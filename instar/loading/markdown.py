@@ -17,8 +17,9 @@ def pieces(text: str, title: str) -> Iterator[Piece]:
     The title of the front matter (YAML, as of Jekyll, Hugo and Docusaurus) goes before `title`. Headings are those of
     CommonMark, so that a comment within a code block is none.
     """
-    text, title = _without_front_matter(text, title)
-    lines = text.splitlines()
+    text, title = _without_front_matter(text.replace("\r\n", "\n").replace("\r", "\n"), title)
+    # The parser counts these lines alone, and a page break within one ends none.
+    lines = text.split("\n")
     tokens = MarkdownIt("commonmark").parse(text)
     headings: list[tuple[int, str]] = []
     begin = 0
@@ -45,7 +46,8 @@ def _without_front_matter(text: str, title: str) -> tuple[str, str]:
     if not text.startswith(f"{_FENCE}\n") or not fence:
         return text, title
     try:
-        said = yaml.safe_load(head)
+        # With this loader everything is a string, even a date that there is not, as 30 February.
+        said = yaml.load(head, yaml.BaseLoader)  # noqa: S506
     except yaml.YAMLError:
         return text, title
     if not isinstance(said, dict):

@@ -1,6 +1,7 @@
 """Files, and what is read in them."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from instar.loading import converting, markdown, mdx, rows
@@ -17,12 +18,16 @@ _CONVERTED = frozenset({".pdf", ".docx", ".pptx", ".xlsx", ".epub"})
 SUFFIXES = _MARKDOWN | _MDX | _PLAIN | _HTML | _RST | _CSV | _JSON_LINES | _CONVERTED
 
 
-def files_below(folder: Path) -> Iterator[Path]:
-    """Yield the files of `folder` that can be read, in order, but those whose name or folder begins with a dot."""
+def files_below(folder: Path) -> Iterator[tuple[Path, int]]:
+    """Yield the files of `folder` that can be read, with their bytes, but those whose name or folder begins with a dot.
+
+    They come in the order of their paths. A file that is removed meanwhile is left out.
+    """
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if not hidden and path.suffix.lower() in SUFFIXES and path.is_file():
-            yield path
+            with suppress(FileNotFoundError):
+                yield path, path.stat().st_size
 
 
 def pieces_of(path: Path) -> list[Piece]:

@@ -80,7 +80,7 @@ def key_missing(scope: Scope) -> Unauthorized:
 
 def scope_missing(key: str, scope: Scope, scopes: Set[Scope]) -> Forbidden:
     """The key of that name has `scopes`, and lacks the one that is needed."""
-    return Forbidden(f"the key {key} has not the scope {scope}, only {', '.join(sorted(scopes))}: use another")
+    return Forbidden(f"the key {key} may only {', '.join(sorted(scopes))}: this call needs one with the scope {scope}")
 
 
 def _token(request: Request) -> str | None:

@@ -39,6 +39,8 @@ class PreparedGenerations:
         encoder = await self._loaded(model, number)
         async with self._generations.keep(partial(self._with_index, encoder, number)) as generation:
             await self._helping.embed(generation, only_builds)
+            # A process that computes other vectors stores none, neither of documents that lack them nor of writes.
+            await self._canaries.require_alike(generation)
             async with self._generations.accompany(generation):
                 await self._builder.load(generation.encoder, generation.index)
                 await self._builder.catch_up(generation)

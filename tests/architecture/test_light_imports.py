@@ -29,6 +29,12 @@ ROOMS = {
     "trainer/commands/",
 }
 HEAVY = {"torch", "faiss", "openvino", "transformers", "fastapi", "sqlite3"}
+# Help comes at once, and these take a tenth of a second each.
+SLOW = {
+    "instar/command_line.py": {"numpy", "httpx", "pydantic", "tqdm"},
+    "instar/commands/": {"numpy", "pydantic"},
+    "trainer/commands/": {"numpy", "httpx"},
+}
 PROGRAM = (
     "import importlib, json, sys; [importlib.import_module(m) for m in sys.argv[1:]]; print(json.dumps([*sys.modules]))"
 )
@@ -40,7 +46,8 @@ def loaded(room: str) -> set[str]:
     program = subprocess.run(
         [sys.executable, "-c", PROGRAM, *modules], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    return {f"{room} {library}" for library in HEAVY & set(json.loads(program.stdout))}
+    unwanted = HEAVY | SLOW.get(room, set())
+    return {f"{room} {library}" for library in unwanted & set(json.loads(program.stdout))}
 
 
 def test_rooms_that_compute_nothing_load_nothing_that_computes() -> None:

@@ -37,6 +37,17 @@ def test_searches_go_as_they_are_asked() -> None:
     assert store.similarity_search("harbour") == []
 
 
+def test_many_texts_are_written_in_their_order_and_one_that_is_refused_is_named() -> None:
+    store = made()
+    names = [f"t{number}" for number in range(300)]
+    assert store.add_texts([f"the text {name}" for name in names], ids=names) == names
+    with pytest.raises(Exception, match="the document 'blank' was refused, and those after it were not sent"):
+        store.add_texts(["one more", " ", "the last"], ids=["more", "blank", "last"])
+    assert [document.id for document in store.get_by_ids(["t299", "more", "blank", "last"])] == ["t299", "more"]
+    assert store.delete()
+    assert store.get_by_ids(names[:3]) == []
+
+
 def test_a_mistyped_collection_is_told_from_an_empty_one() -> None:
     made().add_texts(["a text"])
     mistyped = InstarVectorStore(os.environ["INSTAR_URL"], collection=uuid4().hex, key=os.environ["INSTAR_KEY"])

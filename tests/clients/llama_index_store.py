@@ -96,6 +96,17 @@ def test_filters_are_joined_and_one_that_is_not_there_is_told(store: InstarVecto
         )
 
 
+def test_many_nodes_are_written_and_one_that_is_refused_is_named() -> None:
+    store = made()
+    nodes = [TextNode(id_=f"n{number}", text=f"the text {number}") for number in range(300)]
+    assert store.add(nodes) == [node.node_id for node in nodes]
+    with pytest.raises(Exception, match="the document 'blank' was refused, and those after it were not sent"):
+        store.add([TextNode(id_="more", text="one more"), TextNode(id_="blank", text=" ")])
+    assert len(store.get_nodes()) == 301
+    store.clear()
+    assert store.get_nodes() == []
+
+
 def test_nodes_are_read_and_deleted_by_id(store: InstarVectorStore) -> None:
     assert [node.get_content() for node in store.get_nodes(node_ids=["b", "none"])] == [TEXTS["b"]]
     store.delete_nodes(node_ids=["b"])

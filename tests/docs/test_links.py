@@ -10,6 +10,7 @@ CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 PAGES = [
     *ROOT.glob("*.md"),
     *(ROOT / "docs").glob("*.md"),
+    *(ROOT / "docs").glob("*.ipynb"),
     ROOT / "deploy" / "docsgpt" / "README.md",
     ROOT / "tests" / "torture" / "README.md",
 ]

@@ -9,3 +9,5 @@ def test_the_report_is_made_of_the_results() -> None:
     assert report.readme(text) == text
     text = report.SCALING.read_text()
     assert report.scaling(text) == text
+    text = report.SIZES.read_text()
+    assert report.sized(text) == text

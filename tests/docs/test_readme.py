@@ -4,8 +4,6 @@ import inspect
 import json
 import re
 import shutil
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,14 +12,14 @@ import pytest
 from service.settings import Settings
 from service.settings.names import variables
 from service.settings.table import row
+from tests.docs.examples import ROOT, here, run
 from tests.support.server import Server
 from trainer.commands.trainer import Trainer
 from trainer.data.formats import FORMATS
 
-README = Path(__file__).parents[2] / "README.md"
-API = README.parent / "docs" / "api.md"
-TUNING = README.parent / "docs" / "tuning.md"
-ADDRESS = "http://127.0.0.1:8080"
+README = ROOT / "README.md"
+API = ROOT / "docs" / "api.md"
+TUNING = ROOT / "docs" / "tuning.md"
 EXAMPLE = re.compile(r"^```bash\n(.*?)^```\n(?:^```json\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 CALL = re.compile(
     r"(?:^```bash\n(.*?)^```\n)?^```python\n(.*?)^```\n(?:^```json\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL
@@ -29,37 +27,22 @@ CALL = re.compile(
 ROW = re.compile(r"^\| `(INSTAR_\w+)` \|", re.MULTILINE)
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory, embedded_sample: Path) -> Iterator[Server]:
-    folder = shutil.copytree(embedded_sample, tmp_path_factory.mktemp("readme") / "sample")
-    with Server(folder, SAMPLE="true", MODE="hybrid") as running:
-        # Scores of hybrid searches are those of a collection that has its weights.
-        running.wait_for("hybrid searches with .* have their weights")
-        yield running
-
-
 def test_every_example_answers_as_it_says(demo: Server) -> None:
     job = ""
     examples = EXAMPLE.findall(README.read_text(encoding="utf-8"))
     assert len(examples) == 6
     for example, answer in examples:
-        command = example.replace(ADDRESS, str(demo.client.base_url)).replace("JOB", job)
-        run = subprocess.run(
-            ["bash", "-c", command.replace("curl ", "curl -sS --fail-with-body ")],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert run.returncode == 0, (command, run.stdout, run.stderr)
+        command = here(example, demo).replace("JOB", job)
+        said = run(command.replace("curl ", "curl -sS --fail-with-body "))
         if answer:
-            found = json.loads(run.stdout)
+            found = json.loads(said)
             assert shape(found) == shape(json.loads(answer)), command
             if "/search" in command:
                 assert hits(found) == hits(json.loads(answer)), command
             if "/admin/reload" in command:
                 job = found["id"]
         if command.rstrip().endswith("/events"):
-            assert '"state":"done"' in run.stdout
+            assert '"state":"done"' in said
             assert demo.get("/info")["dimensions"] == 256
 
 
@@ -69,26 +52,24 @@ def test_every_call_answers_to_curl_and_to_httpx_as_it_says(demo: Server) -> Non
     assert text.count("```bash\n") == len(calls) - 1 > 22
     names: dict[str, Any] = {}
     job = ""
-    for curl, python, said in calls:
+    for curl, python, shown in calls:
         answers = []
         if "/admin/quality" in curl:
             # On a busy machine it measures for longer than a call waits.
             assert demo.get("/admin/quality?wait=60")["state"] == "measured"
         if curl:
-            command = curl.replace(ADDRESS, str(demo.client.base_url)).replace("JOB", job).replace("curl ", "curl -sS ")
-            run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
-            assert run.returncode == 0, (command, run.stderr)
+            said = run(here(curl, demo).replace("JOB", job).replace("curl ", "curl -sS "))
             # Of events the last.
-            answers.append(json.loads(run.stdout.strip().splitlines()[-1].removeprefix("data: ")))
+            answers.append(json.loads(said.strip().splitlines()[-1].removeprefix("data: ")))
             if "/admin/reload" in curl:
                 job = answers[0]["id"]
                 demo.wait_for_job(job)
-        exec(python.replace(ADDRESS, str(demo.client.base_url)), names)  # noqa: S102 (its readers run it, too)
+        exec(here(python, demo), names)  # noqa: S102 (its readers run it, too)
         if curl:
             answers.append(names["answer"])
-        if said:
+        if shown:
             for found in answers:
-                agree(found, json.loads(said))
+                agree(found, json.loads(shown))
         elif curl:
             assert [(found["state"], found["model"]) for found in answers] == [("done", "all-MiniLM-L6-v2-256")] * 2
     names["client"].close()
@@ -170,14 +151,8 @@ def test_the_three_lines_that_the_start_prints_work(tmp_path: Path, embedded_sam
         assert len(lines) == 3
         assert sum("/admin/reload" in line for line in lines) == 1
         for line in lines:
-            run = subprocess.run(
-                ["bash", "-c", line.replace("curl ", "curl -sS --fail-with-body ")],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert run.returncode == 0, (line, run.stdout, run.stderr)
-        assert server.wait_for_job(json.loads(run.stdout)["id"])["state"] == "done"
+            said = run(line.replace("curl ", "curl -sS --fail-with-body "))
+        assert server.wait_for_job(json.loads(said)["id"])["state"] == "done"
         assert server.get("/info")["dimensions"] == 256
 
 

@@ -7,20 +7,18 @@ there is, a query adapter in one epoch, which the gate lets pass as it is.
 import json
 import re
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.docs.examples import ROOT, here, run
 from tests.models.trainer.test_commands import LENIENT
 from tests.support.server import Server
 
 pytestmark = pytest.mark.nightly
 
-ROOT = Path(__file__).parents[2]
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 BLOCK = re.compile(r"^```bash\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
@@ -32,7 +30,7 @@ def test_every_command_of_the_tutorial(tmp_path: Path, embedded_sample: Path) ->
     (tmp_path / "service").symlink_to(ROOT / "service")
     shutil.copytree(embedded_sample, tmp_path, dirs_exist_ok=True)
     with Server(tmp_path, SAMPLE="true", MODE="hybrid") as server:
-        answers = run(server, commands)
+        answers = answers_of(server, commands)
     asked, inspected, sent, trained, queued, in_shadow, activated, again, back = answers
     assert asked["results"][0]["id"] == "c74"
     assert re.search(r"good judgements +504", inspected)
@@ -49,23 +47,17 @@ def test_every_command_of_the_tutorial(tmp_path: Path, embedded_sample: Path) ->
     assert back["generation"] == 1
 
 
-def run(server: Server, commands: list[str]) -> list[Any]:
+def answers_of(server: Server, commands: list[str]) -> list[Any]:
     """What each command says: JSON where it is that."""
     answers: list[Any] = []
     job = ""
     for command in commands:
-        here = command.replace("http://127.0.0.1:8080", str(server.client.base_url)).replace("JOB", job)
-        here = (
-            here.replace(".venv/bin/python", sys.executable)
-            .replace(".venv/bin/instar", f"{sys.executable} -m instar")
-            .rstrip()
-        )
-        if "trainer run" in here:
-            here += f" --mode query-adapter --epochs 1 {LENIENT}"
-        said = subprocess.run(["bash", "-c", here], cwd=server.folder, capture_output=True, text=True, check=False)
-        assert said.returncode == 0, (here, said.stdout, said.stderr)
-        answers.append(json.loads(said.stdout) if here.startswith("curl") else said.stdout)
-        if "/admin/reload" in here:
+        asked = here(command, server).replace("JOB", job).rstrip()
+        if "train run" in asked:
+            asked += f" --mode query-adapter --epochs 1 {LENIENT}"
+        said = run(asked, server.folder)
+        answers.append(json.loads(said) if asked.startswith("curl") else said)
+        if "/admin/reload" in asked:
             job = answers[-1]["id"]
             server.wait_for_stage(job, "shadow")
             # "Search as above."

@@ -109,6 +109,20 @@ def test_a_file_that_cannot_be_read_is_told_and_keeps_what_it_had(
     assert len(stored(service, collection)) == 5
 
 
+def test_a_passage_that_the_service_refuses_is_told_and_stops_no_other(
+    service: Server, docs: Path, collection: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load(service, collection, docs)
+    (docs / "index.md").write_text("# Shop\n\nWe open at\0nine.\n\n## Closing\n\nWe close at six.\n")
+    assert load(service, collection, docs) == 1
+    told = capsys.readouterr()
+    assert "not written: docs/index.md#shop: text contains the character U+0000: remove it" in told.err
+    assert "1 written, 3 unchanged, 0 removed" in told.out
+    documents = stored(service, collection)
+    assert documents["docs/index.md#shop"]["text"] == "Shop\n\nWe open at nine."
+    assert documents["docs/index.md#shop/closing"]["text"] == "Shop > Closing\n\nWe close at six."
+
+
 def test_a_dry_run_sends_nothing_and_shows_a_passage(
     service: Server, docs: Path, collection: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from trainer.commands.command import Command
 from trainer.data import beir, fetching, formats, inspection
 from trainer.data.dataset import Dataset
+from trainer.data.texts import normalised
 from trainer.errors import BadData
 from trainer.prepare import splits
 from trainer.prove.report.links import Links
@@ -106,13 +107,18 @@ class Remembering(Command):
     general: Path | None = Field(None, description="BEIR folder that shows what was forgotten; none: the sample corpus")
 
     def general_set(self, dataset: Dataset) -> Dataset | None:
-        """The set of the flag, or else the sample corpus. None if `dataset` has the documents of the sample corpus."""
+        """The set of the flag, or else the sample corpus.
+
+        None if `dataset` has the documents of the sample corpus, or a question of it: what is trained on is not
+        forgotten.
+        """
         if self.general is not None:
             return beir.read(self.general)
         from service import sample  # noqa: PLC0415
 
         sample_set = formats.load(sample.file(), "good-bad", skip_bad=False).dataset
-        return None if sample_set.corpus.keys() == dataset.corpus.keys() else sample_set
+        questions, of_sample = (set(map(normalised, each.queries.values())) for each in (dataset, sample_set))
+        return None if sample_set.corpus.keys() == dataset.corpus.keys() or questions & of_sample else sample_set
 
 
 class Reporting(Command):

@@ -19,7 +19,6 @@ from pydantic import BaseModel, ValidationError
 
 from service.errors import InvalidRequest
 from service.learning.base import Derived, Event, Impressions, LoggedSearch
-from service.learning.derive import derive
 from service.learning.outcomes import Tally
 from service.learning.ubi import UbiEvent, UbiQuery, content_id, is_bulk_action, is_event, is_query, row_of
 from trainer.data.collected import Collected
@@ -42,6 +41,9 @@ class _Log:
 
 def collect(path: Path, collected: Collected) -> None:
     """Read a file, or all files of a folder. Raises BadData without the documents, whose texts UBI does not have."""
+    # It loads numpy, and the help of commands, which lists this format, takes no time.
+    from service.learning.derive import derive  # noqa: PLC0415
+
     if not collected.corpus:
         raise BadData("the format ubi has ids of documents and no texts: name the documents with --corpus corpus.jsonl")
     log = _Log()

@@ -11,9 +11,10 @@ from service.significance import Floats
 from trainer.data.dataset import Dataset
 from trainer.prepare import reranking, splits
 from trainer.prepare.reranking import Reranker
-from trainer.prove import bm25, metrics, outcomes, rankings, reduction
+from trainer.prove import bm25, metric_values, outcomes, rankings, reduction
 from trainer.prove.drift import collapse, drift
-from trainer.prove.estimates import Difference, Estimate, Estimator
+from trainer.prove.estimates import Difference, Estimate
+from trainer.prove.estimator import Estimator
 from trainer.prove.judged_queries import JudgedQueries, judged_queries
 from trainer.prove.metrics import NDCG
 from trainer.prove.rankings import Embedded, Rankings
@@ -67,7 +68,7 @@ def compare(
     queries = judged_queries(dataset, "test")
     embedded = _embedded(base, tuned, queries, quiet=quiet)
     ranked = _reranked(_rankings(embedded, queries), base, tuned, queries, quiet=quiet)
-    values = {name: metrics.by_query(ranked[name], queries) for name in ranked}
+    values = {name: metric_values.by_query(ranked[name], queries) for name in ranked}
     components = splits.components(dataset)
     estimator = Estimator(
         clusters=np.array([components[query] for query in queries.ids]),

@@ -117,7 +117,8 @@ def _wins(report: Report, thresholds: Thresholds) -> Rule:
     return Rule(
         name="wins",
         passed=report.wins - report.losses >= thresholds.min_net_wins,
-        reason=f"{report.wins} queries better, {report.losses} worse; {thresholds.min_net_wins} more are asked for",
+        reason=f"{report.wins} questions got better, {report.losses} worse;"
+        f" the difference must be at least {thresholds.min_net_wins}",
     )
 
 

@@ -3,11 +3,13 @@
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from service.corpus.filters import attributes
 from service.corpus.judgements import Judgement
 from service.corpus.sqlite import collections, judgements
 from service.corpus.sqlite.database import Database
+from service.errors import StorageFailed
 
 _INSERT = "INSERT OR IGNORE INTO attributes VALUES (?, ?, ?, ?, ?)"
 # Every date begins like this. Other strings that do are sorted out when they are read.
@@ -22,12 +24,25 @@ _WITH_EMPTY_VALUES = (
 
 
 def migrate(database: Database) -> None:
-    """Take the steps that the database has not taken yet. Its `user_version` counts the steps that it has."""
+    """Take the steps that the database has not taken yet. Its `user_version` counts the steps that it has.
+
+    Raises StorageFailed, and changes nothing, if a later version has taken steps that this one does not know.
+    """
     with database.write() as connection:
-        (steps_taken,) = connection.execute("PRAGMA user_version").fetchone()
-        for step in _STEPS[steps_taken:]:
+        for step in _STEPS[taken(connection, database.path) :]:
             step(connection)
         connection.execute(f"PRAGMA user_version = {len(_STEPS)}")
+
+
+def taken(connection: sqlite3.Connection, path: Path) -> int:
+    """How many steps the database has taken. Raises StorageFailed if a later version has taken others."""
+    (steps,) = connection.execute("PRAGMA user_version").fetchone()
+    if steps > len(_STEPS):
+        raise StorageFailed(
+            f"the corpus {path} was brought up to date by a later version ({steps} steps, and this one knows"
+            f" {len(_STEPS)}): start that version or a later one, or restore a backup from before"
+        )
+    return int(steps)
 
 
 def _hash_texts(connection: sqlite3.Connection) -> None:

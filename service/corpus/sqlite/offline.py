@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from service.corpus.base import GenerationRecord, Seqs
+from service.corpus.sqlite import migrations
 from service.corpus.sqlite.disk_errors import translated
 from service.corpus.sqlite.documents import LIVE_SEQS
 from service.errors import StorageFailed
@@ -28,11 +29,12 @@ def damage(path: Path) -> str | None:
 
 
 def summary(path: Path) -> Summary:
-    """Sum up the database without writing to it. Raises StorageFailed if it is damaged."""
+    """Sum up the database without writing to it. Raises StorageFailed if it is damaged, or of a later version."""
     with translated(str(path)), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as corpus:
         harm = _damage(corpus)
         if harm is not None:
             raise StorageFailed(f"the corpus {path} is damaged ({harm}): restore a backup, and check the disk")
+        migrations.taken(corpus, path)
         live = corpus.execute(LIVE_SEQS).fetchall()
         records = corpus.execute("SELECT record FROM generations WHERE state = 'active'").fetchall()
     active = GenerationRecord.model_validate_json(records[0][0]) if records else None

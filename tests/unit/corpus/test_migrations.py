@@ -5,10 +5,14 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from service.corpus.base import Document
+from service.corpus.sqlite import offline
 from service.corpus.sqlite.database import Database
 from service.corpus.sqlite.documents import SCHEMA, SqliteDocuments
 from service.corpus.sqlite.store import SqliteStore
+from service.errors import StorageFailed
 from service.settings.data_folder import DataFolder
 
 
@@ -90,3 +94,16 @@ def test_documents_are_counted_again_after_a_former_version_has_written(tmp_path
     assert documents.last_written() == {"c": None, "d": None}
     documents.delete("c", ["b"], lambda _: None)
     assert documents.collections() == {"d": 1}
+
+
+def test_a_corpus_of_a_later_version_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
+    database = Database(DataFolder(tmp_path))
+    SqliteDocuments(database).put("c", [Document("a", "text", {})], lambda _: None)
+    with database.write() as later:
+        later.execute("PRAGMA user_version = 1000")
+    with pytest.raises(StorageFailed, match=r"by a later version \(1000 steps.*: start that version"):
+        SqliteDocuments(database)
+    with pytest.raises(StorageFailed, match="by a later version"):
+        offline.summary(database.path)
+    with database.read() as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (1000,)

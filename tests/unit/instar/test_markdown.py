@@ -35,3 +35,14 @@ def test_front_matter_is_no_text_and_its_title_goes_before_the_name_of_the_file(
 
 def test_a_heading_without_text_is_no_piece() -> None:
     assert read("# Guide\n\n## Empty\n\n## Full\n\nText.\n") == [(("Guide", "Full"), "Text.")]
+
+
+def test_a_page_break_and_other_line_ends_move_no_heading() -> None:
+    text = "# One\n\nFirst\x0cpage\u2028and\x85more.\n\n## Two\n\nSecond.\n"
+    expected = [(("One",), "First\x0cpage\u2028and\x85more."), (("One", "Two"), "Second.")]
+    assert read(text) == expected
+    assert read(text.replace("\n", "\r\n")) == expected
+
+
+def test_a_date_that_there_is_not_makes_no_front_matter_unreadable() -> None:
+    assert read("---\ntitle: Shops\ndate: 2026-02-30\n---\nText.\n") == [(("Shops",), "Text.")]

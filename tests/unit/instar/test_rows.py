@@ -32,3 +32,21 @@ def test_lines_of_a_service_and_of_beir_are_read() -> None:
 def test_what_is_no_document_is_told(line: str, words: str) -> None:
     with pytest.raises(Unreadable, match=words):
         list(of_json_lines(line))
+
+
+def test_a_string_of_json_may_hold_what_ends_a_line_elsewhere() -> None:
+    text = "One\u2028two\u0085three"
+    (piece,) = of_json_lines(f'{{"id": "a", "text": "{text}"}}\n')
+    assert piece.text == text
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", '"\\ud800"'])
+def test_a_value_that_is_in_no_json_is_told(value: str) -> None:
+    with pytest.raises(Unreadable, match="line 2 is no JSON"):
+        list(of_json_lines(f'{{"id": "a", "text": "One."}}\n{{"id": "b", "text": "Two.", "size": {value}}}\n'))
+
+
+def test_a_cell_may_hold_a_long_article() -> None:
+    article = "word " * 50_000
+    (piece,) = of_csv(f"id,text\n7,{article}\n")
+    assert piece.text == article
