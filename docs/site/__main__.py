@@ -13,6 +13,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from docs.site.notebook import FENCE, as_markdown
+
 _ROOT = Path(__file__).resolve().parents[2]
 _SITE = Path(__file__).resolve().parent
 _ICON = _ROOT / "service" / "console" / "static" / "icon.svg"
@@ -22,10 +24,9 @@ _INDEX = "docs/index.md"
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:)[^)#\s]+")
 _DOT = re.compile(r"(?<![^/])\.(?=\w)")
 _SECTION = re.compile(r"^## (.*)$", re.MULTILINE)
+_PAGES = {".md", ".ipynb"}
 _PICTURES = {".png", ".svg"}
 _LANGUAGES = {"Dockerfile": "docker", ".importlinter": "ini", ".cfg": "text", ".mjs": "js", ".service": "ini"}
-# No file has as many backticks in a row.
-_FENCE = "`" * 8
 
 
 class Failed(Exception):
@@ -73,8 +74,8 @@ def _gather(root: Path, pages: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         if Path(path).suffix in _PICTURES:
             shutil.copyfile(root / path, target)
-        elif path.endswith(".md"):
-            text = (root / path).read_text(encoding="utf-8")
+        elif Path(path).suffix in _PAGES:
+            text = _text(root, path)
             target.write_text(_LINK.sub(lambda link: _place(link[0]), text), encoding="utf-8")
             linked = set(_linked(root, path, text)) - met
             waiting += linked
@@ -85,9 +86,15 @@ def _gather(root: Path, pages: Path) -> None:
 
 def _place(path: str) -> str:
     """Where a file of the repository is in the site, which leaves files out whose names begin with a dot."""
-    if Path(path).suffix in {".md", *_PICTURES}:
+    if Path(path).suffix in _PICTURES:
         return path
-    return _DOT.sub("", path) + ".md"
+    return str(Path(path).with_suffix(".md")) if Path(path).suffix in _PAGES else f"{_DOT.sub('', path)}.md"
+
+
+def _text(root: Path, path: str) -> str:
+    """The Markdown of a page."""
+    text = (root / path).read_text(encoding="utf-8")
+    return as_markdown(text) if path.endswith(".ipynb") else text
 
 
 def _shown(root: Path, path: str) -> str:
@@ -96,7 +103,7 @@ def _shown(root: Path, path: str) -> str:
     suffix = Path(path).suffix
     language = _LANGUAGES.get(name) or _LANGUAGES.get(suffix) or suffix[1:] or "text"
     text = (root / path).read_text(encoding="utf-8").rstrip()
-    return f"---\nsearch:\n  exclude: true\n---\n\n# {path}\n\n{_FENCE}{language}\n{text}\n{_FENCE}\n"
+    return f"---\nsearch:\n  exclude: true\n---\n\n# {path}\n\n{FENCE}{language}\n{text}\n{FENCE}\n"
 
 
 def _linked(root: Path, path: str, text: str) -> Iterator[str]:
@@ -115,8 +122,8 @@ def _navigation(root: Path) -> str:
     rows = [f"  {json.dumps(page)}," for page in listed]
     for section, text in zip(parts[::2], parts[1::2], strict=True):
         linked = dict.fromkeys(_linked(root, _INDEX, text))
-        pages = [page for page in linked if page.endswith(".md") and page not in listed]
-        rows.append(f"  {{ {json.dumps(section)} = {json.dumps(pages)} }},")
+        pages = [page for page in linked if Path(page).suffix in _PAGES and page not in listed]
+        rows.append(f"  {{ {json.dumps(section)} = {json.dumps([_place(page) for page in pages])} }},")
         listed += pages
     return "\n".join(["nav = [", *rows, "]"])
 

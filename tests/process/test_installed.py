@@ -77,5 +77,5 @@ def test_it_serves_the_sample(installed: Path, tmp_path: Path, monkeypatch: pyte
     server.program = [str(installed / "instar"), "serve"]
     with server:
         assert server.search("How do I close the day?")
-        assert server.client.get("/console/sign-in").status_code == 200
+        assert server.client.get("/console/search").status_code == 200
         assert server.client.get("/docs").status_code == 200
