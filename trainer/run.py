@@ -35,9 +35,8 @@ from trainer.ship.provenance import Provenance
 from trainer.train import mixing, start, tuning
 from trainer.train.start import Start
 
-# Folds, where one split would leave fewer queries than that to test on.
+# Folds, where one split would leave too few queries to test on.
 _FOLDS = 5
-_TESTED_ON = 100
 # Documents on which a package is compared with the model that was saved in it.
 _COMPARED = 64
 
@@ -168,7 +167,7 @@ def _parts(dataset: Dataset, run_plan: RunPlan) -> list[Dataset]:
     foldable = _foldable(dataset, recipe)
     if count is None:
         judged, least = len(dataset.good()), run_plan.thresholds.min_queries
-        too_few = judged * splits.SHARES[-1] < max(least, _TESTED_ON) and judged >= least
+        too_few = int(judged * splits.SHARES[-1]) < least <= judged
         # Too few answers may be left for folds, too, and then one split says so.
         wanted = foldable and too_few and len(splits.groups(dataset)) >= 2 * _FOLDS
         return folds.folds(dataset, _FOLDS, recipe.seed) if wanted else []

@@ -53,8 +53,8 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
         None,
         ge=1,
         le=20,
-        description="test each question by one of so many models, which was trained without it; none: 5 for fewer than"
-        " 500 questions, and else 1, which is one split",
+        description="test each question by one of so many models, which was trained without it; none: 5 where a fifth"
+        " of the questions is too few for a verdict, and else 1, which is one split",
     )
     budget: Duration | None = Field(
         None, description="time that the run may take, about: 90s, 15m or 2h; it trains what fits"
