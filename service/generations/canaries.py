@@ -38,8 +38,12 @@ class Canaries:
         known = {text: stored[seq] for text, each in seqs.items() for seq in each if seq in stored}
         windowing = self._encoding.windowings.default
         computed = await self._encoding.embed_documents(generation.encoder, list(known), windowing, patient=True)
-        for there, here in zip(known.values(), computed, strict=True):
+        cosines = [
+            float((there.vectors * here.vectors).sum(axis=1).min())
+            for there, here in zip(known.values(), computed, strict=True)
             # A collection may cut its documents in another way, which says nothing of the model.
-            if np.array_equal(there.spans, here.spans) and (there.vectors * here.vectors).sum(axis=1).min() < _ALIKE:
-                raise differs_here(generation.model)
+            if np.array_equal(there.spans, here.spans)
+        ]
+        if min(cosines, default=1.0) < _ALIKE:
+            raise differs_here(generation.model, cosines, _ALIKE)
         self._observer.step("replica.compared")

@@ -56,11 +56,16 @@ def never_built(number: int, retained: Iterable[int]) -> NotFound:
     )
 
 
-def differs_here(model: str) -> CheckpointRefused:
-    """This process computes other vectors with `model` than the replica that has stored them."""
+def differs_here(model: str, cosines: Sequence[float], least: float) -> CheckpointRefused:
+    """This process computes other vectors with `model` than the replica that has stored them.
+
+    `cosines` are those of documents' stored and computed vectors, which must be at least `least`.
+    """
+    differing = sum(cosine < least for cosine in cosines)
     return CheckpointRefused(
-        f"{model} gives other vectors here than those that another replica has stored: compare INSTAR_ENGINE and the"
-        " versions of both replicas (GET /info)"
+        f"{model} gives other vectors here than those that another replica has stored ({differing} of {len(cosines)}"
+        f" documents, the least cosine is {min(cosines):.3f}): compare INSTAR_ENGINE and the versions of both replicas"
+        " (GET /info)"
     )
 
 

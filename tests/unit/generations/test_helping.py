@@ -11,6 +11,7 @@ import pytest
 from service.cluster.portion import EmbedPortion, Portion
 from service.corpus.base import Seqs
 from service.generations import helping
+from service.errors import CheckpointRefused
 from service.generations.errors import differs_here
 from service.generations.helping import Helping
 from service.models.windowing import Windowing
@@ -52,7 +53,7 @@ class Replica:
     async def require_alike_among(self, _generation: object, seqs: Seqs) -> None:
         self.compared += seqs.tolist()
         if self.differs:
-            raise differs_here("two")
+            raise differs_here("two", [0.5, 1.0], 0.99)
 
     def run(self, lent: Lent) -> None:
         generation: Any = SimpleNamespace(encoder=None, index=SimpleNamespace(fingerprint="f"))
@@ -75,7 +76,7 @@ def test_it_waits_until_something_is_stored_and_compares_once() -> None:
 
 def test_a_replica_that_computes_other_vectors_embeds_nothing() -> None:
     replica = Replica(differs=True)
-    with pytest.raises(type(differs_here("two"))):
+    with pytest.raises(CheckpointRefused, match=r"1 of 2 documents, the least cosine is 0\.500"):
         replica.run(Lent(looks=0))
     assert not replica.embedded
 
