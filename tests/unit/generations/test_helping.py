@@ -10,8 +10,8 @@ import pytest
 
 from service.cluster.portion import EmbedPortion, Portion
 from service.corpus.base import Seqs
-from service.generations import helping
 from service.errors import CheckpointRefused
+from service.generations import helping
 from service.generations.errors import differs_here
 from service.generations.helping import Helping
 from service.models.windowing import Windowing
