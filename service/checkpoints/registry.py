@@ -5,6 +5,10 @@ A checkpoint is copied into the data folder and verified there before it runs. P
 """
 
 import shutil
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -57,6 +61,8 @@ class Registry:
         self._headroom = (headroom or Headroom(0, 0, self._copies)).at(self._copies)
         self._observer = observer or Unobserved()
         self._verdicts: dict[tuple[str, ...], Checkpoint | CheckpointRefused] = {}
+        self._held: Counter[str] = Counter()
+        self._lock = threading.Lock()
         for folder in (self._folder, self._copies):
             folder.mkdir(parents=True, exist_ok=True)
             files.sweep(folder)
@@ -98,11 +104,32 @@ class Registry:
         files.flush(copy)
         return self.open(installed.id)
 
-    def forget(self, keep: set[str]) -> None:
-        """Delete the service's own copies of all checkpoints but those with the ids in `keep`."""
-        for copy in self._copies.iterdir():
-            if copy.name not in keep and not copy.name.startswith(files.INCOMING):
-                shutil.rmtree(copy)
+    @contextmanager
+    def hold(self, identity: str) -> Iterator[None]:
+        """Within the block, nobody forgets the checkpoint with the id, which may be loaded meanwhile.
+
+        Without tokenizer files, transformers makes a tokenizer to which every word is unknown, and says nothing.
+        """
+        with self._lock:
+            self._held[identity] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held[identity] -= 1
+
+    def forget(self, keep: set[str]) -> set[str]:
+        """Delete the service's own copies of all checkpoints but those with the ids in `keep`, and of those held.
+
+        Returns the ids of both.
+        """
+        with self._lock:
+            kept = keep | {identity for identity, holders in self._held.items() if holders}
+            unused = [copy for copy in self._copies.iterdir() if copy.name not in kept]
+            forgotten = [files.set_aside(copy) for copy in unused if not copy.name.startswith(files.INCOMING)]
+        for folder in forgotten:
+            shutil.rmtree(folder)
+        return kept
 
     def accept(self, name: str, upload: Path) -> Checkpoint:
         """Put the uploaded zip into the checkpoints folder as `name`, whole or not at all.

@@ -36,16 +36,18 @@ class PreparedGenerations:
     @asynccontextmanager
     async def beside(self, model: str, number: int, only_builds: Callable[[], bool]) -> AsyncIterator[None]:
         """See `Joinable`."""
-        encoder = await self._loaded(model, number)
-        async with self._generations.keep(partial(self._with_index, encoder, number)) as generation:
-            await self._helping.embed(generation, only_builds)
-            # A process that computes other vectors stores none, neither of documents that lack them nor of writes.
-            await self._canaries.require_alike(generation)
-            async with self._generations.accompany(generation):
-                await self._builder.load(generation.encoder, generation.index)
-                await self._builder.catch_up(generation)
+        # A reload of this process's own that ends meanwhile forgets checkpoints that no generation has.
+        with self._loader.hold(model):
+            encoder = await self._loaded(model, number)
+            async with self._generations.keep(partial(self._with_index, encoder, number)) as generation:
+                await self._helping.embed(generation, only_builds)
+                # A process that computes other vectors stores none, neither of documents that lack them nor of writes.
                 await self._canaries.require_alike(generation)
-                yield
+                async with self._generations.accompany(generation):
+                    await self._builder.load(generation.encoder, generation.index)
+                    await self._builder.catch_up(generation)
+                    await self._canaries.require_alike(generation)
+                    yield
 
     async def _loaded(self, model: str, number: int) -> ServedModel:
         former = self._generations.loaded(number) if number else None

@@ -210,15 +210,16 @@ class Rerankers:
     @asynccontextmanager
     async def beside(self, model: str, number: int, only_builds: Callable[[], bool]) -> AsyncIterator[None]:  # noqa: ARG002
         """See `Joinable`."""
-        if self._loaded(model) is None:
-            checkpoint = await run_to_completion(partial(self._loader.install, model))
-            reranker = await self._loader.load_beside(checkpoint)
-            await self._loader.probe(reranker)
-            self._beside = reranker
-        try:
-            yield
-        finally:
-            self._beside = None
+        with self._loader.hold(model):
+            if self._loaded(model) is None:
+                checkpoint = await run_to_completion(partial(self._loader.install, model))
+                reranker = await self._loader.load_beside(checkpoint)
+                await self._loader.probe(reranker)
+                self._beside = reranker
+            try:
+                yield
+            finally:
+                self._beside = None
 
     def _loaded(self, model: str) -> Reranker | None:
         """Return the reranker with that id, if it is the active one or loaded beside that."""

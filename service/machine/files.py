@@ -37,9 +37,14 @@ def sweep(parent: Path) -> None:
 
 def delete_folder(path: Path) -> None:
     """Delete a folder as a whole: after a crash it is there or not, and `sweep` deletes the leftovers."""
+    shutil.rmtree(set_aside(path))
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a folder to what `sweep` deletes, in no time; the caller deletes it under the name that is returned."""
     doomed = path.with_name(f"{INCOMING}deleted-{path.name}")
     path.rename(doomed)
-    shutil.rmtree(doomed)
+    return doomed
 
 
 def replace_file(path: Path, content: str, *, mode: int = 0o666) -> None:

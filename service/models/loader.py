@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
@@ -67,6 +68,10 @@ class CheckpointLoader(Generic[_Loaded_co]):
         """
         return self._registry.install(model).require_kind(self.kind)
 
+    def hold(self, identity: str) -> AbstractContextManager[None]:
+        """Within the block, nobody forgets the checkpoint with the id."""
+        return self._registry.hold(identity)
+
     def load(self, model: str) -> _Loaded_co:
         """Install and load the checkpoint of that name or id, without a trial beside the model that answers.
 
@@ -85,10 +90,8 @@ class CheckpointLoader(Generic[_Loaded_co]):
         return await run_to_completion(loading, given_up=given_up)
 
     def forget(self, needed: set[str]) -> None:
-        """Delete the copies and conversions of all checkpoints but those with the ids in `needed`."""
-        kept = needed | self._pinned()
-        self._registry.forget(kept)
-        self._factory.forget(kept)
+        """Delete copies and conversions of all checkpoints but those with the ids in `needed`, and of those held."""
+        self._factory.forget(self._registry.forget(needed | self._pinned()))
 
 
 class Loader(CheckpointLoader[ServedModel]):

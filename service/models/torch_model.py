@@ -1,6 +1,8 @@
 """A checkpoint in torch, as sentence-transformers loads and computes it."""
 
+import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -16,6 +18,9 @@ from service.models.base import Side
 from service.models.scheduling.device import Device, device_for
 
 _Model = TypeVar("_Model", SentenceTransformer, CrossEncoder)
+# While it loads a model, transformers 5 replaces methods of its classes and functions of torch by others, which do
+# nothing, and puts back what it has met. Of two at once, the second one may meet what the first one has put there.
+_ONE_AT_A_TIME = threading.Lock()
 # The errors of sentence-transformers and transformers at files that do not fit together.
 _LOAD_ERRORS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError, SafetensorError)
 
@@ -53,18 +58,28 @@ class Logit(torch.nn.Module):
 
 def _opened(checkpoint: Checkpoint, kind: Callable[..., _Model]) -> _Model:
     try:
-        return kind(
-            str(checkpoint.folder),
-            local_files_only=True,
-            trust_remote_code=False,
-            model_kwargs={"use_safetensors": True, "dtype": torch.float32},
-        )
+        before = _files(checkpoint.folder)
+        with _ONE_AT_A_TIME:
+            model = kind(
+                str(checkpoint.folder),
+                local_files_only=True,
+                trust_remote_code=False,
+                model_kwargs={"use_safetensors": True, "dtype": torch.float32},
+            )
+        if _files(checkpoint.folder) != before:
+            raise OSError("its files have changed meanwhile: load it again")
+        return model
     except _LOAD_ERRORS as error:
         reason = str(error).strip().replace(str(checkpoint.folder), checkpoint.name).splitlines()
         raise CheckpointRefused(
             f"{checkpoint.name} cannot be loaded ({type(error).__name__}: {reason[0] if reason else ''}): check"
             " that sentence-transformers loads it with the library versions of this service"
         ) from error
+
+
+def _files(folder: Path) -> list[tuple[Path, int]]:
+    """The files of a checkpoint, and their sizes. transformers makes do without some, and then gives other vectors."""
+    return sorted((path, path.stat().st_size) for path in folder.rglob("*") if path.is_file())
 
 
 def compute(model: SentenceTransformer, features: dict[str, Any], side: Side | None) -> Vectors:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from service.checkpoints.manifest import MANIFEST, Manifest, write_manifest
 from service.checkpoints.registry import Registry
 from service.checkpoints.report import MAX_REPORT
 from service.errors import CheckpointRefused, InstarError, NotFound
+from service.models import torch_model
 from service.models.dense import DenseEncoder
 from tests.support import checkpoints
 
@@ -250,6 +252,44 @@ def test_a_report_that_was_altered_lost_or_is_too_large_is_refused(folder: Path)
             (folder / REPORT).write_bytes(content)
         with pytest.raises(CheckpointRefused, match=reason):
             checkpoint.read(folder, "m")
+
+
+def test_a_checkpoint_that_is_held_is_not_forgotten(tmp_path: Path, folder: Path) -> None:
+    registry = make_registry(tmp_path)
+    shutil.copytree(folder, tmp_path / "checkpoints" / "model")
+    installed = registry.install("model")
+    with registry.hold(installed.id), registry.hold(installed.id):
+        assert registry.forget({"other@1"}) == {"other@1", installed.id}
+        assert installed.folder.is_dir()
+    assert registry.forget(set()) == set()
+    assert not list((tmp_path / "kept").iterdir())
+
+
+def test_files_that_are_gone_while_a_model_is_loaded_refuse_it(folder: Path) -> None:
+    """transformers makes a tokenizer without its files, to which every word is unknown."""
+
+    class Slow(SentenceTransformer):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            (folder / "tokenizer.json").unlink()
+            super().__init__(*arguments, **named)
+
+    with pytest.raises(CheckpointRefused, match="its files have changed meanwhile: load it again"):
+        torch_model._opened(checkpoint.read(folder, "model"), Slow)
+
+
+def test_models_are_loaded_one_at_a_time(folder: Path) -> None:
+    loading: list[int] = []
+
+    class Counted(SentenceTransformer):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            loading.append(1)
+            super().__init__(*arguments, **named)
+            assert len(loading) == 1
+            loading.clear()
+
+    read = checkpoint.read(folder, "model")
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: torch_model._opened(read, Counted), range(4)))
 
 
 def make_registry(folder: Path) -> Registry:

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from service.observability.steps import Step
 from tests.replicas.faults import cells
 from tests.replicas.faults.cells import Cell
 from tests.replicas.faults.world import World, world
@@ -16,7 +17,8 @@ pytestmark = pytest.mark.nightly
 
 CELLS = cells.chosen(seed=1, seconds=2)
 # Cells in which the whole matrix has found something.
-MENDED = [Cell("refuse", step, "itself", 2) for step in ("reload.published", "reload.judged")]
+STEPS: tuple[Step, ...] = ("reload.probed", "reload.embedded", "reload.published", "reload.judged")
+MENDED = [Cell("refuse", step, "itself", 2) for step in STEPS]
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 """A generation that another process activates is prepared here, unless this process computes other vectors."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -18,6 +18,12 @@ class Steps:
     def __init__(self, refuse_at: int | None = None) -> None:
         self.taken: list[str] = []
         self._looks, self._refuse_at = 0, refuse_at
+
+    @contextmanager
+    def hold(self, model: str) -> Iterator[None]:
+        self.taken.append(f"holds {model}")
+        yield
+        self.taken.append(f"holds {model} no more")
 
     def loaded(self, _: int) -> Any:
         return SimpleNamespace(encoder="encoder")
@@ -62,6 +68,7 @@ def test_it_compares_before_it_stores_anything_and_when_all_is_there() -> None:
     steps = Steps()
     prepared(steps)
     assert steps.taken == [
+        "holds m@1",
         "helps",
         "compares",
         "follows the writes",
@@ -70,6 +77,7 @@ def test_it_compares_before_it_stores_anything_and_when_all_is_there() -> None:
         "compares",
         "is prepared",
         "follows no more",
+        "holds m@1 no more",
     ]
 
 
@@ -77,4 +85,4 @@ def test_a_process_that_computes_other_vectors_stores_none() -> None:
     steps = Steps(refuse_at=1)
     with pytest.raises(CheckpointRefused):
         prepared(steps)
-    assert steps.taken == ["helps"]
+    assert steps.taken == ["holds m@1", "helps"]
