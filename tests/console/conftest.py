@@ -28,6 +28,8 @@ def console(tmp_path_factory: pytest.TempPathFactory, embedded_sample: Path) -> 
     """A service with the sample corpus and without keys. Tests take back what they change."""
     folder = shutil.copytree(embedded_sample, tmp_path_factory.mktemp("console") / "sample")
     with Server(folder, SAMPLE="true", MODE="hybrid") as running:
+        # Scores of hybrid searches are those of a collection that has its weights, and change when it gets them.
+        running.wait_for("hybrid searches with .* have their weights")
         yield running
 
 

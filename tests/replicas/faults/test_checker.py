@@ -130,7 +130,7 @@ def answer_no_search(told: Told) -> None:
 def break_a_search_after_a_kill(told: Told) -> None:
     event = told.search("replica-1", 9.8, "two")
     event.status, event.outcome = 502, "unknown"
-    told.add("fault", "nemesis", 9.0, {}, {"kind": "kill", "mended": 1.0})
+    told.add("fault", "nemesis", 8.5, {}, {"kind": "kill", "mended": 1.0})
 
 
 def refuse_a_write_without_a_fault(told: Told) -> None:
