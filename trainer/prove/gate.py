@@ -36,7 +36,7 @@ class Thresholds(BaseModel):
 
 # The highest two-sided p of a gain with fewer test queries than that. Whoever judges on and looks
 # after each batch has several chances to be misled. Looks at 60, 100, 150 and 250 queries add up to 4.5%, one-sided
-# (Bonferroni); `make bench-verdicts` measures less.
+# (Bonferroni); `make bench-verdicts` measures it.
 LEVELS = ((150, 0.01), (250, 0.02))
 LAST_LEVEL = 0.05
 
