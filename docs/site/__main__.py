@@ -85,7 +85,7 @@ def _gather(root: Path, pages: Path) -> None:
 
 
 def _place(path: str) -> str:
-    """Where a file of the repository is in the site, which leaves files out whose names begin with a dot."""
+    """The place of a file of the repository in the site, which leaves files out whose names begin with a dot."""
     if Path(path).suffix in _PICTURES:
         return path
     return str(Path(path).with_suffix(".md")) if Path(path).suffix in _PAGES else f"{_DOT.sub('', path)}.md"

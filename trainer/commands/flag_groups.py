@@ -44,9 +44,9 @@ def _web_address(url: str | None) -> str | None:
     return url
 
 
-def _seconds(duration: str) -> float:
+def _seconds(duration: object) -> float:
     """The seconds of a duration like 15m. Raises BadData if it is none."""
-    spelled = _DURATION.fullmatch(duration.strip())
+    spelled = _DURATION.fullmatch(str(duration).strip())
     if spelled is None or not float(spelled[1]):
         raise BadData(f"{duration} is no duration: write 90s, 15m or 2h")
     return float(spelled[1]) * _SECONDS[spelled[2]]

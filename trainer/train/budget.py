@@ -33,7 +33,7 @@ class Fit(BaseModel):
 
 
 def fit(seconds: float, pace: Pace, rows: int, decided: Plan) -> Fit:
-    """As many of the decided passes over so many rows as fit into these seconds. One step is the least."""
+    """The decided passes over so many rows, as far as they fit into these seconds. One step is the least."""
     epoch = -(-rows // decided.batch_size)
     steps = int(max(1.0, (seconds * (1 - _LEFT) - _MEASURED * pace.dev) / pace.step))
     passes = round(min(decided.epochs, steps / epoch), 3)

@@ -116,6 +116,13 @@ def test_in_folds_all_questions_are_tested_and_all_are_trained_on(trainer: Train
     assert "questions without splits: leave it out" in trainer(f"{RUN} --folds 3 --name other", code=2)
 
 
+def test_a_run_in_a_second_trains_what_fits(trainer: Trainer, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(f"{RUN} {LENIENT} --name tuned --budget 1s".split()) == 0
+    assert "of 4 passes over the rows fit" in capsys.readouterr().err
+    lineage: Any = checkpoint.read(trainer.folder / "checkpoints" / "tuned", "tuned").manifest
+    assert 0 < lineage.lineage["decisions"]["epochs"] < 4
+
+
 def test_nothing_is_replaced_without_a_word(after_a_run: Trainer, tuned: Tuned) -> None:
     trainer, promoted = after_a_run, tuned.facts["checkpoint"]
     report = trainer.folder / "runs" / "tuned" / "report.html"
