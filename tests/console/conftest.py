@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 from tests.console import used as past
 from tests.console.browser import Watched, launched
 from tests.console.tasks import Tasks
-from tests.support.server import Server
+from tests.support.server import Server, sample_service
 
 Visits = Callable[..., Watched]
 
@@ -26,10 +26,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def console(tmp_path_factory: pytest.TempPathFactory, embedded_sample: Path) -> Iterator[Server]:
     """A service with the sample corpus and without keys. Tests take back what they change."""
-    folder = shutil.copytree(embedded_sample, tmp_path_factory.mktemp("console") / "sample")
-    with Server(folder, SAMPLE="true", MODE="hybrid") as running:
-        # Scores of hybrid searches are those of a collection that has its weights, and change when it gets them.
-        running.wait_for("hybrid searches with .* have their weights")
+    with sample_service(embedded_sample, tmp_path_factory.mktemp("console")) as running:
         yield running
 
 

@@ -5,11 +5,14 @@ import functools
 import itertools
 import os
 import re
+import shutil
 import signal
 import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -176,6 +179,17 @@ class Server:
     def _json(self, response: httpx.Response) -> Any:
         assert response.is_success, f"{response.request.method} {response.url}: {response.status_code} {response.text}"
         return response.json()
+
+
+@contextmanager
+def sample_service(embedded_sample: Path, folder: Path) -> Iterator[Server]:
+    """A service without keys on a copy of the embedded sample, in `folder`, whose hybrid searches have their weights.
+
+    Scores of hybrid searches change when the collection gets them.
+    """
+    with Server(shutil.copytree(embedded_sample, folder / "sample"), SAMPLE="true", MODE="hybrid") as running:
+        running.wait_for("hybrid searches with .* have their weights")
+        yield running
 
 
 @functools.cache
