@@ -41,13 +41,14 @@ class Graph:
     """A graph of n vectors, which all differ and can all be reached. `row_of` says which vector a node has.
 
     Scores for a unit vector that differ by more than `margin` are in the right order. `effort` is the efSearch of HNSW
-    that a search needs.
+    that a search needs, and `built_effort` the one that it needed when all its links were made for its vectors.
     """
 
     index: "faiss.IndexHNSW"
     row_of: RowOf
     margin: float
     effort: int = 0
+    built_effort: int = 0
 
     def nearest(self, query: Vectors) -> tuple[Vectors, Rows]:
         """Walk to a vector (dimensions,). Returns the scores of all that was found, best first, and the rows.
@@ -58,6 +59,17 @@ class Graph:
         parameters = faiss.SearchParametersHNSW(efSearch=self.effort, bounded_queue=False)
         scores, nodes = self.index.search(query[None], min(self.effort, self.index.ntotal), params=parameters)
         return scores[0], self.row_of[nodes[0]].astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Links:
+    """The links of a `graph`, with which another one begins.
+
+    `rows[node]` is the row of the node's vector in the other graph, where all differ; -1: it has none there.
+    """
+
+    graph: Graph
+    rows: Rows
 
 
 def walk(graph: Graph, vectors: Vectors, queries: Vectors, k: int, allowed: Bits | None = None) -> tuple[Vectors, Rows]:
@@ -81,48 +93,48 @@ def walk(graph: Graph, vectors: Vectors, queries: Vectors, k: int, allowed: Bits
     return best_scores, best
 
 
-def build(vectors: Vectors, given_up: IsGivenUp, former: Graph | None = None) -> tuple[Graph | None, int]:
+def build(vectors: Vectors, given_up: IsGivenUp, links: Links | None = None) -> tuple[Graph | None, int]:
     """Build a graph of `vectors` (n, dimensions). Returns it, or None with the number that it cannot reach.
 
-    If the first of the vectors are those of a `former` graph, the others are added to a copy of its links. Raises
-    GivenUp soon after `given_up` answers true.
+    It begins with the `links` of another graph, and adds the vectors that these do not have. Raises GivenUp soon after
+    `given_up` answers true.
     """
     numbers = WholeNumbers.fitted(vectors[:: max(1, len(vectors) // _PORTION)])
     index = faiss.IndexHNSWSQ(vectors.shape[1], faiss.ScalarQuantizer.QT_8bit_direct, _LINKS, faiss.METRIC_L2)
     index.hnsw.efConstruction = _BUILD_EFFORT
     memory.reserve(index, len(vectors))
-    size = 0 if former is None else former.index.ntotal
-    if former is not None:
-        _add(faiss.downcast_index(index.storage), numbers, vectors[:size], given_up)
-        memory.copy_links(former.index, index)
-        # FAISS gets an address, so the array has a name to stay.
-        node_of = np.argsort(former.row_of[:-1])
-        index.hnsw.permute_entries(faiss.swig_ptr(node_of))
-    _add(index, numbers, vectors[size:], given_up)
+    linked = np.empty(0, np.int64)
+    if links is not None:
+        linked = links.rows[links.rows >= 0]
+        _add(faiss.downcast_index(index.storage), numbers, vectors, linked, given_up)
+        memory.copy_links(links.graph.index, index, links.rows >= 0)
+    others = np.setdiff1d(np.arange(len(vectors)), linked, assume_unique=True)
+    _add(index, numbers, vectors, others, given_up)
     lost = graph_repair.repair(index)
-    return (None, len(lost)) if len(lost) else (compact(index, vectors), 0)
+    return (None, len(lost)) if len(lost) else (compact(index, vectors, np.concatenate((linked, others))), 0)
 
 
-def _add(index: "faiss.Index", numbers: WholeNumbers, vectors: Vectors, given_up: IsGivenUp) -> None:
-    for start in range(0, len(vectors), _PORTION):
+def _add(index: "faiss.Index", numbers: WholeNumbers, vectors: Vectors, rows: Rows, given_up: IsGivenUp) -> None:
+    for start in range(0, len(rows), _PORTION):
         if given_up():
             raise GivenUp
-        index.add(numbers.rounded(vectors[start : start + _PORTION]))
+        index.add(numbers.rounded(vectors[rows[start : start + _PORTION]]))
 
 
-def compact(index: "faiss.IndexHNSW", vectors: Vectors) -> Graph:
-    """Give a graph that is in the order of its `vectors` (n, dimensions) their 8 bits, and order it by its links."""
+def compact(index: "faiss.IndexHNSW", vectors: Vectors, rows: Rows) -> Graph:
+    """Give a graph 8 bits of its `vectors` (n, dimensions), of which a node has `rows[node]`, and order it by links."""
     order = _by_links(index)
     index.hnsw.permute_entries(faiss.swig_ptr(order))
+    rows = rows[order]
     quantiser, margin = _fitted(vectors)
     # The vectors of which the graph was built are let go of before the others take as much room.
     memory.replace_storage(index, quantiser)
     codes = huge_pages.empty((len(vectors), quantiser.code_size), np.uint8)
     for start in range(0, len(vectors), _PORTION):
         portion = slice(start, start + _PORTION)
-        codes[portion] = quantiser.sa_encode(vectors[order[portion]])
+        codes[portion] = quantiser.sa_encode(vectors[rows[portion]])
     memory.place(index, codes)
-    return Graph(index, np.append(order, -1).astype(np.int32), margin)
+    return Graph(index, np.append(rows, -1).astype(np.int32), margin)
 
 
 def _fitted(vectors: Vectors) -> tuple["faiss.IndexScalarQuantizer", float]:

@@ -85,6 +85,7 @@ class GraphCache:
                 np.save(folder / _OF, built.duplicates.group_of)
             about = {
                 "effort": graph.effort,
+                "built_effort": graph.built_effort,
                 "recall": built.recall,
                 "margin": graph.margin,
                 "highest": int(built.seqs[-1]),
@@ -98,6 +99,14 @@ class GraphCache:
             return built
         vectors = _vectors(np.memmap(folder / _VECTORS, np.uint8, "r"), built.exact.d)
         return replace(built, exact=memory.exact_index(vectors))
+
+    def former(self, fingerprint: str, collection: str, dimensions: int, min_recall: float) -> Sealed | None:
+        """Return the sealed part of the collection that was kept last under another fingerprint; None without any."""
+        others = {name.partition("-")[0] for name in self._cache.names()} - {fingerprint}
+        kept = [other for other in others if (self._folder / _name(other, collection)).exists()]
+        kept.sort(key=lambda other: (self._folder / _name(other, collection)).stat().st_mtime_ns, reverse=True)
+        parts = (self.get(other, collection, dimensions, min_recall) for other in kept)
+        return next((part for part in parts if part is not None), None)
 
     def highest(self) -> int:
         """Return the highest sequence number of a document in any graph, 0 without any."""
@@ -126,11 +135,17 @@ def _read(name: str, files: dict[str, Content], dimensions: int) -> Sealed | Non
         about = json.loads(files[_ABOUT].tobytes())
         vectors = _vectors(files[_VECTORS], dimensions)
         index = memory.read_graph(files[_GRAPH])
+        # A former version makes all links anew, or adds to them.
+        built_effort = about.get("built_effort", about["effort"])
         if _ROWS in files:
-            graph = Graph(index, _array(files[_ROWS]), about["margin"], about["effort"])
+            graph = Graph(index, _array(files[_ROWS]), about["margin"], about["effort"], built_effort)
         else:
             # A former version, whose graph is in the order of its vectors and has none of its own.
-            graph = replace(graphs.compact(index, vectors), effort=about["effort"])
+            graph = replace(
+                graphs.compact(index, vectors, np.arange(len(vectors))),
+                effort=about["effort"],
+                built_effort=built_effort,
+            )
         file = files[_GRAPH] if _ROWS in files else None
         duplicates = Duplicates.from_groups(_array(files[_OF])) if about["distinct"] else None
         seqs = _array(files[_SEQS])

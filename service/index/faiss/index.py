@@ -194,13 +194,16 @@ class FaissIndex:
     def _partition(self, collection: str, seqs: Seqs, given_up: IsGivenUp, questions: Questions | None) -> Partition:
         cut, spans = self.store.cuts(seqs)
         windows = len(seqs) - count_documents(cut) + len(cut)
+        former = None
         if windows >= self._graph_from:
             partition = self._from_cache(collection, seqs, cut, spans)
             if partition is not None:
                 return partition
+            # A model that was tuned out of the former one leaves most neighbours as they were.
+            former = self._graphs.former(self.fingerprint, collection, self.dimensions, self._min_recall)
         if windows >= SEAL_FROM:
             read = partial(self._rows, seqs)
-            return Partition(self.dimensions, self._build(collection, read, windows, given_up, questions))
+            return Partition(self.dimensions, self._build(collection, read, windows, given_up, questions, former))
         partition = Partition(self.dimensions)
         partition.apply(self._rows(seqs), ())
         return partition
@@ -214,7 +217,7 @@ class FaissIndex:
         questions: Questions | None,
         former: Sealed | None = None,
     ) -> Sealed:
-        """Build a sealed part of so many windows, the first being a `former` one's, and cache it if it has a graph."""
+        """Build a sealed part of so many windows, from a `former` one if it may be, and cache it if it has a graph."""
         # Vectors in full are read from the disk in the end. On the way there they need no memory either.
         empty = self._graphs.empty if windows >= self._graph_from else huge_pages.empty
         built = sealed.build(

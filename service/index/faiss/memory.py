@@ -10,6 +10,9 @@ from service.machine import huge_pages
 from service.machine.arrays import Vectors
 from service.machine.cache import Content
 
+# Nodes whose links are copied together, which takes 50 MB.
+_COPIED = 65_536
+
 
 def exact_index(vectors: Vectors) -> "faiss.IndexFlatIP":
     """Make an exact index of `vectors` (n, dimensions). The array must not change afterwards."""
@@ -46,15 +49,39 @@ def replace_storage(graph: "faiss.IndexHNSW", storage: "faiss.IndexScalarQuantiz
     graph.hnsw.is_similarity = storage.metric_type == faiss.METRIC_INNER_PRODUCT
 
 
-def copy_links(source: "faiss.IndexHNSW", target: "faiss.IndexHNSW") -> None:
-    """Give the empty graph `target`, whose storage has the vectors, the nodes and the links of `source`."""
-    links = source.hnsw.neighbors
-    target.hnsw.neighbors.resize(links.size())
-    faiss.rev_swig_ptr(target.hnsw.neighbors.data(), links.size())[:] = faiss.rev_swig_ptr(links.data(), links.size())
-    for name in ("levels", "offsets"):
-        faiss.copy_array_to_vector(faiss.vector_to_array(getattr(source.hnsw, name)), getattr(target.hnsw, name))
-    target.hnsw.entry_point, target.hnsw.max_level = source.hnsw.entry_point, source.hnsw.max_level
-    target.ntotal = source.ntotal
+def copy_links(source: "faiss.IndexHNSW", target: "faiss.IndexHNSW", kept: NDArray[np.bool_]) -> None:
+    """Give the empty graph `target` the nodes of `source` that are `kept` (n,), and their links to each other.
+
+    Its storage has the vectors of these nodes, in their order.
+    """
+    offsets, levels = (faiss.vector_to_array(getattr(source.hnsw, name)) for name in ("offsets", "levels"))
+    number_of = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1).astype(np.int32)
+    kept_offsets = np.append(0, np.cumsum(np.diff(offsets)[kept])).astype(np.uint64)
+    links = faiss.rev_swig_ptr(source.hnsw.neighbors.data(), source.hnsw.neighbors.size())
+    target.hnsw.neighbors.resize(int(kept_offsets[-1]))
+    kept_links = faiss.rev_swig_ptr(target.hnsw.neighbors.data(), target.hnsw.neighbors.size())
+    for level in range(levels.max()):
+        slots = np.arange(source.hnsw.cum_nb_neighbors(level), source.hnsw.cum_nb_neighbors(level + 1), dtype=np.uint64)
+        nodes = np.flatnonzero(kept & (levels > level))
+        for start in range(0, len(nodes), _COPIED):
+            some = nodes[start : start + _COPIED]
+            kept_links[kept_offsets[number_of[some], None] + slots] = _packed(
+                number_of[links[offsets[some, None] + slots]]
+            )
+    for name, values in (("offsets", kept_offsets), ("levels", levels[kept])):
+        faiss.copy_array_to_vector(values, getattr(target.hnsw, name))
+    top = source.hnsw.entry_point
+    entry = number_of[top] if kept[top] else np.argmax(levels[kept])
+    target.hnsw.entry_point, target.hnsw.max_level = int(entry), int(levels[kept][entry]) - 1
+    target.ntotal = len(kept_offsets) - 1
+
+
+def _packed(links: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Move the free slots of each node (n, slots) behind its links, because a walk ends at the first free one."""
+    gaps = ((links[:, :-1] < 0) & (links[:, 1:] >= 0)).any(axis=1)
+    order = np.argsort(links[gaps] < 0, axis=1, kind="stable")
+    links[gaps] = np.take_along_axis(links[gaps], order, axis=1)
+    return links
 
 
 def reserve(graph: "faiss.IndexHNSW", size: int) -> None:

@@ -4,7 +4,6 @@ Below a size it is exact (FAISS `IndexFlatIP`). From there on a graph is walked,
 all be reached. The build raises the effort of a walk until recall@10 against exact search is at least the wanted one.
 """
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -19,15 +18,14 @@ from service.index.faiss import graph as graphs
 from service.index.faiss import memory
 from service.index.faiss.bitsets import Bits, Positions
 from service.index.faiss.duplicates import Duplicates, find_duplicates
-from service.index.faiss.graph import Graph
+from service.index.faiss.graph import Graph, Links
+from service.index.faiss.proven import prove
 from service.index.faiss.selection import Conditions
 from service.index.faiss.tuning import LOOKED_AT, tuned
-from service.index.rows import Rows, first_rows
+from service.index.rows import Rows, bounds, first_rows
 from service.machine import huge_pages
 from service.machine.arrays import Empty, Spans, Vectors, Windows, take
 from service.machine.cache import Content
-
-log = logging.getLogger(__name__)
 
 # Documents of which questions are made.
 _ASKED = 200
@@ -113,6 +111,26 @@ class Sealed:
         scores: Vectors = np.einsum("ij,j->i", self.distinct_vectors, query)
         return scores if self.duplicates is None else scores[self.duplicates.group_of]
 
+    def links_among(self, seqs: Seqs, duplicates: Duplicates | None) -> Links | None:
+        """Return the links of the graph between windows of another part, which has these documents and duplicates.
+
+        A window is the same one if it has the same number within the same document.
+        """
+        if self.graph is None:
+            return None
+        nodes = self.graph.row_of[:-1]
+        positions = nodes if self.duplicates is None else self.duplicates.representatives[nodes]
+        starts, _ = bounds(self.seqs, self.seqs[positions])
+        others = bounds(seqs, self.seqs[positions])[0] + positions - starts
+        there = np.flatnonzero(others < len(seqs))
+        there = there[seqs[others[there]] == self.seqs[positions[there]]]
+        rows = others[there] if duplicates is None else duplicates.group_of[others[there]].astype(np.int64)
+        # Of windows that have become equal, one has the links.
+        rows, firsts = np.unique(rows, return_index=True)
+        row_of = np.full(len(nodes), -1, np.int64)
+        row_of[there[firsts]] = rows
+        return Links(self.graph, row_of)
+
     def search(self, queries: Vectors, k: int, allowed: Bits | None) -> tuple[Vectors, Positions]:
         """Find, for each query, the `k` best scores (n, k) and their positions among those `allowed`, or all.
 
@@ -179,9 +197,9 @@ def build(
 ) -> Sealed:
     """Build a sealed part of the rows that `read` returns, whose arrays must not change afterwards.
 
-    If the first rows are all those of a `former` part, its graph is copied and added to. A copy of vectors that is
-    needed is made in an array by `empty`. The recall is measured by `questions` of the documents, if there are any.
-    Raises GivenUp soon after `given_up` answers true.
+    Its graph begins with the links of a `former` part, which may have other vectors, and other documents. A copy of
+    vectors that is needed is made in an array by `empty`. The recall is measured by `questions` of the documents, if
+    there are any. Raises GivenUp soon after `given_up` answers true.
     """
     rows = read()
     seqs, vectors, spans = rows.seqs, rows.vectors, rows.spans
@@ -193,15 +211,13 @@ def build(
     if duplicates is not None:
         distinct: Vectors = empty((len(duplicates.representatives), vectors.shape[1]), vectors.dtype)
         vectors = take(vectors, duplicates.representatives, distinct)
-    # Groups are in the order of their first rows, so those of the former part come first, and as they were.
-    graph, lost = graphs.build(vectors, given_up, None if former is None else former.graph)
-    if lost:
-        log.warning("%d of %d vectors are out of reach of the graph: the search is exact", lost, len(vectors))
-    exact, recall = memory.exact_index(vectors), 1.0
-    if graph is not None:
-        documents = seqs[first_rows(seqs)]
+    documents = seqs[first_rows(seqs)]
+
+    def tune(graph: Graph) -> tuple[Graph, float]:
         some = np.sort(np.random.default_rng(0).permutation(documents)[:_ASKED])
-        rows_found = round(_FOUND * len(seqs) / len(documents))
         asked = None if questions is None else questions(some, given_up)
-        graph, recall = tuned(graph, memory.vectors_of(exact), min_recall, rows_found, asked)
-    return Sealed(seqs, spans, exact, recall, graph, duplicates)
+        return tuned(graph, vectors, min_recall, round(_FOUND * len(seqs) / len(documents)), asked)
+
+    links = None if former is None else former.links_among(seqs, duplicates)
+    graph, recall = prove(vectors, tune, given_up, links)
+    return Sealed(seqs, spans, memory.exact_index(vectors), recall, graph, duplicates)
