@@ -4,13 +4,14 @@ import os
 import re
 import tempfile
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from trainer.commands.command import Command
-from trainer.data import beir, fetching, formats, inspection
+from trainer.data import beir, fetching, formats, inspection, later
 from trainer.data.dataset import Dataset
 from trainer.data.texts import normalised
 from trainer.errors import BadData
@@ -64,6 +65,10 @@ class Reading(Command):
 
     format: str = Field("", description=f"format of the data: {', '.join(formats.FORMATS)}")
     corpus: Path | None = Field(None, description="corpus.jsonl with the whole documents that an export refers to")
+    judged: Path | None = Field(
+        None,
+        description="CSV or JSON lines with query, document and good: judgements made since, as pool asks for them",
+    )
     skip_bad: bool = Field(False, description="leave out rows that cannot be used; without it they stop the command")
     from_collection: str | None = Field(None, description="collection of the service that is read; none: all of them")
     sources: str = Field(
@@ -74,11 +79,18 @@ class Reading(Command):
     )
 
     def load(self, source: str, kept_in: Path | None = None, *, resume: bool = False) -> formats.Imported:
-        """The data at `source`, which may be a URL.
+        """The data at `source`, which may be a URL, with the judgements of `--judged`.
 
         What is fetched from a service stays in `kept_in` (None: nowhere). With `resume`, an earlier fetch is gone on
         with. Without it, one is deleted, unless it is the source itself.
         """
+        imported = self._load(source, kept_in, resume=resume)
+        if self.judged is None:
+            return imported
+        dataset, problems = later.added(imported.dataset, self.judged, skip_bad=self.skip_bad)
+        return replace(imported, dataset=dataset, problems=[*imported.problems, *problems])
+
+    def _load(self, source: str, kept_in: Path | None = None, *, resume: bool = False) -> formats.Imported:
         if kept_in is not None and not resume and Path(source).resolve() != kept_in.resolve():
             fetching.forget(kept_in)
         if self.format == formats.INSTAR and fetching.is_url(source):
@@ -107,8 +119,15 @@ class Splitting(Reading):
     seed: int = Field(SEED, ge=0, description="seed of the random numbers: an equal one repeats the splits")
 
     def divided(self, source: str) -> tuple[Dataset, str]:
-        """The data at `source`, cleaned and split, and a sentence that says how it was split."""
-        return splits.split(inspection.cleaned(self.load(source).dataset), self.split, self.seed)
+        """The data at `source`, cleaned and split, and a sentence that says how it was split.
+
+        Judgements of `--judged` come after the split, which would be another one with them: a question that a model was
+        trained on could become one that tests it.
+        """
+        dataset, how = splits.split(inspection.cleaned(self._load(source).dataset), self.split, self.seed)
+        if self.judged is not None:
+            dataset = inspection.cleaned(later.added(dataset, self.judged, skip_bad=self.skip_bad)[0])
+        return dataset, how
 
 
 class Remembering(Command):

@@ -1,10 +1,10 @@
-"""The commands that compare and judge models: evaluate, gate."""
+"""The commands that compare and judge models: evaluate, pool, gate."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import CliPositionalArg
@@ -77,6 +77,47 @@ class Evaluate(Splitting, Remembering, Reporting):
         if after.kind == "dense":
             return Contender(after.id, base_model.load(after))
         return Contender(after.id, base.model, Reranker(base_model.load_reranker(after), self.candidates))
+
+
+class Pool(Splitting):
+    """Write the passages by which two models differ and that nobody has judged, to be judged blind."""
+
+    EXAMPLE: ClassVar[str] = "checkpoints/handbook judged --format beir --out pool.csv"
+
+    model: CliPositionalArg[str] = Field(description="the model after")
+    data: CliPositionalArg[str] = Field(description="file or folder, or the URL of a service")
+    baseline: str = Field(BASE, description="the model before")
+    questions: Literal["test", "all"] = Field(
+        "test", description="questions that are looked at; all where a run tests them in folds"
+    )
+    depth: int = Field(10, ge=1, le=MOST_CANDIDATES, description="first passages of each model that are looked at")
+    most: int = Field(200, ge=1, description="most passages that are written")
+    out: Path = Field(Path("pool.csv"), description="new CSV file with query, document, good (empty) and passage")
+
+    def answer(self) -> Answer:
+        from trainer import base_model  # noqa: PLC0415
+        from trainer.prove import pool, rankings  # noqa: PLC0415
+        from trainer.prove.judged_queries import judged_queries  # noqa: PLC0415
+
+        if self.out.exists():
+            raise BadData(f"{self.out} is there already, perhaps with verdicts: name another file with --out")
+        dataset, _ = self.divided(self.data)
+        queries = sorted(dataset.good()) if self.questions == "all" else judged_queries(dataset, "test").ids
+        ranked = []
+        for name in (self.baseline, self.model):
+            with base_model.open(name, allow_hub=self.allow_hub) as checkpoint:
+                embedded = rankings.embed(base_model.load(checkpoint), dataset, queries, quiet=self.as_json)
+                ranked.append(rankings.by_cosine(embedded, dataset, queries))
+        before, after = ranked
+        pairs = pool.unjudged(before, after, dataset, queries, depth=self.depth, seed=self.seed)
+        pool.write(pairs[: self.most], dataset, self.out)
+        asked = len({query for query, _ in pairs[: self.most]})
+        return Answer(
+            f"{min(len(pairs), self.most)} of {len(pairs)} passages by which the models differ, for {asked} of"
+            f" {len(queries)} questions; in {self.out}\nFill in the column good with 1 or 0, then add --judged"
+            f" {self.out} to evaluate or run, or import it on the console's page Judge.",
+            {"passages": len(pairs), "written": min(len(pairs), self.most), "questions": asked},
+        )
 
 
 class Gate(Thresholds, Command):

@@ -4,7 +4,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, CliSubCommand, SettingsConfigDict
 
 from trainer.commands.data import Generate, Import, Inspect, Mine
-from trainer.commands.proof import Evaluate, Gate
+from trainer.commands.proof import Evaluate, Gate, Pool
 from trainer.commands.run import Run
 from trainer.commands.shipping import Package, Send, Verify
 from trainer.commands.weights import Merge, Train
@@ -30,6 +30,7 @@ class Trainer(BaseSettings):
     train: CliSubCommand[Train]
     evaluate: CliSubCommand[Evaluate]
     merge: CliSubCommand[Merge]
+    pool: CliSubCommand[Pool]
     gate: CliSubCommand[Gate]
     package: CliSubCommand[Package]
     verify: CliSubCommand[Verify]

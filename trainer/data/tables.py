@@ -57,12 +57,13 @@ def collect_labelled_pairs(path: Path, collected: Collected) -> None:
 
 
 def _collect(path: Path, collected: Collected, take: Callable[[Mapping[str, Any]], None]) -> None:
-    for location, row in _rows(path, collected):
+    for location, row in rows(path, collected):
         with collected.row(location):
             take(row)
 
 
-def _rows(path: Path, collected: Collected) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def rows(path: Path, collected: Collected) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """(location, cells by column name in lower case) for every row that can be read. Other rows become problems."""
     if path.suffix.lower() in {".csv", ".tsv"}:
         yield from separated.rows(path, collected)
     else:

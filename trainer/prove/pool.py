@@ -1,0 +1,55 @@
+"""A pool: the passages by which two models differ and that nobody has judged, for a person to judge blind.
+
+A passage that nobody has judged counts as not good. So judgements of what one model finds favour that model, and a
+better one looks worse than it is. Pooling (Spärck Jones and van Rijsbergen 1975) judges what either finds. Passages
+that both find change little in a comparison, so they are left out.
+"""
+
+import csv
+import io
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from service.machine import files
+from trainer.data.dataset import Dataset
+from trainer.prove.rankings import Rankings
+
+Pair = tuple[str, str]
+
+COLUMNS = ("query", "document", "good", "passage")
+# A spreadsheet takes a cell that begins with one of these for a formula (OWASP, CSV injection).
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def unjudged(
+    before: Rankings, after: Rankings, dataset: Dataset, queries: Sequence[str], *, depth: int, seed: int
+) -> list[Pair]:
+    """Pairs of a query and a document that one model alone ranks within `depth`, without those that were judged.
+
+    Queries by which the models differ most come first. The order of a query's documents says nothing of the models.
+    """
+    good, bad = dataset.good(), dataset.bad()
+    pick = random.Random(seed)  # noqa: S311  (it has to repeat)
+    by_query = {}
+    for query in pick.sample(sorted(queries), len(queries)):
+        differing = set(before.top[query][:depth]) ^ set(after.top[query][:depth])
+        left = sorted(differing - good.get(query, set()) - bad.get(query, set()))
+        by_query[query] = pick.sample(left, len(left))
+    most = sorted(by_query, key=lambda query: -len(by_query[query]))
+    return [(query, document) for query in most for document in by_query[query]]
+
+
+def write(pairs: Sequence[Pair], dataset: Dataset, path: Path) -> None:
+    """Write a CSV file with an empty column `good`, to be filled in. `trainer.data.later` reads it again."""
+    text = io.StringIO(newline="")
+    rows = csv.writer(text)
+    rows.writerow(COLUMNS)
+    for query, document in pairs:
+        rows.writerow([dataset.queries[query], document, "", _cell(dataset.corpus[document].passage)])
+    # Excel takes a file without this mark for one in another encoding.
+    files.replace_file(path, "\ufeff" + text.getvalue())
+
+
+def _cell(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULAS) else text
