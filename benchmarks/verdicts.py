@@ -122,7 +122,7 @@ def trained(judged: Dataset, learned: Sequence[str], asked: Sequence[str]) -> It
         taught = _taught(judged, learned, lesson)
         with start.opened(lesson.recipe, allow_hub=False) as models, tempfile.TemporaryDirectory() as folder:
             tuned = tuning.tune(models, taught, Path(folder), resume=False, quiet=True)
-            mixing.mix(tuned, models, taught, None, 0)
+            mixing.mix(tuned, models, None, 0)
             after = _ranked(cast(SentenceTransformer, tuned.model), judged, asked)
         yield lesson, _outcomes(judged, asked, base, after)
 

@@ -42,7 +42,7 @@ def rank(training: Training, folds: Sequence[Dataset], *, quiet: bool) -> Rankin
         folder = training.folder / f"fold-{number}"
         resume = training.resume and folder.exists()
         tuned = tuning.tune(training.models, fold, folder, resume=resume, quiet=quiet, budget=training.budget)
-        mixing.mix(tuned, training.models, fold, training.general, training.max_general_loss)
+        mixing.mix(tuned, training.models, training.general, training.max_general_loss)
         assert isinstance(tuned.model, SentenceTransformer)  # noqa: S101 (rerankers are tested on one split)
         queries = sorted(fold.good("test"))
         part = rankings.by_cosine(rankings.embed(tuned.model, fold, queries, quiet=quiet), fold, queries)

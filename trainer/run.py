@@ -111,7 +111,7 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
         )
         say("step 3 of 5: the share of tuned weights that ranks best on the dev questions", quiet=quiet)
         limit = run_plan.thresholds.max_general_loss
-        share = mixing.mix(tuned, models, divided, general, limit)
+        share = mixing.mix(tuned, models, general, limit)
         say(str(share), quiet=quiet)
         say("step 4 of 5: the package, and both models on the test questions over the whole corpus", quiet=quiet)
         shutil.rmtree(run_plan.package, ignore_errors=True)

@@ -1,13 +1,13 @@
 """The share of tuned weights that a model gets: chosen on dev, and held back by the general set."""
 
 from trainer.data.dataset import Dataset
-from trainer.train import merging, plan, tuning
+from trainer.train import merging, tuning
 from trainer.train.merging import Share
 from trainer.train.start import Start
 from trainer.train.tuning import Tuned
 
 
-def mix(tuned: Tuned, models: Start, divided: Dataset, general: Dataset | None, max_general_loss: float) -> Share:
+def mix(tuned: Tuned, models: Start, general: Dataset | None, max_general_loss: float) -> Share:
     """Set the tuned model's weights to the mix of base and tuned weights that dev chooses.
 
     A new head has forgotten nothing and has no weights worth keeping, so it is taken as it was trained.
@@ -20,7 +20,7 @@ def mix(tuned: Tuned, models: Start, divided: Dataset, general: Dataset | None, 
         tuned.model,
         tuned.base,
         tuned.tuned,
-        tuning.evaluator(models, divided, divided.good("dev"), plan.precision(recipe)),
+        tuned.dev,
         recipe.alphas,
         general=tuning.evaluator(models, general, general.held_out, "fp32") if general else None,
         max_general_loss=max_general_loss,

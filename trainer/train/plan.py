@@ -1,5 +1,6 @@
 """Decides the numbers that a recipe leaves open, by the rows and by the processor."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -53,6 +54,11 @@ def precision(recipe: Recipe) -> ComputedIn:
     if torch.cuda.is_available():
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     return "bf16" if processor.has_bf16() else "fp32"
+
+
+def computing(device: str, precision: ComputedIn) -> AbstractContextManager[None]:
+    """Within the block, models on the device (its type, as torch names it) compute in this precision."""
+    return torch.autocast(device, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
 def _batch_size(rows: Rows, max_length: int) -> int:

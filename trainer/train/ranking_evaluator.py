@@ -8,6 +8,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.evaluation import InformationRetrievalEvaluator
 
 from trainer.data.dataset import Dataset
+from trainer.train import plan
 from trainer.train.plan import ComputedIn
 
 
@@ -47,13 +48,13 @@ class RankingEvaluator(InformationRetrievalEvaluator):
             map_at_k=[10],
             write_csv=False,
         )
-        self._bf16 = precision == "bf16"
+        self._precision = precision
         self._keep_documents = keep_documents
         # The vectors of each part of the corpus, by its texts.
         self._documents: dict[tuple[str, ...], torch.Tensor] = {}
 
     def __call__(self, model: Any, *arguments: Any, **named: Any) -> dict[str, float]:
-        with torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=self._bf16):
+        with plan.computing(model.device.type, self._precision):
             return dict(super().__call__(model, *arguments, **named))
 
     def embed_inputs(self, model: SentenceTransformer, sentences: Any, *arguments: Any, **named: Any) -> Any:

@@ -17,6 +17,7 @@ from trainer.data.dataset import Dataset
 from trainer.errors import BadData
 from trainer.prepare import reranking
 from trainer.recipe import LossName
+from trainer.train import plan
 from trainer.train.plan import ComputedIn
 from trainer.train.start import Start
 
@@ -70,10 +71,10 @@ class RerankingEvaluator(BaseEvaluator):
         self._dataset = dataset
         self._good = good
         self._retrieved = retrieved
-        self._bf16 = precision == "bf16"
+        self._precision = precision
 
     def __call__(self, model: Any, *_: Any, **__: Any) -> dict[str, float]:
-        with torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=self._bf16):
+        with plan.computing(model.device.type, self._precision):
             scores = reranking.score(model, self._dataset, self._retrieved, quiet=True)
         values = [
             ranking.ndcg(reranking.order(self._retrieved[query], scores[query], len(self._retrieved[query])), good)

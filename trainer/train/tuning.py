@@ -30,7 +30,7 @@ from trainer.prepare.rows import Rows
 from trainer.progress import say
 from trainer.recipe import LossName
 from trainer.train import budget as budgets
-from trainer.train import losses, merging, modes, plan, reranker, training
+from trainer.train import dev_corpus, losses, merging, modes, plan, reranker, training
 from trainer.train.budget import Fit
 from trainer.train.plan import ComputedIn
 from trainer.train.ranking_evaluator import Evaluator, RankingEvaluator
@@ -49,12 +49,13 @@ DATA = "data"
 class Tuned:
     """`model` has the modules of the result. `base` and `tuned` are its weights by name, before and after training.
 
-    `decisions` records what was decided for the training, and why.
+    `dev` measured it meanwhile. `decisions` records what was decided for the training, and why.
     """
 
     model: Model
     base: Mapping[str, torch.Tensor]
     tuned: Mapping[str, torch.Tensor]
+    dev: Evaluator
     decisions: dict[str, JsonValue]
 
 
@@ -109,13 +110,16 @@ def tune(
         "mined_negatives": mined,
     }
     decisions |= vars(plan.decide(recipe, train_rows, model.max_seq_length))
-    return Tuned(model, merging.weights(before), load_file(finished, device=str(model.device)), decisions)
+    return Tuned(model, merging.weights(before), load_file(finished, device=str(model.device)), material.dev, decisions)
 
 
 def evaluator(start: Start, dataset: Dataset, good: Mapping[str, set[str]], precision: ComputedIn) -> Evaluator:
     """Measures models of the run's kind by nDCG@10. `good` maps each query to its good documents."""
     if not start.reranks:
-        return RankingEvaluator(dataset, good, precision, keep_documents=start.recipe.mode == "query-adapter")
+        keeps = start.recipe.mode == "query-adapter"
+        if not keeps:
+            dataset = dev_corpus.reduced(base_model.load(start.base), dataset, good, precision, start.recipe.seed)
+        return RankingEvaluator(dataset, good, precision, keep_documents=keeps)
     retrieved = reranking.retrieve(
         base_model.load(start.retriever), dataset, sorted(good), start.recipe.candidates, quiet=True
     )
@@ -178,7 +182,10 @@ def _rows(start: Start, dataset: Dataset, kind: losses.RowKind) -> tuple[Rows, i
     if recipe.mine:
         # The good documents of a query share their hardest negatives, so pairs of both labels need deeper lists.
         depth = recipe.candidates if start.reranks else wanted
-        mined = mining.mine(base_model.load(start.retriever), dataset, per_row=depth, margin=recipe.margin)
+        retriever = base_model.load(start.retriever)
+        # The order of documents that are far apart does not hang on the last bits.
+        with plan.computing(retriever.device.type, plan.precision(recipe)):
+            mined = mining.mine(retriever, dataset, per_row=depth, margin=recipe.margin)
     count = sum(map(len, mined.values()))
     if kind == "pairs":
         return rows.pairs(dataset, components, mined, negatives=wanted), count
