@@ -1,0 +1,121 @@
+"""`make bench-recipes`: minutes of training against what they gain, on the sample, or with `--beir` on another set.
+
+Each recipe takes the steps of a run: it mines, trains, and mixes base and tuned weights by dev. Then the test questions
+are ranked over the whole corpus. Minutes are of one processor, so that what else a machine does weighs little. The
+first recipe is the one that the others are held against.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sentence_transformers import SentenceTransformer
+
+from benchmarks import machine
+from service import ranking, sample
+from trainer import base_model
+from trainer.data import formats, inspection
+from trainer.data.dataset import Dataset
+from trainer.prepare import splits
+from trainer.prove import rankings
+from trainer.recipe import Recipe
+from trainer.train import mixing, start, tuning
+
+RESULTS = Path(__file__).parent / "results" / "recipes.json"
+RECIPES = {
+    "3 negatives, 3 passes, 2e-5": Recipe(negatives=3, epochs=3, learning_rate=2e-5),
+    "the defaults": Recipe(),
+    "1 negative, 1 pass, 1e-4": Recipe(negatives=1, epochs=1, learning_rate=1e-4),
+    "1 negative, 1 pass, 2e-5": Recipe(negatives=1, epochs=1, learning_rate=2e-5),
+}
+
+
+def main() -> None:
+    """Train by each recipe, print the table and write the results."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--beir", type=Path, help="a folder in BEIR layout; none: the sample")
+    parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=list(RECIPES))
+    options = parser.parse_args()
+    name = "sample" if options.beir is None else options.beir.name
+    source, form = (sample.file(), "good-bad") if options.beir is None else (options.beir, "beir")
+    judged = inspection.cleaned(formats.load(source, form, skip_bad=False).dataset)
+    divided, _ = splits.split(judged, "auto", Recipe().seed)
+    sets = [each for each in _sets_before() if each["set"] != name]
+    rows = []
+    for row in measured(divided, options.recipes):
+        rows.append(row)
+        results = {"machine": machine.describe(), "sets": [*sets, _facts(name, divided) | {"recipes": rows}]}
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    print(table(results))
+
+
+def table(results: dict[str, Any]) -> str:
+    """The results as Markdown tables."""
+    lines = []
+    for measured_set in results["sets"]:
+        first = measured_set["recipes"][0]
+        lines += [
+            f"{measured_set['set']}: {measured_set['train']:,} training questions, {measured_set['test']:,} test"
+            f" questions, {measured_set['documents']:,} documents; nDCG@10 of the base {first['base']:.3f}",
+            "",
+            "| recipe | rows | passes | minutes of a processor | of the first | nDCG@10 | of its gain |",
+            "|---" * 7 + "|",
+        ]
+        lines += [
+            f"| {row['recipe']} | {row['rows']:,} | {row['passes']:g} | {row['seconds'] / 60:.1f} |"
+            f" {row['seconds'] / first['seconds']:.2f} | {row['tuned']:.3f} |"
+            f" {(row['tuned'] - row['base']) / (first['tuned'] - first['base']):.0%} |"
+            for row in measured_set["recipes"]
+        ]
+        lines.append("")
+    return "\n".join(lines[:-1])
+
+
+def measured(data: Dataset, names: list[str]) -> Iterator[dict[str, Any]]:
+    """Take the steps of a run by each of the recipes."""
+    for name in names:
+        recipe = RECIPES[name]
+        with start.opened(recipe, allow_hub=False) as models, tempfile.TemporaryDirectory() as folder:
+            base = _ndcg(base_model.load(models.base), data)
+            began = time.process_time()
+            tuned = tuning.tune(models, data, Path(folder), resume=False, quiet=True)
+            mixing.mix(tuned, models, None, 0)
+            seconds = time.process_time() - began
+            assert isinstance(tuned.model, SentenceTransformer)  # noqa: S101 (no recipe here is for a reranker)
+            yield {
+                "recipe": name,
+                "rows": tuned.decisions["rows"],
+                "passes": tuned.decisions["epochs"],
+                "seconds": seconds,
+                "base": base,
+                "tuned": _ndcg(tuned.model, data),
+            }
+
+
+def _facts(name: str, data: Dataset) -> dict[str, Any]:
+    return {
+        "set": name,
+        "train": len(data.good("train")),
+        "test": len(data.good("test")),
+        "documents": len(data.corpus),
+    }
+
+
+def _sets_before() -> list[dict[str, Any]]:
+    return list(json.loads(RESULTS.read_text())["sets"]) if RESULTS.exists() else []
+
+
+def _ndcg(model: SentenceTransformer, data: Dataset) -> float:
+    good = data.good("test")
+    queries = sorted(good)
+    top = rankings.by_cosine(rankings.embed(model, data, queries, quiet=True), data, queries).top
+    return float(np.mean([ranking.ndcg(top[query], good[query]) for query in queries]))
+
+
+if __name__ == "__main__":
+    main()
