@@ -36,8 +36,8 @@ RESULTS = Path(__file__).parent / "results" / "hero.json"
 _TUNED = "tuned"
 _SHOWN = 3
 _SENTENCE_ENDS = re.compile(r"(?<=[.!?])\s+")
-# Seconds that one bar of the picture stands for.
-_STEP = 0.5
+# The picture has so many bars of equal time.
+_BARS = 40
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, help="folder of a finished run on the sample; none: trains now")
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--think-ms", type=float, default=100, help="pause of a client between two searches")
-    parser.add_argument("--seconds", type=float, default=4, help="length of the phases before and after")
+    parser.add_argument("--seconds", type=float, default=10, help="length of the phases before and after")
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -118,20 +118,21 @@ def swapped(url: str, clients: Clients, seconds: float) -> Swap:
 
 
 def counted(swap: Swap) -> dict[str, Any]:
-    """Searches and failures, and by half seconds: how many the old model answered, the new one, and none.
+    """Searches and failures; and in spans of equal time how many the old model answered, the new one, and none.
 
     The reload's beginning and end are in seconds from the first search.
     """
     zero, newest = swap.searches[0].began, max(search.generation for search in swap.searches)
-    bars = [[0, 0, 0] for _ in range(int((swap.searches[-1].began - zero) / _STEP) + 1)]
+    step = (swap.searches[-1].began - zero) / _BARS
+    bars = [[0, 0, 0] for _ in range(_BARS)]
     for search in swap.searches:
         answered = 2 if search.failure else int(search.generation == newest)
-        bars[int((search.began - zero) / _STEP)][answered] += 1
+        bars[min(int((search.began - zero) / step), _BARS - 1)][answered] += 1
     return {
         "searches": len(swap.searches),
         "failed": sum(bool(search.failure) for search in swap.searches),
         "reload": [swap.began - zero, swap.ended - zero],
-        "bar_seconds": _STEP,
+        "bar_seconds": step,
         "bars": bars,
     }
 

@@ -157,8 +157,7 @@ def _swap(swap: dict[str, Any], y: int) -> Iterator[str]:
     yield f'<rect class="card" x="{_COLUMNS[1]}" y="{y}" width="{_HALF}" height="{_LOWER}" rx="10"/>'
     yield _text(x, y + 46, f"{swap['failed']} of {swap['searches']:,}", "large")
     yield _text(x, y + 80, "searches failed during the swap.")
-    # The last half second is not whole.
-    bars = swap["bars"][:-1]
+    bars = swap["bars"]
     most, step = max(map(sum, bars)), width / len(bars)
     for number, bar in enumerate(bars):
         foot = float(floor)
