@@ -19,6 +19,8 @@ _COLUMNS = (_EDGE, _EDGE + _HALF + _GAP)
 # Characters in a line of the question and of a passage, and the most lines of each.
 _QUESTION, _QUESTION_LINES = 52, 2
 _PASSAGE, _PASSAGE_LINES = 35, 4
+# Between the steps of a path through menus.
+_THEN = "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"
 # From one line to the next.
 _QUESTION_STEP, _STEP = 30, 23
 # Height of the verdict and of the swap.
@@ -45,8 +47,8 @@ _STYLE = """
 
 def length(question: str, passages: list[str]) -> int | None:
     """The characters of all texts; None: they have no room in the picture."""
-    fits = len(textwrap.wrap(question, _QUESTION)) <= _QUESTION_LINES and all(
-        len(textwrap.wrap(passage, _PASSAGE)) <= _PASSAGE_LINES for passage in passages
+    fits = len(_lines(question, _QUESTION)) <= _QUESTION_LINES and all(
+        len(_lines(passage, _PASSAGE)) <= _PASSAGE_LINES for passage in passages
     )
     return len(question) + sum(map(len, passages)) if fits else None
 
@@ -56,10 +58,10 @@ def says(measured: dict[str, Any]) -> str:
     question, verdict, swap = measured["question"], measured["verdict"], measured["swap"]
     tests = measured["questions"]["test"]
     return (
-        f"The question “{question['text']}”: {_came(question['rank_before'])} before, and"
-        f" {_comes(question['rank_after'])} after. Verdict: {verdict['better']} of {tests} questions got better,"
-        f" {verdict['worse']} worse; the answer comes first for {verdict['first_after'] / tests:.0%} instead of"
-        f" {verdict['first_before'] / tests:.0%}. {verdict['outcome']}. The swap: {swap['failed']} of"
+        f"The answer to “{question['text']}” {_came(question['rank_before'])} with the base model and"
+        f" {_comes(question['rank_after'])} with the tuned one. The verdict: {verdict['better']} of {tests} questions"
+        f" got better, {verdict['worse']} worse; the answer comes first for {verdict['first_after'] / tests:.0%} instead of"
+        f" {verdict['first_before'] / tests:.0%}: {verdict['outcome']}. The swap: {swap['failed']} of"
         f" {swap['searches']:,} searches failed while the new model took over."
     )
 
@@ -91,7 +93,7 @@ def svg(measured: dict[str, Any]) -> str:
 def _question(measured: dict[str, Any]) -> tuple[list[str], int]:
     """The question, and the first passages before and after; and where that ends."""
     question = measured["question"]
-    asked = textwrap.wrap(question["text"], _QUESTION)
+    asked = _lines(question["text"], _QUESTION)
     height = 24 + len(asked) * _QUESTION_STEP
     parts = [
         f'<rect class="card" x="{_EDGE}" y="{_EDGE}" width="{_WIDTH - 2 * _EDGE}" height="{height}" rx="27"/>',
@@ -108,26 +110,26 @@ def _question(measured: dict[str, Any]) -> tuple[list[str], int]:
         )
     top += 14
     for place, pair in enumerate(zip(question["before"], question["after"], strict=True), 1):
-        lines = [textwrap.wrap(line["text"], _PASSAGE) for line in pair]
-        height = max(map(len, lines)) * _STEP + 20
+        lines = [_lines(line["text"], _PASSAGE) for line in pair]
+        height = max(map(len, lines)) * _STEP + 28
         for x, line, wrapped in zip(_COLUMNS, pair, lines, strict=True):
             parts += _passage(x, top, height, place, wrapped, lit=line["good"])
         top += height + 8
     captions = (_came(question["rank_before"]), _comes(question["rank_after"]))
     for x, caption, kind in zip(_COLUMNS, captions, ("muted", "bold good"), strict=True):
-        parts.append(_text(x + 4, top + 16, caption[0].upper() + caption[1:], kind))
+        parts.append(_text(x + 4, top + 16, f"The answer {caption}", kind))
     return parts, top + 22
 
 
 def _passage(x: int, y: int, height: int, place: int, lines: list[str], *, lit: bool) -> Iterator[str]:
     yield f'<rect class="{"lit" if lit else "card"}" x="{x}" y="{y}" width="{_HALF}" height="{height}" rx="10"/>'
     if lit:
-        yield from _tick(x + 25, y + 27)
+        yield from _tick(x + 25, y + 28)
     else:
-        yield f'<circle class="track" cx="{x + 25}" cy="{y + 27}" r="14"/>'
-        yield _text(x + 25, y + 33, str(place), "middle muted bold")
+        yield f'<circle class="track" cx="{x + 25}" cy="{y + 28}" r="14"/>'
+        yield _text(x + 25, y + 34, str(place), "middle muted bold")
     for number, line in enumerate(lines):
-        yield _text(x + 50, y + 33 + number * _STEP, line)
+        yield _text(x + 50, y + 34 + number * _STEP, line)
 
 
 def _verdict(measured: dict[str, Any], y: int) -> Iterator[str]:
@@ -175,6 +177,15 @@ def _swap(swap: dict[str, Any], y: int) -> Iterator[str]:
     yield _text(x + width, floor + 32, "new model", "bold new small end")
 
 
+def _lines(text: str, most: int) -> list[str]:
+    """The text in as few lines as go with `most` characters in each, and these of like length."""
+    # A no-break space keeps this sign from the beginning of a line.
+    kept = text.replace(f" {_THEN}", f"\N{NO-BREAK SPACE}{_THEN}")
+    fewest = len(textwrap.wrap(kept, most))
+    wrapped = (textwrap.wrap(kept, width) for width in range(most // 2, most + 1))
+    return next(lines for lines in wrapped if len(lines) == fewest)
+
+
 def _tick(x: int, y: int) -> Iterator[str]:
     """A sign that says to people who see few colours, too, that something is good."""
     yield f'<circle class="good" cx="{x}" cy="{y}" r="14"/>'
@@ -186,8 +197,8 @@ def _text(x: int, y: int, text: str, kind: str = "") -> str:
 
 
 def _came(rank: int | None) -> str:
-    return "the answer was not among the first 20" if rank is None else f"the answer was in place {rank}"
+    return "was not among the first 20" if rank is None else f"was in place {rank}"
 
 
 def _comes(rank: int | None) -> str:
-    return "the answer comes first" if rank == 1 else f"the answer is in place {rank}"
+    return "comes first" if rank == 1 else f"is in place {rank}"
