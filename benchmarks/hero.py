@@ -181,6 +181,7 @@ def chosen(url: str, data: Dataset, results: dict[str, dict[str, list[str]]]) ->
     return {
         "id": one.id,
         "text": one.text,
+        "asked_for": tune.DEPTH,
         "rank_before": _rank(one.before, one.good),
         "rank_after": _rank(one.after, one.good),
         "before": first,

@@ -57,11 +57,11 @@ def says(measured: dict[str, Any]) -> str:
     """The text for those who do not see the picture."""
     question, verdict, swap = measured["question"], measured["verdict"], measured["swap"]
     tests = measured["questions"]["test"]
+    first = [f"{verdict[name] / tests:.0%}" for name in ("first_before", "first_after")]
     return (
-        f"The answer to “{question['text']}” {_came(question['rank_before'])} with the base model and"
-        f" {_comes(question['rank_after'])} with the tuned one. The verdict: {verdict['better']} of {tests} questions"
-        f" got better, {verdict['worse']} worse; the answer comes first for {verdict['first_after'] / tests:.0%} instead of"
-        f" {verdict['first_before'] / tests:.0%}: {verdict['outcome']}. The swap: {swap['failed']} of"
+        f"The answer to “{question['text']}” {_came(question)} with the base model and {_comes(question)} with the"
+        f" tuned one. The verdict: {verdict['better']} of {tests} questions got better, {verdict['worse']} worse; the"
+        f" answer comes first for {first[1]} instead of {first[0]}: {verdict['outcome']}. The swap: {swap['failed']} of"
         f" {swap['searches']:,} searches failed while the new model took over."
     )
 
@@ -115,7 +115,7 @@ def _question(measured: dict[str, Any]) -> tuple[list[str], int]:
         for x, line, wrapped in zip(_COLUMNS, pair, lines, strict=True):
             parts += _passage(x, top, height, place, wrapped, lit=line["good"])
         top += height + 8
-    captions = (_came(question["rank_before"]), _comes(question["rank_after"]))
+    captions = (_came(question), _comes(question))
     for x, caption, kind in zip(_COLUMNS, captions, ("muted", "bold good"), strict=True):
         parts.append(_text(x + 4, top + 16, f"The answer {caption}", kind))
     return parts, top + 22
@@ -196,9 +196,11 @@ def _text(x: int, y: int, text: str, kind: str = "") -> str:
     return f'<text x="{x}" y="{y}" class="{kind}">{escape(text)}</text>'
 
 
-def _came(rank: int | None) -> str:
-    return "was not among the first 20" if rank is None else f"was in place {rank}"
+def _came(question: dict[str, Any]) -> str:
+    rank = question["rank_before"]
+    return f"was not among the first {question['asked_for']}" if rank is None else f"was in place {rank}"
 
 
-def _comes(rank: int | None) -> str:
+def _comes(question: dict[str, Any]) -> str:
+    rank = question["rank_after"]
     return "comes first" if rank == 1 else f"is in place {rank}"
