@@ -11,7 +11,7 @@ SERVING := .venv/serving
 
 .DEFAULT_GOAL := help
 
-.PHONY: help serve unit check test nightly client-types test-clients notebook lint format torture fuzz audit model leaks tune bench bench-embedding bench-swap bench-index bench-pgvector bench-replicas bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-maps bench-sample bench-train bench-losses bench-verdicts bench-proof bench-rerankers bench-clicks bench-feedback bench-console bench-sharing vendor screenshots report site serve-replicas upgrade faults clean
+.PHONY: help serve unit check test nightly client-types test-clients notebook lint format torture fuzz audit model leaks tune bench bench-embedding bench-hero bench-swap bench-index bench-pgvector bench-replicas bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-maps bench-sample bench-train bench-losses bench-verdicts bench-proof bench-rerankers bench-clicks bench-feedback bench-console bench-sharing vendor screenshots report site serve-replicas upgrade faults clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -107,6 +107,9 @@ bench-clicks: $(INSTALLED)  ## judgements derived from clicks beside click count
 
 bench-embedding: $(INSTALLED)  ## embeddings over HTTP beside Infinity, libraries and a tutorial's server; needs wrk
 	$(BIN)/python -m benchmarks.embedding $(ARGS)
+
+bench-hero: $(INSTALLED)  ## the picture of the README, minutes of training included; ARGS="--run FOLDER" takes a finished run
+	$(BIN)/python -m benchmarks.hero $(ARGS)
 
 bench-swap: $(INSTALLED)  ## search latency and failures before, during and after a reload of 10,000 documents
 	$(BIN)/python -m benchmarks.swap $(ARGS)

@@ -1,4 +1,7 @@
-"""`make report`: writes docs/measurements.md, and tables of the README, scaling.md and sizes.md, from the results."""
+"""`make report`: writes docs/measurements.md, tables of the README, scaling.md and sizes.md, and the README's picture.
+
+All of them are made of the results of the benchmarks.
+"""
 
 import json
 import re
@@ -15,6 +18,8 @@ from benchmarks import (
     feedback,
     filters,
     growth,
+    hero,
+    hero_picture,
     index,
     long,
     losses,
@@ -48,6 +53,7 @@ _BENCHMARKS: dict[str, Any] = {
     "models": models,
     "embedding_on_gpus": embedding,
     "budget_on_gpus": budget,
+    "hero": hero,
     "swap": swap,
     "index": index,
     "filters": filters,
@@ -112,6 +118,14 @@ bf16.
 `make bench-budget` on a machine with one (H200).
 
 {budget_on_gpus}
+
+## The picture of the README
+
+`make bench-hero`. The sample corpus, answered by vector: a test question, the verdict on all of them, and searches by
+clients on the same cores while the tuned model replaces the base. None of these questions was trained on. The question
+is chosen by the rule that `benchmarks/hero.py` states; one sentence of each passage is shown.
+
+{hero}
 
 ## The swap
 
@@ -334,6 +348,8 @@ def main() -> None:
     """Write the files."""
     REPORT.write_text(build())
     README.write_text(readme(README.read_text()))
+    if hero.RESULTS.exists():
+        hero_picture.PICTURE.write_text(hero_picture.svg(_results(hero.RESULTS)), encoding="utf-8")
     SCALING.write_text(scaling(SCALING.read_text()))
     SIZES.write_text(sized(SIZES.read_text()))
 
@@ -349,10 +365,12 @@ def sized(text: str) -> str:
 
 
 def readme(text: str) -> str:
-    """The README's text with the table of the current results."""
-    if not embedding.RESULTS.exists():
-        return text
-    return _TABLE.sub(lambda _: embedding.summary(_results(embedding.RESULTS)), text)
+    """The README's text with the table of the current results, and with what its picture says."""
+    if hero.RESULTS.exists():
+        text = hero_picture.described(text, _results(hero.RESULTS))
+    if embedding.RESULTS.exists():
+        text = _TABLE.sub(lambda _: embedding.summary(_results(embedding.RESULTS)), text)
+    return text
 
 
 def build() -> str:

@@ -19,7 +19,10 @@ from trainer.data.dataset import Dataset
 from trainer.prepare import splits
 from trainer.recipe import Recipe
 
-_DEPTH = 20
+# How many results of a question are looked at.
+DEPTH = 20
+# The whole recipe, beside the folders that it writes into.
+FLAGS = ("--data", str(sample.file()), "--format", "good-bad", "--negatives", "1")
 
 
 def main() -> None:
@@ -28,21 +31,24 @@ def main() -> None:
     parser.add_argument("--url", default="http://127.0.0.1:8080")
     parser.add_argument("--out", type=Path, default=Path("checkpoints"))
     options, others = parser.parse_known_args()
-    data = inspection.cleaned(formats.load(sample.file(), "good-bad", skip_bad=False).dataset)
-    divided, _ = splits.split(data, "auto", Recipe().seed)
+    divided = dataset()
     try:
         before = ask(options.url, divided)
     except httpx.HTTPError as error:
         sys.exit(f"no service answers at {options.url} ({error}): run `make serve` in another terminal")
     began = time.monotonic()
-    run = [sys.executable, "-m", "trainer", "run", "--data", str(sample.file()), "--format", "good-bad"]
-    code = subprocess.call(
-        [*run, "--negatives", "1", "--out", str(options.out), "--replace", "--reload", options.url, *others]
-    )
+    run = [sys.executable, "-m", "trainer", "run", *FLAGS]
+    code = subprocess.call([*run, "--out", str(options.out), "--replace", "--reload", options.url, *others])
     if code:
         sys.exit(code)
     print(f"\nThe same test questions, asked of {options.url} before and {time.monotonic() - began:.0f} s later:\n")
     print(table(before, ask(options.url, divided), divided))
+
+
+def dataset() -> Dataset:
+    """The sample's judged questions, divided as the trainer divides them by default."""
+    data = inspection.cleaned(formats.load(sample.file(), "good-bad", skip_bad=False).dataset)
+    return splits.split(data, "auto", Recipe().seed)[0]
 
 
 def ask(url: str, data: Dataset) -> dict[str, list[str]]:
@@ -50,7 +56,7 @@ def ask(url: str, data: Dataset) -> dict[str, list[str]]:
     with httpx.Client(base_url=url, timeout=60) as client:
         rankings = {}
         for query in sorted(data.good("test")):
-            answer = client.post("/search", json={"query": data.queries[query], "k": _DEPTH}).raise_for_status().json()
+            answer = client.post("/search", json={"query": data.queries[query], "k": DEPTH}).raise_for_status().json()
             rankings[query] = [result["id"] for result in answer["results"]]
     return rankings
 

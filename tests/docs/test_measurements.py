@@ -1,6 +1,8 @@
 """The published figures are those that the benchmarks wrote."""
 
-from benchmarks import report
+import json
+
+from benchmarks import hero, hero_picture, report
 
 
 def test_the_report_is_made_of_the_results() -> None:
@@ -11,3 +13,9 @@ def test_the_report_is_made_of_the_results() -> None:
     assert report.scaling(text) == text
     text = report.SIZES.read_text()
     assert report.sized(text) == text
+
+
+def test_the_picture_of_the_readme_is_made_of_the_results() -> None:
+    measured = json.loads(hero.RESULTS.read_text(encoding="utf-8"))
+    assert hero_picture.PICTURE.read_text(encoding="utf-8") == hero_picture.svg(measured)
+    assert f"![{hero_picture.says(measured)}](docs/hero.svg)" in report.README.read_text(encoding="utf-8")
