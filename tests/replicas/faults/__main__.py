@@ -27,6 +27,7 @@ def main() -> int:
     parser.add_argument("--faults", nargs="+", choices=cells.FAULTS, default=cells.FAULTS)
     parser.add_argument("--steps", nargs="+", choices=cells.LEADING + cells.FOLLOWING, default=())
     parser.add_argument("--victims", nargs="+", choices=cells.VICTIMS, default=cells.VICTIMS)
+    parser.add_argument("--after", type=int, default=0, help="cells of that order that are left out, as tried before")
     parser.add_argument("--cells", type=int, help="how many; none: all")
     parser.add_argument("--folder", type=Path, help="where the histories that failed are kept; none: a new one")
     options = parser.parse_args()
@@ -42,7 +43,9 @@ def main() -> int:
     failed = 0
     requests = Counter[str]()
     with postgres.running() as database:
-        for number, (cell, violations, asked) in enumerate(_tried(wanted[: options.cells], folder, database), 1):
+        for number, (cell, violations, asked) in enumerate(
+            _tried(wanted[options.after :][: options.cells], folder, database), 1
+        ):
             requests += asked
             failed += bool(violations)
             print(f"{number}: {cell}: {'; '.join(violations[:5]) or 'held'}", flush=True)

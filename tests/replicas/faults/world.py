@@ -152,8 +152,11 @@ def _list(looker: Caller) -> None:
 
 
 def _goes_on(caller: Caller) -> bool:
-    """Whether a reload is under way, as far as can be told."""
-    seen = caller.send("job", {}, "GET", "/admin/jobs", params={"limit": 100})
+    """Whether a reload is under way, as far as can be told: a replica that is killed while it is asked says nothing."""
+    try:
+        seen = caller.send("job", {}, "GET", "/admin/jobs", params={"limit": 100})
+    except Gone:
+        return True
     jobs = seen.answered.get("jobs", [{"state": "running"}])
     return any(job["state"] in ("queued", "running") for job in jobs)
 
