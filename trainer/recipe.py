@@ -62,13 +62,20 @@ class Recipe(BaseModel):
     max_length: int | None = Field(None, ge=8, description="tokens of a text that the model reads; none: the base's")
 
     mine: bool = Field(True, description="add mined hard negatives to the documents judged bad")
-    negatives: int = Field(3, ge=0, le=32, description="hard negatives for each good document")
+    negatives: int | None = Field(
+        None,
+        ge=0,
+        le=32,
+        description="hard negatives for each good document; none: 1, for labelled pairs and rerankers 3",
+    )
     margin: float = Field(
         0.05, ge=0, lt=1, description="share by which a mined negative must score below the good document"
     )
 
     epochs: int | float | None = Field(
-        None, gt=0, description="passes over all rows; none: 3 to 10, more for less data"
+        None,
+        gt=0,
+        description="passes over all rows; none: 1 to 10, more for less data, and 3 at least unless all weights learn",
     )
     patience: int = Field(2, ge=1, description="training stops after this many evaluations on dev without a gain")
     batch_size: int | None = Field(None, ge=2, description="rows in a batch; none: by the number of rows")
@@ -76,7 +83,8 @@ class Recipe(BaseModel):
         None,
         gt=0,
         lt=1,
-        description="highest learning rate; none: 2e-5, with lora 2e-4, with query-adapter 1e-3, for a reranker 5e-5",
+        description="highest learning rate; none: 1e-4, less for a model wider than 384, with lora 2e-4, with"
+        " query-adapter 1e-3, for a reranker 5e-5",
     )
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the learning rate rises")
     dropout: float | None = Field(

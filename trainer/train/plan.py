@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from sentence_transformers import SentenceTransformer
 
+from trainer.base_model import Model
 from trainer.prepare.rows import Rows
 from trainer.recipe import Mode, Recipe
 from trainer.train import processor
@@ -14,13 +16,26 @@ ComputedIn = Literal["bf16", "fp32"]
 
 # Stands for the limit in tokens of a model that has no limit.
 UNLIMITED = 1 << 20
-_LEARNING_RATES: dict[Mode, float] = {"full": 2e-5, "lora": 2e-4, "query-adapter": 1e-3}
+# A wider model wants a lower rate (Yang et al. 2022). That of all weights is for a width of 384, and the highest.
+_LEARNING_RATES: dict[Mode, float] = {"full": 1e-4, "lora": 2e-4, "query-adapter": 1e-3}
+_WIDTH = 384
 # A new head has to be learnt from nothing.
 _RERANKING = 5e-5
-_ROWS_IN_ALL = 12_000
+# Rows in all passes together, and the fewest passes, where all weights learn and where few or new ones do.
+_ROWS_IN_ALL, _LEAST_EPOCHS = 5000, 1
+_ROWS_OF_FEW, _LEAST_OF_FEW = 12_000, 3
+_MOST_EPOCHS = 10
 # Tokens in all columns of a batch together: their activations take some 4 GB with all-MiniLM-L6-v2.
 _TOKENS_IN_BATCH = 8192
 _CHARACTERS_PER_TOKEN = 4
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A model reads `max_length` tokens of a text (None: all), and has `width` numbers for each token inside."""
+
+    max_length: int | None
+    width: int = _WIDTH
 
 
 @dataclass(frozen=True)
@@ -33,18 +48,38 @@ class Plan:
     precision: ComputedIn
 
 
-def decide(recipe: Recipe, rows: Rows, max_length: int | None) -> Plan:
+def shape(model: Model) -> Shape:
+    """The shape of a model in memory. The width of a cross-encoder is of no account."""
+    if not isinstance(model, SentenceTransformer):
+        return Shape(model.max_seq_length)
+    inside = getattr(model[0], "get_embedding_dimension", model.get_embedding_dimension)()
+    return Shape(model.max_seq_length, inside or _WIDTH)
+
+
+def decide(recipe: Recipe, rows: Rows, shape: Shape) -> Plan:
     """The recipe's numbers, if it has them. Otherwise few rows get many epochs and small batches.
 
-    The model reads `max_length` tokens of a text (None: all).
+    `make bench-recipes` measures what these numbers cost and gain.
     """
     return Plan(
-        batch_size=min(recipe.batch_size or _batch_size(rows, max_length or UNLIMITED), len(rows)),
-        epochs=recipe.epochs or max(3, min(10, -(-_ROWS_IN_ALL // len(rows)))),
-        learning_rate=recipe.learning_rate
-        or (_RERANKING if recipe.kind == "reranker" else _LEARNING_RATES[recipe.mode]),
+        batch_size=min(recipe.batch_size or _batch_size(rows, shape.max_length or UNLIMITED), len(rows)),
+        epochs=recipe.epochs or _epochs(recipe, len(rows)),
+        learning_rate=recipe.learning_rate or _learning_rate(recipe, shape.width),
         precision=precision(recipe),
     )
+
+
+def _epochs(recipe: Recipe, rows: int) -> int:
+    of_all = recipe.mode == "full" and recipe.kind != "reranker"
+    in_all, least = (_ROWS_IN_ALL, _LEAST_EPOCHS) if of_all else (_ROWS_OF_FEW, _LEAST_OF_FEW)
+    return max(least, min(_MOST_EPOCHS, round(in_all / rows)))
+
+
+def _learning_rate(recipe: Recipe, width: int) -> float:
+    if recipe.kind == "reranker":
+        return _RERANKING
+    rate = _LEARNING_RATES[recipe.mode]
+    return rate * min(1.0, _WIDTH / width) if recipe.mode == "full" else rate
 
 
 def precision(recipe: Recipe) -> ComputedIn:

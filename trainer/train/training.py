@@ -66,7 +66,7 @@ def train(
     """
     rows = material.rows
     metric = f"eval_{material.dev.metric}"
-    decided = plan.decide(recipe, rows, model.max_seq_length)
+    decided = plan.decide(recipe, rows, plan.shape(model))
     state = states.begin()
     set_seed(recipe.seed)
     arguments = _arguments(rows, recipe, decided, states.folder, quiet=quiet)
@@ -95,7 +95,7 @@ def train(
 def pace(model: Model, loss: nn.Module, material: Material, recipe: Recipe, folder: Path) -> Pace:
     """How fast `model` trains on this machine. It changes the model, which is of no further use, and uses `folder`."""
     rows = material.rows
-    decided = plan.decide(recipe, rows, model.max_seq_length)
+    decided = plan.decide(recipe, rows, plan.shape(model))
     began = time.perf_counter()
     ndcg = material.dev.ndcg(model)
     measuring = time.perf_counter() - began

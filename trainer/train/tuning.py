@@ -41,6 +41,8 @@ from trainer.train.training import Material
 _TUNED = "tuned.safetensors"
 _RUN = "run.json"
 _FIT = "budget.json"
+# Bad documents for each good one, for losses that have no others to compare with.
+_LABELLED = 3
 # The folder with the data that was fetched for the run, which comes before the run and outlives it.
 DATA = "data"
 
@@ -109,7 +111,7 @@ def tune(
         "rows": len(train_rows),
         "mined_negatives": mined,
     }
-    decisions |= vars(plan.decide(recipe, train_rows, model.max_seq_length))
+    decisions |= vars(plan.decide(recipe, train_rows, plan.shape(model)))
     return Tuned(model, merging.weights(before), load_file(finished, device=str(model.device)), material.dev, decisions)
 
 
@@ -135,7 +137,7 @@ def _fit(end: float, start: Start, name: LossName, material: Material, folder: P
     timed = _prepared(start)
     loss = _loss(name, timed, start, weighted=bool(material.rows.weights))
     pace = training.pace(timed, loss, material, start.recipe, folder / "states")
-    decided = plan.decide(start.recipe, material.rows, timed.max_seq_length)
+    decided = plan.decide(start.recipe, material.rows, plan.shape(timed))
     fit = budgets.fit(end - time.perf_counter(), pace, len(material.rows), decided)
     kept.write_text(fit.model_dump_json(), encoding="utf-8")
     return fit
@@ -177,7 +179,8 @@ def _rows(start: Start, dataset: Dataset, kind: losses.RowKind) -> tuple[Rows, i
     """Training rows of the kind that a loss reads, and how many hard negatives were mined for them."""
     recipe = start.recipe
     components = splits.components(dataset)
-    wanted = 1 if kind == "triplets" else recipe.negatives
+    usual = _LABELLED if kind == "pairs" or start.reranks else 1
+    wanted = 1 if kind == "triplets" else usual if recipe.negatives is None else recipe.negatives
     mined: Mined = {}
     if recipe.mine:
         # The good documents of a query share their hardest negatives, so pairs of both labels need deeper lists.

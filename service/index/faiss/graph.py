@@ -65,11 +65,13 @@ class Graph:
 class Links:
     """The links of a `graph`, with which another one begins.
 
-    `rows[node]` is the row of the node's vector in the other graph, where all differ; -1: it has none there.
+    `rows[node]` is the row of the node's vector in the other graph, where all differ; -1: it has none there. `moved`
+    says whether these vectors are others than those that the links were made for.
     """
 
     graph: Graph
     rows: Rows
+    moved: bool = False
 
 
 def walk(graph: Graph, vectors: Vectors, queries: Vectors, k: int, allowed: Bits | None = None) -> tuple[Vectors, Rows]:

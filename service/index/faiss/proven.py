@@ -26,8 +26,9 @@ _MOST_OVER = 1.3
 def prove(vectors: Vectors, tune: Tune, given_up: IsGivenUp, links: Links | None) -> tuple[Graph | None, float]:
     """Build a graph of `vectors` (n, dimensions), which all differ. Returns it with its recall.
 
-    It takes over `links`, if with them it needs hardly more effort than the graph that they were made for. It is None,
-    and the recall 1, if some vectors stay out of its reach. Raises GivenUp soon after `given_up` answers true.
+    It takes over `links`; those whose vectors have moved only if it needs hardly more effort than the graph that they
+    were made for. It is None, and the recall 1, if some vectors stay out of its reach. Raises GivenUp soon after
+    `given_up` answers true.
     """
     linked = None if links is None else _linked(vectors, tune, given_up, links)
     if linked is not None:
@@ -46,18 +47,22 @@ def _linked(vectors: Vectors, tune: Tune, given_up: IsGivenUp, links: Links) -> 
     if graph is None:
         return None
     graph, recall = tune(graph)
-    built = links.graph.built_effort
-    if graph.effort > _MOST_OVER * built:
+    former = links.graph
+    if not links.moved:
+        # The graph has grown. More vectors need more effort, with links of their own as well.
+        grown = graph.effort / max(former.effort, 1)
+        return replace(graph, built_effort=round(former.built_effort * grown)), recall
+    if graph.effort > _MOST_OVER * former.built_effort:
         log.info(
             "the links of the former graph need an effort of %d, and %d when made: all are made anew",
             graph.effort,
-            built,
+            former.built_effort,
         )
         return None
     log.info(
         "a graph of %d vectors has the links of the former one (effort %d, %d when made)",
         len(vectors),
         graph.effort,
-        built,
+        former.built_effort,
     )
-    return replace(graph, built_effort=built), recall
+    return replace(graph, built_effort=former.built_effort), recall

@@ -31,6 +31,8 @@ from service.machine.cache import Content
 _ASKED = 200
 # Documents that a question looks for. They have as many rows as others, if their windows are alike.
 _FOUND = 10
+# Vectors of a former part that are compared with those of a new one: one model makes all of them.
+_COMPARED = 8
 # If one in n vectors is allowed, n ** 0.85 times the effort keeps the recall (`make bench-filters`).
 _PASSED_OVER = 0.85
 # Up to this share of an exact index, comparing the allowed vectors alone costs less than skipping the others.
@@ -111,10 +113,11 @@ class Sealed:
         scores: Vectors = np.einsum("ij,j->i", self.distinct_vectors, query)
         return scores if self.duplicates is None else scores[self.duplicates.group_of]
 
-    def links_among(self, seqs: Seqs, duplicates: Duplicates | None) -> Links | None:
+    def links_among(self, seqs: Seqs, vectors: Vectors, duplicates: Duplicates | None) -> Links | None:
         """Return the links of the graph between windows of another part, which has these documents and duplicates.
 
-        A window is the same one if it has the same number within the same document.
+        Its `vectors` (n, dimensions) all differ. A window is the same one if it has the same number within the same
+        document.
         """
         if self.graph is None:
             return None
@@ -129,7 +132,9 @@ class Sealed:
         rows, firsts = np.unique(rows, return_index=True)
         row_of = np.full(len(nodes), -1, np.int64)
         row_of[there[firsts]] = rows
-        return Links(self.graph, row_of)
+        some = nodes[there[firsts[:_COMPARED]]]
+        moved = not np.array_equal(self.distinct_vectors[some], vectors[rows[:_COMPARED]])
+        return Links(self.graph, row_of, moved)
 
     def search(self, queries: Vectors, k: int, allowed: Bits | None) -> tuple[Vectors, Positions]:
         """Find, for each query, the `k` best scores (n, k) and their positions among those `allowed`, or all.
@@ -218,6 +223,6 @@ def build(
         asked = None if questions is None else questions(some, given_up)
         return tuned(graph, vectors, min_recall, round(_FOUND * len(seqs) / len(documents)), asked)
 
-    links = None if former is None else former.links_among(seqs, duplicates)
+    links = None if former is None else former.links_among(seqs, vectors, duplicates)
     graph, recall = prove(vectors, tune, given_up, links)
     return Sealed(seqs, spans, memory.exact_index(vectors), recall, graph, duplicates)

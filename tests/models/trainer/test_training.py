@@ -33,7 +33,7 @@ THREE_EPOCHS = RECIPE.model_copy(update={"epochs": 3})
 
 
 def made_rows(data: Dataset, recipe: Recipe = RECIPE) -> Rows:
-    return rows.tuples(data, judged.components(data), {}, negatives=recipe.negatives, seed=recipe.seed)
+    return rows.tuples(data, judged.components(data), {}, negatives=recipe.negatives or 1, seed=recipe.seed)
 
 
 def dev(data: Dataset) -> RankingEvaluator:
@@ -225,15 +225,30 @@ def plain_rows(count: int, characters: int) -> Rows:
 
 
 def test_few_rows_get_small_batches_and_many_epochs() -> None:
-    small, large = (plan.decide(Recipe(), plain_rows(count, 200), 256) for count in (100, 20_000))
-    assert (small.epochs, large.epochs) == (10, 3)
+    small, large = (plan.decide(Recipe(), plain_rows(count, 200), plan.Shape(256)) for count in (100, 20_000))
+    assert (small.epochs, large.epochs) == (10, 1)
     assert small.batch_size < large.batch_size == 64
-    assert plan.decide(Recipe(), plain_rows(5, 200), 256).batch_size == 5
+    for few in (Recipe(mode="lora"), Recipe(kind="reranker")):
+        assert plan.decide(few, plain_rows(20_000, 200), plan.Shape(256)).epochs == 3
+    assert plan.decide(Recipe(), plain_rows(5, 200), plan.Shape(256)).batch_size == 5
+
+
+def test_a_wide_model_learns_at_a_lower_rate_and_a_narrow_one_at_no_higher() -> None:
+    rates = [
+        plan.decide(Recipe(), plain_rows(100, 200), plan.Shape(256, width)).learning_rate for width in (96, 384, 768)
+    ]
+    assert rates == [1e-4, 1e-4, 5e-5]
+    asked = plan.decide(Recipe(learning_rate=1e-5), plain_rows(100, 200), plan.Shape(256, 768))
+    assert asked.learning_rate == 1e-5
+
+
+def test_the_shape_of_a_model_is_that_of_its_transformer() -> None:
+    assert plan.shape(SentenceTransformer(str(checkpoints.base()), device="cpu")) == plan.Shape(256, 384)
 
 
 def test_long_rows_get_small_batches_so_that_they_fit_into_memory() -> None:
-    assert plan.decide(Recipe(), plain_rows(20_000, 2000), 512).batch_size == 16
-    assert plan.decide(Recipe(), plain_rows(20_000, 2000), 64).batch_size == 64
+    assert plan.decide(Recipe(), plain_rows(20_000, 2000), plan.Shape(512)).batch_size == 16
+    assert plan.decide(Recipe(), plain_rows(20_000, 2000), plan.Shape(64)).batch_size == 64
 
 
 def test_labelled_batches_are_full(tmp_path: Path) -> None:

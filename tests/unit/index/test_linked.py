@@ -103,6 +103,20 @@ def test_links_are_held_to_the_effort_that_they_needed_when_they_were_made(linke
     assert any(anew[1:])
 
 
+def test_a_graph_that_grows_keeps_its_links_however_much_effort_its_size_takes(linked: list[int]) -> None:
+    vectors = np.random.default_rng(2).normal(size=(SIZE, 64)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    small = built(whole(np.arange(FROM), vectors[:FROM]))
+    linked.clear()
+    grown = built(whole(np.arange(SIZE), vectors), small)
+    assert small.graph
+    assert grown.graph
+    assert sum(linked) == SIZE - FROM
+    assert grown.effort > 1.3 * small.effort
+    # What its size takes is no reason to make the links of the next generation anew.
+    assert grown.graph.built_effort >= 0.9 * grown.effort
+
+
 def test_documents_that_came_and_went_since_are_all_found(linked: list[int]) -> None:
     vectors = clustered(3, SIZE)
     former = built(whole(np.arange(0, 2 * SIZE, 2), vectors))
@@ -130,7 +144,7 @@ def test_windows_of_documents_keep_their_links(linked: list[int]) -> None:
     part = built(stack(left, cut), former)
     assert not linked or sum(linked) == sum(map(len, cut))
     assert_found(part)
-    links = former.links_among(part.seqs, None)
+    links = former.links_among(part.seqs, part.distinct_vectors, None)
     assert links
     assert former.graph
     positions = former.graph.row_of[:-1][links.rows >= 0]
@@ -205,6 +219,6 @@ def test_the_index_of_a_tuned_model_begins_with_the_links_of_the_former_one(
 def test_taking_over_links_can_be_given_up() -> None:
     vectors = clustered(3, SIZE)
     former = built(whole(np.arange(SIZE), vectors))
-    links = former.links_among(np.arange(SIZE), None)
+    links = former.links_among(np.arange(SIZE), vectors, None)
     with pytest.raises(GivenUp):
         graphs.build(vectors, partial(bool, 1), links)
