@@ -306,7 +306,7 @@ was not trained on.
 
 `make bench-recipes`, and with `ARGS="--beir FOLDER"` on stackfaq. Each recipe takes the steps of a run: mining,
 training and the mix by dev; nDCG@10 is that of the test questions over the whole corpus. Minutes are processor time on
-one machine, one recipe after the other. The first recipe was the default before.
+one machine, one recipe after the other. On the sample, the first recipe was the default before.
 
 {recipes}
 
