@@ -1,8 +1,6 @@
 """`make tune`: the whole loop once, with a running service that serves the sample corpus.
 
-It asks the service the judged test questions, has the trainer tune, judge, package and reload, and asks again. It
-trains with one hard negative instead of three, which halves the time: on two cores without AVX-512 or bf16 the loop
-would take twelve minutes otherwise.
+It asks the service the judged test questions, has the trainer tune, judge, package and reload, and asks again.
 """
 
 import argparse
@@ -22,7 +20,7 @@ from trainer.recipe import Recipe
 # How many results of a question are looked at.
 DEPTH = 20
 # The whole recipe, beside the folders that it writes into.
-FLAGS = ("--data", str(sample.file()), "--format", "good-bad", "--negatives", "1")
+FLAGS = ("--data", str(sample.file()), "--format", "good-bad")
 
 
 def main() -> None:
