@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from service.machine import files
+from service.machine import damage, files
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,11 @@ class Cache:
             listed = json.loads((folder / _LIST).read_text(encoding="utf-8"))
             if listed["make"] != version:
                 return False
-            if listed["files"] == _checksums(folder):
+            checksums = listed["files"]
+            paths = _listed(folder)
+            if [path.name for path in paths] == sorted(checksums) and all(
+                damage.is_whole(path, checksums[path.name]) for path in paths
+            ):
                 return True
         except FileNotFoundError:
             return False
@@ -95,7 +99,7 @@ class Cache:
 
 
 def _checksums(folder: Path) -> dict[str, str]:
-    return {path.name: files.checksum(path) for path in _listed(folder)}
+    return {path.name: damage.checksum(path) for path in _listed(folder)}
 
 
 def _listed(folder: Path) -> list[Path]:

@@ -20,7 +20,7 @@ from service.corpus.errors import disk_full, unusable
 from service.index.keywords import analysis
 from service.index.keywords.fresh import Row
 from service.index.keywords.sealed import COLLECTION, MARK, MARK_STEM, SEQ, STEMS, TOKENIZER, SealedPart, schema
-from service.machine import files
+from service.machine import damage, files
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ class WordFolder:
         """List the checksums of all files. Only that of the segments changes."""
         known = self._listed().get("files", {}) | {_SEGMENTS: ""}
         names = [path.name for path in self._path.iterdir() if path.name not in _CHANGING]
-        checksums = {name: known.get(name) or files.checksum(self._path / name) for name in names}
+        checksums = {name: known.get(name) or damage.checksum(self._path / name) for name in names}
         content = json.dumps({"version": self._version(), "files": checksums})
         files.replace_file(self._path / _LIST, content)
 
@@ -133,7 +133,7 @@ class WordFolder:
         if listed.get("version") != self._version():
             return False
         paths = {name: self._path / name for name in listed.get("files", {})}
-        return all(files.checksum(path) == listed["files"][name] for name, path in paths.items() if path.exists())
+        return all(damage.is_whole(path, listed["files"][name]) for name, path in paths.items() if path.exists())
 
 
 def _write(writer: IndexWriter, rows: Iterable[Row], complete_to: int) -> None:
