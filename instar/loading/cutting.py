@@ -5,11 +5,11 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from typing import Any
 
-from semantic_text_splitter import MarkdownSplitter
+from semantic_text_splitter import MarkdownSplitter, TextSplitter
 from tokenizers import Tokenizer
 
 from instar.client.types import NewDocument
@@ -18,6 +18,8 @@ from instar.loading.piece import Piece
 _SEPARATOR = " > "
 # Tokens that a passage may have more than the splitter counted, because it was counted without the headings before it.
 _MARGIN = 2
+# A part of a text with fewer tokens than this share of what fits says nothing alone: the line before a code block, say.
+_FEWEST = 0.125
 # The headings take at most this share of a passage. The lowest ones are kept.
 _MOST_HEADINGS = 0.25
 # Bytes of an id, of which the service takes 512.
@@ -48,7 +50,8 @@ class Cutter:
         around = self._tokenizer.num_special_tokens_to_add(is_pair=False)
         self._around = around + (self._count(prompt) if prompt else 0)
         self._limit = max(limit - self._around, 2 * _MARGIN)
-        self._splitter = cache(self._make)
+        self._splitter = cache(partial(MarkdownSplitter.from_huggingface_tokenizer, self._tokenizer))
+        self._plain_splitter = cache(partial(TextSplitter.from_huggingface_tokenizer, self._tokenizer))
 
     def passages(self, pieces: Iterable[Piece], source: str) -> Iterator[Passage]:
         """Yield the passages of one file, whose name is `source`."""
@@ -62,13 +65,43 @@ class Cutter:
                 base = self._base(piece, source, number)
                 used[base] += 1
                 name = base if used[base] == 1 else f"{base}-{used[base]}"
-            for part, chunk in enumerate(self._splitter(max(capacity, _MARGIN)).chunks(piece.text), 1):
+            for part, chunk in enumerate(self._parts(piece.text, max(capacity, _MARGIN)), 1):
                 text = before + chunk
                 metadata = {**piece.metadata, "source": source}
                 if piece.headings:
                     metadata["heading"] = _SEPARATOR.join(piece.headings)
                 identity = _fitting(name if part == 1 else f"{name}:{part}")
                 yield Passage(identity, text, metadata, self._around + self._count(text))
+
+    def _parts(self, text: str, capacity: int) -> list[str]:
+        """Cut the text into parts that fit. One that is too short is joined to the next, or shares its text out."""
+        parts: list[str] = []
+        begin = 0
+        for start, chunk in self._splitter(capacity).chunk_indices(text):
+            end = start + len(chunk)
+            shared = self._shared_out(text[begin:end], parts[-1:], chunk, capacity)
+            if shared:
+                parts[-1:] = shared
+                begin = end - len(shared[-1])
+            else:
+                parts.append(chunk)
+                begin = start
+        return parts
+
+    def _shared_out(self, text: str, former: list[str], chunk: str, capacity: int) -> list[str]:
+        """The text of two parts whole if it fits, else in halves; nothing if neither is too short, or a half is."""
+
+        def is_short(part: str) -> bool:
+            return self._count(part) < _FEWEST * capacity
+
+        if not former or not any(map(is_short, (*former, chunk))):
+            return []
+        tokens = self._count(text)
+        if tokens <= capacity:
+            return [text]
+        # By lines and sentences, because by Markdown's blocks the line before a code block would stay alone again.
+        halves: list[str] = self._plain_splitter(tokens // 2 + _MARGIN).chunks(text)
+        return [] if any(map(is_short, halves)) else halves
 
     @staticmethod
     def _base(piece: Piece, source: str, number: int) -> str:
@@ -85,9 +118,6 @@ class Cutter:
 
     def _count(self, text: str) -> int:
         return len(self._tokenizer.encode(text, add_special_tokens=False))
-
-    def _make(self, capacity: int) -> MarkdownSplitter:
-        return MarkdownSplitter.from_huggingface_tokenizer(self._tokenizer, capacity)
 
 
 def _slug(heading: str) -> str:

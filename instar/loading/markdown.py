@@ -1,5 +1,6 @@
 """Markdown, as the pieces of text below its headings."""
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -9,6 +10,7 @@ from markdown_it import MarkdownIt
 from instar.loading.piece import Piece
 
 _FENCE = "---"
+_WORD = re.compile(r"\w")
 
 
 def pieces(text: str, title: str) -> Iterator[Piece]:
@@ -36,7 +38,9 @@ def pieces(text: str, title: str) -> Iterator[Piece]:
 
 
 def _piece(headings: list[tuple[int, str]], title: str, lines: list[str]) -> Iterator[Piece]:
-    if text := "\n".join(lines).strip():
+    text = "\n".join(lines).strip()
+    # A line across the page alone is no text.
+    if _WORD.search(text):
         yield Piece(tuple(name for _, name in headings if name) or (title,), text)
 
 

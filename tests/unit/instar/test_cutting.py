@@ -52,6 +52,20 @@ def test_no_passage_is_longer_than_the_model_reads_and_no_word_is_lost(
     assert all(len(passage.id.encode()) <= 512 for passage in passages)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "These are the fields:\n\n| field | meaning |\n|---|---|\n" + "| one | two three four five |\n" * 8,
+        "```python\n" + "value = compute(one, two, three)\n" * 9 + "```",
+        "A first paragraph of seven words stands here. " * 3 + "\n\n- Method: POST",
+    ],
+)
+@pytest.mark.parametrize("limit", [48, 64, 90])
+def test_no_passage_is_a_line_that_says_nothing_without_its_neighbour(text: str, limit: int) -> None:
+    passages = cut(Piece((), text), limit)
+    assert all(tokens > limit / 8 for _, _, tokens in passages)
+
+
 def test_two_sections_of_one_name_have_two_ids() -> None:
     pieces = [Piece(("A",), "one"), Piece(("A",), "two"), Piece(("B",), "three")]
     assert [passage.id for passage in Cutter(tokenizer(), 24, "").passages(pieces, "g")] == ["g#a", "g#a-2", "g#b"]

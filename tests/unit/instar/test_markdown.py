@@ -29,11 +29,12 @@ def test_underlined_headings_and_marks_within_headings_are_read() -> None:
 def test_front_matter_is_no_text_and_its_title_goes_before_the_name_of_the_file() -> None:
     assert read("---\ntitle: Shops\nweight: 3\n---\nText.\n") == [(("Shops",), "Text.")]
     # A rule between two paragraphs, and something that is no YAML.
-    assert read("---\nText.\n---\nMore.\n")[0][0] == ("the file",)
+    assert read("---\nText.\n---\nMore.\n") == [(("Text.",), "More.")]
     assert read("One.\n\n---\n\nTwo.\n") == [(("the file",), "One.\n\n---\n\nTwo.")]
 
 
 def test_a_heading_without_text_is_no_piece() -> None:
+    assert read("# Guide\n\n## Video\n\n---\n\n## Full\n\nText.\n") == [(("Guide", "Full"), "Text.")]
     assert read("# Guide\n\n## Empty\n\n## Full\n\nText.\n") == [(("Guide", "Full"), "Text.")]
 
 
