@@ -5,6 +5,7 @@ import json
 import shutil
 import sys
 import textwrap
+from collections.abc import Mapping
 
 from instar.client import Instar, results_of
 from instar.client.types import Result, SearchRequest
@@ -36,14 +37,25 @@ def run(arguments: argparse.Namespace) -> int:
         request["filter"] = arguments.filter
     with Instar(arguments.url, key=arguments.key) as client:
         answer = client.search(**request)
+        documents = {} if answer["results"] else client.info()["collections"]
     if arguments.json:
         print(json.dumps(answer, ensure_ascii=False, indent=1))
         return 0
     for rank, result in enumerate(results_of(answer), 1):
         print(_shown(rank, result))
     if not answer["results"]:
-        print("nothing was found: has anything been loaded into this collection?", file=sys.stderr)
+        print(_nothing(arguments.collection or "default", documents), file=sys.stderr)
     return 0
+
+
+def _nothing(collection: str, documents: Mapping[str, int]) -> str:
+    """Why nothing was found, and what to do, by the number of documents in each collection."""
+    if documents.get(collection):
+        return f"nothing was found in {collection}: ask in other words, or without --filter"
+    others = ", ".join(f"{name} ({count:,})" for name, count in documents.items() if count)
+    if others:
+        return f"nothing was found: {collection} has no documents; name a collection that has: --collection {others}"
+    return f"nothing was found: {collection} has no documents; load some: instar load FOLDER --collection {collection}"
 
 
 def _shown(rank: int, result: Result) -> str:
