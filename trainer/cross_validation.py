@@ -38,7 +38,8 @@ def rank(training: Training, folds: Sequence[Dataset], *, quiet: bool) -> Rankin
     top: dict[str, Sequence[str]] = {}
     ranks: dict[str, Mapping[str, int]] = {}
     for number, fold in enumerate(folds, 1):
-        say(f"fold {number} of {len(folds)}: a model that has not seen {len(fold.good('test'))} questions", quiet=quiet)
+        unseen = len(fold.good("test"))
+        say(f"model {number + 1} of {len(folds) + 1}: it tests {unseen} questions that it has not seen", quiet=quiet)
         folder = training.folder / f"fold-{number}"
         resume = training.resume and folder.exists()
         tuned = tuning.tune(training.models, fold, folder, resume=resume, quiet=quiet, budget=training.budget)

@@ -103,7 +103,10 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
         raise BadData("no query with a good document is left for test: judge more queries, or choose another --split")
     say(_prospect(tested, run_plan, foldable=_foldable(dataset, recipe)), quiet=quiet)
     say(f"step 1 of 5: splits: {how}", quiet=quiet)
-    say("step 2 of 5: hard negatives and training; the bar says how long it takes", quiet=quiet)
+    trained = (
+        f"training of model 1 of {1 + len(parts)}; the bar is of this one" if parts else "training; the bar is of it"
+    )
+    say(f"step 2 of 5: hard negatives and {trained}", quiet=quiet)
     with start.opened(recipe, allow_hub=run_plan.allow_hub) as models:
         share_of_budget = None if run_plan.budget is None else run_plan.budget / (1 + len(parts))
         tuned = tuning.tune(

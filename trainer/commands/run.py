@@ -84,6 +84,12 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
         return content | flags
 
     def answer(self) -> Answer:
+        name = self.name or _name(self.data)
+        work = self.work or WORK / name
+        if not self.resume:
+            self.require_free(work, "a run in", "go on with it by --resume, choose another --name")
+        self.require_free(self.out / name, "a package", "choose another --name")
+        # Imported here, because they import torch: a name that is taken is told at once.
         from trainer import run  # noqa: PLC0415
         from trainer.run import RunPlan  # noqa: PLC0415
         from trainer.ship import package  # noqa: PLC0415
@@ -91,11 +97,6 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
 
         # A key that cannot sign must stop the run before anything takes long.
         sign = package.signer(self.sign_with)
-        name = self.name or _name(self.data)
-        work = self.work or WORK / name
-        if not self.resume:
-            self.require_free(work, "a run in", "go on with it by --resume, choose another --name")
-        self.require_free(self.out / name, "a package", "choose another --name")
         imported = self.load(self.data, work / tuning.DATA, resume=self.resume)
         dataset = inspection.cleaned(imported.dataset)
         plan = RunPlan(
