@@ -95,6 +95,7 @@ class Lifecycle:
         parts = self._parts
         parts.serving.restore.stage = "indexing the sample corpus"
         if parts.corpus.documents.last_seq() == 0:
+            log.info("embedding the sample corpus")
             await sample.add_documents(parts.writing, DEFAULT_COLLECTION)
         try:
             await sample.add_checkpoint(parts.settings.checkpoints_dir)

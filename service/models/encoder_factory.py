@@ -149,6 +149,7 @@ class CheckpointFactory(Generic[_Kind]):
 
     def _tried(self, checkpoint: Checkpoint, former: Verdict | None, limits: Limits) -> Verdict:
         """The verdict after as many trials as it takes; raises CheckpointRefused if torch cannot compute it either."""
+        log.info("trying how %s is computed fastest here: it takes seconds, and is remembered", checkpoint.id)
         findings = _Findings(list(former.lasting()) if former is not None else [])
         while findings.verdict is None:
             self._try(checkpoint, findings, limits)
