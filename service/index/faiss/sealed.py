@@ -117,7 +117,7 @@ class Sealed:
         """Return the links of the graph between windows of another part, which has these documents and duplicates.
 
         Its `vectors` (n, dimensions) all differ. A window is the same one if it has the same number within the same
-        document.
+        document. None if the parts have no window in common.
         """
         if self.graph is None:
             return None
@@ -130,6 +130,8 @@ class Sealed:
         rows = others[there] if duplicates is None else duplicates.group_of[others[there]].astype(np.int64)
         # Of windows that have become equal, one has the links.
         rows, firsts = np.unique(rows, return_index=True)
+        if not len(rows):
+            return None
         row_of = np.full(len(nodes), -1, np.int64)
         row_of[there[firsts]] = rows
         some = nodes[there[firsts[:_COMPARED]]]

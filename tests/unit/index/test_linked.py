@@ -131,6 +131,14 @@ def test_documents_that_came_and_went_since_are_all_found(linked: list[int]) -> 
     assert_found(part)
 
 
+def test_a_part_that_has_no_document_of_the_former_one_gets_links_of_its_own(linked: list[int]) -> None:
+    former = built(whole(np.arange(SIZE), clustered(3, SIZE)))
+    linked.clear()
+    part = built(whole(np.arange(SIZE, 2 * SIZE), clustered(6, SIZE)), former)
+    assert sum(linked) == SIZE
+    assert_found(part)
+
+
 def test_windows_of_documents_keep_their_links(linked: list[int]) -> None:
     vectors = clustered(3, SIZE).reshape(-1, 4, 64)
     seqs = np.arange(len(vectors)).tolist()
