@@ -139,6 +139,19 @@ def test_a_part_that_has_no_document_of_the_former_one_gets_links_of_its_own(lin
     assert_found(part)
 
 
+def test_vectors_of_another_model_are_told_apart_though_some_are_equal() -> None:
+    """A model that reads more tokens moves the vectors of long texts alone."""
+    vectors = clustered(3, SIZE)
+    former = built(whole(np.arange(SIZE), vectors))
+    after = vectors.copy()
+    after[SIZE // 2 :] = moved(vectors[SIZE // 2 :], 0.3)
+    links, same = (former.links_among(np.arange(SIZE), each, None) for each in (after, vectors))
+    assert links
+    assert same
+    assert links.moved
+    assert not same.moved
+
+
 def test_windows_of_documents_keep_their_links(linked: list[int]) -> None:
     vectors = clustered(3, SIZE).reshape(-1, 4, 64)
     seqs = np.arange(len(vectors)).tolist()
