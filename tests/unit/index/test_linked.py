@@ -139,6 +139,16 @@ def test_a_part_that_has_no_document_of_the_former_one_gets_links_of_its_own(lin
     assert_found(part)
 
 
+def test_links_of_few_of_the_vectors_are_not_tried(linked: list[int]) -> None:
+    vectors = clustered(3, SIZE)
+    former = built(whole(np.arange(SIZE // 3), vectors[: SIZE // 3]))
+    linked.clear()
+    part = built(whole(np.arange(SIZE), moved(vectors, 0.05)), former)
+    assert sum(linked) == SIZE
+    assert part.graph
+    assert part.graph.built_effort == part.effort
+
+
 def test_vectors_of_another_model_are_told_apart_though_some_are_equal() -> None:
     """A model that reads more tokens moves the vectors of long texts alone."""
     vectors = clustered(3, SIZE)
