@@ -11,15 +11,13 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from service.machine import files
+from service.machine import files, spreadsheet
 from trainer.data.dataset import Dataset
 from trainer.prove.rankings import Rankings
 
 Pair = tuple[str, str]
 
 COLUMNS = ("query", "document", "good", "passage")
-# A spreadsheet takes a cell that begins with one of these for a formula (OWASP, CSV injection).
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def unjudged(
@@ -46,10 +44,6 @@ def write(pairs: Sequence[Pair], dataset: Dataset, path: Path) -> None:
     rows = csv.writer(text)
     rows.writerow(COLUMNS)
     for query, document in pairs:
-        rows.writerow([dataset.queries[query], document, "", _cell(dataset.corpus[document].passage)])
+        rows.writerow([dataset.queries[query], document, "", spreadsheet.harmless(dataset.corpus[document].passage)])
     # Excel takes a file without this mark for one in another encoding.
     files.replace_file(path, "\ufeff" + text.getvalue())
-
-
-def _cell(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULAS) else text
