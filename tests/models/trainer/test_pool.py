@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.models.trainer.test_commands import Trainer, fill
 from tests.support import judged
+from trainer.data import later
 from trainer.data.dataset import Dataset, Document
 from trainer.prove import pool
 from trainer.prove.rankings import Rankings
@@ -54,6 +55,20 @@ def test_the_order_says_nothing_of_the_models() -> None:
     pairs = pool.unjudged(before, after, DATA, QUERIES, depth=10, seed=1)
     first = dict(reversed(pairs))
     assert 4 < sum(document in order[:10] for document in first.values()) < len(QUERIES) - 4
+
+
+def test_queries_of_equal_texts_are_asked_once_and_all_have_the_verdict(tmp_path: Path) -> None:
+    texts = {"d": Document("by bus"), "e": Document("by train")}
+    data = Dataset({"q": "How do I get there?", "r": "how do i get there?"}, texts, ())
+    before, after = (rankings(dict.fromkeys(data.queries, order)) for order in (["d", "e"], ["e", "d"]))
+    pairs = pool.unjudged(before, after, data, sorted(data.queries), depth=1, seed=1)
+    assert sorted(document for _, document in pairs) == ["d", "e"]
+    pool.write(pairs, data, tmp_path / "pool.csv")
+    judged_file = (tmp_path / "pool.csv").read_text(encoding="utf-8").replace(",,", ",1,")
+    (tmp_path / "pool.csv").write_text(judged_file, encoding="utf-8")
+    dataset, problems = later.added(data, tmp_path / "pool.csv", skip_bad=False)
+    assert not problems
+    assert dataset.good() == {"q": {"d", "e"}, "r": {"d", "e"}}
 
 
 def test_a_passage_is_no_formula_to_a_spreadsheet(tmp_path: Path) -> None:
