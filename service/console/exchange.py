@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, Literal, cast
 
 from service.console.public_api import ApiError, Caller
+from service.machine import spreadsheet
 
 Format = Literal["csv", "jsonl"]
 # The first of each is the name that an export uses.
@@ -69,9 +70,14 @@ def _rows(content: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
     delimiter = max(",;\t", key=head.count)
     reader = csv.DictReader(io.StringIO(content, newline=""), delimiter=delimiter, restkey="", strict=True)
     try:
-        yield from ((reader.line_num, row) for row in reader)
+        for row in reader:
+            yield reader.line_num, {name: _plain(value) for name, value in row.items()}
     except csv.Error as error:
         raise _refused(f"line {reader.reader.line_num} is no CSV: {error}") from error
+
+
+def _plain(value: Any) -> Any:
+    return spreadsheet.plain(value) if isinstance(value, str) else value
 
 
 def _waits(named: Mapping[str, Any]) -> bool:
@@ -102,10 +108,14 @@ def _as_csv(judgements: Sequence[Mapping[str, Any]], *, head: bool) -> str:
     if head:
         writer.writeheader()
     for judgement in judgements:
-        writer.writerow(
-            {name: json.dumps(value) if isinstance(value, bool) else value for name, value in judgement.items()}
-        )
+        writer.writerow({name: _cell(value) for name, value in judgement.items()})
     return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return json.dumps(value)
+    return spreadsheet.harmless(value) if isinstance(value, str) else value
 
 
 def _as_jsonl(judgements: Sequence[Mapping[str, Any]]) -> str:

@@ -50,6 +50,7 @@ def write(pairs: Sequence[Pair], dataset: Dataset, path: Path) -> None:
     rows = csv.writer(text)
     rows.writerow(COLUMNS)
     for query, document in pairs:
-        rows.writerow([dataset.queries[query], document, "", spreadsheet.harmless(dataset.corpus[document].passage)])
+        cells = dataset.queries[query], document, "", dataset.corpus[document].passage
+        rows.writerow(map(spreadsheet.harmless, cells))
     # Excel takes a file without this mark for one in another encoding.
     files.replace_file(path, "\ufeff" + text.getvalue())

@@ -71,11 +71,17 @@ def test_queries_of_equal_texts_are_asked_once_and_all_have_the_verdict(tmp_path
     assert dataset.good() == {"q": {"d", "e"}, "r": {"d", "e"}}
 
 
-def test_a_passage_is_no_formula_to_a_spreadsheet(tmp_path: Path) -> None:
-    data = Dataset({"q": "degrees?"}, {"d": Document('=HYPERLINK("x")'), "e": Document("-5 degrees")}, ())
-    pool.write([("q", "d"), ("q", "e")], data, tmp_path / "pool.csv")
-    with (tmp_path / "pool.csv").open(encoding="utf-8-sig", newline="") as file:
-        assert [row["passage"] for row in csv.DictReader(file)] == ['\'=HYPERLINK("x")', "'-5 degrees"]
+def test_no_cell_is_a_formula_to_a_spreadsheet_and_the_verdicts_are_read_again(tmp_path: Path) -> None:
+    data = Dataset({"q": "=1+1?"}, {"@d": Document('=HYPERLINK("x")'), "e": Document("-5 degrees")}, ())
+    path = tmp_path / "pool.csv"
+    pool.write([("q", "@d"), ("q", "e")], data, path)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        assert [list(row.values()) for row in csv.DictReader(file)] == [
+            ["'=1+1?", "'@d", "", '\'=HYPERLINK("x")'],
+            ["'=1+1?", "e", "", "'-5 degrees"],
+        ]
+    path.write_text(path.read_text(encoding="utf-8").replace(",,", ",1,"), encoding="utf-8")
+    assert later.added(data, path, skip_bad=False)[0].good() == {"q": {"@d", "e"}}
 
 
 @pytest.fixture
