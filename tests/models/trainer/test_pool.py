@@ -118,7 +118,8 @@ def test_verdicts_on_a_pool_count_in_the_next_comparison(trainer: Trainer) -> No
     counts = trainer.facts("import data --format beir --judged pool.csv --out merged")
     assert counts["good"] + counts["bad"] == len(DATA.judgements) + len(rows)
     # Nobody asks the same again, and no verdict is written over.
-    again = trainer.facts(f"pool tuned {on_data} --judged pool.csv --depth 5 --out more.csv")
+    again = trainer.facts(f"pool tuned {on_data} --judged pool.csv --depth 5 --out pools/more.csv")
+    assert (trainer.folder / "pools" / "more.csv").is_file()
     assert again["passages"] == facts["passages"] - len(rows)
     assert "name another file" in trainer(f"pool tuned {on_data} --out pool.csv", code=2)
 
