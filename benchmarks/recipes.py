@@ -13,18 +13,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from sentence_transformers import SentenceTransformer
 
-from benchmarks import machine
-from service import ranking, sample
+from benchmarks import machine, tune
 from trainer import base_model
-from trainer.data import formats, inspection
 from trainer.data.dataset import Dataset
-from trainer.prepare import splits
-from trainer.prove import rankings
 from trainer.recipe import Recipe
 from trainer.train import mixing, start, tuning
+from trainer.train.ranking_evaluator import RankingEvaluator
 
 RESULTS = Path(__file__).parent / "results" / "recipes.json"
 _SLOW = "3 negatives, 2e-5"
@@ -38,9 +34,7 @@ def main() -> None:
     parser.add_argument("--recipes", nargs="+", choices=NAMES, default=NAMES)
     options = parser.parse_args()
     name = "sample" if options.beir is None else options.beir.name
-    source, form = (sample.file(), "good-bad") if options.beir is None else (options.beir, "beir")
-    judged = inspection.cleaned(formats.load(source, form, skip_bad=False).dataset)
-    divided, _ = splits.split(judged, "auto", Recipe().seed)
+    divided = tune.dataset() if options.beir is None else tune.dataset(options.beir, "beir")
     sets = [each for each in _sets_before() if each["set"] != name]
     rows = []
     for row in measured(divided, {name: recipe(name, divided) for name in options.recipes}):
@@ -85,9 +79,10 @@ def recipe(name: str, data: Dataset) -> Recipe:
 
 def measured(data: Dataset, recipes: Mapping[str, Recipe]) -> Iterator[dict[str, Any]]:
     """Take the steps of a run by each of the recipes."""
+    test = RankingEvaluator(data, data.good("test"), "fp32")
     for name, taken in recipes.items():
         with start.opened(taken, allow_hub=False) as models, tempfile.TemporaryDirectory() as folder:
-            base = _ndcg(base_model.load(models.base), data)
+            base = test.ndcg(base_model.load(models.base))
             began = time.process_time()
             tuned = tuning.tune(models, data, Path(folder), resume=False, quiet=True)
             mixing.mix(tuned, models, None, 0)
@@ -100,7 +95,7 @@ def measured(data: Dataset, recipes: Mapping[str, Recipe]) -> Iterator[dict[str,
                 "rate": tuned.decisions["learning_rate"],
                 "seconds": seconds,
                 "base": base,
-                "tuned": _ndcg(tuned.model, data),
+                "tuned": test.ndcg(tuned.model),
             }
 
 
@@ -115,13 +110,6 @@ def _facts(name: str, data: Dataset) -> dict[str, Any]:
 
 def _sets_before() -> list[dict[str, Any]]:
     return list(json.loads(RESULTS.read_text())["sets"]) if RESULTS.exists() else []
-
-
-def _ndcg(model: SentenceTransformer, data: Dataset) -> float:
-    good = data.good("test")
-    queries = sorted(good)
-    top = rankings.by_cosine(rankings.embed(model, data, queries, quiet=True), data, queries).top
-    return float(np.mean([ranking.ndcg(top[query], good[query]) for query in queries]))
 
 
 if __name__ == "__main__":

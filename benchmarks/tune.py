@@ -43,9 +43,9 @@ def main() -> None:
     print(table(before, ask(options.url, divided), divided))
 
 
-def dataset() -> Dataset:
-    """The sample's judged questions, divided as the trainer divides them by default."""
-    data = inspection.cleaned(formats.load(sample.file(), "good-bad", skip_bad=False).dataset)
+def dataset(source: Path | None = None, form: str = "good-bad") -> Dataset:
+    """The judged questions of `source` (None: the sample), divided as the trainer divides them by default."""
+    data = inspection.cleaned(formats.load(source or sample.file(), form, skip_bad=False).dataset)
     return splits.split(data, "auto", Recipe().seed)[0]
 
 

@@ -5,6 +5,8 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from service.machine import spreadsheet
+
 # The column of the file, and the field of a row.
 _COLUMNS = {
     "question": "query",
@@ -22,8 +24,6 @@ _COLUMNS = {
     "not_judged": "unjudged",
     "change": "change",
 }
-# A spreadsheet takes a cell that begins with one of these for a formula (OWASP, CSV injection).
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def head() -> str:
@@ -47,4 +47,4 @@ def _cell(value: Any) -> Any:
         return f"{value:.4f}"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
+    return spreadsheet.harmless(value) if isinstance(value, str) else value

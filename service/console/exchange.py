@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, Literal, cast
 
 from service.console.public_api import ApiError, Caller
+from service.machine import spreadsheet
 
 Format = Literal["csv", "jsonl"]
 # The first of each is the name that an export uses.
@@ -24,12 +25,19 @@ _PAGE = 1000
 
 
 def read(text: str) -> list[dict[str, Any]]:
-    """Return the judgements of a file, as the API takes them. Raises ApiError, which names the line at fault."""
+    """Return the judgements of a file, as the API takes them. Raises ApiError, which names the line at fault.
+
+    Lines whose `good` is empty are left out: a file that asks for verdicts need not be filled in to its end.
+    """
     content = text.removeprefix("\ufeff").strip("\r\n")
     if not content.strip():
         raise _refused("the file is empty: choose one, or paste its text")
     lines = _objects(content) if content.lstrip().startswith("{") else _rows(content)
-    return [_judgement(line, values) for line, values in lines]
+    named = [(line, {str(name).strip().lower(): value for name, value in values.items()}) for line, values in lines]
+    judged = [(line, values) for line, values in named if not _waits(values)]
+    if not judged:
+        raise _refused("no line has a verdict yet: write true or false, 1 or 0, yes or no in the column good")
+    return [_judgement(line, values) for line, values in judged]
 
 
 async def exported(api: Caller, conditions: Mapping[str, Any], form: Format) -> AsyncIterator[str]:
@@ -62,13 +70,22 @@ def _rows(content: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
     delimiter = max(",;\t", key=head.count)
     reader = csv.DictReader(io.StringIO(content, newline=""), delimiter=delimiter, restkey="", strict=True)
     try:
-        yield from ((reader.line_num, row) for row in reader)
+        for row in reader:
+            yield reader.line_num, {name: _plain(value) for name, value in row.items()}
     except csv.Error as error:
         raise _refused(f"line {reader.reader.line_num} is no CSV: {error}") from error
 
 
-def _judgement(line: int, values: Mapping[str, Any]) -> dict[str, Any]:
-    named = {str(name).strip().lower(): value for name, value in values.items()}
+def _plain(value: Any) -> Any:
+    return spreadsheet.plain(value) if isinstance(value, str) else value
+
+
+def _waits(named: Mapping[str, Any]) -> bool:
+    """Whether the line has a cell for the verdict, which is empty."""
+    return "good" in named and (named["good"] is None or not str(named["good"]).strip())
+
+
+def _judgement(line: int, named: Mapping[str, Any]) -> dict[str, Any]:
     judgement = {name: _first(named, spellings) for name, spellings in _NAMES.items()}
     for name in _NEEDED:
         if judgement[name] is None:
@@ -91,10 +108,14 @@ def _as_csv(judgements: Sequence[Mapping[str, Any]], *, head: bool) -> str:
     if head:
         writer.writeheader()
     for judgement in judgements:
-        writer.writerow(
-            {name: json.dumps(value) if isinstance(value, bool) else value for name, value in judgement.items()}
-        )
+        writer.writerow({name: _cell(value) for name, value in judgement.items()})
     return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return json.dumps(value)
+    return spreadsheet.harmless(value) if isinstance(value, str) else value
 
 
 def _as_jsonl(judgements: Sequence[Mapping[str, Any]]) -> str:

@@ -101,6 +101,7 @@ class Pool(Splitting):
 
         if self.out.exists():
             raise BadData(f"{self.out} is there already, perhaps with verdicts: name another file with --out")
+        self.out.parent.mkdir(parents=True, exist_ok=True)
         dataset, _ = self.divided(self.data)
         queries = sorted(dataset.good()) if self.questions == "all" else judged_queries(dataset, "test").ids
         ranked = []

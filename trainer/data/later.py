@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from service.machine import spreadsheet
 from trainer.data import tables
 from trainer.data.collected import Collected
 from trainer.data.dataset import Dataset, Judgement
@@ -38,9 +39,11 @@ def added(dataset: Dataset, path: Path, *, skip_bad: bool) -> tuple[Dataset, lis
                 continue
             query = text(row.get("query"), "the query")
             queries = [query] if query in dataset.queries else by_text.get(normalised(query), [])
+            queries = queries or by_text.get(normalised(spreadsheet.plain(query)), [])
             if not queries:
                 raise Unusable(f"the data has no query {shown(query)}")
             document = text(row.get("document"), "the document")
+            document = document if document in dataset.corpus else spreadsheet.plain(document)
             collected.judge(*(Judgement(identity, document, good) for identity in queries))
     if waiting:
         collected.note(path.name, f"{waiting} passages have no verdict in the column good yet")

@@ -11,15 +11,14 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from service.machine import files
+from service.machine import files, spreadsheet
 from trainer.data.dataset import Dataset
+from trainer.data.texts import normalised
 from trainer.prove.rankings import Rankings
 
 Pair = tuple[str, str]
 
 COLUMNS = ("query", "document", "good", "passage")
-# A spreadsheet takes a cell that begins with one of these for a formula (OWASP, CSV injection).
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def unjudged(
@@ -28,6 +27,7 @@ def unjudged(
     """Pairs of a query and a document that one model alone ranks within `depth`, without those that were judged.
 
     Queries by which the models differ most come first. The order of a query's documents says nothing of the models.
+    Queries of equal texts are asked as one, because a verdict is on the text and counts for all of them.
     """
     good, bad = dataset.good(), dataset.bad()
     pick = random.Random(seed)  # noqa: S311  (it has to repeat)
@@ -37,7 +37,11 @@ def unjudged(
         left = sorted(differing - good.get(query, set()) - bad.get(query, set()))
         by_query[query] = pick.sample(left, len(left))
     most = sorted(by_query, key=lambda query: -len(by_query[query]))
-    return [(query, document) for query in most for document in by_query[query]]
+    asked: dict[Pair, Pair] = {}
+    for query in most:
+        for document in by_query[query]:
+            asked.setdefault((normalised(dataset.queries[query]), document), (query, document))
+    return list(asked.values())
 
 
 def write(pairs: Sequence[Pair], dataset: Dataset, path: Path) -> None:
@@ -46,10 +50,7 @@ def write(pairs: Sequence[Pair], dataset: Dataset, path: Path) -> None:
     rows = csv.writer(text)
     rows.writerow(COLUMNS)
     for query, document in pairs:
-        rows.writerow([dataset.queries[query], document, "", _cell(dataset.corpus[document].passage)])
+        cells = dataset.queries[query], document, "", dataset.corpus[document].passage
+        rows.writerow(map(spreadsheet.harmless, cells))
     # Excel takes a file without this mark for one in another encoding.
     files.replace_file(path, "\ufeff" + text.getvalue())
-
-
-def _cell(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULAS) else text

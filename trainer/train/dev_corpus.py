@@ -37,8 +37,9 @@ def reduced(
         return dataset
     ids = sorted(dataset.corpus)
     with plan.computing(base.device.type, precision):
-        queries = _embedded(base.encode_query([dataset.queries[query] for query in sorted(good)]))
-        documents = _embedded(base.encode_document(dataset.passages(ids)))
+        texts = [dataset.queries[query] for query in sorted(good)]
+        queries = np.asarray(base.encode_query(texts, normalize_embeddings=True), np.float32)
+        documents = np.asarray(base.encode_document(dataset.passages(ids), normalize_embeddings=True), np.float32)
     each = min(_MOST, max(_LEAST, _NEAR // len(good)))
     kept = {judgement.document for judgement in dataset.judgements if judgement.query in good}
     for start in range(0, len(queries), _CHUNK):
@@ -48,11 +49,3 @@ def reduced(
     kept.update(random.Random(seed).sample(others, min(_OTHERS, len(others))))  # noqa: S311  (it has to repeat)
     judgements = tuple(judgement for judgement in dataset.judgements if judgement.document in kept)
     return replace(dataset, corpus={key: dataset.corpus[key] for key in ids if key in kept}, judgements=judgements)
-
-
-def _embedded(vectors: object) -> np.ndarray:
-    """The vectors (n, dimensions) with unit length."""
-    array = np.asarray(vectors, np.float32)
-    lengths = np.linalg.norm(array, axis=1, keepdims=True)
-    unit: np.ndarray = array / np.maximum(lengths, np.finfo(np.float32).tiny)
-    return unit

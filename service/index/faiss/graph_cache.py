@@ -103,8 +103,8 @@ class GraphCache:
     def former(self, fingerprint: str, collection: str, dimensions: int, min_recall: float) -> Sealed | None:
         """Return the sealed part of the collection that was kept last under another fingerprint; None without any."""
         others = {name.partition("-")[0] for name in self._cache.names()} - {fingerprint}
-        kept = [other for other in others if (self._folder / _name(other, collection)).exists()]
-        kept.sort(key=lambda other: (self._folder / _name(other, collection)).stat().st_mtime_ns, reverse=True)
+        times = {other: self._kept_at(_name(other, collection)) for other in others}
+        kept = sorted((other for other in others if times[other]), key=lambda other: -times[other])
         parts = (self.get(other, collection, dimensions, min_recall) for other in kept)
         return next((part for part in parts if part is not None), None)
 
@@ -117,6 +117,13 @@ class GraphCache:
         for name in self._cache.names():
             if name.partition("-")[0] not in fingerprints:
                 self._cache.forget(name)
+
+    def _kept_at(self, name: str) -> int:
+        """The time in ns of an entry; 0 without it. Another thread may delete or replace it at any moment."""
+        try:
+            return (self._folder / name).stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
 
     def _highest(self, name: str) -> int:
         try:

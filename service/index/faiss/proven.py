@@ -9,6 +9,8 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
 from service.index.base import IsGivenUp
 from service.index.faiss import graph as graphs
 from service.index.faiss.graph import Graph, Links
@@ -19,6 +21,8 @@ log = logging.getLogger(__name__)
 # Sets the effort of a graph, and returns it with its recall.
 Tune = Callable[[Graph], tuple[Graph, float]]
 
+# Links of fewer vectors than this share save less than it costs to make all anew once they turn out to be of no use.
+_LEAST_LINKED = 0.5
 # Efforts rise by a quarter (service/index/effort.py). One step more is paid for links that cost nothing.
 _MOST_OVER = 1.3
 
@@ -26,9 +30,9 @@ _MOST_OVER = 1.3
 def prove(vectors: Vectors, tune: Tune, given_up: IsGivenUp, links: Links | None) -> tuple[Graph | None, float]:
     """Build a graph of `vectors` (n, dimensions), which all differ. Returns it with its recall.
 
-    It takes over `links`; those whose vectors have moved only if it needs hardly more effort than the graph that they
-    were made for. It is None, and the recall 1, if some vectors stay out of its reach. Raises GivenUp soon after
-    `given_up` answers true.
+    It takes over `links`; those whose vectors have moved only if most vectors have some, and if it needs hardly more
+    effort than the graph that they were made for. It is None, and the recall 1, if some vectors stay out of its reach.
+    Raises GivenUp soon after `given_up` answers true.
     """
     linked = None if links is None else _linked(vectors, tune, given_up, links)
     if linked is not None:
@@ -43,6 +47,8 @@ def prove(vectors: Vectors, tune: Tune, given_up: IsGivenUp, links: Links | None
 
 def _linked(vectors: Vectors, tune: Tune, given_up: IsGivenUp, links: Links) -> tuple[Graph, float] | None:
     """Build the graph with these links; None if they do no longer."""
+    if links.moved and np.count_nonzero(links.rows >= 0) < _LEAST_LINKED * len(vectors):
+        return None
     graph, _ = graphs.build(vectors, given_up, links)
     if graph is None:
         return None

@@ -31,8 +31,9 @@ from service.machine.cache import Content
 _ASKED = 200
 # Documents that a question looks for. They have as many rows as others, if their windows are alike.
 _FOUND = 10
-# Vectors of a former part that are compared with those of a new one: one model makes all of them.
-_COMPARED = 8
+# Vectors of a former part that are compared with those of a new one. They come from all over it, because a model that
+# reads more tokens than the former one moves none but those of long texts.
+_COMPARED = 64
 # If one in n vectors is allowed, n ** 0.85 times the effort keeps the recall (`make bench-filters`).
 _PASSED_OVER = 0.85
 # Up to this share of an exact index, comparing the allowed vectors alone costs less than skipping the others.
@@ -117,7 +118,7 @@ class Sealed:
         """Return the links of the graph between windows of another part, which has these documents and duplicates.
 
         Its `vectors` (n, dimensions) all differ. A window is the same one if it has the same number within the same
-        document.
+        document. None if the parts have no window in common.
         """
         if self.graph is None:
             return None
@@ -130,10 +131,12 @@ class Sealed:
         rows = others[there] if duplicates is None else duplicates.group_of[others[there]].astype(np.int64)
         # Of windows that have become equal, one has the links.
         rows, firsts = np.unique(rows, return_index=True)
+        if not len(rows):
+            return None
         row_of = np.full(len(nodes), -1, np.int64)
         row_of[there[firsts]] = rows
-        some = nodes[there[firsts[:_COMPARED]]]
-        moved = not np.array_equal(self.distinct_vectors[some], vectors[rows[:_COMPARED]])
+        some = slice(None, None, -(-len(rows) // _COMPARED))
+        moved = not np.array_equal(self.distinct_vectors[nodes[there[firsts[some]]]], vectors[rows[some]])
         return Links(self.graph, row_of, moved)
 
     def search(self, queries: Vectors, k: int, allowed: Bits | None) -> tuple[Vectors, Positions]:

@@ -23,13 +23,18 @@ DATA = Dataset(
 
 
 class Line:
-    """Embeds a text by the number at its end, on a quarter of a circle: the nearer the numbers, the nearer."""
+    """Embeds a text by the number at its end, on a quarter of a circle: the nearer the numbers, the nearer.
+
+    The larger the number, the longer is its vector, unless unit vectors are asked for.
+    """
 
     device = torch.device("cpu")
 
-    def encode_query(self, texts: Sequence[str]) -> np.ndarray:
-        angles = [int(text.split()[-1]) / DOCUMENTS * np.pi / 2 for text in texts]
-        return np.stack((np.cos(angles), np.sin(angles)), axis=1).astype(np.float32)
+    def encode_query(self, texts: Sequence[str], *, normalize_embeddings: bool = False) -> np.ndarray:
+        numbers = np.array([int(text.split()[-1]) for text in texts])
+        angles = numbers / DOCUMENTS * np.pi / 2
+        lengths = 1 if normalize_embeddings else 1 + numbers
+        return (lengths * np.stack((np.cos(angles), np.sin(angles)))).T.astype(np.float32)
 
     encode_document = encode_query
 

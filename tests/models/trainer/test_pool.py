@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.models.trainer.test_commands import Trainer, fill
 from tests.support import judged
+from trainer.data import later
 from trainer.data.dataset import Dataset, Document
 from trainer.prove import pool
 from trainer.prove.rankings import Rankings
@@ -56,11 +57,31 @@ def test_the_order_says_nothing_of_the_models() -> None:
     assert 4 < sum(document in order[:10] for document in first.values()) < len(QUERIES) - 4
 
 
-def test_a_passage_is_no_formula_to_a_spreadsheet(tmp_path: Path) -> None:
-    data = Dataset({"q": "degrees?"}, {"d": Document('=HYPERLINK("x")'), "e": Document("-5 degrees")}, ())
-    pool.write([("q", "d"), ("q", "e")], data, tmp_path / "pool.csv")
-    with (tmp_path / "pool.csv").open(encoding="utf-8-sig", newline="") as file:
-        assert [row["passage"] for row in csv.DictReader(file)] == ['\'=HYPERLINK("x")', "'-5 degrees"]
+def test_queries_of_equal_texts_are_asked_once_and_all_have_the_verdict(tmp_path: Path) -> None:
+    texts = {"d": Document("by bus"), "e": Document("by train")}
+    data = Dataset({"q": "How do I get there?", "r": "how do i get there?"}, texts, ())
+    before, after = (rankings(dict.fromkeys(data.queries, order)) for order in (["d", "e"], ["e", "d"]))
+    pairs = pool.unjudged(before, after, data, sorted(data.queries), depth=1, seed=1)
+    assert sorted(document for _, document in pairs) == ["d", "e"]
+    pool.write(pairs, data, tmp_path / "pool.csv")
+    judged_file = (tmp_path / "pool.csv").read_text(encoding="utf-8").replace(",,", ",1,")
+    (tmp_path / "pool.csv").write_text(judged_file, encoding="utf-8")
+    dataset, problems = later.added(data, tmp_path / "pool.csv", skip_bad=False)
+    assert not problems
+    assert dataset.good() == {"q": {"d", "e"}, "r": {"d", "e"}}
+
+
+def test_no_cell_is_a_formula_to_a_spreadsheet_and_the_verdicts_are_read_again(tmp_path: Path) -> None:
+    data = Dataset({"q": "=1+1?"}, {"@d": Document('=HYPERLINK("x")'), "e": Document("-5 degrees")}, ())
+    path = tmp_path / "pool.csv"
+    pool.write([("q", "@d"), ("q", "e")], data, path)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        assert [list(row.values()) for row in csv.DictReader(file)] == [
+            ["'=1+1?", "'@d", "", '\'=HYPERLINK("x")'],
+            ["'=1+1?", "e", "", "'-5 degrees"],
+        ]
+    path.write_text(path.read_text(encoding="utf-8").replace(",,", ",1,"), encoding="utf-8")
+    assert later.added(data, path, skip_bad=False)[0].good() == {"q": {"@d", "e"}}
 
 
 @pytest.fixture
@@ -97,7 +118,8 @@ def test_verdicts_on_a_pool_count_in_the_next_comparison(trainer: Trainer) -> No
     counts = trainer.facts("import data --format beir --judged pool.csv --out merged")
     assert counts["good"] + counts["bad"] == len(DATA.judgements) + len(rows)
     # Nobody asks the same again, and no verdict is written over.
-    again = trainer.facts(f"pool tuned {on_data} --judged pool.csv --depth 5 --out more.csv")
+    again = trainer.facts(f"pool tuned {on_data} --judged pool.csv --depth 5 --out pools/more.csv")
+    assert (trainer.folder / "pools" / "more.csv").is_file()
     assert again["passages"] == facts["passages"] - len(rows)
     assert "name another file" in trainer(f"pool tuned {on_data} --out pool.csv", code=2)
 

@@ -28,6 +28,17 @@ def test_files_are_read_however_they_are_written(text: str) -> None:
     assert read(text) == [JUDGED]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "query,document,good,passage\nq,c,,far\nq,d,1,near\nq,e, ,farther\n",
+        '{"query": "q", "document": "c", "good": null}\n{"query": "q", "document": "d", "good": true}\n',
+    ],
+)
+def test_lines_without_a_verdict_are_left_out(text: str) -> None:
+    assert read(text) == [JUDGED]
+
+
 def test_texts_stay_to_the_letter_over_lines_and_separators() -> None:
     (judgement,) = read('question,id,good,collection,provenance\n" a ""q"",\nin two lines",1,no,notes,mail\n')
     assert judgement == {
@@ -49,6 +60,7 @@ def test_texts_stay_to_the_letter_over_lines_and_separators() -> None:
         ('query,document,good\nq,"d" x,1\n', "line 2 is no CSV"),
         ('{"query": "q", "document": "d", "good": true}\n{"query"', "line 2 is no JSON"),
         ('{"query": "q", "document": "d"}', "line 1 has no good"),
+        ("query,document,good\nq,d,\nq,e\n", "no line has a verdict yet"),
         ('{"query": "q", "document": "d", "good": true}\n[1]', "line 2 is no JSON object"),
     ],
 )
@@ -74,4 +86,7 @@ def test_what_is_exported_can_be_imported(form: Format) -> None:
     async def whole() -> str:
         return "".join([part async for part in exported(cast(Caller, Paged()), {}, form)])
 
-    assert read(asyncio.run(whole())) == Paged.judgements
+    text = asyncio.run(whole())
+    assert read(text) == Paged.judgements
+    # A spreadsheet would compute it.
+    assert not any(line.startswith("=") for line in text.splitlines())

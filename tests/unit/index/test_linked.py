@@ -131,6 +131,37 @@ def test_documents_that_came_and_went_since_are_all_found(linked: list[int]) -> 
     assert_found(part)
 
 
+def test_a_part_that_has_no_document_of_the_former_one_gets_links_of_its_own(linked: list[int]) -> None:
+    former = built(whole(np.arange(SIZE), clustered(3, SIZE)))
+    linked.clear()
+    part = built(whole(np.arange(SIZE, 2 * SIZE), clustered(6, SIZE)), former)
+    assert sum(linked) == SIZE
+    assert_found(part)
+
+
+def test_links_of_few_of_the_vectors_are_not_tried(linked: list[int]) -> None:
+    vectors = clustered(3, SIZE)
+    former = built(whole(np.arange(SIZE // 3), vectors[: SIZE // 3]))
+    linked.clear()
+    part = built(whole(np.arange(SIZE), moved(vectors, 0.05)), former)
+    assert sum(linked) == SIZE
+    assert part.graph
+    assert part.graph.built_effort == part.effort
+
+
+def test_vectors_of_another_model_are_told_apart_though_some_are_equal() -> None:
+    """A model that reads more tokens moves the vectors of long texts alone."""
+    vectors = clustered(3, SIZE)
+    former = built(whole(np.arange(SIZE), vectors))
+    after = vectors.copy()
+    after[SIZE // 2 :] = moved(vectors[SIZE // 2 :], 0.3)
+    links, same = (former.links_among(np.arange(SIZE), each, None) for each in (after, vectors))
+    assert links
+    assert same
+    assert links.moved
+    assert not same.moved
+
+
 def test_windows_of_documents_keep_their_links(linked: list[int]) -> None:
     vectors = clustered(3, SIZE).reshape(-1, 4, 64)
     seqs = np.arange(len(vectors)).tolist()
