@@ -118,6 +118,17 @@ def test_a_gain_that_folds_would_show_asks_for_them_before_more_judgements() -> 
     assert "Judge about 1,720 more questions" in advice(gain={"detectable": 0.115})
 
 
+@pytest.mark.parametrize(
+    ("queries", "said"),
+    [
+        (2, "2 test questions say nothing yet. Judge 50 questions or more in all"),
+        (50, "More questions would hardly change this"),
+    ],
+)
+def test_no_gain_is_a_reason_to_stop_only_with_questions_enough(queries: int, said: str) -> None:
+    assert said in advice(gain={"value": 0.0, "low": 0.0, "high": 0.0}, test_queries=queries)
+
+
 def test_in_folds_every_question_that_is_judged_counts() -> None:
     assert "Judge about 40 more questions" in advice(gain={"detectable": 0.05}, folds=5)
     assert "and 100% of those that are judged are tested on" in advice(gain={"detectable": 0.05}, folds=5)

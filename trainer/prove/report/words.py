@@ -67,6 +67,11 @@ def next_step(report: Report, verdict: Verdict, thresholds: Thresholds) -> str:
                 "Leave the base where it is. The largest losses below show what the new model has unlearned; other"
                 " judgements, fewer epochs or a smaller share of the tuned weights may keep it."
             )
+        case _ if gain <= 0 and report.test_queries < thresholds.min_queries:
+            return (
+                f"{report.test_queries} test questions say nothing yet. Judge {thresholds.min_queries} questions or"
+                " more in all, and run again: folds then test on each of them."
+            )
         case _ if gain <= 0:
             return "More questions would hardly change this: the model gains nothing on those that there are."
     missing = _wanted(report, thresholds) - report.test_queries
