@@ -1,8 +1,8 @@
 """The documents among which dev chooses: all of a small corpus, and of a large one those that matter to its queries.
 
-A training is measured on dev several times, and each time every document is embedded again. With fifty thousand
-documents that takes longer than the training. Documents that the base ranks far behind seldom come to the front by
-tuning, so a random few stand for them. The proof at the end is always over the whole corpus.
+A training is measured on dev several times, and each time every document is embedded again. With a hundred questions
+and five thousand documents that takes longer than the training. Documents that the base ranks far behind seldom come to
+the front by tuning, so a random few stand for them. The proof at the end is always over the whole corpus.
 """
 
 import random
@@ -17,11 +17,11 @@ from trainer.train import plan
 from trainer.train.plan import ComputedIn
 
 # Up to so many documents, all are taken.
-WHOLE = 10_000
+WHOLE = 2_000
 # Documents that the base ranks first for all queries together, and of the others.
-_NEAR, _OTHERS = 6_000, 2_000
+_NEAR, _OTHERS = 6_000, 500
 # A query has so many of the near ones at least, and at most.
-_LEAST, _MOST = 20, 200
+_LEAST, _MOST = 20, 100
 # Queries whose scores are in memory at a time.
 _CHUNK = 64
 

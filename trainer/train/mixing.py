@@ -16,12 +16,16 @@ def mix(tuned: Tuned, models: Start, general: Dataset | None, max_general_loss: 
     if models.new_head:
         tuned.model.load_state_dict(dict(tuned.tuned))
         return merging.WHOLE
+    forgotten = None
+    if general:
+        # Of what a model has forgotten, a part of the set that the base ranks well would show too little.
+        forgotten = tuning.evaluator(models, general, general.held_out, "fp32", whole=True)
     return merging.choose(
         tuned.model,
         tuned.base,
         tuned.tuned,
         tuned.dev,
         recipe.alphas,
-        general=tuning.evaluator(models, general, general.held_out, "fp32") if general else None,
+        general=forgotten,
         max_general_loss=max_general_loss,
     )

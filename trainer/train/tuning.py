@@ -115,11 +115,16 @@ def tune(
     return Tuned(model, merging.weights(before), load_file(finished, device=str(model.device)), material.dev, decisions)
 
 
-def evaluator(start: Start, dataset: Dataset, good: Mapping[str, set[str]], precision: ComputedIn) -> Evaluator:
-    """Measures models of the run's kind by nDCG@10. `good` maps each query to its good documents."""
+def evaluator(
+    start: Start, dataset: Dataset, good: Mapping[str, set[str]], precision: ComputedIn, *, whole: bool = False
+) -> Evaluator:
+    """Measures models of the run's kind by nDCG@10. `good` maps each query to its good documents.
+
+    Of a large corpus a part stands for the `whole`, unless that is asked for.
+    """
     if not start.reranks:
         keeps = start.recipe.mode == "query-adapter"
-        if not keeps:
+        if not keeps and not whole:
             dataset = dev_corpus.reduced(base_model.load(start.base), dataset, good, precision, start.recipe.seed)
         return RankingEvaluator(dataset, good, precision, keep_documents=keeps)
     retrieved = reranking.retrieve(
