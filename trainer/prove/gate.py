@@ -115,7 +115,7 @@ def _gains(report: Report, thresholds: Thresholds) -> list[Rule]:
         Rule(
             name="recall",
             passed=recall_loss <= thresholds.max_recall_loss,
-            reason=f"recall@{served} {-recall_loss:+.4f}, it may lose {thresholds.max_recall_loss:.4f}",
+            reason=f"recall@{served} {0 - recall_loss:+.4f}, it may lose {thresholds.max_recall_loss:.4f}",
         ),
     ]
 
@@ -138,7 +138,7 @@ def _general(report: Report, thresholds: Thresholds) -> Rule:
     return Rule(
         name="general",
         passed=loss <= thresholds.max_general_loss,
-        reason=f"general set {-loss:+.4f}, it may lose {thresholds.max_general_loss:.4f}",
+        reason=f"general set {0 - loss:+.4f}, it may lose {thresholds.max_general_loss:.4f}",
     )
 
 

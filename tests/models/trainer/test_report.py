@@ -8,6 +8,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.models.trainer.test_gate import report as passing
 from trainer.prove.estimates import Difference, Estimate
 from trainer.prove.gate import Thresholds, judge
@@ -155,16 +157,31 @@ def test_no_savings_are_claimed_of_what_the_test_cannot_show(tmp_path: Path) -> 
     assert "tokens less" in report.table()
 
 
-def test_it_says_what_does_as_well_without_training(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("value", "name", "words"),
+    [
+        (-0.01, "bm25", "Words alone (BM25) rank as well as the tuned model"),
+        (-0.01, "hybrid", "The base in mode hybrid, by vectors and words, ranks as well"),
+        (0.01, "bm25", "does not show that the tuned model beats words alone (BM25)"),
+        (0.01, "hybrid", "does not show that the tuned model beats the base in mode hybrid"),
+    ],
+)
+def test_it_says_what_does_as_well_without_training(value: float, name: str, words: str, tmp_path: Path) -> None:
     report = full()
-    assert "as well as the tuned model" not in report.table()
-    none = Difference(value=0.01, low=-0.02, high=0.04, p=0.4, detectable=0.04)
-    for name, words in (("bm25", "Words alone (BM25) rank"), ("hybrid", "The base in mode hybrid")):
-        gains = report.gains_over_words | {name: none}
-        as_well = report.model_copy(update={"gains_over_words": gains})
-        assert as_well.table().count("as well as the tuned model") == 1
-        assert words in as_well.table()
-        assert words in page(as_well, tmp_path)
+    assert words not in report.table()
+    doubtful = Difference(value=value, low=-0.04, high=0.04, p=0.4, detectable=0.04)
+    unsure = report.model_copy(update={"gains_over_words": report.gains_over_words | {name: doubtful}})
+    assert words in unsure.table()
+    assert words in page(unsure, tmp_path)
+
+
+def test_questions_that_all_stayed_as_they_were_show_no_least_difference(tmp_path: Path) -> None:
+    report = full()
+    still = Difference(value=0.0, low=0.0, high=0.0, p=1.0, detectable=0.0)
+    unmoved = report.model_copy(update={"differences": report.differences | {NDCG: still}})
+    for text in (page(unmoved, tmp_path), unmoved.table(), judge(unmoved, Thresholds()).text()):
+        assert "difference of 0.000" not in text
+        assert "-0.0000" not in text
 
 
 def test_every_query_has_its_mark_in_the_plots_and_its_row(tmp_path: Path) -> None:

@@ -19,6 +19,14 @@ DO_AS_WELL = {
     " training: try that first.",
     "dense": "The embedding model alone ranks as well as with the tuned reranker behind it: leave the reranker out.",
 }
+# The same where the tuned model does better, and by too few questions to tell.
+NOT_SHOWN = {
+    "bm25": "The test does not show that the tuned model beats words alone (BM25): try the mode hybrid, which takes"
+    " both, before you tune further.",
+    "hybrid": "The test does not show that the tuned model beats the base in mode hybrid, which needs no training: try"
+    " that first, or judge more questions.",
+    "dense": "The test does not show that the reranker beats the embedding model alone: leave it out until it does.",
+}
 # The scores beside base and tuned, and their headings. Only rerankers have the last two, and older reports no hybrid.
 _BESIDE = {"bm25": "BM25", "hybrid": "base, hybrid", "dense": "no reranker", "hybrid_reranked": "hybrid, reranked"}
 
@@ -118,7 +126,8 @@ class Report(_Frozen):
     def table(self, *, enough: bool = True) -> str:
         """Before and after as Markdown, intervals in brackets. With `enough` queries it says what the gain saves."""
         detectable = self.differences[NDCG].detectable
-        least = "" if detectable is None else f" They could show a difference in {NDCG} of {detectable:.3f}."
+        # Some few questions that all stayed as they were have no error, and could show nothing.
+        least = "" if not detectable else f" They could show a difference in {NDCG} of {detectable:.3f}."
         lines = [
             *self._rows(),
             "",
@@ -143,7 +152,8 @@ class Report(_Frozen):
     @property
     def without_training(self) -> list[str]:
         """A sentence for each way without training that the tuned model is not shown to beat."""
-        return [DO_AS_WELL[name] for name, gain in self.gains_over_words.items() if gain.low <= 0]
+        not_beaten = {name: gain.value for name, gain in self.gains_over_words.items() if gain.low <= 0}
+        return [(NOT_SHOWN if better > 0 else DO_AS_WELL)[name] for name, better in not_beaten.items()]
 
     def savings(self, *, enough: bool) -> list[str]:
         """Sentences on the passages that the gain saves. A gain that the test does not show saves none."""
