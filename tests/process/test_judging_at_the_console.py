@@ -228,7 +228,7 @@ def test_files_are_imported_as_a_whole_or_not_at_all_and_exported(filled: Server
     path = form["action"]
 
     def send(text: str, **more: Any) -> httpx.Response:
-        return filled.client.post(path, data=form | {"text": text} | more)
+        return filled.client.post(path, data=form | {"text": text, "whose": "sent"} | more)
 
     refused = send("query,document,good\na question,d1,yes\na question,d2,perhaps\n")
     assert refused.status_code == 422

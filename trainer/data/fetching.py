@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from service.machine import files
 from trainer.errors import BadData, DiskFull, Interrupted
+from trainer.progress import say
 
 if TYPE_CHECKING:
     import httpx
@@ -135,6 +136,8 @@ def _fetch_judgements(client: httpx.Client, request: Request, folder: Path, *, q
                 file.write(piece)
                 bar.update(piece.count(b"\n"))
         if (folder / JUDGEMENTS).exists():
+            count = len((folder / JUDGEMENTS).read_bytes().splitlines())
+            say(f"{count:,} judgements of the side train; those of the side judge are never trained on", quiet=quiet)
             return
 
 

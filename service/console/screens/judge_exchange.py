@@ -62,7 +62,7 @@ def _asked(form: Mapping[str, str]) -> dict[str, Any]:
     """Return what the page shows of a form, and of what came of it."""
     return {
         "text": form.get("text", ""),
-        "whose": form.get("whose", "sent"),
+        "whose": form.get("whose", "person"),
         "collection": form.get("collection", ""),
         "outcome": None,
         "problem": None,
