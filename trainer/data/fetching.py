@@ -19,7 +19,6 @@ from tqdm import tqdm
 
 from service.machine import files
 from trainer.errors import BadData, DiskFull, Interrupted
-from trainer.progress import say
 
 if TYPE_CHECKING:
     import httpx
@@ -129,15 +128,13 @@ def _fetch_judgements(client: httpx.Client, request: Request, folder: Path, *, q
             files.replacing_file(folder / JUDGEMENTS) as incoming,
             client.stream("GET", "/admin/export", params=parameters) as reply,
             incoming.open("wb") as file,
-            tqdm(desc="judgements", unit="judgement", disable=quiet, file=sys.stderr) as bar,
+            tqdm(desc="judgements of the side train", unit="judgement", disable=quiet, file=sys.stderr) as bar,
         ):
             _require_accepted(reply)
             for piece in reply.iter_bytes():
                 file.write(piece)
                 bar.update(piece.count(b"\n"))
         if (folder / JUDGEMENTS).exists():
-            count = len((folder / JUDGEMENTS).read_bytes().splitlines())
-            say(f"{count:,} judgements of the side train; those of the side judge are never trained on", quiet=quiet)
             return
 
 
