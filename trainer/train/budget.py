@@ -38,8 +38,9 @@ def fit(seconds: float, pace: Pace, rows: int, decided: Plan) -> Fit:
     steps = int(max(1.0, (seconds * (1 - _LEFT) - _MEASURED * pace.dev) / pace.step))
     passes = round(min(decided.epochs, steps / epoch), 3)
     prospect = (
-        f"{passes:g} of {decided.epochs:g} passes over the rows fit, with {pace.step:.2f} s for a step; all of this"
-        f" model's would take about {decided.epochs * epoch * pace.step / 60:,.0f} minutes"
+        f"{passes:g} of {decided.epochs:g} passes over the rows fit into the {max(0, seconds):,.0f} s that are left for"
+        f" this model, with {pace.step:.2f} s for a step and {pace.dev:.1f} s for a measurement on dev; all passes"
+        f" would take about {decided.epochs * epoch * pace.step / 60:,.0f} minutes"
     )
     return Fit(passes=passes, ndcg=pace.ndcg, prospect=prospect)
 

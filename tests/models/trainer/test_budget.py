@@ -30,8 +30,9 @@ def test_the_passes_are_those_that_fit_beside_what_comes_after_them() -> None:
 
 def test_it_says_how_long_all_would_take() -> None:
     sentence = budget.fit(600, Pace(2.0, 10.0, 0.5), 1000, PLAN).prospect
-    assert sentence.startswith("2.25 of 3 passes over the rows fit, with 2.00 s for a step; ")
-    assert sentence.endswith("all of this model's would take about 10 minutes")
+    assert sentence.startswith("2.25 of 3 passes over the rows fit into the 600 s that are left for this model, ")
+    assert "2.00 s for a step and 10.0 s for a measurement" in sentence
+    assert sentence.endswith("all passes would take about 10 minutes")
 
 
 @pytest.mark.parametrize(
