@@ -29,6 +29,7 @@ from trainer.commands.flag_groups import (
 from trainer.commands.shipping import published
 from trainer.data import fetching, inspection
 from trainer.errors import BadData, NotBetter
+from trainer.progress import say
 from trainer.prove.gate import Thresholds
 from trainer.prove.report.links import Links
 from trainer.recipe import Recipe
@@ -99,6 +100,13 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
         sign = package.signer(self.sign_with)
         imported = self.load(self.data, work / tuning.DATA, resume=self.resume)
         dataset = inspection.cleaned(imported.dataset)
+        judged = len(dataset.good())
+        if self._service and judged < self.min_queries:
+            say(
+                f"the service lets {judged} judged questions be trained on; those of the side judge are not among them,"
+                " as all that were sent without the source person (docs/learning.md, Sides)",
+                quiet=self.as_json,
+            )
         plan = RunPlan(
             part(self, Recipe),
             part(self, Thresholds),

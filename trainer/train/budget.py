@@ -7,19 +7,21 @@ from pydantic import BaseModel, ConfigDict
 
 from trainer.train.plan import Plan
 
-# The part of the time that is left for the choice among mixes, the package and the proof.
+# The part of the time that is left for what is forgotten, the package and the proof.
 _LEFT = 0.2
-# Measurements on dev during a training.
+# Fewest measurements on dev during a training.
 _MEASURED = 3
 
 
 @dataclass(frozen=True)
 class Pace:
-    """The seconds that a step takes, and a measurement on dev; and nDCG@10 there before the first step."""
+    """The seconds that a step takes, and a measurement on dev; nDCG@10 there before the first step; and the steps
+    between two measurements, at most."""
 
     step: float
     dev: float
     ndcg: float
+    between: int
 
 
 class Fit(BaseModel):
@@ -32,10 +34,16 @@ class Fit(BaseModel):
     prospect: str
 
 
-def fit(seconds: float, pace: Pace, rows: int, decided: Plan) -> Fit:
-    """The decided passes over so many rows, as far as they fit into these seconds. One step is the least."""
+def fit(seconds: float, pace: Pace, rows: int, decided: Plan, mixes: int) -> Fit:
+    """The decided passes over so many rows, as far as they fit into these seconds. One step is the least.
+
+    After them dev chooses among so many `mixes`, by a measurement of each.
+    """
     epoch = -(-rows // decided.batch_size)
-    steps = int(max(1.0, (seconds * (1 - _LEFT) - _MEASURED * pace.dev) / pace.step))
+    seconds_of_training = seconds * (1 - _LEFT) - mixes * pace.dev
+    with_fewest_measurements = (seconds_of_training - _MEASURED * pace.dev) / pace.step
+    with_more = seconds_of_training / (pace.step + pace.dev / pace.between)
+    steps = int(max(1.0, min(with_fewest_measurements, with_more)))
     passes = round(min(decided.epochs, steps / epoch), 3)
     prospect = (
         f"{passes:g} of {decided.epochs:g} passes over the rows fit into the {max(0, seconds):,.0f} s that are left for"

@@ -13,9 +13,13 @@ from trainer.train.plan import ComputedIn
 
 
 class Evaluator(Protocol):
-    """Measures a model for the choice among weights. `metric` is the name of nDCG@10 in what a call returns."""
+    """Measures a model for the choice among weights. `metric` is the name of nDCG@10 in what a call returns.
+
+    A measurement reads so many `texts` beside the queries, or pairs of them.
+    """
 
     metric: str
+    texts: int
 
     def __call__(self, model: Any, *arguments: Any, **named: Any) -> dict[str, float]: ...
 
@@ -48,6 +52,7 @@ class RankingEvaluator(InformationRetrievalEvaluator):
             map_at_k=[10],
             write_csv=False,
         )
+        self.texts = 0 if keep_documents else len(dataset.corpus)
         self._precision = precision
         self._keep_documents = keep_documents
         # The vectors of each part of the corpus, by its texts.

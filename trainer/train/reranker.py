@@ -68,6 +68,7 @@ class RerankingEvaluator(BaseEvaluator):
         precision: ComputedIn,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self.texts = sum(map(len, retrieved.values()))
         self._dataset = dataset
         self._good = good
         self._retrieved = retrieved

@@ -34,9 +34,12 @@ from trainer.train.step_clock import StepClock
 
 # Plain attention needs memory for the square of the length, which is too much for texts of more tokens.
 _LONG = 512
-# Most steps between two evaluations, each of which saves a state, and fewest evaluations. An epoch has at least one.
+# Most steps between two evaluations, each of which saves a state, and fewest evaluations.
 _STEPS_BETWEEN = 500
 _EVALUATIONS = 3
+# Texts of dev for a row of an epoch. To learn from a row's two texts takes six times as long as to read one, so an
+# evaluation of more texts takes over half of the epoch's time.
+_READ_FOR_A_ROW = 3
 # Steps that are timed, after some in which memory is taken.
 _TIMED, _UNTIMED = 6, 2
 
@@ -69,7 +72,7 @@ def train(
     decided = plan.decide(recipe, rows, plan.shape(model))
     state = states.begin()
     set_seed(recipe.seed)
-    arguments = _arguments(rows, recipe, decided, states.folder, quiet=quiet)
+    arguments = _arguments(material, recipe, decided, states.folder, quiet=quiet)
     trainer = trainers.make(
         model,
         arguments | {"metric_for_best_model": metric} | _sides(model, rows),
@@ -99,7 +102,7 @@ def pace(model: Model, loss: nn.Module, material: Material, recipe: Recipe, fold
     began = time.perf_counter()
     ndcg = material.dev.ndcg(model)
     measuring = time.perf_counter() - began
-    arguments = _arguments(rows, recipe, decided, folder, quiet=True) | {"max_steps": _UNTIMED + _TIMED}
+    arguments = _arguments(material, recipe, decided, folder, quiet=True) | {"max_steps": _UNTIMED + _TIMED}
     arguments |= {"eval_strategy": "no", "save_strategy": "no", "load_best_model_at_end": False}
     clock = StepClock(_UNTIMED)
     trainer = trainers.make(
@@ -109,13 +112,14 @@ def pace(model: Model, loss: nn.Module, material: Material, recipe: Recipe, fold
     _set_dropout(model, recipe.dropout)
     with _attention(model):
         trainer.train()
-    return Pace(clock.seconds(), measuring, ndcg)
+    return Pace(clock.seconds(), measuring, ndcg, _most_between(material, decided))
 
 
-def _arguments(rows: Rows, recipe: Recipe, decided: Plan, folder: Path, *, quiet: bool) -> dict[str, Any]:
+def _arguments(material: Material, recipe: Recipe, decided: Plan, folder: Path, *, quiet: bool) -> dict[str, Any]:
     """The arguments of a training of either kind of model."""
+    rows = material.rows
     steps = -(-len(rows) // decided.batch_size)
-    steps_between = _steps_between(steps, ceil(steps * decided.epochs))
+    steps_between = _steps_between(_most_between(material, decided), ceil(steps * decided.epochs))
     return {
         "output_dir": str(folder),
         "num_train_epochs": decided.epochs,
@@ -142,9 +146,16 @@ def _arguments(rows: Rows, recipe: Recipe, decided: Plan, folder: Path, *, quiet
     }
 
 
-def _steps_between(epoch: int, total: int) -> int:
+def _most_between(material: Material, decided: Plan) -> int:
+    """The most steps between two evaluations, so that they do not take longer than the training."""
+    rows = len(material.rows)
+    epochs = max(1, ceil(material.dev.texts / (_READ_FOR_A_ROW * rows)))
+    return min(epochs * -(-rows // decided.batch_size), _STEPS_BETWEEN)
+
+
+def _steps_between(most: int, total: int) -> int:
     """The steps between two evaluations, the last of which is at the end: there the learning rate is lowest."""
-    return max(1, total // max(_EVALUATIONS, -(-total // min(epoch, _STEPS_BETWEEN))))
+    return max(1, total // max(_EVALUATIONS, -(-total // most)))
 
 
 def _sides(model: Model, rows: Rows) -> dict[str, Any]:

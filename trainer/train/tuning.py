@@ -143,7 +143,7 @@ def _fit(end: float, start: Start, name: LossName, material: Material, folder: P
     loss = _loss(name, timed, start, weighted=bool(material.rows.weights))
     pace = training.pace(timed, loss, material, start.recipe, folder / "states")
     decided = plan.decide(start.recipe, material.rows, plan.shape(timed))
-    fit = budgets.fit(end - time.perf_counter(), pace, len(material.rows), decided)
+    fit = budgets.fit(end - time.perf_counter(), pace, len(material.rows), decided, len(start.recipe.alphas))
     kept.write_text(fit.model_dump_json(), encoding="utf-8")
     return fit
 

@@ -16,20 +16,24 @@ PLAN = Plan(batch_size=10, epochs=3, learning_rate=1e-3, precision="fp32")
 RECIPE = Recipe(batch_size=4, precision="fp32", learning_rate=1e-3, negatives=1)
 
 
-def fitted(seconds: float, rows: int = 1000) -> float:
-    return budget.fit(seconds, Pace(step=2.0, dev=10.0, ndcg=0.5), rows, PLAN).passes
+def fitted(seconds: float, rows: int = 1000, between: int = 100, mixes: int = 0) -> float:
+    return budget.fit(seconds, Pace(step=2.0, dev=10.0, ndcg=0.5, between=between), rows, PLAN, mixes).passes
 
 
 def test_the_passes_are_those_that_fit_beside_what_comes_after_them() -> None:
     # 4 fifths of 600 s, less 3 measurements of 10 s, are 225 of the 100 steps of a pass.
     assert fitted(600) == 2.25
+    # Five mixes to choose among are 5 measurements more.
+    assert fitted(600, mixes=5) == 2
+    # With a measurement after every 10th step, 480 s are 160 steps and 16 measurements.
+    assert fitted(600, between=10) == 1.6
     assert fitted(60_000) == 3
     assert fitted(1) == 0.01
     assert fitted(600, rows=101_000) == 0.022
 
 
 def test_it_says_how_long_all_would_take() -> None:
-    sentence = budget.fit(600, Pace(2.0, 10.0, 0.5), 1000, PLAN).prospect
+    sentence = budget.fit(600, Pace(2.0, 10.0, 0.5, 100), 1000, PLAN, 0).prospect
     assert sentence.startswith("2.25 of 3 passes over the rows fit into the 600 s that are left for this model, ")
     assert "2.00 s for a step and 10.0 s for a measurement" in sentence
     assert sentence.endswith("all passes would take about 10 minutes")

@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 
 from tests.support import checkpoints, judged
-from trainer.data.dataset import Dataset
+from trainer.data.dataset import Dataset, Document
 from trainer.errors import DiskFull, Interrupted
 from trainer.prepare import rows
 from trainer.prepare.rows import Rows
@@ -64,6 +64,16 @@ def test_it_learns_and_repeats_with_its_seed(tmp_path: Path) -> None:
     assert max(scores.values()) > untrained
     assert same(first, again)
     assert not same(first, other)
+
+
+def test_dev_is_measured_seldom_where_it_reads_more_than_the_training(tmp_path: Path) -> None:
+    recipe = RECIPE.model_copy(update={"epochs": 6})
+    _, often = trained(tmp_path / "a", recipe)
+    data = judged.dataset()
+    others = {f"other{number}": Document(f"other text {number}") for number in range(2000)}
+    _, seldom = trained(tmp_path / "b", recipe, data=replace(data, corpus=data.corpus | others))
+    assert len(seldom) == 3
+    assert len(often) == 6
 
 
 def test_fewer_rows_than_a_batch_still_teach(tmp_path: Path) -> None:
