@@ -68,4 +68,5 @@ def _done(job: Job) -> str:
         else f"; of {judged['queries']} questions {judged['better']} are better, {judged['worse']} worse"
     )
     role = "the reranker" if job["kind"] == "reranker" else f"generation {job['generation']}"
-    return f"{job['checkpoint']} is {role}: {job['total'] - job['reused']:,} documents were embedded{verdict}"
+    vectors = f"{job['done']:,} documents were embedded, {job['reused']:,} had vectors already"
+    return f"{job['checkpoint']} is {role}: {vectors}{verdict}"

@@ -14,7 +14,7 @@ from service.observability import tracing
 from service.settings import LogFormat
 
 _TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-_NOISY = ("httpx", "sentence_transformers", "transformers", "huggingface_hub", "filelock")
+_NOISY = ("faiss", "httpx", "sentence_transformers", "transformers", "huggingface_hub", "filelock")
 
 
 class Json(logging.Formatter):
