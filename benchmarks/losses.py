@@ -72,6 +72,7 @@ def measure(data: Dataset, general: Dataset | None, loss: LossName, epochs: int)
             quiet=False,
         )
     return {
+        "rate": tuned.decisions["learning_rate"],
         "base": report.scores["base"][NDCG].value,
         "tuned": report.scores["tuned"][NDCG].value,
         "difference": report.differences[NDCG].model_dump(),
@@ -90,13 +91,14 @@ def table(measured: dict[str, Any]) -> str:
             f"{name}: {figures['pairs']:,} pairs of question and good document, {figures['epochs']} epochs;"
             f" {NDCG} of the test questions, {base:.3f} before",
             "",
-            f"| loss | {NDCG} | difference | recall@10 | random pairs | general set |",
-            "|---|---|---|---|---|---|",
+            f"| loss | rate | {NDCG} | difference | recall@10 | random pairs | general set |",
+            "|---" * 7 + "|",
         ]
         for loss, result in sorted(figures["losses"].items(), key=lambda item: -item[1]["tuned"]):
             change = result["difference"]
             cells = [
                 loss,
+                f"{result['rate']:.0e}",
                 f"{result['tuned']:.3f}",
                 f"{change['value']:+.3f} [{change['low']:+.3f}, {change['high']:+.3f}]",
                 f"{result['recall@10']:.3f}",

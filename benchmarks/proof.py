@@ -6,15 +6,15 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from benchmarks import machine
+from service.checkpoints.manifest import MANIFEST, Manifest
 from trainer.prove.gate import Verdict
 from trainer.prove.report.model import Report
 
 RESULTS = Path(__file__).parent / "results" / "proof.json"
-# One pass with one hard negative: some minutes for 5,000 pairs on two cores.
-FLAGS = ("--format", "beir", "--negatives", "1", "--epochs", "1")
+FLAGS = ("--format", "beir")
 
 
 def main() -> None:
@@ -37,6 +37,7 @@ def main() -> None:
                 mode="json", exclude={"queries", "examples", "recall_by_k"}
             ),
             "verdict": json.loads((work / "verdict.json").read_text()),
+            "decisions": decisions(work),
         }
     RESULTS.write_text(json.dumps(measured, indent=1) + "\n")
 
@@ -46,7 +47,16 @@ def table(measured: dict[str, Any]) -> str:
     empty: dict[str, Any] = {"queries": [], "examples": [], "recall_by_k": {}}
     report = Report.model_validate(measured["report"] | empty)
     verdict = Verdict.model_validate(measured["verdict"])
-    return f"`{measured['command']}`: {verdict.outcome}\n\n{report.table()}"
+    by = measured["decisions"]
+    plan = f"Rows {by['rows']:,}, passes {by['epochs']:g}, learning rate {by['learning_rate']:.0e}."
+    return f"`{measured['command']}`: {verdict.outcome}\n\n{plan}\n\n{report.table()}"
+
+
+def decisions(work: Path) -> dict[str, Any]:
+    """How the trainer decided what its command left open: rows, passes and learning rate of the run in `work`."""
+    manifest = Manifest.model_validate_json((work / "package" / MANIFEST).read_text(encoding="utf-8"))
+    decided = cast(dict[str, Any], manifest.lineage["decisions"])
+    return {name: decided[name] for name in ("rows", "epochs", "learning_rate")}
 
 
 if __name__ == "__main__":

@@ -290,7 +290,8 @@ and that is what the trainer's defaults save.
 ## A whole run
 
 `make bench-proof ARGS="--beir FOLDER"`. On stackfaq, questions about the answers of 125 Stack Exchange threads (Karan
-and Šnajder 2018), in the splits that the data has.
+and Šnajder 2018), in the splits that the data has. Other recipes on the same data are in
+[minutes against gain](#minutes-against-gain).
 
 {proof}
 

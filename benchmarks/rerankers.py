@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 
-from benchmarks import base, machine, service
+from benchmarks import base, machine, proof, service
 from service import sample
 from service.checkpoints import checkpoint
 from trainer.base_model import load_reranker
@@ -58,7 +58,7 @@ def main() -> None:
     for name, data in sets.items():
         if name not in measured["sets"]:
             measured["sets"][name] = {
-                "dense": measure([*data, "--negatives", "1"]),
+                "dense": measure(data),
                 "reranker": measure([*data, *RERANKER, *RATE]),
             }
             RESULTS.write_text(json.dumps(measured, indent=1) + "\n")
@@ -111,6 +111,7 @@ def measure(flags: Sequence[str]) -> dict[str, Any]:
         report = Report.model_validate_json((Path(folder) / "run" / "report.json").read_text())
         return {
             "seconds": time.monotonic() - begun,
+            "decisions": proof.decisions(Path(folder) / "run"),
             "report": report.model_dump(mode="json", exclude={"queries", "examples", "recall_by_k"}),
         }
 
@@ -123,7 +124,8 @@ def table(measured: Mapping[str, Any]) -> str:
         reranked = reports["reranker"]
         lines = [
             f"{name}: {reranked['test_queries']} test questions, {reranked['documents']} documents; the run of the"
-            f" reranker took {_minutes(runs['reranker'])} minutes, that of the tuned model {_minutes(runs['dense'])}",
+            f" reranker took {_minutes(runs['reranker'])} minutes, that of the tuned model {_minutes(runs['dense'])};"
+            f" learning rates {_rate(runs['reranker'])} and {_rate(runs['dense'])}",
             "",
             f"| ranking | {NDCG} | {_RECALL} |",
             "|---|---|---|",
@@ -148,6 +150,10 @@ def table(measured: Mapping[str, Any]) -> str:
 def _minutes(run: Mapping[str, Any]) -> int:
     seconds: float = run["seconds"]
     return round(seconds / 60)
+
+
+def _rate(run: Mapping[str, Any]) -> str:
+    return f"{run['decisions']['learning_rate']:.0e}"
 
 
 def _estimate(estimate: Mapping[str, float]) -> str:

@@ -65,11 +65,12 @@ def main() -> None:
     for name, train in (("sentence-transformers' defaults", _defaults), ("Instar", _instar)):
         model, watch = _model(), Watch()
         with tempfile.TemporaryDirectory() as folder:
-            train(model, train_rows, divided, recipe, Path(folder) / "states", watch)
+            rate = train(model, train_rows, divided, recipe, Path(folder) / "states", watch)
         measured[name] = {
             "rows_per_second": options.epochs * len(train_rows) / watch.seconds,
             "ndcg": _quality(model, divided),
             "batch": -(-options.epochs * len(train_rows) // watch.steps),
+            "rate": rate,
         }
     results = json.loads(RESULTS.read_text()) | {machine.instructions(): measured}
     print(table(results))
@@ -84,16 +85,16 @@ def table(results: dict[str, Any]) -> str:
         f"{first['rows']} rows of question, good and bad document, {first['epochs']} epochs; nDCG@10 of the test"
         f" questions, {first['base']:.3f} before",
         "",
-        "| processor | trainer | rows in a batch | rows/s | | nDCG@10 |",
-        "|---|---|---|---|---|---|",
+        "| processor | trainer | rows in a batch | learning rate | rows/s | | nDCG@10 |",
+        "|---" * 7 + "|",
     ]
     for instructions, measured in results.items():
         slow = measured[names[0]]["rows_per_second"]
         for name in names:
             figures = measured[name]
-            rate = figures["rows_per_second"]
-            cells = (figures["batch"], f"{rate:.1f}", f"{rate / slow:.2f}x", f"{figures['ndcg']:.3f}")
-            lines.append(f"| {instructions} | {name} | {' | '.join(map(str, cells))} |")
+            speed = figures["rows_per_second"]
+            cells = (f"{figures['rate']:.0e}", f"{speed:.1f}", f"{speed / slow:.2f}x", f"{figures['ndcg']:.3f}")
+            lines.append(f"| {instructions} | {name} | {figures['batch']} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -108,7 +109,8 @@ def _quality(model: SentenceTransformer, data: Dataset) -> float:
 
 def _defaults(
     model: SentenceTransformer, train_rows: Rows, _: Dataset, recipe: Recipe, folder: Path, watch: Watch
-) -> None:
+) -> float:
+    """Train by sentence-transformers' defaults, and return their learning rate."""
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(folder),
         num_train_epochs=recipe.epochs or 1,
@@ -124,15 +126,18 @@ def _defaults(
         loss=theirs.MultipleNegativesRankingLoss(model),
         callbacks=[watch],
     ).train()
+    return arguments.learning_rate
 
 
 def _instar(
     model: SentenceTransformer, train_rows: Rows, data: Dataset, recipe: Recipe, folder: Path, watch: Watch
-) -> None:
+) -> float:
+    """Train as a run does, and return its learning rate."""
     loss = losses.build("multiple-negatives", model, None, [])
     states = States(folder, resume=False)
     dev = RankingEvaluator(data, data.good("dev"), plan.precision(recipe))
     training.train(model, loss, Material(train_rows, dev), recipe, states, quiet=True, callbacks=[watch])
+    return plan.decide(recipe, train_rows, plan.shape(model)).learning_rate
 
 
 if __name__ == "__main__":

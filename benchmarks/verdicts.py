@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+from pydantic import JsonValue
 from sentence_transformers import SentenceTransformer
 
 from benchmarks import machine
@@ -53,11 +54,11 @@ class Lesson:
 
 
 LESSONS = (
-    Lesson("48 questions", 48, Recipe(negatives=1, epochs=3)),
-    Lesson("150 questions", 150, Recipe(negatives=1, epochs=2)),
-    Lesson("400 questions", 400, Recipe(negatives=1, epochs=1)),
-    Lesson("80 questions, one careful pass", 80, Recipe(negatives=1, epochs=1, learning_rate=2e-6, alphas=[1.0])),
-    Lesson("80 questions, wrong answers", 80, Recipe(negatives=1, epochs=1, alphas=[1.0]), misled=True),
+    Lesson("48 questions", 48, Recipe(epochs=3)),
+    Lesson("150 questions", 150, Recipe(epochs=2)),
+    Lesson("400 questions", 400, Recipe(epochs=1)),
+    Lesson("80 questions, one careful pass", 80, Recipe(epochs=1, learning_rate=2e-6, alphas=[1.0])),
+    Lesson("80 questions, wrong answers", 80, Recipe(epochs=1, alphas=[1.0]), misled=True),
 )
 
 
@@ -102,8 +103,8 @@ def main() -> None:
         "asked": len(asked),
         "models": [],
     }
-    for lesson, outcomes in trained(judged, learned, asked):
-        measured["models"].append({"name": lesson.name} | drawn(outcomes, options.draws))
+    for lesson, rate, outcomes in trained(judged, learned, asked):
+        measured["models"].append({"name": lesson.name, "rate": rate} | drawn(outcomes, options.draws))
         RESULTS.write_text(json.dumps(measured, indent=1) + "\n")
         print(table(measured))
 
@@ -114,8 +115,13 @@ def halves(judged: Dataset) -> tuple[list[str], list[str]]:
     return [query for group in groups for query in group[::2]], [query for group in groups for query in group[1::2]]
 
 
-def trained(judged: Dataset, learned: Sequence[str], asked: Sequence[str]) -> Iterator[tuple[Lesson, Outcomes]]:
-    """Train a model on each lesson, and rank the whole corpus for all questions that are asked."""
+def trained(
+    judged: Dataset, learned: Sequence[str], asked: Sequence[str]
+) -> Iterator[tuple[Lesson, JsonValue, Outcomes]]:
+    """Train a model on each lesson, and rank the whole corpus for all questions that are asked.
+
+    Yields the learning rate as well.
+    """
     with start.opened(Recipe(), allow_hub=False) as models:
         base = _ranked(base_model.load(models.base), judged, asked)
     for lesson in LESSONS:
@@ -124,7 +130,7 @@ def trained(judged: Dataset, learned: Sequence[str], asked: Sequence[str]) -> It
             tuned = tuning.tune(models, taught, Path(folder), resume=False, quiet=True)
             mixing.mix(tuned, models, None, 0)
             after = _ranked(cast(SentenceTransformer, tuned.model), judged, asked)
-        yield lesson, _outcomes(judged, asked, base, after)
+        yield lesson, tuned.decisions["learning_rate"], _outcomes(judged, asked, base, after)
 
 
 def drawn(outcomes: Outcomes, draws: int) -> dict[str, Any]:
@@ -151,13 +157,14 @@ def table(measured: dict[str, Any]) -> str:
     lines = [
         f"{measured['draws']} draws of {measured['asked']} questions of {measured['set']}.",
         "",
-        f"| the model learned from | gain | {' | '.join(looks)} | gain of 0: {' | '.join(looks)} |",
-        "|---" * (2 + 2 * len(LOOKS)) + "|",
+        f"| the model learned from | rate | gain | {' | '.join(looks)} | gain of 0: {' | '.join(looks)} |",
+        "|---" * (3 + 2 * len(LOOKS)) + "|",
     ]
     for model in measured["models"]:
         low, high = model["interval"]
         shares = [f"{share:.1%}" for share in (*model["promoted"], *model["by_chance"])]
-        lines.append(f"| {model['name']} | {model['gain']:+.3f} [{low:+.3f}, {high:+.3f}] | {' | '.join(shares)} |")
+        gain = f"{model['gain']:+.3f} [{low:+.3f}, {high:+.3f}]"
+        lines.append(f"| {model['name']} | {model['rate']:.0e} | {gain} | {' | '.join(shares)} |")
     return "\n".join(lines)
 
 
