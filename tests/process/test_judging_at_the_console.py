@@ -240,6 +240,7 @@ def test_files_are_imported_as_a_whole_or_not_at_all_and_exported(filled: Server
     taken = send("question;id;good\na question;d1;yes\nanother;absent;no\n").raise_for_status().text
     assert "2 judgements were read" in taken
     assert "1 are of documents that are not there" in taken
+    assert "Not there, for example: <code>absent</code> in default." in taken
     send('{"query": "mine", "document": "d2", "good": true}', whose="person").raise_for_status()
     assert {(one["query"], one["source"], one["by"]) for one in listed(filled)} == {
         ("a question", "sent", None),

@@ -13,6 +13,8 @@ from service.console.screen import Screen
 
 _TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
 _PROVENANCE = "imported at the console"
+# Judgements of documents that are not there, by which a mistyped id or collection is seen.
+_EXAMPLES = 3
 
 
 def add(routes: Screen) -> None:
@@ -36,6 +38,9 @@ def add(routes: Screen) -> None:
                 judgements = [{"collection": shown["collection"], **judgement} for judgement in judgements]
             shown["outcome"] = await visit.api.post("/admin/judgements", {"judgements": judgements})
             shown["count"], shown["text"] = len(judgements), ""
+            if shown["outcome"]["unresolved"]:
+                listed = await visit.api.get("/admin/judgements", {"unresolved": True, "limit": _EXAMPLES})
+                shown["absent"] = listed["judgements"]
         except ApiError as error:
             if error.status in (401, 403, 503):
                 raise
@@ -65,6 +70,7 @@ def _asked(form: Mapping[str, str]) -> dict[str, Any]:
         "whose": form.get("whose", "person"),
         "collection": form.get("collection", ""),
         "outcome": None,
+        "absent": [],
         "problem": None,
         "count": 0,
     }
