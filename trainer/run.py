@@ -101,7 +101,7 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
         tested = divided
     if not tested.good("test"):
         raise BadData("no query with a good document is left for test: judge more queries, or choose another --split")
-    say(_prospect(tested, run_plan, foldable=_foldable(dataset, recipe)), quiet=quiet)
+    _require_questions(tested, run_plan, foldable=_foldable(dataset, recipe))
     say(f"step 1 of 5: splits: {how}", quiet=quiet)
     trained = (
         f"training of model 1 of {1 + len(parts)}; the bar is of this one" if parts else "training; the bar is of it"
@@ -142,18 +142,17 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
     return Outcome(verdict, report, checkpoint, run_plan.package, about)
 
 
-def _prospect(divided: Dataset, run_plan: RunPlan, *, foldable: bool) -> str:
-    """Whether there are enough test queries for a verdict. It is printed before anything takes long."""
+def _require_questions(divided: Dataset, run_plan: RunPlan, *, foldable: bool) -> None:
+    """Raise BadData if there are too few test queries for a verdict, before anything takes long."""
     least = run_plan.thresholds.min_queries
     test, judged = len(divided.good("test")), sum(len(divided.good(split)) for split in SPLITS)
-    if test >= least:
-        return f"{test} test questions: enough for a verdict, which needs {least}"
-    needed = least if foldable else -(-least * judged // test)
-    return (
-        f"NO VERDICT IS POSSIBLE: there are {test} test questions, and {least - test} more are needed (--min-queries"
-        f" {least}). That takes {needed} judged questions in all, and there are {judged}: judge more. The run goes on,"
-        " and can only end in INSUFFICIENT."
-    )
+    if test < least:
+        needed = least if foldable else -(-least * judged // test)
+        raise BadData(
+            f"no verdict is possible: there are {test} test questions, and a verdict takes {least}. Judge"
+            f" {max(1, needed - judged)} more questions, which makes {needed} in all, or train all the same with"
+            f" --min-queries {test}"
+        )
 
 
 def _foldable(dataset: Dataset, recipe: Recipe) -> bool:

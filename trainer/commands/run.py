@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -120,7 +121,15 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
             self.folds,
             self.budget,
         )
-        outcome = run.run(dataset, self.general_set(dataset), plan, quiet=self.as_json, sign=sign)
+        try:
+            outcome = run.run(dataset, self.general_set(dataset), plan, quiet=self.as_json, sign=sign)
+        except BadData:
+            if fetching.is_url(self.data) and not self.resume:
+                # The name is free again for what the service has later.
+                fetching.forget(work / tuning.DATA)
+                with suppress(OSError):
+                    work.rmdir()
+            raise
         facts: dict[str, JsonValue] = {
             "verdict": outcome.verdict.model_dump(mode="json"),
             "checkpoint": outcome.checkpoint.id,

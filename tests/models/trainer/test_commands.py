@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -123,6 +124,13 @@ def test_a_run_in_a_second_trains_what_fits(trainer: Trainer, capsys: pytest.Cap
     assert 0 < lineage.lineage["decisions"]["epochs"] < 4
 
 
+def test_too_few_questions_for_a_verdict_are_told_before_anything_is_trained(trainer: Trainer) -> None:
+    complaint = trainer(f"{RUN} --name tuned", code=2)
+    assert re.search(r"no verdict is possible: there are \d+ test questions, and a verdict takes 50", complaint)
+    assert "train all the same with --min-queries" in complaint
+    assert not (trainer.folder / "runs" / "tuned").exists()
+
+
 def test_nothing_is_replaced_without_a_word(after_a_run: Trainer, tuned: Tuned) -> None:
     trainer, promoted = after_a_run, tuned.facts["checkpoint"]
     report = trainer.folder / "runs" / "tuned" / "report.html"
@@ -134,7 +142,7 @@ def test_nothing_is_replaced_without_a_word(after_a_run: Trainer, tuned: Tuned) 
     assert "there is already a package checkpoints/tuned" in elsewhere
     assert "there is already a package checkpoints/tuned" in trainer("package base --name tuned --unproven", code=2)
     assert "no gate has judged it: package it all the same with --unproven" in trainer("package base --name b", code=2)
-    held = trainer(f"{RUN} --name held", code=3)
+    held = trainer(f"{RUN} {LENIENT} --min-gain 2 --name held", code=3)
     assert "not published" in held
     refused = trainer("package runs/held/package --name tuned --replace", code=2)
     assert "is not proven better, the gate said " in refused
@@ -199,7 +207,7 @@ def test_a_model_that_is_not_better_is_not_published(trainer: Trainer) -> None:
     facts = trainer.facts(f"{RUN} {LENIENT} --name tuned --min-gain 2", code=3)
     assert facts["verdict"]["outcome"] == "HOLD"
     assert not (trainer.folder / "checkpoints").exists()
-    assert "not published" in trainer(f"{RUN} --name tuned --replace", code=3)
+    assert "not published" in trainer(f"{RUN} {LENIENT} --name tuned --min-gain 2 --replace", code=3)
     assert trainer.facts("gate runs/tuned/report.json", code=3)["outcome"] == "INSUFFICIENT"
 
 

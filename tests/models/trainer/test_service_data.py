@@ -103,6 +103,15 @@ def answered(command: str, capsys: pytest.CaptureFixture[str], code: int = 0) ->
     return json.loads(capsys.readouterr().out)
 
 
+def test_a_run_that_is_refused_leaves_its_name_free(
+    service: Service, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = f"{RUN} --data {service.url} --key-env KEY_OF_THE_SERVICE --name few"
+    for _ in range(2):
+        assert "no verdict is possible" in answered(command, capsys, code=2)["error"]
+    assert not (folder / "runs" / "few").exists()
+
+
 def test_a_run_fetches_its_data_goes_on_and_can_be_repeated(
     service: Service, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
