@@ -71,7 +71,7 @@ def test_dev_is_measured_seldom_where_it_reads_more_than_the_training(tmp_path: 
     _, often = trained(tmp_path / "a", recipe)
     data = judged.dataset()
     others = {f"other{number}": Document(f"other text {number}") for number in range(2000)}
-    _, seldom = trained(tmp_path / "b", recipe, data=replace(data, corpus=data.corpus | others))
+    _, seldom = trained(tmp_path / "b", recipe, data=replace(data, corpus={**data.corpus, **others}))
     assert len(seldom) == 3
     assert len(often) == 6
 
