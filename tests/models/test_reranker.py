@@ -128,7 +128,8 @@ def test_torch_gives_the_logits_of_sentence_transformers(tmp_path: Path, make: A
     for cores in CORES:
         np.testing.assert_allclose(reranker.forward(items, cores), logits, atol=1e-5)
     alone = np.concatenate([reranker.forward([item]) for item in items])
-    np.testing.assert_allclose(alone, logits, atol=1e-5)
+    # Without AVX-512 a batch of one is added up in another order.
+    np.testing.assert_allclose(alone, logits, atol=5e-5)
     np.testing.assert_allclose(reranker.scores(logits), 1 / (1 + np.exp(-logits[:, 0])), atol=1e-6)
 
 

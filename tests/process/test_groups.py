@@ -83,7 +83,8 @@ def test_pages_details_and_several_queries(running: Server) -> None:
     assert hit["explain"].keys() <= {"dense", "keyword"}
     assert hit["highlights"]
     both = running.post("/search", {"query": [QUERY, "a storm"], "k": 8, **grouped})["results"]
-    assert both[0] == whole
+    # Queries of one request are embedded together, which may change the last digit.
+    assert both[0] == [hit | {"score": pytest.approx(hit["score"], abs=1e-5)} for hit in whole]
     assert sources(both[1])["big.md"] <= 1
     least = whole[4]["score"]
     assert running.search(QUERY, k=8, min_score=least, **grouped) == whole[:5]

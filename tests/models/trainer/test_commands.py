@@ -252,7 +252,7 @@ def test_mistakes_are_answered_with_what_is_meant(trainer: Trainer, command: str
         ("run --data nowhere --format beir", "does not exist"),
         ("run --data data", "--format"),
         ("run --data data --format good-bad", "must be a file"),
-        ("run --data data --format beir --base nowhere", "there is no model"),
+        ("run --data data --format beir --base nowhere --min-queries 2", "there is no model"),
         ("run --data data --format beir --loss hinge", "--loss"),
         ("run --config nowhere.toml", "cannot be read"),
         ("gate data/corpus.jsonl", "is no report"),
