@@ -12,7 +12,7 @@ from typing import Any, cast, get_args
 
 from sentence_transformers import SentenceTransformer
 
-from benchmarks import machine
+from benchmarks import learning_rate, machine
 from service import sample
 from trainer import base_model
 from trainer.data import formats, inspection
@@ -98,7 +98,7 @@ def table(measured: dict[str, Any]) -> str:
             change = result["difference"]
             cells = [
                 loss,
-                f"{result['rate']:.0e}",
+                learning_rate.shown(result.get("rate")),
                 f"{result['tuned']:.3f}",
                 f"{change['value']:+.3f} [{change['low']:+.3f}, {change['high']:+.3f}]",
                 f"{result['recall@10']:.3f}",

@@ -47,9 +47,9 @@ def table(measured: dict[str, Any]) -> str:
     empty: dict[str, Any] = {"queries": [], "examples": [], "recall_by_k": {}}
     report = Report.model_validate(measured["report"] | empty)
     verdict = Verdict.model_validate(measured["verdict"])
-    by = measured["decisions"]
-    plan = f"Rows {by['rows']:,}, passes {by['epochs']:g}, learning rate {by['learning_rate']:.0e}."
-    return f"`{measured['command']}`: {verdict.outcome}\n\n{plan}\n\n{report.table()}"
+    by = measured.get("decisions")
+    plan = f"Rows {by['rows']:,}, passes {by['epochs']:g}, learning rate {by['learning_rate']:.0e}.\n\n" if by else ""
+    return f"`{measured['command']}`: {verdict.outcome}\n\n{plan}{report.table()}"
 
 
 def decisions(work: Path) -> dict[str, Any]:

@@ -293,8 +293,7 @@ and that is what the trainer's defaults save.
 and Šnajder 2018), in the splits that the data has. Other recipes on the same data are in
 [minutes against gain](#minutes-against-gain).
 
-Older runs, by the former defaults, did not note their learning rates: here, and in the tables of losses, trainers,
-rerankers and verdicts. These rates, and the rows and passes of this run, were added by hand from the recipes.
+Runs of former versions did not note their learning rates: this one, and those of which a table says so.
 
 {proof}
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 
-from benchmarks import base, machine, proof, service
+from benchmarks import base, learning_rate, machine, proof, service
 from service import sample
 from service.checkpoints import checkpoint
 from trainer.base_model import load_reranker
@@ -153,7 +153,7 @@ def _minutes(run: Mapping[str, Any]) -> int:
 
 
 def _rate(run: Mapping[str, Any]) -> str:
-    return f"{run['decisions']['learning_rate']:.0e}"
+    return learning_rate.shown(run.get("decisions", {}).get("learning_rate"))
 
 
 def _estimate(estimate: Mapping[str, float]) -> str:

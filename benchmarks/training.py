@@ -18,7 +18,7 @@ from sentence_transformers import SentenceTransformer, SentenceTransformerTraine
 from sentence_transformers.sentence_transformer import losses as theirs
 from transformers import TrainerCallback
 
-from benchmarks import machine
+from benchmarks import learning_rate, machine
 from service import sample
 from trainer import base_model
 from trainer.data import formats, inspection
@@ -93,7 +93,8 @@ def table(results: dict[str, Any]) -> str:
         for name in names:
             figures = measured[name]
             speed = figures["rows_per_second"]
-            cells = (f"{figures['rate']:.0e}", f"{speed:.1f}", f"{speed / slow:.2f}x", f"{figures['ndcg']:.3f}")
+            rate = learning_rate.shown(figures.get("rate"))
+            cells = (rate, f"{speed:.1f}", f"{speed / slow:.2f}x", f"{figures['ndcg']:.3f}")
             lines.append(f"| {instructions} | {name} | {figures['batch']} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -20,7 +20,7 @@ import numpy as np
 from pydantic import JsonValue
 from sentence_transformers import SentenceTransformer
 
-from benchmarks import machine
+from benchmarks import learning_rate, machine
 from service import ranking, significance
 from service.significance import Clusters as Numbers
 from service.significance import Floats
@@ -164,7 +164,7 @@ def table(measured: dict[str, Any]) -> str:
         low, high = model["interval"]
         shares = [f"{share:.1%}" for share in (*model["promoted"], *model["by_chance"])]
         gain = f"{model['gain']:+.3f} [{low:+.3f}, {high:+.3f}]"
-        lines.append(f"| {model['name']} | {model['rate']:.0e} | {gain} | {' | '.join(shares)} |")
+        lines.append(f"| {model['name']} | {learning_rate.shown(model.get('rate'))} | {gain} | {' | '.join(shares)} |")
     return "\n".join(lines)
 
 
