@@ -12,7 +12,7 @@ from tests.support.server import Server
 
 CLIENTS = 8
 # Enough for many answers of either generation while they are embedded.
-DOCUMENTS = 1000
+DOCUMENTS = 500
 # So many queries are more tokens than the models read.
 LONG_QUERIES = 20
 
