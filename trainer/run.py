@@ -106,11 +106,18 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
     trained = (
         f"training of model 1 of {1 + len(parts)}; the bar is of this one" if parts else "training; the bar is of it"
     )
-    say(f"step 2 of 5: hard negatives and {trained}", quiet=quiet)
+    told = "" if run_plan.budget else "; how long all of it takes is said after the first steps"
+    say(f"step 2 of 5: hard negatives and {trained}{told}", quiet=quiet)
     with start.opened(recipe, allow_hub=run_plan.allow_hub) as models:
         share_of_budget = None if run_plan.budget is None else run_plan.budget / (1 + len(parts))
         tuned = tuning.tune(
-            models, divided, run_plan.folder, resume=run_plan.resume, quiet=quiet, budget=share_of_budget
+            models,
+            divided,
+            run_plan.folder,
+            resume=run_plan.resume,
+            quiet=quiet,
+            budget=share_of_budget,
+            models=1 + len(parts),
         )
         say("step 3 of 5: the share of tuned weights that ranks best on the dev questions", quiet=quiet)
         limit = run_plan.thresholds.max_general_loss

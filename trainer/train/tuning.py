@@ -32,6 +32,7 @@ from trainer.recipe import LossName
 from trainer.train import budget as budgets
 from trainer.train import dev_corpus, losses, merging, modes, plan, reranker, training
 from trainer.train.budget import Fit
+from trainer.train.forecast import Forecast
 from trainer.train.plan import ComputedIn
 from trainer.train.ranking_evaluator import Evaluator, RankingEvaluator
 from trainer.train.start import Start
@@ -62,12 +63,20 @@ class Tuned:
 
 
 def tune(
-    start: Start, dataset: Dataset, folder: Path, *, resume: bool, quiet: bool, budget: float | None = None
+    start: Start,
+    dataset: Dataset,
+    folder: Path,
+    *,
+    resume: bool,
+    quiet: bool,
+    budget: float | None = None,
+    models: int = 0,
 ) -> Tuned:
     """Train on the split train and choose on dev. With `resume`, go on where an earlier call in `folder` stopped.
 
-    With a `budget` of seconds it makes no more passes over the rows than fit. Raises BadData if the data, the base or
-    the folder does not allow it, Interrupted after Ctrl-C, and DiskFull.
+    With a `budget` of seconds it makes no more passes over the rows than fit. Without one it says how long so many
+    `models` like this one take (0: nothing). Raises BadData if the data, the base or the folder does not allow it,
+    Interrupted after Ctrl-C, and DiskFull.
     """
     recipe, began = start.recipe, time.perf_counter()
     for split in SPLITS[:2]:
@@ -93,7 +102,9 @@ def tune(
     if not (resume and finished.is_file()):
         states = States(folder / "states", resume)
         loss = _loss(name, model, start, weighted=bool(train_rows.weights))
-        scores = training.train(model, loss, material, recipe, states, quiet=quiet)
+        told = models > 0 and fit is None and not quiet
+        forecast = [Forecast(models, time.perf_counter() - began, len(recipe.alphas))] if told else []
+        scores = training.train(model, loss, material, recipe, states, quiet=quiet, callbacks=forecast)
         if fit is not None:
             say(budgets.more(fit, scores), quiet=quiet)
         modes.finish(model)
