@@ -93,6 +93,7 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
         self.require_free(self.out / name, "a package", "choose another --name")
         # Imported here, because they import torch: a name that is taken is told at once.
         from trainer import run  # noqa: PLC0415
+        from trainer.prove.report import words  # noqa: PLC0415
         from trainer.run import RunPlan  # noqa: PLC0415
         from trainer.ship import package  # noqa: PLC0415
         from trainer.train import tuning  # noqa: PLC0415
@@ -138,7 +139,8 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
             "problems": [str(problem) for problem in imported.problems],
         }
         table = outcome.report.table(enough=outcome.verdict.outcome != "INSUFFICIENT")
-        text = f"{table}\n\n{outcome.verdict.text()}\n\n{outcome.folder.parent / 'report.html'}"
+        verdict = words.told(outcome.report, outcome.verdict, plan.thresholds)
+        text = f"{table}\n\n{verdict}\n\n{outcome.folder.parent / 'report.html'}"
         if not outcome.verdict.promoted:
             return Answer(f"{text}\nnot published; the package is {outcome.folder}", facts, NotBetter.exit_code)
         publication = self._publish(outcome, name)
