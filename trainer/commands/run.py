@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from difflib import get_close_matches
@@ -43,6 +43,11 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
     """Take all steps: read, split, mine, train, merge, package, evaluate, judge. Flags win over the TOML file."""
 
     EXAMPLE: ClassVar[str] = "--data feedback.json --format good-bad --out checkpoints"
+    FIRST: ClassVar[Mapping[str, Sequence[str]]] = {
+        "data": ("data", "format", "skip_bad"),
+        "run": ("base", "budget", "folds", "general", "resume"),
+        "result": ("name", "replace", "out", "reload", "json"),
+    }
 
     config: Path | None = Field(None, description="TOML file with values of these flags, by their names")
     data: str = Field(description="file or folder, or the URL of a service or of DocsGPT's PostgreSQL")
@@ -81,7 +86,7 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
         for key in content:
             if key not in names:
                 near = get_close_matches(key, names, 1)
-                meant = f": is {near[0]} meant?" if near else ": remove it; run --help lists the names"
+                meant = f": is {near[0]} meant?" if near else ": remove it; run --help-all lists the names"
                 raise BadData(f"{flags['config']} has no use for {key}{meant}")
         return content | flags
 
