@@ -14,9 +14,9 @@ from pydantic_settings import BaseSettings, CliSettingsSource
 
 _METAVARS = {"int": "N", "float": "X", "str": "TEXT", "Path": "PATH", "list[int]": "N,N", "list[float]": "X,X"}
 _WIDTH = 110
-_HELP, ALL = "--help", "--help-all"
+_HELP, _HELP_ALL = "--help", "--help-all"
 # Each of them asks for help.
-ASKING = frozenset({"-h", _HELP, ALL})
+ASKING = frozenset({"-h", _HELP, _HELP_ALL})
 
 
 def source(commands: type[BaseSettings], arguments: Sequence[str], program: str) -> CliSettingsSource[Any]:
@@ -25,14 +25,14 @@ def source(commands: type[BaseSettings], arguments: Sequence[str], program: str)
         field.alias or name: get_args(field.annotation)[0] for name, field in commands.model_fields.items()
     }
 
-    whole = ALL in arguments
+    whole = _HELP_ALL in arguments
 
     def add_parser(parsers: Any, name: str, **options: Any) -> Any:
         # argparse reads a percent sign as a format.
         example = getattr(models[name], "EXAMPLE", "").replace("%", "%%")
         sections = [f"example:\n  {program} {name} {example}"] if example else []
         if _first(models[name]) and not whole:
-            sections.append(_others(models[name], f"{program} {name} {ALL}"))
+            sections.append(_others(models[name], f"{program} {name} {_HELP_ALL}"))
         parser = _SubParsersAction.add_parser(parsers, name, epilog="\n\n".join(sections) or None, **options)
         for title in _first(models[name]):
             parser.add_argument_group(title)
@@ -58,7 +58,7 @@ def source(commands: type[BaseSettings], arguments: Sequence[str], program: str)
     return CliSettingsSource(
         commands,
         cli_prog_name=program,
-        cli_parse_args=[_HELP if argument == ALL else argument for argument in arguments],
+        cli_parse_args=[_HELP if argument == _HELP_ALL else argument for argument in arguments],
         add_argument_method=add_argument,
         add_parser_method=add_parser,
         formatter_class=_Help,

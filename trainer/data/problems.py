@@ -46,7 +46,7 @@ def require_sound(problems: Sequence[Problem]) -> None:
 def listed(problems: Sequence[Problem]) -> str:
     """The first problems, one a line, few of them with one reason, and how many more there are."""
     times = Counter[str]()
-    lines = []
+    lines: list[str] = []
     for problem in problems:
         times[problem.reason] += 1
         if times[problem.reason] <= _LISTED_FOR_A_REASON and len(lines) < _LISTED:

@@ -57,7 +57,7 @@ class _StopAfterSignal(TrainerCallback):
     ) -> None:
         """Note whether dev is measured after this step."""
         step = state.global_step + 1
-        due = step >= state.max_steps or step % args.eval_steps == 0
+        due = step >= state.max_steps or step % (args.eval_steps or 1) == 0
         self.pending = "this step and the measurement on dev that is due" if due else "this step"
 
     def on_step_end(

@@ -79,11 +79,7 @@ def tune(
     Interrupted after Ctrl-C, and DiskFull.
     """
     recipe, began = start.recipe, time.perf_counter()
-    for split in SPLITS[:2]:
-        if not dataset.good(split):
-            raise BadData(
-                f"no query with a good document is left for {split}: judge more queries, or choose another --split"
-            )
+    _require_splits(dataset)
     name, why = losses.choose(recipe.loss, dataset, recipe.kind)
     identity = {"recipe": recipe.digest, "data": dataset.digest} | start.identity
     _claim(folder, identity if budget is None else identity | {"budget": f"{budget:g}"}, resume=resume)
@@ -209,6 +205,15 @@ def _rows(start: Start, dataset: Dataset, kind: losses.RowKind) -> tuple[Rows, i
     if kind == "pairs":
         return rows.pairs(dataset, components, mined, negatives=wanted), count
     return rows.tuples(dataset, components, mined, negatives=wanted, seed=recipe.seed), count
+
+
+def _require_splits(dataset: Dataset) -> None:
+    """Raise BadData if there is nothing to train on, or nothing to choose on."""
+    for split in SPLITS[:2]:
+        if not dataset.good(split):
+            raise BadData(
+                f"no query with a good document is left for {split}: judge more queries, or choose another --split"
+            )
 
 
 def _claim(folder: Path, identity: dict[str, str], *, resume: bool) -> None:

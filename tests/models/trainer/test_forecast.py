@@ -20,7 +20,8 @@ class Clock:
     def play(self, models: int, *, between: int = 10, steps: int = 60) -> list[tuple[float, str]]:
         """What is said, and when."""
         forecast = Forecast(models, preparing=20, mixes=5)
-        began, said = self._now, []
+        began = self._now
+        said: list[tuple[float, str]] = []
         arguments: Any = SimpleNamespace(eval_steps=between)
         state: Any = SimpleNamespace(max_steps=steps)
         control: Any = None
