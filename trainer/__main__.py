@@ -37,7 +37,8 @@ def main(arguments: list[str], program: str = "python -m trainer") -> int:
     try:
         try:
             # Libraries print progress to standard output, but that is for the answer alone.
-            with redirect_stdout(sys.stderr if arguments and "--help" not in arguments else sys.stdout):
+            asks = not arguments or not flag_help.ASKING.isdisjoint(arguments)
+            with redirect_stdout(sys.stdout if asks else sys.stderr):
                 flags.check(Trainer, arguments)
                 parsed = Trainer(_cli_settings_source=flag_help.source(Trainer, arguments, program))
                 command = get_subcommand(parsed, cli_exit_on_error=True)
@@ -46,7 +47,7 @@ def main(arguments: list[str], program: str = "python -m trainer") -> int:
         except ValidationError as error:
             wrong = "\n".join(map(flags.describe, error.errors()))
             raise BadData(
-                f"these settings cannot be used:\n{wrong}\ncorrect them; --help says what each takes"
+                f"these settings cannot be used:\n{wrong}\ncorrect them; --help-all says what each takes"
             ) from error
     except KeyboardInterrupt:
         print("stopped: repeat the command with --resume to go on", file=sys.stderr)

@@ -19,11 +19,11 @@ def check(commands: type[BaseModel], arguments: Sequence[str]) -> None:
         raise BadData(f"there is no command {command}{_meant(command, list(models), '')}")
     fields = models[command].model_fields
     known = {(field.alias or name).replace("_", "-") for name, field in fields.items()}
-    known |= {f"no-{name}" for name in known} | {"help"}
+    known |= {f"no-{name}" for name in known} | {"help", "help-all"}
     for argument in rest:
         name = argument.removeprefix("--").partition("=")[0]
         if argument.startswith("--") and name and name not in known:
-            raise BadData(f"there is no --{name}{_meant(name, sorted(known), '--')} (see {command} --help)")
+            raise BadData(f"there is no --{name}{_meant(name, sorted(known), '--')} (see {command} --help-all)")
 
 
 def describe(problem: Mapping[str, Any]) -> str:

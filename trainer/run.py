@@ -103,15 +103,11 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
         raise BadData("no query with a good document is left for test: judge more queries, or choose another --split")
     _require_questions(tested, run_plan, foldable=_foldable(dataset, recipe))
     say(f"step 1 of 5: splits: {how}", quiet=quiet)
-    trained = (
-        f"training of model 1 of {1 + len(parts)}; the bar is of this one" if parts else "training; the bar is of it"
-    )
-    say(f"step 2 of 5: hard negatives and {trained}", quiet=quiet)
+    say(f"step 2 of 5: hard negatives and {_training(1 + len(parts), run_plan)}", quiet=quiet)
     with start.opened(recipe, allow_hub=run_plan.allow_hub) as models:
-        share_of_budget = None if run_plan.budget is None else run_plan.budget / (1 + len(parts))
-        tuned = tuning.tune(
-            models, divided, run_plan.folder, resume=run_plan.resume, quiet=quiet, budget=share_of_budget
-        )
+        count, folder, resume = 1 + len(parts), run_plan.folder, run_plan.resume
+        budget = None if run_plan.budget is None else run_plan.budget / count
+        tuned = tuning.tune(models, divided, folder, resume=resume, quiet=quiet, budget=budget, models=count)
         say("step 3 of 5: the share of tuned weights that ranks best on the dev questions", quiet=quiet)
         limit = run_plan.thresholds.max_general_loss
         share = mixing.mix(tuned, models, general, limit)
@@ -119,7 +115,7 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
         say("step 4 of 5: the package, and both models on the test questions over the whole corpus", quiet=quiet)
         shutil.rmtree(run_plan.package, ignore_errors=True)
         saved = package.save(tuned.model, run_plan.package, models.base, same_documents=recipe.mode == "query-adapter")
-        training = Training(models, run_plan.folder, run_plan.resume, general, limit, share_of_budget)
+        training = Training(models, folder, resume, general, limit, budget)
         crossed = cross_validation.rank(training, parts, quiet=quiet) if parts else None
         exam = Exam(tested, how, general, max(1, len(parts)))
         report = _compare(models, tuned.model, exam, run_plan, crossed, quiet=quiet)
@@ -140,6 +136,12 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
         page = _packed(report, verdict, run_plan, quiet=quiet)
         checkpoint = package.complete(run_plan.package, run_plan.name, provenance.lineage(), text, sign, page)
     return Outcome(verdict, report, checkpoint, run_plan.package, about)
+
+
+def _training(models: int, run_plan: RunPlan) -> str:
+    """The training of the first model, as its step is announced."""
+    trained = f"training of model 1 of {models}; the bar is of this one" if models > 1 else "training; the bar is of it"
+    return trained if run_plan.budget else f"{trained}; how long all of it takes is said after the first steps"
 
 
 def _require_questions(divided: Dataset, run_plan: RunPlan, *, foldable: bool) -> None:

@@ -31,9 +31,10 @@ class Inspect(Reading):
     base: str = Field(BASE, description="model by whose length limit documents are too long")
 
     def answer(self) -> Answer:
+        imported = self.load(self.data)
+        # Imported here, because it imports torch: data that cannot be read is told at once.
         from trainer import base_model  # noqa: PLC0415
 
-        imported = self.load(self.data)
         with base_model.open(self.base, allow_hub=self.allow_hub) as base:
             model = base_model.load(base, "cpu")
         findings = inspection.inspect(imported.dataset, tokens=_counter(model), limit=model.max_seq_length)

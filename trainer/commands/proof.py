@@ -14,6 +14,7 @@ from trainer.commands.flag_groups import BASE, Remembering, Reporting, Splitting
 from trainer.errors import BadData, NotBetter
 from trainer.prove import gate
 from trainer.prove.gate import Thresholds
+from trainer.prove.report import words
 from trainer.prove.report.links import Links
 from trainer.prove.report.model import Report
 from trainer.recipe import MOST_CANDIDATES, Recipe
@@ -133,6 +134,7 @@ class Gate(Thresholds, Command):
             report = Report.model_validate_json(self.report.read_bytes())
         except (OSError, ValidationError) as error:
             raise BadData(f"{self.report} is no report ({error}): make one with evaluate or run") from error
-        verdict = gate.judge(report, part(self, Thresholds))
+        thresholds = part(self, Thresholds)
+        verdict = gate.judge(report, thresholds)
         code = 0 if verdict.promoted else NotBetter.exit_code
-        return Answer(verdict.text(), verdict.model_dump(mode="json"), code)
+        return Answer(words.told(report, verdict, thresholds), verdict.model_dump(mode="json"), code)

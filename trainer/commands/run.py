@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from difflib import get_close_matches
@@ -43,6 +43,11 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
     """Take all steps: read, split, mine, train, merge, package, evaluate, judge. Flags win over the TOML file."""
 
     EXAMPLE: ClassVar[str] = "--data feedback.json --format good-bad --out checkpoints"
+    FIRST: ClassVar[Mapping[str, Sequence[str]]] = {
+        "data": ("data", "format", "skip_bad"),
+        "run": ("base", "budget", "folds", "general", "resume"),
+        "result": ("name", "replace", "out", "reload", "json"),
+    }
 
     config: Path | None = Field(None, description="TOML file with values of these flags, by their names")
     data: str = Field(description="file or folder, or the URL of a service or of DocsGPT's PostgreSQL")
@@ -81,7 +86,7 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
         for key in content:
             if key not in names:
                 near = get_close_matches(key, names, 1)
-                meant = f": is {near[0]} meant?" if near else ": remove it; run --help lists the names"
+                meant = f": is {near[0]} meant?" if near else ": remove it; run --help-all lists the names"
                 raise BadData(f"{flags['config']} has no use for {key}{meant}")
         return content | flags
 
@@ -93,6 +98,7 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
         self.require_free(self.out / name, "a package", "choose another --name")
         # Imported here, because they import torch: a name that is taken is told at once.
         from trainer import run  # noqa: PLC0415
+        from trainer.prove.report import words  # noqa: PLC0415
         from trainer.run import RunPlan  # noqa: PLC0415
         from trainer.ship import package  # noqa: PLC0415
         from trainer.train import tuning  # noqa: PLC0415
@@ -138,7 +144,8 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
             "problems": [str(problem) for problem in imported.problems],
         }
         table = outcome.report.table(enough=outcome.verdict.outcome != "INSUFFICIENT")
-        text = f"{table}\n\n{outcome.verdict.text()}\n\n{outcome.folder.parent / 'report.html'}"
+        verdict = words.told(outcome.report, outcome.verdict, plan.thresholds)
+        text = f"{table}\n\n{verdict}\n\n{outcome.folder.parent / 'report.html'}"
         if not outcome.verdict.promoted:
             return Answer(f"{text}\nnot published; the package is {outcome.folder}", facts, NotBetter.exit_code)
         publication = self._publish(outcome, name)

@@ -1,8 +1,9 @@
 """The formats that judgements come in, and the reading of each into a data set."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from trainer.data import (
     beir,
@@ -15,6 +16,7 @@ from trainer.data import (
     llama_index,
     open_webui,
     postgres,
+    recognition,
     tables,
     ubi,
 )
@@ -82,28 +84,51 @@ def load(source: Path | str, name: str, *, skip_bad: bool, corpus: Path | None =
         known = "\n".join(f"  {key:<15} {form.says}" for key, form in FORMATS.items())
         raise BadData(
             f"{f'{name!r} is no format' if name else 'the format is not named'}: choose one with --format:\n{known}"
+            f"{_looks(source, name)}"
         )
     if fetching.is_url(source):
         raise BadData(f"{source} is the URL of a service, which --format {INSTAR} alone reads: choose that, or a file")
     if corpus is not None and name not in _CORPUS_APART:
         apart = f"{', '.join(_CORPUS_APART[:-1])} or {_CORPUS_APART[-1]}"
         raise BadData(f"--corpus goes with --format {apart} alone: leave it out, since {name} has its documents in it")
-    if not (name == DOCSGPT and postgres.is_url(source)):
-        _require_kind(Path(source), name)
     collected = Collected()
     if corpus is not None:
         beir.collect_corpus(corpus, collected)
-    if name == DOCSGPT:
-        docsgpt.collect(source, collected)
-    else:
-        FORMATS[name].collect(Path(source), collected)
-    if not skip_bad:
-        require_sound(collected.problems)
-    dataset = collected.dataset()
-    if not dataset.judgements and not collected.review:
-        left_out = f" Left out:\n{listed(collected.problems)}" if collected.problems else ""
-        raise BadData(f"the data has no judgement that can be used: make sure that its format is {name}.{left_out}")
+    try:
+        _collect(source, name, collected)
+        dataset = collected.dataset()
+        if not dataset.judgements and not collected.review:
+            _refuse_unusable(source, name, collected.problems)
+        if not skip_bad:
+            require_sound(collected.problems)
+    except BadData as error:
+        raise BadData(f"{error}{_looks(source, name)}") from error
     return Imported(dataset, collected.problems, collected.review)
+
+
+def _collect(source: Path | str, name: str, collected: Collected) -> None:
+    if name == DOCSGPT and postgres.is_url(source):
+        docsgpt.collect(source, collected)
+        return
+    _require_kind(Path(source), name)
+    FORMATS[name].collect(Path(source), collected)
+
+
+def _refuse_unusable(source: Path | str, name: str, problems: Sequence[Problem]) -> NoReturn:
+    """Raise BadData for data without a judgement. What is of another format has the same problem in every row."""
+    if problems and _looks(source, name):
+        raise BadData(f"no row can be used in the format {name}, as {problems[0]}")
+    left_out = f" Left out:\n{listed(problems)}" if problems else ""
+    raise BadData(f"the data has no judgement that can be used: make sure that its format is {name}.{left_out}")
+
+
+def _looks(source: Path | str, name: str) -> str:
+    """A line that says what the data looks like, if it is a file and not of the format `name`."""
+    if "://" in str(source):
+        return ""
+    others = {other: form.collect for other, form in FORMATS.items() if other != name}
+    sentence = recognition.described(Path(source), others)
+    return f"\n{sentence}" if sentence else ""
 
 
 def _require_kind(path: Path, name: str) -> None:

@@ -1,5 +1,6 @@
 """Problems of single rows, and the refusal of data with such rows."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -7,6 +8,8 @@ from typing import Any, Literal
 from trainer.errors import BadData
 
 _LISTED = 20
+# Rows that are listed with one reason. A wrong format gives every row the same.
+_LISTED_FOR_A_REASON = 3
 _SHOWN = 60
 
 
@@ -41,10 +44,15 @@ def require_sound(problems: Sequence[Problem]) -> None:
 
 
 def listed(problems: Sequence[Problem]) -> str:
-    """The first problems, one a line, and how many more there are."""
-    lines = [f"  {problem}" for problem in problems[:_LISTED]]
-    if len(problems) > _LISTED:
-        lines.append(f"  and {len(problems) - _LISTED:,} more")
+    """The first problems, one a line, few of them with one reason, and how many more there are."""
+    times = Counter[str]()
+    lines: list[str] = []
+    for problem in problems:
+        times[problem.reason] += 1
+        if times[problem.reason] <= _LISTED_FOR_A_REASON and len(lines) < _LISTED:
+            lines.append(f"  {problem}")
+    if len(problems) > len(lines):
+        lines.append(f"  and {len(problems) - len(lines):,} more")
     return "\n".join(lines)
 
 

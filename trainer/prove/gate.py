@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from trainer.prove.levels import LAST_LEVEL, level
 from trainer.prove.metrics import NDCG
 from trainer.prove.reduction import MOST
 from trainer.prove.report.model import Report
@@ -34,13 +35,6 @@ class Thresholds(BaseModel):
     min_net_wins: int = Field(1, description="fewest queries that are better, less those that are worse")
 
 
-# The highest two-sided p of a gain with fewer test queries than that. Whoever judges on and looks
-# after each batch has several chances to be misled. Looks at 60, 100, 150 and 250 queries add up to 4.5%, one-sided
-# (Bonferroni); `make bench-verdicts` measures it.
-LEVELS = ((150, 0.01), (250, 0.02))
-LAST_LEVEL = 0.05
-
-
 class Rule(BaseModel):
     """One rule and its result. `passed` is None if the rule could not be checked."""
 
@@ -69,11 +63,6 @@ class Verdict(BaseModel):
         return "\n".join([self.outcome, *(f"  {marks[rule.passed]:>11}  {rule.reason}" for rule in self.rules)])
 
 
-def level(queries: int) -> float:
-    """The two-sided p up to which so many test queries show a gain."""
-    return next((strict for most, strict in LEVELS if queries < most), LAST_LEVEL)
-
-
 def judge(report: Report, thresholds: Thresholds) -> Verdict:
     """Apply every rule.
 
@@ -99,23 +88,24 @@ def _gains(report: Report, thresholds: Thresholds) -> list[Rule]:
         Rule(
             name="queries",
             passed=report.test_queries >= thresholds.min_queries,
-            reason=f"{report.test_queries} test queries, at least {thresholds.min_queries} are asked for",
+            reason=f"{report.test_queries} test queries; a verdict takes at least {thresholds.min_queries}",
         ),
         Rule(
             name="gain",
             passed=gain.value >= thresholds.min_gain,
-            reason=f"{NDCG} {gain.value:+.4f}, at least {thresholds.min_gain:+.4f} is asked for",
+            reason=f"worth it: {NDCG} changes by {gain.value:+.4f}, at least {thresholds.min_gain:+.4f} is wanted",
         ),
         Rule(
             name="interval",
             passed=gain.low > thresholds.min_low,
-            reason=f"its 95% interval begins at {gain.low:+.4f}, which must be above {thresholds.min_low:+.4f}",
+            reason=f"not by chance: the 95% interval of that begins at {gain.low:+.4f}, which must be above"
+            f" {thresholds.min_low:+.4f}",
         ),
         *_looks(report, thresholds),
         Rule(
             name="recall",
             passed=recall_loss <= thresholds.max_recall_loss,
-            reason=f"recall@{served} {0 - recall_loss:+.4f}, it may lose {thresholds.max_recall_loss:.4f}",
+            reason=f"recall@{served} changes by {0 - recall_loss:+.4f}, it may lose {thresholds.max_recall_loss:.4f}",
         ),
     ]
 
@@ -125,7 +115,7 @@ def _looks(report: Report, thresholds: Thresholds) -> list[Rule]:
     p, most = report.differences[NDCG].p, thresholds.max_p or level(report.test_queries)
     if thresholds.max_p is None and most == LAST_LEVEL:
         return []
-    reason = f"p is {p:.4f}, and must be at most {most:g} with {report.test_queries} test queries"
+    reason = f"not by chance: its p is {p:.4f}, and must be at most {most:g} with {report.test_queries} test queries"
     return [Rule(name="looks", passed=p <= most, reason=reason)]
 
 
@@ -138,7 +128,7 @@ def _general(report: Report, thresholds: Thresholds) -> Rule:
     return Rule(
         name="general",
         passed=loss <= thresholds.max_general_loss,
-        reason=f"general set {0 - loss:+.4f}, it may lose {thresholds.max_general_loss:.4f}",
+        reason=f"general set: {NDCG} changes by {0 - loss:+.4f}, it may lose {thresholds.max_general_loss:.4f}",
     )
 
 

@@ -32,6 +32,7 @@ from trainer.recipe import LossName
 from trainer.train import budget as budgets
 from trainer.train import dev_corpus, losses, merging, modes, plan, reranker, training
 from trainer.train.budget import Fit
+from trainer.train.forecast import Forecast
 from trainer.train.plan import ComputedIn
 from trainer.train.ranking_evaluator import Evaluator, RankingEvaluator
 from trainer.train.start import Start
@@ -62,19 +63,23 @@ class Tuned:
 
 
 def tune(
-    start: Start, dataset: Dataset, folder: Path, *, resume: bool, quiet: bool, budget: float | None = None
+    start: Start,
+    dataset: Dataset,
+    folder: Path,
+    *,
+    resume: bool,
+    quiet: bool,
+    budget: float | None = None,
+    models: int = 0,
 ) -> Tuned:
     """Train on the split train and choose on dev. With `resume`, go on where an earlier call in `folder` stopped.
 
-    With a `budget` of seconds it makes no more passes over the rows than fit. Raises BadData if the data, the base or
-    the folder does not allow it, Interrupted after Ctrl-C, and DiskFull.
+    With a `budget` of seconds it makes no more passes over the rows than fit. Without one it says how long so many
+    `models` like this one take (0: nothing). Raises BadData if the data, the base or the folder does not allow it,
+    Interrupted after Ctrl-C, and DiskFull.
     """
     recipe, began = start.recipe, time.perf_counter()
-    for split in SPLITS[:2]:
-        if not dataset.good(split):
-            raise BadData(
-                f"no query with a good document is left for {split}: judge more queries, or choose another --split"
-            )
+    _require_splits(dataset)
     name, why = losses.choose(recipe.loss, dataset, recipe.kind)
     identity = {"recipe": recipe.digest, "data": dataset.digest} | start.identity
     _claim(folder, identity if budget is None else identity | {"budget": f"{budget:g}"}, resume=resume)
@@ -93,7 +98,9 @@ def tune(
     if not (resume and finished.is_file()):
         states = States(folder / "states", resume)
         loss = _loss(name, model, start, weighted=bool(train_rows.weights))
-        scores = training.train(model, loss, material, recipe, states, quiet=quiet)
+        told = models > 0 and fit is None and not quiet
+        forecast = [Forecast(models, time.perf_counter() - began, len(recipe.alphas))] if told else []
+        scores = training.train(model, loss, material, recipe, states, quiet=quiet, callbacks=forecast)
         if fit is not None:
             say(budgets.more(fit, scores), quiet=quiet)
         modes.finish(model)
@@ -198,6 +205,15 @@ def _rows(start: Start, dataset: Dataset, kind: losses.RowKind) -> tuple[Rows, i
     if kind == "pairs":
         return rows.pairs(dataset, components, mined, negatives=wanted), count
     return rows.tuples(dataset, components, mined, negatives=wanted, seed=recipe.seed), count
+
+
+def _require_splits(dataset: Dataset) -> None:
+    """Raise BadData if there is nothing to train on, or nothing to choose on."""
+    for split in SPLITS[:2]:
+        if not dataset.good(split):
+            raise BadData(
+                f"no query with a good document is left for {split}: judge more queries, or choose another --split"
+            )
 
 
 def _claim(folder: Path, identity: dict[str, str], *, resume: bool) -> None:

@@ -104,10 +104,15 @@ def test_a_run_ends_in_a_checkpoint_that_verifies(after_a_run: Trainer, tuned: T
     assert (trainer.folder / "runs" / "tuned" / "report.html").is_file()
 
 
-def test_in_folds_all_questions_are_tested_and_all_are_trained_on(trainer: Trainer) -> None:
+def test_in_folds_all_questions_are_tested_and_all_are_trained_on(
+    trainer: Trainer, capsys: pytest.CaptureFixture[str]
+) -> None:
     beir.write(judged.dataset().with_splits({}), trainer.folder / "undivided")
     few = f"{RUN} {LENIENT} --name tuned".replace("--folds 1", "--folds 3").replace("data data", "data undivided")
-    trainer(few)
+    assert main(few.split()) == 0
+    progress = capsys.readouterr().err
+    assert progress.index("the 4 models take about ") < progress.index("model 2 of 4")
+    assert progress.count("models take") == 1
     report = json.loads((trainer.folder / "runs" / "tuned" / "report.json").read_text())
     assert (report["folds"], report["test_queries"]) == (3, 24)
     assert sorted(query["id"] for query in report["queries"]) == sorted(judged.dataset().good())

@@ -8,7 +8,7 @@ from trainer.prove.estimates import Difference, Estimate
 from trainer.prove.gate import Thresholds, judge
 from trainer.prove.metrics import NDCG
 from trainer.prove.report.model import Drift, General, Report
-from trainer.prove.report.words import next_step
+from trainer.prove.report.words import next_step, told, why
 
 
 def report(**changed: Any) -> Report:
@@ -138,3 +138,52 @@ def test_questions_that_would_be_enough_at_the_next_level_are_not_asked_for_twic
     # 141 at 1% are within its range; 150 would have been enough at 2%, and 151 at 1% would not.
     assert "some 61 more" in advice(gain={"detectable": 0.05 * 1.3275 / 1.2201}, folds=5)
     assert "some 70 more" in advice(gain={"detectable": 0.05 * 1.375 / 1.2201}, folds=5)
+
+
+def reason(**changed: Any) -> str:
+    judged = report(**changed)
+    return why(judged, judge(judged, Thresholds()), Thresholds())
+
+
+def test_a_gain_that_is_wanted_and_not_shown_is_told_with_both_numbers() -> None:
+    # 80 questions are held to p 0.01, which takes a gain 1.22 times as large as at 0.05.
+    said = reason(gain={"value": 0.04, "low": -0.01, "p": 0.2, "detectable": 0.087})
+    assert "nDCG@10 changes by +0.040, which would be worth it (from +0.010 on)" in said
+    assert "chance alone may do that with 80 questions" in said
+    assert "So many show a gain of 0.106 in four of five tries" in said
+
+
+@pytest.mark.parametrize(("queries", "shows"), [(80, "0.106"), (200, "0.098"), (300, "0.087")])
+def test_the_table_says_the_same_number(queries: int, shows: str) -> None:
+    judged = report(test_queries=queries, gain={"value": 0.04, "low": -0.01, "p": 0.2, "detectable": 0.087})
+    said = told(judged, judge(judged, Thresholds()), Thresholds())
+    assert f"They could show a difference in nDCG@10 of {shows}." in judged.table()
+    assert f"So many show a gain of {shows}" in said
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, ""),
+        ({"gain": {"value": 0.004}}, "nDCG@10 changes by +0.004, and a new model is worth it only from +0.010 on."),
+        ({"test_queries": 10}, "10 test questions are too few for any verdict, which takes 50. So many show"),
+        ({"gain": {"value": -0.05, "low": -0.09, "high": -0.01}}, "The new model is worse, beyond doubt."),
+        ({"general": general(0.4)}, "General set: nDCG@10 changes by -0.1000, it may lose 0.0200."),
+        ({"recall_by_k": recall(0.4)}, "Recall@10 changes by -0.1000, it may lose 0.0000."),
+        ({"gain": {"value": 0.004}, "wins": 1}, "on. Besides: 1 questions got better, 10 worse; the difference must"),
+        ({"package_faithful": None}, "The package was not loaded and compared"),
+    ],
+)
+def test_every_other_refusal_says_why_in_a_sentence(changed: dict[str, Any], said: str) -> None:
+    assert said in reason(**changed)
+    assert bool(reason(**changed)) == bool(said)
+
+
+def test_the_reason_and_what_to_do_come_before_the_rules() -> None:
+    judged = report(gain={"value": 0.004})
+    verdict = judge(judged, Thresholds())
+    first, because, advice, *rules = told(judged, verdict, Thresholds()).splitlines()
+    assert first == "HOLD"
+    assert because == why(judged, verdict, Thresholds())
+    assert advice == f"What now: {next_step(judged, verdict, Thresholds())}"
+    assert len(rules) == len(verdict.rules)

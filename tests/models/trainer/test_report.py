@@ -142,7 +142,8 @@ def test_the_verdict_and_every_reason_are_on_it(tmp_path: Path) -> None:
     for rule in judge(report, Thresholds()).rules:
         assert rule.reason in html
     assert "the tuned model needs 6: 321 tokens less for each question" in html
-    assert "can show a difference of 0.040" in html
+    # So few questions are held to p 0.01, which takes a gain 1.22 times as large as at 0.05.
+    assert "can show a difference of 0.049" in html
 
 
 def test_no_savings_are_claimed_of_what_the_test_cannot_show(tmp_path: Path) -> None:

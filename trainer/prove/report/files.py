@@ -67,6 +67,7 @@ def page(report: Report, verdict: Verdict, about: About) -> str:
         links=about.links,
         origin=about.origin,
         headline=words.headline(report),
+        why=words.why(report, verdict, about.thresholds),
         next_step=words.next_step(report, verdict, about.thresholds),
         alike=words.alike(report),
         moves=words.moves,

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
-from statistics import NormalDist
 from typing import Literal
 
 from trainer.prepare.splits import SHARES
-from trainer.prove.gate import LAST_LEVEL, LEVELS, Thresholds, Verdict, level
+from trainer.prove.gate import Thresholds, Verdict
+from trainer.prove.levels import LAST_LEVEL, LEVELS, errors, level, shown
 from trainer.prove.metrics import NDCG
 from trainer.prove.report.model import Example, Query, Report
 
@@ -18,7 +18,8 @@ _MORE_ALIKE = 0.05
 LISTED = 10
 # Judging more questions than this for one verdict is no advice.
 _MOST_QUESTIONS = 5000
-_POWER = NormalDist().inv_cdf(0.8)
+# The rules on the gain itself. The sentence on why there is no promotion puts them together.
+_OF_GAIN = frozenset({"queries", "gain", "interval", "looks"})
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,37 @@ def headline(report: Report) -> str:
     )
 
 
+def why(report: Report, verdict: Verdict, thresholds: Thresholds) -> str:
+    """Why the model was not promoted, in one piece: what a gain must be worth, and what so many questions can show.
+
+    It is empty for a model that was.
+    """
+    # A general set may be missing, and a package may not.
+    failed = [rule for rule in verdict.rules if not rule.passed and (rule.passed is False or rule.name == "package")]
+    others = "; ".join(rule.reason for rule in failed if rule.name not in _OF_GAIN)
+    match verdict.outcome:
+        case "PROMOTE":
+            return ""
+        case "INSUFFICIENT":
+            return (
+                f"{report.test_queries} test questions are too few for any verdict, which takes"
+                f" {thresholds.min_queries}.{_shows(report, thresholds)}"
+            )
+        case "REJECT":
+            worse = report.differences[NDCG].high < 0
+            return " ".join([*(["The new model is worse, beyond doubt."] if worse else []), _sentence(others)]).strip()
+    of_gain = _of_gain(report, {rule.name for rule in failed}, thresholds)
+    return f"{of_gain} {_sentence(f'Besides: {others}' if of_gain and others else others)}".strip()
+
+
+def told(report: Report, verdict: Verdict, thresholds: Thresholds) -> str:
+    """The verdict, why, what to do now, and then each rule, as text."""
+    outcome, *rules = verdict.text().splitlines()
+    because = why(report, verdict, thresholds)
+    sentences = [*([because] if because else []), f"What now: {next_step(report, verdict, thresholds)}"]
+    return "\n".join([outcome, *sentences, *rules])
+
+
 def next_step(report: Report, verdict: Verdict, thresholds: Thresholds) -> str:
     """Advice on what to do now."""
     gain = report.differences[NDCG].value
@@ -64,8 +96,8 @@ def next_step(report: Report, verdict: Verdict, thresholds: Thresholds) -> str:
             return "Put it live: the command below reloads it, and nobody waits meanwhile."
         case "REJECT":
             return (
-                "Leave the base where it is. The largest losses below show what the new model has unlearned; other"
-                " judgements, fewer epochs or a smaller share of the tuned weights may keep it."
+                "Leave the base where it is. The largest losses in the report show what the new model has unlearned;"
+                " other judgements, fewer epochs or a smaller share of the tuned weights may keep it."
             )
         case _ if gain <= 0 and report.test_queries < thresholds.min_queries:
             return (
@@ -102,6 +134,33 @@ def moves(example: Example) -> Sequence[Move]:
     return sorted(listed, key=lambda move: (move.judged == "bad", move.before or LISTED + 1))
 
 
+def _of_gain(report: Report, failed: set[str], thresholds: Thresholds) -> str:
+    """A sentence on the gain, if one of the rules on it failed."""
+    gain = report.differences[NDCG]
+    change = f"{NDCG} changes by {gain.value:+.3f}"
+    if "gain" in failed:
+        return f"{change}, and a new model is worth it only from {thresholds.min_gain:+.3f} on."
+    if failed & {"interval", "looks"}:
+        worth = f"{change}, which would be worth it (from {thresholds.min_gain:+.3f} on)"
+        return (
+            f"{worth}, but chance alone may do that with {report.test_queries} questions.{_shows(report, thresholds)}"
+        )
+    return ""
+
+
+def _shows(report: Report, thresholds: Thresholds) -> str:
+    """A sentence on the gain that so many questions can tell from chance, if there is one."""
+    detectable = report.differences[NDCG].detectable
+    if not detectable:
+        return ""
+    least = shown(detectable, thresholds.max_p or level(report.test_queries))
+    return f" So many show a gain of {least:.3f} in four of five tries; a smaller one takes more questions."
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}." if words else ""
+
+
 def _first(queries: Sequence[Query]) -> tuple[float, float]:
     """The share of the questions whose first document is a good one, before and after."""
     count = max(1, len(queries))
@@ -132,18 +191,13 @@ def _wanted(report: Report, thresholds: Thresholds) -> int:
     least, difference = thresholds.min_queries, report.differences[NDCG]
     if difference.detectable is None or difference.value <= 0:
         return least
-    relative = difference.detectable / difference.value / _errors(LAST_LEVEL)
+    relative = difference.detectable / difference.value / errors(LAST_LEVEL)
     # Few questions have to show a gain more clearly than many.
     for begin in (least, *(most for most, _ in LEVELS if most > least)):
-        wanted = max(begin, ceil(report.test_queries * (relative * _errors(level(begin))) ** 2))
+        wanted = max(begin, ceil(report.test_queries * (relative * errors(level(begin))) ** 2))
         if level(wanted) == level(begin):
             break
     return wanted
-
-
-def _errors(p: float) -> float:
-    """The standard errors that a gain must have, so that four of five tries show it at this two-sided p."""
-    return _POWER + NormalDist().inv_cdf(1 - p / 2)
 
 
 def _rank(rank: int | None) -> str:

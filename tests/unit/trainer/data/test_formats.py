@@ -1,6 +1,9 @@
 """Every importer on a real file of its format, and what it says of rows that cannot be used."""
 
+import re
+from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -298,8 +301,10 @@ def test_one_percent_of_rubbish_is_reported_line_by_line_and_costs_nothing_else(
         formats.load(path, name, skip_bad=False)
     assert len(rubbish) == 30
     assert "30 rows of the data cannot be used" in str(refused.value)
-    assert str(refused.value).count(f"{path.name}:") == 20
-    assert "and 10 more" in str(refused.value)
+    reasons = Counter(problem.reason for problem in formats.load(path, name, skip_bad=True).problems)
+    listed = min(20, sum(min(times, 3) for times in reasons.values()))
+    assert str(refused.value).count(f"{path.name}:") == listed
+    assert f"and {30 - listed} more" in str(refused.value)
     imported = formats.load(path, name, skip_bad=True)
     assert {problem.location for problem in imported.problems} == rubbish
     assert len(imported.dataset.judgements) == 3000 - len(rubbish) + (name == "flag-embedding")
@@ -311,6 +316,45 @@ def test_cells_may_run_over_lines_and_files_may_come_from_a_spreadsheet(tmp_path
     dataset = formats.load(path, "pairs", skip_bad=False).dataset
     assert set(dataset.queries.values()) == {"how", "why"}
     assert {document.text for document in dataset.corpus.values()} == {"so:\n1; 2", '5" disk'}
+
+
+CONSOLE = "query,document,good,collection,source,by,at,side,stale,provenance\n"
+
+
+@pytest.mark.parametrize("name", formats.FORMATS)
+@pytest.mark.parametrize("skip_bad", [True, False])
+def test_judgements_by_ids_are_told_once_for_what_they_are(name: str, skip_bad: bool, tmp_path: Path) -> None:
+    path = tmp_path / "judgements.csv"
+    row = "How do I {n}?,c{n},true,docs,person,ann,2026-11-28T12:00:00Z,train,false,\n"
+    path.write_text(CONSOLE + "".join(row.format(n=n) for n in range(2000)))
+    with pytest.raises(BadData) as refused:
+        formats.load(path, name, skip_bad=skip_bad)
+    said = str(refused.value)
+    assert said.count("judgements.csv has the columns of judgements by the ids of documents") == 1
+    assert f"--judged {path}" in said
+    assert "--data URL --format instar" in said
+    assert said.count("judgements.csv:") <= 1
+    assert len(said.splitlines()) == 2
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name not in CORPUS])
+def test_a_format_that_reads_nothing_is_answered_by_one_that_reads_all(name: str) -> None:
+    refusals = {}
+    for wrong in formats.FORMATS:
+        with suppress(BadData):
+            formats.load(DATA / FILES[name], wrong, skip_bad=False)
+            continue
+        with pytest.raises(BadData) as refused:
+            formats.load(DATA / FILES[name], wrong, skip_bad=False)
+        refusals[wrong] = str(refused.value)
+    assert len(refusals) >= 10
+    for said in refusals.values():
+        assert re.search(rf"looks like the format (.* or )?{name}\b.*: name it by --format", said), said
+
+
+def test_a_format_that_is_not_named_is_answered_by_those_that_it_may_be() -> None:
+    with pytest.raises(BadData, match=r"good_bad.json looks like the format good-bad or llama-index"):
+        formats.load(DATA / "good_bad.json", "", skip_bad=True)
 
 
 def test_data_without_a_usable_judgement_is_refused_even_with_skip_bad(tmp_path: Path) -> None:

@@ -1,0 +1,55 @@
+"""The help of a command with many flags lists those that people set first, and says how to see the others."""
+
+import re
+
+import pytest
+
+from trainer.__main__ import main
+from trainer.commands.run import Run
+
+FLAG = re.compile(r"^  --([a-z-]+)", re.MULTILINE)
+
+
+def helped(arguments: str, capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments.split(), "instar train")
+    assert ended.value.code == 0
+    return capsys.readouterr().out
+
+
+def names() -> list[str]:
+    return [(field.alias or name).replace("_", "-") for name, field in Run.model_fields.items()]
+
+
+def test_the_help_lists_the_flags_that_people_set_first_in_their_groups(capsys: pytest.CaptureFixture[str]) -> None:
+    said = helped("run --help", capsys)
+    first = [name.replace("_", "-") for group in Run.FIRST.values() for name in group]
+    assert FLAG.findall(said) == first
+    assert {"data", "format", "name", "reload", "budget", "resume", "folds", "general"} <= set(first) <= set(names())
+    assert [said.index(f"\n{title}:\n") for title in Run.FIRST] == sorted(
+        said.index(f"\n{one}:\n") for one in Run.FIRST
+    )
+    assert "--patience" not in said
+    assert "example:\n  instar train run --data " in said
+    assert f"{len(names()) - len(first)} more flags" in said
+    assert said.rstrip().endswith("instar train run --help-all")
+
+
+def test_the_whole_help_lists_every_flag_once(capsys: pytest.CaptureFixture[str]) -> None:
+    said = helped("run --help-all", capsys)
+    assert sorted(FLAG.findall(said)) == sorted(names())
+    assert "more flags" not in said
+
+
+def test_a_flag_that_is_not_listed_first_is_taken_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--patience", "0", "--data", "nowhere"]) == 2
+    complaint = capsys.readouterr().err
+    assert "--patience: Input should be greater than or equal to 1" in complaint
+    assert "--help-all says what each takes" in complaint
+
+
+@pytest.mark.parametrize("asking", ["-h", "--help", "--help-all"])
+def test_a_command_with_fewer_flags_lists_them_all(asking: str, capsys: pytest.CaptureFixture[str]) -> None:
+    said = helped(f"gate {asking}", capsys)
+    assert "--min-queries" in said
+    assert "--help-all" not in said

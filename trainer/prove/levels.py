@@ -1,0 +1,25 @@
+"""How sure a gain must be, by the number of test queries, and how large so that they show it."""
+
+from statistics import NormalDist
+
+# The highest two-sided p of a gain with fewer test queries than that. Whoever judges on and looks
+# after each batch has several chances to be misled. Looks at 60, 100, 150 and 250 queries add up to 4.5%, one-sided
+# (Bonferroni); `make bench-verdicts` measures it.
+LEVELS = ((150, 0.01), (250, 0.02))
+LAST_LEVEL = 0.05
+_POWER = NormalDist().inv_cdf(0.8)
+
+
+def level(queries: int) -> float:
+    """The two-sided p up to which so many test queries show a gain."""
+    return next((strict for most, strict in LEVELS if queries < most), LAST_LEVEL)
+
+
+def errors(p: float) -> float:
+    """The standard errors that a gain must have, so that four of five tries show it at this two-sided p."""
+    return _POWER + NormalDist().inv_cdf(1 - p / 2)
+
+
+def shown(detectable: float, p: float) -> float:
+    """The gain that is shown at `p` in four of five tries, where one of `detectable` is at the last level."""
+    return detectable * errors(p) / errors(LAST_LEVEL)
