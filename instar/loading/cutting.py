@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 
 from instar.client.types import NewDocument
 from instar.loading.piece import Piece
+from instar.loading.tables import tables_of
 
 _SEPARATOR = " > "
 # Tokens that a passage may have more than the splitter counted, because it was counted without the headings before it.
@@ -22,9 +23,13 @@ _MARGIN = 2
 _FEWEST = 0.125
 # The headings take at most this share of a passage. The lowest ones are kept.
 _MOST_HEADINGS = 0.25
+# The head row of a table takes at most this share of a part that begins within that table.
+_MOST_HEAD = 0.25
 # Bytes of an id, of which the service takes 512.
 _LONGEST_ID = 400
 _HASH_DIGITS = 12
+# Where a part of a text begins, and what it has.
+_Part = tuple[int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,33 +79,44 @@ class Cutter:
                 yield Passage(identity, text, metadata, self._around + self._count(text))
 
     def _parts(self, text: str, capacity: int) -> list[str]:
+        """Cut the text into parts that fit. One that begins within a table has the head row of that table again."""
+        parts = self._cut(text, capacity)
+        if len(parts) == 1:
+            return [chunk for _, chunk in parts]
+        tables = [table for table in tables_of(text) if self._count(table.head) <= _MOST_HEAD * capacity]
+
+        def head_of(start: int) -> str:
+            return next((f"{table.head}\n" for table in tables if table.begin <= start < table.end), "")
+
+        if any(head_of(start) for start, _ in parts):
+            longest = max(self._count(table.head) for table in tables)
+            parts = self._cut(text, max(capacity - longest - _MARGIN, _MARGIN))
+        return [head_of(start) + chunk for start, chunk in parts]
+
+    def _cut(self, text: str, capacity: int) -> list[_Part]:
         """Cut the text into parts that fit. One that is too short is joined to the next, or shares its text out."""
-        parts: list[str] = []
-        begin = 0
+        parts: list[_Part] = []
         for start, chunk in self._splitter(capacity).chunk_indices(text):
-            end = start + len(chunk)
-            shared = self._shared_out(text[begin:end], parts[-1:], chunk, capacity)
-            if shared:
-                parts[-1:] = shared
-                begin = end - len(shared[-1])
-            else:
-                parts.append(chunk)
-                begin = start
+            shared = self._shared_out(text, parts[-1:], (start, chunk), capacity)
+            parts[-1:] = shared or [*parts[-1:], (start, chunk)]
         return parts
 
-    def _shared_out(self, text: str, former: list[str], chunk: str, capacity: int) -> list[str]:
-        """The text of two parts whole if it fits, else in halves; nothing if neither is too short, or a half is."""
+    def _shared_out(self, text: str, former: list[_Part], part: _Part, capacity: int) -> list[_Part]:
+        """Two parts of the text as one if it fits, else in halves; nothing if neither is too short, or a half is."""
 
-        def is_short(part: str) -> bool:
-            return self._count(part) < _FEWEST * capacity
+        def is_short(part: _Part) -> bool:
+            return self._count(part[1]) < _FEWEST * capacity
 
-        if not former or not any(map(is_short, (*former, chunk))):
+        if not former or not any(map(is_short, (*former, part))):
             return []
-        tokens = self._count(text)
+        begin = former[0][0]
+        both = text[begin : part[0] + len(part[1])]
+        tokens = self._count(both)
         if tokens <= capacity:
-            return [text]
+            return [(begin, both)]
         # By lines and sentences, because by Markdown's blocks the line before a code block would stay alone again.
-        halves: list[str] = self._plain_splitter(tokens // 2 + _MARGIN).chunks(text)
+        indices = self._plain_splitter(tokens // 2 + _MARGIN).chunk_indices(both)
+        halves = [(begin + start, chunk) for start, chunk in indices]
         return [] if any(map(is_short, halves)) else halves
 
     @staticmethod
