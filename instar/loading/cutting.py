@@ -13,8 +13,8 @@ from semantic_text_splitter import MarkdownSplitter, TextSplitter
 from tokenizers import Tokenizer
 
 from instar.client.types import NewDocument
+from instar.loading.blocks import Block, blocks_of
 from instar.loading.piece import Piece
-from instar.loading.tables import tables_of
 
 _SEPARATOR = " > "
 # Tokens that a passage may have more than the splitter counted, because it was counted without the headings before it.
@@ -23,8 +23,8 @@ _MARGIN = 2
 _FEWEST = 0.125
 # The headings take at most this share of a passage. The lowest ones are kept.
 _MOST_HEADINGS = 0.25
-# The head row of a table takes at most this share of a part that begins within that table.
-_MOST_HEAD = 0.25
+# The head row of a table and the fences of code take at most this share of a part that is cut out of them.
+_MOST_AROUND = 0.25
 # Bytes of an id, of which the service takes 512.
 _LONGEST_ID = 400
 _HASH_DIGITS = 12
@@ -79,19 +79,19 @@ class Cutter:
                 yield Passage(identity, text, metadata, self._around + self._count(text))
 
     def _parts(self, text: str, capacity: int) -> list[str]:
-        """Cut the text into parts that fit. One that begins within a table has the head row of that table again."""
+        """Cut the text into parts that fit. A part of a table has its head row again, and one of code its fences."""
         parts = self._cut(text, capacity)
         if len(parts) == 1:
             return [chunk for _, chunk in parts]
-        tables = [table for table in tables_of(text) if self._count(table.head) <= _MOST_HEAD * capacity]
+        blocks = [block for block in blocks_of(text) if self._around_block(block) <= _MOST_AROUND * capacity]
+        if any(_is_cut(block, part) for block in blocks for part in parts):
+            heads = max(self._count(block.head) for block in blocks)
+            tails = max(self._count(block.tail) for block in blocks)
+            parts = self._cut(text, max(capacity - heads - tails - _MARGIN, _MARGIN))
+        return list(filter(None, (_completed(text, part, blocks) for part in parts)))
 
-        def head_of(start: int) -> str:
-            return next((f"{table.head}\n" for table in tables if table.begin <= start < table.end), "")
-
-        if any(head_of(start) for start, _ in parts):
-            longest = max(self._count(table.head) for table in tables)
-            parts = self._cut(text, max(capacity - longest - _MARGIN, _MARGIN))
-        return [head_of(start) + chunk for start, chunk in parts]
+    def _around_block(self, block: Block) -> int:
+        return self._count(block.head) + self._count(block.tail)
 
     def _cut(self, text: str, capacity: int) -> list[_Part]:
         """Cut the text into parts that fit. One that is too short is joined to the next, or shares its text out."""
@@ -134,6 +134,32 @@ class Cutter:
 
     def _count(self, text: str) -> int:
         return len(self._tokenizer.encode(text, add_special_tokens=False))
+
+
+def _is_cut(block: Block, part: _Part) -> bool:
+    """Whether the part begins or ends within the block."""
+    start, end = part[0], part[0] + len(part[1])
+    return block.begin <= start < block.end or block.opening < end < block.end
+
+
+def _completed(text: str, part: _Part, blocks: Iterable[Block]) -> str:
+    """The part with the head of the block in which it begins, and the tail of that in which it ends.
+
+    What opens a block stays with the next part, if nothing of the block follows it here.
+    """
+    start, chunk = part
+    end = start + len(chunk)
+    for block in blocks:
+        if block.begin <= start < block.end:
+            chunk = f"{block.head}\n{chunk}"
+        elif block.tail and start == block.end:
+            # The part before has this fence.
+            chunk = chunk.removeprefix(block.tail.strip()).lstrip("\n")
+        if start <= block.opening < end <= block.begin and not text[end : block.begin].strip():
+            return chunk.removesuffix(text[block.opening : end]).rstrip()
+        if block.begin < end < block.end:
+            return chunk + block.tail
+    return chunk
 
 
 def _slug(heading: str) -> str:

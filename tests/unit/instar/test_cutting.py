@@ -36,6 +36,8 @@ LINES = [
     "> | c | d |",
     "> |-|-|",
     "- x",
+    "```",
+    "```py",
 ]
 
 
@@ -110,6 +112,25 @@ def test_a_table_of_a_page_in_html_has_its_head_row_in_each_part() -> None:
     passages = cut(piece, 60)
     assert len(passages) > 2
     assert all(rows(text)[0] == "| Plan | Limit |" for _, text, _ in passages)
+
+
+@pytest.mark.parametrize("limit", [40, 60, 90])
+def test_each_part_of_long_code_has_its_fences(limit: int) -> None:
+    code = [f"value{n} = compute(one, two, three)" for n in range(20)]
+    text = "\n".join(
+        ["Call it like this, and again:", "", "```python", *code, "```", "", "That is all there is to say."]
+    )
+    passages = [lines for _, text, _ in cut(Piece(("Use",), text), limit) if (lines := fenced(text))]
+    assert len(passages) > 1
+    assert all((lines[0], lines[-1]) == ("```python", "```") for lines in passages)
+    assert [line for lines in passages for line in lines[1:-1]] == code
+
+
+def fenced(text: str) -> list[str]:
+    """The lines of a text from its first fence to its last."""
+    lines = text.splitlines()
+    fences = [number for number, line in enumerate(lines) if line.startswith("```")]
+    return lines[fences[0] : fences[-1] + 1] if fences else []
 
 
 def test_a_head_row_that_takes_most_of_a_part_or_names_nothing_is_not_repeated() -> None:
