@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from service.console.judging import VERDICT_NEEDS, question_counts
-from service.console.pages import Visit
+from service.console.pages import Visit, load_command
 from service.console.public_api import ApiError
 from service.console.screen import Screen
 
@@ -30,6 +30,7 @@ def screen(routes: Screen) -> Screen:
             clients=CLIENTS,
             client=client if client in CLIENTS else CLIENTS[0],
             origin=str(visit.request.base_url).rstrip("/"),
+            load_command=load_command(visit, "default"),
             problem=problem,
         )
 
