@@ -11,13 +11,17 @@ SERVING := .venv/serving
 
 .DEFAULT_GOAL := help
 
-.PHONY: help serve unit check test nightly client-types test-clients notebook lint format torture fuzz audit model leaks tune bench bench-embedding bench-hero bench-swap bench-index bench-pgvector bench-replicas bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-maps bench-sample bench-train bench-losses bench-recipes bench-verdicts bench-proof bench-rerankers bench-clicks bench-feedback bench-console bench-sharing vendor screenshots report site serve-replicas upgrade faults clean
+.PHONY: help serve port unit check test nightly client-types test-clients notebook lint format torture fuzz audit model leaks tune bench bench-embedding bench-hero bench-swap bench-index bench-pgvector bench-replicas bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-maps bench-sample bench-train bench-losses bench-recipes bench-verdicts bench-proof bench-rerankers bench-clicks bench-feedback bench-console bench-sharing vendor screenshots report site serve-replicas upgrade faults clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-serve: $(SERVING)  ## start the service with the sample corpus on http://127.0.0.1:8080
+serve: port $(SERVING)  ## start the service with the sample corpus on http://127.0.0.1:8080
 	INSTAR_SAMPLE=$${INSTAR_SAMPLE:-true} $(BIN)/instar serve
+
+# Before minutes of installing, and by any Python: the service says the same when it starts.
+port:
+	@$(PYTHON) service/process/address.py $${INSTAR_HOST:-127.0.0.1} $${INSTAR_PORT:-8080}
 
 serve-replicas: $(INSTALLED)  ## the same by three replicas behind a balancer, with a PostgreSQL of their own
 	@# With exec, a signal that make passes on reaches it.

@@ -13,6 +13,7 @@ from semantic_text_splitter import MarkdownSplitter, TextSplitter
 from tokenizers import Tokenizer
 
 from instar.client.types import NewDocument
+from instar.loading.blocks import Block, blocks_of
 from instar.loading.piece import Piece
 
 _SEPARATOR = " > "
@@ -22,9 +23,13 @@ _MARGIN = 2
 _FEWEST = 0.125
 # The headings take at most this share of a passage. The lowest ones are kept.
 _MOST_HEADINGS = 0.25
+# The head row of a table and the fences of code take at most this share of a part that is cut out of them.
+_MOST_AROUND = 0.25
 # Bytes of an id, of which the service takes 512.
 _LONGEST_ID = 400
 _HASH_DIGITS = 12
+# Where a part of a text begins, and what it has.
+_Part = tuple[int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,33 +79,44 @@ class Cutter:
                 yield Passage(identity, text, metadata, self._around + self._count(text))
 
     def _parts(self, text: str, capacity: int) -> list[str]:
+        """Cut the text into parts that fit. A part of a table has its head row again, and one of code its fences."""
+        parts = self._cut(text, capacity)
+        if len(parts) == 1:
+            return [chunk for _, chunk in parts]
+        blocks = [block for block in blocks_of(text) if self._around_block(block) <= _MOST_AROUND * capacity]
+        if any(_is_cut(block, part) for block in blocks for part in parts):
+            heads = max(self._count(block.head) for block in blocks)
+            tails = max(self._count(block.tail) for block in blocks)
+            parts = self._cut(text, max(capacity - heads - tails - _MARGIN, _MARGIN))
+        return list(filter(None, (_completed(text, part, blocks) for part in parts)))
+
+    def _around_block(self, block: Block) -> int:
+        return self._count(block.head) + self._count(block.tail)
+
+    def _cut(self, text: str, capacity: int) -> list[_Part]:
         """Cut the text into parts that fit. One that is too short is joined to the next, or shares its text out."""
-        parts: list[str] = []
-        begin = 0
+        parts: list[_Part] = []
         for start, chunk in self._splitter(capacity).chunk_indices(text):
-            end = start + len(chunk)
-            shared = self._shared_out(text[begin:end], parts[-1:], chunk, capacity)
-            if shared:
-                parts[-1:] = shared
-                begin = end - len(shared[-1])
-            else:
-                parts.append(chunk)
-                begin = start
+            shared = self._shared_out(text, parts[-1:], (start, chunk), capacity)
+            parts[-1:] = shared or [*parts[-1:], (start, chunk)]
         return parts
 
-    def _shared_out(self, text: str, former: list[str], chunk: str, capacity: int) -> list[str]:
-        """The text of two parts whole if it fits, else in halves; nothing if neither is too short, or a half is."""
+    def _shared_out(self, text: str, former: list[_Part], part: _Part, capacity: int) -> list[_Part]:
+        """Two parts of the text as one if it fits, else in halves; nothing if neither is too short, or a half is."""
 
-        def is_short(part: str) -> bool:
-            return self._count(part) < _FEWEST * capacity
+        def is_short(part: _Part) -> bool:
+            return self._count(part[1]) < _FEWEST * capacity
 
-        if not former or not any(map(is_short, (*former, chunk))):
+        if not former or not any(map(is_short, (*former, part))):
             return []
-        tokens = self._count(text)
+        begin = former[0][0]
+        both = text[begin : part[0] + len(part[1])]
+        tokens = self._count(both)
         if tokens <= capacity:
-            return [text]
+            return [(begin, both)]
         # By lines and sentences, because by Markdown's blocks the line before a code block would stay alone again.
-        halves: list[str] = self._plain_splitter(tokens // 2 + _MARGIN).chunks(text)
+        indices = self._plain_splitter(tokens // 2 + _MARGIN).chunk_indices(both)
+        halves = [(begin + start, chunk) for start, chunk in indices]
         return [] if any(map(is_short, halves)) else halves
 
     @staticmethod
@@ -118,6 +134,32 @@ class Cutter:
 
     def _count(self, text: str) -> int:
         return len(self._tokenizer.encode(text, add_special_tokens=False))
+
+
+def _is_cut(block: Block, part: _Part) -> bool:
+    """Whether the part begins or ends within the block."""
+    start, end = part[0], part[0] + len(part[1])
+    return block.begin <= start < block.end or block.opening < end < block.end
+
+
+def _completed(text: str, part: _Part, blocks: Iterable[Block]) -> str:
+    """The part with the head of the block in which it begins, and the tail of that in which it ends.
+
+    What opens a block stays with the next part, if nothing of the block follows it here.
+    """
+    start, chunk = part
+    end = start + len(chunk)
+    for block in blocks:
+        if block.begin <= start < block.end:
+            chunk = f"{block.head}\n{chunk}"
+        elif block.tail and start == block.end:
+            # The part before has this fence.
+            chunk = chunk.removeprefix(block.tail.strip()).lstrip("\n")
+        if start <= block.opening < end <= block.begin and not text[end : block.begin].strip():
+            return chunk.removesuffix(text[block.opening : end]).rstrip()
+        if block.begin < end < block.end:
+            return chunk + block.tail
+    return chunk
 
 
 def _slug(heading: str) -> str:

@@ -1,6 +1,8 @@
 """MDX, as the Markdown that is in it: without imports, exports, comments, and the tags of components.
 
-The text within components stays. Modules (ESM) are blocks that end at an empty line, as MDX 3 has them.
+The text within components stays, without the indentation that it has there: in MDX that means nothing, and in Markdown
+four spaces make a block of code, in which a fence is no fence. Modules (ESM) are blocks that end at an empty line, as
+MDX 3 has them.
 """
 
 import re
@@ -9,6 +11,9 @@ _FENCE = re.compile(r"^\s*(```+|~~~+)")
 _MODULE = re.compile(r"^(import|export)\b[^\n]*(?:\n(?!\s*\n)[^\n]*)*", re.MULTILINE)
 _COMMENT = re.compile(r"\{/\*.*?\*/\}", re.DOTALL)
 _TAG = re.compile(r"</?[A-Z]|</?>")
+# The tags of a component on lines of their own.
+_OPENING = re.compile(r"^\s*<[A-Z](?!.*</).*(?<!/)>\s*$")
+_CLOSING = re.compile(r"^\s*</[A-Z][\w.]*>\s*$")
 
 
 def markdown_of(text: str) -> str:
@@ -16,7 +21,10 @@ def markdown_of(text: str) -> str:
     parts: list[str] = []
     prose: list[str] = []
     fence = ""
-    for line in text.splitlines(keepends=True):
+    # How far the text within each open component is indented; None: nothing of it was read yet.
+    margins: list[int | None] = []
+    for indented in text.splitlines(keepends=True):
+        line = _within(margins, indented)
         mark = _FENCE.match(line)
         if fence:
             parts.append(line)
@@ -27,8 +35,22 @@ def markdown_of(text: str) -> str:
             parts += [_plain("".join(prose)), line]
             prose, fence = [], mark[1]
         else:
+            if _OPENING.match(line):
+                margins.append(None)
+            elif margins and _CLOSING.match(line):
+                margins.pop()
             prose.append(line)
     return "".join([*parts, _plain("".join(prose))])
+
+
+def _within(margins: list[int | None], line: str) -> str:
+    """The line without the margin of the component that it is in, which the first line of text there decides."""
+    if not margins or not line.strip():
+        return line
+    indentation = len(line) - len(line.lstrip(" "))
+    if margins[-1] is None and not _OPENING.match(line):
+        margins[-1] = indentation
+    return line[min(indentation, margins[-1] or 0) :]
 
 
 def _plain(prose: str) -> str:

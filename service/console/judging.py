@@ -7,8 +7,8 @@ from typing import Any
 from service.console.pages import Visit
 from service.console.public_api import ApiError
 
-# Judged questions with which a large gain shows: seven in ten may be trained on, and the trainer tests these some 60.
-VERDICT_NEEDS = 90
+# Questions that may be trained on with which a large gain shows (docs/judgements.md).
+VERDICT_NEEDS = 60
 # Who judged at a service without keys.
 _NOBODY = "console"
 _PAIR = ("query", "document", "collection")
@@ -92,6 +92,11 @@ async def _send(visit: Visit, form: Mapping[str, str], judgement: Mapping[str, A
         conditions = {**_pair(form), "source": "person", "by": judgement["by"]}
         await visit.api.call("DELETE", "/admin/judgements", params=conditions)
     await visit.api.post("/admin/judgements", {"judgements": [judgement]})
+
+
+async def question_counts(visit: Visit) -> dict[str, int]:
+    """Return the judged questions by their use. Raises ApiError."""
+    return dict(await visit.api.get("/admin/judgements/counts"))
 
 
 async def verdicts(visit: Visit, query: str, collection: str) -> dict[str, bool]:

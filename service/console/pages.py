@@ -1,6 +1,7 @@
 """Pages: templates with what every page shows, and a face for each way in which the API can refuse."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -135,6 +136,12 @@ class Pages:
 
     def _answer(self, name: str, status: int, **values: Any) -> Response:
         return HTMLResponse(self._templates.get_template(name).render(**values), status, _HEADERS)
+
+
+def load_command(visit: Visit, collection: str) -> str:
+    """Return the command line that loads a folder of files that the console does not read."""
+    origin = str(visit.request.base_url).rstrip("/")
+    return f"instar load FOLDER --collection {shlex.quote(collection)} --url {origin}"
 
 
 def _time(moment: str | None) -> str:

@@ -33,7 +33,8 @@ class TrainingData:
 
         Those of documents that are not in the corpus are left out.
         """
-        for verdict in verdicts(self._pages(JudgementFilter(collection, side="train", stale=False)), sources):
+        wanted = JudgementFilter(collection, side="train", stale=False)
+        for verdict in verdicts(in_pages(self._judgements, wanted), sources):
             if self._documents.seqs_of(verdict.collection, [verdict.document]):
                 yield verdict
 
@@ -57,8 +58,10 @@ class TrainingData:
                 if seq in documents:
                     yield ExportedDocument(name, Version(seq, documents[seq]))
 
-    def _pages(self, conditions: JudgementFilter) -> Iterator[Judgement]:
-        after = None
-        while page := self._judgements.page(conditions, after, _PAGE):
-            yield from page
-            after = page[-1].key
+
+def in_pages(judgements: Judgements, conditions: JudgementFilter) -> Iterator[Judgement]:
+    """Yield the judgements that meet all conditions in the order of their keys, of which a page is read at a time."""
+    after = None
+    while page := judgements.page(conditions, after, _PAGE):
+        yield from page
+        after = page[-1].key

@@ -131,7 +131,7 @@ class Search:
                 rankings = self._retrieval.rank(generation.index, queries, vectors, ranked_by)
             searching = time.perf_counter() - start
             with self._tracing.span("fetch", {"instar.documents": sum(len(ranking.scored) for ranking in rankings)}):
-                return self._fetched(queries, rankings, details), rankings, searching
+                return self._fetched(collection, queries, rankings, details), rankings, searching
 
         hits, rankings, searching = await asyncio.to_thread(find)
         fetching = time.perf_counter() - encoded - searching
@@ -143,13 +143,18 @@ class Search:
         seconds = {"encode": encoded - began, "search": searching, "fetch": fetching}
         return SearchResult(hits, seconds, standings, [ranking.facets for ranking in rankings])
 
-    def _fetched(self, queries: Sequence[str], rankings: Sequence[Ranking], details: Details) -> list[list[Hit]]:
+    def _fetched(
+        self, collection: str, queries: Sequence[str], rankings: Sequence[Ranking], details: Details
+    ) -> list[list[Hit]]:
         documents = self._documents.fetch(list({seq for ranking in rankings for seq, _ in ranking.scored}))
         return [
-            self._hits(query, ranking, documents, details) for query, ranking in zip(queries, rankings, strict=True)
+            self._hits(collection, query, ranking, documents, details)
+            for query, ranking in zip(queries, rankings, strict=True)
         ]
 
-    def _hits(self, query: str, ranking: Ranking, documents: Mapping[int, Document], details: Details) -> list[Hit]:
+    def _hits(
+        self, collection: str, query: str, ranking: Ranking, documents: Mapping[int, Document], details: Details
+    ) -> list[Hit]:
         scored = [(seq, score) for seq, score in ranking.scored if seq in documents]
         passages = {
             seq: _passage(each, self._nearest(query, documents[seq].text, each), details.neighbours or 0)
@@ -159,7 +164,7 @@ class Search:
         texts = [documents[seq].text for seq, _ in scored]
         if details.neighbours is not None:
             texts = [text[slice(*passages.get(seq, (0, None)))] for (seq, _), text in zip(scored, texts, strict=True)]
-        spans = self._keywords.highlights(query, texts) if details.highlight else [[]] * len(texts)
+        spans = self._keywords.highlights(query, texts, collection) if details.highlight else [[]] * len(texts)
         ranks = _ranks(ranking.parts) if details.explain else {}
         return [
             Hit(

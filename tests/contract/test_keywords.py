@@ -265,6 +265,24 @@ def test_highlights_are_the_words_of_the_query(written: Written, query: str, tex
     assert " ".join(text[start:end].replace("_", " ") for start, end in spans[1]) == joined
 
 
+def test_highlights_of_a_collection_leave_out_words_that_say_little_there(written: Written) -> None:
+    written.put(**{f"d{n}": "ein kazu" if n % 2 else "ein moro" for n in range(40)}, rare="ein tibu")
+    written.put("other", rare="ein tibu")
+
+    def marked(query: str, collection: str | None) -> list[str]:
+        text = "ein kazu, ein tibu"
+        (spans,) = written.index.highlights(query, [text], collection)
+        return [text[start:end] for start, end in spans]
+
+    query = "ein tibu absent"
+    assert marked(query, "default") == ["tibu"]
+    # Where no word says more than another, each of them is shown.
+    assert marked(query, "other") == ["ein", "ein", "tibu"]
+    assert marked("ein", "default") == ["ein", "ein"]
+    assert marked(query, None) == ["ein", "ein", "tibu"]
+    assert marked(query, "absent") == []
+
+
 class Machine(RuleBasedStateMachine):
     """Writes, deletes, seals and starts in any order: every ranking is whole, in order and within its bound."""
 

@@ -199,6 +199,9 @@ def test_an_empty_service_begins_with_three_ways(tiny_server: Server) -> None:
     for heading in ("Try the sample", "Bring my documents", "Connect my app", "Until the first tuned model"):
         assert heading in content
     address = str(tiny_server.client.base_url).rstrip("/")
+    assert f"<pre>instar load FOLDER --collection default --url {address}</pre>" in content
+    command = f"instar load FOLDER --collection &#39;two words&#39; --url {address}"
+    assert f"<pre>{command}</pre>" in page(tiny_server, f"{CORPUS}/load", collection="two words")
     for client in ("langchain", "openai", "docsgpt", "curl", "nonsense"):
         assert address in page(tiny_server, "/console/start", connect=client)
     added = sends(tiny_server, "/console/start/sample")

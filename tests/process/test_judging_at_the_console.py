@@ -150,10 +150,22 @@ def test_progress_counts_the_day_of_the_person(asked: Server) -> None:
     add(asked, [judgement("q", "d1", good=False, source="person", by="bob"), judgement("q", "d3", by="console")])
     text = asked.client.get(path).text
     assert "<strong>1</strong> judged by you today" in text
-    assert "<strong>1 of 90</strong> judged questions that a verdict on a model needs" in text
     agreement = asked.client.get(f"{SCREEN}/agreement").text
     assert "2 people judged 1 passage in common" in agreement
     assert 'href="/console/judge?reason=people">Settle disagreements' in agreement
+
+
+def test_questions_count_only_if_a_model_can_be_trained_and_tested_on_them(asked: Server) -> None:
+    trains: dict[str, Any] = {"source": "person", "by": "console", "side": "train"}
+    add(asked, [judgement("of a good one", "d1", **trains), judgement("of a bad one", "d2", good=False, **trains)])
+    add(asked, [judgement("sent", "d3"), judgement("of one that is not there", "no such", **trains)])
+    add(asked, [judgement(f"made {n}", "d4", source="generated") for n in range(2)])
+    text = asked.client.get(f"{SCREEN}/progress").text
+    assert "<strong>1 of 60</strong> questions to learn from that a verdict on a model needs" in text
+    others = " ".join(text.partition("Besides these: ")[2].partition("</p>")[0].split())
+    assert others == "1 for judging reloads, 3 without a good passage, and 1 whose good passage is gone or was changed."
+    start = asked.client.get("/console/start").text
+    assert re.search(r"Judge questions</a>\s*1 of 60", start)
 
 
 def test_disagreements_are_settled_by_whoever_was_contradicted(filled: Server) -> None:

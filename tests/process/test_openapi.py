@@ -96,6 +96,7 @@ SUCCESSES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/admin/judgements", {"json": {"judgements": [{"query": "stock", "document": "d", "good": True}]}}),
     ("GET", "/admin/judgements", {"params": {"limit": 1, "query": "stock"}}),
     ("GET", "/admin/judgements/agreement", {}),
+    ("GET", "/admin/judgements/counts", {}),
     ("GET", "/admin/quality", {}),
     (
         "GET",

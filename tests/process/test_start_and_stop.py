@@ -12,6 +12,8 @@ import httpx
 
 from tests.support.server import Server
 
+ROOT = Path(__file__).parents[2]
+
 
 def test_event_streams_do_not_delay_the_stop(stopped_server: Server) -> None:
     stopped_server.start()
@@ -62,6 +64,27 @@ def test_settings_that_cannot_work_are_said_in_a_sentence(tmp_path: Path) -> Non
         assert not any("Traceback" in line for line in server.output)
 
 
+def test_a_taken_port_is_said_before_anything_takes_long(tmp_path: Path) -> None:
+    program = "import sys; from service.__main__ import main; print(main(), 'torch' in sys.modules)"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        settings = {"INSTAR_DATA_DIR": str(tmp_path), "INSTAR_PORT": str(port), "INSTAR_LOG__FORMAT": "json"}
+        commands = ([sys.executable, "-c", program], ["make", "port", f"PYTHON={sys.executable}"])
+        served, made = (
+            subprocess.run(
+                command, env={**os.environ, **settings}, capture_output=True, text=True, check=False, cwd=ROOT
+            )
+            for command in commands
+        )
+    assert served.stdout.split() == ["1", "False"]
+    for said in (json.loads(served.stderr)["message"], made.stderr):
+        assert f"127.0.0.1 port {port} cannot be listened on (Address already in use)" in said
+        assert f"`instar serve --port {port + 1}` or `INSTAR_PORT={port + 1} make serve`" in said
+    assert made.returncode != 0
+    plan = subprocess.run(["make", "-nB", "serve"], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert plan.index("service/process/address.py") < plan.index("pip install") < plan.index("instar serve")
+
+
 def test_the_imports_are_collected_once_and_collections_go_on_after_it(tmp_path: Path) -> None:
     program = """
 import gc
@@ -71,13 +94,12 @@ gc.callbacks.append(lambda phase, about: began.append(about["generation"]) if ph
 code = main()
 print(code, began.count(2), gc.isenabled(), gc.get_freeze_count() > 100_000)
 """
-    # Where the port is taken, a start ends after the imports.
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        ended = subprocess.run(
-            [sys.executable, "-c", program],
-            env={**os.environ, "INSTAR_DATA_DIR": str(tmp_path), "INSTAR_PORT": str(taken.getsockname()[1])},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+    # Without its checkpoint, a start ends after the imports.
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "INSTAR_DATA_DIR": str(tmp_path), "INSTAR_PORT": "0", "INSTAR_MODEL": "absent"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert ended.stdout.split() == ["1", "1", "True", "True"], ended.stderr

@@ -5,7 +5,7 @@ from service.api.inputs import unknown_cursor
 from service.api.judgement_inputs import contradiction, derived_source, no_condition, not_sent
 from service.api.openapi.errors import UNKNOWN_COLLECTION
 from service.api.openapi.operation import Operation, failing, success
-from service.api.schemas.judgements import AgreementAnswer, Removed, Taken
+from service.api.schemas.judgements import AgreementAnswer, QuestionCountsAnswer, Removed, Taken
 from service.corpus.errors import too_many_judgements
 
 _EXAMPLE = {
@@ -60,6 +60,15 @@ LIST = Operation(
 DELETE = Operation(
     "Take judgements back",
     {200: success("They are gone.", Removed(removed=1)), **failing(INSTAR, no_condition())},
+)
+COUNTS = Operation(
+    "How many questions can be trained on?",
+    {
+        200: success(
+            "Their numbers.",
+            QuestionCountsAnswer(training=41, judging=18, neither=1, missing=4, without_good=26),
+        )
+    },
 )
 AGREEMENT = Operation(
     "Do people agree?",

@@ -23,6 +23,7 @@ from service.api.schemas.judgements import (
     JudgementsAnswer,
     JudgementsRequest,
     OfSide,
+    QuestionCountsAnswer,
     Removed,
     Since,
     Sources,
@@ -33,6 +34,7 @@ from service.api.schemas.judgements import (
 from service.corpus.base import Documents
 from service.corpus.judgements import SENT, JudgementFilter, Judgements, Outcome, Source
 from service.learning.agreement import agreement
+from service.learning.question_counts import count_questions
 from service.machine.writer import WritingThread
 from service.settings import Settings
 
@@ -54,6 +56,7 @@ def routes(
     router.add("PUT /admin/judgements", handlers.put_judgements, documented.PUT)
     router.add("GET /admin/judgements", handlers.list_judgements, documented.LIST, "judge")
     router.add("DELETE /admin/judgements", handlers.delete_judgements, documented.DELETE, "judge")
+    router.add("GET /admin/judgements/counts", handlers.count_questions, documented.COUNTS, "judge")
     router.add("GET /admin/judgements/agreement", handlers.measure_agreement, documented.AGREEMENT, "judge")
     return router
 
@@ -140,6 +143,21 @@ class _Judgements:
             raise no_condition()
         removable = own_only(conditions, own_name)
         return {"removed": await self._thread.run(partial(self._judgements.remove, removable))}
+
+    async def count_questions(self, collection: Collection = None) -> QuestionCountsAnswer:
+        """Count the judged questions by their use: those that a model may be trained and tested on, and all others.
+
+        A question counts once, whatever collections it was judged in. `trainer run --data URL` counts the same ones.
+        """
+        self._require_ready()
+        counts = await asyncio.to_thread(count_questions, self._judgements, self._documents, collection)
+        return {
+            "training": counts.training,
+            "judging": counts.judging,
+            "neither": counts.neither,
+            "missing": counts.missing,
+            "without_good": counts.without_good,
+        }
 
     async def measure_agreement(self, collection: Collection = None) -> AgreementAnswer:
         """Measure how far people agree who judged the same pairs, by Krippendorff's alpha."""

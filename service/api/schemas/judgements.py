@@ -83,6 +83,28 @@ class JudgementsAnswer(TypedDict):
     next: Annotated[str | None, Field(description=NEXT_CURSOR)]
 
 
+class QuestionCountsAnswer(TypedDict):
+    """The judged questions by their use: their sum is all of them. Generated judgements make no document good here."""
+
+    training: Annotated[
+        int,
+        Field(description="number of questions of the side train with a good document: a model may be trained on them"),
+    ]
+    judging: Annotated[
+        int, Field(description="number of questions of the side judge with a good document: they judge reloads")
+    ]
+    neither: Annotated[
+        int, Field(description="number of questions with a good document that would connect the two sides")
+    ]
+    missing: Annotated[
+        int,
+        Field(description="number of questions whose good documents are all not there, or have had another text since"),
+    ]
+    without_good: Annotated[
+        int, Field(description="number of questions without a good document: nothing can be tested by them")
+    ]
+
+
 class AgreementAnswer(TypedDict):
     """How far people agree who judged the same pairs of query and document."""
 

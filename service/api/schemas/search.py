@@ -115,7 +115,7 @@ class SearchRequest(BodyModel):
     neighbours: Integer = Field(
         0, ge=0, le=16, description="passages: so many windows before and after the passage are part of it"
     )
-    highlight: StrictBool = Field(False, description="add the spans of the query's words in each text")
+    highlight: StrictBool = Field(False, description="add the spans of the query's telling words in each text")
     explain: StrictBool = Field(
         False,
         description="add the rank and the score of each result in each part of the search, and the weights of a hybrid"
@@ -177,7 +177,10 @@ class Result(StoredDocument):
     highlights: NotRequired[
         Annotated[
             Sequence[Span],
-            Field(description="[start, end) of the query's words in the text, in characters; with `highlight`"),
+            Field(
+                description="[start, end) of the query's words in the text, in characters, without those that are so"
+                " frequent in the collection that they say little; with `highlight`"
+            ),
         ]
     ]
     explain: NotRequired[

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 from starlette.responses import JSONResponse, Response
 
-from service.console.pages import Visit
+from service.console.pages import Visit, load_command
 from service.console.portions import LineError, Portion, read_csv, read_jsonl
 from service.console.public_api import ApiError
 from service.console.screen import Screen
@@ -110,7 +110,7 @@ class _Corpus:
         """Show where a file can be dropped."""
         _require_write(visit)
         collection, _ = _named(visit.request.query_params)
-        return await self._render(visit, "load.html", collection=collection)
+        return await self._render(visit, "load.html", collection=collection, command=load_command(visit, collection))
 
     async def save(self, visit: Visit, form: Mapping[str, str]) -> Response:
         """Write the document of a form. One that cannot be written is shown again, with the reason."""

@@ -12,7 +12,15 @@ from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse, Response
 
-from service.console.judging import VERDICT_NEEDS, judge, judge_of, read_history, restore, state_before
+from service.console.judging import (
+    VERDICT_NEEDS,
+    judge,
+    judge_of,
+    question_counts,
+    read_history,
+    restore,
+    state_before,
+)
 from service.console.pages import Visit
 from service.console.public_api import ApiError
 from service.console.screen import Screen
@@ -115,7 +123,7 @@ class _Queue:
         """Show how much the person judged today, how fast, and how far all together are."""
         midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         wanted = {"source": "person", "by": judge_of(visit), "since": midnight.isoformat(), "limit": _DAY}
-        listed, info = await asyncio.gather(visit.api.get("/admin/judgements", wanted), visit.api.get("/info"))
+        listed, counts = await asyncio.gather(visit.api.get("/admin/judgements", wanted), question_counts(visit))
         moments = [datetime.fromisoformat(judgement["at"]) for judgement in listed["judgements"]]
         return self._routes.pages.part(
             visit,
@@ -123,7 +131,7 @@ class _Queue:
             today=len(moments),
             is_all=listed["next"] is None,
             pace=pace(moments),
-            judged=info["judged"]["queries"],
+            counts=counts,
             needed=VERDICT_NEEDS,
         )
 

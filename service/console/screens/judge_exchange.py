@@ -6,7 +6,7 @@ from typing import Any
 from starlette.responses import Response, StreamingResponse
 
 from service.console.exchange import exported, format_of, read
-from service.console.judging import judge_of
+from service.console.judging import judge_of, question_counts
 from service.console.pages import Visit
 from service.console.public_api import ApiError
 from service.console.screen import Screen
@@ -38,6 +38,7 @@ def add(routes: Screen) -> None:
                 judgements = [{"collection": shown["collection"], **judgement} for judgement in judgements]
             shown["outcome"] = await visit.api.post("/admin/judgements", {"judgements": judgements})
             shown["count"], shown["text"] = len(judgements), ""
+            shown["counts"] = await question_counts(visit)
             if shown["outcome"]["unresolved"]:
                 listed = await visit.api.get("/admin/judgements", {"unresolved": True, "limit": _EXAMPLES})
                 shown["absent"] = listed["judgements"]
@@ -70,6 +71,7 @@ def _asked(form: Mapping[str, str]) -> dict[str, Any]:
         "whose": form.get("whose", "person"),
         "collection": form.get("collection", ""),
         "outcome": None,
+        "counts": None,
         "absent": [],
         "problem": None,
         "count": 0,

@@ -6,8 +6,8 @@ from typing import Any
 
 from starlette.responses import Response
 
-from service.console.judging import VERDICT_NEEDS
-from service.console.pages import Visit
+from service.console.judging import VERDICT_NEEDS, question_counts
+from service.console.pages import Visit, load_command
 from service.console.public_api import ApiError
 from service.console.screen import Screen
 
@@ -30,6 +30,7 @@ def screen(routes: Screen) -> Screen:
             clients=CLIENTS,
             client=client if client in CLIENTS else CLIENTS[0],
             origin=str(visit.request.base_url).rstrip("/"),
+            load_command=load_command(visit, "default"),
             problem=problem,
         )
 
@@ -53,8 +54,9 @@ async def steps(visit: Visit) -> Sequence[Mapping[str, Any]]:
     info = await visit.api.get("/info")
     listed = [_step("Bring documents", info["documents"], 1, "corpus/load")]
     if visit.session.may("admin"):
-        insights, models, generations = await asyncio.gather(
+        insights, counts, models, generations = await asyncio.gather(
             visit.api.get("/admin/insights", {"days": _DAYS, "limit": 1}),
+            question_counts(visit),
             visit.api.get("/admin/models"),
             visit.api.get("/admin/generations"),
         )
@@ -62,7 +64,7 @@ async def steps(visit: Visit) -> Sequence[Mapping[str, Any]]:
         swapped = [one for one in generations["generations"] if one["model"] in tuned and one.get("activated")]
         listed += [
             _step("Search", insights["total"]["searches"], _SEARCHES, "search"),
-            _step("Judge questions", info["judged"]["queries"], VERDICT_NEEDS, "judge"),
+            _step("Judge questions", counts["training"], VERDICT_NEEDS, "judge"),
             _step("Train a model", len(tuned), 1, "models"),
             _step("Put it live", len(swapped), 1, "models"),
         ]

@@ -75,7 +75,7 @@ function drawHistory(at, sent) {
     chart.ctx.restore();
   };
   const series = lines.map((line, index) => ({
-    label: `generation ${line.generation}`,
+    label: `generation ${line.generation} · ${line.model.replace(/@[0-9a-f]+$/, "")}`,
     stroke: strokes[index],
     width: 2,
     points: { show: true, size: 7 },
@@ -83,7 +83,8 @@ function drawHistory(at, sent) {
     value: (/** @type {unknown} */ _, /** @type {number | null} */ value) => (value == null ? "" : value.toFixed(3)),
   }));
   const range = [(times[0] ?? 0) - DAY, (times.at(-1) ?? DAY) + DAY];
-  draw(at, { series: [{ label: "day", value: shownDay }, ...series], scales: { x: { range: () => range }, y: { range: [0, 1] } }, hooks: { draw: [activations, whiskers] } }, [
+  const markers = { width: 0, fill: (/** @type {unknown} */ _, /** @type {number} */ index) => strokes[index - 1] };
+  draw(at, { legend: { markers }, series: [{ label: "day", value: shownDay }, ...series], scales: { x: { range: () => range }, y: { range: [0, 1] } }, hooks: { draw: [activations, whiskers] } }, [
     times,
     ...data.map((points) => points.map((point) => point?.[0] ?? null)),
   ]);

@@ -43,8 +43,11 @@ class Keywords(Protocol):
         """Return the index as the last write left it."""
         ...
 
-    def highlights(self, query: str, texts: Sequence[str]) -> list[list[Span]]:
-        """Return for each text the spans that a search for `query` finds in it, ascending and disjoint."""
+    def highlights(self, query: str, texts: Sequence[str], collection: str | None = None) -> list[list[Span]]:
+        """Return for each text the spans that a search for `query` finds in it, ascending and disjoint.
+
+        With `collection`, words are left out that are so frequent there that they say little beside the others.
+        """
         ...
 
 

@@ -8,9 +8,8 @@ from service.index.keywords import words
 from service.index.keywords.analysis import Analysis, Clause, pairs
 
 
-def spans(analysis: Analysis, query: str, texts: Sequence[str]) -> list[list[Span]]:
-    """Return for each text the spans that a search for `query` finds in it, ascending and disjoint."""
-    clauses = analysis.of_query(query)
+def spans(analysis: Analysis, clauses: Sequence[Clause], texts: Sequence[str]) -> list[list[Span]]:
+    """Return for each text the spans that a search for the clauses finds in it, ascending and disjoint."""
     return [_spans(analysis, clauses, text) if clauses else [] for text in texts]
 
 

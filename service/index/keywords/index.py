@@ -48,9 +48,10 @@ class TwoPartKeywords:
         """Return the index as the last write left it."""
         return self._view
 
-    def highlights(self, query: str, texts: Sequence[str]) -> list[list[Span]]:
+    def highlights(self, query: str, texts: Sequence[str], collection: str | None = None) -> list[list[Span]]:
         """Return for each text the spans that a search for `query` finds in it, ascending and disjoint."""
-        return highlights.spans(self._analysis, query, texts)
+        clauses = self._analysis.of_query(query) if collection is None else self._view.telling(query, collection)
+        return highlights.spans(self._analysis, clauses, texts)
 
     def load(self) -> None:
         """Make every document of the corpus searchable, before the first write. Raises as the corpus does."""

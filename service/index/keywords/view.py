@@ -17,6 +17,8 @@ from service.index.keywords.sealed import SealedPart
 # The first portion looks this many times as far as is asked: scores that equal the last one wait for the next portion,
 # and looking twice costs twice. Every later one looks so many times as far as the one before.
 _FIRST, _FURTHER = 2, 8
+# The share of the heaviest clause's weight below which a clause tells nothing beside it.
+_TELLING = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +31,29 @@ class TwoPartView:
 
     def rank(self, query: str, collection: str, depth: int, among: Seqs | None = None) -> KeywordRanking:
         """Rank the versions of a collection that have a word or an identifier of the query."""
+        weights = self._weights(query, collection)
+        max_score = sum(bm25.max_score(weight) for _, _, weight in weights)
+        there = [(clause, weight) for clause, count, weight in weights if count]
+        return KeywordRanking(self._portions(there, collection, depth, among), max_score)
+
+    def telling(self, query: str, collection: str) -> list[Clause]:
+        """Return the clauses of the query by which a reader sees why a text of the collection was found.
+
+        Those are left out that weigh little beside the heaviest, as articles do in prose, whatever its language.
+        """
+        there = [(clause, weight) for clause, count, weight in self._weights(query, collection) if count]
+        heaviest = max((weight for _, weight in there), default=0.0)
+        return [clause for clause, weight in there if weight >= _TELLING * heaviest]
+
+    def _weights(self, query: str, collection: str) -> list[tuple[Clause, int, float]]:
+        """Return each clause of the query with how many texts of the collection have it, and its weight there."""
         documents = self.sealed.documents(collection) + self.fresh.documents(collection)
-        weights: list[tuple[Clause, float]] = []
-        max_score = 0.0
+        weights: list[tuple[Clause, int, float]] = []
         for clause in self.analysis.of_query(query):
             count = self.sealed.count(clause, collection) + self.fresh.count(clause, collection)
-            if clause.optional and not count:
-                continue
-            weight = bm25.weight(max(documents, count), count)
-            max_score += bm25.max_score(weight)
-            if count:
-                weights.append((clause, weight))
-        return KeywordRanking(self._portions(weights, collection, depth, among), max_score)
+            if count or not clause.optional:
+                weights.append((clause, count, bm25.weight(max(documents, count), count)))
+        return weights
 
     def _portions(
         self, weights: Sequence[tuple[Clause, float]], collection: str, depth: int, among: Seqs | None

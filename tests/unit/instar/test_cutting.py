@@ -8,7 +8,9 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 
+from instar.loading.converting import from_html
 from instar.loading.cutting import Cutter
+from instar.loading.markdown import pieces
 from instar.loading.piece import Piece
 
 
@@ -25,6 +27,20 @@ def cut(piece: Piece, limit: int = 24, prompt: str = "") -> list[tuple[str, str,
     return [(passage.id, passage.text, passage.tokens) for passage in passages]
 
 
+LINES = [
+    "",
+    "| a | b |",
+    "|---|---|",
+    "| one two | three |",
+    "Words of a text stand here.",
+    "> | c | d |",
+    "> |-|-|",
+    "- x",
+    "```",
+    "```py",
+]
+
+
 def test_headings_stand_before_each_passage_and_in_its_id() -> None:
     text = "One two three four five six. " * 6
     first, *others = cut(Piece(("Guide", "Über uns!"), text))
@@ -35,7 +51,8 @@ def test_headings_stand_before_each_passage_and_in_its_id() -> None:
 
 
 @given(
-    st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=400),
+    st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=400)
+    | st.lists(st.sampled_from(LINES), min_size=2, max_size=30).map("\n".join),
     st.lists(st.text(st.characters(codec="utf-8"), max_size=40), max_size=3),
     st.integers(16, 64),
     st.sampled_from(["", "passage: "]),
@@ -66,9 +83,67 @@ def test_no_passage_is_a_line_that_says_nothing_without_its_neighbour(text: str,
     assert all(tokens > limit / 8 for _, _, tokens in passages)
 
 
+def rows(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith("|")]
+
+
+HEAD = ["| Plan | Limit of a day |", "|:---|---:|"]
+ROWS = [f"| plan{n} | {n} requests |" for n in range(20)]
+
+
+@pytest.mark.parametrize("limit", [48, 60, 90])
+def test_each_part_of_a_long_table_has_its_head_row(limit: int) -> None:
+    table = "\n".join([*HEAD, *ROWS])
+    text = f"The limits of each plan are these:\n\n{table}\n\nWrite to us for more than that, and we will answer."
+    passages = cut(Piece(("Limits",), text), limit)
+    tables = [lines for _, text, _ in passages if (lines := rows(text))]
+    assert len(tables) > 1
+    assert all(lines[:2] == HEAD for lines in tables)
+    assert [row for lines in tables for row in lines[2:]] == ROWS
+    assert all(tokens <= limit for _, _, tokens in passages)
+    # What stands below a table has no use for its head.
+    assert all(lines[2:] for lines in tables)
+
+
+def test_a_table_of_a_page_in_html_has_its_head_row_in_each_part() -> None:
+    body = "".join(f"<tr><td>plan{n}</td><td>{n} requests</td></tr>" for n in range(20))
+    page = f"<main><h1>Limits</h1><table><tr><th>Plan</th><th>Limit</th></tr>{body}</table></main>"
+    (piece,) = pieces(from_html(page.encode()), "limits")
+    passages = cut(piece, 60)
+    assert len(passages) > 2
+    assert all(rows(text)[0] == "| Plan | Limit |" for _, text, _ in passages)
+
+
+@pytest.mark.parametrize("limit", [40, 60, 90])
+def test_each_part_of_long_code_has_its_fences(limit: int) -> None:
+    code = [f"value{n} = compute(one, two, three)" for n in range(20)]
+    text = "\n".join(
+        ["Call it like this, and again:", "", "```python", *code, "```", "", "That is all there is to say."]
+    )
+    passages = [lines for _, text, _ in cut(Piece(("Use",), text), limit) if (lines := fenced(text))]
+    assert len(passages) > 1
+    assert all((lines[0], lines[-1]) == ("```python", "```") for lines in passages)
+    assert [line for lines in passages for line in lines[1:-1]] == code
+
+
+def fenced(text: str) -> list[str]:
+    """The lines of a text from its first fence to its last."""
+    lines = text.splitlines()
+    fences = [number for number, line in enumerate(lines) if line.startswith("```")]
+    return lines[fences[0] : fences[-1] + 1] if fences else []
+
+
+def test_a_head_row_that_takes_most_of_a_part_or_names_nothing_is_not_repeated() -> None:
+    for head in ("| " + "a long name of a column " * 3 + "| other |", "| | |"):
+        text = "\n".join([head, "|---|---|", *ROWS])
+        _, *others = cut(Piece((), text), 48)
+        assert others
+        assert all(rows(text)[0] in ROWS for _, text, _ in others)
+
+
 def test_two_sections_of_one_name_have_two_ids() -> None:
-    pieces = [Piece(("A",), "one"), Piece(("A",), "two"), Piece(("B",), "three")]
-    assert [passage.id for passage in Cutter(tokenizer(), 24, "").passages(pieces, "g")] == ["g#a", "g#a-2", "g#b"]
+    sections = [Piece(("A",), "one"), Piece(("A",), "two"), Piece(("B",), "three")]
+    assert [passage.id for passage in Cutter(tokenizer(), 24, "").passages(sections, "g")] == ["g#a", "g#a-2", "g#b"]
 
 
 @pytest.mark.parametrize("headings", [("x " * 30,), ("top " * 30, "low")])

@@ -94,7 +94,7 @@ def test_every_text_that_has_a_word_is_found_by_itself(text: str) -> None:
 
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_highlights_are_ascending_places_of_the_text(query: str, text: str) -> None:
-    (highlights,) = spans(ANALYSIS, query, [text])
+    (highlights,) = spans(ANALYSIS, ANALYSIS.of_query(query), [text])
     assert all(0 <= start < end <= len(text) for start, end in highlights)
     assert all(left[1] <= right[0] for left, right in pairwise(highlights))
     assert bool(highlights) == is_found(query, text)
@@ -111,5 +111,5 @@ def test_highlights_are_ascending_places_of_the_text(query: str, text: str) -> N
     ],
 )
 def test_highlights_are_the_words_of_the_query(query: str, text: str, marked: list[str]) -> None:
-    (highlights,) = spans(ANALYSIS, query, [text])
+    (highlights,) = spans(ANALYSIS, ANALYSIS.of_query(query), [text])
     assert [text[start:end] for start, end in highlights] == marked
