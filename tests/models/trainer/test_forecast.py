@@ -50,7 +50,7 @@ def clock(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
 def test_the_first_steps_say_how_long_at_least_and_the_first_measurement_about(clock: Clock) -> None:
     (first, least), (second, about) = clock.play(6)
     assert first == 2 * 9 + 6 * 2
-    assert least.startswith("the 6 models take over 14 minutes in all, by the first steps")
+    assert least.startswith("the 6 models take at least 14 minutes in all, by the first steps")
     assert second == 2 * 9 + 8 * 2 + 30
     # Six times 20 s, 60 steps of 2 s, and 6 measurements of a training and 5 of the mixes, of 30 s each.
     assert about.startswith("the 6 models take about 47 minutes in all on this machine, less if a training stops early")
