@@ -53,7 +53,7 @@ class Forecast(TrainerCallback):
         self._steps += 1
         if self._steps == _UNTIMED + _TIMED:
             seconds = self._models * (self._preparing + state.max_steps * self._step())
-            _tell(f"{self._subject()} at least {spelled(seconds)} in all, by the first steps; dev is yet to be measured")
+            _tell(f"{self._subject()} at least {spelled(seconds)} in all, by the first steps; dev is measured later")
 
     def on_evaluate(
         self,
