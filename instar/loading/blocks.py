@@ -43,7 +43,7 @@ def blocks_of(text: str) -> Iterator[Block]:
 
 
 def _around(token: Token, lines: list[str]) -> tuple[str, str]:
-    """What a part of the block begins and ends with; nothing if it says nothing."""
+    """The head and the tail of each part of the block; both are empty if they would say nothing."""
     if token.type == "fence":
         # The end of the text closes one as well.
         return lines[0].strip(), token.markup if lines[-1].strip() == token.markup else ""

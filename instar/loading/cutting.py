@@ -145,7 +145,7 @@ def _is_cut(block: Block, part: _Part) -> bool:
 def _completed(text: str, part: _Part, blocks: Iterable[Block]) -> str:
     """The part with the head of the block in which it begins, and the tail of that in which it ends.
 
-    What opens a block stays with the next part, if nothing of the block follows it here.
+    The opening of a block goes to the next part alone, if nothing of the block follows it here.
     """
     start, chunk = part
     end = start + len(chunk)

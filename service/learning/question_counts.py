@@ -47,7 +47,7 @@ def count_questions(judgements: Judgements, documents: Documents, collection: st
 
 
 def _kind(said: list[Judgement]) -> _Kind:
-    """What a question is by what was said of one document, if that is there."""
+    """Judge a question by what was said of one document, as if that was there."""
     verdict = next(verdicts(said), None)
     if verdict is not None:
         return _use(verdict) if _counts(verdict) else "without_good"
@@ -56,7 +56,7 @@ def _kind(said: list[Judgement]) -> _Kind:
 
 
 def _counts(judgement: Judgement) -> bool:
-    # What a model made is trained on and tests nothing.
+    # Judgements that a model made are trained on, and test nothing.
     return judgement.good and judgement.source != "generated"
 
 

@@ -30,7 +30,7 @@ def problem(host: str, port: int) -> str | None:
 
 def main(host: str, port: str) -> int:
     """Say why the address cannot be listened on; returns the exit code, 1 if so."""
-    # What is no number is said by the service itself, with all other settings.
+    # The service itself tells of a port that is no number, with all other settings that are wrong.
     reason = problem(host, int(port)) if port.isdecimal() and int(port) <= _HIGHEST else None
     if reason is not None:
         print(f"the service cannot start: {reason}", file=sys.stderr)

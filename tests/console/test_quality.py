@@ -31,8 +31,8 @@ def test_the_lines_of_a_chart_are_named_in_their_colours(tiny_server: Server, vi
     tiny_server.post("/admin/judgements", {"judgements": judgements})
     until(lambda: tiny_server.get("/admin/quality")["state"] == "measured")
     until(lambda: bool(tiny_server.get("/admin/quality/history")["points"]))
-    for look in ({"scheme": "light"}, {"scheme": "dark", "width": 400}):
-        watched = visit(tiny_server, **look)
+    for scheme, width in (("light", 1280), ("dark", 400)):
+        watched = visit(tiny_server, scheme=scheme, width=width)
         watched.page.route(re.compile("history.json"), lambda route: route.fulfill(json=HISTORY))
         page = watched.open("/console/quality")
         for figure in ("ndcg", "recall"):
@@ -43,7 +43,7 @@ def test_the_lines_of_a_chart_are_named_in_their_colours(tiny_server: Server, vi
             )
             assert len({"rgba(0, 0, 0, 0)", *colours}) == 3
             boxes = [name.bounding_box() for name in names.all()]
-            assert all(box and box["x"] + box["width"] <= look.get("width", 1280) for box in boxes)
+            assert all(box and box["x"] + box["width"] <= width for box in boxes)
             # Nothing is pointed at, so there is no day yet.
             expect(page.locator(f"[data-figure={figure}] .u-legend .u-series").first).to_be_hidden()
         expect(page.get_by_text("Dashed lines are the days on which a generation went live")).to_be_visible()
