@@ -1,6 +1,8 @@
 """How many judged questions a model may be trained and tested on, and why the others are not among them."""
 
+import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal, get_args
@@ -10,6 +12,9 @@ from service.corpus.judgements import Judgement, JudgementFilter, Judgements
 from service.learning.training_data import in_pages
 from service.learning.verdicts import verdicts
 
+# Everything is read each time. So where that takes longer than the first of these, counts are kept for so many times as
+# long: somebody who judges a passage every few seconds takes a small share of a processor.
+_UNNOTICED, _REST = 0.2, 10
 # Later ones win: a question of two collections is what it is in the better one.
 _Kind = Literal["without_good", "missing", "neither", "judging", "training"]
 _KINDS: tuple[_Kind, ...] = get_args(_Kind)
@@ -29,6 +34,34 @@ class QuestionCounts:
     neither: int
     missing: int
     without_good: int
+
+
+class QuestionCounter:
+    """Counts judged questions by their use. With many thousand judgements, the counts may be some seconds old."""
+
+    def __init__(
+        self, judgements: Judgements, documents: Documents, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Count nothing yet. `clock` gives seconds."""
+        self._judgements = judgements
+        self._documents = documents
+        self._clock = clock
+        # The moment until which counts are kept, by collection.
+        self._kept: dict[str | None, tuple[float, QuestionCounts]] = {}
+
+    def count(self, collection: str | None) -> QuestionCounts:
+        """Count the judged questions of `collection` (None: of all). Raises as the corpus does."""
+        began = self._clock()
+        kept = self._kept.get(collection)
+        if kept is not None and began < kept[0]:
+            return kept[1]
+        counts = count_questions(self._judgements, self._documents, collection)
+        ended = self._clock()
+        if ended - began > _UNNOTICED:
+            self._kept[collection] = ended + _REST * (ended - began), counts
+        else:
+            self._kept.pop(collection, None)
+        return counts
 
 
 def count_questions(judgements: Judgements, documents: Documents, collection: str | None) -> QuestionCounts:

@@ -34,7 +34,7 @@ from service.api.schemas.judgements import (
 from service.corpus.base import Documents
 from service.corpus.judgements import SENT, JudgementFilter, Judgements, Outcome, Source
 from service.learning.agreement import agreement
-from service.learning.question_counts import count_questions
+from service.learning.question_counts import QuestionCounter
 from service.machine.writer import WritingThread
 from service.settings import Settings
 
@@ -88,6 +88,7 @@ class _Judgements:
         self._documents = documents
         self._thread = thread
         self._settings = settings
+        self._counter = QuestionCounter(judgements, documents)
 
     async def add_judgements(self, request: JudgementsRequest, by: KeyName, own_name: OwnName) -> Taken:
         """Add judgements. Each takes the place of a former one of the same query, document and source.
@@ -150,7 +151,7 @@ class _Judgements:
         A question counts once, whatever collections it was judged in. `trainer run --data URL` counts the same ones.
         """
         self._require_ready()
-        counts = await asyncio.to_thread(count_questions, self._judgements, self._documents, collection)
+        counts = await asyncio.to_thread(self._counter.count, collection)
         return {
             "training": counts.training,
             "judging": counts.judging,

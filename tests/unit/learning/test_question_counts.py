@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import astuple
 from typing import Any, get_args
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.corpus.base import Document
 from service.corpus.judgements import Judgement, Source
 from service.corpus.memory.store import MemoryStore
-from service.learning.question_counts import QuestionCounts, count_questions
+from service.learning.question_counts import QuestionCounter, QuestionCounts, count_questions
 from service.learning.training_data import TrainingData
 
 SOURCES: Sequence[Source] = get_args(Source)
@@ -52,6 +53,30 @@ def test_only_questions_with_a_good_document_that_is_there_count() -> None:
     assert counted(*connecting) == QuestionCounts(0, 1, 1, 0, 0)
     # In one collection its document is gone, and in the other it is there.
     assert counted(said("twice", "d3"), said("twice", collection="other")) == QuestionCounts(1, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(("seconds", "kept"), [(0.1, False), (2.0, True)])
+def test_counts_that_take_long_are_kept_for_ten_times_as_long(seconds: float, kept: bool) -> None:
+    now = 0.0
+    store = filled([])
+
+    class Slow:
+        def page(self, *conditions: Any) -> Any:
+            nonlocal now
+            page = store.judgements.page(*conditions)
+            now += 0 if page else seconds
+            return page
+
+    slow: Any = Slow()
+    counter = QuestionCounter(slow, store.documents, lambda: now)
+    assert counter.count(None).training == 0
+    store.judgements.add([said("good")])
+    now += 9 * seconds
+    assert counter.count(None).training == (0 if kept else 1)
+    # Each collection is counted for itself.
+    assert counter.count("default").training == 1
+    now += 2 * seconds
+    assert counter.count(None).training == 1
 
 
 @given(
