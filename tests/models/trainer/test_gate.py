@@ -187,3 +187,10 @@ def test_the_reason_and_what_to_do_come_before_the_rules() -> None:
     assert because == why(judged, verdict, Thresholds())
     assert advice == f"What now: {next_step(judged, verdict, Thresholds())}"
     assert len(rules) == len(verdict.rules)
+
+
+def test_a_promotion_needs_neither() -> None:
+    judged = report()
+    verdict = judge(judged, Thresholds())
+    assert verdict.promoted
+    assert told(judged, verdict, Thresholds()) == verdict.text()

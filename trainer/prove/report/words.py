@@ -81,11 +81,15 @@ def why(report: Report, verdict: Verdict, thresholds: Thresholds) -> str:
 
 
 def told(report: Report, verdict: Verdict, thresholds: Thresholds) -> str:
-    """The verdict, why, what to do now, and then each rule, as text."""
+    """The verdict and each rule, as text; before the rules, why a model was not promoted, and what to do now.
+
+    A command that puts a promoted model live says so itself.
+    """
+    if verdict.promoted:
+        return verdict.text()
     outcome, *rules = verdict.text().splitlines()
-    because = why(report, verdict, thresholds)
-    sentences = [*([because] if because else []), f"What now: {next_step(report, verdict, thresholds)}"]
-    return "\n".join([outcome, *sentences, *rules])
+    advice = f"What now: {next_step(report, verdict, thresholds)}"
+    return "\n".join([outcome, why(report, verdict, thresholds), advice, *rules])
 
 
 def next_step(report: Report, verdict: Verdict, thresholds: Thresholds) -> str:
