@@ -168,7 +168,7 @@ def test_a_reranker_is_evaluated_behind_the_model_before(copied: Run) -> None:
     ],
 )
 def test_mistakes_are_answered_with_what_to_do(copied: Run, flags: str, complaint: str) -> None:
-    assert complaint in facts(f"{RUN} --name mistake {flags}", code=2)["error"]
+    assert complaint in facts(f"{RUN} --name mistake --min-queries 4 {flags}", code=2)["error"]
     assert not (copied.folder / "checkpoints" / "mistake").exists()
 
 
