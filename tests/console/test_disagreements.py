@@ -31,7 +31,7 @@ def test_a_third_person_decides_with_one_key(console: Server, visit: Visits) -> 
     expect(page.locator("article")).to_have_count(1)
     expect(page.locator("article")).to_contain_text("people disagree on it")
     assert "bob" not in page.content()
-    expect(page.get_by_label("judged questions that a verdict on a model needs")).to_be_visible()
+    expect(page.get_by_label("questions to learn from that a verdict on a model needs")).to_be_visible()
     assert not watched.accessibility()
     page.keyboard.press("g")
     expect(page.get_by_text("Nothing waits for you")).to_be_visible()
