@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from trainer.data import (
     beir,
@@ -97,12 +96,13 @@ def load(source: Path | str, name: str, *, skip_bad: bool, corpus: Path | None =
     try:
         _collect(source, name, collected)
         dataset = collected.dataset()
-        if not dataset.judgements and not collected.review:
-            _refuse_unusable(source, name, collected.problems)
-        if not skip_bad:
+        usable = dataset.judgements or collected.review
+        if usable and not skip_bad:
             require_sound(collected.problems)
     except BadData as error:
         raise BadData(f"{error}{_looks(source, name)}") from error
+    if not usable:
+        raise BadData(_unusable(name, collected.problems, _looks(source, name)))
     return Imported(dataset, collected.problems, collected.review)
 
 
@@ -114,12 +114,12 @@ def _collect(source: Path | str, name: str, collected: Collected) -> None:
     FORMATS[name].collect(Path(source), collected)
 
 
-def _refuse_unusable(source: Path | str, name: str, problems: Sequence[Problem]) -> NoReturn:
-    """Raise BadData for data without a judgement. What is of another format has the same problem in every row."""
-    if problems and _looks(source, name):
-        raise BadData(f"no row can be used in the format {name}, as {problems[0]}")
+def _unusable(name: str, problems: Sequence[Problem], looks: str) -> str:
+    """Why data has no judgement, and what it looks like. Data of another format has the same problem in every row."""
+    if problems and looks:
+        return f"no row can be used in the format {name}, as {problems[0]}{looks}"
     left_out = f" Left out:\n{listed(problems)}" if problems else ""
-    raise BadData(f"the data has no judgement that can be used: make sure that its format is {name}.{left_out}")
+    return f"the data has no judgement that can be used: make sure that its format is {name}.{left_out}{looks}"
 
 
 def _looks(source: Path | str, name: str) -> str:
