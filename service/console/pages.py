@@ -50,6 +50,11 @@ class Visit:
         self.session = session
         self.api = api
 
+    @property
+    def origin(self) -> str:
+        """The address of the service as the person reaches it, for commands to copy."""
+        return str(self.request.base_url).rstrip("/")
+
 
 class Pages:
     """Renders the templates. `root` is the path before /console, as a proxy has it; empty without one."""
@@ -140,8 +145,7 @@ class Pages:
 
 def load_command(visit: Visit, collection: str) -> str:
     """Return the command line that loads a folder of files that the console does not read."""
-    origin = str(visit.request.base_url).rstrip("/")
-    return f"instar load FOLDER --collection {shlex.quote(collection)} --url {origin}"
+    return f"instar load FOLDER --collection {shlex.quote(collection)} --url {visit.origin}"
 
 
 def _time(moment: str | None) -> str:

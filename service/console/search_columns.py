@@ -71,7 +71,7 @@ async def _column(visit: Visit, wanted: Wanted, way: Way, rank_of: Sequence[str]
         "ranks": {hit["id"]: hit["rank"] for hit in hits},
         "hits": hits,
         "places": {place["id"]: place for place in content.get("rank_of", ())},
-        "curl": wanted.curl(way, str(visit.request.base_url).rstrip("/")),
+        "curl": wanted.curl(way, visit.origin),
     }
 
 

@@ -95,7 +95,7 @@ def screen(routes: Screen) -> Screen:
             quality=quality,
             generations=[one for one in listed["generations"] if one["state"] in ("active", "retained", "shadow")],
             modes=MODES,
-            curl=wanted.curl(str(visit.request.base_url).rstrip("/")),
+            curl=wanted.curl(visit.origin),
             pages=-(-total // _PAGE),
             latest=latest_of(history["points"], quality["mode"]),
             live={one["generation"]: one["activated"] for one in listed["generations"] if one.get("activated")},

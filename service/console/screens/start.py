@@ -29,7 +29,7 @@ def screen(routes: Screen) -> Screen:
             steps=await steps(visit),
             clients=CLIENTS,
             client=client if client in CLIENTS else CLIENTS[0],
-            origin=str(visit.request.base_url).rstrip("/"),
+            origin=visit.origin,
             load_command=load_command(visit, "default"),
             problem=problem,
         )
