@@ -30,7 +30,6 @@ class Forecast(TrainerCallback):
         self._preparing = preparing
         self._mixes = mixes
         self._clock = StepClock(_UNTIMED)
-        self._steps = 0
         self._began = self._ended = time.perf_counter()
         self._measured = False
 
@@ -50,8 +49,7 @@ class Forecast(TrainerCallback):
             return
         self._clock.on_step_end(args, state, control)
         self._ended = time.perf_counter()
-        self._steps += 1
-        if self._steps == _UNTIMED + _TIMED:
+        if self._clock.steps == _UNTIMED + _TIMED:
             seconds = self._models * (self._preparing + state.max_steps * self._step())
             _tell(f"{self._subject()} at least {spelled(seconds)} in all, by the first steps; dev is measured later")
 
@@ -81,7 +79,7 @@ class Forecast(TrainerCallback):
 
     def _step(self) -> float:
         """The mean seconds of a step."""
-        return self._clock.seconds() or (self._ended - self._began) / max(1, self._steps)
+        return self._clock.seconds() or (self._ended - self._began) / max(1, self._clock.steps)
 
 
 def spelled(seconds: float) -> str:

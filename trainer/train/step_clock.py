@@ -17,6 +17,11 @@ class StepClock(TrainerCallback):
         """Note the time."""
         self._ends.append(time.perf_counter())
 
+    @property
+    def steps(self) -> int:
+        """The number of steps so far, the untimed ones included."""
+        return len(self._ends)
+
     def seconds(self) -> float:
         """The mean seconds of a step. The trainer's own work between steps counts."""
         timed = self._ends[min(self._untimed, len(self._ends) - 1) :]
