@@ -62,7 +62,7 @@ def measure(data: Dataset, general: Dataset | None, loss: LossName, epochs: int)
     recipe = Recipe(loss=loss, epochs=epochs, negatives=1)
     with start.opened(recipe, allow_hub=False) as models, tempfile.TemporaryDirectory() as folder:
         tuned = tuning.tune(models, data, Path(folder), resume=False, quiet=False)
-        tuned.model.load_state_dict(dict(tuned.tuned))
+        tuned.model.load_state_dict(dict(tuned.ends.tuned))
         report = comparison.compare(
             Contender(models.base.id, base_model.load(models.base)),
             Contender(loss, cast(SentenceTransformer, tuned.model)),

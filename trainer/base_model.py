@@ -55,9 +55,11 @@ def load(source: Checkpoint, device: str | None = None) -> SentenceTransformer:
     return load_folder(source.folder, device)
 
 
-def load_folder(folder: Path, device: str | None = None) -> SentenceTransformer:
+def load_folder(
+    folder: Path, device: str | None = None, *, kind: type[SentenceTransformer] = SentenceTransformer
+) -> SentenceTransformer:
     """The model in `folder`, on `device` (default: the best there is). Pickles and code never run."""
-    return SentenceTransformer(
+    return kind(
         str(folder),
         device=device,
         local_files_only=True,

@@ -216,10 +216,10 @@ def _contenders(models: Start, run_plan: RunPlan) -> tuple[Contender, Contender]
     """The base and the package. A reranker stands behind the retriever, and a new head is held against that alone."""
     if not models.reranks:
         return (
-            Contender(models.base.id, base_model.load(models.base)),
+            Contender(models.base.id, models.reader),
             Contender(run_plan.name, base_model.load_folder(run_plan.package)),
         )
-    retriever, candidates = base_model.load(models.retriever), run_plan.recipe.candidates
+    retriever, candidates = models.reader, run_plan.recipe.candidates
     tuned = Reranker(base_model.load_reranker_folder(run_plan.package), candidates)
     if models.new_head:
         base = Contender(models.retriever.id, retriever)

@@ -44,7 +44,7 @@ class Train(Reading, Recipe):
         dataset, how = splits.split(inspection.cleaned(imported.dataset), self.split, self.seed)
         with start.opened(recipe, allow_hub=self.allow_hub) as models:
             tuned = tuning.tune(models, dataset, self.work, resume=self.resume, quiet=self.as_json)
-            tuned.model.load_state_dict(dict(tuned.tuned))
+            tuned.model.load_state_dict(dict(tuned.ends.tuned))
             package.save(tuned.model, self.out, models.base, same_documents=recipe.mode == "query-adapter")
         rows = f"{tuned.decisions['loss']} on {tuned.decisions['rows']} rows"
         return Answer(f"{how}\n{rows}; in {self.out}", tuned.decisions)
@@ -79,13 +79,13 @@ class Merge(Splitting, Remembering):
     def _mix(self, model: SentenceTransformer, base: SentenceTransformer) -> Share:
         """Set the tuned `model` to a mix of its weights and the base's."""
         from trainer.train import merging  # noqa: PLC0415
-        from trainer.train.merging import Share  # noqa: PLC0415
+        from trainer.train.merging import Ends, Share  # noqa: PLC0415
         from trainer.train.ranking_evaluator import RankingEvaluator  # noqa: PLC0415
 
-        before, after = merging.weights(base), merging.weights(model)
+        ends = Ends(merging.weights(base), merging.weights(model))
         if self.alpha != "auto":
             share = Share(_share(self.alpha), {}, {})
-            merging.interpolate(model, before, after, share.alpha)
+            merging.interpolate(model, ends.base, ends.tuned, share.alpha)
             return share
         if not self.data:
             raise BadData("the share is chosen on dev queries: name --data, or give --alpha 0.5")
@@ -93,8 +93,7 @@ class Merge(Splitting, Remembering):
         general = self.general_set(dataset)
         return merging.choose(
             model,
-            before,
-            after,
+            ends,
             RankingEvaluator(dataset, dataset.good("dev"), "fp32"),
             Recipe.model_fields["alphas"].default,
             general=RankingEvaluator(general, general.held_out, "fp32") if general else None,

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from sentence_transformers import CrossEncoder, SentenceTransformer, util
 
+from trainer import reading
 from trainer.data.dataset import Dataset
 
 # Scores by query and document.
@@ -61,7 +62,12 @@ def score(model: CrossEncoder, dataset: Dataset, wanted: Mapping[str, Collection
 
 def predict(model: CrossEncoder, pairs: Sequence[tuple[str, str]], *, quiet: bool = True) -> NDArray[np.float32]:
     """The logits (n) of pairs of query and text. A sigmoid would make high ones equal."""
-    logits = model.predict(list(pairs), activation_fn=torch.nn.Identity(), show_progress_bar=not quiet)
+    logits = model.predict(
+        list(pairs),
+        activation_fn=torch.nn.Identity(),
+        batch_size=reading.batch_size(model, [query + text for query, text in pairs]),
+        show_progress_bar=not quiet,
+    )
     return np.asarray(logits, np.float32)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
 from service.search.fusion import WEIGHTS
+from trainer import reading
 from trainer.data.dataset import Dataset
 from trainer.prepare import reranking
 from trainer.prepare.reranking import Scores
@@ -62,9 +63,12 @@ def embed(model: SentenceTransformer, dataset: Dataset, queries: Sequence[str], 
     bar = not quiet
     texts = [dataset.queries[query] for query in queries]
     corpus = dataset.passages(sorted(dataset.corpus))
+    documents = model.encode_document(
+        corpus, batch_size=reading.batch_size(model, corpus), normalize_embeddings=True, show_progress_bar=bar
+    )
     return Embedded(
         np.asarray(model.encode_query(texts, normalize_embeddings=True, show_progress_bar=bar), np.float32),
-        np.asarray(model.encode_document(corpus, normalize_embeddings=True, show_progress_bar=bar), np.float32),
+        np.asarray(documents, np.float32),
     )
 
 

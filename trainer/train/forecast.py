@@ -22,13 +22,14 @@ class Forecast(TrainerCallback):
     """Says twice how long `models` like the one that is trained take: at least, after a few steps, and about, after the
     first measurement on dev.
 
-    Each of them is prepared for `preparing` seconds, and after it dev chooses among so many `mixes`.
+    The first is prepared for `preparing` seconds. After each of them the documents are read `more` times,
+    by mixes of its weights and for the proof.
     """
 
-    def __init__(self, models: int, preparing: float, mixes: int) -> None:
+    def __init__(self, models: int, preparing: float, more: int) -> None:
         self._models = models
         self._preparing = preparing
-        self._mixes = mixes
+        self._more = more
         self._clock = StepClock(_UNTIMED)
         self._began = self._ended = time.perf_counter()
         self._measured = False
@@ -50,7 +51,7 @@ class Forecast(TrainerCallback):
         self._clock.on_step_end(args, state, control)
         self._ended = time.perf_counter()
         if self._clock.steps == _UNTIMED + _TIMED:
-            seconds = self._models * (self._preparing + state.max_steps * self._step())
+            seconds = self._preparing + self._models * state.max_steps * self._step()
             _tell(f"{self._subject()} at least {spelled(seconds)} in all, by the first steps; dev is measured later")
 
     def on_evaluate(
@@ -65,13 +66,13 @@ class Forecast(TrainerCallback):
             return
         self._measured = True
         dev = time.perf_counter() - self._ended
-        measurements = -(-state.max_steps // max(1, int(args.eval_steps or 1))) + self._mixes
-        seconds = self._models * (self._preparing + state.max_steps * self._step() + measurements * dev)
+        measurements = -(-state.max_steps // max(1, int(args.eval_steps or 1))) + self._more
+        seconds = self._preparing + self._models * (state.max_steps * self._step() + measurements * dev)
         budget = f"; --budget {_SUGGESTED} trains what fits" if seconds > _SUGGESTED_FROM else ""
         _tell(
             f"{self._subject()} about {spelled(seconds)} in all on this machine, less if a training stops early:"
             f" {self._step():.1f} s for each of {state.max_steps} steps, {dev:.1f} s for each of {measurements}"
-            f" measurements on dev{budget}"
+            f" measurements{budget}"
         )
 
     def _subject(self) -> str:

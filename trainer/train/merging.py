@@ -5,7 +5,7 @@ A mix keeps more of what the base knew than tuning alone does (WiSE-FT, Wortsman
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from pydantic import JsonValue
@@ -28,6 +28,27 @@ def interpolate(model: nn.Module, base: Mapping[str, Tensor], tuned: Mapping[str
             for name in tuned
         }
     )
+
+
+@dataclass(frozen=True)
+class Ends:
+    """The weights that are mixed, by name: the `base`'s are share 0, and the `tuned` ones share 1.
+
+    `reader` ranks as the base's weights do, and may have read the documents. `ndcg` has by share what was measured on
+    dev before.
+    """
+
+    base: Mapping[str, Tensor]
+    tuned: Mapping[str, Tensor]
+    reader: nn.Module | None = None
+    ndcg: Mapping[float, float] = field(default_factory=dict)
+
+    def measured(self, alpha: float, model: nn.Module, evaluator: Evaluator) -> float:
+        """nDCG@10 of a mix. If it is measured in `model`, this gets its weights."""
+        if alpha == 0 and self.reader is not None:
+            return evaluator.ndcg(self.reader)
+        interpolate(model, self.base, self.tuned, alpha)
+        return evaluator.ndcg(model)
 
 
 @dataclass(frozen=True)
@@ -63,8 +84,7 @@ WHOLE = Share(1.0, {}, {})
 
 def choose(
     model: nn.Module,
-    base: Mapping[str, Tensor],
-    tuned: Mapping[str, Tensor],
+    ends: Ends,
     dev: Evaluator,
     alphas: Sequence[float],
     *,
@@ -78,21 +98,18 @@ def choose(
     """
     scores: dict[float, float] = {}
     for alpha in sorted(set(alphas)):
-        interpolate(model, base, tuned, alpha)
-        scores[alpha] = dev.ndcg(model)
+        scores[alpha] = ends.ndcg[alpha] if alpha in ends.ndcg else ends.measured(alpha, model, dev)
     order = sorted(scores, key=lambda alpha: (-scores[alpha], alpha))
     best, remembered = order[0], dict[float, float]()
     if general is not None:
-        interpolate(model, base, tuned, 0)
-        remembered[0] = general.ndcg(model)
+        remembered[0] = ends.measured(0, model, general)
         for alpha in order:
             if alpha not in remembered:
-                interpolate(model, base, tuned, alpha)
-                remembered[alpha] = general.ndcg(model)
+                remembered[alpha] = ends.measured(alpha, model, general)
             if remembered[0] - remembered[alpha] <= max_general_loss:
                 best = alpha
                 break
-    interpolate(model, base, tuned, best)
+    interpolate(model, ends.base, ends.tuned, best)
     return Share(best, scores, dict(sorted(remembered.items())))
 
 

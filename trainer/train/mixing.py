@@ -14,7 +14,7 @@ def mix(tuned: Tuned, models: Start, general: Dataset | None, max_general_loss: 
     """
     recipe = models.recipe
     if models.new_head:
-        tuned.model.load_state_dict(dict(tuned.tuned))
+        tuned.model.load_state_dict(dict(tuned.ends.tuned))
         return merging.WHOLE
     forgotten = None
     if general:
@@ -22,8 +22,7 @@ def mix(tuned: Tuned, models: Start, general: Dataset | None, max_general_loss: 
         forgotten = tuning.evaluator(models, general, general.held_out, "fp32", whole=True)
     return merging.choose(
         tuned.model,
-        tuned.base,
-        tuned.tuned,
+        tuned.ends,
         tuned.dev,
         recipe.alphas,
         general=forgotten,

@@ -7,8 +7,9 @@ import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.evaluation import InformationRetrievalEvaluator
 
+from trainer import reading
 from trainer.data.dataset import Dataset
-from trainer.train import plan
+from trainer.train import attention, plan
 from trainer.train.plan import ComputedIn
 
 
@@ -59,7 +60,7 @@ class RankingEvaluator(InformationRetrievalEvaluator):
         self._documents: dict[tuple[str, ...], torch.Tensor] = {}
 
     def __call__(self, model: Any, *arguments: Any, **named: Any) -> dict[str, float]:
-        with plan.computing(model.device.type, self._precision):
+        with plan.computing(model.device.type, self._precision), attention.reading():
             return dict(super().__call__(model, *arguments, **named))
 
     def embed_inputs(self, model: SentenceTransformer, sentences: Any, *arguments: Any, **named: Any) -> Any:
@@ -67,6 +68,7 @@ class RankingEvaluator(InformationRetrievalEvaluator):
         part = tuple(sentences) if keeps else ()
         if part in self._documents:
             return self._documents[part]
+        self.batch_size = reading.batch_size(model, sentences)
         embedded: Any = super().embed_inputs(model, sentences, *arguments, **named)
         vectors = embedded.float()
         if keeps:

@@ -17,7 +17,7 @@ from trainer.data.dataset import Dataset
 from trainer.errors import BadData
 from trainer.prepare import reranking
 from trainer.recipe import LossName
-from trainer.train import plan
+from trainer.train import attention, plan
 from trainer.train.plan import ComputedIn
 from trainer.train.start import Start
 
@@ -75,7 +75,7 @@ class RerankingEvaluator(BaseEvaluator):
         self._precision = precision
 
     def __call__(self, model: Any, *_: Any, **__: Any) -> dict[str, float]:
-        with plan.computing(model.device.type, self._precision):
+        with plan.computing(model.device.type, self._precision), attention.reading():
             scores = reranking.score(model, self._dataset, self._retrieved, quiet=True)
         values = [
             ranking.ndcg(reranking.order(self._retrieved[query], scores[query], len(self._retrieved[query])), good)

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 from pydantic import JsonValue
 
 from service.checkpoints.checkpoint import Checkpoint
-from trainer import base_model
+from trainer import base_model, reading
 from trainer.errors import BadData
+from trainer.reading import Reader
 from trainer.recipe import Recipe
 
 
@@ -30,6 +32,17 @@ class Start:
     def new_head(self) -> bool:
         """Whether the base is an embedding model's encoder, whose new head knows nothing before it is trained."""
         return self.reranks and self.base.kind == "dense"
+
+    @cached_property
+    def reader(self) -> Reader:
+        """The retriever in memory, for all models of the run."""
+        return reading.opened(self.retriever)
+
+    @property
+    def ranks_as_base(self) -> bool:
+        """Whether the trained model ranks as the `reader` does before it is trained."""
+        changes = (self.recipe.query_prompt, self.recipe.document_prompt, self.recipe.max_length)
+        return not self.reranks and all(change is None for change in changes)
 
     @property
     def identity(self) -> dict[str, str]:

@@ -1,8 +1,7 @@
 """One training: rows and a loss change the weights of a model, and dev chooses among them. It can be resumed."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -12,7 +11,6 @@ import torch
 from datasets.arrow_dataset import Dataset as Table
 from sentence_transformers import SentenceTransformer
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback, set_seed
 from transformers.trainer_callback import ProgressCallback
 
@@ -22,7 +20,7 @@ from trainer.errors import Interrupted
 from trainer.prepare import batches
 from trainer.prepare.rows import Rows
 from trainer.recipe import Recipe
-from trainer.train import plan, trainers
+from trainer.train import attention, plan, trainers
 from trainer.train.budget import Pace
 from trainer.train.epochs import Epochs
 from trainer.train.interruption import interruptible
@@ -32,8 +30,6 @@ from trainer.train.ranking_evaluator import Evaluator
 from trainer.train.states import States
 from trainer.train.step_clock import StepClock
 
-# Plain attention needs memory for the square of the length, which is too much for texts of more tokens.
-_LONG = 512
 # Most steps between two evaluations, each of which saves a state, and fewest evaluations.
 _STEPS_BETWEEN = 500
 _EVALUATIONS = 3
@@ -86,7 +82,7 @@ def train(
         trainer.remove_callback(ProgressCallback)
         trainer.add_callback(Epochs(metric))
     _set_dropout(model, recipe.dropout)
-    with interruptible(trainer) as signals, states.guarded(), _attention(model):
+    with interruptible(trainer) as signals, states.guarded(), attention.learning(model, decided.precision):
         trainer.train(resume_from_checkpoint=str(state) if state else None)
         # Otherwise the model would keep the training's precision.
         trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
@@ -110,7 +106,7 @@ def pace(model: Model, loss: nn.Module, material: Material, recipe: Recipe, fold
     )
     trainer.remove_callback(PrinterCallback)
     _set_dropout(model, recipe.dropout)
-    with _attention(model):
+    with attention.learning(model, decided.precision):
         trainer.train()
     return Pace(clock.seconds(), measuring, ndcg, _most_between(material, decided))
 
@@ -170,17 +166,6 @@ def _set_dropout(model: Model, dropout: float | None) -> None:
         for module in model.modules():
             if isinstance(module, nn.Dropout):
                 module.p = dropout
-
-
-@contextmanager
-def _attention(model: Model) -> Iterator[None]:
-    """Within the block, short texts on a CPU get plain attention. Its backward pass takes half as long as the fused
-    one's."""
-    if model.device.type != "cpu" or (model.max_seq_length or plan.UNLIMITED) > _LONG:
-        yield
-        return
-    with sdpa_kernel(SDPBackend.MATH):
-        yield
 
 
 def _table(rows: Rows) -> Table:

@@ -12,14 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from pydantic import JsonValue
-from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 from torch import nn
 from transformers import set_seed
 
-from service.machine import files
 from trainer import base_model
 from trainer.base_model import Model
 from trainer.data.dataset import SPLITS, Dataset
@@ -30,9 +27,10 @@ from trainer.prepare.rows import Rows
 from trainer.progress import say
 from trainer.recipe import LossName
 from trainer.train import budget as budgets
-from trainer.train import dev_corpus, losses, merging, modes, plan, reranker, training
+from trainer.train import dev_corpus, losses, merging, modes, plan, reranker, training, tuned_weights
 from trainer.train.budget import Fit
 from trainer.train.forecast import Forecast
+from trainer.train.merging import Ends
 from trainer.train.plan import ComputedIn
 from trainer.train.ranking_evaluator import Evaluator, RankingEvaluator
 from trainer.train.start import Start
@@ -50,14 +48,13 @@ DATA = "data"
 
 @dataclass(frozen=True)
 class Tuned:
-    """`model` has the modules of the result. `base` and `tuned` are its weights by name, before and after training.
+    """`model` has the modules of the result. `ends` are its weights before and after training.
 
     `dev` measured it meanwhile. `decisions` records what was decided for the training, and why.
     """
 
     model: Model
-    base: Mapping[str, torch.Tensor]
-    tuned: Mapping[str, torch.Tensor]
+    ends: Ends
     dev: Evaluator
     decisions: dict[str, JsonValue]
 
@@ -93,19 +90,24 @@ def tune(
     if fit is not None:
         recipe = recipe.model_copy(update={"epochs": fit.passes})
         say(fit.prospect, quiet=quiet)
+    known = {0.0: material.dev.ndcg(start.reader)} if start.ranks_as_base else dict[float, float]()
+    for ndcg in known.values():
+        say(f"nDCG@10 on dev before training: {ndcg:.4f}", quiet=quiet)
     model = _prepared(start)
     finished = folder / _TUNED
     if not (resume and finished.is_file()):
         states = States(folder / "states", resume)
         loss = _loss(name, model, start, weighted=bool(train_rows.weights))
         told = models > 0 and fit is None and not quiet
-        forecast = [Forecast(models, time.perf_counter() - began, len(recipe.alphas))] if told else []
+        more = len({*recipe.alphas} - {*known, 1.0}) + 1
+        forecast = [Forecast(models, time.perf_counter() - began, more)] if told else []
         scores = training.train(model, loss, material, recipe, states, quiet=quiet, callbacks=forecast)
         if fit is not None:
             say(budgets.more(fit, scores), quiet=quiet)
         modes.finish(model)
-        with files.replacing_file(finished) as incoming:
-            save_file({key: tensor.contiguous() for key, tensor in merging.weights(model).items()}, incoming)
+        # LoRA's matrices were not yet multiplied into the weights when dev measured them.
+        chosen_by = None if recipe.mode == "lora" else max(scores.values())
+        tuned_weights.write(finished, merging.weights(model), chosen_by)
         # The states are three times as large as the weights, and no longer needed.
         shutil.rmtree(states.folder)
     else:
@@ -119,7 +121,11 @@ def tune(
         "mined_negatives": mined,
     }
     decisions |= vars(plan.decide(recipe, train_rows, plan.shape(model)))
-    return Tuned(model, merging.weights(before), load_file(finished, device=str(model.device)), material.dev, decisions)
+    tuned, chosen_by = tuned_weights.read(finished, str(model.device))
+    if chosen_by is not None:
+        known[1.0] = chosen_by
+    reader = start.reader if start.ranks_as_base else None
+    return Tuned(model, Ends(merging.weights(before), tuned, reader, known), material.dev, decisions)
 
 
 def evaluator(
@@ -132,11 +138,9 @@ def evaluator(
     if not start.reranks:
         keeps = start.recipe.mode == "query-adapter"
         if not keeps and not whole:
-            dataset = dev_corpus.reduced(base_model.load(start.base), dataset, good, precision, start.recipe.seed)
+            dataset = dev_corpus.reduced(start.reader, dataset, good, precision, start.recipe.seed)
         return RankingEvaluator(dataset, good, precision, keep_documents=keeps)
-    retrieved = reranking.retrieve(
-        base_model.load(start.retriever), dataset, sorted(good), start.recipe.candidates, quiet=True
-    )
+    retrieved = reranking.retrieve(start.reader, dataset, sorted(good), start.recipe.candidates, quiet=True)
     return reranker.RerankingEvaluator(dataset, good, retrieved, precision)
 
 
@@ -197,10 +201,9 @@ def _rows(start: Start, dataset: Dataset, kind: losses.RowKind) -> tuple[Rows, i
     if recipe.mine:
         # The good documents of a query share their hardest negatives, so pairs of both labels need deeper lists.
         depth = recipe.candidates if start.reranks else wanted
-        retriever = base_model.load(start.retriever)
         # The order of documents that are far apart does not hang on the last bits.
-        with plan.computing(retriever.device.type, plan.precision(recipe)):
-            mined = mining.mine(retriever, dataset, per_row=depth, margin=recipe.margin)
+        with plan.computing(start.reader.device.type, plan.precision(recipe)):
+            mined = mining.mine(start.reader, dataset, per_row=depth, margin=recipe.margin)
     count = sum(map(len, mined.values()))
     if kind == "pairs":
         return rows.pairs(dataset, components, mined, negatives=wanted), count

@@ -19,7 +19,7 @@ class Clock:
 
     def play(self, models: int, *, between: int = 10, steps: int = 60) -> list[tuple[float, str]]:
         """What is said, and when."""
-        forecast = Forecast(models, preparing=20, mixes=5)
+        forecast = Forecast(models, preparing=20, more=5)
         began = self._now
         said: list[tuple[float, str]] = []
         arguments: Any = SimpleNamespace(eval_steps=between)
@@ -50,11 +50,11 @@ def clock(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
 def test_the_first_steps_say_how_long_at_least_and_the_first_measurement_about(clock: Clock) -> None:
     (first, least), (second, about) = clock.play(6)
     assert first == 2 * 9 + 6 * 2
-    assert least.startswith("the 6 models take at least 14 minutes in all, by the first steps")
+    assert least.startswith("the 6 models take at least 12 minutes in all, by the first steps")
     assert second == 2 * 9 + 8 * 2 + 30
-    # Six times 20 s, 60 steps of 2 s, and 6 measurements of a training and 5 of the mixes, of 30 s each.
-    assert about.startswith("the 6 models take about 47 minutes in all on this machine, less if a training stops early")
-    assert "2.0 s for each of 60 steps, 30.0 s for each of 11 measurements on dev" in about
+    # Once 20 s. Six times 60 steps of 2 s, and 6 measurements of the training and 5 after it, of 30 s each.
+    assert about.startswith("the 6 models take about 45 minutes in all on this machine, less if a training stops early")
+    assert "2.0 s for each of 60 steps, 30.0 s for each of 11 measurements" in about
     assert about.endswith("; --budget 15m trains what fits")
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from tests.support import checkpoints, judged
 from trainer.errors import BadData
 from trainer.train import merging
+from trainer.train.merging import Ends
 from trainer.train.ranking_evaluator import RankingEvaluator
 
 GENERAL = {0.0: 0.5, 0.5: 0.49, 1.0: 0.4}
@@ -35,7 +36,7 @@ def choose(folder: Path, dev: dict[float, float], general: Fixed | None = None) 
     model = checkpoints.tiny_model(folder / "parts")
     base = {name: tensor.zero_() for name, tensor in merging.weights(model).items()}
     tuned = {name: tensor.clone().fill_(1) for name, tensor in base.items()}
-    share = merging.choose(model, base, tuned, Fixed(dev), list(dev), general=general, max_general_loss=0.02)
+    share = merging.choose(model, Ends(base, tuned), Fixed(dev), list(dev), general=general, max_general_loss=0.02)
     return share, float(first(model.state_dict()))
 
 
@@ -60,7 +61,7 @@ def test_the_base_is_a_candidate_and_wins_where_tuning_did_harm(tmp_path: Path) 
     good = merging.weights(model)
     harmed = {name: tensor.clone().zero_() for name, tensor in good.items()}
     dev = RankingEvaluator(data, data.good("dev"), "fp32")
-    share = merging.choose(model, good, harmed, dev, [0, 1], general=None, max_general_loss=0)
+    share = merging.choose(model, Ends(good, harmed), dev, [0, 1], general=None, max_general_loss=0)
     assert share.alpha == 0
     assert share.dev[0] > share.dev[1]
 
@@ -85,6 +86,18 @@ def test_no_more_shares_are_held_against_the_general_set_than_needed(tmp_path: P
     general = Fixed(GENERAL)
     assert choose(tmp_path, {0.0: 0.5, 0.5: 0.9, 1.0: 0.7}, general)[0].alpha == 0.5
     assert general.asked == [0, 0.5]
+
+
+def test_shares_that_are_known_are_not_measured_again(tmp_path: Path) -> None:
+    model, reader = checkpoints.tiny_model(tmp_path / "parts"), checkpoints.tiny_model(tmp_path / "reader")
+    base = {name: tensor.zero_() for name, tensor in merging.weights(model).items()}
+    tuned = {name: tensor.clone().fill_(1) for name, tensor in base.items()}
+    reader.load_state_dict(base)
+    dev, general = Fixed({0.5: 0.6}), Fixed(GENERAL)
+    ends = Ends(base, tuned, reader, {0.0: 0.5, 1.0: 0.7})
+    share = merging.choose(model, ends, dev, [0, 0.5, 1], general=general, max_general_loss=0.02)
+    assert share.dev == {0: 0.5, 0.5: 0.6, 1: 0.7}
+    assert (dev.asked, general.asked, share.alpha) == ([0.5], [0, 1, 0.5], 0.5)
 
 
 def test_where_every_share_forgets_too_much_the_best_on_dev_is_left_to_the_gate(tmp_path: Path) -> None:

@@ -207,7 +207,7 @@ def equal(left: Mapping[str, torch.Tensor], right: Mapping[str, torch.Tensor]) -
 def test_every_loss_of_rerankers_trains(tmp_path: Path, loss: LossName) -> None:
     tuned = tune(tmp_path, RECIPE.model_copy(update={"loss": loss}))
     assert isinstance(tuned.model, CrossEncoder)
-    assert not equal(tuned.base, tuned.tuned)
+    assert not equal(tuned.ends.base, tuned.ends.tuned)
     assert tuned.decisions["loss"] == loss
 
 
@@ -219,9 +219,9 @@ def test_it_learns_which_documents_are_good(tmp_path: Path) -> None:
         recipe.model_copy(update={"base": str(tmp_path / "base"), "retriever": str(tmp_path / "base")}), allow_hub=False
     ) as models:
         dev = tuning.evaluator(models, data, data.good("dev"), "fp32")
-    tuned.model.load_state_dict(dict(tuned.base))
+    tuned.model.load_state_dict(dict(tuned.ends.base))
     untrained = dev.ndcg(tuned.model)
-    tuned.model.load_state_dict(dict(tuned.tuned))
+    tuned.model.load_state_dict(dict(tuned.ends.tuned))
     assert dev.ndcg(tuned.model) > untrained
 
 
@@ -239,7 +239,7 @@ def test_a_stopped_training_resumed_equals_one_that_was_not(tmp_path: Path, monk
         patched.setattr(trainers._ByName, "_save", stop)
         with pytest.raises(Interrupted):
             tune(tmp_path, recipe)
-    assert equal(tune(tmp_path, recipe, resume=True).tuned, whole.tuned)
+    assert equal(tune(tmp_path, recipe, resume=True).ends.tuned, whole.ends.tuned)
 
 
 def test_another_retriever_is_another_run(tmp_path: Path) -> None:

@@ -24,14 +24,14 @@ def tune(folder: Path, recipe: Recipe = RECIPE, *, resume: bool = False, data: D
 
 
 def equal(left: Tuned, right: Tuned) -> bool:
-    return all(torch.equal(tensor, right.tuned[name]) for name, tensor in left.tuned.items())
+    return all(torch.equal(tensor, right.ends.tuned[name]) for name, tensor in left.ends.tuned.items())
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("loss", sorted({*get_args(LossName)} - losses.OF_RERANKERS_ALONE))
 def test_every_loss_trains_and_says_what_was_decided(tmp_path: Path, loss: LossName) -> None:
     tuned = tune(tmp_path, RECIPE.model_copy(update={"loss": loss, "matryoshka": [16] if loss == "gist" else []}))
-    assert any(not torch.equal(tuned.base[name], tensor) for name, tensor in tuned.tuned.items())
+    assert any(not torch.equal(tuned.ends.base[name], tensor) for name, tensor in tuned.ends.tuned.items())
     assert tuned.decisions["loss"] in get_args(LossName)
     assert tuned.decisions["loss"] != "auto"
     assert tuned.decisions["batch_size"] == 8
@@ -40,17 +40,35 @@ def test_every_loss_trains_and_says_what_was_decided(tmp_path: Path, loss: LossN
 @pytest.mark.parametrize("mode", get_args(Mode))
 def test_every_mode_gives_weights_under_the_names_of_its_base(tmp_path: Path, mode: Mode) -> None:
     tuned = tune(tmp_path, RECIPE.model_copy(update={"mode": mode}))
-    assert tuned.base.keys() == tuned.tuned.keys() == tuned.model.state_dict().keys()
-    changed = {name for name, tensor in tuned.tuned.items() if not torch.equal(tuned.base[name], tensor)}
+    assert tuned.ends.base.keys() == tuned.ends.tuned.keys() == tuned.model.state_dict().keys()
+    changed = {name for name, tensor in tuned.ends.tuned.items() if not torch.equal(tuned.ends.base[name], tensor)}
     assert changed
     if mode == "query-adapter":
         assert all("query" in name for name in changed)
 
 
+@pytest.mark.parametrize("mode", get_args(Mode))
+def test_what_dev_says_of_both_ends_is_what_it_measures_of_their_weights(tmp_path: Path, mode: Mode) -> None:
+    tuned = tune(tmp_path, RECIPE.model_copy(update={"mode": mode}))
+    assert set(tuned.ends.ndcg) == ({0.0} if mode == "lora" else {0.0, 1.0})
+    for share, weights in enumerate((tuned.ends.base, tuned.ends.tuned)):
+        tuned.model.load_state_dict(dict(weights))
+        ndcg = tuned.dev.ndcg(tuned.model)
+        assert tuned.ends.ndcg.get(share, ndcg) == ndcg
+
+
+def test_a_base_that_is_read_in_another_way_is_measured_again(tmp_path: Path) -> None:
+    ends = tune(tmp_path, RECIPE.model_copy(update={"document_prompt": "text: "})).ends
+    assert ends.reader is None
+    assert 0.0 not in ends.ndcg
+
+
 def test_a_finished_run_is_not_trained_again_when_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = tune(tmp_path)
     monkeypatch.setattr(training, "train", None)
-    assert equal(tune(tmp_path, resume=True), first)
+    again = tune(tmp_path, resume=True)
+    assert equal(again, first)
+    assert again.ends.ndcg == first.ends.ndcg
 
 
 def test_a_stopped_run_resumed_equals_one_that_was_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
