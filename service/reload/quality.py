@@ -180,10 +180,13 @@ class Quality:
                 reason = await asyncio.to_thread(judged.obstacle)
                 obstacle = _UNJUDGED if reason is None else f"{reason.reason}: {reason.remedy}"
             at = datetime.now(UTC)
-            entry.measurement = Measurement(at, outcomes, total, by_collection, obstacle)
-            entry.moment = moment
-            if total is not None and wanted.side == "judge":
-                await self._history.note(generation, wanted.mode, at, total)
+            try:
+                # Whoever sees the figures finds their point in the history.
+                if total is not None and wanted.side == "judge":
+                    await self._history.note(generation, wanted.mode, at, total)
+            finally:
+                entry.measurement = Measurement(at, outcomes, total, by_collection, obstacle)
+                entry.moment = moment
 
     async def _rank(self, entry: _Entry, wanted: Wanted, queries: Sequence[JudgedQuery]) -> None:
         """Search for the queries that were not searched for yet."""

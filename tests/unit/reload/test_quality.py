@@ -12,7 +12,7 @@ import pytest
 from service.corpus.base import Document, GenerationRecord
 from service.corpus.judgements import Judgement
 from service.corpus.memory.store import MemoryStore
-from service.errors import EncoderFailed
+from service.errors import EncoderFailed, StorageFailed
 from service.generations.generation import Generation
 from service.machine.writer import WritingThread
 from service.models.encoding import Encoding
@@ -272,6 +272,35 @@ async def test_the_history_keeps_one_point_a_day_and_outlives_the_process(house:
     earlier = datetime.now(UTC) - timedelta(days=2)
     await again.note(house.generation(), "dense", earlier, Summary(queries=1, ndcg=0.5, recall=0.5))
     assert [one.at for one in again.points()] == [earlier, point.at]
+
+
+@in_a_house
+async def test_figures_that_are_seen_have_their_point_in_the_history(house: House) -> None:
+    house.judge("q", "b")
+    note, written = house.history.note, asyncio.Event()
+
+    async def slow(*arguments: Any) -> None:
+        await written.wait()
+        await note(*arguments)
+
+    setattr(house.history, "note", slow)  # noqa: B010 (a method is no variable to mypy)
+    assert (await house.measure(0.05)).measurement is None
+    written.set()
+    assert (await house.figures()).total is not None
+    assert len(house.history.points()) == 1
+
+
+@in_a_house
+async def test_figures_are_shown_though_their_point_cannot_be_written(house: House) -> None:
+    house.judge("q", "b")
+
+    async def full(*_: Any) -> None:
+        raise StorageFailed("the disk is full")
+
+    setattr(house.history, "note", full)  # noqa: B010 (a method is no variable to mypy)
+    with pytest.raises(StorageFailed):
+        await house.measure()
+    assert (await house.figures()).total is not None
 
 
 @in_a_house
