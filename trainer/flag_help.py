@@ -99,8 +99,8 @@ def _others(command: type[BaseModel], asking: str) -> str:
 
 
 def _name(names: Sequence[str]) -> str:
-    """The name of a flag as its field has it; of what is no flag, none."""
-    return names[0].lstrip("-").replace("-", "_") if names else ""
+    """The name of a flag as its field has it, or of an argument without one, which follows the command's; else none."""
+    return names[0].lstrip("-").rpartition(".")[2].replace("-", "_") if names else ""
 
 
 def _group(parser: ArgumentParser, title: str) -> _ArgumentGroup:
@@ -114,7 +114,7 @@ def _group(parser: ArgumentParser, title: str) -> _ArgumentGroup:
 def _put_first(group: _ArgumentGroup, first: Sequence[str]) -> None:
     """Put the flags of the group that people set first before the others, in their order."""
     places = {name: place for place, name in enumerate(first)}
-    group._group_actions.sort(key=lambda flag: places.get(_name(flag.option_strings), len(places)))
+    group._group_actions.sort(key=lambda flag: places.get(_name(flag.option_strings or [flag.dest]), len(places)))
 
 
 class _Help(RawDescriptionHelpFormatter):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -27,7 +28,12 @@ _FORGOTTEN = Thresholds.model_fields["max_general_loss"]
 class Train(Reading, Recipe):
     """Train, and write the tuned model as a plain sentence-transformers folder."""
 
-    EXAMPLE: ClassVar[str] = "--data judged --format beir --out tuned"
+    EXAMPLE: ClassVar[str] = "judged --format beir --out tuned"
+    FIRST: ClassVar[Mapping[str, Sequence[str]]] = {
+        "data": ("data", "format", "skip_bad"),
+        "training": ("base", "mode", "epochs", "learning_rate", "resume"),
+        "result": ("out", "json"),
+    }
 
     data: CliPositionalArg[str] = Field(description="file or folder, or the URL of a service")
     out: Path = Field(description="new folder of the model")

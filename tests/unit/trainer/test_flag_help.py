@@ -1,11 +1,18 @@
 """The help of a command with many flags lists those that people set first, and says how to see the others."""
 
 import re
+import shlex
+from typing import get_args
 
 import pytest
+from pydantic.fields import FieldInfo
+from pydantic_settings import get_subcommand
 
+from trainer import flag_help, flags
 from trainer.__main__ import main
 from trainer.commands.run import Run
+from trainer.commands.trainer import Trainer
+from trainer.commands.weights import Train
 
 FLAG = re.compile(r"^  --([a-z-]+)", re.MULTILINE)
 
@@ -33,6 +40,23 @@ def test_the_help_lists_the_flags_that_people_set_first_in_their_groups(capsys: 
     assert "example:\n  instar train run --data " in said
     assert f"{len(names()) - len(first)} more flags" in said
     assert said.rstrip().endswith("instar train run --help-all")
+
+
+def test_an_argument_without_a_flag_stands_in_its_group(capsys: pytest.CaptureFixture[str]) -> None:
+    said = helped("train --help", capsys)
+    assert re.search(r"\ndata:\n  DATA  +file or folder", said)
+    listed = ["data", *FLAG.findall(said)]
+    assert listed == [name.replace("_", "-") for group in Train.FIRST.values() for name in group]
+    assert f"{len(Train.model_fields) - len(listed)} more flags" in said
+
+
+@pytest.mark.parametrize(("name", "field"), Trainer.model_fields.items(), ids=Trainer.model_fields)
+def test_each_example_is_one_that_the_command_takes(name: str, field: FieldInfo) -> None:
+    command = get_args(field.annotation)[0]
+    words = [field.alias or name, *shlex.split(command.EXAMPLE)]
+    flags.check(Trainer, words)
+    parsed = Trainer(_cli_settings_source=flag_help.source(Trainer, words, "instar train"))
+    assert isinstance(get_subcommand(parsed, cli_exit_on_error=True), command)
 
 
 def test_the_whole_help_lists_every_flag_once(capsys: pytest.CaptureFixture[str]) -> None:
