@@ -4,8 +4,11 @@ import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sentence_transformers import CrossEncoder, SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Transformer
+from transformers import PreTrainedTokenizerBase
 
 from service.checkpoints import archive, checkpoint
 from service.checkpoints.bundled import BASE
@@ -59,13 +62,15 @@ def load_folder(
     folder: Path, device: str | None = None, *, kind: type[SentenceTransformer] = SentenceTransformer
 ) -> SentenceTransformer:
     """The model in `folder`, on `device` (default: the best there is). Pickles and code never run."""
-    return kind(
+    model = kind(
         str(folder),
         device=device,
         local_files_only=True,
         trust_remote_code=False,
         model_kwargs={"use_safetensors": True},
     )
+    _pad(model)
+    return model
 
 
 def load_reranker(source: Checkpoint, device: str | None = None) -> CrossEncoder:
@@ -102,6 +107,15 @@ def load_reranker_folder(folder: Path, device: str | None = None, *, num_labels:
 def checkpoint_name(name: str) -> str:
     """The last part of a path or Hugging Face name, without `.zip`."""
     return Path(name).name.removesuffix(".zip").partition("@")[0] or "model"
+
+
+def _pad(model: SentenceTransformer) -> None:
+    """Give tokenizers without a token to pad with the one that the service takes. Models see it nowhere."""
+    for module in model.modules():
+        tokenizer = getattr(module, "tokenizer", None) if isinstance(module, Transformer) else None
+        if isinstance(tokenizer, PreTrainedTokenizerBase) and tokenizer.pad_token is None:
+            network: Any = module.model
+            tokenizer.pad_token = tokenizer.convert_ids_to_tokens(network.config.pad_token_id or 0)
 
 
 def _read(name: str, temporary: Path, allow_hub: bool) -> Checkpoint:

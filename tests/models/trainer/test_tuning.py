@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pytest
 import torch
+from sentence_transformers import SentenceTransformer
 
-from tests.support import checkpoints, judged
+from tests.support import checkpoints, judged, zoo
+from tests.support.zoo import Size
 from trainer.data.dataset import Dataset
 from trainer.errors import BadData, Interrupted
 from trainer.recipe import LossName, Mode, Recipe
@@ -113,6 +116,17 @@ def test_prompts_and_length_of_the_recipe_are_the_models(tmp_path: Path) -> None
     tuned = tune(tmp_path, RECIPE.model_copy(update={"query_prompt": "ask: ", "max_length": 32}))
     assert tuned.model.prompts["query"] == "ask: "
     assert tuned.model.max_seq_length == 32
+
+
+@pytest.mark.parametrize("name", ["BERT", "Qwen3"])
+def test_a_base_whose_tokenizer_cannot_pad_is_trained(tmp_path: Path, name: str) -> None:
+    specimen = next(one for one in zoo.VARIATIONS if one.name == f"{name}, no padding token")
+    specimen.save(tmp_path / "base", Size(16))
+    tuned = tune(tmp_path)
+    assert isinstance(tuned.model, SentenceTransformer)
+    texts = ["a valve", "what to do if the pump is dry and the valve leaks"]
+    alone = [tuned.model.encode(text) for text in texts]
+    np.testing.assert_allclose(tuned.model.encode(texts), alone, atol=1e-6)
 
 
 def test_a_query_adapter_refuses_what_would_change_documents(tmp_path: Path) -> None:
