@@ -114,8 +114,11 @@ def choose(
 
 
 def weights(model: nn.Module) -> dict[str, Tensor]:
-    """A copy of all weights, by name."""
-    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+    """A copy of all weights, by name, each in memory of its own."""
+    return {
+        name: tensor.detach().clone(memory_format=torch.contiguous_format)
+        for name, tensor in model.state_dict().items()
+    }
 
 
 def _listed(scores: Mapping[float, float]) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_model, save_model
+from safetensors.torch import load_file, save_file
 from sentence_transformers import (
     CrossEncoderTrainer,
     CrossEncoderTrainingArguments,
@@ -15,6 +15,7 @@ from sentence_transformers.base.trainer import BaseTrainer
 from torch import nn
 
 from trainer.base_model import Model
+from trainer.train import merging
 
 WEIGHTS = "weights.safetensors"
 
@@ -29,10 +30,12 @@ class _ByName(BaseTrainer):
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ARG002
         folder = Path(output_dir or self.args.output_dir or "")
         folder.mkdir(parents=True, exist_ok=True)
-        save_model(self.model, str(folder / WEIGHTS))
+        # A weight may be a part of another one's memory, as NomicBERT's are.
+        save_file(merging.weights(self.model), folder / WEIGHTS)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
-        load_model(model or self.model, Path(resume_from_checkpoint) / WEIGHTS, strict=True)
+        weights = load_file(Path(resume_from_checkpoint) / WEIGHTS)
+        (model or self.model).load_state_dict(weights, strict=True)
 
     def _load_best_model(self) -> None:
         self._load_from_checkpoint(str(self.state.best_model_checkpoint))
@@ -51,6 +54,12 @@ class _RerankerTrainer(_ByName, CrossEncoderTrainer):
 
 def make(model: Model, arguments: dict[str, Any], **parts: Any) -> BaseTrainer:
     """The trainer of `model`. `arguments` are those of training arguments, `parts` those of the trainer."""
+    trainer: BaseTrainer
     if isinstance(model, SentenceTransformer):
-        return _DenseTrainer(model=model, args=SentenceTransformerTrainingArguments(**arguments), **parts)
-    return _RerankerTrainer(model=model, args=CrossEncoderTrainingArguments(**arguments), **parts)
+        trainer = _DenseTrainer(model=model, args=SentenceTransformerTrainingArguments(**arguments), **parts)
+    else:
+        trainer = _RerankerTrainer(model=model, args=CrossEncoderTrainingArguments(**arguments), **parts)
+    # transformers would write the tokenizer's special tokens into the configuration, and RoBERTa counts positions from
+    # one of them.
+    trainer.processing_class = None
+    return trainer

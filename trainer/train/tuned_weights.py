@@ -14,9 +14,8 @@ _NDCG = "ndcg10_on_dev"
 
 def write(path: Path, weights: Mapping[str, Tensor], ndcg: float | None) -> None:
     """Write the weights by name, and how they ranked, if they were measured as they are."""
-    contiguous = {name: tensor.contiguous() for name, tensor in weights.items()}
     with files.replacing_file(path) as incoming:
-        save_file(contiguous, incoming, metadata=None if ndcg is None else {_NDCG: repr(ndcg)})
+        save_file(dict(weights), incoming, metadata=None if ndcg is None else {_NDCG: repr(ndcg)})
 
 
 def read(path: Path, device: str) -> tuple[dict[str, Tensor], float | None]:
