@@ -82,7 +82,9 @@ def load_reranker(source: Checkpoint, device: str | None = None) -> CrossEncoder
         return load_reranker_folder(source.folder, device)
     try:
         model = load_reranker_folder(source.folder, device, num_labels=1)
-    except (ValueError, OSError, KeyError) as error:
+        # An encoder of a whole translator gets a head, and cannot compute it.
+        model.predict([("a question", "a text")], show_progress_bar=False)
+    except (ValueError, OSError, KeyError, AttributeError) as error:
         raise BadData(f"{source.id} can get no head that scores pairs ({error}): use another base") from error
     if len(model) != 1:
         raise BadData(
@@ -101,6 +103,7 @@ def load_reranker_folder(folder: Path, device: str | None = None, *, num_labels:
         model_kwargs={"use_safetensors": True},
         num_labels=num_labels,
     )
+    _pad(model)
     return model
 
 
@@ -109,13 +112,20 @@ def checkpoint_name(name: str) -> str:
     return Path(name).name.removesuffix(".zip").partition("@")[0] or "model"
 
 
-def _pad(model: SentenceTransformer) -> None:
-    """Give tokenizers without a token to pad with the one that the service takes. Models see it nowhere."""
+def _pad(model: Model) -> None:
+    """Give tokenizers without a token to pad with the one that the service takes. Models see it nowhere.
+
+    A decoder's head finds the last token of a text by it, so the configuration of a cross-encoder has it, too.
+    """
     for module in model.modules():
         tokenizer = getattr(module, "tokenizer", None) if isinstance(module, Transformer) else None
-        if isinstance(tokenizer, PreTrainedTokenizerBase) and tokenizer.pad_token is None:
-            network: Any = module.model
+        if not isinstance(tokenizer, PreTrainedTokenizerBase):
+            continue
+        network: Any = module.model
+        if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.convert_ids_to_tokens(network.config.pad_token_id or 0)
+        if isinstance(model, CrossEncoder) and network.config.pad_token_id is None:
+            network.config.pad_token_id = tokenizer.pad_token_id
 
 
 def _read(name: str, temporary: Path, allow_hub: bool) -> Checkpoint:

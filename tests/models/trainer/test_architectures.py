@@ -1,16 +1,20 @@
-"""Bases of every architecture that people publish are trained, and their packages give the vectors of the model."""
+"""Bases of every architecture that people publish are trained, and their packages give what the model gives."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.support import judged, zoo
+from tests.support import checkpoints, judged, zoo
 from tests.support.zoo import Size, Specimen
+from trainer.errors import BadData
 from trainer.recipe import Recipe
 from trainer.ship import package
 from trainer.train import mixing, start, tuning
+from trainer.train.tuning import Tuned
 
 RECIPE = Recipe(epochs=1, batch_size=8, precision="fp32", learning_rate=1e-3, negatives=1, alphas=[0, 1])
+RERANKING = {"kind": "reranker"}
+TEXTS = ["a valve", "the pump is dry"]
 # Positions that are counted from the padding token, weights that share memory, and weights with two names.
 _PECULIAR = {"RoBERTa", "NomicBERT", "T5 encoder"}
 
@@ -22,14 +26,40 @@ def _specimens() -> list[object]:
     ]
 
 
-@pytest.mark.parametrize("specimen", _specimens())
-def test_a_base_is_trained_and_its_package_is_the_model(tmp_path: Path, specimen: Specimen) -> None:
-    specimen.save(tmp_path / "base", Size(16))
-    with start.opened(RECIPE.model_copy(update={"base": str(tmp_path / "base")}), allow_hub=False) as models:
-        tuned = tuning.tune(models, judged.dataset(), tmp_path / "run", resume=False, quiet=True)
+def _specimen(name: str) -> Specimen:
+    return next(one for one in (*zoo.ARCHITECTURES, *zoo.VARIATIONS) if one.name == name)
+
+
+def _packaged(folder: Path, recipe: Recipe) -> Tuned:
+    """The model that was tuned from the base in `folder`, and whose package lies beside it."""
+    with start.opened(recipe.model_copy(update={"base": str(folder / "base")}), allow_hub=False) as models:
+        tuned = tuning.tune(models, judged.dataset(), folder / "run", resume=False, quiet=True)
         mixing.mix(tuned, models, None, 0)
         # The whole of what was trained, whatever dev has chosen.
         tuned.model.load_state_dict(dict(tuned.ends.tuned))
-        package.save(tuned.model, tmp_path / "package", models.base, same_documents=False)
+        package.save(tuned.model, folder / "package", models.base, same_documents=False)
     assert any(not tensor.equal(tuned.ends.base[name]) for name, tensor in tuned.ends.tuned.items())
-    assert package.faithful(tuned.model, tmp_path / "package", ["a valve", "the pump is dry"])
+    return tuned
+
+
+@pytest.mark.parametrize("specimen", _specimens())
+def test_a_base_is_trained_and_its_package_is_the_model(tmp_path: Path, specimen: Specimen) -> None:
+    specimen.save(tmp_path / "base", Size(16))
+    tuned = _packaged(tmp_path, RECIPE)
+    assert package.faithful(tuned.model, tmp_path / "package", TEXTS)
+
+
+@pytest.mark.parametrize("name", ["Qwen2", "Qwen3, no padding token", "RoBERTa"])
+def test_a_base_becomes_a_reranker_whose_package_is_the_model(tmp_path: Path, name: str) -> None:
+    _specimen(name).save(tmp_path / "base", Size(16))
+    checkpoints.tiny(tmp_path / "retriever")
+    tuned = _packaged(tmp_path, RECIPE.model_copy(update=RERANKING | {"retriever": str(tmp_path / "retriever")}))
+    assert package.faithful(tuned.model, tmp_path / "package", TEXTS)
+
+
+@pytest.mark.parametrize("name", ["T5 encoder", "static"])
+def test_a_base_that_can_get_no_head_is_refused(tmp_path: Path, name: str) -> None:
+    _specimen(name).save(tmp_path / "base", Size(16))
+    checkpoints.tiny(tmp_path / "retriever")
+    with pytest.raises(BadData, match="can get no head that scores pairs"):
+        _packaged(tmp_path, RECIPE.model_copy(update=RERANKING | {"retriever": str(tmp_path / "retriever")}))
