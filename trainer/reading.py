@@ -49,11 +49,11 @@ class Reader(SentenceTransformer):
         if unread:
             form = {"convert_to_tensor": True, "normalize_embeddings": False, "batch_size": batch_size(self, unread)}
             vectors = cast("torch.Tensor", super().encode_document(unread, **(named | form)))
-            kept.update(zip(unread, vectors.float(), strict=True))
+            kept.update(zip(unread, vectors.float().cpu(), strict=True))
         wanted = torch.stack([kept[text] for text in inputs])
         if named.get("normalize_embeddings"):
             wanted = functional.normalize(wanted, dim=1)
-        return wanted if named.get("convert_to_tensor") else wanted.cpu().numpy()
+        return wanted.to(self.device) if named.get("convert_to_tensor") else wanted.numpy()
 
 
 def opened(source: Checkpoint) -> Reader:
