@@ -56,6 +56,6 @@ class Reader(SentenceTransformer):
         return wanted.to(self.device) if named.get("convert_to_tensor") else wanted.numpy()
 
 
-def opened(source: Checkpoint) -> Reader:
+def load(source: Checkpoint) -> Reader:
     """The checkpoint's model in memory, as one that reads."""
     return cast("Reader", base_model.load_folder(source.folder, kind=Reader))

@@ -36,7 +36,7 @@ class Start:
     @cached_property
     def reader(self) -> Reader:
         """The retriever in memory, for all models of the run."""
-        return reading.opened(self.retriever)
+        return reading.load(self.retriever)
 
     @property
     def ranks_as_base(self) -> bool:
