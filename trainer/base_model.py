@@ -82,14 +82,17 @@ def load_reranker(source: Checkpoint, device: str | None = None) -> CrossEncoder
         return load_reranker_folder(source.folder, device)
     try:
         model = load_reranker_folder(source.folder, device, num_labels=1)
-        # An encoder of a whole translator gets a head, and cannot compute it.
-        model.predict([("a question", "a text")], show_progress_bar=False)
-    except (ValueError, OSError, KeyError, AttributeError) as error:
-        raise BadData(f"{source.id} can get no head that scores pairs ({error}): use another base") from error
+    except (ValueError, OSError, KeyError) as error:
+        raise _headless(source, error) from error
     if len(model) != 1:
         raise BadData(
             f"{source.id} is more than a transformer and its pooling, so it can get no head: use another base"
         )
+    try:
+        # An encoder of a translator gets a head that it cannot compute.
+        model.predict([("a question", "a text"), ("another question", "a longer text")], show_progress_bar=False)
+    except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        raise _headless(source, error) from error
     return model
 
 
@@ -107,25 +110,34 @@ def load_reranker_folder(folder: Path, device: str | None = None, *, num_labels:
     return model
 
 
+def _headless(source: Checkpoint, error: Exception) -> BadData:
+    return BadData(f"{source.id} can get no head that scores pairs ({error}): use another base")
+
+
 def checkpoint_name(name: str) -> str:
     """The last part of a path or Hugging Face name, without `.zip`."""
     return Path(name).name.removesuffix(".zip").partition("@")[0] or "model"
 
 
 def _pad(model: Model) -> None:
-    """Give tokenizers without a token to pad with the one that the service takes. Models see it nowhere.
+    """Give a tokenizer that has no token to pad with the one that the service takes. Padding is masked.
 
-    A decoder's head finds the last token of a text by it, so the configuration of a cross-encoder has it, too.
+    A decoder's head finds the last token of a text by the configuration's padding token, so a cross-encoder pads with
+    that, and its configuration names one.
     """
     for module in model.modules():
         tokenizer = getattr(module, "tokenizer", None) if isinstance(module, Transformer) else None
         if not isinstance(tokenizer, PreTrainedTokenizerBase):
             continue
         network: Any = module.model
-        if tokenizer.pad_token is None:
-            tokenizer.pad_token = tokenizer.convert_ids_to_tokens(network.config.pad_token_id or 0)
-        if isinstance(model, CrossEncoder) and network.config.pad_token_id is None:
-            network.config.pad_token_id = tokenizer.pad_token_id
+        configuration = network.config.get_text_config()
+        named = getattr(configuration, "pad_token_id", None)
+        # Old Llamas name -1, which is no token.
+        named = named if named is not None and 0 <= named < len(tokenizer) else None
+        if tokenizer.pad_token is None or (isinstance(model, CrossEncoder) and named is not None):
+            tokenizer.pad_token = tokenizer.convert_ids_to_tokens(named or 0)
+        if isinstance(model, CrossEncoder):
+            configuration.pad_token_id = tokenizer.pad_token_id
 
 
 def _read(name: str, temporary: Path, allow_hub: bool) -> Checkpoint:

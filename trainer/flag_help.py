@@ -99,7 +99,7 @@ def _others(command: type[BaseModel], asking: str) -> str:
 
 
 def _name(names: Sequence[str]) -> str:
-    """The name of a flag as its field has it, or of an argument without one, which follows the command's; else none."""
+    """The name of a flag or argument as its field has it. That of an argument follows its command and a dot."""
     return names[0].lstrip("-").rpartition(".")[2].replace("-", "_") if names else ""
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
+import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
 from torch.nn import functional
@@ -13,17 +14,17 @@ from trainer.base_model import Model
 
 # The activations of so many tokens stay in the caches of a core. More of them take up to 1.4 times as long for each.
 _TOKENS_FOR_A_CORE = 1024
-_CHARACTERS_PER_TOKEN = 4
+CHARACTERS_PER_TOKEN = 4
 _FEWEST, _MOST = 4, 32
 # Arguments that change the form of vectors, and not what they say.
 _FORM = {"batch_size", "convert_to_numpy", "convert_to_tensor", "normalize_embeddings", "show_progress_bar"}
 
 
 def batch_size(model: Model, texts: Sequence[str]) -> int:
-    """So many of `texts` are read at a time: fewer long ones than short ones, if a CPU reads them."""
+    """The number of `texts` to read at a time. On a CPU, long ones are read in smaller batches than short ones."""
     if model.device.type != "cpu" or not texts:
         return _MOST
-    nearly_longest = sorted(map(len, texts))[len(texts) * 9 // 10] // _CHARACTERS_PER_TOKEN + 1
+    nearly_longest = sorted(map(len, texts))[len(texts) * 9 // 10] // CHARACTERS_PER_TOKEN + 1
     tokens = min(nearly_longest, model.max_seq_length or nearly_longest)
     return max(_FEWEST, min(_MOST, _TOKENS_FOR_A_CORE * torch.get_num_threads() // tokens))
 
@@ -36,7 +37,7 @@ class Reader(SentenceTransformer):
         self._kept: dict[tuple[object, ...], dict[str, torch.Tensor]] = {}
 
     def encode_document(self, inputs: Any, *arguments: Any, **named: Any) -> Any:
-        """The vectors (n, dimensions) of texts, as `SentenceTransformer` gives them.
+        """The vectors (n, dimensions) of texts, as `SentenceTransformer` gives them in fp32, as an array or a tensor.
 
         Only texts that were not read yet, in this precision and with these arguments, are read.
         """
@@ -47,9 +48,9 @@ class Reader(SentenceTransformer):
         kept = self._kept.setdefault((torch.is_autocast_enabled(self.device.type), how), {})
         unread = [text for text in dict.fromkeys(inputs) if text not in kept]
         if unread:
-            form = {"convert_to_tensor": True, "normalize_embeddings": False, "batch_size": batch_size(self, unread)}
-            vectors = cast("torch.Tensor", super().encode_document(unread, **(named | form)))
-            kept.update(zip(unread, vectors.float().cpu(), strict=True))
+            form = {"convert_to_tensor": False, "normalize_embeddings": False, "batch_size": batch_size(self, unread)}
+            vectors = np.asarray(super().encode_document(unread, **(named | form)), np.float32)
+            kept.update(zip(unread, torch.from_numpy(vectors), strict=True))
         wanted = torch.stack([kept[text] for text in inputs])
         if named.get("normalize_embeddings"):
             wanted = functional.normalize(wanted, dim=1)

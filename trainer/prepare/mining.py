@@ -9,7 +9,6 @@ from datasets.arrow_dataset import Dataset as Table
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.util import mine_hard_negatives
 
-from service.checkpoints.fingerprint import document_prompt
 from trainer.data.dataset import Dataset
 
 # Candidates for each query, before those too close to the good document are left out.
@@ -45,8 +44,6 @@ def mine(model: SentenceTransformer, dataset: Dataset, *, per_row: int, margin: 
         anchor_column_name="anchor",
         positive_column_name="positive",
         corpus=list(identity),
-        query_prompt=model.prompts.get("query") or None,
-        corpus_prompt=document_prompt(model.prompts) or None,
         range_max=candidates,
         relative_margin=margin,
         num_negatives=min(per_row + _SPARE, candidates),

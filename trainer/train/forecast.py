@@ -22,14 +22,13 @@ class Forecast(TrainerCallback):
     """Says twice how long `models` like the one that is trained take: at least, after a few steps, and about, after the
     first measurement on dev.
 
-    The first is prepared for `preparing` seconds. After each of them the documents are read `more` times,
-    by mixes of its weights and for the proof.
+    The first model is prepared for `preparing` seconds. Each training is followed by `later_readings` of the documents.
     """
 
-    def __init__(self, models: int, preparing: float, more: int) -> None:
+    def __init__(self, models: int, preparing: float, later_readings: int) -> None:
         self._models = models
         self._preparing = preparing
-        self._more = more
+        self._later_readings = later_readings
         self._clock = StepClock(_UNTIMED)
         self._began = self._ended = time.perf_counter()
         self._measured = False
@@ -66,7 +65,7 @@ class Forecast(TrainerCallback):
             return
         self._measured = True
         dev = time.perf_counter() - self._ended
-        measurements = -(-state.max_steps // max(1, int(args.eval_steps or 1))) + self._more
+        measurements = -(-state.max_steps // max(1, int(args.eval_steps or 1))) + self._later_readings
         seconds = self._preparing + self._models * (state.max_steps * self._step() + measurements * dev)
         budget = f"; --budget {_SUGGESTED} trains what fits" if seconds > _SUGGESTED_FROM else ""
         _tell(

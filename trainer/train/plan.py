@@ -9,6 +9,7 @@ from sentence_transformers import SentenceTransformer
 
 from trainer.base_model import Model
 from trainer.prepare.rows import Rows
+from trainer.reading import CHARACTERS_PER_TOKEN
 from trainer.recipe import Mode, Recipe
 from trainer.train import processor
 
@@ -27,7 +28,6 @@ _ROWS_OF_FEW, _LEAST_OF_FEW = 12_000, 3
 _MOST_EPOCHS = 10
 # Tokens in all columns of a batch together: their activations take some 4 GB with all-MiniLM-L6-v2.
 _TOKENS_IN_BATCH = 8192
-_CHARACTERS_PER_TOKEN = 4
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,8 @@ def computing(device: str, precision: ComputedIn) -> AbstractContextManager[None
 
 def _batch_size(rows: Rows, max_length: int) -> int:
     """8 to 64 rows: at least 16 steps an epoch if possible, and no more tokens than fit into memory."""
-    longest = max_length * _CHARACTERS_PER_TOKEN
+    longest = max_length * CHARACTERS_PER_TOKEN
     sizes = sorted(sum(min(len(texts[row]), longest) for texts in rows.columns.values()) for row in range(len(rows)))
-    nearly_longest = sizes[len(sizes) * 9 // 10] // _CHARACTERS_PER_TOKEN + 1
+    nearly_longest = sizes[len(sizes) * 9 // 10] // CHARACTERS_PER_TOKEN + 1
     most = min(len(rows) // 16, _TOKENS_IN_BATCH // nearly_longest)
     return int(1 << max(3, min(6, most.bit_length() - 1)))

@@ -75,6 +75,9 @@ class RankingEvaluator(InformationRetrievalEvaluator):
             self._documents[part] = vectors
         return vectors
 
+    def store_metrics_in_model_card_data(self, *_: Any, **__: Any) -> None:
+        """Store nothing: a model that is measured again and again would keep all that has measured it."""
+
     def ndcg(self, model: SentenceTransformer) -> float:
         """nDCG@10 of the model, in [0, 1]."""
         return float(self(model)[self.metric])

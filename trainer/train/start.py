@@ -45,6 +45,15 @@ class Start:
         return not self.reranks and all(change is None for change in changes)
 
     @property
+    def later_shares(self) -> set[float]:
+        """The shares of tuned weights that are measured after the training. The others are known by then."""
+        if self.new_head:
+            return set()
+        # LoRA's matrices are multiplied into the weights after the training has measured them.
+        known = {0.0} if self.ranks_as_base else set()
+        return {*self.recipe.alphas} - known - (set() if self.recipe.mode == "lora" else {1.0})
+
+    @property
     def identity(self) -> dict[str, str]:
         """The ids of the models, by their parts in the run."""
         return {"base": self.base.id} | ({"retriever": self.retriever.id} if self.reranks else {})

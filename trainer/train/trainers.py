@@ -15,7 +15,6 @@ from sentence_transformers.base.trainer import BaseTrainer
 from torch import nn
 
 from trainer.base_model import Model
-from trainer.train import merging
 
 WEIGHTS = "weights.safetensors"
 
@@ -31,7 +30,8 @@ class _ByName(BaseTrainer):
         folder = Path(output_dir or self.args.output_dir or "")
         folder.mkdir(parents=True, exist_ok=True)
         # A weight may be a part of another one's memory, as NomicBERT's are.
-        save_file(merging.weights(self.model), folder / WEIGHTS)
+        weights = {name: tensor.to("cpu", copy=True) for name, tensor in self.model.state_dict().items()}
+        save_file({name: tensor.contiguous() for name, tensor in weights.items()}, folder / WEIGHTS)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         weights = load_file(Path(resume_from_checkpoint) / WEIGHTS)

@@ -86,28 +86,29 @@ def tune(
         say(f"loss {name} counts all judgements alike, whatever their weights", quiet=quiet)
         train_rows = replace(train_rows, weights=())
     material = Material(train_rows, evaluator(start, dataset, dataset.good("dev"), plan.precision(recipe)))
+    ndcg_by_share: dict[float, float] = {}
+    if start.ranks_as_base:
+        ndcg_by_share[0.0] = material.dev.ndcg(start.reader)
+        say(f"nDCG@10 on dev before training: {ndcg_by_share[0.0]:.4f}", quiet=quiet)
     fit = None if budget is None else _fit(began + budget, start, name, material, folder)
     if fit is not None:
         recipe = recipe.model_copy(update={"epochs": fit.passes})
         say(fit.prospect, quiet=quiet)
-    known = {0.0: material.dev.ndcg(start.reader)} if start.ranks_as_base else dict[float, float]()
-    for ndcg in known.values():
-        say(f"nDCG@10 on dev before training: {ndcg:.4f}", quiet=quiet)
     model = _prepared(start)
     finished = folder / _TUNED
     if not (resume and finished.is_file()):
         states = States(folder / "states", resume)
         loss = _loss(name, model, start, weighted=bool(train_rows.weights))
         told = models > 0 and fit is None and not quiet
-        more = len({*recipe.alphas} - {*known, 1.0}) + 1
-        forecast = [Forecast(models, time.perf_counter() - began, more)] if told else []
+        # The corpus is read for each share, and for the proof.
+        later = len(start.later_shares) + 1
+        forecast = [Forecast(models, time.perf_counter() - began, later)] if told else []
         scores = training.train(model, loss, material, recipe, states, quiet=quiet, callbacks=forecast)
         if fit is not None:
             say(budgets.more(fit, scores), quiet=quiet)
         modes.finish(model)
-        # LoRA's matrices were not yet multiplied into the weights when dev measured them.
-        chosen_by = None if recipe.mode == "lora" else max(scores.values())
-        tuned_weights.write(finished, merging.weights(model), chosen_by)
+        known = 1.0 not in start.later_shares
+        tuned_weights.write(finished, merging.weights(model), max(scores.values()) if known else None)
         # The states are three times as large as the weights, and no longer needed.
         shutil.rmtree(states.folder)
     else:
@@ -121,11 +122,11 @@ def tune(
         "mined_negatives": mined,
     }
     decisions |= vars(plan.decide(recipe, train_rows, plan.shape(model)))
-    tuned, chosen_by = tuned_weights.read(finished, str(model.device))
-    if chosen_by is not None:
-        known[1.0] = chosen_by
+    tuned, ndcg_of_tuned = tuned_weights.read(finished, str(model.device))
+    if ndcg_of_tuned is not None:
+        ndcg_by_share[1.0] = ndcg_of_tuned
     reader = start.reader if start.ranks_as_base else None
-    return Tuned(model, Ends(merging.weights(before), tuned, reader, known), material.dev, decisions)
+    return Tuned(model, Ends(merging.weights(before), tuned, reader, ndcg_by_share), material.dev, decisions)
 
 
 def evaluator(
@@ -154,7 +155,7 @@ def _fit(end: float, start: Start, name: LossName, material: Material, folder: P
     loss = _loss(name, timed, start, weighted=bool(material.rows.weights))
     pace = training.pace(timed, loss, material, start.recipe, folder / "states")
     decided = plan.decide(start.recipe, material.rows, plan.shape(timed))
-    fit = budgets.fit(end - time.perf_counter(), pace, len(material.rows), decided, len(start.recipe.alphas))
+    fit = budgets.fit(end - time.perf_counter(), pace, len(material.rows), decided, len(start.later_shares))
     kept.write_text(fit.model_dump_json(), encoding="utf-8")
     return fit
 

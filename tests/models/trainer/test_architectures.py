@@ -1,12 +1,17 @@
 """Bases of every architecture that people publish are trained, and their packages give what the model gives."""
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sentence_transformers import CrossEncoder
 
 from tests.support import checkpoints, judged, zoo
 from tests.support.zoo import Size, Specimen
+from trainer import base_model
 from trainer.errors import BadData
+from trainer.prepare import reranking
 from trainer.recipe import Recipe
 from trainer.ship import package
 from trainer.train import mixing, start, tuning
@@ -42,6 +47,14 @@ def _packaged(folder: Path, recipe: Recipe) -> Tuned:
     return tuned
 
 
+def _require_no_padding_to_count(model: CrossEncoder) -> None:
+    """Pairs have one score in a batch with longer ones, and alone."""
+    pairs = [("a valve", "short"), ("what to do", "if the pump is dry and the valve leaks for days on end")]
+    alone = [float(reranking.predict(model, [pair])[0]) for pair in pairs]
+    assert len(set(alone)) == 2
+    np.testing.assert_allclose(reranking.predict(model, pairs), alone, atol=1e-5)
+
+
 @pytest.mark.parametrize("specimen", _specimens())
 def test_a_base_is_trained_and_its_package_is_the_model(tmp_path: Path, specimen: Specimen) -> None:
     specimen.save(tmp_path / "base", Size(16))
@@ -55,9 +68,22 @@ def test_a_base_becomes_a_reranker_whose_package_is_the_model(tmp_path: Path, na
     checkpoints.tiny(tmp_path / "retriever")
     tuned = _packaged(tmp_path, RECIPE.model_copy(update=RERANKING | {"retriever": str(tmp_path / "retriever")}))
     assert package.faithful(tuned.model, tmp_path / "package", TEXTS)
+    assert isinstance(tuned.model, CrossEncoder)
+    _require_no_padding_to_count(tuned.model)
 
 
-@pytest.mark.parametrize("name", ["T5 encoder", "static"])
+@pytest.mark.parametrize("padding", [None, -1, 5])
+def test_a_decoder_scores_by_the_last_token_of_a_pair_whatever_its_padding_token(
+    tmp_path: Path, padding: int | None
+) -> None:
+    _specimen("Llama").save(tmp_path / "base", Size(16))
+    config = tmp_path / "base" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"pad_token_id": padding}))
+    with base_model.open(str(tmp_path / "base")) as base:
+        _require_no_padding_to_count(base_model.load_reranker(base))
+
+
+@pytest.mark.parametrize("name", ["T5 encoder"])
 def test_a_base_that_can_get_no_head_is_refused(tmp_path: Path, name: str) -> None:
     _specimen(name).save(tmp_path / "base", Size(16))
     checkpoints.tiny(tmp_path / "retriever")

@@ -19,7 +19,7 @@ class Clock:
 
     def play(self, models: int, *, between: int = 10, steps: int = 60) -> list[tuple[float, str]]:
         """What is said, and when."""
-        forecast = Forecast(models, preparing=20, more=5)
+        forecast = Forecast(models, preparing=20, later_readings=5)
         began = self._now
         said: list[tuple[float, str]] = []
         arguments: Any = SimpleNamespace(eval_steps=between)

@@ -92,12 +92,13 @@ def test_shares_that_are_known_are_not_measured_again(tmp_path: Path) -> None:
     model, reader = checkpoints.tiny_model(tmp_path / "parts"), checkpoints.tiny_model(tmp_path / "reader")
     base = {name: tensor.zero_() for name, tensor in merging.weights(model).items()}
     tuned = {name: tensor.clone().fill_(1) for name, tensor in base.items()}
-    reader.load_state_dict(base)
-    dev, general = Fixed({0.5: 0.6}), Fixed(GENERAL)
+    # Another number than the base's shows that the reader is asked.
+    reader.load_state_dict({name: tensor.clone().fill_(0.25) for name, tensor in base.items()})
+    dev, general = Fixed({0.5: 0.6}), Fixed({0.25: 0.5, 0.5: 0.49, 1.0: 0.4})
     ends = Ends(base, tuned, reader, {0.0: 0.5, 1.0: 0.7})
     share = merging.choose(model, ends, dev, [0, 0.5, 1], general=general, max_general_loss=0.02)
     assert share.dev == {0: 0.5, 0.5: 0.6, 1: 0.7}
-    assert (dev.asked, general.asked, share.alpha) == ([0.5], [0, 1, 0.5], 0.5)
+    assert (dev.asked, general.asked, share.alpha) == ([0.5], [0.25, 1, 0.5], 0.5)
 
 
 def test_where_every_share_forgets_too_much_the_best_on_dev_is_left_to_the_gate(tmp_path: Path) -> None:

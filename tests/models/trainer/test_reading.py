@@ -81,7 +81,8 @@ def test_one_text_or_none_is_left_to_the_model(folder: Path, inputs: Any) -> Non
     np.testing.assert_array_equal(counting(folder).encode_document(inputs), expected)
 
 
-def test_long_texts_are_read_in_smaller_batches_than_short_ones(folder: Path) -> None:
+def test_long_texts_are_read_in_smaller_batches_than_short_ones(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     model: SentenceTransformer = base_model.load_folder(folder, "cpu")
     model.max_seq_length = 4096
     sizes = [reading.batch_size(model, ["x" * length] * 50) for length in (10, 3000, 1_000_000)]

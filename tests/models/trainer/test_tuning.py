@@ -58,6 +58,7 @@ def test_what_dev_says_of_both_ends_is_what_it_measures_of_their_weights(tmp_pat
         tuned.model.load_state_dict(dict(weights))
         ndcg = tuned.dev.ndcg(tuned.model)
         assert tuned.ends.ndcg.get(share, ndcg) == ndcg
+    assert len(set(tuned.ends.ndcg.values())) == len(tuned.ends.ndcg)
 
 
 def test_a_base_that_is_read_in_another_way_is_measured_again(tmp_path: Path) -> None:
