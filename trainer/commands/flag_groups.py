@@ -6,13 +6,13 @@ import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, ClassVar, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from trainer.commands.command import Command
 from trainer.data import beir, fetching, formats, inspection, later
-from trainer.data.dataset import Dataset
+from trainer.data.dataset import Dataset, Split
 from trainer.data.texts import normalised
 from trainer.errors import BadData
 from trainer.prepare import splits
@@ -128,6 +128,26 @@ class Splitting(Reading):
         if self.judged is not None:
             dataset = inspection.cleaned(later.added(dataset, self.judged, skip_bad=self.skip_bad)[0])
         return dataset, how
+
+
+class Asking(Splitting):
+    """A command that asks models the test queries, or all that are judged."""
+
+    GROUP: ClassVar[str] = "data"
+
+    questions: Literal["test", "all"] = Field(
+        "test", description="judged questions that are asked; all for models that learned from none, or in folds"
+    )
+
+    def asked(self, source: str) -> tuple[Dataset, str]:
+        """The data at `source`, whose split test has the queries that are asked, and a sentence on what these are."""
+        dataset, how = self.divided(source)
+        if self.questions == "test":
+            return dataset, how
+        names: dict[str, Split] = dict.fromkeys(dataset.good(), "test")
+        return dataset.with_splits(
+            names
+        ), "every judged question is asked, so a model that learned from some looks better than it is"
 
 
 class Remembering(Command):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import CliPositionalArg
 
 from trainer.commands.command import Answer, Command
-from trainer.commands.flag_groups import BASE, Remembering, Reporting, Splitting, part
+from trainer.commands.flag_groups import BASE, Asking, Remembering, Reporting, part
 from trainer.errors import BadData, NotBetter
 from trainer.prove import gate
 from trainer.prove.gate import Thresholds
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from trainer.prove.comparison import Contender
 
 
-class Evaluate(Splitting, Remembering, Reporting):
+class Evaluate(Asking, Remembering, Reporting):
     """Compare two models on the test queries, over the whole corpus."""
 
     EXAMPLE: ClassVar[str] = "checkpoints/handbook judged --format beir"
@@ -49,7 +49,7 @@ class Evaluate(Splitting, Remembering, Reporting):
         from trainer.prove.report.words import Origin  # noqa: PLC0415
 
         began = datetime.now(UTC)
-        dataset, how = self.divided(self.data)
+        dataset, how = self.asked(self.data)
         with (
             base_model.open(self.baseline, allow_hub=self.allow_hub) as before,
             base_model.open(self.model, allow_hub=self.allow_hub, kinds=("dense", "reranker")) as after,
@@ -60,14 +60,17 @@ class Evaluate(Splitting, Remembering, Reporting):
                 self._tuned(after, base),
                 Exam(dataset, how, self.general_set(dataset)),
                 seed=self.seed,
-                package_faithful=None,
+                # The model is measured as its files give it.
+                package_faithful=True,
                 quiet=self.as_json,
             )
-        verdict = gate.judge(report, Thresholds())
+        thresholds = Thresholds()
+        verdict = gate.judge(report, thresholds)
         origin = Origin(self.spelled("evaluate"), began, (datetime.now(UTC) - began).total_seconds())
         files.write(report, verdict, self.out, About(None, Links.to(self.console or self.data), origin))
-        enough = verdict.outcome != "INSUFFICIENT"
-        return Answer(f"{report.table(enough=enough)}\n\n{self.out / 'report.html'}", report.model_dump(mode="json"))
+        table = report.table(enough=verdict.outcome != "INSUFFICIENT")
+        text = f"{table}\n\n{words.told(report, verdict, thresholds)}\n\n{self.out / 'report.html'}"
+        return Answer(text, report.model_dump(mode="json"))
 
     def _tuned(self, after: Checkpoint, base: Contender) -> Contender:
         """The model after. A reranker stands behind the model before."""
@@ -80,7 +83,7 @@ class Evaluate(Splitting, Remembering, Reporting):
         return Contender(after.id, base.model, Reranker(base_model.load_reranker(after), self.candidates))
 
 
-class Pool(Splitting):
+class Pool(Asking):
     """Write the passages by which two models differ and that nobody has judged, to be judged blind."""
 
     EXAMPLE: ClassVar[str] = "checkpoints/handbook judged --format beir --out pool.csv"
@@ -88,9 +91,6 @@ class Pool(Splitting):
     model: CliPositionalArg[str] = Field(description="the model after")
     data: CliPositionalArg[str] = Field(description="file or folder, or the URL of a service")
     baseline: str = Field(BASE, description="the model before")
-    questions: Literal["test", "all"] = Field(
-        "test", description="questions that are looked at; all where a run tests them in folds"
-    )
     depth: int = Field(10, ge=1, le=MOST_CANDIDATES, description="first passages of each model that are looked at")
     most: int = Field(200, ge=1, description="most passages that are written")
     out: Path = Field(Path("pool.csv"), description="new CSV file with query, document, good (empty) and passage")
@@ -103,8 +103,8 @@ class Pool(Splitting):
         if self.out.exists():
             raise BadData(f"{self.out} is there already, perhaps with verdicts: name another file with --out")
         self.out.parent.mkdir(parents=True, exist_ok=True)
-        dataset, _ = self.divided(self.data)
-        queries = sorted(dataset.good()) if self.questions == "all" else judged_queries(dataset, "test").ids
+        dataset, _ = self.asked(self.data)
+        queries = judged_queries(dataset, "test").ids
         ranked = []
         for name in (self.baseline, self.model):
             with base_model.open(name, allow_hub=self.allow_hub) as checkpoint:

@@ -144,7 +144,7 @@ def _wins(report: Report, thresholds: Thresholds) -> Rule:
 def _package(report: Report) -> Rule:
     faithful = report.package_faithful
     if faithful is None:
-        reason = "the package was not loaded and compared: run does that, evaluate does not"
+        reason = "the package was not loaded and compared: run and evaluate do that"
     else:
         reason = f"the package, loaded again, gives {'the same' if faithful else 'OTHER'} vectors"
     return Rule(name="package", passed=faithful, reason=reason)

@@ -315,7 +315,12 @@ def test_every_step_can_be_taken_by_itself(trainer: Trainer) -> None:
     trainer("merge base tuned --alpha 0.5 --out half")
     facts = trainer.facts(f"evaluate half data {judgements} --baseline base --out report")
     assert facts["tuned"].startswith("half@")
+    assert facts["package_faithful"]
     assert trainer("gate report/report.json", code=3).startswith("INSUFFICIENT")
+    few = f"evaluate half data {judgements} --baseline base --out more"
+    assert "\nINSUFFICIENT\n" in trainer(few)
+    asked = trainer.facts(f"{few} --questions all")["test_queries"]
+    assert asked == facts["test_queries"] * 6
     assert "reload" in trainer("package half --name packaged --unproven")
     assert trainer.facts("verify checkpoints/packaged")["id"].startswith("packaged@")
     assert SentenceTransformer(str(trainer.folder / "checkpoints" / "packaged"), device="cpu")

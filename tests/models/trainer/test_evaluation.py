@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
@@ -22,6 +23,8 @@ class Fake:
     """Stands for a model: each text's vector is given."""
 
     tokenizer = AutoTokenizer.from_pretrained(str(checkpoints.base()))
+    device = torch.device("cpu")
+    max_seq_length = 256
 
     def __init__(self, vectors: dict[str, list[float]]) -> None:
         self.vectors = vectors
