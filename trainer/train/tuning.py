@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import JsonValue
 from sentence_transformers import SentenceTransformer
 from torch import nn
@@ -86,10 +87,9 @@ def tune(
         say(f"loss {name} counts all judgements alike, whatever their weights", quiet=quiet)
         train_rows = replace(train_rows, weights=())
     material = Material(train_rows, evaluator(start, dataset, dataset.good("dev"), plan.precision(recipe)))
-    ndcg_by_share: dict[float, float] = {}
-    if start.ranks_as_base:
-        ndcg_by_share[0.0] = material.dev.ndcg(start.reader)
-        say(f"nDCG@10 on dev before training: {ndcg_by_share[0.0]:.4f}", quiet=quiet)
+    ndcg_of_base = material.dev.ndcg(start.reader) if start.ranks_as_base else None
+    if ndcg_of_base is not None:
+        say(f"nDCG@10 on dev before training: {ndcg_of_base:.4f}", quiet=quiet)
     fit = None if budget is None else _fit(began + budget, start, name, material, folder)
     if fit is not None:
         recipe = recipe.model_copy(update={"epochs": fit.passes})
@@ -101,8 +101,7 @@ def tune(
         loss = _loss(name, model, start, weighted=bool(train_rows.weights))
         told = models > 0 and fit is None and not quiet
         # The corpus is read for each share, and for the proof.
-        later = len(start.later_shares) + 1
-        forecast = [Forecast(models, time.perf_counter() - began, later)] if told else []
+        forecast = [Forecast(models, time.perf_counter() - began, len(start.later_shares) + 1)] if told else []
         scores = training.train(model, loss, material, recipe, states, quiet=quiet, callbacks=forecast)
         if fit is not None:
             say(budgets.more(fit, scores), quiet=quiet)
@@ -113,8 +112,6 @@ def tune(
         shutil.rmtree(states.folder)
     else:
         modes.finish(model)
-    before = _prepared(start)
-    modes.finish(before)
     decisions: dict[str, JsonValue] = {
         "loss": name,
         "loss_because": why,
@@ -122,11 +119,7 @@ def tune(
         "mined_negatives": mined,
     }
     decisions |= vars(plan.decide(recipe, train_rows, plan.shape(model)))
-    tuned, ndcg_of_tuned = tuned_weights.read(finished, str(model.device))
-    if ndcg_of_tuned is not None:
-        ndcg_by_share[1.0] = ndcg_of_tuned
-    reader = start.reader if start.ranks_as_base else None
-    return Tuned(model, Ends(merging.weights(before), tuned, reader, ndcg_by_share), material.dev, decisions)
+    return Tuned(model, _ends(start, finished, model.device, ndcg_of_base), material.dev, decisions)
 
 
 def evaluator(
@@ -143,6 +136,15 @@ def evaluator(
         return RankingEvaluator(dataset, good, precision, keep_documents=keeps)
     retrieved = reranking.retrieve(start.reader, dataset, sorted(good), start.recipe.candidates, quiet=True)
     return reranker.RerankingEvaluator(dataset, good, retrieved, precision)
+
+
+def _ends(start: Start, finished: Path, device: torch.device, ndcg_of_base: float | None) -> Ends:
+    """The weights before and after the training, on `device`, and what dev has said of them."""
+    before = _prepared(start)
+    modes.finish(before)
+    tuned, ndcg_of_tuned = tuned_weights.read(finished, str(device))
+    ndcg = {share: value for share, value in ((0.0, ndcg_of_base), (1.0, ndcg_of_tuned)) if value is not None}
+    return Ends(merging.weights(before), tuned, start.reader if start.ranks_as_base else None, ndcg)
 
 
 def _fit(end: float, start: Start, name: LossName, material: Material, folder: Path) -> Fit:
