@@ -29,6 +29,8 @@ def send(server: Server, path: str, **fields: str) -> str:
 
 def test_the_worst_questions_come_first_and_lead_to_the_search(filled: Server) -> None:
     server = filled
+    # The page itself waits a tenth of a second for figures.
+    server.get("/admin/quality")
     empty = page(server, "quality")
     assert "There is nothing to measure by" in empty
     assert "POST /admin/judgements" in empty
