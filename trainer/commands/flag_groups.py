@@ -145,9 +145,8 @@ class Asking(Splitting):
         if self.questions == "test":
             return dataset, how
         names: dict[str, Split] = dict.fromkeys(dataset.good(), "test")
-        return dataset.with_splits(
-            names
-        ), "every judged question is asked, so a model that learned from some looks better than it is"
+        how = "every judged question is asked, so a model that learned from some looks better than it is"
+        return dataset.with_splits(names), how
 
 
 class Remembering(Command):
