@@ -18,7 +18,6 @@ from trainer.train import mixing, start, tuning
 from trainer.train.tuning import Tuned
 
 RECIPE = Recipe(epochs=1, batch_size=8, precision="fp32", learning_rate=1e-3, negatives=1, alphas=[0, 1])
-RERANKING = {"kind": "reranker"}
 TEXTS = ["a valve", "the pump is dry"]
 # Positions that are counted from the padding token, weights that share memory, and weights with two names.
 _PECULIAR = {"RoBERTa", "NomicBERT", "T5 encoder"}
@@ -47,6 +46,13 @@ def _packaged(folder: Path, recipe: Recipe) -> Tuned:
     return tuned
 
 
+def _packaged_reranker(folder: Path, name: str) -> Tuned:
+    """The specimen of that name as a reranker, which was tuned, and whose package lies in `folder`."""
+    _specimen(name).save(folder / "base", Size(16))
+    retriever = checkpoints.tiny(folder / "retriever")
+    return _packaged(folder, RECIPE.model_copy(update={"kind": "reranker", "retriever": str(retriever)}))
+
+
 def _require_no_padding_to_count(model: CrossEncoder) -> None:
     """Pairs have one score in a batch with longer ones, and alone."""
     pairs = [("a valve", "short"), ("what to do", "if the pump is dry and the valve leaks for days on end")]
@@ -64,9 +70,7 @@ def test_a_base_is_trained_and_its_package_is_the_model(tmp_path: Path, specimen
 
 @pytest.mark.parametrize("name", ["Qwen2", "Qwen3, no padding token", "RoBERTa"])
 def test_a_base_becomes_a_reranker_whose_package_is_the_model(tmp_path: Path, name: str) -> None:
-    _specimen(name).save(tmp_path / "base", Size(16))
-    checkpoints.tiny(tmp_path / "retriever")
-    tuned = _packaged(tmp_path, RECIPE.model_copy(update=RERANKING | {"retriever": str(tmp_path / "retriever")}))
+    tuned = _packaged_reranker(tmp_path, name)
     assert package.faithful(tuned.model, tmp_path / "package", TEXTS)
     assert isinstance(tuned.model, CrossEncoder)
     _require_no_padding_to_count(tuned.model)
@@ -83,9 +87,6 @@ def test_a_decoder_scores_by_the_last_token_of_a_pair_whatever_its_padding_token
         _require_no_padding_to_count(base_model.load_reranker(base))
 
 
-@pytest.mark.parametrize("name", ["T5 encoder"])
-def test_a_base_that_can_get_no_head_is_refused(tmp_path: Path, name: str) -> None:
-    _specimen(name).save(tmp_path / "base", Size(16))
-    checkpoints.tiny(tmp_path / "retriever")
+def test_a_base_that_can_get_no_head_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadData, match="can get no head that scores pairs"):
-        _packaged(tmp_path, RECIPE.model_copy(update=RERANKING | {"retriever": str(tmp_path / "retriever")}))
+        _packaged_reranker(tmp_path, "T5 encoder")
