@@ -50,8 +50,8 @@ class Start:
         if self.new_head:
             return set()
         # LoRA's matrices are multiplied into the weights after the training has measured them.
-        known = {0.0} if self.ranks_as_base else set()
-        return {*self.recipe.alphas} - known - (set() if self.recipe.mode == "lora" else {1.0})
+        known = {0.0: self.ranks_as_base, 1.0: self.recipe.mode != "lora"}
+        return {share for share in self.recipe.alphas if not known.get(share)}
 
     @property
     def identity(self) -> dict[str, str]:
