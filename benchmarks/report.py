@@ -1,4 +1,4 @@
-"""`make report`: writes docs/measurements.md, tables of the README, scaling.md and sizes.md, and the README's picture.
+"""`make report`: writes docs/measurements.md, tables of the README and of pages in docs, and the README's picture.
 
 All of them are made of the results of the benchmarks.
 """
@@ -45,6 +45,7 @@ REPORT = Path(__file__).parent.parent / "docs" / "measurements.md"
 README = Path(__file__).parent.parent / "README.md"
 SCALING = Path(__file__).parent.parent / "docs" / "scaling.md"
 SIZES = Path(__file__).parent.parent / "docs" / "sizes.md"
+CHOOSING = Path(__file__).parent.parent / "docs" / "choosing-a-model.md"
 _TABLE = re.compile(r"(?<=<!-- written by `make report` -->\n).*?(?=\n<!-- -->)", re.DOTALL)
 
 _ON_GPUS = "_on_gpus"
@@ -189,8 +190,8 @@ model's tokenizer counts the tokens, without the names of files.
 
 ## Growth
 
-`make bench-growth`. With a model that embeds in no time, so that everything else is seen. Memory is the process's own,
-without mapped files, which the system may drop.
+`make bench-growth`. With a model that embeds in no time, so that everything else is seen. Searches are dense. Memory is
+the process's own when it has come to rest, without mapped files, which the system may drop.
 
 {growth}
 
@@ -365,6 +366,7 @@ def main() -> None:
         hero_picture.PICTURE.write_text(hero_picture.svg(_results(hero.RESULTS)), encoding="utf-8")
     SCALING.write_text(scaling(SCALING.read_text()))
     SIZES.write_text(sized(SIZES.read_text()))
+    CHOOSING.write_text(choosing(CHOOSING.read_text()))
 
 
 def scaling(text: str) -> str:
@@ -375,6 +377,11 @@ def scaling(text: str) -> str:
 def sized(text: str) -> str:
     """The text about sizes with the table of the current results."""
     return _TABLE.sub(lambda _: sizes.table(), text)
+
+
+def choosing(text: str) -> str:
+    """The text about choosing a model with the table of the current results."""
+    return _TABLE.sub(lambda _: models.table(_results(models.RESULTS)), text)
 
 
 def readme(text: str) -> str:

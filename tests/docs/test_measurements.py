@@ -13,6 +13,8 @@ def test_the_report_is_made_of_the_results() -> None:
     assert report.scaling(text) == text
     text = report.SIZES.read_text()
     assert report.sized(text) == text
+    text = report.CHOOSING.read_text()
+    assert report.choosing(text) == text
 
 
 def test_the_picture_of_the_readme_is_made_of_the_results() -> None:
