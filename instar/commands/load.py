@@ -5,13 +5,16 @@ import json
 import statistics
 import sys
 import textwrap
+from collections import Counter
 from pathlib import Path
 
 from tqdm import tqdm
 
 from instar.client import Instar, InstarError
+from instar.loading.comparing import Outcome
 from instar.loading.cutting import Cutter
-from instar.loading.load import Load, Origin, Outcome
+from instar.loading.load import Load
+from instar.loading.origin import Origin
 
 DESCRIPTION = (
     "Bring own documents: Markdown, HTML, text, reStructuredText, PDF, DOCX, PPTX, XLSX, EPUB, CSV and JSON lines. They"
@@ -39,12 +42,17 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"longest passage (default: what the model reads, at most {_LONGEST})",
     )
+    parser.add_argument(
+        "--replace",
+        action="store_true",
+        help="remove even most of what was loaded by this name, and take over ids that another load has",
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would be sent, and send nothing")
     parser.add_argument("--watch", action="store_true", help="go on, and load again what changes, until stopped")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Load; returns 0, or 1 if a file could not be read or a passage was refused.
+    """Load; returns 0, or 1 if a file could not be read or a passage was not written.
 
     Raises Mistaken for arguments that cannot be meant, and Stopped if the service fails after it has written some.
     """
@@ -52,8 +60,17 @@ def run(arguments: argparse.Namespace) -> int:
         print("--name is for one folder or file: load them one after the other", file=sys.stderr)
         return 2
     origins = [Origin.of(path, arguments.name) for path in arguments.paths]
+    (name, times), *_ = Counter(origin.name for origin in origins).most_common(1)
+    if times > 1:
+        print(
+            f"{times} of these are called {name}, and each would remove what the others have: load them one after the"
+            " other, each with a --name of its own",
+            file=sys.stderr,
+        )
+        return 2
     with Instar(arguments.url, key=arguments.key, timeout=_PATIENCE_SECONDS) as client:
-        load = Load(client, _cutter(client, arguments.tokens), arguments.collection, dry=arguments.dry_run)
+        cutter = _cutter(client, arguments.tokens)
+        load = Load(client, cutter, arguments.collection, dry=arguments.dry_run, replace=arguments.replace)
         codes = [_load(load, origin, arguments) for origin in origins]
         if arguments.watch:
             _watch(load, origins, arguments)
@@ -68,25 +85,34 @@ def _cutter(client: Instar, tokens: int | None) -> Cutter:
 
 def _load(load: Load, origin: Origin, arguments: argparse.Namespace) -> int:
     """Load one folder or file and say what came of it; returns the exit code."""
-    files = origin.files()
-    size = sum(file.size for file in files)
+    listing = origin.listing()
+    size = sum(file.size for file in listing.files)
     # The time left is by the mean rate, because passages go in portions, and unchanged files take no time.
     with tqdm(desc=origin.name, total=size, unit="B", unit_scale=True, smoothing=0, file=sys.stderr) as bar:
-        outcome = load.run(origin, files, bar.update)
+        outcome = load.run(origin, listing, bar.update)
     for identity, reason in outcome.refused:
         print(f"not written: {identity}: {reason}", file=sys.stderr)
-    for path, reason in outcome.unreadable:
-        print(f"not read: {path}: {reason}", file=sys.stderr)
+    for unread in (*outcome.unreadable, *outcome.textless):
+        print(f"not read: {unread}", file=sys.stderr)
     if outcome.repeated:
         print(
             f"{len(outcome.repeated):,} ids come twice, and the first counts, as {outcome.repeated[0]}: give each row"
             " an id of its own",
             file=sys.stderr,
         )
-    if not outcome.files:
+    if outcome.taken:
+        identity, owner = outcome.taken[0]
+        print(
+            f"{len(outcome.taken):,} passages are not written, because their ids are those of another load, as"
+            f" {identity} of {owner}: give them ids of their own, load them into another --collection, or take the"
+            " ids over by --replace",
+            file=sys.stderr,
+        )
+    is_empty = not (listing.files or listing.unread)
+    if is_empty:
         print(f"{origin.path} has no file that is read: instar load --help lists the formats", file=sys.stderr)
     print(_summary(outcome, arguments))
-    return int(bool(outcome.unreadable or outcome.refused) or not outcome.files)
+    return int(is_empty or any((outcome.unreadable, outcome.refused, outcome.repeated, outcome.taken)))
 
 
 def _summary(outcome: Outcome, arguments: argparse.Namespace) -> str:

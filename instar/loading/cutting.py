@@ -69,9 +69,9 @@ class Cutter:
                 name = _free(self._base(piece, source, number), used)
             for part, chunk in enumerate(self._parts(piece.text, max(capacity, _MARGIN)), 1):
                 text = before + chunk
-                metadata = {**piece.metadata, "source": source}
-                if piece.headings:
-                    metadata["heading"] = _SEPARATOR.join(piece.headings)
+                headed = {"heading": _SEPARATOR.join(piece.headings)} if piece.headings else {}
+                # A row may say itself whence it is, as one that another service exports does.
+                metadata = {"source": source, **headed, **piece.metadata}
                 identity = _fitting(name if part == 1 else f"{name}:{part}")
                 yield Passage(identity, text, metadata, self._around + self._count(text))
 

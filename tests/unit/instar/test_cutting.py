@@ -165,3 +165,9 @@ def test_a_counted_section_takes_no_id_that_a_heading_has() -> None:
     assert ids == ["g#step", "g#step-2", "g#step-2-2"]
     ids = [passage.id for passage in Cutter(tokenizer(), 24, "").passages(sections[::-1], "g")]
     assert ids == ["g#step-2", "g#step", "g#step-3"]
+
+
+def test_a_row_keeps_what_it_says_of_its_source_and_heading() -> None:
+    row = Piece(("T",), "text", "row-7", {"source": "handbook.md", "heading": "Closing"})
+    (passage,) = Cutter(tokenizer(), 24, "").passages([row], "rows.csv")
+    assert passage.metadata == {"source": "handbook.md", "heading": "Closing"}
