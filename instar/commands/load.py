@@ -10,11 +10,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from instar.client import Instar, InstarError
+from instar.client import Instar
 from instar.loading.comparing import Outcome
 from instar.loading.cutting import Cutter
 from instar.loading.load import Load
-from instar.loading.origin import Origin
+from instar.loading.origin import Listing, Origin
+from instar.loading.watching import Watch
 
 DESCRIPTION = (
     "Bring own documents: Markdown, HTML, text, reStructuredText, PDF, DOCX, PPTX, XLSX, EPUB, CSV and JSON lines. They"
@@ -69,23 +70,46 @@ def run(arguments: argparse.Namespace) -> int:
         )
         return 2
     with Instar(arguments.url, key=arguments.key, timeout=_PATIENCE_SECONDS) as client:
-        cutter = _cutter(client, arguments.tokens)
-        load = Load(client, cutter, arguments.collection, dry=arguments.dry_run, replace=arguments.replace)
-        codes = [_load(load, origin, arguments) for origin in origins]
+        loader = _Loader(client, arguments)
         if arguments.watch:
-            _watch(load, origins, arguments)
-    return max(codes)
+            print("watching for changes; Ctrl+C stops", file=sys.stderr)
+            Watch(loader.load).run(origins)
+        else:
+            for origin in origins:
+                loader.load(origin, origin.listing())
+    return max(loader.codes.values(), default=0)
 
 
-def _cutter(client: Instar, tokens: int | None) -> Cutter:
-    info = client.info()
-    limit = min(tokens or _LONGEST, info["max_length"])
-    return Cutter(json.dumps(client.tokenizer()), limit, info["prompts"].get("document", ""))
+class _Loader:
+    """Loads origins, each time for the model that answers then. `codes` are the latest exit codes of each."""
+
+    def __init__(self, client: Instar, arguments: argparse.Namespace) -> None:
+        self.codes: dict[str, int] = {}
+        self._client = client
+        self._arguments = arguments
+        self._model: tuple[str, int, str] | None = None
+        self._cutter: Cutter | None = None
+        self._latest: Load | None = None
+
+    def load(self, origin: Origin, listing: Listing) -> None:
+        """Load one folder or file and say what came of it."""
+        # In a watch, others may have written since the latest one.
+        if self._latest is None or self._arguments.watch:
+            dry, replace = self._arguments.dry_run, self._arguments.replace
+            self._latest = Load(self._client, self._cut(), self._arguments.collection, dry=dry, replace=replace)
+        self.codes[origin.name] = _load(self._latest, origin, listing, self._arguments)
+
+    def _cut(self) -> Cutter:
+        info = self._client.info()
+        limit = min(self._arguments.tokens or _LONGEST, info["max_length"])
+        model = info["model"], limit, info["prompts"].get("document", "")
+        if self._cutter is None or model != self._model:
+            self._cutter, self._model = Cutter(json.dumps(self._client.tokenizer()), *model[1:]), model
+        return self._cutter
 
 
-def _load(load: Load, origin: Origin, arguments: argparse.Namespace) -> int:
+def _load(load: Load, origin: Origin, listing: Listing, arguments: argparse.Namespace) -> int:
     """Load one folder or file and say what came of it; returns the exit code."""
-    listing = origin.listing()
     size = sum(file.size for file in listing.files)
     # The time left is by the mean rate, because passages go in portions, and unchanged files take no time.
     with tqdm(desc=origin.name, total=size, unit="B", unit_scale=True, smoothing=0, file=sys.stderr) as bar:
@@ -128,20 +152,3 @@ def _summary(outcome: Outcome, arguments: argparse.Namespace) -> str:
             lines += ["for example:", f"  {passage.id}  {json.dumps(passage.metadata, ensure_ascii=False)}"]
             lines += textwrap.wrap(passage.text, _WIDTH, initial_indent="  ", subsequent_indent="  ")
     return "\n".join(lines)
-
-
-def _watch(load: Load, origins: list[Origin], arguments: argparse.Namespace) -> None:
-    """Load an origin again whenever something changes there, until interrupted."""
-    from watchfiles import watch  # noqa: PLC0415
-
-    print("watching for changes; Ctrl+C stops", file=sys.stderr)
-    for changes in watch(*(origin.path for origin in origins), raise_interrupt=False):
-        changed = [Path(path).resolve() for _, path in changes]
-        for origin in origins:
-            where = origin.path.resolve()
-            if any(path == where or where in path.parents for path in changed):
-                try:
-                    _load(load, origin, arguments)
-                except InstarError as error:
-                    # The service may be away for a while. The next change sends what this one did not.
-                    print(error, file=sys.stderr)

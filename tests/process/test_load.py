@@ -1,5 +1,6 @@
 """`instar load`: own documents in one step, the second time only what has changed, and never what somebody else has."""
 
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,6 @@ import pytest
 
 from instar.command_line import main
 from tests.support.server import Server
-from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -239,13 +239,20 @@ def test_long_texts_are_cut_to_what_the_model_reads(service: Server, collection:
 def test_a_watched_folder_is_loaded_again_when_it_changes(
     service: Server, docs: Path, collection: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def change(*_: Path, **__: object) -> Iterator[set[tuple[int, str]]]:
-        (docs / "new.txt").write_text("Something new.")
-        yield {(1, str(docs / "new.txt"))}
+    pauses = itertools.count()
 
-    monkeypatch.setattr("watchfiles.watch", change)
+    def pause(_: float) -> None:
+        match next(pauses):
+            case 0:
+                assert len(stored(service, collection)) == 5
+                (docs / "new.txt").write_text("Something new.")
+            case 1:
+                assert "docs/new.txt#new" in stored(service, collection)
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr("instar.loading.watching.sleep", pause)
     assert load(service, collection, docs, "--watch") == 0
-    until(lambda: "docs/new.txt#new" in stored(service, collection))
+    assert next(pauses) == 2
 
 
 def test_what_is_not_there_and_what_is_meant_otherwise_is_told(

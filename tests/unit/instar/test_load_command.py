@@ -1,4 +1,4 @@
-"""`instar load` says what it leaves out by its exit code."""
+"""`instar load` says what it leaves out by its exit code, and cuts for the model that answers now."""
 
 from functools import partial
 from pathlib import Path
@@ -10,6 +10,7 @@ from instar.client import Instar
 from instar.command_line import main
 from tests.unit.instar.service import Service
 from tests.unit.instar.test_comparing import ROWS, page, write
+from tests.unit.instar.test_watching import between
 
 
 @pytest.fixture
@@ -59,3 +60,33 @@ def test_a_page_without_a_text_is_named_and_is_no_failure_until_it_had_one(
     (tmp_path / "docs" / "index.md").write_text("")
     assert load(tmp_path / "docs") == 1
     assert list(service.stored) == ["docs/index.md#home"]
+
+
+def test_a_watch_cuts_for_the_model_that_answers_then(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "page.md"
+    path.write_text("Seven words make up this short sentence. " * 5)
+
+    def another_model() -> None:
+        service.info |= {"model": "two@1", "max_length": 16}
+        path.write_text("Seven words make up this short sentence. " * 6)
+
+    between(monkeypatch, int, another_model, int)
+    assert load(path, "--watch") == 0
+    assert service.asked["/tokenizer"] == 2
+    assert len(service.stored) > 3
+
+
+def test_a_watch_begins_when_the_service_comes(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = page(tmp_path / "page.md", "Home")
+    service.writes_left = 0
+
+    def come() -> None:
+        service.writes_left = 1
+
+    between(monkeypatch, int, come)
+    assert load(path, "--watch") == 0
+    assert list(service.stored) == ["page.md#home"]
