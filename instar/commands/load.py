@@ -5,13 +5,17 @@ import json
 import statistics
 import sys
 import textwrap
+from collections import Counter
 from pathlib import Path
 
 from tqdm import tqdm
 
-from instar.client import Instar, InstarError
+from instar.client import Instar
+from instar.loading.comparing import Outcome
 from instar.loading.cutting import Cutter
-from instar.loading.load import Load, Origin, Outcome
+from instar.loading.load import Load
+from instar.loading.origin import Listing, Origin
+from instar.loading.watching import Watch
 
 DESCRIPTION = (
     "Bring own documents: Markdown, HTML, text, reStructuredText, PDF, DOCX, PPTX, XLSX, EPUB, CSV and JSON lines. They"
@@ -39,12 +43,17 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"longest passage (default: what the model reads, at most {_LONGEST})",
     )
+    parser.add_argument(
+        "--replace",
+        action="store_true",
+        help="remove even most of what was loaded by this name, and take over ids that another load has",
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would be sent, and send nothing")
     parser.add_argument("--watch", action="store_true", help="go on, and load again what changes, until stopped")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Load; returns 0, or 1 if a file could not be read or a passage was refused.
+    """Load; returns 0, or 1 if a file could not be read or a passage was not written.
 
     Raises Mistaken for arguments that cannot be meant, and Stopped if the service fails after it has written some.
     """
@@ -52,41 +61,82 @@ def run(arguments: argparse.Namespace) -> int:
         print("--name is for one folder or file: load them one after the other", file=sys.stderr)
         return 2
     origins = [Origin.of(path, arguments.name) for path in arguments.paths]
+    (name, times), *_ = Counter(origin.name for origin in origins).most_common(1)
+    if times > 1:
+        print(
+            f"{times} of these are called {name}, and each would remove what the others have: load them one after the"
+            " other, each with a --name of its own",
+            file=sys.stderr,
+        )
+        return 2
     with Instar(arguments.url, key=arguments.key, timeout=_PATIENCE_SECONDS) as client:
-        load = Load(client, _cutter(client, arguments.tokens), arguments.collection, dry=arguments.dry_run)
-        codes = [_load(load, origin, arguments) for origin in origins]
+        loader = _Loader(client, arguments)
         if arguments.watch:
-            _watch(load, origins, arguments)
-    return max(codes)
+            print("watching for changes; Ctrl+C stops", file=sys.stderr)
+            Watch(loader.load).run(origins)
+        else:
+            for origin in origins:
+                loader.load(origin, origin.listing())
+    return max(loader.codes.values(), default=0)
 
 
-def _cutter(client: Instar, tokens: int | None) -> Cutter:
-    info = client.info()
-    limit = min(tokens or _LONGEST, info["max_length"])
-    return Cutter(json.dumps(client.tokenizer()), limit, info["prompts"].get("document", ""))
+class _Loader:
+    """Loads origins, each time for the model that answers then. `codes` are the latest exit codes of each."""
+
+    def __init__(self, client: Instar, arguments: argparse.Namespace) -> None:
+        self.codes: dict[str, int] = {}
+        self._client = client
+        self._arguments = arguments
+        self._model: tuple[str, int, str] | None = None
+        self._cutter: Cutter | None = None
+        self._latest: Load | None = None
+
+    def load(self, origin: Origin, listing: Listing) -> None:
+        """Load one folder or file and say what came of it."""
+        # In a watch, others may have written since the latest one.
+        if self._latest is None or self._arguments.watch:
+            dry, replace = self._arguments.dry_run, self._arguments.replace
+            self._latest = Load(self._client, self._cut(), self._arguments.collection, dry=dry, replace=replace)
+        self.codes[origin.name] = _load(self._latest, origin, listing, self._arguments)
+
+    def _cut(self) -> Cutter:
+        info = self._client.info()
+        limit = min(self._arguments.tokens or _LONGEST, info["max_length"])
+        model = info["model"], limit, info["prompts"].get("document", "")
+        if self._cutter is None or model != self._model:
+            self._cutter, self._model = Cutter(json.dumps(self._client.tokenizer()), *model[1:]), model
+        return self._cutter
 
 
-def _load(load: Load, origin: Origin, arguments: argparse.Namespace) -> int:
+def _load(load: Load, origin: Origin, listing: Listing, arguments: argparse.Namespace) -> int:
     """Load one folder or file and say what came of it; returns the exit code."""
-    files = origin.files()
-    size = sum(file.size for file in files)
+    size = sum(file.size for file in listing.files)
     # The time left is by the mean rate, because passages go in portions, and unchanged files take no time.
     with tqdm(desc=origin.name, total=size, unit="B", unit_scale=True, smoothing=0, file=sys.stderr) as bar:
-        outcome = load.run(origin, files, bar.update)
+        outcome = load.run(origin, listing, bar.update)
     for identity, reason in outcome.refused:
         print(f"not written: {identity}: {reason}", file=sys.stderr)
-    for path, reason in outcome.unreadable:
-        print(f"not read: {path}: {reason}", file=sys.stderr)
+    for unread in (*outcome.unreadable, *outcome.textless):
+        print(f"not read: {unread}", file=sys.stderr)
     if outcome.repeated:
         print(
             f"{len(outcome.repeated):,} ids come twice, and the first counts, as {outcome.repeated[0]}: give each row"
             " an id of its own",
             file=sys.stderr,
         )
-    if not outcome.files:
+    if outcome.taken:
+        identity, owner = outcome.taken[0]
+        print(
+            f"{len(outcome.taken):,} passages are not written, because their ids are those of another load, as"
+            f" {identity} of {owner}: give them ids of their own, load them into another --collection, or take the"
+            " ids over by --replace",
+            file=sys.stderr,
+        )
+    is_empty = not (listing.files or listing.unread)
+    if is_empty:
         print(f"{origin.path} has no file that is read: instar load --help lists the formats", file=sys.stderr)
     print(_summary(outcome, arguments))
-    return int(bool(outcome.unreadable or outcome.refused) or not outcome.files)
+    return int(is_empty or any((outcome.unreadable, outcome.refused, outcome.repeated, outcome.taken)))
 
 
 def _summary(outcome: Outcome, arguments: argparse.Namespace) -> str:
@@ -102,20 +152,3 @@ def _summary(outcome: Outcome, arguments: argparse.Namespace) -> str:
             lines += ["for example:", f"  {passage.id}  {json.dumps(passage.metadata, ensure_ascii=False)}"]
             lines += textwrap.wrap(passage.text, _WIDTH, initial_indent="  ", subsequent_indent="  ")
     return "\n".join(lines)
-
-
-def _watch(load: Load, origins: list[Origin], arguments: argparse.Namespace) -> None:
-    """Load an origin again whenever something changes there, until interrupted."""
-    from watchfiles import watch  # noqa: PLC0415
-
-    print("watching for changes; Ctrl+C stops", file=sys.stderr)
-    for changes in watch(*(origin.path for origin in origins), raise_interrupt=False):
-        changed = [Path(path).resolve() for _, path in changes]
-        for origin in origins:
-            where = origin.path.resolve()
-            if any(path == where or where in path.parents for path in changed):
-                try:
-                    _load(load, origin, arguments)
-                except InstarError as error:
-                    # The service may be away for a while. The next change sends what this one did not.
-                    print(error, file=sys.stderr)

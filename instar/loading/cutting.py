@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
@@ -60,21 +59,19 @@ class Cutter:
 
     def passages(self, pieces: Iterable[Piece], source: str) -> Iterator[Passage]:
         """Yield the passages of one file, whose name is `source`."""
-        used: Counter[str] = Counter()
+        used: dict[str, int] = {}
         for number, piece in enumerate(pieces, 1):
             headings = self._headings(piece.headings)
             before = f"{headings}\n\n" if headings else ""
             capacity = self._limit - (self._count(before) if before else 0) - _MARGIN
             name = piece.identity
             if name is None:
-                base = self._base(piece, source, number)
-                used[base] += 1
-                name = base if used[base] == 1 else f"{base}-{used[base]}"
+                name = _free(self._base(piece, source, number), used)
             for part, chunk in enumerate(self._parts(piece.text, max(capacity, _MARGIN)), 1):
                 text = before + chunk
-                metadata = {**piece.metadata, "source": source}
-                if piece.headings:
-                    metadata["heading"] = _SEPARATOR.join(piece.headings)
+                headed = {"heading": _SEPARATOR.join(piece.headings)} if piece.headings else {}
+                # A row may say itself whence it is, as one that another service exports does.
+                metadata = {"source": source, **headed, **piece.metadata}
                 identity = _fitting(name if part == 1 else f"{name}:{part}")
                 yield Passage(identity, text, metadata, self._around + self._count(text))
 
@@ -160,6 +157,16 @@ def _completed(text: str, part: _Part, blocks: Iterable[Block]) -> str:
         if block.begin < end < block.end:
             return chunk + block.tail
     return chunk
+
+
+def _free(name: str, used: dict[str, int]) -> str:
+    """The name, or if another section has it the name with the first number that makes it free, which is noted."""
+    number = used.get(name, 0) + 1
+    while (free := name if number == 1 else f"{name}-{number}") in used:
+        number += 1
+    used[name] = number
+    used.setdefault(free, 1)
+    return free
 
 
 def _slug(heading: str) -> str:

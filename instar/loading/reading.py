@@ -1,7 +1,5 @@
 """Files, and what is read in them."""
 
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from instar.loading import converting, markdown, mdx, rows
@@ -14,20 +12,8 @@ _HTML = frozenset({".html", ".htm"})
 _RST = frozenset({".rst"})
 _CSV = frozenset({".csv", ".tsv"})
 _JSON_LINES = frozenset({".jsonl", ".ndjson"})
-_CONVERTED = frozenset({".pdf", ".docx", ".pptx", ".xlsx", ".epub"})
-SUFFIXES = _MARKDOWN | _MDX | _PLAIN | _HTML | _RST | _CSV | _JSON_LINES | _CONVERTED
-
-
-def files_below(folder: Path) -> Iterator[tuple[Path, int]]:
-    """Yield the files of `folder` that can be read, with their bytes, but those whose name or folder begins with a dot.
-
-    They come in the order of their paths. A file that is removed meanwhile is left out.
-    """
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and path.suffix.lower() in SUFFIXES and path.is_file():
-            with suppress(FileNotFoundError):
-                yield path, path.stat().st_size
+CONVERTED = frozenset({".pdf", ".docx", ".pptx", ".xlsx", ".epub"})
+SUFFIXES = _MARKDOWN | _MDX | _PLAIN | _HTML | _RST | _CSV | _JSON_LINES | CONVERTED
 
 
 def pieces_of(path: Path) -> list[Piece]:
@@ -36,7 +22,7 @@ def pieces_of(path: Path) -> list[Piece]:
     if suffix not in SUFFIXES:
         raise Unreadable(f"{suffix or 'a file without a suffix'} is not read: {', '.join(sorted(SUFFIXES))} are")
     try:
-        if suffix in _CONVERTED:
+        if suffix in CONVERTED:
             return list(markdown.pieces(converting.from_file(path), title))
         if suffix in _HTML:
             return list(markdown.pieces(converting.from_html(path.read_bytes()), title))

@@ -12,6 +12,8 @@ from instar.loading.piece import Piece, Unreadable
 _TEXTS = ("text", "content", "passage", "body", "answer", "page_content")
 _IDENTITIES = ("id", "_id", "identity", "doc_id")
 _TITLES = ("title", "heading", "name", "question")
+# The columns that `GET /admin/export` has beside id, text and metadata.
+_PLACE = frozenset({"collection", "cursor"})
 
 
 def of_csv(text: str) -> Iterator[Piece]:
@@ -51,9 +53,12 @@ def _piece(row: Mapping[str, Any], number: int) -> Piece:
     identity_name, title_name = _first(row, _IDENTITIES), _first(row, _TITLES)
     metadata = {name: value for name, value in row.items() if name not in (text_name, identity_name)}
     nested = metadata.pop("metadata", None)
-    metadata |= nested if isinstance(nested, dict) else {}
     # A corpus of BEIR has the key without a word in it.
     metadata = {name: value for name, value in metadata.items() if value not in ("", None, {})}
+    if isinstance(nested, dict):
+        # The place of a document in an export says nothing of the document.
+        place = _PLACE if row.keys() >= _PLACE else frozenset()
+        metadata = {name: value for name, value in metadata.items() if name not in place} | nested
     title = str(row[title_name]).strip() if title_name else ""
     identity = str(row[identity_name]) if identity_name else None
     return Piece((title,) if title else (), str(row[text_name]), identity, metadata)

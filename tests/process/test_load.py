@@ -1,5 +1,6 @@
 """`instar load`: own documents in one step, the second time only what has changed, and never what somebody else has."""
 
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,6 @@ import pytest
 
 from instar.command_line import main
 from tests.support.server import Server
-from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +147,82 @@ def test_another_folder_of_the_same_name_takes_nothing_away(
     assert len(stored(service, collection)) == 6
 
 
+def test_another_folder_that_shares_a_file_takes_nothing_away(
+    service: Server, docs: Path, collection: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load(service, collection, docs)
+    before = stored(service, collection)
+    other = tmp_path / "elsewhere" / "docs"
+    other.mkdir(parents=True)
+    (other / "index.md").write_text("# Bakery\n\nWe open at six.\n")
+    capsys.readouterr()
+    assert load(service, collection, docs, other) == 2
+    assert load(service, collection, other) == 1
+    assert "another 'docs'" in capsys.readouterr().err
+    assert stored(service, collection) == before
+    assert load(service, collection, other, "--replace") == 0
+    assert list(stored(service, collection)) == ["docs/index.md#bakery"]
+
+
+def test_two_tables_that_share_ids_do_not_write_over_each_other(
+    service: Server, collection: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tables = [tmp_path / name for name in ("a.csv", "b.csv")]
+    for table in tables:
+        table.write_text("id,text\n" + "".join(f"{number},{table.name} {number}\n" for number in range(50)))
+    assert load(service, collection, *tables) == 1
+    assert "50 passages are not written" in capsys.readouterr().err
+    assert {document["text"] for document in stored(service, collection).values()} == {
+        f"a.csv {number}" for number in range(50)
+    }
+    assert load(service, collection, *tables) == 1
+    assert " written, 0 unchanged" not in capsys.readouterr().out.replace("0 written, 0 unchanged", "")
+
+
+def test_what_a_service_exports_keeps_its_metadata_where_it_is_loaded(
+    service: Server, docs: Path, collection: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load(service, collection, docs)
+    documents = [
+        {"id": "by-hand", "text": "A till.", "metadata": {"source": "till.md", "tags": ["a"], "note": "", "cursor": 1}},
+        {"id": "bare", "text": "A drawer."},
+    ]
+    service.post("/documents", {"documents": documents, "collection": collection})
+    exported = service.client.get("/admin/export", params={"what": "documents", "collection": collection}).text
+    (tmp_path / "export.ndjson").write_text(exported)
+    assert load(service, f"{collection}-2", tmp_path / "export.ndjson") == 0
+    before, after = stored(service, collection), stored(service, f"{collection}-2")
+    assert len(after) == len(before) == 7
+    added = {"loaded_from": "export.ndjson", "loaded_file": "export.ndjson"}
+    for identity, document in before.items():
+        expected = {**document["metadata"], **added}
+        if identity == "bare":
+            expected = {"source": "export.ndjson", "loaded_from": "export.ndjson"}
+        assert after[identity] == {**document, "metadata": expected}
+    # The folder itself goes on there, if it is told to.
+    capsys.readouterr()
+    assert load(service, f"{collection}-2", docs) == 1
+    assert "5 passages are not written" in capsys.readouterr().err
+    assert load(service, f"{collection}-2", docs, "--replace") == 0
+    assert (
+        stored(service, f"{collection}-2").items()
+        >= {
+            identity: document for identity, document in before.items() if "loaded_from" in document["metadata"]
+        }.items()
+    )
+
+
+def test_a_file_whose_text_is_gone_keeps_what_it_had(
+    service: Server, docs: Path, collection: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load(service, collection, docs)
+    (docs / "page.html").write_text("<nav>Home</nav>")
+    assert load(service, collection, docs) == 1
+    told = capsys.readouterr()
+    assert "page.html: no text in it" in told.err
+    assert "docs/page.html#parcels" in stored(service, collection)
+
+
 def test_long_texts_are_cut_to_what_the_model_reads(service: Server, collection: str, tmp_path: Path) -> None:
     (tmp_path / "long.md").write_text("# Long\n\n" + "The storm came over the hills at night. " * 200)
     assert load(service, collection, tmp_path / "long.md") == 0
@@ -163,13 +239,20 @@ def test_long_texts_are_cut_to_what_the_model_reads(service: Server, collection:
 def test_a_watched_folder_is_loaded_again_when_it_changes(
     service: Server, docs: Path, collection: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def change(*_: Path, **__: object) -> Iterator[set[tuple[int, str]]]:
-        (docs / "new.txt").write_text("Something new.")
-        yield {(1, str(docs / "new.txt"))}
+    pauses = itertools.count()
 
-    monkeypatch.setattr("watchfiles.watch", change)
+    def pause(_: float) -> None:
+        match next(pauses):
+            case 0:
+                assert len(stored(service, collection)) == 5
+                (docs / "new.txt").write_text("Something new.")
+            case 1:
+                assert "docs/new.txt#new" in stored(service, collection)
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr("instar.loading.watching.sleep", pause)
     assert load(service, collection, docs, "--watch") == 0
-    until(lambda: "docs/new.txt#new" in stored(service, collection))
+    assert next(pauses) == 2
 
 
 def test_what_is_not_there_and_what_is_meant_otherwise_is_told(
@@ -189,7 +272,7 @@ def test_rows_that_share_an_id_are_told(
 ) -> None:
     rows = [{"id": "a", "text": "one"}, {"id": "a", "text": "two"}]
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    assert load(service, collection, tmp_path / "rows.jsonl") == 0
+    assert load(service, collection, tmp_path / "rows.jsonl") == 1
     assert "1 ids come twice, and the first counts, as a" in capsys.readouterr().err
     assert stored(service, collection)["a"]["text"] == "one"
 

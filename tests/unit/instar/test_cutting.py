@@ -157,3 +157,17 @@ def test_a_row_keeps_its_id() -> None:
         "row-7",
         "row-7:2",
     ]
+
+
+def test_a_counted_section_takes_no_id_that_a_heading_has() -> None:
+    sections = [Piece((name,), text) for name, text in [("Step", "one"), ("Step", "two"), ("Step 2", "three")]]
+    ids = [passage.id for passage in Cutter(tokenizer(), 24, "").passages(sections, "g")]
+    assert ids == ["g#step", "g#step-2", "g#step-2-2"]
+    ids = [passage.id for passage in Cutter(tokenizer(), 24, "").passages(sections[::-1], "g")]
+    assert ids == ["g#step-2", "g#step", "g#step-3"]
+
+
+def test_a_row_keeps_what_it_says_of_its_source_and_heading() -> None:
+    row = Piece(("T",), "text", "row-7", {"source": "handbook.md", "heading": "Closing"})
+    (passage,) = Cutter(tokenizer(), 24, "").passages([row], "rows.csv")
+    assert passage.metadata == {"source": "handbook.md", "heading": "Closing"}

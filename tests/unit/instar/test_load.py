@@ -1,62 +1,24 @@
 """A load sends what the service does not have, says what is refused, and goes on where a broken network ended it."""
 
-import json
-from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from instar.client import Instar
+from instar.loading.comparing import Outcome
 from instar.loading.cutting import Cutter
-from instar.loading.load import Load, Mistaken, Origin, Outcome, Stopped
+from instar.loading.load import Load, Stopped
+from instar.loading.origin import Mistaken, Origin
+from tests.unit.instar.service import FORBIDDEN, Service
 from tests.unit.instar.test_cutting import tokenizer
-
-PAGE = 100
-FORBIDDEN = "forbidden"
-
-
-class Service:
-    """The documents of one collection, behind a network that breaks after a number of writes."""
-
-    def __init__(self) -> None:
-        self.stored: dict[str, dict[str, Any]] = {}
-        self.sent: Counter[str] = Counter()
-        self.writes_left = 1_000_000
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        body = json.loads(request.content)
-        if request.url.path == "/documents/matching":
-            return self._matching(body)
-        if request.url.path == "/documents/delete":
-            for identity in body["ids"]:
-                del self.stored[identity]
-            return httpx.Response(200, json={"deleted": len(body["ids"])})
-        for index, document in enumerate(body["documents"]):
-            if FORBIDDEN in document["text"]:
-                where = f"documents.{index}.text"
-                return httpx.Response(422, json={"error": {"message": f"{where} is too bad: mend it", "param": where}})
-        if not self.writes_left:
-            raise httpx.ReadError("the cable is out")
-        self.writes_left -= 1
-        ids = [document["id"] for document in body["documents"]]
-        self.stored |= zip(ids, body["documents"], strict=True)
-        self.sent.update(ids)
-        return httpx.Response(200, json={"ids": ids, "written": len(ids), "unchanged": 0, "windows": len(ids)})
-
-    def _matching(self, body: dict[str, Any]) -> httpx.Response:
-        ids = sorted(identity for identity in self.stored if identity > body.get("cursor", ""))
-        page = [self.stored[identity] for identity in ids[:PAGE]]
-        assert all(document["metadata"]["loaded_from"] == body["filter"]["loaded_from"] for document in page)
-        return httpx.Response(200, json={"documents": page, "next": ids[PAGE - 1] if len(ids) > PAGE else None})
 
 
 def load(service: Service, folder: Path, advanced: list[int] | None = None) -> Outcome:
     origin = Origin.of(folder)
     advance = advanced.append if advanced is not None else int
     with Instar("http://there", transport=httpx.MockTransport(service)) as client:
-        return Load(client, Cutter(tokenizer(), 64, ""), "notes").run(origin, origin.files(), advance)
+        return Load(client, Cutter(tokenizer(), 64, ""), "notes").run(origin, origin.listing(), advance)
 
 
 @pytest.fixture
@@ -137,4 +99,4 @@ def test_a_file_that_is_gone_when_it_is_looked_for_is_told(tmp_path: Path) -> No
     origin = Origin.of(path)
     path.unlink()
     with pytest.raises(Mistaken, match="is not there"):
-        origin.files()
+        origin.listing()

@@ -50,3 +50,12 @@ def test_a_cell_may_hold_a_long_article() -> None:
     article = "word " * 50_000
     (piece,) = of_csv(f"id,text\n7,{article}\n")
     assert piece.text == article
+
+
+def test_an_export_gives_the_metadata_of_its_documents_and_not_its_own() -> None:
+    (piece,) = of_json_lines(
+        '{"id": "a", "collection": "x", "text": "One.", "metadata": {"empty": "", "cursor": 7}, "cursor": 330}'
+    )
+    assert piece.metadata == {"empty": "", "cursor": 7}
+    (piece,) = of_json_lines('{"id": "a", "collection": "stamps", "text": "One.", "metadata": {}}')
+    assert piece.metadata == {"collection": "stamps"}

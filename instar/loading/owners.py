@@ -1,0 +1,65 @@
+"""The loads of a collection by the ids of their passages: one load must not write over another's."""
+
+from collections.abc import Iterable, Iterator
+from http import HTTPStatus
+from typing import Any
+
+from instar.client import Instar, Refused
+from instar.client.types import StoredDocument
+
+# The name of metadata that says which load a passage came with.
+LOADED_FROM = "loaded_from"
+# Ids that are asked for one by one. For more, all passages of loads are read, so that the network is waited for less.
+_FEW = 32
+# Documents that are read by a request.
+_PAGE = 1000
+# No document has the id, or none can have it: then the write is refused, too, and says why.
+_NONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
+
+
+class Owners:
+    """Answers by which load an id is taken, and remembers it."""
+
+    def __init__(self, client: Instar, collection: str, *, ask: bool = True) -> None:
+        """`ask` the service; otherwise only what is noted is known."""
+        self._client = client
+        self._collection = collection
+        self._known: dict[str, str | None] = {}
+        self._left = _FEW + 1 if ask else 0
+
+    def of(self, identity: str) -> str | None:
+        """Return the name of the load that has the id; None: none has."""
+        if identity not in self._known and self._left:
+            self._left -= 1
+            if self._left:
+                self._known[identity] = self._one(identity)
+            else:
+                self._known = self._all() | self._known
+        return self._known.get(identity)
+
+    def note(self, ids: Iterable[str], owner: str | None) -> None:
+        """Remember that these ids are the owner's from now on, or nobody's."""
+        self._known |= dict.fromkeys(ids, owner)
+
+    def _one(self, identity: str) -> str | None:
+        try:
+            # An id of dots alone is another address.
+            metadata = self._client.document(identity, self._collection).get("metadata", {})
+        except Refused as refused:
+            if refused.status in _NONE:
+                return None
+            raise
+        return str(metadata[LOADED_FROM]) if LOADED_FROM in metadata else None
+
+    def _all(self) -> dict[str, str | None]:
+        loaded = matching(self._client, self._collection, {LOADED_FROM: {"exists": True}})
+        return {document["id"]: str(document["metadata"].get(LOADED_FROM)) for document in loaded}
+
+
+def matching(client: Instar, collection: str, condition: dict[str, Any]) -> Iterator[StoredDocument]:
+    """Yield the documents that pass a filter; none if the collection is not there, because the first load makes it."""
+    try:
+        yield from client.matching(filter=condition, collection=collection, limit=_PAGE)
+    except Refused as refused:
+        if refused.status != HTTPStatus.NOT_FOUND:
+            raise

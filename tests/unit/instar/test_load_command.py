@@ -1,0 +1,92 @@
+"""`instar load` says what it leaves out by its exit code, and cuts for the model that answers now."""
+
+from functools import partial
+from pathlib import Path
+
+import httpx
+import pytest
+
+from instar.client import Instar
+from instar.command_line import main
+from tests.unit.instar.service import Service
+from tests.unit.instar.test_comparing import ROWS, page, write
+from tests.unit.instar.test_watching import between
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Service:
+    service = Service()
+    monkeypatch.setattr("instar.commands.load.Instar", partial(Instar, transport=httpx.MockTransport(service)))
+    return service
+
+
+def load(*arguments: object) -> int:
+    return main(["load", *map(str, arguments), "--url", "http://there"])
+
+
+def test_two_of_one_name_are_refused_before_anything_is_sent(
+    service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a, b = (page(tmp_path / name / "docs" / "index.md", name).parent for name in "ab")
+    assert load(a, b) == 2
+    assert "2 of these are called docs" in capsys.readouterr().err
+    assert load(tmp_path / "a" / "docs" / "index.md", tmp_path / "b" / "docs" / "index.md") == 2
+    assert not service.asked
+
+
+def test_what_is_left_out_makes_the_exit_code_1(
+    service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a = write(tmp_path / "a.jsonl", *ROWS)
+    assert load(a) == 0
+    assert load(write(tmp_path / "b.jsonl", ROWS[0], {"id": "new", "text": "new"})) == 1
+    said = capsys.readouterr()
+    assert "1 passages are not written, because their ids are those of another load, as r0 of a.jsonl" in said.err
+    assert "1 written, 0 unchanged, 0 removed" in said.out
+    assert load(write(tmp_path / "c.jsonl", {"id": "c", "text": "c"}, {"id": "c", "text": "d"})) == 1
+    assert "1 ids come twice" in capsys.readouterr().err
+    assert service.stored["c"]["text"] == "c"
+
+
+def test_a_page_without_a_text_is_named_and_is_no_failure_until_it_had_one(
+    service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page(tmp_path / "docs" / "index.md", "Home")
+    (tmp_path / "docs" / "plan.md").write_text("# Plan\n\n## Later\n")
+    assert load(tmp_path / "docs") == 0
+    said = capsys.readouterr()
+    assert f"not read: {tmp_path / 'docs' / 'plan.md'}: no text in it" in said.err
+    assert "1 passages of 1 files" in said.out
+    (tmp_path / "docs" / "index.md").write_text("")
+    assert load(tmp_path / "docs") == 1
+    assert list(service.stored) == ["docs/index.md#home"]
+
+
+def test_a_watch_cuts_for_the_model_that_answers_then(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "page.md"
+    path.write_text("Seven words make up this short sentence. " * 5)
+
+    def another_model() -> None:
+        service.info |= {"model": "two@1", "max_length": 16}
+        path.write_text("Seven words make up this short sentence. " * 6)
+
+    between(monkeypatch, int, another_model, int)
+    assert load(path, "--watch") == 0
+    assert service.asked["/tokenizer"] == 2
+    assert len(service.stored) > 3
+
+
+def test_a_watch_begins_when_the_service_comes(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = page(tmp_path / "page.md", "Home")
+    service.writes_left = 0
+
+    def come() -> None:
+        service.writes_left = 1
+
+    between(monkeypatch, int, come)
+    assert load(path, "--watch") == 0
+    assert list(service.stored) == ["page.md#home"]
