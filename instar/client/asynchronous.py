@@ -11,7 +11,7 @@ from instar.client import calls
 from instar.client.call import Call, not_reached, pause
 from instar.client.errors import Refused
 from instar.client.portions import MOST, Counts, Portions, Progress, Refusal, batched
-from instar.client.settings import PAGE, POLL_SECONDS, RETRIES, TIMEOUT_SECONDS, headers_of, timeout_of, url_of
+from instar.client.settings import PAGE, POLL_SECONDS, RETRIES, TIMEOUT_SECONDS, made
 from instar.client.types import (
     ActivateRequest,
     DeleteRequest,
@@ -39,8 +39,9 @@ Answer = TypeVar("Answer")
 class AsyncInstar:
     """A client of one service, for one event loop.
 
-    Methods raise NotReached if no service answers, and Refused, with the service's own message, if it refuses. What a
-    busy service refuses is sent again `retries` times, when it says.
+    Methods raise NotReached if no service answers, and Refused, with the service's own message, if it refuses, or
+    Unsendable, which is one of these, if a request is no JSON. What a busy service refuses is sent again `retries`
+    times, when it says. All errors are InstarError.
     """
 
     def __init__(
@@ -52,10 +53,11 @@ class AsyncInstar:
         retries: int = RETRIES,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """Make a client of the service at `url` (None: INSTAR_URL, or this machine) with a key (None: INSTAR_KEY)."""
-        self._client = httpx.AsyncClient(
-            base_url=url_of(url), headers=headers_of(key), timeout=timeout_of(timeout), transport=transport
-        )
+        """Make a client of the service at `url` (None: INSTAR_URL, or this machine) with a key (None: INSTAR_KEY).
+
+        Raises WrongSetting if the address or the key cannot be one.
+        """
+        self._client = made(httpx.AsyncClient, url, key, timeout, transport)
         self._retries = retries
 
     async def info(self) -> Info:
@@ -191,11 +193,12 @@ class AsyncInstar:
         return await self._send(calls.generations())
 
     async def _send(self, call: Call[Answer]) -> Answer:
+        request = call.request(self._client)
         attempt = 0
         while True:
             try:
-                response = await self._client.request(**call.options())
-            except httpx.TransportError as error:
+                response = await self._client.send(request)
+            except httpx.RequestError as error:
                 raise not_reached(self._client.base_url, error) from error
             seconds = pause(response, attempt)
             if seconds is None or attempt == self._retries:
