@@ -6,7 +6,7 @@ and answers are the dictionaries of the OpenAPI document, whose types are in `in
 
 from instar.client.asynchronous import AsyncInstar
 from instar.client.calls import results_of
-from instar.client.errors import InstarError, NotReached, Refused, Unsendable, WrongSetting
+from instar.client.errors import InstarError, Lost, NotReached, Refused, Unsendable, WrongSetting
 from instar.client.portions import Counts
 from instar.client.synchronous import Instar
 
@@ -15,6 +15,7 @@ __all__ = [
     "Counts",
     "Instar",
     "InstarError",
+    "Lost",
     "NotReached",
     "Refused",
     "Unsendable",

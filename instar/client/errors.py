@@ -45,3 +45,14 @@ class Unsendable(Refused):
 
     It has the form of the refusal that the service would give, with the status 422.
     """
+
+
+class Lost(InstarError):
+    """The service was lost while a job was followed, or lost the job. Nobody knows how the job ends.
+
+    `job` is the job as it was seen last.
+    """
+
+    def __init__(self, message: str, job: Any) -> None:
+        super().__init__(message)
+        self.job = job

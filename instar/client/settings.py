@@ -14,6 +14,8 @@ _CONNECT_SECONDS = 10.0
 # Requests that a busy service refuses are sent again so many times.
 RETRIES = 5
 POLL_SECONDS = 0.5
+# A service whose restart takes longer is taken for lost by who follows a job of it.
+PATIENCE_SECONDS = 300.0
 # Documents of a page.
 PAGE = 500
 _KEYS = ("INSTAR_KEY", "INSTAR_ADMIN_KEY", "INSTAR_API_KEY")

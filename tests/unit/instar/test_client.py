@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from instar.client import AsyncInstar, Instar, NotReached, Refused
-from tests.unit.instar.clients import JOB, answered, both, reply
+from tests.unit.instar.clients import answered, both, reply
 
 
 def test_both_have_the_same_methods_with_the_same_parameters_and_words() -> None:
@@ -78,15 +78,6 @@ def test_a_service_that_is_not_there_is_named() -> None:
     with Instar("there:1", transport=httpx.MockTransport(fail)) as client, pytest.raises(NotReached) as error:
         client.info()
     assert "http://there:1" in str(error.value)
-
-
-def test_a_job_is_followed_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("instar.client.synchronous.POLL_SECONDS", 0)
-    monkeypatch.setattr("instar.client.asynchronous.POLL_SECONDS", 0)
-    states = [reply(200, json=JOB | {"state": state}) for state in ("running", "refused")]
-    for ended, requests in both(lambda client: client.wait(JOB), *states):
-        assert ended["state"] == "refused"
-        assert [request.url.path for request in requests] == ["/admin/jobs/j"] * 2
 
 
 def test_address_and_key_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
