@@ -77,7 +77,7 @@ def note_of(answer: SearchAnswer) -> dict[str, str]:
 
 
 def write(request: DocumentsRequest) -> Call[WriteAnswer]:
-    return Call("POST", "/documents", request, names=("written", "unchanged"))
+    return Call("POST", "/documents", request, names=("ids", "written", "unchanged"))
 
 
 def read(identity: str, collection: str) -> Call[StoredDocument]:
