@@ -37,7 +37,8 @@ example:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code.
 
-    It is 1 if the command fails, 2 if a setting or an argument is wrong, and for a reload 3 if the model is not better.
+    It is 1 if the command fails, and 2 if a setting or an argument is wrong. For a reload it is 3 if the model is not
+    better, and 4 if nobody knows how it ends.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     if not arguments or arguments[0] in ("-h", "--help"):
@@ -71,7 +72,7 @@ def _help() -> str:
 def _ask(name: str, arguments: Sequence[str]) -> int:
     """Run a command that asks a service."""
     # The client loads httpx, which the other commands do without.
-    from instar.client.errors import InstarError  # noqa: PLC0415
+    from instar.client.errors import InstarError, WrongSetting  # noqa: PLC0415
 
     command = cast(Command, import_module(f"instar.commands.{name}"))
     parser = Parser(prog=f"instar {name}", description=command.DESCRIPTION, example=command.EXAMPLE)
@@ -84,6 +85,9 @@ def _ask(name: str, arguments: Sequence[str]) -> int:
     parsed = parser.parse_args(arguments)
     try:
         return command.run(parsed)
+    except WrongSetting as error:
+        print(error, file=sys.stderr)
+        return 2
     except InstarError as error:
         print(error, file=sys.stderr)
         return 1

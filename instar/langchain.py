@@ -122,8 +122,16 @@ class InstarVectorStore(VectorStore):  # type: ignore[misc]
         """Return the best `k` that are not alike; Instar chooses of 100 or more, whatever `fetch_k` is."""
         return self.similarity_search(query, k, **how, diversity=1 - lambda_mult)
 
-    def delete(self, ids: list[str] | None = None, **_: Any) -> bool:
-        """Delete by id, or all of the collection."""
+    def delete(self, ids: list[str] | None = None, **which: Any) -> bool:
+        """Delete by id, or those that pass a `filter`, or, without either, all of the collection.
+
+        Raises ValueError for anything else that says which, because all would be deleted.
+        """
+        if which.keys() - {"filter"} or (ids is not None and which):
+            raise ValueError(f"delete takes ids or a filter: leave out {', '.join(which.keys() - {'filter'}) or 'one'}")
+        if "filter" in which:
+            self.client.delete(filter=which["filter"], collection=self._collection)
+            return True
         if ids is None:
             ids = [document["id"] for document in self.client.documents(self._collection)]
         self.client.delete_all(ids, self._collection)

@@ -6,8 +6,19 @@ and answers are the dictionaries of the OpenAPI document, whose types are in `in
 
 from instar.client.asynchronous import AsyncInstar
 from instar.client.calls import results_of
-from instar.client.errors import InstarError, NotReached, Refused
+from instar.client.errors import InstarError, Lost, NotReached, Refused, Unsendable, WrongSetting
 from instar.client.portions import Counts
 from instar.client.synchronous import Instar
 
-__all__ = ["AsyncInstar", "Counts", "Instar", "InstarError", "NotReached", "Refused", "results_of"]
+__all__ = [
+    "AsyncInstar",
+    "Counts",
+    "Instar",
+    "InstarError",
+    "Lost",
+    "NotReached",
+    "Refused",
+    "Unsendable",
+    "WrongSetting",
+    "results_of",
+]

@@ -1,5 +1,6 @@
 """One call: what is sent, how the answer is read, and when a refusal is worth another try."""
 
+import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,32 +9,53 @@ from typing import Any, Generic, TypeVar, cast
 import httpx
 
 from instar.client.errors import NotReached, Refused
+from instar.client.json_faults import unsendable
 
 Answer = TypeVar("Answer")
 # The service is busy (429), or starts or stops (503): it has done nothing of the request.
 _LATER = (429, 503)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+# The connection never stood, so that nothing can have been done.
+_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+_ELSEWHERE = "does another application or a proxy answer there? Look at the host and the port"
 
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[Answer]):
-    """A request whose answer is JSON of the type `Answer`."""
+    """A request whose answer is JSON of the type `Answer`; `names` are fields by which that is known."""
 
     method: str
     path: str
     body: object = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
 
-    def options(self) -> dict[str, Any]:
-        """The arguments of httpx's `request`. A parameter that is None is left out."""
+    def request(self, client: httpx.Client | httpx.AsyncClient) -> httpx.Request:
+        """The request. A parameter that is None is left out. Raises Unsendable if it cannot be one."""
         parameters = {name: value for name, value in self.parameters.items() if value is not None}
-        body = {} if self.body is None else {"json": self.body}
-        return {"method": self.method, "url": self.path, "params": parameters, **body}
+        try:
+            return client.build_request(self.method, self.path, params=parameters, json=self.body)
+        except (TypeError, ValueError, RecursionError, httpx.InvalidURL) as error:
+            raise unsendable(self.body, str(error), f"{self.method} {self.path[:80]} was not sent") from error
 
     def read(self, response: httpx.Response) -> Answer:
-        """Return the answer. Raises Refused if it is an error."""
+        """Return the answer. Raises Refused if it is an error, and NotReached if no Instar has written it."""
         require_success(response)
-        return cast(Answer, response.json())
+        try:
+            answer = response.json()
+        except ValueError as error:
+            raise _foreign(response) from error
+        if not isinstance(answer, dict) or any(name not in answer for name in self.names):
+            raise _foreign(response)
+        return cast(Answer, answer)
+
+
+def _foreign(response: httpx.Response) -> NotReached:
+    kind = response.headers.get("Content-Type", "of no type")
+    return NotReached(
+        f"{response.request.url} answered {response.status_code}, but not as Instar does ({kind}): {_ELSEWHERE}",
+        sent=True,
+    )
 
 
 def require_success(response: httpx.Response) -> None:
@@ -44,7 +66,9 @@ def require_success(response: httpx.Response) -> None:
         body = response.json()
         message = body["error"]["message"]
     except (ValueError, KeyError, TypeError):
-        body, message = response.text, f"{response.text[:200] or response.reason_phrase}"
+        body, message = response.text, response.text[:200] or response.reason_phrase
+        if response.has_redirect_location:
+            message = f"it is at {response.headers['Location']} now: give that address"
     raise Refused(f"{response.request.url} answered {response.status_code}: {message}", response.status_code, body)
 
 
@@ -58,12 +82,19 @@ def pause(response: httpx.Response, attempt: int) -> float | None:
     try:
         wanted = float(response.headers.get("Retry-After", ""))
     except ValueError:
+        wanted = math.nan
+    if not wanted >= 0:
         wanted = _FIRST_PAUSE * 2**attempt
     return min(wanted, _LONGEST_PAUSE) * random.uniform(1, 1.25)  # noqa: S311 (nothing secret hangs on it)
 
 
-def not_reached(url: httpx.URL | str, error: httpx.TransportError) -> NotReached:
-    """The error for a connection that could not be made, or was lost."""
-    return NotReached(
-        f"{url} did not answer ({error or type(error).__name__}): is the service there, and the port right?"
-    )
+def not_reached(url: httpx.URL | str, error: httpx.RequestError) -> NotReached:
+    """The error for a connection that could not be made or was lost, or for bytes that are no answer."""
+    reason = str(error) or type(error).__name__
+    sent = not isinstance(error, _UNSENT)
+    if sent and isinstance(error, httpx.TimeoutException):
+        advice = "ask for less at a time, or give it a longer timeout"
+        return NotReached(f"{url} did not answer in time ({reason}): {advice}", sent=sent)
+    if isinstance(error, httpx.TransportError):
+        return NotReached(f"{url} did not answer ({reason}): is the service there, and the port right?", sent=sent)
+    return NotReached(f"{url} sent an answer that cannot be read ({reason}): {_ELSEWHERE}", sent=sent)

@@ -48,8 +48,13 @@ class JudgementsWanted(TypedDict, total=False):
     stale: bool
 
 
+def _quoted(identity: str) -> str:
+    # Half a character has no place in UTF-8, and the service finds nothing by that name.
+    return quote(identity, safe="", errors="surrogatepass")
+
+
 def info() -> Call[Info]:
-    return Call("GET", "/info")
+    return Call("GET", "/info", names=("collections",))
 
 
 def tokenizer() -> Call[dict[str, Any]]:
@@ -57,7 +62,7 @@ def tokenizer() -> Call[dict[str, Any]]:
 
 
 def search(request: SearchRequest) -> Call[SearchAnswer]:
-    return Call("POST", "/search", request)
+    return Call("POST", "/search", request, names=("results",))
 
 
 def results_of(answer: SearchAnswer) -> Sequence[Result]:
@@ -72,27 +77,37 @@ def note_of(answer: SearchAnswer) -> dict[str, str]:
 
 
 def write(request: DocumentsRequest) -> Call[WriteAnswer]:
-    return Call("POST", "/documents", request)
+    return Call("POST", "/documents", request, names=("ids", "written", "unchanged"))
 
 
 def read(identity: str, collection: str) -> Call[StoredDocument]:
-    return Call("GET", f"/documents/{quote(identity, safe='')}", parameters={"collection": collection})
+    return Call(
+        "GET",
+        f"/documents/{_quoted(identity)}",
+        parameters={"collection": collection},
+        names=("id",),
+    )
 
 
 def page(collection: str, cursor: str | None, limit: int) -> Call[Page]:
-    return Call("GET", "/documents", parameters={"collection": collection, "cursor": cursor, "limit": limit})
+    return Call(
+        "GET",
+        "/documents",
+        parameters={"collection": collection, "cursor": cursor, "limit": limit},
+        names=("documents", "next"),
+    )
 
 
 def matching(request: MatchingRequest) -> Call[MatchingPage]:
-    return Call("POST", "/documents/matching", request)
+    return Call("POST", "/documents/matching", request, names=("documents", "next"))
 
 
 def delete(request: DeleteRequest) -> Call[Deleted]:
-    return Call("POST", "/documents/delete", request)
+    return Call("POST", "/documents/delete", request, names=("deleted",))
 
 
 def feedback(events: Sequence[FeedbackEvent]) -> Call[FeedbackAnswer]:
-    return Call("POST", "/feedback", {"events": list(events)})
+    return Call("POST", "/feedback", {"events": list(events)}, names=("accepted",))
 
 
 def judge(request: JudgementsRequest) -> Call[Taken]:
@@ -100,23 +115,23 @@ def judge(request: JudgementsRequest) -> Call[Taken]:
 
 
 def judgements(wanted: Mapping[str, Any], cursor: str | None) -> Call[JudgementsAnswer]:
-    return Call("GET", "/admin/judgements", parameters={**wanted, "cursor": cursor})
+    return Call("GET", "/admin/judgements", parameters={**wanted, "cursor": cursor}, names=("judgements", "next"))
 
 
 def reload(request: ReloadRequest) -> Call[Job]:
-    return Call("POST", "/admin/reload", request)
+    return Call("POST", "/admin/reload", request, names=("id", "state"))
 
 
 def job(identity: str) -> Call[Job]:
-    return Call("GET", f"/admin/jobs/{quote(identity, safe='')}")
+    return Call("GET", f"/admin/jobs/{_quoted(identity)}", names=("id", "state"))
 
 
 def cancel(identity: str) -> Call[Job]:
-    return Call("DELETE", f"/admin/jobs/{quote(identity, safe='')}")
+    return Call("DELETE", f"/admin/jobs/{_quoted(identity)}", names=("id", "state"))
 
 
 def activate(request: ActivateRequest) -> Call[Job]:
-    return Call("POST", "/admin/activate", request)
+    return Call("POST", "/admin/activate", request, names=("id", "state"))
 
 
 def rollback(generation: int | None) -> Call[dict[str, Any]]:
@@ -124,4 +139,4 @@ def rollback(generation: int | None) -> Call[dict[str, Any]]:
 
 
 def generations() -> Call[GenerationsAnswer]:
-    return Call("GET", "/admin/generations")
+    return Call("GET", "/admin/generations", names=("generations",))

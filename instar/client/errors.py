@@ -1,4 +1,4 @@
-"""The errors of a client."""
+"""The errors of a client: whatever goes wrong in a call is one of them."""
 
 from typing import Any
 
@@ -7,8 +7,19 @@ class InstarError(Exception):
     """A call failed. The message says why, and what to do."""
 
 
+class WrongSetting(InstarError):
+    """The address or the key cannot be one. Nothing was sent."""
+
+
 class NotReached(InstarError):
-    """No service answered at the address, or the connection was lost."""
+    """No service answered at the address, or another application did, or the connection was lost.
+
+    `sent` says whether the request may have come to the service all the same, so that it may have been done.
+    """
+
+    def __init__(self, message: str, *, sent: bool) -> None:
+        super().__init__(message)
+        self.sent = sent
 
 
 class Refused(InstarError):
@@ -27,3 +38,21 @@ class Refused(InstarError):
         self.type: str | None = said.get("type")
         self.param: str | None = said.get("param")
         self.reason: str = said.get("message") or message
+
+
+class Unsendable(Refused):
+    """The request is no JSON, a date or NaN in metadata for example, and was not sent.
+
+    It has the form of the refusal that the service would give, with the status 422.
+    """
+
+
+class Lost(InstarError):
+    """The service was lost while a job was followed, or lost the job. Nobody knows how the job ends.
+
+    `job` is the job as it was seen last.
+    """
+
+    def __init__(self, message: str, job: Any) -> None:
+        super().__init__(message)
+        self.job = job

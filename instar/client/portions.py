@@ -3,12 +3,13 @@
 A refused portion comes again in halves, until the document at fault is alone.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
 from instar.client.errors import Refused
+from instar.client.json_faults import require_json
 from instar.client.types import NewDocument, WriteAnswer
 
 # Documents and characters of a portion: neither side holds many of them, and no answer is long in coming.
@@ -34,7 +35,13 @@ class Portions:
     """The portions that are still to be written, in the order of the documents, and counts of those that were."""
 
     def __init__(self, documents: Iterable[NewDocument], progress: Progress | None, refused: Refusal | None) -> None:
-        """`progress` gets each answer. `refused` gets each document that is not taken; None: it ends the writing."""
+        """`progress` gets each answer. `refused` gets each document that is not taken; None: it ends the writing.
+
+        Raises Unsendable for a document of a list that would end it because it is no JSON, while none is written.
+        """
+        if refused is None and isinstance(documents, Sequence):
+            for document in documents:
+                require_json(document, f"{_named(document)} cannot be sent, and none was")
         self.counts = Counts()
         self._following = _cut(documents)
         self._halves: list[list[NewDocument]] = []
@@ -64,10 +71,15 @@ class Portions:
             return
         (document,) = portion
         if self._refused is None:
-            named = f"the document {document.get('id') or document['text'][:40]!r}"
-            raise Refused(f"{named} was refused, and those after it were not sent: {error}", error.status, error.body)
+            raise type(error)(
+                f"{_named(document)} was refused, and those after it were not sent: {error}", error.status, error.body
+            )
         self.counts.refused += 1
         self._refused(document, error)
+
+
+def _named(document: NewDocument) -> str:
+    return f"the document {document.get('id') or str(document.get('text'))[:40]!r}"
 
 
 def batched(items: Iterable[_T], most: int) -> Iterator[list[_T]]:
@@ -81,7 +93,7 @@ def _cut(documents: Iterable[NewDocument]) -> Iterator[list[NewDocument]]:
     portion: list[NewDocument] = []
     characters = 0
     for document in documents:
-        length = len(document["text"])
+        length = len(str(document.get("text")))
         if portion and (len(portion) == MOST or characters + length > _CHARACTERS):
             yield portion
             portion, characters = [], 0

@@ -9,9 +9,10 @@ import httpx
 
 from instar.client import calls
 from instar.client.call import Call, not_reached, pause
-from instar.client.errors import Refused
+from instar.client.errors import InstarError, Refused
+from instar.client.following import Following, Silence
 from instar.client.portions import MOST, Counts, Portions, Progress, Refusal, batched
-from instar.client.settings import PAGE, POLL_SECONDS, RETRIES, TIMEOUT_SECONDS, headers_of, timeout_of, url_of
+from instar.client.settings import PAGE, PATIENCE_SECONDS, RETRIES, TIMEOUT_SECONDS, made
 from instar.client.types import (
     ActivateRequest,
     DeleteRequest,
@@ -39,8 +40,9 @@ Answer = TypeVar("Answer")
 class Instar:
     """A client of one service. Safe from any thread.
 
-    Methods raise NotReached if no service answers, and Refused, with the service's own message, if it refuses. What a
-    busy service refuses is sent again `retries` times, when it says.
+    Methods raise NotReached if no service answers, and Refused, with the service's own message, if it refuses, or
+    Unsendable, which is one of these, if a request is no JSON. What a busy service refuses is sent again `retries`
+    times, when it says. All errors are InstarError.
     """
 
     def __init__(
@@ -52,10 +54,11 @@ class Instar:
         retries: int = RETRIES,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        """Make a client of the service at `url` (None: INSTAR_URL, or this machine) with a key (None: INSTAR_KEY)."""
-        self._client = httpx.Client(
-            base_url=url_of(url), headers=headers_of(key), timeout=timeout_of(timeout), transport=transport
-        )
+        """Make a client of the service at `url` (None: INSTAR_URL, or this machine) with a key (None: INSTAR_KEY).
+
+        Raises WrongSetting if the address or the key cannot be one.
+        """
+        self._client = made(httpx.Client, url, key, timeout, transport)
         self._retries = retries
 
     def info(self) -> Info:
@@ -155,18 +158,27 @@ class Instar:
         """Return how far a job is."""
         return self._send(calls.job(identity))
 
-    def follow(self, job: Job) -> Iterator[Job]:
-        """Yield a job again and again until it has ended. The last one says how."""
+    def follow(self, job: Job, *, patience: float = PATIENCE_SECONDS, silent: Silence | None = None) -> Iterator[Job]:
+        """Yield a job again and again until it has ended. The last one says how.
+
+        A restart of the service interrupts a job and does not end it, so that a service that does not answer is asked
+        for `patience` seconds; `silent` gets the error with which they begin. Raises Lost after them, or if the service
+        has no such job.
+        """
+        following = Following(patience, silent)
         while True:
             yield job
             if job["state"] in calls.ENDED:
                 return
-            time.sleep(POLL_SECONDS)
-            job = self.job(job["id"])
+            time.sleep(following.pause)
+            try:
+                job = following.answered(self._send(calls.job(job["id"]), retries=0))
+            except InstarError as error:
+                following.bear(error, job)
 
-    def wait(self, job: Job) -> Job:
-        """Return a job when it has ended, however it did: see its `state` and `reason`."""
-        *_, ended = self.follow(job)
+    def wait(self, job: Job, *, patience: float = PATIENCE_SECONDS) -> Job:
+        """Return a job when it has ended, however it did: see its `state` and `reason`. Raises as `follow`."""
+        *_, ended = self.follow(job, patience=patience)
         return ended
 
     def cancel(self, identity: str) -> Job:
@@ -185,15 +197,17 @@ class Instar:
         """List the generations."""
         return self._send(calls.generations())
 
-    def _send(self, call: Call[Answer]) -> Answer:
+    def _send(self, call: Call[Answer], retries: int | None = None) -> Answer:
+        request = call.request(self._client)
+        most = self._retries if retries is None else retries
         attempt = 0
         while True:
             try:
-                response = self._client.request(**call.options())
-            except httpx.TransportError as error:
+                response = self._client.send(request)
+            except httpx.RequestError as error:
                 raise not_reached(self._client.base_url, error) from error
             seconds = pause(response, attempt)
-            if seconds is None or attempt == self._retries:
+            if seconds is None or attempt >= most:
                 return call.read(response)
             time.sleep(seconds)
             attempt += 1

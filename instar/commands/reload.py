@@ -2,10 +2,12 @@
 
 import argparse
 import sys
+from http import HTTPStatus
 
 from tqdm import tqdm
 
-from instar.client import Instar
+from instar.client import Instar, InstarError, NotReached, Refused
+from instar.client.settings import PATIENCE_SECONDS
 from instar.client.types import Job, ReloadRequest
 
 DESCRIPTION = (
@@ -14,6 +16,7 @@ DESCRIPTION = (
 )
 EXAMPLE = "instar reload handbook-v2 --wait"
 _NOT_BETTER = 3
+_UNKNOWN = 4
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -25,21 +28,41 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--shadow", type=float, metavar="SHARE", help="first let it answer this share of searches unseen"
     )
     parser.add_argument("--wait", action="store_true", help="show how far it is, and end when it has ended")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=PATIENCE_SECONDS,
+        metavar="SECONDS",
+        help=f"with --wait: so long may the service not answer, as in a restart (default {PATIENCE_SECONDS:.0f})",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Reload; returns 0, with --wait 3 if the model was refused and 1 if the reload failed."""
+    """Reload; returns 0, and 4 if it may have begun and nobody knows how it ends.
+
+    With --wait it returns 3 if the model was refused, and 1 if the reload failed.
+    """
     request: ReloadRequest = {"reranker" if arguments.reranker else "model": arguments.model}  # type: ignore[misc]
     if arguments.force:
         request["force"] = True
     if arguments.shadow is not None:
         request["shadow"] = arguments.shadow
     with Instar(arguments.url, key=arguments.key) as client:
-        job = client.reload(**request)
+        try:
+            job = client.reload(**request)
+        except (NotReached, Refused) as error:
+            if not _may_have_begun(error):
+                raise
+            print(f"{error}; the reload may have begun: see GET /admin/jobs", file=sys.stderr)
+            return _UNKNOWN
         if not arguments.wait:
             print(f"job {job['id']} has begun: the console shows it, and GET /admin/jobs/{job['id']}")
             return 0
-        job = _followed(client, job)
+        try:
+            job = _followed(client, job, arguments.patience)
+        except InstarError as error:
+            print(f"{error}; the job is {job['id']}", file=sys.stderr)
+            return _UNKNOWN
     for warning in job["warnings"]:
         print(warning, file=sys.stderr)
     if job["state"] == "done":
@@ -49,11 +72,22 @@ def run(arguments: argparse.Namespace) -> int:
     return _NOT_BETTER if job["state"] == "refused" else 1
 
 
-def _followed(client: Instar, job: Job) -> Job:
+def _may_have_begun(error: NotReached | Refused) -> bool:
+    """Whether the service may have got the request, though its answer was lost on the way, here or at a proxy."""
+    if isinstance(error, NotReached):
+        return error.sent
+    return error.status in (HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT)
+
+
+def _followed(client: Instar, job: Job, patience: float) -> Job:
     """The job when it has ended. A bar shows its stage, and how many documents are embedded."""
     with tqdm(desc=job["stage"], unit=" documents", file=sys.stderr) as bar:
+
+        def say(error: InstarError) -> None:
+            bar.write(f"asking again, for the reload outlives a restart: {error}", file=sys.stderr)
+
         latest = job
-        for latest in client.follow(job):
+        for latest in client.follow(job, patience=patience, silent=say):
             bar.set_description(latest["stage"], refresh=False)
             bar.total, bar.n = latest["total"], latest["done"]
             bar.refresh()

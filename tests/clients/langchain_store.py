@@ -1,5 +1,7 @@
 """LangChain's own standard tests for vector stores, and what they do not ask."""
 
+import asyncio
+import datetime
 import os
 from uuid import uuid4
 
@@ -37,11 +39,50 @@ def test_searches_go_as_they_are_asked() -> None:
     assert store.similarity_search("harbour") == []
 
 
+def test_a_filter_deletes_what_passes_and_nothing_else() -> None:
+    store = made()
+    store.add_texts(["one", "two", "three"], [{"n": 1}, {"n": 2}, {"n": 3}], ids=["a", "b", "c"])
+    assert store.delete(filter={"n": {"lt": 3}})
+    assert [document.id for document in store.get_by_ids(["a", "b", "c"])] == ["c"]
+    for which in ({"where": {"n": 3}}, {"filter": None}, {"ids": ["c"], "filter": {"n": 1}}):
+        with pytest.raises(Exception, match="ids or"):
+            store.delete(**which)
+    assert [document.id for document in store.get_by_ids(["c"])] == ["c"]
+
+
+def test_a_document_with_a_date_is_named_before_any_is_written() -> None:
+    store = made()
+    texts = [f"the text {number}" for number in range(200)]
+    with pytest.raises(Exception, match=r"the document 't199' cannot be sent, and none was: metadata.at is no JSON"):
+        store.add_texts(
+            texts,
+            [{} for _ in texts[1:]] + [{"at": datetime.date(2026, 5, 6)}],
+            ids=[f"t{number}" for number in range(200)],
+        )
+    assert store.get_by_ids(["t0"]) == []
+
+
+async def test_searches_over_asyncio_hold_no_event_loop_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, released = made(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def search(**_: object) -> dict[str, list[object]]:
+        # It ends only if the loop runs meanwhile.
+        asyncio.run_coroutine_threadsafe(released.wait(), loop).result(10)
+        return {"results": []}
+
+    monkeypatch.setattr(store.client, "search", search)
+    searching = asyncio.create_task(store.asimilarity_search("harbour"))
+    await asyncio.sleep(0.05)
+    released.set()
+    assert await searching == []
+
+
 def test_many_texts_are_written_in_their_order_and_one_that_is_refused_is_named() -> None:
     store = made()
     names = [f"t{number}" for number in range(300)]
     assert store.add_texts([f"the text {name}" for name in names], ids=names) == names
-    with pytest.raises(Exception, match="the document 'blank' was refused, and those after it were not sent"):
+    with pytest.raises(Exception, match=r"the document 'blank' was refused, and those after it were not sent"):
         store.add_texts(["one more", " ", "the last"], ids=["more", "blank", "last"])
     assert [document.id for document in store.get_by_ids(["t299", "more", "blank", "last"])] == ["t299", "more"]
     assert store.delete()

@@ -1,19 +1,27 @@
 """LlamaIndex's own index, retriever and filters over the store. LlamaIndex has no standard tests for vector stores."""
 
+import asyncio
 import os
+import time
+from typing import Literal
 from uuid import uuid4
 
+import httpx
 import pytest
 from llama_index.core import Document, MockEmbedding, StorageContext, VectorStoreIndex
-from llama_index.core.schema import TextNode
+from llama_index.core.indices.vector_store import VectorIndexRetriever
+from llama_index.core.schema import IndexNode, TextNode
 from llama_index.core.vector_stores.types import (
     FilterCondition,
     FilterOperator,
     MetadataFilter,
     MetadataFilters,
+    VectorStoreQuery,
     VectorStoreQueryMode,
 )
 
+from instar.client import AsyncInstar, results_of
+from instar.client.loops import EachLoop
 from instar.llama_index import SEARCH, InstarVectorStore
 
 MODEL = MockEmbedding(embed_dim=1)
@@ -85,6 +93,63 @@ def test_filters_are_those_of_instar(
     assert sorted(node.node_id for node in store.get_nodes(filters=filters)) == sorted(found)
 
 
+def of_documents(store: InstarVectorStore) -> VectorStoreIndex:
+    return VectorStoreIndex.from_documents(
+        [Document(doc_id=f"doc-{name}", text=text, metadata={"name": name}) for name, text in TEXTS.items()],
+        storage_context=StorageContext.from_defaults(vector_store=store),
+        embed_model=MODEL,
+    )
+
+
+def test_a_search_among_documents_searches_no_others() -> None:
+    index = of_documents(made())
+    for chosen in (["doc-a"], ["doc-a", "doc-c"], [*(f"doc-{number}" for number in range(2500)), "doc-c"], []):
+        retriever = index.as_retriever(similarity_top_k=3, doc_ids=chosen)
+        expected = {"doc-a", "doc-b", "doc-c"}.intersection(chosen)
+        assert {hit.node.ref_doc_id for hit in retriever.retrieve("is the harbour open?")} == expected
+    only_c = MetadataFilters(filters=[MetadataFilter(key="name", value="c")])
+    for options in ({"filters": only_c}, {"vector_store_kwargs": {"filter": {"name": "c"}}}):
+        retriever = index.as_retriever(similarity_top_k=3, doc_ids=["doc-a", "doc-c"], **options)
+        assert [hit.node.ref_doc_id for hit in retriever.retrieve("is the harbour open?")] == ["doc-c"]
+
+
+def test_a_search_among_nodes_searches_no_others(store: InstarVectorStore) -> None:
+    for chosen in (["a"], ["a", "c", "none"]):
+        retriever = VectorIndexRetriever(index_of(store), similarity_top_k=3, node_ids=chosen)
+        hits = retriever.retrieve("is the harbour open?")
+        assert {hit.node.node_id for hit in hits} == {"a", "c"}.intersection(chosen)
+        assert all("_node_id" not in hit.node.metadata for hit in hits)
+
+
+def test_an_index_of_index_nodes_passes_their_ids_and_none_searches_all(store: InstarVectorStore) -> None:
+    index = index_of(store)
+    index.insert_nodes([IndexNode(id_="d", text="a page about harbours", index_id="d")])
+    assert [hit.node.node_id for hit in index.as_retriever(similarity_top_k=9).retrieve("harbour")] == ["d"]
+    hits = VectorIndexRetriever(index, similarity_top_k=9).retrieve("harbour")
+    assert {hit.node.node_id for hit in hits} == {"a", "b", "c", "d"}
+
+
+def test_alpha_weighs_the_parts_of_a_hybrid_search(store: InstarVectorStore) -> None:
+    def first(alpha: float) -> tuple[str, int]:
+        hybrid = index_of(store).as_retriever(
+            vector_store_query_mode=VectorStoreQueryMode.HYBRID, alpha=alpha, similarity_top_k=3, hybrid_top_k=1
+        )
+        hits = hybrid.retrieve("closes E-1043")
+        return hits[0].node.node_id, len(hits)
+
+    modes: tuple[tuple[float, Literal["keyword", "dense"]], ...] = ((0.0, "keyword"), (1.0, "dense"))
+    for alpha, mode in modes:
+        alone = store.client.search(query="closes E-1043", collection=store.collection, mode=mode, k=1)
+        assert first(alpha) == (results_of(alone)[0]["id"], 1)
+
+
+def test_nodes_that_are_named_and_pass_are_read_and_deleted(store: InstarVectorStore) -> None:
+    early = MetadataFilters(filters=[MetadataFilter(key="n", value=1, operator=FilterOperator.LTE)])
+    assert {node.node_id for node in store.get_nodes(node_ids=["b", "c"], filters=early)} == {"b"}
+    store.delete_nodes(node_ids=["b", "c"], filters=early)
+    assert {node.node_id for node in store.get_nodes()} == {"a", "c"}
+
+
 def test_filters_are_joined_and_one_that_is_not_there_is_told(store: InstarVectorStore) -> None:
     first, last = (MetadataFilter(key="n", value=n) for n in (0, 2))
     for condition, found in ((FilterCondition.OR, "ac"), (FilterCondition.AND, ""), (FilterCondition.NOT, "b")):
@@ -100,7 +165,7 @@ def test_many_nodes_are_written_and_one_that_is_refused_is_named() -> None:
     store = made()
     nodes = [TextNode(id_=f"n{number}", text=f"the text {number}") for number in range(300)]
     assert store.add(nodes) == [node.node_id for node in nodes]
-    with pytest.raises(Exception, match="the document 'blank' was refused, and those after it were not sent"):
+    with pytest.raises(Exception, match=r"the document 'blank' was refused, and those after it were not sent"):
         store.add([TextNode(id_="more", text="one more"), TextNode(id_="blank", text=" ")])
     assert len(store.get_nodes()) == 301
     store.clear()
@@ -122,3 +187,46 @@ def test_feedback_names_the_search(store: InstarVectorStore) -> None:
         {"action": "good", "search": best.node.metadata[SEARCH], "document": best.node.node_id}
     )
     assert sent == {"accepted": 1, "repeated": 0}
+
+
+async def test_all_is_done_over_asyncio_too() -> None:
+    store = made()
+    early = MetadataFilters(filters=[MetadataFilter(key="n", value=1, operator=FilterOperator.LTE)])
+    nodes = [TextNode(id_=name, text=text, metadata={"n": n}) for n, (name, text) in enumerate(TEXTS.items())]
+    assert await store.async_add(nodes) == ["a", "b", "c"]
+    (best,) = await index_of(store).as_retriever(similarity_top_k=1).aretrieve("is the harbour open?")
+    assert best.node.node_id == "b"
+    assert best.node.metadata[SEARCH]
+    among = await store.aquery(VectorStoreQuery(query_str="harbour", similarity_top_k=3, node_ids=["a"]))
+    assert among.ids == ["a"]
+    assert (await store.aquery(VectorStoreQuery(query_str="harbour", doc_ids=[]))).ids == []
+    assert {node.node_id for node in await store.aget_nodes()} == {"a", "b", "c"}
+    assert [node.node_id for node in await store.aget_nodes(node_ids=["c", "none"])] == ["c"]
+    assert {node.node_id for node in await store.aget_nodes(filters=early)} == {"a", "b"}
+    assert [node.node_id for node in await store.aget_nodes(node_ids=["b", "c"], filters=early)] == ["b"]
+    await store.adelete_nodes(node_ids=["b", "c"], filters=early)
+    await store.adelete_nodes(filters=early)
+    await store.adelete_nodes(node_ids=["none"])
+    assert [node.node_id for node in await store.aget_nodes()] == ["c"]
+    await store.aclear()
+    assert await store.aget_nodes() == []
+    await store.adelete("none")
+
+
+def test_one_store_serves_one_event_loop_after_another() -> None:
+    store = made()
+    index = of_documents(store)
+    asyncio.run(index.adelete_ref_doc("doc-b"))
+    assert {node.ref_doc_id for node in asyncio.run(store.aget_nodes())} == {"doc-a", "doc-c"}
+
+
+async def test_a_slow_service_holds_no_event_loop_up() -> None:
+    async def answer(_: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0.3)
+        return httpx.Response(200, json={"results": []})
+
+    store = made()
+    store._clients = EachLoop(lambda: AsyncInstar("http://there", transport=httpx.MockTransport(answer)))
+    began = time.monotonic()
+    await asyncio.gather(*(store.aquery(VectorStoreQuery(query_str="harbour")) for _ in range(20)))
+    assert time.monotonic() - began < 3

@@ -3,51 +3,12 @@
 import asyncio
 import inspect
 import json
-from collections.abc import Callable
-from typing import Any
 
 import httpx
 import pytest
 
 from instar.client import AsyncInstar, Instar, NotReached, Refused
-
-Answering = Callable[[httpx.Request], httpx.Response]
-JOB = {"id": "j", "state": "running"}
-
-
-def reply(status: int, **content: Any) -> Callable[[], httpx.Response]:
-    """An answer, which each client gets a copy of."""
-    return lambda: httpx.Response(status, **content)
-
-
-def answered(*replies: Callable[[], httpx.Response]) -> tuple[Answering, list[httpx.Request]]:
-    """A service that gives these answers, one after the other, and the requests that it got."""
-    requests: list[httpx.Request] = []
-    left = iter(replies)
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        requests.append(request)
-        return next(left)()
-
-    return answer, requests
-
-
-def both(
-    ask: Callable[[Any], Any], *replies: Callable[[], httpx.Response], **options: Any
-) -> list[tuple[Any, list[httpx.Request]]]:
-    """What each client answers to a call, and the requests that it sent."""
-    answer, requests = answered(*replies)
-    with Instar("http://there", transport=httpx.MockTransport(answer), **options) as client:
-        one = ask(client)
-        one = list(one) if inspect.isgenerator(one) else one
-    answer, others = answered(*replies)
-
-    async def run() -> Any:
-        async with AsyncInstar("http://there", transport=httpx.MockTransport(answer), **options) as client:
-            other = ask(client)
-            return [item async for item in other] if inspect.isasyncgen(other) else await other
-
-    return [(one, requests), (asyncio.run(run()), others)]
+from tests.unit.instar.clients import answered, both, reply
 
 
 def test_both_have_the_same_methods_with_the_same_parameters_and_words() -> None:
@@ -93,8 +54,8 @@ def test_a_busy_service_is_asked_again_when_it_says(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
     busy = reply(429, headers={"Retry-After": "2"}, json={"error": {"message": "later", "type": "busy"}})
-    for answer, requests in both(lambda client: client.info(), busy, reply(200, json={"version": "1"})):
-        assert answer == {"version": "1"}
+    for answer, requests in both(lambda client: client.info(), busy, reply(200, json={"collections": {"notes": 1}})):
+        assert answer == {"collections": {"notes": 1}}
         assert len(requests) == 2
     assert all(2 <= seconds <= 2.5 for seconds in slept)
     with pytest.raises(Refused, match="answered 429: later") as refused:
@@ -119,19 +80,10 @@ def test_a_service_that_is_not_there_is_named() -> None:
     assert "http://there:1" in str(error.value)
 
 
-def test_a_job_is_followed_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("instar.client.synchronous.POLL_SECONDS", 0)
-    monkeypatch.setattr("instar.client.asynchronous.POLL_SECONDS", 0)
-    states = [reply(200, json=JOB | {"state": state}) for state in ("running", "refused")]
-    for ended, requests in both(lambda client: client.wait(JOB), *states):
-        assert ended["state"] == "refused"
-        assert [request.url.path for request in requests] == ["/admin/jobs/j"] * 2
-
-
 def test_address_and_key_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INSTAR_URL", "http://elsewhere:9000")
     monkeypatch.setenv("INSTAR_ADMIN_KEY", "admin")
-    answer, requests = answered(reply(200, json={}), reply(200, json={}))
+    answer, requests = answered(*[reply(200, json={"collections": {}})] * 2)
     with Instar(transport=httpx.MockTransport(answer)) as client:
         client.info()
     monkeypatch.setenv("INSTAR_KEY", "mine")

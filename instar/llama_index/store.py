@@ -1,0 +1,205 @@
+"""The vector store: its calls, for threads and for asyncio."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any
+
+from llama_index.core.bridge.pydantic import PrivateAttr
+from llama_index.core.schema import BaseNode, MetadataMode, TextNode
+from llama_index.core.vector_stores.types import (
+    BasePydanticVectorStore,
+    MetadataFilters,
+    VectorStoreQuery,
+    VectorStoreQueryResult,
+)
+from llama_index.core.vector_stores.utils import metadata_dict_to_node, node_to_metadata_dict
+
+from instar.client import AsyncInstar, Instar, Refused, results_of
+from instar.client.calls import note_of
+from instar.client.loops import EachLoop
+from instar.client.types import NewDocument, Result, SearchAnswer
+from instar.llama_index.queries import DOCUMENT, NODE, filter_of, search_of
+
+_TIMEOUT_SECONDS = 180.0
+
+
+class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
+    """One collection of a running Instar. Methods raise InstarError, and ValueError for filters that Instar lacks."""
+
+    stores_text: bool = True
+    is_embedding_query: bool = False
+    collection: str = "default"
+    _client: Instar = PrivateAttr()
+    _clients: EachLoop = PrivateAttr()
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        collection: str = "default",
+        key: str | None = None,
+        timeout: float = _TIMEOUT_SECONDS,
+    ) -> None:
+        """`url` and `key` are by default INSTAR_URL and INSTAR_KEY; `timeout` is seconds. Nothing is asked yet."""
+        super().__init__(collection=collection)
+        self._client = Instar(url, key=key, timeout=timeout)
+        self._clients = EachLoop(lambda: AsyncInstar(url, key=key, timeout=timeout))
+
+    @classmethod
+    def class_name(cls) -> str:
+        return "InstarVectorStore"
+
+    @property
+    def client(self) -> Instar:
+        """The client of the service."""
+        return self._client
+
+    @property
+    def aclient(self) -> AsyncInstar:
+        """The client of the service for the event loop that runs."""
+        return self._clients.client
+
+    def add(self, nodes: Sequence[BaseNode], **_: Any) -> list[str]:
+        """Write nodes; they are durable and can be found when it returns.
+
+        Raises Refused for a node that the service does not take. The nodes before it are written then.
+        """
+        self._client.write_all(_documents(nodes), self.collection)
+        return [node.node_id for node in nodes]
+
+    async def async_add(self, nodes: Sequence[BaseNode], **_: Any) -> list[str]:
+        """As `add`."""
+        await self.aclient.write_all(_documents(nodes), self.collection)
+        return [node.node_id for node in nodes]
+
+    def delete(self, ref_doc_id: str, **_: Any) -> None:
+        """Delete the nodes of a document."""
+        with _absent_is_empty():
+            self._client.delete(filter={DOCUMENT: ref_doc_id}, collection=self.collection)
+
+    async def adelete(self, ref_doc_id: str, **_: Any) -> None:
+        """As `delete`."""
+        with _absent_is_empty():
+            await self.aclient.delete(filter={DOCUMENT: ref_doc_id}, collection=self.collection)
+
+    def delete_nodes(self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None, **_: Any) -> None:
+        """Delete nodes by id, or those that pass the filters; with both, those that are named and pass."""
+        with _absent_is_empty():
+            if node_ids is None and filters is not None:
+                self._client.delete(filter=filter_of(filters), collection=self.collection)
+            elif node_ids is not None:
+                named = node_ids if filters is None else [node.node_id for node in self.get_nodes(node_ids, filters)]
+                self._client.delete_all(named, self.collection)
+
+    async def adelete_nodes(
+        self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None, **_: Any
+    ) -> None:
+        """As `delete_nodes`."""
+        with _absent_is_empty():
+            if node_ids is None and filters is not None:
+                await self.aclient.delete(filter=filter_of(filters), collection=self.collection)
+            elif node_ids is not None:
+                nodes = [] if filters is None else await self.aget_nodes(node_ids, filters)
+                named = node_ids if filters is None else [node.node_id for node in nodes]
+                await self.aclient.delete_all(named, self.collection)
+
+    def clear(self) -> None:
+        """Delete all nodes of the collection."""
+        ids = [document["id"] for document in self._client.documents(self.collection)]
+        self._client.delete_all(ids, self.collection)
+
+    async def aclear(self) -> None:
+        """As `clear`."""
+        ids = [document["id"] async for document in self.aclient.documents(self.collection)]
+        await self.aclient.delete_all(ids, self.collection)
+
+    def get_nodes(self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None) -> list[BaseNode]:
+        """Return nodes by id, or those that pass the filters; with both, those that are named and pass."""
+        if filters is not None:
+            passing = self._client.matching(filter=filter_of(filters), collection=self.collection)
+            return _nodes(passing, node_ids)
+        if node_ids is None:
+            return _nodes(self._client.documents(self.collection))
+        nodes = []
+        for identity in node_ids:
+            with _absent_is_empty():
+                nodes.append(_node(self._client.document(identity, self.collection)))
+        return nodes
+
+    async def aget_nodes(
+        self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None
+    ) -> list[BaseNode]:
+        """As `get_nodes`."""
+        if filters is not None:
+            passing = self.aclient.matching(filter=filter_of(filters), collection=self.collection)
+            return _nodes([document async for document in passing], node_ids)
+        if node_ids is None:
+            return _nodes([document async for document in self.aclient.documents(self.collection)])
+        nodes = []
+        for identity in node_ids:
+            with _absent_is_empty():
+                nodes.append(_node(await self.aclient.document(identity, self.collection)))
+        return nodes
+
+    def query(self, query: VectorStoreQuery, **how: Any) -> VectorStoreQueryResult:
+        """Search for the text of the query among its `doc_ids` and `node_ids`, if there are any.
+
+        `how` is of `POST /search`: `min_score`, `diversity`, `rerank`.
+        """
+        request = search_of(query, self.collection, how)
+        return _result(None if request is None else self._client.search(**request))
+
+    async def aquery(self, query: VectorStoreQuery, **how: Any) -> VectorStoreQueryResult:
+        """As `query`."""
+        request = search_of(query, self.collection, how)
+        return _result(None if request is None else await self.aclient.search(**request))
+
+
+@contextmanager
+def _absent_is_empty() -> Iterator[None]:
+    """A collection is there from its first document to its last."""
+    try:
+        yield
+    except Refused as refused:
+        if refused.status != HTTPStatus.NOT_FOUND:
+            raise
+
+
+def _documents(nodes: Sequence[BaseNode]) -> Iterator[NewDocument]:
+    """Yield what is stored of nodes. LlamaIndex makes JSON of their metadata by itself."""
+    for node in nodes:
+        metadata = node_to_metadata_dict(node, remove_text=True, flat_metadata=False)
+        yield {
+            "id": node.node_id,
+            "text": node.get_content(metadata_mode=MetadataMode.NONE),
+            "metadata": metadata | {NODE: node.node_id},
+        }
+
+
+def _result(answer: SearchAnswer | None) -> VectorStoreQueryResult:
+    """The result for an answer; None: nothing was asked, and nothing can be there."""
+    results = [] if answer is None else results_of(answer)
+    note = {} if answer is None else note_of(answer)
+    return VectorStoreQueryResult(
+        nodes=[_node(result, note) for result in results],
+        similarities=[result["score"] for result in results],
+        ids=[result["id"] for result in results],
+    )
+
+
+def _nodes(documents: Iterable[Mapping[str, Any]], named: Sequence[str] | None = None) -> list[BaseNode]:
+    """The nodes of documents, or of those that are named."""
+    chosen = None if named is None else set(named)
+    return [_node(document) for document in documents if chosen is None or document["id"] in chosen]
+
+
+def _node(stored: Mapping[str, Any] | Result, note: Mapping[str, str] | None = None) -> BaseNode:
+    metadata = dict(stored["metadata"])
+    if "_node_content" in metadata:
+        node = metadata_dict_to_node(metadata, text=stored["text"])
+    else:
+        # Somebody else has written it.
+        node = TextNode(id_=stored["id"], text=stored["text"], metadata=metadata)
+    node.metadata.update(note or {})
+    return node
