@@ -5,10 +5,11 @@ import re
 import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PlainSerializer
 
 from trainer.commands.command import Command
 from trainer.data import beir, fetching, formats, inspection, later
@@ -53,7 +54,15 @@ def _seconds(duration: object) -> float:
     return float(spelled[1]) * _SECONDS[spelled[2]]
 
 
-Duration = Annotated[float, BeforeValidator(_seconds)]
+def _spelled(seconds: float) -> str:
+    """The duration of so many seconds, as `_seconds` reads it."""
+    for unit in ("h", "m"):
+        if seconds % _SECONDS[unit] == 0:
+            return f"{seconds / _SECONDS[unit]:.0f}{unit}"
+    return f"{Decimal(repr(seconds)).normalize():f}s"
+
+
+Duration = Annotated[float, BeforeValidator(_seconds), PlainSerializer(_spelled, when_used="json-unless-none")]
 Address = Annotated[str, AfterValidator(_address)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 
