@@ -14,9 +14,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PlainSer
 from trainer.commands.command import Command
 from trainer.data import beir, fetching, formats, inspection, later
 from trainer.data.dataset import Dataset, Split
+from trainer.data.problems import listed
 from trainer.data.texts import normalised
 from trainer.errors import BadData
 from trainer.prepare import splits
+from trainer.progress import say
 from trainer.prove.report.links import Links
 from trainer.recipe import Recipe, SplitMode
 
@@ -71,6 +73,8 @@ class Reading(Command):
     """A command that reads judgements."""
 
     GROUP: ClassVar[str] = "data"
+    # Whether the answer of the command has all problems of the data.
+    LISTS_PROBLEMS: ClassVar[bool] = False
 
     format: str = Field("", description=f"format of the data: {', '.join(formats.FORMATS)}")
     corpus: Path | None = Field(None, description="corpus.jsonl with the whole documents that an export refers to")
@@ -97,6 +101,8 @@ class Reading(Command):
         if self.judged is None:
             return imported
         dataset, problems = later.added(imported.dataset, self.judged, skip_bad=self.skip_bad)
+        if problems and not self.LISTS_PROBLEMS:
+            say(listed(problems), quiet=self.as_json)
         return replace(imported, dataset=dataset, problems=[*imported.problems, *problems])
 
     def _load(self, source: str, kept_in: Path | None = None, *, resume: bool = False) -> formats.Imported:
@@ -135,7 +141,11 @@ class Splitting(Reading):
         """
         dataset, how = splits.split(inspection.cleaned(self._load(source).dataset), self.split, self.seed)
         if self.judged is not None:
-            dataset = inspection.cleaned(later.added(dataset, self.judged, skip_bad=self.skip_bad)[0])
+            dataset, problems = later.added(dataset, self.judged, skip_bad=self.skip_bad)
+            dataset = inspection.cleaned(dataset)
+            if problems:
+                say(listed(problems), quiet=self.as_json)
+                how = "; ".join((how, *(str(problem) for problem in problems if problem.severity == "note")))
         return dataset, how
 
 
