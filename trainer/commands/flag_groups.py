@@ -77,7 +77,9 @@ class Reading(Command):
     LISTS_PROBLEMS: ClassVar[bool] = False
 
     format: str = Field("", description=f"format of the data: {', '.join(formats.FORMATS)}")
-    corpus: Path | None = Field(None, description="corpus.jsonl with the whole documents that an export refers to")
+    corpus: Path | None = Field(
+        None, description="corpus.jsonl, or a service's export, with the whole documents that an export refers to"
+    )
     judged: Path | None = Field(
         None,
         description="CSV or JSON lines with query, document and good: judgements made since, as pool asks for them",
@@ -118,11 +120,13 @@ class Reading(Command):
         return formats.load(where, self.format, skip_bad=self.skip_bad, corpus=self.corpus)
 
     def _load_from_service(self, url: str, kept_in: Path | None) -> formats.Imported:
+        if self.corpus is not None:
+            raise BadData(f"--corpus goes with files: leave it out, since {url} has its documents")
         request = fetching.Request(url, self.from_collection, _sources(self.sources))
         with ExitStack() as stack:
             folder = kept_in or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="instar-data-")))
             fetching.fetch(request, folder, key=_key_of(self.key_env), quiet=self.as_json)
-            return formats.load(folder, self.format, skip_bad=self.skip_bad, corpus=self.corpus)
+            return formats.load(folder, self.format, skip_bad=self.skip_bad)
 
 
 class Splitting(Reading):
