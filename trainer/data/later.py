@@ -1,7 +1,7 @@
 """Judgements that were made later than the data, of its queries and documents: CSV or JSON lines.
 
 A row has `query` (its text, or its id), `document` (its id) and `good`, which is empty while nobody has judged it. The
-console exports and imports the same columns. Where the data says otherwise of the same texts, the later word counts.
+console exports and imports the same columns. The later word counts if the data says otherwise of the same texts.
 """
 
 from collections import defaultdict
