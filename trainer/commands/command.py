@@ -7,13 +7,17 @@ import re
 import shlex
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import get_args
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic_settings import CliPositionalArg
 
 # They are in no report, whoever may read it.
 _SECRET = {"admin_key"}
 # The name and the password of a URL.
 _USER = re.compile(r"://[^/@\s]*@")
+# The mark of a field that is given without a flag.
+_POSITIONAL = get_args(CliPositionalArg[str])[1]
 
 
 @dataclass(frozen=True)
@@ -34,18 +38,32 @@ class Command(BaseModel, ABC):
     allow_hub: bool = Field(False, description="let a Hugging Face name be downloaded")
 
     def spelled(self, name: str) -> str:
-        """The command of that name as somebody has typed it, with what a file of settings said, and without keys."""
-        words = ["instar", "train", name]
-        for field in sorted(self.model_fields_set - _SECRET):
-            flag = (type(self).model_fields[field].alias or field).replace("_", "-")
-            value = getattr(self, field)
-            if isinstance(value, bool):
-                words.append(f"--{flag}" if value else f"--no-{flag}")
-            elif value is not None:
-                plain = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-                words += [f"--{flag}", _USER.sub("://", plain)]
-        return shlex.join(words)
+        """The command of that name as somebody could type it, with what a file of settings said, and without keys."""
+        told = self.model_dump(mode="json", include=self.model_fields_set - _SECRET)
+        fields = {field: about for field, about in type(self).model_fields.items() if told.get(field) is not None}
+        bare = [_plain(told[field]) for field, about in fields.items() if _POSITIONAL in about.metadata]
+        flags: list[str] = []
+        for field, about in sorted(fields.items()):
+            if _POSITIONAL not in about.metadata:
+                flags += _flag((about.alias or field).replace("_", "-"), told[field])
+        # A file may be named as a flag is.
+        looks_like_flag = any(word.startswith("-") for word in bare)
+        arguments = [*flags, "--", *bare] if looks_like_flag else [*bare, *flags]
+        return shlex.join(["instar", "train", name, *arguments])
 
     @abstractmethod
     def answer(self) -> Answer:
         """Run the command. Raises a TrainerError that says what is wrong and what to do."""
+
+
+def _flag(name: str, value: JsonValue) -> list[str]:
+    """The words that give a flag its value."""
+    if isinstance(value, bool):
+        return [f"--{name}" if value else f"--no-{name}"]
+    plain = _plain(value)
+    return [f"--{name}={plain}"] if plain.startswith("-") else [f"--{name}", plain]
+
+
+def _plain(value: JsonValue) -> str:
+    """A value as it is typed, without the name and the password of a URL."""
+    return _USER.sub("://", ",".join(map(str, value)) if isinstance(value, list) else str(value))

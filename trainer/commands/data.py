@@ -24,6 +24,7 @@ class Inspect(Reading):
     """Say what is wrong with judgements before anything is trained on them."""
 
     EXAMPLE: ClassVar[str] = "feedback.json --format good-bad"
+    LISTS_PROBLEMS: ClassVar[bool] = True
 
     data: CliPositionalArg[str] = Field(
         description="file or folder, or the URL of a service or of DocsGPT's PostgreSQL"
@@ -45,6 +46,7 @@ class Import(Reading):
     """Turn judgements of any format into the canonical form."""
 
     EXAMPLE: ClassVar[str] = "feedback.json --format good-bad --out judged"
+    LISTS_PROBLEMS: ClassVar[bool] = True
 
     data: CliPositionalArg[str] = Field(
         description="file or folder, or the URL of a service or of DocsGPT's PostgreSQL"

@@ -5,17 +5,20 @@ import re
 import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PlainSerializer
 
 from trainer.commands.command import Command
 from trainer.data import beir, fetching, formats, inspection, later
 from trainer.data.dataset import Dataset, Split
+from trainer.data.problems import listed
 from trainer.data.texts import normalised
 from trainer.errors import BadData
 from trainer.prepare import splits
+from trainer.progress import say
 from trainer.prove.report.links import Links
 from trainer.recipe import Recipe, SplitMode
 
@@ -53,7 +56,15 @@ def _seconds(duration: object) -> float:
     return float(spelled[1]) * _SECONDS[spelled[2]]
 
 
-Duration = Annotated[float, BeforeValidator(_seconds)]
+def _spelled(seconds: float) -> str:
+    """The duration of so many seconds, as `_seconds` reads it."""
+    for unit in ("h", "m"):
+        if seconds % _SECONDS[unit] == 0:
+            return f"{seconds / _SECONDS[unit]:.0f}{unit}"
+    return f"{Decimal(repr(seconds)).normalize():f}s"
+
+
+Duration = Annotated[float, BeforeValidator(_seconds), PlainSerializer(_spelled, when_used="json-unless-none")]
 Address = Annotated[str, AfterValidator(_address)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 
@@ -62,9 +73,13 @@ class Reading(Command):
     """A command that reads judgements."""
 
     GROUP: ClassVar[str] = "data"
+    # Whether the answer of the command has all problems of the data.
+    LISTS_PROBLEMS: ClassVar[bool] = False
 
     format: str = Field("", description=f"format of the data: {', '.join(formats.FORMATS)}")
-    corpus: Path | None = Field(None, description="corpus.jsonl with the whole documents that an export refers to")
+    corpus: Path | None = Field(
+        None, description="corpus.jsonl, or a service's export, with the whole documents that an export refers to"
+    )
     judged: Path | None = Field(
         None,
         description="CSV or JSON lines with query, document and good: judgements made since, as pool asks for them",
@@ -88,6 +103,8 @@ class Reading(Command):
         if self.judged is None:
             return imported
         dataset, problems = later.added(imported.dataset, self.judged, skip_bad=self.skip_bad)
+        if problems and not self.LISTS_PROBLEMS:
+            say(listed(problems), quiet=self.as_json)
         return replace(imported, dataset=dataset, problems=[*imported.problems, *problems])
 
     def _load(self, source: str, kept_in: Path | None = None, *, resume: bool = False) -> formats.Imported:
@@ -103,11 +120,13 @@ class Reading(Command):
         return formats.load(where, self.format, skip_bad=self.skip_bad, corpus=self.corpus)
 
     def _load_from_service(self, url: str, kept_in: Path | None) -> formats.Imported:
+        if self.corpus is not None:
+            raise BadData(f"--corpus goes with files: leave it out, since {url} has its documents")
         request = fetching.Request(url, self.from_collection, _sources(self.sources))
         with ExitStack() as stack:
             folder = kept_in or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="instar-data-")))
             fetching.fetch(request, folder, key=_key_of(self.key_env), quiet=self.as_json)
-            return formats.load(folder, self.format, skip_bad=self.skip_bad, corpus=self.corpus)
+            return formats.load(folder, self.format, skip_bad=self.skip_bad)
 
 
 class Splitting(Reading):
@@ -126,7 +145,11 @@ class Splitting(Reading):
         """
         dataset, how = splits.split(inspection.cleaned(self._load(source).dataset), self.split, self.seed)
         if self.judged is not None:
-            dataset = inspection.cleaned(later.added(dataset, self.judged, skip_bad=self.skip_bad)[0])
+            dataset, problems = later.added(dataset, self.judged, skip_bad=self.skip_bad)
+            dataset = inspection.cleaned(dataset)
+            if problems:
+                say(listed(problems), quiet=self.as_json)
+                how = "; ".join((how, *(str(problem) for problem in problems if problem.severity == "note")))
         return dataset, how
 
 

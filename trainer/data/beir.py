@@ -62,7 +62,7 @@ def collect(folder: Path, collected: Collected) -> None:
     collect_corpus(folder, collected)
     for location, row in objects(folder / _QUERIES, collected):
         with collected.row(location):
-            collected.add_query(_id(row), text(row.get("text"), "the text"))
+            collected.add_query(identity_of(row), text(row.get("text"), "the text"))
     qrels = {path.stem: path for path in sorted((folder / "qrels").glob("*.tsv"))}
     for unknown in qrels.keys() - {*_SPLITS, _UNSPLIT, _WEAK}:
         raise BadData(f"qrels/{unknown}.tsv is of no known split: name it after one of {', '.join(_SPLITS)}")
@@ -83,13 +83,25 @@ def collect_corpus(path: Path, collected: Collected) -> None:
     """Read the documents of a `corpus.jsonl`, or of a folder that has one. Raises BadData if none can be used."""
     for location, row in objects(path / _CORPUS if path.is_dir() else path, collected):
         with collected.row(location):
-            title = row.get("title")
-            document = Document(
-                string(row.get("text"), "the text"), "" if title is None else string(title, "the title")
-            )
-            collected.add_document(_id(row), document)
+            collected.add_document(identity_of(row), document_of(row))
     if not collected.corpus:
         raise BadData(f"{path} has no document that can be used: make each line JSON with `_id` (or `id`) and `text`")
+
+
+def identity_of(row: Mapping[str, Any]) -> str:
+    """The id of a query or document. Raises Unusable."""
+    # Services export `id`, as they take it.
+    identity = row.get("_id", row.get("id"))
+    # Some collections number their texts.
+    if isinstance(identity, int) and not isinstance(identity, bool):
+        return str(identity)
+    return text(identity, "`_id`")
+
+
+def document_of(row: Mapping[str, Any]) -> Document:
+    """The document of a row. Raises Unusable."""
+    title = row.get("title")
+    return Document(string(row.get("text"), "the text"), "" if title is None else string(title, "the title"))
 
 
 def write(dataset: Dataset, folder: Path) -> None:
@@ -160,15 +172,6 @@ def _cells(path: Path, name: str, columns: tuple[str, ...], collected: Collected
                 raise Unusable(f"has {len(cells)} cells where the header has {len(header)}")
         if len(cells) == len(header):
             yield location, cells[: len(columns)]
-
-
-def _id(row: Mapping[str, Any]) -> str:
-    # Services export `id`, as they take it.
-    identity = row.get("_id", row.get("id"))
-    # Some collections number their texts.
-    if isinstance(identity, int) and not isinstance(identity, bool):
-        return str(identity)
-    return text(identity, "`_id`")
 
 
 def _score(cell: str) -> float:

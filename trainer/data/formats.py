@@ -29,7 +29,7 @@ DOCSGPT = "docsgpt"
 INSTAR = "instar"
 UBI = "ubi"
 # Formats whose documents may lie in a file of their own, and formats that may be a file or a folder.
-_CORPUS_APART = (DOCSGPT, UBI, "langfuse", "open-webui")
+_CORPUS_APART = (DOCSGPT, INSTAR, UBI, "langfuse", "open-webui")
 _FILE_OR_FOLDER = (UBI, "langfuse")
 
 
@@ -64,7 +64,8 @@ FORMATS: Mapping[str, Format] = {
     "flag-embedding": Format("JSON lines by FlagEmbedding, with query, pos and neg", flag_embedding.collect),
     DOCSGPT: Format("JSON lines of DocsGPT's conversation_messages, or its PostgreSQL URL", docsgpt.collect),
     INSTAR: Format(
-        "the URL of a running service, or the folder `data` of a run that was made from one", instar.collect
+        "the URL of a running service, the folder `data` of a run from one, or its judgements with --corpus",
+        instar.collect,
     ),
     UBI: Format("JSON lines of User Behavior Insights 1.3, queries and events, with --corpus", ubi.collect),
     "langfuse": Format("JSON by Langfuse: traces with observations and scores, or its tables", langfuse.collect),
@@ -91,10 +92,10 @@ def load(source: Path | str, name: str, *, skip_bad: bool, corpus: Path | None =
         apart = f"{', '.join(_CORPUS_APART[:-1])} or {_CORPUS_APART[-1]}"
         raise BadData(f"--corpus goes with --format {apart} alone: leave it out, since {name} has its documents in it")
     collected = Collected()
-    if corpus is not None:
+    if corpus is not None and name != INSTAR:
         beir.collect_corpus(corpus, collected)
     try:
-        _collect(source, name, collected)
+        _collect(source, name, corpus, collected)
         dataset = collected.dataset()
         usable = dataset.judgements or collected.review
         if usable and not skip_bad:
@@ -106,12 +107,30 @@ def load(source: Path | str, name: str, *, skip_bad: bool, corpus: Path | None =
     return Imported(dataset, collected.problems, collected.review)
 
 
-def _collect(source: Path | str, name: str, collected: Collected) -> None:
+def _collect(source: Path | str, name: str, corpus: Path | None, collected: Collected) -> None:
     if name == DOCSGPT and postgres.is_url(source):
         docsgpt.collect(source, collected)
         return
-    _require_kind(Path(source), name)
-    FORMATS[name].collect(Path(source), collected)
+    path = Path(source)
+    if name == INSTAR and path.is_file():
+        _collect_export(path, corpus, collected)
+        return
+    if name == INSTAR and corpus is not None:
+        raise BadData(f"{path} has its documents in it, or should: leave --corpus out, or give a file of judgements")
+    _require_kind(path, name)
+    FORMATS[name].collect(path, collected)
+
+
+def _collect_export(path: Path, corpus: Path | None, collected: Collected) -> None:
+    """Read a file of judgements that a service has exported, whose documents are in another one."""
+    if corpus is None:
+        raise BadData(
+            f"{path.name} must be a folder, or come with its documents: add --corpus documents.jsonl, which GET"
+            " /admin/export?what=documents of the same service writes"
+        )
+    if not corpus.is_file():
+        raise BadData(f"{corpus} is no file: give the documents as GET /admin/export?what=documents writes them")
+    instar.collect_files(path, corpus, collected)
 
 
 def _unusable(name: str, problems: Sequence[Problem], looks: str) -> str:

@@ -23,7 +23,8 @@ def described(path: Path, others: Mapping[str, Collect]) -> str:
             f"{path.name} has the columns of judgements by the ids of documents (query, document, good), as the console"
             " exports them and pool writes them. No --format reads these alone, because they have no texts of"
             f" documents: train on the service that has them, by --data URL --format instar, or give --judged {path}"
-            " beside data with these questions and documents. If document holds texts, rename good to label, and"
+            " beside data with these questions and documents. A file of GET /admin/export?what=judgements is read"
+            " by --format instar --corpus documents.jsonl. If document holds texts, rename good to label, and"
             " --format labelled-pairs reads it."
         )
     names = _readers(path, others)

@@ -12,7 +12,7 @@ from service.api.document_inputs import NDJSON
 from service.api.openapi import export as documented
 from service.api.readiness import RequireReady
 from service.api.router import Admission, Router
-from service.api.schemas.export import After, ExportedCollection, ExportedSide, What
+from service.api.schemas.export import After, ExportedCollection, ExportedForm, ExportedSide, What
 from service.api.schemas.judgements import Sources
 from service.corpus.base import Documents
 from service.corpus.judgements import Judgements
@@ -21,6 +21,8 @@ from service.learning.training_data import ExportedDocument, TrainingData
 
 # Lines that are made at a time.
 _PORTION = 256
+# Metadata that may be the title of a document.
+_TITLES = ("title", "heading")
 
 
 def routes(admission: Admission, require_ready: RequireReady, judgements: Judgements, documents: Documents) -> Router:
@@ -44,25 +46,40 @@ class _Export:
         collection: ExportedCollection = None,
         source: Sources = None,
         after: After = 0,
+        form: ExportedForm = "instar",
     ) -> Response:
         """Stream what to train on, a line of JSON for each judgement or document.
 
         A pair of query and document has one judgement, whatever was said of it: a majority of people goes before what
         was sent, that before what users did, and that before what was generated. Stale judgements are left out, and so
         are those whose document is gone. `source` leaves out what others decide.
+
+        `format=beir` writes the documents of one collection as BEIR has its corpus: `_id`, `title`, `text` and
+        `metadata`. The title is that of the metadata, or their heading, unless that is the first line of the text.
         """
         self._require_ready()
         if side == "judge":
             raise documented.side_judge()
         if collection is not None:
             await asyncio.to_thread(require_collection, self._documents, collection)
+        if form == "beir":
+            await asyncio.to_thread(self._require_one, what, collection)
         if what == "documents":
             total, exported = await asyncio.to_thread(self._data.documents, collection, after)
             headers = {documented.TOTAL_HEADER: str(total)}
-            return StreamingResponse(_streamed(map(_document, exported)), media_type=NDJSON, headers=headers)
+            lines = map(_of_beir if form == "beir" else _document, exported)
+            return StreamingResponse(_streamed(lines), media_type=NDJSON, headers=headers)
         sources = None if source is None else frozenset(source)
-        lines = (judgement.model_dump(mode="json") for judgement in self._data.judgements(collection, sources))
-        return StreamingResponse(_streamed(lines), media_type=NDJSON)
+        said = (judgement.model_dump(mode="json") for judgement in self._data.judgements(collection, sources))
+        return StreamingResponse(_streamed(said), media_type=NDJSON)
+
+    def _require_one(self, what: What, collection: str | None) -> None:
+        """Raise InvalidRequest unless documents of one collection are wanted."""
+        if what != "documents":
+            raise documented.beir_of_judgements()
+        names = [] if collection is not None else list(self._documents.collections())
+        if len(names) > 1:
+            raise documented.beir_of_several(names)
 
 
 async def _streamed(lines: Iterator[object]) -> AsyncIterator[bytes]:
@@ -82,3 +99,12 @@ def _document(exported: ExportedDocument) -> dict[str, object]:
         "metadata": document.metadata,
         "cursor": exported.version.seq,
     }
+
+
+def _of_beir(exported: ExportedDocument) -> dict[str, object]:
+    document = exported.version.document
+    titles = (document.metadata.get(name) for name in _TITLES)
+    title = next((title.strip() for title in titles if isinstance(title, str) and title.strip()), "")
+    # Whoever reads the corpus puts the title before the text, where it may stand already.
+    title = "" if document.text.strip().partition("\n")[0].strip() == title else title
+    return {"_id": document.id, "title": title, "text": document.text, "metadata": document.metadata}

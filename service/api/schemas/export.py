@@ -14,3 +14,10 @@ ExportedCollection = Annotated[str | None, Query(description="only those of this
 After = Annotated[
     int, Query(ge=0, description="documents: only those after the line with this `cursor`, to go on where a copy ended")
 ]
+ExportedForm = Annotated[
+    Literal["instar", "beir"],
+    Query(
+        alias="format",
+        description="instar: all that is stored; beir: the documents of one collection as the corpus.jsonl of BEIR",
+    ),
+]

@@ -98,6 +98,36 @@ def test_coverages_are_shares(passages: list[str], query: str) -> None:
     assert ((coverages >= 0) & (coverages <= 1)).all()
 
 
+WORDED = {
+    "refund": "退款需要一周。退款会退回到原来的卡上。",
+    "hours": "我们九点开门,五点关门。",
+    "thai": "วิธีคืนเงินให้ลูกค้า",
+    "thai hours": "ร้านเปิดเก้าโมงเช้า",
+    "korean": "환불은 일주일 걸립니다",
+    "e-17": "The till shows E-17 when its drawer is open.",
+    "a-17": "The printer shows A-17 when its paper is out.",
+}
+
+
+@pytest.mark.parametrize(
+    ("query", "document"),
+    [
+        ("請問如何退款", "refund"),
+        ("几点关门", "hours"),
+        ("คืนเงิน", "thai"),
+        ("환불", "korean"),
+        ("E-17", "e-17"),
+        ("a-17?", "a-17"),
+    ],
+)
+def test_words_are_found_whatever_their_script(query: str, document: str) -> None:
+    corpus = {identity: Document(passage) for identity, passage in WORDED.items()}
+    scores = bm25.score(Dataset({"q": query}, corpus, (), {}), ["q"]).scores[0]
+    best = scores.argmax()
+    assert sorted(corpus)[best] == document
+    assert scores[best] > sorted(scores)[-2]
+
+
 def test_documents_that_nobody_judged_are_ranked_too() -> None:
     nearer = Fake(PERFECT.vectors | {"other": [1, 1, 0]})
     data = Dataset(DATA.queries, dict(DATA.corpus) | {f"x{n}": Document("other") for n in range(9)}, DATA.judgements,

@@ -387,7 +387,7 @@ def test_what_is_not_there_or_of_another_kind_is_refused(source: str, name: str,
 
 
 def test_a_corpus_goes_with_exports_that_refer_to_documents() -> None:
-    with pytest.raises(BadData, match="--corpus goes with --format docsgpt, ubi, langfuse or open-webui alone"):
+    with pytest.raises(BadData, match="--corpus goes with --format docsgpt, instar, ubi, langfuse or open-webui alone"):
         formats.load(DATA / "pairs.csv", "pairs", skip_bad=True, corpus=DATA / "docsgpt_corpus.jsonl")
 
 

@@ -1,12 +1,14 @@
 """Judgements of a service: what is read from a folder, and what of that the canonical form keeps."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from trainer.commands.data import Mine
 from trainer.data import beir, formats, inspection
 from trainer.data.dataset import Dataset, Document, Judgement
 from trainer.data.formats import Imported
@@ -93,3 +95,55 @@ def test_a_url_needs_the_format_and_a_folder_its_files(tmp_path: Path) -> None:
     (tmp_path / "documents.jsonl").write_text("")
     with pytest.raises(BadData, match=r"has no judgements\.jsonl"):
         formats.load(tmp_path, "instar", skip_bad=False)
+
+
+def write(path: Path, rows: Iterable[dict[str, Any]]) -> Path:
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return path
+
+
+BEIR = [{"_id": f"d{n}", "title": "", "text": f"text {n}", "metadata": {}} for n in range(4)]
+
+
+@pytest.mark.parametrize("documents", [DOCUMENTS, BEIR], ids=["ndjson", "beir"])
+def test_an_export_that_somebody_saved_is_read_with_its_documents(
+    tmp_path: Path, documents: list[dict[str, Any]]
+) -> None:
+    judgements = [line(), line("d1", good=False, source="person", weight=1.0), line("absent"), line("d2", stale=True)]
+    saved = write(tmp_path / "saved.jsonl", judgements)
+    corpus = write(tmp_path / "corpus.jsonl", documents)
+    imported = formats.load(saved, "instar", skip_bad=False, corpus=corpus)
+    assert imported.dataset.corpus == {f"d{n}": Document(f"text {n}") for n in range(4)}
+    assert {(one.document, one.good, one.weight, one.source) for one in imported.dataset.judgements} == {
+        ("d0", True, 0.5, "feedback"),
+        ("d1", False, 1.0, "person"),
+    }
+    assert [str(problem) for problem in imported.problems] == [
+        "saved.jsonl:3: the document 'absent' was not there when it was fetched",
+        "saved.jsonl:4: the document 'd2' has had another text since it was judged",
+    ]
+
+
+def test_documents_of_several_collections_have_the_names_of_these(tmp_path: Path) -> None:
+    saved = write(tmp_path / "saved.jsonl", [line(), line(collection="notes")])
+    corpus = write(tmp_path / "corpus.jsonl", [*DOCUMENTS, DOCUMENTS[0] | {"collection": "notes", "text": "a note"}])
+    dataset = formats.load(saved, "instar", skip_bad=False, corpus=corpus).dataset
+    assert {one.document for one in dataset.judgements} == {"default/d0", "notes/d0"}
+    assert dataset.corpus["notes/d0"].text == "a note"
+    with pytest.raises(BadData, match=r"judged in default, notes: export the judgements of one by collection=NAME"):
+        formats.load(saved, "instar", skip_bad=False, corpus=write(tmp_path / "beir.jsonl", BEIR))
+
+
+def test_a_saved_export_without_its_documents_is_told_where_they_are(tmp_path: Path) -> None:
+    saved = write(tmp_path / "saved.jsonl", [line()])
+    for name in ("instar", "beir", ""):
+        with pytest.raises(BadData, match=r"--format instar --corpus documents\.jsonl"):
+            formats.load(saved, name, skip_bad=False)
+    with pytest.raises(BadData, match=r"add --corpus documents\.jsonl, which GET /admin/export\?what=documents"):
+        formats.load(saved, "instar", skip_bad=False)
+    with pytest.raises(BadData, match="is no file: give the documents"):
+        formats.load(saved, "instar", skip_bad=False, corpus=tmp_path)
+    with pytest.raises(BadData, match="leave --corpus out"):
+        formats.load(tmp_path, "instar", skip_bad=False, corpus=saved)
+    with pytest.raises(BadData, match=r"leave it out, since http://127\.0\.0\.1:9 has its documents"):
+        Mine(format="instar", corpus=saved, data="", out=saved).load("http://127.0.0.1:9")
