@@ -78,7 +78,8 @@ class Outcome:
     """The things that a load has done, or with `dry` would do.
 
     `kept` are the ids of all passages that the files have, and `lengths` their tokens. `unreadable` files and `refused`
-    passages come with the reason. A `repeated` id is that of an earlier passage, and does not count.
+    passages come with the reason. A `repeated` id is that of an earlier passage, and does not count. `textless` rows of
+    tables have no text, and make no passage.
     """
 
     files: int = 0
@@ -90,6 +91,7 @@ class Outcome:
     unreadable: list[tuple[Path, str]] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
     repeated: list[str] = field(default_factory=list)
+    textless: int = 0
     examples: list[Passage] = field(default_factory=list)
 
 
@@ -149,6 +151,7 @@ class Load:
             except Unreadable as reason:
                 outcome.unreadable.append((file.path, str(reason)))
                 pieces = []
+            outcome.textless += sum(not piece.text for piece in pieces)
             for passage in self._cutter.passages(_advancing(pieces, file.size, advance), file.source):
                 passage.metadata[LOADED_FROM] = name
                 if passage.id in outcome.kept:
