@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from instar.loading import converting, markdown, mdx, rows
+from instar.loading import converting, markdown, mdx, rows, rst
 from instar.loading.piece import Piece, Unreadable
 
 _MARKDOWN = frozenset({".md", ".markdown"})
@@ -52,7 +52,7 @@ def pieces_of(path: Path) -> list[Piece]:
     if suffix in _PLAIN:
         return [Piece((title,), text.strip())] if text.strip() else []
     if suffix in _RST:
-        text = converting.from_rst(text)
+        text = rst.markdown_of(text)
     elif suffix in _MDX:
         text = mdx.markdown_of(text)
     return list(markdown.pieces(text, title))
