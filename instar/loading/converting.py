@@ -4,30 +4,60 @@ import re
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from instar.loading.piece import Unreadable
 
 _LONGEST_REASON = 200
 EXTRA = "reading it needs `pip install 'instar[load]'`"
 # What a page has beside its text.
-_BESIDE = ("nav", "header", "footer", "aside", "script", "style", "template", "noscript", "form", "button", "svg")
+_BESIDE = ("nav", "footer", "aside", "script", "style", "template", "noscript", "form", "button", "svg")
 
 
-def from_html(content: bytes) -> str:
-    """The text of a page as Markdown: of its main part, if it names one, without navigation."""
+class Page(NamedTuple):
+    """The text of a page in HTML as Markdown, and the title that a browser shows, which may be empty."""
+
+    text: str
+    title: str
+
+
+def from_html(content: bytes) -> Page:
+    """Return the main part of a page, if it names one, without navigation."""
     try:
-        from bs4 import BeautifulSoup  # noqa: PLC0415
+        from bs4 import BeautifulSoup, ParserRejectedMarkup  # noqa: PLC0415
+        from bs4.dammit import EncodingDetector  # noqa: PLC0415
     except ImportError as error:
         raise Unreadable(EXTRA) from error
-    page = BeautifulSoup(content, "html.parser")
-    main = page.find("main") or page.find("article") or page.find(None, {"role": "main"}) or page.body or page
+    # A page that names no encoding would be taken for one that few letters speak for, before UTF-8 is tried.
+    encoding = None if EncodingDetector.find_declared_encoding(content, is_html=True) else "utf-8"
+    try:
+        page = BeautifulSoup(content, "html.parser", from_encoding=encoding)
+    except ParserRejectedMarkup as error:
+        raise broken(str(error).splitlines()[-1]) from error
+    titles = (title for title in page.find_all("title") if not title.find_parent("svg"))
+    title = " ".join(next((title.get_text() for title in titles), "").split())
+    main = page.find(_is_main) or _only_article(page) or page.body or page
     for beside in main.find_all(_BESIDE):
         beside.decompose()
+    for header in main.find_all("header"):
+        # The title of an article stands there, and beside articles the name of the site.
+        if not header.find_parent(_is_main) and not header.find_parent("article"):
+            header.decompose()
     # Documentation links each heading to itself, by a sign that is no word of it.
     for link in main.find_all("a", class_=re.compile("headerlink|anchor|hash-link")):
         link.decompose()
-    return converted(str(main).encode(), ".html")
+    # An encoding that Python knows and HTML does not may have given halves of characters.
+    return Page(converted(str(main).encode(errors="replace"), ".html", "utf-8"), title)
+
+
+def _is_main(element: Any) -> bool:
+    return element.name == "main" or element.get("role") == "main"
+
+
+def _only_article(page: Any) -> Any:
+    """The article of a page that has one, and maybe comments within it as further ones."""
+    articles = [article for article in page.find_all("article") if not article.find_parent("article")]
+    return articles[0] if len(articles) == 1 else None
 
 
 def from_file(path: Path) -> str:
@@ -47,7 +77,10 @@ def converted(content: bytes, suffix: str, charset: str | None = None) -> str:
         kind = StreamInfo(extension=suffix, charset=charset)
         text: str = converter.convert_stream(BytesIO(content), stream_info=kind).markdown
     except MarkItDownException as error:
-        raise broken(_reason(error)) from error
+        cause = _cause(error)
+        if type(cause).__name__ == "PDFPasswordIncorrect":
+            raise Unreadable("it needs a password: save it without one") from error
+        raise broken(str(cause).strip() or type(cause).__name__) from error
     # A PDF may hold halves of characters, which UTF-8 does not have.
     return text.encode(errors="replace").decode()
 
@@ -70,10 +103,10 @@ def _markitdown() -> Any:
     return converter
 
 
-def _reason(error: Exception) -> str:
-    """The last of the reasons that markitdown lists, without the names of its classes."""
-    said = str(error).strip().rpartition("message: ")[2] or type(error).__name__
-    return said.splitlines()[0][:_LONGEST_REASON]
+def _cause(error: Exception) -> BaseException:
+    """The last of the errors that markitdown has caught, or its own one."""
+    attempts = getattr(error, "attempts", None)
+    return attempts[-1].exc_info[1] if attempts and attempts[-1].exc_info else error
 
 
 def broken(reason: str) -> Unreadable:
