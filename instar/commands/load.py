@@ -145,6 +145,8 @@ def _summary(outcome: Outcome, arguments: argparse.Namespace) -> str:
         f"{len(outcome.kept):,} passages of {outcome.files:,} files in {arguments.collection}: {outcome.written:,}"
         f" {tense}written, {outcome.unchanged:,} unchanged, {outcome.removed:,} {tense}removed"
     ]
+    if outcome.rows_without_text:
+        lines[0] += f", {outcome.rows_without_text:,} rows without text"
     if arguments.dry_run and outcome.lengths:
         middle = round(statistics.median(outcome.lengths))
         lines.append(f"tokens: {min(outcome.lengths)} to {max(outcome.lengths)}, half of them up to {middle}")

@@ -37,9 +37,9 @@ class Stored:
 class Outcome:
     """The things that a load has done, or with `dry` would do.
 
-    `files` counts those with a text, and `textless` are those that never had one. `kept` are the ids of all passages
-    that the files have, and `lengths` their tokens. A `repeated` id is that of an earlier passage of this load, and a
-    `taken` one that of another load, which is named; neither counts.
+    `files` counts those with a text, and `textless` are those that never had one, as `rows_without_text` of tables.
+    `kept` are the ids of all passages that the files have, and `lengths` their tokens. A `repeated` id is that of an
+    earlier passage of this load, and a `taken` one that of another load, which is named; neither counts.
     """
 
     files: int = 0
@@ -50,6 +50,7 @@ class Outcome:
     lengths: list[int] = field(default_factory=list)
     unreadable: list[Unread] = field(default_factory=list)
     textless: list[Unread] = field(default_factory=list)
+    rows_without_text: int = 0
     refused: list[tuple[str, str]] = field(default_factory=list)
     repeated: list[str] = field(default_factory=list)
     taken: list[tuple[str, str]] = field(default_factory=list)
@@ -138,7 +139,10 @@ class Comparison:
     def _pieces(self, file: File) -> Sequence[Piece]:
         """The pieces of a file, none if it cannot be read or has no text, which is noted."""
         try:
-            if pieces := pieces_of(file.path):
+            read = pieces_of(file.path)
+            pieces = [piece for piece in read if piece.text]
+            self.outcome.rows_without_text += len(read) - len(pieces)
+            if pieces:
                 self.outcome.files += 1
                 return pieces
         except Unreadable as error:

@@ -1,95 +1,86 @@
-"""Other formats, as Markdown: HTML, PDF, DOCX and what else markitdown reads, and reStructuredText by docutils."""
+"""Other formats, as Markdown: HTML, PDF, DOCX and what else markitdown reads."""
 
 import re
 from functools import cache
-from io import BytesIO, StringIO
+from io import BytesIO
 from pathlib import Path
-from textwrap import dedent
-from typing import Any
+from typing import Any, NamedTuple
 
 from instar.loading.piece import Unreadable
 
 _LONGEST_REASON = 200
-_EXTRA = "reading it needs `pip install 'instar[load]'`"
-# A role that only Sphinx knows, as :ref:`the text <target>` or :class:`~package.Name`.
-_ROLE = re.compile(r":[\w:.+-]+:`~?(?:([^`<]+?)\s*<[^`>]+>|([^`]+))`")
-_RST_SETTINGS = {
-    # 3: what is not understood stays in the tree, from which it is taken. 5: nothing stops the reading.
-    "report_level": 3,
-    "halt_level": 5,
-    "raw_enabled": False,
-    "file_insertion_enabled": False,
-    "doctitle_xform": False,
-    "initial_header_level": 1,
-    "embed_stylesheet": False,
-}
+EXTRA = "reading it needs `pip install 'instar[load]'`"
 # What a page has beside its text.
-_BESIDE = ("nav", "header", "footer", "aside", "script", "style", "template", "noscript", "form", "button", "svg")
+_BESIDE = ("nav", "footer", "aside", "script", "style", "template", "noscript", "form", "button", "svg")
 
 
-def from_html(content: bytes) -> str:
-    """The text of a page as Markdown: of its main part, if it names one, without navigation."""
+class Page(NamedTuple):
+    """The text of a page in HTML as Markdown, and the title that a browser shows, which may be empty."""
+
+    text: str
+    title: str
+
+
+def from_html(content: bytes) -> Page:
+    """Return the main part of a page, if it names one, without navigation."""
     try:
-        from bs4 import BeautifulSoup  # noqa: PLC0415
+        from bs4 import BeautifulSoup, ParserRejectedMarkup  # noqa: PLC0415
+        from bs4.dammit import EncodingDetector  # noqa: PLC0415
     except ImportError as error:
-        raise Unreadable(_EXTRA) from error
-    page = BeautifulSoup(content, "html.parser")
-    main = page.find("main") or page.find("article") or page.find(None, {"role": "main"}) or page.body or page
+        raise Unreadable(EXTRA) from error
+    # A page that names no encoding would be taken for one that few letters speak for, before UTF-8 is tried.
+    encoding = None if EncodingDetector.find_declared_encoding(content, is_html=True) else "utf-8"
+    try:
+        page = BeautifulSoup(content, "html.parser", from_encoding=encoding)
+    except ParserRejectedMarkup as error:
+        raise broken(str(error).splitlines()[-1]) from error
+    titles = (title for title in page.find_all("title") if not title.find_parent("svg"))
+    title = " ".join(next((title.get_text() for title in titles), "").split())
+    main = page.find(_is_main) or _only_article(page) or page.body or page
     for beside in main.find_all(_BESIDE):
         beside.decompose()
+    for header in main.find_all("header"):
+        # The title of an article stands there, and beside articles the name of the site.
+        if not header.find_parent(_is_main) and not header.find_parent("article"):
+            header.decompose()
     # Documentation links each heading to itself, by a sign that is no word of it.
     for link in main.find_all("a", class_=re.compile("headerlink|anchor|hash-link")):
         link.decompose()
-    return _converted(str(main).encode(), ".html")
+    # An encoding that Python knows and HTML does not may have given halves of characters.
+    return Page(converted(str(main).encode(errors="replace"), ".html", "utf-8"), title)
+
+
+def _is_main(element: Any) -> bool:
+    return element.name == "main" or element.get("role") == "main"
+
+
+def _only_article(page: Any) -> Any:
+    """The article of a page that has one, and maybe comments within it as further ones."""
+    articles = [article for article in page.find_all("article") if not article.find_parent("article")]
+    return articles[0] if len(articles) == 1 else None
 
 
 def from_file(path: Path) -> str:
     """The text of a document as Markdown."""
-    return _converted(path.read_bytes(), path.suffix.lower())
+    return converted(path.read_bytes(), path.suffix.lower())
 
 
-def from_rst(text: str) -> str:
-    """The text of a page in reStructuredText as Markdown, with the words below what only Sphinx knows."""
-    try:
-        from docutils.core import publish_from_doctree  # noqa: PLC0415
-    except ImportError as error:
-        raise Unreadable(_EXTRA) from error
-    page: bytes = publish_from_doctree(_tree(text), writer="html5", settings_overrides=_RST_SETTINGS)
-    return _converted(page, ".html")
-
-
-def _tree(text: str) -> Any:
-    """The page as docutils' tree, in which an unknown directive has left the text below it."""
-    from docutils import nodes  # noqa: PLC0415
-    from docutils.core import publish_doctree  # noqa: PLC0415
-
-    plain = _ROLE.sub(lambda role: role[1] or role[2], text)
-    tree = publish_doctree(plain, settings_overrides={**_RST_SETTINGS, "warning_stream": StringIO()})
-    for message in list(tree.findall(nodes.system_message)):
-        source = next(message.findall(nodes.literal_block), None)
-        is_unknown = "Unknown directive" in message.astext()
-        within = _below(source.astext()) if source is not None and is_unknown else ""
-        message.parent.replace(message, _tree(within).children if within else [])
-    return tree
-
-
-def _below(directive: str) -> str:
-    """The text below the first line of a directive, without its options."""
-    body = dedent("\n".join(directive.splitlines()[1:]))
-    return re.sub(r"\A(?:\s*:[\w-]+:.*\n?)+", "", body).strip()
-
-
-def _converted(content: bytes, suffix: str) -> str:
+def converted(content: bytes, suffix: str, charset: str | None = None) -> str:
+    """The Markdown of a document. The charset is guessed from its first letters, and wrongly so, if nobody names it."""
     try:
         converter = _markitdown()
     except ImportError as error:
-        raise Unreadable(_EXTRA) from error
+        raise Unreadable(EXTRA) from error
     from markitdown import MarkItDownException, StreamInfo  # noqa: PLC0415
 
     try:
-        text: str = converter.convert_stream(BytesIO(content), stream_info=StreamInfo(extension=suffix)).markdown
+        kind = StreamInfo(extension=suffix, charset=charset)
+        text: str = converter.convert_stream(BytesIO(content), stream_info=kind).markdown
     except MarkItDownException as error:
-        raise Unreadable(f"it cannot be converted ({_reason(error)}): is it whole, and what its name says?") from error
+        cause = _cause(error)
+        if type(cause).__name__ == "PDFPasswordIncorrect":
+            raise Unreadable("it needs a password: save it without one") from error
+        raise broken(str(cause).strip() or type(cause).__name__) from error
     # A PDF may hold halves of characters, which UTF-8 does not have.
     return text.encode(errors="replace").decode()
 
@@ -112,7 +103,13 @@ def _markitdown() -> Any:
     return converter
 
 
-def _reason(error: Exception) -> str:
-    """The last of the reasons that markitdown lists, without the names of its classes."""
-    said = str(error).strip().rpartition("message: ")[2] or type(error).__name__
-    return said.splitlines()[0][:_LONGEST_REASON]
+def _cause(error: Exception) -> BaseException:
+    """The last of the errors that markitdown has caught, or its own one."""
+    attempts = getattr(error, "attempts", None)
+    return attempts[-1].exc_info[1] if attempts and attempts[-1].exc_info else error
+
+
+def broken(reason: str) -> Unreadable:
+    """The refusal of a document for which its library has a reason, in one line or more."""
+    said = reason.strip().splitlines()[0][:_LONGEST_REASON]
+    return Unreadable(f"it cannot be converted ({said}): is it whole, and what its name says?")

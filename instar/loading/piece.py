@@ -9,7 +9,10 @@ from instar.client.errors import InstarError
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A text, and the headings above it, the highest first. A row of a table has an `identity` or `metadata`."""
+    """A text, and the headings above it, the highest first. A row of a table has an `identity` or `metadata`.
+
+    One whose text is empty stands for a row without text: it makes no passage, and is counted.
+    """
 
     headings: tuple[str, ...]
     text: str

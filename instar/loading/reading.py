@@ -1,8 +1,11 @@
 """Files, and what is read in them."""
 
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
-from instar.loading import converting, markdown, mdx, rows
+from instar.loading import converting, markdown, mdx, rows, rst
 from instar.loading.piece import Piece, Unreadable
 
 _MARKDOWN = frozenset({".md", ".markdown"})
@@ -22,23 +25,43 @@ def pieces_of(path: Path) -> list[Piece]:
     if suffix not in SUFFIXES:
         raise Unreadable(f"{suffix or 'a file without a suffix'} is not read: {', '.join(sorted(SUFFIXES))} are")
     try:
-        if suffix in CONVERTED:
-            return list(markdown.pieces(converting.from_file(path), title))
-        if suffix in _HTML:
-            return list(markdown.pieces(converting.from_html(path.read_bytes()), title))
-        text = path.read_text(encoding="utf-8-sig")
+        return list(_pieces(path, suffix, title))
     except OSError as error:
         raise Unreadable(f"it cannot be opened ({error.strerror}): let this user read it") from error
     except UnicodeDecodeError as error:
-        raise Unreadable(f"it is not in UTF-8 (byte {error.start}): convert it") from error
+        raise Unreadable(
+            f"it is not in UTF-8 (byte {error.start}): convert it, or save it as UTF-8, in Excel as 'CSV UTF-8'"
+        ) from error
+    except RecursionError as error:
+        raise Unreadable("it is nested too deeply: take some of its levels out") from error
+
+
+def _pieces(path: Path, suffix: str, title: str) -> Iterable[Piece]:
+    if suffix in CONVERTED:
+        return markdown.pieces(converting.from_file(path), title)
+    if suffix in _HTML:
+        page = converting.from_html(path.read_bytes())
+        return markdown.pieces(page.text, page.title or title)
+    text = _text(path)
     if suffix in _CSV:
-        return list(rows.of_csv(text))
+        return rows.of_csv(text)
     if suffix in _JSON_LINES:
-        return list(rows.of_json_lines(text))
+        return rows.of_json_lines(text)
     if suffix in _PLAIN:
         return [Piece((title,), text.strip())] if text.strip() else []
     if suffix in _RST:
-        text = converting.from_rst(text)
+        text = rst.markdown_of(text)
     elif suffix in _MDX:
         text = mdx.markdown_of(text)
-    return list(markdown.pieces(text, title))
+    return markdown.pieces(text, title)
+
+
+def _text(path: Path) -> str:
+    """The text of a file in UTF-8, or in UTF-16 if its first bytes say so, as those that Windows writes."""
+    with path.open("rb") as opened:
+        begin = opened.read(2)
+    if begin in (BOM_UTF16_LE, BOM_UTF16_BE):
+        # Such bytes in another file make it neither, and it is told by what it should be in.
+        with suppress(UnicodeDecodeError):
+            return path.read_text(encoding="utf-16")
+    return path.read_text(encoding="utf-8-sig")

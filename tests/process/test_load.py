@@ -277,6 +277,14 @@ def test_rows_that_share_an_id_are_told(
     assert stored(service, collection)["a"]["text"] == "one"
 
 
+def test_rows_without_text_are_counted(
+    service: Server, collection: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "faq.csv").write_text("id,text\nfaq-1,Refunds take a week.\nfaq-2,\n,\n")
+    assert load(service, collection, tmp_path / "faq.csv") == 0
+    assert "1 written, 0 unchanged, 0 removed, 1 rows without text" in capsys.readouterr().out
+
+
 def test_a_key_that_searches_and_writes_is_enough(
     docs: Path, tmp_path: Path, tiny_checkpoints: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,7 +21,7 @@ class Service:
         self.sent: Counter[str] = Counter()
         self.asked: Counter[str] = Counter()
         self.writes_left = 1_000_000
-        self.info = {"model": "one@1", "max_length": 64, "prompts": {"document": ""}}
+        self.info = {"model": "one@1", "collections": {}, "max_length": 64, "prompts": {"document": ""}}
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.asked[request.url.path] += 1

@@ -108,7 +108,7 @@ def test_each_part_of_a_long_table_has_its_head_row(limit: int) -> None:
 def test_a_table_of_a_page_in_html_has_its_head_row_in_each_part() -> None:
     body = "".join(f"<tr><td>plan{n}</td><td>{n} requests</td></tr>" for n in range(20))
     page = f"<main><h1>Limits</h1><table><tr><th>Plan</th><th>Limit</th></tr>{body}</table></main>"
-    (piece,) = pieces(from_html(page.encode()), "limits")
+    (piece,) = pieces(from_html(page.encode()).text, "limits")
     passages = cut(piece, 60)
     assert len(passages) > 2
     assert all(rows(text)[0] == "| Plan | Limit |" for _, text, _ in passages)

@@ -100,3 +100,11 @@ def test_a_file_that_is_gone_when_it_is_looked_for_is_told(tmp_path: Path) -> No
     path.unlink()
     with pytest.raises(Mistaken, match="is not there"):
         origin.listing()
+
+
+def test_a_row_without_text_is_counted_and_makes_no_passage(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("id,text\n1,One.\n2,\n,\n3, \n4,Four.\n")
+    service = Service()
+    outcome = load(service, tmp_path)
+    assert (outcome.written, outcome.rows_without_text, outcome.unreadable) == (2, 2, [])
+    assert sorted(service.stored) == ["1", "4"]

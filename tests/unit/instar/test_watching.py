@@ -79,9 +79,9 @@ def stopped_by(error: InstarError) -> Stopped:
 
 
 AWAY: list[InstarError] = [
-    NotReached("it did not answer"),
+    NotReached("it did not answer", sent=False),
     Refused("it is starting", 503, {}),
-    stopped_by(NotReached("it did not answer")),
+    stopped_by(NotReached("it did not answer", sent=False)),
 ]
 
 

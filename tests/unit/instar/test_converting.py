@@ -1,0 +1,133 @@
+"""Pages and documents become their own words, and one that is broken says so and ends no load."""
+
+import struct
+import zipfile
+import zlib
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from instar.loading.piece import Unreadable
+from instar.loading.reading import SUFFIXES, pieces_of
+
+ZIPPED = (".docx", ".pptx", ".xlsx", ".epub")
+# A document that nobody reads without the password.
+LOCKED = b"""%PDF-1.4
+1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj
+2 0 obj<</Type/Pages/Kids[]/Count 0>>endobj
+3 0 obj<</Filter/Standard/V 1/R 2/O<00>/U<00>/P -4>>endobj
+trailer<</Root 1 0 R/Size 4/Encrypt 3 0 R/ID[<00><00>]>>
+"""
+
+
+def read(folder: Path, name: str, content: str | bytes) -> list[tuple[tuple[str, ...], str]]:
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return [(piece.headings, piece.text) for piece in pieces_of(path)]
+
+
+def archive(**members: bytes) -> bytes:
+    content = BytesIO()
+    with zipfile.ZipFile(content, "w") as opened:
+        for name, member in members.items():
+            opened.writestr(name, member)
+    return content.getvalue()
+
+
+def test_the_title_of_an_article_stands_in_its_header(tmp_path: Path) -> None:
+    page = (
+        "<header>Our shop</header><main><article><header><h1>How to return a parcel</h1></header>"
+        "<p>Bring it.</p></article></main>"
+    )
+    assert read(tmp_path, "page.html", page) == [(("How to return a parcel",), "Bring it.")]
+
+
+def test_each_article_of_a_page_is_read(tmp_path: Path) -> None:
+    page = (
+        "<header>Our shop</header><nav>Home</nav><article><header><h2>One</h2></header><p>First.</p></article>"
+        "<article><h2>Two</h2><p>Second.</p></article><footer>Imprint</footer>"
+    )
+    assert read(tmp_path, "page.html", page) == [(("One",), "First."), (("Two",), "Second.")]
+
+
+def test_the_only_article_is_the_page_and_comments_within_it_are_its(tmp_path: Path) -> None:
+    page = "<div>Ours since 1900</div><article><h1>One</h1><p>First.</p><article>A comment</article></article>"
+    assert read(tmp_path, "page.html", page) == [(("One",), "First.\n\nA comment")]
+
+
+def test_a_main_part_by_role_keeps_all_its_articles(tmp_path: Path) -> None:
+    page = '<div role="main"><header><h1>One</h1></header><article>First.</article><p>More.</p></div><p>Aside</p>'
+    assert read(tmp_path, "page.html", page) == [(("One",), "First.\n\nMore.")]
+
+
+def test_a_text_before_all_headings_stands_below_the_title_of_the_page(tmp_path: Path) -> None:
+    page = "<head><title>Lost &amp;\n found</title></head><body><svg><title>A logo</title></svg><p>Ask us.</p></body>"
+    assert read(tmp_path, "p17.html", page) == [(("Lost & found",), "Ask us.")]
+    assert read(tmp_path, "p17.html", "<svg><title>A logo</title></svg><p>Ask us.</p>") == [(("p17",), "Ask us.")]
+
+
+def test_letters_of_a_page_are_those_that_it_has(tmp_path: Path) -> None:
+    sentence = "Ürün iadesi için şubeye başvurun."
+    page = f"<h1>{sentence}</h1><p>{sentence}</p>"
+    for content in (page.encode(), page.encode("utf-16"), f'<meta charset="windows-1254">{page}'.encode("cp1254")):
+        assert read(tmp_path, "page.html", content) == [((sentence,), sentence)]
+
+
+@pytest.mark.parametrize("suffix", [".pdf", *ZIPPED])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"just words", b"PK\x03\x04 broken", b"%PDF-1.4\n\x00 broken", bytes(range(256)) * 9, archive(a=b"b")],
+    ids=["empty", "words", "half a ZIP", "half a PDF", "bytes", "another ZIP"],
+)
+def test_a_broken_document_says_why(tmp_path: Path, suffix: str, content: bytes) -> None:
+    with pytest.raises(Unreadable, match=r"it cannot be converted \(.+\): is it whole, and what its name says\?"):
+        read(tmp_path, f"broken{suffix}", content)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("page.html", "<p>One.</p><![foo[ … ]]>", r"it cannot be converted \(.*unknown status keyword 'foo'"),
+        ("page.rst", "- " * 400 + "item", "nested too deeply: take"),
+        ("page.md", f"---\ntitle: {'[' * 1000}\n---\nText.\n", "nested too deeply: take"),
+        ("rows.csv", 'id,text\n1,"open\n', "line 2 is no CSV"),
+        ("rows.jsonl", '{"text": ' + "[" * 5000, "line 1 is no JSON"),
+        ("locked.pdf", LOCKED, "it needs a password: save it without one"),
+    ],
+)
+def test_what_cannot_be_read_says_why(tmp_path: Path, name: str, content: str | bytes, reason: str) -> None:
+    with pytest.raises(Unreadable, match=reason):
+        read(tmp_path, name, content)
+
+
+@pytest.mark.parametrize("suffix", sorted(SUFFIXES))
+def test_no_bytes_of_any_name_end_a_load(tmp_path: Path, suffix: str) -> None:
+    noise = zlib.compress(struct.pack("<256H", *range(256)))
+    marked = b"\xef\xbb\xbf<main>`x`_ |y| .. z::\n\n   {/*<A\n\n\xe4"
+    deep = b"<div>" * 800 + b"\n" + b"> " * 800 + b"x"
+    for content in (b"", b"\n", b"\0", noise, marked, deep, "ö€".encode("utf-16")):
+        with suppress(Unreadable):
+            read(tmp_path, f"odd{suffix}", content)
+
+
+@pytest.mark.parametrize("suffix", [".md", ".txt", ".rst", ".mdx"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+def test_texts_are_read_in_what_they_say_they_are_in(tmp_path: Path, suffix: str, encoding: str) -> None:
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    content = f"{mark}Öffnung: 5 €\r\nZu.\r\n".encode(encoding)
+    assert read(tmp_path, f"a{suffix}", content) == [(("a",), "Öffnung: 5 €\nZu.")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_mark_before_the_first_name_of_a_table_is_no_part_of_it(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes("id;text\r\n7;Öffnung\r\n".encode(encoding))
+    (piece,) = pieces_of(path)
+    assert (piece.identity, piece.text) == ("7", "Öffnung")
+
+
+def test_another_encoding_is_told_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(Unreadable, match=r"it is not in UTF-8 \(byte 10\): convert it, or save it as UTF-8"):
+        read(tmp_path, "rows.csv", "id,text\n1,Öffnung\n".encode("cp1252"))
