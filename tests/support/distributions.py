@@ -32,4 +32,4 @@ def link(distributions: Iterable[metadata.Distribution], folder: Path) -> None:
             # Programs and manuals lie elsewhere.
             if ".." not in file.parts:
                 (folder / file).parent.mkdir(parents=True, exist_ok=True)
-                (folder / file).symlink_to(distribution.locate_file(file))
+                (folder / file).symlink_to(str(distribution.locate_file(file)))
