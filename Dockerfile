@@ -50,5 +50,5 @@ EXPOSE 8080
 STOPSIGNAL SIGTERM
 # A first start embeds the whole corpus; it lives all the time, and /ready says when it answers.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/health', timeout=4)"]
+    CMD ["python", "-m", "service.process.health"]
 CMD ["instar", "serve"]

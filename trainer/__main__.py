@@ -11,6 +11,9 @@ from service.machine import openmp
 # Libraries read these variables when they are imported.
 _ENVIRONMENT = {**openmp.SPIN_COUNT, "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "true"}
 
+# A module that is missing there is a fault of Instar's own.
+_HOUSES = ("instar", "service", "trainer")
+
 
 def main(arguments: list[str], program: str = "python -m trainer") -> int:
     """Run one command and return its exit code.
@@ -26,7 +29,7 @@ def main(arguments: list[str], program: str = "python -m trainer") -> int:
     from trainer import flag_help, flags  # noqa: PLC0415
     from trainer.commands.command import Command  # noqa: PLC0415
     from trainer.commands.trainer import Trainer  # noqa: PLC0415
-    from trainer.errors import BadData, Interrupted, TrainerError  # noqa: PLC0415
+    from trainer.errors import BadData, ExtraMissing, Interrupted, TrainerError  # noqa: PLC0415
     from trainer.progress import prepare  # noqa: PLC0415
 
     prepare()
@@ -49,6 +52,10 @@ def main(arguments: list[str], program: str = "python -m trainer") -> int:
             raise BadData(
                 f"these settings cannot be used:\n{wrong}\ncorrect them; --help-all says what each takes"
             ) from error
+        except ImportError as error:
+            if (error.name or "").partition(".")[0] in _HOUSES:
+                raise
+            raise ExtraMissing(error) from error
     except KeyboardInterrupt:
         print("stopped: repeat the command with --resume to go on", file=sys.stderr)
         return Interrupted.exit_code

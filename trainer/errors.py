@@ -5,6 +5,7 @@ TrainerError  1
 ├── NotBetter  3
 ├── Interrupted  130
 ├── DiskFull
+├── ExtraMissing
 └── ship.delivery.NotTaken
 
 Every message tells the reader what to do next.
@@ -37,3 +38,10 @@ class Interrupted(TrainerError):
 
 class DiskFull(TrainerError):
     """A file could not be written. Files that were complete before are still there."""
+
+
+class ExtraMissing(TrainerError):
+    """A package of the extra `trainer` is not installed, or is one with which the trainer does not work."""
+
+    def __init__(self, error: ImportError) -> None:
+        super().__init__(f"this command needs more packages ({error}): pip install 'instar[trainer]'")

@@ -17,6 +17,8 @@ _WIDTH = 110
 _HELP, _HELP_ALL = "--help", "--help-all"
 # Each of them asks for help.
 ASKING = frozenset({"-h", _HELP, _HELP_ALL})
+# The command whose example stands below the list of all of them.
+_WHOLE = "run"
 
 
 def source(commands: type[BaseSettings], arguments: Sequence[str], program: str) -> CliSettingsSource[Any]:
@@ -28,8 +30,7 @@ def source(commands: type[BaseSettings], arguments: Sequence[str], program: str)
     whole = _HELP_ALL in arguments
 
     def add_parser(parsers: Any, name: str, **options: Any) -> Any:
-        # argparse reads a percent sign as a format.
-        example = getattr(models[name], "EXAMPLE", "").replace("%", "%%")
+        example = _example(models[name])
         sections = [f"example:\n  {program} {name} {example}"] if example else []
         if _first(models[name]) and not whole:
             sections.append(_others(models[name], f"{program} {name} {_HELP_ALL}"))
@@ -37,6 +38,11 @@ def source(commands: type[BaseSettings], arguments: Sequence[str], program: str)
         for title in _first(models[name]):
             parser.add_argument_group(title)
         return parser
+
+    def add_subparsers(parser: Any, **options: Any) -> Any:
+        example = f"example:\n  {program} {_WHOLE} {_example(models[_WHOLE])}"
+        parser.epilog = f"{example}\n\n{program} COMMAND --help says more."
+        return ArgumentParser.add_subparsers(parser, **options)
 
     def add_argument(parser: Any, *names: str, **options: Any) -> Any:
         command = parser.prog.rpartition(" ")[2] if isinstance(parser, ArgumentParser) else ""
@@ -61,8 +67,15 @@ def source(commands: type[BaseSettings], arguments: Sequence[str], program: str)
         cli_parse_args=[_HELP if argument == _HELP_ALL else argument for argument in arguments],
         add_argument_method=add_argument,
         add_parser_method=add_parser,
+        add_subparsers_method=add_subparsers,
         formatter_class=_Help,
     )
+
+
+def _example(command: type[BaseModel]) -> str:
+    """The flags of a command's example, as argparse wants them: it reads a percent sign as a format."""
+    example: str = getattr(command, "EXAMPLE", "")
+    return example.replace("%", "%%")
 
 
 def _group_of(command: type[BaseModel], names: Sequence[str]) -> str | None:

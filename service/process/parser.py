@@ -30,6 +30,13 @@ class Parser(argparse.ArgumentParser):
         """End the process with the code 2."""
         self.exit(2, f"{message}; {self.prog} --help says what there is\n")
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse a value that is none of the action's choices by the nearest one, or by all of them."""
+        if action.choices is not None and value not in action.choices:
+            names = list(map(str, action.choices))
+            advice = meant(str(value), names) or f": use one of {', '.join(names)}"
+            raise argparse.ArgumentError(action, f"there is no {value}{advice}")
+
     def last(self) -> "list[Parser]":
         """The parsers that have no subcommands: this one, or those of its subcommands."""
         return [one for sub in _subparsers(self) if isinstance(sub, Parser) for one in sub.last()] or [self]

@@ -22,6 +22,7 @@ ROOMS = {
     "service/index/base.py",
     "service/process/command_line.py",
     "service/process/commands/",
+    "service/process/health.py",
     "instar/command_line.py",
     "instar/client/",
     "instar/commands/",
@@ -33,6 +34,7 @@ HEAVY = {"torch", "faiss", "openvino", "transformers", "fastapi", "sqlite3"}
 SLOW = {
     "instar/command_line.py": {"numpy", "httpx", "pydantic", "tqdm"},
     "instar/commands/": {"numpy", "pydantic"},
+    "service/process/health.py": {"numpy", "httpx", "pydantic", "tqdm"},
     "trainer/commands/": {"numpy", "httpx"},
 }
 PROGRAM = (

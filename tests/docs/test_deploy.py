@@ -24,7 +24,11 @@ DEPLOY = ROOT / "deploy"
 KUBERNETES = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
 REPLICAS = sorted((DEPLOY / "kubernetes" / "replicas").glob("*.yaml"))
 # They are made one by one, each time that they are needed.
-JOBS = {"migrate.yaml", "embed.yaml"}
+JOBS = sorted(path for job in ("migrate", "embed") for path in (DEPLOY / "kubernetes" / job).glob("*.yaml"))
+MANIFESTS = (*KUBERNETES, *REPLICAS, *JOBS)
+# Each is applied as a whole.
+FOLDERS = sorted({path.parent for path in MANIFESTS})
+WITH_PODS = ("StatefulSet", "Deployment", "Job")
 BIN = Path(sys.executable).parent
 
 
@@ -42,7 +46,7 @@ def test_the_linters_find_nothing() -> None:
     run(BIN / "yamllint", "--strict", "deploy", ".yamllint.yaml")
     for compose in ("deploy/compose.yaml", "deploy/compose.replicas.yaml", "deploy/docsgpt/compose.yaml"):
         run(BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", compose)
-    objects = [path for path in (*KUBERNETES, *REPLICAS) if path.name != "kustomization.yaml"]
+    objects = [path for path in MANIFESTS if path.name != "kustomization.yaml"]
     run(BIN / "kubernetes-validate", "--strict", *objects)
 
 
@@ -57,7 +61,7 @@ def test_settings_are_those_that_there_are() -> None:
     known = {name for name, _ in variables()}
     # Of the compose files themselves: where checkpoints are on the host, and the name of an image that is published.
     known |= {"INSTAR_CHECKPOINTS", "INSTAR_IMAGE"}
-    files = [ROOT / "Dockerfile", *DEPLOY.glob("compose*.yaml"), *KUBERNETES, *REPLICAS]
+    files = [ROOT / "Dockerfile", *DEPLOY.glob("compose*.yaml"), *MANIFESTS]
     for path in (*files, DEPLOY / "systemd" / "instar.service"):
         named = set(re.findall(r"INSTAR_[A-Z_]+", path.read_text(encoding="utf-8"))) - {"INSTAR_NAME"}
         assert named <= known, path
@@ -88,15 +92,13 @@ def test_what_is_copied_and_mounted_is_there() -> None:
     }
     for mount in mounts:
         assert not mount.startswith("./") or (DEPLOY / mount).exists(), mount
-    assert {path.name for path in KUBERNETES} == {
-        "kustomization.yaml",
-        *load(DEPLOY / "kubernetes" / "kustomization.yaml")["resources"],
-    }
 
 
-def test_each_file_for_replicas_is_applied_with_the_others_or_is_a_job() -> None:
-    resources = load(DEPLOY / "kubernetes" / "replicas" / "kustomization.yaml")["resources"]
-    assert {path.name for path in REPLICAS} == {"kustomization.yaml", *resources, *JOBS}
+def test_each_manifest_is_applied_with_its_folder() -> None:
+    assert [folder.name for folder in FOLDERS] == ["kubernetes", "embed", "migrate", "replicas"]
+    for folder in FOLDERS:
+        resources = load(folder / "kustomization.yaml")["resources"]
+        assert {path.name for path in folder.glob("*.yaml")} == {"kustomization.yaml", *resources}
 
 
 def test_images_are_of_this_version_and_one_that_is_published_can_take_their_place() -> None:
@@ -104,18 +106,64 @@ def test_images_are_of_this_version_and_one_that_is_published_can_take_their_pla
     for compose, kind in (("compose.yaml", ""), ("compose.replicas.yaml", "-replicas")):
         built = [service for service in load(DEPLOY / compose)["services"].values() if "build" in service]
         assert {service["image"] for service in built} == {f"${{INSTAR_IMAGE:-instar:{version}{kind}}}"}
-    for folder in ("kubernetes", "kubernetes/replicas"):
-        # Kustomize writes another name and tag here.
-        (image,) = load(DEPLOY / folder / "kustomization.yaml")["images"]
+    for folder in FOLDERS:
+        # Each image of the folder gets this name and tag, and the command below gives it another one.
+        (image,) = load(folder / "kustomization.yaml")["images"]
         assert image == {"name": "instar", "newName": "instar", "newTag": version}
-    assert {pod["containers"][0]["image"] for pod in pods()} == {"instar", f"instar:{version}"}
+    assert {pod["containers"][0]["image"] for pod in pods()} == {"instar"}
+
+
+def setting(folder: Path) -> str:
+    """The command in the head of a folder's kustomization that sets the image, without what applies it."""
+    head = (folder / "kustomization.yaml").read_text(encoding="utf-8")
+    (command,) = re.findall(
+        r"^#   (kubectl kustomize .*) \| kubectl (?:apply|replace --force) -f -$", head, re.MULTILINE
+    )
+    return str(command)
+
+
+def test_the_image_is_set_by_one_command_for_every_manifest() -> None:
+    page = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    kubernetes = DEPLOY / "kubernetes"
+    assert f"{setting(kubernetes)} | kubectl apply -f -" in page
+    for folder in FOLDERS:
+        relative = folder.relative_to(ROOT).as_posix()
+        assert setting(folder) == setting(kubernetes).replace("deploy/kubernetes", relative)
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="it needs kubectl")
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_kubectl_takes_the_command_and_every_pod_has_that_image(folder: Path) -> None:
+    name = "registry.example.com:5000/team/instar@sha256:0a"
+    environment = {**os.environ, "INSTAR_IMAGE": name}
+    said = subprocess.run(
+        ["sh", "-c", setting(folder)], cwd=ROOT, env=environment, capture_output=True, check=True
+    ).stdout
+    rendered = [each["spec"]["template"]["spec"] for each in yaml.safe_load_all(said) if each["kind"] in WITH_PODS]
+    assert [container["image"] for pod in rendered for container in pod["containers"]] == [name]
+
+
+@pytest.mark.parametrize("compose", ["compose.yaml", "compose.replicas.yaml"])
+def test_compose_says_both_how_to_build_the_image_and_how_to_take_one(compose: str) -> None:
+    text = (DEPLOY / compose).read_text(encoding="utf-8")
+    command = f"docker compose -f deploy/{compose} up"
+    assert re.findall(rf"^#   (INSTAR_IMAGE=\S+ )?{re.escape(command)} (.*)$", text, re.MULTILINE) == [
+        ("", "--build"),
+        (f"INSTAR_IMAGE={published(compose)} ", "--no-build"),
+    ]
+    assert "docker compose -f deploy/compose.yaml up --no-build" in (ROOT / "docs" / "operating.md").read_text("utf-8")
+
+
+def published(compose: str) -> str:
+    """The name of a published image that stands for any: that of the one that is built, at a registry."""
+    image = next(service["image"] for service in load(DEPLOY / compose)["services"].values() if "build" in service)
+    return f"registry.example.com/{image.removeprefix('${INSTAR_IMAGE:-').removesuffix('}')}"
 
 
 def pods() -> list[dict[str, Any]]:
     """The pods of all files for Kubernetes."""
-    kinds = ("StatefulSet", "Deployment", "Job")
-    objects = [each for path in (*KUBERNETES, *REPLICAS) for each in yaml.safe_load_all(path.read_text())]
-    return [each["spec"]["template"]["spec"] for each in objects if each.get("kind") in kinds]
+    objects = [each for path in MANIFESTS for each in yaml.safe_load_all(path.read_text())]
+    return [each["spec"]["template"]["spec"] for each in objects if each.get("kind") in WITH_PODS]
 
 
 def serving() -> list[dict[str, Any]]:
@@ -156,6 +204,8 @@ def test_probes_ask_what_answers() -> None:
     for pod in serving():
         (container,) = pod["containers"]
         probes = ("startupProbe", "livenessProbe", "readinessProbe")
+        # By the name of the port, which is said once.
+        assert {container[name]["httpGet"]["port"] for name in probes} == {container["ports"][0]["name"]}
         asked = {name: container[name]["httpGet"]["path"] for name in probes}
         assert asked == {"startupProbe": "/health", "livenessProbe": "/health", "readinessProbe": "/ready"}
 
@@ -180,7 +230,7 @@ def test_replicas_are_scaled_by_a_metric_that_there_is() -> None:
 
 
 def test_the_job_that_embeds_has_as_many_workers_as_pods() -> None:
-    objects = list(yaml.safe_load_all((DEPLOY / "kubernetes" / "replicas" / "embed.yaml").read_text()))
+    objects = list(yaml.safe_load_all((DEPLOY / "kubernetes" / "embed" / "embed.yaml").read_text()))
     job = next(each for each in objects if each["kind"] == "Job")
     (container,) = job["spec"]["template"]["spec"]["containers"]
     environment = {variable["name"]: variable.get("value") for variable in container["env"]}

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from service.process import health
 from service.process.connection import HEAD_BYTES, HEAD_SECONDS
 from tests.support.certificates import certificate
 from tests.support.server import Server
@@ -50,6 +51,8 @@ def test_it_speaks_tls_and_takes_a_new_certificate_without_a_restart(tmp_path: P
         assert port is not None
         with pytest.raises(httpx.HTTPError):
             httpx.get(f"http://127.0.0.1:{port}/health")
+        environment = {"INSTAR_PORT": str(port), "INSTAR_TLS__CERTIFICATE": str(tmp_path / "tls.crt")}
+        assert health.problem(environment) is None
         assert common_name(port) == "first"
         certificate(tmp_path, "second")
         server.process.send_signal(signal.SIGHUP)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from trainer.errors import BadData
+from trainer.errors import BadData, ExtraMissing
 
 _URL = re.compile(r"postgres(ql)?(\+\w+)?://")
 _QUERY = (
@@ -20,12 +20,12 @@ def is_url(source: Path | str) -> TypeGuard[str]:
 
 
 def messages(url: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """(location, row) of every message. Raises BadData if psycopg is missing or the table cannot be read."""
+    """(location, row) of every message. Raises ExtraMissing without psycopg, BadData if the table cannot be read."""
     try:
         import psycopg  # noqa: PLC0415 (only reading from PostgreSQL needs it)
         from psycopg.rows import dict_row  # noqa: PLC0415
     except ImportError as error:
-        raise BadData("psycopg is needed to read from PostgreSQL: pip install 'psycopg[binary]'") from error
+        raise ExtraMissing(error) from error
     try:
         plain = _URL.sub("postgresql://", url, count=1)
         with psycopg.connect(plain, connect_timeout=_CONNECT_SECONDS, row_factory=dict_row) as connection:

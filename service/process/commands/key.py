@@ -10,22 +10,25 @@ from service.settings import Settings
 
 SETTINGS = ("data_dir", "keys_file")
 DESCRIPTION = "Make, list and revoke the keys of callers. A service that runs takes the changes at once."
-EXAMPLE = "instar key create shop --scope search --scope feedback"
+_CREATE = "instar key create shop --scope search --scope feedback"
+EXAMPLE = f"{_CREATE}\n  instar key list\n  instar key revoke shop"
 LISTENS = False
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add what is to be done with which key."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    creating = actions.add_parser("create", help="make a key, and print it this once")
+    creating = actions.add_parser("create", help="make a key, and print it this once", example=_CREATE)
     creating.add_argument("name", help="whose it is: letters, digits, '.', '_' and '-'")
     creating.add_argument(
         "--scope", action="append", required=True, choices=SCOPES, help="what it may do; may be given again"
     )
     for limit in Limits.model_fields:
         creating.add_argument(f"--{limit.replace('_', '-')}", type=_positive, metavar="N")
-    actions.add_parser("list", help="all keys, without what they are")
-    revoking = actions.add_parser("revoke", help="make a key useless, also for a service that runs")
+    actions.add_parser("list", help="all keys, without what they are", example="instar key list")
+    revoking = actions.add_parser(
+        "revoke", help="make a key useless, also for a service that runs", example="instar key revoke shop"
+    )
     revoking.add_argument("name")
 
 

@@ -48,7 +48,9 @@ def test_flags_go_before_the_environment_and_that_before_the_file(
         (["--prot=9000"], "there is no --prot=9000: is --port meant?"),
         (["serve", "--data", "x"], "there is no --data"),
         (["key", "create", "a", "--scop", "search"], "--scope"),
-        (["key", "creat"], "choose from 'create', 'list', 'revoke'"),
+        (["key", "creat"], "there is no creat: is create meant?"),
+        (["key", "x"], "there is no x: use one of create, list, revoke"),
+        (["key", "create", "a", "--scope", "serach"], "there is no serach: is search meant?"),
     ],
 )
 def test_a_mistyped_flag_or_action_is_answered_by_the_one_that_is_meant(
@@ -84,6 +86,13 @@ def test_every_command_says_what_it_is_for_with_an_example(name: str, capsys: py
     assert f"usage: python -m service {name}" in said
     assert "example:\n  " in said
     assert "--env-file" in said or "ACTION" in said
+
+
+@pytest.mark.parametrize("action", ["create", "list", "revoke"])
+def test_every_action_has_an_example_of_its_own(action: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        __main__.main(["key", action, "--help"])
+    assert f"example:\n  instar key {action}" in capsys.readouterr().out
 
 
 def test_the_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:

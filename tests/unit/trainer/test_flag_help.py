@@ -42,6 +42,16 @@ def test_the_help_lists_the_flags_that_people_set_first_in_their_groups(capsys: 
     assert said.rstrip().endswith("instar train run --help-all")
 
 
+def test_the_help_of_all_commands_has_an_example_that_one_of_them_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    said = helped("--help", capsys)
+    (example,) = re.findall(r"\nexample:\n  instar train (.+)\n", said)
+    words = shlex.split(example)
+    flags.check(Trainer, words)
+    parsed = Trainer(_cli_settings_source=flag_help.source(Trainer, words, "instar train"))
+    assert isinstance(get_subcommand(parsed, cli_exit_on_error=True), Run)
+    assert said.rstrip().endswith("instar train COMMAND --help says more.")
+
+
 def test_an_argument_without_a_flag_stands_in_its_group(capsys: pytest.CaptureFixture[str]) -> None:
     said = helped("train --help", capsys)
     assert re.search(r"\ndata:\n  DATA  +file or folder", said)

@@ -10,7 +10,7 @@ import pytest
 from trainer.data import formats, review
 from trainer.data.dataset import Judgement
 from trainer.data.texts import content_id
-from trainer.errors import BadData
+from trainer.errors import BadData, ExtraMissing
 
 DATA = Path(__file__).parents[3] / "support" / "data"
 ROWS = [orjson.loads(line) for line in (DATA / "docsgpt.jsonl").read_bytes().splitlines()]
@@ -134,5 +134,5 @@ def test_a_question_that_was_liked_twice_counts_once(tmp_path: Path) -> None:
 
 def test_without_psycopg_the_message_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(BadData, match=r"pip install 'psycopg\[binary\]'"):
+    with pytest.raises(ExtraMissing, match=r"pip install 'instar\[trainer\]'"):
         formats.load("postgresql+psycopg://127.0.0.1/docsgpt", "docsgpt", skip_bad=False)
