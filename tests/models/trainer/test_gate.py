@@ -2,9 +2,13 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
+from service import significance
+from trainer.prove import levels
 from trainer.prove.estimates import Difference, Estimate
+from trainer.prove.estimator import Estimator
 from trainer.prove.gate import Thresholds, judge
 from trainer.prove.metrics import NDCG
 from trainer.prove.report.model import Drift, General, Report
@@ -54,8 +58,9 @@ def recall(tuned: float) -> dict[str, list[float]]:
     [
         ("queries", {"test_queries": 50}, {"test_queries": 49}, "INSUFFICIENT"),
         ("gain", {"gain": {"value": 0.01}}, {"gain": {"value": 0.0099}}, "HOLD"),
-        ("looks", {"gain": {"p": 0.01}}, {"gain": {"p": 0.0101}}, "HOLD"),
-        ("looks", {"test_queries": 150, "gain": {"p": 0.02}}, {"test_queries": 150, "gain": {"p": 0.021}}, "HOLD"),
+        ("chance", {"gain": {"p": 0.01}}, {"gain": {"p": 0.0101}}, "HOLD"),
+        ("chance", {"test_queries": 150, "gain": {"p": 0.02}}, {"test_queries": 150, "gain": {"p": 0.021}}, "HOLD"),
+        ("chance", {"test_queries": 250, "gain": {"p": 0.05}}, {"test_queries": 250, "gain": {"p": 0.0501}}, "HOLD"),
         ("interval", {"gain": {"low": 0.0001}}, {"gain": {"low": 0.0}}, "HOLD"),
         ("recall", {"recall_by_k": recall(0.5)}, {"recall_by_k": recall(0.4999)}, "HOLD"),
         ("general", {"general": general(0.4801)}, {"general": general(0.4799)}, "REJECT"),
@@ -101,10 +106,38 @@ def test_every_reason_is_told() -> None:
     assert len(verdict.rules) == 8
 
 
-def test_with_queries_enough_the_interval_is_the_test() -> None:
-    verdict = judge(report(test_queries=250, gain={"p": 0.04}), Thresholds())
-    assert verdict.outcome == "PROMOTE"
-    assert "looks" not in [rule.name for rule in verdict.rules]
+@pytest.mark.parametrize("clusters", [1, 3, 5])
+def test_few_clusters_show_neither_a_gain_nor_a_loss_however_many_questions_they_have(clusters: int) -> None:
+    numbers = np.arange(260) % clusters
+    estimator = Estimator(numbers, np.zeros(260, bool), seed=1)
+    for sign in (1, -1):
+        difference = estimator.difference(NDCG, sign * (0.02 + 0.01 * numbers))
+        judged = report(test_queries=260, clusters=clusters, gain=difference.model_dump())
+        assert difference.low > 0 or difference.high < 0
+        assert difference.p > 0.05
+        assert judge(judged, Thresholds()).outcome == "HOLD"
+        assert "the test does not show a gain" in judged.table()
+
+
+@pytest.mark.parametrize("p", [0.01, 0.02, 0.05])
+def test_a_level_takes_the_clusters_that_can_reach_it(p: float) -> None:
+    fewest = levels.fewest_clusters(p)
+    least = [significance.p_value(np.ones(count), np.arange(count), 1) for count in (fewest - 1, fewest)]
+    assert least[0] > p >= least[1]
+
+
+def test_an_order_of_adding_is_no_loss_and_no_gain() -> None:
+    rounded = 0.1 + 0.2
+    assert rounded != 0.3
+    equal = {"base": [rounded] * 20, "tuned": [0.3] * 20, "bm25": [0.3] * 20}
+    assert judge(report(recall_by_k=equal), Thresholds()).outcome == "PROMOTE"
+    assert "recall@10 changes by +0.0000" in judge(report(recall_by_k=equal), Thresholds()).text()
+    tenth = {"base": [0.3 + 0.1] * 20, "tuned": [rounded] * 20, "bm25": [0.3] * 20}
+    assert judge(report(recall_by_k=tenth), Thresholds(max_recall_loss=0.1)).outcome == "PROMOTE"
+    assert judge(report(gain={"value": 0.3}), Thresholds(min_gain=rounded)).outcome == "PROMOTE"
+    assert judge(report(gain={"low": rounded - 0.3}), Thresholds()).outcome == "HOLD"
+    forgotten = General(queries=50, documents=100, base=rounded, tuned=0.0)
+    assert judge(report(general=forgotten), Thresholds(max_general_loss=0.3)).outcome == "PROMOTE"
 
 
 def advice(**changed: Any) -> str:

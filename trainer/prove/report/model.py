@@ -160,12 +160,12 @@ class Report(_Frozen):
     @property
     def without_training(self) -> list[str]:
         """A sentence for each way without training that the tuned model is not shown to beat."""
-        not_beaten = {name: gain.value for name, gain in self.gains_over_words.items() if gain.low <= 0}
+        not_beaten = {name: gain.value for name, gain in self.gains_over_words.items() if not gain.better}
         return [(NOT_SHOWN if better > 0 else DO_AS_WELL)[name] for name, better in not_beaten.items()]
 
     def savings(self, *, enough: bool) -> list[str]:
         """Sentences on the passages that the gain saves. A gain that the test does not show saves none."""
-        if not enough or self.differences[NDCG].low <= 0:
+        if not enough or not self.differences[NDCG].better:
             return ["Whether fewer passages would do cannot be said: the test does not show a gain."]
         return [reduction.describe() for reduction in self.reductions]
 

@@ -19,7 +19,7 @@ LISTED = 10
 # Judging more questions than this for one verdict is no advice.
 _MOST_QUESTIONS = 5000
 # The rules on the gain itself. The sentence on why there is no promotion puts them together.
-_OF_GAIN = frozenset({"queries", "gain", "interval", "looks"})
+_OF_GAIN = frozenset({"queries", "gain", "interval", "chance"})
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def why(report: Report, verdict: Verdict, thresholds: Thresholds) -> str:
                 f" {thresholds.min_queries}.{_shows(report, thresholds)}"
             )
         case "REJECT":
-            worse = report.differences[NDCG].high < 0
+            worse = report.differences[NDCG].worse
             return " ".join([*(["The new model is worse, beyond doubt."] if worse else []), _sentence(others)]).strip()
     of_gain = _of_gain(report, {rule.name for rule in failed}, thresholds)
     return f"{of_gain} {_sentence(f'Besides: {others}' if of_gain and others else others)}".strip()
@@ -144,7 +144,7 @@ def _of_gain(report: Report, failed: set[str], thresholds: Thresholds) -> str:
     change = f"{NDCG} changes by {gain.value:+.3f}"
     if "gain" in failed:
         return f"{change}, and a new model is worth it only from {thresholds.min_gain:+.3f} on."
-    if failed & {"interval", "looks"}:
+    if failed & {"interval", "chance"}:
         worth = f"{change}, which would be worth it (from {thresholds.min_gain:+.3f} on)"
         return (
             f"{worth}, but chance alone may do that with {report.test_queries} questions.{_shows(report, thresholds)}"
