@@ -7,13 +7,17 @@ import re
 import shlex
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import get_args
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic_settings import CliPositionalArg
 
 # They are in no report, whoever may read it.
 _SECRET = {"admin_key"}
 # The name and the password of a URL.
 _USER = re.compile(r"://[^/@\s]*@")
+# The mark of a field that is an argument without a flag.
+_POSITIONAL = frozenset(get_args(CliPositionalArg[str])[1:])
 
 
 @dataclass(frozen=True)
@@ -35,17 +39,23 @@ class Command(BaseModel, ABC):
 
     def spelled(self, name: str) -> str:
         """The command of that name as somebody has typed it, with what a file of settings said, and without keys."""
-        words = ["instar", "train", name]
-        for field in sorted(self.model_fields_set - _SECRET):
-            flag = (type(self).model_fields[field].alias or field).replace("_", "-")
-            value = getattr(self, field)
+        fields = type(self).model_fields
+        told = [field for field in fields if field in self.model_fields_set - _SECRET]
+        places = [field for field in told if _POSITIONAL.issubset(fields[field].metadata)]
+        words = ["instar", "train", name, *(_plain(getattr(self, field)) for field in places)]
+        for field in sorted(set(told) - set(places)):
+            flag, value = (fields[field].alias or field).replace("_", "-"), getattr(self, field)
             if isinstance(value, bool):
                 words.append(f"--{flag}" if value else f"--no-{flag}")
             elif value is not None:
-                plain = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-                words += [f"--{flag}", _USER.sub("://", plain)]
+                words += [f"--{flag}", _plain(value)]
         return shlex.join(words)
 
     @abstractmethod
     def answer(self) -> Answer:
         """Run the command. Raises a TrainerError that says what is wrong and what to do."""
+
+
+def _plain(value: object) -> str:
+    """The value as it is typed, without the name and the password of a URL."""
+    return _USER.sub("://", ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value))

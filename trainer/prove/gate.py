@@ -46,7 +46,10 @@ class Rule(BaseModel):
 
 
 class Verdict(BaseModel):
-    """PROMOTE: better beyond doubt. HOLD: not clearly better. REJECT: harmful. INSUFFICIENT: too few queries to say."""
+    """PROMOTE: better beyond doubt. HOLD: not clearly better. REJECT: harmful. INSUFFICIENT: too few queries to say.
+
+    Queries that the model has learned from say nothing, however many they are.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -70,12 +73,13 @@ def judge(report: Report, thresholds: Thresholds) -> Verdict:
     other vectors than the model.
     """
     remembers, faithful = _general(report, thresholds), _package(report)
-    rules = [*_gains(report, thresholds), remembers, _wins(report, thresholds), faithful]
-    if report.test_queries < thresholds.min_queries:
+    unseen = _unseen(report)
+    rules = [*_gains(report, thresholds), remembers, _wins(report, thresholds), faithful, *unseen]
+    if report.test_queries < thresholds.min_queries or any(rule.passed is False for rule in unseen):
         return Verdict(outcome="INSUFFICIENT", rules=rules)
     if report.differences[NDCG].worse or remembers.passed is False or faithful.passed is False:
         return Verdict(outcome="REJECT", rules=rules)
-    required = [rule for rule in rules if rule is not remembers]
+    required = [rule for rule in rules if rule is not remembers and rule not in unseen]
     return Verdict(outcome="PROMOTE" if all(rule.passed for rule in required) else "HOLD", rules=rules)
 
 
@@ -145,6 +149,21 @@ def _package(report: Report) -> Rule:
     else:
         reason = f"the package, loaded again, gives {'the same' if faithful else 'OTHER'} vectors"
     return Rule(name="package", passed=faithful, reason=reason)
+
+
+def _unseen(report: Report) -> list[Rule]:
+    """The rule for a comparison that has not trained the model itself. A run tests on what it has not trained on."""
+    made = report.made
+    if made is None or made.by == "run":
+        return []
+    passed = None if made.learned is None else not made.learned
+    reason = {
+        True: "the model has learned from none of these questions",
+        False: f"the model has learned from {made.learned} of these {report.test_queries} questions, so it looks"
+        " better than it is",
+        None: "whether the model has learned from these questions is not known",
+    }
+    return [Rule(name="unseen", passed=passed, reason=reason[passed])]
 
 
 def _signed(change: float) -> str:

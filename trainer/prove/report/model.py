@@ -89,6 +89,21 @@ class Example(_Frozen):
     after: list[Line]
 
 
+class Made(_Frozen):
+    """How a report came about, for the advice on what to do after it.
+
+    `judged` questions of the data have a good document. `foldable`: a run could test them in folds. `divided`: the data
+    itself says which of them are tested. `learned`: from so many of the tested ones the tuned model has learned (None:
+    nobody knows).
+    """
+
+    by: Literal["run", "evaluate"]
+    judged: int
+    foldable: bool = False
+    divided: bool = False
+    learned: int | None = 0
+
+
 class Report(_Frozen):
     """Everything that `report.json` holds.
 
@@ -96,7 +111,7 @@ class Report(_Frozen):
     has the tuned model's nDCG@10 less that of bm25, and less that of hybrid. `hybrid_reranked` has the nDCG@10 of
     hybrid in the order of a tuned reranker, less that of hybrid. `queries` begins with the largest loss.
     `folds` above 1: as many models were trained, each tested on queries that it has not seen. `recall_by_k` has K from
-    1 to 20. `collapse` is the mean cosine of random pairs of documents.
+    1 to 20. `collapse` is the mean cosine of random pairs of documents. Older reports do not say how they were `made`.
     """
 
     format: Literal[1] = 1
@@ -104,6 +119,7 @@ class Report(_Frozen):
     tuned: str
     split: str
     folds: int = 1
+    made: Made | None = None
     seed: int
     test_queries: int
     clusters: int
