@@ -11,8 +11,9 @@ from trainer.prove.estimates import Difference, Estimate
 from trainer.prove.estimator import Estimator
 from trainer.prove.gate import Thresholds, judge
 from trainer.prove.metrics import NDCG
-from trainer.prove.report.model import Drift, General, Report
-from trainer.prove.report.words import next_step, told, why
+from trainer.prove.report.advice import next_step
+from trainer.prove.report.model import Drift, General, Made, Report
+from trainer.prove.report.words import told, why
 
 
 def report(**changed: Any) -> Report:
@@ -140,37 +141,17 @@ def test_an_order_of_adding_is_no_loss_and_no_gain() -> None:
     assert judge(report(general=forgotten), Thresholds(max_general_loss=0.3)).outcome == "PROMOTE"
 
 
-def advice(**changed: Any) -> str:
-    uncertain = report(gain={"low": -0.01, "p": 0.2} | changed.pop("gain", {}), **changed)
-    return next_step(uncertain, judge(uncertain, Thresholds()), Thresholds())
-
-
-def test_a_gain_that_folds_would_show_asks_for_them_before_more_judgements() -> None:
-    # At a two-sided 1% a gain has to be 1.22 times as large as at 5%, which takes 1.49 times as many questions.
-    assert "Run again with --folds 5: a gain of this size shows with some 40 more" in advice(gain={"detectable": 0.05})
-    assert "Judge about 1,720 more questions" in advice(gain={"detectable": 0.115})
-
-
-@pytest.mark.parametrize(
-    ("queries", "said"),
-    [
-        (2, "2 test questions say nothing yet. Judge 50 questions or more in all"),
-        (50, "More questions would hardly change this"),
-    ],
-)
-def test_no_gain_is_a_reason_to_stop_only_with_questions_enough(queries: int, said: str) -> None:
-    assert said in advice(gain={"value": 0.0, "low": 0.0, "high": 0.0}, test_queries=queries)
-
-
-def test_in_folds_every_question_that_is_judged_counts() -> None:
-    assert "Judge about 40 more questions" in advice(gain={"detectable": 0.05}, folds=5)
-    assert "and 100% of those that are judged are tested on" in advice(gain={"detectable": 0.05}, folds=5)
-
-
-def test_questions_that_would_be_enough_at_the_next_level_are_not_asked_for_twice() -> None:
-    # 141 at 1% are within its range; 150 would have been enough at 2%, and 151 at 1% would not.
-    assert "some 61 more" in advice(gain={"detectable": 0.05 * 1.3275 / 1.2201}, folds=5)
-    assert "some 70 more" in advice(gain={"detectable": 0.05 * 1.375 / 1.2201}, folds=5)
+@pytest.mark.parametrize(("learned", "outcome"), [(0, "PROMOTE"), (None, "PROMOTE"), (1, "INSUFFICIENT")])
+def test_questions_that_the_model_has_learned_from_promote_nothing(learned: int | None, outcome: str) -> None:
+    judged = report(test_queries=300, made=Made(by="evaluate", judged=300, learned=learned))
+    verdict = judge(judged, Thresholds())
+    assert verdict.outcome == outcome
+    assert {rule.name: rule.passed for rule in verdict.rules}["unseen"] == {0: True, None: None, 1: False}[learned]
+    said = told(judged, verdict, Thresholds())
+    assert ("has learned from 1 of these 300 questions, so it looks better than it is.\nWhat now: Ask" in said) == (
+        learned == 1
+    )
+    assert ("whether the model has learned from these questions is not known" in said) == (learned is None)
 
 
 def reason(**changed: Any) -> str:
@@ -218,7 +199,7 @@ def test_the_reason_and_what_to_do_come_before_the_rules() -> None:
     first, because, advice, *rules = told(judged, verdict, Thresholds()).splitlines()
     assert first == "HOLD"
     assert because == why(judged, verdict, Thresholds())
-    assert advice == f"What now: {next_step(judged, verdict, Thresholds())}"
+    assert advice == f"What now: {next_step(judged, verdict, Thresholds()).text}"
     assert len(rules) == len(verdict.rules)
 
 
