@@ -187,7 +187,9 @@ def test_questions_that_all_stayed_as_they_were_show_no_least_difference(tmp_pat
 
 def test_every_query_has_its_mark_in_the_plots_and_its_row(tmp_path: Path) -> None:
     html = page(full(), tmp_path)
-    assert len(re.findall("<circle ", html)) == 3
+    assert len(re.findall('<circle class="(?:worse|equal|better)"', html)) == 3
+    assert html.count("<title>tuned, K 10: 0.600</title>") == 1
+    assert [len(re.findall(f"<title>{model}, K ", html)) for model in ("base", "tuned", "bm25")] == [20] * 3
     assert [re.findall(f'<rect class="{way}"', html) != [] for way in ("worse", "equal", "better")] == [True] * 3
     assert len(re.findall('<polyline class="line', html)) == 3
     assert html.count('<td class="text">') == 3
