@@ -1,4 +1,4 @@
-"""`make report`: writes docs/measurements.md, tables of the README, scaling.md and sizes.md, and the README's picture.
+"""`make report`: writes docs/measurements.md, tables of the README, scaling.md, sizes.md and tuning.md, and a picture.
 
 All of them are made of the results of the benchmarks.
 """
@@ -22,6 +22,7 @@ from benchmarks import (
     hero_picture,
     index,
     long,
+    looks,
     losses,
     maps,
     models,
@@ -44,6 +45,7 @@ from benchmarks import (
 REPORT = Path(__file__).parent.parent / "docs" / "measurements.md"
 README = Path(__file__).parent.parent / "README.md"
 SCALING = Path(__file__).parent.parent / "docs" / "scaling.md"
+TUNING = Path(__file__).parent.parent / "docs" / "tuning.md"
 SIZES = Path(__file__).parent.parent / "docs" / "sizes.md"
 _TABLE = re.compile(r"(?<=<!-- written by `make report` -->\n).*?(?=\n<!-- -->)", re.DOTALL)
 
@@ -365,6 +367,7 @@ def main() -> None:
         hero_picture.PICTURE.write_text(hero_picture.svg(_results(hero.RESULTS)), encoding="utf-8")
     SCALING.write_text(scaling(SCALING.read_text()))
     SIZES.write_text(sized(SIZES.read_text()))
+    TUNING.write_text(looked(TUNING.read_text()))
 
 
 def scaling(text: str) -> str:
@@ -375,6 +378,11 @@ def scaling(text: str) -> str:
 def sized(text: str) -> str:
     """The text about sizes with the table of the current results."""
     return _TABLE.sub(lambda _: sizes.table(), text)
+
+
+def looked(text: str) -> str:
+    """The text about tuning with what looks at a verdict cost."""
+    return _TABLE.sub(lambda _: looks.table(_results(looks.RESULTS)), text)
 
 
 def readme(text: str) -> str:

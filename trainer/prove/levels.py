@@ -11,7 +11,8 @@ from statistics import NormalDist
 
 # The highest two-sided p of a gain with fewer test queries than that. Whoever judges on and looks
 # after each batch has several chances to be misled. Looks at 60, 100, 150 and 250 queries add up to 4.5%, one-sided
-# (Bonferroni); `make bench-verdicts` measures it.
+# (Bonferroni); `make bench-looks` simulates these and others. No level shrinks beyond 250: those who look once would
+# pay for those who look often, and nobody knows who does.
 LEVELS = ((150, 0.01), (250, 0.02))
 LAST_LEVEL = 0.05
 # A difference of means below this is none: adding the same values in another order leaves one.

@@ -112,7 +112,7 @@ def test_few_clusters_show_neither_a_gain_nor_a_loss_however_many_questions_they
     numbers = np.arange(260) % clusters
     estimator = Estimator(numbers, np.zeros(260, bool), seed=1)
     for sign in (1, -1):
-        difference = estimator.difference(NDCG, sign * (0.02 + 0.01 * numbers))
+        difference = estimator.difference(NDCG, np.array(sign * (0.02 + 0.01 * numbers), np.float64))
         judged = report(test_queries=260, clusters=clusters, gain=difference.model_dump())
         assert difference.low > 0 or difference.high < 0
         assert difference.p > 0.05

@@ -21,14 +21,14 @@ def manifest(divided: Dataset, recipe: Recipe = RECIPE) -> Manifest:
 
 
 def test_a_package_of_folds_has_learned_from_every_question() -> None:
-    assert learned_from(manifest(folds.whole(WHOLE, RECIPE.seed)), [WHOLE]) == set(WHOLE.good())
+    assert learned_from(manifest(folds.whole(WHOLE, RECIPE.seed)), [WHOLE]) == frozenset(WHOLE.good())
 
 
 @pytest.mark.parametrize("recipe", [RECIPE, Recipe(seed=5, split="by-query")])
 def test_a_package_of_one_split_has_learned_from_all_but_its_test(recipe: Recipe) -> None:
     divided, _ = splits.split(WHOLE, recipe.split, recipe.seed)
     learned = learned_from(manifest(divided, recipe), [WHOLE])
-    assert learned == set(WHOLE.good()) - set(divided.good("test"))
+    assert learned == frozenset(WHOLE.good()) - set(divided.good("test"))
     assert divided.good("test")
 
 
@@ -37,7 +37,7 @@ def test_any_reading_of_the_data_may_be_that_of_the_run() -> None:
     more = Dataset(WHOLE.queries, WHOLE.corpus, (*WHOLE.judgements, Judgement(query, document, False)))
     packaged = manifest(folds.whole(more, RECIPE.seed))
     assert learned_from(packaged, [WHOLE]) is None
-    assert learned_from(packaged, [WHOLE, more]) == set(WHOLE.good())
+    assert learned_from(packaged, [WHOLE, more]) == frozenset(WHOLE.good())
 
 
 @pytest.mark.parametrize("lineage", [{}, {"data": {"digest": "x"}}, {"data": {}, "recipe": {"seed": "later"}}])
