@@ -111,7 +111,7 @@ def _by_testing(report: Report, wanted: int, reason: str, command: str) -> Advic
 
 
 def _by_folding(report: Report, made: Made, wanted: int, reason: str, command: str) -> Advice:
-    """The same for a run that is in folds, or could be."""
+    """Advice to run once more in folds, for a run that is in folds or could be."""
     # Without the flag, a run with more questions would test on a fifth of them again.
     flags = f"--folds {report.folds if report.folds > 1 else _FOLDS} --replace"
     again = _changed(command, {"folds": 1, "replace": 0, "resume": 0}, flags.split())
@@ -123,7 +123,7 @@ def _by_folding(report: Report, made: Made, wanted: int, reason: str, command: s
 
 
 def _by_asking(made: Made, wanted: int, missing: int, reason: str, command: str) -> Advice:
-    """The same for two models that are only compared."""
+    """Advice to ask more questions, for two models that are only compared."""
     if made.learned is not None:
         return _judging(missing, f"{reason}. Judge about {{}} new ones: the model has learned from the others.")
     if wanted - missing == made.judged:
