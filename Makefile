@@ -11,7 +11,7 @@ SERVING := .venv/serving
 
 .DEFAULT_GOAL := help
 
-.PHONY: help serve port unit check test nightly client-types test-clients notebook lint format torture fuzz audit model leaks tune bench bench-embedding bench-hero bench-swap bench-index bench-pgvector bench-replicas bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-maps bench-sample bench-train bench-losses bench-recipes bench-verdicts bench-proof bench-rerankers bench-clicks bench-feedback bench-console bench-sharing vendor screenshots report site serve-replicas upgrade faults clean
+.PHONY: help serve port unit check test nightly client-types test-clients notebook lint format torture fuzz audit model leaks tune bench bench-embedding bench-hero bench-swap bench-index bench-pgvector bench-replicas bench-filters bench-growth bench-budget bench-contention bench-models bench-modes bench-long bench-docsgpt bench-sources bench-maps bench-sample bench-train bench-losses bench-recipes bench-verdicts bench-looks bench-proof bench-rerankers bench-clicks bench-feedback bench-console bench-sharing vendor screenshots report site serve-replicas upgrade faults clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -96,6 +96,9 @@ bench-train: $(INSTALLED)  ## rows trained in a second, against sentence-transfo
 
 bench-verdicts: $(INSTALLED)  ## how often a verdict on few questions is right and wrong; ARGS="--beir FOLDER"
 	$(BIN)/python -m benchmarks.verdicts $(ARGS)
+
+bench-looks: $(INSTALLED)  ## how often looks after each batch of questions promote a model that gains nothing; simulated
+	$(BIN)/python -m benchmarks.looks
 
 bench-recipes: $(INSTALLED)  ## minutes of training against what they gain, on the sample; ARGS="--beir FOLDER" for more data
 	$(BIN)/python -m benchmarks.recipes $(ARGS)

@@ -22,6 +22,7 @@ from benchmarks import (
     hero_picture,
     index,
     long,
+    looks,
     losses,
     maps,
     models,
@@ -44,6 +45,7 @@ from benchmarks import (
 REPORT = Path(__file__).parent.parent / "docs" / "measurements.md"
 README = Path(__file__).parent.parent / "README.md"
 SCALING = Path(__file__).parent.parent / "docs" / "scaling.md"
+TUNING = Path(__file__).parent.parent / "docs" / "tuning.md"
 SIZES = Path(__file__).parent.parent / "docs" / "sizes.md"
 CHOOSING = Path(__file__).parent.parent / "docs" / "choosing-a-model.md"
 _TABLE = re.compile(r"(?<=<!-- written by `make report` -->\n).*?(?=\n<!-- -->)", re.DOTALL)
@@ -367,6 +369,7 @@ def main() -> None:
     SCALING.write_text(scaling(SCALING.read_text()))
     SIZES.write_text(sized(SIZES.read_text()))
     CHOOSING.write_text(choosing(CHOOSING.read_text()))
+    TUNING.write_text(looked(TUNING.read_text()))
 
 
 def scaling(text: str) -> str:
@@ -382,6 +385,11 @@ def sized(text: str) -> str:
 def choosing(text: str) -> str:
     """The text about choosing a model with the table of the current results."""
     return _TABLE.sub(lambda _: models.table(_results(models.RESULTS)), text)
+
+
+def looked(text: str) -> str:
+    """The text about tuning with what looks at a verdict cost."""
+    return _TABLE.sub(lambda _: looks.table(_results(looks.RESULTS)), text)
 
 
 def readme(text: str) -> str:

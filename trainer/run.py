@@ -15,7 +15,7 @@ from service.checkpoints.report import MAX_REPORT
 from trainer import base_model, cross_validation
 from trainer.base_model import Model
 from trainer.cross_validation import Training
-from trainer.data.dataset import SPLITS, Dataset
+from trainer.data.dataset import Dataset
 from trainer.errors import BadData
 from trainer.prepare import folds, splits
 from trainer.prepare.reranking import Reranker
@@ -27,7 +27,7 @@ from trainer.prove.rankings import Rankings
 from trainer.prove.report import files
 from trainer.prove.report.files import About
 from trainer.prove.report.links import IN_PACKAGE, Links
-from trainer.prove.report.model import Report
+from trainer.prove.report.model import Made, Report
 from trainer.prove.report.words import Origin
 from trainer.recipe import Recipe
 from trainer.ship import card, package
@@ -37,6 +37,8 @@ from trainer.train.start import Start
 
 # Folds, where one split would leave too few queries to test on.
 _FOLDS = 5
+# The fewest queries without a common answer that are divided into folds.
+_GROUPS = 2 * _FOLDS
 # Documents on which a package is compared with the model that was saved in it.
 _COMPARED = 64
 
@@ -101,8 +103,9 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
         tested = divided
     if not tested.good("test"):
         raise BadData("no query with a good document is left for test: judge more queries, or choose another --split")
-    _require_questions(tested, run_plan, foldable=_foldable(dataset, recipe))
-    say(f"step 1 of 5: splits: {how}", quiet=quiet)
+    made = _made(dataset, recipe)
+    _require_questions(dataset, len(tested.good("test")), made, run_plan)
+    say(f"step 1 of 5: {how}", quiet=quiet)
     say(f"step 2 of 5: hard negatives and {_training(1 + len(parts), run_plan)}", quiet=quiet)
     with start.opened(recipe, allow_hub=run_plan.allow_hub) as models:
         count, folder, resume = 1 + len(parts), run_plan.folder, run_plan.resume
@@ -117,7 +120,7 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
         saved = package.save(tuned.model, run_plan.package, models.base, same_documents=recipe.mode == "query-adapter")
         training = Training(models, folder, resume, general, limit, budget)
         crossed = cross_validation.rank(training, parts, quiet=quiet) if parts else None
-        exam = Exam(tested, how, general, max(1, len(parts)))
+        exam = Exam(tested, how, general, max(1, len(parts)), made)
         report = _compare(models, tuned.model, exam, run_plan, crossed, quiet=quiet)
         say("step 5 of 5: the verdict and the report", quiet=quiet)
         verdict = gate.judge(report, run_plan.thresholds)
@@ -144,17 +147,40 @@ def _training(models: int, run_plan: RunPlan) -> str:
     return trained if run_plan.budget else f"{trained}; how long all of it takes is said after the first steps"
 
 
-def _require_questions(divided: Dataset, run_plan: RunPlan, *, foldable: bool) -> None:
+def _made(dataset: Dataset, recipe: Recipe) -> Made:
+    """How the report comes about that a run makes of these judgements."""
+    return Made(
+        by="run",
+        judged=len(dataset.good()),
+        foldable=_foldable(dataset, recipe) and len(splits.groups(dataset)) >= _GROUPS,
+        divided=recipe.split == "given" or (recipe.split == "auto" and bool(dataset.splits)),
+    )
+
+
+def _require_questions(dataset: Dataset, test: int, made: Made, run_plan: RunPlan) -> None:
     """Raise BadData if there are too few test queries for a verdict, before anything takes long."""
-    least = run_plan.thresholds.min_queries
-    test, judged = len(divided.good("test")), sum(len(divided.good(split)) for split in SPLITS)
-    if test < least:
-        needed = least if foldable else -(-least * judged // test)
-        raise BadData(
-            f"no verdict is possible: there are {test} test questions, and a verdict takes {least}. Judge"
-            f" {max(1, needed - judged)} more questions, which makes {needed} in all, or train all the same with"
-            f" --min-queries {test}"
+    least, judged = run_plan.thresholds.min_queries, made.judged
+    if test >= least:
+        return
+    groups = len(splits.groups(dataset))
+    if made.divided:
+        advice = f"Put {least - test} more judged questions into the test split of the data"
+    elif not _foldable(dataset, run_plan.recipe):
+        needed = max(judged + 1, -(-least * judged // test))
+        advice = f"Judge about {needed - judged} more questions, which makes {needed} in all"
+    elif judged < least:
+        advice = f"Judge {least - judged} more questions, which makes {least} in all"
+    elif made.foldable:
+        advice = f"Run with --folds {_FOLDS}, which tests on all {judged} that are judged"
+    else:
+        advice = (
+            f"Judge questions with other answers: questions with a common answer count as one, so that these {judged}"
+            f" count as {groups}, and folds, which test on all that are judged, take {_GROUPS}"
         )
+    raise BadData(
+        f"no verdict is possible: there are {test} test questions, and a verdict takes {least}. {advice}. Or train all"
+        f" the same with --min-queries {test}"
+    )
 
 
 def _foldable(dataset: Dataset, recipe: Recipe) -> bool:
@@ -173,7 +199,7 @@ def _parts(dataset: Dataset, run_plan: RunPlan) -> list[Dataset]:
         judged, least = len(dataset.good()), run_plan.thresholds.min_queries
         too_few = int(judged * splits.SHARES[-1]) < least <= judged
         # Too few answers may be left for folds, too, and then one split says so.
-        wanted = foldable and too_few and len(splits.groups(dataset)) >= 2 * _FOLDS
+        wanted = foldable and too_few and len(splits.groups(dataset)) >= _GROUPS
         return folds.folds(dataset, _FOLDS, recipe.seed) if wanted else []
     if count == 1:
         return []

@@ -4,7 +4,7 @@ import os
 import re
 import tempfile
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, TypeVar
@@ -32,6 +32,7 @@ _SOURCES = ("person", "sent", "feedback", "click", "generated")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smh])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _T = TypeVar("_T", bound=BaseModel)
+Questions = Literal["test", "all"]
 
 
 def _address(url: str | None) -> str | None:
@@ -143,33 +144,52 @@ class Splitting(Reading):
         Judgements of `--judged` come after the split, which would be another one with them: a question that a model was
         trained on could become one that tests it.
         """
-        dataset, how = splits.split(inspection.cleaned(self._load(source).dataset), self.split, self.seed)
-        if self.judged is not None:
-            dataset, problems = later.added(dataset, self.judged, skip_bad=self.skip_bad)
-            dataset = inspection.cleaned(dataset)
-            if problems:
-                say(listed(problems), quiet=self.as_json)
-                how = "; ".join((how, *(str(problem) for problem in problems if problem.severity == "note")))
-        return dataset, how
+        whole = inspection.cleaned(self._load(source).dataset)
+        dataset, how = splits.split(whole, self.split, self.seed)
+        dataset, notes = self._with_later(dataset, quiet=self.as_json)
+        return dataset, "; ".join((how, *notes))
+
+    def _with_later(self, dataset: Dataset, *, quiet: bool) -> tuple[Dataset, tuple[str, ...]]:
+        """`dataset` with the judgements of `--judged`, and notes on what they change."""
+        if self.judged is None:
+            return dataset, ()
+        dataset, problems = later.added(dataset, self.judged, skip_bad=self.skip_bad)
+        if problems:
+            say(listed(problems), quiet=quiet)
+        notes = tuple(str(problem) for problem in problems if problem.severity == "note")
+        return inspection.cleaned(dataset), notes
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Data whose split test has the queries that are asked, and notes on what `--judged` changes.
+
+    `same` is that data as it was before anybody split it. With `--judged` it is there twice: without these judgements
+    and with them.
+    """
+
+    dataset: Dataset
+    notes: tuple[str, ...]
+    same: tuple[Dataset, ...]
 
 
 class Asking(Splitting):
-    """A command that asks models the test queries, or all that are judged."""
+    """A command that asks models the test queries, or all that are judged. It says in its flag `questions` which."""
 
     GROUP: ClassVar[str] = "data"
 
-    questions: Literal["test", "all"] = Field(
-        "test", description="judged questions that are asked; all for models that learned from none, or in folds"
-    )
+    questions: Questions = "test"
 
-    def asked(self, source: str) -> tuple[Dataset, str]:
-        """The data at `source`, whose split test has the queries that are asked, and a sentence on what these are."""
-        dataset, how = self.divided(source)
-        if self.questions == "test":
-            return dataset, how
-        names: dict[str, Split] = dict.fromkeys(dataset.good(), "test")
-        how = "every judged question is asked, so a model that learned from some looks better than it is"
-        return dataset.with_splits(names), how
+    def asked(self, source: str) -> Asked:
+        """The data at `source`, and the queries that are asked."""
+        whole = inspection.cleaned(self._load(source).dataset)
+        dataset, _ = splits.split(whole, self.split, self.seed)
+        dataset, notes = self._with_later(dataset, quiet=self.as_json)
+        if self.questions == "all":
+            names: dict[str, Split] = dict.fromkeys(dataset.good(), "test")
+            dataset = dataset.with_splits(names)
+        same = (whole,) if self.judged is None else (whole, self._with_later(whole, quiet=True)[0])
+        return Asked(dataset, notes, same)
 
 
 class Remembering(Command):

@@ -10,13 +10,14 @@ from pydantic import Field, ValidationError
 from pydantic_settings import CliPositionalArg
 
 from trainer.commands.command import Answer, Command
-from trainer.commands.flag_groups import BASE, Asking, Remembering, Reporting, part
+from trainer.commands.flag_groups import BASE, Asked, Asking, Questions, Remembering, Reporting, part
 from trainer.errors import BadData, NotBetter
 from trainer.prove import gate
 from trainer.prove.gate import Thresholds
+from trainer.prove.learned import learned_from
 from trainer.prove.report import words
 from trainer.prove.report.links import Links
-from trainer.prove.report.model import Report
+from trainer.prove.report.model import Made, Report
 from trainer.recipe import MOST_CANDIDATES, Recipe
 
 if TYPE_CHECKING:
@@ -38,6 +39,11 @@ class Evaluate(Asking, Remembering, Reporting):
         le=MOST_CANDIDATES,
         description=Recipe.model_fields["candidates"].description,
     )
+    questions: Questions = Field(
+        "test",
+        description="judged questions that are asked: test, a fifth of them or those of the data's test split; or all,"
+        " for models that have learned from none. A run in folds has trained its package on all",
+    )
     out: Path = Field(Path("report"), description="folder for report.json and report.html")
 
     def answer(self) -> Answer:
@@ -49,16 +55,18 @@ class Evaluate(Asking, Remembering, Reporting):
         from trainer.prove.report.words import Origin  # noqa: PLC0415
 
         began = datetime.now(UTC)
-        dataset, how = self.asked(self.data)
+        asked = self.asked(self.data)
+        dataset = asked.dataset
         with (
             base_model.open(self.baseline, allow_hub=self.allow_hub) as before,
             base_model.open(self.model, allow_hub=self.allow_hub, kinds=("dense", "reranker")) as after,
         ):
             base = Contender(before.id, base_model.load(before))
+            made, how = self._made(asked, after)
             report = comparison.compare(
                 base,
                 self._tuned(after, base),
-                Exam(dataset, how, self.general_set(dataset)),
+                Exam(dataset, how, self.general_set(dataset), made=made),
                 seed=self.seed,
                 # The model is measured as its files give it.
                 package_faithful=True,
@@ -69,8 +77,23 @@ class Evaluate(Asking, Remembering, Reporting):
         origin = Origin(self.spelled("evaluate"), began, (datetime.now(UTC) - began).total_seconds())
         files.write(report, verdict, self.out, About(None, Links.to(self.console or self.data), origin))
         table = report.table(enough=verdict.outcome != "INSUFFICIENT")
-        text = f"{table}\n\n{words.told(report, verdict, thresholds)}\n\n{self.out / 'report.html'}"
-        return Answer(text, report.model_dump(mode="json"))
+        told = words.told(report, verdict, thresholds, origin.command)
+        text = f"{table}\n\n{told}\n\n{self.out / 'report.html'}"
+        return Answer(text, report.model_dump(mode="json") | {"verdict": verdict.model_dump(mode="json")})
+
+    def _made(self, asked: Asked, after: Checkpoint) -> tuple[Made, str]:
+        """How the report is made, for its advice, and a note on whether the model has learned from the questions."""
+        tested, judged = asked.dataset.good("test").keys(), asked.dataset.good().keys()
+        names = None if after.manifest is None else learned_from(after.manifest, asked.same)
+        learned = None if names is None else len(names & tested)
+        note = f"{len(tested):,} of {len(judged):,} judged questions are asked; "
+        if learned is not None:
+            note += f"the model has learned from {learned:,} of them, as its manifest says"
+        elif after.manifest is None:
+            note += "the model has no manifest, so whether it has learned from any is not known"
+        else:
+            note += "the model's manifest names other judgements, so whether it has learned from any is not known"
+        return Made(by="evaluate", judged=len(judged), learned=learned), "; ".join((note, *asked.notes))
 
     def _tuned(self, after: Checkpoint, base: Contender) -> Contender:
         """The model after. A reranker stands behind the model before."""
@@ -91,6 +114,11 @@ class Pool(Asking):
     model: CliPositionalArg[str] = Field(description="the model after")
     data: CliPositionalArg[str] = Field(description="file or folder, or the URL of a service")
     baseline: str = Field(BASE, description="the model before")
+    questions: Questions = Field(
+        "test",
+        description="judged questions that are asked: test, a fifth of them or those of the data's test split; or all,"
+        " which suits a run in folds, and models that have learned from none",
+    )
     depth: int = Field(10, ge=1, le=MOST_CANDIDATES, description="first passages of each model that are looked at")
     most: int = Field(200, ge=1, description="most passages that are written")
     out: Path = Field(Path("pool.csv"), description="new CSV file with query, document, good (empty) and passage")
@@ -103,7 +131,7 @@ class Pool(Asking):
         if self.out.exists():
             raise BadData(f"{self.out} is there already, perhaps with verdicts: name another file with --out")
         self.out.parent.mkdir(parents=True, exist_ok=True)
-        dataset, _ = self.asked(self.data)
+        dataset = self.asked(self.data).dataset
         queries = judged_queries(dataset, "test").ids
         ranked = []
         for name in (self.baseline, self.model):

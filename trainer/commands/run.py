@@ -144,7 +144,7 @@ class Run(Reading, Remembering, Reporting, Signing, Publishing, Recipe, Threshol
             "problems": [str(problem) for problem in imported.problems],
         }
         table = outcome.report.table(enough=outcome.verdict.outcome != "INSUFFICIENT")
-        verdict = words.told(outcome.report, outcome.verdict, plan.thresholds)
+        verdict = words.told(outcome.report, outcome.verdict, plan.thresholds, plan.command)
         text = f"{table}\n\n{verdict}\n\n{outcome.folder.parent / 'report.html'}"
         if not outcome.verdict.promoted:
             return Answer(f"{text}\nnot published; the package is {outcome.folder}", facts, NotBetter.exit_code)

@@ -24,29 +24,28 @@ _LEAST = 0.5
 
 
 def split(dataset: Dataset, mode: SplitMode, seed: int) -> tuple[Dataset, str]:
-    """The data set with the split of each query that a person judged, and a sentence that says how and why.
+    """The data set with the split of each query that a person judged, and a sentence that says how.
 
     Weak judgements that share a query or a good document with dev or test are left out. `auto` takes the splits of the
     data, if it has any. Raises BadData if the queries cannot be divided in that way.
     """
     if not any(not judgement.weak for judgement in dataset.judgements):
         raise BadData("no judgement is by a person, and weak ones are never tested on: judge some queries by hand")
+    asked = "" if mode == "auto" else f" (--split {mode})"
     if mode == "auto":
-        mode, why = ("given", "the data has them") if dataset.splits else ("by-component", "the data has none")
-    else:
-        why = "it was asked for"
+        mode = "given" if dataset.splits else "by-component"
     if mode == "given":
         divided, how = _given(dataset, seed)
     elif mode == "by-component":
         divided = by_component(dataset, seed)
-        how = "by component, so that no answer to a test query was trained on"
+        how = "questions with a common answer stay together, so that no answer to a test question is trained on"
     else:
         divided = by_query(dataset, seed)
-        how = "by query, so that test queries are new and their answers are not"
+        how = "questions with equal words stay together, so that test questions are new and their answers are not"
     safe = without_leaks(divided, passages=mode != "by-query")
     left_out = len(divided.judgements) - len(safe.judgements)
     note = f"; {left_out:,} weak judgements that touch dev or test were left out" if left_out else ""
-    return safe, f"splits {how}, since {why}: {_sizes(safe)}{note}"
+    return safe, f"{how}{asked}: {_sizes(safe)}{note}"
 
 
 def by_component(dataset: Dataset, seed: int, shares: Shares = SHARES) -> Dataset:
@@ -99,11 +98,11 @@ def _given(dataset: Dataset, seed: int) -> tuple[Dataset, str]:
         raise BadData(
             "the data has no splits: leave out --split given, or name the files qrels/train.tsv, dev.tsv and test.tsv"
         )
-    how = "as given"
+    how = "the data divides the questions itself"
     present = set(dataset.splits.values())
     if "dev" not in present and "train" in present:
         dataset, unit = _with_dev(dataset, seed)
-        how += f", with dev cut from train {unit}"
+        how += f", and dev is cut from train, where {unit}"
     shared = leak(dataset, "test")
     if shared.queries:
         how += (
@@ -120,9 +119,9 @@ def _with_dev(dataset: Dataset, seed: int) -> tuple[Dataset, str]:
     trained = tuple(judgement for judgement in _human(dataset).judgements if dataset.splits[judgement.query] == "train")
     train_set = replace(dataset, judgements=trained)
     try:
-        cut, unit = by_component(train_set, seed, shares), "by component"
+        cut, unit = by_component(train_set, seed, shares), "questions with a common answer stay together"
     except BadData:
-        cut, unit = by_query(train_set, seed, shares), "by query"
+        cut, unit = by_query(train_set, seed, shares), "questions with equal words stay together"
     return dataset.with_splits({**dataset.splits, **cut.splits}), unit
 
 

@@ -19,7 +19,7 @@ from trainer.prove.judged_queries import JudgedQueries, judged_queries
 from trainer.prove.metrics import NDCG
 from trainer.prove.rankings import Embedded, Rankings
 from trainer.prove.reduction import Reduction
-from trainer.prove.report.model import DO_AS_WELL, General, Report
+from trainer.prove.report.model import DO_AS_WELL, General, Made, Report
 
 # Values of K of the base, for which the K of the tuned model with equal recall is sought.
 _BASE_KS = (5, 10)
@@ -51,13 +51,15 @@ class Contender:
 class Exam:
     """The test queries of `dataset`, and the general set, which shows what was forgotten (None: nobody looks).
 
-    `split_note` says how the queries were split. `folds` above 1: each query is tested in one of so many folds.
+    `split_note` says how the queries were split. `folds` above 1: each query is tested in one of so many folds. `made`
+    goes into the report.
     """
 
     dataset: Dataset
     split_note: str
     general: Dataset | None
     folds: int = 1
+    made: Made | None = None
 
 
 def compare(
@@ -89,6 +91,7 @@ def compare(
         tuned=tuned.name,
         split=exam.split_note,
         folds=exam.folds,
+        made=exam.made,
         seed=seed,
         test_queries=len(queries.ids),
         clusters=len(set(estimator.clusters.tolist())),

@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict
 
+from trainer.prove.levels import LAST_LEVEL, ROUNDING
+
 
 class Estimate(BaseModel):
     """A mean over queries with its 95% interval."""
@@ -19,3 +21,13 @@ class Difference(Estimate):
 
     p: float
     detectable: float | None
+
+    @property
+    def better(self) -> bool:
+        """Whether the tuned model is better by more than chance, to anybody who looks once."""
+        return self.low > ROUNDING and self.p <= LAST_LEVEL
+
+    @property
+    def worse(self) -> bool:
+        """Whether the tuned model is worse by more than chance."""
+        return self.high < -ROUNDING and self.p <= LAST_LEVEL

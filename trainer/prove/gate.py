@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from trainer.prove.levels import LAST_LEVEL, level
+from trainer.prove.levels import LAST_LEVEL, ROUNDING, level
 from trainer.prove.metrics import NDCG
 from trainer.prove.reduction import MOST
 from trainer.prove.report.model import Report
@@ -26,8 +26,8 @@ class Thresholds(BaseModel):
         None,
         gt=0,
         le=1,
-        description="highest p of the gain; none: 0.01 with fewer than 150 test queries, 0.02 with fewer"
-        " than 250, and else what the interval says",
+        description="highest p of the gain; none: 0.01 with fewer than 150 test queries, 0.02 with fewer than 250,"
+        f" and else {LAST_LEVEL}",
     )
     serving_k: int = Field(10, ge=1, le=MOST, description="number K of passages that are served for a question")
     max_recall_loss: float = Field(0.0, ge=0, description="largest loss of recall at K")
@@ -46,7 +46,10 @@ class Rule(BaseModel):
 
 
 class Verdict(BaseModel):
-    """PROMOTE: better beyond doubt. HOLD: not clearly better. REJECT: harmful. INSUFFICIENT: too few queries to say."""
+    """PROMOTE: better beyond doubt. HOLD: not clearly better. REJECT: harmful. INSUFFICIENT: too few queries to say.
+
+    Queries that the model has learned from say nothing, however many they are.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -66,16 +69,17 @@ class Verdict(BaseModel):
 def judge(report: Report, thresholds: Thresholds) -> Verdict:
     """Apply every rule.
 
-    The verdict is REJECT for a gain whose whole interval is below 0, for forgetting, and for a package that gives other
-    vectors than the model.
+    The verdict is REJECT for a model that is worse by more than chance, for forgetting, and for a package that gives
+    other vectors than the model.
     """
     remembers, faithful = _general(report, thresholds), _package(report)
-    rules = [*_gains(report, thresholds), remembers, _wins(report, thresholds), faithful]
-    if report.test_queries < thresholds.min_queries:
+    unseen = _unseen(report)
+    rules = [*_gains(report, thresholds), remembers, _wins(report, thresholds), faithful, *unseen]
+    if report.test_queries < thresholds.min_queries or any(rule.passed is False for rule in unseen):
         return Verdict(outcome="INSUFFICIENT", rules=rules)
-    if report.differences[NDCG].high < 0 or remembers.passed is False or faithful.passed is False:
+    if report.differences[NDCG].worse or remembers.passed is False or faithful.passed is False:
         return Verdict(outcome="REJECT", rules=rules)
-    required = [rule for rule in rules if rule is not remembers]
+    required = [rule for rule in rules if rule is not remembers and rule not in unseen]
     return Verdict(outcome="PROMOTE" if all(rule.passed for rule in required) else "HOLD", rules=rules)
 
 
@@ -84,6 +88,7 @@ def _gains(report: Report, thresholds: Thresholds) -> list[Rule]:
     gain = report.differences[NDCG]
     served = thresholds.serving_k
     recall_loss = report.recall_by_k["base"][served - 1] - report.recall_by_k["tuned"][served - 1]
+    most = thresholds.max_p or level(report.test_queries)
     return [
         Rule(
             name="queries",
@@ -92,31 +97,27 @@ def _gains(report: Report, thresholds: Thresholds) -> list[Rule]:
         ),
         Rule(
             name="gain",
-            passed=gain.value >= thresholds.min_gain,
-            reason=f"worth it: {NDCG} changes by {gain.value:+.4f}, at least {thresholds.min_gain:+.4f} is wanted",
+            passed=gain.value >= thresholds.min_gain - ROUNDING,
+            reason=f"worth it: {NDCG} changes by {_signed(gain.value)}, at least {thresholds.min_gain:+.4f} is wanted",
         ),
         Rule(
             name="interval",
-            passed=gain.low > thresholds.min_low,
-            reason=f"not by chance: the 95% interval of that begins at {gain.low:+.4f}, which must be above"
+            passed=gain.low > thresholds.min_low + ROUNDING,
+            reason=f"not by chance: the 95% interval of that begins at {_signed(gain.low)}, which must be above"
             f" {thresholds.min_low:+.4f}",
         ),
-        *_looks(report, thresholds),
+        Rule(
+            name="chance",
+            passed=gain.p <= most,
+            reason=f"not by chance: its p is {gain.p:.4f}, and must be at most {most:g} with {report.test_queries}"
+            " test queries",
+        ),
         Rule(
             name="recall",
-            passed=recall_loss <= thresholds.max_recall_loss,
-            reason=f"recall@{served} changes by {0 - recall_loss:+.4f}, it may lose {thresholds.max_recall_loss:.4f}",
+            passed=recall_loss <= thresholds.max_recall_loss + ROUNDING,
+            reason=f"recall@{served} changes by {_signed(-recall_loss)}, it may lose {thresholds.max_recall_loss:.4f}",
         ),
     ]
-
-
-def _looks(report: Report, thresholds: Thresholds) -> list[Rule]:
-    """The rule for few test queries, whose verdict people ask for again and again."""
-    p, most = report.differences[NDCG].p, thresholds.max_p or level(report.test_queries)
-    if thresholds.max_p is None and most == LAST_LEVEL:
-        return []
-    reason = f"not by chance: its p is {p:.4f}, and must be at most {most:g} with {report.test_queries} test queries"
-    return [Rule(name="looks", passed=p <= most, reason=reason)]
 
 
 def _general(report: Report, thresholds: Thresholds) -> Rule:
@@ -127,8 +128,8 @@ def _general(report: Report, thresholds: Thresholds) -> Rule:
     loss = report.general.base - report.general.tuned
     return Rule(
         name="general",
-        passed=loss <= thresholds.max_general_loss,
-        reason=f"general set: {NDCG} changes by {0 - loss:+.4f}, it may lose {thresholds.max_general_loss:.4f}",
+        passed=loss <= thresholds.max_general_loss + ROUNDING,
+        reason=f"general set: {NDCG} changes by {_signed(-loss)}, it may lose {thresholds.max_general_loss:.4f}",
     )
 
 
@@ -148,3 +149,23 @@ def _package(report: Report) -> Rule:
     else:
         reason = f"the package, loaded again, gives {'the same' if faithful else 'OTHER'} vectors"
     return Rule(name="package", passed=faithful, reason=reason)
+
+
+def _unseen(report: Report) -> list[Rule]:
+    """The rule for a comparison that has not trained the model itself. A run tests on what it has not trained on."""
+    made = report.made
+    if made is None or made.by == "run":
+        return []
+    passed = None if made.learned is None else not made.learned
+    reason = {
+        True: "the model has learned from none of these questions",
+        False: f"the model has learned from {made.learned} of these {report.test_queries} questions, so it looks"
+        " better than it is",
+        None: "whether the model has learned from these questions is not known",
+    }
+    return [Rule(name="unseen", passed=passed, reason=reason[passed])]
+
+
+def _signed(change: float) -> str:
+    """The change with its sign; none has a plus."""
+    return f"{round(change, 4) + 0:+.4f}"

@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from service import ranking
+from trainer.prove.levels import ROUNDING
 
 # The most passages that anybody would put into a prompt.
 MOST = 20
-# Rounding may leave an equal recall this much smaller.
-_ROUNDING = 1e-12
 
 
 class Reduction(BaseModel):
@@ -55,7 +54,7 @@ def reduce(
 ) -> Reduction:
     """Compare the rankings of two models. `tokens` has the length of every document among their first 20."""
     wanted = recall_by_k(base, good)[base_k - 1]
-    enough = (k for k, recall in enumerate(recall_by_k(tuned, good), 1) if recall >= wanted - _ROUNDING)
+    enough = (k for k, recall in enumerate(recall_by_k(tuned, good), 1) if recall >= wanted - ROUNDING)
     tuned_k = next(enough, None)
 
     def length(top: Mapping[str, Sequence[str]], k: int) -> int:

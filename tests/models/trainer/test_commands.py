@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import chdir, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
@@ -119,6 +120,10 @@ def test_in_folds_all_questions_are_tested_and_all_are_trained_on(
     lineage: Any = checkpoint.read(trainer.folder / "checkpoints" / "tuned", "tuned").manifest
     assert lineage.lineage["data"]["queries"] == {"train": 18, "dev": 6, "test": 0}
     assert "PROMOTE" in trainer(f"{few} --replace --resume")
+    compared = trainer.facts("evaluate checkpoints/tuned undivided --format beir --baseline base --questions all")
+    assert compared["made"]["learned"] == compared["test_queries"] == 24
+    assert compared["verdict"]["outcome"] == "INSUFFICIENT"
+    assert "no answer to a test" not in compared["split"]
     assert "questions without splits: leave it out" in trainer(f"{RUN} --folds 3 --name other", code=2)
 
 
@@ -132,8 +137,29 @@ def test_a_run_in_a_second_trains_what_fits(trainer: Trainer, capsys: pytest.Cap
 def test_too_few_questions_for_a_verdict_are_told_before_anything_is_trained(trainer: Trainer) -> None:
     complaint = trainer(f"{RUN} --name tuned", code=2)
     assert re.search(r"no verdict is possible: there are \d+ test questions, and a verdict takes 50", complaint)
+    assert "more judged questions into the test split of the data" in complaint
     assert "train all the same with --min-queries" in complaint
     assert not (trainer.folder / "runs" / "tuned").exists()
+
+
+@pytest.mark.parametrize(
+    ("answers", "flags", "advice"),
+    [
+        (range(40), "", "Judge 10 more questions, which makes 50 in all."),
+        (range(60), "--folds 1", "Run with --folds 5, which tests on all 60 that are judged."),
+        ([n % 4 for n in range(60)], "", "so that these 60 count as 4, and folds, which test on all that are judged"),
+        ([max(0, n - 209) for n in range(300)], "", "Run with --folds 5, which tests on all 300 that are judged."),
+        (range(60), "--kind reranker", "Judge about 190 more questions, which makes 250 in all."),
+    ],
+)
+def test_too_few_test_questions_are_answered_by_what_makes_them_more(
+    trainer: Trainer, answers: Sequence[int], flags: str, advice: str
+) -> None:
+    rows = [json.dumps({"query": f"question {n}", "positive": f"answer {answer}"}) for n, answer in enumerate(answers)]
+    (trainer.folder / "pairs.jsonl").write_text("\n".join(rows))
+    complaint = trainer(f"run --data pairs.jsonl --format pairs {flags}", code=2)
+    assert advice in complaint
+    assert "a verdict takes 50" in complaint
 
 
 def test_nothing_is_replaced_without_a_word(after_a_run: Trainer, tuned: Tuned) -> None:
@@ -316,6 +342,9 @@ def test_every_step_can_be_taken_by_itself(trainer: Trainer) -> None:
     facts = trainer.facts(f"evaluate half data {judgements} --baseline base --out report")
     assert facts["tuned"].startswith("half@")
     assert facts["package_faithful"]
+    assert facts["made"]["learned"] is None
+    assert "no manifest, so whether it has learned from any is not known" in facts["split"]
+    assert facts["verdict"] == trainer.facts("gate report/report.json", code=3)
     assert trainer("gate report/report.json", code=3).startswith("INSUFFICIENT")
     few = f"evaluate half data {judgements} --baseline base --out more"
     assert "\nINSUFFICIENT\n" in trainer(few)

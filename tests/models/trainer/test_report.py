@@ -17,7 +17,7 @@ from trainer.prove.metrics import NDCG, PAIRS
 from trainer.prove.reduction import Reduction
 from trainer.prove.report.files import About, write
 from trainer.prove.report.links import IN_PACKAGE, Links
-from trainer.prove.report.model import Example, General, Line, Query, Report
+from trainer.prove.report.model import Example, General, Line, Made, Query, Report
 from trainer.prove.report.words import Origin, moves
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -143,7 +143,7 @@ def test_the_verdict_and_every_reason_are_on_it(tmp_path: Path) -> None:
         assert rule.reason in html
     assert "the tuned model needs 6: 321 tokens less for each question" in html
     # So few questions are held to p 0.01, which takes a gain 1.22 times as large as at 0.05.
-    assert "can show a difference of 0.049" in html
+    assert "so these count as 60. So many can show a change of 0.049" in html
 
 
 def test_no_savings_are_claimed_of_what_the_test_cannot_show(tmp_path: Path) -> None:
@@ -181,13 +181,15 @@ def test_questions_that_all_stayed_as_they_were_show_no_least_difference(tmp_pat
     still = Difference(value=0.0, low=0.0, high=0.0, p=1.0, detectable=0.0)
     unmoved = report.model_copy(update={"differences": report.differences | {NDCG: still}})
     for text in (page(unmoved, tmp_path), unmoved.table(), judge(unmoved, Thresholds()).text()):
-        assert "difference of 0.000" not in text
+        assert "change of 0.000" not in text
         assert "-0.0000" not in text
 
 
 def test_every_query_has_its_mark_in_the_plots_and_its_row(tmp_path: Path) -> None:
     html = page(full(), tmp_path)
-    assert len(re.findall("<circle ", html)) == 3
+    assert len(re.findall('<circle class="(?:worse|equal|better)"', html)) == 3
+    assert html.count("<title>tuned, K 10: 0.600</title>") == 1
+    assert [len(re.findall(f"<title>{model}, K ", html)) for model in ("base", "tuned", "bm25")] == [20] * 3
     assert [re.findall(f'<rect class="{way}"', html) != [] for way in ("worse", "equal", "better")] == [True] * 3
     assert len(re.findall('<polyline class="line', html)) == 3
     assert html.count('<td class="text">') == 3
@@ -226,17 +228,30 @@ def test_the_first_sentence_and_what_now_are_for_everybody(tmp_path: Path) -> No
     assert "<pre>instar reload tuned --wait</pre>" in html
     weak = Difference(value=0.02, low=-0.02, high=0.06, p=0.4, detectable=0.04)
     unsure = report.model_copy(update={"differences": {NDCG: weak, PAIRS: weak}, "test_queries": 60})
+    folds = unsure.model_copy(update={"made": Made(by="run", judged=300, foldable=True)})
     # Half the difference takes four times as many questions, but at least the 250 from which the last level holds.
-    folds = "Run again with --folds 5: a gain of this size shows with some 190 more questions"
-    assert folds in page(unsure, tmp_path)
-    few = report.model_copy(update={"test_queries": 4})
-    assert "Judge about 230 more questions" in page(few, tmp_path)
+    said = "A gain of this size shows with about 250 questions to test on. Run again with --folds 5 --replace"
+    assert said in page(folds, tmp_path)
+    assert "<pre>" not in (tmp_path / "report.html").read_text(encoding="utf-8")
+    origin = Origin("instar train run --data a.json", datetime(2026, 11, 29, 20, 5, tzinfo=UTC), 734)
+    write(folds, judge(folds, Thresholds()), tmp_path, About("tuned", None, origin))
+    again = "<pre>instar train run --data a.json --folds 5 --replace</pre>"
+    assert again in (tmp_path / "report.html").read_text(encoding="utf-8")
     none = Difference(value=-0.001, low=-0.02, high=0.02, p=0.9, detectable=0.02)
     assert "gains nothing" in page(report.model_copy(update={"differences": {NDCG: none, PAIRS: none}}), tmp_path)
-    tiny = Difference(value=0.001, low=-0.02, high=0.02, p=0.9, detectable=0.02)
+    tiny = Difference(value=0.01, low=-0.2, high=0.22, p=0.9, detectable=0.3)
     assert "not worth it" in page(report.model_copy(update={"differences": {NDCG: tiny, PAIRS: tiny}}), tmp_path)
     worse = Difference(value=-0.1, low=-0.2, high=-0.05, p=0.01, detectable=0.02)
     assert "Leave the base" in page(report.model_copy(update={"differences": {NDCG: worse, PAIRS: worse}}), tmp_path)
+
+
+def test_a_promotion_without_a_name_points_at_no_command_that_is_not_there(tmp_path: Path) -> None:
+    report = full().model_copy(update={"made": Made(by="evaluate", judged=80, learned=None)})
+    write(report, judge(report, Thresholds()), tmp_path, About(None))
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert ">PROMOTE</h1>" in html
+    assert "below" not in html[html.index("What now") : html.index("<dl>")]
+    assert "instar reload NAME --wait" in html
 
 
 def test_it_says_how_it_came_about_where_that_is_known(tmp_path: Path) -> None:

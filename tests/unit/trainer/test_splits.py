@@ -113,7 +113,7 @@ def test_one_giant_component_is_refused_and_by_query_proposed() -> None:
         splits.split(data, "by-component", 1)
     divided, how = splits.split(data, "by-query", 1)
     assert Counter(divided.splits.values()) == {"train": 30, "dev": 10, "test": 10}
-    assert "test queries are new and their answers are not" in how
+    assert "test questions are new and their answers are not" in how
 
 
 def test_auto_takes_the_splits_that_the_data_has_and_says_what_they_share() -> None:
@@ -121,8 +121,8 @@ def test_auto_takes_the_splits_that_the_data_has_and_says_what_they_share() -> N
     divided, how = splits.split(data, "auto", 1)
     assert divided == data
     assert how == (
-        "splits as given (of 1 test queries 0 have their text and 1 a good document in train or dev too),"
-        " since the data has them: train 1, dev 1, test 1"
+        "the data divides the questions itself (of 1 test queries 0 have their text and 1 a good document in train or"
+        " dev too): train 1, dev 1, test 1"
     )
 
 
@@ -130,15 +130,16 @@ def test_auto_divides_by_component_what_has_no_splits() -> None:
     data = dataset([(n, n) for n in range(50)])
     divided, how = splits.split(data, "auto", 1)
     assert divided.splits == splits.by_component(data, 1).splits
-    assert how.startswith("splits by component")
-    assert "since the data has none" in how
+    said = "questions with a common answer stay together, so that no answer to a test question is trained on: train 30"
+    assert how.startswith(said)
+    assert splits.split(data, "by-component", 1)[1] == how.replace(": train", " (--split by-component): train")
 
 
 def test_a_missing_dev_is_cut_from_train_by_component() -> None:
     names: dict[str, Split] = {f"q{n}": "test" if n >= 40 else "train" for n in range(50)}
     data = dataset([(n, n // 2) for n in range(50)]).with_splits(names)
     divided, how = splits.split(data, "given", 1)
-    assert "with dev cut from train by component" in how
+    assert "dev is cut from train, where questions with a common answer stay together" in how
     assert Counter(divided.splits.values()) == {"train": 30, "dev": 10, "test": 10}
     assert {query for query, name in divided.splits.items() if name == "test"} == {f"q{n}" for n in range(40, 50)}
     assert leak(divided, "dev").queries == 0
@@ -147,7 +148,7 @@ def test_a_missing_dev_is_cut_from_train_by_component() -> None:
 def test_a_missing_dev_is_cut_by_query_where_all_answers_are_connected() -> None:
     names: dict[str, Split] = {f"q{n}": "test" if n >= 40 else "train" for n in range(50)}
     divided, how = splits.split(dataset([(n, 0) for n in range(50)]).with_splits(names), "given", 1)
-    assert "with dev cut from train by query" in how
+    assert "dev is cut from train, where questions with equal words stay together" in how
     assert Counter(divided.splits.values()) == {"train": 30, "dev": 10, "test": 10}
 
 

@@ -12,6 +12,7 @@ from service.machine.files import replace_file
 from trainer.prove.gate import Thresholds, Verdict
 from trainer.prove.metrics import NDCG
 from trainer.prove.report import plots, words
+from trainer.prove.report.advice import next_step
 from trainer.prove.report.links import IN_PACKAGE, Links
 from trainer.prove.report.model import Report
 from trainer.prove.report.words import Origin
@@ -53,6 +54,7 @@ def _source(script: str) -> str:
 
 def page(report: Report, verdict: Verdict, about: About) -> str:
     """The page as HTML. Texts of the data are escaped, and no script runs but the page's own."""
+    command = about.origin.command if about.origin else ""
     environment = Environment(
         loader=PackageLoader(__package__, "."),
         autoescape=select_autoescape(default=True),
@@ -63,12 +65,11 @@ def page(report: Report, verdict: Verdict, about: About) -> str:
     return environment.get_template("report.html.jinja").render(
         report=report,
         verdict=verdict,
-        name=about.name,
         links=about.links,
         origin=about.origin,
         headline=words.headline(report),
         why=words.why(report, verdict, about.thresholds),
-        next_step=words.next_step(report, verdict, about.thresholds),
+        next_step=next_step(report, verdict, about.thresholds, command, about.name),
         alike=words.alike(report),
         moves=words.moves,
         gain=report.differences[NDCG],

@@ -89,6 +89,21 @@ class Example(_Frozen):
     after: list[Line]
 
 
+class Made(_Frozen):
+    """How a report came about, for the advice on what to do after it.
+
+    `judged` questions of the data have a good document. `foldable`: a run could test them in folds. `divided`: the data
+    itself says which of them are tested. `learned`: from so many of the tested ones the tuned model has learned (None:
+    nobody knows).
+    """
+
+    by: Literal["run", "evaluate"]
+    judged: int
+    foldable: bool = False
+    divided: bool = False
+    learned: int | None = 0
+
+
 class Report(_Frozen):
     """Everything that `report.json` holds.
 
@@ -96,7 +111,7 @@ class Report(_Frozen):
     has the tuned model's nDCG@10 less that of bm25, and less that of hybrid. `hybrid_reranked` has the nDCG@10 of
     hybrid in the order of a tuned reranker, less that of hybrid. `queries` begins with the largest loss.
     `folds` above 1: as many models were trained, each tested on queries that it has not seen. `recall_by_k` has K from
-    1 to 20. `collapse` is the mean cosine of random pairs of documents.
+    1 to 20. `collapse` is the mean cosine of random pairs of documents. Older reports do not say how they were `made`.
     """
 
     format: Literal[1] = 1
@@ -104,6 +119,7 @@ class Report(_Frozen):
     tuned: str
     split: str
     folds: int = 1
+    made: Made | None = None
     seed: int
     test_queries: int
     clusters: int
@@ -160,12 +176,12 @@ class Report(_Frozen):
     @property
     def without_training(self) -> list[str]:
         """A sentence for each way without training that the tuned model is not shown to beat."""
-        not_beaten = {name: gain.value for name, gain in self.gains_over_words.items() if gain.low <= 0}
+        not_beaten = {name: gain.value for name, gain in self.gains_over_words.items() if not gain.better}
         return [(NOT_SHOWN if better > 0 else DO_AS_WELL)[name] for name, better in not_beaten.items()]
 
     def savings(self, *, enough: bool) -> list[str]:
         """Sentences on the passages that the gain saves. A gain that the test does not show saves none."""
-        if not enough or self.differences[NDCG].low <= 0:
+        if not enough or not self.differences[NDCG].better:
             return ["Whether fewer passages would do cannot be said: the test does not show a gain."]
         return [reduction.describe() for reduction in self.reductions]
 

@@ -24,6 +24,12 @@ def recall_by_k(curves: Mapping[str, Sequence[float]]) -> Markup:
     for name in _MODELS:
         points = " ".join("{:.1f},{:.1f}".format(*position(k, recall)) for k, recall in enumerate(curves[name], 1))
         parts.append(Markup('<polyline class="line {}" points="{}"/>').format(name, points))
+        parts += [
+            Markup('<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="3"><title>{}, K {}: {:.3f}</title></circle>').format(
+                name, *position(k, recall), name, k, recall
+            )
+            for k, recall in enumerate(curves[name], 1)
+        ]
     parts.append(_axes("passages, K", "recall"))
     ends = "; ".join(f"{name} {curves[name][0]:.2f} at 1 and {curves[name][-1]:.2f} at {most}" for name in _MODELS)
     return _svg("Recall by K", ends, parts)

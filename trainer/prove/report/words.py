@@ -3,23 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from math import ceil
 from typing import Literal
 
-from trainer.prepare.splits import SHARES
 from trainer.prove.gate import Thresholds, Verdict
-from trainer.prove.levels import LAST_LEVEL, LEVELS, errors, level, shown
+from trainer.prove.levels import level, shown
 from trainer.prove.metrics import NDCG
+from trainer.prove.report.advice import next_step
 from trainer.prove.report.model import Example, Query, Report
 
 # A model whose random documents are this much more alike than its base's may be about to call everything alike.
 _MORE_ALIKE = 0.05
 # A report lists so many documents of a ranking.
 LISTED = 10
-# Judging more questions than this for one verdict is no advice.
-_MOST_QUESTIONS = 5000
 # The rules on the gain itself. The sentence on why there is no promotion puts them together.
-_OF_GAIN = frozenset({"queries", "gain", "interval", "looks"})
+_OF_GAIN = frozenset({"queries", "gain", "interval", "chance"})
 
 
 @dataclass(frozen=True)
@@ -68,52 +65,31 @@ def why(report: Report, verdict: Verdict, thresholds: Thresholds) -> str:
     match verdict.outcome:
         case "PROMOTE":
             return ""
+        case "INSUFFICIENT" if report.test_queries >= thresholds.min_queries:
+            return _sentence(others)
         case "INSUFFICIENT":
             return (
                 f"{report.test_queries} test questions are too few for any verdict, which takes"
                 f" {thresholds.min_queries}.{_shows(report, thresholds)}"
             )
         case "REJECT":
-            worse = report.differences[NDCG].high < 0
+            worse = report.differences[NDCG].worse
             return " ".join([*(["The new model is worse, beyond doubt."] if worse else []), _sentence(others)]).strip()
     of_gain = _of_gain(report, {rule.name for rule in failed}, thresholds)
     return f"{of_gain} {_sentence(f'Besides: {others}' if of_gain and others else others)}".strip()
 
 
-def told(report: Report, verdict: Verdict, thresholds: Thresholds) -> str:
+def told(report: Report, verdict: Verdict, thresholds: Thresholds, command: str = "") -> str:
     """The verdict and each rule, as text; before the rules, why a model was not promoted, and what to do now.
 
-    A command that puts a promoted model live says so itself.
+    The report was made by `command`. One that puts a promoted model live says so itself.
     """
     if verdict.promoted:
         return verdict.text()
     outcome, *rules = verdict.text().splitlines()
-    advice = f"What now: {next_step(report, verdict, thresholds)}"
-    return "\n".join([outcome, why(report, verdict, thresholds), advice, *rules])
-
-
-def next_step(report: Report, verdict: Verdict, thresholds: Thresholds) -> str:
-    """Advice on what to do now."""
-    gain = report.differences[NDCG].value
-    match verdict.outcome:
-        case "PROMOTE":
-            return "Put it live: the command below reloads it, and nobody waits meanwhile."
-        case "REJECT":
-            return (
-                "Leave the base where it is. The largest losses in the report show what the new model has unlearned;"
-                " other judgements, fewer epochs or a smaller share of the tuned weights may keep it."
-            )
-        case _ if gain <= 0 and report.test_queries < thresholds.min_queries:
-            return (
-                f"{report.test_queries} test questions say nothing yet. Judge {thresholds.min_queries} questions or"
-                " more in all, and run again: folds then test on each of them."
-            )
-        case _ if gain <= 0:
-            return "More questions would hardly change this: the model gains nothing on those that there are."
-    missing = _wanted(report, thresholds) - report.test_queries
-    if missing <= 0:
-        return "There are questions enough, and the reasons below say what is missing."
-    return _more_questions(report, missing)
+    step = next_step(report, verdict, thresholds, command)
+    advice = [f"What now: {step.text}", *([f"  {step.command}"] if step.command else [])]
+    return "\n".join([outcome, why(report, verdict, thresholds), *advice, *rules])
 
 
 def alike(report: Report) -> str:
@@ -144,7 +120,7 @@ def _of_gain(report: Report, failed: set[str], thresholds: Thresholds) -> str:
     change = f"{NDCG} changes by {gain.value:+.3f}"
     if "gain" in failed:
         return f"{change}, and a new model is worth it only from {thresholds.min_gain:+.3f} on."
-    if failed & {"interval", "looks"}:
+    if failed & {"interval", "chance"}:
         worth = f"{change}, which would be worth it (from {thresholds.min_gain:+.3f} on)"
         return (
             f"{worth}, but chance alone may do that with {report.test_queries} questions.{_shows(report, thresholds)}"
@@ -169,39 +145,6 @@ def _first(queries: Sequence[Query]) -> tuple[float, float]:
     """The share of the questions whose first document is a good one, before and after."""
     count = max(1, len(queries))
     return sum(one.good_before == 1 for one in queries) / count, sum(one.good_after == 1 for one in queries) / count
-
-
-def _more_questions(report: Report, missing: int) -> str:
-    """A sentence on how to come by so many more test questions."""
-    share = SHARES[-1] if report.folds == 1 else 1
-    if missing <= report.test_queries * (1 / share - 1):
-        return (
-            f"Run again with --folds 5: a gain of this size shows with some {missing:,} more questions to test on, and"
-            " folds test on all that are judged already. It takes about six times as long."
-        )
-    judged = ceil(missing / share)
-    if judged > _MOST_QUESTIONS:
-        return (
-            f"The gain is too small to be shown by fewer than {_MOST_QUESTIONS:,} more questions: it is not worth it."
-        )
-    return (
-        f"Judge about {judged:,} more questions: a gain of this size shows with some {missing:,} more to test on, and"
-        f" {share:.0%} of those that are judged are tested on."
-    )
-
-
-def _wanted(report: Report, thresholds: Thresholds) -> int:
-    """Test questions with which the gain would show: its error falls with the root of their number."""
-    least, difference = thresholds.min_queries, report.differences[NDCG]
-    if difference.detectable is None or difference.value <= 0:
-        return least
-    relative = difference.detectable / difference.value / errors(LAST_LEVEL)
-    # Few questions have to show a gain more clearly than many.
-    for begin in (least, *(most for most, _ in LEVELS if most > least)):
-        wanted = max(begin, ceil(report.test_queries * (relative * errors(level(begin))) ** 2))
-        if level(wanted) == level(begin):
-            break
-    return wanted
 
 
 def _rank(rank: int | None) -> str:

@@ -1,0 +1,45 @@
+"""The questions that a package has learned from: known where the same data is at hand, and else not claimed."""
+
+from typing import Any
+
+import pytest
+
+from service.checkpoints.manifest import Manifest
+from tests.support import judged
+from trainer.data.dataset import Dataset, Judgement
+from trainer.prepare import folds, splits
+from trainer.prove.learned import learned_from
+from trainer.recipe import Recipe
+
+WHOLE = judged.dataset().with_splits({})
+RECIPE = Recipe(seed=5)
+
+
+def manifest(divided: Dataset, recipe: Recipe = RECIPE) -> Manifest:
+    lineage: dict[str, Any] = {"data": {"digest": divided.digest}, "recipe": recipe.facts()}
+    return Manifest(name="tuned", files={}, lineage=lineage)
+
+
+def test_a_package_of_folds_has_learned_from_every_question() -> None:
+    assert learned_from(manifest(folds.whole(WHOLE, RECIPE.seed)), [WHOLE]) == frozenset(WHOLE.good())
+
+
+@pytest.mark.parametrize("recipe", [RECIPE, Recipe(seed=5, split="by-query")])
+def test_a_package_of_one_split_has_learned_from_all_but_its_test(recipe: Recipe) -> None:
+    divided, _ = splits.split(WHOLE, recipe.split, recipe.seed)
+    learned = learned_from(manifest(divided, recipe), [WHOLE])
+    assert learned == frozenset(WHOLE.good()) - set(divided.good("test"))
+    assert divided.good("test")
+
+
+def test_any_reading_of_the_data_may_be_that_of_the_run() -> None:
+    query, document = next(iter(WHOLE.queries)), next(iter(WHOLE.corpus))
+    more = Dataset(WHOLE.queries, WHOLE.corpus, (*WHOLE.judgements, Judgement(query, document, False)))
+    packaged = manifest(folds.whole(more, RECIPE.seed))
+    assert learned_from(packaged, [WHOLE]) is None
+    assert learned_from(packaged, [WHOLE, more]) == frozenset(WHOLE.good())
+
+
+@pytest.mark.parametrize("lineage", [{}, {"data": {"digest": "x"}}, {"data": {}, "recipe": {"seed": "later"}}])
+def test_of_a_manifest_that_names_no_data_nothing_is_known(lineage: dict[str, Any]) -> None:
+    assert learned_from(Manifest(name="tuned", files={}, lineage=lineage), [WHOLE]) is None

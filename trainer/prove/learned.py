@@ -1,0 +1,43 @@
+"""The questions that a package has learned from, as far as its manifest says.
+
+A manifest has the digest of the data with its splits, and no text of it. So it says which questions were trained on
+only if the same data is at hand: then dividing that again as the run did gives the same digest.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from service.checkpoints.manifest import Manifest
+from trainer.data.dataset import Dataset
+from trainer.errors import BadData
+from trainer.prepare import folds, splits
+from trainer.recipe import Recipe
+
+
+def learned_from(manifest: Manifest, same: Sequence[Dataset]) -> frozenset[str] | None:
+    """The queries that train the package or choose among its weights; None if it was made from none of these data sets.
+
+    `same` are readings of one data set before it was split.
+    """
+    data, settings = manifest.lineage.get("data"), manifest.lineage.get("recipe")
+    if not isinstance(data, dict) or not isinstance(settings, dict):
+        return None
+    known = {name: value for name, value in settings.items() if name in Recipe.model_fields}
+    try:
+        recipe = Recipe.model_validate(known)
+    except ValueError:
+        # A later version has made it.
+        return None
+    for dataset in same:
+        for divided in _divisions(dataset, recipe):
+            if divided.digest == data.get("digest"):
+                return frozenset(query for query, split in divided.splits.items() if split != "test")
+    return None
+
+
+def _divisions(dataset: Dataset, recipe: Recipe) -> Iterator[Dataset]:
+    """The data as a run with this recipe divides it for the package: on one split, and in folds."""
+    with suppress(BadData):
+        yield splits.split(dataset, recipe.split, recipe.seed)[0]
+    with suppress(BadData):
+        yield folds.whole(dataset, recipe.seed)

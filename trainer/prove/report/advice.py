@@ -1,0 +1,174 @@
+"""Advice on what to do after a verdict. It names only what the command that made the report takes."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from trainer.prepare.splits import SHARES
+from trainer.prove.gate import Thresholds, Verdict
+from trainer.prove.levels import LAST_LEVEL, LEVELS, errors, fewest_clusters, level
+from trainer.prove.metrics import NDCG
+from trainer.prove.report.model import Made, Report
+
+# Judging more questions than this for one verdict is no advice.
+_MOST_QUESTIONS = 5000
+# Folds of a run that was in none.
+_FOLDS = 5
+# An interval that ends below this many times the least gain leaves little hope that the true one is larger.
+_HOPE = 1.5
+# The rules that more questions help to keep.
+_ON_QUESTIONS = frozenset({"queries", "interval", "chance"})
+_LARGER = (
+    "A larger gain takes more or other judgements to learn from, or another base; the mode hybrid takes no training."
+)
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A sentence or two, and the command that does it, if the one that made the report is known."""
+
+    text: str
+    command: str = ""
+
+
+def next_step(
+    report: Report, verdict: Verdict, thresholds: Thresholds, command: str = "", name: str | None = None
+) -> Advice:
+    """Advice on what to do now. `command` made the report, and a promoted package is published by that `name`."""
+    if verdict.outcome == "PROMOTE":
+        return _promoted(name)
+    if verdict.outcome == "REJECT":
+        return Advice(
+            "Leave the base where it is. The largest losses in the report show what the new model has unlearned;"
+            " other judgements, fewer epochs or a smaller share of the tuned weights may keep it."
+        )
+    if report.made and report.made.learned:
+        return Advice(
+            "Ask questions that the model has not learned from: judge new ones, or read the report of the run that made"
+            " it, runs/NAME/report.html. Each of its questions was tested by a model that had not seen it."
+        )
+    return _after_doubt(report, verdict, thresholds, command)
+
+
+def _promoted(name: str | None) -> Advice:
+    if name is None:
+        return Advice(
+            "Put it live: `instar reload NAME --wait`, where NAME is its folder among the service's checkpoints. Nobody"
+            " waits meanwhile."
+        )
+    return Advice(
+        "Put it live: the command below reloads it, and nobody waits meanwhile.", f"instar reload {name} --wait"
+    )
+
+
+def _after_doubt(report: Report, verdict: Verdict, thresholds: Thresholds, command: str) -> Advice:
+    """Advice where questions are too few, or the gain is too small or not shown."""
+    gain = report.differences[NDCG]
+    few = report.test_queries < thresholds.min_queries
+    if few and gain.value < thresholds.min_gain:
+        reason = f"{report.test_queries} questions say nothing yet: a verdict takes {thresholds.min_queries}"
+        return _by_testing(report, thresholds.min_queries, reason, command)
+    if gain.value <= 0:
+        return Advice("More questions would hardly change this: the model gains nothing on those that there are.")
+    if gain.value < thresholds.min_gain:
+        return Advice(_too_small(gain.high, thresholds.min_gain))
+    if all(rule.passed for rule in verdict.rules if rule.name in _ON_QUESTIONS):
+        return Advice("There are questions enough, and the reasons below say what is missing.")
+    fewest = fewest_clusters(thresholds.max_p or level(report.test_queries))
+    if not few and report.clusters < fewest:
+        return Advice(
+            f"Judge questions that have other answers. Those with an answer in common count as one, so these count as"
+            f" {report.clusters}, and no gain shows with fewer than {fewest}."
+        )
+    # A gain that was not shown by so many in one try of five would be by a few more.
+    wanted = max(_wanted(report, thresholds), report.test_queries + 1)
+    return _by_testing(report, wanted, f"A gain of this size shows with about {wanted:,} questions to test on", command)
+
+
+def _too_small(high: float, least: float) -> str:
+    if high < _HOPE * least:
+        return f"More questions will not help: the gain is hardly above {max(high, 0):+.3f}, if at all. {_LARGER}"
+    return f"More questions to test on would hardly help: the gain itself is below {least:+.3f}. {_LARGER}"
+
+
+def _by_testing(report: Report, wanted: int, reason: str, command: str) -> Advice:
+    """Advice on how to come by so many test questions, for this `reason`."""
+    made, missing = report.made, wanted - report.test_queries
+    if made is None:
+        return _judging(missing, f"{reason}. Judge until some {{}} more are tested on.")
+    if made.by == "evaluate":
+        return _by_asking(made, wanted, missing, reason, command)
+    if made.divided:
+        return _judging(missing, f"{reason}. Judge about {{}} more, and put them into the test split of the data.")
+    if made.foldable:
+        return _by_folding(report, made, wanted, reason, command)
+    share = SHARES[-1]
+    how = f"Judge about {{}} more, of which {share:.0%} are tested on, and run again with --replace."
+    return _judging(
+        ceil(missing / share), f"{reason}. {how}", _changed(command, {"replace": 0, "resume": 0}, ["--replace"])
+    )
+
+
+def _by_folding(report: Report, made: Made, wanted: int, reason: str, command: str) -> Advice:
+    """Advice to run once more in folds, for a run that is in folds or could be."""
+    # Without the flag, a run with more questions would test on a fifth of them again.
+    flags = f"--folds {report.folds if report.folds > 1 else _FOLDS} --replace"
+    again = _changed(command, {"folds": 1, "replace": 0, "resume": 0}, flags.split())
+    if report.folds == 1 and wanted <= made.judged:
+        how = f"Run again with {flags}, which tests on all {made.judged:,} that are judged. It takes about"
+        return Advice(f"{reason}. {how} {1 + _FOLDS} times as long.", again)
+    how = f"Judge about {{}} more, and run again with {flags}, which tests on all that are judged."
+    return _judging(wanted - made.judged, f"{reason}. {how}", again)
+
+
+def _by_asking(made: Made, wanted: int, missing: int, reason: str, command: str) -> Advice:
+    """Advice to ask more questions, for two models that are only compared."""
+    if made.learned is not None:
+        return _judging(missing, f"{reason}. Judge about {{}} new ones: the model has learned from the others.")
+    if wanted - missing == made.judged:
+        return _judging(missing, f"{reason}. Judge about {{}} more, and compare again.", command)
+    every = _changed(command, {"questions": 1}, ["--questions", "all"])
+    unless = "if the model has learned from none of them"
+    if wanted <= made.judged:
+        return Advice(f"{reason}. Ask all {made.judged:,} that are judged by --questions all, {unless}.", every)
+    how = f"Judge about {{}} more, and ask all by --questions all, {unless}."
+    return _judging(wanted - made.judged, f"{reason}. {how}", every)
+
+
+def _judging(count: int, text: str, command: str = "") -> Advice:
+    if count > _MOST_QUESTIONS:
+        few = f"{_MOST_QUESTIONS:,}"
+        return Advice(f"The gain is too small to be shown by fewer than {few} more questions: it is not worth it.")
+    return Advice(text.format(f"{count:,}"), command)
+
+
+def _changed(command: str, without: Mapping[str, int], more: Sequence[str]) -> str:
+    """The command without some flags, which have so many values, and with `more`; nothing if it is not known."""
+    if not command:
+        return ""
+    kept, skipped = list[str](), 0
+    for word in shlex.split(command):
+        if skipped:
+            skipped -= 1
+        elif word.startswith("--") and word[2:] in without:
+            skipped = without[word[2:]]
+        else:
+            kept.append(word)
+    return shlex.join([*kept, *more])
+
+
+def _wanted(report: Report, thresholds: Thresholds) -> int:
+    """Test questions with which the gain would show: its error falls with the root of their number."""
+    least, difference = thresholds.min_queries, report.differences[NDCG]
+    if difference.detectable is None or difference.value <= 0:
+        return least
+    relative = difference.detectable / difference.value / errors(LAST_LEVEL)
+    if thresholds.max_p:
+        return max(least, ceil(report.test_queries * (relative * errors(thresholds.max_p)) ** 2))
+    # Few questions have to show a gain more clearly than many.
+    for begin in (least, *(most for most, _ in LEVELS if most > least)):
+        wanted = max(begin, ceil(report.test_queries * (relative * errors(level(begin))) ** 2))
+        if level(wanted) == level(begin):
+            break
+    return wanted
