@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-from tantivy import Document, Index, IndexWriter, Query, TextAnalyzerBuilder, Tokenizer
+from tantivy import Document, FieldType, Index, IndexWriter, Query, TextAnalyzerBuilder, Tokenizer
 
 from service.corpus.errors import disk_full, unusable
 from service.index.keywords import analysis
@@ -62,9 +62,14 @@ class WordFolder:
             self._index = self._opened()
         return self.sealed()
 
-    def add(self, rows: Iterable[Row], died: Sequence[int], complete_to: int) -> SealedPart:
-        """Add `rows` and remove the versions `died`, in one commit. The index then goes up to `complete_to`."""
+    def add(self, rows: Iterable[Row], died: Sequence[int], after: int, complete_to: int) -> SealedPart:
+        """Add `rows`, all above `after`, and remove the versions `died`, in one commit.
+
+        The index then goes up to `complete_to`, and has nothing above `after` but `rows`.
+        """
         with self._commit() as writer:
+            # The disk may have failed after a commit of the same rows.
+            writer.delete_documents_by_query(_above(after))
             for start in range(0, len(died), _DELETED_TOGETHER):
                 seqs = list(died[start : start + _DELETED_TOGETHER])
                 writer.delete_documents_by_query(Query.term_set_query(schema(), SEQ, seqs))
@@ -134,6 +139,11 @@ class WordFolder:
             return False
         paths = {name: self._path / name for name in listed.get("files", {})}
         return all(damage.is_whole(path, listed["files"][name]) for name, path in paths.items() if path.exists())
+
+
+def _above(seq: int) -> Query:
+    """Return the query for the versions above a sequence number."""
+    return Query.range_query(schema(), SEQ, FieldType.Unsigned, lower_bound=seq, include_lower=False)
 
 
 def _write(writer: IndexWriter, rows: Iterable[Row], complete_to: int) -> None:
