@@ -10,7 +10,7 @@ import logging
 import shutil
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -25,10 +25,9 @@ from service.machine import damage, files
 log = logging.getLogger(__name__)
 
 _LIST = "checksums.json"
-# Tantivy's list of segments, which each commit replaces. A crash before its checksum is listed costs the index.
+# Tantivy's list of segments, which each commit and the end of each merge replace. A crash before its checksum is listed
+# costs the index.
 _SEGMENTS = "meta.json"
-# Its list of files, which changes while it writes, and its locks.
-_CHANGING = frozenset({".managed.json", ".tantivy-writer.lock", ".tantivy-meta.lock", _LIST})
 # Bytes that a commit gathers before it writes them, on one thread: a reload and searches need the others.
 _GATHERED = 64_000_000
 _DELETED_TOGETHER = 10_000
@@ -116,12 +115,20 @@ class WordFolder:
         }
 
     def _list_files(self) -> None:
-        """List the checksums of all files. Only that of the segments changes."""
-        known = self._listed().get("files", {}) | {_SEGMENTS: ""}
-        names = [path.name for path in self._path.iterdir() if path.name not in _CHANGING]
-        checksums = {name: known.get(name) or damage.checksum(self._path / name) for name in names}
-        content = json.dumps({"version": self._version(), "files": checksums})
-        files.replace_file(self._path / _LIST, content)
+        """List the checksums of the files of all segments, which never change, and that of the list of segments.
+
+        No others are listed, because a merge may be writing them. One that ends meanwhile deletes segments.
+        """
+        known = self._listed().get("files", {})
+        segments = (self._path / _SEGMENTS).read_bytes()
+        checksums = {_SEGMENTS: damage.checksum_of(segments)}
+        identities = {segment["segment_id"].replace("-", "") for segment in json.loads(segments)["segments"]}
+        for path in sorted(self._path.iterdir()):
+            if path.name.partition(".")[0] in identities:
+                with suppress(FileNotFoundError):
+                    checksums[path.name] = known.get(path.name) or damage.checksum(path)
+        listed = {"version": self._version(), "files": checksums}
+        files.replace_file(self._path / _LIST, json.dumps(listed))
 
     def _listed(self) -> dict[str, dict[str, str]]:
         try:

@@ -1,6 +1,7 @@
 """The folder of the index of words is whole after whatever happens between a commit and the list of its files."""
 
 import errno
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,59 @@ from service.machine import files
 
 def rows(first: int, last: int) -> list[Row]:
     return [Row(seq, "default", ["kazu"]) for seq in range(first, last + 1)]
+
+
+class Merging:
+    """A writer whose merge writes a segment while the files are listed after the commit, and ends when waited for."""
+
+    def __init__(self, writer: Any, segment: Path) -> None:
+        self._writer = writer
+        self._segment = segment
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._writer, name)
+
+    def commit(self) -> None:
+        self._writer.commit()
+        self._segment.write_bytes(b"half")
+
+    def wait_merging_threads(self) -> None:
+        self._writer.wait_merging_threads()
+        self._segment.write_bytes(b"half and whole")
+
+
+def test_a_merge_under_way_costs_the_next_start_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = WordFolder(tmp_path)
+    index: Any = folder._index
+
+    class Index:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(index, name)
+
+        def writer(self, **options: int) -> Any:
+            return Merging(index.writer(**options), tmp_path / f"{'a' * 32}.idx")
+
+    folder._index = Index()  # type: ignore[assignment]
+    folder.add(rows(1, 3), (), 0, 3)
+    with caplog.at_level(logging.WARNING):
+        assert WordFolder(tmp_path).sealed().complete_to == 3
+    assert caplog.text == ""
+
+
+def test_a_segment_that_a_merge_deletes_while_the_files_are_listed_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = WordFolder(tmp_path)
+    listed = Path.iterdir
+
+    def one_more(path: Path) -> Iterator[Path]:
+        yield from listed(path)
+        if path == tmp_path:
+            for segment in {other.name.partition(".")[0] for other in listed(path) if len(other.stem) == 32}:
+                yield path / f"{segment}.gone"
+
+    monkeypatch.setattr(Path, "iterdir", one_more)
+    assert folder.add(rows(1, 3), (), 0, 3).complete_to == 3
 
 
 @pytest.fixture
