@@ -40,15 +40,16 @@ class WordFolder:
     def __init__(self, path: Path) -> None:
         """Open or create the index. Raises InsufficientResources or StorageFailed if the disk fails."""
         self._path = path
-        if not self._is_whole():
-            log.warning("the index of words is damaged or of another version: it is built again")
-            shutil.rmtree(path, ignore_errors=True)
-        try:
-            self._index = self._opened()
-        # Tantivy raises ValueError for whatever it cannot read.
-        except ValueError as error:
-            log.warning("the index of words cannot be opened (%s): it is built again", error)
-            self.erase()
+        with _translated():
+            if not self._is_whole():
+                log.warning("the index of words is damaged or of another version: it is built again")
+                shutil.rmtree(path, ignore_errors=True)
+            try:
+                self._index = self._opened()
+            # Tantivy raises ValueError for whatever it cannot read.
+            except ValueError as error:
+                log.warning("the index of words cannot be opened (%s): it is built again", error)
+                self.erase()
 
     def sealed(self) -> SealedPart:
         """Return the index as the last commit left it."""
@@ -128,7 +129,8 @@ class WordFolder:
                 with suppress(FileNotFoundError):
                     checksums[path.name] = known.get(path.name) or damage.checksum(path)
         listed = {"version": self._version(), "files": checksums}
-        files.replace_file(self._path / _LIST, json.dumps(listed))
+        if listed != self._listed():
+            files.replace_file(self._path / _LIST, json.dumps(listed))
 
     def _listed(self) -> dict[str, dict[str, str]]:
         try:

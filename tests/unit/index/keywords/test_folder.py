@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from service.errors import InsufficientResources
+from service.errors import InsufficientResources, StorageFailed
 from service.index.keywords.folder import WordFolder
 from service.index.keywords.fresh import Row
 from service.machine import files
@@ -97,3 +97,25 @@ def test_a_list_that_fails_after_the_commit_leaves_no_words_twice(tmp_path: Path
     # One more entry is the mark.
     assert folder.add(rows(201, 400), (), 200, 400).live == 401
     assert sorted(WordFolder(tmp_path).sealed().seqs().tolist()) == list(range(1, 401))
+
+
+def test_a_full_disk_ends_the_first_start_with_what_to_do(tmp_path: Path, full_disk: Callable[[], Any]) -> None:
+    with full_disk(), pytest.raises(InsufficientResources, match="free some room"):
+        WordFolder(tmp_path / "words")
+
+
+def test_a_folder_that_cannot_be_read_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    WordFolder(tmp_path).add(rows(1, 3), (), 0, 3)
+
+    def fail(_: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Path, "iterdir", fail)
+    with pytest.raises(StorageFailed, match="check the disk"):
+        WordFolder(tmp_path)
+
+
+def test_a_start_that_changes_nothing_writes_nothing(tmp_path: Path, full_disk: Callable[[], Any]) -> None:
+    WordFolder(tmp_path).add(rows(1, 3), (), 0, 3)
+    with full_disk():
+        assert WordFolder(tmp_path).sealed().complete_to == 3
