@@ -50,9 +50,10 @@ class Restore:
         A job that will be resumed needs the checkpoints and document fingerprints `needed`. Raises InstarError if no
         generation can answer.
         """
-        await self._builder.reserve_stored()
         self.stage = "reading the words of the corpus"
+        # Before numbers are reserved: words of writes that the corpus has lost are known by their numbers.
         await asyncio.to_thread(self._keywords.load)
+        await self._builder.reserve_stored()
         # Twice, because a purge deletes what the one before saw. No search of this process has found these versions.
         await self._housekeeping.purge()
         await self._housekeeping.purge()
