@@ -8,9 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from service.cluster.alone import Alone
 from service.corpus.base import Change, Document, GenerationRecord
 from service.corpus.memory.store import MemoryStore
+from service.errors import CheckpointRefused, InsufficientResources, NotFound, StorageFailed
 from service.generations.generations import Generations
 from service.generations.restore import Restore
 from service.index.exact import ExactIndexes
@@ -134,6 +137,41 @@ def test_both_generations_come_back(tmp_path: Path) -> None:
     generations = Start(tmp_path).run()
     assert [former.number for former in generations.retained] == [1]
     assert not generations.kept
+
+
+@pytest.mark.parametrize("step", ["load", "open", "index"])
+@pytest.mark.parametrize(
+    "error",
+    [StorageFailed("the disk fails"), InsufficientResources("there is no room"), MemoryError("there is no memory")],
+)
+def test_a_retained_generation_for_which_there_is_no_room_now_is_left_out_until_the_next_start(
+    tmp_path: Path, step: str, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    start = Start(tmp_path, **{step: failing(error)})  # type: ignore[arg-type]
+    generations = start.run()
+    assert generations.retained == generations.kept == ()
+    assert len(list(generations.indexes())) == 1
+    assert start.states() == {2: "active", 1: "retained"}
+    assert f"left out until the next start, because it cannot be loaded now: {error}" in caplog.text
+    again = Start(tmp_path, store=start.store)
+    assert [former.number for former in again.run().retained] == [1]
+
+
+def test_a_trial_that_failed_this_time_releases_nothing(tmp_path: Path) -> None:
+    lost = failing(CheckpointRefused("torch was tried in a process of its own, and it took too much memory"))
+    start = Start(tmp_path, load=lost)
+    assert start.run().retained == ()
+    assert start.states() == {2: "active", 1: "retained"}
+
+
+@pytest.mark.parametrize("error", [CheckpointRefused("it was altered"), NotFound("it is not there")])
+def test_a_generation_whose_checkpoint_is_altered_or_gone_is_released(
+    tmp_path: Path, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    start = Start(tmp_path, load=failing(error), whole=False)
+    assert start.run().retained == ()
+    assert start.states() == {2: "active", 1: "released"}
+    assert f"generation 1 is released, because it cannot be loaded: {error}" in caplog.text
 
 
 def test_words_of_lost_writes_are_not_kept_for_the_writes_that_follow(tmp_path: Path) -> None:
