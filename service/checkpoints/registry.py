@@ -83,6 +83,16 @@ class Registry:
         """Verify and return the service's own copy of the checkpoint with the id; raises as `Lookup.open`."""
         return self._lookup.open(identity)
 
+    def is_whole(self, identity: str) -> bool:
+        """Say whether the service's own copy of the checkpoint with the id is there and as it was installed.
+
+        Nobody asks who signed it.
+        """
+        try:
+            return checkpoint.read(self._copies / identity, identity.partition("@")[0]).id == identity
+        except CheckpointRefused:
+            return False
+
     def install(self, model: str) -> Checkpoint:
         """Verify the checkpoint with the name or id `model`, and return the service's own copy of it.
 

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ValidationError
 from service.checkpoints.contents import FILE_KINDS, REPORT
 from service.corpus.base import CorpusStore
 from service.errors import Conflict, InvalidRequest, StorageFailed
+from service.index.origin import forget_derived
 from service.machine import files
 from service.machine.folder_lock import locked
 from service.machine.resources import Headroom
@@ -104,7 +105,8 @@ def clear(data_folder: DataFolder) -> None:
 def restore(archive: IO[bytes], data_folder: DataFolder, damage: Callable[[Path], str | None]) -> None:
     """Make a data folder out of the archive. All files are verified before the first one comes into its place.
 
-    `damage` returns what is wrong with the corpus at a path, or None. Raises Conflict if the folder has a corpus,
+    Graphs and words of a corpus that was there before are deleted. `damage` returns what is wrong with the corpus at a
+    path, or None. Raises Conflict if the folder has a corpus,
     DataFolderInUse if a process works on it, InvalidRequest if the archive is not whole.
     """
     with locked(data_folder):
@@ -118,6 +120,7 @@ def restore(archive: IO[bytes], data_folder: DataFolder, damage: Callable[[Path]
             for database in filter(Path.exists, (unpacked.corpus, unpacked.learning)):
                 _refuse_damage(database.name, damage(database))
             files.flush(folder)
+            forget_derived(data_folder)
             data_folder.checkpoints.mkdir(exist_ok=True)
             for checkpoint in unpacked.checkpoints.iterdir():
                 if not (data_folder.checkpoints / checkpoint.name).exists():

@@ -8,6 +8,7 @@ import logging
 import threading
 from functools import partial
 
+from service.errors import InsufficientResources, StorageFailed
 from service.generations.loaded import LoadedGenerations
 from service.generations.questions import QuestionMaker
 from service.index.base import GivenUp, IsGivenUp, Maintenance, Publish
@@ -69,8 +70,8 @@ class Builds:
                         publish = await self._on_thread(work, lambda: self._first > 0)
                     except GivenUp:
                         return
-                    except MemoryError as error:
-                        # Searches are right without it, and the rest of the upkeep must go on.
+                    # Searches are right without it, and the rest of the upkeep must go on: it frees memory and disk.
+                    except (MemoryError, InsufficientResources, StorageFailed) as error:
                         log.warning("an index is not maintained, which is tried again: %s", error)
                         continue
                     self._observer.step("seal.built")

@@ -5,7 +5,7 @@ import logging
 
 from service.cluster.base import NotLeader
 from service.corpus.base import GenerationRecord
-from service.errors import InstarError
+from service.errors import CheckpointRefused, InstarError, NotFound
 from service.generations.activation import Activation
 from service.generations.builder import Builder
 from service.generations.generation import Generation
@@ -50,9 +50,10 @@ class Restore:
         A job that will be resumed needs the checkpoints and document fingerprints `needed`. Raises InstarError if no
         generation can answer.
         """
-        await self._builder.reserve_stored()
         self.stage = "reading the words of the corpus"
+        # Before numbers are reserved: words of writes that the corpus has lost are known by their numbers.
         await asyncio.to_thread(self._keywords.load)
+        await self._builder.reserve_stored()
         # Twice, because a purge deletes what the one before saw. No search of this process has found these versions.
         await self._housekeeping.purge()
         await self._housekeeping.purge()
@@ -105,13 +106,33 @@ class Restore:
     async def _restore_retained(self, record: GenerationRecord) -> None:
         self.stage = f"loading the retained {record.model}"
         try:
-            encoder = await asyncio.to_thread(self._loader.load, record.model)
-        except InstarError as error:
-            log.warning("generation %d is released, because it cannot be loaded: %s", record.number, error)
-            await self._generations.release_record(record.number)
-            return
-        generation = Generation(record, encoder, self._builder.open_index(encoder))
-        # Deletes reach only the indexes of the set of generations, so this one joins the set before it is loaded.
-        await self._generations.restore_retained(generation)
-        await self._builder.load_stored(generation.index)
+            await self._load_retained(record)
+        # The active generation is whole, and answers without it.
+        except (InstarError, MemoryError) as error:
+            if await self._is_lost(record, error):
+                log.warning("generation %d is released, because it cannot be loaded: %s", record.number, error)
+                await self._generations.release_record(record.number)
+            else:
+                log.warning(
+                    "generation %d is left out until the next start, because it cannot be loaded now: %s",
+                    record.number,
+                    error,
+                )
+
+    async def _load_retained(self, record: GenerationRecord) -> None:
+        encoder = await asyncio.to_thread(self._loader.load, record.model)
+
+        def make() -> Generation:
+            return Generation(record, encoder, self._builder.open_index(encoder))
+
+        # Deletes reach only the indexes of the set of generations, so this one is in the set while it is loaded.
+        async with self._generations.keep(make) as generation:
+            await self._builder.load_stored(generation.index)
+            await self._generations.restore_retained(generation)
         self._observer.step("start.retained")
+
+    async def _is_lost(self, record: GenerationRecord, error: Exception) -> bool:
+        """Say whether the checkpoint is gone or altered, so that no later start can load it either."""
+        if isinstance(error, CheckpointRefused):
+            return not await asyncio.to_thread(self._loader.is_whole, record.model)
+        return isinstance(error, NotFound)

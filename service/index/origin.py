@@ -17,9 +17,14 @@ def require_origin(folder: DataFolder, store: UUID | None) -> None:
     if former == origin:
         return
     log.info("the graphs and words in %s are of another corpus: they are made again", folder.path)
-    for derived in (folder.graphs, folder.words):
-        shutil.rmtree(derived, ignore_errors=True)
+    forget_derived(folder)
     if store is None:
         folder.origin.unlink()
     else:
         files.replace_file(folder.origin, origin)
+
+
+def forget_derived(folder: DataFolder) -> None:
+    """Delete the graphs and words, whose documents would be taken for those with their numbers in another corpus."""
+    for derived in (folder.graphs, folder.words):
+        shutil.rmtree(derived, ignore_errors=True)

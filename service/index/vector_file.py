@@ -166,7 +166,7 @@ def stored(path: Path) -> Seqs:
 def _seqs(path: Path, statement: str) -> Seqs:
     """List what the statement selects in a file that another process may have open; nothing if it cannot be read."""
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             rows = connection.execute(statement).fetchall()
     except (sqlite3.DatabaseError, UnicodeDecodeError):
         rows = []

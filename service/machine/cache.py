@@ -57,12 +57,14 @@ class Cache:
         """Have `write` fill a folder, and replace the entry by it; None, with a warning, if the disk fails."""
         folder = self._folder / name
         try:
-            with files.new_folder(self._folder) as incoming:
+            with files.new_folder(self._folder) as incoming, files.new_folder(self._folder) as outgoing:
                 write(incoming)
                 content = {"make": version, "files": _checksums(incoming)}
                 (incoming / _LIST).write_text(json.dumps(content), encoding="utf-8")
+                files.flush(incoming)
+                # To delete a large entry takes long, and a process can be killed in that time.
                 if folder.exists():
-                    shutil.rmtree(folder)
+                    folder.rename(outgoing)
                 incoming.rename(folder)
         # FAISS and OpenVINO raise RuntimeError when they cannot write.
         except (OSError, RuntimeError) as error:
@@ -72,7 +74,9 @@ class Cache:
 
     def names(self) -> list[str]:
         """The names of all entries, whole or damaged."""
-        return [path.name for path in self._folder.iterdir() if not path.name.startswith(files.INCOMING)]
+        return [
+            path.name for path in self._folder.iterdir() if path.is_dir() and not path.name.startswith(files.INCOMING)
+        ]
 
     def forget(self, name: str) -> None:
         """Delete the entry."""

@@ -19,6 +19,11 @@ def checksum(path: Path) -> str:
         return hashlib.file_digest(file, xxhash.xxh3_128).hexdigest()
 
 
+def checksum_of(content: bytes) -> str:
+    """The checksum of a file with that content, in hexadecimal digits."""
+    return xxhash.xxh3_128(content).hexdigest()
+
+
 def is_whole(path: Path, listed: str) -> bool:
     """Whether a file has the `listed` checksum, which may be one of a former version."""
     return listed == (files.checksum(path) if len(listed) == _SHA256_DIGITS else checksum(path))

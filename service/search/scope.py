@@ -1,5 +1,6 @@
 """The part of a view that one search looks at."""
 
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -12,8 +13,12 @@ from service.search.fusion import Scored
 
 # The first documents that have words of a query, and the highest score that a text could have for it.
 KeywordPart = tuple[Scored, float]
+Portions = Generator[list[tuple[int, float]]]
 # Up to so many allowed documents are looked for by their numbers. Among more, the best of all are looked through.
 _FEW = 1000
+# Once so many were looked through, up to `_SEVERAL` allowed documents are looked for by their numbers, too: others may
+# have the words of the query, and these documents none.
+_LOOKED_THROUGH, _SEVERAL = 1000, 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,10 @@ class Scope:
     def keyword_ranking(self, query: str, depth: int) -> KeywordRanking:
         """Rank by keyword; `view` may not hold all of the documents. The first portion has about `depth` of them."""
         few = None if self.allowed is None else self.view.few(self.allowed, _FEW)
-        return self.words.rank(query, self.collection, depth, few)
+        ranking = self.words.rank(query, self.collection, depth, few)
+        if self.allowed is None or few is not None or depth > _LOOKED_THROUGH:
+            return ranking
+        return KeywordRanking(self._narrowing(ranking.portions, query, depth), ranking.max_score)
 
     def by_keyword(self, query: str, depth: int) -> KeywordPart:
         """Return the first `depth` by keyword."""
@@ -48,6 +56,27 @@ class Scope:
                 if len(scored) == depth:
                     break
         return scored, ranking.max_score
+
+    def _narrowing(self, portions: Portions, query: str, depth: int) -> Portions:
+        """Yield the first portions, and then the rest of the allowed documents alone unless these are too many."""
+        yielded: set[int] = set()
+        with closing(portions):
+            for portion in portions:
+                yield portion
+                yielded.update(seq for seq, _ in portion)
+                if len(yielded) >= _LOOKED_THROUGH:
+                    break
+            else:
+                return
+            several = self.view.few(self.allowed, _SEVERAL)
+            if several is None:
+                yield from portions
+                return
+        with closing(self.words.rank(query, self.collection, depth, several).portions) as rest:
+            for portion in rest:
+                remaining = [scored for scored in portion if scored[0] not in yielded]
+                if remaining:
+                    yield remaining
 
     def narrow(self, part: KeywordPart) -> KeywordPart:
         """Return the part of another scope without the documents that this one does not have."""

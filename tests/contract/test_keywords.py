@@ -161,6 +161,34 @@ def test_a_deleted_document_leaves_for_good(written: Written) -> None:
     assert {seq} <= written.seqs("kazu") <= {*range(1, seq + 1)}
 
 
+def test_scores_are_the_same_after_all_was_deleted_and_other_texts_were_written(tmp_path: Path) -> None:
+    texts = {f"d{number}": "moro " * (3 + number % 40) + "kazu " * (number % 3) for number in range(60)}
+    scores: list[dict[int, float]] = []
+    for name in ("never", "deleted"):
+        written = Written(lambda folder, documents: TwoPartKeywords(folder, documents, 100), tmp_path / name)
+        if name == "deleted":
+            former = {f"former{number}": "tibu tibu" for number in range(200)}
+            written.put(**former)
+            written.delete(*former)
+            # What was sealed has nothing but its mark.
+            assert written.index._sealed.live == 1  # type: ignore[attr-defined]
+        first = written.put(**texts)[0]
+        scores.append({seq - first: score for seq, score in written.ranking("kazu moro")})
+    assert scores[1] == pytest.approx(scores[0], rel=1e-5)
+
+
+def test_a_text_keeps_its_score_when_it_is_sealed(tmp_path: Path) -> None:
+    written = Written(lambda folder, documents: TwoPartKeywords(folder, documents, 100), tmp_path)
+    written.put("other", **{f"short{number}": "tibu" for number in range(100)})
+    long = {f"d{number}": "moro " * 40 + "kazu" for number in range(99)}
+    written.put(**long)
+    before = dict(written.ranking("kazu"))
+    assert written.index._fresh.rows  # type: ignore[attr-defined]
+    written.put("other", more="tibu")
+    assert not written.index._fresh.rows  # type: ignore[attr-defined]
+    assert dict(written.ranking("kazu")) == pytest.approx(before, rel=0.02)
+
+
 def test_a_query_without_words_finds_nothing(written: Written) -> None:
     written.put(a="kazu")
     assert written.ranking("-!") == []

@@ -10,11 +10,11 @@ import logging
 import shutil
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
-from tantivy import Document, Index, IndexWriter, Query, TextAnalyzerBuilder, Tokenizer
+from tantivy import Document, FieldType, Index, IndexWriter, Query, TextAnalyzerBuilder, Tokenizer
 
 from service.corpus.errors import disk_full, unusable
 from service.index.keywords import analysis
@@ -25,10 +25,9 @@ from service.machine import damage, files
 log = logging.getLogger(__name__)
 
 _LIST = "checksums.json"
-# Tantivy's list of segments, which each commit replaces. A crash before its checksum is listed costs the index.
+# Tantivy's list of segments, which each commit and the end of each merge replace. A crash before its checksum is listed
+# costs the index.
 _SEGMENTS = "meta.json"
-# Its list of files, which changes while it writes, and its locks.
-_CHANGING = frozenset({".managed.json", ".tantivy-writer.lock", ".tantivy-meta.lock", _LIST})
 # Bytes that a commit gathers before it writes them, on one thread: a reload and searches need the others.
 _GATHERED = 64_000_000
 _DELETED_TOGETHER = 10_000
@@ -41,15 +40,16 @@ class WordFolder:
     def __init__(self, path: Path) -> None:
         """Open or create the index. Raises InsufficientResources or StorageFailed if the disk fails."""
         self._path = path
-        if not self._is_whole():
-            log.warning("the index of words is damaged or of another version: it is built again")
-            shutil.rmtree(path, ignore_errors=True)
-        try:
-            self._index = self._opened()
-        # Tantivy raises ValueError for whatever it cannot read.
-        except ValueError as error:
-            log.warning("the index of words cannot be opened (%s): it is built again", error)
-            self.erase()
+        with _translated():
+            if not self._is_whole():
+                log.warning("the index of words is damaged or of another version: it is built again")
+                shutil.rmtree(path, ignore_errors=True)
+            try:
+                self._index = self._opened()
+            # Tantivy raises ValueError for whatever it cannot read.
+            except ValueError as error:
+                log.warning("the index of words cannot be opened (%s): it is built again", error)
+                self.erase()
 
     def sealed(self) -> SealedPart:
         """Return the index as the last commit left it."""
@@ -62,9 +62,14 @@ class WordFolder:
             self._index = self._opened()
         return self.sealed()
 
-    def add(self, rows: Iterable[Row], died: Sequence[int], complete_to: int) -> SealedPart:
-        """Add `rows` and remove the versions `died`, in one commit. The index then goes up to `complete_to`."""
+    def add(self, rows: Iterable[Row], died: Sequence[int], after: int, complete_to: int) -> SealedPart:
+        """Add `rows`, all above `after`, and remove the versions `died`, in one commit.
+
+        The index then goes up to `complete_to`, and has nothing above `after` but `rows`.
+        """
         with self._commit() as writer:
+            # The disk may have failed after a commit of the same rows.
+            writer.delete_documents_by_query(_above(after))
             for start in range(0, len(died), _DELETED_TOGETHER):
                 seqs = list(died[start : start + _DELETED_TOGETHER])
                 writer.delete_documents_by_query(Query.term_set_query(schema(), SEQ, seqs))
@@ -111,12 +116,21 @@ class WordFolder:
         }
 
     def _list_files(self) -> None:
-        """List the checksums of all files. Only that of the segments changes."""
-        known = self._listed().get("files", {}) | {_SEGMENTS: ""}
-        names = [path.name for path in self._path.iterdir() if path.name not in _CHANGING]
-        checksums = {name: known.get(name) or damage.checksum(self._path / name) for name in names}
-        content = json.dumps({"version": self._version(), "files": checksums})
-        files.replace_file(self._path / _LIST, content)
+        """List the checksums of the files of all segments, which never change, and that of the list of segments.
+
+        No others are listed, because a merge may be writing them. One that ends meanwhile deletes segments.
+        """
+        known = self._listed().get("files", {})
+        segments = (self._path / _SEGMENTS).read_bytes()
+        checksums = {_SEGMENTS: damage.checksum_of(segments)}
+        identities = {segment["segment_id"].replace("-", "") for segment in json.loads(segments)["segments"]}
+        for path in sorted(self._path.iterdir()):
+            if path.name.partition(".")[0] in identities:
+                with suppress(FileNotFoundError):
+                    checksums[path.name] = known.get(path.name) or damage.checksum(path)
+        listed = {"version": self._version(), "files": checksums}
+        if listed != self._listed():
+            files.replace_file(self._path / _LIST, json.dumps(listed))
 
     def _listed(self) -> dict[str, dict[str, str]]:
         try:
@@ -134,6 +148,11 @@ class WordFolder:
             return False
         paths = {name: self._path / name for name in listed.get("files", {})}
         return all(damage.is_whole(path, listed["files"][name]) for name, path in paths.items() if path.exists())
+
+
+def _above(seq: int) -> Query:
+    """Return the query for the versions above a sequence number."""
+    return Query.range_query(schema(), SEQ, FieldType.Unsigned, lower_bound=seq, include_lower=False)
 
 
 def _write(writer: IndexWriter, rows: Iterable[Row], complete_to: int) -> None:

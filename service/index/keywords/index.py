@@ -61,7 +61,7 @@ class TwoPartKeywords:
         later = _by_collection(self._documents.live(self._sealed.complete_to))
         if len(later) >= self._seal_from:
             log.info("reading the words of %d documents", len(later))
-            self._sealed = self._folder.add(self._read(later), (), later[-1][0])
+            self._sealed = self._folder.add(self._read(later), (), self._sealed.complete_to, later[-1][0])
         else:
             self._fresh.add(list(self._read(later)))
         sealed_live = sum(self._documents.collections().values()) - len(self._fresh.rows)
@@ -100,7 +100,8 @@ class TwoPartKeywords:
         if self._died_before:
             living = np.concatenate([np.empty(0, np.int64), *self._documents.live().values()])
             dead.update(np.setdiff1d(self._sealed.seqs(), living).tolist())
-        sealed = self._folder.add(_until(given_up, rows), sorted(dead), fresh.rows[end - 1].seq)
+        after, complete_to = self._sealed.complete_to, fresh.rows[end - 1].seq
+        sealed = self._folder.add(_until(given_up, rows), sorted(dead), after, complete_to)
         return self._replacing(sealed, fresh, end, len(died))
 
     def _write_again(self, given_up: IsGivenUp) -> Publish:

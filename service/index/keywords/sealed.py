@@ -41,12 +41,22 @@ class SealedPart:
         self._searcher = searcher
         self._schema = schema()
         self._counts: dict[tuple[Clause, str], int] = {}
-        self.complete_to, self.entries, self.mean_length = _marked(searcher, self._schema)
+        self.complete_to, self.entries, self._mean_length = _marked(searcher, self._schema)
 
     @property
     def live(self) -> int:
         """The number of entries that were not removed from it."""
         return int(self._searcher.num_docs)
+
+    def lengths(self) -> tuple[int, float]:
+        """Return the number of versions that were not removed from it, and their stems.
+
+        All collections count. Removed versions are taken to be as long as the others.
+        """
+        marks = self._frequency(MARK_STEM)
+        versions = self.entries - marks
+        living = min(max(0, self.live - 1), versions)
+        return living, living * (self._mean_length * self.entries - marks) / max(1, versions)
 
     def seqs(self) -> Seqs:
         """Return the sequence numbers of all versions that were not removed from it."""

@@ -55,13 +55,21 @@ class TwoPartView:
                 weights.append((clause, count, bm25.weight(max(documents, count), count)))
         return weights
 
+    def _mean_length(self) -> float:
+        """Return the mean length of the texts of both parts, in all collections: Tantivy keeps none of a collection.
+
+        It reckons with the mean of the sealed part alone, which becomes this one when the fresh part is sealed.
+        """
+        sealed, stems = self.sealed.lengths()
+        # Without any stems nothing is scored.
+        return (stems + self.fresh.tokens) / max(1, sealed + self.fresh.end) or 1.0
+
     def _portions(
         self, weights: Sequence[tuple[Clause, float]], collection: str, depth: int, among: Seqs | None
     ) -> Generator[list[tuple[int, float]]]:
         if not weights:
             return
-        mean_length = self.sealed.mean_length or self.fresh.tokens / max(1, self.fresh.end)
-        fresh_seqs, fresh_floats = self.fresh.scored(weights, collection, mean_length, among)
+        fresh_seqs, fresh_floats = self.fresh.scored(weights, collection, self._mean_length(), among)
         # NumPy would compare 32 bits with `below` in 32 bits, in which it is `least`.
         fresh_scores = fresh_floats.astype(np.float64)
         below, limit, ended = math.inf, _FIRST * max(depth, 1), False

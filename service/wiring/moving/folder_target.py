@@ -11,6 +11,7 @@ from service.corpus.sqlite.judgements import SqliteJudgements
 from service.corpus.sqlite.records import SqliteRecords
 from service.errors import Conflict
 from service.index import vector_file
+from service.index.origin import forget_derived
 from service.index.vector_file import VectorFile
 from service.learning.sqlite.feedback_file import FeedbackFile
 from service.machine import files
@@ -98,6 +99,7 @@ def writing(folder: DataFolder) -> Iterator[FolderTarget]:
         for path in (folder.corpus, folder.learning, folder.vectors):
             if path.exists():
                 raise Conflict(f"{path} exists: move to a folder that has no corpus")
+        forget_derived(folder)
         files.replace_file(folder.unfinished, "")
     with ExitStack() as opened:
         corpus = opened.enter_context(closing(Database(folder)))

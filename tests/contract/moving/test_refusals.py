@@ -56,6 +56,23 @@ def test_a_folder_with_a_corpus_or_a_service_is_refused(data: DataFolder, new_sc
         to_folder(place, other)
 
 
+def test_a_folder_with_a_corpus_keeps_its_words_and_one_without_any_loses_them(tmp_path: Path) -> None:
+    folders = [DataFolder(tmp_path / name) for name in ("used", "left")]
+    for place in folders:
+        for derived in (place.words, place.graphs):
+            derived.mkdir(parents=True)
+    used, left = folders
+    used.corpus.write_text("precious")
+    with refused(Conflict, "exists"), folder_target.writing(used):
+        pass
+    with folder_target.writing(left):
+        pass
+    assert used.words.exists()
+    assert used.graphs.exists()
+    assert not left.words.exists()
+    assert not left.graphs.exists()
+
+
 def test_another_key_at_the_target_is_refused_and_stays(data: DataFolder, new_schema: Callable[[], Schema]) -> None:
     place = new_schema()
     place.secrets.path.mkdir()

@@ -5,6 +5,9 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
+from service.errors import InsufficientResources, StorageFailed
 from service.generations.builds import Builds
 from service.generations.loaded import LoadedGenerations
 from service.index.base import GivenUp, IsGivenUp, Publish
@@ -134,17 +137,24 @@ def test_a_retained_index_takes_no_writes_and_rests() -> None:
     assert (active.ended, retained.ended) == (["sealed"], ["at rest"])
 
 
-def test_an_index_for_which_there_is_no_memory_does_not_end_the_upkeep_of_others() -> None:
-    active, retained = Index("one"), Index("two")
+@pytest.mark.parametrize("error", [MemoryError, InsufficientResources, StorageFailed])
+def test_an_index_that_fails_does_not_end_the_upkeep_of_others(
+    error: type[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    active, retained, words = Index("one"), Index("two"), Index("words")
     builds, thread = _builds(active, (retained,))
 
     def fail(given_up: IsGivenUp) -> Publish:
-        raise MemoryError(f"there is no memory, and {given_up} does not matter")
+        raise error(f"there is no room, and {given_up} does not matter")
 
-    active.maintain = lambda *_: [fail]  # type: ignore[method-assign]
-    asyncio.run(builds.seal(WORDS))
+    for failing in (active, words):
+        failing.maintain = lambda *_: [fail]  # type: ignore[method-assign]
+    keywords: Any = words
+    with caplog.at_level("WARNING"):
+        asyncio.run(builds.seal(keywords))
     thread.close()
     assert retained.ended == ["at rest"]
+    assert caplog.text.count("which is tried again: there is no room") == 2
 
 
 def test_words_are_sealed_with_the_index() -> None:

@@ -324,6 +324,16 @@ def test_the_highest_number_is_known_without_opening_the_store(filled: Path, tmp
     assert vector_file.highest(tmp_path / "rubbish.db") == 0
 
 
+@pytest.mark.parametrize("name", ["da#ta", "da?ta", "da%41ta"])
+def test_a_folder_may_have_any_name(filled: Path, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    path = folder / filled.name
+    shutil.copy(filled, path)
+    assert vector_file.highest(path) == 400
+    assert vector_file.stored(path)[-1] == 400
+
+
 def test_a_full_disk_is_told_from_damage(tmp_path: Path) -> None:
     store = VectorStore(tmp_path / "v.db", DIMENSIONS)
     store.put(whole(np.array([1]), unit(1, 1)))

@@ -1,0 +1,210 @@
+"""A start brings back what can be brought back, and gives up only what no later start could load either."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.cluster.alone import Alone
+from service.corpus.base import Change, Document, GenerationRecord
+from service.corpus.memory.store import MemoryStore
+from service.errors import CheckpointRefused, InsufficientResources, NotFound, StorageFailed
+from service.generations.generations import Generations
+from service.generations.restore import Restore
+from service.index.exact import ExactIndexes
+from service.index.keywords.index import TwoPartKeywords
+from service.index.vector_folder import VectorFolder
+from service.machine.writer import WritingThread
+from service.observability.observer import Unobserved
+from tests.support.hashed import HashedModel
+
+ACTIVE, RETAINED = "active", "retained"
+
+
+def succeed(_: str) -> None:
+    """Let a model be loaded and indexed."""
+
+
+@dataclass
+class Start:
+    """The start of a service whose generation 2 is active and whose generation 1 is retained.
+
+    `load`, `open` and `index` are called with the name of a model, and may raise.
+    """
+
+    folder: Path
+    load: Callable[[str], None] = succeed
+    open: Callable[[str], None] = succeed
+    index: Callable[[str], None] = succeed
+    whole: bool = True
+    store: MemoryStore = field(default_factory=lambda: MemoryStore(10))
+    # The highest number of a stored vector.
+    stored: int = 0
+
+    def run(self) -> Generations:
+        self.indexes, self.thread = ExactIndexes(VectorFolder(self.folder / "vectors")), WritingThread()
+        self.keywords = TwoPartKeywords(self.folder / "words", self.store.documents, seal_from=1)
+        records = self.store.records
+        if not records.generations():
+            for name in (RETAINED, ACTIVE):
+                model: Any = HashedModel(name)
+                record = GenerationRecord(
+                    model=model.checkpoint.id,
+                    fingerprint=model.checkpoint.fingerprint,
+                    dimensions=model.dimensions,
+                    built=datetime.now(UTC),
+                )
+                records.activate(record, 1, lambda: None)
+        alone, observer = Alone(), Unobserved()
+        parts: Any = Parts(self)
+        generations = Generations(records, self.thread, alone, retain=1, aliases={}, observer=observer)
+        self.generations = generations
+        restore = Restore(
+            activation=parts,
+            builder=parts,
+            housekeeping=parts,
+            loader=parts,
+            generations=generations,
+            keywords=self.keywords,
+            observer=observer,
+        )
+        asyncio.run(restore.run(HashedModel(ACTIVE).checkpoint.id, (set(), set())))
+        self.thread.close()
+        assert restore.stage == "ready"
+        assert generations.active is not None
+        assert generations.active.number == 2
+        return generations
+
+    def states(self) -> dict[int, str]:
+        return {record.number: record.state for record in self.store.records.generations()}
+
+
+class Parts:
+    """What a restoration needs beside the generations, as far as these tests look at it."""
+
+    def __init__(self, start: Start) -> None:
+        self._start = start
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"nobody asks for {name} here")
+
+    def load(self, *arguments: Any) -> Any:
+        """Load a model, or the index of the active generation."""
+        if len(arguments) > 1:
+            return asyncio.sleep(0)
+        name = arguments[0].partition("@")[0]
+        self._start.load(name)
+        return HashedModel(name)
+
+    def is_whole(self, identity: str) -> bool:
+        assert identity
+        return self._start.whole
+
+    def open_index(self, model: HashedModel) -> Any:
+        self._start.open(model.checkpoint.name)
+        return self._start.indexes.open(model.checkpoint.fingerprint, model.dimensions)
+
+    async def load_stored(self, index: Any) -> None:
+        # Deletes reach the indexes of the set alone.
+        assert index in list(self._start.generations.indexes())
+        self._start.index(RETAINED)
+        index.build({}, 0)()
+
+    async def reserve_stored(self) -> None:
+        self._start.store.documents.reserve(self._start.stored)
+
+    async def purge(self) -> None:
+        """Delete nothing."""
+
+    def forget_unused(self, *_: set[str]) -> None:
+        """Delete nothing."""
+
+
+def failing(error: Exception) -> Callable[[str], None]:
+    def fail(name: str) -> None:
+        if name == RETAINED:
+            raise error
+
+    return fail
+
+
+def test_both_generations_come_back(tmp_path: Path) -> None:
+    generations = Start(tmp_path).run()
+    assert [former.number for former in generations.retained] == [1]
+    assert not generations.kept
+
+
+@pytest.mark.parametrize("step", ["load", "open", "index"])
+@pytest.mark.parametrize(
+    "error",
+    [StorageFailed("the disk fails"), InsufficientResources("there is no room"), MemoryError("there is no memory")],
+)
+def test_a_retained_generation_for_which_there_is_no_room_now_is_left_out_until_the_next_start(
+    tmp_path: Path, step: str, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    start = Start(tmp_path, **{step: failing(error)})  # type: ignore[arg-type]
+    generations = start.run()
+    assert generations.retained == generations.kept == ()
+    assert len(list(generations.indexes())) == 1
+    assert start.states() == {2: "active", 1: "retained"}
+    assert f"left out until the next start, because it cannot be loaded now: {error}" in caplog.text
+    again = Start(tmp_path, store=start.store)
+    assert [former.number for former in again.run().retained] == [1]
+
+
+def test_a_trial_that_failed_this_time_releases_nothing(tmp_path: Path) -> None:
+    lost = failing(CheckpointRefused("torch was tried in a process of its own, and it took too much memory"))
+    start = Start(tmp_path, load=lost)
+    assert start.run().retained == ()
+    assert start.states() == {2: "active", 1: "retained"}
+
+
+@pytest.mark.parametrize("error", [CheckpointRefused("it was altered"), NotFound("it is not there")])
+def test_a_generation_whose_checkpoint_is_altered_or_gone_is_released(
+    tmp_path: Path, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    start = Start(tmp_path, load=failing(error), whole=False)
+    assert start.run().retained == ()
+    assert start.states() == {2: "active", 1: "released"}
+    assert f"generation 1 is released, because it cannot be loaded: {error}" in caplog.text
+
+
+def test_words_of_lost_writes_are_not_kept_for_the_writes_that_follow(tmp_path: Path) -> None:
+    before = Start(tmp_path)
+    put(before, "kazu", "moro", "tibu", "kazu")
+    before.run()
+    assert before.keywords.complete_to == 4
+    # The corpus has lost all writes but the first, and the vectors of all of them are there.
+    after = Start(tmp_path, stored=4)
+    put(after, "kazu")
+    after.run()
+    assert after.store.documents.last_seq() == 4
+    assert ranked(after, "kazu") == [1]
+    assert ranked(after, "moro") == []
+    later = put(after, "moro")
+    assert later == [5]
+    assert ranked(after, "moro") == later
+
+
+def put(start: Start, *texts: str) -> list[int]:
+    documents = [Document(f"d{number}", text, {}) for number, text in enumerate(texts)]
+    published: list[Callable[[], None]] = []
+
+    def prepare(change: Change) -> None:
+        if hasattr(start, "keywords"):
+            published.append(start.keywords.prepare(change, texts))
+
+    change = start.store.documents.put("default", documents, prepare)
+    for publish in published:
+        publish()
+    return list(change.added)
+
+
+def ranked(start: Start, query: str) -> list[int]:
+    with closing(start.keywords.view().rank(query, "default", 9).portions) as portions:
+        return [seq for portion in portions for seq, _ in portion]
