@@ -1,5 +1,6 @@
 """How models read many texts: in batches that suit the processor, and the base reads each document once."""
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -27,6 +28,8 @@ _COUNTED = 128
 _FORM = {"batch_size", "convert_to_numpy", "convert_to_tensor", "normalize_embeddings", "show_progress_bar"}
 
 
+# Texts whose reading is timed, after some in which memory is taken.
+_TIMED, _UNTIMED = 64, 4
 # Counts the tokens of each text.
 Count = Callable[[Sequence[str]], list[int]]
 
@@ -39,6 +42,21 @@ def batch_size(model: Model, texts: Sequence[str]) -> int:
     most = min(model.max_seq_length or at_once, at_once)
     tokens = min(most, nearly_longest([(text,) for text in texts], most, counter(model)))
     return max(_FEWEST, min(_MOST, at_once // tokens))
+
+
+def seconds(model: SentenceTransformer, texts: Sequence[str]) -> float:
+    """How long `model` takes to read all `texts` as documents, by some of them. None of these counts as read."""
+    some = texts[:: -(-len(texts) // _TIMED)]
+
+    def read(texts: Sequence[str]) -> float:
+        began = time.perf_counter()
+        SentenceTransformer.encode_document(
+            model, list(texts), batch_size=batch_size(model, texts), show_progress_bar=False
+        )
+        return time.perf_counter() - began
+
+    read(some[:_UNTIMED])
+    return read(some) / len(some) * len(texts)
 
 
 def nearly_longest(rows: Sequence[Sequence[str]], most: int, count: Count | None) -> int:
@@ -93,7 +111,7 @@ class Reader(SentenceTransformer):
             return super().encode_document(inputs, *arguments, **named)
         named = {name: value for name, value in named.items() if value is not None}
         how = tuple(sorted((name, repr(value)) for name, value in named.items() if name not in _FORM))
-        kept = self._kept.setdefault((torch.is_autocast_enabled(self.device.type), how), {})
+        kept = self._vectors(*how)
         unread = [text for text in dict.fromkeys(inputs) if text not in kept]
         if unread:
             form = {"convert_to_tensor": False, "normalize_embeddings": False, "batch_size": batch_size(self, unread)}
@@ -103,6 +121,13 @@ class Reader(SentenceTransformer):
         if named.get("normalize_embeddings"):
             wanted = functional.normalize(wanted, dim=1)
         return wanted.to(self.device) if named.get("convert_to_tensor") else wanted.numpy()
+
+    def unread(self, texts: Sequence[str]) -> int:
+        """The number of `texts` that `encode_document` would have to read, in this precision."""
+        return len(set(texts) - self._vectors().keys())
+
+    def _vectors(self, *how: object) -> dict[str, torch.Tensor]:
+        return self._kept.setdefault((torch.is_autocast_enabled(self.device.type), how), {})
 
 
 def load(source: Checkpoint) -> Reader:
