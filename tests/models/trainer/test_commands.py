@@ -328,7 +328,8 @@ def test_every_step_can_be_taken_by_itself(trainer: Trainer) -> None:
     assert SentenceTransformer(str(trainer.folder / "checkpoints" / "packaged"), device="cpu")
 
 
-def test_a_training_says_how_long_it_takes(trainer: Trainer, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("trainer")
+def test_a_training_says_how_long_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
     train = "train data --format beir --base base --precision fp32 --epochs 1 --batch-size 4 --out tuned"
     assert main(train.split()) == 0
     assert "the model takes about " in capsys.readouterr().err
