@@ -18,8 +18,8 @@ from trainer.train.start import Start
 class Training:
     """How the model of each fold is trained: from which models, below which folder, and whether it goes on there.
 
-    `general` limits what a model may forget, by at most `max_general_loss`. `budget` are the seconds that each training
-    may take (None: no limit).
+    `general` limits what a model may forget, by at most `max_general_loss`. Each model makes as many `passes` over its
+    rows as the packaged one, for which it stands (None: as many as the recipe says).
     """
 
     models: Start
@@ -27,7 +27,7 @@ class Training:
     resume: bool
     general: Dataset | None
     max_general_loss: float
-    budget: float | None = None
+    passes: float | None = None
 
 
 def rank(training: Training, folds: Sequence[Dataset], *, quiet: bool) -> Rankings:
@@ -42,7 +42,7 @@ def rank(training: Training, folds: Sequence[Dataset], *, quiet: bool) -> Rankin
         say(f"model {number + 1} of {len(folds) + 1}: it tests {unseen} questions that it has not seen", quiet=quiet)
         folder = training.folder / f"fold-{number}"
         resume = training.resume and folder.exists()
-        tuned = tuning.tune(training.models, fold, folder, resume=resume, quiet=quiet, budget=training.budget)
+        tuned = tuning.tune(training.models, fold, folder, resume=resume, quiet=quiet, passes=training.passes)
         mixing.mix(tuned, training.models, training.general, training.max_general_loss)
         assert isinstance(tuned.model, SentenceTransformer)  # noqa: S101 (rerankers are tested on one split)
         queries = sorted(fold.good("test"))

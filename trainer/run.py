@@ -5,6 +5,7 @@ from there into the folder of checkpoints.
 """
 
 import shutil
+import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +34,7 @@ from trainer.recipe import Recipe
 from trainer.ship import card, package
 from trainer.ship.provenance import Provenance
 from trainer.train import mixing, start, tuning
+from trainer.train.schedule import Schedule
 from trainer.train.start import Start
 
 # Folds, where one split would leave too few queries to test on.
@@ -86,10 +88,10 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
     """Split, train, merge, package, evaluate and judge. `sign` signs the package.
 
     `general` is a set on which the tuned model may lose only a little. Raises BadData if the data or the base cannot be
-    used, Interrupted after Ctrl-C, and DiskFull.
+    used, or the time is too short, Interrupted after Ctrl-C, and DiskFull.
     """
     recipe = run_plan.recipe
-    began = datetime.now(UTC)
+    began, clock = datetime.now(UTC), time.perf_counter()
     parts = _parts(dataset, run_plan)
     if parts:
         divided = folds.whole(dataset, recipe.seed)
@@ -108,9 +110,9 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
     say(f"step 1 of 5: {how}", quiet=quiet)
     say(f"step 2 of 5: hard negatives and {_training(1 + len(parts), run_plan)}", quiet=quiet)
     with start.opened(recipe, allow_hub=run_plan.allow_hub) as models:
-        count, folder, resume = 1 + len(parts), run_plan.folder, run_plan.resume
-        budget = None if run_plan.budget is None else run_plan.budget / count
-        tuned = tuning.tune(models, divided, folder, resume=resume, quiet=quiet, budget=budget, models=count)
+        folder, resume = run_plan.folder, run_plan.resume
+        schedule = Schedule(1 + len(parts), True, general, len(tested.good("test")), run_plan.budget, clock)
+        tuned = tuning.tune(models, divided, folder, resume=resume, quiet=quiet, schedule=schedule)
         say("step 3 of 5: the share of tuned weights that ranks best on the dev questions", quiet=quiet)
         limit = run_plan.thresholds.max_general_loss
         share = mixing.mix(tuned, models, general, limit)
@@ -118,7 +120,7 @@ def run(dataset: Dataset, general: Dataset | None, run_plan: RunPlan, *, quiet: 
         say("step 4 of 5: the package, and both models on the test questions over the whole corpus", quiet=quiet)
         shutil.rmtree(run_plan.package, ignore_errors=True)
         saved = package.save(tuned.model, run_plan.package, models.base, same_documents=recipe.mode == "query-adapter")
-        training = Training(models, folder, resume, general, limit, budget)
+        training = Training(models, folder, resume, general, limit, tuned.passes)
         crossed = cross_validation.rank(training, parts, quiet=quiet) if parts else None
         exam = Exam(tested, how, general, max(1, len(parts)), made)
         report = _compare(models, tuned.model, exam, run_plan, crossed, quiet=quiet)

@@ -43,13 +43,15 @@ class Train(Reading, Recipe):
     def answer(self) -> Answer:
         from trainer.ship import package  # noqa: PLC0415
         from trainer.train import start, tuning  # noqa: PLC0415
+        from trainer.train.schedule import Schedule  # noqa: PLC0415
 
         require_new(self.out)
         recipe = part(self, Recipe)
         imported = self.load(self.data, self.work / tuning.DATA, resume=self.resume)
         dataset, how = splits.split(inspection.cleaned(imported.dataset), self.split, self.seed)
         with start.opened(recipe, allow_hub=self.allow_hub) as models:
-            tuned = tuning.tune(models, dataset, self.work, resume=self.resume, quiet=self.as_json)
+            alone = Schedule(proven=False)
+            tuned = tuning.tune(models, dataset, self.work, resume=self.resume, quiet=self.as_json, schedule=alone)
             tuned.model.load_state_dict(dict(tuned.ends.tuned))
             package.save(tuned.model, self.out, models.base, same_documents=recipe.mode == "query-adapter")
         rows = f"{tuned.decisions['loss']} on {tuned.decisions['rows']} rows"

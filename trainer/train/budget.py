@@ -1,13 +1,19 @@
-"""A training in a limited time: as many passes over the rows as fit, and what more of them would bring."""
+"""A training in a limited time: as many passes over the rows as fit, and what more of them would bring.
+
+All models of a run make the same passes: those that test questions have to be like the one that is packaged.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
+from trainer.errors import BadData
+from trainer.train.durations import flag, spelled
 from trainer.train.plan import Plan
+from trainer.train.schedule import Proof, Rest
 
-# The part of the time that is left for what is forgotten, the package and the proof.
+# The part of the time that is left for the package, the report, and what measurements miss.
 _LEFT = 0.2
 # Fewest measurements on dev during a training.
 _MEASURED = 3
@@ -23,42 +29,99 @@ class Pace:
     ndcg: float
     between: int
 
+    def training(self, steps: float) -> float:
+        """The seconds of a training of so many steps."""
+        return steps * self.step + max(_MEASURED, steps / self.between) * self.dev
+
 
 class Fit(BaseModel):
-    """The passes over the rows that fit, `ndcg` on dev before them, and a sentence on how much that is."""
+    """The `passes` over the rows that each model makes, and those that were `planned`.
+
+    All of these fit into `needed` seconds. `ndcg` is that on dev before the first, and `prospect` a sentence on how
+    much that is.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     passes: float
+    planned: float
+    needed: float
     ndcg: float
     prospect: str
 
 
-def fit(seconds: float, pace: Pace, rows: int, decided: Plan, mixes: int) -> Fit:
-    """The decided passes over so many rows, as far as they fit into these seconds. One step is the least.
+def require(proof: Proof) -> None:
+    """Raise BadData if what the models of a run read for the proof leaves no time to train."""
+    schedule, rest = proof.schedule, proof.rest()
+    needed = schedule.spent + rest.reading / (1 - _LEFT)
+    if schedule.budget is None or needed < schedule.budget:
+        return
+    readers = f"{rest.models} models" if rest.models > 1 else "the model"
+    fewer = ", or fewer --folds" if rest.models > 1 else ""
+    raise BadData(
+        f"{_short(schedule.budget)}: even without training this takes about {spelled(needed)}, because {readers} and"
+        f" the base read {len(proof.dataset.corpus):,} documents, which takes one {spelled(proof.corpus)}. Give more"
+        f" than that{fewer}, or leave --budget out"
+    )
 
-    After them dev chooses among so many `mixes`, by a measurement of each.
+
+def fit(seconds: float, pace: Pace, rows: int, decided: Plan, rest: Rest, *, spent: float = 0) -> Fit:
+    """The decided passes over so many rows, as far as they fit into these seconds for all models of the run.
+
+    Raises BadData if not even a step fits. `spent` are the seconds of the budget before.
     """
     epoch = -(-rows // decided.batch_size)
-    seconds_of_training = seconds * (1 - _LEFT) - mixes * pace.dev
-    with_fewest_measurements = (seconds_of_training - _MEASURED * pace.dev) / pace.step
-    with_more = seconds_of_training / (pace.step + pace.dev / pace.between)
-    steps = int(max(1.0, min(with_fewest_measurements, with_more)))
-    passes = round(min(decided.epochs, steps / epoch), 3)
-    prospect = (
-        f"{passes:g} of {decided.epochs:g} passes over the rows fit into the {max(0, seconds):,.0f} s that are left for"
-        f" this model, with {pace.step:.2f} s for a step and {pace.dev:.1f} s for a measurement on dev; all passes"
-        f" would take about {decided.epochs * epoch * pace.step / 60:,.0f} minutes"
+    each = (seconds * (1 - _LEFT) - rest.reading) / rest.models - rest.measurements * pace.dev
+    steps = min((each - _MEASURED * pace.dev) / pace.step, each / (pace.step + pace.dev / pace.between))
+    needed = spent + _all(pace.training(decided.epochs * epoch), pace, rest)
+    if steps < 1:
+        least = spent + _all(pace.training(1), pace, rest)
+        raise BadData(
+            f"{_short(spent + seconds)}: with a single step for each model this takes about {spelled(least)}, and"
+            f" --budget {flag(needed)} fits all of {_passes(decided.epochs)}: give more, or leave --budget out"
+        )
+    passes = min(decided.epochs, float(f"{int(steps) / epoch:.3g}"))
+    how_much = f"{passes:g} of {_passes(decided.epochs)} over the rows fit"
+    if passes == decided.epochs:
+        how_much = f"all of {_passes(decided.epochs)} over the rows fit"
+    more = "" if passes == decided.epochs else f"; --budget {flag(needed)} fits them all"
+    models = f"{rest.models} models" if rest.models > 1 else "the model"
+    return Fit(
+        passes=passes,
+        planned=decided.epochs,
+        needed=needed,
+        ndcg=pace.ndcg,
+        prospect=f"{how_much} into the {seconds:,.0f} s that are left for {models}, with {pace.step:.2f} s for a step,"
+        f" {pace.dev:.1f} s for a measurement on dev, and {spelled(rest.reading)} to read for the proof{more}",
     )
-    return Fit(passes=passes, ndcg=pace.ndcg, prospect=prospect)
 
 
 def more(made: Fit, scores: Mapping[str, float]) -> str:
-    """How nDCG@10 on dev rose, by the `scores` after parts of the training, and whether more time would bring more."""
+    """How nDCG@10 on dev rose, by the `scores` after parts of the training, and what more time would bring."""
     *before, last = (made.ndcg, *scores.values())
     rise = last - max(before)
-    outlook = f"more time would bring more, as would --epochs above {made.passes:g}" if rise > 0 else "so it is enough"
+    if made.passes == made.planned:
+        outlook = f"all of {_passes(made.planned)} fitted, so a longer --budget changes nothing"
+        if rise > 0:
+            outlook += f", and --epochs above {made.planned:g} may bring more"
+    else:
+        outlook = f"{made.passes:g} of {_passes(made.planned)} fitted, and --budget {flag(made.needed)} fits them all"
+        if rise <= 0:
+            outlook += ", which promises little"
     return (
         f"nDCG@10 on dev was {made.ndcg:.3f} and is {max(made.ndcg, *scores.values()):.3f}; the last of {len(scores)}"
         f" parts of the time brought {rise:+.3f}: {outlook}"
     )
+
+
+def _all(training: float, pace: Pace, rest: Rest) -> float:
+    """The seconds of the whole run from now on, if the training of each model takes so many."""
+    return (rest.models * (training + rest.measurements * pace.dev) + rest.reading) / (1 - _LEFT)
+
+
+def _passes(count: float) -> str:
+    return f"{count:g} planned passes" if count > 1 else f"{count:g} planned pass"
+
+
+def _short(seconds: float) -> str:
+    return f"--budget {flag(seconds)} is too short"

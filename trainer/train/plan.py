@@ -1,15 +1,16 @@
 """Decides the numbers that a recipe leaves open, by the rows and by the processor."""
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 from sentence_transformers import SentenceTransformer
 
+from trainer import reading
 from trainer.base_model import Model
 from trainer.prepare.rows import Rows
-from trainer.reading import CHARACTERS_PER_TOKEN
+from trainer.reading import Count
 from trainer.recipe import Mode, Recipe
 from trainer.train import processor
 
@@ -28,14 +29,20 @@ _ROWS_OF_FEW, _LEAST_OF_FEW = 12_000, 3
 _MOST_EPOCHS = 10
 # Tokens in all columns of a batch together: their activations take some 4 GB with all-MiniLM-L6-v2.
 _TOKENS_IN_BATCH = 8192
+# A batch has so many rows at least, however long they are, and at most.
+_FEWEST_ROWS, _MOST_ROWS = 8, 64
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A model reads `max_length` tokens of a text (None: all), and has `width` numbers for each token inside."""
+    """A model reads `max_length` tokens of a text (None: all), and has `width` numbers for each token inside.
+
+    `count` counts the tokens that it makes of texts (None: by their characters).
+    """
 
     max_length: int | None
     width: int = _WIDTH
+    count: Count | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -51,9 +58,9 @@ class Plan:
 def shape(model: Model) -> Shape:
     """The shape of a model in memory. The width of a cross-encoder is of no account."""
     if not isinstance(model, SentenceTransformer):
-        return Shape(model.max_seq_length)
+        return Shape(model.max_seq_length, count=reading.counter(model))
     inside = getattr(model[0], "get_embedding_dimension", model.get_embedding_dimension)()
-    return Shape(model.max_seq_length, inside or _WIDTH)
+    return Shape(model.max_seq_length, inside or _WIDTH, reading.counter(model))
 
 
 def decide(recipe: Recipe, rows: Rows, shape: Shape) -> Plan:
@@ -62,7 +69,7 @@ def decide(recipe: Recipe, rows: Rows, shape: Shape) -> Plan:
     `make bench-recipes` measures what these numbers cost and gain.
     """
     return Plan(
-        batch_size=min(recipe.batch_size or _batch_size(rows, shape.max_length or UNLIMITED), len(rows)),
+        batch_size=min(recipe.batch_size or _batch_size(rows, shape), len(rows)),
         epochs=recipe.epochs or _epochs(recipe, len(rows)),
         learning_rate=recipe.learning_rate or _learning_rate(recipe, shape.width),
         precision=precision(recipe),
@@ -96,10 +103,10 @@ def computing(device: str, precision: ComputedIn) -> AbstractContextManager[None
     return torch.autocast(device, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
-def _batch_size(rows: Rows, max_length: int) -> int:
+def _batch_size(rows: Rows, shape: Shape) -> int:
     """8 to 64 rows: at least 16 steps an epoch if possible, and no more tokens than fit into memory."""
-    longest = max_length * CHARACTERS_PER_TOKEN
-    sizes = sorted(sum(min(len(texts[row]), longest) for texts in rows.columns.values()) for row in range(len(rows)))
-    nearly_longest = sizes[len(sizes) * 9 // 10] // CHARACTERS_PER_TOKEN + 1
-    most = min(len(rows) // 16, _TOKENS_IN_BATCH // nearly_longest)
-    return int(1 << max(3, min(6, most.bit_length() - 1)))
+    longest = _TOKENS_IN_BATCH // _FEWEST_ROWS
+    texts = list(zip(*rows.columns.values(), strict=True))
+    tokens = reading.nearly_longest(texts, min(shape.max_length or longest, longest), shape.count)
+    most = min(len(rows) // 16, _TOKENS_IN_BATCH // tokens)
+    return 1 << (max(_FEWEST_ROWS, min(_MOST_ROWS, most)).bit_length() - 1)

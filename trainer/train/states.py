@@ -1,17 +1,28 @@
 """The saved states of a training: which one to resume from, and which are incomplete."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
+from transformers import EarlyStoppingCallback
 
 from trainer.errors import DiskFull
 
 # The file of a state that transformers writes last.
 _LAST_FILE = "trainer_state.json"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A training that has nothing left to learn: its `best` state, and what it has logged."""
+
+    best: Path
+    log: list[dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,19 @@ class States:
         for path in self.folder.glob("*") if state is None else self._broken():
             shutil.rmtree(path)
         return state
+
+    def ended(self, state: Path, patience: int) -> Ended | None:
+        """The training of `state`, if that has made all its steps or has come to the end of its `patience`.
+
+        transformers would make a further step, and measure dev once more.
+        """
+        note: dict[str, Any] = json.loads((state / _LAST_FILE).read_text(encoding="utf-8"))
+        stopping: dict[str, Any] = note["stateful_callbacks"].get(EarlyStoppingCallback.__name__, {})
+        without_gain = stopping.get("attributes", {}).get("early_stopping_patience_counter", 0)
+        if note["global_step"] < note["max_steps"] and without_gain < patience:
+            return None
+        best = self.folder / f"checkpoint-{note['best_global_step']}"
+        return Ended(best, note["log_history"]) if best.is_dir() else None
 
     @contextmanager
     def guarded(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from datasets.arrow_dataset import Dataset as Table
+from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 from torch import nn
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback, set_seed
@@ -67,6 +68,10 @@ def train(
     metric = f"eval_{material.dev.metric}"
     decided = plan.decide(recipe, rows, plan.shape(model))
     state = states.begin()
+    ended = states.ended(state, recipe.patience) if state else None
+    if ended is not None:
+        model.load_state_dict(load_file(ended.best / trainers.WEIGHTS))
+        return _scores(ended.log, metric)
     set_seed(recipe.seed)
     arguments = _arguments(material, recipe, decided, states.folder, quiet=quiet)
     trainer = trainers.make(
@@ -88,7 +93,11 @@ def train(
         trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
     if signals:
         raise Interrupted(f"stopped after step {trainer.state.global_step}: repeat the command with --resume to go on")
-    return {str(entry["step"]): entry[metric] for entry in trainer.state.log_history if metric in entry}
+    return _scores(trainer.state.log_history, metric)
+
+
+def _scores(log: Sequence[dict[str, float]], metric: str) -> dict[str, float]:
+    return {str(entry["step"]): entry[metric] for entry in log if metric in entry}
 
 
 def pace(model: Model, loss: nn.Module, material: Material, recipe: Recipe, folder: Path) -> Pace:
@@ -134,6 +143,8 @@ def _arguments(material: Material, recipe: Recipe, decided: Plan, folder: Path, 
         "save_steps": steps_between,
         "save_total_limit": 2,
         "load_best_model_at_end": True,
+        # A resumed training must not begin anew to count the measurements without a gain.
+        "restore_callback_states_from_checkpoint": True,
         "greater_is_better": True,
         "logging_steps": steps_between,
         "report_to": "none",

@@ -6,7 +6,6 @@ limited, and `states/` to resume from. At the end it holds `tuned.safetensors` i
 
 import json
 import shutil
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,11 +28,13 @@ from trainer.progress import say
 from trainer.recipe import LossName
 from trainer.train import budget as budgets
 from trainer.train import dev_corpus, losses, merging, modes, plan, reranker, training, tuned_weights
+from trainer.train import schedule as schedules
 from trainer.train.budget import Fit
 from trainer.train.forecast import Forecast
 from trainer.train.merging import Ends
 from trainer.train.plan import ComputedIn
 from trainer.train.ranking_evaluator import Evaluator, RankingEvaluator
+from trainer.train.schedule import Proof, Schedule
 from trainer.train.start import Start
 from trainer.train.states import States
 from trainer.train.training import Material
@@ -51,13 +52,15 @@ DATA = "data"
 class Tuned:
     """`model` has the modules of the result. `ends` are its weights before and after training.
 
-    `dev` measured it meanwhile. `decisions` records what was decided for the training, and why.
+    `dev` measured it meanwhile. `decisions` records what was decided for the training, and why. `passes` over the rows
+    are those that fitted into a limited time (None: it was not limited).
     """
 
     model: Model
     ends: Ends
     dev: Evaluator
     decisions: dict[str, JsonValue]
+    passes: float | None = None
 
 
 def tune(
@@ -67,59 +70,91 @@ def tune(
     *,
     resume: bool,
     quiet: bool,
-    budget: float | None = None,
-    models: int = 0,
+    schedule: Schedule | None = None,
+    passes: float | None = None,
 ) -> Tuned:
     """Train on the split train and choose on dev. With `resume`, go on where an earlier call in `folder` stopped.
 
-    With a `budget` of seconds it makes no more passes over the rows than fit. Without one it says how long so many
-    `models` like this one take (0: nothing). Raises BadData if the data, the base or the folder does not allow it,
-    Interrupted after Ctrl-C, and DiskFull.
+    The model is the first of the run that `schedule` has, and says how long this takes, or makes no more passes over
+    the rows than fit into its time. Without one nothing is said; `passes` are made in place of the recipe's. Raises
+    BadData if the data, the base, the folder or the time does not allow it, Interrupted after Ctrl-C, and DiskFull.
     """
-    recipe, began = start.recipe, time.perf_counter()
+    recipe = start.recipe
     _require_splits(dataset)
     name, why = losses.choose(recipe.loss, dataset, recipe.kind)
-    identity = {"recipe": recipe.digest, "data": dataset.digest} | start.identity
-    _claim(folder, identity if budget is None else identity | {"budget": f"{budget:g}"}, resume=resume)
-    train_rows, mined = _rows(start, dataset, losses.rows_of(name))
-    say(f"{len(train_rows)} rows, {mined} hard negatives mined, loss {name}: {why}", quiet=quiet)
-    if train_rows.weights and not losses.uses_weights(name, recipe.kind):
-        say(f"loss {name} counts all judgements alike, whatever their weights", quiet=quiet)
-        train_rows = replace(train_rows, weights=())
-    material = Material(train_rows, evaluator(start, dataset, dataset.good("dev"), plan.precision(recipe)))
+    budget = schedule.budget if schedule else None
+    limits = {"budget": budget, "passes": passes}
+    # A resumed training keeps its passes, and one that is finished takes no time.
+    known = resume and any((folder / file).is_file() for file in (_FIT, _TUNED))
+    proof = None if known else _proof(start, dataset, schedule, quiet=quiet)
+    _claim(folder, _identity(start, dataset, limits), resume=resume)
+    material, mined = _material(start, dataset, name, why, quiet=quiet)
     ndcg_of_base = material.dev.ndcg(start.reader) if start.ranks_as_base else None
     if ndcg_of_base is not None:
         say(f"nDCG@10 on dev before training: {ndcg_of_base:.4f}", quiet=quiet)
-    fit = None if budget is None else _fit(began + budget, start, name, material, folder)
+    fit = None if budget is None else _fit(proof, start, name, material, folder)
     if fit is not None:
-        recipe = recipe.model_copy(update={"epochs": fit.passes})
+        passes = fit.passes
         say(fit.prospect, quiet=quiet)
+    if passes is not None:
+        recipe = recipe.model_copy(update={"epochs": passes})
     model = _prepared(start)
-    finished = folder / _TUNED
-    if not (resume and finished.is_file()):
+    scores = None
+    if not (resume and (folder / _TUNED).is_file()):
+        loss = _loss(name, model, start, weighted=bool(material.rows.weights))
+        told = [] if proof is None or fit else [_forecast(proof, material)]
         states = States(folder / "states", resume)
-        loss = _loss(name, model, start, weighted=bool(train_rows.weights))
-        told = models > 0 and fit is None and not quiet
-        # The corpus is read for each share, and for the proof.
-        forecast = [Forecast(models, time.perf_counter() - began, len(start.later_shares) + 1)] if told else []
-        scores = training.train(model, loss, material, recipe, states, quiet=quiet, callbacks=forecast)
-        if fit is not None:
-            say(budgets.more(fit, scores), quiet=quiet)
-        modes.finish(model)
-        known = 1.0 not in start.later_shares
-        tuned_weights.write(finished, merging.weights(model), max(scores.values()) if known else None)
+        scores = training.train(model, loss, material, recipe, states, quiet=quiet, callbacks=told)
+    modes.finish(model)
+    if fit is not None and scores is not None:
+        say(budgets.more(fit, scores), quiet=quiet)
+    if scores is not None:
+        known_share = 1.0 not in start.later_shares
+        tuned_weights.write(folder / _TUNED, merging.weights(model), max(scores.values()) if known_share else None)
         # The states are three times as large as the weights, and no longer needed.
-        shutil.rmtree(states.folder)
-    else:
-        modes.finish(model)
+        shutil.rmtree(folder / "states")
     decisions: dict[str, JsonValue] = {
         "loss": name,
         "loss_because": why,
-        "rows": len(train_rows),
+        "rows": len(material.rows),
         "mined_negatives": mined,
     }
-    decisions |= vars(plan.decide(recipe, train_rows, plan.shape(model)))
-    return Tuned(model, _ends(start, finished, model.device, ndcg_of_base), material.dev, decisions)
+    decisions |= vars(plan.decide(recipe, material.rows, plan.shape(model)))
+    ends = _ends(start, folder / _TUNED, model.device, ndcg_of_base)
+    return Tuned(model, ends, material.dev, decisions, passes)
+
+
+def _identity(start: Start, dataset: Dataset, limits: Mapping[str, float | None]) -> dict[str, str]:
+    """The facts that a run has to share with the one that it goes on with."""
+    identity = {"recipe": start.recipe.digest, "data": dataset.digest} | start.identity
+    return identity | {limit: f"{value:g}" for limit, value in limits.items() if value is not None}
+
+
+def _proof(start: Start, dataset: Dataset, schedule: Schedule | None, *, quiet: bool) -> Proof | None:
+    """How long the proof of a run reads; None if nobody wants to know.
+
+    Raises BadData if that leaves no time to train, before the folder is claimed.
+    """
+    if schedule is None or (schedule.budget is None and quiet):
+        return None
+    proof = schedules.proof(start, dataset, schedule)
+    budgets.require(proof)
+    return proof
+
+
+def _forecast(proof: Proof, material: Material) -> Forecast:
+    return Forecast(proof.schedule.spent, proof.rest(material.dev.texts), can_limit=proof.schedule.proven)
+
+
+def _material(start: Start, dataset: Dataset, name: LossName, why: str, *, quiet: bool) -> tuple[Material, int]:
+    """The rows that the model learns from, with dev, and how many hard negatives were mined for it."""
+    train_rows, mined = _rows(start, dataset, losses.rows_of(name))
+    say(f"{len(train_rows)} rows, {mined} hard negatives mined, loss {name}: {why}", quiet=quiet)
+    if train_rows.weights and not losses.uses_weights(name, start.recipe.kind):
+        say(f"loss {name} counts all judgements alike, whatever their weights", quiet=quiet)
+        train_rows = replace(train_rows, weights=())
+    dev = evaluator(start, dataset, dataset.good("dev"), plan.precision(start.recipe))
+    return Material(train_rows, dev), mined
 
 
 def evaluator(
@@ -147,17 +182,29 @@ def _ends(start: Start, finished: Path, device: torch.device, ndcg_of_base: floa
     return Ends(merging.weights(before), tuned, start.reader if start.ranks_as_base else None, ndcg)
 
 
-def _fit(end: float, start: Start, name: LossName, material: Material, folder: Path) -> Fit:
-    """The passes over the rows that fit before `end`, by the clock for performance. A resumed run keeps its passes."""
+def _fit(proof: Proof | None, start: Start, name: LossName, material: Material, folder: Path) -> Fit:
+    """The passes over the rows that fit into the time of the run of `proof`. A resumed run keeps its passes."""
     kept = folder / _FIT
-    if kept.is_file():
+    if kept.is_file() or proof is None or proof.schedule.budget is None:
         return Fit.model_validate_json(kept.read_text(encoding="utf-8"))
     # The model that is timed learns a little, so it is another one than that which is trained.
     timed = _prepared(start)
     loss = _loss(name, timed, start, weighted=bool(material.rows.weights))
     pace = training.pace(timed, loss, material, start.recipe, folder / "states")
     decided = plan.decide(start.recipe, material.rows, plan.shape(timed))
-    fit = budgets.fit(end - time.perf_counter(), pace, len(material.rows), decided, len(start.later_shares))
+    spent = proof.schedule.spent
+    try:
+        fit = budgets.fit(
+            proof.schedule.budget - spent,
+            pace,
+            len(material.rows),
+            decided,
+            proof.rest(material.dev.texts),
+            spent=spent,
+        )
+    except BadData:
+        _release(folder)
+        raise
     kept.write_text(fit.model_dump_json(), encoding="utf-8")
     return fit
 
@@ -235,7 +282,7 @@ def _claim(folder: Path, identity: dict[str, str], *, resume: bool) -> None:
     if resume and former is None and not begins:
         raise BadData(f"there is no run in {folder} to resume: leave out --resume")
     if resume and not begins and former != identity:
-        changed = ", ".join(key for key in identity if former.get(key) != identity[key])
+        changed = ", ".join(key for key in {**identity, **former} if former.get(key) != identity.get(key))
         raise BadData(f"the run in {folder} had another {changed}: give what it had, or leave out --resume")
     if not resume or begins:
         if former is None and files_of_run:
@@ -244,3 +291,11 @@ def _claim(folder: Path, identity: dict[str, str], *, resume: bool) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         folder.mkdir(parents=True, exist_ok=True)
         note.write_text(json.dumps(identity), encoding="utf-8")
+
+
+def _release(folder: Path) -> None:
+    """Leave the folder as it was before a run that did not begin to train claimed it."""
+    shutil.rmtree(folder / "states", ignore_errors=True)
+    (folder / _RUN).unlink()
+    if not any(folder.iterdir()):
+        folder.rmdir()

@@ -127,11 +127,13 @@ def test_in_folds_all_questions_are_tested_and_all_are_trained_on(
     assert "questions without splits: leave it out" in trainer(f"{RUN} --folds 3 --name other", code=2)
 
 
-def test_a_run_in_a_second_trains_what_fits(trainer: Trainer, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(f"{RUN} {LENIENT} --name tuned --budget 1s".split()) == 0
-    assert "of 4 passes over the rows fit" in capsys.readouterr().err
-    lineage: Any = checkpoint.read(trainer.folder / "checkpoints" / "tuned", "tuned").manifest
-    assert 0 < lineage.lineage["decisions"]["epochs"] < 4
+def test_a_run_trains_what_fits_and_one_that_is_too_short_leaves_its_name_free(
+    trainer: Trainer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "--budget 1s is too short: even without" in trainer(f"{RUN} {LENIENT} --name tuned --budget 1s", code=2)
+    assert not (trainer.folder / "runs" / "tuned").exists()
+    assert main(f"{RUN} {LENIENT} --name tuned --budget 1h".split()) == 0
+    assert "all of 4 planned passes over the rows fit" in capsys.readouterr().err
 
 
 def test_too_few_questions_for_a_verdict_are_told_before_anything_is_trained(trainer: Trainer) -> None:
@@ -353,6 +355,13 @@ def test_every_step_can_be_taken_by_itself(trainer: Trainer) -> None:
     assert "reload" in trainer("package half --name packaged --unproven")
     assert trainer.facts("verify checkpoints/packaged")["id"].startswith("packaged@")
     assert SentenceTransformer(str(trainer.folder / "checkpoints" / "packaged"), device="cpu")
+
+
+@pytest.mark.usefixtures("trainer")
+def test_a_training_says_how_long_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    train = "train data --format beir --base base --precision fp32 --epochs 1 --batch-size 4 --out tuned"
+    assert main(train.split()) == 0
+    assert "the model takes about " in capsys.readouterr().err
 
 
 def test_mined_negatives_are_written_to_be_looked_at(trainer: Trainer) -> None:

@@ -1,5 +1,7 @@
 """A run's base reads each document once, and gives what sentence-transformers gives; batches suit the processor."""
 
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +94,46 @@ def test_long_texts_are_read_in_smaller_batches_than_short_ones(folder: Path, mo
     # A model that reads the beginnings alone has short texts.
     model.max_seq_length = 8
     assert reading.batch_size(model, ["x" * 1_000_000]) == 32
+
+
+def test_the_tokens_of_chinese_are_counted_and_those_of_english_estimated(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    model: SentenceTransformer = base_model.load_folder(folder, "cpu")
+    model.max_seq_length = 256
+    assert reading.batch_size(model, ["the pump is dry " * 20] * 1000) == 1024 // (320 // 4 + 1)
+    assert reading.batch_size(model, ["每天晚上关店之前我们要检查所有的发票" * 15] * 1000) == 1024 // 256
+
+
+def test_no_more_texts_are_counted_than_a_sample_and_none_beyond_what_is_read() -> None:
+    counted: list[str] = []
+
+    def count(texts: Sequence[str]) -> list[int]:
+        counted.extend(texts)
+        return [1] * len(texts)
+
+    assert reading.nearly_longest([("x" * 10_000, "y")] * 50_000, 64, count) == 64 + 1
+    assert len(counted) <= 2 * 128
+    assert max(map(len, counted)) == 64 * 4
+
+
+def test_the_time_of_a_reading_is_measured_by_some_texts_none_of_which_counts_as_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, now = counting(folder), 0.0
+    encode = SentenceTransformer.encode
+
+    def slowly(model: Any, inputs: Any, *arguments: Any, **named: Any) -> Any:
+        nonlocal now
+        now += 2 * len(inputs)
+        return encode(model, inputs, *arguments, **named)
+
+    monkeypatch.setattr(time, "perf_counter", lambda: now)
+    monkeypatch.setattr(SentenceTransformer, "encode", slowly)
+    texts = [f"text {number}" for number in range(1000)]
+    assert reading.seconds(reader, texts) == 2 * 1000
+    assert reader.read < 100
+    assert reader.unread(texts) == 1000
+    reader.encode_document(texts[:10], normalize_embeddings=True)
+    assert reader.unread(texts) == 990

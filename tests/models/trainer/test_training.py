@@ -17,7 +17,9 @@ from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 
+from service import sample
 from tests.support import checkpoints, judged
+from trainer import reading
 from trainer.data.dataset import Dataset, Document
 from trainer.errors import DiskFull, Interrupted
 from trainer.prepare import rows
@@ -259,6 +261,21 @@ def test_the_shape_of_a_model_is_that_of_its_transformer() -> None:
 def test_long_rows_get_small_batches_so_that_they_fit_into_memory() -> None:
     assert plan.decide(Recipe(), plain_rows(20_000, 2000), plan.Shape(512)).batch_size == 16
     assert plan.decide(Recipe(), plain_rows(20_000, 2000), plan.Shape(64)).batch_size == 64
+
+
+def test_rows_of_chinese_get_smaller_batches_and_those_of_english_the_same(tmp_path: Path) -> None:
+    count = reading.counter(checkpoints.tiny_model(tmp_path / "parts"))
+    chinese, english = "每天晚上关店之前我们要检查所有的发票" * 20, " ".join(sample.load()["corpus"].values())
+
+    def batch(text: str, count: reading.Count | None) -> int:
+        passages = [text[start : start + 300] for start in range(2000)]
+        rows = Rows({"anchor": passages, "positive": passages, "negative_1": passages}, [], list(range(len(passages))))
+        return plan.decide(Recipe(), rows, plan.Shape(256, count=count)).batch_size
+
+    # A token a character: three texts of 256 tokens, of which 8192 are 10 rows.
+    assert batch(chinese * 8, count) == 8
+    assert batch(chinese * 8, None) == 32
+    assert batch(english, count) == batch(english, None) == 32
 
 
 def test_labelled_batches_are_full(tmp_path: Path) -> None:

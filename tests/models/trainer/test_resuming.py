@@ -1,0 +1,85 @@
+"""A training that stops early ends in the same weights, wherever it was interrupted."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from sentence_transformers import SentenceTransformer
+
+from tests.models.trainer.test_interruption import press
+from tests.models.trainer.test_training import RECIPE, Counted, made_rows, same
+from tests.support import checkpoints, judged
+from trainer.errors import Interrupted
+from trainer.train import training
+from trainer.train.ranking_evaluator import RankingEvaluator
+from trainer.train.states import States
+from trainer.train.training import Material
+
+# nDCG@10 on dev after every fourth step. A training of patience 1 or 2 never comes to the last.
+SCORES = {4: 0.5, 8: 0.4, 12: 0.3, 16: 0.9, 20: 0.95, 24: 0.96}
+
+
+class Scripted(RankingEvaluator):
+    """Gives the score of a step, and presses Ctrl-C while it measures after the step `pressed`."""
+
+    pressed = 0
+
+    def __call__(self, model: Any, *arguments: Any, **named: Any) -> dict[str, float]:
+        measured = super().__call__(model, *arguments, **named)
+        if named["steps"] == self.pressed:
+            press()
+        return measured | {self.metric: SCORES.get(named["steps"], 0.1)}
+
+
+def trained(folder: Path, changes: dict[str, Any], *, pressed: int = 0) -> tuple[SentenceTransformer, dict[str, float]]:
+    """Train, or go on. Ctrl-C is pressed in the step `pressed`, or if dev is measured after that, while it is."""
+
+    class Presses(Counted):
+        def forward(self, features: Any, labels: Any) -> Any:
+            loss = super().forward(features, labels)
+            if self.steps == pressed and pressed not in SCORES:
+                press()
+            return loss
+
+    data = judged.dataset()
+    model = checkpoints.tiny_model(folder / "parts")
+    dev = Scripted(data, data.good("dev"), "fp32")
+    dev.pressed = pressed
+    recipe = RECIPE.model_copy(update={"epochs": 6} | changes)
+    states = States(folder / "states", resume=pressed == 0)
+    return model, training.train(model, Presses(model), Material(made_rows(data), dev), recipe, states, quiet=True)
+
+
+@pytest.mark.parametrize(("patience", "pressed", "last"), [(1, 8, 8), (2, 9, 12), (2, 12, 12)])
+def test_a_resumed_training_stops_where_the_whole_one_did(
+    tmp_path: Path, patience: int, pressed: int, last: int
+) -> None:
+    changes = {"patience": patience}
+    whole, scores = trained(tmp_path / "whole", changes)
+    assert list(map(int, scores)) == [step for step in SCORES if step <= last]
+    with pytest.raises(Interrupted):
+        trained(tmp_path / "parted", changes, pressed=pressed)
+    resumed, rest = trained(tmp_path / "parted", changes)
+    assert same(whole, resumed)
+    assert rest == scores
+
+
+def test_a_training_of_a_part_of_a_pass_makes_no_further_step_when_resumed(tmp_path: Path) -> None:
+    changes = {"epochs": 2.25}
+    whole, scores = trained(tmp_path, changes)
+    weights = {name: tensor.clone() for name, tensor in whole.state_dict().items()}
+    before = sorted(path.name for path in (tmp_path / "states").iterdir())
+    resumed, rest = trained(tmp_path, changes)
+    assert rest == scores
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in resumed.state_dict().items())
+    assert sorted(path.name for path in (tmp_path / "states").iterdir()) == before
+
+
+def test_without_its_best_state_a_training_goes_on(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        trained(tmp_path, {"patience": 1}, pressed=8)
+    shutil.rmtree(tmp_path / "states" / "checkpoint-4")
+    _, scores = trained(tmp_path, {"patience": 1})
+    assert list(scores)[:2] == ["4", "8"]
