@@ -51,7 +51,7 @@ def from_html(content: bytes) -> Page:
 
 
 def _is_main(element: Any) -> bool:
-    return element.name == "main" or element.get("role") == "main"
+    return bool(element.name == "main" or element.get("role") == "main")
 
 
 def _only_article(page: Any) -> Any:

@@ -15,8 +15,9 @@ from tests.architecture.source import HOUSES, ROOT, files
 # Rooms that need an extra, which a message names where it is missing.
 EXTRAS = {
     "instar/langchain.py": "langchain",
-    "instar/llama_index.py": "llama-index",
+    "instar/llama_index/": "llama-index",
     "instar/loading/converting.py": "load",
+    "instar/loading/rst.py": "load",
     "service/generations/maps/projection.py": "map",
     "service/index/pgvector/": "postgresql",
     "service/index/postgres/": "postgresql",

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ TITLED = {
     "c3": ("Refunds take a week.", {"title": 7, "heading": "Refunds"}),
     "c4": ("請問如何退款", {}),
 }
-WRITTEN = [
+WRITTEN: list[dict[str, Any]] = [
     {"_id": "c1", "title": "Hours", "text": TITLED["c1"][0], "metadata": TITLED["c1"][1]},
     # The text begins with its heading, which would stand there twice.
     {"_id": "c2", "title": "", "text": TITLED["c2"][0], "metadata": TITLED["c2"][1]},
@@ -53,7 +54,7 @@ def test_documents_are_written_as_beir_has_them_and_read_by_all_that_reads_that(
     (folder / "queries.jsonl").write_text('{"_id": "q", "text": "when"}\n')
     (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq\tc1\t1\n")
     corpus = beir.read_corpus(folder / "corpus.jsonl")
-    assert corpus == {row["_id"]: Document(str(row["text"]), str(row["title"])) for row in WRITTEN}
+    assert corpus == {row["_id"]: Document(row["text"], row["title"]) for row in WRITTEN}
     assert formats.load(folder, "beir", skip_bad=False).dataset.corpus == corpus
     add(server, [judgement("when", "c1", collection="handbook", source="person", side="train")])
     saved = tmp_path / "judgements.jsonl"

@@ -4,6 +4,7 @@ import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,7 @@ def load(service: Server, collection: str, *arguments: object) -> int:
     return main(["load", *map(str, arguments), "--collection", collection, "--url", url])
 
 
-def stored(service: Server, collection: str) -> dict[str, dict[str, object]]:
+def stored(service: Server, collection: str) -> dict[str, dict[str, Any]]:
     page = service.get("/documents", params={"collection": collection, "limit": 1000})
     return {document["id"]: document for document in page["documents"]}
 
