@@ -42,10 +42,10 @@ class Load:
         outcome, changed = comparison.outcome, comparison.changed(self._cutter, advance)
         if self._dry:
             outcome.written = sum(1 for _ in changed)
-            outcome.removed = len(comparison.gone())
+            outcome.removed = len(comparison.gone)
         else:
             self._bring(comparison, changed)
-        self._owners.note(comparison.gone(), None)
+        self._owners.note(comparison.gone, None)
         self._owners.note(outcome.kept, origin.name)
         return outcome
 
@@ -53,7 +53,7 @@ class Load:
         outcome = comparison.outcome
         try:
             self._send(changed, outcome)
-            outcome.removed = self._client.delete_all(comparison.gone(), self._collection)
+            outcome.removed = self._client.delete_all(comparison.gone, self._collection)
         except InstarError as error:
             if not outcome.written:
                 raise

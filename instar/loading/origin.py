@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,10 +35,6 @@ class Unread:
     def __str__(self) -> str:
         """Say it to people, to whom a byte that is in no UTF-8 is a sign that stands for it."""
         return f"{os.fsencode(self.path).decode(errors='replace')}: {self.reason}"
-
-    def covers(self, source: str) -> bool:
-        """Whether a source is this one, or lies below it."""
-        return source == self.source or source.startswith(f"{self.source}/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +142,12 @@ class _Walk:
     def _source(self, path: Path) -> str:
         below = path.relative_to(self._origin.path)
         return f"{self._origin.name}/{below.as_posix()}" if below.parts else self._origin.name
+
+
+def is_below(source: str, sources: AbstractSet[str]) -> bool:
+    """Whether a source is one of these, or lies below one."""
+    parts = source.split("/")
+    return any("/".join(parts[:number]) in sources for number in range(1, len(parts) + 1))
 
 
 def _file(path: Path, source: str, state: os.stat_result) -> File:
