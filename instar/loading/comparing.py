@@ -143,7 +143,7 @@ class Comparison:
         if passage.id in outcome.kept:
             outcome.repeated.append(passage.id)
             return False
-        owner = self._owners.of(passage.id) if former is None else None
+        owner = self._owners.of(passage.id, self._origin.name) if former is None else None
         if owner is not None and owner != self._origin.name:
             outcome.taken.append((passage.id, owner))
             return False

@@ -45,8 +45,8 @@ class Load:
             outcome.removed = len(comparison.gone)
         else:
             self._bring(comparison, changed)
+        self._owners.note((*stored, *outcome.kept), origin.name)
         self._owners.note(comparison.gone, None)
-        self._owners.note(outcome.kept, origin.name)
         return outcome
 
     def _bring(self, comparison: Comparison, changed: Iterable[Passage]) -> None:

@@ -69,6 +69,10 @@ class Service:
 
 
 def _passes(metadata: dict[str, Any], condition: dict[str, Any]) -> bool:
-    """Whether the metadata passes a filter by equality, or that a key exists."""
+    """Whether the metadata passes a filter: a key is equal, is not, or exists, or several of these."""
     ((name, value),) = condition.items()
+    if name == "and":
+        return all(_passes(metadata, one) for one in value)
+    if isinstance(value, dict) and "ne" in value:
+        return bool(metadata.get(name) != value["ne"])
     return name in metadata if value == {"exists": True} else metadata.get(name) == value
