@@ -128,6 +128,17 @@ def test_a_mark_before_the_first_name_of_a_table_is_no_part_of_it(tmp_path: Path
     assert (piece.identity, piece.text) == ("7", "Öffnung")
 
 
+@pytest.mark.parametrize("suffix", [".md", ".mdx"])
+def test_two_halves_of_a_title_are_one_character(tmp_path: Path, suffix: str) -> None:
+    page = '---\ntitle: "\\uD83D\\uDE80 Launch \\uD83D"\n---\nSoon.\n'
+    assert read(tmp_path, f"page{suffix}", page) == [(("\U0001f680 Launch \ufffd",), "Soon.")]
+
+
+def test_half_a_character_in_the_title_of_a_page_is_a_sign_for_it(tmp_path: Path) -> None:
+    page = '<head><meta charset="utf-7"><title>+2AA- Launch</title></head><body><p>Soon.</p></body>'
+    assert read(tmp_path, "page.html", page) == [(("\ufffd Launch",), "Soon.")]
+
+
 def test_another_encoding_is_told_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match=r"it is not in UTF-8 \(byte 10\): convert it, or save it as UTF-8"):
         read(tmp_path, "rows.csv", "id,text\n1,Öffnung\n".encode("cp1252"))
