@@ -68,6 +68,14 @@ def test_a_text_before_all_headings_stands_below_the_title_of_the_page(tmp_path:
     assert read(tmp_path, "p17.html", "<svg><title>A logo</title></svg><p>Ask us.</p>") == [(("p17",), "Ask us.")]
 
 
+def test_a_page_within_a_form_is_read_and_a_form_that_asks_is_not(tmp_path: Path) -> None:
+    asking = "<form>Your address <select><option>Mr</option></select><button>Send</button></form>"
+    page = f"<form action='page.aspx'><div><h1>Parcels</h1><p>They go out at noon.</p></div>{asking}</form>"
+    assert read(tmp_path, "page.html", f"<body>{page}</body>") == [(("Parcels",), "They go out at noon.")]
+    for form in (asking, f"<form>{asking}</form>"):
+        assert read(tmp_path, "page.html", f"<body><p>Ask.</p>{form}</body>") == [(("page",), "Ask.")]
+
+
 def test_letters_of_a_page_are_those_that_it_has(tmp_path: Path) -> None:
     sentence = "Ürün iadesi için şubeye başvurun."
     page = f"<h1>{sentence}</h1><p>{sentence}</p>"
