@@ -106,6 +106,19 @@ def test_a_folder_with_a_link_to_it_is_read_once_and_where_it_lies(folder: Path)
     assert not listing.unread
 
 
+@pytest.mark.parametrize(("inner", "outer"), [("a", "b"), ("b", "a")])
+def test_a_folder_is_read_once_whatever_links_to_it_and_what_is_above_are_called(
+    folder: Path, elsewhere: Path, inner: str, outer: str
+) -> None:
+    (elsewhere / "part").mkdir()
+    (elsewhere / "part" / "page.md").write_text("Six.")
+    (folder / inner).symlink_to(elsewhere / "part")
+    (folder / outer).symlink_to(elsewhere)
+    listing = Origin.of(folder).listing()
+    assert sorted(file.path.name for file in listing.files) == ["index.md", "more.md", "page.md", "start.md"]
+    assert not listing.unread
+
+
 def test_a_link_to_a_folder_that_is_hidden_here_is_followed(folder: Path) -> None:
     """Tools that put checkouts in place do it like this."""
     (folder / ".checkout").mkdir()
