@@ -41,6 +41,8 @@ class Service:
             return httpx.Response(200, json=self.info)
         if request.url.path == "/tokenizer":
             return httpx.Response(200, content=tokenizer())
+        if request.url.path.rstrip("/") in ("", "/documents"):
+            return httpx.Response(200, json={"documents": [], "next": None})
         stored = self.stored.get(unquote(request.url.path.removeprefix("/documents/")))
         missing = {"error": {"type": "not_found", "message": "no document has this id"}}
         return httpx.Response(404, json=missing) if stored is None else httpx.Response(200, json=stored)
