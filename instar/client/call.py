@@ -51,7 +51,7 @@ class Call(Generic[Answer]):
 
 
 def _foreign(response: httpx.Response) -> NotReached:
-    # Who answers this in success is no proxy that waited for Instar in vain.
+    # A proxy that waited for Instar in vain would not answer in success.
     kind = response.headers.get("Content-Type", "of no type")
     return NotReached(
         f"{response.request.url} answered {response.status_code}, but not as Instar does ({kind}): {_ELSEWHERE}",

@@ -77,7 +77,7 @@ class Comparison:
         self._places_of: dict[str, list[int]] = defaultdict(list)
         for place, one in enumerate(stored.values()):
             self._places_of[one.file].append(place)
-        # What most of the stored texts are in comes first, so that few passages are held until that is sure.
+        # Files that are stored come first, so that few passages are held until it is sure that most texts stay.
         self._files = sorted(listing.files, key=lambda file: file.source not in self._places_of)
         self._owners = owners
         self._replace = replace
