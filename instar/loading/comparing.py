@@ -107,7 +107,7 @@ class Comparison:
         return {file for file in self._places_of if is_below(file, unread)}
 
     def _is_sure(self) -> bool:
-        """Whether most of the stored texts stay, or need not. What is sure once remains so."""
+        """Whether most of the stored texts stay, or need not. It remains sure once it is."""
         return self._replace or 2 * self._staying.count >= len(self._stored)
 
     def _require_most(self) -> None:
