@@ -43,7 +43,7 @@ class Call(Generic[Answer]):
         require_success(response)
         try:
             answer = response.json()
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _foreign(response) from error
         if not isinstance(answer, dict) or any(name not in answer for name in self.names):
             raise _foreign(response)
@@ -51,10 +51,11 @@ class Call(Generic[Answer]):
 
 
 def _foreign(response: httpx.Response) -> NotReached:
+    # A proxy that waited for Instar in vain would not answer in success.
     kind = response.headers.get("Content-Type", "of no type")
     return NotReached(
         f"{response.request.url} answered {response.status_code}, but not as Instar does ({kind}): {_ELSEWHERE}",
-        sent=True,
+        sent=False,
     )
 
 
@@ -65,7 +66,7 @@ def require_success(response: httpx.Response) -> None:
     try:
         body = response.json()
         message = body["error"]["message"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         body, message = response.text, response.text[:200] or response.reason_phrase
         if response.has_redirect_location:
             message = f"it is at {response.headers['Location']} now: give that address"

@@ -1,10 +1,12 @@
 """All calls of the clients, as what they send. Both clients send them, each in its way."""
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, TypedDict, cast
 from urllib.parse import quote
 
 from instar.client.call import Call
+from instar.client.errors import Unsendable
 from instar.client.types import (
     ActivateRequest,
     Deleted,
@@ -32,6 +34,8 @@ from instar.client.types import (
 # The metadata in which stores of frameworks note the search that found a document.
 SEARCH = "instar_search"
 ENDED = frozenset({"done", "failed", "refused", "cancelled"})
+# In the path of an address these mean another one.
+_NO_NAMES = frozenset({"", ".", ".."})
 
 
 class JudgementsWanted(TypedDict, total=False):
@@ -49,6 +53,11 @@ class JudgementsWanted(TypedDict, total=False):
 
 
 def _quoted(identity: str) -> str:
+    """The id as a part of a path. Raises Unsendable if the path would be another one."""
+    if identity in _NO_NAMES:
+        message = f"the id {identity!r} cannot stand in an address: read all documents, or those that pass a filter"
+        body = {"error": {"type": "unsendable", "message": message, "param": "id"}}
+        raise Unsendable(message, HTTPStatus.UNPROCESSABLE_ENTITY, body)
     # Half a character has no place in UTF-8, and the service finds nothing by that name.
     return quote(identity, safe="", errors="surrogatepass")
 

@@ -35,13 +35,15 @@ class Refused(InstarError):
         self.body = body
         error = body.get("error") if isinstance(body, dict) else None
         said: dict[str, Any] = error if isinstance(error, dict) else {}
-        self.type: str | None = said.get("type")
-        self.param: str | None = said.get("param")
-        self.reason: str = said.get("message") or message
+        # Another application may have anything there.
+        texts = {name: value for name, value in said.items() if isinstance(value, str)}
+        self.type: str | None = texts.get("type")
+        self.param: str | None = texts.get("param")
+        self.reason: str = texts.get("message") or message
 
 
 class Unsendable(Refused):
-    """The request is no JSON, a date or NaN in metadata for example, and was not sent.
+    """The request is no JSON, a date or NaN in metadata for example, or has no address, and was not sent.
 
     It has the form of the refusal that the service would give, with the status 422.
     """

@@ -51,6 +51,11 @@ def url_of(url: str | None) -> httpx.URL:
         raise _no_address(url, f"{address.scheme!r} is not spoken here")
     if not address.host or (address.port or _PORTS[0]) not in _PORTS:
         raise _no_address(url, f"a port is {_PORTS[0]} to {_PORTS[-1]}" if address.host else "it names no host")
+    try:
+        # As the system does when it looks for the host.
+        address.raw_host.decode().encode("idna")
+    except UnicodeError as error:
+        raise _no_address(url, f"no host has this name: {error}") from error
     return address
 
 

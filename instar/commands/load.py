@@ -14,7 +14,7 @@ from instar.client import Instar
 from instar.loading.comparing import Outcome
 from instar.loading.cutting import Cutter
 from instar.loading.load import Load
-from instar.loading.origin import Listing, Origin
+from instar.loading.origin import Listing, Mistaken, Origin
 from instar.loading.watching import Watch
 
 DESCRIPTION = (
@@ -26,6 +26,8 @@ EXAMPLE = "instar load docs/ --collection handbook"
 # Tokens of a passage, if the model reads more: a longer one says too many things at once.
 _LONGEST = 512
 _WIDTH = 100
+# Ids that are named where more are counted.
+_NAMED = 10
 # A large model on few processors takes minutes for a request of long passages.
 _PATIENCE_SECONDS = 900.0
 
@@ -53,14 +55,18 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Load; returns 0, or 1 if a file could not be read or a passage was not written.
+    """Load; returns 0, or 1 if a file could not be read or a passage was not written, or 2 for a wrong argument.
 
-    Raises Mistaken for arguments that cannot be meant, and Stopped if the service fails after it has written some.
+    Raises Mistaken if a load would do what is not meant, and Stopped if the service fails after it has written some.
     """
     if arguments.name is not None and len(arguments.paths) > 1:
         print("--name is for one folder or file: load them one after the other", file=sys.stderr)
         return 2
-    origins = [Origin.of(path, arguments.name) for path in arguments.paths]
+    try:
+        origins = [Origin.of(path, arguments.name) for path in arguments.paths]
+    except Mistaken as error:
+        print(error, file=sys.stderr)
+        return 2
     (name, times), *_ = Counter(origin.name for origin in origins).most_common(1)
     if times > 1:
         print(
@@ -120,15 +126,15 @@ def _load(load: Load, origin: Origin, listing: Listing, arguments: argparse.Name
         print(f"not read: {unread}", file=sys.stderr)
     if outcome.repeated:
         print(
-            f"{len(outcome.repeated):,} ids come twice, and the first counts, as {outcome.repeated[0]}: give each row"
-            " an id of its own",
+            f"{len(outcome.repeated):,} ids come twice, and the first counts, as"
+            f" {', '.join(outcome.repeated[:_NAMED])}: give each row an id of its own",
             file=sys.stderr,
         )
     if outcome.taken:
-        identity, owner = outcome.taken[0]
+        named = ", ".join(f"{identity} of {owner}" for identity, owner in outcome.taken[:_NAMED])
         print(
             f"{len(outcome.taken):,} passages are not written, because their ids are those of another load, as"
-            f" {identity} of {owner}: give them ids of their own, load them into another --collection, or take the"
+            f" {named}: give them ids of their own, load them into another --collection, or take the"
             " ids over by --replace",
             file=sys.stderr,
         )

@@ -65,6 +65,12 @@ def search_of(query: VectorStoreQuery, collection: str, how: Mapping[str, Any]) 
     return cast(SearchRequest, request)
 
 
+def among(node_ids: Sequence[str] | None, filters: MetadataFilters) -> dict[str, Any]:
+    """The filter of Instar for those of LlamaIndex and, unless it is None, a list of nodes that is not empty."""
+    passing = filter_of(filters)
+    return passing if node_ids is None else {"and": [passing, _one_of(NODE, node_ids)]}
+
+
 def _one_of(key: str, values: Sequence[str]) -> dict[str, Any]:
     parts = [{key: {"in": some}} for some in batched(values, _MOST)]
     return parts[0] if len(parts) == 1 else {"or": parts}

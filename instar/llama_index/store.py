@@ -19,7 +19,7 @@ from instar.client import AsyncInstar, Instar, Refused, results_of
 from instar.client.calls import note_of
 from instar.client.loops import EachLoop
 from instar.client.types import NewDocument, Result, SearchAnswer
-from instar.llama_index.queries import DOCUMENT, NODE, filter_of, search_of
+from instar.llama_index.queries import DOCUMENT, NODE, among, search_of
 
 _TIMEOUT_SECONDS = 180.0
 
@@ -86,23 +86,20 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
     def delete_nodes(self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None, **_: Any) -> None:
         """Delete nodes by id, or those that pass the filters; with both, those that are named and pass."""
         with _absent_is_empty():
-            if node_ids is None and filters is not None:
-                self._client.delete(filter=filter_of(filters), collection=self.collection)
+            if filters is not None and (node_ids or node_ids is None):
+                self._client.delete(filter=among(node_ids, filters), collection=self.collection)
             elif node_ids is not None:
-                named = node_ids if filters is None else [node.node_id for node in self.get_nodes(node_ids, filters)]
-                self._client.delete_all(named, self.collection)
+                self._client.delete_all(node_ids, self.collection)
 
     async def adelete_nodes(
         self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None, **_: Any
     ) -> None:
         """As `delete_nodes`."""
         with _absent_is_empty():
-            if node_ids is None and filters is not None:
-                await self.aclient.delete(filter=filter_of(filters), collection=self.collection)
+            if filters is not None and (node_ids or node_ids is None):
+                await self.aclient.delete(filter=among(node_ids, filters), collection=self.collection)
             elif node_ids is not None:
-                nodes = [] if filters is None else await self.aget_nodes(node_ids, filters)
-                named = node_ids if filters is None else [node.node_id for node in nodes]
-                await self.aclient.delete_all(named, self.collection)
+                await self.aclient.delete_all(node_ids, self.collection)
 
     def clear(self) -> None:
         """Delete all nodes of the collection."""
@@ -116,9 +113,8 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
 
     def get_nodes(self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None) -> list[BaseNode]:
         """Return nodes by id, or those that pass the filters; with both, those that are named and pass."""
-        if filters is not None:
-            passing = self._client.matching(filter=filter_of(filters), collection=self.collection)
-            return _nodes(passing, node_ids)
+        if filters is not None and (node_ids or node_ids is None):
+            return _nodes(self._client.matching(filter=among(node_ids, filters), collection=self.collection))
         if node_ids is None:
             return _nodes(self._client.documents(self.collection))
         nodes = []
@@ -131,9 +127,9 @@ class InstarVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
         self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None
     ) -> list[BaseNode]:
         """As `get_nodes`."""
-        if filters is not None:
-            passing = self.aclient.matching(filter=filter_of(filters), collection=self.collection)
-            return _nodes([document async for document in passing], node_ids)
+        if filters is not None and (node_ids or node_ids is None):
+            passing = self.aclient.matching(filter=among(node_ids, filters), collection=self.collection)
+            return _nodes([document async for document in passing])
         if node_ids is None:
             return _nodes([document async for document in self.aclient.documents(self.collection)])
         nodes = []
@@ -188,10 +184,8 @@ def _result(answer: SearchAnswer | None) -> VectorStoreQueryResult:
     )
 
 
-def _nodes(documents: Iterable[Mapping[str, Any]], named: Sequence[str] | None = None) -> list[BaseNode]:
-    """The nodes of documents, or of those that are named."""
-    chosen = None if named is None else set(named)
-    return [_node(document) for document in documents if chosen is None or document["id"] in chosen]
+def _nodes(documents: Iterable[Mapping[str, Any]]) -> list[BaseNode]:
+    return [_node(document) for document in documents]
 
 
 def _node(stored: Mapping[str, Any] | Result, note: Mapping[str, str] | None = None) -> BaseNode:

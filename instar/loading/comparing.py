@@ -1,7 +1,8 @@
 """A comparison: what the files of an origin say now, and what is stored of them."""
 
 import json
-from collections import Counter
+from array import array
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -9,10 +10,11 @@ from typing import Any
 
 from instar.client.types import StoredDocument
 from instar.loading.cutting import Cutter, Passage
-from instar.loading.origin import File, Listing, Mistaken, Origin, Unread
+from instar.loading.origin import File, Listing, Mistaken, Origin, Unread, is_below
 from instar.loading.owners import LOADED_FROM, Owners
 from instar.loading.piece import Piece, Unreadable
 from instar.loading.reading import CONVERTED, pieces_of
+from instar.loading.staying import Staying, sample
 
 # The names of metadata that say which file a passage is of: the second one, if a row has a value of its own there.
 _SOURCE, _FILE = "source", "loaded_file"
@@ -21,16 +23,18 @@ Advance = Callable[[int], object]
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A passage that the service has, by its file, and a hash of the rest."""
+    """A passage that the service has: its file, a hash of the rest, and marks by which its text is known again."""
 
     file: str
     digest: bytes
+    marks: "array[int]"
 
     @classmethod
     def of(cls, document: StoredDocument) -> "Stored":
         """Take what matters of a document."""
         metadata = document["metadata"]
-        return cls(str(metadata.get(_FILE, metadata.get(_SOURCE))), _digest(document["text"], metadata))
+        file = str(metadata.get(_FILE, metadata.get(_SOURCE)))
+        return cls(file, _digest(document["text"], metadata), sample(document["text"]))
 
 
 @dataclass
@@ -65,13 +69,21 @@ class Comparison:
     ) -> None:
         """Compare with what is `stored` of the origin, most of which may go if it is to `replace` it."""
         self.outcome = Outcome(unreadable=list(listing.unread))
+        # Ids of stored passages that no file has, unless it is one that could not be read. It is known after `changed`.
+        self.gone: list[str] = []
         self._origin = origin
-        self._files = listing.files
         self._stored = stored
-        self._stored_of = Counter(one.file for one in stored.values())
+        self._places = {identity: place for place, identity in enumerate(stored)}
+        self._places_of: dict[str, list[int]] = defaultdict(list)
+        for place, one in enumerate(stored.values()):
+            self._places_of[one.file].append(place)
+        # Files that are stored come first, so that few passages are held until it is sure that most texts stay.
+        self._files = sorted(listing.files, key=lambda file: file.source not in self._places_of)
         self._owners = owners
         self._replace = replace
-        self._met = 0
+        self._staying = Staying([one.marks for one in stored.values()])
+        for file in self._spared():
+            self._staying.keep(self._places_of[file])
 
     def changed(self, cutter: Cutter, advance: Advance) -> Iterator[Passage]:
         """Yield the passages that are to be sent. `advance` is told the bytes that are done.
@@ -81,28 +93,31 @@ class Comparison:
         held: list[Passage] = []
         for passage in self._different(cutter, advance):
             held.append(passage)
-            if self._replace or 2 * self._met >= len(self._stored):
+            if self._is_sure():
                 yield from held
                 held.clear()
-        if not self._replace:
-            self._require_most()
+        self._require_most()
+        kept, spared = self.outcome.kept, self._spared()
+        self.gone = [one for one, former in self._stored.items() if one not in kept and former.file not in spared]
         yield from held
 
-    def gone(self) -> list[str]:
-        """The ids of stored passages that no file has, unless it is one that could not be read."""
-        spared = {file for file in self._stored_of if any(unread.covers(file) for unread in self.outcome.unreadable)}
-        kept = self.outcome.kept
-        return [one for one, former in self._stored.items() if one not in kept and former.file not in spared]
+    def _spared(self) -> set[str]:
+        """The files with stored passages that cannot be read."""
+        unread = {one.source for one in self.outcome.unreadable}
+        return {file for file in self._places_of if is_below(file, unread)}
+
+    def _is_sure(self) -> bool:
+        """Whether most of the stored texts stay, or need not. It remains sure once it is."""
+        return self._replace or 2 * self._staying.count >= len(self._stored)
 
     def _require_most(self) -> None:
-        # A text that is cut into fewer parts than before is still there.
-        gone = [one for one in self.gone() if one.rpartition(":")[0] not in self.outcome.kept]
-        if 2 * len(gone) > len(self._stored):
-            name, path = self._origin.name, self._origin.path
+        if not self._is_sure():
+            name, path, number = self._origin.name, self._origin.path, len(self._stored)
+            example = list(self._stored)[self._staying.first_gone()]
             raise Mistaken(
-                f"{len(gone):,} of {len(self._stored):,} passages that were loaded as {name!r} are not in {path} now,"
-                f" as {min(gone)}, so nothing was sent: if this is another {name!r}, give it a name of its own by"
-                " --name; if they are to be removed, add --replace"
+                f"the texts of {number - self._staying.count:,} of {number:,} passages that were loaded as {name!r} are"
+                f" not in {path} now, as {example}, so nothing was sent: if this is another {name!r}, give it a name of"
+                " its own by --name; if they are to be removed or written over, add --replace"
             )
 
     def _different(self, cutter: Cutter, advance: Advance) -> Iterator[Passage]:
@@ -119,20 +134,24 @@ class Comparison:
     def _is_different(self, passage: Passage) -> bool:
         """Whether the service does not have the passage as it is, nor another load its id. It is noted."""
         outcome, former = self.outcome, self._stored.get(passage.id)
+        is_same = former is not None and former.digest == _digest(passage.text, passage.metadata)
+        if not self._is_sure():
+            if is_same:
+                self._staying.keep([self._places[passage.id]])
+            else:
+                self._staying.read(passage.text)
         if passage.id in outcome.kept:
             outcome.repeated.append(passage.id)
             return False
-        owner = self._owners.of(passage.id) if former is None else None
+        owner = self._owners.of(passage.id, self._origin.name) if former is None else None
         if owner is not None and owner != self._origin.name:
             outcome.taken.append((passage.id, owner))
             return False
         outcome.kept.add(passage.id)
         outcome.lengths.append(passage.tokens)
-        if former is not None:
-            self._met += 1
-            if former.digest == _digest(passage.text, passage.metadata):
-                outcome.unchanged += 1
-                return False
+        if is_same:
+            outcome.unchanged += 1
+            return False
         outcome.examples = outcome.examples or [passage]
         return True
 
@@ -146,18 +165,20 @@ class Comparison:
                 self.outcome.files += 1
                 return pieces
         except Unreadable as error:
-            self.outcome.unreadable.append(Unread(file.path, file.source, str(error)))
-            return []
+            return self._spare(file, str(error))
         no_text = "no text in it"
-        if stored := self._stored_of[file.source]:
-            kept = f"{no_text}; {stored:,} passages that it had stay until the file is deleted"
-            self.outcome.unreadable.append(Unread(file.path, file.source, kept))
-        elif file.path.suffix.lower() in CONVERTED:
-            scan = f"{no_text}: if it was scanned, let a program recognize its text (OCR) first"
-            self.outcome.unreadable.append(Unread(file.path, file.source, scan))
-        else:
-            # A page of headings alone may be meant so.
-            self.outcome.textless.append(Unread(file.path, file.source, no_text))
+        if file.source in self._places_of:
+            stored = len(self._places_of[file.source])
+            return self._spare(file, f"{no_text}; {stored:,} passages that it had stay until the file is deleted")
+        if file.path.suffix.lower() in CONVERTED:
+            return self._spare(file, f"{no_text}: if it was scanned, let a program recognize its text (OCR) first")
+        # A page of headings alone may be meant so.
+        self.outcome.textless.append(Unread(file.path, file.source, no_text))
+        return []
+
+    def _spare(self, file: File, reason: str) -> Sequence[Piece]:
+        self.outcome.unreadable.append(Unread(file.path, file.source, reason))
+        self._staying.keep(self._places_of.get(file.source, ()))
         return []
 
 

@@ -11,7 +11,9 @@ from instar.loading.piece import Unreadable
 _LONGEST_REASON = 200
 EXTRA = "reading it needs `pip install 'instar[load]'`"
 # What a page has beside its text.
-_BESIDE = ("nav", "footer", "aside", "script", "style", "template", "noscript", "form", "button", "svg")
+_BESIDE = ("nav", "footer", "aside", "script", "style", "template", "noscript", "button", "select", "svg")
+# Some servers put a whole page into a form. One without these only asks for something.
+_SAYING = ("p", "h1", "h2", "h3", "h4", "h5", "h6", "article")
 
 
 class Page(NamedTuple):
@@ -39,6 +41,9 @@ def from_html(content: bytes) -> Page:
     main = page.find(_is_main) or _only_article(page) or page.body or page
     for beside in main.find_all(_BESIDE):
         beside.decompose()
+    for form in main.find_all("form"):
+        if not form.find(_SAYING):
+            form.decompose()
     for header in main.find_all("header"):
         # The title of an article stands there, and beside articles the name of the site.
         if not header.find_parent(_is_main) and not header.find_parent("article"):

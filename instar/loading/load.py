@@ -42,18 +42,18 @@ class Load:
         outcome, changed = comparison.outcome, comparison.changed(self._cutter, advance)
         if self._dry:
             outcome.written = sum(1 for _ in changed)
-            outcome.removed = len(comparison.gone())
+            outcome.removed = len(comparison.gone)
         else:
             self._bring(comparison, changed)
-        self._owners.note(comparison.gone(), None)
-        self._owners.note(outcome.kept, origin.name)
+        self._owners.note((*stored, *outcome.kept), origin.name)
+        self._owners.note(comparison.gone, None)
         return outcome
 
     def _bring(self, comparison: Comparison, changed: Iterable[Passage]) -> None:
         outcome = comparison.outcome
         try:
             self._send(changed, outcome)
-            outcome.removed = self._client.delete_all(comparison.gone(), self._collection)
+            outcome.removed = self._client.delete_all(comparison.gone, self._collection)
         except InstarError as error:
             if not outcome.written:
                 raise

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,10 +35,6 @@ class Unread:
     def __str__(self) -> str:
         """Say it to people, to whom a byte that is in no UTF-8 is a sign that stands for it."""
         return f"{os.fsencode(self.path).decode(errors='replace')}: {self.reason}"
-
-    def covers(self, source: str) -> bool:
-        """Whether a source is this one, or lies below it."""
-        return source == self.source or source.startswith(f"{self.source}/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +85,29 @@ class _Walk:
         self._origin = origin
         self._files: list[File] = []
         self._unread: list[Unread] = []
-        self._links: list[Path] = []
+        self._links: list[tuple[Path, os.stat_result]] = []
+        self._walked: set[tuple[int, int]] = set()
 
     def listing(self) -> Listing:
-        read = [self._origin.path.resolve()]
-        self._folder(self._origin.path)
+        root = self._origin.path
+        try:
+            self._folder(root, root.stat())
+        except OSError as error:
+            self._fail(root, error)
         # A folder that is read anyway is read where it lies, so links are followed after all others.
         while self._links:
-            path = self._links.pop(0)
+            path, state = self._links.pop(0)
             target, here = path.resolve(), path.parent.resolve()
             if target == here or target in here.parents:
                 self._refuse(path, "it leads back to a folder that it is in: load that one, or remove the link")
-            elif not any(_lies_in(target, folder) for folder in read):
-                read.append(target)
-                self._folder(path)
+            else:
+                self._folder(path, state)
         return Listing(tuple(sorted(self._files, key=lambda file: file.path)), tuple(self._unread))
 
-    def _folder(self, folder: Path) -> None:
+    def _folder(self, folder: Path, state: os.stat_result) -> None:
+        if (state.st_dev, state.st_ino) in self._walked:
+            return
+        self._walked.add((state.st_dev, state.st_ino))
         try:
             with os.scandir(folder) as scanned:
                 entries = sorted(scanned, key=lambda entry: entry.name)
@@ -126,11 +129,11 @@ class _Walk:
         if not _is_text(entry.name):
             self._refuse(path, "its name is not in UTF-8: rename it")
         elif is_folder:
-            self._folder(path)
+            self._folder(path, entry.stat(follow_symlinks=False))
         else:
             state = path.stat()
             if stat.S_ISDIR(state.st_mode):
-                self._links.append(path)
+                self._links.append((path, state))
             elif stat.S_ISREG(state.st_mode) and is_read:
                 self._files.append(_file(path, self._source(path), state))
 
@@ -147,14 +150,15 @@ class _Walk:
         return f"{self._origin.name}/{below.as_posix()}" if below.parts else self._origin.name
 
 
+def is_below(source: str, sources: AbstractSet[str]) -> bool:
+    """Whether a source is one of these, or lies below one."""
+    parts = source.split("/")
+    return any("/".join(parts[:number]) in sources for number in range(1, len(parts) + 1))
+
+
 def _file(path: Path, source: str, state: os.stat_result) -> File:
     # The second time is that of another file's move to this name, or of other permissions.
     return File(path, source, state.st_size, max(state.st_mtime_ns, state.st_ctime_ns))
-
-
-def _lies_in(target: Path, folder: Path) -> bool:
-    """Whether a walk through the folder comes to the target."""
-    return target.is_relative_to(folder) and not any(part.startswith(".") for part in target.relative_to(folder).parts)
 
 
 def _is_text(name: str) -> bool:

@@ -9,11 +9,11 @@ from instar.client.types import StoredDocument
 
 # The name of metadata that says which load a passage came with.
 LOADED_FROM = "loaded_from"
-# Ids that are asked for one by one. For more, all passages of loads are read, so that the network is waited for less.
+# Ids that are asked for one by one. For more, all passages of others are read, so that the network is waited for less.
 _FEW = 32
 # Documents that are read by a request.
 _PAGE = 1000
-# No document has the id, or none can have it: then the write is refused, too, and says why.
+# No document has the id, or no address, or none can have it: then the write is refused, too, and says why.
 _NONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 
 
@@ -27,14 +27,14 @@ class Owners:
         self._known: dict[str, str | None] = {}
         self._left = _FEW + 1 if ask else 0
 
-    def of(self, identity: str) -> str | None:
-        """Return the name of the load that has the id; None: none has."""
+    def of(self, identity: str, asking: str) -> str | None:
+        """Return the name of the load that has the id; None: none has, but maybe the one that is `asking`."""
         if identity not in self._known and self._left:
             self._left -= 1
             if self._left:
                 self._known[identity] = self._one(identity)
             else:
-                self._known = self._all() | self._known
+                self._known = self._others(asking) | self._known
         return self._known.get(identity)
 
     def note(self, ids: Iterable[str], owner: str | None) -> None:
@@ -43,7 +43,6 @@ class Owners:
 
     def _one(self, identity: str) -> str | None:
         try:
-            # An id of dots alone is another address.
             metadata = self._client.document(identity, self._collection).get("metadata", {})
         except Refused as refused:
             if refused.status in _NONE:
@@ -51,8 +50,9 @@ class Owners:
             raise
         return str(metadata[LOADED_FROM]) if LOADED_FROM in metadata else None
 
-    def _all(self) -> dict[str, str | None]:
-        loaded = matching(self._client, self._collection, {LOADED_FROM: {"exists": True}})
+    def _others(self, asking: str) -> dict[str, str | None]:
+        condition = {"and": [{LOADED_FROM: {"exists": True}}, {LOADED_FROM: {"ne": asking}}]}
+        loaded = matching(self._client, self._collection, condition)
         return {document["id"]: str(document["metadata"].get(LOADED_FROM)) for document in loaded}
 
 

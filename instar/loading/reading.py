@@ -3,6 +3,7 @@
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from instar.loading import converting, markdown, mdx, rows, rst
@@ -25,7 +26,7 @@ def pieces_of(path: Path) -> list[Piece]:
     if suffix not in SUFFIXES:
         raise Unreadable(f"{suffix or 'a file without a suffix'} is not read: {', '.join(sorted(SUFFIXES))} are")
     try:
-        return list(_pieces(path, suffix, title))
+        return [_of_characters(piece) for piece in _pieces(path, suffix, title)]
     except OSError as error:
         raise Unreadable(f"it cannot be opened ({error.strerror}): let this user read it") from error
     except UnicodeDecodeError as error:
@@ -34,6 +35,16 @@ def pieces_of(path: Path) -> list[Piece]:
         ) from error
     except RecursionError as error:
         raise Unreadable("it is nested too deeply: take some of its levels out") from error
+
+
+def _of_characters(piece: Piece) -> Piece:
+    """The piece without halves of characters, which a title in YAML or an encoding of a page may have had."""
+    return replace(piece, headings=tuple(map(_joined, piece.headings)), text=_joined(piece.text))
+
+
+def _joined(text: str) -> str:
+    """The text with two halves as one character, and a sign in place of a half that is alone."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _pieces(path: Path, suffix: str, title: str) -> Iterable[Piece]:

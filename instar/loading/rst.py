@@ -13,9 +13,22 @@ from instar.loading.piece import Unreadable
 _ROLE = re.compile(r":[\w:.+-]+:`~?(?:([^`<]+?)\s*<[^`>]+>|([^`]+))`")
 # The signs of a reference around its words: |the words|, `the words <target>`_, word_, and [1]_ but for its brackets.
 _SIGNS = re.compile(r"\A(?::[\w:.+-]+:)?[`|]|\s*<[^<>]+>(?=`)|[`|](?::[\w:.+-]+:)?_{0,2}\Z|(?<=[\w\]])_{1,2}\Z")
-_DIRECTIVE = re.compile(r"\.\. (?:\|.+?\| )?([\w:.+-]+)::")
+_DIRECTIVE = re.compile(r"\.\. (?:\|.+?\| )?([\w:.+-]+)::[ \t]*")
+_OPTIONS = re.compile(r"\A(?:[ \t]*:[\w-]+:.*\n?)+")
 # Their text has signs that mean something else in a paragraph.
 _VERBATIM = frozenset({"code", "code-block", "sourcecode", "math", "parsed-literal"})
+# Their first line is a setting and no word of the page.
+_SET = frozenset({"code", "code-block", "sourcecode", "figure", "image", "only", "ifconfig", "rst-class", "cssclass"})
+# Lists of files and names, and settings.
+_SILENT = frozenset(
+    {"toctree", "autosummary", "index", "literalinclude", "highlight", "tabularcolumns", "currentmodule", "program"}
+)
+# Their first lines are names and signatures, whose signs are meant as they are.
+_NAMING = re.compile(
+    r"(?:[\w-]+:)?(?:function|class|method|classmethod|staticmethod|property|attribute|data|exception|decorator(?:method)?"
+    r"|module|option|cmdoption|envvar|confval|setting|program|macro|type|struct|union|enum|enumerator|var|member|alias"
+    r"|describe|object)"
+)
 _ERROR = 3
 _SETTINGS = {
     # Above the highest level: nothing is said beside the text, and nothing stops the reading.
@@ -81,13 +94,32 @@ def _refused(message: Any) -> list[Any]:
     directive = _DIRECTIVE.match(source.astext()) if source is not None and message["level"] >= _ERROR else None
     if directive is None:
         return []
-    within = _below(directive.string)
-    if within and directive[1] in _VERBATIM:
-        return [nodes.literal_block(within, within)]
-    return list(_tree(within).children) if within else []
+    first, _, below = directive.string[directive.end() :].partition("\n")
+    return _words(directive[1], first.strip(), dedent(below))
 
 
-def _below(directive: str) -> str:
-    """The text below the first line of a directive, without its options."""
-    body = dedent("\n".join(directive.splitlines()[1:]))
-    return re.sub(r"\A(?:\s*:[\w-]+:.*\n?)+", "", body).strip("\n").rstrip()
+def _words(name: str, first: str, below: str) -> list[Any]:
+    """The words of a directive: those beside its name and in the lines that go on there, and those below."""
+    from docutils import nodes  # noqa: PLC0415
+
+    if name.rpartition(":")[2] in _SILENT:
+        return []
+    if name in _SET or name.startswith("auto"):
+        first = ""
+    if name in _VERBATIM:
+        text = "\n".join(filter(None, (first, _OPTIONS.sub("", below).strip("\n").rstrip())))
+        return [nodes.literal_block(text, text)] if text else []
+    if _NAMING.fullmatch(name):
+        lines, below = _going_on(below)
+        named = "\n".join((first, *lines))
+        return [nodes.paragraph(named, named), *_tree(_OPTIONS.sub("", below)).children]
+    is_option = _OPTIONS.match(below)
+    text = f"{first}\n\n{_OPTIONS.sub('', below)}" if is_option else f"{first}\n{below}"
+    return list(_tree(text).children) if text.strip() else []
+
+
+def _going_on(below: str) -> tuple[list[str], str]:
+    """The lines with which a first line goes on until an option or an empty line, and what is below these."""
+    lines = below.split("\n")
+    end = next((number for number, line in enumerate(lines) if not line.strip() or _OPTIONS.match(line)), len(lines))
+    return [line.strip() for line in lines[:end]], "\n".join(lines[end:])

@@ -146,7 +146,14 @@ def test_alpha_weighs_the_parts_of_a_hybrid_search(store: InstarVectorStore) -> 
 def test_nodes_that_are_named_and_pass_are_read_and_deleted(store: InstarVectorStore) -> None:
     early = MetadataFilters(filters=[MetadataFilter(key="n", value=1, operator=FilterOperator.LTE)])
     assert {node.node_id for node in store.get_nodes(node_ids=["b", "c"], filters=early)} == {"b"}
+    many = [f"n{number}" for number in range(2500)]
+    assert {node.node_id for node in store.get_nodes(node_ids=[*many, "b"], filters=early)} == {"b"}
+    assert store.get_nodes(node_ids=[], filters=early) == []
+    store.delete_nodes(node_ids=[], filters=early)
+    asked: list[str] = []
+    store.client._client.event_hooks = {"request": [lambda request: asked.append(request.url.path)]}
     store.delete_nodes(node_ids=["b", "c"], filters=early)
+    assert asked == ["/documents/delete"]
     assert {node.node_id for node in store.get_nodes()} == {"a", "c"}
 
 

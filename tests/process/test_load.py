@@ -259,7 +259,7 @@ def test_a_watched_folder_is_loaded_again_when_it_changes(
 def test_what_is_not_there_and_what_is_meant_otherwise_is_told(
     service: Server, docs: Path, collection: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert load(service, collection, docs / "nothing") == 1
+    assert load(service, collection, docs / "nothing") == 2
     assert "name a folder or a file" in capsys.readouterr().err
     assert load(service, collection, docs, docs / "index.md", "--name", "x") == 2
     assert load(service, collection, docs / "picture.png") == 1

@@ -41,6 +41,8 @@ class Service:
             return httpx.Response(200, json=self.info)
         if request.url.path == "/tokenizer":
             return httpx.Response(200, content=tokenizer())
+        if request.url.path.rstrip("/") in ("", "/documents"):
+            return httpx.Response(200, json={"documents": [], "next": None})
         stored = self.stored.get(unquote(request.url.path.removeprefix("/documents/")))
         missing = {"error": {"type": "not_found", "message": "no document has this id"}}
         return httpx.Response(404, json=missing) if stored is None else httpx.Response(200, json=stored)
@@ -69,6 +71,10 @@ class Service:
 
 
 def _passes(metadata: dict[str, Any], condition: dict[str, Any]) -> bool:
-    """Whether the metadata passes a filter by equality, or that a key exists."""
+    """Whether the metadata passes a filter: a key is equal, is not, or exists, or several of these."""
     ((name, value),) = condition.items()
+    if name == "and":
+        return all(_passes(metadata, one) for one in value)
+    if isinstance(value, dict) and "ne" in value:
+        return bool(metadata.get(name) != value["ne"])
     return name in metadata if value == {"exists": True} else metadata.get(name) == value

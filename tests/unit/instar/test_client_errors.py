@@ -27,6 +27,7 @@ def raised(ask: Callable[[Any], Any], answer: Answering) -> list[InstarError]:
         {"json": ["not", "an", "object"]},
         {"json": {"status": "UP"}},
         {"content": b"\xff\xfe{", "headers": {"Content-Type": "application/json"}},
+        {"content": b"[" * 100_000, "headers": {"Content-Type": "application/json"}},
     ],
 )
 @pytest.mark.parametrize(
@@ -47,6 +48,48 @@ def test_another_application_at_the_address_is_told(ask: Callable[[Any], Any], c
         assert isinstance(error, NotReached)
         assert "answered 200, but not as Instar does" in str(error)
         assert "does another application or a proxy answer there?" in str(error)
+        assert not error.sent
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"content": b'{"error": ' + b"[" * 100_000},
+        {"json": {"error": {"type": 7, "param": 8, "message": ["no"]}}},
+        {"json": {"error": "no"}},
+        {"json": ["no"]},
+    ],
+)
+@pytest.mark.parametrize("status", [404, 422])
+def test_a_refusal_by_another_application_is_one(content: dict[str, Any], status: int) -> None:
+    for ask in (lambda client: client.info(), lambda client: client.write_all([{"text": "one"}, {"text": "two"}])):
+        errors = raised(ask, lambda _: httpx.Response(status, **content))
+        assert len(errors) == 2
+        for error in errors:
+            assert isinstance(error, Refused)
+            assert (error.status, error.type, error.param) == (status, None, None)
+            assert isinstance(error.reason, str)
+
+
+@pytest.mark.parametrize("identity", ["", ".", ".."])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client, identity: client.document(identity),
+        lambda client, identity: client.job(identity),
+        lambda client, identity: client.cancel(identity),
+    ],
+)
+def test_an_id_by_which_another_address_would_be_asked_is_not_sent(
+    ask: Callable[[Any, str], Any], identity: str
+) -> None:
+    answer, requests = answered()
+    errors = raised(lambda client: ask(client, identity), answer)
+    assert len(errors) == 2
+    for error in errors:
+        assert isinstance(error, Unsendable)
+        assert f"the id {identity!r} cannot stand in an address: read all documents" in str(error)
+    assert not requests
 
 
 def test_a_broken_body_is_told() -> None:
@@ -77,7 +120,16 @@ def test_a_connection_that_never_stood_is_told_from_one_that_was_lost() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://localhost:80a0", "ftp://localhost", "http://", "http://localhost:99999", "http://a\0b"]
+    "url",
+    [
+        "http://localhost:80a0",
+        "ftp://localhost",
+        "http://",
+        "http://localhost:99999",
+        "http://a\0b",
+        "http://a..b:8080",
+        f"http://{'a' * 64}:8080",
+    ],
 )
 def test_an_address_that_is_none_is_a_wrong_setting(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     for kind in (Instar, AsyncInstar):
@@ -85,6 +137,11 @@ def test_an_address_that_is_none_is_a_wrong_setting(url: str, capsys: pytest.Cap
             kind(url)
     assert main(["search", "where?", "--url", url]) == 2
     assert "write http://HOST:PORT into --url" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("host", ["localhost.", "bücher.example", "[::1]", "[fe80::1]", "10.0.0.1", "under_score"])
+def test_an_address_that_is_one_is_taken(host: str) -> None:
+    Instar(f"http://{host}:8080").close()
 
 
 def test_a_port_of_the_environment_that_is_none_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -174,6 +174,34 @@ def test_a_few_new_ids_are_asked_for_one_by_one_and_many_are_not(tmp_path: Path)
     assert service.asked["/documents/r100"] == 1
 
 
+def test_for_many_new_ids_the_passages_of_others_are_read_and_its_own_are_not_again(tmp_path: Path) -> None:
+    service = Service()
+    load(service, write(tmp_path / "b.jsonl", {"id": "n5", "text": "another"}))
+    rows = [{"id": f"r{number}", "text": f"row {number}"} for number in range(250)]
+    load(service, write(tmp_path / "a.jsonl", *rows))
+    new = [{"id": f"n{number}", "text": f"new row {number}"} for number in range(40)]
+    service.asked.clear()
+    (outcome,) = load(service, write(tmp_path / "a.jsonl", *reversed(new), *rows))
+    assert (outcome.written, outcome.taken) == (39, [("n5", "b.jsonl")])
+    # Three pages of its own, and one of others.
+    assert service.asked["/documents/matching"] == 4
+
+
+def test_ids_that_no_address_has_stop_no_load(tmp_path: Path) -> None:
+    service = Service()
+    path = write(
+        tmp_path / "a.jsonl", {"id": ".", "text": "one"}, {"id": "..", "text": "two"}, {"id": "a/../b", "text": "c"}
+    )
+    (outcome,) = load(service, path)
+    assert counts(outcome) == (3, 0, 0)
+    assert sorted(service.stored) == [".", "..", "a/../b"]
+    assert counts(load(service, path)[0]) == (0, 3, 0)
+    assert {route for route in service.asked if route.startswith("/documents/")} == {
+        "/documents/a/../b",
+        "/documents/matching",
+    }
+
+
 def test_an_id_that_has_moved_to_another_file_is_written(tmp_path: Path) -> None:
     service = Service()
     a, b = write(tmp_path / "a.jsonl", *ROWS), write(tmp_path / "b.jsonl", *OTHERS[1:])

@@ -68,6 +68,14 @@ def test_a_text_before_all_headings_stands_below_the_title_of_the_page(tmp_path:
     assert read(tmp_path, "p17.html", "<svg><title>A logo</title></svg><p>Ask us.</p>") == [(("p17",), "Ask us.")]
 
 
+def test_a_page_within_a_form_is_read_and_a_form_that_asks_is_not(tmp_path: Path) -> None:
+    asking = "<form>Your address <select><option>Mr</option></select><button>Send</button></form>"
+    page = f"<form action='page.aspx'><div><h1>Parcels</h1><p>They go out at noon.</p></div>{asking}</form>"
+    assert read(tmp_path, "page.html", f"<body>{page}</body>") == [(("Parcels",), "They go out at noon.")]
+    for form in (asking, f"<form>{asking}</form>"):
+        assert read(tmp_path, "page.html", f"<body><p>Ask.</p>{form}</body>") == [(("page",), "Ask.")]
+
+
 def test_letters_of_a_page_are_those_that_it_has(tmp_path: Path) -> None:
     sentence = "Ürün iadesi için şubeye başvurun."
     page = f"<h1>{sentence}</h1><p>{sentence}</p>"
@@ -126,6 +134,17 @@ def test_a_mark_before_the_first_name_of_a_table_is_no_part_of_it(tmp_path: Path
     path.write_bytes("id;text\r\n7;Öffnung\r\n".encode(encoding))
     (piece,) = pieces_of(path)
     assert (piece.identity, piece.text) == ("7", "Öffnung")
+
+
+@pytest.mark.parametrize("suffix", [".md", ".mdx"])
+def test_two_halves_of_a_title_are_one_character(tmp_path: Path, suffix: str) -> None:
+    page = '---\ntitle: "\\uD83D\\uDE80 Launch \\uD83D"\n---\nSoon.\n'
+    assert read(tmp_path, f"page{suffix}", page) == [(("\U0001f680 Launch \ufffd",), "Soon.")]
+
+
+def test_half_a_character_in_the_title_of_a_page_is_a_sign_for_it(tmp_path: Path) -> None:
+    page = '<head><meta charset="utf-7"><title>+2AA- Launch</title></head><body><p>Soon.</p></body>'
+    assert read(tmp_path, "page.html", page) == [(("\ufffd Launch",), "Soon.")]
 
 
 def test_another_encoding_is_told_with_what_to_do(tmp_path: Path) -> None:

@@ -34,6 +34,31 @@ def test_two_of_one_name_are_refused_before_anything_is_sent(
     assert not service.asked
 
 
+def test_a_path_that_is_not_there_is_a_wrong_argument(
+    service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for more in ((), ("--watch",)):
+        assert load(page(tmp_path / "page.md", "Home"), tmp_path / "nothing", *more) == 2
+        assert capsys.readouterr().err == f"{tmp_path / 'nothing'} is not there: name a folder or a file\n"
+    assert not service.asked
+
+
+def test_of_many_ids_that_are_left_out_ten_are_named(
+    service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load(write(tmp_path / "a.jsonl", *ROWS))
+    capsys.readouterr()
+    assert load(write(tmp_path / "b.jsonl", *ROWS[:20])) == 1
+    assert f"as {', '.join(f'r{number} of a.jsonl' for number in range(10))}: give" in capsys.readouterr().err
+    twice = [{"id": f"c{number % 20}", "text": "c"} for number in range(40)]
+    assert load(write(tmp_path / "c.jsonl", *twice)) == 1
+    said = capsys.readouterr().err
+    assert (
+        f"20 ids come twice, and the first counts, as {', '.join(f'c{number}' for number in range(10))}: give" in said
+    )
+    assert len(service.stored) == 120
+
+
 def test_what_is_left_out_makes_the_exit_code_1(
     service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

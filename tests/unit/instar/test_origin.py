@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from instar.loading.origin import Listing, Mistaken, Origin
+from instar.loading.origin import Listing, Mistaken, Origin, is_below
 
 
 @pytest.fixture
@@ -42,8 +42,9 @@ def test_a_folder_that_cannot_be_opened_is_named_and_covers_what_is_below(
     (unread,) = listing.unread
     assert unread.path == folder / "guide"
     assert "Permission denied" in unread.reason
-    assert unread.covers("docs/guide/start.md")
-    assert not unread.covers("docs/guide.md")
+    assert is_below("docs/guide/start.md", {unread.source})
+    assert is_below("docs/guide", {unread.source})
+    assert not is_below("docs/guide.md", {unread.source})
 
 
 def test_files_that_cannot_be_looked_at_are_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +58,7 @@ def test_files_that_cannot_be_looked_at_are_named(folder: Path, monkeypatch: pyt
 def test_a_whole_folder_that_cannot_be_opened_covers_all(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "scandir", refuse(folder, os.scandir))
     (unread,) = Origin.of(folder).listing().unread
-    assert unread.covers("docs/index.md")
+    assert is_below("docs/index.md", {unread.source})
 
 
 def test_names_that_are_not_in_utf_8_are_told_and_stop_no_other(folder: Path) -> None:
@@ -93,8 +94,8 @@ def test_a_link_to_another_folder_is_followed(folder: Path, elsewhere: Path) -> 
     (elsewhere / "itself").symlink_to(elsewhere)
     listing = Origin.of(folder).listing()
     assert sources(listing) == ["docs/guide/start.md", "docs/index.md", "docs/more/more.md"]
-    assert [(unread.path, unread.covers("docs/more/itself/more.md")) for unread in listing.unread] == [
-        (folder / "more" / "itself", True)
+    assert [(unread.path, unread.source) for unread in listing.unread] == [
+        (folder / "more" / "itself", "docs/more/itself")
     ]
 
 
@@ -102,6 +103,19 @@ def test_a_folder_with_a_link_to_it_is_read_once_and_where_it_lies(folder: Path)
     (folder / "begin").symlink_to(folder / "guide")
     listing = Origin.of(folder).listing()
     assert sources(listing) == ["docs/guide/start.md", "docs/index.md"]
+    assert not listing.unread
+
+
+@pytest.mark.parametrize(("inner", "outer"), [("a", "b"), ("b", "a")])
+def test_a_folder_is_read_once_whatever_links_to_it_and_what_is_above_are_called(
+    folder: Path, elsewhere: Path, inner: str, outer: str
+) -> None:
+    (elsewhere / "part").mkdir()
+    (elsewhere / "part" / "page.md").write_text("Six.")
+    (folder / inner).symlink_to(elsewhere / "part")
+    (folder / outer).symlink_to(elsewhere)
+    listing = Origin.of(folder).listing()
+    assert sorted(file.path.name for file in listing.files) == ["index.md", "more.md", "page.md", "start.md"]
     assert not listing.unread
 
 

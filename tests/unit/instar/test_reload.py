@@ -90,6 +90,8 @@ def test_a_job_that_cannot_be_followed_further_is_no_failure_of_the_reload(
         (httpx.Response(409, json={"error": {"type": "conflict", "message": "a reload runs"}}), 1),
         (httpx.ReadError, 4),
         (httpx.Response(502, text="<html>"), 4),
+        (httpx.Response(200, text="<html>"), 1),
+        (httpx.Response(200, json={"status": "UP"}), 1),
     ],
 )
 def test_a_reload_that_may_have_begun_is_told_from_one_that_has_not(

@@ -72,6 +72,42 @@ End.
     assert text == "```\nif it:\n    run(it)\n```\n\nThe shop at *night*.\n\n```\na + b\n```\n\nEnd."
 
 
+@pytest.mark.parametrize(
+    ("directive", "words"),
+    [
+        (".. function:: f(*names, n_='r')\n              g(name)\n   :noindex:\n\n   Opens *it*.\n\n   :returns: It.",
+         "f(\\*names, n\\_='r')\ng(name)\n\nOpens *it*.\n\nreturns:\n:   It."),
+        (".. py:method:: C.__init__(self)", "C.\\_\\_init\\_\\_(self)"),
+        (".. option:: --verbose, -v\n\n   Say more.", "--verbose, -v\n\nSay more."),
+        (".. versionadded:: 3.2 The flag was *added*.", "3.2 The flag was *added*."),
+        (".. versionchanged:: 3.3\n   Now :mod:`os` has it.", "3.3\nNow os has it."),
+        (".. seealso:: The module :mod:`os`,\n   and others.", "The module os,\nand others."),
+        (".. tab-item:: Linux\n   :sync: linux\n\n   Take it.", "Linux\n\nTake it."),
+        (".. math:: a + b\n   :label: sum", "```\na + b\n```"),
+        (".. only:: html\n\n   Here alone.", "Here alone."),
+        (".. function:: f()\n\n   .. deprecated:: 4\n      Use g.", "f()\n\n4\nUse g."),
+    ],
+)  # fmt: skip
+def test_the_words_beside_the_name_of_a_directive_of_sphinx_stay(tmp_path: Path, directive: str, words: str) -> None:
+    assert read(tmp_path, f"Begin.\n\n{directive}\n\nEnd.\n") == [(("page",), f"Begin.\n\n{words}\n\nEnd.")]
+
+
+@pytest.mark.parametrize(
+    "directive",
+    [
+        ".. toctree::\n   :maxdepth: 2\n\n   install\n   guide/start",
+        ".. index:: single: word",
+        ".. py:currentmodule:: os",
+        ".. literalinclude:: run.py\n   :lines: 2",
+        ".. autosummary::\n   :toctree: made\n\n   os.path",
+        ".. automodule:: os\n   :members:",
+        ".. highlight:: python",
+    ],
+)
+def test_lists_of_files_and_settings_of_sphinx_are_no_text(tmp_path: Path, directive: str) -> None:
+    assert read(tmp_path, f"Begin.\n\n{directive}\n\nEnd.\n") == [(("page",), "Begin.\n\nEnd.")]
+
+
 def test_a_configuration_beside_a_page_opens_no_other_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "docutils.conf").write_text("[general]\nfile_insertion_enabled: true\n")
     (tmp_path / "secret.txt").write_text("a secret")
