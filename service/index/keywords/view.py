@@ -56,11 +56,16 @@ class TwoPartView:
         return weights
 
     def _mean_length(self) -> float:
-        """Return the mean length of the texts of both parts, in all collections: Tantivy keeps none of a collection.
+        """Return the mean length by which fresh texts are scored, in stems. Texts of all collections count.
 
-        It reckons with the mean of the sealed part alone, which becomes this one when the fresh part is sealed.
+        Tantivy scores the sealed texts by the mean of the sealed part. Fresh texts are scored by the same mean, so that
+        equal texts have equal scores. If more texts are fresh than sealed, the sealed mean may be that of a few texts, or
+        of none after everything was deleted: the mean of both parts is better then. Tantivy reckons with about that mean
+        once the fresh part is sealed.
         """
         sealed, stems = self.sealed.lengths()
+        if sealed and sealed >= self.fresh.end:
+            return self.sealed.mean_length
         # Without any stems nothing is scored.
         return (stems + self.fresh.tokens) / max(1, sealed + self.fresh.end) or 1.0
 
