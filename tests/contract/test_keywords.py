@@ -253,7 +253,9 @@ def test_a_damaged_folder_is_filled_again(written: Written, caplog: pytest.LogCa
     assert len(written.seqs("kazu tibu")) == 4
 
 
-@pytest.mark.parametrize("name", ["*.idx", "*.term", "*.fast", "meta.json", ".managed.json", "checksums.json", "*"])
+@pytest.mark.parametrize(
+    "name", ["*.idx", "*.term", "*.fast", "*.pos", "*.store", "meta.json", ".managed.json", "checksums.json", "*"]
+)
 def test_a_lost_file_costs_no_document(written: Written, name: str) -> None:
     seqs = written.put(a="kazu", b="kazu moro", c="tibu")
     for path in written.folder.glob(name):

@@ -59,9 +59,9 @@ class TwoPartView:
         """Return the mean length by which fresh texts are scored, in stems. Texts of all collections count.
 
         Tantivy scores the sealed texts by the mean of the sealed part. Fresh texts are scored by the same mean, so that
-        equal texts have equal scores. If more texts are fresh than sealed, the sealed mean may be that of a few texts, or
-        of none after everything was deleted: the mean of both parts is better then. Tantivy reckons with about that mean
-        once the fresh part is sealed.
+        equal texts have equal scores. If more texts are fresh than sealed, the sealed mean may be that of a few texts,
+        or of none after everything was deleted. Then the mean of both parts counts, with which Tantivy reckons once the
+        fresh part is sealed.
         """
         sealed, stems = self.sealed.lengths()
         if sealed and sealed >= self.fresh.end:
