@@ -29,6 +29,10 @@ class TwoPartView:
     sealed: SealedPart
     fresh: FreshView
 
+    def documents(self, collection: str) -> int:
+        """Count the versions of a collection, dead ones that the index still has included."""
+        return self.sealed.documents(collection) + self.fresh.documents(collection)
+
     def rank(self, query: str, collection: str, depth: int, among: Seqs | None = None) -> KeywordRanking:
         """Rank the versions of a collection that have a word or an identifier of the query."""
         weights = self._weights(query, collection)
@@ -47,7 +51,7 @@ class TwoPartView:
 
     def _weights(self, query: str, collection: str) -> list[tuple[Clause, int, float]]:
         """Return each clause of the query with how many texts of the collection have it, and its weight there."""
-        documents = self.sealed.documents(collection) + self.fresh.documents(collection)
+        documents = self.documents(collection)
         weights: list[tuple[Clause, int, float]] = []
         for clause in self.analysis.of_query(query):
             count = self.sealed.count(clause, collection) + self.fresh.count(clause, collection)

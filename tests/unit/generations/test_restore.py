@@ -65,8 +65,8 @@ class Start:
                 records.activate(record, 1, lambda: None)
         alone, observer = Alone(), Unobserved()
         alone.shared = self.shared
-        self.parts: Any = Parts(self)
-        parts = self.parts
+        parts: Any = Parts(self)
+        self.parts = parts
         generations = Generations(records, self.thread, alone, retain=1, aliases={}, observer=observer)
         self.generations = generations
         restore = Restore(
