@@ -3,7 +3,8 @@
 # docker run -p 127.0.0.1:8080:8080 --read-only --tmpfs /tmp -v instar:/data -e INSTAR_ADMIN_KEY=... instar
 #
 # MODEL is the checkpoint of the first start: all-MiniLM-L6-v2, which is in the image, or the name of a folder or zip in
-# CHECKPOINTS, whose content becomes a part of the image. EXTRAS are those of pyproject.toml: int8, map, postgresql, trainer.
+# CHECKPOINTS, whose content becomes a part of the image. EXTRAS are those of pyproject.toml, with commas between them: int8,
+# load, map, postgresql, ray (which brings postgresql), tracing, trainer.
 
 FROM python:3.11.14-slim-bookworm AS wheel
 WORKDIR /src

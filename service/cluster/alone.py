@@ -10,6 +10,8 @@ from service.cluster.portion import EmbedAll, embed_here
 class Alone:
     """The coordination of a process that always leads."""
 
+    shared = False
+
     def leading(self) -> AbstractAsyncContextManager[None]:
         """See `Coordination`; never raises."""
         return nullcontext()

@@ -19,6 +19,11 @@ class NotLeader(Conflict):
 class Coordination(Protocol):
     """The lead, as one process sees it."""
 
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may be on the corpus, each with checkpoints of its own."""
+        ...
+
     def leading(self) -> AbstractAsyncContextManager[None]:
         """Lead within the block; raises NotLeader if another process leads. Blocks of one process may be nested."""
 

@@ -20,6 +20,8 @@ _LOOK_EVERY = 0.1
 class PostgresCoordination:
     """The coordination of processes that take the lead in turns. Safe from any thread."""
 
+    shared = True
+
     def __init__(self, database: Database, lease: float = _LEASE, patience: float = 0) -> None:
         """`lease` is the seconds of silence, by the server's clock, after which this process has lost the lead.
 

@@ -6,6 +6,7 @@ Two builds at a time would take twice the memory, and each of them twice the tim
 import asyncio
 import logging
 import threading
+import time
 from functools import partial
 
 from service.errors import InsufficientResources, StorageFailed
@@ -19,6 +20,10 @@ from service.models.encoding import Encoding
 from service.observability.observer import Observer
 
 log = logging.getLogger(__name__)
+
+# Seconds after which an index that could not be maintained is tried again. To gather the words of a whole corpus for a
+# disk that is full takes long, and the upkeep comes every few seconds.
+_AGAIN = 60.0
 
 
 class Builds:
@@ -40,6 +45,8 @@ class Builds:
         self._turn = asyncio.Lock()
         # Builds of generations, under way or waiting for the end of a sealing.
         self._first = 0
+        # The moments until which indexes that could not be maintained are left alone, by their identities.
+        self._paused: dict[int, float] = {}
 
     async def run(self, build: Maintenance) -> Publish:
         """Run the build of a generation's index. A sealing under way gives up for it."""
@@ -57,12 +64,19 @@ class Builds:
         is sealed: the sealing would take half of the processors, most often for the index that the generation replaces.
         """
         written = {id(generation.index): generation.encoder for generation in self._generations.writable()}
-        of_vectors = [
-            partial(index.maintain, self._questions.by(written[id(index)])) if id(index) in written else index.rest
+        pending = {
+            id(index): partial(index.maintain, self._questions.by(written[id(index)]))
+            if id(index) in written
+            else index.rest
             for index in self._generations.indexes()
-        ]
-        for pending in (*of_vectors, keywords.maintain):
-            for work in pending():
+        }
+        pending[id(keywords)] = keywords.maintain
+        now = time.monotonic()
+        self._paused = {index: until for index, until in self._paused.items() if until > now}
+        for index, works in pending.items():
+            if index in self._paused:
+                continue
+            for work in works():
                 if self._first:
                     return
                 async with self._turn:
@@ -70,9 +84,10 @@ class Builds:
                         publish = await self._on_thread(work, lambda: self._first > 0)
                     except GivenUp:
                         return
-                    # Searches are right without it, and the rest of the upkeep must go on: it frees memory and disk.
                     except (MemoryError, InsufficientResources, StorageFailed) as error:
-                        log.warning("an index is not maintained, which is tried again: %s", error)
+                        # Searches are right without it, and the rest of the upkeep frees memory and disk.
+                        self._paused[index] = time.monotonic() + _AGAIN
+                        log.warning("an index is not maintained, which is tried again in %d seconds: %s", _AGAIN, error)
                         continue
                     self._observer.step("seal.built")
                     await self._thread.run(publish)

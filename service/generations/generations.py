@@ -39,6 +39,11 @@ class Generations(LoadedGenerations):
         self._retain = retain
         self._observer = observer
 
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may have loaded what the records name."""
+        return self._coordination.shared
+
     def recorded(self) -> list[GenerationRecord]:
         """The records of all generations ever, the latest activation first."""
         return self._records.generations()
@@ -168,6 +173,9 @@ class Generations(LoadedGenerations):
         self._coordination.require_lead()
         began = time.perf_counter()
         index = generation.index
+        # Read before the records change, because afterwards nothing may fail. A generation that is recorded and not
+        # loaded takes a place as well.
+        former = [record.number for record in self.unreleased() if record.number != generation.record.number]
         stats = index.stats()
         update = {"documents": stats.documents, "recall": stats.recall, "activated_by": by}
         record = self._records.activate(generation.record.model_copy(update=update), self._retain, prepare)
@@ -175,7 +183,7 @@ class Generations(LoadedGenerations):
         activated = Generation(record, generation.encoder, index)
         others = (*([self.active] if self.active else []), *self.retained)
         self.active = activated
-        self.retained = tuple(other for other in others if other.number != record.number)[: self._retain]
+        self.retained = tuple(other for other in others if other.number in former[: self._retain])
         switched(activated)
         self._close_unused(others)
         self._observer.step("reload.switched")

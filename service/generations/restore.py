@@ -132,7 +132,12 @@ class Restore:
         self._observer.step("start.retained")
 
     async def _is_lost(self, record: GenerationRecord, error: Exception) -> bool:
-        """Say whether the checkpoint is gone or altered, so that no later start can load it either."""
+        """Say whether the checkpoint is gone or altered, so that no later start can load it either.
+
+        Other processes on the corpus share the record, and have copies of their own: none of them releases it.
+        """
+        if self._generations.shared:
+            return False
         if isinstance(error, CheckpointRefused):
             return not await asyncio.to_thread(self._loader.is_whole, record.model)
         return isinstance(error, NotFound)

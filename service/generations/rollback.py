@@ -20,13 +20,13 @@ class RollbackTargets:
         self._builder = builder
 
     async def find(self, number: int | None) -> Generation | GenerationRecord:
-        """The loaded generation with the number, or the record of a released one; None: the generation one step back.
+        """The generation with the number, or its record if it is not loaded; None: the generation one step back.
 
         Raises NotFound if no generation ever had the number or its checkpoint is gone, InvalidRequest if there is no
         step back.
         """
         if number is None:
-            return self._generations.before()
+            return await self._step_back()
         loaded = self._generations.loaded(number)
         if loaded is not None:
             return loaded
@@ -36,6 +36,17 @@ class RollbackTargets:
             raise never_built(number, [former.number for former in self._generations.retained])
         await asyncio.to_thread(self._registry.require, record.model)
         return record
+
+    async def _step_back(self) -> Generation | GenerationRecord:
+        """Return the generation of `LoadedGenerations.before`, or its record if the start has left it out."""
+        active = self._generations.acquire()
+        for record in await asyncio.to_thread(self._records.generations):
+            if record.state == "retained" and record.number < active.number:
+                if self._generations.loaded(record.number) is not None:
+                    break
+                await asyncio.to_thread(self._registry.require, record.model)
+                return record
+        return self._generations.before()
 
     async def unembedded(self, target: Generation | GenerationRecord) -> int:
         """How many documents have to be embedded before `target` could be active."""

@@ -4,6 +4,7 @@ import logging
 import shutil
 from uuid import UUID
 
+from service.errors import StorageFailed
 from service.machine import files
 from service.settings.data_folder import DataFolder
 
@@ -11,7 +12,10 @@ log = logging.getLogger(__name__)
 
 
 def require_origin(folder: DataFolder, store: UUID | None) -> None:
-    """Delete what was derived from another corpus than `store`; None is the corpus in the folder itself."""
+    """Delete what was derived from another corpus than `store`; None is the corpus in the folder itself.
+
+    Raises StorageFailed if it cannot be deleted.
+    """
     former = folder.origin.read_text("ascii").strip() if folder.origin.exists() else ""
     origin = "" if store is None else str(store)
     if former == origin:
@@ -25,6 +29,16 @@ def require_origin(folder: DataFolder, store: UUID | None) -> None:
 
 
 def forget_derived(folder: DataFolder) -> None:
-    """Delete the graphs and words, whose documents would be taken for those with their numbers in another corpus."""
+    """Delete the graphs and words, whose documents would be taken for those with their numbers in another corpus.
+
+    Raises StorageFailed if they cannot be deleted.
+    """
     for derived in (folder.graphs, folder.words):
-        shutil.rmtree(derived, ignore_errors=True)
+        try:
+            shutil.rmtree(derived)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise StorageFailed(
+                f"{derived} is of another corpus and cannot be deleted ({error}): delete it, then try again"
+            ) from error

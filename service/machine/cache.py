@@ -63,9 +63,15 @@ class Cache:
                 (incoming / _LIST).write_text(json.dumps(content), encoding="utf-8")
                 files.flush(incoming)
                 # To delete a large entry takes long, and a process can be killed in that time.
-                if folder.exists():
+                is_replaced = folder.exists()
+                if is_replaced:
                     folder.rename(outgoing)
-                incoming.rename(folder)
+                try:
+                    incoming.rename(folder)
+                except OSError:
+                    if is_replaced:
+                        outgoing.rename(folder)
+                    raise
         # FAISS and OpenVINO raise RuntimeError when they cannot write.
         except (OSError, RuntimeError) as error:
             log.warning("%s cannot be stored (%s): check the disk; the next start makes it again", folder, error)

@@ -22,11 +22,14 @@ def problem(environment: Mapping[str, str]) -> str | None:
     values = {name.upper(): value for name, value in environment.items()}
     host, port = values.get("INSTAR_HOST", ""), values.get("INSTAR_PORT") or "8080"
     is_tls = any(values.get(name) for name in _CERTIFICATES)
+    place = f"{host or 'this machine'}, port {port}, by HTTP{'S' if is_tls else ''}"
     try:
         status = _status(_ALL.get(host, host), int(port), is_tls=is_tls)
+    except TimeoutError:
+        return f"no answer came from {place} within {_SECONDS} seconds: look into the service's log, and at its load"
     except (OSError, ValueError, http.client.HTTPException) as error:
         return (
-            f"nobody answers at {host or 'this machine'}, port {port}, by HTTP{'S' if is_tls else ''} ({error}): give"
+            f"nobody answers at {place} ({error}): look into the service's log; if it listens elsewhere, give"
             " INSTAR_HOST, INSTAR_PORT and INSTAR_TLS__CERTIFICATE as variables of the container, and not as flags"
         )
     return None if status == http.client.OK else f"/health answers {status}: look into the service's log"
@@ -47,7 +50,7 @@ def _status(host: str, port: int, *, is_tls: bool) -> int:
 
 def _trusting() -> ssl.SSLContext:
     """The certificate is for the name that others know this machine by, and is not looked at."""
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context

@@ -17,8 +17,9 @@ Portions = Generator[list[tuple[int, float]]]
 # Up to so many allowed documents are looked for by their numbers. Among more, the best of all are looked through.
 _FEW = 1000
 # Once so many were looked through, up to `_SEVERAL` allowed documents are looked for by their numbers, too: others may
-# have the words of the query, and these documents none.
-_LOOKED_THROUGH, _SEVERAL = 1000, 20_000
+# have the words of the query, and these documents none. It costs about as much as to look through as many others, so it
+# is done only if the collection has `_RARE` times as many documents: most of those could be left to look through.
+_LOOKED_THROUGH, _SEVERAL, _RARE = 1000, 20_000, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Scope:
         ranking = self.words.rank(query, self.collection, depth, few)
         if self.allowed is None or few is not None or depth > _LOOKED_THROUGH:
             return ranking
-        return KeywordRanking(self._narrowing(ranking.portions, query, depth), ranking.max_score)
+        return KeywordRanking(self._narrowing(ranking.portions, query), ranking.max_score)
 
     def by_keyword(self, query: str, depth: int) -> KeywordPart:
         """Return the first `depth` by keyword."""
@@ -57,7 +58,7 @@ class Scope:
                     break
         return scored, ranking.max_score
 
-    def _narrowing(self, portions: Portions, query: str, depth: int) -> Portions:
+    def _narrowing(self, portions: Portions, query: str) -> Portions:
         """Yield the first portions, and then the rest of the allowed documents alone unless these are too many."""
         yielded: set[int] = set()
         with closing(portions):
@@ -68,11 +69,12 @@ class Scope:
                     break
             else:
                 return
-            several = self.view.few(self.allowed, _SEVERAL)
+            several = self.view.few(self.allowed, min(_SEVERAL, self.words.documents(self.collection) // _RARE))
             if several is None:
                 yield from portions
                 return
-        with closing(self.words.rank(query, self.collection, depth, several).portions) as rest:
+        # In one portion, because each would look for all of the numbers again.
+        with closing(self.words.rank(query, self.collection, len(several), several).portions) as rest:
             for portion in rest:
                 remaining = [scored for scored in portion if scored[0] not in yielded]
                 if remaining:

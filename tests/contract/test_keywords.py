@@ -177,10 +177,22 @@ def test_scores_are_the_same_after_all_was_deleted_and_other_texts_were_written(
     assert scores[1] == pytest.approx(scores[0], rel=1e-5)
 
 
-def test_a_text_keeps_its_score_when_it_is_sealed(tmp_path: Path) -> None:
+def test_equal_texts_have_equal_scores_in_both_parts(tmp_path: Path) -> None:
     written = Written(lambda folder, documents: TwoPartKeywords(folder, documents, 100), tmp_path)
-    written.put("other", **{f"short{number}": "tibu" for number in range(100)})
-    long = {f"d{number}": "moro " * 40 + "kazu" for number in range(99)}
+    (sealed,) = written.put(sealed="kazu moro moro")
+    written.put(**{f"d{number}": "moro tibu tibu" for number in range(99)})
+    assert not written.index._fresh.rows  # type: ignore[attr-defined]
+    written.put("other", **{f"long{number}": "tibu " * 300 for number in range(90)})
+    (fresh,) = written.put(fresh="kazu moro moro")
+    assert written.index._fresh.rows  # type: ignore[attr-defined]
+    scores = dict(written.ranking("kazu"))
+    assert scores[fresh] == pytest.approx(scores[sealed], rel=1e-5)
+
+
+def test_a_text_keeps_its_score_when_the_first_part_is_sealed(tmp_path: Path) -> None:
+    written = Written(lambda folder, documents: TwoPartKeywords(folder, documents, 100), tmp_path)
+    written.put("other", **{f"short{number}": "tibu" for number in range(50)})
+    long = {f"d{number}": "moro " * 40 + "kazu" for number in range(49)}
     written.put(**long)
     before = dict(written.ranking("kazu"))
     assert written.index._fresh.rows  # type: ignore[attr-defined]
@@ -241,7 +253,9 @@ def test_a_damaged_folder_is_filled_again(written: Written, caplog: pytest.LogCa
     assert len(written.seqs("kazu tibu")) == 4
 
 
-@pytest.mark.parametrize("name", ["*.idx", "*.term", "*.fast", "meta.json", ".managed.json", "checksums.json", "*"])
+@pytest.mark.parametrize(
+    "name", ["*.idx", "*.term", "*.fast", "*.pos", "*.store", "meta.json", ".managed.json", "checksums.json", "*"]
+)
 def test_a_lost_file_costs_no_document(written: Written, name: str) -> None:
     seqs = written.put(a="kazu", b="kazu moro", c="tibu")
     for path in written.folder.glob(name):

@@ -21,6 +21,14 @@ def test_the_table_has_every_extra() -> None:
     assert {name for cell in first_cells for name in re.findall(r"`([a-z0-9-]+)`", cell)} == extras()
 
 
+def test_the_image_names_every_extra_that_is_of_use_in_it() -> None:
+    head = (ROOT / "Dockerfile").read_text(encoding="utf-8").partition("\nFROM ")[0]
+    listed = head.partition("EXTRAS are ")[2].partition(": ")[2].partition(".")[0]
+    named = set(re.findall(r"[a-z0-9-]+", re.sub(r"\(.*?\)", "", listed)))
+    # The stores of frameworks are for programs that call the service.
+    assert named == extras() - {"langchain", "llama-index"}
+
+
 def test_messages_and_pages_name_extras_that_there_are() -> None:
     places = [
         *ROOT.glob("docs/*.md"),

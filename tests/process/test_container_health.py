@@ -3,6 +3,7 @@
 import http.server
 import json
 import re
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -77,8 +78,20 @@ def test_a_service_that_fails_or_is_not_there_is_told_with_the_reason(
         assert health.problem({"INSTAR_PORT": port}) == "/health answers 500: look into the service's log"
     monkeypatch.setenv("INSTAR_PORT", port)
     assert health.main() == 1
-    assert f"port {port}, by HTTP (" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"port {port}, by HTTP (" in said
+    assert "look into the service's log; if it listens elsewhere, give INSTAR_HOST" in said
     assert health.problem({"INSTAR_PORT": "tcp://10.0.0.1:8080"}) is not None
+
+
+def test_a_service_that_hangs_is_not_taken_for_one_that_listens_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        said = health.problem({"INSTAR_PORT": str(port)})
+    assert said is not None
+    assert f"no answer came from this machine, port {port}, by HTTP within 0.2 seconds" in said
+    assert "INSTAR_HOST" not in said
 
 
 def test_proxies_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:

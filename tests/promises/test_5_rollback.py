@@ -67,7 +67,7 @@ def test_where_a_rollback_leads_can_be_asked_and_changes_nothing(tiny_server: Se
     assert server.client.get("/admin/rollback").status_code == 422
     one = server.get("/info")["model"]
     server.reload("two")
-    at_once = {"generation": 1, "model": one, "state": "retained", "embed": 0, "seconds": 1.0}
+    at_once = {"generation": 1, "model": one, "state": "retained", "reload": False, "embed": 0, "seconds": 1.0}
     assert server.get("/admin/rollback") == at_once
     server.put_documents({"late": "one more", "d1": "another text"})
     assert server.get("/admin/rollback") == at_once | {"embed": 2, "seconds": None}
@@ -98,7 +98,7 @@ def test_a_released_generation_is_brought_back_from_its_kept_vectors(
         states = {each["generation"]: each["state"] for each in server.get("/admin/generations")["generations"]}
         assert states == {3: "active", 2: "retained", 1: "released"}
         plan = server.get("/admin/rollback", params={"generation": 1})
-        assert plan == {"generation": 1, "model": one, "state": "released", "embed": 1, "seconds": None}
+        assert plan == {"generation": 1, "model": one, "state": "released", "reload": True, "embed": 1, "seconds": None}
         begun = server.client.post("/admin/rollback", json={"generation": 1})
         assert begun.status_code == 202
         assert begun.headers["Location"] == f"/admin/jobs/{begun.json()['id']}"

@@ -27,6 +27,8 @@ class Member:
     epoch: int = field(default=0, init=False)
     _blocks: int = field(default=0, init=False)
 
+    shared = True
+
     @asynccontextmanager
     async def leading(self) -> AsyncIterator[None]:
         if self.lead.leader is None:

@@ -17,7 +17,7 @@ ROLL_BACK = Operation(
     {
         200: success("The generation that is active now.", GENERATION),
         202: success(
-            "The generation was released: a job has begun that brings it back.", JOB, Job, headers=JOB_LOCATION
+            "The generation is not loaded: a job has begun that brings it back.", JOB, Job, headers=JOB_LOCATION
         ),
         **failing(INSTAR, _NO_GENERATION, _NOTHING_LEFT, job_running(JOB["id"], "support"), LONG_BODY, NOT_FINITE),
     },
@@ -27,7 +27,8 @@ PLAN = Operation(
     "Ask where a rollback leads",
     {
         200: success(
-            "Where it leads.", {"generation": 1, "model": MODEL, "state": "retained", "embed": 0, "seconds": 1.0}
+            "Where it leads.",
+            {"generation": 1, "model": MODEL, "state": "retained", "reload": False, "embed": 0, "seconds": 1.0},
         ),
         **failing(INSTAR, _NO_GENERATION, _NOTHING_LEFT),
     },

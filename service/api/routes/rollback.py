@@ -61,8 +61,9 @@ class _RollingBack:
 
         Without a number it is a step back, like undo. A second step goes further back, never forward, and is a 422 if
         nothing is left. With a number it has the same effect however often it is sent. A reload of its checkpoint
-        brings a released generation back: it reuses the vectors that are still on disk (INSTAR_RETENTION__VECTORS) and
-        gets a new number. The judged queries do not stop it. With `reranker` the former reranker answers again.
+        brings a generation back that is released, or that the start has left out: it reuses the vectors that are still
+        on disk (INSTAR_RETENTION__VECTORS) and gets a new number. The judged queries do not stop it. With `reranker`
+        the former reranker answers again.
         """
         self._require_ready()
         if request.reranker:
@@ -82,7 +83,7 @@ class _RollingBack:
         self._require_ready()
         target = await self._targets.find(generation)
         if isinstance(target, GenerationRecord):
-            return _plan(target, await self._targets.unembedded(target), None)
+            return _plan(target, await self._targets.unembedded(target), None, reload=True)
         if self._targets.is_active(target):
             return _plan(target.record.model_copy(update={"state": "active"}), 0, 0.0)
         embed = await self._targets.unembedded(target)
@@ -90,11 +91,12 @@ class _RollingBack:
         return _plan(retained, embed, None if embed else _AT_ONCE_SECONDS)
 
 
-def _plan(record: GenerationRecord, embed: int, seconds: float | None) -> RollbackPlan:
+def _plan(record: GenerationRecord, embed: int, seconds: float | None, *, reload: bool = False) -> RollbackPlan:
     return {
         "generation": record.number,
         "model": record.model,
         "state": record.state,
+        "reload": reload,
         "embed": embed,
         "seconds": seconds,
     }

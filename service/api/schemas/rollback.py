@@ -13,7 +13,7 @@ from service.generations.rerankers import RerankerRecord
 # The highest number that SQLite can hold.
 _HIGHEST = (1 << 63) - 1
 _WHERE_TO = (
-    "number of a retained generation, or of a released one, which a reload brings back; default: of the generations"
+    "number of a former generation; a reload brings back one that is not loaded; default: of the generations"
     " built before the active one, the one that was active last"
 )
 Target = Annotated[int | None, Query(ge=1, le=_HIGHEST, description=_WHERE_TO)]
@@ -50,8 +50,12 @@ class RollbackPlan(TypedDict):
     state: Annotated[
         State,
         Field(
-            description="active: nothing would happen; retained: it answers at once; released: a reload brings it back"
+            description="active: nothing would happen; retained: it answers at once, unless the start has left it out;"
+            " released: a reload brings it back"
         ),
+    ]
+    reload: Annotated[
+        bool, Field(description="whether it is not loaded, so that a reload brings it back, under a new number")
     ]
     embed: Annotated[int, Field(description="documents that would have to be embedded now")]
     seconds: Annotated[

@@ -62,9 +62,9 @@ def of_rollback(plan: Answer, info: Answer) -> list[str]:
     number, model = plan["generation"], plan["model"]
     if plan["state"] == "active":
         return [f"Generation {number} ({model}) answers already: nothing would change."]
-    if plan["state"] == "released":
+    if plan["reload"]:
         return [
-            f"Generation {number} was released. A reload of {model} builds it again, under a new number.",
+            f"Generation {number} is not loaded. A reload of {model} builds it again, under a new number.",
             f"To be embedded: {counted(plan['embed'], 'document')}. Vectors that are still on the disk are used.",
             f"Until then generation {info['generation']} ({info['model']}) goes on answering.",
             _JUDGED,

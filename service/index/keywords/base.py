@@ -27,6 +27,10 @@ class KeywordRanking:
 class KeywordView(Protocol):
     """One moment of the index. Safe from any thread."""
 
+    def documents(self, collection: str) -> int:
+        """Count the versions of a collection, dead ones that the index still has included."""
+        ...
+
     def rank(self, query: str, collection: str, depth: int, among: Seqs | None = None) -> KeywordRanking:
         """Rank the versions of a collection that have a word or an identifier of the query.
 

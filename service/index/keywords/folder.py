@@ -46,6 +46,8 @@ class WordFolder:
                 shutil.rmtree(path, ignore_errors=True)
             try:
                 self._index = self._opened()
+                # Tantivy reads some of the files only now.
+                self.sealed()
             # Tantivy raises ValueError for whatever it cannot read.
             except ValueError as error:
                 log.warning("the index of words cannot be opened (%s): it is built again", error)
@@ -140,14 +142,21 @@ class WordFolder:
         return listed
 
     def _is_whole(self) -> bool:
-        """Say whether every listed file that is still there is as it was written, or there is no file yet."""
+        """Say whether every listed file is there as it was written, or there is no file yet.
+
+        A merge deletes listed files after it has replaced the list of segments, whose checksum then differs as well.
+        """
         if not self._path.exists() or not any(self._path.iterdir()):
             return True
         listed = self._listed()
         if listed.get("version") != self._version():
             return False
-        paths = {name: self._path / name for name in listed.get("files", {})}
-        return all(damage.is_whole(path, listed["files"][name]) for name, path in paths.items() if path.exists())
+        try:
+            return all(
+                damage.is_whole(self._path / name, checksum) for name, checksum in listed.get("files", {}).items()
+            )
+        except FileNotFoundError:
+            return False
 
 
 def _above(seq: int) -> Query:

@@ -34,14 +34,14 @@ class SealedPart:
     """Ranks and counts the versions of a searcher's moment. Safe from any thread.
 
     It is complete up to the sequence number `complete_to`. `entries` counts all that was ever added, dead ones and the
-    mark included.
+    mark included. `mean_length` is the mean number of their stems, by which Tantivy scores.
     """
 
     def __init__(self, searcher: Searcher) -> None:
         self._searcher = searcher
         self._schema = schema()
         self._counts: dict[tuple[Clause, str], int] = {}
-        self.complete_to, self.entries, self._mean_length = _marked(searcher, self._schema)
+        self.complete_to, self.entries, self.mean_length = _marked(searcher, self._schema)
 
     @property
     def live(self) -> int:
@@ -56,7 +56,7 @@ class SealedPart:
         marks = self._frequency(MARK_STEM)
         versions = self.entries - marks
         living = min(max(0, self.live - 1), versions)
-        return living, living * (self._mean_length * self.entries - marks) / max(1, versions)
+        return living, living * (self.mean_length * self.entries - marks) / max(1, versions)
 
     def seqs(self) -> Seqs:
         """Return the sequence numbers of all versions that were not removed from it."""

@@ -29,6 +29,10 @@ class TwoPartView:
     sealed: SealedPart
     fresh: FreshView
 
+    def documents(self, collection: str) -> int:
+        """Count the versions of a collection, dead ones that the index still has included."""
+        return self.sealed.documents(collection) + self.fresh.documents(collection)
+
     def rank(self, query: str, collection: str, depth: int, among: Seqs | None = None) -> KeywordRanking:
         """Rank the versions of a collection that have a word or an identifier of the query."""
         weights = self._weights(query, collection)
@@ -47,7 +51,7 @@ class TwoPartView:
 
     def _weights(self, query: str, collection: str) -> list[tuple[Clause, int, float]]:
         """Return each clause of the query with how many texts of the collection have it, and its weight there."""
-        documents = self.sealed.documents(collection) + self.fresh.documents(collection)
+        documents = self.documents(collection)
         weights: list[tuple[Clause, int, float]] = []
         for clause in self.analysis.of_query(query):
             count = self.sealed.count(clause, collection) + self.fresh.count(clause, collection)
@@ -56,11 +60,16 @@ class TwoPartView:
         return weights
 
     def _mean_length(self) -> float:
-        """Return the mean length of the texts of both parts, in all collections: Tantivy keeps none of a collection.
+        """Return the mean length by which fresh texts are scored, in stems. Texts of all collections count.
 
-        It reckons with the mean of the sealed part alone, which becomes this one when the fresh part is sealed.
+        Tantivy scores the sealed texts by the mean of the sealed part. Fresh texts are scored by the same mean, so that
+        equal texts have equal scores. If more texts are fresh than sealed, the sealed mean may be that of a few texts,
+        or of none after everything was deleted. Then the mean of both parts counts, with which Tantivy reckons once the
+        fresh part is sealed.
         """
         sealed, stems = self.sealed.lengths()
+        if sealed and sealed >= self.fresh.end:
+            return self.sealed.mean_length
         # Without any stems nothing is scored.
         return (stems + self.fresh.tokens) / max(1, sealed + self.fresh.end) or 1.0
 

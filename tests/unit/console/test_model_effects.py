@@ -54,16 +54,24 @@ def test_a_reload_of_what_answers_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "embed", "words"),
+    ("state", "reload", "embed", "words"),
     [
-        ("active", 0, "nothing would change"),
-        ("retained", 0, "under a second"),
-        ("retained", 2, "written since: 2 documents"),
-        ("released", 964, "under a new number"),
+        ("active", False, 0, "nothing would change"),
+        ("retained", False, 0, "under a second"),
+        ("retained", False, 2, "written since: 2 documents"),
+        ("retained", True, 2, "under a new number"),
+        ("released", True, 964, "under a new number"),
     ],
 )
-def test_a_rollback_says_where_it_leads(state: str, embed: int, words: str) -> None:
-    plan = {"generation": 2, "model": "former@0", "state": state, "embed": embed, "seconds": None}
+def test_a_rollback_says_where_it_leads(state: str, reload: bool, embed: int, words: str) -> None:
+    plan = {
+        "generation": 2,
+        "model": "former@0",
+        "state": state,
+        "reload": reload,
+        "embed": embed,
+        "seconds": None,
+    }
     said = text(model_effects.of_rollback(plan, INFO))
     assert words in said
     assert "former@0" in said

@@ -154,7 +154,34 @@ def test_an_index_that_fails_does_not_end_the_upkeep_of_others(
         asyncio.run(builds.seal(keywords))
     thread.close()
     assert retained.ended == ["at rest"]
-    assert caplog.text.count("which is tried again: there is no room") == 2
+    assert caplog.text.count("which is tried again in 60 seconds: there is no room") == 2
+
+
+def test_an_index_that_failed_is_left_alone_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    active, words = Index("one"), Index("words")
+    words.finished.set()
+    builds, thread = _builds(active)
+    tried: list[str] = []
+
+    def fail(_: IsGivenUp) -> Publish:
+        tried.append("the index")
+        raise StorageFailed("the disk is full")
+
+    active.maintain = lambda *_: [fail]  # type: ignore[method-assign]
+    keywords: Any = words
+
+    async def seal_twice() -> None:
+        for _ in range(2):
+            await builds.seal(keywords)
+
+    asyncio.run(seal_twice())
+    assert tried == ["the index"]
+    assert words.ended == ["sealed", "sealed"]
+    builds._paused.clear()
+    monkeypatch.setattr("service.generations.builds._AGAIN", 0)
+    asyncio.run(seal_twice())
+    thread.close()
+    assert len(tried) == 3
 
 
 def test_words_are_sealed_with_the_index() -> None:

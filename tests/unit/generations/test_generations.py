@@ -28,10 +28,12 @@ from tests.support.shared_lead import Member, SharedLead
 class Process:
     """One of the processes on a corpus, as far as its generations go."""
 
-    def __init__(self, lead: SharedLead, records: MemoryRecords, folder: Path) -> None:
+    def __init__(self, lead: SharedLead, records: MemoryRecords, folder: Path, retain: int = 1) -> None:
         self.thread = WritingThread()
         self.lead = Member(lead)
-        self.generations = Generations(records, self.thread, self.lead, retain=1, aliases={}, observer=Unobserved())
+        self.generations = Generations(
+            records, self.thread, self.lead, retain=retain, aliases={}, observer=Unobserved()
+        )
         self._indexes = ExactIndexes(VectorFolder(folder))
 
     def build(self, name: str) -> Generation:
@@ -66,6 +68,27 @@ def test_a_process_that_lost_its_lead_activates_nothing(tmp_path: Path) -> None:
         assert first.generations.following == ()
 
     asyncio.run(lose())
+
+
+def test_a_generation_that_the_records_release_does_not_stay_in_place_of_one_that_is_not_loaded(
+    tmp_path: Path,
+) -> None:
+    records = MemoryRecords()
+    process = Process(SharedLead(), records, tmp_path, retain=2)
+
+    async def activate(name: str) -> None:
+        built = process.build(name)
+        async with process.generations.follow(built):
+            await process.activate(built)
+
+    for name in ("one", "two", "three"):
+        asyncio.run(activate(name))
+    # As after a start for which the second did not fit.
+    process.generations.retained = tuple(former for former in process.generations.retained if former.number != 2)
+    asyncio.run(activate("four"))
+    states = {record.number: record.state for record in records.generations()}
+    assert states == {4: "active", 3: "retained", 2: "retained", 1: "released"}
+    assert [former.number for former in process.generations.retained] == [3]
 
 
 def test_a_process_that_does_not_lead_begins_nothing(tmp_path: Path) -> None:

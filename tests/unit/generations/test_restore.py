@@ -14,8 +14,10 @@ from service.cluster.alone import Alone
 from service.corpus.base import Change, Document, GenerationRecord
 from service.corpus.memory.store import MemoryStore
 from service.errors import CheckpointRefused, InsufficientResources, NotFound, StorageFailed
+from service.generations.generation import Generation
 from service.generations.generations import Generations
 from service.generations.restore import Restore
+from service.generations.rollback import RollbackTargets
 from service.index.exact import ExactIndexes
 from service.index.keywords.index import TwoPartKeywords
 from service.index.vector_folder import VectorFolder
@@ -42,6 +44,7 @@ class Start:
     open: Callable[[str], None] = succeed
     index: Callable[[str], None] = succeed
     whole: bool = True
+    shared: bool = False
     store: MemoryStore = field(default_factory=lambda: MemoryStore(10))
     # The highest number of a stored vector.
     stored: int = 0
@@ -61,7 +64,9 @@ class Start:
                 )
                 records.activate(record, 1, lambda: None)
         alone, observer = Alone(), Unobserved()
+        alone.shared = self.shared
         parts: Any = Parts(self)
+        self.parts = parts
         generations = Generations(records, self.thread, alone, retain=1, aliases={}, observer=observer)
         self.generations = generations
         restore = Restore(
@@ -100,6 +105,10 @@ class Parts:
         name = arguments[0].partition("@")[0]
         self._start.load(name)
         return HashedModel(name)
+
+    def require(self, identity: str) -> None:
+        """Say that there is such a checkpoint."""
+        assert identity == HashedModel(RETAINED).checkpoint.id
 
     def is_whole(self, identity: str) -> bool:
         assert identity
@@ -172,6 +181,30 @@ def test_a_generation_whose_checkpoint_is_altered_or_gone_is_released(
     assert start.run().retained == ()
     assert start.states() == {2: "active", 1: "released"}
     assert f"generation 1 is released, because it cannot be loaded: {error}" in caplog.text
+
+
+@pytest.mark.parametrize("error", [CheckpointRefused("it was altered"), NotFound("it is not there")])
+def test_a_replica_without_a_copy_of_the_checkpoint_releases_nothing_for_the_others(
+    tmp_path: Path, error: Exception
+) -> None:
+    start = Start(tmp_path, load=failing(error), whole=False, shared=True)
+    assert start.run().retained == ()
+    assert start.states() == {2: "active", 1: "retained"}
+
+
+def test_a_step_back_leads_to_a_generation_that_was_left_out_by_its_record(tmp_path: Path) -> None:
+    def target(start: Start) -> Generation | GenerationRecord:
+        generations = start.run()
+        targets = RollbackTargets(generations, start.store.records, start.parts, start.parts)
+        return asyncio.run(targets.find(None))
+
+    start = Start(tmp_path, load=failing(InsufficientResources("there is no room")))
+    record = target(start)
+    assert isinstance(record, GenerationRecord)
+    assert record.number == 1
+    loaded = target(Start(tmp_path, store=start.store))
+    assert isinstance(loaded, Generation)
+    assert loaded.number == 1
 
 
 def test_words_of_lost_writes_are_not_kept_for_the_writes_that_follow(tmp_path: Path) -> None:

@@ -46,6 +46,29 @@ def test_a_kill_while_the_former_entry_is_deleted_costs_nothing(
     assert list(tmp_path.iterdir()) == [entry]
 
 
+def test_a_rename_that_fails_leaves_the_former_entry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = Cache(tmp_path)
+    keep(cache, "former")
+    rename, targets = Path.rename, []
+
+    def fail_once(path: Path, target: Path) -> Path:
+        targets.append(target.name)
+        if targets.count("entry") == 1 and target.name == "entry":
+            raise OSError("Input/output error")
+        return rename(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", fail_once)
+        assert keep(cache, "new") is None
+    assert "check the disk" in caplog.text
+    entry = cache.find("entry", VERSION)
+    assert entry is not None
+    assert (entry / "a").read_text() == "former"
+    assert list(tmp_path.iterdir()) == [entry]
+
+
 def test_an_entry_is_on_the_disk_before_it_replaces_the_former(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = Cache(tmp_path)
     keep(cache, "former")

@@ -27,13 +27,21 @@ class Words:
     def __init__(self, view: TwoPartView) -> None:
         self._view = view
         self.ranked = 0
+        self.among: list[int] = []
+
+    def documents(self, collection: str) -> int:
+        return self._view.documents(collection)
 
     def rank(self, query: str, collection: str, depth: int, among: Seqs | None = None) -> KeywordRanking:
         ranking = self._view.rank(query, collection, depth, among)
+        if among is not None:
+            self.among.append(0)
 
         def counted() -> "list[tuple[int, float]]":
             portion = next(ranking.portions, [])
             self.ranked += len(portion)
+            if among is not None and portion:
+                self.among[-1] += 1
             return portion
 
         return KeywordRanking((portion for portion in iter(counted, [])), ranking.max_score)
@@ -71,6 +79,8 @@ def test_allowed_documents_that_are_ranked_late_are_found_without_going_through_
     words.ranked = 0
     assert place.by_keyword("kazu", depth) == expected
     assert words.ranked < OTHERS / 2
+    # In one portion: each looks for all of the numbers again.
+    assert words.among == [1]
 
 
 def test_more_allowed_documents_than_several_are_met_in_the_ranking(
@@ -82,6 +92,17 @@ def test_more_allowed_documents_than_several_are_met_in_the_ranking(
     monkeypatch.setattr(scope, "_SEVERAL", ALLOWED - 1)
     assert len(place.by_keyword("kazu", 10)[0]) == 10
     assert words.ranked > OTHERS
+
+
+def test_allowed_documents_of_which_the_collection_has_many_are_met_in_the_ranking(
+    looking: tuple[Scope, Words], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, words = looking
+    monkeypatch.setattr(scope, "_FEW", 0)
+    monkeypatch.setattr(scope, "_LOOKED_THROUGH", 20)
+    monkeypatch.setattr(scope, "_RARE", (OTHERS + ALLOWED) // ALLOWED + 1)
+    assert len(place.by_keyword("kazu", 10)[0]) == 10
+    assert words.among == []
 
 
 @pytest.mark.parametrize("looked_through", [1, 20, 160, 10**9])

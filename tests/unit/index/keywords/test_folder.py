@@ -119,3 +119,15 @@ def test_a_start_that_changes_nothing_writes_nothing(tmp_path: Path, full_disk: 
     WordFolder(tmp_path).add(rows(1, 3), (), 0, 3)
     with full_disk():
         assert WordFolder(tmp_path).sealed().complete_to == 3
+
+
+def test_a_folder_that_opens_and_cannot_be_searched_is_built_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    WordFolder(tmp_path).add(rows(1, 3), (), 0, 3)
+    (positions,) = tmp_path.glob("*.pos")
+    positions.unlink()
+    with monkeypatch.context() as patched:
+        patched.setattr(WordFolder, "_is_whole", lambda _: True)
+        assert WordFolder(tmp_path).sealed().live == 0
+    assert "built again" in caplog.text

@@ -1,0 +1,34 @@
+"""Graphs and words of another corpus are gone before a service trusts them, or it does not start."""
+
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from service.errors import StorageFailed
+from service.index.origin import require_origin
+from service.settings.data_folder import DataFolder
+
+
+def test_a_start_on_another_corpus_deletes_what_was_derived(tmp_path: Path) -> None:
+    folder, store = DataFolder(tmp_path), uuid4()
+    folder.words.mkdir(parents=True)
+    require_origin(folder, store)
+    assert not folder.words.exists()
+    folder.words.mkdir()
+    require_origin(folder, store)
+    assert folder.words.exists()
+
+
+def test_what_cannot_be_deleted_ends_each_start_until_it_is_gone(tmp_path: Path) -> None:
+    folder, elsewhere = DataFolder(tmp_path / "data"), tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    folder.path.mkdir()
+    # Python deletes nothing through a link, not even as root.
+    folder.words.symlink_to(elsewhere)
+    store = uuid4()
+    for _ in range(2):
+        with pytest.raises(StorageFailed, match="delete it, then try again"):
+            require_origin(folder, store)
+    folder.words.unlink()
+    require_origin(folder, store)
