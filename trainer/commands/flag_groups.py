@@ -1,11 +1,9 @@
 """Flags that several commands share, and the methods that use them."""
 
 import os
-import re
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, TypeVar
 
@@ -21,6 +19,7 @@ from trainer.prepare import splits
 from trainer.progress import say
 from trainer.prove.report.links import Links
 from trainer.recipe import Recipe, SplitMode
+from trainer.train import durations
 
 BASE = Recipe.model_fields["base"].default
 SEED = Recipe.model_fields["seed"].default
@@ -29,8 +28,6 @@ ADMIN_KEY_HELP = (
     "the service's key; none: INSTAR_ADMIN_KEY of the environment, which other users of this machine cannot see"
 )
 _SOURCES = ("person", "sent", "feedback", "click", "generated")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smh])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
 _T = TypeVar("_T", bound=BaseModel)
 Questions = Literal["test", "all"]
 
@@ -49,23 +46,9 @@ def _web_address(url: str | None) -> str | None:
     return url
 
 
-def _seconds(duration: object) -> float:
-    """The seconds of a duration like 15m. Raises BadData if it is none."""
-    spelled = _DURATION.fullmatch(str(duration).strip())
-    if spelled is None or not float(spelled[1]):
-        raise BadData(f"{duration} is no duration: write 90s, 15m or 2h")
-    return float(spelled[1]) * _SECONDS[spelled[2]]
-
-
-def _spelled(seconds: float) -> str:
-    """The duration of so many seconds, as `_seconds` reads it."""
-    for unit in ("h", "m"):
-        if seconds % _SECONDS[unit] == 0:
-            return f"{seconds / _SECONDS[unit]:.0f}{unit}"
-    return f"{Decimal(repr(seconds)).normalize():f}s"
-
-
-Duration = Annotated[float, BeforeValidator(_seconds), PlainSerializer(_spelled, when_used="json-unless-none")]
+Duration = Annotated[
+    float, BeforeValidator(durations.seconds), PlainSerializer(durations.typed, when_used="json-unless-none")
+]
 Address = Annotated[str, AfterValidator(_address)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 
