@@ -128,6 +128,13 @@ def test_words_are_found_whatever_their_script(query: str, document: str) -> Non
     assert scores[best] > sorted(scores)[-2]
 
 
+def test_a_query_has_no_word_across_a_space_and_a_document_across_its_lines() -> None:
+    corpus = {name: Document(text) for name, text in {"across": "불정", "lines": "退\n款", "other": "다른"}.items()}
+    scores = bm25.score(Dataset({"q": "환불 정책", "r": "退款"}, corpus, (), {}), ["q", "r"]).scores
+    assert not scores[0].any()
+    assert [bool(score) for score in scores[1]] == [False, True, False]
+
+
 def test_documents_that_nobody_judged_are_ranked_too() -> None:
     nearer = Fake(PERFECT.vectors | {"other": [1, 1, 0]})
     data = Dataset(DATA.queries, dict(DATA.corpus) | {f"x{n}": Document("other") for n in range(9)}, DATA.judgements,
