@@ -147,13 +147,12 @@ class Splitting(Reading):
 class Asked:
     """Data whose split test has the queries that are asked, and notes on what `--judged` changes.
 
-    `same` is that data as it was before anybody split it. With `--judged` it is there twice: without these judgements
-    and with them.
+    `whole` is that data as it was read, before `--judged`.
     """
 
     dataset: Dataset
     notes: tuple[str, ...]
-    same: tuple[Dataset, ...]
+    whole: Dataset
 
 
 class Asking(Splitting):
@@ -164,15 +163,24 @@ class Asking(Splitting):
     questions: Questions = "test"
 
     def asked(self, source: str) -> Asked:
-        """The data at `source`, and the queries that are asked."""
-        whole = inspection.cleaned(self._load(source).dataset)
-        dataset, _ = splits.split(whole, self.split, self.seed)
-        dataset, notes = self._with_later(dataset, quiet=self.as_json)
-        if self.questions == "all":
-            names: dict[str, Split] = dict.fromkeys(dataset.good(), "test")
-            dataset = dataset.with_splits(names)
-        same = (whole,) if self.judged is None else (whole, self._with_later(whole, quiet=True)[0])
-        return Asked(dataset, notes, same)
+        """The data at `source`, and the queries that are asked. Nothing is split if that is all of them."""
+        whole = self._load(source).dataset
+        cleaned = inspection.cleaned(whole)
+        if self.questions == "test":
+            dataset, _ = splits.split(cleaned, self.split, self.seed)
+            return Asked(*self._with_later(dataset, quiet=self.as_json), whole)
+        dataset, notes = self._with_later(cleaned.with_splits({}), quiet=self.as_json)
+        names: dict[str, Split] = dict.fromkeys(dataset.good(), "test")
+        if not names:
+            raise BadData("nobody has judged a document good, so there is nothing to ask: judge some questions by hand")
+        return Asked(splits.without_leaks(dataset.with_splits(names)), notes, whole)
+
+    def read_by_run(self, whole: Dataset) -> list[Dataset]:
+        """The data as a run may have divided it: without the judgements of `--judged`, and with them."""
+        same = [inspection.cleaned(whole)]
+        if self.judged is not None:
+            same.append(inspection.cleaned(later.added(whole, self.judged, skip_bad=self.skip_bad)[0]))
+        return same
 
 
 class Remembering(Command):
