@@ -29,6 +29,9 @@ class Fake:
     def __init__(self, vectors: dict[str, list[float]]) -> None:
         self.vectors = vectors
 
+    def modules(self) -> Sequence[Any]:
+        return ()
+
     def encode_query(self, texts: Sequence[str], **_: Any) -> np.ndarray:
         found = np.array([self.vectors[text] for text in texts], np.float32)
         unit: np.ndarray = found / np.linalg.norm(found, axis=1, keepdims=True)
