@@ -123,8 +123,7 @@ def tune(
         shutil.rmtree(folder / "states")
     decisions = vars(plan.decide(recipe, material.rows, plan.shape(model)))
     decisions = {"loss": name, "loss_because": why, "rows": len(material.rows), "mined_negatives": mined} | decisions
-    ends = _ends(start, folder / _TUNED, model.device, ndcg_of_base)
-    return Tuned(model, ends, material.dev, decisions, passes)
+    return Tuned(model, _ends(start, folder / _TUNED, model.device, ndcg_of_base), material.dev, decisions, passes)
 
 
 def _identity(start: Start, dataset: Dataset, limits: Mapping[str, float | None]) -> dict[str, str]:
