@@ -93,7 +93,7 @@ class Evaluate(Asking, Remembering, Reporting):
         tested, judged = asked.dataset.good("test").keys(), asked.dataset.good().keys()
         names = None if after.manifest is None else learned_from(after.manifest, self.read_by_run(asked.whole))
         learned = None if names is None else len(names & tested)
-        doubt = "" if after.manifest is None else learning_doubt(after.manifest, learned)
+        doubt = learning_doubt(after.manifest, learned)
         unknown = "whether the model has learned from any is not known"
         if after.manifest is None:
             known = f"{unknown}: it has no manifest"

@@ -36,9 +36,11 @@ def learned_from(manifest: Manifest, same: Sequence[Dataset]) -> frozenset[str] 
     return None
 
 
-def doubt(manifest: Manifest, learned: int | None) -> Literal["", "data", "base"]:
-    """The reason why nobody knows whether the package has learned from a question; empty if that is known, or if its
-    manifest names no data. By this data, it has learned from `learned` of them."""
+def doubt(manifest: Manifest | None, learned: int | None) -> Literal["", "data", "base"]:
+    """The reason why nobody knows whether the package has learned from a question; empty if that is known, or if no
+    manifest names its data. By this data, it has learned from `learned` of them."""
+    if manifest is None:
+        return ""
     if learned is None:
         return "data" if manifest.lineage.get("data") else ""
     base = manifest.lineage.get("base")
